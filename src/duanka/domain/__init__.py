@@ -1,1 +1,1 @@
-"""The vocabulary of the house: tables, rollups, rules, hits, policies, decisions. Standard library only."""
+"""Domain model: tables, rollups, rules, hits, policies, decisions, orders; no I/O."""

@@ -1,7 +1,9 @@
-"""Authorization: one table of who may do what, and the one function that every service, API and command asks.
+"""Authorization: one table of permissions, and the one function that checks it.
 
-Role x permission x scope is decided here; what the state of an order allows is decided by the table of transitions,
-which also gives the roles of every permission that moves an order: they are written down once, there.
+
+Services, API and commands all ask it. It decides by role, permission and scope. What the state of an order allows is
+decided by its table of transitions, which also gives the roles of every permission that moves an order, so that they
+are written down once.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from duanka.domain.text import BilingualText
 
 
 class Permission(StrEnum):
-    """Everything that anybody can do. A name with a dot moves an order: its kind and its event."""
+    """Everything that a person can do; a dotted name (kind.event) moves an order."""
 
     WHO_AM_I = "who_am_i"
     # reading
@@ -61,14 +63,14 @@ class Permission(StrEnum):
     OBJECTION_UPHOLD = "objection.uphold"
     OBJECTION_REJECT = "objection.reject"
     OBJECTION_WITHDRAW = "objection.withdraw"
-    # acts of two people
+    # bulk actions that take two people
     LIST_TAKES = "list_takes"
     LIST_ACTS = "list_acts"
     PROPOSE_ACT = "propose_act"
     APPROVE_ACT = "approve_act"
     REJECT_ACT = "reject_act"
     UNDO_ACT = "undo_act"
-    # the second verification
+    # second verification
     VERIFY_ONLINE = "verify_online"
     LIST_REVIEWS = "list_reviews"
     OPEN_REVIEW = "open_review"
@@ -99,7 +101,7 @@ _DESK = STAFF
 _SENIOR = frozenset({Role.SUPERVISOR})
 _SUPERVISION = frozenset({Role.SUPERVISOR, Role.REGULATOR})
 _READERS = STAFF | {Role.REGULATOR}
-_WITH_CASE = STAFF | {Role.POLICE}  # the police name their case
+_WITH_CASE = STAFF | {Role.POLICE}  # the police may do it with their case number
 _HOLDER = frozenset({Role.HOLDER})
 _EVERYBODY = _READERS | {Role.POLICE}
 
@@ -109,9 +111,9 @@ _BY_US = frozenset({Role.SYSTEM})
 
 @dataclass(frozen=True)
 class Grant:
-    """Who may do what; `words` complete "may not ..." and 不可…… .
+    """The roles of a permission; `words` complete "may not ..." and 不可…….
 
-    `everywhere`: it is about the whole installation, and takes a scope of all operators and cities.
+    `everywhere`: it concerns the whole installation, so the person's scope must cover all operators and cities.
     """
 
     permission: Permission
@@ -232,7 +234,7 @@ _GRANTED: tuple[Grant, ...] = (
 
 
 def move_permission(kind: Kind, event: Event) -> Permission:
-    """The permission to move an order of `kind` by `event`."""
+    """Return the permission to move an order of `kind` by `event`."""
     return Permission(f"{kind.value}.{event.value}")
 
 
@@ -242,7 +244,7 @@ def _move_words(permission: Permission) -> BilingualText:
 
 
 def _moves() -> dict[Permission, Grant]:
-    """The grants of what moves orders: their roles are those of the table of transitions."""
+    """Return the grants of permissions that move orders; roles from the transitions."""
     roles: dict[Permission, frozenset[Role]] = {}
     for row in TRANSITIONS:
         permission = move_permission(row.kind, row.event)
@@ -256,7 +258,7 @@ GRANTS: Mapping[Permission, Grant] = {
 }
 
 
-# What somebody of a role may do in place of what they may not: the command alone, for no order is known here.
+# Alternatives named in a refusal; without an order, as none is known here.
 _POLICE_STOP, _POLICE_RELEASE = "`duanka orders police-stop`", "`duanka orders police-release`"
 _INSTEAD: Mapping[tuple[Role, Permission], str] = {
     (Role.POLICE, Permission.RESTRICTION_RESTORE): f"the police lift what they stopped: {_POLICE_RELEASE}",
@@ -266,17 +268,20 @@ _INSTEAD: Mapping[tuple[Role, Permission], str] = {
 
 
 def may(role: Role, permission: Permission) -> bool:
-    """Whether the table lets the role do that, in some state and within its scope."""
+    """Whether the role has the permission, in some order state and within its scope."""
     return role in GRANTS[permission].roles
 
 
 def roles_text(permission: Permission) -> str:
-    """The roles that may do that, as a help text and the documentation name them."""
+    """Return the roles that have the permission, for help texts and documentation."""
     return ", ".join(role.value for role in Role if role in GRANTS[permission].roles - _BY_US)
 
 
 def authorize(person: Person, permission: Permission, about: Order | None = None) -> None:
-    """Return where `person` may do that; NotTheirs says who may, or that `about` is out of their scope."""
+    """Return if `person` has the permission; PermissionDenied otherwise.
+
+    The error names the roles that have it, or says that `about` is out of the person's scope.
+    """
     grant = GRANTS[permission]
     if person.role not in grant.roles:
         takes = roles_text(permission) or "ourselves"
@@ -294,12 +299,15 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
 
 
 def gives(person: Person, scope: Scope) -> None:
-    """Return where `person` may give this scope to somebody, or take it; NotTheirs: nobody gives what they have not."""
+    """Return if `person` may grant or revoke this scope; PermissionDenied otherwise.
+
+    Nobody grants a scope beyond their own.
+    """
     if not person.scope.contains(scope):
         raise PermissionDenied(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
 
 
 def within(person: Person, what: str, operator: str, city: str) -> None:
-    """Return where an order or card of this operator and city is in the scope of `person`; NotTheirs otherwise."""
+    """Return if operator and city are in the person's scope; else PermissionDenied."""
     if not person.scope.covers(operator, city):
         raise PermissionDenied(f"{what} is out of the scope of {person.id} ({person.scope})")

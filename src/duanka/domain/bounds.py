@@ -1,4 +1,4 @@
-"""Bounds of what is asked from outside: times. What is beyond them is refused where it comes in."""
+"""Limits of input from outside: times, reasons, durations; checked on entry."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from duanka.domain.order import OrderError
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-MOST_LETTERS = 500  # of a reason that a person gives
-LONGEST_DAYS = 1096  # that a punishment may last: three years
+MOST_LETTERS = 500  # characters of a reason that a person gives
+LONGEST_DAYS = 1096  # longest punishment: three years
 
 
 def bounded(moment: datetime) -> datetime:
-    """Return an aware time in UTC; OrderError: it has no offset, or lies outside of 2000 to 2099."""
+    """Return an aware time in UTC.
+
+    OrderError: no offset, or outside of 2000 to 2099.
+    """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise OrderError("a time needs its offset from UTC, like 2026-03-02T16:00:00+08:00")
-    # the year first: beyond the last one a time cannot be brought to UTC at all
+    # check the year first: near the limits of datetime a conversion to UTC overflows
     if not FIRST_YEAR - 1 <= moment.year <= LAST_YEAR + 1:
         raise OrderError(f"a time lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     utc = moment.astimezone(UTC)
@@ -26,7 +29,10 @@ def bounded(moment: datetime) -> datetime:
 
 
 def given_reason(text: str) -> str:
-    """Why somebody acts, without blanks around it; OrderError: empty, too long, or with control characters."""
+    """Return a person's reason, trimmed.
+
+    OrderError: empty, too long, or with control characters.
+    """
     said = text.strip()
     if not said or len(said) > MOST_LETTERS:
         raise OrderError(f"say why, in 1 to {MOST_LETTERS} letters: the reason stays in the audit trail")
@@ -36,7 +42,10 @@ def given_reason(text: str) -> str:
 
 
 def end_of_measure(until: datetime, now: datetime) -> datetime:
-    """The end of a measure that lasts for a time; OrderError: not after now, or more than three years from now."""
+    """Return the end of a temporary measure.
+
+    OrderError: not after now, or more than three years from now.
+    """
     until = bounded(until)
     if until <= now:
         raise OrderError("the end of a punishment lies after now")

@@ -1,4 +1,4 @@
-"""An act: what a person asks for one card or ten thousand at once, decided once and carried out card by card."""
+"""Bulk actions: one decision for up to ten thousand cards, run card by card."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from duanka.domain.order import STOPS, Event, Grounds, OrderError
 from duanka.domain.phone_number import identity, is_emergency, parse
 from duanka.domain.text import WordedEnum
 
-LIFTS = frozenset(
-    {Event.RESTORE, Event.EASE, Event.WITHDRAW}
-)  # they take nothing from anybody: one person suffices
+LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.WITHDRAW})  # these lift something: one person suffices
 MOST_CARDS = 100_000
 
-_INSIDE = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # digits but for the first three and the last two
+_INSIDE = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # to mask: all but first 3, last 2
 _SHOWN = 5
 
 
 class MalformedCard(OrderError):
-    """What was written is no telephone number."""
+    """The text is not a telephone number."""
 
 
 class ActState(WordedEnum):
-    """What may become of an act."""
+    """States of a bulk action."""
 
-    PROPOSED = "proposed", "待第二人复核"  # waits for a second person
+    PROPOSED = "proposed", "待第二人复核"  # until a second person approves or rejects it
     RUNNING = "running", "执行中"
     DONE = "done", "已完成"
     REJECTED = "rejected", "已否决"
@@ -35,17 +33,18 @@ class ActState(WordedEnum):
     PARTLY_UNDONE = (
         "partly_undone",
         "部分撤销",
-    )  # as it is shown while it still stops a card; stored as undone
+    )  # shown while it still stops a card; stored as undone
 
 
 @dataclass(frozen=True)
 class Act:
-    """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE;
-    or the take (T...) whose orders it withdraws. `undone_by`: the acts that put this one back.
+    """A bulk action and its progress.
 
-    `verification`: the order that ended unpassed, without evidence that would let a stop follow by itself.
-    `total` cards, of which `done` were changed and `skipped` were not, each with a reason; the rest is still to come.
-    `approved_at` is when it began to run; `approved_by` is None where one person suffices.
+    `undoes`: the bulk action that this one reverses (its `event` is RESTORE, and EASE where that applies to a card),
+    or the take (T...) whose orders it withdraws. `undone_by`: the bulk actions that reverse this one. `verification`:
+    the order that ended without a pass and without evidence that would let a stop follow automatically. Of `total`
+    cards, `done` were changed and `skipped` were not, each with a reason; the rest is pending. `approved_at`: when it
+    began to run; `approved_by`: None where one person suffices.
     """
 
     id: str
@@ -67,12 +66,12 @@ class Act:
 
     @property
     def left(self) -> int:
-        """Cards that are still to come."""
+        """Number of pending cards."""
         return self.total - self.done - self.skipped
 
     @property
     def seconds(self) -> float | None:
-        """From the beginning to the end of the run; None while it is not over. A clock set back makes it 0."""
+        """Run time in seconds; None while it is not over, 0 if a clock was set back."""
         if self.approved_at is None or self.finished_at is None:
             return None
         return max(0.0, (self.finished_at - self.approved_at).total_seconds())
@@ -80,21 +79,21 @@ class Act:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A card that an act did not change, and why."""
+    """A card that a bulk action did not change, and why."""
 
     card: str
     why: str
 
 
 def can_be_asked(event: Event) -> bool:
-    """Whether `event` can be asked for many cards at once."""
+    """Whether `event` can be requested for many cards at once."""
     return event in STOPS or event in LIFTS
 
 
 def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """The cards as E.164 without +, each once and in order, and how often one was named again.
+    """Return unique cards in order, E.164 without +; and the number of repeats.
 
-    MalformedCard names those that are none: a list that is wrong in one place may be wrong in others.
+    MalformedCard lists all cards that are malformed.
     """
     named = list(cards)
     found = {card: _card(card) for card in named}
@@ -111,16 +110,16 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
 
 
 def card_of(text: str) -> str:
-    """One card as a person or a program writes it, as E.164 without +; MalformedCard where it is none."""
+    """Return one written card as E.164 without +; MalformedCard if it is not a number."""
     return numbers_of([text])[0][0]
 
 
 def _card(text: str) -> str | None:
-    """A subscriber, or a line that is always protected: what is asked for that one is answered by saying so."""
+    """Parse a subscriber number or protected line; a later check rejects the latter."""
     return parse(text) or (identity(text) if is_emergency(text) else None)
 
 
 def _listed(cards: list[str]) -> str:
-    # what is no number may still be most of one: a digit lost, a number of another country
+    # masked: a malformed number may still reveal most of a real one
     shown = ", ".join(repr(_INSIDE.sub("*", card[:24])) for card in cards[:_SHOWN])
     return shown if len(cards) <= _SHOWN else f"{shown} and {len(cards) - _SHOWN} more"

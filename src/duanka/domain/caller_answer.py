@@ -1,7 +1,8 @@
-"""The answer to a caller who asks what is the matter with their number: one sentence, in Chinese and in English.
+"""The answer to a caller about their number: a sentence, Chinese and English.
 
-It says the state, since when, why, by whose authority, what lifts it and by when, in the words that a holder may hear:
-a reason that a person wrote stays in the audit trail.
+
+It says the state, since when, why, on whose authority, what lifts it and by when, in words that a holder may hear: a
+reason that a person wrote stays in the audit trail.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def answer(
     number: str, orders: Sequence[Order], since: datetime | None, policy: OrderPolicy, *, known: bool = True
 ) -> BilingualText:
-    """What to say about the card `number`, of which these are the orders, the latest first.
+    """Return what to tell the caller about card `number`; `orders`: newest first.
 
-    `since`: since when the card is treated as it is; `number` may be masked but for its end. `known`: False where the
-    order book has no row of it.
+    `since`: when its present state began. `number` may be masked except for its end. `known`: False if no order data
+    of the card exists.
     """
     if not (orders or known):
         return UNKNOWN
@@ -80,7 +81,7 @@ def answer(
 
 
 def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> BilingualText:
-    """What to say about one order, open or over. `since`: when it came into its state."""
+    """Return what to say about one order. `since`: when it entered its state."""
     tail = order.card[-4:]
     if order.kind is Kind.RESTRICTION and order.state in _STOPPED:
         return _ended(_stopped(tail, order, None, since, policy))
@@ -106,7 +107,7 @@ def _stopped(
 
 
 def _with_days(reason: BilingualText, order: Order, verification: Order | None) -> BilingualText:
-    """The reason with the days on which the rules saw it; a stop of the police rests on none."""
+    """Append the days on which rules hit; a stop by the police rests on none."""
     if order.state is State.FORCED_STOP:
         return reason
     seen = decoded_summaries(order.hit_summaries or (verification.hit_summaries if verification else ""))
@@ -123,7 +124,7 @@ def _day(day: date) -> str:
 
 
 def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> BilingualText:
-    """What gives the card back, and by when something heavier follows."""
+    """Say what lifts the restriction, and when a heavier one follows."""
     if order.state is State.FORCED_STOP:
         return BilingualText(
             f"没有期限；{policy.police_redress.zh}", f"no time is set; {policy.police_redress.en}"
@@ -148,7 +149,7 @@ def _follows_verification(order: Order) -> bool:
 
 
 def _in_person(order: Order) -> bool:
-    """Whether the notice named the counter alone, and no link."""
+    """Whether the notice named only the counter, and no link."""
     return order.state is State.SENT_TO_COUNTER or order.asked == RequestedAction.VERIFY_AT_COUNTER
 
 
@@ -190,7 +191,7 @@ def _authority(order: Order) -> BilingualText:
 
 
 def _asked(tail: str, order: Order, policy: OrderPolicy) -> BilingualText:
-    """The number works, and its holder has to prove who they are."""
+    """For a working number whose holder must verify their identity."""
     told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
     now = _ASKED.get(order.state)
     reason = _with_days(told.reason, order, None)
@@ -210,7 +211,7 @@ def _asked(tail: str, order: Order, policy: OrderPolicy) -> BilingualText:
 
 
 def _to_do(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> BilingualText:
-    """What a holder whose card works is asked to do."""
+    """Say what a holder whose card works is asked to do."""
     if in_person:
         return BilingualText(
             f"须本人带{papers.zh}到{policy.counter.zh}核验",
@@ -223,7 +224,7 @@ def _to_do(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> Bi
 
 
 def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> BilingualText:
-    """Nothing is asked, nothing stops it; what was last."""
+    """For a number without open order or restriction: the latest past event, if any."""
     last = next(
         (order for order in orders if order.kind is not Kind.OBJECTION), orders[0] if orders else None
     )
@@ -268,7 +269,7 @@ def _open(orders: Iterable[Order], kind: Kind) -> Order | None:
 
 
 def _moment(at: datetime, policy: OrderPolicy) -> BilingualText:
-    """As a person says it, in the operator's zone."""
+    """Format a time for speech, in the operator's zone."""
     local = policy.local_time.local(at)
     zh = f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
     return BilingualText(zh, f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}")

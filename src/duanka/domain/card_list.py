@@ -1,4 +1,4 @@
-"""Lists of cards that people hand in: text from Windows, spreadsheets, our own work list -> one text for each card."""
+"""Parsing of card lists that people hand in: text, tables, our own work list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from duanka.domain.errors import DuankaError
 from duanka.domain.phone_number import parse
 
-# How a column of cards is headed, in any case.
+# Headings of a card column, compared without case.
 _HEADINGS = frozenset(
     {
         "card",
@@ -19,7 +19,7 @@ _HEADINGS = frozenset(
         "phonenumber",
         "msisdn",
         "号码",
-        "号码 card",  # of our own workbook in Chinese
+        "号码 card",  # of our own Chinese workbook
         "手机号",
         "手机号码",
         "电话号码",
@@ -27,14 +27,15 @@ _HEADINGS = frozenset(
     }
 )
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DIGITS = re.compile("[0-9]{3}")  # no heading holds as many
+_DIGITS = re.compile("[0-9]{3}")  # no heading has three digits in a row
 
 
 def cards_in(octets: bytes, name: str) -> list[str]:
-    """What stands for a card in a file, in its order; what is none too, for the reader to name it.
+    """Return the text of each card in a file, in order; malformed ones are included.
 
-    UTF-8, UTF-16 and GBK are told apart. A card a line, several with blanks between them, or a table with a heading:
-    then its column `card` (or 号码, …), else the one that holds cards. DuankaError: no text, or no such column.
+    UTF-8, UTF-16 and GBK are detected. Formats: one card a line, several separated by blanks, or a table with a
+    heading; then its column `card` (or 号码, …), else the one that holds cards. DuankaError: not a text, or no such
+    column.
     """
     rows = [row for row in _rows(_text(octets, name)) if any(row)]
     if not rows:
@@ -51,7 +52,7 @@ def cards_in(octets: bytes, name: str) -> list[str]:
 
 
 def _column(rows: list[list[str]]) -> int | None:
-    """Which column holds the cards: by its heading, else the first one whose value in some row is a card."""
+    """Return the card column: by heading, else the first one with a card in some row."""
     for place, cell in enumerate(rows[0]):
         if cell.casefold() in _HEADINGS:
             return place
@@ -65,7 +66,7 @@ def _is_heading(cell: str) -> bool:
 
 
 def _parted(cell: str) -> list[str]:
-    """One card with blanks in it, or several with blanks between them."""
+    """Split a cell: one card with blanks in it, or several separated by blanks."""
     several = cell.split()
     return several if len(several) > 1 and not parse(cell) and all(map(parse, several)) else [cell]
 
@@ -78,7 +79,7 @@ def _rows(text: str) -> list[list[str]]:
 
 def _text(octets: bytes, name: str) -> str:
     coding = next((coding for mark, coding in _MARKS if octets.startswith(mark)), None)
-    if coding is None and octets[1::2].count(0) * 4 > len(octets):  # half of the letters of it are digits
+    if coding is None and octets[1::2].count(0) * 4 > len(octets):  # half are digits
         coding = "utf-16-le"
     for one in [coding] if coding else ["utf-8", "gb18030"]:
         try:

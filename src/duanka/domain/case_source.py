@@ -1,4 +1,7 @@
-"""Sources of police cases: whose Ed25519 signature lets a case stop a card, and the sealed file that lists them."""
+"""Sources of police cases and the sealed file that lists them.
+
+Only a case signed (Ed25519) by a listed source can stop a card.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,20 @@ SIGNATURE_ENDING = ".sig"  # cases.csv -> cases.csv.sig, beside it
 
 @dataclass(frozen=True)
 class CaseSource:
-    """Who signs files of cases. `public_key`: Ed25519, 32 bytes."""
+    """A signer of case files. `public_key`: Ed25519, 32 bytes."""
 
     name: str
     public_key: bytes
 
 
 def listed(sources: Iterable[CaseSource], key: bytes) -> bytes:
-    """The file of these sources, sealed with the installation's key for that."""
+    """Return the file of these sources, sealed with this installation's key."""
     rows = [{"name": one.name, "public_key": one.public_key.hex()} for one in sources]
     return Sealer(key).line({"seq": 1, "sources": rows})
 
 
 def read_list(file: bytes, key: bytes, where: str) -> tuple[CaseSource, ...]:
-    """The sources in such a file; DuankaError where it does not bear the seal of this installation."""
+    """Parse such a file; DuankaError if its seal is not this installation's."""
     if run_of(key, file) is None:
         raise DuankaError(
             f"{where}: the list of sources of police cases does not bear the seal of this installation; write it anew"

@@ -1,4 +1,4 @@
-"""Verification in person: what the staff at a counter see and say, and what never stands in a text of ours."""
+"""Verification in person: what the staff saw, without document numbers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from datetime import datetime
 from duanka.domain.order import OrderError
 from duanka.domain.text import BilingualText, WordedEnum
 
-MOST_LETTERS = 200  # of what a counter is called
+MOST_LETTERS = 200  # characters of a counter's name
 
-# A resident's number: 17 digits and a digit or X (GB 11643), however it is broken up. Its check digit is not asked: a
-# mistyped one is a person's number too.
+# A resident identity number: 17 digits and a digit or X (GB 11643), with separators. The check digit is not verified:
+# a mistyped number still identifies a person.
 _DOCUMENT_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[\s.·-]?[0-9]){16}[\s.·-]?[0-9X](?![0-9])", re.IGNORECASE)
 
 
 class Document(WordedEnum):
-    """Which document was seen. Its number is not kept: the register has it."""
+    """Type of document seen. Its number is not kept: the holder register has it."""
 
     ID_CARD = "id_card", "居民身份证"
     RESIDENCE_PERMIT = "residence_permit", "居住证件"  # 港澳台居民居住证、外国人永久居留身份证
@@ -29,7 +29,7 @@ class Document(WordedEnum):
 
 @dataclass(frozen=True)
 class CounterCheck:
-    """What one of the staff saw. `counter`: which of our counters; `notice_signed`: the notice of legal risk."""
+    """What the staff saw. `notice_signed`: the notice of legal risk was signed."""
 
     document: Document
     counter: str
@@ -38,7 +38,7 @@ class CounterCheck:
     notice_signed: bool
 
     def complete(self) -> CounterCheck:
-        """Return it; OrderError names what is missing, or why the counter cannot be written down."""
+        """Return self; OrderError: something is missing, or the counter name is invalid."""
         if not self.counter.strip() or len(self.counter) > MOST_LETTERS:
             raise OrderError(f"say at which counter, in 1 to {MOST_LETTERS} letters")
         without_document_number(self.counter)
@@ -48,7 +48,7 @@ class CounterCheck:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What is still to be seen, in words."""
+        """What is still missing, in words."""
         asked = (
             (self.person_present, "the person on the document must be here (person_present)"),
             (self.card_in_hand, "they must have the card in hand (card_in_hand)"),
@@ -59,7 +59,7 @@ class CounterCheck:
 
 @dataclass(frozen=True)
 class CounterWaiting:
-    """A verification in person that waits for a second of the staff. `card`: masked."""
+    """A verification in person waiting for a second clerk. `card`: masked."""
 
     order_id: str
     card: str
@@ -71,12 +71,15 @@ class CounterWaiting:
 
 
 def without_document_number(text: str) -> str:
-    """Return `text`; OrderError where the number of a document stands in it: what is written down stays for ever."""
+    """Return `text`; OrderError if it contains a document number.
+
+    The audit trail keeps text forever.
+    """
     if _DOCUMENT_NUMBER.search(unicodedata.normalize("NFKC", text)):
         raise OrderError("this text holds a document number: leave it out, it is never stored here")
     return text
 
 
 def digest_of(*words: BilingualText) -> str:
-    """SHA-256 of texts in both languages, as hex: says later which words somebody agreed to or signed."""
+    """Return the SHA-256 (hex) of texts in both languages: proof of their wording."""
     return hashlib.sha256("\n".join(text for both in words for text in both).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""From hits to a decision: pure, explainable, and unable to stop a card that nobody confirmed."""
+"""From hits to a decision: pure and explainable; never stops an unconfirmed card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from duanka.domain.text import BilingualText
 
 
 class Tier(IntEnum):
-    """The tiers of practice in Shenzhen and Huizhou."""
+    """Risk tiers as used in Shenzhen and Huizhou."""
 
     LOW = 0
     MEDIUM = 1
@@ -21,12 +21,12 @@ class Tier(IntEnum):
 
     @property
     def word(self) -> str:
-        """The tier as it stands in files."""
+        """The tier as written in files."""
         return self.name.lower()
 
     @property
     def words(self) -> BilingualText:
-        """The tier as people read it."""
+        """The tier as shown to people."""
         return _TIER_WORDS[self]
 
 
@@ -49,7 +49,7 @@ TIER_OF_ACTION = {action: tier for tier, action in ACTION_OF_TIER.items()}
 
 @dataclass(frozen=True)
 class Decision:
-    """What is asked for a card, and which rules led to it, the heaviest first."""
+    """The action for a card, and the rules that led to it, heaviest first."""
 
     tier: Tier
     action: Action
@@ -66,15 +66,16 @@ def decide(
     claimed: bool = False,
     score: float | None = None,
 ) -> Decision:
-    """Decide about a card that tripped `rules` (ids) under `policy`.
+    """Decide about a card that the `rules` (ids) hit under `policy`.
 
-    `asks_for`: rule id -> action that the rule by itself asks for. `confirmed`: the police confirmed the card
-    in a case that they signed, or it lies inside a confirmed ring; only that is extreme. `claimed`: a case names it
-    that no registered source signed: high, and no more. `score`: a learned probability in 0..1, added as one more
-    weight; None without one.
+    `asks_for`: rule id -> action of the rule by itself. `confirmed`: the police confirmed the card in a signed case,
+    or it lies inside a confirmed ring; only this gives tier extreme. `claimed`: a case without a signature of a
+    registered source names it; at most tier high. `score`: a learned probability, 0 to 1, added as one more weight;
+    None: no score.
 
-    A card that neither a police notice nor an expired verification carries is never stopped here, whatever it
-    tripped. Rules in shadow do not count, and are no reasons.
+
+    A stop is never decided here without a police notice or an expired verification, whatever hits there are. Rules in
+    shadow do not count and are not given as reasons.
     """
     counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
     return _decided(counting, policy, asks_for, confirmed, claimed, score)
@@ -90,7 +91,7 @@ def would_be(
     score: float | None = None,
     only: str | None = None,
 ) -> Decision:
-    """Decide as if the rules in shadow counted: all of them, or `only` the one named (id). See `decide`."""
+    """Decide as if rules in shadow counted: all, or `only` this id; see `decide`."""
     counting = {
         r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or only in (None, r))
     }

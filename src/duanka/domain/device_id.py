@@ -1,8 +1,8 @@
-"""The identity of a device: one telephone, however a switch writes its IMEI.
+"""Device identity: the same for one telephone, however a switch writes its IMEI.
 
-The first 14 digits say which device it is (3GPP TS 23.003, 6.2). What follows them does not: the check digit is never
-sent over the air, so that switches write it, a 0 or nothing in its place, and the two digits of a software version
-change with an update.
+The first 14 digits identify the device (3GPP TS 23.003, 6.2). The digits after them do not: the check digit is never
+sent over the air, so switches write it, a 0, or nothing; and the two digits of the software version change with an
+update.
 """
 
 from __future__ import annotations
@@ -10,31 +10,34 @@ from __future__ import annotations
 from duanka.domain.text import BilingualText
 
 DIGITS = 14
-"""Digits that are the identity: eight of the type allocation code, six of the serial number."""
+"""Digits of the identity: 8 of the type allocation code, 6 of the serial number."""
 
 WRITTEN = "^[0-9]{14,16}$"
-"""A written IMEI: the identity alone, with a check digit, or with a software version."""
+"""A written IMEI: the identity, alone or with a check digit or software version."""
 
 COPIED = (
-    "01234567890123",  # counted up, as in examples and on telephones whose memory was written anew
+    "01234567890123",  # counting up: examples, and phones with a rewritten memory
     "12345678901234",
     "12345678912345",
     "98765432109876",
-    "13579024681122",  # the number that copied chips were sold with by the hundred thousand
+    "13579024681122",  # the number on copied chips sold by the hundred thousand
 )
-"""Identities that many telephones share since somebody wrote them there."""
+"""Identities that many telephones share because they were written into them."""
 
 _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
 
 PLACEHOLDER = f"^(?:{_ONE_DIGIT}|00[0-9]{{12}}|{'|'.join(COPIED)})$"
-"""The first 14 digits of what names no device: one digit over and over, of any length, as a switch writes where it
-knows none; reporting body 00, whose identities are for tests (GSMA TS.06); and those of COPIED."""
+"""The first 14 digits of an IMEI that identifies no device.
 
-_MANY = 0.01  # of the records
+One digit repeated, at any length, as a switch writes for an unknown device; reporting body 00, which is for tests
+(GSMA TS.06); and those of COPIED.
+"""
+
+_MANY = 0.01  # fraction of the records
 
 
 def many_unknown(unknown: int, records: int) -> BilingualText | None:
-    """Say that many of `records` name no device, so that rules about devices see less; None where few do."""
+    """Warn if many of `records` have no device, which weakens device rules; else None."""
     if unknown <= _MANY * records:
         return None
     share = f"{unknown:,} / {records:,} ({unknown / records:.0%})"

@@ -1,23 +1,23 @@
-"""Names from outside (files, folders, subjects) as text that can be stored, sent and shown anywhere."""
+"""Names from outside (files, folders, subjects) made safe to store, send and show."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Control and format characters (bidirectional marks, zero width), surrogates, line and paragraph separators.
+# Control, format (bidirectional, zero width), surrogate, unassigned; line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 _LONG = {short: letter for letter, short in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:[nrt\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BYTES = range(0xDC80, 0xDD00)  # what `os.fsdecode` makes of bytes that are no UTF-8
+_BYTES = range(0xDC80, 0xDD00)  # surrogates that `os.fsdecode` makes of bytes that are not UTF-8
 
 
 def display_name(name: str) -> str:
-    r"""Return `name` with what cannot be shown escaped: bytes that are no UTF-8 as `\xff`, characters as `\u202e`.
+    r"""Escape what cannot be shown: non-UTF-8 bytes as `\xff`, characters as `\u202e`.
 
-    The result is valid UTF-8 on one line, and `original_name` gives `name` back.
+    The result is one line of valid UTF-8, and `original_name` reverses it.
     """
     if name.isprintable() and "\\" not in name:
         return name
@@ -25,20 +25,20 @@ def display_name(name: str) -> str:
 
 
 def display_text(text: str) -> str:
-    r"""Return `text`, for example an error that names a file, on one line of characters that can be shown.
+    r"""Return `text`, such as an error naming a file, as one line that can be shown.
 
-    Unlike `display_name` it leaves `\` alone, so it may be used on text that holds names shown already.
+    Unlike `display_name` it keeps `\`, so it may be used on text with names already escaped.
     """
     return text if text.isprintable() else "".join("\\" if c == "\\" else _shown(c) for c in text)
 
 
 def spreadsheet_cell(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula, or take for an amount, made harmless by a ' before it."""
+    """Prefix ' to a cell that a spreadsheet would read as a formula or an amount."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def original_name(shown: str) -> str:
-    """Return the name that `display_name` showed as `shown`."""
+    """Return the name that `display_name` turned into `shown`."""
     return _ESCAPE.sub(_hidden, shown) if "\\" in shown else shown
 
 

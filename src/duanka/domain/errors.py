@@ -1,4 +1,4 @@
-"""Every error that Duanka raises on purpose: the docstring says what in general, the argument in particular.
+"""Errors raised on purpose; the message names the cause and the next step.
 
 DuankaError                 exit code 2: one clear line, with the next step
 ├── UnreadableInput         the records cannot be read at all
@@ -6,7 +6,7 @@ DuankaError                 exit code 2: one clear line, with the next step
 ├── PolicyError             a policy file is wrong
 ├── RuleError               a rule does not fit its own declaration
 ├── MissingKey              a key from the settings is needed and absent
-└── LostRecords             counts in and counts used plus quarantined differ: a defect of ours
+└── LostRecords             records in != used + quarantined: a defect in Duanka
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAKE_ROOM = "; make room on the disk, then do the same again: what was there bef
 
 
 class DuankaError(Exception):
-    """Something is wrong that a person can put right."""
+    """An error that a person can fix."""
 
 
 class UnreadableInput(DuankaError):
@@ -23,20 +23,20 @@ class UnreadableInput(DuankaError):
 
 
 class MappingError(DuankaError):
-    """The mapping does not fit."""
+    """The mapping is invalid."""
 
 
 class PolicyError(DuankaError):
-    """The policy does not fit."""
+    """The policy is invalid."""
 
 
 class RuleError(DuankaError):
-    """The rule does not fit its own declaration."""
+    """The rule contradicts its own declaration."""
 
 
 class MissingKey(DuankaError):
-    """A secret key is needed and not set."""
+    """A required secret key is not set."""
 
 
 class LostRecords(DuankaError):
-    """Records went in that are neither used nor quarantined."""
+    """Some input records were neither used nor quarantined."""

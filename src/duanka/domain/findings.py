@@ -1,4 +1,4 @@
-"""What a scan found, as the report and the summary tell it."""
+"""Results of a scan, as report and summary present them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ __all__ = ["CardAtRisk", "Findings", "HitsOfDay", "LiveAccount", "Profile", "Sha
 
 @dataclass(frozen=True)
 class CardAtRisk:
-    """A card with the decision about it. `reasons`: rule id -> why, in words; heaviest rule first.
+    """A card and its decision. `reasons`: rule id -> why; heaviest rule first.
 
-    `hits`: those that count, in that order. `shadow`: rule in shadow that it tripped -> the action if that rule
-    counted; `would_be`: the action if all of them did. `signed_by`: the sources that signed the cases.
-    `operator`, `city`: of the card, as the register says; "" where it does not. `place`: where it stands among those
-    of its tier on the work list, from 1; 0 where nobody counted.
+    `hits`: those that count, in the same order. `shadow`: shadow rule that hit -> the action if it counted;
+    `would_be`: the action if all of them did. `signed_by`: the sources that signed the cases. `operator`, `city`:
+    from the register; "" if unknown. `place`: rank within its tier on the work list, from 1; 0 if not ranked.
     """
 
     card: str
@@ -43,16 +42,16 @@ class CardAtRisk:
 
     @property
     def listed(self) -> bool:
-        """Whether the work list names it: a rule that counts, or the police, gave a reason."""
+        """Whether it is on the work list: a counting rule or the police gave a reason."""
         return bool(self.reasons)
 
 
 @dataclass(frozen=True)
 class ShadowRule:
-    """What a rule in shadow would do if it counted, by itself: nobody is asked anything because of it.
+    """What a rule in shadow would change if it alone counted; it has no effect.
 
-    `cards`: the cards it hit; `new`: of these, those that are not on the work list; `rises`: (action now, action
-    if it counted) -> cards, where that is more. A card that is not listed counts as watched.
+    `cards`: cards it hit; `new`: those of them not on the work list; `rises`: (action now, action if it counted) ->
+    cards, where that is higher. A card that is not listed counts as watched.
     """
 
     rule: str
@@ -63,10 +62,10 @@ class ShadowRule:
 
 @dataclass(frozen=True)
 class LiveAccount:
-    """What a live state tells beside its lists. `sources`: who delivered, and how far each has come.
+    """Status of a live state. `sources`: the deliverers, with their progress.
 
-    `intake` counts events since the state began, as one whole: not by file, and no rows of registers. `runs`: without
-    how many cards a rule could not judge.
+    `intake`: events since the state began, as a whole, not by file and without register rows. `runs`: without the
+    number of cards a rule could not judge.
     """
 
     span: RecordCoverage
@@ -79,11 +78,11 @@ class LiveAccount:
 
 @dataclass(frozen=True)
 class Findings:
-    """One scan, whole. `counts`: (rule id, tier) -> cards; `top`: the heaviest cards with their evidence.
+    """Result of one scan. `counts`: (rule id, tier) -> cards; `top`: heaviest cards.
 
-    `lists_from`: the file that brought area lists besides the policy; None without one. `shadows`: the rules that
-    ran in shadow, none of which counts in `tiers`, `counts` or `top`. `claimed`: cards in police cases that no
-    registered source signed. `live`: of live records, those who delivered them; None: of one scan.
+    `lists_from`: file of area lists beside the policy, if any. `shadows`: rules in shadow; none counts in `tiers`,
+    `counts` or `top`. `claimed`: cards in police cases without a registered signature. `live`: status of the live
+    state; None for a scan.
     """
 
     data: Path
@@ -105,5 +104,5 @@ class Findings:
 
     @property
     def counting(self) -> tuple[Rule, ...]:
-        """The rules that count: all but those in shadow."""
+        """The rules that count: all except those in shadow."""
         return tuple(rule for rule in self.rules if rule.id not in self.policy.shadows)

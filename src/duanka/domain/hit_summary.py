@@ -1,4 +1,4 @@
-"""What the rules saw of a card, as an order carries it: on which days, how often, and in words; of bounded length."""
+"""Summary of a card's hits in an order: days, counts, words; bounded length."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from duanka.domain.text import BilingualText
 
-MOST_RULES = 8  # of an order: the heaviest
-MOST_LETTERS = 300  # of what one saw, in each language
+MOST_RULES = 8  # rules per order: the heaviest
+MOST_LETTERS = 300  # characters of one summary, in each language
 
 
 @dataclass(frozen=True)
 class HitSummary:
-    """The hits of one rule on one card. `days`: on how many days it hit; `words`: what it saw, of the first time."""
+    """Hits of one rule on one card. `days`: number of days; `words`: the first hit."""
 
     rule: str
     first_day: date
@@ -26,9 +26,9 @@ class HitSummary:
 
 
 def joined(earlier: str, later: Sequence[HitSummary]) -> str:
-    """What an order carries, as `encoded_summaries` has it, after `later` hits joined it; those first.
+    """Merge `later` hits, which come first, into the encoded summaries of an order.
 
-    Days that both saw count once: where the two overlap, the larger number of days stands.
+    Days counted by both are counted once: the larger number of days is kept.
     """
     known = {one.rule: one for one in decoded_summaries(earlier)}
     found = [_one(known.pop(one.rule), one) if one.rule in known else one for one in later]
@@ -36,7 +36,7 @@ def joined(earlier: str, later: Sequence[HitSummary]) -> str:
 
 
 def bounded(summaries: Iterable[HitSummary]) -> tuple[HitSummary, ...]:
-    """The first of them, with texts of at most MOST_LETTERS."""
+    """Return the first MOST_RULES, with texts of at most MOST_LETTERS."""
     found: list[HitSummary] = []
     for one in summaries:
         if len(found) == MOST_RULES:
@@ -49,7 +49,7 @@ def bounded(summaries: Iterable[HitSummary]) -> tuple[HitSummary, ...]:
 
 
 def encoded_summaries(summaries: Sequence[HitSummary]) -> str:
-    """As text for a column of the database; "" without one."""
+    """Encode as text for a database column; "" for none."""
     if not summaries:
         return ""
     rows = [
@@ -60,7 +60,10 @@ def encoded_summaries(summaries: Sequence[HitSummary]) -> str:
 
 
 def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
-    """What `encoded_summaries` wrote; none of a text that somebody else wrote: an order can be read without them."""
+    """Decode what `encoded_summaries` wrote; empty for any other text.
+
+    An order must stay readable without its summaries.
+    """
     if not text:
         return ()
     try:
@@ -70,9 +73,9 @@ def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
 
 
 def summaries_of(reasons: Iterable[Any]) -> tuple[HitSummary, ...]:
-    """Those among the reasons of a decision that say on which days; decisions of before say it of none.
+    """Return the summaries among a decision's reasons; older decisions have none.
 
-    Raises ValueError, KeyError or TypeError where a reason that does cannot be read.
+    Raises ValueError, KeyError or TypeError if a reason is malformed.
     """
     return bounded(
         _read(one["rule"], one["first_day"], one["last_day"], one["days"], one["zh"], one["en"])

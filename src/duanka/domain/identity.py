@@ -1,8 +1,8 @@
-"""Second verification on the holder's phone: the challenge, the frames, the verdict, and every reason there is.
+"""Second verification on the holder's phone: challenge, frames, verdict, reasons.
 
-A challenge is a sequence of gestures that nobody knows before, for one order and one session, used once. The frames of
-the holder's camera answer it. The verdict has two parts that must both hold: the gestures were made by a living face
-in the order asked, and the face is the one on the document. It stops photographs, not an injected video.
+A challenge is an unpredictable sequence of gestures for one order and one session, used once. Frames from the
+holder's camera answer it. The verdict has two parts, and both must hold: a living face made the gestures in the
+requested order, and it is the face on the document. This stops photographs, not an injected video.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from duanka.domain.order import OrderError, State
 from duanka.domain.text import BilingualText, WordedEnum
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
-UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests came within its time
-_LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # seconds that frames may lack of what was asked
-_CLOCK = 0.5  # seconds by which the phone's recording may seem shorter to us than it was
+UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests were sent in time
+_LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # tolerated seconds
+_CLOCK = 0.5  # seconds by which a recording may appear shorter to the server
 
 
 class Gesture(StrEnum):
-    """What a holder is asked to do before the camera. Left and right are the holder's own."""
+    """A movement asked of the holder; left and right are the holder's own."""
 
     CLOSE_EYES = "close_eyes"
     OPEN_MOUTH = "open_mouth"
@@ -46,7 +46,10 @@ ASKED: Mapping[Gesture, BilingualText] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One gesture and when it is asked: seconds from the first frame. Before the first step the holder looks ahead."""
+    """A gesture and when it is asked: seconds from the first frame.
+
+    Before the first step the holder looks straight ahead.
+    """
 
     gesture: Gesture
     begins: float
@@ -55,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Challenge:
-    """What one session is asked, once. `id`: drawn by lot; frames that answer it must be here before `expires_at`."""
+    """Single-use task of a session. `id`: random; frames must arrive by `expires_at`."""
 
     id: str
     order_id: str
@@ -65,13 +68,13 @@ class Challenge:
 
     @property
     def seconds(self) -> float:
-        """How long the recording takes."""
+        """Length of the recording in seconds."""
         return self.steps[-1].ends
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of the holder's camera: its place in the sequence from 0, seconds from the first, a JPEG."""
+    """A camera picture: sequence number from 0, seconds from the first, JPEG bytes."""
 
     order: int
     at: float
@@ -80,9 +83,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameDigest:
-    """What a page says of a frame before its picture is here: place, second, SHA-256 of the JPEG in hexadecimal.
+    """Digest of a frame, sent before it: number, seconds, SHA-256 (hex) of the JPEG.
 
-    Who sent the digest cannot send another picture later, so the upload may take longer than the challenge.
+    It commits the sender to the picture, so the upload may take longer than the challenge.
     """
 
     order: int
@@ -91,22 +94,22 @@ class FrameDigest:
 
     @classmethod
     def of(cls, frame: Frame) -> FrameDigest:
-        """The digest of a frame whose picture is here."""
+        """Return the digest of a frame."""
         return cls(frame.order, frame.at, hashlib.sha256(frame.jpeg).hexdigest())
 
 
 class Outcome(WordedEnum):
-    """What a check says."""
+    """Result of a check."""
 
     PASSED = "passed", "通过"
-    REVIEW = "review", "待人工复核"  # a person must look
+    REVIEW = "review", "待人工复核"  # a person must decide
     FAILED = "failed", "未通过"
 
 
 class CheckReason(StrEnum):
-    """Why a check did not pass, or why frames were not looked at."""
+    """Why a check did not pass, or why frames were not checked."""
 
-    # the picture: told with advice, and not counted as a failure
+    # picture quality: shown with advice, not counted as a failure
     NO_FACE = "no_face"
     TWO_FACES = "two_faces"
     TOO_SMALL = "too_small"
@@ -114,35 +117,35 @@ class CheckReason(StrEnum):
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     BLURRED = "blurred"
-    # the file
+    # file
     CORRUPT = "corrupt"
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_LARGE = "too_large"
-    # the answer
+    # answer to the challenge
     OUT_OF_TIME = "out_of_time"  # frames missing, out of order, or not within the time of the challenge
-    EXPIRED = "expired"  # the challenge was too old
+    EXPIRED = "expired"  # the challenge had expired
     REPLAYED = "replayed"
     OTHER_SESSION = "other_session"
-    OTHER_BROWSER = "other_browser"  # the link is another browser's, which agreed by it first
-    # a living face
+    OTHER_BROWSER = "other_browser"  # another browser agreed by this link first
+    # liveness
     STILL = "still"
-    PHOTOGRAPH = "photograph"  # it moves as a whole, and no part of it against another
+    PHOTOGRAPH = "photograph"  # moves as a whole, without parallax
     OTHER_GESTURES = "other_gestures"
     FACE_CHANGED = "face_changed"
-    # the person
+    # person
     OTHER_PERSON = "other_person"
     UNSURE = "unsure"
-    POLICY = "policy"  # the policy wants a person to look, however sure the check is
-    # on our side: never counted
+    POLICY = "policy"  # the policy requires a person to decide, however certain the check is
+    # failures on our side: never counted
     NO_REFERENCE = "no_reference"
     LOST = "lost"
     BUSY = "busy"
     NOT_AVAILABLE = "not_available"
     USED_UP = "used_up"
-    TOO_SOON = "too_soon"  # a message was sent a moment ago, or enough of them today
+    TOO_SOON = "too_soon"  # a message was just sent, or today's number is used up
 
 
-# Only these say something about who is before the camera; the others ask to try again.
+# Only these count as failures, as they say something about the person; the others ask to try again.
 COUNTED = frozenset(
     {
         CheckReason.STILL,
@@ -245,9 +248,9 @@ TOLD: Mapping[CheckReason, BilingualText] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. `similarity`: cosine of the faces, −1 to 1; `signals`: what liveness measured, by name.
+    """Result of a check. `similarity`: cosine of the faces, −1 to 1.
 
-    `best`: place of the frame that shows the face best, for a person who must look; `seconds`: of the processor.
+    `signals`: liveness measurements by name. `best`: number of the best frame, for a reviewer. `seconds`: CPU time.
     """
 
     outcome: Outcome
@@ -259,13 +262,13 @@ class Verdict:
 
     @property
     def counted(self) -> bool:
-        """Whether it is one of the failures that lead to the counter; a dark picture is none."""
+        """Whether it counts towards the failures that lead to the counter."""
         return self.outcome is Outcome.FAILED and bool(COUNTED.intersection(self.reasons))
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is to be judged: the frames of an order that answer `steps`, against the registered photo."""
+    """Input of a check: frames that answer `steps`, and the registered photo."""
 
     order_id: str
     steps: tuple[Step, ...]
@@ -274,7 +277,7 @@ class Check:
 
 
 class CheckRefused(OrderError):
-    """Frames or a challenge that are not looked at; `reason` says why, `wait` after how many seconds to try again."""
+    """A challenge or frames are not accepted; `reason`, `wait`: seconds until a retry."""
 
     def __init__(self, reason: CheckReason, wait: int = 0) -> None:
         super().__init__(TOLD[reason].en)
@@ -282,19 +285,22 @@ class CheckRefused(OrderError):
 
 
 class ReferenceUnusable(DuankaError):
-    """The registered photo shows no face, several, or too small a one: the way is the counter."""
+    """The registered photo has no usable face; verification goes to the counter.
+
+    It shows no face, several, or one that is too small.
+    """
 
 
 class CheckerDown(DuankaError):
-    """The supplier of checks does not answer; it is our fault, and not counted."""
+    """The check supplier does not answer; not counted as the holder's failure."""
 
 
 def in_time(
     steps: Sequence[Step], frames: Sequence[Frame] | Sequence[FrameDigest], recorded_within: float
 ) -> bool:
-    """Whether the frames cover the challenge: in order, without a gap, and no longer than there was time for.
+    """Whether the frames cover the challenge: in order, without gaps, in time.
 
-    `recorded_within`: seconds between the drawing of the challenge and the arrival of the frames or their digests.
+    `recorded_within`: seconds between issuing the challenge and the arrival of the frames or their digests.
     """
     if not LEAST_FRAMES <= len(frames) <= MOST_FRAMES:
         return False
@@ -311,7 +317,7 @@ def in_time(
 
 @dataclass(frozen=True)
 class QueuePlace:
-    """Where a check stands: `place` checks come first, and it takes about `seconds` from now."""
+    """Position in the queue: `place` checks before it, about `seconds` from now."""
 
     place: int
     seconds: float
@@ -319,7 +325,7 @@ class QueuePlace:
 
 @dataclass(frozen=True)
 class Consent:
-    """What a holder ticked on the page. `words`: digest of the texts that stood there."""
+    """A holder's consent. `words`: digest of the texts shown."""
 
     face_data: bool
     legal_notice: bool
@@ -328,7 +334,10 @@ class Consent:
 
 @dataclass(frozen=True)
 class Session:
-    """One holder at one verification, from the consent on. `token` is known once, to the holder's page alone."""
+    """One holder at one verification, from consent on.
+
+    `token` is returned only once, to the holder's page.
+    """
 
     id: str
     order_id: str
@@ -339,11 +348,11 @@ class Session:
 
 
 class SessionStage(StrEnum):
-    """Where a session is."""
+    """Stage of a session."""
 
-    READY = "ready"  # may draw a challenge
-    WAITING = "waiting"  # frames are being looked at
-    AGAIN = "again"  # may try again
+    READY = "ready"  # may request a challenge
+    WAITING = "waiting"  # frames are being checked
+    AGAIN = "again"  # may retry
     REVIEW = "review"
     PASSED = "passed"
     COUNTER = "counter"
@@ -351,7 +360,7 @@ class SessionStage(StrEnum):
 
 @dataclass(frozen=True)
 class VerificationProgress:
-    """Where a verification is, for the holder's page. `left`: failures that still may follow."""
+    """Progress of a verification, for its holder. `left`: failures still allowed."""
 
     stage: SessionStage
     state: State

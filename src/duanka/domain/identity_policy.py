@@ -1,4 +1,4 @@
-"""What a policy says about the second verification: thresholds, tries, who looks again, and how long pictures live."""
+"""Policy of second verification: thresholds, attempts, review, picture retention."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from duanka.domain.text import BilingualText
 
 @dataclass(frozen=True)
 class IdentityPolicy:
-    """Thresholds of face and liveness, and the rules of the way online. Angles in degrees, times as named.
+    """Thresholds of face match and liveness, and rules of online verification.
 
-    `similarity` and more passes, from `review` on a person looks (cosine). `eyes`: how far the opening of the eyes
-    falls against its median; `mouth`: opening against width; `turn`: of the head against the median. Luminance is
-    0 to 255, `sharpness` the variance of the Laplacian of the face.
+    Angles in degrees. Cosine from `similarity` passes; from `review` a person decides. `eyes`: fall of the eye
+    opening against its median; `mouth`: opening relative to its width; `turn`: turn of the head against its median.
+    Luminance is 0 to 255, `sharpness` the variance of the face's Laplacian.
     """
 
     similarity: float = 0.45

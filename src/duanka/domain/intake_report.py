@@ -1,4 +1,4 @@
-"""What intake hands on: canonical Parquet by table, and an account of every record that came in."""
+"""Result of intake: canonical Parquet files, and an account of every input record."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from duanka.domain.text import BilingualText
 
 @dataclass(frozen=True)
 class FileAccount:
-    """One delivered file: how many records came in, how many are used, how many quarantined.
+    """Counts of one delivered file: records in, used, quarantined.
 
-    `duplicate_of` names the file of equal content that was read instead: nothing of this one is counted.
-    `unreadable` says why (part of) the file could not be read, for example a truncated gzip. `devices_unknown`:
-    IMEIs that stand for no device, such as those of zeros. `notes`: what else a person should know of it, such as the
-    sheets of a workbook that are not read.
+    `duplicate_of`: the file with equal content that was read instead; this one counts nothing. `unreadable`: why
+    (part of) the file could not be read, such as a truncated gzip. `devices_unknown`: IMEIs that identify no device,
+    such as zeros. `notes`: other remarks for people, such as sheets of a workbook that are not read.
     """
 
     file: str
@@ -34,10 +33,10 @@ class FileAccount:
 class Intake:
     """Canonical records on disk.
 
-    `tables`: table name -> Parquet files with exactly the canonical columns (absent ones are null).
-    `columns`: table name -> columns that hold at least one value; what a rule needs is asked of these.
-    `ignored`: file -> columns of the source that nothing maps. `idle`: sources of the mapping that match no file or
-    take no row, in words.
+    `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null). `columns`: table
+    name
+    -> columns with at least one value, used to check what a rule needs. `ignored`: file -> source columns without a
+    mapping. `idle`: sources of the mapping that match no file or take no row, in words.
     """
 
     tables: Mapping[str, tuple[Path, ...]]
@@ -49,20 +48,20 @@ class Intake:
 
     @property
     def records(self) -> int:
-        """Records that came in, of every table."""
+        """Number of input records of all tables."""
         return sum(f.records for f in self.files)
 
     @property
     def devices_unknown(self) -> int:
-        """IMEIs that stand for no device."""
+        """Number of IMEIs that identify no device."""
         return sum(f.devices_unknown for f in self.files)
 
     @property
     def quarantined(self) -> int:
-        """Records that were set aside."""
+        """Number of quarantined records."""
         return sum(f.quarantined for f in self.files)
 
     @property
     def used(self) -> int:
-        """Records that the rules see."""
+        """Number of records that rules see."""
         return sum(f.used for f in self.files)

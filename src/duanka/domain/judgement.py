@@ -1,4 +1,4 @@
-"""From the hits of a card to what is asked for it, in words: the same for a scan and for live records."""
+"""From the hits of a card to its action and reasons; used by scans and live runs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import lru_cache
 
 from duanka.domain.decision import Decision, decide, would_be
 from duanka.domain.findings import CardAtRisk, ShadowRule
-from duanka.domain.police_reasons import CLAIMED as CLAIMED  # noqa: PLC0414  # reasons are what judging gives
+from duanka.domain.police_reasons import CLAIMED as CLAIMED  # noqa: PLC0414  # re-exported: part of the reasons
 from duanka.domain.police_reasons import CONFIRMED as CONFIRMED  # noqa: PLC0414
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.text import BilingualText
 
-_SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
+_SETS_OF_RULES = 100_000  # cache size: millions of cards hit only a few hundred different sets of rules
 
 
 class Judgement:
-    """Decides about cards under one policy; `limits`: rule id -> its limits, as they are said in reasons."""
+    """Decides about cards under one policy. `limits`: rule id -> limits, for reasons."""
 
     def __init__(
         self, policy: Policy, rules: Sequence[Rule], limits: Mapping[str, Mapping[str, Literal]]
@@ -29,7 +29,7 @@ class Judgement:
         self._limits = limits
         asks_for = {rule.id: rule.asks_for for rule in rules}
         shadows = policy.shadows
-        self.fingerprint = _fingerprint(policy, asks_for)  # of everything but hits and cases that decides
+        self.fingerprint = _fingerprint(policy, asks_for)  # of everything that decides, except hits and cases
 
         @lru_cache(_SETS_OF_RULES)
         def decision(tripped: frozenset[str], confirmed: bool, claimed: bool) -> Decision:
@@ -53,7 +53,7 @@ class Judgement:
         self._decision, self._shadowed = decision, shadowed
 
     def of(self, card: CardHits) -> CardAtRisk:
-        """Decide about one card. One that only rules in shadow hit, or none, is not `listed`."""
+        """Decide about one card; without hits of counting rules it is not `listed`."""
         hits = {hit.rule: hit for hit in card.hits}
         tripped, confirmed, claimed = frozenset(hits), bool(card.cases), bool(card.claimed)
         decided = self._decision(tripped, confirmed, claimed)
@@ -78,23 +78,23 @@ class Judgement:
         )
 
     def asked(self, tripped: frozenset[str], confirmed: bool, claimed: bool = False) -> Action | None:
-        """What is asked for a card that tripped these rules (ids); None: it is not on the work list."""
+        """Return the action for a card hit by these rules (ids); None: not listed."""
         decided = self._decision(tripped, confirmed, claimed)
         return decided.action if decided.reasons or confirmed or claimed else None
 
     def words(self, hit: Hit) -> BilingualText:
-        """Say why `hit` is one, with its evidence and the limits in place; also of a police case among the changes."""
+        """Explain `hit` with its evidence and limits; also a police case among changes."""
         if hit.rule == CONFIRMED:
             return _police_words([str(hit.evidence["case_id"])])
         if hit.rule == CLAIMED:
             return _claim_words([str(hit.evidence["case_id"])])
-        if hit.rule not in self._rules:  # its hits are revoked: this policy does not run it any more
+        if hit.rule not in self._rules:  # its hits are revoked: this policy no longer runs the rule
             return BilingualText(f"规则 {hit.rule} 已不适用", f"the rule {hit.rule} does not run any more")
         return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])
 
 
 class Shadows:
-    """Counts what the rules in shadow would do, card by card."""
+    """Counts what the rules in shadow would change, card by card."""
 
     def __init__(self, policy: Policy) -> None:
         self._cards: Counter[str] = Counter()
@@ -112,14 +112,14 @@ class Shadows:
                 self._rises[rule][card.action, action] += 1
 
     def counted(self) -> tuple[ShadowRule, ...]:
-        """The rules in shadow, in the order of the policy."""
+        """Return the rules in shadow, in the order of the policy."""
         return tuple(
             ShadowRule(rule, self._cards[rule], self._new[rule], rises) for rule, rises in self._rises.items()
         )
 
 
 def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> BilingualText:
-    """Say why `hit` is one, with its evidence and the limits in place."""
+    """Explain `hit` with its evidence and the limits in force."""
     values = {**limits, **hit.evidence}
     return BilingualText(rule.reason.zh.format(**values), rule.reason.en.format(**values))
 

@@ -1,7 +1,7 @@
-"""What a network can be told about a card, and what it says back: the contract of every supplier.
+"""Network contract: what elements are told about a card, and what they report.
 
-An element (网元) is one part that carries cards: the home register, the call proxy, the message proxy. Everything asked
-of it is a state to be in, never a step, so that asking twice is asking once.
+An element (网元) is one part of the network: home register, call proxy, message proxy. Every request names a target
+state and not a step, so requests are idempotent.
 """
 
 from __future__ import annotations
@@ -17,104 +17,106 @@ from duanka.domain.text import WordedEnum
 
 
 class NetworkState(WordedEnum):
-    """How an element treats a card. Emergency numbers stay dialable in every state."""
+    """How an element treats a card. Emergency numbers can be dialled in every state."""
 
     ACTIVE = "active", "正常"
-    OUTGOING_BARRED = "outgoing_barred", "单停"  # can still be called
-    SUSPENDED = "suspended", "双停"  # neither out nor in
+    OUTGOING_BARRED = "outgoing_barred", "单停"  # still receives calls
+    SUSPENDED = "suspended", "双停"  # neither outgoing nor incoming
 
 
 class NetworkError(DuankaError):
-    """An element did not do as it was asked."""
+    """An element did not do what was requested."""
 
 
 class UnknownCard(NetworkError):
-    """The element has no such card: asking again changes nothing."""
+    """The element does not know the card; a retry changes nothing."""
 
 
 class Unreachable(NetworkError):
-    """The element cannot be reached, or fell silent: whether it acted is unknown. Asking again is right."""
+    """The element did not answer; it may have acted. A retry is right."""
 
 
 class ElementRefused(NetworkError):
-    """The element answered and would not: a person must look."""
+    """The element answered and refused; a person must look into it."""
 
 
 class Element(Protocol):
-    """One part of the network. Every call is idempotent and answers only when the change is in effect and durable.
+    """One part of the network.
 
-    `card`: E.164 without +. Every call may raise UnknownCard, Unreachable (also for silence: no call takes longer
-    than the seconds it was made with) and Refused. One value is used by one thread at a time.
+    Every call is idempotent, and returns only when the change is in effect and durable.
+
+    `card`: E.164 without +. Every call may raise UnknownCard, Unreachable (also on a time-out: no call takes longer
+    than the seconds the element was created with) and ElementRefused. Not thread-safe.
     """
 
     name: str
 
     def bar_outgoing(self, card: str) -> None:
-        """Let the card be reached, and reach nobody but emergency numbers."""
+        """Allow incoming calls, and outgoing calls to emergency numbers only."""
 
     def suspend(self, card: str) -> None:
-        """Neither out nor in, but for emergency numbers."""
+        """Allow nothing but calls to emergency numbers."""
 
     def restore(self, card: str) -> None:
-        """As if nothing had been."""
+        """Remove every restriction."""
 
     def state_of(self, card: str) -> NetworkState:
-        """What the element does with the card now, asked of the element itself."""
+        """Return the card's present state, read from the element itself."""
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """What `state_of` says once `state` is in place: a home register cannot bar one direction alone."""
+        """Return what `state_of` reports for `state`: an element may know fewer states."""
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """Every card that the element does not treat as active, in any order."""
+        """Yield every card that the element does not treat as active, in any order."""
 
     def close(self) -> None:
-        """Give connections back; calling again is harmless."""
+        """Close connections; idempotent."""
 
 
 @runtime_checkable
 class ManyAtOnce(Protocol):
-    """An element that takes many changes for little more than the price of one."""
+    """An element with cheap batch changes."""
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Put these cards into these states: all are in effect and durable when it answers.
+        """Set the states of these cards; on return all are in effect and durable.
 
-        Raises as an Element does, and within its seconds; which of the cards are in their state is unknown then.
+        Raises as an Element does, within the same time; it is then unknown which cards were changed.
         """
 
 
 class WholeList(Protocol):
-    """An element that can take a whole list at once, so that no call ever meets half of it."""
+    """An element that can replace its whole list atomically."""
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
-        """From one moment to the next, restrict `cards` and no other."""
+        """Restrict exactly `cards`, atomically."""
 
 
 class ListOrigin(StrEnum):
-    """What the list that an element judges by was last read from, until a comparison found it right."""
+    """What an element's list was last read from, until a reconciliation confirmed it."""
 
     FILE = "file"
-    COPY = "copy"  # the file was spoilt or gone: changes since the copy are missing
-    NOTHING = "nothing"  # so was the copy: the list began empty
+    COPY = "copy"  # the file was damaged or gone: changes since the copy are missing
+    NOTHING = "nothing"  # the copy too: the list was empty
 
 
 @runtime_checkable
 class KeptList(Protocol):
-    """An element that keeps its list itself, and goes on with a copy or with nothing where its file is lost."""
+    """An element with a list of its own, which falls back to a copy or an empty list."""
 
     name: str
 
     def list_origin(self) -> ListOrigin:
-        """What its list was read from; FILE again once the list was confirmed. Outlasts restarts."""
+        """Return what the list was read from; FILE once confirmed. Survives restarts."""
 
     def confirm_list(self) -> None:
-        """Its list agrees with the order book."""
+        """Record that the list agrees with the orders."""
 
     def close(self) -> None:
-        """Give connections back; calling again is harmless."""
+        """Close connections; idempotent."""
 
 
 class Carried(WordedEnum):
-    """What was refused."""
+    """What kind of traffic was refused."""
 
     CALL = "call", "呼叫"
     MESSAGE = "message", "短信"
@@ -125,16 +127,16 @@ class RefusalReason(WordedEnum):
 
     BLOCKED_SENDER = "blocked_sender", "发起方已停机"
     BLOCKED_DESTINATION = "blocked_destination", "接收方已停机"
-    RATE = "rate", "发送过快", "too many"  # more than the policy allows a sender
-    TEXT = "text", "内容拦截", "content"  # what the text check says
+    RATE = "rate", "发送过快", "too many"  # more than the policy allows one sender
+    TEXT = "text", "内容拦截", "content"  # by the text check
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One refused call or message. `key` is unique within `element`: the same key is the same refusal.
+    """A refused call or message. `key` identifies it within `element`.
 
-    `card` is who called or sent, `peer` whom; both as the network wrote them, E.164 without + where possible.
-    `detail` says more about the reason, never what the message said. `at`: UTC, aware.
+    `card`: caller or sender, `peer`: the other side; as the network wrote them, E.164 without + where possible.
+    `detail`: more about the reason, never the message text. `at`: UTC, aware.
     """
 
     element: str
@@ -148,27 +150,27 @@ class Refusal:
 
 
 class RefusalSource(Protocol):
-    """Where an element keeps what it refused; it goes on keeping while nobody reads."""
+    """An element's store of refusals; it is filled also while nobody reads."""
 
     name: str
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """What was refused after position `after` (0: from the beginning), and the position to go on from."""
+        """Return refusals after `after` (0: all), and the position to continue from."""
 
     def forget(self, before: int) -> None:
-        """Positions up to `before` are recorded elsewhere: they need not be kept."""
+        """Allow deletion up to position `before`: those are recorded elsewhere."""
 
 
 class TextVerdict(Protocol):
-    """What a text check says about a message; a learned one may stand in for the lists."""
+    """A text check of messages; a learned model may replace the lists."""
 
     def of(self, text: str) -> str | None:
-        """Why the text is refused, in a word or two (never the text itself); None: it may pass."""
+        """Return the reason of a refusal in a word or two, never the text; None: pass."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a notice that was handed in. `at`: UTC, aware."""
+    """The outcome of a submitted notice. `at`: UTC, aware."""
 
     message_id: str
     delivered: bool
@@ -177,15 +179,18 @@ class Receipt:
 
 
 class NoticeSender(Protocol):
-    """Hands notices to the message centre."""
+    """Submits notices to the SMSC."""
 
     name: str
 
     def send(self, card: str, text: str) -> str:
-        """Hand in `text` (all its parts) for `card`, asking for a receipt; the message id. Raises NetworkError."""
+        """Submit all parts of `text` with a receipt request; return the message id.
+
+        Raises NetworkError.
+        """
 
     def receipts(self) -> Iterable[Receipt]:
-        """The receipts that came since the last call; empty when none did."""
+        """Return the receipts that arrived since the last call."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""

@@ -1,8 +1,7 @@
-"""Orders: what is asked for a card beyond watching it, and the one table of what may become of each.
+"""Orders: durable tasks that follow decisions, and their transition table.
 
-Three kinds of order have a state: a verification (does the holder prove who they are), a restriction (how the network
-treats the card) and an objection. No state changes but by a row of TRANSITIONS; there are no hidden ones. Times are
-UTC and aware.
+Three kinds of order have a state: a verification (does the holder prove their identity), a restriction (how the
+network treats the card) and an objection. A state changes only by a row of TRANSITIONS. Times are UTC and aware.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is a part of what orders are about
+from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported: orders are about people who act
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
@@ -23,7 +22,7 @@ from duanka.domain.text import BilingualText, WordedEnum
 
 
 class Kind(WordedEnum):
-    """What has a state."""
+    """Kinds of order."""
 
     VERIFICATION = "verification", "实人核验"
     RESTRICTION = "restriction", "停机"
@@ -31,14 +30,14 @@ class Kind(WordedEnum):
 
 
 class State(WordedEnum):
-    """The states of all kinds; TRANSITIONS says which belong to which."""
+    """States of all kinds; TRANSITIONS says which belong to which kind."""
 
     # verification
     OPENED = "opened", "已建单"
-    NOTIFIED = "notified", "已通知"  # delivered: the hours of the policy run
-    UNDELIVERABLE = "undeliverable", "通知未送达"  # no hours run; a person must look
+    NOTIFIED = "notified", "已通知"  # delivered: the deadline of the policy runs
+    UNDELIVERABLE = "undeliverable", "通知未送达"  # no deadline runs; a person must act
     IN_PROGRESS = "in_progress", "核验中"
-    UNDER_REVIEW = "under_review", "待复核"  # the delay is ours: no hours run
+    UNDER_REVIEW = "under_review", "待复核"  # the delay is ours: no deadline runs
     SENT_TO_COUNTER = "sent_to_counter", "转营业厅"
     SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre", "转反诈中心"
     PASSED = "passed", "核验通过"
@@ -53,8 +52,8 @@ class State(WordedEnum):
         "forced_stop",
         "公安停机",
         "stopped by police",
-    )  # by police notice; lifted only with police consent
-    PUNISHED = "punished", "惩戒停机"  # until a day; the holder keeps one number
+    )  # by police notice; lifted only with consent of the police
+    PUNISHED = "punished", "惩戒停机"  # until a date; the holder keeps one number
     RESTORED = "restored", "已复通"
     CANCELLED = "cancelled", "已销户"
     # objection
@@ -65,14 +64,14 @@ class State(WordedEnum):
 
 
 class Event(WordedEnum):
-    """What moves a state."""
+    """What changes a state."""
 
     OPEN = "open", "建单"
     DELIVERED = "delivered", "通知送达"
     NOT_DELIVERED = "not_delivered", "通知未送达"
     BEGIN = "begin", "开始核验"
     SUBMIT = "submit", "提交复核"
-    PASS = "pass", "核验通过"  # a verdict
+    PASS = "pass", "核验通过"  # result of a verification
     FAIL = "fail", "核验不通过"
     TO_COUNTER = "to_counter", "转营业厅"
     TO_FRAUD_CENTRE = "to_fraud_centre", "转反诈中心"
@@ -93,44 +92,47 @@ class Event(WordedEnum):
 
 
 class OrderError(DuankaError):
-    """An order cannot be carried out as asked."""
+    """The order cannot be changed as requested."""
 
 
 class UnknownOrder(OrderError):
-    """There is no such order."""
+    """No such order."""
 
 
 class NoSuchTransition(OrderError):
-    """No row of TRANSITIONS leads from this state by this event."""
+    """TRANSITIONS has no row for this state and event."""
 
 
 class PermissionDenied(OrderError):
-    """This role may not do that."""
+    """The role may not do that."""
 
 
 class NeedsSecondPerson(OrderError):
-    """It takes two people: a stop that nothing else carries, or letting go a card of a tier that the policy names."""
+    """Two people are needed.
+
+    For a stop without other evidence, or for releasing a card of a tier that the policy names.
+    """
 
 
 class TooManyHolders(OrderError):
-    """One person asked as many holders today as the policy lets them."""
+    """The person asked as many holders today as the policy allows."""
 
 
 class ProtectedCard(OrderError):
-    """The card is on the protected list: no order may touch it."""
+    """The card is on the protected list: no order may change it."""
 
 
 class GroundsMissing(OrderError):
-    """A restriction needs its reason, the way of redress and the papers to bring, in both languages."""
+    """A restriction lacks its reason, redress or papers in one of the two languages."""
 
 
 class AlreadyUsed(OrderError):
-    """A single-use link was used before, or its time is over."""
+    """A single-use link was used or has expired."""
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One row of the table: from `before` by `event` to `after`, if one of `who` says so."""
+    """A row of the table: `event` by one of `who` leads from `before` to `after`."""
 
     kind: Kind
     before: State
@@ -155,20 +157,20 @@ def _rows(
 _V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
 _WAITING = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 _LIVE = (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, State.SENT_TO_FRAUD_CENTRE)
-_LATE = (State.EXPIRED, State.FAILED)  # too late is not never: who passes is restored
-_CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which the hours run
+_LATE = (State.EXPIRED, State.FAILED)  # a late pass still lifts the restriction
+_CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which a deadline runs
 _ASKED_ALREADY = (State.NOTIFIED, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER)
 _LIFTABLE = (State.OUTGOING_BARRED, State.SUSPENDED)
 _OBJECTED = (State.FILED, State.ACCEPTED, State.SENT_TO_FRAUD_CENTRE)
 
 TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_V, (State.OPENED, State.UNDELIVERABLE), Event.DELIVERED, State.NOTIFIED, _SELF),
-    # a later notice, or the holder was quicker than the receipt
+    # a resent notice, or the holder answered before the receipt came
     *(Transition(_V, state, Event.DELIVERED, state, _SELF) for state in _ASKED_ALREADY),
     *_rows(_V, (State.OPENED,), Event.NOT_DELIVERED, State.UNDELIVERABLE, _SELF),
     *_rows(_V, (*_WAITING, State.SENT_TO_COUNTER), Event.BEGIN, State.IN_PROGRESS, _HOLDER),
     *_rows(_V, (State.IN_PROGRESS,), Event.SUBMIT, State.UNDER_REVIEW, _HOLDER),
-    *_rows(_V, _LATE, Event.SUBMIT, State.UNDER_REVIEW, _SELF),  # a check that came late, and is not sure
+    *_rows(_V, _LATE, Event.SUBMIT, State.UNDER_REVIEW, _SELF),  # a late check with an unclear result
     *_rows(
         _V,
         (State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, *_LATE),
@@ -185,7 +187,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     *_rows(_V, (*_LIVE[:-1], *_LATE), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _SENIOR),
     *(Transition(_V, state, Event.EXTEND, state, _DESK) for state in _CLOCK),
-    # one person's word that it failed does not stop the clock
+    # one person's statement that it failed does not stop the deadline
     *_rows(_V, (*_CLOCK, State.FAILED), Event.EXPIRE, State.EXPIRED, _SELF),
     *_rows(_V, (*_LIVE, *_LATE), Event.WITHDRAW, State.WITHDRAWN, _DESK),
     *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
@@ -197,7 +199,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_R, (*_LIFTABLE, State.PUNISHED), Event.RESTORE, State.RESTORED, _DESK),
     *_rows(_R, (*_LIFTABLE, State.PUNISHED, State.FORCED_STOP), Event.CANCEL, State.CANCELLED, _DESK),
     *_rows(_O, (State.FILED,), Event.ACCEPT, State.ACCEPTED, _DESK),
-    # about a stop of the police: they decide, and we answer the holder
+    # the police decide about their own stop, and we answer the holder
     *_rows(_O, (State.FILED, State.ACCEPTED), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _DESK),
     *_rows(_O, _OBJECTED, Event.UPHOLD, State.UPHELD, _DESK),
     *_rows(_O, _OBJECTED[1:], Event.REJECT, State.REJECTED, _DESK),
@@ -206,8 +208,8 @@ TRANSITIONS: tuple[Transition, ...] = (
 _TABLE = {(row.kind, row.before, row.event): row for row in TRANSITIONS}
 
 FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED}
-# An order in one of these is closed. A verification that expired or failed stays open while the card is restricted
-# for it: who passes late is restored.
+# An order in one of these states is closed. An expired or failed verification stays open while the card is restricted
+# for it, because a late pass still lifts the restriction.
 CLOSED = frozenset(
     {
         *(State.PASSED, State.WITHDRAWN, State.RESTORED, State.CANCELLED),
@@ -216,7 +218,7 @@ CLOSED = frozenset(
 )
 STOPS = frozenset(
     {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
-)  # by hand only by two people
+)  # manually only by two people
 
 _IN_THE_NETWORK = {
     State.ACTIVE: NetworkState.ACTIVE,
@@ -230,17 +232,17 @@ _IN_THE_NETWORK = {
 
 
 def in_the_network(state: State) -> NetworkState:
-    """How the network is to treat a card whose restriction is in `state`."""
+    """Return how the network must treat a card whose restriction is in `state`."""
     return _IN_THE_NETWORK[state]
 
 
 def states_before(kind: Kind, event: Event) -> frozenset[State]:
-    """The states of `kind` that `event` leads out of, whoever says so."""
+    """Return the states of `kind` that `event` leads out of, for any role."""
     return frozenset(row.before for row in TRANSITIONS if (row.kind, row.event) == (kind, event))
 
 
 def moved(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
-    """The state after `event`; NoSuchTransition or NotTheirs where the table has no such row for `role`.
+    """Return the state after `event`; NoSuchTransition or PermissionDenied otherwise.
 
     `order_id`: for the commands that the error names.
     """
@@ -256,7 +258,7 @@ def moved(kind: Kind, before: State, event: Event, role: Role, order_id: str = "
 
 
 def _instead(kind: Kind, before: State, event: Event, role: Role, order_id: str) -> str:
-    """What `role` can do with an order in this state, as it is typed; nothing that takes more than what was asked."""
+    """Name commands that `role` can use in this state, none stronger than asked."""
     if before is State.FORCED_STOP:
         return only_the_police(order_id)
     rows = (row for row in TRANSITIONS if (row.kind, row.before) == (kind, before) and role in row.who)
@@ -275,7 +277,7 @@ class Grounds:
     papers: BilingualText
 
     def complete(self) -> Grounds:
-        """Return these grounds; GroundsMissing where a text is empty in a language."""
+        """Return self; GroundsMissing if a text is empty in a language."""
         for name, words in (("reason", self.reason), ("redress", self.redress), ("papers", self.papers)):
             if not (words.zh.strip() and words.en.strip()):
                 raise GroundsMissing(
@@ -286,15 +288,17 @@ class Grounds:
 
 @dataclass(frozen=True)
 class Order:
-    """One order as it stands. `step` counts its changes; `carried_by` says what entitles a restriction.
+    """One order in its present state. `step` counts its changes.
 
-    `due_at`: when the next deadline falls; None while no clock runs. `parent`: the verification that a restriction
-    follows from, or the restriction that an objection is about. `operator`, `city`: of the card; "" where unknown.
-    `hit_summaries`: what the rules saw and on which days, as `decoded_summaries` reads it: few who handle an order do.
+    `carried_by`: what entitles to a restriction.
 
-    What a stop after a verification may rest on (domain/evidence.py): `opened_by`, and the staff who `helped_by` making
-    a link or acting in the holder's place, by name; `decision`: the sealed decision that opened it; `receipt_at`: when,
-    by the message centre's receipt, the notice was delivered; `evidence`: what it came to, once it ended unpassed.
+    `due_at`: next deadline; None while none runs. `parent`: the verification that a restriction follows from, or the
+    restriction that an objection is about. `operator`, `city`: of the card; "" if unknown. `hit_summaries`: what the
+    rules saw and when; encoded, as few readers need it (`decoded_summaries`).
+
+    Facts from which the evidence for a stop is derived (domain/evidence.py): `opened_by`; `helped_by`: names of staff
+    who made a link or acted for the holder; `decision`: the sealed decision that opened it; `receipt_at`: delivery
+    time of the notice by the SMSC's receipt; `evidence`: the result, once it ended without a pass.
     """
 
     id: str
@@ -327,7 +331,7 @@ class Order:
 
     @classmethod
     def of(cls, **facts: Any) -> Order:
-        """The order with these fields: as the constructor makes it, in a third of the time."""
+        """Return an order with these fields; three times as fast as the constructor."""
         order = object.__new__(cls)
         order.__dict__.update(_DEFAULTS)
         order.__dict__.update(facts)
@@ -336,7 +340,10 @@ class Order:
         return order
 
     def changed(self, **facts: Any) -> Order:
-        """The order with these fields changed: `dataclasses.replace` in a fifth of its time, which a sweep feels."""
+        """Return a changed copy; five times as fast as `dataclasses.replace`.
+
+        It matters when all deadlines are processed.
+        """
         after = object.__new__(Order)
         after.__dict__.update(self.__dict__)
         after.__dict__.update(facts)

@@ -1,7 +1,7 @@
-"""How what moves an order is typed: the one place from which errors and pages take a command to name.
+"""Commands that move an order, as typed: errors and pages take them from here.
 
-Keys are the kind and the event of an order, as permissions name them. An order is named by its id, never by a number:
-what an error says is masked, and a masked number is no command.
+Keys are kind and event of an order, as in permissions. An order is named by its id and never by a number: error texts
+are masked, and a masked number would not work as a command.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _TYPED = {
 
 
 def typed(kind: str, event: str, order_id: str) -> str:
-    """The command, in back quotes, that moves this order by `event`; `the clock` where no person does that."""
+    """Return the command in back quotes; `the clock` if no person causes the event."""
     command = _TYPED.get(f"{kind}.{event}")
     return f"`duanka {command.format(id=order_id, event=event)}`" if command else "the clock"
 
 
 def only_the_police(order_id: str) -> str:
-    """What to do about a card that the police stopped: the order is that of the stop."""
+    """Say what to do about a card stopped by the police; `order_id`: of the stop."""
     return f"only the police lift it: {typed('restriction', 'police_release', order_id)}"

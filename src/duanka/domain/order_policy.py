@@ -1,4 +1,4 @@
-"""What a policy says about orders: deadlines, stages, whom nobody may stop, and the words of every notice."""
+"""Policy of orders: deadlines, stages, protected numbers, texts of notices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from duanka.domain.text import BilingualText
 
 @dataclass(frozen=True)
 class DeadlineStage:
-    """`hours` after delivery of the notice, who has not answered is in `state`."""
+    """`hours` after delivery of the notice, the card of a silent holder gets `state`."""
 
     hours: float
     state: NetworkState
@@ -24,12 +24,12 @@ class DeadlineStage:
 
 @dataclass(frozen=True)
 class OrderPolicy:
-    """How orders are carried out under a policy. Hours and minutes are of the clock, days are working days.
+    """How orders are carried out. Hours and minutes are real time, days working days.
 
-    `reasons`: code -> what a holder is told where a person, and no rule, gave the reason; the first one where they
-    named none. `holders_a_day`: whom one person may ask. `review_within`: hours after which an order without a clock is
-    an alarm. `ask_again_days`: of the calendar, in which who passed is not asked again, unless the tier is heavier or
-    one of `ask_again_rules`, which tell of another device, is new.
+    `reasons`: code -> text told to a holder where a person, not a rule, gave the reason; the first one if no code was
+    given. `holders_a_day`: holders that one person may ask per day. `review_within`: hours after which an order
+    without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who passed is not asked
+    again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is new.
     """
 
     stages: tuple[DeadlineStage, ...] = (
@@ -45,7 +45,7 @@ class OrderPolicy:
     alarm_minutes: float = 5
     reconcile_minutes: float = 5
     reconcile_max: float = (
-        1  # percent of the restricted cards that a comparison changes alone; never fewer than 20
+        1  # percent of restricted cards that one reconciliation may change by itself; at least 20 cards
     )
     protected: tuple[str, ...] = ()
     operator: BilingualText = BilingualText("本运营商", "your operator")
@@ -83,18 +83,18 @@ class OrderPolicy:
 
     @property
     def answer_within(self) -> timedelta:
-        """How long the holder has from delivery of the notice."""
+        """Time the holder has from delivery of the notice."""
         return timedelta(hours=self.stages[0].hours)
 
     def after(self, state: NetworkState) -> DeadlineStage | None:
-        """The stage that follows the one which left the card in `state`; None: it was the last."""
+        """Return the stage after the one that set `state`; None: it was the last."""
         for stage, following in zip(self.stages, self.stages[1:], strict=False):
             if stage.state is state:
                 return following
         return None
 
     def hours_until_next(self, state: NetworkState) -> float:
-        """Hours between the stage that left the card in `state` and the following one; 0: it was the last."""
+        """Return the hours from the stage that set `state` to the next; 0: none follows."""
         for stage, following in zip(self.stages, self.stages[1:], strict=False):
             if stage.state is state:
                 return following.hours - stage.hours
@@ -102,11 +102,11 @@ class OrderPolicy:
 
     @cached_property
     def local_time(self) -> OperatorZone:
-        """The zone that notices, deadlines and working days are told in."""
+        """Zone of notices, deadlines and working days."""
         return OperatorZone(self.zone)
 
     def reason_for(self, written: BilingualText) -> BilingualText:
-        """The policy's text for a reason that a person wrote: the one whose code or text it is, else the first."""
+        """Return the policy's text for a written reason: by code or text, else the first."""
         named = {written.zh.strip(), written.en.strip()}
         for code, words in self.reasons:
             if code in named or words.zh in named:
@@ -114,16 +114,19 @@ class OrderPolicy:
         return self.reasons[0][1]
 
     def protects(self, card: str) -> bool:
-        """Whether no order may touch `card`, however written: 110, +86 110, 010-110, *31#110 are one line."""
+        """Whether no order may change `card`; 110, +86 110, 010-110, *31#110 are one line."""
         return card in self.protected_numbers
 
     @cached_property
     def protected_numbers(self) -> ProtectedNumbers:
-        """The lines that are always protected, and those of this policy."""
+        """Built-in protected lines and those of this policy."""
         return ProtectedNumbers(self.protected)
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
-        """The moment `days` working days after `now`: Monday to Friday without `holidays`, by the operator's days."""
+        """Return `now` plus `days` working days.
+
+        Monday to Friday except `holidays`, in the operator's zone.
+        """
         day = self.local_time.local(now)
         while days:
             day += timedelta(days=1)
@@ -133,10 +136,10 @@ class OrderPolicy:
 
 @dataclass(frozen=True)
 class MessagePolicy:
-    """What the message proxy refuses beside blocked numbers. `per_minute`: messages of one sender; 0: any number.
+    """What the message proxy refuses beside restricted cards.
 
-    `trusted`: senders who are not judged, where one of `trusted_accounts` (system_id) sends: any client can write any
-    sender, and only the centre says who a client is.
+    `per_minute`: messages per sender; 0: no limit. `trusted`: senders that are not judged if sent by one of
+    `trusted_accounts` (system_id): a client can claim any sender, and only the SMSC authenticates clients.
     """
 
     keywords: tuple[tuple[str, ...], ...] = ()
@@ -154,6 +157,6 @@ class MessagePolicy:
         trusted: Iterable[str],
         trusted_accounts: Iterable[str] = (),
     ) -> MessagePolicy:
-        """A keyword entry is words that must all stand in the text, joined by +: "安全账户+转账"."""
+        """Parse keywords: "安全账户+转账" means that both words must occur in the text."""
         words = tuple(tuple(one.split("+")) for one in keywords)
         return cls(words, tuple(links), per_minute, tuple(trusted), tuple(trusted_accounts))

@@ -1,6 +1,6 @@
-"""Who passed the second verification: the sealed file by which the order book tells it to scans and live runs.
+"""Sealed file of cards that passed verification, read by scans and live runs.
 
-A line of JSON for each card, and behind them a sealed one with the SHA-256 of all that is before it.
+One JSON line per card, then a sealed line with the SHA-256 of everything before it.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.sealing import Sealer, encoded, run_of
 
-PURPOSE = "passes"  # of the key that seals the file
+PURPOSE = "passes"  # purpose of the key that seals the file
 
 
 @dataclass(frozen=True)
 class Pass:
-    """The last time that the holder of a card passed. `passed_at`: aware."""
+    """The latest time the holder of a card passed. `passed_at`: aware."""
 
     card: str
     passed_at: datetime
 
 
 class Passes(Protocol):
-    """Where a live run looks up who passed."""
+    """Source of passes for a live run."""
 
     def version(self) -> object:
-        """Another one after every change; cheap to ask."""
+        """Return a value that differs after every change; cheap."""
 
     def read(self) -> Mapping[str, datetime]:
-        """Card -> when its holder last passed, naive, as records say it."""
+        """Return card -> latest pass, naive local time like that of records."""
 
 
 def listed(passes: Iterable[Pass], key: bytes) -> bytes:
-    """The file of these passes, sealed with the installation's key for that."""
+    """Return the file of these passes, sealed with this installation's key."""
     lines = [encoded({"card": one.card, "passed_at": one.passed_at.isoformat()}) for one in passes]
     body = b"".join(lines)
     end = {"seq": len(lines), "sha256": hashlib.sha256(body).hexdigest()}
@@ -47,7 +47,7 @@ def listed(passes: Iterable[Pass], key: bytes) -> bytes:
 
 
 def read_list(file: bytes, key: bytes, where: str) -> list[Pass]:
-    """The passes in such a file; DuankaError where it does not bear the seal of this installation."""
+    """Parse such a file; DuankaError if its seal is not this installation's."""
     cut = file.rstrip(b"\r\n").rfind(b"\n") + 1
     body, end = file[:cut], file[cut:]
     facts: Any = json.loads(end) if run_of(key, end) else {}
@@ -61,16 +61,17 @@ def read_list(file: bytes, key: bytes, where: str) -> list[Pass]:
 
 
 class PassFile:
-    """The file of passes at `path`, for records whose times are local to `zone`.
+    """Passes in the file at `path`, for records with times local to `zone`.
 
-    `key`: of its seal; None: there is no secret here. `required`: that it is missing is an error, and no empty list.
+    `key`: verifies the seal; None: no secret is configured. `required`: a missing file is an error, not an empty
+    list.
     """
 
     def __init__(self, path: Path, key: bytes | None, zone: OperatorZone, *, required: bool = False) -> None:
         self._path, self._key, self._zone, self._required = path, key, zone, required
 
     def version(self) -> object:
-        """Another one after every change of the file."""
+        """Return a value that differs after every change of the file."""
         try:
             found = self._path.stat()
         except OSError:
@@ -78,9 +79,9 @@ class PassFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self) -> Mapping[str, datetime]:
-        """Card -> when its holder last passed, naive and local to the zone.
+        """Return card -> latest pass, naive and local to the zone.
 
-        UnreadableInput: it is missing; MissingKey: no secret is here; DuankaError: the seal does not hold.
+        UnreadableInput: the file is missing; MissingKey: no secret; DuankaError: wrong seal.
         """
         try:
             file = self._path.read_bytes()

@@ -1,4 +1,4 @@
-"""People who act: their id, their role, and the operators and cities that they work for."""
+"""People who act: id, role, and the operators and cities they work for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from duanka.domain.text import BilingualText, WordedEnum
 
 
 class Role(WordedEnum):
-    """Who acts."""
+    """Roles of people and of the system."""
 
-    SYSTEM = "system", "系统"  # ourselves: deadlines, receipts, verdicts of a check
+    SYSTEM = "system", "系统"  # Duanka itself: deadlines, receipts, results of a check
     DESK = "desk", "值班员"
     SUPERVISOR = "supervisor", "主管"
     REGULATOR = "regulator", "监管"
@@ -21,13 +21,13 @@ class Role(WordedEnum):
     HOLDER = "holder", "用户"
 
 
-STAFF = frozenset({Role.DESK, Role.SUPERVISOR})  # of the operator: who works on orders
+STAFF = frozenset({Role.DESK, Role.SUPERVISOR})  # of the operator: they handle orders
 WITH_KEYS = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
 
 ID_PATTERN = r"[a-z0-9._-]{2,32}"
-MOST_LETTERS = 64  # of a display name
-MOST_PLACES = 64  # operators or cities of one person
-# Ids that the audit trail uses for what no person did, and names of roles: nobody may be taken for one.
+MOST_LETTERS = 64  # characters of a display name
+MOST_PLACES = 64  # operators or cities per person
+# Ids that the audit trail uses for automatic actions, and names of roles: no person may have them.
 RESERVED_IDS = frozenset(
     {"duanka", "system", "holder", "police", "regulator", "supervisor", "desk"}
     | {"worker", "operator", "nobody", "anonymous", "unknown", "none", "null"}
@@ -39,27 +39,27 @@ _CITY = re.compile(r"[1-9][0-9]{5}")
 
 
 class BadPerson(DuankaError):
-    """A person cannot be written down like this."""
+    """The data of a person is invalid."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The operators and cities that a person works for; an empty set is all of them."""
+    """Operators and cities a person works for; an empty set means all."""
 
     operators: frozenset[str] = frozenset()
     cities: frozenset[str] = frozenset()
 
     @property
     def everywhere(self) -> bool:
-        """Whether nothing is out of it."""
+        """Whether it covers everything."""
         return not (self.operators or self.cities)
 
     def covers(self, operator: str, city: str) -> bool:
-        """Whether an order of this operator and city is within it; one whose place is unknown is in no narrow one."""
+        """Whether it covers this operator and city; an unknown one only if it covers all."""
         return (not self.operators or operator in self.operators) and (not self.cities or city in self.cities)
 
     def contains(self, other: Scope) -> bool:
-        """Whether nothing of `other` is out of it."""
+        """Whether `other` is not wider."""
         both = ((self.operators, other.operators), (self.cities, other.cities))
         return all(not mine or (theirs and theirs <= mine) for mine, theirs in both)
 
@@ -68,7 +68,7 @@ class Scope:
 
     @property
     def words(self) -> BilingualText:
-        """Which operators and cities."""
+        """The operators and cities, in words."""
         operators, cities = sorted(self.operators), sorted(self.cities)
         return BilingualText(
             f"{'、'.join(operators) or '全部运营商'}；{'、'.join(cities) or '全部城市'}",
@@ -81,7 +81,7 @@ EVERYWHERE = Scope()
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who acts. `id` stands in the audit trail and is compared; `display_name` is only shown."""
+    """A person. `id`: in the audit trail, compared; `display_name`: only shown."""
 
     id: str
     role: Role
@@ -94,12 +94,12 @@ HOLDER = Person("holder", Role.HOLDER)
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two ids are one person's."""
+    """Whether two ids are of the same person."""
     return one == other
 
 
 def person_id(text: str) -> str:
-    """Return `text` where it can be the id of a person; BadPerson says what is wrong."""
+    """Return `text` if it is a valid id of a person; BadPerson otherwise."""
     if not re.fullmatch(ID_PATTERN, text):
         raise BadPerson(
             f"{text[:40]!r} cannot be an id: write 2 to 32 of a-z, 0-9, '.', '_' and '-', like wang.wei"
@@ -110,20 +110,20 @@ def person_id(text: str) -> str:
 
 
 def place_name(text: str) -> str:
-    """`text` where a scope can name it as operator or city; "" where not: nobody could be given what lies there."""
+    """Return `text` if a scope can name it, else "": no scope could ever cover it."""
     name = text.strip()
     return name if _is_place(name) else ""
 
 
 def _is_place(name: str) -> bool:
-    """Whether a scope can name it: what reads alike must be alike, so nothing invisible stands in it."""
+    """Whether a scope can name it: without invisible characters."""
     return bool(_PLACE.fullmatch(name)) and all(map(_visible, name))
 
 
 def display_name(text: str) -> str:
-    """A name as it is shown: NFKC, single blanks.
+    """Normalise a display name: NFKC, single blanks.
 
-    BadPerson: empty, too long, with control or invisible letters, or with letters of several scripts that look alike.
+    BadPerson: empty, too long, with control or invisible characters, or mixing scripts whose letters look alike.
     """
     name = " ".join(unicodedata.normalize("NFKC", text).split())
     if not 1 <= len(name) <= MOST_LETTERS:
@@ -137,7 +137,7 @@ def display_name(text: str) -> str:
 
 
 def scope_of(operators: list[str], cities: list[str]) -> Scope:
-    """A scope as it is written; BadPerson: too many or unreadable names."""
+    """Parse a scope; BadPerson: too many or invalid names."""
     for what, named in (("operators", operators), ("cities", cities)):
         if len(named) > MOST_PLACES:
             raise BadPerson(f"a scope names at most {MOST_PLACES} {what}; leave it empty for all")
@@ -151,16 +151,19 @@ def scope_of(operators: list[str], cities: list[str]) -> Scope:
     return Scope(frozenset(name.strip() for name in operators), frozenset(name.strip() for name in cities))
 
 
-# Scripts that one name may use together, because no letter of one looks like a letter of the other.
+# Scripts that one name may mix, because their letters do not look alike.
 _TOGETHER = (frozenset({"CJK", "LATIN"}), frozenset({"CJK", "HIRAGANA", "KATAKANA"}))
 
 
 def _visible(letter: str) -> bool:
-    """Whether a letter is seen: no control, format, private, unassigned letter, no filler, no separator but a blank."""
+    """Whether a character is visible.
+
+    Not so: control, format, private, unassigned, fillers, separators except a blank.
+    """
     if letter == " ":
         return True
     if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"):
-        return letter == "\u3000"  # the wide blank of Chinese input, which NFKC makes a blank
+        return letter == "\u3000"  # ideographic space, which NFKC turns into a blank
     return not (
         "FILLER" in unicodedata.name(letter, "")
         or "VARIATION SELECTOR" in unicodedata.name(letter, "")
@@ -169,7 +172,7 @@ def _visible(letter: str) -> bool:
 
 
 def _script(letter: str) -> str:
-    """The script of a letter by its Unicode name; empty for what all scripts share."""
+    """Return a character's script by its Unicode name; "" if all scripts share it."""
     if not unicodedata.category(letter).startswith("L"):
         return ""
     first = unicodedata.name(letter, "").split(" ")[0]

@@ -1,4 +1,4 @@
-"""Masks numbers for readers who need to recognise a card, not to call it."""
+"""Masking of numbers for readers who must recognise a card but not call it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import unicodedata
 _MASK = "****"
 # Country codes of one, two and three digits (ITU-T E.164).
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
-# Behind 1 a number has eleven digits, and none that begin with 10 to 11: 1069…, 1008… are service numbers of China.
+# After 1, eleven digits that do not begin with 10 or 11: 1069…, 1008… are service numbers of China.
 _E164 = re.compile(r"1[2-9][0-9]{9}|[2-9][0-9]{7,14}")
-_CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as orders keep it; other countries' need their plus
-# From here on digits inside a text can be a person's number or a device; fewer are counts, short codes and city
-# codes. After a plus it is a number of a telephone earlier.
+_CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as stored in orders; other countries need a plus sign
+# Digits in a row that may be a person's number or a device; fewer are counts, short codes or area codes. After a plus
+# sign fewer suffice.
 _LONG, _LONG_AFTER_PLUS = 11, 7
-# What people and switches write between the digits of one number, at most: anything but letters, what was masked
-# before, and the punctuation that separates the items of a list.
+# Separators between the digits of one number, up to five: anything but letters, earlier masks, and the punctuation
+# between items of a list.
 _BETWEEN = r"(?:(?!\*{4})(?:[^\w,;，；、。]|_|,(?=[0-9]))){0,5}"
 _DIGITS = re.compile(rf"\+?[0-9](?:{_BETWEEN}[0-9])*")
-# What has many digits and is nobody's number: a moment, a time of day, an address of a server, a correlator.
+# Many digits, but not a person's number: date, time of day, server address, correlation id.
 _TIME = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:\.[0-9]+)?)?"
 _NO_NUMBER = re.compile(
     r"(?<![0-9])(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -27,7 +27,7 @@ _NO_NUMBER = re.compile(
     r"|(?<![0-9.])(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])[.:]){4}[0-9]{1,5}(?![0-9])"
     r"|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
 )
-# The moment in the name of a file: 20261128, 20261128-1015, 20261128T101530.
+# Time stamps in file names: 20261128, 20261128-1015, 20261128T101530.
 _COMPACT_MOMENT = re.compile(
     r"(?<![0-9])(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[_T-]?(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?)?(?![0-9])"
@@ -39,7 +39,7 @@ _CHINESE_RUN = re.compile(
 
 
 def spelled_card(card: str) -> str:
-    """The number as people read it: `+86 13800000001`; opaque text as it stands."""
+    """Format a number for people: `+86 13800000001`; opaque text is unchanged."""
     if not _E164.fullmatch(card):
         return card
     country, national = _parts(card)
@@ -47,7 +47,7 @@ def spelled_card(card: str) -> str:
 
 
 def masked_card(card: str) -> str:
-    """`8613800000001` -> `+86 138****0001`; of a short or opaque one less is shown, never more than half."""
+    """`8613800000001` -> `+86 138****0001`; at most half of other numbers is shown."""
     if _E164.fullmatch(card):
         country, national = _parts(card)
         if len(national) >= 9:
@@ -59,22 +59,22 @@ def masked_card(card: str) -> str:
 
 
 def masked_device(imei: str) -> str:
-    """The type (first eight digits) and the last three: the maker stays readable, the one device does not."""
+    """Keep the type (first eight digits) and the last three digits of an IMEI."""
     if len(imei) >= 14 and imei.isdigit():
         return f"{imei[:8]}{_MASK}{imei[-3:]}"
     return masked_card(imei) if not imei.isdigit() else f"{_MASK}{imei[-3:]}"
 
 
 def masked_text(text: str) -> str:
-    """`text` with every number in it masked, also one whose digits are full-width, Chinese, or set apart.
+    """Mask every number in `text`, also with full-width, Chinese or separated digits.
 
-    Moments as ISO 8601 writes them, times of day, and addresses of servers stay.
+    ISO 8601 time stamps, times of day and server addresses are kept.
     """
     return _masked(text, _NO_NUMBER)
 
 
 def masked_log_line(text: str) -> str:
-    """As `masked_text`; the moments in names of files stay, too."""
+    """Like `masked_text`, but time stamps in file names are kept too."""
     return _masked(text, _NO_NUMBER, _COMPACT_MOMENT)
 
 
@@ -95,7 +95,7 @@ def _masked(text: str, *kept: re.Pattern[str]) -> str:
 
 
 def _masked_run(digits: str, *, after_plus: bool) -> str:
-    """What is shown of a run of digits, a card as `masked_card` shows it; "" where it is nobody's number."""
+    """Mask a run of digits like `masked_card`; "" if it is not a person's number."""
     international = digits.removeprefix("00")
     if _CHINESE_MOBILE.fullmatch(international):
         return masked_card(international)
@@ -107,7 +107,7 @@ def _masked_run(digits: str, *, after_plus: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text`, as long as it was, with every digit as ASCII has it."""
+    """Return `text` with ASCII digits, at the same length."""
     text = _CHINESE_RUN.sub(lambda run: "".join(_CHINESE.get(letter, letter) for letter in run[0]), text)
     digits = (unicodedata.digit(letter, None) for letter in text)
     return "".join(
@@ -116,7 +116,7 @@ def _plain(text: str) -> str:
 
 
 def _parts(number: str) -> tuple[str, str]:
-    """Country code and the rest."""
+    """Split into country code and the rest."""
     found = _COUNTRY.match(number)
     end = found.end() if found else 0
     return number[:end], number[end:]

@@ -1,8 +1,9 @@
-"""Telephone numbers: one grammar for every form that one subscriber, or an emergency line, has.
+"""Telephone numbers: one grammar for subscriber and emergency numbers.
 
-Every door (intake, orders, API, command line, call proxy, message proxy, home register) reads numbers here. The
-patterns keep to what Python, POSIX and Rust understand alike, so that Kamailio's configuration and whole columns use
-the same ones. A number is never put right into another one: what fits no plan is None.
+Every entry point (intake, orders, API, command line, call proxy, message proxy, home register) parses numbers here.
+The patterns use only what Python, POSIX and Rust regular expressions have in common, because Kamailio's configuration
+and column-wise processing use them too. A number is never corrected into another one: what fits no numbering plan is
+None.
 """
 
 from __future__ import annotations
@@ -13,63 +14,63 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-# Whom no order may ever touch, and whom every card may call: emergency, hotlines, police lines. The three after 911 are
-# dialled as emergency by handsets without a card (3GPP TS 22.101, 10.1.1).
+# Numbers that no order may change and every card may call: emergency, hotlines, police. Handsets without a card dial
+# the three after 911 as emergency numbers (3GPP TS 22.101, 10.1.1).
 PROTECTED_LINES = (
     *("110", "119", "120", "122", "999", "112", "911", "000", "08", "118"),
     *("12110", "12119", "12395", "96110", "12381", "12321"),
 )
 
-# The plan of China (86), without the country code: mobile, machines, fixed with its area (10, 20 to 29, three digits).
-MOBILE = "1[3-689][0-9]{9}|17[0-8][0-9]{8}"  # 179 begins the codes of carriers
+# Plan of China (86), without country code: mobile, machine, fixed with area code (10, 20 to 29, three digits).
+MOBILE = "1[3-689][0-9]{9}|17[0-8][0-9]{8}"  # 179 begins carrier selection codes
 MACHINE = "14[0-9]{11}|1064[6-9][0-9]{8}"
 FIXED = "10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}"
 AREA = "10|2[0-9]|[3-9][0-9][0-9]"
 FREEPHONE = "[48]00[0-9]{7}"  # dialled without a 0
 NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
 
-# Before a number: how it is carried (17951, 12593, 11808, 10193, 193 ...), that it is international, the country.
-# 12583 with 1 to 3 behind it is called from a second number of the same card.
+# Before a number: carrier selection (17951, 12593, 11808, 10193, 193 ...), international prefix, country code. 12583
+# with 1 to 3 after it selects a second number of the same card.
 CARRIER = "(179[0-9]{2}|12583[1-3]|1[12][0-9]{3}|10193|19[0-7])"
 _SIGN = "[+]?(00)?"
 _CODE = "(86(00)?)+[+]?0?"
-# Before the code of the country 0, 000 or 00+ may stand too: no other number has 86 and a whole number behind it.
+# Before the country code 0, 000 or 00+ is accepted too: no other number has 86 followed by a whole number.
 CHINA = f"([0]{{0,3}}[+])?[0]{{0,4}}{_CODE}"
 BEFORE = f"{CARRIER}?({CHINA}{CARRIER}?|{_SIGN})?0?"
-# Codes of the telephone: hide or show the own number, no call waiting. `ANY_CODE` also what forwards a call.
-# No text is a repetition in two ways: else a pattern that fails would try them all, twice as many with each code.
+# Service codes: hide or show the own number, no call waiting; `ANY_CODE` adds call forwarding. The alternatives are
+# unambiguous: otherwise a failing match would backtrack exponentially with the number of codes.
 CODES = "([*#]+(30|43|76|77)#|[*#]*(#(31|70)#|[*](31|67|70|82)))*[*#]*"
 ANY_CODE = "(([*#]+[0-9]{1,4})*([*#]+|[*#]*[*](31|67|70|82)))?"
-AFTER = "[*#Ff]*"  # marks of the keys, and what fills a half byte in a switch's records
+AFTER = "[*#Ff]*"  # trailing keys, and the filler of a half byte in switch records
 
 MOBILE_FORM = f"^{CODES}{BEFORE}({MOBILE}){AFTER}$"
 MACHINE_FORM = f"^{CODES}{BEFORE}({MACHINE}){AFTER}$"
 FIXED_FORM = f"^{CODES}{CARRIER}?({CHINA}{CARRIER}?0?|0)({FIXED}){AFTER}$"
 FREEPHONE_FORM = f"^{CODES}{BEFORE}({FREEPHONE}){AFTER}$"
 NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
-# In any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is what older telephones send.
+# Any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is sent by older telephones.
 SENT_SOS = "^((sips?:)?urn:(nena:)?service:sos|sips?:sos([.][a-z-]+)*@)"
-# Written between digits. Dashes, blanks and invisible marks of other alphabets come with `_between`.
+# Separators between digits. `_between` adds dashes, blanks and invisible marks of other alphabets.
 SEPARATORS = "-. ()/~_!'\"[]"
 
 _COUNTRY_CODE = re.compile(
     "[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|"
     "2[1-69][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]|6[7-9][0-9]|8[0578][0-9]|9[67][0-9]|99[2-68]"
 )
-_MOST = 256  # letters: what is longer is no number
-_LEAST_BARE = 10  # digits of a whole number without `+`: fewer may be a line of one's own city
+_MOST = 256  # characters: anything longer is not a number
+_LEAST_BARE = 10  # digits of a whole number without `+`: a shorter one may be local to a city
 _URI = re.compile(r"[<\s]*(tels?|sips?|im|pres|h323|callto|phone|fax|modem):", re.IGNORECASE)
 _SOS = re.compile(SENT_SOS, re.IGNORECASE)
-_CELL = re.compile('="([^"]*)"|\'(.+)')  # so that a spreadsheet leaves the digits alone
+_CELL = re.compile('="([^"]*)"|\'(.+)')  # a spreadsheet's way to keep digits as text
 _GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
 _FLOAT = re.compile("([1-9][0-9]{4,})[.]([0-9]{1,6})")
 _EXPONENT = re.compile("([1-9])[.]([0-9]{10,14})[eE][+]?(1[0-4])")
 _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
-# Of a country, perhaps with the begin of an area: behind it stands no whole number but of three digits.
+# A country, perhaps with the beginning of an area: only short numbers of three digits make sense in it.
 SHORT_CONTEXT = "[+][0-9]{1,4}"
 _PLUS = re.compile("%2B", re.IGNORECASE)
-_HOST = re.compile("@[^@].*")  # behind another one, or escaped
-_OUTSIDE = re.compile("[09][,pw]+(?=[0-9*#+])", re.IGNORECASE)  # an outside line, then a pause
+_HOST = re.compile("@[^@].*")  # after another @, or escaped
+_OUTSIDE = re.compile("[09][,pw]+(?=[0-9*#+])", re.IGNORECASE)  # prefix for an outside line, then a pause
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
     "(?<=[0-9*#])(?:[,;pw][0-9*#,;pw]{0,6}|(?:x|ext|转|分机)[0-9]{1,6})", re.IGNORECASE
@@ -77,7 +78,7 @@ _AFTER_DIALLING = re.compile(
 
 _NORTH_AMERICAN = re.compile(NORTH_AMERICAN_FORM)
 _CHINESE = tuple(re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM))
-_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # also to somebody elsewhere
+_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # also a number elsewhere
 _ABROAD = re.compile(f"{CODES}{CARRIER}?(?:[+]|00|[+]00)([1-9][0-9]{{6,14}}){AFTER}")
 _BARE = re.compile(f"{CODES}([1-9][0-9]{{6,14}}){AFTER}")
 _DIGITS = re.compile(f"{CODES}[+]?([0-9]{{2,21}}){AFTER}")
@@ -85,21 +86,23 @@ _PLAIN = re.compile(f"(?:86)?({MOBILE})")
 
 
 def parse(text: str, country: str = "86") -> str | None:
-    """The subscriber's number as E.164 without `+`, or None where `text` is none for sure.
+    """Return a subscriber number as E.164 without `+`; None if `text` is not one.
 
-    `country`: the country code whose numbers come without one. Of other countries than 86 no plan is known here: their
-    numbers need `+`, `00` or the country code. Service numbers and short codes are no subscriber's: None.
+
+    `country`: country code assumed for national numbers. Only the plan of 86 is known: numbers of other countries
+    need `+`, `00` or their country code. Service numbers and short codes are not subscribers: None.
     """
-    if country == "86" and (plain := _PLAIN.fullmatch(text)):  # nearly all
+    if country == "86" and (plain := _PLAIN.fullmatch(text)):  # fast path of nearly all numbers
         return f"86{plain[1]}"
     return _parse(text, country)
 
 
 def identity(text: str) -> str:
-    """The subscriber as `parse` says; else a service number or short code as dialled; else `text`, trimmed.
+    """Normalise as `parse` does, else a service number as dialled, else trim `text`.
 
-    For what a network carries. A type of number that is claimed beside it does not matter: many clients claim one type
-    for all of theirs, so that a sender of type "alphanumeric" that consists of a number is that number.
+
+    For numbers in network messages. The claimed type of number is ignored, as many clients use one type for all
+    numbers: an "alphanumeric" sender that consists of a number is that number.
     """
     if plain := _PLAIN.fullmatch(text):
         return f"86{plain[1]}"
@@ -133,13 +136,13 @@ def _parse(text: str, country: str) -> str | None:
 
 
 def _last(found: re.Match[str]) -> str:
-    """What the last group caught: the number behind everything that may stand before it."""
+    """Return the last group: the number after all prefixes."""
     return found[found.re.groups]
 
 
 def _may_be(number: str) -> bool:
-    """Whether digits that begin with a country code may be a number there."""
-    if number.startswith("86"):  # the plan of China did not know it
+    """Whether digits that begin with a country code may be a number in that country."""
+    if number.startswith("86"):  # the plan of China was tried already, without a match
         return False
     if number.startswith("1"):
         return re.fullmatch(NORTH_AMERICA, number) is not None
@@ -149,27 +152,27 @@ def _may_be(number: str) -> bool:
 
 
 def dialled(text: str) -> str:
-    """What would be dialled for `text`: digits, `+`, `*`, `#`, without URI, separators, marks, digits dialled later.
+    """Return what `text` dials: digits, `+`, `*`, `#`; no URI, no separators.
 
-    Letters that mean nothing stay, so that no pattern of a number fits.
+    Digits dialled after a pause are removed. Meaningless letters stay, so that no number pattern matches.
     """
     if len(text) > _MOST:
         return text
     written = unicodedata.normalize("NFKC", text).strip()
     written, context = _user_part(written)
-    if "%" in written:  # after the parts are told from one another: an escaped mark is none
+    if "%" in written:  # after splitting the parts: an escaped mark is not a delimiter
         written = _unescaped(written)
-    if "@" in written and _URI.match(text):  # without a scheme it may be an IMSI's, or a mailbox
+    if "@" in written and _URI.match(text):  # without a scheme it may contain an IMSI, or be a mailbox
         written = _HOST.sub("", written)
     if cell := _CELL.fullmatch(written):
         written = cell[1] or cell[2] or ""
-    if point := _FLOAT.fullmatch(written.strip()):  # a column of numbers that became floats
+    if point := _FLOAT.fullmatch(written.strip()):  # a numeric column that was converted to floats
         if not point[2].strip("0"):
             written = point[1]
         elif len(point[2]) < 3:
-            return text  # digits behind the point belong to nobody
+            return text  # digits after the point: not a phone number
     if (exponent := _EXPONENT.fullmatch(written)) and len(exponent[2]) == int(exponent[3]):
-        written = exponent[1] + exponent[2]  # with all of its digits
+        written = exponent[1] + exponent[2]  # all of its digits
     if written.lstrip().startswith(("+", "00")):
         written = written.replace("(0)", "")
     number = "".join(map(_kept, written))
@@ -180,7 +183,7 @@ def dialled(text: str) -> str:
 
 
 def _without_pauses(number: str) -> str:
-    """What is dialled at once, without the outside line before it and what follows when somebody answers."""
+    """Return what is dialled at once: no outside-line prefix, no digits after a pause."""
     if outside := _OUTSIDE.match(number):
         number = number[outside.end() :]
     after = _AFTER_DIALLING.search(number)
@@ -188,7 +191,7 @@ def _without_pauses(number: str) -> str:
 
 
 def _local(text: str) -> str:
-    """What would be dialled by who ignores the country that a number is relative to; "" where that is more."""
+    """Return what is dialled if the phone-context is ignored; "" if it is longer."""
     found = _CONTEXT.search(text)
     if len(text) > _MOST or not found or not re.fullmatch(SHORT_CONTEXT, _user_part(text)[1]):
         return ""
@@ -196,7 +199,7 @@ def _local(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Percent-encoding taken away, also where it was done twice."""
+    """Undo percent-encoding, also if applied twice."""
     for _ in range(3):
         octets = unquote_to_bytes(text)
         try:
@@ -210,7 +213,7 @@ def _unescaped(text: str) -> str:
 
 
 def _user_part(text: str) -> tuple[str, str]:
-    """The number in a tel: or SIP URI, or in its user part, and the country and area that it is relative to."""
+    """Split a tel: or SIP URI or user part into the number and its phone-context."""
     uri = _URI.match(text)
     if uri:
         text = text[uri.end() :].rstrip("> ").lstrip("/")
@@ -224,7 +227,7 @@ def _user_part(text: str) -> tuple[str, str]:
 
 
 def _kept(letter: str) -> str:
-    """The letter; nothing for what only stands between digits."""
+    """Return the character as an ASCII digit or unchanged; "" for a separator."""
     if letter.isascii():
         return "" if letter in SEPARATORS or letter < " " or letter == "\x7f" else letter
     if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212":
@@ -233,10 +236,11 @@ def _kept(letter: str) -> str:
 
 
 class ProtectedNumbers:
-    """Lines that everybody may call and nothing may stop, in every form: `in` asks of a number as written anywhere.
+    """Numbers that everybody may call and nothing may stop; `in` accepts any form.
 
-    `lines`: short lines (110, 95588) as dialled at home; `subscribers`: whole numbers, E.164 without `+`. Whole numbers
-    are compared and never beginnings, so that no number of a person is meant by accident.
+
+    `lines`: short numbers (110, 95588) as dialled at home; `subscribers`: whole numbers, E.164 without `+`. Whole
+    numbers are compared, never prefixes, so that no person's number is matched by accident.
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
@@ -255,21 +259,21 @@ class ProtectedNumbers:
         number = parse(text)
         if number:
             return number in self.subscribers
-        # 8610 11.0 is no float where a life may hang on it, and who ignores the country of a context dials 110
+        # Safety first: do not read 8610 11.0 as a float; and a handset that ignores the phone-context would dial 110.
         readings = (dialled(text), dialled(text.replace(".", "")), _local(text))
         return any(map(self._form.fullmatch, readings))
 
 
 def line_form(lines: Iterable[str]) -> str:
-    """The pattern of short `lines` with every code, carrier, country, area or outside digit before them."""
+    """Return a pattern of short `lines` with any prefix that may be dialled before."""
     either = "|".join(
         f"{line}[0-9]{{0,4}}" if line == "12110" else line for line in lines
-    )  # the area stands behind it
+    )  # followed by the area
     return f"^{ANY_CODE}({BEFORE}|{CARRIER}?(0|{CHINA})({AREA})|9)({either}){AFTER}$"
 
 
 def _line(text: str) -> str:
-    """A short line as dialled at home."""
+    """Return a short line as dialled at home."""
     digits = _DIGITS.fullmatch(dialled(text))
     return re.sub("^(00)?(86)+(?=[0-9]{3})|^0(?=[1-9][0-9]{2})", "", _last(digits)) if digits else ""
 
@@ -278,5 +282,5 @@ _ALWAYS = ProtectedNumbers()
 
 
 def is_emergency(text: str) -> bool:
-    """Whether `text` is an emergency number or a police line, in any form of a telephone, a switch or a person."""
+    """Whether `text` is an emergency or police number, in any written form."""
     return text in _ALWAYS

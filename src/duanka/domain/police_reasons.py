@@ -1,4 +1,4 @@
-"""What stands among the reasons of a card beside rules: what the police say of it."""
+"""Reason codes of police cases, which stand beside rule ids."""
 
-CONFIRMED = "police_confirmed"  # is no rule: 涉案, not 高风险
-CLAIMED = "police_unsigned"  # a case that no registered source signed: no rule, and no confirmation either
+CONFIRMED = "police_confirmed"  # not a rule: 涉案, not 高风险
+CLAIMED = "police_unsigned"  # a case without a registered signature: neither a rule nor a confirmation

@@ -1,4 +1,4 @@
-"""A policy: which rules run in a jurisdiction, with which limits, lists and weights, by whose authority."""
+"""A policy: a jurisdiction's rules, their limits, lists, weights and authority."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PLACE = (
     Column("until", ColumnKind.DAY, "listed to this day", required=True),
 )
 
-# The lists that rules read beside the records. Places need authority and dates: the law lets only the State's
-# mechanism set area measures.
+# Lists that rules read beside the records. Area lists need an authority and dates: by law only the State's mechanism
+# may set area measures.
 LISTS: dict[str, Table] = {
     table.name: table
     for table in (
@@ -49,15 +49,15 @@ LISTS: dict[str, Table] = {
 
 
 class Deciding(WordedEnum):
-    """How hits become an action."""
+    """How hits lead to an action."""
 
-    TRIGGERS = "triggers", "命中即处置"  # each hit asks for what its rule asks for
-    WEIGH = "weigh", "加权研判"  # weights of distinct rules are added and compared with the tiers
+    TRIGGERS = "triggers", "命中即处置"  # each hit requests the action of its rule
+    WEIGH = "weigh", "加权研判"  # weights of distinct rules are summed and compared with the tiers
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a policy says about one rule. A limit without an authority is shown as ours.
+    """A policy's setting of one rule. A limit without an authority is shown as ours.
 
     `shadow`: the rule runs and its hits are recorded, but they do not count in decisions.
     """
@@ -85,7 +85,7 @@ class Policy:
     messages: MessagePolicy = field(default_factory=MessagePolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
-        """The limits of `rule` under this policy, by name."""
+        """Return the limits of `rule` under this policy, by name."""
         own = self.rules[rule.id].limits if rule.id in self.rules else {}
         unknown = set(own) - set(rule.limits)
         if unknown:
@@ -97,15 +97,15 @@ class Policy:
 
     @property
     def shadows(self) -> frozenset[str]:
-        """The rules in shadow, by id."""
+        """Ids of the rules in shadow."""
         return frozenset(rule for rule, setting in self.rules.items() if setting.shadow)
 
     def with_shadow(self, rules: Collection[str]) -> Policy:
-        """The same policy with `rules` (ids) in shadow; one that it does not run is tried with weight 1."""
+        """Return a copy with `rules` (ids) in shadow; newly added ones get weight 1."""
         return self._with(rules, shadow=True)
 
     def counting(self, rules: Collection[str]) -> Policy:
-        """The same policy in which `rules` (ids) count; one that it does not run does so with weight 1."""
+        """Return a copy where `rules` (ids) count; newly added ones get weight 1."""
         return self._with(rules, shadow=False)
 
     def _with(self, rules: Collection[str], *, shadow: bool) -> Policy:
@@ -113,10 +113,10 @@ class Policy:
         return replace(self, rules={**self.rules, **changed})
 
     def running(self, rules: Collection[Rule]) -> tuple[Rule, ...]:
-        """Those of `rules` that run under this policy, in the order in which they must.
+        """Return those of `rules` that run under this policy, in execution order.
 
-        A rule in shadow comes last, so that no rule that reads hits sees its hits: through such a rule they would
-        count after all. Of those in shadow, the ones that read hits come first.
+        Rules in shadow come last, so that a rule which reads hits does not see theirs: through it they would count
+        after all. Among those in shadow, rules that read hits come first.
         """
         mine = [rule for rule in rules if rule.id in self.rules]
         return tuple(
@@ -124,6 +124,6 @@ class Policy:
         )
 
     def authority(self, rule: Rule, limit: str) -> RuleSource | None:
-        """Who set `limit`; None when it is ours."""
+        """Return who set `limit`; None if we did."""
         setting = self.rules.get(rule.id)
         return setting.authority.get(limit) if setting else None

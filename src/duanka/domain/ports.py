@@ -1,4 +1,4 @@
-"""The Protocols through which `bootstrap` hands the rooms to `application`."""
+"""Protocols between `application` and the departments that `bootstrap` injects."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from duanka.domain.rule import Hit, Literal, Rule
 
 
 class Progress(Protocol):
-    """Told how far a long piece of work is. `total` None: not known. Units are the caller's words."""
+    """Observer of long work. `total` None: unknown. Units are up to the caller."""
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """`what` has come to `done` of `total`."""
+        """Report that `what` has reached `done` of `total`."""
 
 
 class Silent:
-    """A Progress that says nothing: for tests and pipes."""
+    """No-op Progress, for tests and pipes."""
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class RecordCoverage:
     """The event time that the records cover, local.
 
     `first`    the first record that counts
-    `since`    from here on every kind of use is in the records, so that an absence of use is certain
+    `since`    from here on the records have every kind of use, so absence of use is certain
     `until`    "now": windows that ended by then are closed, and nothing after it is seen
-    `certain`  to here the records reach, so that an absence of use is certain
-    `reach`    the last record ends here; `certain` is later where `as_of` says so
-    `as_of`    "now" where a person said it: a police case counts if it was confirmed by then, else as delivered
-    `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
-    `days`     record table -> days within it that have records of it
+    `certain`  the records reach to here, so absence of use is certain
+    `reach`    end of the last record; `certain` is later where `as_of` says so
+    `as_of`    "now" as set by a person: a police case counts if confirmed by then, else as delivered
+    `outside`  records outside of the range, which the rules do not see: wrong clocks, or after `as_of`
+    `days`     record table -> days within the range that have records of it
     """
 
     first: datetime
@@ -51,7 +51,7 @@ class RecordCoverage:
 
 @dataclass(frozen=True)
 class Share:
-    """A place, outlet or device: `at_risk` of its `cards` have an action beyond watch."""
+    """A place, outlet or device: `at_risk` of its `cards` have more than a watch."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ class Share:
 
 @dataclass(frozen=True)
 class HitsOfDay:
-    """How often a rule was tripped on a day."""
+    """Number of hits of a rule on a day."""
 
     day: date
     rule: str
@@ -70,7 +70,7 @@ class HitsOfDay:
 
 @dataclass(frozen=True)
 class Profile:
-    """Where and when the cards at risk are: the largest first, at most a few dozen each."""
+    """Where and when cards at risk are: the largest first, a few dozen each at most."""
 
     outlets: tuple[Share, ...]
     cities: tuple[Share, ...]
@@ -80,9 +80,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class RuleRun:
-    """How one rule fared. `lacks`: "table.column" it needs and did not get; then it did not run.
+    """Result of running one rule.
 
-    `without`: tables it would also have read. `unsure`: cards that the records reach back too little to judge.
+    `lacks`: needed "table.column" without data, in which case it did not run. `without`: absent tables it would also
+    read. `unsure`: number of cards whose records reach back too little to judge.
     """
 
     rule: str
@@ -94,16 +95,16 @@ class RuleRun:
 
     @property
     def ran(self) -> bool:
-        """Whether the rule ran at all."""
+        """Whether the rule ran."""
         return not self.lacks
 
 
 @dataclass(frozen=True)
 class CardHits:
-    """The hits of one card, and the police cases it was confirmed in (涉案).
+    """Hits of one card, and the police cases that confirmed it (涉案).
 
-    `cases`: of files that a registered source signed, `signed_by` those; `claimed`: of files that nobody signed.
-    `operator`, `city`: of the card, as the register says; "" where it does not.
+    `cases`: from files signed by a registered source, `signed_by`; `claimed`: from unsigned files. `operator`,
+    `city`: from the register; "" if unknown.
     """
 
     card: str
@@ -116,7 +117,7 @@ class CardHits:
 
 
 class Engine(Protocol):
-    """What runs rules over canonical records. One engine value serves one scan."""
+    """Runs rules over canonical records; one instance per scan."""
 
     def load(
         self,
@@ -125,31 +126,31 @@ class Engine(Protocol):
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> RecordCoverage:
-        """Open canonical Parquet files; nothing after `as_of` is seen (None: the end of the last day).
+        """Open canonical Parquet files; ignore all after `as_of`.
 
-        `columns`: table -> columns that hold at least one value.
+        `as_of` None: end of the last day. `columns`: table -> columns with at least one value.
         """
 
     def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
         """Build the rollups that `rules` read."""
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
-        """Run one rule; its hits join the table `hits`."""
+        """Run one rule and add its hits to the table `hits`."""
 
     def flagged(self, rule: str) -> frozenset[str]:
-        """The cards that `rule` hit."""
+        """Return the cards that `rule` hit."""
 
     def forget(self, rule: str) -> None:
-        """Take the hits of `rule` back, so that it can run again with other limits."""
+        """Remove the hits of `rule`, so that it can run again with other limits."""
 
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet: card, rule, seen_at, evidence (JSON), sorted."""
 
     def cards_with_hits(self) -> Iterator[CardHits]:
-        """Each card with a hit or a police case: the first hit of every rule it tripped, cards in order."""
+        """Yield each card with a hit or police case, in order; the first hit per rule."""
 
     def profile(self, cards_at_risk: Path) -> Profile:
-        """Where and when the cards of cards_at_risk.csv are."""
+        """Return where and when the cards of cards_at_risk.csv are."""
 
     def cards(self) -> int:
-        """How many cards there are: in the register, or without one in the records."""
+        """Return the number of cards: in the register, or without one in the records."""

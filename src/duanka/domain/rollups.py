@@ -1,7 +1,7 @@
-"""The rollups: what rules read instead of raw records.
+"""Rollups: aggregates that rules read instead of raw records.
 
-Each is declared once. Every aggregate is a sum, a minimum or a maximum, so partial rollups of any slices of
-the records merge into the rollup of all of them: a batch, a stream and a cluster read the same declaration.
+Each is declared once. Every aggregate is a sum, a minimum or a maximum, so partial rollups of any slices of the
+records merge into the rollup of all: batch, stream and cluster use the same declaration.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class MergeOperation(StrEnum):
-    """How partial values of an aggregate merge."""
+    """How partial values of an aggregate are merged."""
 
     SUM = "sum"
     MIN = "min"
@@ -21,7 +21,7 @@ class MergeOperation(StrEnum):
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A column of a rollup; what it means and in which unit."""
+    """A column of a rollup, with meaning and unit."""
 
     name: str
     how: MergeOperation
@@ -31,7 +31,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Value:
-    """What one source row adds to an aggregate: `expression` where `condition` holds ("1" counts rows)."""
+    """What a source row adds: `expression` ("1" counts rows) if `condition` holds."""
 
     expression: str
     condition: str = ""
@@ -41,7 +41,7 @@ class Value:
 class RollupSource:
     """One source of a rollup: a raw table or a finer rollup.
 
-    `keys`: key of the rollup -> expression over the source; `rows`: which source rows take part.
+    `keys`: rollup key -> expression over the source; `rows`: condition on source rows.
     """
 
     source: str
@@ -66,7 +66,7 @@ class Rollup:
         return self.keys + tuple(a.name for a in self.aggregates)
 
     def only(self, wanted: Collection[str]) -> Rollup:
-        """The same rollup with no more than the aggregates `wanted`, and the sources that add to them."""
+        """Return the rollup reduced to the aggregates `wanted` and the sources they need."""
         aggregates = tuple(a for a in self.aggregates if a.name in wanted)
         kept = {a.name for a in aggregates}
         parts = tuple(p for p in self.parts if not kept or kept & set(p.values))
@@ -75,8 +75,8 @@ class Rollup:
 
 _OUT, _IN = "direction = 'out'", "direction = 'in'"
 
-# A verification code comes from a short code: three to six digits, or a service number under 106.
-# Opaque deliveries mark them with the prefix "short:" (see docs/MAPPING.md).
+# A verification code comes from a short code: three to six digits, or a service number under 106. Pseudonymised
+# deliveries mark these with the prefix "short:" (see docs/MAPPING.md).
 SHORT_CODE = "(length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))"
 
 
@@ -123,7 +123,7 @@ CARD_HOURS = Rollup(
 )
 
 
-# Use is what the holder does: being rung in vain or sent a welcome message is none.
+# Use is activity of the holder; an unanswered incoming call or a welcome message is not.
 _USED_CALL = f"{_OUT} OR coalesce(seconds, 1) > 0"
 
 
@@ -204,7 +204,7 @@ CARD_PEERS = Rollup(
             "calls",
             {"card": "card", "peer": "peer", "day": "CAST(started_at AS DATE)"},
             {k: _CALL_SUMS[k] for k in ("calls_out", "calls_in", "answered_out", "unanswered_out")},
-            rows="peer IS NOT NULL",  # who is withheld may be one person or many
+            rows="peer IS NOT NULL",  # withheld numbers may be one person or many
         ),
         RollupSource(
             "messages",
@@ -218,7 +218,7 @@ CARD_PEERS = Rollup(
 
 def _events(source: str, moment: str, keys: tuple[str, ...]) -> RollupSource:
     by_key = {key: key if key != "day" else f"CAST({moment} AS DATE)" for key in keys}
-    # a row that says neither device nor place adds nothing here
+    # a row without device and place adds nothing here
     known = " OR ".join(f"{key} IS NOT NULL" for key in keys if key not in ("card", "day"))
     return RollupSource(
         source,
@@ -249,7 +249,7 @@ def _seen(name: str, meaning: str, keys: tuple[str, ...]) -> Rollup:
 CARD_DEVICES = _seen("card_devices", "the devices a card sat in", ("card", "imei"))
 CARD_PLACES = _seen("card_places", "where a card was seen, by day", ("card", "city", "cell", "day"))
 
-# In the order in which they are built: a rollup may read those before it.
+# In build order: a rollup may read earlier ones.
 ROLLUPS: dict[str, Rollup] = {
     r.name: r for r in (CARD_DAYS, CARD_LIFE, CARD_DEVICES, CARD_HOURS, CARD_PEERS, CARD_PLACES)
 }

@@ -1,4 +1,4 @@
-"""A rule: what it flags, on whose authority, why, whom it could wrong, and the SQL, in one value."""
+"""A rule as one value: what it flags, authority, reasons, look-alikes and SQL."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from duanka.domain.rule_examples import Case
 from duanka.domain.text import BilingualText, WordedEnum
 
 Literal = int | float | date
-MOST = 100_000_000  # no limit is larger: beyond, days leave the calendar and bytes the integers
+MOST = 100_000_000  # largest limit: beyond it dates and integers overflow
 
 
 class Action(IntEnum):
-    """What is asked of the desk for a card, in rising order of weight."""
+    """What a decision asks the desk to do, in rising severity."""
 
     WATCH = 0
     VERIFY = 1
@@ -24,12 +24,12 @@ class Action(IntEnum):
 
     @property
     def word(self) -> str:
-        """The action as it stands in files: `verify_at_counter`."""
+        """The action as written in files: `verify_at_counter`."""
         return self.name.lower()
 
     @property
     def words(self) -> BilingualText:
-        """The action in a table."""
+        """The action as shown in tables."""
         return _ACTION_WORDS[self]
 
 
@@ -42,7 +42,7 @@ _ACTION_WORDS = {
 
 
 class Grade(StrEnum):
-    """How good a source is."""
+    """Quality of a source."""
 
     S1 = "S1"  # primary text
     S2 = "S2"  # press or official statement
@@ -61,16 +61,16 @@ class Grade(StrEnum):
 
 
 class Window(WordedEnum):
-    """What a hit stands on."""
+    """The time span that a hit is computed from."""
 
     HOUR = "hour", "小时"  # one hour
-    DAY = "day", "天"  # one day, and the look-back before it
-    LIFE = "life", "全部记录"  # all that is known of the card
+    DAY = "day", "天"  # one day and its look-back
+    LIFE = "life", "全部记录"  # everything known of the card
 
 
 @dataclass(frozen=True)
 class RuleSource:
-    """Where a rule or a limit comes from."""
+    """Source of a rule or a limit."""
 
     text: str
     grade: Grade
@@ -78,7 +78,7 @@ class RuleSource:
 
 @dataclass(frozen=True)
 class Limit:
-    """A number that a policy may change. `step` is the smallest change that matters."""
+    """A number that a policy may change. `step`: the smallest change that matters."""
 
     value: Literal
     unit: str
@@ -95,7 +95,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class EvidenceColumn:
-    """A column behind `card` and `seen_at` that a reviewer and the holder are shown."""
+    """A hit column after `card` and `seen_at`, shown to reviewers and the holder."""
 
     name: str
     title: BilingualText
@@ -104,20 +104,20 @@ class EvidenceColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule. Its SQL is DuckDB's dialect and gives `card, seen_at` and the evidence columns, in order.
+    """One rule; its SQL (DuckDB) returns `card, seen_at`, then the evidence columns.
 
     `reads`       rollups, registers, lists of the policy, or `hits`
-    `raw_reason`  why, when it reads a raw record table
-    `needs`       "table.column": without a value anywhere in it the rule does not run, and says so
-    `wants`       tables that it runs without, but then with less; said in the summary
-    `narrow`      rollup -> condition over its keys that every hit fulfils: the rest is not built (speed only)
+    `raw_reason`  why it reads a raw record table, if it does
+    `needs`       "table.column": if it has no value at all, the rule does not run and says so
+    `wants`       optional tables; a missing one is reported in the summary
+    `narrow`      rollup -> condition over its keys that every hit fulfils; other rows are not built (speed only)
     `stirs`       rollup -> condition on its rows; a card without such a row has no hit (speed only, live)
-    `unsure`      SQL that counts the cards which these records reach back too little to judge
+    `unsure`      SQL that counts the cards whose records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     windows: their first moment; absences: the moment they became due; events: the event
-    `window`      what a hit stands on; live, only what lies in a touched window is judged again
-    `together`    "imei" or "holder": cards that share one are judged together, a new card there concerns them all
-    `due`         SQL that gives `card, due_at`: when the rule must be asked again although nothing happened
+    `window`      time span of a hit; live, only hits in a changed window are evaluated again
+    `together`    "imei" or "holder": cards that share one are evaluated together
+    `due`         SQL returning `card, due_at`: when the rule must be evaluated again without new records
     """
 
     id: str
@@ -146,27 +146,29 @@ class Rule:
     due: str = ""
 
     def limit_fault(self, name: str, value: object) -> str:
-        """Why `value` cannot be the limit `name`; empty when it can."""
+        """Return why `value` is not valid for the limit `name`; "" if it is."""
         default = self.limits[name].value
         if isinstance(default, date):
             fine = isinstance(value, date) and not isinstance(value, datetime)
             return "" if fine else f"must be a day like {default}, not {value!r:.40}"
         whole = isinstance(default, int)
-        # An upper bound may be nothing; a time, or a count to be reached, is at least one.
+        # An upper bound may be zero; a duration, or a count to reach, is at least one.
         least = 0 if name.startswith("max_") or not whole else 1
         most = 1 if self.limits[name].unit == "share" else MOST
         kinds = int if whole else int | float
         if isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most:
-            return ""  # neither nan nor inf comes here
+            return ""  # excludes nan and inf
         kind = "whole number" if whole else "number"
         return f"must be a {kind} from {least} to {most}, like {default}, not {value!r:.40}"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A card that tripped a rule, first at `seen_at`, `times` in all; `evidence` by column, of the first time.
+    """A hit of a rule on a card. `evidence`: by column, of the first time.
 
-    `last_at`: the latest time, None where it is the only one; `days`: on how many days.
+    `seen_at`: the first time, `times`: how often in all.
+
+    `last_at`: the latest time, None if it is the only one; `days`: number of days with a hit.
     """
 
     card: str

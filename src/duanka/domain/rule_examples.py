@@ -1,4 +1,4 @@
-"""Examples that live in a rule: small record sets that it must flag, and look-alikes that it must spare."""
+"""Examples inside a rule: small record sets to flag, and look-alikes to spare."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ AS_OF = datetime(2021, 5, 18)
 
 @dataclass(frozen=True)
 class Case:
-    """One example. `tables`: table name -> rows with the canonical columns that matter (others unknown).
+    """One example. `tables`: table -> rows with the columns that matter; rest unknown.
 
-    `cards`: who must be flagged (in `flags`) or spared (in `spares`). `lists`: rows of the policy's lists.
-    `limits`: other limits than the defaults, where the defaults would make a case needlessly large.
+    `cards`: those to be flagged (in `flags`) or spared (in `spares`). `lists`: rows of the policy's lists. `limits`:
+    overrides, where the defaults would make the example needlessly large.
     """
 
     title: str
@@ -36,7 +36,7 @@ def case(
     as_of: datetime = AS_OF,
     lists: Mapping[str, tuple[Row, ...]] | None = None,
 ) -> Case:
-    """Sort `rows` (each says its `table`) into a Case."""
+    """Build a Case from `rows`, each of which names its `table`."""
     tables: dict[str, list[Row]] = {}
     hits: list[Row] = []
     for item in rows:
@@ -47,12 +47,12 @@ def case(
 
 
 def at(text: str) -> datetime:
-    """Read `2021-05-17 09:00`."""
+    """Parse `2021-05-17 09:00`."""
     return datetime.fromisoformat(text)
 
 
 def opened(text: str, card: str = CARD, **columns: Any) -> Row:
-    """A card of the register, opened at `text`; an ordinary voice card of a person unless told otherwise."""
+    """Return a register row opened at `text`; by default a personal voice card."""
     kinds: Row = {"kind": "voice", "holder_kind": "person"}
     return {"table": "cards", "card": card, "opened_at": at(text), **kinds, **columns}
 
@@ -69,7 +69,10 @@ def calls(
     seconds: int = 20,
     **columns: Any,
 ) -> list[Row]:
-    """`n` calls from `start`, one `every` seconds, to `peers` in turn; the first `answered` are answered."""
+    """Return `n` calls, one every `every` seconds, cycling through `peers`.
+
+    The first `answered` of them are answered.
+    """
     numbers = [f"86139{i:08d}" for i in range(peers)] if isinstance(peers, int) else list(peers)
     taken = n if answered is None else answered
     return [
@@ -97,7 +100,7 @@ def messages(
     direction: str = "in",
     **columns: Any,
 ) -> list[Row]:
-    """`n` messages from `start` on, one `every` seconds, with `peers` in turn."""
+    """Return `n` messages, one every `every` seconds, cycling through `peers`."""
     return [
         {
             "table": "messages",
@@ -112,12 +115,12 @@ def messages(
 
 
 def sighting(when: str, card: str = CARD, **columns: Any) -> Row:
-    """The card showed itself to the network."""
+    """Return a record that the network saw the card."""
     return {"table": "sightings", "card": card, "seen_at": at(when), **columns}
 
 
 def data(day: str, megabytes: float, card: str = CARD) -> Row:
-    """A day of mobile data; a megabyte is a million bytes."""
+    """Return a day of mobile data; a megabyte is a million bytes."""
     return {
         "table": "data_days",
         "card": card,
@@ -127,5 +130,5 @@ def data(day: str, megabytes: float, card: str = CARD) -> Row:
 
 
 def alert(rule: str, when: str, card: str = CARD) -> Row:
-    """A hit of another rule."""
+    """Return a hit of another rule."""
     return {"table": "hits", "card": card, "rule": rule, "seen_at": at(when), "evidence": "{}"}

@@ -1,4 +1,4 @@
-"""The canonical tables: what every rule, rollup and report may rely on.
+"""The canonical tables, on which every rule, rollup and report relies.
 
 Times are local to the operator (default Asia/Shanghai), naive, with microseconds. A card is an E.164 number
 as text without `+`, or opaque text where an operator delivers pseudonyms. Empty means unknown.
@@ -11,13 +11,13 @@ from enum import StrEnum
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, and so how its text is read and checked."""
+    """Type of a column: how its text is parsed and checked."""
 
     NUMBER = "number"  # E.164 without +, a short code, or opaque text
     TEXT = "text"
     TIME = "time"  # local, naive, microseconds
     DAY = "day"
-    COUNT = "count"  # whole, not negative
+    COUNT = "count"  # integer, not negative
     FLAG = "flag"  # true or false
     CHOICE = "choice"
     HOLDER = "holder"  # keyed hash of a document number, never the number
@@ -28,7 +28,7 @@ class ColumnKind(StrEnum):
 class Column:
     """A column of a canonical table.
 
-    `required`: a source must have it. `may_be_unknown`: a row is one without its value all the same.
+    `required`: a source must provide it. `may_be_unknown`: a row without its value is still valid.
     """
 
     name: str
@@ -42,16 +42,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A canonical table. `time` names the column that event time reads; without one it is a register."""
+    """A canonical table. `time`: its event-time column; None for a register."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     time: str | None = None
-    record: bool = False  # a stream of usage records, as opposed to a register
+    record: bool = False  # usage records, not a register
 
     def column(self, name: str) -> Column:
-        """Return the column called `name`; KeyError without one."""
+        """Return the column `name`; KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -59,7 +59,7 @@ class Table:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of the columns without which a row means nothing."""
+        """Names of the columns that every row needs."""
         return tuple(c.name for c in self.columns if c.required)
 
 

@@ -1,7 +1,7 @@
-"""Seals: a keyed hash that only this installation can write, so that what it wrote is known again.
+"""Seals: keyed hashes that prove this installation wrote a line.
 
-A sealed line says of which run it is and which number it has there. Moved to another file, to another place in it, to
-another installation, changed in a letter or taken twice, it is not what it says.
+A sealed line contains its run and its number in the run. So a line that was moved to another file, place or
+installation, changed, or repeated is detected.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ _RUN = re.compile(r"[0-9a-f]{16}")
 
 
 def derived(secret: bytes, purpose: str) -> bytes:
-    """A key for one purpose, so that one that leaks opens nothing else."""
+    """Derive a key for one purpose, so that a leaked one opens nothing else."""
     return hmac.new(secret, f"duanka {purpose}".encode(), hashlib.sha256).digest()
 
 
 def new_run() -> str:
-    """An id that no other run has."""
+    """Return a unique id of a run."""
     return secrets.token_hex(8)
 
 
 class Sealer:
-    """Seals lines of JSON of one run. `key`: for this purpose alone."""
+    """Seals the JSON lines of one run. `key`: derived for this purpose."""
 
     def __init__(self, key: bytes, run: str | None = None) -> None:
         self._key, self.run = key, run or new_run()
 
     def line(self, facts: Mapping[str, object]) -> bytes:
-        """The line of these facts, with the run and the seal; `facts` has a `seq`."""
-        body = encoded({**facts, "run": self.run})[:-2]  # without } and the end of line
+        """Return the JSON line of `facts` with run and seal; `facts` must have a `seq`."""
+        body = encoded({**facts, "run": self.run})[:-2]  # without } and the line end
         return body + _SEAL + _mac(self._key, body).encode() + b'"}\n'
 
 
 def run_of(key: bytes, line: bytes) -> str | None:
-    """The run that sealed this line with this key; None: nobody did."""
+    """Return the run that sealed this line with this key; None if the seal is wrong."""
     found = _END.search(line)
     if found is None:
         return None
@@ -55,7 +55,7 @@ def run_of(key: bytes, line: bytes) -> str | None:
 
 
 def encoded(line: Mapping[str, object]) -> bytes:
-    """A line of JSON; a text that is no UTF-8 comes as lone surrogates, and must not end the run."""
+    """Encode a JSON line; non-UTF-8 text (lone surrogates) must not raise."""
     return f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n".encode(errors="replace")
 
 

@@ -1,7 +1,7 @@
-"""What passes between intake, the live engine and those who watch: micro-batches, and hits that come and go.
+"""Types between intake, live engine and observers: micro-batches, changes of hits.
 
-A record counts once. `Batch.positions` says how far every origin (a file, a stream) is read once the batch is in;
-the engine keeps it with the state, in one transaction, and intake goes on behind it after a restart.
+Each record counts once. `Batch.positions` says how far every origin (file, stream) is read including the batch; the
+engine commits it with the state in one transaction, and after a restart intake continues from there.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from duanka.domain.text import WordedEnum
 
 
 class Columnar(Protocol):
-    """A table in memory that Arrow's C stream interface hands on: pyarrow, polars, DuckDB."""
+    """An in-memory table with Arrow's C stream interface: pyarrow, polars, DuckDB."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Hand the rows on."""
+        """Return the stream of rows."""
 
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Rows of one canonical table out of one origin.
+    """Rows of one canonical table from one origin.
 
-    `rows`: exactly the canonical columns of `table`, and behind them `line` (int64), its place in `origin` from 1,
-    and `same` (uint64), a hash by which a record delivered again is known.
-    `source`: who delivers it, for example "calls" or "msc-2/calls"; watermarks are kept by source and table.
+    `rows`: the canonical columns of `table`, then `line` (int64), its position in `origin` from 1, and `same`
+    (uint64), a hash that identifies a repeated delivery. `source`: the deliverer, such as "calls" or "msc-2/calls";
+    watermarks are kept by source and table.
     """
 
     table: str
@@ -39,7 +39,7 @@ class BatchPart:
 
 @dataclass(frozen=True)
 class SetAside:
-    """A record that is not used, as `quarantine.parquet` shows it; `records`: how many it stands for."""
+    """A row of `quarantine.parquet`; `records`: how many records it stands for."""
 
     file: str
     line: int | None
@@ -51,7 +51,10 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Batch:
-    """A micro-batch. `records` came in; those in `aside` never became rows. An empty one marks that time passed."""
+    """A micro-batch of `records`; those in `aside` are quarantined.
+
+    An empty batch marks the passage of time.
+    """
 
     pieces: tuple[BatchPart, ...] = ()
     aside: tuple[SetAside, ...] = ()
@@ -60,16 +63,16 @@ class Batch:
 
     @property
     def rejected(self) -> int:
-        """Records that never became rows."""
+        """Number of quarantined records."""
         return sum(one.records for one in self.aside)
 
 
 @dataclass(frozen=True)
 class IntakeBacklog:
-    """What intake has not handed on yet: files or messages, and bytes where known.
+    """Input that intake has not handed on: files or messages, and bytes where known.
 
-    `stalled`: seconds since intake last read something or saw that nothing is there; small while all is well.
-    `backlog`: pieces of what was there at the start and can be read; None while that is not known yet.
+    `stalled`: seconds since intake last read something or found nothing waiting; small in normal operation.
+    `backlog`: pieces left of those readable at the start; None while unknown.
     """
 
     pieces: int = 0
@@ -79,49 +82,52 @@ class IntakeBacklog:
 
 
 GONE = -(1 << 62)
-"""The position of an origin that cannot come again, such as a file put away: whoever keeps positions may drop it."""
+"""Position of an origin that cannot return, such as an archived file; may be dropped."""
 
 
 def finished(records: int) -> int:
-    """The position of an origin read to its end: below zero. That of an open one is the records read so far."""
+    """Return the position (< 0) of a fully read origin.
+
+    The position of an open one is the number of records read.
+    """
     return -1 - records
 
 
 class Feed(Protocol):
-    """Where live records come from.
+    """A source of live records.
 
-    Positions are kept as they stand, whatever their value, also those of a batch without records: `finished(n)`
-    marks an origin that is read to its end, GONE one that need not be kept any longer. An origin begins with the
-    name of its feed and a colon, so that the feeds of one engine do not take each other's for their own.
+    Positions are stored as they are, whatever their value, also those of an empty batch: `finished(n)` marks a fully
+    read origin, GONE one that may be dropped. Names of origins begin with the feed's name and a colon, so that the
+    feeds of one engine do not confuse theirs.
     """
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
-        """Yield what comes, behind `done` (origin -> position); at least every few seconds, if empty.
+        """Yield batches after `done` (origin -> position); empty ones when idle.
 
-        Ends when the feed was told to stop, or with all that was there read where it was told not to wait.
+        A batch comes every few seconds at least. Ends when the feed is stopped, or, if it was told not to wait, when everything present is read.
         """
 
     def settled(self, positions: Mapping[str, int]) -> None:
-        """What was handed on up to `positions` is committed: files may be put away, messages acknowledged."""
+        """Acknowledge committed input up to `positions`: archive files, ack messages."""
 
     def waiting(self) -> IntakeBacklog:
-        """How much waits."""
+        """Return how much input waits."""
 
     def stop(self) -> None:
-        """End `batches` soon."""
+        """Make `batches` end soon."""
 
 
 class Change(WordedEnum):
-    """What became of a hit."""
+    """What happened to a hit."""
 
     RAISED = "raised", "新增命中"
-    REVISED = "revised", "证据更新"  # the same card, rule and time; the evidence grew
-    REVOKED = "revoked", "撤销命中"  # what came later spared the card
+    REVISED = "revised", "证据更新"  # same card, rule and time; more evidence
+    REVOKED = "revoked", "撤销命中"  # later records cleared the card
 
 
 @dataclass(frozen=True)
 class HitChange:
-    """A change of one hit; `seq` counts all of them from 1. `hit` is as it stands now, or stood."""
+    """A change of one hit; `seq` counts from 1. `hit`: its present or last state."""
 
     seq: int
     kind: Change
@@ -130,11 +136,10 @@ class HitChange:
 
 @dataclass(frozen=True)
 class SourceReach:
-    """How far a source has come. `complete`: nothing before it may still come.
+    """Progress of a source. `complete`: no record before this time may still come.
 
-    `high`: its latest event in time, None where all that it delivered was too late or ahead of our clock.
-
-    `silent`: it lags behind the others by more than the policy of the desk allows.
+    `high`: its latest event time; None if everything it delivered was late or ahead of our clock. `silent`: it lags
+    behind the others by more than the allowed time.
     """
 
     name: str
@@ -148,10 +153,10 @@ class SourceReach:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one micro-batch did: records == used + aside + late + repeated + ahead. Seconds by the clock.
+    """Result of a micro-batch: records == used + aside + late + repeated + ahead.
 
-    `late`: behind what the source's lateness allows; `repeated`: delivered before; `ahead`: of a clock ahead of ours.
-    `changes` of hits by (rule, kind).
+    `late`: beyond the source's lateness; `repeated`: delivered before; `ahead`: of a time that has not come.
+    `changes`: of hits, by (rule, kind). Durations in seconds.
     """
 
     records: int = 0
@@ -167,21 +172,22 @@ class BatchResult:
 
 
 class LiveReason(WordedEnum):
-    """Why the live engine sets a record aside that intake could read."""
+    """Why the live engine quarantines a record that intake could parse."""
 
-    LATE = "too late", "来得太晚"  # behind what its source's lateness allows: its windows are judged
+    LATE = "too late", "来得太晚"  # beyond the source's lateness: its windows are closed
     REPEATED = "delivered twice", "重复交付"  # delivered before
-    AHEAD = "ahead of the clock", "时间超前"  # of a time that has not come
+    AHEAD = "ahead of the clock", "时间超前"  # its time is after our clock
 
 
-_DAILY = timedelta(hours=48)  # data volumes come once a day
+_DAILY = timedelta(hours=48)  # data volumes are delivered daily
 
 
 @dataclass(frozen=True)
 class Lateness:
-    """How long records may come after later ones, by source; `silent`: after so long a source holds nobody up.
+    """How much later than newer records a record may come, by source.
 
-    `ahead`: how far a source's clock may run before ours.
+    `silent`: time without a delivery after which a source no longer holds back the watermark. `ahead`: tolerance for
+    a source's clock that runs ahead of ours.
     """
 
     default: timedelta = timedelta(hours=2)
@@ -190,17 +196,17 @@ class Lateness:
     ahead: timedelta = timedelta(hours=1)
 
     def of(self, source: str) -> timedelta:
-        """The lateness that `source` is allowed."""
+        """Return the lateness allowed for `source`."""
         return self.by_source.get(source, self.default)
 
     def silence_of(self, source: str, table: str) -> timedelta:
-        """After how long without a delivery `source` is silent."""
+        """Return the time without a delivery after which `source` counts as silent."""
         del source
         return max(self.silent, _DAILY) if table == "data_days" else self.silent
 
 
 class LiveObserver(Protocol):
-    """Told how it goes: metrics and health."""
+    """Observer for metrics and health."""
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in."""
+        """Record a processed micro-batch."""

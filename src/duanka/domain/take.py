@@ -1,4 +1,4 @@
-"""A take: which decisions of a folder become orders now, what they cover, and what became of them."""
+"""A take: the selection of decisions that become orders, and its result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 
-TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first
+TIERS = ("", "low", "medium", "high", "extreme")  # lightest first
 
 
 class TierName(StrEnum):
-    """A tier as a person names it."""
+    """A tier as people name it."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -26,9 +26,9 @@ class TierName(StrEnum):
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the records cover that decisions were made of.
+    """What the records behind decisions cover.
 
-    `days`: record table -> days that it has records of; `files`: how many were read, None where nobody counts them.
+    `days`: record table -> days with records; `files`: number of files read, None if unknown.
     """
 
     since: date
@@ -37,7 +37,7 @@ class Coverage:
     files: int | None = None
 
     def lacks(self, before: Coverage) -> tuple[BilingualText, ...]:
-        """What of `before` this one has less of, in words; empty where it covers as much."""
+        """Say what it covers less than `before`; empty if nothing."""
         less = [
             BilingualText(
                 f"{table} {self.days.get(table, 0)} 天，原为 {days} 天",
@@ -56,7 +56,7 @@ class Coverage:
 
     @property
     def words(self) -> BilingualText:
-        """From when until when, and of what."""
+        """The covered time span and tables, in words."""
         tables = sorted(self.days.items())
         zh = "、".join(f"{table} {count} 天" for table, count in tables)
         en = ", ".join(f"{count} day(s) of {table}" for table, count in tables)
@@ -65,7 +65,7 @@ class Coverage:
         return BilingualText(f"{self.since} 至 {self.until}：{zh}", f"{self.since} to {self.until}: {en}")
 
     def facts(self) -> dict[str, object]:
-        """As JSON has it."""
+        """Return it as JSON values."""
         told: dict[str, object] = {
             "since": str(self.since),
             "until": str(self.until),
@@ -75,7 +75,7 @@ class Coverage:
 
 
 def coverage_of(facts: Any) -> Coverage | None:
-    """The coverage that `facts` tells, as JSON has it; None where it tells none."""
+    """Parse a coverage from JSON values; None if there is none."""
     try:
         days = {str(table): int(count) for table, count in facts["days"].items()}
         since, until = (date.fromisoformat(facts[name]) for name in ("since", "until"))
@@ -87,10 +87,10 @@ def coverage_of(facts: Any) -> Coverage | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which decisions are taken now. Empty: any. `limit`: at most so many, the heaviest; None: all.
+    """Which decisions to take. Empty: all. `limit`: at most so many, the heaviest.
 
-    `hold`: cards that are held back; `hold_rest`: whatever is not taken is held back. `narrower`: withdrawals of a scan
-    that covers less than the one before are meant.
+    `hold`: cards to hold back; `hold_rest`: hold back everything not taken. `narrower`: confirms withdrawals from a
+    scan that covers less than the one before.
     """
 
     tiers: frozenset[str] = frozenset()
@@ -111,12 +111,12 @@ class Choice:
 
     @property
     def filters(self) -> bool:
-        """Whether it says which are taken, or how many."""
+        """Whether it restricts which decisions are taken, or how many."""
         named = (self.tiers, self.rules, self.cities, self.operators, self.cards)
         return any(named) or self.limit is not None
 
     def names(self, demand: OrderDecision) -> bool:
-        """Whether this decision is one of those, however many there are."""
+        """Whether it selects this decision, ignoring `limit`."""
         return (
             (not self.tiers or demand.tier in self.tiers)
             and (not self.rules or not self.rules.isdisjoint(demand.rules))
@@ -126,13 +126,13 @@ class Choice:
         )
 
     def names_place(self, demand: OrderDecision) -> bool:
-        """Whether the card is of a city and an operator that are taken; only that is asked of a withdrawal."""
+        """Whether city and operator of the card are selected; all a withdrawal needs."""
         return (not self.cities or demand.city in self.cities) and (
             not self.operators or demand.operator in self.operators
         )
 
     def facts(self) -> dict[str, object]:
-        """As the trail and the table of takes tell it; no number of a card."""
+        """Return it as JSON values without card numbers, for audit trail and takes."""
         named = {
             "tiers": self.tiers,
             "rules": self.rules,
@@ -150,7 +150,7 @@ EVERYTHING = Choice()
 
 
 def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
-    """The key by which demands are sorted: a stop first, then by tier and by points."""
+    """Sort key of decisions: stops first, then by tier and points."""
     return (
         demand.asked is not RequestedAction.STOP,
         -TIERS.index(demand.tier) if demand.tier in TIERS else 0,
@@ -160,9 +160,9 @@ def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Take:
-    """One take as it is listed. `counts`: what became of its decisions -> how many; `kept`: why -> how many still wait.
+    """A listed take. `counts`: outcome -> decisions; `kept`: why -> waiting decisions.
 
-    `undone_in`: the acts that undo it, each with its state.
+    `undone_in`: the bulk actions that undo it, each with its state.
     """
 
     id: str
@@ -180,5 +180,5 @@ class Take:
 
 
 def as_json(facts: Mapping[str, object]) -> str:
-    """Facts as a column keeps them."""
+    """Encode facts for a database column."""
     return json.dumps(facts, ensure_ascii=False, sort_keys=True)

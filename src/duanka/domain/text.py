@@ -1,4 +1,4 @@
-"""A text that a person reads, in the two languages of the desks that use it."""
+"""Texts in the two languages of the desks, Chinese and English."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class BilingualText(NamedTuple):
 
 
 class WordedEnum(StrEnum):
-    """An enum whose members stand in tables: `NAME = "value", "中文", "English"`.
+    """An enum with display texts: `NAME = "value", "中文", "English"`.
 
-    Programs and files have the value. Without an English word it is the value with spaces for underscores.
+    Programs and files use the value. The default English text is the value with spaces for underscores.
     """
 
     words: BilingualText
-    # of the value, to which a member is equal: the hash of an enumeration is of the name, and a call each time
+    # Hash of the value, which a member equals: Enum's own hash is that of the name, and slower.
     __hash__ = str.__hash__
 
     def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
-        """The member `value`, which people read as `zh` or `en`."""
+        """Create the member `value`, displayed as `zh` or `en`."""
         if not zh:
             raise TypeError(f"{cls.__name__} {value} has no Chinese word")
         member = str.__new__(cls, value)

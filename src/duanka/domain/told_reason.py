@@ -1,4 +1,4 @@
-"""What a holder is told as the reason: texts of rules and of the policy, and nothing that a person wrote."""
+"""The reason told to a holder: texts of rules and policy, nothing a person wrote."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NOT_PASSED = BilingualText("实人核验未通过：", "the verification was not
 
 
 def told_to_holder(order: Order, policy: OrderPolicy) -> Grounds:
-    """The grounds of `order` as its holder may read them.
+    """Return the grounds of `order` as its holder may read them.
 
-    What a sealed decision or a police notice says is told as it stands. A reason that a person wrote stays in the audit
-    trail: the holder reads the policy's text for it, and the policy's way of redress and papers.
+    Texts of a sealed decision or a police notice are told unchanged. A reason that a person wrote stays in the audit
+    trail: the holder reads the policy's text for it, and the policy's redress and papers.
     """
     ours = order.decision or order.carried_by.startswith(Evidence.POLICE_NOTICE.of(""))
     if ours:
