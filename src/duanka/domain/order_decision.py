@@ -1,4 +1,4 @@
-"""What detection asks for a card, as orders take it."""
+"""The decision about a card, as orders take it from detection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from duanka.domain.hit_summary import HitSummary
-from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is a part of what orders are about
+from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported: orders are about people who act
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
@@ -15,24 +15,23 @@ from duanka.domain.text import BilingualText, WordedEnum
 
 
 class RequestedAction(WordedEnum):
-    """What a decision asks for."""
+    """The action that a decision requests."""
 
-    # the card is only watched, or no longer that: what was asked needlessly is taken back
+    # watch only, or not even that: an unneeded verification is withdrawn
     NOTHING = "nothing", "不处置"
     VERIFY = "verify", "线上核验"
     VERIFY_AT_COUNTER = "verify_at_counter", "到厅核验", "verify at counter"
-    STOP = "stop", "停机"  # the police confirmed the card
+    STOP = "stop", "停机"  # confirmed by the police
 
 
 @dataclass(frozen=True)
 class OrderDecision:
-    """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first.
+    """A decision about a card, as orders take it. `reason`: heaviest first.
 
-    `operator`, `city`: of the card.
-    `decision`: id of the sealed decision that it comes from, "" for anything else: a stop that might follow is then
-    proposed, and no matter of course. `seen_until`: its latest hit, local and naive. `signed_by`: whose signatures
-    the cases bear; without one nothing is stopped. `points`: how heavy it is among those of its tier.
-    `covers`: what the records cover that it was made of (domain/take.py); `line`: as the file has it.
+    `cases`: police cases, for a stop. `operator`, `city`: of the card. `decision`: id of the sealed decision; "" if
+    it is not from one, and then a later stop must be proposed to a second person. `seen_until`: latest hit, local and
+    naive. `signed_by`: signers of the cases; without one nothing is stopped. `points`: weight within its tier.
+    `covers`: coverage of its records (domain/take.py). `line`: the line of the file.
     """
 
     card: str
@@ -46,7 +45,7 @@ class OrderDecision:
 
     @property
     def place(self) -> dict[str, str]:
-        """Operator and city of the card, where the decision names them, as fields of an order."""
+        """Return operator and city of the card, where known, as fields of an order."""
         return {"operator": self.operator, "city": self.city} if self.operator or self.city else {}
 
     decision: str = ""
@@ -59,10 +58,10 @@ class OrderDecision:
 
     @property
     def run(self) -> str:
-        """The run whose seal it bears; "" where it bears none."""
+        """The run that sealed it; "" if it has no seal."""
         return self.decision.partition(":")[0]
 
     @property
     def police_stop(self) -> bool:
-        """Whether it stops the card by itself: we decided it, on cases that the police signed."""
+        """Whether it stops the card directly: our decision on signed police cases."""
         return self.asked is RequestedAction.STOP and bool(self.decision and self.signed_by)

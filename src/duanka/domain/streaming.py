@@ -104,7 +104,8 @@ class Feed(Protocol):
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
         """Yield batches after `done` (origin -> position); empty ones when idle.
 
-        A batch comes every few seconds at least. Ends when the feed is stopped, or, if it was told not to wait, when everything present is read.
+        A batch comes every few seconds at least. Ends when the feed is stopped, or when everything present is
+        read if it was told not to wait.
         """
 
     def settled(self, positions: Mapping[str, int]) -> None:
