@@ -1,4 +1,4 @@
-"""The command line; `cli.shell.process.ExitCode` says how commands end."""
+"""Entry point of the command line; exit codes are in `cli.shell.process.ExitCode`."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ else:
     cli_settings = lazily("duanka.cli.operations.settings")
     cli_specification = lazily("duanka.cli.operations.specification")
 
-# their errors can quote a number
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# commands whose errors may quote phone numbers
 _ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
 
 
 def _settings() -> Settings:
-    from duanka.bootstrap.settings import load_settings  # noqa: PLC0415  # pydantic takes longer than the rest of --help
+    from duanka.bootstrap.settings import load_settings  # noqa: PLC0415  # importing pydantic takes longer than all else in --help
 
     return load_settings()
 
 
-# Each adds the commands of one module, and imports it.
+# Each function imports one module and adds its commands.
 def _records(app: typer.Typer) -> None:
     cli_scan.add_records(app)
 
@@ -133,7 +133,7 @@ def _installation(app: typer.Typer) -> None:
     cli_settings.add_settings(app)
 
 
-# The line of each is the first paragraph of its own help; a test compares them.
+# Each help text is the first paragraph of the command's own help; a test compares them.
 COMMANDS = (
     DeferredCommand(
         "simulate",
@@ -254,7 +254,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     place.choose(home)
-    repeat_home(home, (one.name for one in COMMANDS if one.name != "init"))  # init makes another place
+    repeat_home(home, (one.name for one in COMMANDS if one.name != "init"))  # `init` creates another folder
     cli_language.begin(language)
     if version:
         OUT.print(f"duanka {__version__}", highlight=False)
@@ -262,12 +262,15 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; whatever a person can put right comes as one line, never as a traceback."""
+    """Run the command line.
+
+    Errors that a person can correct are one line, no traceback.
+    """
     prepare_process()
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # None or another thing where a desk's program starts us
-            stream.reconfigure(errors="replace")  # a terminal without Chinese must not cost the answer
+        if isinstance(stream, TextIOWrapper):  # may be None or another type when started by a desktop program
+            stream.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     try:
         cli()
     except SystemExit as end:
@@ -277,7 +280,7 @@ def main() -> None:
     except DuankaError as error:
         told = (
             masked_text(str(error)) if {*sys.argv[1:]} & {*_ABOUT_CARDS} else str(error)
-        )  # behind --home, too
+        )  # --home may come before the command
         ERR.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
         sys.exit(ExitCode.WRONG_USE)
     except OSError as error:
@@ -288,7 +291,7 @@ def main() -> None:
     except Exception as error:
         if "sqlalchemy" not in sys.modules:
             raise
-        from duanka.ledger.db.database import in_words  # noqa: PLC0415  # it is imported already
+        from duanka.ledger.db.database import in_words  # noqa: PLC0415  # already imported
 
         if (said := in_words(error)) is None:
             raise

@@ -1,4 +1,4 @@
-"""What `duanka rules backtest` prints: gained and lost, what would be asked, and who it would be."""
+"""Output of `duanka rules backtest`: cards gained and lost, and changed actions."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ _TIMES, _ONCE = BilingualText("{times} 次，首次", "{times} times, first"), B
 def backtest_tables(
     outcome: Backtest, changes: RuleChangeEffect, policy: Policy, *, markdown: bool
 ) -> RenderableType:
-    """The tables of `duanka rules backtest`; `policy`: as it is named, before the rule was made to count."""
+    """The tables of `duanka rules backtest`.
+
+    `policy`: the policy as named, before the rule was made to count.
+    """
     names = (_AS_IT_IS, _CHANGED) if outcome.before else (_WITHOUT, _WITH)
     flagged = zip(
         map(shown, (*names, _GAINED, _LOST)),
@@ -165,7 +168,7 @@ def _word(asked: Action | None) -> str:
 
 
 def _orders(outcome: Backtest, changes: RuleChangeEffect) -> str:
-    """Who is asked more and who less, and how many orders there are before and after."""
+    """Cards with stricter and milder actions, and number of orders before and after."""
 
     def some(words: BilingualText, wanted: Callable[[int], bool]) -> str:
         chosen = [move for move in changes.moves if wanted(move.more)]
@@ -206,7 +209,7 @@ def _examples(
 
 
 def _lines(one: Example, outcome: Backtest, limits: Mapping[str, Literal]) -> list[str]:
-    """A card gained or lost, in four lines. The number is shortened: a change can be talked over without it."""
+    """A gained or lost card in four lines; its number is shortened for discussion."""
     words = in_words(outcome.rule, one.hit, limits)
     asked = f"{_word(one.moved[0])} -> {_word(one.moved[1])}" if one.moved else shown(_THE_SAME)
     evidence = (

@@ -1,4 +1,4 @@
-"""`duanka live`: its options, how it says that it goes well, and its last words."""
+"""`duanka live`: options, progress, and summary at the end."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 else:
     app_live = lazily("duanka.bootstrap.live")
 
-_PIPE_EVERY = 60.0  # seconds between two lines where nobody looks on
+_PIPE_SECONDS = 60.0  # seconds between progress lines in a pipe
 
 
 class Ticker:
-    """Says how a live run goes: one line that changes on a terminal, a line a minute into a pipe."""
+    """Progress of a live run: one line on a terminal, one per minute in a pipe."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -53,12 +53,12 @@ class Ticker:
             self._status.stop()
 
     def say(self, text: str) -> None:
-        """Print a line that stays, with the operator's time and a level."""
+        """Print a permanent line with the operator's time and a level."""
         line = f"{operator_zone().written(datetime.now(UTC))} {_level(text)} {text}"
-        self._console.print(line, highlight=False, soft_wrap=True)  # a line of a log is one line
+        self._console.print(line, highlight=False, soft_wrap=True)  # one line per log entry
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in."""
+        """Report a micro-batch."""
         now = time.monotonic()
         self._records += taken.records
         for (_, kind), count in taken.changes.items():
@@ -75,13 +75,13 @@ class Ticker:
             line += f"; silent: {', '.join(silent)}"
         if self._status:
             self._status.update(line)
-        elif now - self._said >= _PIPE_EVERY:
+        elif now - self._said >= _PIPE_SECONDS:
             self._said = now
             self.say(line)
 
 
 def _level(text: str) -> str:
-    """WARNING for what somebody should look at, INFO for the rest."""
+    """WARNING for texts that need attention, otherwise INFO."""
     begins, ends = ("告警 / alarm", "Not set up: "), ("it is tried again", "it is started again")
     troubled = text.startswith(begins) or text.endswith(ends)
     return "WARNING" if troubled else "INFO"
@@ -109,7 +109,7 @@ Shadow = Annotated[
 
 
 _NOTHING = BilingualText("", "")
-# Whether it is said also of none, what it is, the count of it, and more.
+# (printed even if zero, label, field of the counts, remark)
 _COUNTS = (
     (True, BilingualText("读入记录", "records in"), "records", _NOTHING),
     (True, BilingualText("采用", "used"), "used", _NOTHING),
@@ -249,7 +249,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
 
 
 def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
-    """What a live run came to, as a table."""
+    """Summary of a live run as a table."""
     done = outcome.followed
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
@@ -272,7 +272,7 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
 
 
 def source_line(one: SourceReach) -> str:
-    """How far a source has come: its last record, and to where late ones are still waited for."""
+    """Progress of a source: its last record, and the time up to which it is complete."""
     line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
     if one.high:
         times = {"last": f"{one.high:%Y-%m-%d %H:%M}", "to": f"{one.complete:%Y-%m-%d %H:%M}"}

@@ -1,4 +1,4 @@
-"""`duanka mapping` and `duanka quarantine`: a mapping is found, tried, and what was set aside is looked at."""
+"""`duanka mapping` and `duanka quarantine`: find and try mappings, show rejects."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _add_guess(mapping: typer.Typer, out: Console) -> None:
             where = display_name(str(files[0]))
             first = ", once you answered what is asked above" if found.guess.questions else ""
             line = f"\nNext{first}: duanka scan {where} --mapping {display_name(str(target))}"
-            out.print(line, highlight=False, soft_wrap=True)  # one line, to be copied
+            out.print(line, highlight=False, soft_wrap=True)  # one line, so that it can be copied
             if any("holder" in source.columns for source in found.guess.sources) and not load_settings().key:
                 out.print(_NO_KEY, highlight=False, soft_wrap=True)
         if not found.whole:
@@ -149,7 +149,7 @@ def _zone_named(name: str) -> str:
 
 
 def _codes(text: str) -> dict[str, str]:
-    """Read `1=out,2=in`."""
+    """Parse `1=out,2=in`."""
     found: dict[str, str] = {}
     for one in filter(None, (part.strip() for part in text.split(","))):
         code, _, way = one.rpartition("=")
@@ -160,7 +160,7 @@ def _codes(text: str) -> dict[str, str]:
 
 
 def _write(target: Path, text: str, out: Console) -> None:
-    """Write the mapping; what a person may have written there is kept beside it."""
+    """Write the mapping; an existing file is kept under another name."""
     from duanka.domain.private_files import write_private  # noqa: PLC0415  # only this command writes
 
     if target.is_dir():

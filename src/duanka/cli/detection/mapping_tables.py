@@ -1,4 +1,7 @@
-"""What `duanka mapping` and `duanka quarantine` print. Numbers are masked: the shape of each is what is looked at."""
+"""Output of `duanka mapping` and `duanka quarantine`.
+
+Numbers are masked: only their form matters here.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ from duanka.ingest.model.mapping import Mapping as RecordsMapping
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.validation.quarantine_advice import ReasonCount
 
-_SHOWN = 12  # names in a list
-_LONGEST = 24  # letters of a cell
-_RAW = 160  # letters of a raw record
+_MAX_SHOWN = 12  # reasons, examples or names listed
+_CELL_LENGTH = 24  # characters of a cell
+_RAW_LENGTH = 160  # characters of a raw record
 
 _GUESSED_TITLE = BilingualText("\n推断", "\nGuessed")
 _GUESSED = (
@@ -44,7 +47,7 @@ _FITS = BilingualText(
 )
 _AS_READ = BilingualText("读出的前 {rows} 行", "first {rows} rows as they would be read")
 _FEWER = BilingualText("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
-_GAP = 2  # between the columns of a table
+_COLUMN_GAP = 2  # cells between the columns of a table
 _ASIDE_TITLE = BilingualText("\n会被搁置", "\nWould be set aside")
 _REASON, _RECORDS = BilingualText("原因", "reason"), BilingualText("记录数", "records")
 _ASIDE = (_REASON, BilingualText("列", "column"), BilingualText("文件", "file"), _RECORDS)
@@ -60,7 +63,7 @@ _MORE = BilingualText(" 等，另有 {more} 个", " and {more} more")
 
 
 def guessed(found: Guessed) -> Iterator[RenderableType]:
-    """The columns with how sure they are, the sample as it would be read, and what a person must say."""
+    """Columns with their certainty, a sample of rows, and open questions."""
     yield Prose(shown(_GUESSED_TITLE), style="bold")
     for source in found.guess.sources:
         files = display_text(", ".join(source.shape.patterns[:3]))
@@ -93,7 +96,7 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
 
 
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
-    """The first rows, what would be set aside, and what matches nothing. `mapping` None: it is being guessed."""
+    """First rows, rejected records and unmatched files; `mapping` None: not final yet."""
     for name, rows in found.rows.items():
         yield _Rows(name, rows)
     fits = shown(_FITS).format(
@@ -105,10 +108,10 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
     yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
     if found.reasons:
         table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
-        for (reason, column, file), records in found.reasons.most_common(_SHOWN):
+        for (reason, column, file), records in found.reasons.most_common(_MAX_SHOWN):
             table.add_row(_reason(reason), display_text(column) or "-", display_text(file), f"{records:,}")
         yield table
-        for file, line, _, reason, raw in found.examples[:_SHOWN]:
+        for file, line, _, reason, raw in found.examples[:_MAX_SHOWN]:
             yield _example(file, line, _reason(reason), raw)
     for name, fault in found.errors.items():
         told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
@@ -124,7 +127,7 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
 def quarantined(
     found: Mapping[str, ReasonCount], advice: Mapping[str, BilingualText]
 ) -> Iterator[RenderableType]:
-    """Counts by reason, the first records of each, and what to do."""
+    """Counts by reason, the first records of each, and advice."""
     if not found:
         yield Prose(shown(_NOTHING_ASIDE))
         return
@@ -142,7 +145,7 @@ def quarantined(
 
 
 def _reason(value: str) -> str:
-    """The reason of intake, or of the live engine, in words."""
+    """Display text of a reason from intake or the live engine."""
     return next(
         (shown(one.words) for one in (*QuarantineReason, *LiveReason) if one == value), display_text(value)
     )
@@ -151,12 +154,12 @@ def _reason(value: str) -> str:
 def _example(file: str, line: int | None, what: str, raw: str) -> Prose:
     place = f"{display_text(file)}:{line}" if line is not None else display_text(file)
     shown = masked_text(display_text(raw))
-    shown = shown if len(shown) <= _RAW else shown[:_RAW] + "…"
+    shown = shown if len(shown) <= _RAW_LENGTH else shown[:_RAW_LENGTH] + "…"
     return Prose(f"  {place}  {what}  {shown}", style="dim")
 
 
 class _Rows:
-    """Rows as they would be read: a line each, or a column each where a line is too short for all fields."""
+    """Sample rows: one line per row, or one column per row on a narrow terminal."""
 
     def __init__(self, name: str, rows: pl.DataFrame) -> None:
         columns = [column for column in TABLES[name].columns if rows[column.name].null_count() < rows.height]
@@ -167,14 +170,14 @@ class _Rows:
         ]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw it in the form that the width allows."""
+        """Render in the form that fits the width."""
         columns = list(zip(self._fields, *self._rows, strict=True))
-        if sum(_width(column) + _GAP for column in columns) <= options.max_width + _GAP:
+        if sum(_width(column) + _COLUMN_GAP for column in columns) <= options.max_width + _COLUMN_GAP:
             yield self._table(self._fields, self._rows, len(self._rows))
             return
         left, fit = options.max_width - _width(self._fields), 0
         for row in self._rows:
-            left -= _width(row) + _GAP
+            left -= _width(row) + _COLUMN_GAP
             if left < 0 and fit:
                 break
             fit += 1
@@ -205,9 +208,9 @@ def _cell(kind: ColumnKind, name: str, value: object) -> str:
         return masked_device(text)
     if kind is ColumnKind.HOLDER:
         return f"{text[:8]}…"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _CELL_LENGTH else f"{text[:_CELL_LENGTH]}…"
 
 
 def _listed(names: list[str]) -> str:
-    more = shown(_MORE).format(more=f"{len(names) - _SHOWN:,}") if len(names) > _SHOWN else ""
-    return ", ".join(display_text(name[:80]) for name in names[:_SHOWN]) + more
+    more = shown(_MORE).format(more=f"{len(names) - _MAX_SHOWN:,}") if len(names) > _MAX_SHOWN else ""
+    return ", ".join(display_text(name[:80]) for name in names[:_MAX_SHOWN]) + more

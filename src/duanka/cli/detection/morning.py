@@ -1,4 +1,4 @@
-"""`duanka morning`: one command for cron, with an exit code that says how the night went."""
+"""`duanka morning`: one command for cron; its exit code reports the result."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def add_morning(
     settings: Callable[[], Settings],
     share: Callable[[str], float],
 ) -> None:
-    """Add `morning` to the commands; `share` reads 1%."""
+    """Add `morning` to the commands. `share`: parses 1%."""
 
     @cli.command()
     def morning(

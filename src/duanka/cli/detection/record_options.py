@@ -1,4 +1,4 @@
-"""What commands about records share: their options, and how long work is shown."""
+"""Common options of commands about records, and progress output."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ AsOf = Annotated[
 
 
 class Steps:
-    """Shows long work as a bar on a terminal."""
+    """Progress bar on a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None)
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """`what` has come to `done` of `total`."""
+        """Report progress of the step `what`."""
         self._progress.update(self._task, description=what, completed=done, total=total)
 
 
 class Lines:
-    """Says long work where nobody looks on: a line every `every` seconds, also while one step takes longer."""
+    """Progress lines in a pipe: one every `every` seconds, also within a step."""
 
     def __init__(self, every: float = LINE_EVERY) -> None:
         self._every = every
@@ -81,7 +81,7 @@ class Lines:
         self._teller.join()
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """`what` has come to `done` of `total`."""
+        """Report progress of the step `what`."""
         self._now = (what, done, total)
 
     def _tell(self) -> None:
@@ -94,7 +94,7 @@ class Lines:
 
 @contextmanager
 def steps() -> Iterator[Steps | Lines]:
-    """Steps of long work, shown until the context ends."""
+    """Progress output, shown until the context ends."""
     if not ERR.is_terminal:
         with Lines() as lines:
             yield lines
@@ -105,7 +105,7 @@ def steps() -> Iterator[Steps | Lines]:
 
 
 def records_folder(data: Path | None, inbox: Path | None) -> Path:
-    """The records that are named, else the inbox of the settings; DuankaError where there is neither."""
+    """The folder given, else the inbox of the settings; DuankaError: neither is set."""
     if found := data or inbox:
         return found
     raise DuankaError(
@@ -114,7 +114,7 @@ def records_folder(data: Path | None, inbox: Path | None) -> Path:
 
 
 def share_of(text: str) -> float:
-    """Read 1% or 0.01, as of --max-bad; DuankaError where it is no share."""
+    """Parse 1% or 0.01 for --max-bad. DuankaError: not a share."""
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:

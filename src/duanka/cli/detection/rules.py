@@ -1,4 +1,4 @@
-"""`duanka rules`: the catalogue, its examples, and what a changed limit would do."""
+"""`duanka rules`: the catalogue, its examples, and the effect of other limits."""
 
 from __future__ import annotations
 

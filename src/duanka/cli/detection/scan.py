@@ -1,4 +1,4 @@
-"""`duanka simulate`, `scan` and `evaluate`: records in, cards at risk out, and how good that is."""
+"""`duanka simulate`, `scan` and `evaluate`: simulate records, find cards, measure."""
 
 from __future__ import annotations
 

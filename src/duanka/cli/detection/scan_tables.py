@@ -16,7 +16,7 @@ from duanka.domain.display import display_name, display_text
 from duanka.domain.findings import Findings
 from duanka.domain.text import BilingualText
 
-_COLUMNS = 20  # names of columns that are listed
+_COLUMNS_SHOWN = 20  # column names listed
 _TO_DO = {
     Tier.EXTREME: BilingualText(
         "立即停机（公安确认涉案），经反诈中心核验",
@@ -171,8 +171,12 @@ def _cautions(findings: Findings) -> list[str]:
         lines.append(shown(_UNREAD).format(files=", ".join(unread)))
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
     if ignored:
-        more = shown(_MORE).format(more=f"{len(ignored) - _COLUMNS:,}") if len(ignored) > _COLUMNS else ""
-        named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS])
+        more = (
+            shown(_MORE).format(more=f"{len(ignored) - _COLUMNS_SHOWN:,}")
+            if len(ignored) > _COLUMNS_SHOWN
+            else ""
+        )
+        named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS_SHOWN])
         lines.append(shown(_COLUMNS_UNREAD).format(columns=named + more))
     if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
         lines.append(shown(many))

@@ -1,1 +1,1 @@
-"""Commands of whoever runs an installation: serve, doctor, network, settings, specification."""
+"""Commands for operations: serve, doctor, network, settings, specification."""

@@ -1,4 +1,4 @@
-"""`duanka doctor`: one line for each check, and what to do next."""
+"""`duanka doctor`: one line per finding, with the next step."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def doctor(
 
 
 def _print(results: Sequence[app_doctor.DoctorResult]) -> None:
-    """A line for each finding; on a terminal folded under itself, into a pipe whole."""
+    """Print each finding; wrapped on a terminal, on one line in a pipe."""
     name = max(len(one.check) for one in results)
     margin = len("WARNING") + name + 4
     for one in results:
@@ -71,7 +71,7 @@ def _print(results: Sequence[app_doctor.DoctorResult]) -> None:
 
 
 def _folded(said: Sequence[str], margin: int) -> str:
-    """Each under the other, within the width of the terminal."""
+    """Wrap each text to the terminal, with lines indented by `margin`."""
     blank = " " * margin
     lines = [
         textwrap.fill(

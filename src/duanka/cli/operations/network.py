@@ -1,4 +1,4 @@
-"""`duanka network`: the elements that orders go to, configured once for every process."""
+"""`duanka network`: network elements, configured once for all processes."""
 
 from __future__ import annotations
 

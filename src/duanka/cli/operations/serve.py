@@ -1,4 +1,4 @@
-"""`duanka serve`, `call-proxy`, `message-proxy`: the processes that carry orders out."""
+"""Long-running processes: `duanka serve`, `call-proxy`, `message-proxy`; the demo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ else:
 
 
 def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
-    """Add the commands that run until they are ended."""
+    """Add these commands."""
 
     @cli.command()
     def serve(
@@ -139,7 +139,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         command = part.command()
         err.print(f"Kamailio in {folder}, at {listen}; DUANKA_CALL_PROXY={folder}", highlight=False)
         os.chdir(part.folder)
-        os.execv(command[0], command)  # noqa: S606  # from here on it is Kamailio, and whoever supervises us watches it
+        os.execv(command[0], command)  # noqa: S606  # replaces this process by Kamailio, which the supervisor then watches
 
     @cli.command("message-proxy")
     def message_proxy(
@@ -160,7 +160,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
 
 
 def address(text: str) -> tuple[str, int]:
-    """Read HOST:PORT."""
+    """Parse HOST:PORT."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise DuankaError(f"{text!r} is no address; write it like 127.0.0.1:5060")

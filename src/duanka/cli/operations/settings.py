@@ -1,4 +1,4 @@
-"""`duanka init` and `config`: a place for an installation, and the settings in force."""
+"""`duanka init` and `config`: create an installation, show its settings."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def init(
             raise DuankaError(
                 f"{variable} is set and would go before the new place; unset it, then repeat: nothing was changed"
             )
-    under = policy_named(policy)  # what is written wrongly is said before anything is made
+    under = policy_named(policy)  # reports an invalid policy before anything is created
     supervisor = Person(person, Role.SUPERVISOR, name or person)
     written = str(Path(policy).absolute()) if policy.endswith(".toml") else policy
     made_folder = not folder.exists()
     try:
         key, invitation = _made_in(folder, written, under, supervisor)
-    except BaseException:  # a place is there whole or not at all, so that init can be repeated
+    except BaseException:  # remove an incomplete installation, so that init can be repeated
         for one in _FOLDERS:
             shutil.rmtree(folder / one, ignore_errors=True)
         for file in _FILES:
@@ -102,12 +102,15 @@ def init(
 
 
 def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tuple[str, str]:
-    """Write the files of a place and begin its order book; the key of the supervisor and the invitation."""
+    """Create the files and order book of an installation.
+
+    Returns the supervisor's key and the invitation for the second supervisor.
+    """
     private_folder(folder)
     for one in _FOLDERS:
         private_folder(folder / one)
     content = _CONTENT.format(policy=json.dumps(policy, ensure_ascii=False))
-    if url := os.environ.get("DUANKA_DATABASE_URL"):  # the next shell does not have it
+    if url := os.environ.get("DUANKA_DATABASE_URL"):  # so that it also holds in the next shell
         write_private(folder / "database-url", f"{url}\n".encode())
         content = content.replace(
             '# database_url_file = "database-url"  ', 'database_url_file = "database-url"'
@@ -128,7 +131,7 @@ def config(
     found = resolve_settings()
     values = in_force(found.settings)
     sources = {f"DUANKA_{name.upper()}": source for name, source in found.sources.items()}
-    if not found.settings.language or cli_language.asked_for(None):  # what it comes to without a setting
+    if not found.settings.language or cli_language.asked_for(None):  # show the effective language
         values["DUANKA_LANGUAGE"], sources["DUANKA_LANGUAGE"] = cli_language.language_in_force()
     if as_json:
         rows = {name: {"value": value or None, "from": sources[name]} for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""`duanka spec`: what is required, what of it works and by which tests; a page to read; confirming it."""
+"""`duanka spec`: requirements, their states and tests, a report, confirmations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
     pages = lazily("duanka.specification.page")
 
 _PACKAGE = Path(__file__).parents[2]
-_NAMED = 3  # changed files that are named
+_FILES_SHOWN = 3  # number of changed files listed by name
 _TABLE = (
     *(BilingualText("编号", "number"), BilingualText("需求", "requirement"), BilingualText("状态", "state")),
     *(BilingualText("测试", "tests"), BilingualText("确认", "confirmed")),
@@ -120,7 +120,7 @@ def add_specification(cli: typer.Typer) -> None:
 
 
 def _sources() -> Path | None:
-    """The root of the sources that this program runs from; None: it is installed without them."""
+    """Root of the source tree that this program runs from; None: installed without it."""
     root = _PACKAGE.parents[1]
     return root if (root / "SPECIFICATION.md").is_file() and (root / "tests").is_dir() else None
 
@@ -138,7 +138,11 @@ def _evidence(named: Path | None) -> EvidenceRun | None:
 
 
 def _confirmed_file(named: Path | None) -> Path:
-    """Where confirmations lie: --file, the place, the nearest folder upward with one or a specification, else here."""
+    """Path of the confirmations.
+
+    --file, else the installation's folder, else the nearest parent with the file or a specification, else the
+    current folder.
+    """
     if named is not None:
         return named
     if place := find_place():
@@ -165,7 +169,7 @@ def spec(
     confirmed = specification.read_confirmations(path)
     since = specification.age(ran, _sources(), _PACKAGE) if ran else None
     if as_json:
-        # for a program: not folded at a width, and ASCII so that any terminal takes it
+        # for programs: on one line, and in ASCII for any terminal
         typer.echo(json.dumps(pages.as_data(stated, ran, since, confirmed), indent=1))
         return
     table = grid(*_TABLE, right=("tests",))
@@ -186,7 +190,7 @@ def spec(
 
 
 def _title(one: Requirement) -> str:
-    """The title in the language of tables."""
+    """The title in the display language."""
     return shown(in_two(one.title))
 
 
@@ -222,14 +226,14 @@ def _totals(
 
 
 def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
-    """What the states rest on, and whether the code is still that of the run."""
+    """Lines about the run behind the states, and whether the code has changed since."""
     if ran is None or since is None:
         return [shown(_NO_RUN)]
     run = {"date": ran.date, "code": ran.key, "python": ran.python, "system": ran.system}
     lines = [shown(_EVIDENCE).format(tests=f"{ran.tests:,}", **run)]
     if since.changed:
-        more = ", …" if len(since.changed) > _NAMED else ""
-        named = ", ".join(since.changed[:_NAMED]) + more
+        more = ", …" if len(since.changed) > _FILES_SHOWN else ""
+        named = ", ".join(since.changed[:_FILES_SHOWN]) + more
         changed = shown(_CODE_CHANGED).format(files=len(since.changed), named=named)
         lines.append(changed + (shown(_ANEW) if since.whole else ""))
     elif since.whole:

@@ -1,4 +1,4 @@
-"""Tables as the commands print them: for a terminal, or in Markdown."""
+"""Tables for a terminal, or in Markdown."""
 
 from __future__ import annotations
 
@@ -23,22 +23,28 @@ _WHOLE = (
     "request",
     "rule",
     "take",
-)  # columns of ids, by their English names
+)  # columns of ids, by their English headings
 
 Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
-"""A title, the columns, the rows; the first column and `words` are text, the others numbers."""
+"""Title, column headings and rows.
+
+The first column and those in `words` are text, the others numbers.
+"""
 
 
 def grid(
     *columns: str | BilingualText, title: str | BilingualText = "", right: Collection[str] = ()
 ) -> Table:
-    """An empty table with headings in the language of tables; the columns `right`, in English, are set to the right."""
+    """An empty table with headings in the display language.
+
+    `right`: columns aligned to the right, by their English headings.
+    """
     table = Table(
         title=_text(title) or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for heading in columns:
         column = heading if isinstance(heading, str) else heading.en
-        # folded where it is narrow; ids and numbers are not: half of one would be another one
+        # narrow columns wrap, except ids and numbers: part of one would read as another
         table.add_column(
             _text(heading),
             justify="right" if column in right else "left",
@@ -54,7 +60,7 @@ def _text(heading: str | BilingualText) -> str:
 
 
 def as_table(titled: Titled, *, words: Collection[str] = ()) -> RenderableType:
-    """For a terminal."""
+    """The table for a terminal."""
     title, columns, rows = titled
     table = grid(*columns, title=f"\n{title}", right=set(columns[1:]) - set(words))
     for row in rows:
@@ -63,7 +69,7 @@ def as_table(titled: Titled, *, words: Collection[str] = ()) -> RenderableType:
 
 
 def as_markdown(titled: Titled, *, words: Collection[str] = ()) -> str:
-    """For a page."""
+    """The table in Markdown."""
     title, columns, rows = titled
     rules = ["---", *("---" if column in words else "---:" for column in columns[1:])]
     lines = [f"| {' | '.join(columns)} |", f"|{'|'.join(rules)}|"]
@@ -72,5 +78,5 @@ def as_markdown(titled: Titled, *, words: Collection[str] = ()) -> str:
 
 
 def share(value: float | None) -> str:
-    """Three digits; a dash where there is none."""
+    """Format a share to three decimal places; a dash for None."""
     return "-" if value is None else f"{value:.3f}"

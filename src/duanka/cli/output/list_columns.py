@@ -1,4 +1,4 @@
-"""What a list is declared of, and how a value of it reads in a cell of a terminal, in JSON and in CSV."""
+"""Declaration of lists, and rendering of their values in a terminal, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{
 class ListColumn(Generic[Item]):
     """One column of a list.
 
-    `name`: of the field in JSON and CSV; "": only people get it. `of`: its value for programs; `cell`: as people read
-    it, where that is another text. `least`: it may be cut to so many cells where the line is too short, unlike ids and
-    numbers; 0: never. `spare`: is left out of a line that is too short, the highest first; 0: never. `heading`: None
-    for a column that only programs get. `both`: a text in both languages, two columns in CSV. `below`: stands whole
-    under its row. `word`: what people read for a value, in a cell and where it is counted.
+    `name`: field name in JSON and CSV; "": for people only. `heading`: None: for programs only. `of`: value
+    for programs; `cell`: text for people where it differs. `least`: width in cells to which it may be cut on
+    a short line; 0: never cut, as ids and numbers. `spare`: columns omitted from a short line, the highest
+    first; 0: never omitted. `both`: a text in both languages, two columns in CSV. `below`: printed in full
+    under its row. `word`: display text of a value, in cells and in counts.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ListColumn(Generic[Item]):
     word: Callable[[str], str] | None = None
 
     def shown(self, item: Item) -> str:
-        """The cell of a terminal: one line, safe to print."""
+        """Text of the cell on a terminal: one line, safe to print."""
         if self.cell:
             text = self.cell(item)
         else:
@@ -62,7 +62,10 @@ class ListColumn(Generic[Item]):
 
 @dataclass(frozen=True)
 class Listing(Generic[Item]):
-    """A list. `what`: its rows in the plural, for sentences; `counted`: names of the columns to count by."""
+    """A list.
+
+    `what`: plural noun for its rows in sentences; `counted`: names of the columns to count by.
+    """
 
     what: BilingualText
     columns: tuple[ListColumn[Item], ...]
@@ -70,12 +73,12 @@ class Listing(Generic[Item]):
 
     @property
     def fields(self) -> tuple[ListColumn[Item], ...]:
-        """The columns that programs get."""
+        """The columns for programs."""
         return tuple(one for one in self.columns if one.name)
 
 
 def in_cell(value: Cell) -> str:
-    """A value as people read it: moments in the operator's zone, to the minute."""
+    """Text of a value for people; times in the operator's zone, to the minute."""
     if isinstance(value, BilingualText):
         return shown(value)
     if isinstance(value, datetime):
@@ -90,12 +93,15 @@ def in_cell(value: Cell) -> str:
 
 
 def moments_in(text: str) -> str:
-    """`text` with the moments in it, as ISO 8601 has them, in the operator's zone and to the second."""
+    """Convert the ISO 8601 times in `text` to the operator's zone, to the second."""
     return _MOMENT.sub(lambda found: operator_zone().written(datetime.fromisoformat(found[0])), text)
 
 
 def _plain(value: Cell) -> object:
-    """A value as JSON has it: moments ISO 8601 with the operator's offset, both languages of a text."""
+    """The value in JSON.
+
+    Times are ISO 8601 with the operator's offset; a bilingual text has both languages.
+    """
     if isinstance(value, BilingualText):
         return {"zh": value.zh, "en": value.en}
     if isinstance(value, datetime):
@@ -112,7 +118,7 @@ def _iso(at: datetime) -> str:
 
 
 def as_text(value: Cell) -> str:
-    """A value as CSV has it, and as it is counted."""
+    """Text of a value in CSV and in counts."""
     found = _plain(value)
     if isinstance(found, bool):
         return "yes" if found else "no"
@@ -124,18 +130,18 @@ def as_text(value: Cell) -> str:
 
 
 def json_line(facts: Mapping[str, object]) -> str:
-    """An object on a line; what a terminal would obey is escaped."""
+    """A JSON object on one line; terminal control characters are escaped."""
     text = json.dumps(facts, ensure_ascii=False)
     return UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def json_rows(listing: Listing[Item], items: Sequence[Item]) -> Iterator[str]:
-    """Each row as an object on a line."""
+    """Each row as a JSON object on one line."""
     return (json_line({one.name: _plain(one.of(item)) for one in listing.fields}) for item in items)
 
 
 def csv_rows(listing: Listing[Item], items: Sequence[Item]) -> Iterator[str]:
-    """Head and rows as CSV."""
+    """Header and rows in CSV."""
     head: list[str] = []
     for one in listing.fields:
         head += [f"{one.name}_zh", f"{one.name}_en"] if one.both else [one.name]
@@ -152,7 +158,7 @@ def _flat(listing: Listing[Item], item: Item) -> list[str]:
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Every cell in quotes, and none that a spreadsheet would run or round."""
+    """CSV lines with quoted cells that no spreadsheet executes or rounds."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     for row in rows:

@@ -1,6 +1,7 @@
-"""Lists as the commands print them: a line a row on a terminal, JSON, CSV, or counts instead of rows.
+"""Printing of lists: a line per row, JSON, CSV, or counts.
 
-A list is declared once, as a `Listing`; widths, headings, escaping, pages and a sentence for an empty one come with it.
+A list is declared once, as a `Listing`. Widths, headings, escaping, paging and the sentence for an empty list
+follow from it.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ Rows = Annotated[
     int | None,
     typer.Option("--limit", min=1, help="How many rows; without it a screenful, of JSON and CSV all."),
 ]
-SCREENFUL = 20  # rows of a page where nobody says: with heading and the next command they fit 24 lines
-# a number, a moment, a word; Chinese breaks behind any letter
-_REMEMBERED = ("id", "operator", "city")  # columns that a shell completes
-_FETCHED = 200  # rows that are asked for at a time
-_BOM = "\ufeff"  # so that spreadsheets read UTF-8
+SCREENFUL = 20  # default rows per page: with heading and next command they fit 24 lines
+_REMEMBERED = ("id", "operator", "city")  # columns kept for shell completion
+_ROWS_PER_QUERY = 200  # rows per query
+_BOM = "\ufeff"  # marks UTF-8 for spreadsheets
 
 
 @dataclass(frozen=True)
 class ListOptions:
-    """How a list is to be printed. `filters`, `scope`: what was asked for and who asked, for the sentences.
+    """How to print a list.
 
-    `command`: what was typed before its options. `whole`: a short list, without pages.
+    `command`: what was typed before its options. `filters`, `scope`: the filters and the person's scope, for
+    sentences. `whole`: a short list without pages.
     """
 
     command: str
@@ -71,24 +72,24 @@ class ListOptions:
 
     @property
     def for_programs(self) -> bool:
-        """Whether no person reads it."""
+        """Whether the output is for programs."""
         return self.json or self.csv
 
     @property
     def rows(self) -> int | None:
-        """How many rows a page has; None: all that follow."""
+        """Rows per page; None: all remaining."""
         return self.limit or (None if self.for_programs or self.whole else SCREENFUL)
 
     @property
     def skipped(self) -> int:
-        """How many rows the pages before have."""
+        """Number of rows on the pages before. DuankaError: no page size is set."""
         if self.page > 1 and self.rows is None:
             raise DuankaError(f"--page {self.page} needs --limit: without it --json and --csv give all rows")
         return (self.page - 1) * (self.rows or 0)
 
 
 def options(given: Mapping[str, object]) -> str:
-    """Options as they are typed: the flags that are on, and what was given; text with blanks in quotes."""
+    """Options as typed: flags that are set, and options with values, quoted if needed."""
     typed = []
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"
@@ -102,20 +103,26 @@ def options(given: Mapping[str, object]) -> str:
 
 
 def every(fetch: Callable[[str, int], Any]) -> Iterator[Any]:
-    """The items of all pages. `fetch`: takes `next` of the page before, and how many a page may have."""
+    """Yield the items of all pages.
+
+    `fetch`: takes (`next` of the previous page, maximum rows) and returns a page.
+    """
     after = ""
     while True:
-        page = fetch(after, _FETCHED)
+        page = fetch(after, _ROWS_PER_QUERY)
         yield from page.items
         if not (after := page.next or ""):
             return
 
 
 def fetched(fetch: Callable[[str, int], Any], rows: int | None) -> tuple[list[Any], bool]:
-    """Up to `rows` items, and whether there are more; None: all. `fetch`: as of `every`."""
+    """Up to `rows` items, and whether more follow; None: all items.
+
+    `fetch`: as in `every`.
+    """
     items, after = list[Any](), ""
     while True:
-        page = fetch(after, _FETCHED if rows is None else min(rows - len(items), _FETCHED))
+        page = fetch(after, _ROWS_PER_QUERY if rows is None else min(rows - len(items), _ROWS_PER_QUERY))
         items += page.items
         after = page.next or ""
         if not after or len(items) == rows:
@@ -123,7 +130,7 @@ def fetched(fetch: Callable[[str, int], Any], rows: int | None) -> tuple[list[An
 
 
 def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], asked: ListOptions) -> None:
-    """Print a list that is at hand: the page of it that was asked for, or its counts."""
+    """Print a page of a complete list, or its counts."""
     if asked.count:
         found = list(items)
         print_counts(out, listing, len(found), _counts(listing, found), asked)
@@ -136,7 +143,7 @@ def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], aske
 def print_page(
     out: Console, listing: Listing[Item], items: Sequence[Item], asked: ListOptions, *, more: bool
 ) -> None:
-    """Print one page. `more`: whether another one follows."""
+    """Print one page. `more`: whether another page follows."""
     _remember(listing, items)
     if asked.json:
         _write(out, json_rows(listing, items))
@@ -157,7 +164,7 @@ def print_page(
 def print_counts(
     out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: ListOptions
 ) -> None:
-    """Print how many there are of each."""
+    """Print the number of rows by value."""
     remember_shown([{name: value} for name in _REMEMBERED for value in by.get(name, ())])
     if asked.json:
         _write(out, [json_line({"total": total, **by})])
@@ -179,7 +186,7 @@ def print_counts(
         )
         columns = {
             one.name.removesuffix("s"): one for one in listing.columns
-        }  # `rule` counts what `rules` lists
+        }  # `rule` counts the values of `rules`
         columns |= {one.name: one for one in listing.columns}
         rows_shown = [
             (_heading(columns.get(name), name), _word(columns.get(name), value), count)
@@ -191,7 +198,7 @@ def print_counts(
 
 
 def _heading(column: ListColumn[Any] | None, name: str) -> str:
-    """What is counted by: in Chinese as its column is headed, in English as programs get it."""
+    """Name of a counted column: its heading in Chinese, its field name in English."""
     return shown(BilingualText(column.heading.zh, name)) if column and column.heading else name
 
 
@@ -200,7 +207,10 @@ def _word(column: ListColumn[Any] | None, value: str) -> str:
 
 
 def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> Iterator[Text]:
-    """Heading and rows, a line each. What may not be cut is whole, even where the line is longer than `width`."""
+    """Heading and rows, one line each.
+
+    Columns that must not be cut are printed in full, even if the line exceeds `width`.
+    """
     columns = [one for one in listing.columns if one.heading and not one.below]
     below = [one for one in listing.columns if one.below]
     cells = {one.name: [one.shown(item) for item in items] for one in columns}
@@ -219,26 +229,26 @@ def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> It
 
 
 def line(out: Console, text: str) -> None:
-    """Print a sentence, unbroken: it may hold a command."""
+    """Print a sentence without line breaks, since it may contain a command."""
     out.print(text, soft_wrap=True, highlight=False)
 
 
 def say(out: Console, zh: str, en: str) -> None:
-    """Print a sentence of ours in the language of tables, unbroken."""
+    """Print a sentence in the display language without line breaks."""
     line(out, shown(BilingualText(zh, en)))
 
 
 def _widths(
     columns: Sequence[ListColumn[Any]], natural: Mapping[str, int], heads: Mapping[str, str], width: int
 ) -> dict[str, int]:
-    """How wide each column is; those that are left out have no width."""
+    """Width of each column; omitted columns are absent."""
     kept = list(columns)
 
     def least(one: ListColumn[Any]) -> int:
         whole = natural[one.name]
         return min(whole, max(one.least, cell_len(heads[one.name]))) if one.least else whole
 
-    def asked(one: ListColumn[Any]) -> int:  # nothing is cut for the sake of what can be left out
+    def asked(one: ListColumn[Any]) -> int:  # optional columns go before others are cut
         return least(one) if one.spare else natural[one.name]
 
     while sum(map(asked, kept)) + len(kept) - 1 > width and any(one.spare for one in kept):
@@ -257,20 +267,20 @@ def _line(columns: Sequence[ListColumn[Any]], cells: Sequence[str], widths: Mapp
     for one, cell in zip(columns, cells, strict=True):
         size, length = widths[one.name], cell_len(cell)
         if length > size:
-            cell = set_cell_size(cell, size - 1).rstrip() + "…"  # noqa: PLW2901  # the cell as it fits
+            cell = set_cell_size(cell, size - 1).rstrip() + "…"  # noqa: PLW2901  # the cell, cut to fit
             length = cell_len(cell)
         parts.append(" " * (size - length) + cell if one.right else cell + " " * (size - length))
     return " ".join(parts).rstrip()
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
-    """The text in lines of at most `width` cells, set in by two."""
+    """The text in lines of at most `width` cells, indented by two."""
     breaks = [0, *line_breaks(text, width - 2), len(text)]
     return (f"  {text[begin:end].strip()}".rstrip() for begin, end in itertools.pairwise(breaks))
 
 
 def _nothing(what: BilingualText, asked: ListOptions) -> str:
-    """That there is none, and what was asked for."""
+    """Sentence for an empty list, with its filters."""
     if asked.page > 1:
         return shown(BilingualText(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
     filters = (
@@ -289,9 +299,9 @@ def _nothing(what: BilingualText, asked: ListOptions) -> str:
 
 
 def _remember(listing: Listing[Item], items: Sequence[Item]) -> None:
-    """Keep what a shell may complete of these rows."""
+    """Store the values of these rows for shell completion."""
     columns = [one for one in listing.columns if one.name in _REMEMBERED]
-    remember_shown([{one.name: as_text(one.of(item)) for one in columns} for item in items[:_FETCHED]])
+    remember_shown([{one.name: as_text(one.of(item)) for one in columns} for item in items[:_ROWS_PER_QUERY]])
 
 
 def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str, int]]:
@@ -308,7 +318,7 @@ def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str
 
 
 def _write(out: Console, lines: Iterable[str], *, mark: bool = False) -> None:
-    """Write to standard output as UTF-8, whatever the terminal's encoding is."""
+    """Write to standard output as UTF-8, whatever the terminal's encoding."""
     stream = getattr(out.file, "buffer", None)
     texts = ((_BOM if mark and at == 0 else "") + text for at, text in enumerate(lines))
     if stream is None:

@@ -1,1 +1,1 @@
-"""What every command stands on: deferred imports, the process, language, completion."""
+"""Common parts of all commands: deferred imports, process, language, completion."""

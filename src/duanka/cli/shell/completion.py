@@ -1,7 +1,7 @@
-"""Values that a person may type in either language, and what a shell completes.
+"""Option values in either language, and shell completion.
 
-A TAB must cost little: neither pydantic nor the order book is imported for it. What of the order book is completed is
-what its lists showed last, from a small file beside it.
+Completion must be fast, so it imports neither pydantic nor the order book. Values from the order book are
+those that its lists displayed last; they are kept in a small file beside it.
 """
 
 from __future__ import annotations
@@ -25,20 +25,26 @@ from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.private_files import write_private
 from duanka.domain.text import BilingualText, WordedEnum
 
-_SEEN = "completion.json"  # in the folder of the order book: what its lists showed last
-_MOST_SEEN = 500
+_SEEN = "completion.json"  # in the folder of the order book: values last displayed by lists
+_VALUES_KEPT = 500
 _NO_SUCH = BilingualText("{what}没有“{typed}”：可写 {zh}", "no {what} {typed!r}; write {values}")
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What may be typed for one option: `words`, value -> how people read it. `what`: the option, for an error."""
+    """Permitted values of one option.
+
+    `words`: value -> display text in both languages; `what`: name of the option in errors.
+    """
 
     what: BilingualText
     words: Mapping[str, BilingualText]
 
     def read(self, typed: str) -> str:
-        """The value that is meant, by itself or by its word in either language. DuankaError names those there are."""
+        """Parse a value or its display text in either language.
+
+        DuankaError: neither; the message lists the permitted values.
+        """
         wanted = _plain(typed)
         for value, words in self.words.items():
             if wanted in (_plain(value), *map(_plain, words)):
@@ -50,7 +56,7 @@ class Choices:
         raise DuankaError(shown(_NO_SUCH).format(what=shown(self.what), typed=typed, **said))
 
     def like(self, ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-        """What begins so: in the language of the desk, or the value itself where that was begun."""
+        """Completions: display texts in a Chinese session, or values where those match."""
         language = _language(ctx)
         told = [(words.zh, str(value)) for value, words in self.words.items()] if language == "zh" else []
         values = [(str(value), "" if language == "zh" else words.zh) for value, words in self.words.items()]
@@ -58,17 +64,17 @@ class Choices:
             one for one in values if one[0].startswith(incomplete)
         ]
 
-    def option(self, *names: str, help: str, **options: Any) -> Any:  # noqa: A002  # as typer calls it
-        """An option that takes one of these."""
+    def option(self, *names: str, help: str, **options: Any) -> Any:  # noqa: A002  # parameter name of typer
+        """A typer option that accepts these values."""
         return typer.Option(*names, help=help, parser=self.read, autocompletion=self.like, **options)
 
-    def argument(self, *, help: str) -> Any:  # noqa: A002  # as typer calls it
-        """An argument that is one of these."""
+    def argument(self, *, help: str) -> Any:  # noqa: A002  # parameter name of typer
+        """A typer argument that accepts these values."""
         return typer.Argument(help=help, parser=self.read, autocompletion=self.like)
 
 
 def choices(what: BilingualText, members: Iterable[WordedEnum]) -> Choices:
-    """These members of an enum, by their words."""
+    """Choices of these enum members with their display texts."""
     return Choices(what, {member: member.words for member in members})
 
 
@@ -76,65 +82,68 @@ TIERS = Choices(BilingualText("等级", "tier"), {tier.word: tier.words for tier
 
 
 def policies_like(incomplete: str) -> list[str]:
-    """The shipped policies that begin so; a FILE.toml is for the shell."""
+    """Shipped policies with this prefix; the shell completes a FILE.toml."""
     return _like(incomplete, _names("policies", "*.toml"))
 
 
 def rules_like(incomplete: str) -> list[str]:
-    """The rules that begin so. The rules themselves are not imported: that takes longer than the rest."""
+    """Rule ids with this prefix, without importing the rules, which is slow."""
     return _like(incomplete, _names("rules", "*.py"))
 
 
 def reasons_like(incomplete: str) -> list[str]:
-    """The reasons of an order that begin so: rules, and what the police say."""
+    """Reasons of an order with this prefix: rules, and police cases."""
     return _like(incomplete, [*_names("rules", "*.py"), CLAIMED, CONFIRMED])
 
 
 def orders_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The orders that begin so, of those that a list showed last."""
+    """Ids of recently displayed orders with this prefix."""
     return _seen_like(ctx, "id", incomplete, "VRO")
 
 
 def acts_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The acts that begin so, of those that a list showed last."""
+    """Ids of recently displayed bulk actions with this prefix."""
     return _seen_like(ctx, "id", incomplete, "A")
 
 
 def undoable_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The acts and takes that begin so, of those that a list showed last."""
+    """Ids of recently displayed bulk actions and takes with this prefix."""
     return _seen_like(ctx, "id", incomplete, "AT")
 
 
 def takes_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The takes that begin so, of those that a list showed last."""
+    """Ids of recently displayed takes with this prefix."""
     return _seen_like(ctx, "id", incomplete, "T")
 
 
 def ids_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Whatever `orders show` shows and begins so, of what a list showed last."""
+    """Recently displayed ids with this prefix that `orders show` accepts."""
     return _seen_like(ctx, "id", incomplete, "VROAT")
 
 
 def cities_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The cities that begin so, of those that a list showed last."""
+    """Recently displayed cities with this prefix."""
     return _seen_like(ctx, "city", incomplete)
 
 
 def operators_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The operators that begin so, of those that a list showed last."""
+    """Recently displayed operators with this prefix."""
     return _seen_like(ctx, "operator", incomplete)
 
 
 def remember_shown(rows: Sequence[Mapping[str, str]]) -> None:
-    """Keep id, city and operator of the rows of a list for completion. That it cannot be kept stops no command."""
+    """Store id, city and operator of displayed rows for completion.
+
+    A failure to store them is ignored.
+    """
     folder = _order_folder()
     if not rows or not folder.is_dir():
         return
     before = _seen(folder)
     seen = {}
     for name in ("id", "city", "operator"):
-        new = [row[name] for row in rows[:_MOST_SEEN] if row.get(name)]
-        seen[name] = list(dict.fromkeys([*new, *before.get(name, ())]))[:_MOST_SEEN]
+        new = [row[name] for row in rows[:_VALUES_KEPT] if row.get(name)]
+        seen[name] = list(dict.fromkeys([*new, *before.get(name, ())]))[:_VALUES_KEPT]
     if seen != before:
         try:
             write_private(folder / _SEEN, json.dumps(seen, ensure_ascii=False).encode())
@@ -157,7 +166,7 @@ def _seen(folder: Path) -> dict[str, list[str]]:
 
 
 def _language(ctx: typer.Context) -> str:
-    """The language of the desk, as `cli.shell.language` finds it, without the other settings."""
+    """The display language as in `cli.shell.language`, without loading settings."""
     params = ctx.find_root().params
     place.choose(params.get("home"))
     if said := params.get("language") or _setting("language"):
@@ -177,7 +186,10 @@ def _order_folder() -> Path:
 
 
 def _setting(name: str) -> str:
-    """A setting by the environment, else by duanka.toml, as it is written there; "" where neither has it."""
+    """A setting from the environment, else from duanka.toml, unparsed.
+
+    "" if in neither.
+    """
     if said := os.environ.get(f"DUANKA_{name.upper()}"):
         return said
     home = _place()
@@ -205,5 +217,8 @@ def _like(incomplete: str, names: Iterable[str]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A word however it is spaced and spelled: `Under review`, `under_review` and `under-review` are one."""
+    """Normalise spacing and case.
+
+    `Under review`, `under_review` and `under-review` are equal.
+    """
     return "_".join(text.casefold().replace("-", " ").replace("_", " ").split())

@@ -1,4 +1,7 @@
-"""The language of tables: --language, DUANKA_LANGUAGE, duanka.toml, the locale, the operator's zone, in this order."""
+"""Display language of tables.
+
+The first of these that is set: --language, DUANKA_LANGUAGE, duanka.toml, the locale, the operator's zone.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +14,36 @@ from pathlib import Path
 from duanka.domain.local_time import DEFAULT_ZONE, operator_zone
 from duanka.domain.text import BilingualText, Language, WordedEnum
 
-# Mainland China, and the older names of its zones. Hong Kong, Macau and Taipei are not among them: our Chinese is
-# simplified; who reads it there says so by the setting or the locale.
+# Zones of mainland China with their former names. Hong Kong, Macau and Taipei are left out: the Chinese texts
+# are in simplified characters. The setting or the locale selects them there.
 CHINESE_ZONES = frozenset(
     {"Asia/Shanghai", "Asia/Urumqi"}
     | {"Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "Asia/Kashgar", "PRC"}
 )
-_OF_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts, as POSIX has it
+_OF_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first variable that is set counts, as in POSIX
 
 _asked: ContextVar[Language | None] = ContextVar("asked", default=None)
 _found: ContextVar[Language | None] = ContextVar("found", default=None)
 
 
 def begin(asked: Language | None) -> None:
-    """Begin a command with the language of `duanka --language`; None: nobody said."""
+    """Begin a command; `asked`: value of `duanka --language`, None where not given."""
     _asked.set(asked)
     _found.set(None)
 
 
 def asked_for(of_command: Language | None) -> Language | None:
-    """What a command's own --language says, else `duanka --language`; tables follow it. None: neither was given."""
+    """The command's own --language, else `duanka --language`; None: neither was given.
+
+    Tables follow the result.
+    """
     if of_command:
         begin(of_command)
     return _asked.get()
 
 
 def language() -> Language:
-    """The language of tables in this command. DuankaError: the settings are wrong."""
+    """Display language of this command. DuankaError: the settings are invalid."""
     found = _found.get()
     if found is None:
         found, _ = language_in_force()
@@ -46,10 +52,10 @@ def language() -> Language:
 
 
 def language_in_force() -> tuple[Language, str]:
-    """The language of tables, and what says so."""
+    """Display language, and where it comes from."""
     if asked := _asked.get():
         return asked, "--language"
-    from duanka.bootstrap.settings import resolve_settings  # noqa: PLC0415  # --help does not need it
+    from duanka.bootstrap.settings import resolve_settings  # noqa: PLC0415  # not needed for --help
 
     resolved = resolve_settings()
     if resolved.settings.language:
@@ -61,12 +67,15 @@ def language_in_force() -> tuple[Language, str]:
 
 
 def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language, str]:
-    """The language where no setting names one, by the locale and by the operator's zone; and what says so."""
+    """Display language by locale or operator's zone, and which of them decided.
+
+    Used where no setting names a language.
+    """
     name = next((one for one in _OF_LOCALE if environment.get(one)), None)
     if name:
         said = environment[name]
         code = said.partition(".")[0].partition("@")[0].lower()
-        if code not in ("c", "posix"):  # what containers and services have: it says nothing of people
+        if code not in ("c", "posix"):  # default of containers and services; says nothing about people
             of_locale: Language = "zh" if code.partition("_")[0].partition("-")[0] == "zh" else "en"
             return of_locale, f"{name}={said}"
     of_zone: Language = "zh" if zone in CHINESE_ZONES else "en"
@@ -74,12 +83,15 @@ def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language,
 
 
 def shown(words: BilingualText) -> str:
-    """A text in the language of tables."""
+    """The text in the display language."""
     return words.in_(language())
 
 
 def term(enum: type[WordedEnum], value: str | None, otherwise: str = "-") -> str:
-    """The word for a value of `enum`; `otherwise` for None, and the value itself where the enum has no such."""
+    """Display text of an enum value.
+
+    `otherwise`: for None. A value unknown to `enum` is returned unchanged.
+    """
     if value is None:
         return otherwise
     try:
@@ -89,14 +101,17 @@ def term(enum: type[WordedEnum], value: str | None, otherwise: str = "-") -> str
 
 
 def tier(word: str) -> str:
-    """A tier as people read it."""
-    from duanka.domain.decision import Tier  # noqa: PLC0415  # the command line begins without it
+    """Display text of a tier."""
+    from duanka.domain.decision import Tier  # noqa: PLC0415  # keeps the start of the command line fast
 
     return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word or "-"
 
 
 def zone_of(policy: str) -> str:
-    """The zone that a policy file names; a wrong file is for the command that reads it to report."""
+    """Time zone of a policy file; the default zone if it cannot be read.
+
+    The command that uses the policy reports the error.
+    """
     if not policy.endswith(".toml"):
         return DEFAULT_ZONE
     try:

@@ -1,4 +1,4 @@
-"""Modules and commands that are imported when they are used: `duanka --help` needs no engine and no database."""
+"""Deferred imports: `duanka --help` loads neither engine nor database."""
 
 from __future__ import annotations
 
@@ -14,30 +14,36 @@ from typer.main import get_group
 
 
 class _Later(ModuleType):
-    """Stands for a module until something of it is asked for; neither it nor its package is imported before."""
+    """Placeholder for a module, imported at the first access to an attribute.
+
+    Neither the module nor its package is imported before.
+    """
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what looks over modules asks for these, and wants nothing of this one
+        if name.startswith("__"):  # tools that inspect modules read dunder names of all modules
             raise AttributeError(name)
         return getattr(import_module(self.__name__), name)
 
 
 def lazily(name: str) -> ModuleType:
-    """The module `name`, which is imported when something of it is first asked for."""
+    """The module `name`, imported at the first access to an attribute."""
     return _Later(name)
 
 
 @dataclass(frozen=True)
 class DeferredCommand:
-    """A command or group whose module is imported when it is run. `help`: its line in the list of commands."""
+    """A command or group whose module is imported when it runs.
+
+    `help`: its summary line.
+    """
 
     name: str
     help: str
-    add: Callable[[typer.Typer], None]  # adds it, and perhaps its neighbours, to an application
+    add: Callable[[typer.Typer], None]  # adds it, and possibly related commands, to an application
 
 
 class DeferredGroup(TyperGroup):
-    """A group that lists its commands from a table and imports the one that was typed."""
+    """Command group that lists commands from a table and imports only the one used."""
 
     deferred: ClassVar[tuple[DeferredCommand, ...]] = ()
 
@@ -48,13 +54,13 @@ class DeferredGroup(TyperGroup):
             self.commands.setdefault(one.name, TyperCommand(one.name, help=one.help))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that was typed, with its module."""
+        """Resolve the command typed, after importing its module."""
         if args:
             self.load(args[0])
         return super().resolve_command(ctx, args)
 
     def load(self, name: str) -> None:
-        """Import the command `name`; nothing for an unknown one, or one that is here already."""
+        """Import the command `name`; no-op if unknown or already imported."""
         one = self._waiting.pop(name, None)
         if one is None:
             return
@@ -72,5 +78,5 @@ class DeferredGroup(TyperGroup):
 
 
 def deferred_group(commands: Iterable[DeferredCommand]) -> type[DeferredGroup]:
-    """The class of a group with these commands, in this order."""
+    """A group class with these commands, in this order."""
     return type("Commands", (DeferredGroup,), {"deferred": tuple(commands)})

@@ -1,4 +1,4 @@
-"""The process of a command: private files, no core dump, masked numbers in the log, safe text on the terminal."""
+"""Process setup and output: file mode, core dumps, masked log, safe terminal text."""
 
 from __future__ import annotations
 
@@ -25,56 +25,56 @@ from duanka.domain.local_time import operator_zone
 from duanka.domain.phone_masking import masked_log_line
 from duanka.domain.private_files import UMASK
 
-# What a terminal obeys instead of showing it: C0 and C1 controls, marks of direction, separators of lines.
+# Characters that control a terminal: C0 and C1 controls, direction marks, line and paragraph separators.
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
 )
-_ALLOCATIONS = (
-    50_000  # between two looks for garbage; 700, as Python has it, is a tenth of what a command costs
-)
+_ALLOCATIONS = 50_000  # allocations between garbage collections; Python's 700 costs 10% of a command's time
 _SHOWN_INSTEAD = "\ufffd"
 
 
 class ExitCode(IntEnum):
-    """How a command ended, for cron and scripts; docs/OUTPUT.md has the table."""
+    """Exit codes, for cron and scripts; the table is in docs/OUTPUT.md."""
 
     DONE = 0
-    DEFECT = 1  # a traceback, which is a defect of ours; or a question on the terminal that was not answered
-    WRONG_USE = 2  # also unreadable input, and whatever a person can put right before it is tried again
-    SET_ASIDE = 3  # done, and too many records were set aside
-    LOOK = 4  # done, and something is missing or broken that somebody must look at
-    WAITS = 5  # done in part: the rest waits for a person's word (`--yes`)
-    INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
+    DEFECT = 1  # an unexpected exception (traceback), or a question on the terminal without an answer
+    WRONG_USE = 2  # also unreadable input, and every error that a person can correct
+    SET_ASIDE = 3  # done, but too many records were rejected
+    LOOK = 4  # done, but something is missing or broken and needs attention
+    WAITS = 5  # partly done: the rest needs confirmation with `--yes`
+    INTERRUPTED = 130  # by Ctrl-C; the value that shells use
 
 
 def prepare_process() -> None:
-    """Let this process and its children write for their owner alone, leave no core, and mask numbers in the log."""
+    """Set up the process: files private to the owner, no core dump, masked log.
+
+    Child processes inherit the file mode and the core limit.
+    """
     os.umask(UMASK)
     gc.set_threshold(_ALLOCATIONS)
-    atexit.register(
-        gc.freeze
-    )  # no look for garbage at the very end, which takes a quarter of a short command
-    # a core holds the secret, keys, and numbers
+    atexit.register(gc.freeze)  # no final garbage collection, which takes a quarter of a short command
+    # a core dump would contain the secret, keys and phone numbers
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.setLogRecordFactory(_MaskedRecord)
-    if logging.lastResort:  # what prints warnings where nobody configured a log
+    if logging.lastResort:  # prints warnings where logging is not configured
         logging.lastResort.setFormatter(_Stamped("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
 
 class _Stamped(logging.Formatter):
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # as logging has it
-        """The operator's time, with its offset."""
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # name given by the base class
+        """The record's time in the operator's zone, with offset."""
         del datefmt
         return operator_zone().written(datetime.fromtimestamp(record.created, UTC))
 
 
 class _MaskedRecord(logging.LogRecord):
-    def getMessage(self) -> str:  # noqa: N802  # the name that logging has for it
-        """The line with every number in it masked."""
+    def getMessage(self) -> str:  # noqa: N802  # name given by the base class
+        """The message with every phone number masked."""
         return masked_log_line(super().getMessage())
 
 
-# What stays on one line: a number, a moment, a word. Chinese breaks behind any letter, but not before a closing mark.
+# Text that stays on one line: a number, a time, a word. Chinese may break after any character, but not before
+# closing punctuation.
 _UNBROKEN = re.compile(
     r"[（「『《【]*"
     r"(?:\+\d{1,3} [\x21-\u2fff]+|\d{4}-\d\d-\d\d \d\d:[\d:+.]+|[\x21-\u2fff]+[年月日时分秒]?|[^\x21-\u2fff])"
@@ -86,7 +86,10 @@ _at_home: ContextVar[Callable[[str], str] | None] = ContextVar("at_home", defaul
 
 
 def repeat_home(home: Path | None, commands: Iterable[str]) -> None:
-    """Print the commands that are named in texts with this --home; None: it was not given."""
+    """Repeat this --home in the commands that texts suggest; None: it was not given.
+
+    `commands`: names of the commands that take it.
+    """
     if home is None:
         _at_home.set(None)
         return
@@ -97,13 +100,13 @@ def repeat_home(home: Path | None, commands: Iterable[str]) -> None:
 
 
 def with_home(text: str) -> str:
-    """A text that names commands, each with the --home of this one, so that it can be copied and typed."""
+    """Add the --home in use to the commands in a text, so that they can be copied."""
     at_home = _at_home.get()
     return at_home(text) if at_home else text
 
 
 class Prose(Text):
-    """A text that may be Chinese: lines are as long as they can be, and no mark that closes begins one."""
+    """Text that may be Chinese: lines are filled, and none begins with a closing mark."""
 
     def __init__(self, text: str = "", *style: Any, **options: Any) -> None:
         super().__init__(with_home(text), *style, **options)
@@ -118,7 +121,10 @@ class Prose(Text):
         tab_size: int = 8,
         no_wrap: bool | None = None,
     ) -> Lines:
-        """As Text.wrap, which breaks at blanks alone: between the numbers and the words of a Chinese sentence."""
+        """As Text.wrap, which would break only at spaces.
+
+        In a Chinese sentence those are merely between numbers and words.
+        """
         plain = justify not in (None, "default", "left") or overflow not in (None, "fold")
         if plain or no_wrap or self.no_wrap or self.plain.isascii():
             return super().wrap(
@@ -138,7 +144,7 @@ class Prose(Text):
 
 
 def line_breaks(text: str, width: int) -> list[int]:
-    """Where lines of at most `width` cells begin, but for the first."""
+    """Start indexes of all lines but the first, for lines of at most `width` cells."""
     found, at = list[int](), 0
     for part in _UNBROKEN.finditer(text):
         size = cell_len(part[0].rstrip())
@@ -148,7 +154,7 @@ def line_breaks(text: str, width: int) -> list[int]:
         if size <= width:
             at += cell_len(part[0])
             continue
-        for index, letter in enumerate(part[0], start=part.start()):  # longer than a line: folded
+        for index, letter in enumerate(part[0], start=part.start()):  # longer than a line: break anywhere
             if at and at + cell_len(letter) > width:
                 found.append(index)
                 at = 0
@@ -157,19 +163,19 @@ def line_breaks(text: str, width: int) -> list[int]:
 
 
 class SafeConsole(Console):
-    """A console for texts that strangers wrote: what is no printable letter is shown as a replacement mark."""
+    """Console for untrusted text: shows control characters as a replacement mark."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """As Console.print, which makes one plain text of the texts it is given."""
+        """As Console.print, which joins its texts to one plain text."""
         super().print(*(Group(one) if isinstance(one, Prose) else one for one in objects), **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A text as it is safe to print."""
+        """The text, safe to print."""
         safe = super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, with_home(text)), **options)
         prose = Prose(safe.plain, safe.style, end=safe.end, spans=safe.spans)
         prose.justify, prose.overflow, prose.no_wrap = safe.justify, safe.overflow, safe.no_wrap
         return prose
 
 
-# what a file says is text: [brackets] in it are no markup, :words: no emoji
+# text from files is literal: neither [markup] nor :emoji:
 OUT, ERR = (SafeConsole(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
