@@ -1,1 +1,1 @@
-"""The second verification: online checks, links, pictures, counter, reviews."""
+"""Second verification: online checks, links, pictures, counter, reviews."""

@@ -1,4 +1,4 @@
-"""What was tried online for one verification, and what that leaves: the same count for who asks and for who draws."""
+"""Online attempts of one verification: one count for progress and new challenges."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks
 
-# Outcomes of checks that were not looked at; of what was superseded nobody ever made use.
+# Outcomes of checks without a verdict. A superseded challenge was never used.
 REFUSED, RELEASED, SUPERSEDED = "refused", "released", "superseded"
-UNDER_WAY = timedelta(seconds=120)  # who has no verdict after that may try again: the worker was killed
-_LEFT = timedelta(seconds=20)  # of a challenge that is still worth beginning
+UNDER_WAY = timedelta(
+    seconds=120
+)  # without a verdict after this time the worker has crashed, and the holder may retry
+_LEFT = timedelta(seconds=20)  # minimum left of a challenge for it to be offered again
 
 
 @dataclass(frozen=True)
 class VerificationAttempts:
-    """The checks of one verification, the oldest first, at one moment."""
+    """Checks of one verification, oldest first, at one moment."""
 
     rows: Sequence[RowMapping]
     policy: IdentityPolicy
@@ -40,16 +42,16 @@ class VerificationAttempts:
 
     @property
     def failures(self) -> int:
-        """How many count."""
+        """Number of failures that count."""
         return sum(bool(row["counted"]) for row in self.rows)
 
     @property
     def under_way(self) -> bool:
-        """Whether frames are being looked at."""
+        """Whether frames are being checked."""
         return any(
             row["submitted_at"]
             and not row["decided_at"]
-            and abs(self.now - row["submitted_at"]) < UNDER_WAY  # either way: a clock can be set back
+            and abs(self.now - row["submitted_at"]) < UNDER_WAY  # absolute: a clock can be set back
             for row in self.rows
         )
 
@@ -60,13 +62,13 @@ class VerificationAttempts:
         return self.failures >= self.policy.failures or drawn >= self.policy.challenges
 
     def in_person(self, order: Order) -> bool:
-        """Whether no machine is asked: the way is closed, or a person looked once and then said counter."""
+        """Whether only a person decides: online is closed, or a reviewer sent to a counter."""
         looked = any(row["outcome"] == Outcome.REVIEW and row["reviewed_at"] for row in self.rows)
         return closed_online(order, self.policy) or (order.state is State.SENT_TO_COUNTER and looked)
 
     @property
     def reasons(self) -> tuple[CheckReason, ...]:
-        """Why the last one did not pass; empty where a person decided."""
+        """Why the last attempt did not pass; empty if a person decided it."""
         last = next((row for row in reversed(self.rows) if _tried(row)), None)
         if last is None or (last["outcome"] == Outcome.REVIEW and last["reviewed_at"]):
             return ()
@@ -74,11 +76,14 @@ class VerificationAttempts:
 
     @property
     def answerable(self) -> bool:
-        """Whether some challenge can still be answered."""
+        """Whether a challenge can still be answered."""
         return any(self.now < row["expires_at"] for row in self.rows if not row["submitted_at"])
 
     def open_for(self, session_id: str) -> Challenge | None:
-        """The challenge that this session drew, and has time enough for; the last one as long as it lasts."""
+        """Return this session's open challenge if enough time is left of it.
+
+        The last challenge is returned until it expires.
+        """
         least = min(_LEFT, timedelta(seconds=self.policy.challenge_seconds) / 3)
         least = timedelta(microseconds=1) if self.used_up else least
         for row in reversed(self.rows):
@@ -91,13 +96,13 @@ class VerificationAttempts:
 def tries_of(
     connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime
 ) -> VerificationAttempts:
-    """What was tried for the verification with this id."""
+    """Load the attempts of a verification."""
     mine = select(checks).where(checks.c.order_id == order_id).order_by(checks.c.seq)
     return VerificationAttempts(connection.execute(mine).mappings().all(), policy, now)
 
 
 def closed_online(order: Order, policy: IdentityPolicy) -> bool:
-    """Whether the way online is not open for this verification, whatever was tried."""
+    """Whether this verification cannot be done online, regardless of attempts."""
     return (
         order.closed_at is not None
         or order.state is State.SENT_TO_FRAUD_CENTRE
@@ -106,7 +111,7 @@ def closed_online(order: Order, policy: IdentityPolicy) -> bool:
 
 
 def progress_of(order: Order, tries: VerificationAttempts) -> VerificationProgress:
-    """Where the verification is."""
+    """Return the stage of the verification."""
     left = max(0, tries.policy.failures - tries.failures)
     if order.state is State.PASSED:
         return VerificationProgress(SessionStage.PASSED, order.state, left)
@@ -131,7 +136,7 @@ def _tried(row: RowMapping) -> bool:
 
 
 def verification_of(connection: Connection, order: Order) -> Order | None:
-    """The verification that an order of the card is about: itself, the open one, or the last there was."""
+    """Return the verification that an order is about: itself, the open or last one."""
     if order.kind is Kind.VERIFICATION:
         return order
     theirs = (
@@ -145,16 +150,16 @@ def verification_of(connection: Connection, order: Order) -> Order | None:
 
 
 def challenge_of(row: RowMapping) -> Challenge:
-    """The challenge that stands in a row of `checks`."""
+    """Parse the challenge in a row of `checks`."""
     steps = tuple(Step(Gesture(name), begins, ends) for name, begins, ends in json.loads(row["steps"]))
     return Challenge(row["id"], row["order_id"], steps, row["drawn_at"], row["expires_at"])
 
 
 def steps_as_text(steps: Iterable[Step]) -> str:
-    """Steps as they stand in `checks`."""
+    """Encode steps for `checks`."""
     return json.dumps([(step.gesture.value, step.begins, step.ends) for step in steps])
 
 
 def reasons_of(row: RowMapping) -> tuple[CheckReason, ...]:
-    """The reasons that stand in a row of `checks`."""
+    """Parse the reasons in a row of `checks`."""
     return tuple(CheckReason(name) for name in row["reasons"].split())

@@ -1,7 +1,7 @@
-"""Where the second verification online is kept: sessions, challenges, verdicts, and how a verdict moves its order.
+"""Online verification in the database: sessions, challenges, verdicts, effects.
 
-Every method is one transaction that holds the order's card, so that of two at once one comes second and sees what the
-first one did. A refusal that leaves something behind, a challenge that is used up, is raised when that is durable.
+Every method is one transaction that locks the order's card, so that concurrent calls are serialised. A refusal with
+an effect, such as a used-up challenge, is raised after the commit.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ from duanka.orders.verification.recordings import Recordings
 from duanka.orders.verification.retention import forget_old
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
-NO_REFERENCE = "photo.unusable"  # in the trail
-_ASK_AGAIN = 10  # seconds after which who finds us busy tries again
+NO_REFERENCE = "photo.unusable"  # audit trail entry
+_ASK_AGAIN = 10  # seconds after which a refused caller retries
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
 _SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
-_PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # whom a person looks at, a person passes
+_PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # not under review: there a person decides
 
 _log = logging.getLogger("duanka.orders.verification.check_book")
 
 
 class Checks:
-    """The CheckBook of an order book. `key`: of the hashes by which frames are known again, for that alone."""
+    """CheckBook on the order database. `key`: for hashes of frames only."""
 
     def __init__(self, book: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
         self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
@@ -74,7 +74,7 @@ class Checks:
     # --- looking ---
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
-        """Where the verification of this order is; of a restriction or an objection, that of its card. UnknownOrder."""
+        """Return the stage of the card's verification. UnknownOrder."""
         with self._book.store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == order_id)).mappings().first()
             if row is None:
@@ -88,24 +88,26 @@ class Checks:
             return progress_of(verification, self._tries(connection, verification.id, now))
 
     def session(self, token: str, now: datetime) -> Session:
-        """The session with this token, also after its order closed; UnknownOrder, AlreadyUsed: its time is over."""
+        """Return the session, also after its order closed. UnknownOrder; AlreadyUsed."""
         with self._book.store.reading() as connection:
             return sessions.found(connection, token, now)
 
     # --- the holder ---
 
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
-        """Begin a session by a link about the card; None: the holder does not agree, and the way is the counter.
+        """Begin a session from a link; None: no consent, the holder goes to a counter.
 
-        `browser`: the secret in its cookie; who agrees gets the link for it. OtherBrowser: it is another's.
-        UnknownOrder, AlreadyUsed: of the link. CheckRefused: NOT_AVAILABLE, USED_UP. An order that a person
-        looks at gets a session that can only look on.
+        `browser`: the secret in its cookie; with consent the link is bound to it. OtherBrowser: the link is bound to
+        another one. UnknownOrder, AlreadyUsed: see `Links.open_in`. CheckRefused: NOT_AVAILABLE, USED_UP. During a
+        review the session can only watch.
         """
 
         def work(turn: UnitOfWork) -> Session | CheckRefused | None:
             agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(turn.connection, link, now)
-            order = turn.open_order(about.card, Kind.VERIFICATION)  # from here on of two browsers one waits
+            order = turn.open_order(
+                about.card, Kind.VERIFICATION
+            )  # this locks the card: of two browsers one waits
             if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
                 return OtherBrowser()
             if order is None:
@@ -134,13 +136,14 @@ class Checks:
         return self._book.turn_kept(work, now)
 
     def drawn(self, session: Session, now: datetime) -> Challenge | None:
-        """The open challenge of this session; None: a new one may be drawn. CheckRefused as `draw`."""
+        """Return the session's open challenge; None: draw one. CheckRefused as `draw`."""
         return self._book.turn_kept(lambda turn: self._open(turn, session), now)
 
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
-        """The open challenge of this session, or a new one of these steps.
+        """Return the session's open challenge, or a new one with these steps.
 
-        CheckRefused: OTHER_SESSION: another phone took over. BUSY: frames are being looked at. USED_UP. NOT_AVAILABLE.
+        CheckRefused: OTHER_SESSION (another phone took over), BUSY (frames are being checked), USED_UP,
+        NOT_AVAILABLE.
         """
 
         def work(turn: UnitOfWork) -> Challenge | CheckRefused:
@@ -163,7 +166,7 @@ class Checks:
         return self._book.turn_kept(work, now)
 
     def _open(self, turn: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
-        """The open challenge, or why none may be drawn; None: one may be."""
+        """Return the open challenge, or why none may be drawn; None: one may be drawn."""
         order = turn.order(session.order_id)
         tries = self._tries(turn.connection, order.id, turn.now)
         if refused := _refusal(turn, session, order, tries):
@@ -179,9 +182,10 @@ class Checks:
     def recorded(
         self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
     ) -> str:
-        """A receipt that these frames were recorded by now. It uses the challenge up only when they do not fit.
+        """Return a receipt that these frames were recorded by now.
 
-        CheckRefused as `take`, but for a frame that came before: that its picture tells.
+        Frames that do not fit use the challenge up. CheckRefused as `take`, except for replayed frames, which only
+        the pictures show.
         """
 
         def work(turn: UnitOfWork) -> str | CheckRefused:
@@ -197,10 +201,10 @@ class Checks:
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> Challenge:
-        """Use the challenge up with these frames, once. `receipt`: of `recorded`, where they come later.
+        """Use the challenge up with these frames. `receipt`: of `recorded`, if sent later.
 
-        CheckRefused, and the challenge as good as before: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE, and REPLAYED
-        when it was used before. And used up: EXPIRED, OUT_OF_TIME, REPLAYED: a frame came before.
+        CheckRefused with the challenge still usable: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE; REPLAYED: it was
+        used before. CheckRefused with the challenge used up: EXPIRED, OUT_OF_TIME; REPLAYED: a frame was sent before.
         """
 
         def work(turn: UnitOfWork) -> Challenge | CheckRefused:
@@ -215,7 +219,7 @@ class Checks:
     def _answered(
         self, turn: UnitOfWork, session: Session, challenge_id: str
     ) -> tuple[Order, Challenge | CheckRefused]:
-        """The order of the session, and the challenge that frames answer, or why they are not even looked at."""
+        """Return the session's order, and the challenge or the reason to refuse frames."""
         order, row = turn.order(session.order_id), _row(turn.connection, challenge_id)
         if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
             return order, CheckRefused(CheckReason.OTHER_SESSION)
@@ -230,7 +234,7 @@ class Checks:
     def _use_up(
         self, turn: UnitOfWork, order: Order, challenge: Challenge, reason: CheckReason | None
     ) -> CheckRefused | None:
-        """Use the challenge up, once: None: the frames wait from now on; otherwise the refusal."""
+        """Use the challenge up. None: its frames now wait for a verdict; else the refusal."""
         used: dict[str, object] = {"submitted_at": turn.now}
         if reason:
             used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
@@ -245,7 +249,10 @@ class Checks:
     # --- the verdict ---
 
     def release(self, challenge_id: str, now: datetime) -> None:
-        """The frames were not looked at, by our fault: the try does not count; nothing where a verdict is kept."""
+        """Release frames that we failed to check: the attempt does not count.
+
+        No effect once there is a verdict.
+        """
 
         def work(turn: UnitOfWork) -> None:
             row = self._locked(turn, challenge_id)
@@ -261,10 +268,10 @@ class Checks:
     def settle(
         self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
     ) -> VerificationProgress:
-        """Keep the verdict, and move the order as it says; a second one for the same challenge changes nothing.
+        """Store the verdict and move the order accordingly; idempotent per challenge.
 
-        `captured`: the frame for a reviewer, kept only where one will look. An order that was closed meanwhile, or
-        that somebody else has now, stays as it is. UnknownOrder: no such challenge.
+        `captured`: the frame for a reviewer, stored only for a review. An order that was closed or handed over
+        meanwhile stays as it is. UnknownOrder: no such challenge.
         """
 
         def work(turn: UnitOfWork) -> VerificationProgress:
@@ -291,7 +298,7 @@ class Checks:
     def _move(self, turn: UnitOfWork, order: Order, found: Verdict) -> None:
         if order.closed_at:
             return
-        if order.tier in self._policy.counter_tiers:  # it became one while the frames were looked at
+        if order.tier in self._policy.counter_tiers:  # the tier rose while the frames were being checked
             if order.state in _TO_COUNTER_FROM:
                 happen(
                     turn, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
@@ -308,16 +315,16 @@ class Checks:
     # --- pictures, and what is kept no longer ---
 
     def reference(self, order_id: str) -> bytes | None:
-        """The registered photo, if it was kept for this order and still opens."""
+        """Return the registered photo if it is stored for this order and opens."""
         with self._book.store.reading() as connection:
             try:
                 return self._pictures.opened(connection, order_id, REFERENCE)
-            except PictureSealed as error:  # it is fetched anew, and takes the place of this one
+            except PictureSealed as error:  # it is fetched again and replaces this one
                 _log.warning("%s", error)
                 return None
 
     def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
-        """Keep the registered photo sealed until the order closes; not at all when it is closed."""
+        """Store the registered photo, sealed, until the order closes; not if it is closed."""
 
         def work(turn: UnitOfWork) -> None:
             if turn.order(order_id).closed_at is None:
@@ -326,7 +333,7 @@ class Checks:
         self._book.turn(work, now)
 
     def note_reference(self, order_id: str, why: str, now: datetime) -> None:
-        """Put into the trail, once for each order, why the holder cannot be compared with a registered photo."""
+        """Audit once per order why there is no usable registered photo to compare with."""
 
         def work(turn: UnitOfWork) -> None:
             if not self._book.terms.trail.has(turn.connection, NO_REFERENCE, order_id):
@@ -335,7 +342,7 @@ class Checks:
         self._book.turn(work, now)
 
     def purge(self, now: datetime) -> int:
-        """Delete pictures, sessions and hashes of frames whose time is over; above 0: there may be more at once."""
+        """Delete expired pictures, sessions and frame hashes; above 0: more may be left."""
         left = self._pictures.purge(now)
         sessions_before = now - timedelta(hours=self._book.terms.policy.link_hours)
         frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
@@ -351,7 +358,7 @@ class Checks:
         return tries_of(connection, order_id, self._policy, now)
 
     def _locked(self, turn: UnitOfWork, challenge_id: str) -> RowMapping:
-        """The row of a challenge, read when nobody else has its card any more."""
+        """Lock the card of a challenge; return the row as read after that. UnknownOrder."""
         found = _row(turn.connection, challenge_id)
         if found is None:
             raise UnknownOrder("no such challenge")
@@ -360,7 +367,10 @@ class Checks:
         return again or found
 
     def _counter_if_used_up(self, turn: UnitOfWork, order: Order) -> None:
-        """After the last try the way is the counter: no lockout, no failure, and the hours as they were."""
+        """Send the holder to the counter after the last attempt; the hours continue.
+
+        No lockout and no failure follow from it.
+        """
         tries = self._tries(turn.connection, order.id, turn.now)
         if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
             happen(turn, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
@@ -373,7 +383,7 @@ def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
 def _refusal(
     turn: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
 ) -> CheckRefused | None:
-    """Why this session may neither draw nor send frames now."""
+    """Return why this session may not draw or send frames now; None: it may."""
     if not sessions.goes_on(turn.connection, session, turn.now):
         return CheckRefused(CheckReason.OTHER_SESSION)
     if order.state is State.UNDER_REVIEW or tries.in_person(order):
@@ -382,7 +392,10 @@ def _refusal(
 
 
 def _begun(turn: UnitOfWork, order: Order) -> Order:
-    """The holder has begun; also who refused first. What is late stays late: passing restores."""
+    """Mark the verification as begun, also after a refused consent.
+
+    A late one stays late: passing then lifts the restriction.
+    """
     if order.state in _BEGUN_FROM:
         return happen(turn, order, Event.BEGIN, HOLDER, "verified online")
     return order

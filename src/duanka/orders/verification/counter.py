@@ -1,4 +1,4 @@
-"""The way by the counter: one of the staff sees person, document and card; for some tiers somebody else confirms."""
+"""Verification at a counter: staff see person, document and card; some tiers: two."""
 
 from __future__ import annotations
 
@@ -45,16 +45,20 @@ _VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXP
 
 
 class Counter:
-    """Verifies holders in person. Every method is one transaction, and safe beside other processes."""
+    """Verifies holders in person.
+
+    Every method is one transaction and safe beside other processes.
+    """
 
     def __init__(self, book: OrderService) -> None:
         self._book = book
 
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
-        """Record that the holder was verified in person: passed at once, or when a second of the staff confirms.
+        """Record a verification in person; passes at once or after confirmation by another.
 
-        While that is waited for no hours run, some times (`delays`). OrderError names what is missing; NotTheirs,
-        NoSuchTransition: this verification is closed, with the fraud centre, or waits for a second person already.
+        While the confirmation is pending no hours run, a limited number of times (`verification_delays`). OrderError:
+        something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the fraud centre,
+        or pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
         why = _said(why, by, permission)
@@ -65,7 +69,7 @@ class Counter:
             try:
                 seen.complete()
             except OrderError as error:
-                if seen.missing:  # who tried stands in the trail, and nothing of what they wrote
+                if seen.missing:  # audit who tried, but nothing of what they wrote
                     turn.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
                 return error
             _can_be_verified(order)
@@ -91,14 +95,15 @@ class Counter:
                 order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
                 return happen(turn, order, Event.PASS, by, why)
-            # discarded again and again it would never run out: then the hours go on meanwhile
+            # Recorded and discarded again and again, it would never run out: beyond the limit the hours
+            # continue.
             stops: dict[str, None] = {"due_at": None} if may_delay(turn, order) else {}
             return turn.change(order, by, "waits", "for a second of the staff", **stops)
 
         return self._book.turn_kept(work, now)
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Pass what somebody else recorded; NeedsSecondPerson where it was recorded under the same name."""
+        """Confirm and pass a record of somebody else. NeedsSecondPerson: it is one's own."""
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -116,7 +121,7 @@ class Counter:
         return self._book.turn(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Discard what was recorded, one's own too; the holder has the whole time again to be verified anew."""
+        """Discard a record, also one's own; the holder has the whole time again."""
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -135,7 +140,10 @@ class Counter:
         return self._book.turn(work, now)
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
-        """What waits for a second of the staff, the oldest first. `after`: `next` of the page before; UnknownOrder."""
+        """Return a page of records awaiting confirmation, oldest first.
+
+        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours.
+        """
         authorize(by, Permission.LIST_COUNTER_CHECKS)
         columns = counter_checks.c
         query = (
@@ -168,7 +176,7 @@ def _waiting(turn: UnitOfWork, order_id: str) -> RowMapping | None:
 
 
 def _recorded(turn: UnitOfWork, order: Order) -> RowMapping:
-    """What waits for a second person, the order locked before."""
+    """Return the pending record of a locked order."""
     row = _waiting(turn, order.id)
     if row is None:
         raise NoSuchTransition(
@@ -178,7 +186,7 @@ def _recorded(turn: UnitOfWork, order: Order) -> RowMapping:
 
 
 def _over(turn: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
-    """End what waits; how the rows were found, for the trail."""
+    """Close the pending record; return the found digests for the audit trail."""
     was = found(turn.connection, COUNTER_CHECKS, row["order_id"])
     values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
     turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))

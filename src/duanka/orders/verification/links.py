@@ -1,11 +1,11 @@
-"""Links in notices: signed, for one order, of one browser once it agreed. The database knows only a hash of each.
+"""Signed links in notices: for one order, bound to the first consenting browser.
 
-Until somebody agrees, whoever has the link may open it and act by it, as with any message. From then on it is the
-browser's that agreed, which is known by a secret in a cookie: in another browser the link opens nothing but the way to
-a new link, which goes to the number itself. Who agrees by a later link takes the verification over.
+Until then anybody who has the link may use it, as with any message. Afterwards it belongs to that browser, known by a
+secret in a cookie; in another browser it only offers to send a new link to the card itself. Consent with a later link
+takes the verification over. The database stores only a hash of each link.
 
-A token is 33 bytes, so 44 letters of base64url and no padding: 8 for the order's id (a letter and 12 times 5 bits),
-4 for the second in which it ends, 5 drawn by lot, and 16 of HMAC-SHA256 (RFC 2104 lets half of a hash stand for it).
+A token is 33 bytes, so 44 letters of base64url without padding: 8 for the order's id (a letter and 12 times 5 bits),
+4 for the second in which it ends, 5 random, and 16 of HMAC-SHA256 (RFC 2104 permits half of the hash).
 """
 
 from __future__ import annotations
@@ -45,52 +45,55 @@ class _Token:
 class LinkState(StrEnum):
     """Whose a link is, seen from the browser that asks."""
 
-    OPEN = "open"  # nobody agreed by it
+    OPEN = "open"  # no consent with it yet
     YOURS = "yours"
-    ELSEWHERE = "elsewhere"  # another browser agreed by it
+    ELSEWHERE = "elsewhere"  # another browser consented with it
 
 
 class OtherBrowser(CheckRefused):
-    """Another browser agreed by this link."""
+    """Another browser consented with this link."""
 
     def __init__(self) -> None:
         super().__init__(CheckReason.OTHER_BROWSER)
 
 
 class Links:
-    """Makes links, shows what is behind one, and gives it to a browser. `key`: for links alone, 32 bytes."""
+    """Makes and resolves links and binds them to browsers. `key`: 32 bytes, links only."""
 
     def __init__(self, key: bytes, policy: OrderPolicy) -> None:
         self._key, self._policy = key, policy
 
     def make(self, connection: Connection, order_id: str, now: datetime) -> str:
-        """A new token for the order, known from the end of this transaction on; 44 letters, a letter or digit last."""
+        """Create a token of 44 letters for the order, valid from the commit on.
+
+        It ends with a letter or digit.
+        """
         ends = (now + timedelta(hours=self._policy.link_hours)).replace(microsecond=0)
         head = _id_bytes(order_id) + int(ends.timestamp()).to_bytes(4)
         while True:
             body = head + secrets.token_bytes(_NONCE)
             token = base64.urlsafe_b64encode(body + self._mac(body)).decode()
-            if token[-1].isalnum():  # telephones leave a dash at the end out of what can be touched
+            if token[-1].isalnum():  # phones exclude a trailing dash from what can be tapped
                 break
         connection.execute(insert(links).values(token_hash=_hash(token), order_id=order_id, expires_at=ends))
         return token
 
     def address(self, token: str) -> str:
-        """The address that stands in the notice. What follows # is never sent to a server, so no log keeps it."""
+        """Address for the notice: what follows # never reaches a server, so no log has it."""
         return f"{self._policy.site.rstrip('/')}/v#{token}"
 
     def open_link(self, store: Store, token: str, now: datetime) -> Order:
-        """The order behind the link, which stays as good as it was.
+        """Return the link's order, without using the link up.
 
-        UnknownOrder: not our link. AlreadyUsed: its time is over, a later one was used, or the order is closed.
+        UnknownOrder: not our link. AlreadyUsed: the link expired, a later one was used, or the order is closed.
         """
         with store.reading() as connection:
             return self.open_in(connection, token, now)
 
     def claim(self, connection: Connection, token: str, browser: str, now: datetime) -> Order:
-        """The order behind the link, which is this browser's from now on, as a part of a transaction that writes.
+        """Bind the link to this browser, in a writing transaction; return its order.
 
-        `browser`: the secret in its cookie. OtherBrowser: another one agreed by it. Errors of `open_link`.
+        `browser`: the secret in its cookie. OtherBrowser: bound to another one. Errors of `open_link`.
         """
         order = self.open_in(connection, token, now)
         mine, link = _hash(browser), links.c.token_hash == _hash(token)
@@ -100,13 +103,13 @@ class Links:
             raise OtherBrowser
         ends = select(links.c.expires_at).where(link).scalar_subquery()
         others = or_(links.c.browser_hash.is_(None), links.c.browser_hash != mine)
-        # of two of one second neither is the earlier one: whoever agrees first has the verification
+        # Of two links of the same second neither is earlier: the first consent gets the verification.
         earlier = (links.c.order_id == order.id, links.c.expires_at <= ends, ~link, others)
         connection.execute(update(links).where(*earlier).values(superseded_at=now))
         return order
 
     def state_of(self, connection: Connection, token: str, browser: str) -> LinkState:
-        """Whose the link is; `browser`: the secret of who asks, empty where it has none."""
+        """Return whose the link is; `browser`: the caller's secret, empty if it has none."""
         row = connection.execute(
             select(links.c.browser_hash).where(links.c.token_hash == _hash(token))
         ).first()
@@ -116,7 +119,7 @@ class Links:
         return LinkState.YOURS if mine else LinkState.ELSEWHERE
 
     def order_of(self, connection: Connection, token: str) -> Order:
-        """The open order that a link of ours is for, also when its time is over: for asking for a new one.
+        """Return the open order of a link, also an expired one, to request a new link.
 
         UnknownOrder: not our link. AlreadyUsed: the order is closed.
         """
@@ -132,7 +135,7 @@ class Links:
         return order
 
     def open_in(self, connection: Connection, token: str, now: datetime) -> Order:
-        """As `open_link`, as a part of a transaction."""
+        """As `open_link`, within a transaction."""
         said = self._read(token)
         if now >= said.expires_at:
             raise AlreadyUsed("the time of this link is over: call the hotline, or go to a counter")
@@ -150,7 +153,7 @@ class Links:
         return order
 
     def _read(self, token: str) -> _Token:
-        """What the token says, if it is signed by us."""
+        """Parse the token and check its signature. UnknownOrder."""
         try:
             raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (UnicodeEncodeError, binascii.Error):

@@ -1,4 +1,4 @@
-"""The list of cards whose holder passed, written for scans and live runs whenever it changes."""
+"""List of cards whose holder passed, rewritten for scans and live runs on change."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ from duanka.orders.effects import happen
 from duanka.orders.service import OrderService
 
 _END = select(audit_head.c.seq)
-# what came lately is read by number, and not every pass there ever was by its index
+# the expression keeps the index on `what` from being used: recent entries are found by seq, faster than all
+# passes
 _WHAT: ColumnElement[str] = audit.c.what.concat("")
 
 
 class PassList:
-    """Of one order book: a verification that was passed counts, one that failed, expired or was withdrawn does not.
+    """Pass list of an order database; only passed verifications count.
 
-    `path`: where the worker keeps the file; `key`: of its seal.
+    `path`: the worker's file; `key`: of its seal.
     """
 
     def __init__(self, store: Store, trail: Trail, path: Path, key: bytes) -> None:
         self._store, self._trail, self._path, self._key = store, trail, path, key
-        self._end: int | None = (
-            None  # how far the trail went when the file was written or was found to be right
-        )
+        self._end: int | None = None  # end of the trail when the file was last written or found current
 
     def passes(self) -> Sequence[Pass]:
-        """Each card that passed, and when it did last; also those of the file that a restored backup does not know."""
+        """Return each passed card with its last pass.
+
+        Includes passes in the file that a restored backup lacks.
+        """
         latest = {one.card: one for one in self._kept()}
         for one in self._in_book():
             if one.card not in latest or latest[one.card].passed_at < one.passed_at:
@@ -47,11 +49,11 @@ class PassList:
         return [latest[card] for card in sorted(latest)]
 
     def put_in_force(self, book: OrderService, now: datetime) -> int:
-        """Pass the open verifications of whom the file knows as passed since they were opened; how many those are."""
+        """Pass open verifications that the file says were passed; return how many."""
         return sum(_passes_again(book, one, now) for one in self._kept())
 
     def _kept(self) -> Sequence[Pass]:
-        """The passes in the file; none where it is missing or does not bear our seal."""
+        """Return the passes in the file; none if it is missing or not under our seal."""
         try:
             return read_list(self._path.read_bytes(), self._key, str(self._path))
         except (OSError, ValueError, LookupError, TypeError, DuankaError):
@@ -68,7 +70,7 @@ class PassList:
             return [Pass(card, passed_at) for card, passed_at in connection.execute(query)]
 
     def write_changed(self) -> bool:
-        """Write the file where a pass came since the last time, or the file is gone; whether it was written."""
+        """Rewrite the file if a pass is new or the file is gone; return whether it was."""
         end: int = self._store.glance(_END)[0]
         if self._path.exists() and not self._passed_since(end):
             self._end = end
@@ -79,7 +81,7 @@ class PassList:
         return True
 
     def _passed_since(self, end: int) -> bool:
-        """Whether the trail tells of a pass since the last time; also where it is another trail."""
+        """Whether the trail has a pass since the last time, or is another trail."""
         if self._end is None or end < self._end:
             return True
         if end == self._end:
@@ -89,9 +91,9 @@ class PassList:
             return bool(connection.execute(select(passed)).scalar())
 
     def export(self, path: Path, by: Person, now: datetime) -> int:
-        """Write the list to `path`, for a machine without the order book; how many cards are in it.
+        """Write the list to `path`, for a machine without the database; return the count.
 
-        NotTheirs: `by` may not, or has a scope narrower than the list. It stays in the audit trail.
+        It is audited. PermissionDenied: `by` may not, or has a scope narrower than the list.
         """
         authorize(by, Permission.EXPORT_PASSES)
         if not by.scope.everywhere:
@@ -108,7 +110,7 @@ class PassList:
 
 
 def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
-    """Pass what is asked of a card that its holder passed after it was asked; whether anything was."""
+    """Pass a verification opened before this pass; return whether there was one."""
 
     def work(turn: UnitOfWork) -> bool:
         order = turn.open_order(one.card, Kind.VERIFICATION)
@@ -122,5 +124,5 @@ def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
 
     try:
         return book.turn(work, now)
-    except OrderError:  # the police or a cancellation came first: a person looks
+    except OrderError:  # a police stop or cancellation intervened: a person decides
         return False

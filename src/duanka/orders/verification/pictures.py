@@ -1,7 +1,7 @@
-"""The two pictures of a verification that a person may have to compare: sealed while its order is open, then gone.
+"""Sealed pictures that a reviewer may compare; deleted when the order closes.
 
-Each is sealed with AES-256-GCM (NIST SP 800-38D) under a key that is not in the database, and bound to its order and
-to what it shows: a row that is moved to another order does not open.
+There are two per verification. Each is sealed with AES-256-GCM (NIST SP 800-38D) under a key outside of the database,
+bound to its order and its kind: moved to another row it does not open.
 """
 
 from __future__ import annotations
@@ -25,27 +25,30 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.service import OrderService
 
 REFERENCE, CAPTURED = "reference", "captured"
-LONGEST = timedelta(days=400)  # after its order was opened, whatever became of that, no picture is kept
+LONGEST = timedelta(days=400)  # maximum since the order was opened, whatever its state
 KEY_BYTES = 32
 _PICTURES = BilingualText("照片所属工单", "the deletion of the pictures of")
-_NONCE = 12  # bytes: drawn by lot for each picture, as the standard advises for so few under one key
+_NONCE = 12  # bytes, random per picture, as the standard advises for so few pictures under one key
 
 
 class PictureSealed(DuankaError):
-    """A kept picture does not open: the secret of the installation is another one, or the row was changed."""
+    """A stored picture does not open: another secret, or the row was changed."""
 
 
 class Pictures:
-    """Keeps pictures sealed, opens them, and does away with them. `key`: for pictures alone, 32 bytes."""
+    """Stores, opens and deletes sealed pictures. `key`: 32 bytes, for pictures only."""
 
     def __init__(self, book: OrderService, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key of {KEY_BYTES} bytes is needed")
         self._book, self._cipher = book, AESGCM(key)
-        self._in_the_log = False  # a deleted picture may still lie in SQLite's log
+        self._in_the_log = False  # a deleted picture may still be in SQLite's write-ahead log
 
     def keep(self, turn: UnitOfWork, order_id: str, what: str, picture: bytes) -> None:
-        """Keep a picture as a part of `turn`; one that was kept before makes room. `what`: REFERENCE, CAPTURED."""
+        """Store a picture in the unit of work; replaces the previous one of its kind.
+
+        `what`: REFERENCE, CAPTURED.
+        """
         nonce = os.urandom(_NONCE)
         sealed = nonce + self._cipher.encrypt(nonce, picture, _bound_to(order_id, what))
         facts = {"sealed": sealed, "kept_at": turn.now}
@@ -53,26 +56,28 @@ class Pictures:
         turn.connection.execute(row.on_conflict_do_update(index_elements=["order_id", "what"], set_=facts))
 
     def opened(self, connection: Connection, order_id: str, what: str) -> bytes | None:
-        """The picture, if it is kept; PictureSealed where it does not open."""
+        """Return the picture, if stored. PictureSealed: it does not open."""
         kept = select(pictures.c.sealed).where(pictures.c.order_id == order_id, pictures.c.what == what)
         sealed = connection.execute(kept).scalar()
         if sealed is None:
             return None
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(order_id, what))
-        except (InvalidTag, ValueError):  # ValueError: too short to be a sealed picture
+        except (InvalidTag, ValueError):  # ValueError: too short for a sealed picture
             raise PictureSealed(
                 f"the {what} picture of {order_id} does not open: DUANKA_SECRET is not the one it was sealed under,"
                 " or its row was changed; send the holder to a counter"
             ) from None
 
     def purge(self, now: datetime, limit: int = 200) -> int:
-        """Delete the pictures of up to `limit` orders whose time is over; how many orders, 0: none is left.
+        """Delete expired pictures of up to `limit` orders; return the number of orders.
 
-        The trail says of each order what was deleted. Two at once delete everything once.
+        0: none is left. The audit trail says for each order what was deleted. Safe to run concurrently.
         """
         over = self._over(now).limit(limit)
-        with self._book.store.reading() as connection:  # mostly there are none, and then nobody is held up
+        with (
+            self._book.store.reading() as connection
+        ):  # read first: mostly there are none, and no writer is delayed
             ids = connection.execute(over).scalars().all()
         left: list[str] = []
 
@@ -87,7 +92,7 @@ class Pictures:
         return found
 
     def _over(self, now: datetime) -> Select[str]:
-        """The ids of orders with pictures that are kept no longer."""
+        """Select orders with pictures that must not be kept any longer."""
         keep = timedelta(hours=self._book.terms.policy.identity.keep_hours)
         over: ColumnElement[bool] = or_(
             and_(orders.c.closed_at.is_not(None), orders.c.closed_at <= now - keep),
@@ -105,7 +110,7 @@ class Pictures:
 def _delete(turn: UnitOfWork, of: Sequence[str]) -> None:
     for order_id in of:
         gone = delete(pictures).where(pictures.c.order_id == order_id).returning(pictures.c.what)
-        if what := sorted(turn.connection.execute(gone).scalars()):  # nothing, if another worker was quicker
+        if what := sorted(turn.connection.execute(gone).scalars()):  # empty if another worker was quicker
             turn.note(SYSTEM, "pictures.purge", order_id, "kept no longer", {"kept": what}, {})
 
 

@@ -1,7 +1,7 @@
-"""Recordings that answer a challenge: receipts for pictures that are still on their way, and frames seen before.
+"""Recordings for a challenge: receipts while frames upload, and replay detection.
 
-A receipt binds the digests of all frames to the moment at which they were here. It is signed and not stored: it
-outlives a restart, and another process of the same installation knows it.
+A receipt binds the digests of all frames to the time at which they were reported. It is signed instead of stored, so
+it is valid after a restart and in every process of the installation.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables_identity import frames_seen
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
-_HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
-_DIFFERENT = 8  # frames of a recording in which something moves, at least
+_HASH = 32  # hex digits: 128 bits, so no two frames collide by chance
+_DIFFERENT = 8  # minimum of distinct frames in a recording with any motion
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 
 
 class Recordings:
-    """What can be said of frames without looking into them. `key`: of the hashes of frames, for that alone."""
+    """Checks of frames without decoding them. `key`: for hashes of frames only."""
 
     def __init__(self, key: bytes) -> None:
         self._key, self._receipts = key, derived(key, "receipts of recordings")
 
     def receipt(self, challenge: Challenge, digests: Sequence[FrameDigest], now: datetime) -> str:
-        """That these frames were recorded by now: microseconds since 1970, a dot, and the signature."""
+        """Sign that the frames exist by now: microseconds since 1970, a dot, signature."""
         at = (now - _EPOCH) // _TICK
         return f"{at}.{self._signature(challenge, digests, at)}"
 
     def told(
         self, turn: UnitOfWork, challenge: Challenge, digests: Sequence[FrameDigest]
     ) -> CheckReason | None:
-        """Why a recording that ends now does not answer the challenge: EXPIRED, OUT_OF_TIME.
+        """Return why to refuse a recording that ends now: EXPIRED, OUT_OF_TIME; else None.
 
-        EXPIRED also where another one was told before: of several nobody may choose later.
+        EXPIRED also if another recording was reported before: nobody may choose among several.
         """
         if reason := self._unfit(challenge, digests, turn.now):
             return reason
@@ -49,7 +49,7 @@ class Recordings:
         if self._new(turn, challenge, [of_challenge]):
             self._new(turn, challenge, [this])
             return None
-        known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # its answer was lost
+        known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # a retry after a lost response
         return None if turn.connection.execute(known).first() else CheckReason.EXPIRED
 
     def _unfit(
@@ -63,9 +63,9 @@ class Recordings:
     def arrived(
         self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame], receipt: str
     ) -> CheckReason | None:
-        """Why pictures that are here now do not answer the challenge: EXPIRED, OUT_OF_TIME, REPLAYED.
+        """Return why to refuse arrived frames: EXPIRED, OUT_OF_TIME, REPLAYED; else None.
 
-        `receipt`: says when they were recorded; without one, now.
+        `receipt`: proves when they were recorded; without it, now.
         """
         at: datetime | None = turn.now
         if receipt:
@@ -76,21 +76,21 @@ class Recordings:
         return reason or (CheckReason.REPLAYED if self._replayed(turn, challenge, frames) else None)
 
     def _replayed(self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame]) -> bool:
-        """Whether one of the frames came before in another recording; all of them are known from now on."""
-        # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
+        """Whether a frame was in an earlier recording; stores the hashes of all frames."""
+        # A covered lens repeats one picture, alike on every phone: the check itself rejects that.
         hashes = {self._hash(one.jpeg) for one in frames}
         if len(hashes) < _DIFFERENT:
             return False
-        # equal frames within one recording are a camera that stalled, and no replay
+        # equal frames within one recording come from a stalled camera, not from a replay
         return self._new(turn, challenge, sorted(hashes)) != len(hashes)
 
     def _hash(self, content: bytes) -> str:
         return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH]
 
     def _new(self, turn: UnitOfWork, challenge: Challenge, hashes: Sequence[str]) -> int:
-        """Keep these hashes; how many were not known."""
+        """Store these hashes; return how many were new."""
         rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in hashes]
-        # who sends the same frames for another order at this moment waits here, and then finds them
+        # the same frames sent concurrently for another order wait here, and are then found
         put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
         return len(turn.connection.execute(put.returning(frames_seen.c.hash)).all())
 
@@ -109,5 +109,5 @@ class Recordings:
 
 
 def _text(challenge: Challenge, digests: Sequence[FrameDigest]) -> str:
-    """All that stands for a recording."""
+    """Text that identifies a recording, for signing and hashing."""
     return "\n".join([challenge.id, *(f"{one.order} {one.at!r} {one.sha256}" for one in digests)])

@@ -1,6 +1,6 @@
-"""The queue of those who look again: checks online that were not sure, or that the policy wants a person to see.
+"""Review queue: online checks that were unsure, or that the policy sends there.
 
-What the person decides is an act on the order like any other: pass, fail, or to the counter.
+The reviewer decides by an event on the order: pass, fail, or to the counter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _JUDGED = tuple(outcome.value for outcome in Outcome)
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """One that waits. `card`: masked; `since`: when it was left to a person; `failures`: that count before it."""
+    """A pending review. `card`: masked; `since`: its start; `failures`: before it."""
 
     order_id: str
     card: str
@@ -43,7 +43,7 @@ class ReviewItem:
 
 @dataclass(frozen=True)
 class EarlierVerdict:
-    """What a check of the same verification said before."""
+    """Verdict of an earlier check of the same verification."""
 
     at: datetime
     outcome: Outcome
@@ -54,7 +54,7 @@ class EarlierVerdict:
 
 @dataclass(frozen=True)
 class ReviewFile:
-    """All that one needs to decide. `order`: its number masked; pictures: JPEG or PNG, None where none is kept."""
+    """What a reviewer needs. `order`: number masked; pictures: JPEG or PNG, or None."""
 
     order: Order
     reference: bytes | None
@@ -65,17 +65,20 @@ class ReviewFile:
     earlier: tuple[EarlierVerdict, ...]
 
     def __repr__(self) -> str:
-        return f"ReviewFile({self.order.id})"  # pictures do not belong into a log
+        return f"ReviewFile({self.order.id})"  # no pictures in logs
 
 
 class Reviews:
-    """Shows what waits for a person, and the pictures to whom may see them."""
+    """Lists pending reviews, and shows pictures to those who may see them."""
 
     def __init__(self, book: OrderService, pictures: Pictures) -> None:
         self._book, self._pictures = book, pictures
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
-        """What waits, the oldest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
+        """Return a page of pending reviews, oldest first.
+
+        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours.
+        """
         authorize(by, Permission.LIST_REVIEWS)
         counted = checks.alias()
         failures = (
@@ -88,7 +91,7 @@ class Reviews:
             checks.c.outcome == Outcome.REVIEW.value,
             checks.c.reviewed_at.is_(None),
         )
-        # one of the staff submits without a check, too: while it waits no hours run, so it must be in somebody's list
+        # Staff can submit without a check, too. No hours run meanwhile, so it must be listed.
         since = func.coalesce(checks.c.decided_at, orders.c.updated_at)
         query = (
             select(
@@ -106,9 +109,10 @@ class Reviews:
         return page(rows, limit, _item, lambda one: (one.since, one.order_id))
 
     def open(self, order_id: str, by: Person, why: str, now: datetime) -> ReviewFile:
-        """The pictures and what was measured, of a verification under review; who saw them stands in the trail.
+        """Return pictures and measurements of a verification under review; it is audited.
 
-        NotTheirs: it takes desk or supervisor. NoSuchTransition: nobody need look. PictureSealed: one does not open.
+        PermissionDenied: needs desk or supervisor. NoSuchTransition: not under review. PictureSealed: a picture does
+        not open.
         """
         authorize(by, Permission.OPEN_REVIEW)
         if not why.strip():

@@ -1,4 +1,4 @@
-"""Sessions of holders: who agreed, until when, and which of several phones may send frames."""
+"""Sessions of holders: consent, expiry, and which phone may send frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks, sessions
 from duanka.orders.verification.attempts import SUPERSEDED
 
-PREFIX = "hs_"  # so that whoever finds one in a text knows what it is
-_TOKEN = 32  # bytes by lot
+PREFIX = "hs_"  # identifies a session token found in a text
+_TOKEN = 32  # random bytes
 _MOST_WORDS = 128  # letters of a digest
 
 
 def begin(connection: Connection, order: Order, words: str, now: datetime, minutes: float) -> Session:
-    """A new session for the order; `end_all` comes before it."""
+    """Create a session for the order; call `end_all` first."""
     token = PREFIX + secrets.token_urlsafe(_TOKEN)
     ends = now + timedelta(minutes=minutes)
     session = Session(new_id("S"), order.id, order.card, order.tier, ends, token)
@@ -38,9 +38,9 @@ def begin(connection: Connection, order: Order, words: str, now: datetime, minut
 
 
 def end_all(connection: Connection, order_id: str, now: datetime) -> None:
-    """No session of this order may draw or send frames any more; their pages still see how it goes.
+    """End the order's sessions: they may not draw or send frames, only show progress.
 
-    Of several phones the last one goes on: what was drawn for the others is not answered any more.
+    So of several phones only the last one continues; challenges of the others are superseded.
     """
     going_on = (sessions.c.order_id == order_id, sessions.c.ended_at.is_(None))
     connection.execute(update(sessions).where(*going_on).values(ended_at=now))
@@ -50,7 +50,7 @@ def end_all(connection: Connection, order_id: str, now: datetime) -> None:
 
 
 def found(connection: Connection, token: str, now: datetime) -> Session:
-    """The session with this token; UnknownOrder: none of ours, AlreadyUsed: its time is over."""
+    """Return the session of a token. UnknownOrder: not ours. AlreadyUsed: expired."""
     row = connection.execute(select(sessions).where(sessions.c.token_hash == _hash(token))).mappings().first()
     about = (
         row and connection.execute(select(orders).where(orders.c.id == row["order_id"])).mappings().first()
@@ -64,7 +64,7 @@ def found(connection: Connection, token: str, now: datetime) -> Session:
 
 
 def goes_on(connection: Connection, session: Session, now: datetime) -> bool:
-    """Whether this session is the one that may draw and send frames."""
+    """Whether this session may draw and send frames."""
     mine = (
         sessions.c.id == session.id,
         sessions.c.order_id == session.order_id,
@@ -75,7 +75,7 @@ def goes_on(connection: Connection, session: Session, now: datetime) -> bool:
 
 
 def forget(connection: Connection, before: datetime) -> None:
-    """Delete the sessions that ended before this moment."""
+    """Delete sessions that ended before this time."""
     connection.execute(delete(sessions).where(sessions.c.expires_at < before))
 
 

@@ -1,4 +1,4 @@
-"""What a check found, as it is kept and told: numbers and reasons, and nothing of a face."""
+"""Verdicts as stored and audited: numbers and reasons, no biometric data."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
 def as_its_tier_wants(verdict: Verdict, order: Order, policy: IdentityPolicy) -> Verdict:
-    """A pass of a tier that a person must look at is none, also where it became one since the frames were sent."""
+    """Turn a pass into a review if the order's present tier needs a person."""
     if verdict.outcome is Outcome.PASSED and order.tier in policy.review_tiers:
         return replace(verdict, outcome=Outcome.REVIEW, reasons=(CheckReason.POLICY,))
     return verdict
 
 
 def keep(turn: UnitOfWork, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
-    """Write the verdict down, and into the trail: numbers and reasons, never a picture or what stands for a face."""
+    """Store and audit the verdict: numbers and reasons, no picture, no embedding."""
     similarity = found.similarity
     similarity = None if similarity is None or not math.isfinite(similarity) else float(similarity)
     signals = {name: round(float(value), 4) for name, value in found.signals.items() if math.isfinite(value)}
