@@ -62,7 +62,7 @@ class VerificationAttempts:
         return self.failures >= self.policy.failures or drawn >= self.policy.challenges
 
     def in_person(self, order: Order) -> bool:
-        """Whether only a person decides: online is closed, or a reviewer sent to a counter."""
+        """Whether only a person decides: online is closed, or a reviewer chose a counter."""
         looked = any(row["outcome"] == Outcome.REVIEW and row["reviewed_at"] for row in self.rows)
         return closed_online(order, self.policy) or (order.state is State.SENT_TO_COUNTER and looked)
 

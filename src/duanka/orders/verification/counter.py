@@ -54,7 +54,7 @@ class Counter:
         self._book = book
 
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
-        """Record a verification in person; passes at once or after confirmation by another.
+        """Record a verification in person; passes at once or after a second confirms it.
 
         While the confirmation is pending no hours run, a limited number of times (`verification_delays`). OrderError:
         something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the fraud centre,

@@ -58,7 +58,7 @@ class OtherBrowser(CheckRefused):
 
 
 class Links:
-    """Makes and resolves links and binds them to browsers. `key`: 32 bytes, links only."""
+    """Makes and resolves links, binds them to browsers. `key`: 32 bytes, links only."""
 
     def __init__(self, key: bytes, policy: OrderPolicy) -> None:
         self._key, self._policy = key, policy
