@@ -1,1 +1,1 @@
-"""What several rooms need of the order database: transactions, audit trail, people, alarms."""
+"""Ledger: transactions, audit trail, people and alarms, shared by several rooms."""

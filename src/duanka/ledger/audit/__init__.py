@@ -1,1 +1,1 @@
-"""The audit trail: entries, digests of rows, the end kept outside, backups."""
+"""Audit trail: entries, digests of rows, the end kept outside of the database."""

@@ -1,8 +1,8 @@
-"""The end of the audit trail kept outside of the database, and what holds while the database is older than it.
+"""The audit trail's end kept outside of the database, to detect a restored backup.
 
-A database that was restored from a backup, or whose trail was cut, is consistent in itself; it shows against an end
-that was kept elsewhere. Until a supervisor accepts it, a worker repairs nothing, restricts nobody and lifts nothing
-by what that database said before: the network knows better.
+A database that was restored from a backup, or whose trail was cut, is consistent in itself; only an end kept
+elsewhere reveals it. Until a supervisor accepts it, a worker repairs, restricts and lifts nothing on account of what
+the database recorded before: the state of the network is newer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACCEPTED = "audit.accept_restored"
 SPOILT = "audit.end_spoilt"
 _FULL_CHECK_SECONDS = 30.0
 _HASH = re.compile(r"[0-9a-f]{64}")
-_OLDER, _FOREIGN = "audit trail", "audit end elsewhere"  # alarms
+_OLDER, _FOREIGN = "audit trail", "audit end elsewhere"  # alarm sources
 
 _HEAD = select(
     audit_head.c.seq,
@@ -55,37 +55,40 @@ class TrailEnd:
 
     @property
     def subject(self) -> str:
-        """As the trail names it when it is accepted that the database is older."""
+        """Subject of the audit entry that accepts a database older than this end."""
         return f"{self.seq}:{self.hash[:20]}"
 
 
 @dataclass(frozen=True)
 class _Spoilt:
-    """A file that says nothing: unreadable, or not under our seal. `foreign`: of another installation."""
+    """An unusable kept file: unreadable, or not under our seal.
+
+    `foreign`: from another installation.
+    """
 
     path: Path
     foreign: bool
 
 
 class KeptBeside(Protocol):
-    """What else is kept beside the end: people (`kept_people`). `file_names`: in each folder."""
+    """Other data kept beside the end (`kept_people`). `file_names`: in each folder."""
 
     file_names: tuple[str, ...]
 
     def ends(self) -> Sequence[TrailEnd]:
-        """How far it goes."""
+        """Return the ends up to which it was kept."""
 
     def keep(self, now: datetime) -> None:
-        """Write what is known now."""
+        """Write the present data."""
 
     def put_in_force(self, connection: Connection, by: Person, why: str, now: datetime) -> None:
-        """Put into an older database what is kept, in the transaction that accepts it."""
+        """Apply the kept data to an older database, in the transaction that accepts it."""
 
 
 class KeptEnds:
-    """Reads and writes the ends kept in `folders`: of the call proxy, of the message proxy, of the order book.
+    """Reads and writes the ends kept in `folders`: both proxies' and the database's.
 
-    `beside`: what else is kept there.
+    `beside`: other data kept there.
     """
 
     def __init__(
@@ -101,29 +104,29 @@ class KeptEnds:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files, of the folders that there are now."""
+        """Paths of the end files in the present folders."""
         return tuple(folder / END_FILE for folder in self._folders())
 
     def head(self) -> tuple[object, ...]:
-        """Number and hash of the end of the trail, and the hash of that row: by one cheap statement."""
+        """Return number and hash of the trail's end, and the hash of that row; one query."""
         return tuple(self._store.glance(_HEAD))
 
     def stamps(self, folders: Sequence[Path]) -> list[object]:
-        """What changes whenever one of the kept files does."""
+        """Return stamps of the folders and kept files; they change whenever a file does."""
         names = (END_FILE, *(self._beside.file_names if self._beside else ()))
         return [(folder.is_dir(), [_stamp(folder / name) for name in names]) for folder in folders]
 
     def folders(self) -> tuple[Path, ...]:
-        """Where the ends are kept now."""
+        """Return the folders that exist now."""
         return tuple(self._folders())
 
     def present(self) -> TrailEnd:
-        """The end of the trail in the database."""
+        """Return the end of the trail in the database."""
         seq, last = self._trail.end(self._store)
         return TrailEnd(seq, last)
 
     def read(self) -> Iterator[tuple[Path, TrailEnd | _Spoilt]]:
-        """Every kept end that is there."""
+        """Yield each kept end that exists."""
         for path in self.paths:
             try:
                 text = path.read_text(encoding="ascii")
@@ -135,26 +138,26 @@ class KeptEnds:
             yield path, self._read(path, text)
 
     def ends(self) -> list[TrailEnd]:
-        """The ends that are kept and under our seal."""
+        """Return the kept ends under our seal."""
         return [*(end for _, end in self.read() if isinstance(end, TrailEnd)), *self.ends_beside()]
 
     def ends_beside(self) -> Sequence[TrailEnd]:
-        """How far what else is kept goes."""
+        """Return the ends of the other kept data."""
         return self._beside.ends() if self._beside else ()
 
     def keep_beside(self, now: datetime) -> None:
-        """Write what else is kept."""
+        """Write the other kept data."""
         if self._beside:
             self._beside.keep(now)
 
     def text(self, end: TrailEnd, at: datetime) -> str:
-        """A kept end as it stands in a file: under our seal, so that nobody else makes one."""
+        """Encode an end for a file, under our seal so that nobody else can forge one."""
         said = [self._installation, end.seq, end.hash, at.isoformat()]
         names = ("installation", "seq", "hash", "at")
         return json.dumps({**dict(zip(names, said, strict=True)), "seal": self._trail.signed("kept", *said)})
 
     def write(self, path: Path, end: TrailEnd, at: datetime) -> None:
-        """Replace the file in one step; after a loss of power it is the old one or the new one."""
+        """Replace the file atomically; durable against loss of power."""
         aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="ascii") as file:
@@ -164,17 +167,17 @@ class KeptEnds:
         aside.replace(path)
 
     def older(self, ends: Sequence[TrailEnd]) -> list[TrailEnd]:
-        """Those ends that the database does not have, and that nobody accepted to be without."""
+        """Return ends that are missing in the database and were not accepted as missing."""
         with self._store.reading() as connection:
             return [end for end in ends if missing(connection, end, self._trail)]
 
     @property
     def is_ahead(self) -> bool:
-        """Whether the database is older than an end that is kept, and nobody accepted that."""
+        """Whether the database is older than a kept end that was not accepted as missing."""
         return bool(self.older(list(dict.fromkeys(self.ends()))))
 
     def end_of(self, given: str) -> TrailEnd:
-        """An end as a person gives it: SEQ:HASH, or a file that `text` was written to. DuankaError: neither."""
+        """Parse an end given by a person: SEQ:HASH, or a file. DuankaError: neither."""
         seq, _, last = given.partition(":")
         if seq.isdecimal() and _HASH.fullmatch(last):
             return TrailEnd(int(seq), last)
@@ -190,7 +193,10 @@ class KeptEnds:
         return found
 
     def accept(self, by: Person, why: str, now: datetime) -> list[TrailEnd]:
-        """Go on with the database as it is, though it is older than these ends. NotTheirs: it takes a supervisor."""
+        """Accept the database although it is older than the returned ends.
+
+        PermissionDenied: needs a supervisor.
+        """
         authorize(by, Permission.ACCEPT_RESTORED)
         if not why.strip():
             raise DuankaError(
@@ -219,7 +225,7 @@ class KeptEnds:
         return older
 
     def spoilt(self, path: Path, now: datetime) -> None:
-        """Tell in the trail that a kept end was spoilt."""
+        """Audit that a kept end was spoilt."""
         entry = AuditEntry(now, SYSTEM, SPOILT, path.parent.name[:40], "not readable, or not under our seal")
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))
 
@@ -238,7 +244,7 @@ class KeptEnds:
 
 @dataclass(frozen=True)
 class _Unmoved:
-    """What a whole check found that held nothing and wrote nothing. `at`: ticks."""
+    """State after a full check without findings and writes. `at`: ticks."""
 
     at: float
     folders: tuple[Path, ...]
@@ -246,9 +252,10 @@ class _Unmoved:
 
 
 class TrailGuard:
-    """Keeps the end of the trail outside, and says while the database is older than a kept end. Thread-safe.
+    """Keeps the trail's end outside; holds while the database is older. Thread-safe.
 
-    `held_since`: None, or the moment of the kept end: what the database says of earlier moments may be outdated.
+    `held_since`: time of the kept end that is missing, or None; what the database says of earlier moments may be
+    outdated.
     """
 
     def __init__(
@@ -256,17 +263,20 @@ class TrailGuard:
     ) -> None:
         self._ends, self._alarms, self._ticks = ends, alarms, ticks
         self._lock = threading.Lock()
-        self._seen: TrailEnd | None = None  # by this process: a database that is replaced under it shows, too
+        self._seen: TrailEnd | None = None  # seen by this process: detects a database replaced while it runs
         self._unmoved: _Unmoved | None = None
         self.held_since: datetime | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether nothing may be repaired, restricted or lifted by what the database said before."""
+        """Whether nothing may be repaired, restricted or lifted by older database content."""
         return self.held_since is not None
 
     def check(self, now: datetime) -> bool:
-        """Compare the database with every kept end, and keep the present one; whether it holds. Tells by alarms."""
+        """Compare with every kept end, keep the present one; return whether it holds.
+
+        Raises or clears the alarms.
+        """
         with self._lock:
             kept = list(self._ends.read())
             ends = [*(end for _, end in kept if isinstance(end, TrailEnd)), *self._ends.ends_beside()]
@@ -282,9 +292,9 @@ class TrailGuard:
             return False
 
     def work(self, now: datetime) -> bool:
-        """As a duty: `check`, unless neither the trail nor a kept file moved since it; never more to do at once.
+        """Run `check` if the trail or a kept file changed; returns False: no work is left.
 
-        All of it is read at least every _FULL_CHECK_SECONDS, whatever the files and the end say.
+        A full check runs at least every _FULL_CHECK_SECONDS, whatever files and end say.
         """
         before = self._unmoved
         folders = before.folders if before else self._ends.folders()
@@ -296,7 +306,7 @@ class TrailGuard:
         holds = self.check(now)
         folders_now = self._ends.folders()
         if not holds and folders_now == folders and (self._ends.head(), self._ends.stamps(folders)) == state:
-            self._unmoved = _Unmoved(at, folders, state)  # the check found it so, and wrote nothing
+            self._unmoved = _Unmoved(at, folders, state)  # nothing changed during the check
         return False
 
     def _hold(self, end: TrailEnd, now: datetime) -> None:
@@ -340,12 +350,12 @@ class TrailGuard:
 
 
 def missing(connection: Connection, end: TrailEnd, trail: Trail) -> bool:
-    """Whether the database does not have this end, and nobody accepted that by an entry that bears our hash."""
+    """Whether the database lacks this end and no entry under our hash accepts that."""
     return _lacks(connection, end) and not trail.has(connection, ACCEPTED, end.subject)
 
 
 def _lacks(connection: Connection, end: TrailEnd) -> bool:
-    """Whether the database does not have this row of the trail."""
+    """Whether the database lacks this row of the trail."""
     if end.seq == 0:
         return False
     head = connection.execute(select(audit_head.c.seq)).scalar_one()
@@ -354,7 +364,7 @@ def _lacks(connection: Connection, end: TrailEnd) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Changes with every writing into the file; None: it is not there."""
+    """Return a stamp that changes with every write to the file; None: no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,6 +1,6 @@
-"""Rows of the database compared with what the audit trail last said of them.
+"""Comparison of database rows with what the audit trail last recorded of them.
 
-`Comparison` finds rows that were changed, put in or removed past the trail, and names the columns.
+`Comparison` finds rows that were changed, inserted or removed past the trail, and names the columns.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from duanka.ledger.audit.row_digests import (
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import audit, cards, orders
 
-_MOST_REMOVED = 100  # removed orders that are named; more say nothing more
+_MOST_REMOVED = 100  # removed orders that are named; more would add no information
 
 
 @dataclass
 class _Chain:
-    """What the trail said last of a row, while its entries are read in turn."""
+    """Last recorded digest of a row while its entries are read in order."""
 
     last: str | None = None
 
     def fault(self, told: Mapping[str, str], name: str, table: AuditedTable, what: str) -> str | None:
-        """Take in an entry; in words, how the row was found otherwise than it was left. None: it was not."""
+        """Add an entry; return how the row it found differs from the one left, or None."""
         was, self.last = self.last, told[name]
         found_as = told.get(name + FOUND)
         if found_as is None:  # a new order or card, or an entry of an earlier version
@@ -55,13 +55,13 @@ class _Chain:
 
 
 class Comparison:
-    """Compares rows with the trail in two steps: `read` each row of the trail in turn, then `faults`."""
+    """Compares rows with the trail: `read` each trail row in order, then `faults`."""
 
     def __init__(self) -> None:
-        self._last: dict[str, _Chain] = {}  # by label, of the tables that are small
+        self._last: dict[str, _Chain] = {}  # by label; small tables only
 
     def read(self, row: Mapping[str, Any] | RowMapping) -> Iterator[str]:
-        """Take in one row of the trail. Those of orders and cards are read again, some at a time."""
+        """Add a trail row; yield faults. Orders and cards are read later, in batches."""
         if not row["digests"]:
             return
         told: dict[str, str] = json.loads(row["digests"])
@@ -73,7 +73,7 @@ class Comparison:
                     yield f"before this row {name.replace('/', ' ', 1)} {fault}"
 
     def faults(self, connection: Connection) -> Iterator[str]:
-        """Every row that is not as the trail last said, in words."""
+        """Yield a description of every row that differs from the trail's last record."""
         for table in NAMED:
             yield from self._named(connection, table)
         yield from _orders(connection)
@@ -89,7 +89,7 @@ class Comparison:
                 seen.add(label(table, key))
                 chain = self._last.get(label(table, key), _Chain())
                 if table is PLACES and chain.last is None:
-                    continue  # an act of an earlier version; without an entry of its own the act itself is named
+                    continue  # of an earlier version; without any entry the bulk action itself is reported
                 yield from _differs(f"{table.table.name} {key}", chain.last, digest, names)
         gone = {name for name in self._last if name.startswith(f"{table.table.name}/")} - seen
         yield from (f"{name.replace('/', ' ', 1)} was removed past the trail" for name in sorted(gone))
@@ -109,7 +109,7 @@ def _orders(connection: Connection) -> Iterator[str]:
 
 
 def _cards(connection: Connection) -> Iterator[str]:
-    """Each card as the last of its restrictions left it."""
+    """Compare each card with its last restriction."""
     names = CARDS.names({})
     of_card = select(orders.c.card, orders.c.id).where(orders.c.kind == Kind.RESTRICTION.value)
     for part in _keys(connection, CARDS):
@@ -128,7 +128,7 @@ def _cards(connection: Connection) -> Iterator[str]:
 
 
 def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
-    """Rows about orders as the last entry about each order left them."""
+    """Compare rows that belong to orders with the last entry of each order."""
     name = table.table.name.replace("_", " ")
     for part in _keys(connection, table):
         last, faults = _told_of(connection, part, table)
@@ -139,7 +139,7 @@ def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
         )
         earlier = frozenset(
             connection.execute(query).scalars()
-        )  # told by an earlier version, without digests
+        )  # recorded by an earlier version, without digests
         for key, digest, names in table.rows(connection, part):
             told = last.get(label(table, key))
             if told or key not in earlier:
@@ -163,7 +163,7 @@ def _removed_orders(connection: Connection) -> Iterator[str]:
 
 
 def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]]:
-    """All keys of a table, some at a time."""
+    """Yield all keys of a table, in batches."""
     key, after = table.table.c[table.key], ""
     while (
         some := connection.execute(table.keys().where(key > after).order_by(key).limit(AT_ONCE))
@@ -177,7 +177,7 @@ def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]
 def _told_of(
     connection: Connection, subjects: Sequence[str], table: AuditedTable
 ) -> tuple[dict[str, str], list[tuple[int, str, str]]]:
-    """Label -> digest of the last entries about these orders; and where a row was found otherwise than it was left."""
+    """Return label -> last digest for these orders, and rows found other than left."""
     entries: list[tuple[int, str, str, str]] = []
     for part in in_parts(subjects, AT_ONCE):
         query = select(audit.c.seq, audit.c.subject, audit.c.what, audit.c.digests)

@@ -1,9 +1,8 @@
-"""Digests of the rows that entries of the audit trail are about; `row_comparison` compares rows with them.
+"""Digests of database rows in audit trail entries; `row_comparison` verifies them.
 
-An entry of the trail carries a digest of every row that it is about, as the row stands when the transaction ends. The
-digest is over all columns of the table: a new column is covered without a word here, and what may change without an
-entry is named. Beside it stands how the transaction found the row: what was changed past the trail stays visible when
-the row is told again.
+An entry has a digest of each row it is about, as the row is when the transaction ends. It covers all columns of the
+table, so a new column is included automatically; exceptions are listed. The entry also records how the transaction
+found the row, so that a change made past the trail stays visible after the next entry about the row.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.db.tables_installation import elements
 from duanka.ledger.db.tables_people import keys, person_requests, persons
 
-FOUND = "#found"  # behind the label of a row: its digest before the transaction
-SAME = "="  # the digest did not change
-AT_ONCE = 400  # values in one IN
+FOUND = "#found"  # suffix of a row's label: its digest before the transaction
+SAME = "="  # same digest as before
+AT_ONCE = 400  # values per IN
 Whole = Callable[[Sequence[Any]], str]  # facts -> digest
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
-DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
+_REMEMBERED = 8192  # cached hashes of facts: texts of a policy, states, times
+DIGITS = 3  # hexadecimal digits that identify a changed column
 
 
 def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
-    """The list of cards of each act: what two people agreed on is that list."""
+    """Return the cards of each bulk action: two people approved exactly this list."""
     listed = {act: hashlib.sha256() for act in of}
     for part in in_parts(list(listed), AT_ONCE):
         query = select(act_cards.c.act_id, act_cards.c.card).where(
@@ -50,11 +49,10 @@ def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dic
 
 @dataclass(frozen=True)
 class AuditedTable:
-    """A table whose rows the trail tells. `told_by`: beginnings of what the entries are called that name its rows.
+    """A table whose rows are audited. `told_by`: prefixes of entries that name them.
 
-    An entry names a row by its subject, or by a value of what it tells before or after. `except_for`: columns that
-    change without an entry. `more`: what belongs to a row and lies in another table. `begun_by`: entries that tell a
-    new row.
+    An entry names a row by its subject, or by a value in its before or after. `except_for`: columns that change
+    without an entry. `more`: data of a row in another table. `begun_by`: entries that record a new row.
     """
 
     table: Table
@@ -65,13 +63,13 @@ class AuditedTable:
 
     @property
     def key(self) -> str:
-        """The name of the primary key."""
+        """Name of the primary key."""
         (column,) = self.table.primary_key.columns
         return column.name
 
     @cached_property
     def covered(self) -> tuple[str, ...]:
-        """The columns that the digest is over."""
+        """Columns that the digest covers."""
         return tuple(sorted({column.name for column in self.table.columns} - self.except_for))
 
     @cached_property
@@ -84,9 +82,9 @@ class AuditedTable:
         more: Mapping[str, object] | None = None,
         whole: Whole | None = None,
     ) -> str:
-        """Of all columns but the exceptions; a column that `row` does not have makes it another digest.
+        """Digest of all covered columns; a column missing in `row` changes it.
 
-        `whole`: how the facts make one digest; None: as they do now.
+        `whole`: how facts are combined; None: in the present way.
         """
         whole = whole or _whole
         if more:
@@ -100,7 +98,7 @@ class AuditedTable:
     def rows(
         self, connection: Connection, of: Collection[str], whole: Whole | None = None
     ) -> Iterator[tuple[str, str, list[str]]]:
-        """Key and digest of these rows, and the names of what is in the digest. `whole`: as of `digest`."""
+        """Yield key, digest and covered names of these rows. `whole`: as of `digest`."""
         key = self.table.c[self.key]
         for part in in_parts(sorted(of), AT_ONCE):
             found = dictionaries(connection.execute(select(self.table).where(among(connection, key, part))))
@@ -110,19 +108,19 @@ class AuditedTable:
                 yield row[self.key], self.digest(row, also, whole), self.names(also)
 
     def names(self, more: Mapping[str, object]) -> list[str]:
-        """The names of what is in a digest, in its order."""
+        """Return the names covered by a digest, in order."""
         return [*_in_order(self.covered, *more)]
 
     def keys(self) -> Select[Any]:
-        """Every key."""
+        """Select all keys."""
         return select(self.table.c[self.key])
 
 
 @dataclass(frozen=True)
 class AuditedRows(AuditedTable):
-    """A table of which the rows about one order, or one act, are told as one.
+    """A table whose rows about one order, or one bulk action, share one digest.
 
-    `only`: the rows that somebody rests on; `about`: the column that names the order or act.
+    `only`: condition on the rows that matter; `about`: the column with the order or bulk action.
     """
 
     only: tuple[ColumnElement[bool], ...] = ()
@@ -130,13 +128,13 @@ class AuditedRows(AuditedTable):
 
     @property
     def key(self) -> str:
-        """The column that names the order, or the act."""
+        """Column with the order or bulk action."""
         return self.about
 
     def rows(
         self, connection: Connection, of: Collection[str], whole: Whole | None = None
     ) -> Iterator[tuple[str, str, list[str]]]:
-        """As of a table; the digest of an order is over all of its rows."""
+        """As for a table; the digest covers all rows of an order."""
         key, inner = self.table.c[self.key], [*self.table.primary_key.columns]
         for part in in_parts(sorted(of), AT_ONCE):
             query = select(self.table).where(among(connection, key, part), *self.only).order_by(key, *inner)
@@ -148,12 +146,12 @@ class AuditedRows(AuditedTable):
                 yield order, (whole or _whole)(facts), list(self.covered)
 
     def keys(self) -> Select[Any]:
-        """Every order that has such rows."""
+        """Select the orders that have such rows."""
         return super().keys().where(*self.only).distinct()
 
 
 _PEOPLE = ("person", "change", "key")
-ORDERS = AuditedTable(orders, ("order",))  # those of a transaction of the order book come with their digests
+ORDERS = AuditedTable(orders, ("order",))  # the order service's entries bring these digests along
 CARDS = AuditedTable(cards, ())
 _NEW_PERSON = frozenset({"person.first", "person.join", "person.approve"})
 PERSONS = AuditedTable(persons, _PEOPLE, begun_by=_NEW_PERSON)
@@ -168,7 +166,7 @@ ELEMENTS = AuditedTable(elements, ("element",), begun_by=frozenset({"element.set
 ACTS = AuditedTable(
     acts, ("act",), frozenset({"done", "skipped"}), _cards_of_acts, begun_by=frozenset({"act.propose"})
 )
-# Whose the cards of an act are. Acts of earlier versions were told without it.
+# Places of the cards of a bulk action. Earlier versions did not record them.
 PLACES = AuditedRows(
     act_places,
     ("act",),
@@ -185,7 +183,7 @@ NAMED = (
     ACTS,
     PLACES,
 )
-# What letting a card go, or stopping it, may rest on: who saw the person, and what the machine said.
+# What a stop or its lifting may rest on: who saw the person, and the results of online checks.
 COUNTER_CHECKS = AuditedRows(counter_checks, ("counter",), begun_by=frozenset({"counter.verify"}))
 CHECKS = AuditedRows(
     checks,
@@ -202,19 +200,19 @@ for _one in (ORDERS, *NAMED, *OF_ORDERS):
 
 
 def label(table: AuditedTable, key: str) -> str:
-    """How an entry names a row."""
+    """Return the name of a row in entries."""
     return f"{table.table.name}/{key}"
 
 
 def found(connection: Connection, table: AuditedTable, *keys: str) -> dict[str, str]:
-    """What an entry says of these rows before the transaction changes them."""
+    """Return how these rows are found, before the transaction changes them."""
     return {label(table, key) + FOUND: digest for key, digest, _ in table.rows(connection, keys)}
 
 
 class RowsTold:
-    """Digests of the rows that the entries of one transaction name, as it leaves them; each row is read once.
+    """Digests of the rows that a transaction's entries name, read once at its end.
 
-    `before`: what `found` said of the rows that the transaction changed.
+    `before`: what `found` returned for the rows that the transaction changed.
     """
 
     def __init__(self, connection: Connection, before: Mapping[str, str]) -> None:
@@ -222,7 +220,7 @@ class RowsTold:
         self._read: dict[str, str | None] = {}
 
     def read(self, entries: Iterable[tuple[str, str, Iterable[Mapping[str, object]]]]) -> None:
-        """Read the rows that all these entries name, those of a table together: of each `of`'s arguments."""
+        """Read all rows that these entries (arguments of `of`) name, one query per table."""
         unread: dict[str, set[str]] = {}
         for what, subject, told in entries:
             beginning = what.partition(".")[0]
@@ -233,7 +231,7 @@ class RowsTold:
                 self._read_rows(table, named)
 
     def of(self, what: str, subject: str, told: Iterable[Mapping[str, object]]) -> dict[str, str]:
-        """Label -> digest of the rows that an entry names, with how they were found."""
+        """Return label -> digest of the rows that an entry names, and how they were found."""
         digests = dict[str, str]()
         tables = _BY_WHAT.get(what.partition(".")[0], ())
         named = _named(subject, told)
@@ -261,16 +259,16 @@ def _in_order(covered: Sequence[str], *more: str) -> tuple[str, ...]:
 
 
 def _whole(facts: Iterable[Hashable]) -> str:
-    """Of the hashes of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
+    """Combine facts into a hash, plus digits of each fact that identify a changed one."""
     facts = tuple(facts)
     hashes, digits = b"".join(map(_hash_of, facts)), "".join(map(_digits_of, facts))
     return f"{hashlib.sha256(hashes).hexdigest()[:32]}.{digits}"
 
 
 class _Hashes(dict[Hashable, bytes]):
-    """Facts -> their hashes, kept for the next row: those of a batch have most in common, among it long texts.
+    """Cache of facts' hashes; rows of a batch share most facts, some of them long.
 
-    A look-up is no call of Python's, and takes a quarter of the time of `lru_cache`. Of too many all are forgotten.
+    A dict lookup calls no Python code and takes a quarter of the time of `lru_cache`. When full, it is cleared.
     """
 
     def __missing__(self, fact: Hashable) -> bytes:
@@ -284,19 +282,19 @@ class _Hashes(dict[Hashable, bytes]):
 
 
 class _Digits(dict[Hashable, str]):
-    """Facts -> a few digits of each."""
+    """Facts -> a few digits of their hashes."""
 
     def __missing__(self, fact: Hashable) -> str:
         return digits_of(text_of(fact))
 
 
 def text_of(fact: Hashable) -> bytes:
-    """A fact as one text, whatever Python writes it."""
+    """Encode a fact as text, independent of its Python type."""
     return ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
 
 
 def digits_of(text: bytes) -> str:
-    """A few digits of the text of a fact."""
+    """Return a few check digits of a fact's text."""
     return f"{zlib.crc32(text) & 0xFFF:03x}"
 
 
@@ -306,5 +304,5 @@ _hash_of, _digits_of = _hashes.__getitem__, _digits.__getitem__
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return (value - _EPOCH) // _MICROSECOND  # as it is stored, whatever zone it was given in
+        return (value - _EPOCH) // _MICROSECOND  # as stored, whatever its time zone
     return storable(value) if isinstance(value, str) else value

@@ -1,7 +1,7 @@
-"""The audit trail: rows are only ever appended, and each carries a keyed hash over itself and the one before.
+"""Audit trail: append-only rows, each with a keyed hash over itself and the last.
 
-Who has the database but not the key cannot change, remove, put in or reorder a row, nor cut off the end, without
-`verify` naming the place. An older copy of the whole database shows only against an `end` that was kept elsewhere.
+Somebody with the database but not the key cannot change, remove, insert or reorder rows, or cut the end off, without
+`verify` naming the place. An older copy of the whole database is only detected with an `end` kept elsewhere.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from duanka.ledger.db.database import GENESIS, Store
 from duanka.ledger.db.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
-UPGRADED = "book.upgrade"  # the database was upgraded: from here on the trail tells rows as they are since
-_BLOCK = 64  # bytes of SHA-256
+UPGRADED = "book.upgrade"  # the database was upgraded: later entries record rows in their new form
+_BLOCK = 64  # bytes: block size of SHA-256
 _AT_ONCE = 5_000
-_MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
+_MOST_UNTOLD = 100  # orders without an opening entry that are named; more would add no information
 
 
 _AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 
 
-@dataclass(slots=True)  # not frozen: there are many, and that would cost as much as all else about them
+@dataclass(slots=True)  # not frozen: there are many, and that would double their cost
 class AuditEntry:
-    """What is to be told: `subject` is an order, a card, an act or a key; `before` and `after` what changed of it."""
+    """An entry about `subject`, with what changed of it in `before` and `after`."""
 
     at: datetime
     by: Person
@@ -51,13 +51,13 @@ class AuditEntry:
     after: Mapping[str, object] = field(default_factory=dict)
     digests: Mapping[str, str] = field(
         default_factory=dict
-    )  # of rows, where the caller has them (`row_digests`)
-    found: Mapping[str, str] = field(default_factory=dict)  # of rows that change, before they do
+    )  # of rows, if the caller has them (`row_digests`)
+    found: Mapping[str, str] = field(default_factory=dict)  # digests of rows before they change
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Where the trail does not hold. `seq`: the row (0: none); `what` is wrong with it."""
+    """A place where the trail does not hold. `seq`: row, 0: none; `what`: the fault."""
 
     seq: int
     what: str
@@ -65,7 +65,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class TrailVerdict:
-    """Whether the trail holds: how many rows were read, and where it does not."""
+    """Result of verification: rows read, and faults."""
 
     rows: int
     faults: tuple[Fault, ...]
@@ -73,7 +73,7 @@ class TrailVerdict:
 
 @dataclass(frozen=True)
 class UpgradeTold:
-    """An upgrade as the trail tells it. `seq`: its row; `before`: the version that the database had."""
+    """An upgrade recorded in the trail. `seq`: its row; `before`: the earlier version."""
 
     seq: int
     at: datetime
@@ -82,26 +82,26 @@ class UpgradeTold:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the trail of before had no digests of rows: from `first` on it has."""
+        """Whether the trail had no digests of rows before; from `first` on it has."""
         return bool(self.told["baseline"])
 
     @property
     def first(self) -> int:
-        """The first row of the trail that the upgrade wrote."""
+        """First trail row that the upgrade wrote."""
         return self.seq - int(self.told["rows"])
 
 
 class Trail:
-    """Appends to the audit trail, and verifies it, under one key."""
+    """Appends to and verifies the audit trail, under one key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._mac = keyed_hash(key)
-        # the ends that are kept outside of the database: (number, hash) of a last row
+        # returns the kept ends outside of the database: (number, hash) of a last row
         self.kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
 
     def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
-        """Append `entries` in the transaction of what they tell: both are there, or neither is."""
+        """Append `entries` in the transaction of the changes they record."""
         if not entries:
             return
         head = connection.execute(
@@ -111,9 +111,9 @@ class Trail:
         found = connection.execute(_AT_END).first()
         there = (found.seq, found.hash) if found else (0, GENESIS)
         if not self._sealed(*head) or there != (seq, last):
-            if there[0] > seq:  # an older end was put back: its next number is taken
+            if there[0] > seq:  # an older end was put back, so its next number is taken
                 seq, last = there
-            # cards go on being stopped and given back, but what was done to the end stays visible for ever
+            # Work continues, but the tampering with the end stays visible for ever.
             ended = {"seq": head.seq, "hash": head.hash}
             entries = [
                 AuditEntry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended),
@@ -144,13 +144,13 @@ class Trail:
         connection.execute(update(audit_head).values(seq=seq, hash=last, seal=self._seal(seq, last)))
 
     def end(self, store: Store) -> tuple[int, str]:
-        """The number and the hash of the last row: kept outside, they show later that nothing up to here is gone."""
+        """Return number and hash of the last row; kept outside, they reveal a cut trail."""
         with store.reading() as connection:
             seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
             return seq, last
 
     def verdict(self, store: Store, by: Person) -> TrailVerdict:
-        """Read the whole trail at one go; see `verify`, which tells as it reads. NotTheirs: `by` may not."""
+        """Verify the whole trail at once; see `verify`. PermissionDenied: `by` may not."""
         authorize(by, Permission.VERIFY_AUDIT)
         rows, faults = 0, list[Fault]()
         for found in self.verify(store):
@@ -161,10 +161,10 @@ class Trail:
         return TrailVerdict(rows, tuple(faults))
 
     def verify(self, store: Store, kept: Collection[tuple[int, str]] = ()) -> Iterator[Fault | int]:
-        """Read the whole trail: yields each Fault, and now and then how many rows were read.
+        """Verify the whole trail: yield faults, and now and then the number of rows read.
 
-        `kept`: what `end` said earlier, beside what `kept_elsewhere` gives. Without any, an older copy of the whole
-        database passes for the present one.
+        `kept`: ends kept earlier, in addition to `kept_elsewhere`. Without any, an older copy of the whole database
+        passes as current.
         """
         ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
         with store.reading() as connection:
@@ -186,7 +186,7 @@ class Trail:
                     yield Fault(row["seq"], "before this row the end of the trail was changed")
                 if any(row["seq"] == seq and row["hash"] != last_kept for seq, last_kept in ends):
                     yield Fault(row["seq"], "not the row that was kept")
-                # go on from what the row claims, so that one wrong row is one fault and not all that follow
+                # continue from what the row claims, so that one wrong row counts as one fault
                 expected, last = row["seq"] + 1, row["hash"]
                 if row["seq"] % _AT_ONCE == 0:
                     yield row["seq"]
@@ -208,10 +208,10 @@ class Trail:
         subjects: Collection[str],
         digest: str | None = None,
     ) -> bool:
-        """Whether the trail left a row as it is; `subjects`: of the entries that change it.
+        """Whether a row is as the trail left it; `subjects`: of entries that change it.
 
-        No: it was put in or changed past the trail, or the entry that told it bears no hash of ours. `digest`: of the
-        row, where the caller has read it.
+        False: it was changed or inserted past the trail, or its entry lacks our hash. `digest`: of the row, if
+        already read.
         """
         if digest is None:
             digest = next((found for _, found, _ in table.rows(connection, [key])), "")
@@ -223,9 +223,9 @@ class Trail:
         return self._is_ours(told)
 
     def untold(self, connection: Connection, table: AuditedTable, found: Mapping[str, str]) -> set[str]:
-        """Those of these rows that the trail did not leave as they are, as `tells`; each is the subject of its own.
+        """Return the rows that differ from the trail, as `tells`; each is its own subject.
 
-        `found`: their digests by key, as the caller has read them.
+        `found`: key -> digest, as read by the caller.
         """
         untold = set(found)
         place = func.strpos if connection.dialect.name == "postgresql" else func.instr
@@ -244,21 +244,21 @@ class Trail:
             )
             for row in dictionaries(connection.execute(query)):
                 key = row["subject"]
-                # nothing but a name and its value is written like this: a quote within a text has a mark before it
+                # Only a name with its value is encoded like this: quotes within a text are escaped.
                 says = f"{_canonical(label(table, key))}:{_canonical(found[key])}"
                 if says in row["digests"] and self._is_ours(row):
                     untold.discard(key)
         return untold
 
     def has(self, connection: Connection, what: str, subject: str) -> bool:
-        """Whether there is such an entry, and it bears our hash."""
+        """Whether there is such an entry under our hash."""
         rows = self._with_the_one_before(connection, audit.c.what == what, audit.c.subject == subject)
         return any(map(self._is_ours, rows))
 
     def _with_the_one_before(
         self, connection: Connection, *which: ColumnElement[bool], limit: int = _MOST_UNTOLD
     ) -> Sequence[Mapping[str, Any]]:
-        """Rows, the latest first, each with the hash of the one before as `chained`."""
+        """Return rows, latest first, each with its predecessor's hash as `chained`."""
         before = audit.alias()
         rows = (
             select(audit, before.c.hash.label("chained"))
@@ -274,26 +274,26 @@ class Trail:
         return chained is not None and self.bears_our_hash(row, chained)
 
     def bears_our_hash(self, row: Mapping[str, Any], last: str) -> bool:
-        """Whether a row is as we wrote it behind the row with the hash `last`, in whatever version.
+        """Whether we wrote this row after the row with hash `last`, in any version.
 
-        Before version 5 of the database an entry had no digests, and the hash was over a list that is one shorter.
-        Neither list can be taken for the other, so whoever lacks the key gains nothing by the choice.
+        Before database version 5 an entry had no digests, and the hash covered a list shorter by one. Neither list
+        can be mistaken for the other, so accepting both helps nobody without the key.
         """
         if hmac.compare_digest(self._hash(row, last), row["hash"]):
             return True
         return not row["digests"] and hmac.compare_digest(self._hash_without_digests(row, last), row["hash"])
 
     def head(self, connection: Connection) -> tuple[int, str, str]:
-        """Number, hash and seal of the end of the trail, as they are stored."""
+        """Return number, hash and seal of the end, as stored."""
         row = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
         return row.seq, row.hash, row.seal
 
     def is_sealed(self, head: tuple[int, str, str]) -> bool:
-        """Whether this end bears our seal."""
+        """Whether this end is under our seal."""
         return self._sealed(*head)
 
     def upgrades(self, connection: Connection) -> list[UpgradeTold]:
-        """The upgrades of the database that the trail tells, by entries that bear our hash, the first one first."""
+        """Return the upgrades recorded under our hash, earliest first."""
         rows = self._with_the_one_before(connection, audit.c.what == UPGRADED)
         ours = [row for row in reversed(rows) if self._is_ours(row)]
         return [
@@ -302,7 +302,7 @@ class Trail:
         ]
 
     def signed(self, purpose: str, *told: object) -> str:
-        """A keyed hash over what is told outside of the database."""
+        """Return a keyed hash over data outside of the database."""
         return hmac.new(self._key, _canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
 
     def is_signed(self, seal: str, purpose: str, *told: object) -> bool:
@@ -317,7 +317,7 @@ class Trail:
         return fresh or hmac.compare_digest(self._seal(seq, last), seal)
 
     def _hash(self, row: Mapping[str, Any], last: str) -> str:
-        # as `_canonical` writes [last, seq, at, ...]: most of a sweep's time would go into the general way
+        # equals `_canonical` of [last, seq, at, ...], whose general encoding would dominate the time of a sweep
         texts = ",".join(map(_text, _TOLD(row)))
         told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
         return self._mac(told.encode())
@@ -344,8 +344,8 @@ def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _untold(connection: Connection) -> Iterator[str]:
-    """Orders that nobody opened by the book, or whose beginning was taken away with the rest."""
-    # joined to nothing: SQLite would otherwise look through every beginning there is for each order
+    """Return orders without an opening entry: inserted past the service, or trail cut."""
+    # The expression keeps SQLite from joining by `what`, which would scan all opening entries for each order.
     what = audit.c.what.concat("")
     opening = (
         select(audit.c.seq)
@@ -357,18 +357,18 @@ def _untold(connection: Connection) -> Iterator[str]:
     ).scalars()
 
 
-@lru_cache(maxsize=1024)  # the rows of a transaction have one moment
+@lru_cache(maxsize=1024)  # all rows of a transaction have the same time
 def _utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-# one encoder for all: what it writes is under the hash, and must not depend on who asks
+# a single encoder: its output is hashed and must not depend on the caller
 _canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
 _text: Callable[[str], str] = encode_basestring  # of a text, as `_canonical`
 
 
 def _object(facts: Mapping[str, object]) -> str:
-    """As `_canonical`, in a third of its time: most values are texts or whole numbers. The text is `storable`."""
+    """As `_canonical`, three times as fast for texts and whole numbers; `storable`."""
     if not facts:
         return "{}"
     each = [
@@ -378,11 +378,11 @@ def _object(facts: Mapping[str, object]) -> str:
         for name, value in sorted(facts.items())
     ]
     whole = f"{{{','.join(each)}}}"
-    return whole if whole.isascii() else storable(whole)  # JSON writes no zero byte as it is
+    return whole if whole.isascii() else storable(whole)  # JSON contains no raw zero byte
 
 
 def keyed_hash(key: bytes) -> Callable[[bytes], str]:
-    """HMAC-SHA-256 under `key`, in hexadecimal: as `hmac.digest`, which takes the key anew each time, in half of it."""
+    """Return HMAC-SHA-256 with `key` set up once: twice as fast as `hmac.digest`."""
     block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
     inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
 

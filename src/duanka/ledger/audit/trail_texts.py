@@ -1,11 +1,11 @@
-"""What the audit trail tells, in the words of the desk: the names of its rows and of the fields that change."""
+"""Bilingual names of audit entries and changed fields, for display."""
 
 from __future__ import annotations
 
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
-# Rows that are no event of an order: those are named by its kind and the event.
+# Entries that are no event of an order; those are named by kind and event.
 _ROWS = {
     "act.approve": BilingualText("复核通过批量处置", "act approved"),
     "act.finish": BilingualText("批量处置完成", "act finished"),
@@ -75,7 +75,7 @@ _ROWS = {
     "take.undo": BilingualText("撤销接收", "take undone"),
     "trail.broken": BilingualText("审计链断裂", "trail broken"),
 }
-# Changes of an order that keeps its state, behind its kind.
+# Changes of an order without a change of state, shown after its kind.
 _CHANGES = {
     "attach": BilingualText("追加命中", "attached"),
     "carried": BilingualText("改变依据", "carried anew"),
@@ -90,7 +90,7 @@ _CHANGES = {
     "upgraded": BilingualText("数据库升级", "as upgraded"),
     "waits": BilingualText("待第二人复核", "waits for a second"),
 }
-# Fields of an order that a row can change.
+# Fields of an order in before and after.
 _FIELDS = {
     "asked": BilingualText("要求", "asked"),
     "card": BilingualText("号码", "card"),
@@ -126,7 +126,7 @@ _FIELDS = {
 
 
 def row_words(what: str) -> BilingualText:
-    """What a row of the trail tells; its own name where nobody has words for it."""
+    """Return the name of an entry; the raw name if unknown."""
     kind, _, event = what.partition(".")
     if known := _ROWS.get(what):
         return known
@@ -139,5 +139,5 @@ def row_words(what: str) -> BilingualText:
 
 
 def field_words(name: str) -> BilingualText:
-    """A field that a row changed; its own name where nobody has words for it."""
+    """Return the name of a field; the raw name if unknown."""
     return _FIELDS.get(name, BilingualText(name, name.replace("_", " ")))

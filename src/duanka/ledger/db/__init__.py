@@ -1,1 +1,1 @@
-"""The database: connection, tables, statements, versions."""
+"""Database: connection, tables, statements, versions."""

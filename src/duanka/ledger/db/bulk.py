@@ -1,4 +1,4 @@
-"""Statements over many rows: put them in, put them in or over, and go through them in parts."""
+"""Statements over many rows: insert, upsert, update, iterate in parts."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from duanka.ledger.db import columns as kept
 from duanka.ledger.db.columns import DoesNotFit
 
 Item = TypeVar("Item")
-_VALUES_OF_IN = 400  # below what SQLite takes
-_MANY = 50  # from here on COPY pays
+_VALUES_OF_IN = 400  # below SQLite's limit
+_MANY = 50  # from here on COPY is faster
 _ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert `rows`, which all have the same keys; part of the transaction of `connection`.
+    """Insert `rows`, all with the same keys, in the transaction of `connection`.
 
-    Many rows go to the driver as they are: on PostgreSQL by COPY, which takes a third of the work of as many
-    statements; on SQLite without a dictionary and a look-up for each value.
+    Many rows go directly to the driver: on PostgreSQL by COPY, a third of the cost of single statements; on SQLite
+    without a dictionary look-up per value.
     """
     if not rows:
         return
@@ -60,7 +60,7 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, o
 
 
 def upsert_rows(connection: Connection, table: Table, key: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert `rows`, which all have the same keys, or change those that are there; in one statement."""
+    """Insert or update `rows`, all with the same keys, in one statement."""
     if not rows:
         return
     names = list(rows[0])
@@ -78,7 +78,7 @@ def upsert_rows(connection: Connection, table: Table, key: str, rows: Sequence[M
 def update_rows(
     connection: Connection, table: Table, key: str, names: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> None:
-    """Set the columns `names` of those of `rows` that are there, each by its `key`; on PostgreSQL in one statement."""
+    """Update columns `names` of existing rows by `key`; one statement on PostgreSQL."""
     if not rows or not names:
         return
     values = _driver_values(connection, table, [*names, key], rows)
@@ -98,9 +98,9 @@ def update_rows(
 def among(
     connection: Connection, column: ColumnElement[Any], values: Collection[object]
 ) -> ColumnElement[bool]:
-    """Whether the column, of texts or numbers, is one of `values`.
+    """Condition: the column, of texts or numbers, is one of `values`.
 
-    They are one array, so that the statement need not be parsed anew for as many.
+    They are bound as one array, so that PostgreSQL parses the statement once for any number of values.
     """
     kind, plain, fitting = column.type, _plain_type(column.type), list(values)
     if not (isinstance(kind, kept.String | kept.Text) and kind.all_fit(fitting)):
@@ -112,13 +112,13 @@ def among(
 
 
 def dictionaries(result: CursorResult[Any]) -> list[dict[str, Any]]:
-    """The rows by the names of their columns: a dictionary is asked in a third of the time that a mapping takes."""
+    """Return rows as dictionaries: look-ups take a third of the time of mappings."""
     names = tuple(result.keys())
     return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> bool:
-    """Whether the column can hold the value: what does not fit, such as a zero byte, is in no row, and no array."""
+    """Whether the column can hold the value; others (zero bytes) match no row."""
     if isinstance(column.type, TypeDecorator):
         try:
             column.type.process_bind_param(value, connection.dialect)
@@ -130,7 +130,7 @@ def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> 
 def _driver_values(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> list[tuple[object, ...]]:
-    """The rows as the driver takes them."""
+    """Convert rows to values for the driver."""
     dialect, kinds = connection.dialect, [table.c[name].type for name in names]
     columns: Iterable[Sequence[object]] = (
         _bound(kind, [row[name] for row in rows], dialect) for name, kind in zip(names, kinds, strict=True)
@@ -139,7 +139,7 @@ def _driver_values(
 
 
 def _bound(kind: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[object]:
-    """The values of one column as the driver takes them: what is the same, or needs no change, is looked at once."""
+    """Convert a column to driver values; equal or plain values are converted together."""
     if not isinstance(kind, TypeDecorator) or (
         isinstance(kind, kept.String | kept.Text) and kind.all_fit(values)
     ):
@@ -160,7 +160,7 @@ def _marks(names: Sequence[str]) -> str:
 
 
 def _unnest(table: Table, names: Sequence[str]) -> str:
-    """The rows of as many arrays as there are columns, in their order."""
+    """FROM clause of PostgreSQL: the rows of one array per column, in order."""
     kinds = (_ARRAYS[type(_plain_type(table.c[name].type))] for name in names)
     return f"unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
 
@@ -170,7 +170,7 @@ def _plain_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def upsert(connection: Connection, table: Table) -> Any:
-    """An INSERT into `table` that can say what to do `on_conflict_...`: each database has its own, with one form."""
+    """INSERT with `on_conflict_...`, which each dialect has in the same form."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as into  # noqa: PLC0415  # only where it is used
 
@@ -181,6 +181,6 @@ def upsert(connection: Connection, table: Table) -> Any:
 
 
 def in_parts(items: Sequence[Item], size: int = _VALUES_OF_IN) -> Iterator[Sequence[Item]]:
-    """`items` in their order, at most `size` at a time; by default so many as one IN takes on both databases."""
+    """Split `items` into parts of at most `size`; by default the values of one IN."""
     for at in range(0, len(items), size):
         yield items[at : at + size]

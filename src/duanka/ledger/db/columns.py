@@ -1,7 +1,7 @@
-"""Column types of the order database: what SQLite takes PostgreSQL takes too, and what is stored can be read.
+"""Column types with the same limits on SQLite and PostgreSQL.
 
-A value that does not fit is refused when it is written, with one line for a person. A comparison refuses nothing: a
-time out of bounds is compared as the nearest bound, and a text that is too long is like no stored one.
+A value that does not fit is rejected on write, with a one-line message. Comparisons reject nothing: a time out of
+bounds compares as the nearest bound, and a text that is too long equals no stored one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sqlalchemy.exc import DontWrapMixin
 from duanka.domain.bounds import FIRST_YEAR, LAST_YEAR
 from duanka.domain.errors import DuankaError
 
-_SHORT = 1_000  # characters of a text whose stored form is remembered
+_SHORT = 1_000  # characters: longest text whose stored form is cached
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-# what is read can be shown in every zone: some hours from the ends of the calendar
+# Readable in every time zone: some hours from the ends of the calendar.
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _EARLIEST_STORED, _LATEST_STORED = ((end - _EPOCH) // _MICROSECOND for end in (_EARLIEST, _LATEST))
 
@@ -34,17 +34,17 @@ def in_bounds(at: datetime) -> bool:
 
 
 class DoesNotFit(DuankaError, DontWrapMixin):
-    """A value that the order database does not take."""
+    """A value that the order database cannot store."""
 
 
 class UtcMicroseconds(TypeDecorator[datetime]):
-    """An aware time, kept as microseconds since 1970 in UTC, so that both databases compare and keep it alike."""
+    """An aware time, stored as microseconds since 1970 UTC on both databases."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Refuse a time without an offset, which could mean anything, and one out of bounds; DoesNotFit."""
+        """Encode. DoesNotFit: no offset, so the time is ambiguous, or out of bounds."""
         del dialect
         if value is None:
             return None
@@ -59,17 +59,17 @@ class UtcMicroseconds(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Give it back in UTC; what lies beyond the calendar, whoever wrote it, as its end."""
+        """Decode to UTC; a value beyond the calendar becomes its nearest end."""
         del dialect
         return _at(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
-        """As `process_result_value`, without a call for what was given back lately: a batch has most in common."""
+        """As `process_result_value`, cached: the rows of a batch share most values."""
         del dialect, coltype
         return _at
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeDecorator[Any]:
-        """Compare with any time there is."""
+        """Compare with any time."""
         del op, value
         return _ComparedMoment()
 
@@ -82,12 +82,12 @@ def _at(stored: int | None) -> datetime | None:
 
 
 class _ComparedMoment(UtcMicroseconds):
-    """A time that a stored one is compared with."""
+    """A time to compare a stored one with."""
 
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """The time, or the nearest that can be compared."""
+        """Encode the time, or the nearest bound."""
         del dialect
         if value is None:
             return None
@@ -95,13 +95,13 @@ class _ComparedMoment(UtcMicroseconds):
 
 
 class String(TypeDecorator[str]):
-    """A text of at most `length` characters, refused alike by both databases where it is longer; ids and numbers."""
+    """A text of at most `length` characters, checked alike on both databases."""
 
     impl = SQLString
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """DoesNotFit where it is too long, or holds what PostgreSQL keeps in no text. The text is not shown."""
+        """Encode. DoesNotFit: too long, or unstorable on PostgreSQL; does not quote it."""
         del dialect
         most = self.impl_instance.length  # type: ignore[attr-defined]  # every column says it
         if value is not None and len(value) > most:
@@ -111,7 +111,7 @@ class String(TypeDecorator[str]):
         return value
 
     def all_fit(self, values: Sequence[Any]) -> bool:
-        """Whether all of these are stored as they are: looked at together, in a fraction of the time. No: some may."""
+        """Whether all are stored unchanged, checked together; False: some may not be."""
         most = self.impl_instance.length  # type: ignore[attr-defined]  # every column says it
         texts = _plain_texts(values)
         return texts is not None and max(map(len, texts), default=0) <= most and _all_storable(texts)
@@ -123,13 +123,13 @@ class String(TypeDecorator[str]):
 
 
 class Text(TypeDecorator[str]):
-    """A text of any length; what PostgreSQL keeps in no text (zero bytes, halves of characters) is replaced."""
+    """A text of any length; zero bytes and lone surrogates are replaced."""
 
     impl = SQLText
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The text as both databases keep it."""
+        """Encode the text as both databases store it."""
         del dialect
         return None if value is None else storable(value)
 
@@ -140,7 +140,7 @@ class Text(TypeDecorator[str]):
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD in place of zero bytes and of halves of surrogate pairs."""
+    """Return `text` with U+FFFD for zero bytes and lone surrogates."""
     if type(text) is not str:  # a member of an enumeration
         text = str.__str__(text)
     if text.isascii() and "\0" not in text:
@@ -149,7 +149,7 @@ def storable(text: str) -> str:
 
 
 def _plain_texts(values: Sequence[Any]) -> Sequence[str] | None:
-    """Those of the values that are there; None: not all are plain texts."""
+    """Return the values that are not None; None: not all of them are plain texts."""
     kinds = set(map(type, values))
     if kinds == {str}:
         return values
@@ -158,9 +158,7 @@ def _plain_texts(values: Sequence[Any]) -> Sequence[str] | None:
 
 def _all_storable(texts: Sequence[str]) -> bool:
     """Whether `storable` changes none of these."""
-    together = "".join(
-        texts
-    )  # two halves of different texts would still be halves: UTF-8 has no code for them
+    together = "".join(texts)  # Lone surrogates of different texts do not combine: UTF-8 cannot encode them.
     if "\0" in together:
         return False
     if not together.isascii():
@@ -171,6 +169,6 @@ def _all_storable(texts: Sequence[str]) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)  # the texts of a policy come again and again
+@lru_cache(maxsize=1024)  # texts of a policy repeat
 def _replaced(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")

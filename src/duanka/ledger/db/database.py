@@ -1,4 +1,4 @@
-"""The database of the order book: SQLite without set-up, PostgreSQL by a URL, the same statements on both."""
+"""Order database: SQLite without set-up, or PostgreSQL by URL; same statements."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from duanka.ledger.db.tables import SCHEMA_VERSION
 
 __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
-_BUSY_MS = 30_000  # that a writer waits for another one on SQLite
-_ANSWERS_WITHIN_SECONDS = 3  # a server, where it is only looked at
-_NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # SQLite, PostgreSQL
-_UPGRADES = 20  # times _BUSY_MS that another process may upgrade
-_LOG_SECONDS = 0.5  # between tries to write into a log
-_TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
+_BUSY_MS = 30_000  # ms that a writer waits for another one on SQLite
+_ANSWERS_WITHIN_SECONDS = 3  # time-out of a server for read-only access
+_NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # messages of SQLite and PostgreSQL
+_UPGRADES = 20  # multiples of _BUSY_MS to wait for an upgrade by another process
+_LOG_SECONDS = 0.5  # between attempts to switch to the write-ahead log
+_TRIES = 5  # of a transaction that conflicts with another writer
 
 Result = TypeVar("Result")
 
 
 class NoOrderBook(DuankaError):
-    """There is no order book where one was looked for, and this command does not begin one."""
+    """There is no order database, and this command does not create one."""
 
 
 class Store:
-    """One database. `reading` sees one state of it; what `writing` did is durable when it ends, or not done at all."""
+    """One database. `reading` sees a single snapshot; `writing` is atomic and durable."""
 
     def __init__(
         self,
@@ -57,21 +57,21 @@ class Store:
         read_only: bool = False,
         upgrade: Upgrade | None = None,
     ) -> None:
-        """Open an order book, or begin one.
+        """Open an order database, or create it.
 
-        `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: gives the key that
-        the installation is sealed with; None: the secret is not checked. `read_only`: nothing is written, not even
-        the mode of a file, and a server has _ANSWERS_WITHIN_SECONDS. NoOrderBook: there is none, and `create` is
-        False. NotUsable: of another version, under another secret, or no order book. DuankaError: no answer.
-        `upgrade`: makes an order book of an earlier version one of this version; None: OlderVersion.
+        `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: returns the key of
+        the installation's seal; None: the secret is not checked. `read_only`: nothing is written, not even a file
+        mode, and a server must answer within _ANSWERS_WITHIN_SECONDS. `upgrade`: terms for upgrading an earlier
+        version; None: OlderVersion.
+
+        NoOrderBook: it does not exist and `create` is False. NotUsable: newer version, other secret, or no order
+        database. DuankaError: no answer.
         """
         self._turn = threading.Lock()
         try:
             parsed = _parsed(url)
             self._read_only, self._upgrade = read_only, None if read_only else upgrade
-            self.secret_form = (
-                0  # which of the keys of `seal_key` is the one that the order book was made with
-            )
+            self.secret_form = 0  # index of the key in `seal_key` that the database was created with
             self.embedded = parsed.get_backend_name() == "sqlite"
             self.name = parsed.render_as_string(hide_password=True)
             if self.embedded and parsed.database:
@@ -83,9 +83,9 @@ class Store:
                 pool_pre_ping=not self.embedded,
                 pool_size=10,
                 max_overflow=20,
-                hide_parameters=True,  # an error that is logged names no card
+                hide_parameters=True,  # logged errors must not contain card numbers
             )
-            # of statements that stand alone: a connection that is in no transaction need not begin or end one
+            # For single statements: connections in autocommit mode save BEGIN and ROLLBACK.
             in_memory = self.embedded and not parsed.database
             self._glances = (
                 self.engine
@@ -133,7 +133,7 @@ class Store:
         private_database(file)
 
     def _open(self, seal_key: SealKey | None, create: bool) -> None:
-        with self.reading() as connection:  # a database that is not ours is not written to, not even its mode
+        with self.reading() as connection:  # a foreign database is not written to, not even its file mode
             try:
                 form, older = prepare(connection, self.name, seal_key, may_write=False), None
             except OlderVersion as found:
@@ -165,14 +165,17 @@ class Store:
                 self.secret_form = prepare(connection, self.name, seal_key, may_write=True) or 0
 
     def _keep_log(self) -> None:
-        """Let SQLite write into a log beside the file; it is kept in the file, and set outside of any transaction."""
+        """Switch SQLite to write-ahead logging.
+
+        The mode is persistent in the file, and can only be set outside of a transaction.
+        """
         raw = self.engine.raw_connection()
         try:
             for left in reversed(range(_TRIES)):
                 try:
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
                     return
-                except SQLiteBusy:  # of a restored copy: who changes this is told at once that others read
+                except SQLiteBusy:  # in a restored copy SQLite reports readers at once, without waiting
                     if not left:
                         raise
                     time.sleep(_LOG_SECONDS)
@@ -181,7 +184,7 @@ class Store:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """A transaction that makes or changes tables: of processes that start at once, one after the other."""
+        """A transaction that creates or changes tables, serialised across processes."""
         with self.writing() as connection:
             if not self.embedded:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
@@ -189,7 +192,7 @@ class Store:
 
     @contextmanager
     def _alone_after_others(self) -> Iterator[Connection]:
-        """As `_alone`; waits on SQLite also for an upgrade that takes longer than a writer ever does."""
+        """As `_alone`; on SQLite also waits for a long upgrade by another process."""
         with ExitStack() as stack:
             for left in reversed(range(_UPGRADES)):
                 try:
@@ -201,7 +204,7 @@ class Store:
             yield connection
 
     def _upgrade_once(self, terms: Upgrade) -> None:
-        """Upgrade the database in one transaction, unless another process did so meanwhile."""
+        """Upgrade in one transaction, unless another process has done so meanwhile."""
         from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # it brings Alembic
 
         database = Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
@@ -229,7 +232,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes. On SQLite one at a time; it begins by taking the lock, so it cannot fail late."""
+        """A write transaction. On SQLite one at a time, locked from its start."""
         with (
             self._in_turn(),
             self.engine.connect().execution_options(writes=True) as connection,
@@ -239,14 +242,14 @@ class Store:
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """On SQLite, let one thread of this process write at a time.
+        """On SQLite, serialise the writing threads of this process.
 
-        Who finds the database locked looks again after a sleep that grows to a tenth of a second; a thread that waits
-        for another one of its own process goes on as soon as it may.
+        A writer that finds the database locked polls, with pauses growing to 0.1 s; a waiting thread of this process
+        continues immediately.
         """
         mine = self.embedded and self._turn.acquire(
             timeout=_BUSY_MS / 1000
-        )  # else the database says that it is busy
+        )  # otherwise the database reports that it is busy
         try:
             yield
         finally:
@@ -258,9 +261,9 @@ class Store:
         work: Callable[[Connection], Result],
         again: tuple[type[DBAPIError], ...] = (OperationalError,),
     ) -> Result:
-        """Do `work` in a transaction that writes; begins again where two writers stood in each other's way.
+        """Run `work` in a write transaction; retry when two writers conflict.
 
-        `again`: the errors by which the database says so.
+        `again`: the errors that report a conflict.
         """
         for _ in range(_TRIES - 1):
             try:
@@ -273,21 +276,21 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one state from its first statement to its last."""
+        """A read transaction with one snapshot for all its statements."""
         with self.engine.connect() as connection, connection.begin():
-            if not self.embedded:  # PostgreSQL would otherwise look anew for each statement
+            if not self.embedded:  # PostgreSQL would otherwise take a new snapshot for each statement
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
 
     def check(self) -> None:
-        """See that the database is an order book of this version still; NotUsable."""
+        """NotUsable if the database is no longer an order database of this version."""
         with self.reading() as connection:
             check(connection, self.name)
 
     def glance(self, statement: Executable) -> Row[Any]:
-        """The one row of a statement that reads: cheaper than a transaction, for what is asked all the time.
+        """Return the one row of a query, cheaper than with a transaction; for polling.
 
-        `statement`: made once by who asks, since to make it costs more than to ask.
+        `statement`: built once by the caller, because building costs more than running it.
         """
         try:
             with self._glances.connect() as connection:
@@ -295,20 +298,20 @@ class Store:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        with self._glances.connect() as connection:  # the server was restarted meanwhile: all are new now
+        with self._glances.connect() as connection:  # the server was restarted: all are new now
             return connection.execute(statement).one()
 
     def scrub(self) -> bool:
-        """Let nothing that was deleted lie in SQLite's log any longer; whether it worked: not while others are at it.
+        """Truncate SQLite's write-ahead log, which may hold deleted data; False: in use.
 
-        On PostgreSQL that is the server's affair: what was deleted goes when it vacuums.
+        On PostgreSQL deleted data is removed by its vacuum.
         """
         if not self.embedded:
             return True
         with self.engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None  # noqa: S101  # the connection is open
-            raw.execute("PRAGMA busy_timeout=0")  # who works now goes first
+            raw.execute("PRAGMA busy_timeout=0")  # does not delay other users
             try:
                 busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
@@ -316,13 +319,13 @@ class Store:
             return not busy
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
         self._glances.dispose()
 
 
 def _parsed(url: str) -> URL:
-    """The URL with the driver that is installed; ArgumentError where it names another database."""
+    """Parse the URL and set the installed driver. ArgumentError: another database."""
     parsed = make_url(url)
     if parsed.get_backend_name() in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
@@ -332,27 +335,27 @@ def _parsed(url: str) -> URL:
 
 
 def in_words(error: Exception) -> str | None:
-    """What the database said while it was written or read, with the next step; None: the error is of another kind."""
+    """Describe a database error with the next step; None: another kind of error."""
     if not isinstance(error, OperationalError):
         return None
     return f"the order database did not take it, and nothing of it was done: {_reason(error)}"
 
 
 def _reason(error: DBAPIError) -> str:
-    """The first line of what it said; of a disk without room, what to do."""
+    """Return the first line of the message; on a full disk, also what to do."""
     said = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
     return f"{said}{MAKE_ROOM}" if any(one in said for one in _NO_ROOM) else said
 
 
 def _only_read(url: URL) -> URL:
-    """The URL so that the database is opened to be read alone, and nothing is made beside it."""
+    """Return the URL for read-only access that creates no files."""
     if url.get_backend_name() != "sqlite":
         return url.update_query_dict({"connect_timeout": str(_ANSWERS_WITHIN_SECONDS)})
     if not url.database:
         return url
     path = Path(url.database).absolute()
     log = path.with_name(path.name + "-wal")
-    # without a log SQLite would make one to read; a file that nobody has open is as good as one that never changes
+    # Without a log SQLite would create one for reading; a file that nobody has open can be treated as immutable.
     how = {"mode": "ro"} if log.exists() else {"mode": "ro", "immutable": "1"}
     return url.set(database=path.as_uri(), query={**how, "uri": "true"})
 
@@ -367,17 +370,17 @@ def _as_sqlite_should(engine: Engine) -> None:
 
 
 def _connected(connection: SQLiteConnection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
-    connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
-    connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page
+    connection.isolation_level = None  # transactions begin by our statements, not implicitly by the driver
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: the following ones wait, too
+    connection.execute("PRAGMA synchronous=FULL")  # acknowledged writes survive a loss of power
+    connection.execute("PRAGMA secure_delete=ON")  # deleted pictures do not remain in free pages
 
 
 def _plan_each_time(connection: Any, _: object) -> None:
-    """Let PostgreSQL plan a statement for the tables as they are now.
+    """Make PostgreSQL plan each statement for the present size of the tables.
 
-    The driver prepares what comes often. A plan that was made while a table was nearly empty reads all of it, and
-    would be kept while thousands of rows come.
+    The driver prepares frequent statements. A cached plan made for a nearly empty table scans it, and would be kept
+    while it grows by thousands of rows.
     """
     was, connection.autocommit = connection.autocommit, True
     connection.execute("SET plan_cache_mode = force_custom_plan")

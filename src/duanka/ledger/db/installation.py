@@ -1,4 +1,4 @@
-"""Whether a database is an order book of ours, of this version and under this secret; checked before any write."""
+"""Checks before any write: kind of database, version, and installation's secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-import duanka.ledger.db.tables_identity  # its tables are made with the others
+import duanka.ledger.db.tables_identity  # registers its tables
 import duanka.ledger.db.tables_people  # and these
 import duanka.ledger.db.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
@@ -21,18 +21,18 @@ from duanka.ledger.db.tables_installation import installation
 
 GENESIS = "0" * 64
 
-# Gives the key that the installation is sealed with, or several of which one fits, the one for a new order book first;
-# or raises a DuankaError. Told whether the order book is new.
+# Returns the key of the installation's seal, or several of which one fits (for a new database: the first); or raises
+# a DuankaError. Its argument: whether the database is new.
 SealKey = Callable[[bool], bytes | Sequence[bytes]]
-RELEASE_0_1_0 = 0  # the version of the tables of that release, which carried no number
+RELEASE_0_1_0 = 0  # tables of that release, which carried no version number
 
 
 class NotUsable(DuankaError):
-    """A database that this version may not use: not ours, another version, or under another secret."""
+    """A database that this version cannot use: foreign, other version or other secret."""
 
 
 class OlderVersion(NotUsable):
-    """An order book of an earlier version, which an upgrade makes one of this version."""
+    """An order database of an earlier version, which can be upgraded."""
 
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
@@ -44,7 +44,7 @@ class OlderVersion(NotUsable):
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """Keys of one form of an installation's secret: of its seal, and of its audit trail."""
+    """Keys derived from one form of the secret: of the seal and of the audit trail."""
 
     installation: bytes
     audit: bytes
@@ -52,10 +52,10 @@ class SecretKeys:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """What an upgrade needs to know. `keys`: of the forms of the secret; a DuankaError where there is none.
+    """Parameters of an upgrade. `keys`: of each form of the secret, or a DuankaError.
 
-    `by`: who does it, for the trail. `say`: told each line that people must know. `despite_faults`: why it is to go on
-    although the audit trail does not hold; empty: it is not.
+    `by`: who upgrades, for the audit trail. `say`: receives lines for people. `despite_faults`: reason to continue
+    although the audit trail does not hold; empty: stop then.
     """
 
     keys: Callable[[], Sequence[SecretKeys]]
@@ -65,10 +65,10 @@ class Upgrade:
 
 
 def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_write: bool) -> int | None:
-    """Check the database, and make it ready where it is new; which of the keys fits, None: it is not ready.
+    """Check the database, initialise a new one; return the index of the fitting key.
 
-    `name`: the database, as an error names it. Without `may_write` nothing is written, and a new database is not
-    ready. `seal_key` None: the secret is not checked. NotUsable where this version may not use the database.
+    None: not initialised. `name`: of the database, for errors. Without `may_write` nothing is written, so a new
+    database stays uninitialised. `seal_key` None: the secret is not checked. NotUsable: this version cannot use it.
     """
     found = frozenset(inspect(connection).get_table_names())
     if not found:
@@ -80,7 +80,7 @@ def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_
         return 0
     if (
         not seal and connection.execute(select(audit_head.c.seq)).scalar_one() == 0
-    ):  # nothing rests on a secret yet
+    ):  # nothing depends on a secret yet
         if may_write:
             key = _keys(seal_key, True)[0]
             connection.execute(update(installation).values(secret_seal=_seal(key, number)))
@@ -89,7 +89,7 @@ def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_
 
 
 def fitting_secret(name: str, number: str, seal: str, keys: Sequence[bytes]) -> int:
-    """Which of the keys made the seal of the installation `number`; NotUsable: none did."""
+    """Return the index of the key that sealed installation `number`; NotUsable: none."""
     for at, key in enumerate(keys):
         if seal and hmac.compare_digest(_seal(key, number), seal):
             return at
@@ -105,7 +105,7 @@ def _keys(seal_key: SealKey, is_new: bool) -> Sequence[bytes]:
 
 
 def version_of(connection: Connection, name: str) -> int | None:
-    """The version of the tables; None: the database is empty. NotUsable: it is no order book."""
+    """Return the version of the tables; None: empty. NotUsable: no order database."""
     found = frozenset(inspect(connection).get_table_names())
     if not found:
         return None
@@ -117,14 +117,14 @@ def version_of(connection: Connection, name: str) -> int | None:
 
 
 def version_words(version: int) -> BilingualText:
-    """A version of the tables, as people call it."""
+    """Describe a version of the tables for people."""
     if version == RELEASE_0_1_0:
         return BilingualText("版本 0.1.0", "of release 0.1.0")
     return BilingualText(f"数据库版本 {version}", f"of version {version}")
 
 
 def put_installation(connection: Connection, number: str, key: bytes | None, now: datetime) -> None:
-    """Write the one row that says what the database is."""
+    """Insert the row that identifies the installation."""
     row = {
         "id": 1,
         "schema_version": SCHEMA_VERSION,
@@ -136,7 +136,7 @@ def put_installation(connection: Connection, number: str, key: bytes | None, now
 
 
 def check(connection: Connection, name: str) -> None:
-    """See that the tables are of this version, at any time after the start; NotUsable."""
+    """NotUsable if the tables are not of this version; at any time after the start."""
     _identity(connection, name, frozenset(inspect(connection).get_table_names()))
 
 
@@ -147,7 +147,7 @@ def _create(connection: Connection, key: bytes | None) -> None:
 
 
 def _identity(connection: Connection, name: str, found: frozenset[str]) -> tuple[str, str]:
-    """Id and seal of an order book of this version; NotUsable where it is anything else."""
+    """Return id and seal of an order database of this version; else NotUsable."""
     if installation.name not in found:
         if {"orders", "audit", "audit_head"} <= found:
             raise OlderVersion(name, RELEASE_0_1_0)

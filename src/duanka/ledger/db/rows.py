@@ -1,4 +1,4 @@
-"""An order as a row of the database, and back."""
+"""Mapping between orders and database rows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from duanka.domain.text import BilingualText
 
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
-LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
-_LETTER_OF_BYTE = LETTERS.encode() * 8  # of each of 256 bytes: its lowest five bits say which
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letters confused when read aloud
+_LETTER_OF_BYTE = LETTERS.encode() * 8  # maps each of 256 bytes to a letter by its lowest five bits
 _FIRST_LETTER = {Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}
 
 
 def new_id(prefix: str) -> str:
-    """An id that a person can read out: a letter for the kind and twelve of 32 letters."""
+    """Create an id to be read aloud: a letter for the kind, then 12 of 32 letters."""
     return prefix + secrets.token_bytes(12).translate(_LETTER_OF_BYTE).decode()
 
 
 def order_id(kind: Kind) -> str:
-    """The id of a new order."""
+    """Create the id of a new order."""
     return new_id(_FIRST_LETTER[kind])
 
 
 def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
-    """The order that stands in a row of `orders`."""
+    """Parse an order from a row of `orders`."""
     kind, state = row["kind"], row["state"]
     return Order.of(
         id=row["id"],
@@ -67,7 +67,7 @@ def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
 
 
 def row_of(order: Order) -> dict[str, object]:
-    """The row of `orders` for an order: its fields, and what is no text, number or time written as one."""
+    """Return the row of an order: texts, numbers, times; other values become texts."""
     row = vars(order) | _remembered_columns(order.grounds)
     del row["grounds"]
     row["kind"], row["state"] = str(order.kind), str(order.state)
@@ -76,7 +76,7 @@ def row_of(order: Order) -> dict[str, object]:
 
 
 def grounds_of(row: Mapping[str, Any] | RowMapping) -> Grounds:
-    """The grounds that stand in a row of `orders` or `acts`; the same for every row that has the same."""
+    """Parse grounds from a row of `orders` or `acts`; equal rows share one object."""
     return _grounds(
         *(row["reason_zh"], row["reason_en"]),
         *(row["redress_zh"], row["redress_en"]),
@@ -91,14 +91,14 @@ def _grounds(*texts: str) -> Grounds:
 
 
 def act_of(row: RowMapping) -> Act:
-    """The act that stands in a row of `acts`."""
+    """Parse a bulk action from a row of `acts`."""
     names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
     facts: dict[str, Any] = {name: row[name] for name in (*names, "verification", "total", "done", "skipped")}
     return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
 
 
 def columns_of(grounds: Grounds) -> dict[str, object]:
-    """Grounds as columns of `orders` or `acts`."""
+    """Return grounds as columns of `orders` or `acts`."""
     return {
         f"{name}_{language}": words.in_(language)
         for name, words in (
@@ -110,23 +110,23 @@ def columns_of(grounds: Grounds) -> dict[str, object]:
     }
 
 
-_remembered_columns = lru_cache(maxsize=1024)(columns_of)  # of a row, and not to be changed
+_remembered_columns = lru_cache(maxsize=1024)(columns_of)  # shared: must not be modified
 
 _NOTHING = (None, "", ())
 _TOLD = (
     *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
     *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
-    *("operator", "city"),  # who may see it depends on them
+    *("operator", "city"),  # they decide who may see it
 )
 
 
 def told(order: Order) -> dict[str, object]:
-    """What the audit trail tells of an order: what can change, and no text that repeats it."""
+    """Return the audited fields of an order: those that can change, no derived texts."""
     return _plain(order, _TOLD)
 
 
 def changes(before: Order, after: Order) -> tuple[dict[str, object], dict[str, object]]:
-    """What is told of an order before and after: only what differs, on both sides."""
+    """Return the differing fields before and after."""
     was, now = vars(before), vars(after)
     differ = [name for name in _TOLD if was[name] is not now[name] and was[name] != now[name]]
     return _plain(before, differ), _plain(after, differ)
@@ -138,7 +138,7 @@ def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
         value = values[name]
         if not value and value in _NOTHING:
             continue
-        if type(value) is str or type(value) is int:  # most of what is told
+        if type(value) is str or type(value) is int:  # the common case
             pass
         elif isinstance(value, Enum):
             value = value.value

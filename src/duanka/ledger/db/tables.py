@@ -1,4 +1,4 @@
-"""The tables of the order book: one text for SQLite and PostgreSQL. Times are microseconds since 1970, UTC."""
+"""Tables of the order database. Times: microseconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
-# Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
+# Covers the tables of all files tables*.py; increment with every change of a table, column, index or constraint.
 SCHEMA_VERSION = 10
 
-_WHERE = "where"  # of an index: over which rows it is
+_WHERE = "where"  # key in an index's info: its condition
 metadata = MetaData()
-serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
+serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite auto-increments only an INTEGER key
 
 
 def index_of_some(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """A partial index, mostly over what is not over yet: rows that are done cost nothing."""
+    """Partial index, mostly over open rows, so that closed rows cost nothing."""
     return Index(name, *columns, unique=unique, info={_WHERE: where})
 
 
 @compiles(CreateIndex)
 def _created(element: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
-    """Both databases write a condition alike; `postgresql_where` would import that dialect into every command."""
+    """Compile a partial index without importing the PostgreSQL dialect everywhere."""
     made: str = compiler.visit_create_index(element, **options)  # type: ignore[no-untyped-call]
     where = element.element.info.get(_WHERE)
     return f"{made} WHERE {where}" if where else made
 
 
-PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # a condition on `orders`, as its index has it
+PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # condition on `orders`, as in its index
 
-# Another: open, on no clock, and no stop by itself. A person has to go on with these.
+# Another: open orders without a deadline or a restriction of their own, so a person has to act.
 WAITING_ORDERS = (
     "closed_at IS NULL AND due_at IS NULL AND kind <> 'restriction'"
     " AND (kind = 'objection' OR evidence = '' OR state NOT IN ('expired', 'failed'))"
@@ -52,13 +52,13 @@ WAITING_ORDERS = (
 
 
 def _grounds() -> list[Column[str]]:
-    """What a holder must be told of a stop: the columns that rows.columns_of fills."""
+    """Columns of the grounds that a holder must be told; see rows.columns_of."""
     names = (f"{what}_{language}" for what in ("reason", "redress", "papers") for language in ("zh", "en"))
     return [Column(name, Text, nullable=False) for name in names]
 
 
 def _lease() -> tuple[Column[int], Column[datetime], Column[str]]:
-    """Of what a worker takes to hand on: how often it was tried, and who has it until when."""
+    """Lease columns: number of tries, leased until when, leased by whom."""
     return (
         Column("tries", Integer, nullable=False, server_default="0"),
         Column("leased_until", UtcMicroseconds),
@@ -79,7 +79,7 @@ orders = Table(
     Column("updated_at", UtcMicroseconds, nullable=False),
     Column("tier", String(8), nullable=False),
     Column("asked", String(24), nullable=False),
-    Column("rules", Text, nullable=False),  # ids, heaviest first, joined by spaces
+    Column("rules", Text, nullable=False),  # ids, heaviest first, separated by spaces
     Column("carried_by", Text, nullable=False),
     Column("parent", String(16)),
     Column("delivered_at", UtcMicroseconds),
@@ -88,18 +88,18 @@ orders = Table(
     Column("closed_at", UtcMicroseconds),
     Column("hits", Integer, nullable=False),
     Column("extended", String(24), nullable=False),
-    Column("operator", String(40), nullable=False, server_default=""),  # of the card; "" where unknown
+    Column("operator", String(40), nullable=False, server_default=""),  # of the card; "" if unknown
     Column("city", String(40), nullable=False, server_default=""),
-    # what a stop after a verification may rest on
+    # what a restriction after a verification may rest on
     Column("opened_by", Text, nullable=False, server_default=""),
-    Column("helped_by", Text, nullable=False, server_default=""),  # names, a line each
+    Column("helped_by", Text, nullable=False, server_default=""),  # names, one a line
     Column("decision", String(64), nullable=False, server_default=""),
     Column("receipt_at", UtcMicroseconds),
     Column("evidence", String(24), nullable=False, server_default=""),
     Column(
         "hit_summaries", Text, nullable=False, server_default=""
-    ),  # JSON: what the rules saw, on which days
-    # the law's three: a restriction without them cannot be stored, whoever writes it
+    ),  # JSON: what the rules found, on which days
+    # The three grounds of the law: no restriction can be stored without them, whoever writes it.
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
         " AND length(trim(redress_zh)) > 0 AND length(trim(redress_en)) > 0"
@@ -118,7 +118,7 @@ orders = Table(
     ),
 )
 
-# How the network is to treat each card that an order ever touched; `order_id` is the order that says so.
+# Wanted network state of each card that ever had an order; `order_id`: the order it follows from.
 cards = Table(
     "cards",
     metadata,
@@ -130,8 +130,8 @@ cards = Table(
     index_of_some("cards_restricted", "card", where="wanted <> 'active'"),
 )
 
-# What the network still has to be told; one row per order, step and element. Of a card's rows for an element the last
-# one counts: earlier ones that are not done are superseded.
+# Changes for network elements, one row per order, step and element. Of a card's open rows for an element the last one
+# counts; the earlier ones are superseded.
 outbox = Table(
     "outbox",
     metadata,
@@ -160,24 +160,22 @@ notices = Table(
     Column("step", Integer, nullable=False),
     Column("template", String(32), nullable=False),
     Column("card", String(24), nullable=False),
-    Column(
-        "body", Text
-    ),  # written when it is sent: the link in it is young then, and no link lies in the database
+    Column("body", Text),  # written on sending: its link is fresh then, and no link is stored
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("next_try_at", UtcMicroseconds, nullable=False),
     *_lease(),
     Column("sent_at", UtcMicroseconds),
-    Column("done_at", UtcMicroseconds),  # handed in, or given up
+    Column("done_at", UtcMicroseconds),  # sent, or given up
     Column("outcome", String(16)),  # sent, delivered, undelivered, given_up
     Column("receipt_at", UtcMicroseconds),
     Column("error", Text),
-    Column("repeat", Integer, nullable=False, server_default="0"),  # the holder asked for it again, so often
+    Column("repeat", Integer, nullable=False, server_default="0"),  # how often the holder has asked again
     UniqueConstraint("order_id", "step", "template", "repeat"),
     index_of_some("notices_waiting", "next_try_at", "id", where="done_at IS NULL"),
     Index("notices_of_card", "card", "created_at"),
 )
 
-# The parts of notices that the message centre took, until their receipts came.
+# Parts of notices that the message centre accepted, until their receipts arrive.
 notice_parts = Table(
     "notice_parts",
     metadata,
@@ -187,15 +185,15 @@ notice_parts = Table(
     Index("parts_of_notice", "notice_id"),
 )
 
-# Links in notices, by a hash of their token: reading the database opens nothing.
+# Links in notices, by the hash of their token, so that a reader of the database cannot use them.
 links = Table(
     "links",
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("order_id", String(16), nullable=False),
     Column("expires_at", UtcMicroseconds, nullable=False),
-    Column("browser_hash", String(64)),  # of the secret of the browser that agreed by it; NULL: nobody did
-    Column("superseded_at", UtcMicroseconds),  # a later link of the order was agreed with, in another browser
+    Column("browser_hash", String(64)),  # of the secret of the browser that consented with it; NULL: none
+    Column("superseded_at", UtcMicroseconds),  # consent was given with a later link, in another browser
     Index("links_of_order", "order_id"),
 )
 
@@ -211,7 +209,7 @@ audit = Table(
     Column("why", Text, nullable=False),
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
-    Column("digests", Text, nullable=False),  # JSON: of the rows that it is about, as they are afterwards
+    Column("digests", Text, nullable=False),  # JSON: of the rows concerned, after the change
     Column("hash", String(64), nullable=False),
     Index("audit_of_subject", "subject", "seq"),
     Index("audit_by_what", "what", "at"),
@@ -223,11 +221,11 @@ audit_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),
-    Column("seal", String(64), nullable=False, server_default=""),  # keyed: only we say where the trail ends
+    Column("seal", String(64), nullable=False, server_default=""),  # keyed: nobody else can move the end
 )
 
 
-# What a person asks for one card or for ten thousand; `approved_by` is somebody else.
+# Bulk actions, of one card or many; `approved_by` is not the proposer.
 acts = Table(
     "acts",
     metadata,
@@ -244,7 +242,7 @@ acts = Table(
     Column("undoes", String(16)),
     Column(
         "verification", String(16)
-    ),  # that ended unpassed, without evidence for a stop: a second person decides
+    ),  # verification that ended unpassed and without evidence for a stop, so a second person decides
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
@@ -262,13 +260,13 @@ act_cards = Table(
     Column("order_id", String(16)),
     Column("before", String(24)),
     Column("after", String(24)),
-    Column("was", Text),  # JSON: what the act overwrote of the order, for undoing
+    Column("was", Text),  # JSON: overwritten fields of the order, for undo
     Column("outcome", String(16)),  # done, skipped
-    Column("why", Text),  # it was skipped
+    Column("why", Text),  # if skipped
     index_of_some("act_cards_left", "act_id", "card", where="outcome IS NULL"),
 )
 
-# The operators and cities of an act's cards: who may see it and decide on it.
+# Operators and cities of a bulk action's cards: who may see and approve it.
 act_places = Table(
     "act_places",
     metadata,
@@ -292,17 +290,17 @@ refusals = Table(
     Index("refusals_of_card", "card", "at"),
 )
 
-# How far a source was read: decisions of a live run, refusals of an element.
+# Offsets of sources: decisions of a live run, refusals of an element.
 positions = Table(
     "positions",
     metadata,
     Column("source", String(200), primary_key=True),
     Column("position", BigInteger, nullable=False),
-    Column("digest", String(64)),  # of everything up to there: a file that was replaced is another file
+    Column("digest", String(64)),  # of everything before the offset, to detect a replaced file
 )
 
 
-# Sealed decisions that were taken: run and number. Each counts once, whatever file or copy it comes from.
+# Sealed decisions taken so far, by run and number: each counts once, whatever file or copy it comes from.
 decisions_taken = Table(
     "decisions_taken",
     metadata,
@@ -322,7 +320,7 @@ alarms = Table(
     index_of_some("one_alarm", "source", unique=True, where="cleared_at IS NULL"),
 )
 
-# Where the network did otherwise than the order book says.
+# Cards that the network treats otherwise than the order database wants.
 drifts = Table(
     "drifts",
     metadata,

@@ -1,4 +1,4 @@
-"""The tables of the second verification, on the metadata of the order book: sessions, checks, pictures, counters."""
+"""Tables of the second verification: sessions, checks, pictures, counter checks."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata, serial
 
-# One holder at one verification, from the consent on. Of an order the last one may draw and send frames.
+# A holder in a verification, from consent on. The latest session of an order may draw and send frames.
 sessions = Table(
     "sessions",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("token_hash", String(64), nullable=False, unique=True),  # reading the database opens nothing
+    Column("token_hash", String(64), nullable=False, unique=True),  # hashed: a reader cannot use it
     Column("order_id", String(16), nullable=False),
     Column("agreed_at", UtcMicroseconds, nullable=False),
-    Column("words", Text, nullable=False),  # digest of the texts that were agreed to
+    Column("words", Text, nullable=False),  # digest of the accepted texts
     Column("expires_at", UtcMicroseconds, nullable=False),
-    Column("ended_at", UtcMicroseconds),  # another session took over, or the consent was taken back
+    Column("ended_at", UtcMicroseconds),  # replaced by another session, or consent withdrawn
     Index("sessions_of_order", "order_id"),
     Index("sessions_by_end", "expires_at"),
 )
 
-# Challenges and what came of them. No picture and no embedding stands here.
+# Challenges and their results. No picture and no embedding is stored here.
 checks = Table(
     "checks",
     metadata,
-    Column("seq", serial, primary_key=True, autoincrement=True),  # in which they were drawn
+    Column("seq", serial, primary_key=True, autoincrement=True),  # drawing order
     Column("id", String(32), nullable=False, unique=True),
     Column("order_id", String(16), nullable=False),
     Column("session_id", String(16), nullable=False),
-    Column("steps", Text, nullable=False),  # JSON: gesture, begins, ends
+    Column("steps", Text, nullable=False),  # JSON: gesture, begin, end
     Column("drawn_at", UtcMicroseconds, nullable=False),
     Column("expires_at", UtcMicroseconds, nullable=False),
-    Column("submitted_at", UtcMicroseconds),  # used up, by whatever
+    Column("submitted_at", UtcMicroseconds),  # used up, for whatever reason
     Column("decided_at", UtcMicroseconds),
-    Column("outcome", String(16)),  # passed, review, failed; refused, released, superseded: not looked at
+    Column("outcome", String(16)),  # passed, review, failed; without a verdict: refused, released, superseded
     Column("counted", Integer, nullable=False, server_default="0"),
     Column("similarity", Float),
-    Column("reasons", Text, nullable=False, server_default=""),  # joined by spaces
-    Column("signals", Text, nullable=False, server_default="{}"),  # JSON: what liveness measured, by name
-    Column("reviewed_at", UtcMicroseconds),  # a person decided, or there was nothing left to decide
+    Column("reasons", Text, nullable=False, server_default=""),  # separated by spaces
+    Column("signals", Text, nullable=False, server_default="{}"),  # JSON: liveness measurements by name
+    Column("reviewed_at", UtcMicroseconds),  # decided by a person, or nothing left to decide
     Index("checks_of_order", "order_id", "seq"),
     index_of_some("one_review", "order_id", unique=True, where="outcome = 'review' AND reviewed_at IS NULL"),
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),
 )
 
-# Frames that came once, by a keyed hash of their bytes: nobody can tell from it whether a picture was among them.
-# Also the recording that was told for a challenge, and that one was.
+# Frames sent before, by a keyed hash of their bytes, which does not tell whether a given picture was among them. Also
+# the recordings reported for challenges, and the challenges that have one.
 frames_seen = Table(
     "frames_seen",
     metadata,
@@ -66,18 +66,18 @@ pictures = Table(
     Column("kept_at", UtcMicroseconds, nullable=False),
 )
 
-# Who was verified in person. What is discarded stays here with its outcome, so that the trail can be compared.
+# Verifications in person. Discarded ones stay with their outcome, for comparison with the trail.
 counter_checks = Table(
     "counter_checks",
     metadata,
     Column("id", serial, primary_key=True, autoincrement=True),
     Column("order_id", String(16), nullable=False),
-    Column("document", String(24), nullable=False),  # its kind; no number of a document is ever stored
+    Column("document", String(24), nullable=False),  # kind of document; its number is never stored
     Column("counter", Text, nullable=False),
     Column("person_present", Integer, nullable=False),
     Column("card_in_hand", Integer, nullable=False),
     Column("notice_signed", Integer, nullable=False),
-    Column("words", String(64), nullable=False),  # digest of the notice that was signed
+    Column("words", String(64), nullable=False),  # digest of the signed notice
     Column("first_by", Text, nullable=False),
     Column("first_at", UtcMicroseconds, nullable=False),
     Column("second_by", Text),

@@ -1,4 +1,4 @@
-"""Tables about the installation itself: its identity, the version of its tables, the network's elements."""
+"""Tables of the installation: identity, version of the tables, network elements."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from sqlalchemy import Column, Integer, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import metadata
 
-# One row. `secret_seal` is an HMAC of `installation_id` under the installation's secret: it tells a secret that does
-# not fit before anything is written under it.
+# One row. `secret_seal`: HMAC of `installation_id` under the installation's secret; it reveals a wrong secret before
+# anything is written with it.
 installation = Table(
     "installation",
     metadata,
@@ -19,8 +19,8 @@ installation = Table(
     Column("created_at", UtcMicroseconds, nullable=False),
 )
 
-# The elements of the network that orders go to; one list for every process. An empty address: taken out by a person,
-# which a setting does not undo. `changes_allowed`: what a supervisor lets the next comparison change, until when.
+# Network elements, the same for every process. Empty address: removed by a person, which a setting does not undo.
+# `changes_allowed`: what a supervisor lets the next comparison change, and until when.
 elements = Table(
     "elements",
     metadata,

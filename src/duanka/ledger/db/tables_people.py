@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata
 
-# People who act. `id` is compared and stands in the trail; a scope is names joined by |, empty: all.
+# People who act. `id` is used for comparison and in the trail; a scope is names joined by |, empty: all.
 persons = Table(
     "persons",
     metadata,
@@ -20,7 +20,7 @@ persons = Table(
     Column("disabled_at", UtcMicroseconds),
 )
 
-# What one person proposed about people and a supervisor decides: a person, a change of one, or a key.
+# Requests about people that a supervisor decides: a person, a change of one, or a key.
 person_requests = Table(
     "person_requests",
     metadata,
@@ -31,7 +31,7 @@ person_requests = Table(
     Column("role", String(16), nullable=False),
     Column("operators", Text, nullable=False),
     Column("cities", Text, nullable=False),
-    Column("half", String(64)),  # SHA-256 of the half of the key that the proposer was shown
+    Column("half", String(64)),  # SHA-256 of the key half that the proposer was shown
     Column("proposed_by", String(32), nullable=False),
     Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("decided_by", String(32)),
@@ -40,7 +40,7 @@ person_requests = Table(
     index_of_some("one_open_request", "person", unique=True, where="decided_at IS NULL"),
 )
 
-# The invitation for the second supervisor, by a hash: used once.
+# Single-use invitation of the second supervisor, by its hash.
 invitations = Table(
     "invitations",
     metadata,
@@ -64,7 +64,7 @@ keys = Table(
     Index("keys_of_person", "person"),
 )
 
-# Whose signature of police cases counts; `seal`: keyed, a row without it was not written by us.
+# Trusted signers of police cases; `seal`: keyed, a row without it was not written by us.
 case_sources = Table(
     "case_sources",
     metadata,

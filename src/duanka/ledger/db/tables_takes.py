@@ -1,4 +1,4 @@
-"""Tables about takes: what was made of one folder of decisions at once, and decisions that were not made orders yet."""
+"""Tables of takes: effects of a folder's decisions, and decisions without order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from sqlalchemy import Column, Index, Integer, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata
 
-# A take: what one person, or the worker on one day, made of one run of decisions. `run`: "" where no line bears a
-# seal. `chosen`, `counts`, `covers`: JSON. `narrower`: its records covered less than those of the take before, and
-# nobody said that this is meant.
+# A take: what one person, or the worker on one day, took of one run of decisions. `run`: "" if no line is sealed.
+# `chosen`, `counts`, `covers`: JSON. `narrower`: its records covered less than those of the previous take, and nobody
+# confirmed that.
 takes = Table(
     "takes",
     metadata,
@@ -28,7 +28,7 @@ takes = Table(
     Index("takes_of_run", "run", "narrower"),
 )
 
-# What a take did to orders. `what`: opened, attached, stopped.
+# Effects of a take on orders. `what`: opened, attached, stopped.
 taken_orders = Table(
     "taken_orders",
     metadata,
@@ -38,8 +38,8 @@ taken_orders = Table(
     Index("takes_of_order", "order_id"),
 )
 
-# Decisions that a take read and made no order of, at most one of a card and file. `line`: as the file has it, with its
-# seal. `why`: left (not chosen, or over the limit), held (by a person), narrower (a withdrawal of a scan of less).
+# Decisions read without making an order, at most one per card and file. `line`: as in the file, with its seal. `why`:
+# left (not chosen, or over the limit), held (by a person), narrower (a withdrawal by a scan of fewer records).
 kept_decisions = Table(
     "kept_decisions",
     metadata,

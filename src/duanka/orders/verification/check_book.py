@@ -367,10 +367,7 @@ class Checks:
         return again or found
 
     def _counter_if_used_up(self, turn: UnitOfWork, order: Order) -> None:
-        """Send the holder to the counter after the last attempt; the hours continue.
-
-        No lockout and no failure follow from it.
-        """
+        """Send the holder to the counter after the last attempt: no lockout, no failure."""
         tries = self._tries(turn.connection, order.id, turn.now)
         if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
             happen(turn, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
