@@ -294,10 +294,7 @@ class Text(HTMLParser):
 
 def test_the_page_leaves_no_question_open(clone: Path) -> None:
     typed("confirm", "R1.4", "--by", "<b>li</b>", "--choose", "30-an-hour")
-    typed("page", "--out", clone / "spec.html")
-    read = Text()
-    read.feed((clone / "spec.html").read_text(encoding="utf-8"))
-    words = " ".join(read.words.split())
+    read, words = page_in("both", clone / "spec.html")
     stated = specification.read(ROOT / "SPECIFICATION.md")
     for one in stated:
         for name in ("Source", "出处", "Means", "含义", "Shown by", "验收"):
@@ -305,7 +302,7 @@ def test_the_page_leaves_no_question_open(clone: Path) -> None:
                 for run in block.get("runs", ()):
                     assert " ".join(run["text"].split()) in words, (one.number, name)
         for question in one.questions:
-            assert f"--choose {'|'.join(answer.code for answer in question.answers)}" in words
+            assert all(answer.code in words for answer in question.answers)
             for text in (*question.changed_by, *question.would):
                 assert all(" ".join(run["text"].split()) in words for run in page.runs(text)), question.title
     preface = specification.read_preface(ROOT / "SPECIFICATION.md")
@@ -323,16 +320,73 @@ def test_the_page_leaves_no_question_open(clone: Path) -> None:
     assert "It decides nobody's guilt" in words
     assert "<b>li</b>" in words, "a name is a text"
     assert "the lead's choice" in words
-    assert "The lead chose otherwise; until this is changed, what runs is as before." in words
+    assert "The lead chose 30-an-hour; until this is changed, what runs is as before." in words
     assert "Open questions11 （共 of 12）" in words, "a confirmed requirement leaves no question open"
-    assert "To check it: .venv/bin/pytest --requirement R1.5" in words
+    assert "To check it：.venv/bin/pytest --requirement R1.5" in words
+    assert "duanka spec confirm R1.5 --by NAME --choose by-policy --choose a-day" in words, "one line to copy"
     assert all(address.startswith("#") for address in read.addresses), "nothing is fetched from anywhere"
     assert "`" not in words
     assert "**" not in words
 
 
+def test_the_page_begins_with_what_is_open(clone: Path) -> None:
+    typed("confirm", "R1.4", "--by", "li")
+    _, words = page_in("en", clone / "spec.html")
+    front, _, rest = words.partition("All requirements")
+    assert "Requirements26 Work1 Work in part1 Do not work yet24 Confirmed1 Open questions11 (of 12)" in front
+    questions, _, lacking = front.partition("What does not work, or only in part")
+    assert re.findall(r"\bR\d[\d.]*\b", questions.partition("Our choice")[2]) == [
+        *("R1", "R1.1", "R1.1", "R1.2", "R1.3", "R1.5", "R1.5", "R3.2", "R3.4", "R5", "R12"),
+    ], "what is confirmed waits for nobody"
+    assert "R3.2 When is a card silent? 30 days after opening without any use" in questions
+    assert "R1.1 " not in lacking
+    assert "R2 Fast, joint suspend and resume: 1 tests did not pass." in lacking
+    assert "R3.1 Sleeping cards: no test passed." in lacking
+    assert "R6 Tiers and joint work: the tiers are there, the joint work is not" in lacking
+    assert "R12 The five headline figures: nothing of it is built yet." in lacking
+    assert "duanka spec confirm R5 --by NAME --choose ours" in rest
+
+
+@pytest.mark.parametrize(("language", "others"), [("zh", r"Source|Means|Question|To check"), ("en", r"出处|含义|问题|自行")])
+def test_a_page_in_one_language_has_no_word_of_the_other(clone: Path, language: str, others: str) -> None:
+    _, words = page_in(language, clone / "spec.html")
+    assert not re.search(others, words)
+    name = "Means" if language == "en" else "含义"
+    for one in specification.read(ROOT / "SPECIFICATION.md"):
+        for block in page.blocks(one.items[name]):
+            assert all(" ".join(run["text"].split()) in words for run in block.get("runs", ())), one.number
+
+
+@pytest.mark.parametrize(
+    ("environment", "languages"),
+    [
+        ({"LC_ALL": "C"}, ("zh", "en")),
+        ({"LC_ALL": "zh_CN.UTF-8"}, ("zh",)),
+        ({"LC_ALL": "en_GB.UTF-8"}, ("en",)),
+        ({"LC_ALL": "C", "DUANKA_LANGUAGE": "en"}, ("en",)),
+    ],
+)
+def test_the_page_is_in_the_language_that_somebody_said_else_in_both(
+    clone: Path, environment: dict[str, str], languages: tuple[str, ...]
+) -> None:
+    out = clone / "spec.html"
+    found = CliRunner().invoke(cli.cli, ["spec", "page", "--out", str(out)], env=environment, catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    words = out.read_text(encoding="utf-8")
+    assert tuple(one for one, word in (("zh", "出处"), ("en", "Source")) if word in words) == languages
+    assert ("--language zh" in found.output) == (len(languages) == 2)
+
+
+def page_in(language: str, out: Path) -> tuple[Text, str]:
+    """The page as HTML, and its words."""
+    typed("page", "--out", out, "--language", language)
+    read = Text()
+    read.feed(out.read_text(encoding="utf-8"))
+    return read, " ".join(read.words.split())
+
+
 def test_the_page_is_a_pdf_with_chinese_in_it(clone: Path) -> None:
-    typed("page", "--out", clone / "spec.pdf")
+    typed("page", "--out", clone / "spec.pdf", "--language", "both")
     made = (clone / "spec.pdf").read_bytes()
     assert made.startswith(b"%PDF-")
     assert b"NotoSansSC" in made

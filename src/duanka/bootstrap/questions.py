@@ -84,8 +84,8 @@ def _changed(changes: RuleChangeEffect, change: str) -> tuple[MeasuredRow, ...]:
     return (
         _flagged("flagged by the rule now", "规则现在命中", changes.before),
         _flagged(f"flagged with {change}", f"改为 {change} 后命中", changes.after),
-        _moved("asked for more than now", "处置比现在加重", more),
-        _moved("asked for less than now", "处置比现在减轻", less),
+        _moved("handled more strictly than now", "处置比现在加重", more),
+        _moved("handled less strictly than now", "处置比现在减轻", less),
     )
 
 

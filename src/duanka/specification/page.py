@@ -225,8 +225,12 @@ def write_page(
     since: Age | None,
     confirmed: Confirmed,
     figures: MeasuredFigures | None,
+    language: Language | None = None,
 ) -> None:
-    """Write the page to FILE.html or FILE.pdf, whole or not at all. DuankaError where it can be neither."""
+    """Write the page to FILE.html or FILE.pdf, whole or not at all; without a `language` in both.
+
+    DuankaError where it can be neither.
+    """
     kind = path.suffix.lower()
     if kind not in (".html", ".pdf"):
         raise DuankaError(f"{path}: the page is a FILE.html or a FILE.pdf")
@@ -234,6 +238,7 @@ def write_page(
         raise DuankaError(f"{path}: the folder {path.parent} does not exist; make it, or name another")
     content = _for_page(as_data(stated, ran, since, confirmed, figures))
     content |= {
+        "languages": [language] if language else ["zh", "en"],
         "sources": [{**_both("text", text), "grade": grade} for text, grade in preface.sources],
         "words": [{"word": word, **_both("text", text)} for word, text in preface.words],
         "limits": [_both("text", text) for text in preface.limits],
@@ -251,8 +256,9 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
         one["standing_zh"], one["standing_en"] = STANDING_WORDS[one["standing"]]
         one["level"] = 2 if "." in one["number"] else 1
         one.update(_both("still", in_two(one["still"])))
-        for name in ("source", "source_zh", "means", "means_zh", "shown_by", "shown_by_zh"):
-            one[name] = blocks(one[name])
+        for name in ("source", "means", "shown_by"):
+            one[f"{name}_en"], one[f"{name}_zh"] = blocks(one[name]), blocks(one[f"{name}_zh"])
+        one["confirm"] = _command(one)
         for question in one["questions"]:
             question["title_zh"], question["title_en"] = in_two(question["title"])
             question.update(
@@ -263,8 +269,24 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
                 row.update({name: f"{row[name]:,}" for name in ("cards", "fraud", "honest")})
             for answer in (question["chosen"], *question["others"]):
                 answer.update(_both("text", in_two(answer["text"])))
+    if data["figures"]:
+        data["figures"]["count"] = f"{data['figures']['cards']:,}"
+    data["open"] = [
+        (one["number"], question)
+        for one in data["requirements"]
+        if one["standing"] != "confirmed"
+        for question in one["questions"]
+    ]
     data["grades"] = [{"grade": grade, "en": en, "zh": zh} for grade, (en, zh) in GRADES.items()]
     return data
+
+
+def _command(one: Mapping[str, Any]) -> str:
+    """The command that confirms a requirement as it stands: a lead who chooses otherwise changes a code in it."""
+    chosen = (question["lead_chose"] or question["chosen"]["code"] for question in one["questions"])
+    return " ".join(
+        (f"duanka spec confirm {one['number']} --by NAME", *(f"--choose {code}" for code in chosen))
+    )
 
 
 def _both(name: str, text: BilingualText) -> dict[str, Runs]:

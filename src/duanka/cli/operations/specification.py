@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from duanka import specification
 from duanka.bootstrap.policies import shipped
 from duanka.bootstrap.work_folder import find_place
 from duanka.cli.output.grid import grid
-from duanka.cli.shell.language import language, shown
+from duanka.cli.shell.language import asked_for, language, said_language, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError
@@ -79,6 +79,10 @@ _GONE = BilingualText(
     "{path}: {numbers} is confirmed there and no requirement any more.",
 )
 _WRITTEN = BilingualText("已写入：{path}", "Written: {path}")
+_IN_BOTH = BilingualText(
+    "中英文对照；`--language zh` 或 `en` 只写一种，短三分之一。",
+    "In Chinese and English; `--language zh` or `en` writes one of them, a third shorter.",
+)
 _WRITTEN_NEXT = BilingualText(
     "已写入：{path}。下一步：duanka spec page --measured {path} --out spec.html",
     "Written: {path}. Next: duanka spec page --measured {path} --out spec.html",
@@ -271,6 +275,10 @@ def spec_page(
         Path | None,
         typer.Option(help="Figures written by `duanka spec measure`; default: the shipped ones."),
     ] = None,
+    only: Annotated[
+        Literal["zh", "en", "both"] | None,
+        typer.Option("--language", help="zh, en or both; default: the language of the settings or the locale, else both."),
+    ] = None,
 ) -> None:
     """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
     ran, path = _evidence(results), _confirmed_file(file)
@@ -278,8 +286,11 @@ def spec_page(
     confirmed = specification.read_confirmations(path)
     figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
     preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
-    pages.write_page(out, preface, _stated(), ran, since, confirmed, figures)
+    of_page = None if only == "both" else asked_for(only) or said_language()
+    pages.write_page(out, preface, _stated(), ran, since, confirmed, figures, of_page)
     OUT.print(shown(_WRITTEN).format(path=out), highlight=False)
+    if not (of_page or only):
+        OUT.print(shown(_IN_BOTH), highlight=False)
     for line in _age_lines(ran, since):
         OUT.print(line, highlight=False)
 

@@ -22,6 +22,8 @@ CHINESE_ZONES = frozenset(
 )
 _OF_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first variable that is set counts, as in POSIX
 
+_OF_ZONE = "zone "
+
 _asked: ContextVar[Language | None] = ContextVar("asked", default=None)
 _found: ContextVar[Language | None] = ContextVar("found", default=None)
 
@@ -66,6 +68,12 @@ def language_in_force() -> tuple[Language, str]:
     return unset_language(os.environ, zone)
 
 
+def said_language() -> Language | None:
+    """The language that an option, a setting or the locale says; None: nobody said one, only the zone suggests it."""
+    found, says = language_in_force()
+    return None if says.startswith(_OF_ZONE) else found
+
+
 def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language, str]:
     """Display language by locale or operator's zone, and which of them decided.
 
@@ -79,7 +87,7 @@ def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language,
             of_locale: Language = "zh" if code.partition("_")[0].partition("-")[0] == "zh" else "en"
             return of_locale, f"{name}={said}"
     of_zone: Language = "zh" if zone in CHINESE_ZONES else "en"
-    return of_zone, f"zone {zone}"
+    return of_zone, f"{_OF_ZONE}{zone}"
 
 
 def shown(words: BilingualText) -> str:
