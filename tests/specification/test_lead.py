@@ -347,7 +347,9 @@ def test_the_page_begins_with_what_is_open(clone: Path) -> None:
     assert "duanka spec confirm R5 --by NAME --choose ours" in rest
 
 
-@pytest.mark.parametrize(("language", "others"), [("zh", r"Source|Means|Question|To check"), ("en", r"出处|含义|问题|自行")])
+@pytest.mark.parametrize(
+    ("language", "others"), [("zh", r"Source|Means|Question|To check"), ("en", r"出处|含义|问题|自行")]
+)
 def test_a_page_in_one_language_has_no_word_of_the_other(clone: Path, language: str, others: str) -> None:
     _, words = page_in(language, clone / "spec.html")
     assert not re.search(others, words)
@@ -370,7 +372,9 @@ def test_the_page_is_in_the_language_that_somebody_said_else_in_both(
     clone: Path, environment: dict[str, str], languages: tuple[str, ...]
 ) -> None:
     out = clone / "spec.html"
-    found = CliRunner().invoke(cli.cli, ["spec", "page", "--out", str(out)], env=environment, catch_exceptions=False)
+    found = CliRunner().invoke(
+        cli.cli, ["spec", "page", "--out", str(out)], env=environment, catch_exceptions=False
+    )
     assert found.exit_code == 0, found.output
     words = out.read_text(encoding="utf-8")
     assert tuple(one for one, word in (("zh", "出处"), ("en", "Source")) if word in words) == languages

@@ -277,7 +277,10 @@ def spec_page(
     ] = None,
     only: Annotated[
         Literal["zh", "en", "both"] | None,
-        typer.Option("--language", help="zh, en or both; default: the language of the settings or the locale, else both."),
+        typer.Option(
+            "--language",
+            help="zh, en or both; default: the language of the settings or the locale, else both.",
+        ),
     ] = None,
 ) -> None:
     """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
