@@ -1,4 +1,4 @@
-"""An operator's files -> the canonical tables, and a quarantine for what does not fit."""
+"""Intake: an operator's files to canonical tables, rejected records to quarantine."""
 
 from duanka.ingest.intake import take_in
 from duanka.ingest.live.inbox.feed import Inbox, check_holds_records

@@ -1,1 +1,1 @@
-"""Which files were delivered, what feeds which table, signatures."""
+"""Delivered files: discovery, assignment to tables, signatures."""

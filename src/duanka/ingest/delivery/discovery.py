@@ -1,4 +1,4 @@
-"""Which files were delivered, which tables each feeds, and which of them are the same file twice."""
+"""Discovery of delivered files: tables that each feeds, and duplicate files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from duanka.ingest.files.packed import PACKED_ENDINGS
 from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, MappingSource
 
-OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
-# Forms in which records are delivered, and which are not read as they are.
+OUTPUT_FOLDER = "duanka-out"  # default output of `duanka scan`; never read as input
+# Formats in which records are delivered but which cannot be read directly, with advice.
 _OTHER_FORMS = {
     **{ending: f"unpack it, or let its name end in .csv{ending}" for ending in PACKED_ENDINGS},
     **dict.fromkeys((".lz4", ".lzma", ".z", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz"), "unpack it"),
@@ -30,8 +30,8 @@ _OTHER_FORMS = {
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
 }
-_NAMED = 3  # files that an error names
-# What lies beside records and holds none.
+_NAMED = 3  # maximum number of files named in an error
+# Endings of files that accompany records and hold none.
 _NO_RECORDS = (
     SIGNATURE_ENDING,
     ".toml",
@@ -49,7 +49,7 @@ _NO_RECORDS = (
 
 @dataclass(frozen=True)
 class Delivered:
-    """One file to read. `duplicate_of`: the delivered file that has the same bytes and feeds the same tables."""
+    """One file to read; `duplicate_of`: an equal file that feeds the same tables."""
 
     path: Path
     name: str
@@ -65,16 +65,16 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Delivery:
-    """`files` in the order in which they are read; `others`: names of data files that no source takes."""
+    """`files` in reading order; `others`: names of data files that no source takes."""
 
     files: tuple[Delivered, ...]
     others: tuple[str, ...]
 
 
 def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
-    """Find what `data` (a directory, or one file) delivers.
+    """Find the delivered files in `data` (a directory or one file).
 
-    Raises UnreadableInput when there is nothing to read, MappingError when sources disagree about a file.
+    Raises UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
     """
     if not data.exists():
         raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
@@ -93,8 +93,10 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
 
 
 def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
-    """Yield the files below `data`, except hidden ones and our own output; what is no file though it is named like
-    records, and what cannot be listed, is added to `others`."""
+    """Yield the files below `data`, except hidden ones and duanka's own output.
+
+    Adds to `others` what is named like records but is no regular file, and folders that cannot be listed.
+    """
     own = out.resolve()
 
     def unseen(folder: Unseen) -> None:
@@ -110,12 +112,15 @@ def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
 
 
 def is_passed_over(name: str) -> bool:
-    """Tell whether a file or folder of this name is none of ours: hidden, or `~$`, the mark of an open workbook."""
+    """Tell whether to ignore a name: hidden, or `~$`, lock file of an open workbook."""
     return name.startswith((".", "_", "~$"))
 
 
 def delivered_files(data: Path) -> list[tuple[Path, str]]:
-    """The files at or below `data` that may hold records, with their names below it; UnreadableInput without `data`."""
+    """Files at or below `data` that may hold records, with their relative names.
+
+    Raises UnreadableInput when `data` does not exist.
+    """
     if not data.exists():
         raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
     if data.is_file():
@@ -126,16 +131,16 @@ def delivered_files(data: Path) -> list[tuple[Path, str]]:
 
 
 def looks_like_records(name: str) -> bool:
-    """Tell whether the file at the path `name` may hold records, so that it is named where nothing takes it."""
+    """Tell whether the file `name` may hold records; if so, report it when unused."""
     lowered = name.lower()
-    if lowered.endswith(SIGNATURE_ENDING):  # read with the file that it signs, and no records by itself
+    if lowered.endswith(SIGNATURE_ENDING):  # read together with the file it signs
         return False
     parts = (part.split(".")[0] for part in lowered.split("/"))
     return lowered.endswith((*DATA_ENDINGS, *_OTHER_FORMS)) or any(part in TABLES for part in parts)
 
 
 def advice(name: str) -> str:
-    """What to do with a file of a form that is not read, in brackets; "" where its name says nothing."""
+    """Advice, in brackets, for a file of an unsupported format; "" if there is none."""
     lowered = name.lower()
     if lowered.endswith(DATA_ENDINGS):
         return ""
@@ -143,10 +148,13 @@ def advice(name: str) -> str:
 
 
 def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
-    """Why nothing takes the file called `name`, where that should be told; "" otherwise. `kind`: as stat calls it."""
+    """Reason to report that no source takes the file `name`; "" for none.
+
+    `kind`: file type, the mode of stat.
+    """
     try:
         sources = sources_of(name, mapping)
-    except MappingError as fault:  # of this name alone: the others are none of its business
+    except MappingError as fault:  # concerns this file only
         return str(fault)
     if sources:
         return ""
@@ -156,9 +164,10 @@ def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
 
 
 def sources_of(name: str, mapping: Mapping) -> tuple[MappingSource, ...]:
-    """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree.
+    """The sources that take the file `name`, a path below the data directory.
 
-    A file of the native format may lie in any folder: its table is that of the first folder, else name, that is one's.
+    Raises MappingError if they contradict each other. In the native format the table is given by the first folder, or
+    else the file name, that is the name of a table.
     """
     if mapping.strict:
         table = _native_table(name.lower().split("/"))
@@ -214,7 +223,7 @@ def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mappi
 
 
 def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
-    """Mark files that equal an earlier one; only files of equal size are looked into."""
+    """Mark files that equal an earlier one; only files of equal size are compared."""
     alike: dict[tuple[int, str], list[Delivered]] = {}
     for file in files:
         alike.setdefault((file.size, _purpose(file)), []).append(file)
@@ -222,7 +231,7 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
     marked: list[Delivered] = []
     for file in files:
         purpose = _purpose(file)
-        # An empty file is empty each time, not a copy.
+        # empty files are not duplicates of each other
         if len(alike[file.size, purpose]) > 1 and file.size:
             known = first.setdefault((_digest(file.path), purpose), file.name)
             if known != file.name:
@@ -232,10 +241,9 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
 
 
 def _purpose(file: Delivered) -> str:
-    # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
-    # So is its signature: the same cases with one and without are not the same.
-    signed = os.path.exists(f"{file.path}{SIGNATURE_ENDING}")  # False where the name is too long for one
-    # And so are the columns that its folders name.
+    # Equal bytes are no duplicate when they are read differently (.parquet, .csv), when only one file is signed, or
+    # when the folders give other columns.
+    signed = os.path.exists(f"{file.path}{SIGNATURE_ENDING}")  # False if the name is too long
     folders = sorted(folder_columns(file.name).items(), key=str)
     return f"{file.table} {file.path.suffix.lower()} {signed} {folders}"
 

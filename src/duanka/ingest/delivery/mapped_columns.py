@@ -1,4 +1,4 @@
-"""A mapping held against the files that it reads: columns that none of them has, and sources that read nothing."""
+"""Checks a mapping against the delivered files: missing columns, unused sources."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from duanka.ingest.model.nearest_column import GUESS, found_instead
 
 
 def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None:
-    """Raise MappingError where `mapping` names an optional column that none of `files` has.
+    """Raise MappingError when `mapping` names an optional column that no file has.
 
-    A column that one of the files has, under whatever source, may be missing in the others; and so may one that is
-    called as in our own format. Required ones are asked of each file when it is read.
+    A column that one of `files` has, under any source, may be missing in the others; so may one that has its canonical
+    name. Required columns are checked for each file when it is read.
     """
     if mapping.strict:
         return
@@ -40,7 +40,7 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
             return
         try:
             columns = open_reading(file.path, file.sources[0].layout).columns
-        except DuankaError:  # told when the file is read
+        except DuankaError:  # reported when the file is read
             continue
         found |= dict.fromkeys((*columns, *folder_columns(file.name, columns)))
     for source, name, how in lacking:
@@ -51,23 +51,23 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
 
 
 def _optional(source: MappingSource, name: str, how: ColumnMapping) -> ColumnMapping:
-    """What of a column is not asked of each file when it is read."""
+    """The part of a column's mapping that is not checked for each file."""
     return replace(how, sources=(), join=None) if name in TABLES[source.table].required else how
 
 
 def not_there(where: str, what: str, name: str, columns: Sequence[str]) -> str:
-    """Say that no file has the column `name`, which `what` of the mapping reads, and which may be meant."""
+    """Error text: no file has the column `name` read by `what`; suggests another."""
     return f"{where}: no file has the column {name!r} for {what}; {found_instead(name, columns)}; {GUESS}"
 
 
 def named_columns(name: str, how: ColumnMapping) -> tuple[str, ...]:
-    """The columns that a mapping names for the canonical column `name`; none where it is called so in the file too."""
+    """Source columns mapped to the canonical column `name`; none if named alike."""
     named = (*how.sources, *([how.imsi] if how.imsi else []), *how.short_when)
     return tuple(one for one in named if one != name)
 
 
 def missing(name: str, how: ColumnMapping, found: Iterable[str]) -> tuple[str, ...]:
-    """The columns that `how` names and `found` lacks; of several that stand for each other, one will do."""
+    """Columns of `how` that `found` lacks; of alternatives, one is enough."""
     there = set(found)
     lacks = [one for one in (*([how.imsi] if how.imsi else []), *how.short_when) if one not in there]
     if how.join is not None:
@@ -80,7 +80,10 @@ def missing(name: str, how: ColumnMapping, found: Iterable[str]) -> tuple[str, .
 def idle_sources(
     mapping: mappings.Mapping, matched: Iterable[MappingSource], taken: Mapping[int, int]
 ) -> Iterator[BilingualText]:
-    """Say which sources of a mapping match no file, and which take no row. `taken`: rows by the `id` of a source."""
+    """Yield messages on sources that match no file or take no row.
+
+    `taken`: id() of a source -> rows it took.
+    """
     seen = {id(source) for source in matched}
     if mapping.strict:
         return
@@ -99,7 +102,7 @@ def idle_sources(
 
 
 class SourcesSeen:
-    """Which sources of `mapping` matched a file, and how many rows each took, so far."""
+    """Collects which sources of `mapping` matched a file, and rows taken by each."""
 
     def __init__(self, mapping: mappings.Mapping) -> None:
         self._mapping = mapping
@@ -107,15 +110,15 @@ class SourcesSeen:
         self._taken: Counter[int] = Counter()
 
     def note(self, sources: Iterable[MappingSource], taken: Mapping[int, int]) -> None:
-        """Note a file that feeds `sources`, and the rows that each took of it."""
+        """Record a file that feeds `sources`, and the rows taken by each."""
         self._matched |= {id(source): source for source in sources}
         self._taken.update(taken)
 
     def note_earlier(self, sources: Iterable[MappingSource]) -> None:
-        """Note sources that an earlier run read: nothing is amiss where they bring nothing today."""
+        """Record sources read by an earlier run; they are not reported as unused."""
         known = list(sources)
         self.note(known, {id(source): 1 for source in known})
 
     def idle(self) -> tuple[BilingualText, ...]:
-        """See `idle_sources`."""
+        """Messages on unused sources, see `idle_sources`."""
         return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))

@@ -1,4 +1,4 @@
-"""Signatures of files of police cases: a detached Ed25519 signature beside the file, by a source that is registered."""
+"""Detached Ed25519 signatures of police case files, by registered sources."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.open_file import open_regular
 from duanka.ingest.model.mapping import MappingSource
 
-_MOST_BYTES = 64 << 20  # of a file that is signed: it is read whole
+_MOST_BYTES = 64 << 20  # maximum size of a signed file, which is read into memory
 _MOST_OF_SIGNATURE = 1024
 
 
 class SignedFile:
-    """One file of cases as its records are read; a context manager.
+    """A case file while its records are read; a context manager.
 
-    `by`: the source that signed it; "" where none did, or it holds no cases. What a signature vouches for is read from
-    a copy in memory, at `path` below `root`: a file in a folder of others may be exchanged at any moment.
+    `by`: the source that signed it; "" when unsigned or without cases. Signed content is read from a copy in memory,
+    at `path` below `root`, because a file in a folder writable by others may be replaced after the check.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SignedFile:
 
 
 def signed_by(path: Path, sources: Sequence[CaseSource], root: Path | None = None) -> str:
-    """The name of the source that signed the file; "" where there is no signature, or of nobody whom we know.
+    """Name of the source that signed the file; "" without a valid known signature.
 
     `root`: see `open_file.opened`.
     """
@@ -73,7 +73,7 @@ def signed_by(path: Path, sources: Sequence[CaseSource], root: Path | None = Non
 
 
 def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tuple[str, bytes]:
-    """Who signed the file, and the bytes that were signed."""
+    """Name of the signing source, and the signed bytes."""
     try:
         signature = _signature(
             _bounded(path.with_name(path.name + SIGNATURE_ENDING), root, _MOST_OF_SIGNATURE)
@@ -91,7 +91,7 @@ def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tup
 
 
 def _bounded(path: Path, root: Path | None, most: int) -> bytes:
-    """The bytes of a regular file; UnreadableInput where it has more than `most`, or is none."""
+    """Bytes of a regular file; UnreadableInput if larger than `most` or not regular."""
     with open_regular(path, root) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -100,7 +100,7 @@ def _bounded(path: Path, root: Path | None, most: int) -> bytes:
 
 
 def _signature(written: bytes) -> bytes:
-    """The signature as it was written: 64 bytes, or the same in Base64."""
+    """Decode a signature: 64 bytes, raw or in Base64."""
     if len(written) == SIGNATURE_BYTES:
         return written
     try:
@@ -110,7 +110,10 @@ def _signature(written: bytes) -> bytes:
 
 
 def sign(content: bytes, private_key: bytes) -> bytes:
-    """The detached signature of `content`, as it is written beside a file. `private_key`: PEM. UnreadableInput."""
+    """Detached signature of `content`, as written to a file.
+
+    `private_key`: PEM. Raises UnreadableInput for an invalid key.
+    """
     try:
         key = serialization.load_pem_private_key(private_key, None)
     except (ValueError, TypeError) as error:
@@ -121,7 +124,10 @@ def sign(content: bytes, private_key: bytes) -> bytes:
 
 
 def public_key_of(written: bytes) -> bytes:
-    """The 32 bytes of a public key of Ed25519 in PEM, as `openssl pkey -pubout` writes it. UnreadableInput."""
+    """The 32 bytes of an Ed25519 public key in PEM (`openssl pkey -pubout`).
+
+    Raises UnreadableInput for anything else.
+    """
     try:
         key = serialization.load_pem_public_key(written)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Delivered files as bytes: opened, unpacked and walked within bounds."""
+"""File access: safe opening, directory walk, bounded decompression."""

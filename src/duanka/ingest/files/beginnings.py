@@ -1,7 +1,7 @@
-"""Files that grow: how much of a file was read, known by its bytes, so that only what was added is read.
+"""Growing files: the part already read is known by its digest; read only the rest.
 
-A position of the kind of `Beginning.key` is kept beside that of the file itself. A file that begins with the same
-bytes is read on behind them, whatever its size and time of change; one that does not is another file.
+A position under `Beginning.key` is stored besides that of the file. A file that begins with the same bytes is read
+from there on, whatever its size and modification time; otherwise it is treated as another file.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from duanka.ingest.files.open_file import opened
 
 _DIGEST = "sha256-"
 _PIECE = 1 << 20
-_MOST_COMPARED = 1_000  # files that are gone, with which a new one is compared
+_MOST_COMPARED = 1_000  # maximum number of vanished files that a new one is compared with
 
 
 class BeginningChanged(UnreadableInput):
-    """The file does not begin with what was read of it; the text says how."""
+    """The file no longer begins with the bytes read before; the message says how."""
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """The first `size` bytes of a file, their SHA-256 in hex, and the records that they hold."""
+    """The first `size` bytes of a file: SHA-256 (hex) and number of records."""
 
     size: int
     digest: str
     records: int
 
     def key(self, feed: str, entry: str) -> str:
-        """What its position is kept under; the position is `records`."""
+        """Key under which the position `records` is stored."""
         return f"{feed}:{display_name(entry)}@{self.size}@{_DIGEST}{self.digest}"
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What of a file is read: behind `behind`, and of the first `size` bytes; None: everything.
+    """Part of a file to read: after `behind`, up to `size` bytes; None: no limit.
 
-    `unended`: whether a last line without a line end counts; else it is left.
+    `unended`: whether a last line without a line end is read.
     """
 
     behind: Beginning | None = None
@@ -57,12 +57,12 @@ class Extent:
 
 
 class Beginnings:
-    """The known beginnings of the files of a feed, by their paths below the inbox."""
+    """Known beginnings of the files of a feed, by path below the inbox."""
 
     def __init__(self, feed: str, done: Mapping[str, int]) -> None:
         self._feed = feed
         self._known: dict[str, Beginning] = {}
-        self._changed: dict[str, Beginning] = {}  # of files that are others by now
+        self._changed: dict[str, Beginning] = {}  # of files that have been replaced
         for origin, position in done.items():
             if origin.startswith(f"{feed}:") and is_beginning(origin) and position != GONE:
                 name, size, digest = origin.partition(":")[2].rsplit("@", 2)
@@ -71,14 +71,14 @@ class Beginnings:
                 )
 
     def of(self, entry: str) -> Beginning | None:
-        """What is known of the file at `entry`."""
+        """Known beginning of the file at `entry`, if any."""
         return self._known.get(entry)
 
     def moved(self, entry: str, root: Path, size: int, alike: Callable[[str], bool]) -> Beginning | None:
-        """What is known of a file that was at another path: the longest beginning that the one at `entry` has, too.
+        """Find the longest known beginning of a moved file that `entry` starts with.
 
-        `root`: of all paths; `size`: of the file; `alike`: tells of another entry whether it feeds the same tables.
-        Where that entry's file still begins so, the one at `entry` is a copy, and nothing is known of it.
+        `root`: folder of all paths; `size`: bytes of the file; `alike`: whether another entry feeds the same tables.
+        If the file at the other entry still begins the same, `entry` is a copy: returns None.
         """
         sizes: dict[int, list[tuple[str, Beginning]]] = {}
         for other, one in (*self._changed.items(), *self._known.items()):
@@ -95,25 +95,31 @@ class Beginnings:
         return found
 
     def learn(self, entry: str, beginning: Beginning) -> dict[str, int]:
-        """Note a beginning; return the positions to keep and to forget."""
+        """Store a beginning; return the changed positions, to save or delete."""
         positions = self.forget(entry)
         self._known[entry] = beginning
         return positions | {beginning.key(self._feed, entry): beginning.records}
 
     def changed(self, entry: str) -> dict[str, int]:
-        """The file at `entry` is another: what was known of it may be at another path. Return positions to forget."""
+        """Note that `entry` was replaced; return the positions to delete.
+
+        The old content may appear again at another path.
+        """
         if entry in self._known:
             self._changed[entry] = self._known[entry]
         return self.forget(entry)
 
     def forget(self, entry: str) -> dict[str, int]:
-        """Know nothing of the file at `entry`; return the positions to forget."""
+        """Drop the beginning of the file at `entry`; return the positions to delete."""
         before = self._known.pop(entry, None)
         return {} if before is None else {before.key(self._feed, entry): GONE}
 
 
 def _digests(path: Path, root: Path, sizes: Sequence[int]) -> Iterator[str]:
-    """Yield the digests of the first bytes of a file, so many as each of `sizes`, in order; none where it has fewer."""
+    """Yield the digest of a file's first n bytes for each n of `sizes`, ascending.
+
+    Stops where the file is shorter.
+    """
     digest, read = hashlib.sha256(), 0
     try:
         with opened(path, root) as file:
@@ -124,28 +130,28 @@ def _digests(path: Path, root: Path, sizes: Sequence[int]) -> Iterator[str]:
                 if read < upto:
                     return
                 yield digest.hexdigest()
-    except (UnreadableInput, OSError):  # whoever reads it is told why
+    except (UnreadableInput, OSError):  # reported when the file is read
         return
 
 
 def is_beginning(origin: str) -> bool:
-    """Tell whether a position kept under `origin` is that of a beginning."""
+    """Tell whether the key `origin` is that of a beginning."""
     return origin.rpartition("@")[2].startswith(_DIGEST)
 
 
 class Track:
-    """The digest of a file's first `size` bytes, as they are read; `records` of them were read before."""
+    """Running digest of the first `size` bytes; `records`: those read by earlier runs."""
 
     def __init__(self, path: Path, root: Path | None) -> None:
         self.size = 0
         self.records = 0
-        self.seconds = 0.0  # that looking at a known beginning took
+        self.seconds = 0.0  # time spent on verifying a known beginning
         self.path = path
         self.root = root
         self._digest = hashlib.sha256()
 
     def resume(self, file: BinaryIO, behind: Beginning) -> None:
-        """Go to the end of `behind`. Raises BeginningChanged where the file does not begin so."""
+        """Seek to the end of `behind`; BeginningChanged if its digest does not match."""
         began = time.monotonic()
         self._take(file, behind.size)
         self.seconds = time.monotonic() - began
@@ -158,7 +164,7 @@ class Track:
             self._end_line(file)
 
     def _end_line(self, file: BinaryIO) -> None:
-        """Where the last line had no line end: read past that, or go back to its begin when the line went on."""
+        """Skip a line end added to the last line, or seek back if the line was continued."""
         file.seek(self.size - 1)
         if file.read(1) == b"\n":
             return
@@ -183,20 +189,23 @@ class Track:
             self.size += len(piece)
 
     def feed(self, octets: bytes | memoryview, end: int) -> None:
-        """Take in `octets`, of which the last is the file's byte number `end`, from 1, and part may be known."""
+        """Add `octets`, which end at file offset `end`; part of them may be known already."""
         fresh = end - self.size
         if fresh > 0:
             self._digest.update(memoryview(octets)[max(len(octets) - fresh, 0) :])
             self.size = end
 
     def beginning(self, records: int) -> Beginning:
-        """What is taken in, of which there are so many records."""
+        """The beginning read so far, with `records` records."""
         return Beginning(self.size, self._digest.hexdigest(), records)
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Where the records of a block stand: `body` ends at the file's byte `end`, and its record n at `ends`[n - 1]."""
+    """Byte positions of a block's records in the file.
+
+    `body` ends at file offset `end`, its record n at `ends`[n - 1].
+    """
 
     track: Track
     body: bytes
@@ -204,16 +213,16 @@ class Stretch:
     ends: npt.NDArray[np.int64]
 
     def beginning(self, records: int, total: int) -> Beginning:
-        """The file up to the block's record number `records`, which is number `total` of the file.
+        """The file up to record `records` of the block (record `total` of the file).
 
-        To be asked for in order.
+        Call it in ascending order.
         """
         upto = min(int(self.ends[records - 1]) + 1, len(self.body))
         self.track.feed(memoryview(self.body)[:upto], self.end - (len(self.body) - upto))
         return self.track.beginning(total)
 
     def is_there(self) -> bool:
-        """Tell whether the file at the path still holds these bytes, whatever was written behind them."""
+        """Tell whether the file still holds these bytes; appended ones are ignored."""
         fresh = max(len(self.body) - (self.end - self.track.size), 0)
         try:
             with opened(self.track.path, self.track.root) as file:

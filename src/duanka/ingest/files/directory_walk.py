@@ -1,4 +1,4 @@
-"""The entries below a delivered folder, whatever is in it: too deep, locked or removed folders stop nothing else."""
+"""Directory walk that skips too deep, unreadable or removed folders."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-DEEPEST = 32  # folders below one another; delivered files lie in a few
+DEEPEST = 32  # maximum depth of nested folders
 
 
 class Unseen(NamedTuple):
-    """A folder below the one that is walked whose entries cannot be listed now; `why` in words."""
+    """A folder below the walked one that cannot be listed now; `why` for people."""
 
     name: str
     why: str
@@ -20,12 +20,12 @@ class Unseen(NamedTuple):
 def walk(
     folder: Path, skip: Callable[[str, str], bool], unseen: Callable[[Unseen], None]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every entry below `folder` that is no folder, with its path below it; links are not followed.
+    """Yield all non-folder entries below `folder` with their paths; follow no links.
 
-    `skip` is asked with the path of the parent (`"a/b/"` or `""`) and the entry's name. `unseen` is told of each
-    folder that cannot be listed. Raises OSError when `folder` itself cannot be.
+    `skip`: called with the parent's path (`"a/b/"` or `""`) and the name. `unseen`: called for each folder that cannot
+    be listed. Raises OSError when `folder` itself cannot be listed.
     """
-    # Not recursive: a thousand folders in one another are more than Python's stack holds.
+    # not recursive: a thousand nested folders would exceed Python's recursion limit
     waiting = [("", 0)]
     while waiting:
         below, depth = waiting.pop()
@@ -34,7 +34,7 @@ def walk(
         except FileNotFoundError:
             if not below:
                 raise
-            continue  # removed since
+            continue  # removed meanwhile
         except OSError as fault:
             if not below:
                 raise

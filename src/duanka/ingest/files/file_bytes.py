@@ -1,6 +1,6 @@
-"""The bytes of a file by their places, read when they are asked for.
+"""Random access to the bytes of a file, read on demand.
 
-Not mapped into memory: a file that is cut while it is mapped ends the process that reads it.
+The file is not memory-mapped: truncation of a mapped file would kill the process with SIGBUS.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import BinaryIO, overload
 
 from duanka.domain.errors import UnreadableInput
 
-_WINDOW = 1 << 18  # bytes that are read and kept around a place
+_WINDOW = 1 << 18  # bytes read at once and kept
 
 
 class FileBytes:
-    """Reads `file` like `bytes` of the size that it has now. UnreadableInput when it is cut meanwhile."""
+    """Reads `file` like `bytes` of its initial size; UnreadableInput if truncated."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._descriptor = file.fileno()

@@ -1,51 +1,51 @@
-"""Bounds of intake: what is packed, repeated or wrong beyond them is given up, and said so. Sizes in bytes."""
+"""Limits of intake, sizes in bytes; beyond them reading stops with a reason."""
 
 from __future__ import annotations
 
 MB = 1 << 20
 
-# Unpacking. Records of calls shrink to a tenth or a twentieth; what shrinks to a thousandth is made to.
-FREELY_UNPACKED = 256 * MB  # so much may come out of any file
-MOST_UNPACKED_RATIO = 250  # unpacked bytes for each byte of a file that unpacks to more
-FREELY_UNPACKED_XML = 64 * MB  # of a workbook, whose XML takes far longer to read than text
+# Decompression. Call records compress 10 to 20 times; 1,000 times indicates a decompression bomb.
+FREELY_UNPACKED = 256 * MB  # allowed for any file, whatever its ratio
+MOST_UNPACKED_RATIO = 250  # unpacked bytes per packed byte, beyond FREELY_UNPACKED
+FREELY_UNPACKED_XML = 64 * MB  # the same for a workbook, whose XML takes much longer to read than text
 MOST_XML_RATIO = 100
-MOST_PADDING = 64 * MB  # zeros behind packed data, or between binary records
-EMPTY_MEMBERS = 100_000  # members of a packed file one after the other that hold nothing
+MOST_PADDING = 64 * MB  # padding after packed data or between binary records
+EMPTY_MEMBERS = 100_000  # consecutive empty members of a packed file
 
-MOST_WINDOW = 128 * MB  # memory that unpacking itself may take: what xz and zstd look back upon
-MOST_DIRECTORY = 4 * MB  # the list of what is in a zip file
+MOST_WINDOW = 128 * MB  # dictionary size (memory) of xz and zstd
+MOST_DIRECTORY = 4 * MB  # central directory of a zip file
 
 # Text.
-LINE_LIMIT = 1 << 16  # a longer line, or text in a column, is no record
-LONGEST_LINE = 256 * MB  # a file in which no line ends for so long is none of text
-TEXT_AT_ONCE = 64 * MB  # of columns of text that are unpacked together
-BATCH_BYTES = 128 * MB  # of a micro-batch of any number of records
-BLOCK_LINES = 1 << 18  # lines that are read at once
-MESSAGE_LINES = 200_000  # lines of one message
+LINE_LIMIT = 1 << 16  # maximum length of a line, or of a text value, of a record
+LONGEST_LINE = 256 * MB  # a file without a line end for so long is not text
+TEXT_AT_ONCE = 64 * MB  # text of all columns decoded at once
+BATCH_BYTES = 128 * MB  # maximum size of a micro-batch
+BLOCK_LINES = 1 << 18  # maximum lines read at once
+MESSAGE_LINES = 200_000  # maximum lines of one message
 
-RECORD_LIMIT = MB  # of a binary record
+RECORD_LIMIT = MB  # maximum size of a binary record
 
-# Records that are set aside.
-REJECTED_ROWS = 100_000  # rows of one file in quarantine; more of the same are counted in one row
-REJECTED_MOST = 1_000_000  # a file with so many, most of its records, is given up
+# Rejected records.
+REJECTED_ROWS = 100_000  # rows of one file in quarantine; further ones are counted in one row a reason
+REJECTED_MOST = 1_000_000  # a file is given up when so many, and most, of its records are rejected
 
 
 def unpacks_too_much(
     packed: int, unpacked: int, *, freely: int = FREELY_UNPACKED, ratio: int = MOST_UNPACKED_RATIO
 ) -> str:
-    """Why nobody goes on unpacking what came to `unpacked` bytes out of `packed`; "" while it may go on."""
+    """Why `unpacked` bytes out of `packed` exceed the limits; "" if they do not."""
     if unpacked <= freely or unpacked <= ratio * packed:
         return ""
     return f"unpacks to more than {ratio} times its size"
 
 
 def is_too_much_xml(packed: int, unpacked: int) -> str:
-    """The same of a workbook."""
+    """Why a workbook exceeds the limits; "" if it does not."""
     return unpacks_too_much(packed, unpacked, freely=FREELY_UNPACKED_XML, ratio=MOST_XML_RATIO)
 
 
 def rejects_too_much(records: int, rejected: int) -> str:
-    """Why the rest of a file is not read of whose `records` so far `rejected` were set aside; "" while it is."""
+    """Why to give up a file with `rejected` of `records` rejected; "" to go on."""
     if rejected <= REJECTED_MOST or 2 * rejected <= records:
         return ""
     return f"given up: {rejected:,} of its first {records:,} records were set aside"

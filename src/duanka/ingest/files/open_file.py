@@ -1,4 +1,4 @@
-"""Opens delivered files: regular files only, so that a pipe, a device or a link leads to nothing else."""
+"""Opens delivered files: regular files only, no pipes, devices or foreign links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe without a writer would else hold us for ever
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # non-blocking: a pipe without a writer would block
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a link",
@@ -22,16 +22,15 @@ _KINDS = {
 
 
 class NotRegular(UnreadableInput):
-    """The path leads to no file of records: a pipe, a device, a link out of the inbox."""
+    """The path is a pipe, a device, or a link out of the inbox."""
 
 
 def opened(path: Path, root: Path | None = None) -> BinaryIO:
     """Open `path` for reading bytes.
 
-    `root`: a folder into which others deliver and below which no link is followed; None: links of the same owner as
-    what they lead to, or as this process, are followed.
-
-    Raises UnreadableInput when the system does not let us (see `open_regular`), NotRegular when it is no regular file.
+    `root`: a folder writable by others, below which no link is followed. None: a link is followed if its owner is
+    that of its target or of this process. Raises UnreadableInput for errors of the system, NotRegular when the path
+    is no regular file.
     """
     try:
         return open_regular(path, root)
@@ -43,7 +42,7 @@ def opened(path: Path, root: Path | None = None) -> BinaryIO:
 
 
 def open_regular(path: Path, root: Path | None = None) -> BinaryIO:
-    """Open as `opened` does, but let OSError through."""
+    """Open like `opened`, but raise OSError unchanged."""
     descriptor = _descriptor(path) if root is None else _below(path, root)
     try:
         _check(path, os.fstat(descriptor), root)
@@ -54,12 +53,12 @@ def open_regular(path: Path, root: Path | None = None) -> BinaryIO:
 
 
 def kind_of(mode: int) -> str:
-    """What a file that is no regular one is, in words; "" for a regular one."""
+    """Type of a non-regular file in words; "" for a regular one."""
     return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether `opened` without a root would find a regular file at `path`, by itself or behind a link."""
+    """Tell whether `opened` without a root finds a regular file, maybe by a link."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode) and _may_follow(path, os.lstat(path))
     except OSError:
@@ -78,7 +77,7 @@ def _descriptor(path: Path) -> int:
 
 
 def _below(path: Path, root: Path) -> int:
-    """Open `path` folder by folder, none of which may be a link: a name may be exchanged at any moment."""
+    """Open `path` folder by folder without following links, safe against replacement."""
     *folders, name = path.relative_to(root).parts
     at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -86,7 +85,7 @@ def _below(path: Path, root: Path) -> int:
             below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
             os.close(at)
             at = below
-        # Asked before it is opened too, for opening a device may do something.
+        # checked before opening as well, because opening a device may have side effects
         _regular(path, os.stat(name, dir_fd=at, follow_symlinks=False))
         return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=at)
     finally:
@@ -102,7 +101,7 @@ def _check(path: Path, found: os.stat_result, root: Path | None) -> None:
     _regular(path, found)
     private = not found.st_mode & stat.S_IROTH and found.st_uid in (0, os.geteuid())
     if root is not None and found.st_nlink > 1 and private:
-        # Whoever may write into the inbox could give a secret of ours a second name there.
+        # anyone who can write to the inbox could hard-link a secret of this process into it
         raise NotRegular(
             f"{display_name(str(path))}: a private file that has another name elsewhere (a hard link); copy it instead"
         )

@@ -1,7 +1,7 @@
-"""Packed data as one stream of bytes: gzip, bzip2 and xz members, one after the other, in bounded memory.
+"""Decompression of gzip, bzip2 and xz members as one stream, in bounded memory.
 
-What breaks off or is damaged gives every byte before the damage: the member is unpacked again up to the last stretch
-that went well, and from there byte by byte.
+Truncated or damaged data yields every byte before the damage: the member is decompressed again up to the last piece
+that succeeded, and from there byte by byte.
 """
 
 from __future__ import annotations
@@ -16,29 +16,32 @@ from typing import BinaryIO, Protocol
 from duanka.ingest.files.limits import EMPTY_MEMBERS, MB, MOST_PADDING, MOST_WINDOW
 
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-PIECE = 1 << 16  # bytes read from a packed file at once: small, for a damaged piece is gone over byte by byte
+PIECE = 1 << 16  # bytes read at once; small, because a damaged piece is repeated byte by byte
 ERRORS = (
     zlib.error,
     lzma.LZMAError,
     OSError,
     EOFError,
     ValueError,
-)  # of what unpacks; bz2 has none of its own
+)  # errors of the decompressors; bz2 has none of its own
 
 
 class Packed(Protocol):
-    """A packed stream. `broken` says why it ends early, once it does; `oversized`: because of our limits."""
+    """A decompressed stream.
+
+    `broken`: why it ended early, if it did. `oversized`: whether that was because of a limit.
+    """
 
     broken: str
     oversized: bool
 
     def piece(self, limit: int) -> bytes | None:
-        """Return at most `limit` unpacked bytes, perhaps none yet; None at the end or break of the data."""
+        """Return up to `limit` decompressed bytes, maybe b""; None at the end or damage."""
         ...
 
 
 class Decompressor(Protocol):
-    """What unpacks one member, as bz2 and lzma of the standard library have it."""
+    """Decompressor of one member; interface of bz2 and lzma in the standard library."""
 
     @property
     def eof(self) -> bool:
@@ -47,16 +50,16 @@ class Decompressor(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing more comes out without more going in."""
+        """Whether more input is needed for more output."""
         ...
 
     @property
     def unused_data(self) -> bytes:
-        """What was given behind the end."""
+        """Input after the end of the member."""
         ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Unpack `data`, at most `max_length` bytes of it for now."""
+        """Decompress `data`; return at most `max_length` bytes for now."""
         ...
 
 
@@ -91,7 +94,7 @@ class Inflate:
 
 @dataclass(frozen=True)
 class PackedFormat:
-    """A form of packing. `magic`: the first bytes of each member; `single`: nothing is read behind the first."""
+    """A compression format; `magic`: first bytes of a member, `single`: only one."""
 
     name: str
     magic: bytes
@@ -107,21 +110,21 @@ XZ = PackedFormat(
 
 
 class Members:
-    """The members of `file` in the form `form`, from where it stands."""
+    """The members of `file` in the format `form`, from its current position."""
 
     def __init__(self, file: BinaryIO, form: PackedFormat) -> None:
         self.broken = ""
         self.oversized = False
         self._file = file
         self._form = form
-        self._input = b""  # read and not unpacked yet; only between members
+        self._input = b""  # read but not yet decompressed; only between members
         self._member: Decompressor | None = None
-        self._member_at = self._fed_at = 0  # places in the file: of the member, of what was fed last
-        self._of_member = 0  # bytes unpacked of it
-        self._skip = 0  # bytes that come once more
-        self._empty = 0  # members one after the other that hold nothing
+        self._member_at = self._fed_at = 0  # file offsets of the member and of the last input
+        self._of_member = 0  # bytes decompressed of the member
+        self._skip = 0  # bytes to drop, already returned in the first attempt
+        self._empty = 0  # consecutive empty members
         self._started = False
-        self._again = False  # the member is unpacked for the second time
+        self._again = False  # whether this is the second attempt at the member
         self._bytewise_to = 0
 
     def piece(self, limit: int) -> bytes | None:
@@ -158,7 +161,7 @@ class Members:
         return given
 
     def _failed(self, fault: Exception) -> bytes | None:
-        """Go back to the last stretch and take it byte by byte; the second time, that is the end."""
+        """Repeat the last piece byte by byte; end the stream at the second failure."""
         if isinstance(fault, lzma.LZMAError) and "emory usage limit" in str(fault):
             self.broken = (
                 f"unpacking it takes more than {MOST_WINDOW // MB} MB of memory; pack it by xz -9 or less"
@@ -182,7 +185,7 @@ class Members:
         return b""
 
     def _next_member(self) -> bool:
-        """Begin the next member, past padding; False when there is none."""
+        """Skip padding and begin the next member; False when there is none."""
         form, padding = self._form, 0
         if self._started and form.single:
             return False

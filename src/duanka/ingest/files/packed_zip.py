@@ -1,6 +1,6 @@
-"""The one file of records in a zip file, as one stream of bytes; what is packed otherwise is named.
+"""The single file of records in a zip file, as one stream; else an error.
 
-Which members there are is asked of zipfile; how much comes out is counted as it comes, whatever the directory says.
+The members are listed by zipfile; decompressed bytes are counted while reading, whatever the directory claims.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from duanka.ingest.files.limits import MOST_DIRECTORY
 from duanka.ingest.files.packed import Inflate, Members, PackedFormat
 
 MAGIC = b"PK\x03\x04"
-EMPTY = b"PK\x05\x06"  # a directory and nothing before it
-_LOCAL = struct.Struct("<4s5H3L2H")  # the header of a member
+EMPTY = b"PK\x05\x06"  # an empty archive
+_LOCAL = struct.Struct("<4s5H3L2H")  # local header of a member
 ENCRYPTED = 1
-_SHOWN = 3  # members that are named
+_SHOWN = 3  # maximum number of members named in an error
 _TEXT_ENDINGS = (".csv", ".txt", ".dat", ".cdr", ".log", ".tsv")
 _NOT_OURS = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
 _SPREADSHEET = (
     "[Content_Types].xml",
     "xl/workbook",
     "META-INF/manifest.xml",
-)  # of Excel, and of OpenDocument
-_FORMS = {  # first bytes of what is no text
+)  # first members of Excel and OpenDocument files
+_FORMS = {  # first bytes of formats that are not text
     MAGIC: "a zip or Excel file",
     b"\x1f\x8b": "a gzip file",
     b"BZh": "a bzip2 file",
@@ -39,11 +39,11 @@ _FORMS = {  # first bytes of what is no text
 
 
 class Unfit(Exception):
-    """A zip file that is not read; the text says why, and what to do."""
+    """A zip file that cannot be used; the message says why and what to do."""
 
 
 class Member(NamedTuple):
-    """A member: where its header is, its bytes packed, its way of packing (as in the format), and its checksum."""
+    """A member: header offset, packed size, compression method, CRC-32."""
 
     name: str
     at: int
@@ -53,7 +53,7 @@ class Member(NamedTuple):
 
 
 class Zip:
-    """The file of records in the zip file `file`, see Packed."""
+    """The file of records in the zip file `file`; implements Packed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.broken = ""
@@ -99,7 +99,7 @@ class Zip:
         try:
             members = members_of(self._file)
         except Broken:
-            # Cut off before the directory: the header of the first member is there all the same.
+            # truncated before the directory, but the header of the first member may be intact
             self._whole = False
             self._member = _first(self._file)
         else:
@@ -117,11 +117,11 @@ class Zip:
 
 
 class Broken(Exception):
-    """A zip file without a directory that can be read."""
+    """A zip file without a readable directory."""
 
 
 class _Small(io.RawIOBase):
-    """Lets nobody read much of `file` at once: zipfile reads a directory of any size whole."""
+    """Limits the size of reads, because zipfile reads a directory of any size at once."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -143,12 +143,12 @@ class _Small(io.RawIOBase):
 
 
 def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """The members by the directory of the zip file. Raises Broken, and Unfit where there are too many."""
+    """Members listed in the directory; raises Broken, or Unfit for too many."""
     source: Any = _Small(file)
     try:
         with zipfile.ZipFile(source) as archive:
             return archive.infolist()
-    # Whatever is in the directory: names in no encoding, versions to come, places before the beginning.
+    # anything zipfile may raise on a damaged directory: undecodable names, unknown versions, negative offsets
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError):
         raise Broken from None
 
@@ -184,7 +184,7 @@ def _is_not_ours(name: str) -> bool:
 
 
 def _first(file: BinaryIO) -> Member:
-    """The first member of a zip file without a directory."""
+    """The first member, found by its local header, of a file without a directory."""
     file.seek(0)
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or not head.startswith(MAGIC):
@@ -197,7 +197,7 @@ def _first(file: BinaryIO) -> Member:
 
 
 def seek_to_data(file: BinaryIO, at: int) -> None:
-    """Go to the data behind the header at `at`. Raises Unfit."""
+    """Seek to the data after the local header at `at`; raises Unfit."""
     try:
         file.seek(at)
     except (OSError, ValueError):
@@ -210,7 +210,7 @@ def seek_to_data(file: BinaryIO, at: int) -> None:
 
 
 class Stored:
-    """A member that is not packed, as a Decompressor."""
+    """Decompressor of a stored (uncompressed) member."""
 
     def __init__(self, size: int) -> None:
         self._missing = size
@@ -241,5 +241,5 @@ class Stored:
 
 
 def is_zip(start: bytes) -> bool:
-    """Tell whether a file that begins so is a zip file, or what is packed as one."""
+    """Tell whether a file with the first bytes `start` is a zip archive."""
     return start.startswith((MAGIC, EMPTY))

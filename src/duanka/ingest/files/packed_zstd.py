@@ -1,4 +1,4 @@
-"""Zstandard data as one stream of bytes, by Arrow."""
+"""Decompression of Zstandard data as one stream, by Arrow."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LAST_TRY = 2
 
 
 class _Fed:
-    """The packed bytes as Arrow asks for them: from `bytewise` on one by one, for so long as it asks for at once."""
+    """Input for Arrow; the first read from offset `bytewise` on comes byte by byte."""
 
     closed = False
 
     def __init__(self, file: BinaryIO, bytewise: int | None) -> None:
-        self.at = 0  # where the last ones lie
+        self.at = 0  # offset of the last bytes returned
         self._file = file
         self._bytewise = bytewise
 
@@ -34,14 +34,14 @@ class _Fed:
         return self._file.read(size)
 
     def close(self) -> None:
-        """Nothing: the file is closed by whoever opened it."""
+        """Do nothing; the owner closes the file."""
 
 
 class Zstd:
-    """The frames of `file`, see Packed.
+    """The frames of `file`; implements Packed.
 
-    Arrow tells of damage instead of what it unpacked right before it. So what breaks is unpacked again: once with the
-    last stretch put in byte by byte, and once with what comes of that taken out byte by byte.
+    At damage Arrow raises an error and discards what it decompressed just before. So the data is decompressed again:
+    once with the last piece fed byte by byte, and once with its output also taken byte by byte.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -66,7 +66,7 @@ class Zstd:
         return piece or None
 
     def _is_zstd(self) -> bool:
-        # Asked before Arrow reads: the file stands at its beginning.
+        # called before Arrow reads, while the file is at its beginning
         if self._file.tell():
             return True
         start = self._file.read(len(MAGIC))

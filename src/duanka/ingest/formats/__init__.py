@@ -1,1 +1,1 @@
-"""Readers: one for each format of files and messages."""
+"""Readers, one for each format of files and messages."""

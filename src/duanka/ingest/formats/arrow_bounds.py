@@ -1,4 +1,4 @@
-"""What the messages of an Arrow IPC stream would unpack to, told from their metadata before anything is unpacked."""
+"""Size check of an Arrow IPC stream from its metadata, before decompression."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pyarrow.compute as pc
 
 from duanka.ingest.files.limits import MB
 
-MOST_UNPACKED = 128 * MB  # of the buffers, and again of the text, of a whole stream
-MOST_ROWS = 1_000_000  # of a stream
+MOST_UNPACKED = 128 * MB  # bytes of all buffers of a stream, and separately of all text
+MOST_ROWS = 1_000_000  # maximum rows of a stream
 _MOST_BATCHES = 10_000
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 
 
 class OversizedStream(Exception):
-    """The stream unpacks to more than a message of records does; the argument says what."""
+    """The stream exceeds the limits for a message; the argument says which."""
 
 
 def check_stream(data: bytes) -> None:
-    """Raise OversizedStream when reading `data` would allocate out of all proportion.
+    """Raise OversizedStream when reading `data` would need too much memory.
 
-    Whatever else is wrong with it is left to its reader.
+    Other faults are left to the reader.
     """
     unpacked = rows = batches = 0
     try:
@@ -45,7 +45,10 @@ def check_stream(data: bytes) -> None:
 
 
 def text_bytes(column: Any) -> int:
-    """Bytes that the text of `column` takes once each row has its own; 0 of other types. `column` must be valid."""
+    """Bytes of text in `column` when each row has its own copy; 0 for other types.
+
+    `column` must be valid.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         lengths = _lengths(column.dictionary)
@@ -62,7 +65,7 @@ def _lengths(column: Any) -> npt.NDArray[np.int64] | None:
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         views = np.frombuffer(column.buffers()[1], np.int32)[
             ::4
-        ]  # a view is 16 bytes and begins with its length
+        ]  # a view has 16 bytes and begins with its length
         lengths = views[column.offset : column.offset + len(column)].astype(np.int64)
         return np.where(column.is_valid().to_numpy(zero_copy_only=False), lengths, 0)
     if any(is_kind(kind) for is_kind in _TEXT):
@@ -82,7 +85,7 @@ def _messages(data: bytes) -> Iterator[tuple[bytes, Any]]:
 
 
 def _batch(metadata: bytes, body: Any) -> tuple[int, int]:
-    """Rows of a message, and bytes of its buffers unpacked; none of one that is no batch."""
+    """Rows of a message and decompressed bytes of its buffers; zeros if not a batch."""
     try:
         message = _Table(metadata, struct.unpack_from("<I", metadata, 0)[0])
         kind = message.scalar(1, "<B")
@@ -99,11 +102,11 @@ def _batch(metadata: bytes, body: Any) -> tuple[int, int]:
             return rows, sum(length for _, length in buffers)
         return rows, sum(_declared(body, offset, length) for offset, length in buffers)
     except (struct.error, IndexError, ValueError):
-        return 0, 0  # no metadata that its reader would take
+        return 0, 0  # the reader will reject this metadata
 
 
 def _declared(body: Any, offset: int, length: int) -> int:
-    """Bytes that a packed buffer says it unpacks to; -1 stands for one that is not packed."""
+    """Decompressed size that a compressed buffer claims; -1 if not compressed."""
     if length < 8:
         return 0
     size: int = struct.unpack_from("<q", body, offset)[0]
@@ -111,7 +114,7 @@ def _declared(body: Any, offset: int, length: int) -> int:
 
 
 class _Table:
-    """A FlatBuffers table that begins at `at` of `data`."""
+    """A FlatBuffers table at offset `at` of `data`."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
@@ -130,17 +133,17 @@ class _Table:
         return place + int(struct.unpack_from("<I", self._data, place)[0])
 
     def scalar(self, field: int, form: str) -> int:
-        """A number; 0 when it is not there."""
+        """Read a number; 0 when absent."""
         place = self._place(field)
         return int(struct.unpack_from(form, self._data, place)[0]) if place else 0
 
     def table(self, field: int) -> _Table | None:
-        """A table; None when it is not there."""
+        """Read a table; None when absent."""
         place = self._place(field)
         return _Table(self._data, self._follow(place)) if place else None
 
     def pairs(self, field: int) -> list[tuple[int, int]]:
-        """A vector of structs of two 64-bit numbers each."""
+        """Read a vector of structs of two 64-bit numbers each."""
         place = self._place(field)
         if not place:
             return []

@@ -1,4 +1,4 @@
-"""An Arrow IPC stream -> a block of typed columns. What a stranger sends is checked before anything relies on it."""
+"""Arrow IPC stream to blocks of typed columns; untrusted data is validated first."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from duanka.ingest.formats import parquet_reader as parquet_blocks
 from duanka.ingest.formats.arrow_bounds import MOST_UNPACKED, OversizedStream, check_stream, text_bytes
 from duanka.ingest.model.blocks import Block
 
-MAGIC = b"\xff\xff\xff\xff"  # how a stream begins: the mark of its first message
+MAGIC = b"\xff\xff\xff\xff"  # first bytes of a stream: the continuation marker of its first message
 
 
 class BrokenStream(Exception):
-    """The bytes are no Arrow stream, or one that contradicts itself; the argument says how."""
+    """Not an Arrow stream, or an inconsistent one; the argument says how."""
 
 
 def blocks_of(data: bytes, number: int, wanted: Sequence[str]) -> list[Block]:
-    """Read a whole stream, of its columns the `wanted` ones; every row has the line `number`.
+    """Read the `wanted` columns of a whole stream; every row gets the line `number`.
 
-    Raises BrokenStream, and OversizedStream before anything is unpacked.
+    Raises BrokenStream, and OversizedStream before any decompression.
     """
     check_stream(data)
     try:
@@ -49,12 +49,12 @@ def blocks_of(data: bytes, number: int, wanted: Sequence[str]) -> list[Block]:
 
 
 def _block(batch: Any, number: int, names: Sequence[str]) -> tuple[Block, int]:
-    """The rows of a batch, and the bytes of their text."""
+    """The rows of a batch and the bytes of their text."""
     batch.validate()
     lines = np.full(batch.num_rows, number)
     if not names:
         return Block(pl.DataFrame(height=batch.num_rows), lines, batch.num_rows, 0), 0
-    # Many rows may share one text of a dictionary, or of a view: it is asked for before each has its own.
+    # rows may share text by a dictionary or views, so the full size is checked before it is expanded
     size = sum(text_bytes(_sound(batch.column(name))) for name in names)
     if size > MOST_UNPACKED:
         raise OversizedStream(f"holds more than {MOST_UNPACKED >> 20} MB of text")
@@ -65,7 +65,7 @@ def _block(batch: Any, number: int, names: Sequence[str]) -> tuple[Block, int]:
 
 
 def _plain_text(column: Any) -> Any:
-    """Return a sound column without views, which polars and validation do not take."""
+    """Convert views of a valid column to plain text, for polars and validation."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return pa.DictionaryArray.from_arrays(column.indices, _plain_text(column.dictionary))
@@ -75,7 +75,7 @@ def _plain_text(column: Any) -> Any:
 
 
 def _sound(column: Any) -> Any:
-    """Return a column whose offsets and indices stay inside it; whether text is UTF-8 is asked row by row."""
+    """Validate offsets and indices of a column; UTF-8 is checked later row by row."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column.validate(full=True)

@@ -1,4 +1,4 @@
-"""The head of a text file: what stands above its records, and what its columns are called."""
+"""Head of a text file: lines above the records, and names of the columns."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from duanka.ingest.model.nearest_column import GUESS
 from duanka.ingest.model.reasons import QuarantineReason
 
 BOM = b"\xef\xbb\xbf"
-_LOOKED_AT = 200  # records by which the width of a table is known
+_LOOKED_AT = 200  # records sampled to find the width of a table
 
 
 class Head(NamedTuple):
-    """The names of the columns, the bytes before the first record, and that record's line; why there are none."""
+    """Column names, bytes before the first record and its line; or why there are none."""
 
     names: tuple[str, ...] = ()
     size: int = 0
@@ -26,9 +26,9 @@ class Head(NamedTuple):
 
 
 def head_of(path: Path, start: bytes, layout: Layout, *, whole: bool) -> Head:
-    """Read the head of the file that begins with `start`; `whole`: which is all of it.
+    """Read the head of a file that begins with `start`; `whole`: `start` is all of it.
 
-    Raises UnreadableInput when the header line is no text.
+    Raises UnreadableInput when the header line is not text.
     """
     begin = len(BOM) if start.startswith(BOM) else 0
     for _ in range(layout.skip):
@@ -50,8 +50,10 @@ def head_of(path: Path, start: bytes, layout: Layout, *, whole: bool) -> Head:
 
 
 def fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The columns of a table under the header `names`: where all `rows` end in separators that it lacks, or lack those
-    at its end, these are columns without a name and without values."""
+    """Adapt the header `names` to `rows` that differ only in trailing separators.
+
+    Separators that all rows have at the end and the header lacks add unnamed, empty columns; and the other way round.
+    """
     widths = {len(row) for row in rows}
     if len(widths) == 1 and (width := widths.pop()) != len(names):
         more = range(len(names) + 1, width + 1)
@@ -63,8 +65,8 @@ def fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, .
 
 
 def split(text: str, delimiter: str, width: int | None) -> list[str] | QuarantineReason:
-    """Split a line of text into `width` fields (None: as many as there are), or say why it cannot be."""
-    # The second line is bait: an open quote swallows it.
+    """Split a line into `width` fields (None: any number), or return why it cannot be."""
+    # an unclosed quote would swallow the second line, which is how it is detected
     lines = csv.reader([text + "\n", "\n"], delimiter=delimiter)
     try:
         fields = next(lines)

@@ -1,8 +1,8 @@
-"""CSV, packed or not, in blocks of whole lines: one record is one physical line.
+"""CSV reader in blocks of whole lines, compressed or not: one record is one line.
 
-The fast path hands a block to Arrow as it is. Line numbers are plain arithmetic, so a block counts only when
-as many rows come out as lines went in; otherwise it is cut smaller and smaller, and the last few lines around
-the fault are read one by one, good ones told from bad.
+The fast path passes a block to Arrow unchanged. Line numbers are computed by counting, so the result is accepted only
+if it has as many rows as the block has lines. Otherwise the block is split into smaller and smaller pieces, and the
+few lines around the fault are parsed one by one to separate good from bad ones.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_BYTES = 1 << 24
-_EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
-_CHUNK = 1 << 20  # bytes that Arrow parses at once, on one core each
-_PIECES = 16  # a block that Arrow refuses is cut into so many
-_FEW = 400  # lines; so few are read one by one
+_EMPTY_LINES = 1 << 22  # bytes of empty lines held back, as they may be the end of the file
+_CHUNK = 1 << 20  # bytes of a chunk that Arrow parses on one core
+_PIECES = 16  # number of pieces into which a block refused by Arrow is split
+_FEW = 400  # lines; smaller pieces are parsed line by line
 
 
 class CsvReading:
-    """One CSV file. Raises UnreadableInput when its header line is no text."""
+    """One CSV file. Raises UnreadableInput when its header line is not text."""
 
     def __init__(
         self,
@@ -63,20 +63,20 @@ class CsvReading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns; an unnamed one is called `column N`, counted from 1."""
+        """Names of the columns; an unnamed one is called `column N`, from 1."""
         return self._head.names
 
     def _look_at(self, data: Unpacked) -> None:
         start = data.read(LINE_LIMIT)
         if start.startswith(BOM) and self._layout.encoding != "utf-8":
-            self._layout = replace(self._layout, encoding="utf-8")  # the file says so itself
+            self._layout = replace(self._layout, encoding="utf-8")  # declared by the byte order mark
         whole = len(start) < LINE_LIMIT and not data.broken and not data.read(1)
         self._head = head_of(self._path, start, self._layout, whole=whole)
-        # Without a header, blocks() accounts for what there is, and there is nothing to check.
+        # without a header there are no columns to check; blocks() rejects the content
         self.unreadable = self._head.unreadable and (data.broken or self._head.unreadable)
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
-        """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
+        """Yield the `wanted` columns of the lines below the header, as text."""
         with Unpacked(self._path, self._root, self._extent.size) as data:
             if not self.columns:
                 yield from self._nothing_but_a_break(data)
@@ -84,7 +84,7 @@ class CsvReading:
             line = self._begin(data)
             reader = _Reader(self._layout, self.columns, wanted, self.track)
             rest = b""
-            held = 0  # bytes since a line ended
+            held = 0  # bytes since the last line end
             while piece := data.read(self._block_bytes):
                 buffer = rest + piece
                 body, rest = _cut(buffer)
@@ -96,13 +96,13 @@ class CsvReading:
                     yield block
                 if self.track and len(body) + len(rest) < len(
                     buffer
-                ):  # of a line too long the rest is dropped
+                ):  # the rest of a too long line is dropped
                     self.track.feed(buffer, data.done)
             self.unreadable = data.broken
             yield from self._ending(reader, rest, line, data)
 
     def _begin(self, data: Unpacked) -> int:
-        """Go to the first line that is read; return its number."""
+        """Seek to the first line to read; return its number."""
         line = self._head.line
         start = data.read(self._head.size)
         if self.track is None or data.plain is None:
@@ -114,9 +114,9 @@ class CsvReading:
         return line + self.track.records
 
     def _ending(self, reader: _Reader, rest: bytes, line: int, data: Unpacked) -> Iterator[Block]:
-        """Yield what follows the last whole line."""
+        """Yield what follows the last complete line."""
         if not data.broken:
-            # Only the end of the file may be empty lines; a last line needs no line end.
+            # empty lines are allowed only at the end of the file; the last line needs no line end
             if last := rest.rstrip(b"\r\n"):
                 self.left = not self._extent.unended
                 if not self.left:
@@ -141,7 +141,7 @@ class CsvReading:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Whole lines: their bytes, the number of the first, and where each ends."""
+    """Complete lines: their bytes, the number of the first, and the end of each."""
 
     body: bytes
     number: int
@@ -158,7 +158,7 @@ class _Lines:
 
 @dataclass
 class _Sorted:
-    """Lines that became rows (`kept` says which), and those that did not."""
+    """Lines that became rows (listed in `kept`) and lines that did not."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
     kept: list[npt.NDArray[np.int64]] = field(default_factory=list)
@@ -166,7 +166,7 @@ class _Sorted:
 
 
 class _Reader:
-    """Turns whole lines into blocks."""
+    """Parses complete lines into blocks."""
 
     def __init__(
         self, layout: Layout, names: Sequence[str], wanted: Sequence[str], track: Track | None
@@ -180,7 +180,7 @@ class _Reader:
         used = [str(at) for at in self._places]
         self._convert = pacsv.ConvertOptions(
             column_types={key: pa.string() for key in used},
-            include_columns=used or keys[:1],  # no column wanted: rows still have to be counted
+            include_columns=used or keys[:1],  # even with no column wanted, rows must be counted
             strings_can_be_null=True,
             null_values=[""],
         )
@@ -194,9 +194,9 @@ class _Reader:
     def blocks(
         self, body: bytes, line: int, done: int, end: int | None, written: int | None = None
     ) -> Iterator[Block]:
-        """Yield the blocks of `body`: whole lines, the first of which is number `line` of the file.
+        """Yield the blocks of `body`, complete lines starting at line `line` of the file.
 
-        `end`: where they end in a file that is not packed; None: not known. `written`: bytes of them that are there.
+        `end`: file offset of their end, None if compressed. `written`: bytes of `body` that are in the file.
         """
         lines = _Lines(body, line, np.flatnonzero(np.frombuffer(body, np.uint8) == 10))
         inside = body if written is None else body[:written]
@@ -222,11 +222,11 @@ class _Reader:
         return Block(frame, places + lines.number, last - first, done, sorted_.bad, raw)
 
     def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
-        """Read the lines from `first` up to `last`, whole if Arrow can, else in smaller pieces."""
+        """Parse lines `first` to `last` at once if Arrow can, else in smaller pieces."""
         begin = lines.begin(first)
         sizes = np.diff(lines.ends[first:last], prepend=begin - 1)
         frame = None
-        if sizes.min() > 1 and sizes.max() <= LINE_LIMIT:  # an empty line would become a row of empty fields
+        if sizes.min() > 1 and sizes.max() <= LINE_LIMIT:  # not for empty lines: Arrow makes rows of them
             frame = self._whole(lines.body[begin : int(lines.ends[last - 1]) + 1], last - first)
         if frame is not None:
             into.frames.append(frame)
@@ -239,7 +239,7 @@ class _Reader:
                 self._gather(lines, at, min(at + step, last), into)
 
     def _whole(self, body: bytes, lines: int) -> pl.DataFrame | None:
-        """Return all `lines` of `body` as rows, or None when a line of it is not plain."""
+        """Parse `body` with Arrow; None unless all its `lines` are plain rows."""
         if b"\0" in body:
             return None
         if b"\r" in body and (
@@ -261,12 +261,12 @@ class _Reader:
         return frame.rename(dict(zip(frame.columns, self._wanted, strict=True)))
 
     def _parsed(self, body: bytes, lines: int) -> Any:
-        """Parse `body`; None when it is not as many rows as `lines`."""
+        """Parse `body`; None when the number of rows is not `lines`."""
         quoted = b'"' in body
         size = _CHUNK
         if quoted:
-            # Arrow closes an open quote at the end of what it parses at once: let that be everything, and end it
-            # with a line that an open quote swallows.
+            # Arrow silently closes an open quote at the end of a chunk. So parse all as one chunk and append a line
+            # that an open quote would swallow; the row count then reveals it.
             body += self._bait if self._width > 1 else b"x\n"
             size = len(body) + 1
         read = pacsv.ReadOptions(column_names=self._keys, block_size=size)
@@ -289,7 +289,7 @@ class _Reader:
         into.kept.append(np.array(good, np.int64))
 
     def _fields(self, data: bytes) -> list[str] | QuarantineReason:
-        """Split one line, or say why it cannot be."""
+        """Split one line, or return the reason why not."""
         if len(data) > LINE_LIMIT:
             return QuarantineReason.TOO_LONG
         if not data.strip():
@@ -312,10 +312,10 @@ class _Reader:
 
 
 def _cut(buffer: bytes) -> tuple[bytes, bytes]:
-    """Cut `buffer` into whole lines and the rest.
+    """Split `buffer` into complete lines and the rest.
 
-    Empty lines at the end stay in the rest, for the end of a file may have them. A line that is too long anyway
-    is kept only so far that it stays too long, for memory has to hold whatever comes.
+    Trailing empty lines stay in the rest, since the end of a file may have them. A line over the limit is truncated to
+    just over the limit, to bound memory.
     """
     cut = buffer.rfind(b"\n") + 1
     if cut == 0:
@@ -330,5 +330,5 @@ def _cut(buffer: bytes) -> tuple[bytes, bytes]:
 
 
 def _text(data: bytes, encoding: str) -> str:
-    """Return `data` as text whatever it is, cut to what a quarantined row may keep."""
+    """Decode `data` with replacement characters, cut to the limit of quarantined rows."""
     return data[:RAW_LIMIT].decode(encoding, errors="backslashreplace")

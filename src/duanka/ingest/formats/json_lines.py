@@ -1,4 +1,4 @@
-"""JSON lines -> a block of text columns: one object per line, of which the fields that are columns count."""
+"""JSON lines to a block of text columns: one object a line, extra fields ignored."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from duanka.ingest.files.limits import LINE_LIMIT
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
 from duanka.ingest.model.reasons import QuarantineReason
 
-_FEW = 400  # lines; so few are read one by one
-_PIECES = 16  # what cannot be read whole is cut into so many
+_FEW = 400  # lines; smaller pieces are parsed line by line
+_PIECES = 16  # number of pieces into which lines are split that cannot be parsed at once
 _WHOLE = float(2**53)
-_ROUNDED = 1e10  # from here on digits may be lost in a number with an exponent: 8.6138e12 is nobody's
+_ROUNDED = 1e10  # from here on a number with an exponent (8.6138e12) may have lost digits
 _EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
 
 
 def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[str]) -> Block:
-    """Read `lines`, each with its number, into a block of the columns `wanted`; what a line lacks is null."""
+    """Parse `lines` with their `numbers` into columns `wanted`; missing ones are null."""
     frames: list[pl.DataFrame] = [_frame([], wanted)]
     kept: list[int] = []
     bad: list[Bad] = []
@@ -60,9 +60,9 @@ def _frame(rows: Sequence[Sequence[str | None]], wanted: Sequence[str]) -> pl.Da
 
 
 def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None:
-    """Return all lines as rows, or None when one of them is not plain."""
+    """Parse all lines at once; None when one of them is not plain."""
     body = b"\n".join(lines)
-    # Half a surrogate pair is no text, an empty line no row, a rounded number nobody's: they are told one by one.
+    # half surrogate pairs, empty lines and rounded numbers are faults that only parsing line by line can tell
     if not lines or b"\\ud" in body or b"\\uD" in body or max(map(len, lines)) > LINE_LIMIT:
         return None
     if _EXPONENT.search(body):
@@ -75,13 +75,13 @@ def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None
 
 
 def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | QuarantineReason:
-    """Read one line, or say why it cannot be."""
+    """Parse one line, or return the reason why not."""
     if len(line) > LINE_LIMIT:
         return QuarantineReason.TOO_LONG
     if not line.strip():
         return QuarantineReason.EMPTY_LINE
     try:
-        # Of a field that is there twice the first counts, as in lines that are read together.
+        # of a repeated field the first counts, as in lines parsed together
         found = json.loads(
             line.decode(),
             parse_int=str,
@@ -108,7 +108,7 @@ def _float(text: str) -> str:
 
 
 def _constant(text: str) -> None:
-    raise ValueError(text)  # NaN and Infinity are no JSON
+    raise ValueError(text)  # NaN and Infinity are not JSON
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Opens a delivered file as what it is."""
+"""Opens a delivered file with the reader of its format."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PARQUET_ENDINGS = (".parquet", ".pq")
 def open_reading(
     path: Path, layout: Layout, root: Path | None = None, extent: Extent | None = None
 ) -> OpenReader:
-    """Open `path` in the format that `layout` names; "auto" tells Parquet and workbooks from CSV by bytes and name.
+    """Open `path` in the format of `layout`; "auto": detected by first bytes and name.
 
-    `root`: see `open_file.opened`, which says what is raised. `extent`: what of a plain CSV file is read; other files
-    are read as a whole.
+    "auto" knows Parquet, workbooks and CSV. `root`, and errors: see `open_file.opened`. `extent`: part of an
+    uncompressed CSV file to read; other files are read whole.
     """
     form = layout.format
     if form == "auto":
@@ -45,16 +45,16 @@ def open_reading(
 
 
 def readable(reading: OpenReader) -> list[str]:
-    """The columns of types that a mapping can read, each once."""
+    """The distinct columns whose type a mapping can read."""
     other = reading.other_types if isinstance(reading, ParquetReading) else ()
     return [name for name in dict.fromkeys(reading.columns) if name not in other]
 
 
 def sheets_of(reading: OpenReader) -> tuple[str, ...]:
-    """The names of the sheets that are read; none where `reading` is of no workbook."""
+    """Names of the sheets that are read; none unless it is a workbook."""
     return reading.sheets if isinstance(reading, WorkbookReading) else ()
 
 
 def notes_of(reading: OpenReader) -> tuple[BilingualText, ...]:
-    """What a person should know of a file that was read, beside what could not be read of it."""
+    """Remarks for people on a file that was read, besides read errors."""
     return tuple(reading.notes) if isinstance(reading, WorkbookReading) else ()

@@ -1,6 +1,6 @@
-"""What the pages of a Parquet file would unpack to, told from their headers before anything is unpacked.
+"""Memory check of a Parquet file from its page headers, before decompression.
 
-Footer and headers are read here: asked for a damaged column, Arrow's own view of the footer ends the process.
+Footer and headers are parsed here, because Arrow's metadata API crashes the process on a damaged column.
 """
 
 from __future__ import annotations
@@ -15,31 +15,34 @@ from duanka.ingest.files.limits import MB, TEXT_AT_ONCE, unpacks_too_much
 from duanka.ingest.formats.thrift_compact import I32, I64, LIST, STRUCT, CompactReader, Fields, Truncated
 
 MOST_FOOTER = 16 * MB
-_MOST_PAGES = 20_000  # of a column in a row group; pages hold a megabyte or 20,000 values
+_MOST_PAGES = 20_000  # maximum of a column in a row group; usual pages hold 1 MB or 20,000 values
 _LARGEST_PAGE = 64 * MB
-_MOST_PAGES_AT_ONCE = 256 * MB  # the largest pages of all columns that are read, which are held together
-_DELTA_VALUES = 10_000_000  # values of a page whose lengths are unpacked together
-_FREE_ROWS = 10_000_000  # so many rows may be in any file
-_ROWS_A_BYTE = 64  # rows for each byte of a file with more: even one bit a row is eight
-_SHORT_DICTIONARY = 1 << 10  # bytes; of one so short nobody asks which text in it is the longest
+_MOST_PAGES_AT_ONCE = 256 * MB  # sum of the largest pages of all columns read, which are in memory together
+_DELTA_VALUES = 10_000_000  # maximum values of a delta-encoded page, whose lengths are decoded together
+_FREE_ROWS = 10_000_000  # rows allowed for any file, whatever its size
+_ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS; even one bit a row gives eight
+_SHORT_DICTIONARY = 1 << 10  # bytes; a shorter dictionary is not searched for its longest text
 _CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _UNPACKED, _KNOWN_CODECS = 0, range(8)
 _TEXT = 6  # BYTE_ARRAY
-_HEADER_SIZES = (512, 64 << 10, MB)  # bytes that are read to find a page header whole
+_HEADER_SIZES = (512, 64 << 10, MB)  # bytes read in turn until the page header is complete
 
 _DICTIONARY_PAGE = 2
-_HEADERS = {0: 5, _DICTIONARY_PAGE: 7, 3: 8}  # type of a page -> field of its own header
-_DELTA_ENCODINGS = (5, 6, 7)  # of numbers, of lengths, of text by what it shares with the value before
+_HEADERS = {0: 5, _DICTIONARY_PAGE: 7, 3: 8}  # page type -> field id of its specific header
+_DELTA_ENCODINGS = (5, 6, 7)  # DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY
 _DELTA_BYTE_ARRAY = 7
 
 
 class TooMuch(Exception):
-    """Unpacking it would take more than any delivery does; the argument says what."""
+    """Decompression would exceed the limits; the argument says which."""
 
 
 class PageHeader(NamedTuple):
-    """A page header. `at`, `packed`: where its data lie in the file, and their bytes; `size`: bytes unpacked;
-    `values`: rows, or entries of a dictionary."""
+    """A page header.
+
+    `at`, `packed`: offset and bytes of its data in the file. `size`: bytes decompressed. `values`: rows, or entries of
+    a dictionary.
+    """
 
     at: int
     packed: int
@@ -50,7 +53,7 @@ class PageHeader(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A column in a row group, as the footer describes it."""
+    """A column chunk, as described in the footer."""
 
     kind: int
     codec: int
@@ -61,9 +64,9 @@ class Chunk(NamedTuple):
 
 
 class RowGroups:
-    """The row groups of the Parquet file `data` of `size` bytes, which `metadata` (Arrow's) describes.
+    """Row groups of the Parquet file `data` of `size` bytes, `wanted` columns only.
 
-    Only the columns in `wanted` count.
+    `metadata`: Arrow's metadata of the file.
     """
 
     def __init__(self, data: BinaryIO, size: int, metadata: Any, wanted: Sequence[str]) -> None:
@@ -76,13 +79,13 @@ class RowGroups:
         self._unpacked = 0
 
     def check_rows(self) -> None:
-        """Raise TooMuch when the file claims rows out of all proportion to its size."""
+        """Raise TooMuch when the claimed rows are implausible for the file size."""
         rows = sum(self._metadata.row_group(at).num_rows for at in range(self._metadata.num_row_groups))
         if max(rows, self._metadata.num_rows) > max(_FREE_ROWS, _ROWS_A_BYTE * self._size):
             raise TooMuch(f"claims {rows:,} rows in {self._size:,} bytes")
 
     def batch_rows(self, group: int, most: int) -> int:
-        """How many rows of a group, at most `most`, can be read at once within the memory for text.
+        """Number of rows of a group to read at once within the text limit, at most `most`.
 
         Raises TooMuch, and ValueError on a damaged header.
         """
@@ -135,7 +138,7 @@ class RowGroups:
                 raise TooMuch(f"has more than {_MOST_PAGES:,} pages of a column")
 
     def _longest(self, page: PageHeader, codec: int) -> int:
-        """Bytes of the longest text in a dictionary, which every row may repeat; at least 1."""
+        """Bytes of the longest text in a dictionary (every row may repeat it), at least 1."""
         if page.size <= _SHORT_DICTIONARY:
             return max(page.size, 1)
         self._data.seek(page.at)
@@ -163,7 +166,7 @@ class RowGroups:
 
 
 def footer_size(data: BinaryIO, size: int) -> int:
-    """Bytes of the footer, as the end of the file says; 0 where the file is too short to have one."""
+    """Bytes of the footer, from the end of the file; 0 if the file is too short."""
     if size < 12:
         return 0
     data.seek(size - 8)
@@ -179,10 +182,10 @@ def _footer(data: BinaryIO, size: int) -> bytes:
 
 
 def _groups(footer: bytes, columns: frozenset[int]) -> list[list[Chunk | None]]:
-    """The `columns` of each row group, as the footer (FileMetaData) has them; None for what says nothing sensible."""
+    """The `columns` of each row group in the footer (FileMetaData); None if invalid."""
     reader = CompactReader(footer)
     groups: list[list[Chunk | None]] = []
-    with suppress(Truncated, ValueError):  # of a footer that does not end, what was read until there
+    with suppress(Truncated, ValueError):  # of a truncated footer, keep what was parsed
         for field in reader.fields():
             if field == (4, LIST):
                 groups = []
@@ -209,7 +212,7 @@ def _group(reader: CompactReader, kind: int, columns: frozenset[int]) -> list[Ch
 
 
 def _is_struct(kind: int) -> None:
-    if kind != STRUCT:  # nor does it take any bytes, perhaps
+    if kind != STRUCT:  # other types might even consume no bytes
         raise ValueError("no list of structs")
 
 
@@ -227,7 +230,7 @@ def _chunk(column: Fields) -> Chunk | None:
 
 
 def _page(fields: Fields, at: int) -> PageHeader:
-    """The page that a header describes whose data begin at `at`."""
+    """The page described by a header, with its data at offset `at`."""
     kind = fields.get((1, I32))
     of_dictionary = kind == _DICTIONARY_PAGE
     of_its_own = _HEADERS.get(kind)  # type: ignore[arg-type]
@@ -241,7 +244,7 @@ def _page(fields: Fields, at: int) -> PageHeader:
 
 
 def _rows_within(page: PageHeader) -> int:
-    """How many rows of such pages hold no more text than may be in memory at once."""
-    if page.encoding == _DELTA_BYTE_ARRAY:  # each value may repeat all of the one before
+    """Number of rows of such a page whose text fits into the memory limit."""
+    if page.encoding == _DELTA_BYTE_ARRAY:  # each value may repeat the whole previous one
         return TEXT_AT_ONCE // max(page.size, 1)
     return TEXT_AT_ONCE * max(page.values, 1) // max(page.size, 1)

@@ -1,4 +1,4 @@
-"""Parquet files, in batches; a damaged row group costs its own rows only."""
+"""Parquet reader in batches; a damaged row group loses only its own rows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from duanka.ingest.model.reasons import QuarantineReason
 
 BATCH_ROWS = 1 << 16
 _READ_BYTES = 1 << 20
-_MOST_ROWS = 10_000_000  # rows of a damaged group that are set aside one by one
-# What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
+_MOST_ROWS = 10_000_000  # maximum rows of a damaged group that are rejected one by one
+# Exceptions of Arrow on damaged files, besides its own: huge allocations, wrong lengths, undecodable names.
 DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 
 
 class ParquetReading:
-    """One Parquet file. A file that is none has no columns and is one quarantined record."""
+    """One Parquet file; an invalid one has no columns and is one quarantined record."""
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         self.unreadable = ""
@@ -48,16 +48,16 @@ class ParquetReading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns; nested fields are not told apart."""
+        """Names of the top-level columns."""
         return self._names
 
     @property
     def other_types(self) -> tuple[str, ...]:
-        """Names of the columns of types that no mapping can read."""
+        """Names of the columns whose type no mapping can read."""
         return tuple(field.name for field in (self._schema if self._names else ()) if _is_other(field.type))
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
-        """Yield the file's rows, of its columns the `wanted` ones, typed as they are."""
+        """Yield the `wanted` columns of the rows, with their types."""
         size = self._path.stat().st_size
         if not self._names:
             bad = Bad(None, QuarantineReason.UNREADABLE_FILE, "")
@@ -68,7 +68,7 @@ class ParquetReading:
         with (
             opened(self._path, self._root) as data,
             opened(self._path, self._root) as headers,
-            # Read through a buffer: a row group need not fit into memory.
+            # buffered, because a row group need not fit into memory
             pq.ParquetFile(
                 data, page_checksum_verification=True, pre_buffer=False, buffer_size=_READ_BYTES
             ) as file,
@@ -92,7 +92,7 @@ class ParquetReading:
     def _group(
         self, file: Any, groups: RowGroups, group: int, wanted: list[str], record: int, end: int
     ) -> Iterator[Block]:
-        """Yield the records numbered from `record` up to `end`, whatever can be read of them. Raises TooMuch."""
+        """Yield the readable records from number `record` to `end`; raises TooMuch."""
         try:
             most = groups.batch_rows(group, BATCH_ROWS)
             batches = file.iter_batches(most, row_groups=[group], columns=wanted)
@@ -103,7 +103,7 @@ class ParquetReading:
         except DAMAGE as fault:
             self.unreadable = f"row group {group} is damaged ({first_line(fault)})"
         if end - record > _MOST_ROWS:
-            # A damaged footer says whatever it likes: nobody delivers so many rows in one group.
+            # no real delivery has so many rows in one group: the footer is damaged
             why = f"row group {group} claims {end - record} rows"
             yield Block(
                 pl.DataFrame(),
@@ -121,7 +121,7 @@ class ParquetReading:
 
 
 def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
-    """Put small batches together, as far as memory for text goes: reading a few rows costs as much as many."""
+    """Concatenate small batches within the text limit; overhead is per batch."""
     held: list[Any] = []
     for batch in batches:
         rows, size = sum(one.num_rows for one in held), sum(one.nbytes for one in held)
@@ -134,9 +134,9 @@ def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
 
 
 def block_of(batch: Any, record: int) -> Block:
-    """Return the rows of an Arrow batch, the first of which is number `record`.
+    """The rows of an Arrow batch as a block; the first row is record `record`.
 
-    Those with broken text, or text longer than any record, are bad.
+    Rows with invalid UTF-8 or too long text are bad.
     """
     rows = batch.num_rows
     if not batch.num_columns:
@@ -168,15 +168,17 @@ def block_of(batch: Any, record: int) -> Block:
 
 
 def _plain(column: Any) -> Any:
-    """Return `column` as a type that polars takes without loss: no dictionaries, zones as UTC, bytes and decimals as
-    text."""
+    """Convert `column` without loss to a type for polars.
+
+    Dictionaries are expanded, zones become UTC, bytes and decimals become text.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return column.cast(pa.large_binary()).view(pa.large_string())
     if pa.types.is_decimal(kind):
-        # Exactly: as a float, two numbers of records beyond 2^53 would be one.
+        # exact, as text: floats would merge different record numbers beyond 2^53
         return pc.replace_substring_regex(column.cast(pa.string()), "[.]0+$", "")
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return column.cast(pa.timestamp(kind.unit, "UTC"))
@@ -188,7 +190,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _too_long(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Tell which values of a text column are longer than any record."""
+    """Mask of the text values longer than the limit."""
     lengths = pc.binary_length(column)
     if (pc.max(lengths).as_py() or 0) <= LINE_LIMIT:
         return np.zeros(len(column), bool)
@@ -197,7 +199,7 @@ def _too_long(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _broken_text(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Tell which values of a text column are not UTF-8."""
+    """Mask of the text values that are not UTF-8."""
     return np.array([_decoded(value) is None for value in _bytes(column)], bool)
 
 
@@ -226,7 +228,7 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
 
 
 def check_type(path: Path | str, name: str, kind: Any) -> None:
-    """Raise UnreadableInput when no mapping can read a column of this type."""
+    """Raise UnreadableInput when no mapping can read this column type."""
     if _is_other(kind):
         raise UnreadableInput(
             f"{path}: column {name!r} is of type {kind}, which no mapping can read; "
@@ -236,11 +238,11 @@ def check_type(path: Path | str, name: str, kind: Any) -> None:
 
 def _is_other(kind: Any) -> bool:
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    # a row of any length in a few bytes
+    # in nested and run-end encoded types a few bytes can encode rows of any length
     nested = pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner)
     return bool(nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner))
 
 
 def first_line(fault: BaseException) -> str:
-    """What a fault says, in one line."""
+    """First line of an exception's message."""
     return (str(fault).strip().splitlines() or [type(fault).__name__])[0][:200]

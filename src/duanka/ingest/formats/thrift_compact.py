@@ -1,6 +1,7 @@
-"""Thrift's compact protocol, as far as footers and page headers of Parquet need it. Nothing is allocated by a claim.
+"""Thrift compact protocol, the subset used by Parquet footers and page headers.
 
-A field is known by its id and its type, as Arrow knows it: of another type it is another field, which is passed over.
+Allocates no memory by claimed sizes. Fields are identified by id and type, as in Arrow: a known id with another type
+is skipped as an unknown field.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9,
 _INTEGERS = (4, 5, 6)
 I32, I64, LIST, STRUCT = 5, 6, _LIST, _STRUCT
 Fields = dict[tuple[int, int], Any]  # (id, type) -> value
-_ELEMENTS = 10_000  # of a list; headers of pages have none
+_ELEMENTS = 10_000  # maximum elements of a list; page headers have no lists
 
 
 class Truncated(Exception):
@@ -21,18 +22,21 @@ class Truncated(Exception):
 
 
 class CompactReader:
-    """Reads a struct from `data`; `at` is where it stands then. ValueError on what is none, Truncated at the end."""
+    """Reads values from `data`; `at`: current offset.
+
+    Raises ValueError on invalid data, Truncated at the end.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.at = 0
         self._data = data
 
     def struct(self, depth: int = 0) -> Fields:
-        """Return the fields of a struct; text and lists are passed over and None."""
+        """Return the fields of a struct; text and lists are skipped, as None."""
         return {field: self.value(field[1], depth) for field in self.fields(depth)}
 
     def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield id and type of each field of a struct; whoever asks reads its value before the next."""
+        """Yield id and type of each field; the caller reads the value before the next."""
         if depth > _DEEPEST:
             raise ValueError("nested too deep")
         field = 0
@@ -42,13 +46,13 @@ class CompactReader:
             yield field, kind
 
     def elements(self) -> Iterator[int]:
-        """Yield the type of each element of a list; whoever asks reads it before the next."""
+        """Yield the type of each list element; the caller reads it before the next."""
         kind, size = self._list()
         for _ in range(size):
             yield kind
 
     def value(self, kind: int, depth: int = 0) -> Any:
-        """Read a value of this type; None for what is passed over."""
+        """Read a value of type `kind`; None for skipped types."""
         if kind in (_TRUE, _FALSE):
             return kind == _TRUE
         if kind in _INTEGERS:

@@ -1,4 +1,4 @@
-"""The bytes of a delivered file, unpacked when it is packed, up to where they can be read."""
+"""The bytes of a delivered file, decompressed if needed, up to any damage."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from duanka.ingest.files.packed_zip import Zip
 from duanka.ingest.files.packed_zstd import Zstd
 from duanka.ingest.formats.utf16 import AsUtf8, is_utf16
 
-START = 10  # bytes by which a form is known
+START = 10  # bytes needed to detect a format
 _MEMBERS = {".gz": GZIP, ".bz2": BZIP2, ".xz": XZ}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # what follows the magic and a digit: a block, or the end
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # behind magic and a digit: a block, or the end
 
 
 def packed_as(name: str, start: bytes) -> str:
-    """The ending of the form in which the file called `name` is packed, which begins with `start`; "" for none.
+    """Ending of a file's compression format, by first bytes, then name; "" for none.
 
-    The first bytes count, and then the name: a packed file may be called anything.
+    The first bytes decide, since a compressed file may have any name.
     """
     if found := _by_its_bytes(start):
         return found
     if len(start) == START and not _NO_TEXT.search(start):
-        return ""  # text that was unpacked on its way, as programs that fetch files do, and kept its name
+        return ""  # text decompressed by a transfer program that kept the name
     return next((ending for ending in PACKED_ENDINGS if name.lower().endswith(ending)), "")
 
 
@@ -42,9 +42,10 @@ def _by_its_bytes(start: bytes) -> str:
 
 
 class Unpacked:
-    """A file's bytes in order. `broken` says why they end early, once the end is reached; "" when they do not.
+    """The bytes of a file, in order.
 
-    `oversized`: they end early because of our limits. `size`: of a file that is not packed no more is read.
+    `broken`: after the last byte, why it ended early; "" if it did not. `oversized`: whether a limit ended it. `size`:
+    maximum bytes read of an uncompressed file.
     """
 
     def __init__(self, path: Path, root: Path | None = None, size: int | None = None) -> None:
@@ -71,11 +72,11 @@ class Unpacked:
 
     @property
     def done(self) -> int:
-        """Bytes of the file itself that were read so far."""
+        """Bytes of the file on disk read so far."""
         return self._file.tell()
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` unpacked bytes; b"" at the end, or where the file breaks. UTF-16 comes as UTF-8."""
+        """Return up to `size` decompressed bytes, UTF-16 as UTF-8; b"" at end or damage."""
         if not self._begun and size:
             self._begun = True
             start = self._octets(max(size, 2))
@@ -105,11 +106,11 @@ class Unpacked:
 
     @property
     def plain(self) -> BinaryIO | None:
-        """The file itself, when it is read as it is: neither packed nor in UTF-16."""
+        """The file itself if neither compressed nor in UTF-16, else None."""
         return self._file if self._packed is None and self._utf8 is None else None
 
     def give_up(self, why: str) -> None:
-        """Read no further."""
+        """Stop reading, with the reason `why`."""
         self.broken, self.oversized = why, True
 
 

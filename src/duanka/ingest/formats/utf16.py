@@ -1,4 +1,4 @@
-"""UTF-16 text, as spreadsheets save "Unicode text": the same in UTF-8, piece by piece."""
+"""Streaming conversion of UTF-16 ("Unicode text" of spreadsheets) to UTF-8."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ _PIECE = 1 << 16
 
 
 def is_utf16(start: bytes) -> bool:
-    """Tell whether text that begins with `start` is marked as UTF-16."""
+    """Tell whether `start` begins with a byte order mark of UTF-16."""
     return start[:2] in MARKS
 
 
 class AsUtf8:
-    """`read` gives UTF-16 with its mark; the same comes out in UTF-8 with its own. What is no text becomes U+FFFD."""
+    """Converts what `read` returns, UTF-16 with byte order mark, to UTF-8 with one.
+
+    Invalid code units become U+FFFD.
+    """
 
     def __init__(self, start: bytes, read: Callable[[int], bytes]) -> None:
         self._read = read

@@ -1,4 +1,4 @@
-"""Digits in half octets, as charging records carry them."""
+"""Decodes digits in half octets (BCD) of charging records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _INTERNATIONAL = 1  # type of number, 3GPP TS 24.008 10.5.4.7
 
 
 def tbcd(octets: bytes) -> str:
-    """Return the digits of `octets`, low half first, up to the filler (3GPP TS 29.002, TBCD-STRING)."""
+    """Digits of a TBCD-STRING (3GPP TS 29.002), low half first, up to the filler."""
     digits: list[str] = []
     for octet in octets:
         for half in (octet & 0x0F, octet >> 4):
@@ -18,12 +18,12 @@ def tbcd(octets: bytes) -> str:
 
 
 def bcd(octets: bytes) -> str:
-    """Return the digits of `octets`, high half first, without the filler (GSMA TD.57, BCDString)."""
+    """Digits of a BCDString (GSMA TD.57), high half first, without the filler."""
     return octets.hex().rstrip("f")
 
 
 def address(octets: bytes) -> str:
-    """Return a number whose first octet is its type and plan, an international one with `+`."""
+    """A number whose first octet is its type and plan; `+` before international ones."""
     if not octets:
         return ""
     sign = "+" if octets[0] >> 4 & 7 == _INTERNATIONAL else ""

@@ -1,4 +1,4 @@
-"""Where the elements of a BER file begin and end, so that a broken record costs itself only."""
+"""Boundaries of the elements in a BER file, so that a broken record is lost alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple, Protocol, overload
 from duanka.ingest.files.limits import MOST_PADDING
 
 _DEEPEST = 40
-_LOOK = 1 << 16  # bytes of padding that are passed over at once
-_PADDING = b"\x00\xff"  # what fills a block of a charging file behind its last record
+_LOOK = 1 << 16  # bytes of padding skipped at once
+_PADDING = b"\x00\xff"  # fills a block of a charging file after its last record
 
 
-class BrokenFrame(Exception):  # not an error of the program: the file is like that
-    """No element begins here, or it ends beyond the data."""
+class BrokenFrame(Exception):  # not named Error: a fault of the file
+    """No element begins here, or it extends beyond the data."""
 
 
 class BerElement(NamedTuple):
-    """One element of `data`: it lies from `begin` to `after`, its content from `first` to `last`."""
+    """One element: whole from `begin` to `after`, its content from `first` to `last`."""
 
     tag: bytes
     begin: int
@@ -27,10 +27,10 @@ class BerElement(NamedTuple):
 
 
 class Octets(Protocol):
-    """Bytes by their places: in memory, or in a file."""
+    """Random access to bytes in memory or in a file."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of bytes."""
 
     @overload
     def __getitem__(self, place: int) -> int: ...
@@ -40,9 +40,9 @@ class Octets(Protocol):
 
 
 def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> BerElement:
-    """Return the element that begins at `begin` and ends before `end`; raise BrokenFrame when there is none.
+    """Return the element at `begin` that ends before `end`; raise BrokenFrame if none.
 
-    `cut`: an element that says it goes beyond `end` is taken to end there, for what it holds before may be whole.
+    `cut`: an element that extends beyond `end` is truncated there, since its first parts may be whole.
     """
     at = begin + 1
     if at > end:
@@ -89,9 +89,9 @@ def _indefinite(
 
 
 def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[BerElement | int]:
-    """Yield the elements from `begin` to `end`; where none can be made out, the place, and then no more.
+    """Yield the elements from `begin` to `end`; stop at a broken one with its offset.
 
-    `padded`: octets of padding between elements are passed over.
+    `padded`: skip octets of padding between elements.
     """
     at, padding = begin, 0
     while at < end:

@@ -1,4 +1,4 @@
-"""Files of binary records in BER: charging records of an exchange, roaming records of a partner."""
+"""Reader of BER files: charging records of an exchange, roaming records (TAP 3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
 
 
 class Asn1Reading:
-    """One file of BER records; `form` is a key of FORMATS. Lines are record numbers from 1."""
+    """One file of BER records; `form`: a key of FORMATS; lines: record numbers from 1."""
 
     def __init__(self, path: Path, form: str, root: Path | None = None) -> None:
         self.unreadable = ""
@@ -33,12 +33,12 @@ class Asn1Reading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The fields that a record is flattened into."""
+        """The fields of a flattened record."""
         columns: tuple[str, ...] = self._form.COLUMNS
         return columns
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
-        """Yield the records, of their fields the `wanted` ones as text; broken ones as hexadecimal."""
+        """Yield the `wanted` fields of the records as text; broken records in hexadecimal."""
         with opened(self._path, self._root) as file:
             data = FileBytes(file)
             if not len(data):
@@ -48,7 +48,7 @@ class Asn1Reading:
             lines: list[int] = []
             bad: list[Bad] = []
             number = done = 0
-            for number, found in enumerate(self._form.records(data), start=1):  # asked for below
+            for number, found in enumerate(self._form.records(data), start=1):  # used below
                 if isinstance(found, int):
                     self.unreadable = (
                         f"no {self._form.NAME} record can be made out at byte {found} or after it"

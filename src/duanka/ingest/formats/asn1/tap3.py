@@ -1,4 +1,4 @@
-"""Roaming records of GSMA TAP 3 (release 12 and what decodes as it): one TransferBatch, in BER."""
+"""GSMA TAP 3 roaming records (release 12 and compatible): a TransferBatch in BER."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVENTS, _CONTROL, _NETWORK = b"\x63", b"\x64", b"\x66"
 
 
 def records(data: Octets) -> Iterator[Found]:
-    """Yield the call events of a file; where none can be made out, the place, and then no more."""
+    """Yield the call events of a file; stop at a broken one with its offset."""
     for part in _parts(data):
         if isinstance(part, int):
             yield part
@@ -33,13 +33,13 @@ def records(data: Octets) -> Iterator[Found]:
 
 
 def _parts(data: Octets) -> Iterator[Found]:
-    """Yield the parts of the batch. A file that breaks off is read up to there."""
+    """Yield the parts of the batch; a truncated file is read up to its end."""
     try:
         batch = element(data, 0, len(data), cut=True)
     except BrokenFrame:
         yield 0
         return
-    if batch.tag == _NOTIFICATION:  # says that there is nothing to bill
+    if batch.tag == _NOTIFICATION:  # a notification: nothing to bill
         return
     if batch.tag != _BATCH:
         yield 0
@@ -56,7 +56,10 @@ def _parts(data: Octets) -> Iterator[Found]:
 
 
 def decoder(data: Octets) -> Callable[[bytes], Fields]:
-    """Return what turns one call event of `data` into fields (COLUMNS). It raises anything on a broken one."""
+    """Return a function from one call event of `data` to fields (COLUMNS).
+
+    The function may raise any exception on a broken event.
+    """
     from pycrate_asn1dir import TAP3  # noqa: PLC0415  # most deliveries are not ASN.1
 
     module = TAP3.TAP_0312
@@ -83,14 +86,14 @@ def decoder(data: Octets) -> Callable[[bytes], Fields]:
         event.from_ber(octets)
         kind, values = event.get_val()
         if kind in _CALLS and "basicCallInformation" not in values:
-            raise ValueError  # every field is optional to TAP, so pycrate takes the rest for extensions
+            raise ValueError  # all TAP fields are optional, so pycrate would accept garbage as extensions
         return _fields(str(kind), values, offsets, network)
 
     return decode
 
 
 def _value(kind: Any, octets: bytes) -> dict[str, Any]:
-    """Decode a part of the batch that all events share; without it they miss what it says."""
+    """Decode a part of the batch shared by all events; {} if it is broken."""
     try:
         kind.from_ber(octets)
         value: dict[str, Any] = kind.get_val()
@@ -138,7 +141,7 @@ def _device(values: dict[str, Any]) -> str | None:
 
 
 def _service(values: dict[str, Any]) -> str | None:
-    """Return the code of the first tele service used: 11 speech, 21 message received, 22 message sent."""
+    """Code of the first teleservice: 11 speech, 21 message received, 22 message sent."""
     for used in values.get("basicServiceUsedList", []):
         kind, code = used.get("basicService", {}).get("serviceCode", ("", b""))
         if kind == "teleServiceCode":
@@ -147,11 +150,11 @@ def _service(values: dict[str, Any]) -> str | None:
 
 
 def _moment(stamp: dict[str, Any], offsets: dict[int, str]) -> str | None:
-    """Return a time stamp, local to the network that was visited, as ISO 8601 with its offset."""
+    """A time stamp, local to the visited network, as ISO 8601 with offset."""
     digits = _ascii(stamp.get("localTimeStamp")) or ""
     if len(digits) != 14:
         return digits or None
-    # Without the offset, the moment is not known: what is written here is no time.
+    # without the offset the time is unknown: this text does not parse as one, so the record is rejected
     offset = offsets.get(stamp.get("utcTimeOffsetCode", -1)) or " at an unknown offset"
     day, clock = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}", f"{digits[8:10]}:{digits[10:12]}:{digits[12:]}"
     return f"{day} {clock}{offset}"

@@ -1,4 +1,4 @@
-"""Circuit-switched charging records of 3GPP TS 32.298: one CSRecord after the other, in BER."""
+"""3GPP TS 32.298 circuit-switched charging records: consecutive CSRecords in BER."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ Found = BerElement | int
 
 
 def records(data: Octets) -> Iterator[Found]:
-    """Yield the records of a file; where none can be made out, the place, and then no more."""
+    """Yield the records of a file; stop at a broken one with its offset."""
     return elements(data, 0, len(data), padded=True)
 
 
 def decoder(data: Octets) -> Callable[[bytes], Fields]:
-    """Return what turns one record into fields (COLUMNS). It raises anything when the record is broken."""
+    """Return a function from one record to fields (COLUMNS).
+
+    The function may raise any exception on a broken record.
+    """
     from pycrate_asn1dir import CDR  # noqa: PLC0415  # 12 MB, and most deliveries are not ASN.1
 
     record = CDR.CSChargingDataTypes.CSRecord
@@ -47,7 +50,7 @@ def _fields(kind: str, values: dict[str, Any]) -> Fields:
     moments = [values.get(name) for name in ("originationTime", "deliveryTime", "updateTime")]
     called = values.get("calledNumber", values.get("destinationNumber"))
     calls = kind in {"moCallRecord", "mtCallRecord"}
-    # The duration of an attempt is the time it rang: nobody talked.
+    # the duration of an unanswered attempt is its ringing time
     seconds = values.get("callDuration") if answered else 0
     return {
         "record": kind,
@@ -76,7 +79,7 @@ def _whole(octets: bytes | None) -> str | None:
 
 
 def _moment(octets: bytes | None) -> str | None:
-    """Return a TimeStamp (YYMMDDhhmmssShhmm, digits in half octets, the sign in ASCII) as ISO 8601."""
+    """A TimeStamp as ISO 8601: YYMMDDhhmmssShhmm, BCD digits, the sign in ASCII."""
     if not octets:
         return None
     year, month, day, hour, minute, second = (octets[at : at + 1].hex() for at in range(6))

@@ -1,4 +1,4 @@
-"""Workbooks of spreadsheet programs (.xlsx), read row by row in bounded memory."""
+"""Reader of spreadsheet workbooks (.xlsx), row by row in bounded memory."""
 
 from duanka.ingest.formats.workbook import forms
 from duanka.ingest.formats.workbook.forms import NotRead

@@ -1,4 +1,4 @@
-"""Cells as text: what a person sees who wrote them exactly, in forms that every column of ours reads."""
+"""Cell values as exact text, in forms that every canonical column can parse."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from duanka.ingest.formats.workbook.escapes import unescaped
 from duanka.ingest.formats.workbook.number_formats import PLAIN, TIMED, NumberFormat
 from duanka.ingest.formats.workbook.strings import SharedStrings
 
-_DAY_ZERO = date(1899, 12, 30)  # from March 1900 on; before, programs count a day that never was
+_DAY_ZERO = date(1899, 12, 30)  # valid from March 1900 on; earlier, spreadsheets count a 29 February 1900
 _DAYS_TO_1904 = 1462
-_LEAST_MOMENT = 366  # days; what is shown as a day of 1900 or none is a duration, or a time of day
-_MOST_DAYS = 2_958_465  # the last of 9999
-_EXACT = 2**53  # up to here a number of a workbook holds every whole number
+_LEAST_MOMENT = 366  # days; smaller values are durations or times of day
+_MOST_DAYS = 2_958_465  # 9999-12-31
+_EXACT = 2**53  # up to here a float holds every integer
 _MS = 86_400_000
 _TEXT = ("s", "str", "inlineStr")
 
 
 class Cell(NamedTuple):
-    """A cell as it is written: the type of its value, the number of its style, its value. "" for none."""
+    """A cell as stored: type, style number and value, each "" if absent."""
 
     kind: str
     style: str
@@ -29,12 +29,12 @@ class Cell(NamedTuple):
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds text."""
+        """Whether the cell holds text."""
         return self.kind in _TEXT
 
 
 class CellValues:
-    """Reads cells of one workbook. `errors`: how many held one, such as #N/A."""
+    """Converts cells of one workbook to text; `errors`: number of cells such as #N/A."""
 
     def __init__(self, strings: SharedStrings, formats: Sequence[NumberFormat], *, since_1904: bool) -> None:
         self.errors = 0
@@ -46,17 +46,17 @@ class CellValues:
 
     @property
     def longest(self) -> int:
-        """Bytes of the longest text that cells share."""
+        """Bytes of the longest shared string."""
         return self._strings.longest
 
     def size(self, cell: Cell) -> int:
-        """Bytes of its text, about."""
+        """Approximate bytes of the cell's text."""
         if cell.kind == "s" and (place := self._place(cell.value)) is not None:
             return self._strings.size(place)
         return len(cell.value)
 
     def text(self, cell: Cell) -> str | None:
-        """The text of a cell; None where it holds nothing, or an error, which says that its value is not known."""
+        """Text of a cell; None for an empty cell or an error value."""
         kind, style, value = cell
         if kind == "n":
             return self._number(value, style)
@@ -68,7 +68,7 @@ class CellValues:
             return None
         if kind == "b":
             return "true" if value.strip() in ("1", "true") else "false"
-        return unescaped(value)  # text, or a day of ISO 8601
+        return unescaped(value)  # text, or an ISO 8601 date
 
     def _place(self, value: str) -> int | None:
         number = int(value) if value.isdecimal() and len(value) < 10 else -1
@@ -89,7 +89,7 @@ class CellValues:
         return _amount(number, form)
 
     def _moment(self, days: float, form: NumberFormat) -> str:
-        day, millis = divmod(round(days * _MS), _MS)  # exact to about a microsecond
+        day, millis = divmod(round(days * _MS), _MS)  # the float is exact to about 1 µs
         if days < 1 or (days < _LEAST_MOMENT and form.timed):
             return _clock(day * _MS + millis, form)
         written = self._days.get(day)
@@ -101,12 +101,12 @@ class CellValues:
 def _amount(number: float, form: NumberFormat) -> str:
     if not number.is_integer():
         return repr(number)
-    # Beyond, digits are lost: in scientific notation it is nobody's number, and says why.
+    # beyond this digits are lost: scientific notation makes the value fail with the right reason
     return f"{number:.14E}" if abs(number) > _EXACT else str(int(number)).zfill(form.zeros)
 
 
 def _clock(millis: int, form: NumberFormat) -> str:
-    """Hours, minutes and seconds; hours and minutes alone where no more is shown, which may mean something else."""
+    """A duration as h:mm:ss, or as hh:mm where the format shows only that (ambiguous)."""
     seconds, rest = divmod(millis, 1000)
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)

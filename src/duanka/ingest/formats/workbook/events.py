@@ -1,4 +1,4 @@
-"""Events of XML in bounded memory: a part that is no plain part of a workbook is given up, and said so."""
+"""XML events in bounded memory; unusual XML is rejected with a reason."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from xml.parsers import expat
 
 from duanka.ingest.files.limits import MB
 
-PIECE = 1 << 16  # bytes that are parsed at once
-_LONGEST_TAG = MB  # a tag with its attributes; what is longer is kept in memory until it ends
-_DEEPEST = 64  # elements in one another
-_MOST_NAMES = 4096  # of elements and attributes: the parser keeps each for ever
+PIECE = 1 << 16  # bytes parsed at once
+_LONGEST_TAG = MB  # bytes of a tag with its attributes, which the parser keeps in memory
+_DEEPEST = 64  # maximum depth of nested elements
+_MOST_NAMES = 4096  # maximum distinct names of elements and attributes, which the parser keeps for ever
 
 Start = Callable[[str, Mapping[str, str]], None]
 End = Callable[[str], None]
@@ -18,11 +18,11 @@ Text = Callable[[str], None]
 
 
 class BadXml(Exception):
-    """The part is not read further; the text says why."""
+    """The XML is rejected; the message says why."""
 
 
 class Events:
-    """Tells `start`, `end` and `text` of the elements, by their names without a prefix."""
+    """Calls `start`, `end` and `text` for the elements, with names without prefix."""
 
     def __init__(self, start: Start, end: End, text: Text) -> None:
         self._names: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Events:
             raise BadXml("a tag longer than any of a workbook")
 
     def close(self) -> None:
-        """The part is at its end. Raises BadXml where its XML is not."""
+        """Finish parsing; raises BadXml if the document is incomplete."""
         self._parse(b"", last=True)
 
     def _parse(self, data: bytes, *, last: bool) -> None:
@@ -55,7 +55,7 @@ class Events:
             self._parser.Parse(data, last)
         except expat.ExpatError as fault:
             raise BadXml(f"its XML is broken: {expat.ErrorString(fault.code)}") from None
-        except (UnicodeError, LookupError, ValueError):  # an encoding that nobody knows, or not its own
+        except (UnicodeError, LookupError, ValueError):  # unknown or wrong encoding
             raise BadXml("its XML is in an unknown encoding") from None
 
     def _started(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -74,7 +74,7 @@ def _no_doctype(*_: object) -> None:
 
 
 def tell(pieces: Iterator[bytes], start: Start, end: End, text: Text) -> None:
-    """Tell all events of a small part. Raises BadXml."""
+    """Parse a small part completely; raises BadXml."""
     events = Events(start, end, text)
     for piece in pieces:
         events.feed(piece)
@@ -82,4 +82,4 @@ def tell(pieces: Iterator[bytes], start: Start, end: End, text: Text) -> None:
 
 
 def nothing(_: str) -> None:
-    """Hear an event that nobody needs."""
+    """Ignore an event."""

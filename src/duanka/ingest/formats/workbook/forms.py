@@ -1,4 +1,4 @@
-"""Which files are workbooks, by their first bytes and then by their names; and what others are that are called so."""
+"""Detects workbooks by first bytes and name; explains unsupported spreadsheets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from duanka.ingest.model.blocks import Bad, Block
 from duanka.ingest.model.reasons import QuarantineReason
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of older workbooks, and of those with a password
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls files, and workbooks with a password
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _MOST_SEARCHED = 64 * MB
-_LOOK = 4096  # bytes of what may be text
+_LOOK = 4096  # bytes sampled to tell whether it is text
 _WEB_PAGE = (
     "a web page or XML under the name of a spreadsheet; open it in a spreadsheet program and save it as .xlsx"
 )
@@ -28,7 +28,7 @@ _UNKNOWN = "its name is that of a spreadsheet, and its content is none; have it 
 
 
 def is_workbook(file: BinaryIO, name: str) -> bool:
-    """Tell whether `file`, called `name`, is a workbook of XML in a zip file, whatever may be wrong with it."""
+    """Tell whether `file` called `name` is a workbook (XML in zip), even if damaged."""
     file.seek(0)
     if not is_zip(file.read(4)):
         return False
@@ -40,9 +40,9 @@ def is_workbook(file: BinaryIO, name: str) -> bool:
 
 
 def not_read(file: BinaryIO, name: str) -> str:
-    """Why a file that is no workbook of XML is not read, though its form or its name says spreadsheet; "" else.
+    """Why an unsupported spreadsheet is not read; "" if the file is none.
 
-    Text under such a name is read as what it is.
+    Text with the name of a spreadsheet is read as text.
     """
     file.seek(0)
     start = file.read(_LOOK)
@@ -70,7 +70,7 @@ def _has_password(file: BinaryIO) -> bool:
 
 
 class NotRead:
-    """A Reading of a file that is not read: one record in quarantine, which says why."""
+    """Reader of an unsupported file: gives one rejected record that says why."""
 
     def __init__(self, path: Path, why: str) -> None:
         self.unreadable = why
@@ -78,7 +78,7 @@ class NotRead:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """None."""
+        """No columns."""
         return ()
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:

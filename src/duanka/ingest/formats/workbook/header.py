@@ -1,4 +1,4 @@
-"""Which row of a sheet names its columns: titles may stand above it, and a sheet may have none."""
+"""Finds the header row of a sheet, below any titles; a sheet may have none."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import NamedTuple
 from duanka.ingest.formats.workbook.cells import CellValues
 from duanka.ingest.formats.workbook.rows import SheetRow
 
-LOOKED_AT = 200  # rows by which the width of a table is known
+LOOKED_AT = 200  # rows sampled to find the width of the table
 CELLS_LOOKED_AT = 100_000
-_WITHIN = 30  # filled rows among which the header is
-_SHARE = 0.6  # of the widest row that a header fills: titles and notes above it fill less
+_WITHIN = 30  # the header is searched in so many non-empty rows
+_SHARE = 0.6  # minimum width of a header, as share of the widest row; titles and notes are narrower
 _DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 _BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
 
 
 class Header(NamedTuple):
-    """The names of columns by their places, from 1, and the row that names them; 0 where none does."""
+    """Column names by position from 1, and number of the header row; 0 for none."""
 
     row: int
     names: dict[int, str]
 
 
 def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
-    """Find the header among the first rows of a sheet, those that hold something."""
+    """Find the header among the first non-empty rows of a sheet."""
     widest = max((row.filled for row in rows), default=0)
     for row in rows[:_WITHIN]:
         if row.filled < _SHARE * widest:
@@ -37,7 +37,7 @@ def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
 
 
 def _names(row: SheetRow, values: CellValues) -> dict[int, str]:
-    """The names in a row; {} where something in it is none."""
+    """Names in a row by position; {} if a cell cannot be a name."""
     if not all(cell.is_text for cell in row.cells.values()):
         return {}
     texts = {place: " ".join((values.text(cell) or "").split()) for place, cell in row.cells.items()}

@@ -1,4 +1,4 @@
-"""How a workbook shows its numbers: as amounts, with zeros before them, or as moments and durations."""
+"""Number formats of a workbook: amounts, leading zeros, dates, durations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Days and times of every country; 27 to 36 and 50 to 58 are those of Chinese, Japanese and Korean programs.
+# Built-in formats of dates and times; 27 to 36 and 50 to 58 are those of Chinese, Japanese and Korean programs.
 _BUILT_IN = {
     **dict.fromkeys((14, 15, 16, 17), "yyyy-mm-dd"),
     **dict.fromkeys((27, 28, 29, 30, 31, 36, 50, 51, 52, 53, 54, 57, 58), "yyyy-mm-dd"),
@@ -18,15 +18,15 @@ _BUILT_IN = {
 }
 _NOT_SHOWN_AS_SUCH = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _ZEROS = re.compile(r"[0\- ]*0[\- ]*0[0\- ]*")
-_MOST = 1 << 17  # styles that are kept; programs allow half as many
+_MOST = 1 << 17  # maximum styles kept; programs allow half as many
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """What is known of numbers shown so.
+    """Meaning of numbers shown in a format.
 
-    `temporal`: they are moments, days or durations; `timed`: with a time of day; `minutes`: hours and minutes alone,
-    which may also be minutes and seconds typed in haste; `zeros`: digits that are shown at least.
+    `temporal`: date, time or duration. `timed`: with a time of day. `minutes`: shows only hh:mm, which may in fact be
+    mm:ss entered carelessly. `zeros`: minimum number of digits shown.
     """
 
     temporal: bool = False
@@ -39,7 +39,7 @@ PLAIN, TIMED = NumberFormat(), NumberFormat(temporal=True, timed=True)
 
 
 def format_of(code: str) -> NumberFormat:
-    """What a format's code says of positive numbers."""
+    """Parse the part of a format code for positive numbers."""
     bare = _NOT_SHOWN_AS_SUCH.sub("", code).partition(";")[0].strip().lower()
     if bare.startswith(("general", "g/", "@")):
         return PLAIN
@@ -53,7 +53,7 @@ def format_of(code: str) -> NumberFormat:
 
 
 class Styles:
-    """Hears a part of styles; `formats`: by the number that a cell names."""
+    """Parser of the styles part; `formats`: list by a cell's style number."""
 
     def __init__(self) -> None:
         self.formats: list[NumberFormat] = []

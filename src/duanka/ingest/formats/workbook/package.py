@@ -1,4 +1,4 @@
-"""The parts of a workbook: a zip file of XML, of which each part is unpacked as it is read."""
+"""Parts of a workbook (XML files in a zip file), decompressed while being read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from duanka.ingest.files.packed import Inflate, Members, PackedFormat
 from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Stored, Unfit, members_of, seek_to_data
 from duanka.ingest.formats.workbook.events import PIECE, BadXml, nothing, tell
 
-_WORKSHEET = "/worksheet"  # how the type of a relationship to a sheet of cells ends
+_WORKSHEET = "/worksheet"  # ending of the relationship type of a sheet of cells
 _MOST_SHEETS = 1000
 
 
 class PartBroken(Exception):
-    """A part cannot be read further; the text says why. `oversized`: because of our limits."""
+    """A part cannot be read further; `oversized`: because of a limit."""
 
     def __init__(self, why: str, *, oversized: bool = False) -> None:
         super().__init__(why)
@@ -27,7 +27,7 @@ class PartBroken(Exception):
 
 
 class Sheet(NamedTuple):
-    """A sheet of cells: its name, its part, whether it is shown, and the size of its part as the directory has it."""
+    """A sheet of cells: name, part, whether visible, size stated in the directory."""
 
     name: str
     part: str
@@ -36,12 +36,12 @@ class Sheet(NamedTuple):
 
 
 class Package:
-    """The workbook in the zip file `file`. Raises PartBroken where it has no directory, or too large a one."""
+    """The workbook in the zip file `file`; PartBroken without a usable directory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = file.seek(0, io.SEEK_END)
-        self._unpacked = 0  # bytes of all parts: many small ones may each hide as much as one may
+        self._unpacked = 0  # bytes of all parts together: the limit must not apply to each of many small ones
         try:
             members = members_of(file)
         except Broken:
@@ -52,16 +52,16 @@ class Package:
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of the parts, in small letters."""
+        """Names of the parts, in lower case."""
         return frozenset(self._members)
 
     def size(self, part: str) -> int:
-        """Bytes of a part as the directory has them; 0 where there is none."""
+        """Bytes of a part as stated in the directory; 0 if missing."""
         member = self._members.get(_plain(part))
         return member.file_size if member else 0
 
     def pieces(self, part: str) -> Iterator[bytes]:
-        """Yield the bytes of `part`. Raises PartBroken."""
+        """Yield the bytes of `part`; raises PartBroken."""
         member = self._members.get(_plain(part))
         if member is None:
             raise PartBroken(f"it has no part {part}")
@@ -93,7 +93,10 @@ class Package:
 
 
 class Contents(NamedTuple):
-    """What the workbook says of itself. `styles`, `strings`: their parts, "" for none; `since_1904`: how days count."""
+    """Contents of a workbook: sheets, names of the parts of styles and strings.
+
+    `styles`, `strings`: "" if missing. `since_1904`: whether dates count from 1904.
+    """
 
     sheets: tuple[Sheet, ...]
     styles: str
@@ -102,7 +105,7 @@ class Contents(NamedTuple):
 
 
 def contents(package: Package) -> Contents:
-    """Read what sheets there are, and where. Raises PartBroken."""
+    """Read the list of sheets and their parts; raises PartBroken."""
     book = next((target for kind, target in _related(package, "").values() if kind == "/officeDocument"), "")
     book = book or "xl/workbook.xml"
     related = _related(package, book)
@@ -129,7 +132,7 @@ def contents(package: Package) -> Contents:
 
 
 def _related(package: Package, part: str) -> dict[str, tuple[str, str]]:
-    """What `part` refers to ("": the package): the end of the type and the part, by the mark of the relationship."""
+    """Relationships of `part` ("": the package): id -> ending of type, target part."""
     folder, name = posixpath.split(part)
     found: dict[str, tuple[str, str]] = {}
 
@@ -154,5 +157,5 @@ def _tell(package: Package, part: str, start: object) -> None:
 
 
 def _plain(name: str) -> str:
-    """The name of a part as it is compared: in small letters, with slashes."""
+    """Name of a part for comparison: lower case, forward slashes."""
     return name.replace("\\", "/").lstrip("/").lower()

@@ -1,7 +1,7 @@
-"""A workbook of Excel, WPS or LibreOffice (.xlsx, .xlsm) in blocks of rows.
+"""Reader of Excel, WPS and LibreOffice workbooks (.xlsx, .xlsm), in blocks of rows.
 
-Read is the largest sheet that is shown, and every other one with the same columns, in the order of the workbook; what
-else is in it is named. Nothing but the shared strings is held in memory: a sheet is unpacked and read row by row.
+Reads the largest visible sheet and every other one with the same columns, in the order of the workbook; reports the
+other sheets. Only the shared strings are held in memory; sheets are decompressed and read row by row.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import line_of
 
 _BLOCK_ROWS = 1 << 15
-_BLOCK_BYTES = 16 * MB  # of text
-_NAMED = 5  # sheets that a note lists
+_BLOCK_BYTES = 16 * MB  # text of a block
+_NAMED = 5  # maximum number of sheets listed in a note
 _CSV = "save it as CSV"
 
 
 class _SheetTable(NamedTuple):
-    """A sheet that is read, with its header."""
+    """A sheet to read, with its header."""
 
     sheet: Sheet
     header: Header
 
 
 class WorkbookReading:
-    """One workbook. What is none, or has no rows, has no columns and is one record in quarantine.
+    """One workbook; an invalid or empty one has no columns and is one rejected record.
 
-    `sheets`: the names of the sheets that are read, whose places in `lines` are those of sheet_places. `notes`: what
-    of the workbook is not read, and what a person should look at, once the blocks are read.
+    `sheets`: names of the sheets that are read; `lines` of blocks encode sheet and row, see sheet_places. `notes`,
+    complete after the blocks are read: what was not read, and what a person should check.
     """
 
     def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
@@ -60,8 +60,8 @@ class WorkbookReading:
         self._layout = layout
         self._oversized = False
         self._tables: list[_SheetTable] = []
-        self._given = 0  # bytes of text that came out of it
-        self._fault: PartBroken | None = None  # why the beginning of some sheet cannot be read
+        self._given = 0  # bytes of text returned so far
+        self._fault: PartBroken | None = None  # why the beginning of a sheet cannot be read
         try:
             with opened(path, root) as file:
                 self._look_at(Package(file))
@@ -72,16 +72,16 @@ class WorkbookReading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of the first sheet that is read; what has no name is called `column N`."""
+        """Column names of the first sheet read; unnamed ones are called `column N`."""
         return tuple(self._tables[0].header.names.values()) if self._tables else ()
 
     @property
     def has_header(self) -> bool:
-        """Whether a row names the columns."""
+        """Whether the sheet has a header row."""
         return bool(self._tables) and self._tables[0].header.row > 0
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
-        """Yield the rows below the headers that hold something, of their columns the `wanted` ones as text."""
+        """Yield the `wanted` columns of the non-empty rows below the headers, as text."""
         size = self._path.stat().st_size
         if not self._tables:
             reason = QuarantineReason.OVERSIZED if self._oversized else QuarantineReason.UNREADABLE_FILE
@@ -141,7 +141,7 @@ class WorkbookReading:
         self._name_others(book, tables)
 
     def _may_be(self, sheet: Sheet) -> bool:
-        """Whether a sheet is looked at: the ones that the mapping names, else those that are shown."""
+        """Whether to consider a sheet: those named in the mapping, else visible ones."""
         pattern = self._layout.sheet
         return fnmatchcase(sheet.name.lower(), pattern.lower()) if pattern else sheet.shown
 
@@ -175,14 +175,14 @@ class WorkbookReading:
         return strings
 
     def _header(self, package: Package, sheet: Sheet) -> Header:
-        """The header of a sheet; without names where the sheet holds nothing."""
+        """Header of a sheet; without names if the sheet is empty."""
         rows: list[SheetRow] = []
         try:
             for some in rows_of(package.pieces(sheet.part), SheetRows()):
                 rows += some
                 if len(rows) >= LOOKED_AT or sum(row.filled for row in rows) > CELLS_LOOKED_AT:
                     break
-        except (BadXml, PartBroken) as fault:  # told when it is read, if it has a header
+        except (BadXml, PartBroken) as fault:  # reported when the sheet is read, if it has a header
             oversized = isinstance(fault, PartBroken) and fault.oversized
             broken = PartBroken(f"sheet {display_text(sheet.name)}: {fault}", oversized=oversized)
             self._fault = self._fault or broken
@@ -195,7 +195,7 @@ class WorkbookReading:
     def _sheet(
         self, package: Package, file: BinaryIO, number: int, table: _SheetTable, wanted: Sequence[str]
     ) -> Generator[Block, None, SheetRows]:
-        """Yield the rows of one sheet; return what was heard of it."""
+        """Yield the blocks of one sheet; return its parser."""
         places = {name: place for place, name in reversed(table.header.names.items())}
         columns = [places[name] for name in wanted]
         heard = SheetRows(columns)
@@ -220,7 +220,7 @@ class WorkbookReading:
         return heard
 
     def _counted(self, block: Block) -> Block:
-        """Raise PartBroken where the same long texts come again and again without end."""
+        """Raise PartBroken when repeated long strings exceed the limit of text."""
         self._given += int(block.frame.estimated_size())
         if why := unpacks_too_much(os.path.getsize(self._path), self._given):
             raise PartBroken(why, oversized=True)
@@ -228,7 +228,7 @@ class WorkbookReading:
 
 
 class _Block:
-    """A block in the making."""
+    """Builder of a block."""
 
     def __init__(self, sheet: int, columns: Sequence[int], names: Sequence[str], values: CellValues) -> None:
         self.bad: list[Bad] = []
@@ -243,11 +243,11 @@ class _Block:
 
     @property
     def full(self) -> bool:
-        """Whether it is to be handed on."""
+        """Whether the block is complete."""
         return len(self._lines) + len(self.bad) >= _BLOCK_ROWS or self._size >= _BLOCK_BYTES
 
     def add(self, row: SheetRow) -> None:
-        """Put in a row."""
+        """Add a row."""
         line = line_of(self._sheet, row.number)
         if row.long or (self._may_be_long and self._is_long(row)):
             self.bad.append(Bad(line, QuarantineReason.TOO_LONG, ""))
@@ -264,7 +264,7 @@ class _Block:
         return sum(sizes) > RECORD_LIMIT or max(sizes, default=0) > LINE_LIMIT
 
     def taken(self, done: Callable[[], int]) -> Block:
-        """Return what is in it, and begin anew."""
+        """Return the block and start the next one."""
         columns = zip(self._names, self._cells, strict=True)
         frame = (
             pl.DataFrame([pl.Series(name, cells, pl.String) for name, cells in columns])

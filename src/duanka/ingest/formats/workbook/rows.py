@@ -1,4 +1,4 @@
-"""The rows of a sheet as its XML tells them: cells as they are written, by their columns."""
+"""Parser of the rows of a sheet; cells as stored, by column."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from duanka.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
 from duanka.ingest.formats.workbook.cells import Cell
 from duanka.ingest.formats.workbook.events import BadXml, Events
 
-MOST_ROWS = 1 << 20  # of a sheet
+MOST_ROWS = 1 << 20  # maximum rows of a sheet
 _MOST_COLUMNS = 1 << 14
 _DIGITS = "0123456789"
 
 
 class SheetRow(NamedTuple):
-    """A row with its number in the sheet, from 1, and those of its cells that hold something, by column, from 1.
+    """A row: number in the sheet, from 1, and non-empty cells by column, from 1.
 
-    `filled`: how many cells of all columns hold something; `long`: its text is longer than any record's, and not kept.
+    `filled`: number of non-empty cells in all columns. `long`: the row exceeds the size limit and its text is dropped.
     """
 
     number: int
@@ -27,9 +27,9 @@ class SheetRow(NamedTuple):
 
 
 class SheetRows:
-    """Hears the part of a sheet and keeps its rows that hold something; of their cells those in the columns `wanted`.
+    """Parser of a sheet's part; keeps non-empty rows, of their cells columns `wanted`.
 
-    `wanted` None: all of them. `without_value`: formulas whose value nobody calculated.
+    `wanted` None: all columns. `without_value`: number of formulas without a stored value.
     """
 
     def __init__(self, wanted: Collection[int] | None = None) -> None:
@@ -45,7 +45,7 @@ class SheetRows:
         self._phonetic = 0
 
     def taken(self) -> list[SheetRow]:
-        """The rows that were heard of since."""
+        """Return and clear the rows parsed since the last call."""
         rows, self._rows = self._rows, []
         return rows
 
@@ -94,7 +94,7 @@ class SheetRows:
 
     def _start_row(self, number: str) -> None:
         row = int(number) if number.isdecimal() and len(number) < 9 else 0
-        self._row = max(row, self._row + 1)  # a number that came before is no number
+        self._row = max(row, self._row + 1)  # row numbers must ascend; otherwise they are ignored
         if self._row > MOST_ROWS:
             raise BadXml("more rows than a sheet has")
         self._cells = {}
@@ -112,7 +112,7 @@ class SheetRows:
             self._cells[self._column] = Cell(self._kind, self._style, value)
 
     def _place(self, reference: str) -> int:
-        """The column of a cell that is called like AB12."""
+        """Column number of a cell reference such as AB12."""
         letters = reference.rstrip(_DIGITS)
         known = self._columns.get(letters)
         if known is None:
@@ -126,9 +126,9 @@ class SheetRows:
 
 
 def rows_of(pieces: Iterable[bytes], sheet: SheetRows) -> Iterator[list[SheetRow]]:
-    """Yield the rows of a sheet as they come, some at a time. Raises BadXml, and what `pieces` raises.
+    """Yield the rows of a sheet in groups. Raises BadXml, and what `pieces` raises.
 
-    What was told before the fault is yielded before it is raised.
+    Rows before the fault are yielded before it is raised.
     """
     events = Events(sheet.start, sheet.end, sheet.text)
     try:

@@ -1,4 +1,4 @@
-"""The shared strings of a workbook, kept as bytes: a million of them take no more than their text and 8 bytes each."""
+"""Shared strings of a workbook, stored compactly: their bytes and 8 bytes each."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from duanka.ingest.files.limits import LINE_LIMIT
 from duanka.ingest.formats.workbook.escapes import unescaped
 
-MOST_STRINGS = 128 << 20  # bytes of all of them, with 8 for each
+MOST_STRINGS = 128 << 20  # maximum bytes of all strings, including 8 for each
 
 
 class TooManyStrings(Exception):
-    """The shared strings would take more memory than may be."""
+    """The shared strings exceed the memory limit."""
 
 
 class SharedStrings:
-    """Hears a part of shared strings. One that is longer than a record is cut, so that it stays too long."""
+    """Parser of the shared strings; one over the size limit is cut to just over it."""
 
     def __init__(self) -> None:
-        self.longest = 0  # bytes
+        self.longest = 0  # bytes of the longest string
         self._bytes = bytearray()
         self._ends = array("Q", [0])
         self._parts: list[str] = []
@@ -34,7 +34,7 @@ class SharedStrings:
         return self._bytes[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
 
     def size(self, number: int) -> int:
-        """Bytes of a string."""
+        """Bytes of string `number`."""
         return self._ends[number + 1] - self._ends[number]
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -43,7 +43,7 @@ class SharedStrings:
         if name == "si":
             self._parts.clear()
             self._length = 0
-        elif name == "rPh":  # how a word is read aloud, and none of the text
+        elif name == "rPh":  # phonetic reading, not part of the text
             self._phonetic += 1
         elif name == "t":
             self._hears = not self._phonetic
