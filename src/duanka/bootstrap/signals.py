@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a long run in order."""
+"""Signal handling: Ctrl-C and SIGTERM end a long run in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of `duanka evaluate`: what orders, tiers and rules reach of fraud and of honest people."""
+"""Output of `duanka evaluate`: fraud and honest cards reached."""
 
 from __future__ import annotations
 

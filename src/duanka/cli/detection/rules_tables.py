@@ -1,4 +1,4 @@
-"""Tables of the rules: the catalogue, one rule whole, and its examples tried."""
+"""Output of `duanka rules list`, `show` and `test`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _READ, _NEEDS, _FIRES = (
     BilingualText("需要", "needs"),
     BilingualText("命中时刻", "fires"),
 )
-_QUIET = {  # units that the report leaves to the value
+_QUIET = {  # units omitted where the value already shows them
     "share": BilingualText("比例", "share"),
     "local time": BilingualText("当地时间", "local time"),
     "date": BilingualText("日期", "date"),
@@ -58,12 +58,12 @@ _TRIED = BilingualText("{examples} 个例子，{wrong} 个错误", "{examples} e
 
 
 def policy_line(policy: Policy) -> str:
-    """Which policy a list is under."""
+    """The policy of a list, in one line."""
     return shown(_POLICY).format(policy=policy.id, title=shown(policy.title), since=policy.since)
 
 
 def rules_listing(policy: Policy) -> Listing[Rule]:
-    """The catalogue under a policy."""
+    """The rules under a policy."""
 
     def limits(rule: Rule) -> list[str]:
         return [f"{name}={value}" for name, value in policy.limits(rule).items()]
@@ -95,7 +95,7 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
 
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
-    """One rule, whole."""
+    """Full description of one rule."""
     limits = grid(*_LIMITS)
     for name, value in (policy.limits(rule) if rule.id in policy.rules else {}).items():
         by = policy.authority(rule, name)
@@ -130,7 +130,7 @@ def _unit(name: str) -> str:
 
 
 def rule_sql(rule: Rule) -> str:
-    """The SQL of a rule; printed as it is, since a line that is cut cannot be read or copied."""
+    """SQL of a rule, printed without wrapping, so that it can be read and copied."""
     return _dedented(rule.sql)
 
 
@@ -139,7 +139,7 @@ def _dedented(sql: str) -> str:
 
 
 def trials_table(outcomes: Sequence[RuleTestResult]) -> RenderableType:
-    """Each example, with a mark, the wrong ones in words."""
+    """Result of each example; failures with their explanation."""
     table = grid(*_TRIALS)
     for o in outcomes:
         outcome = shown(_OK) if o.passed else shown(_WRONG).format(wrong=", ".join(o.wrong))

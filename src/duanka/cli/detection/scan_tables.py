@@ -1,4 +1,4 @@
-"""What the command line prints: a summary that a person can act on, and tables."""
+"""Output of `duanka scan`: a summary to act on."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _AREA_LISTS = BilingualText("地区名单来自 {file}", "Area lists from {file}
 
 
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
-    """What was found, what did not run, what was set aside, and where to look next."""
+    """Summary of a scan: results, rules not run, rejected records, where to look next."""
     intake, span = findings.intake, findings.span
     parts: list[RenderableType] = [
         Prose(
@@ -127,7 +127,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
 
 
 def _shadows(findings: Findings) -> RenderableType:
-    """What each rule in shadow would change if it alone counted."""
+    """What each shadow rule would change if it alone counted."""
     ran = {run.rule for run in findings.runs if run.ran}
     table = grid(*_SHADOWS, right=("cards", "not listed", "asked more"))
     for one in findings.shadows:

@@ -1,4 +1,4 @@
-"""`duanka cards` and `audit`: what is known of a card, whether the trail holds."""
+"""`duanka cards` and `audit`: facts about a card, integrity of the audit trail."""
 
 from __future__ import annotations
 

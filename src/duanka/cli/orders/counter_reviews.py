@@ -1,4 +1,4 @@
-"""`duanka counter` and `reviews`: who is verified in person, and whom a person must look at."""
+"""`duanka counter` and `reviews`: verification in person, and manual reviews."""
 
 from __future__ import annotations
 

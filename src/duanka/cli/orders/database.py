@@ -1,4 +1,4 @@
-"""`duanka database`: which version the order database is of, its upgrade, and copies of it."""
+"""`duanka database`: schema version, upgrade and backups of the order database."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add_database(cli: typer.Typer, out: Console, settings: Callable[[], Settings
 
 
 def add_backup(group: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    """Add `backup`; `duanka orders backup` is the same."""
+    """Add `backup`; `duanka orders backup` is an alias."""
 
     @command(group, Permission.BACK_UP)
     def backup(
@@ -95,7 +95,7 @@ def _add_status(database: typer.Typer, out: Console, settings: Callable[[], Sett
 
 
 def say_upgrade(out: Console, upgrade: UpgradeTold) -> None:
-    """Say when the database was upgraded and, where the trail was shorter then, from where it covers the rows."""
+    """Print the date of the upgrade and the coverage of the audit trail since."""
     at, version = operator_zone().written(upgrade.at), shown(installation.version_words(upgrade.before))
     say(
         out,

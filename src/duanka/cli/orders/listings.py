@@ -1,4 +1,4 @@
-"""The lists of the order book: which columns they have, in a terminal and for programs."""
+"""Columns of the lists of the order book, for people and programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from duanka.domain.counter_check import CounterWaiting
     from duanka.orders.verification.reviews import ReviewItem
     from duanka.orders.views import ActView, Alarm, Drift
-else:  # what one list alone needs
+else:  # needed by one list only
     cli_grid = lazily("duanka.cli.output.grid")
     identity = lazily("duanka.domain.identity")
 
@@ -34,7 +34,10 @@ _OBJECTIONS = BilingualText("异议", "objections")
 
 
 def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) -> Listing[Order]:
-    """Orders: at 80 columns what one acts on, in a wider terminal the reason and whose card it is."""
+    """List of orders.
+
+    At 80 columns it shows what is needed to act; a wider terminal adds the reason and the card's owner.
+    """
     what = _OBJECTIONS if kind is Kind.OBJECTION else _OPEN if only_open else _ALL
     columns: tuple[ListColumn[Order], ...] = (
         ListColumn("id", BilingualText("工单", "order"), lambda one: one.id),
@@ -78,7 +81,7 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
             both=True,
         ),
     )
-    if kind is Kind.OBJECTION:  # it rests on no hit
+    if kind is Kind.OBJECTION:  # an objection has no hits
         columns = tuple(
             replace(one, heading=None) if one.name in ("rules", "", "hits") else one for one in columns
         )
@@ -86,7 +89,10 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
 
 
 def due(at: datetime | None, now: datetime) -> str:
-    """A deadline for a cell: hours and minutes to come, or behind us with a minus; beyond two days its day."""
+    """Cell of a deadline: hours and minutes left, negative if past.
+
+    Two days or more: the date if ahead, days if past.
+    """
     if at is None:
         return "-"
     left = at - now

@@ -1,4 +1,4 @@
-"""`duanka objections`: what holders say against an order, taken down and decided at the desk."""
+"""`duanka objections`: objections of holders, recorded and decided at the desk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`duanka orders`: commands that move one order, and what they say of what follows from it."""
+"""`duanka orders`: commands that change the state of one order, and their output."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Case = Annotated[str, typer.Option(help="Number of the notice or case (案件编
 
 
 def add_moves(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    """Add the commands that move one order, but for `withdraw`, which takes many."""
+    """Add these commands, except `withdraw`, which acts on many orders."""
     _add_verification(orders, out, at_desk)
     _add_lifting(orders, out, at_desk)
     _add_police(orders, out, at_desk)
 
 
 def told_after(here: OrderDesk, out: Console, after: Order, *, showing: str = "") -> None:
-    """Say how the order is now, and what is still to come: of the network, of notices, of a stop that stays."""
+    """Print the new state and what is pending: changes, notices, a remaining stop."""
     if showing != "no state":
         told_state(out, after)
     restriction = here.reading.last(after.card, Kind.RESTRICTION)
@@ -53,13 +53,13 @@ def told_after(here: OrderDesk, out: Console, after: Order, *, showing: str = ""
 
 
 def told_state(out: Console, after: Order, zh: str = "", en: str = "") -> None:
-    """Say the state of an order, and what else is to be said of it."""
+    """Print the state of an order with the remark `zh` or `en`."""
     state = tables.state(after.state.value)
     say(out, f"{after.id}：{state}{zh}。", f"{after.id}: {state}{en}.")
 
 
 def say_to_come(out: Console, elements: int, notices: int) -> None:
-    """What the worker has still to do, and nothing where that is nothing."""
+    """Print the pending work of the worker; nothing if there is none."""
     changes = BilingualText(f"网络变更 {elements} 项", f"{elements} change(s) of the network")
     told = BilingualText(f"通知 {notices} 条", f"{notices} notice(s)")
     if waiting := [words for words, count in ((changes, elements), (told, notices)) if count]:
@@ -70,7 +70,7 @@ def say_to_come(out: Console, elements: int, notices: int) -> None:
 
 
 def told_proposed(out: Console, act: Act) -> None:
-    """Say that an act waits for a second person, and what that person types."""
+    """Print that an action needs a second person, and the command for that person."""
     out.print(tables.act_page(act), highlight=False)
     if act.state is ActState.PROPOSED:
         approve = f"`duanka orders approve {act.id} --why …`"
@@ -83,7 +83,7 @@ def told_proposed(out: Console, act: Act) -> None:
 
 
 def move(out: Console, at_desk: AtDesk, text: str, event: Event, why: str, kind: Kind) -> None:
-    """Move an order that somebody names, or propose it where it takes two."""
+    """Apply an event to an order, or propose it where four eyes are required."""
     with at_desk(move_permission(kind, event)) as (here, person):
         order = order_meant(here, person, text, kind)
         if event in LIFTS:

@@ -1,4 +1,4 @@
-"""`duanka orders`: what the desk does about orders, one by one or ten thousand at once."""
+"""`duanka orders`: commands on single orders, and bulk actions."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
-    """The cards that are named by their numbers, by ids of orders, and in a file."""
+    """Cards named by numbers, by ids of orders, and in a file."""
     named = [card_meant(here, one) if one[:1] in ("V", "R", "O") else one for one in cards or ()]
     return [*named, *(cards_in_file(file) if file else ())]
 
@@ -269,7 +269,7 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def _told_running(here: OrderDesk, out: Console, act: Act) -> None:
-    """What of an act that began is still to come, and where to see how far it is; nothing where that is nothing."""
+    """Print the remaining work of a running bulk action, and how to follow it."""
     if act.state is ActState.PROPOSED:
         return
     if act.left:

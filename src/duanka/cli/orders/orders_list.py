@@ -1,4 +1,4 @@
-"""`duanka orders list`, `objections list`, `orders acts` and `orders alarms`: what waits, filtered, sorted, counted."""
+"""Lists of orders, objections, bulk actions and alarms: filters, sorting, counts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ else:
     listing = lazily("duanka.orders.queries.listing")
     reading = lazily("duanka.orders.queries.service")
 
-_ALARMS = 200  # the latest
+_ALARMS = 200  # the most recent ones
 _AHEAD = re.compile(r"([0-9]{1,4})\s*(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -120,7 +120,10 @@ def add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: str, only: Kind | None) -> None:
-    """Add `list` to `group`. `typed`: what is typed before the options; `only`: the one kind that it lists."""
+    """Add `list` to `group`.
+
+    `typed`: the command before its options; `only`: the one kind listed, None for all.
+    """
 
     def listed(
         state: States = None,
@@ -176,7 +179,7 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
             asked = ListOptions(typed, as_json, as_csv, count, page, limit, options(given), scope_of(person))
             _print_orders(out, here, which, reading.ViewerContext(person, full, why), now, by, asked)
 
-    # objections are of one kind
+    # objections are a single kind
     chosen = _KINDS.option(
         "--kind", help="Only of this kind: 实人核验, 停机 or 异议.", hidden=only is not None
     )
@@ -216,14 +219,14 @@ def _print_orders(
 
 
 def _check_rules(which: listing.Filter, found: int) -> None:
-    """DuankaError where nothing was found because a rule is none: it is mistyped."""
+    """Raise DuankaError where nothing was found because a rule does not exist."""
     for rule in which.rules if not found else ():
         if rule not in (CONFIRMED, CLAIMED):
             policies.rule_named(rule)
 
 
 def due_by(text: str, now: datetime) -> datetime:
-    """The moment that `4h`, `30m`, `2d` or a time of the operator's names."""
+    """The moment named by `4h`, `30m`, `2d` or a time in the operator's zone."""
     if ahead := _AHEAD.fullmatch(text.strip()):
         return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
     try:
@@ -233,7 +236,7 @@ def due_by(text: str, now: datetime) -> datetime:
 
 
 def scope_of(person: Person) -> str:
-    """The scope of who asks, for the sentence of an empty list; "" where nothing is out of it."""
+    """The person's scope, for the sentence of an empty list; "" where unlimited."""
     return "" if person.scope.everywhere else shown(person.scope.words)
 
 

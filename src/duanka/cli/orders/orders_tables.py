@@ -1,4 +1,7 @@
-"""Orders, acts and cards as the commands print them. Times are local to the operator, with their offset."""
+"""Output of orders, bulk actions and cards.
+
+Times are in the operator's zone, with offset.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from duanka.cli.orders.story_tables import (
     refused_table,
     trail_told,
 )
-from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments
+from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # re-exported
 from duanka.cli.output.grid import grid, share
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
@@ -108,7 +111,7 @@ _NO_REASON, _AND = BilingualText("无原因", "no reason"), BilingualText("；",
 
 
 def state(word: str) -> str:
-    """A state in the language of tables."""
+    """Display text of a state."""
     return term(State, word)
 
 
@@ -125,20 +128,20 @@ def _open_orders(one: ActCard) -> str:
 
 
 def _why_asked(one: ActCard) -> str:
-    """Why the card is asked, when it passed before, why it was skipped: what is known of it."""
+    """Why a card is affected or skipped, and its earlier passed verification."""
     passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else ""
     reason = shown(one.reason) if one.reason else ""
     return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
-    """The page, and how to see the one that follows."""
+    """The table, followed by the command for the next page."""
     more = [Prose(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
     return Group(table, *more)
 
 
 def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
-    """One order with its story; first what to tell a caller."""
+    """Page of one order; the first lines are the answer to a caller."""
     order, grounds = file.order, file.order.grounds
     moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
     said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
@@ -164,7 +167,10 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
 
 
 def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
-    """What an order asks, and why; an objection, or a stop by hand, asks nothing and rests on no hit."""
+    """Requested action, tier and rules of an order.
+
+    An objection or a manual stop requests no action and has no hits.
+    """
     asked = (
         [shown(_ASKED).format(asked=term(RequestedAction, order.asked), hits=order.hits)]
         if order.asked
@@ -178,12 +184,12 @@ def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
 
 
 def _in_words(told: AuditEntryView, reason: BilingualText) -> AuditEntryView:
-    """A row of the trail, which keeps the reason of a decision in English."""
+    """Translate the reason of a decision, which the trail keeps in English."""
     return replace(told, why=shown(reason)) if told.why and told.why == reason.en else told
 
 
 def rules_seen(order: Order) -> Iterator[str]:
-    """What each rule saw, and on which days; only its id where the decision did not say so."""
+    """Yield what each rule saw and on which days; its id alone if that is unknown."""
     seen = {one.rule: one for one in decoded_summaries(order.hit_summaries)}
     for rule in dict.fromkeys((*order.rules, *seen)):
         if not (one := seen.get(rule)):
@@ -195,12 +201,12 @@ def rules_seen(order: Order) -> Iterator[str]:
 
 
 def _read_out(said: BilingualText) -> RenderableType:
-    """A sentence to read to a caller, who may speak either language."""
+    """Text to read to a caller, in both languages."""
     return Group(Prose(said.zh), Prose(said.en), Prose(""))
 
 
 def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableType:
-    """All that is known of a card; first what to tell a caller."""
+    """Page of one card; the first lines are the answer to a caller."""
     said = _read_out(answer(card.card, card.orders, card.since, policy, known=card.known))
     if not card.known:
         return said
@@ -218,7 +224,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
-    """One act and how far it is."""
+    """Page of one bulk action with its progress."""
     act = _MASKED.seen(act)
     done = shown(_DONE).format(done=f"{act.done:,}", skipped=f"{act.skipped:,}", left=f"{act.left:,}")
     if act.seconds is not None:
@@ -274,12 +280,15 @@ _ACT_CARDS: Listing[ActCard] = Listing(
 
 
 def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableType:
-    """Every card of an act as the second person must know it; `page` is already masked."""
+    """Every card of a bulk action, as the second person must see it.
+
+    `page` is already masked.
+    """
     return _with_next(Group(*table_lines(_ACT_CARDS, page.items, width)), f"orders show {act_id}", page.next)
 
 
 def figures_page(figures: Figures) -> RenderableType:
-    """What was done in a period."""
+    """Figures of a period."""
     rows = [(shown(_HANDLED), f"{figures.handled:,}")]
     rows += [(f"  {shown(row_words(what))}", f"{count:,}") for what, count in figures.handled_by.items()]
     rows += [
@@ -304,7 +313,7 @@ def figures_page(figures: Figures) -> RenderableType:
 
 
 def fault_line(fault: Fault) -> Prose:
-    """Where the audit trail does not hold."""
+    """Where the audit trail is broken."""
     return Prose(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
 
 
@@ -322,7 +331,7 @@ def _table(*rows: tuple[str, str]) -> Table:
 
 
 def review_page(file: ReviewFile) -> RenderableType:
-    """What a check measured, and what earlier ones said."""
+    """What a check measured, and what earlier checks said."""
     order = file.order
     lines = [
         shown(_REVIEW).format(

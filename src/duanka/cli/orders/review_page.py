@@ -1,4 +1,4 @@
-"""The pictures of a review for one look: from memory, over loopback, once. They never lie on a disk."""
+"""Pictures of a review: served once from memory over loopback, never on disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from duanka.domain.text import BilingualText
 
-WAIT_SECONDS = 300.0  # for somebody to open the page
+WAIT_SECONDS = 300.0  # timeout for opening the page
 _REQUEST_SECONDS = 10.0
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -38,9 +38,10 @@ def show_once(
     say: Callable[[str], None],
     seconds: float = WAIT_SECONDS,
 ) -> bool:
-    """Serve a page with the pictures at an address that `say` is told, until it was opened once; whether it was.
+    """Serve a page with the pictures until it has been opened once.
 
-    The address has 256 bits drawn by lot, and opens once: a second look is a new command, and a new row in the trail.
+    Returns whether it was opened within `seconds`. `say` receives the address, which has 256 random bits. It
+    opens once: another look needs a new command, which adds a row to the audit trail.
     """
     token, seen = secrets.token_urlsafe(32), threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(f"/{token}", _page(title, pictures), seen))
@@ -74,8 +75,8 @@ def _handler(path: str, page: bytes, seen: threading.Event) -> type[BaseHTTPRequ
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_SECONDS
 
-        def do_GET(self) -> None:  # the name that http.server has for it
-            """The page, to the first who has the address."""
+        def do_GET(self) -> None:  # name given by http.server
+            """Serve the page to the first request with the address."""
             if not hmac.compare_digest(self.path.encode(), path.encode()):
                 self.send_error(HTTPStatus.NOT_FOUND)
             elif not once.acquire(blocking=False):
@@ -93,6 +94,6 @@ def _handler(path: str, page: bytes, seen: threading.Event) -> type[BaseHTTPRequ
             self.wfile.write(page)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the address stands in the request line."""
+            """Log nothing: the request line contains the address."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""What happened to an order or a card, as the commands print it: the trail, the network, notices."""
+"""Output of the history of an order or card: audit trail, network, notices."""
 
 from __future__ import annotations
 
@@ -72,28 +72,28 @@ _REFUSED = (
 )
 _WAITS = BilingualText("等待中", "waiting")
 _NOTHING, _YES, _NO = "-", BilingualText("是", "yes"), BilingualText("否", "no")
-# Fields of the trail whose values have words.
+# Fields of the audit trail whose values have display texts.
 _VALUES = {"state": State, "kind": Kind, "asked": RequestedAction, "wanted": NetworkState}
 
 
 def local(at: datetime | None) -> str:
-    """A moment in the operator's zone, to the second, with its offset."""
+    """A time in the operator's zone, to the second, with offset."""
     return operator_zone().written(at) if at else "-"
 
 
 def moment(at: datetime | None) -> str:
-    """As `local`, for a cell of a table: without the offset, so that it breaks between day and time alone."""
+    """As `local`, without the offset: a cell then wraps only between date and time."""
     return f"{operator_zone().local(at):%Y-%m-%d %H:%M:%S}" if at else "-"
 
 
 def carried_by(entitled: str) -> str:
-    """What entitles a restriction, with the notice, order or act that it rests on."""
+    """Legal basis of a restriction, with the notice, order or bulk action behind it."""
     evidence, mark, reference = entitled.partition(":")
     return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
 
 
 def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
-    """What the audit trail tells: a line a row, and under it why and what changed."""
+    """Rows of the audit trail, one line each, with reason and changes below."""
     if not trail:
         return Group()
     lines: list[RenderableType] = [Prose(shown(_TRAIL_TITLE), style="bold")]
@@ -109,7 +109,7 @@ def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
 
 
 def _changes(told: AuditEntryView) -> Iterator[str]:
-    """Each field that a row changed; of what was not there before only its value."""
+    """Fields changed by a row; for new fields, only the value."""
     for name, value in told.after.items():
         before, after = _readable(name, told.before.get(name)), _readable(name, value)
         if before != after:
@@ -117,7 +117,10 @@ def _changes(told: AuditEntryView) -> Iterator[str]:
 
 
 def _readable(name: str, value: object) -> str:
-    """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
+    """Display text of a value in the trail.
+
+    Times, stored in UTC, are shown in the operator's zone, to the second.
+    """
     if value is None or value == "":
         return _NOTHING
     if isinstance(value, bool):
@@ -132,7 +135,7 @@ def _readable(name: str, value: object) -> str:
 
 
 def legs_table(legs: Sequence[DispatchView]) -> RenderableType:
-    """What each element was to be told, and what came of it."""
+    """Dispatch to each element, and its outcome."""
     if not legs:
         return Group()
     table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
@@ -146,7 +149,7 @@ def legs_table(legs: Sequence[DispatchView]) -> RenderableType:
 
 
 def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
-    """What each element has in force for a card."""
+    """State confirmed by each element for a card."""
     if not network:
         return Group()
     table = grid(*_CONFIRMED, title=_LEGS_TITLE)
@@ -158,7 +161,7 @@ def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
 
 
 def refused_table(refusals: Sequence[RefusedView]) -> RenderableType:
-    """Calls and messages of a card that were refused."""
+    """Refused calls and messages of a card."""
     if not refusals:
         return Group()
     table = grid(*_REFUSED, title=_REFUSED_TITLE)
@@ -169,7 +172,7 @@ def refused_table(refusals: Sequence[RefusedView]) -> RenderableType:
 
 
 def notices_told(notices: Sequence[Notice]) -> RenderableType:
-    """What the holder was told, when, and whether it arrived; the text under it."""
+    """Notices to the holder with time and delivery; the text is below each."""
     if not notices:
         return Group()
     lines: list[RenderableType] = [Prose(shown(_NOTICES_TITLE), style="bold")]

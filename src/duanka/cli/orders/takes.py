@@ -1,4 +1,4 @@
-"""`duanka orders take`, `takes`, `held`, `withdraw`: what becomes an order, and what is taken back, many at once."""
+"""`duanka orders take`, `takes`, `held`, `withdraw`: open and withdraw orders."""
 
 from __future__ import annotations
 
@@ -70,14 +70,17 @@ Operators = Annotated[
     typer.Option("--operator", help="Only of this operator; several times.", autocompletion=operators_like),
 ]
 _HOLD = "--hold"
-_TAKES = 1_000  # the latest
+_TAKES = 1_000  # the most recent ones
 
 
 class HoldCommand(TyperCommand):
-    """A command whose `--hold` may stand without a file."""
+    """A command whose `--hold` may have no value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a bare `--hold` an empty value: before an option, before a folder, at the end."""
+        """Give a bare `--hold` an empty value.
+
+        Bare means: before an option, before a folder, or at the end.
+        """
         typed = list[str]()
         for at, word in enumerate(args):
             typed.append(word)
@@ -257,7 +260,7 @@ def _add_withdraw(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def _named_in(file: Path) -> list[str]:
-    """The ids or cards of a list."""
+    """Ids or cards in a file."""
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError):
@@ -267,7 +270,10 @@ def _named_in(file: Path) -> list[str]:
 
 
 def _known_rules(named: list[str] | None) -> frozenset[str]:
-    """These rules; DuankaError where there is no such rule. What the police say stands among the rules of an order."""
+    """The rules named. DuankaError: one does not exist.
+
+    Police reasons are among the rules of an order, and therefore allowed.
+    """
     return frozenset(
         one if one in (CONFIRMED, CLAIMED) else app_policies.rule_named(one).id for one in named or ()
     )

@@ -1,4 +1,4 @@
-"""Takes, what they would come to, and what is held, as the commands print them."""
+"""Output of takes, their previews, and decisions on hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from duanka.orders.intake.taking import Preview, TakeResult
 
 _CITIES_SHOWN, _LEFT_SHOWN = 12, 10
 
-# What became of decisions, and tiers, as they are counted.
+# Labels of the counts: outcomes of decisions, and tiers.
 _COUNTED = {
     "opened": BilingualText("新建", "opened"),
     "attached": BilingualText("追加", "attached"),
@@ -38,7 +38,7 @@ _COUNTED = {
     "unsealed_stops": BilingualText("停机无签名", "unsealed stops"),
     **{one.word: one.words for one in Tier},
 }
-# By what is counted: the headings of what would be opened.
+# Headings of the counts of orders that would be opened.
 _BY = {
     "tier": BilingualText("等级", "tier"),
     "rule": BilingualText("规则", "rule"),
@@ -177,7 +177,7 @@ _BY_CARD = BilingualText("逐张：`duanka orders show {act}`", "Card by card: `
 
 
 def taken(folder: Path | None, done: TakeResult) -> RenderableType:
-    """What a take came to, what it did not take, and the commands that follow."""
+    """Result of a take, what it left, and the next commands."""
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
     lines = [Prose(shown(_TAKEN).format(source=source, counts=counts))]
@@ -191,7 +191,7 @@ def taken(folder: Path | None, done: TakeResult) -> RenderableType:
 
 
 def preview(folder: Path | None, found: Preview) -> RenderableType:
-    """What a take would come to."""
+    """Expected result of a take."""
     source = folder or shown(_IS_HELD)
     came = _counted(vars(found.received)) or shown(_NOTHING_NEW)
     lines: list[RenderableType] = [
@@ -212,7 +212,7 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
 
 
 def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list[Prose]:
-    """What is not taken, why, and what takes it."""
+    """Decisions not taken, with the reason and the command that takes them."""
     kept, lines = done.kept, list[Prose]()
     if left := kept.get(Why.LEFT, 0):
         lines.append(Prose(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
@@ -229,7 +229,7 @@ def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list
 
 
 def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
-    """What a script must not take for done; the exit code says so, too."""
+    """Incomplete work, which is also reported by the exit code."""
     lines = list[Prose]()
     if aside := done.received.aside:
         lines.append(Prose(shown(_ASIDE).format(count=f"{aside:,}"), style="yellow"))
@@ -248,7 +248,7 @@ def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
 
 
 def take_page(take: Take) -> RenderableType:
-    """One take."""
+    """Page of one take."""
     taken_at = shown(_ONE_TAKE).format(
         take=take.id, at=local(take.at), by=take.by, source=folder_of(take.source)
     )
@@ -263,7 +263,7 @@ def take_page(take: Take) -> RenderableType:
 
 
 def story(take: Take) -> str:
-    """What became of a take, and what of it still waits."""
+    """Outcome of a take, and what is still pending."""
     told = [_counted(take.counts) or shown(_NONE)]
     told += [
         shown(_STILL).format(count=f"{count:,}", why=term(Why, why))
@@ -327,7 +327,7 @@ HELD: Listing[HeldDecision] = Listing(
 
 
 def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
-    """What the desk has to know of a card beside its orders; no caller is told."""
+    """Decisions on a card that are not orders; for the desk only, not for callers."""
     lines = [shown(_KEPT_TITLE)]
     for one in kept:
         facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
@@ -337,7 +337,7 @@ def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
 
 
 def to_withdraw(found: OpenVerifications) -> RenderableType:
-    """What a withdrawal would be about."""
+    """Verifications that a withdrawal would affect."""
     withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
     lines = [shown(_WOULD_WITHDRAW).format(**withdrawn)]
     if found.for_two:
@@ -348,7 +348,7 @@ def to_withdraw(found: OpenVerifications) -> RenderableType:
 
 
 def undone_page(done: Undone) -> RenderableType:
-    """What undoing a take did, what it did not, and why."""
+    """Result of undoing a take: what was undone, what was not, and why."""
     withdrawn = done.act.done if done.act else 0
     proposed = done.proposed.total if done.proposed else 0
     counts = {"withdrawn": f"{withdrawn:,}", "proposed": f"{proposed:,}", "left": f"{len(done.left):,}"}
@@ -381,7 +381,7 @@ def _listed(facts: Mapping[str, object]) -> str:
 
 
 def _chosen(name: str, value: object) -> str:
-    """One thing that a take chose."""
+    """Display text of one filter of a take."""
     words = shown(_CHOICES[name])
     if value is True:
         return words
@@ -390,6 +390,6 @@ def _chosen(name: str, value: object) -> str:
 
 
 def _act(told: str) -> str:
-    """An act with its state, as a take has it."""
+    """A bulk action with its state, as the take recorded it."""
     act, _, state = told.partition(" ")
     return f"{act} {term(ActState, state)}"

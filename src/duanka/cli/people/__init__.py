@@ -1,1 +1,1 @@
-"""Commands about people: who acts, persons, keys, sources of police cases."""
+"""Commands about people: acting person, persons, keys, sources of police cases."""

@@ -1,4 +1,4 @@
-"""What every command of the order book has in common: who acts, whether they may, and why they do it."""
+"""Common parts of all order book commands: acting person, permission, reason."""
 
 from __future__ import annotations
 
@@ -39,24 +39,27 @@ Number = Annotated[
 ]
 ActNumber = Annotated[str, typer.Argument(help="Id of the act.", autocompletion=acts_like)]
 
-# what the command that runs was not given, and a person is asked for: option -> what to ask
+# required options that the running command lacks: option -> prompt
 _missing: ContextVar[dict[str, str] | None] = ContextVar("missing", default=None)
 
 
-class _Answered(Exception):  # no fault: the command begins again with the answers
+class _Answered(Exception):  # restarts the command with the answers; not an error
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = answers
 
 
 class AtDesk:
-    """Opens the order book for one command, and knows who acts."""
+    """Opens the order book for one command, and identifies the acting person."""
 
     def __init__(self, settings: Callable[[], Settings], *, check_network: bool = True) -> None:
         self._settings, self._check_network = settings, check_network
 
     @contextmanager
     def __call__(self, permission: Permission) -> Iterator[tuple[OrderDesk, Person]]:
-        """The desk, and who sits at it; NotTheirs where they have no such permission."""
+        """The opened order book and the acting person.
+
+        PermissionDenied: the person lacks `permission`.
+        """
         chosen = self._settings()
         policy = policy_named(chosen.policy)
         with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
@@ -73,10 +76,10 @@ def command(
     name: str | None = None,
     cls: type[TyperCommand] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """As `group.command`, for a command that needs `permission`: its help ends with who may.
+    """Like `group.command`, for a command that needs `permission`.
 
-    Options with a prompt are asked for after it is known that the person may, and only on a terminal. `--dry-run`
-    writes nothing, and needs none of them.
+    The help ends with the roles that have it. Required options with a prompt are asked for on a terminal,
+    after the permission check. `--dry-run` writes nothing and needs none of them.
     """
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
@@ -89,7 +92,7 @@ def command(
 
 
 def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
-    """The command, with its prompts taken off the options and asked by AtDesk."""
+    """The command with its prompts removed from the options; AtDesk asks for them."""
     signature = inspect.signature(function, eval_str=True)
     prompts = dict[str, str]()
     first, last = list[inspect.Parameter](), list[inspect.Parameter]()
@@ -131,14 +134,14 @@ def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _prompt(one: inspect.Parameter) -> str | None:
-    """What to ask for this parameter, where it has no default and its option has a prompt."""
+    """The prompt of a required parameter; None without one."""
     metadata = getattr(one.annotation, "__metadata__", ())
     prompt = getattr(metadata[0], "prompt", None) if metadata else None
     return str(prompt) if prompt and one.default is inspect.Parameter.empty else None
 
 
 def _ask(missing: dict[str, str]) -> dict[str, str]:
-    """The answers of who sits at the terminal; DuankaError: nobody does."""
+    """Ask for the missing options on the terminal. DuankaError: there is no terminal."""
     if not sys.stdin.isatty():
         options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise DuankaError(f"give {options}: nobody can be asked here, and it stays in the audit trail")
@@ -147,7 +150,7 @@ def _ask(missing: dict[str, str]) -> dict[str, str]:
 
 
 def cards_in_file(file: Path) -> list[str]:
-    """The cards of a list; DuankaError where the file cannot be read."""
+    """Cards in a file. DuankaError: it cannot be read."""
     try:
         return cards_in(file.read_bytes(), file.name)
     except OSError as error:
@@ -155,9 +158,9 @@ def cards_in_file(file: Path) -> list[str]:
 
 
 def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
-    """The order with this id, or the open one of the first of `kinds` that the card has.
+    """The order with this id, or the card's open order of the first of `kinds`.
 
-    NotTheirs: `by` may not search by number, or the card is out of their scope.
+    PermissionDenied: `by` may not search by number, or the card is outside their scope.
     """
     if text[:1].isalpha():
         return here.reading.state(text)
@@ -179,5 +182,5 @@ def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
 
 
 def card_meant(here: OrderDesk, text: str) -> str:
-    """The card that somebody names, by its number or by the id of an order about it, as E.164 without +."""
+    """The card with this number, or of the order with this id, in E.164 without +."""
     return here.reading.state(text).card if text[:1].isalpha() else card_of(text)

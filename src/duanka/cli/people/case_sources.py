@@ -1,4 +1,7 @@
-"""`duanka keys add-source`, `sources` and `duanka cases`: whose signature of police cases counts, and signing."""
+"""`duanka keys add-source`, `sources`.
+
+`duanka cases`: sources of police cases, signing.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def add_case_sources(
             state, source = shown(one.state.words), one.source
             table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
         out.print(table if listed else shown(_NO_SOURCE), highlight=False)
-        for one in listed:  # whole: two people compare it with what the police read out
+        for one in listed:  # in full: two persons compare it with what the police read out
             key = one.source.public_key.hex()
             out.print(f"{one.id} {one.source.name}: {key}", highlight=False, soft_wrap=True)
 

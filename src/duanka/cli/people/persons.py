@@ -1,4 +1,4 @@
-"""`duanka persons`, `keys` and `whoami`: who may act, as what, and with which keys."""
+"""`duanka persons`, `keys` and `whoami`: persons, their roles and keys."""
 
 from __future__ import annotations
 

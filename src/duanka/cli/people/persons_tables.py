@@ -1,4 +1,4 @@
-"""People and keys as the commands print them."""
+"""Output of persons and keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EVERYWHERE = BilingualText("全部", "all")
 
 
 def person_page(person: Person) -> RenderableType:
-    """Who somebody is."""
+    """Id, name, role and scope of a person."""
     return Text(_who(person))
 
 
@@ -42,7 +42,7 @@ def _who(person: Person) -> str:
 
 
 def request_page(one: PersonRequest) -> RenderableType:
-    """One request: what it would make of whom, and how it stands."""
+    """A request: its effect and its state."""
     decided = shown(_DECIDED).format(outcome=term(RequestOutcome, one.outcome), by=one.decided_by or "-")
     stands = decided if one.outcome else shown(_WAITS)
     return Text(
@@ -53,17 +53,17 @@ def request_page(one: PersonRequest) -> RenderableType:
 
 
 def waiting_title() -> str:
-    """What stands above the requests that wait."""
+    """Title of the pending requests."""
     return shown(BilingualText("待主管复核", "Waiting for a supervisor"))
 
 
 def role(person: Person) -> str:
-    """The role of a person in the language of tables."""
+    """Display text of a person's role."""
     return shown(person.role.words)
 
 
 def scope(given: Scope) -> str:
-    """A scope in words."""
+    """Display text of a scope."""
     return shown(_EVERYWHERE) if given.everywhere else shown(given.words)
 
 
