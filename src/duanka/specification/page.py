@@ -1,4 +1,4 @@
-"""The page for a project lead: every requirement, its source, state and evidence, and what is to be confirmed."""
+"""Report for the project lead: each requirement with source, state and evidence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def as_data(
     confirmed: Confirmed,
     figures: MeasuredFigures | None = None,
 ) -> dict[str, Any]:
-    """Everything that is known, for programs and for the page."""
+    """All data of the report, in JSON form, for programs and for the page."""
     requirements = [_requirement(one, ran, confirmed.get(one.number), figures) for one in stated]
     states, standings = (Counter(one[key] for one in requirements) for key in ("state", "standing"))
     return {
@@ -157,7 +157,7 @@ def _answer(answer: AnswerOption) -> dict[str, str]:
 def as_text(
     one: Requirement, ran: EvidenceRun | None, confirmation: Confirmation | None, language: Language
 ) -> str:
-    """One requirement with all that is known of it, for a terminal."""
+    """One requirement with all its data, for a terminal."""
     data = _requirement(one, ran, confirmation, None)
     say = partial(_said, language)
     lines = [f"{one.number} {in_two(one.title).in_(language)}", ""]
@@ -183,7 +183,7 @@ def _said(language: Language, zh: str, en: str, text: str) -> str:
 
 
 def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
-    """The files whose tests show a requirement, and how to run them."""
+    """Test files of a requirement, and the command to run them."""
     passed, failed = (BilingualText("{n} 项通过", "{n} passed"), BilingualText("，{n} 项未通过", ", {n} not"))
     lines = list[str]()
     for file, n in data["tests"]["files"].items():
@@ -211,7 +211,7 @@ def _question_lines(
 
 
 def _plain(text: str) -> str:
-    """Markdown without its marks, on one line; a table row by row."""
+    """Remove Markdown formatting and join lines; tables keep one line per row."""
     lines = [re.sub(r"\s*\|\s*", "; ", line.strip().strip("|").strip()) for line in text.splitlines()]
     kept = (line for line in lines if not re.fullmatch(r"[-; :]*", line))
     return _INLINE.sub(lambda found: found[1] or found[2] or found[3], " ".join(kept))
@@ -227,9 +227,9 @@ def write_page(
     figures: MeasuredFigures | None,
     language: Language | None = None,
 ) -> None:
-    """Write the page to FILE.html or FILE.pdf, whole or not at all; without a `language` in both.
+    """Write the report to FILE.html or FILE.pdf, atomically.
 
-    DuankaError where it can be neither.
+    `language`: None for both. DuankaError: another extension.
     """
     kind = path.suffix.lower()
     if kind not in (".html", ".pdf"):
@@ -249,7 +249,7 @@ def write_page(
 
 
 def _for_page(data: dict[str, Any]) -> dict[str, Any]:
-    """The same with Markdown taken apart, so that a page needs to know nothing of it."""
+    """The data of the report with Markdown parsed: templates need no parser."""
     for one in data["requirements"]:
         one["title_zh"], one["title_en"] = in_two(one["title"])
         one["state_zh"] = STATE_WORDS[one["state"]].zh
@@ -282,7 +282,10 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(one: Mapping[str, Any]) -> str:
-    """The command that confirms a requirement as it stands: a lead who chooses otherwise changes a code in it."""
+    """Command that confirms a requirement with its present answers.
+
+    To choose another answer, the lead replaces a code in it.
+    """
     chosen = (question["lead_chose"] or question["chosen"]["code"] for question in one["questions"])
     return " ".join(
         (f"duanka spec confirm {one['number']} --by NAME", *(f"--choose {code}" for code in chosen))
@@ -290,13 +293,16 @@ def _command(one: Mapping[str, Any]) -> str:
 
 
 def _both(name: str, text: BilingualText) -> dict[str, Runs]:
-    """A text in two languages as runs; English only where it says something else (a setting, a command)."""
+    """A bilingual text as runs.
+
+    English only if it differs, as for a setting or command.
+    """
     zh, en = (" ".join(one.split()) for one in text)
     return {f"{name}_zh": runs(zh), f"{name}_en": runs(en) if en != zh else []}
 
 
 def blocks(text: str) -> list[dict[str, Any]]:
-    """Markdown of an item as blocks: paragraphs of runs, and tables of cells."""
+    """Parse an item's Markdown to blocks: paragraphs of runs, and tables of cells."""
     found = list[dict[str, Any]]()
     for part in re.split(r"\n\s*\n", text.strip()):
         lines = [line.strip() for line in part.splitlines()]
@@ -311,7 +317,10 @@ def blocks(text: str) -> list[dict[str, Any]]:
 
 
 def runs(text: str) -> Runs:
-    """Markdown of one line as runs: text, code, strong. A link is its words: the page stands alone."""
+    """Parse one line of Markdown to runs: text, code, strong.
+
+    A link becomes its text, since the page is used alone.
+    """
     found, at = Runs(), 0
     for mark in _INLINE.finditer(text):
         found += [{"kind": "text", "text": text[at : mark.start()]}] if mark.start() > at else []
@@ -322,7 +331,7 @@ def runs(text: str) -> Runs:
 
 
 def _html(content: dict[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  # a quarter of the command
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  # takes a quarter of the command's time
 
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -346,6 +355,6 @@ def _pdf(content: dict[str, Any]) -> bytes:
         format="pdf",
         sys_inputs={"content": json.dumps(content)},
         font_paths=[str(fonts.sans_path().parent)],
-        ignore_system_fonts=True,  # the same page on every machine
+        ignore_system_fonts=True,  # same result on every machine
     )
     return made

@@ -69,7 +69,10 @@ def language_in_force() -> tuple[Language, str]:
 
 
 def said_language() -> Language | None:
-    """The language that an option, a setting or the locale says; None: nobody said one, only the zone suggests it."""
+    """Language named by an option, a setting or the locale; None: none of them.
+
+    The zone alone is no statement by a person.
+    """
     found, says = language_in_force()
     return None if says.startswith(_OF_ZONE) else found
 
