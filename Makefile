@@ -65,9 +65,10 @@ demo: setup                    ## invent a province, scan it, say where report.h
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network
 
-lint: setup-dev                ## ruff and the direction of the rooms
+lint: setup-dev                ## ruff, the direction of imports, and the layout of src
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@PYTHONPATH=src $(BIN)/lint-imports
+	@$(BIN)/python scripts/check_layout.py
 
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy

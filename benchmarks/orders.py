@@ -28,6 +28,7 @@ from pydantic import SecretStr
 import databases
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.order_resources import elements_of
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.cli.shell.process import prepare_process
@@ -57,7 +58,7 @@ class Fakes(app_serve.Network):
 
     def elements(self) -> list[Element]:
         """One for each that the settings name."""
-        return [FakeElement(name) for name in app_orders.elements_of(self._settings)]
+        return [FakeElement(name) for name in elements_of(self._settings)]
 
     def sources(self) -> list[RefusalSource]:
         """None: nothing is refused."""

@@ -10,6 +10,7 @@ from random import Random, SystemRandom
 
 from duanka.application.online_verification import OnlineVerification
 from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.order_resources import secret_of
 from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
@@ -61,7 +62,7 @@ def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQu
         vendor.vendor_of,
         str(settings.face),
         key.get_secret_value() if key else None,
-        derived(app_orders.secret_of(settings), "face vendor"),
+        derived(secret_of(settings), "face vendor"),
     )
     return workers.on_threads(make, settings.face_workers)
 

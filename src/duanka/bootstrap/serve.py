@@ -22,7 +22,14 @@ from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.live import LiveOutcome, LiveRun
-from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, OrderDesk, register_ports
+from duanka.bootstrap.order_resources import (
+    CALL_PROXY,
+    HOME_REGISTER,
+    MESSAGE_PROXY,
+    elements_of,
+    register_ports,
+)
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.serve_parts import ServeParts, Supervision, not_set_up
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
@@ -150,7 +157,7 @@ class Network:
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code
-        self.addresses = app_orders.elements_of(settings)
+        self.addresses = elements_of(settings)
 
     def join(self, here: OrderDesk, now: datetime) -> None:
         """Use the elements of the order book; settings add those it never had."""

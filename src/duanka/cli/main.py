@@ -86,11 +86,11 @@ def _morning(app: typer.Typer) -> None:
 
 
 def _live(app: typer.Typer) -> None:
-    cli_live.add_live(app, OUT, ERR, _settings)
+    cli_live.add_live(app)
 
 
 def _processes(app: typer.Typer) -> None:
-    cli_serve.add_serve(app, OUT, ERR, _settings)
+    cli_serve.add_serve(app)
 
 
 def _orders(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
-from duanka.bootstrap.orders import database_of
+from duanka.bootstrap.order_resources import database_of
 from duanka.bootstrap.work_folder import FILE
 from duanka.domain.private_files import UMASK
 

@@ -10,7 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
-from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, elements_of, register_ports
+from duanka.bootstrap.order_resources import (
+    CALL_PROXY,
+    HOME_REGISTER,
+    MESSAGE_PROXY,
+    elements_of,
+    register_ports,
+)
 from duanka.bootstrap.serve import Network
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import ListOrigin

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 from duanka.api.http.client_addresses import TrustedProxies
-from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.bootstrap.order_resources import secret_of
 from duanka.bootstrap.settings import Settings, unknown_variables
 from duanka.domain.errors import DuankaError
 
@@ -43,7 +43,7 @@ def _unusable(found: Installation) -> Iterator[DuankaError]:
 def _check_secret(own: Settings) -> None:
     """MissingKey: the file of the secret cannot be read or holds no secret."""
     if own.secret_file:
-        app_orders.secret_of(own)
+        secret_of(own)
 
 
 def _check_passes(own: Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,9 +14,11 @@ from rich.status import Status
 from rich.table import Table
 
 from duanka.bootstrap.policies import policy_named, rule_named
+from duanka.bootstrap.settings import load_settings
 from duanka.cli.shell.completion import policies_like
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import ERR, OUT
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
@@ -25,7 +26,6 @@ from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import live as app_live
-    from duanka.bootstrap.settings import Settings
 else:
     app_live = lazily("duanka.bootstrap.live")
 
@@ -106,6 +106,26 @@ Shadow = Annotated[
     list[str] | None,
     typer.Option(help="Rule that is recorded and compared, and asks nothing of anybody; several times."),
 ]
+Silent = Annotated[
+    str, typer.Option(help="After so long without a record a source is silent and holds nobody up.")
+]
+BatchRecords = Annotated[int, typer.Option(min=1, max=10_000_000, help="Records of a batch.")]
+BatchSeconds = Annotated[
+    float, typer.Option(min=0.1, max=600, help="Seconds after which a smaller batch goes in.")
+]
+Pace = Annotated[float, typer.Option(min=0, max=600, help="Seconds between judgements while records wait.")]
+Keep = Annotated[
+    str, typer.Option(help="How long what rules look back to is kept; older hits stay as they are.")
+]
+Metrics = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port for /metrics and /healthz; 0: a free one.")
+]
+DoneFiles = Annotated[
+    bool | None,
+    typer.Option(
+        "--done/--no-done", help="Take a file only with FILE.done beside it; default: where any is."
+    ),
+]
 
 
 _NOTHING = BilingualText("", "")
@@ -153,99 +173,83 @@ _WITH_REPORT = BilingualText(
 _LISTS = BilingualText("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
 
 
-def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+def add_live(cli: typer.Typer) -> None:
     """Add `live` to the commands."""
+    cli.command()(live)
 
-    @cli.command()
-    def live(
-        inbox: Inbox = None,
-        nats: Nats = None,
-        policy: Annotated[
-            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
-        ] = "national",
-        mapping: Annotated[
-            Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md), for --inbox.")
-        ] = None,
-        lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
-        to: Annotated[
-            Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
-        ] = Path("duanka-live"),
-        state: Annotated[
-            Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
-        ] = None,
-        once: Annotated[
-            bool,
-            typer.Option("--once", help="End when all that is there is in, and judge it as a scan does."),
-        ] = False,
-        lateness: Lateness = None,
-        silent: Annotated[
-            str, typer.Option(help="After so long without a record a source is silent and holds nobody up.")
-        ] = "6h",
-        batch_records: Annotated[
-            int, typer.Option(min=1, max=10_000_000, help="Records of a batch.")
-        ] = 100_000,
-        batch_seconds: Annotated[
-            float, typer.Option(min=0.1, max=600, help="Seconds after which a smaller batch goes in.")
-        ] = 5.0,
-        pace: Annotated[
-            float, typer.Option(min=0, max=600, help="Seconds between judgements while records wait.")
-        ] = 30.0,
-        keep: Annotated[
-            str, typer.Option(help="How long what rules look back to is kept; older hits stay as they are.")
-        ] = "100d",
-        metrics: Annotated[
-            int | None, typer.Option(min=0, max=65535, help="Port for /metrics and /healthz; 0: a free one.")
-        ] = None,
-        shadow: Shadow = None,
-        after: Annotated[
-            Literal["keep", "move", "delete"],
-            typer.Option(help="What becomes of a file that is in, for --inbox."),
-        ] = "keep",
-        done_files: Annotated[
-            bool | None,
-            typer.Option(
-                "--done/--no-done", help="Take a file only with FILE.done beside it; default: where any is."
-            ),
-        ] = None,
-        stream: Annotated[str, typer.Option(help="JetStream stream, for --nats.")] = "duanka",
-        subject: Annotated[str, typer.Option(help="Its subjects, for --nats.")] = "duanka.records.>",
-        credentials: Annotated[Path | None, typer.Option(help="NATS credentials file, for --nats.")] = None,
-        memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
-        language: Annotated[
-            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
-        ] = None,
-    ) -> None:
-        """Follow records as they come, and judge them minute by minute by the same rules as scan."""
-        if inbox is None and nats is None:
-            inbox = settings().inbox
-        if (inbox is None) == (nats is None):
-            raise DuankaError("live follows one source: give --inbox DIR or --nats URL")
-        source = (
-            app_live.FromInbox(inbox, mapping, after, done_files)
-            if inbox
-            else app_live.FromBus(str(nats), stream, subject, credentials)
-        )
-        asked = app_live.LiveRun(
-            source=source,
-            policy=policy_named(policy).with_shadow(shadow or []),
-            out=to,
-            state=state,
-            lists=lists,
-            once=once,
-            batch_records=batch_records,
-            batch_seconds=batch_seconds,
-            pace=pace,
-            lateness=app_live.lateness(lateness or [], silent),
-            keep=app_live.duration(keep, "--keep"),
-            metrics=metrics,
-            memory=memory,
-            language=asked_for(language),
-        )
-        for rule in shadow or []:
-            rule_named(rule)
-        with Ticker(err) as ticker:
-            outcome = app_live.live(settings(), asked, ticker, ticker.say)
-        out.print(last_words(outcome), highlight=False)
+
+def live(
+    inbox: Inbox = None,
+    nats: Nats = None,
+    policy: Annotated[
+        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+    ] = "national",
+    mapping: Annotated[
+        Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md), for --inbox.")
+    ] = None,
+    lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
+    ] = Path("duanka-live"),
+    state: Annotated[
+        Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
+    ] = None,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="End when all that is there is in, and judge it as a scan does."),
+    ] = False,
+    lateness: Lateness = None,
+    silent: Silent = "6h",
+    batch_records: BatchRecords = 100_000,
+    batch_seconds: BatchSeconds = 5.0,
+    pace: Pace = 30.0,
+    keep: Keep = "100d",
+    metrics: Metrics = None,
+    shadow: Shadow = None,
+    after: Annotated[
+        Literal["keep", "move", "delete"],
+        typer.Option(help="What becomes of a file that is in, for --inbox."),
+    ] = "keep",
+    done_files: DoneFiles = None,
+    stream: Annotated[str, typer.Option(help="JetStream stream, for --nats.")] = "duanka",
+    subject: Annotated[str, typer.Option(help="Its subjects, for --nats.")] = "duanka.records.>",
+    credentials: Annotated[Path | None, typer.Option(help="NATS credentials file, for --nats.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
+    language: Annotated[
+        Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
+    ] = None,
+) -> None:
+    """Follow records as they come, and judge them minute by minute by the same rules as scan."""
+    if inbox is None and nats is None:
+        inbox = load_settings().inbox
+    if (inbox is None) == (nats is None):
+        raise DuankaError("live follows one source: give --inbox DIR or --nats URL")
+    source = (
+        app_live.FromInbox(inbox, mapping, after, done_files)
+        if inbox
+        else app_live.FromBus(str(nats), stream, subject, credentials)
+    )
+    asked = app_live.LiveRun(
+        source=source,
+        policy=policy_named(policy).with_shadow(shadow or []),
+        out=to,
+        state=state,
+        lists=lists,
+        once=once,
+        batch_records=batch_records,
+        batch_seconds=batch_seconds,
+        pace=pace,
+        lateness=app_live.lateness(lateness or [], silent),
+        keep=app_live.duration(keep, "--keep"),
+        metrics=metrics,
+        memory=memory,
+        language=asked_for(language),
+    )
+    for rule in shadow or []:
+        rule_named(rule)
+    with Ticker(ERR) as ticker:
+        outcome = app_live.live(load_settings(), asked, ticker, ticker.say)
+    OUT.print(last_words(outcome), highlight=False)
 
 
 def last_words(outcome: app_live.LiveOutcome) -> RenderableType:

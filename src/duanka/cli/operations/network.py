@@ -15,12 +15,14 @@ from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 
 if TYPE_CHECKING:
+    from duanka.bootstrap import order_resources
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap.settings import Settings
     from duanka.cli.orders import listings
     from duanka.orders.queries import service as reading
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    order_resources = lazily("duanka.bootstrap.order_resources")
     listings = lazily("duanka.cli.orders.listings")
     reading = lazily("duanka.orders.queries.service")
 
@@ -55,7 +57,7 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Put an element in, or say where it is now."""
         with at_desk(Permission.CONFIGURE_NETWORK) as (here, person):
-            where = app_orders.element_address(element, address)
+            where = order_resources.element_address(element, address)
             told = here.elements.set(element, where, person, why, app_orders.now())
         out.print(f"{element} is at {where}; {told:,} stopped card(s) will be told to it.", highlight=False)
         out.print("Restart every `duanka serve`, so that it speaks with it.", highlight=False)

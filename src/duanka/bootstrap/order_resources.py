@@ -1,0 +1,138 @@
+"""Resources of the order book that settings name: secret, database, network elements."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from duanka.bootstrap.settings import Settings
+from duanka.domain.errors import DuankaError, MissingKey
+
+HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
+
+
+_KEPT_IN = "secret"  # file in the folder of the orders
+
+
+_PORT_LIMIT = 65_536
+
+
+_SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
+
+
+def forms_of(secret: bytes) -> tuple[bytes, ...]:
+    """The secret as used now, then the form used by release 0.1.0.
+
+    Release 0.1.0 decoded the hexadecimal text of the file `secret` to bytes.
+    """
+    try:
+        return (secret, bytes.fromhex(secret.decode("ascii")))
+    except ValueError:
+        return (secret,)
+
+
+def database_of(settings: Settings) -> str:
+    """URL of the order database."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.orders / 'orders.sqlite'}"
+
+
+def secret_of(settings: Settings, is_new: bool = False) -> bytes:
+    """The secret of this installation.
+
+    `is_new`: the order book is being created; on SQLite its secret is then generated once. MissingKey: there
+    is no secret, or there are two. A secret is never generated for an order book that already has one, nor
+    beside a database server, which other machines use too.
+    """
+    if settings.secret and settings.secret_file:
+        raise MissingKey("both DUANKA_SECRET and DUANKA_SECRET_FILE are set; unset one of them")
+    if settings.secret:
+        return settings.secret.get_secret_value().encode()
+    path = settings.secret_file or settings.orders / _KEPT_IN
+    if settings.secret_file or path.exists():
+        return _secret_in_file(path)
+    if not is_new:
+        raise MissingKey(
+            f"the order book's secret is not at {path}: put the file back, or set DUANKA_SECRET or DUANKA_SECRET_FILE"
+            " to the one that the book was made with; nothing was written"
+        )
+    if not database_of(settings).startswith("sqlite"):
+        raise MissingKey(
+            "a new order book on a database server needs a secret that all its machines share: set DUANKA_SECRET_FILE"
+            " to a file with one (`openssl rand -hex 32` writes one), and keep a copy apart from the database"
+        )
+    return _made(path)
+
+
+def _secret_in_file(path: Path) -> bytes:
+    """Read a secret from a file; the same bytes as DUANKA_SECRET with the same text.
+
+    An installation can therefore move from one to the other.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingKey(f"the secret in {path} cannot be read ({type(error).__name__})") from None
+    if len(text) < _SECRET_MIN_LENGTH:
+        raise MissingKey(
+            f"{path} is no secret: it has fewer than {_SECRET_MIN_LENGTH} characters; put the file back as it was, or"
+            " set DUANKA_SECRET"
+        )
+    return text.encode()
+
+
+def _made(path: Path) -> bytes:
+    """Generate a secret in a file that only its owner can read.
+
+    Of two processes that start at the same time, both use the secret of the first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = secrets.token_hex(32)
+    aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(made + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    return _secret_in_file(path)
+
+
+def elements_of(settings: Settings) -> dict[str, str]:
+    """Elements in the settings: name -> address as stored in the database."""
+    named = {
+        HOME_REGISTER: settings.home_register,
+        CALL_PROXY: settings.call_proxy,
+        MESSAGE_PROXY: settings.message_proxy,
+    }
+    return {name: element_address(name, str(where)) for name, where in named.items() if where}
+
+
+def element_address(name: str, written: str) -> str:
+    """Canonical address of an element.
+
+    host:vty:ctrl for a home register, otherwise an absolute folder.
+    """
+    if name != HOME_REGISTER:
+        return os.path.abspath(Path(written).expanduser())  # resolves `..` but keeps symbolic links
+    (host, vty), (_, ctrl) = register_ports(written)
+    return f"{host}:{vty}:{ctrl}"
+
+
+def register_ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Parse `host:vty:ctrl`, or a host alone with the default ports."""
+    host, _, ports = text.partition(":")
+    vty, _, ctrl = ports.partition(":")
+    try:
+        read = (host, int(vty or 4258)), (host, int(ctrl or 4259))
+    except ValueError:
+        read = ("", 0), ("", 0)
+    if not host or not all(0 < port < _PORT_LIMIT for _, port in read):
+        raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259")
+    return read
