@@ -1,4 +1,4 @@
-"""Turn decisions into orders: open one, join one, stop a card, or withdraw what was asked."""
+"""Turn decisions into orders: open, attach, stop, or withdraw."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Received:
     kept: int = 0  # no order for now: not chosen, held, or a withdrawal on narrower records
     left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
     unsealed: int = 0  # without our seal: their holders are asked, and nothing is stopped for it alone
-    unsealed_stops: int = 0  # of those, stops; also stops without a signature of the police
+    unsealed_stops: int = 0  # stops without a signature of the police: a counter visit is asked instead
 
 
 def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:

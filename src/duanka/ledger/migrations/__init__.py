@@ -1,6 +1,6 @@
-"""Migrations of the order database: one step from each version of its tables to the next, by Alembic.
+"""Migrations of the order database by Alembic: one step per version of its tables.
 
-`upgrading` does them all in one transaction; `steps` says what each changes; `trail_facts` reads the audit trail before
-anything is changed; `people` makes persons of the names of release 0.1.0; `baseline` tells the trail how the rows are
-afterwards. Imported only when a database is of an older version.
+`upgrading` runs them in one transaction; `steps` defines the changes; `trail_facts` reads the audit trail beforehand;
+`people` turns the names of release 0.1.0 into persons; `baseline` records the resulting rows in the trail. Imported
+only for a database of an older version.
 """

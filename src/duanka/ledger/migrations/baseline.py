@@ -1,7 +1,7 @@
-"""The baseline that an upgrade leaves in the audit trail: digests of the rows as they are afterwards.
+"""Baseline of an upgrade in the audit trail: digests of the rows after it.
 
-From here on `audit verify` compares these rows with the trail. A row that the trail told before is told again only
-where it still was as told: what was changed past the trail stays visible, and opens nothing.
+From here on `audit verify` compares these rows with the trail. A row that the trail already covered is recorded again
+only if it was unchanged: a change made past the trail stays visible, and such a row stays ineffective.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _AT_ONCE = 400
 _TABLES = (ORDERS, CARDS, COUNTER_CHECKS, CHECKS, ACTS, PLACES, ELEMENTS, PERSONS, KEYS, REQUESTS)
-Columns = Mapping[str, frozenset[str]]  # of a table, as it is in the database
+Columns = Mapping[str, frozenset[str]]  # table -> its columns in the database
 
 
 def columns_of(connection: Connection) -> Columns:
-    """The columns of the audited tables that are there, before any step."""
+    """Return the existing columns of the audited tables, before any step."""
     there = inspect(connection)
     names = {"audit", *(one.table.name for one in _TABLES)} & set(there.get_table_names())
     return {name: frozenset(column["name"] for column in there.get_columns(name)) for name in names}
 
 
 def tell_rows(connection: Connection, trail: Trail, facts: TrailFacts, before: Columns) -> int:
-    """Tell the trail of every row that it knows otherwise, or not at all, because of the upgrade; how many entries.
+    """Append entries for all rows that the upgrade changed or added; return how many.
 
-    `before`: the columns that the database had.
+    `before`: columns of the earlier version.
     """
     told = 0
     for subjects in _subjects(connection):
@@ -70,7 +70,7 @@ _Keys = Sequence[tuple[AuditedTable, Sequence[str]]]
 
 
 def _subjects(connection: Connection) -> Iterator[list[tuple[str, str, _Keys]]]:
-    """What entries are about: (kind, subject, rows that belong to it), some at a time."""
+    """Yield (kind, subject, rows that belong to it) of all entries, in batches."""
     for part in _parts(connection, ORDERS):
         rows = connection.execute(select(orders.c.id, orders.c.kind).where(orders.c.id.in_(part))).all()
         of_order: dict[str, list[str]] = {}
@@ -107,7 +107,7 @@ def _parts(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str
 def _digests(
     connection: Connection, subjects: Sequence[tuple[str, str, _Keys]], facts: TrailFacts, before: Columns
 ) -> dict[str, str]:
-    """Label -> digest of the rows that are to be told, those of a table read together."""
+    """Return label -> digest of the rows to record, with one query per table."""
     keys: dict[str, list[str]] = {}
     for _, _, tables in subjects:
         for table, of in tables:
@@ -117,7 +117,7 @@ def _digests(
     for table in _TABLES:
         wanted = keys.get(table.table.name, ())
         now = {label(table, key): digest for key, digest, _ in table.rows(connection, wanted)}
-        if not told_rows:  # an earlier version; this is the first word about the row
+        if not told_rows:  # an earlier version: these are the first digests of the rows
             found |= {name: digest for name, digest in now.items() if not _is_stranger(facts, name)}
             continue
         changed = {name: digest for name, digest in now.items() if facts.told.get(name) not in (None, digest)}
@@ -128,22 +128,22 @@ def _digests(
 
 
 def _is_stranger(facts: TrailFacts, name: str) -> bool:
-    """Whether a row is a key that the trail never gave out, or took back."""
+    """Whether a row is a key that the trail neither issued nor revoked."""
     kind, _, key = name.partition("/")
     return kind == KEYS.table.name and key not in facts.keys and key not in facts.revoked
 
 
 def _as_it_was(table: AuditedTable, before: Columns) -> AuditedTable:
-    """The table with the columns that it had."""
+    """Return the table restricted to the columns it had."""
     there = before.get(table.table.name, frozenset())
     added = {column.name for column in table.table.columns} - there
     return replace(table, except_for=table.except_for | added)
 
 
 def _digests_then(connection: Connection, table: AuditedTable, keys: Sequence[str]) -> dict[str, set[str]]:
-    """Label -> digests that earlier versions told of rows that are as they were.
+    """Return label -> digests that earlier versions recorded for unchanged rows.
 
-    Versions 5 to 8 put the texts together otherwise.
+    Versions 5 to 8 combined facts differently.
     """
     found: dict[str, set[str]] = {}
     for whole in (None, _joined):

@@ -1,4 +1,4 @@
-"""People of release 0.1.0, where a key named its owner and role: they become persons with an id of their own."""
+"""Turn key owners of release 0.1.0, known by name and role, into persons with ids."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST = 28  # letters of an id, so that a number fits behind
-# Whose role counts where one name had keys of several: nobody is given more than one of their keys gave.
+_LONGEST = 28  # letters of an id, which leaves room for a number
+# From least to most powerful: a name with keys of several roles gets the least, so nobody gains by it.
 _ROLES = (Role.SUPERVISOR, Role.DESK, Role.POLICE, Role.REGULATOR)
 
 _keys = table(
     "keys",
-    # moments as they are stored: one that a version of today would refuse is kept, too
+    # raw integers: a time that the present version would reject is kept, too
     *map(column, ("id", "person", "role", "proposed_by", "approved_by", "created_at", "revoked_at")),
 )
 _persons = table(
@@ -39,7 +39,7 @@ class _Owner:
 
 
 def persons_of_keys(connection: Connection, facts: TrailFacts) -> Sequence[_Owner]:
-    """Make a person of every name that has a key, or had one; `facts.ids` says who became whom."""
+    """Create a person for every name with a key, past or present; sets `facts.ids`."""
     wanted = ("id", "person", "role", "created_at", "revoked_at")
     rows = connection.execute(
         select(*(_keys.c[name] for name in wanted)).order_by(_keys.c.created_at, _keys.c.id)
@@ -61,7 +61,10 @@ def persons_of_keys(connection: Connection, facts: TrailFacts) -> Sequence[_Owne
 
 
 def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts: TrailFacts) -> None:
-    """Put the keys under the ids of their owners; revoke what the trail did not give out, or gave for another role."""
+    """Assign keys to their owners' ids; revoke those not issued in the trail.
+
+    Also revokes keys that were issued for another role than the owner's.
+    """
     for owner in owners:
         for key in owner.keys:
             values: dict[str, Any] = {"person": owner.id, "proposed_by": SYSTEM.id, "approved_by": SYSTEM.id}
@@ -84,7 +87,7 @@ def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts
 
 
 def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
-    """Let acts and counter checks name people by their ids, so that nobody approves their own."""
+    """Replace names by ids in bulk actions and counter checks, which keeps four eyes."""
     for name, columns in (
         ("acts", ("proposed_by", "approved_by")),
         ("counter_checks", ("first_by", "second_by")),
@@ -92,14 +95,15 @@ def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
         rows = table(name, *map(column, columns))
         for one in columns:
             for person, number in facts.ids.items():
-                # ids are told apart from names by a mark that no name has, until all are put in
+                # Ids carry a mark that no name contains until all names are replaced, since an id may equal another
+                # name.
                 connection.execute(update(rows).where(rows.c[one] == person).values({one: f"\x01{number}"}))
             for number in facts.ids.values():
                 connection.execute(update(rows).where(rows.c[one] == f"\x01{number}").values({one: number}))
 
 
 def name_openers(connection: Connection, facts: TrailFacts) -> None:
-    """Say of each order who opened it and who had a hand in it, as the trail tells: they decide nothing about it."""
+    """Set opener and helpers of each order from the trail: they may not decide on it."""
     orders = table("orders", *map(column, ("id", "opened_by", "helped_by")))
     for number, (who, role) in facts.openers.items():
         opened_by = facts.id_of(who, role)
@@ -113,7 +117,7 @@ def _is_told(facts: TrailFacts, key: RowMapping) -> bool:
 
 
 def _id_of(name: str, taken: Collection[str]) -> str:
-    """An id like the name where its letters allow, else person-NUMBER."""
+    """Derive an id from the name's letters, else person-NUMBER."""
     plain = unicodedata.normalize("NFKD", name).casefold().encode("ascii", "ignore").decode()
     base = re.sub(r"[^a-z0-9._-]+", ".", plain).strip(".")[:_LONGEST]
     try:

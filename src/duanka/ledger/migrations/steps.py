@@ -1,7 +1,7 @@
-"""The steps from version to version. Each is written down once and never changes: it names no table of the present.
+"""Migration steps between versions; immutable, and independent of present tables.
 
-The versions before 11 were raised while the code was developed: some changed tables without a new number. So a step
-looks at what is there, and adds what is missing. From release 0.1.0 on every step can be told apart by the number.
+Before version 11, development changed some tables without a new number. So a step inspects the database and adds what
+is missing. Versions since release 0.1.0 are identified by number alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _columns(op: Operations, table: str) -> set[str]:
 
 
 def _add_columns(op: Operations, table: str, *columns: Column[Any]) -> bool:
-    """Add the columns that are missing; whether any was."""
+    """Add the missing columns; return whether there were any."""
     there = _columns(op, table)
     missing = [column for column in columns if column.name not in there]
     for column in missing:
@@ -52,7 +52,7 @@ def _add_columns(op: Operations, table: str, *columns: Column[Any]) -> bool:
 
 
 def _create_table(op: Operations, name: str, *columns: Any) -> bool:
-    """Create the table where it is missing; whether it was."""
+    """Create the table if it is missing; return whether it was."""
     if _has_table(op, name):
         return False
     op.create_table(name, *columns)
@@ -62,7 +62,7 @@ def _create_table(op: Operations, name: str, *columns: Any) -> bool:
 def _create_index(
     op: Operations, name: str, table: str, columns: Sequence[str], *, unique: bool = False, where: str = ""
 ) -> None:
-    """Create the index where it is missing. `where`: over which rows it is."""
+    """Create the index if it is missing. `where`: condition of a partial index."""
     if name in {index["name"] for index in inspect(op.get_bind()).get_indexes(table)}:
         return
     only: dict[str, Any] = {"sqlite_where": text(where), "postgresql_where": text(where)} if where else {}
@@ -82,7 +82,7 @@ def _moment(name: str, *, nullable: bool = True) -> Column[int]:
 
 
 def installation(op: Operations, facts: TrailFacts) -> None:
-    """Version 1: the database says its version, and which secret it was made with."""
+    """Version 1: version number and seal of the secret."""
     del facts
     _create_table(
         op,
@@ -96,7 +96,7 @@ def installation(op: Operations, facts: TrailFacts) -> None:
 
 
 def places_and_elements(op: Operations, facts: TrailFacts) -> None:
-    """Versions 2 and 3: operator and city of orders and acts; the elements of the network."""
+    """Versions 2 and 3: places of orders and bulk actions; network elements."""
     del facts
     _add_columns(op, "orders", _short("operator", 40, default=""), _short("city", 40, default=""))
     new = _create_table(
@@ -106,7 +106,7 @@ def places_and_elements(op: Operations, facts: TrailFacts) -> None:
         Column("operator", String(40), primary_key=True),
         Column("city", String(40), primary_key=True),
     )
-    if new:  # of a place that is unknown: only who works for all of them sees those acts
+    if new:  # unknown places: only persons for all places see those bulk actions
         op.execute("INSERT INTO act_places (act_id, operator, city) SELECT id, '', '' FROM acts")
     _create_table(
         op,
@@ -120,7 +120,7 @@ def places_and_elements(op: Operations, facts: TrailFacts) -> None:
 
 
 def persons(op: Operations, facts: TrailFacts) -> None:
-    """Version 4: people with an id, a role and a scope; the owners of keys become people."""
+    """Version 4: persons with id, role and scope; owners of keys become persons."""
     new = _create_table(
         op,
         "persons",
@@ -177,7 +177,7 @@ def persons(op: Operations, facts: TrailFacts) -> None:
 
 
 def evidence_and_digests(op: Operations, facts: TrailFacts) -> None:
-    """Version 5: what a stop rests on; links of one browser; digests of rows in the audit trail."""
+    """Version 5: evidence, links bound to browsers, digests of rows in the trail."""
     new = _add_columns(
         op,
         "orders",
@@ -210,7 +210,7 @@ def evidence_and_digests(op: Operations, facts: TrailFacts) -> None:
 
 
 def _repeat_notices(op: Operations) -> None:
-    """A notice can be asked for again: its number is a part of what makes it unique."""
+    """Include the repeat number in the key of notices: they can be requested again."""
     repeat = Column("repeat", Integer, nullable=False, server_default="0")
     new = ["order_id", "step", "template", "repeat"]
     if op.get_bind().dialect.name == "sqlite":
@@ -228,7 +228,7 @@ def _repeat_notices(op: Operations) -> None:
 
 
 def _links_of_browsers(op: Operations) -> None:
-    """A link that was used opened nothing any more; it stays so, since the browser that used it is not known."""
+    """Keep used links unusable: the browser that used them is not known."""
     with op.batch_alter_table("links") as links:
         links.add_column(_short("browser_hash", 64, nullable=True))
         links.add_column(_moment("superseded_at"))
@@ -238,7 +238,7 @@ def _links_of_browsers(op: Operations) -> None:
 
 
 def case_sources(op: Operations, facts: TrailFacts) -> None:
-    """Version 6: whose signature of police cases counts; what one person opened on one day."""
+    """Version 6: trusted signers of police cases; index for daily limits."""
     del facts
     _create_table(
         op,
@@ -257,14 +257,14 @@ def case_sources(op: Operations, facts: TrailFacts) -> None:
 
 
 def passed_orders(op: Operations, facts: TrailFacts) -> None:
-    """Version 7: who passed, by an index."""
+    """Version 7: index of passed verifications."""
     del facts
     passed = "kind = 'verification' AND state = 'passed'"
     _create_index(op, "orders_passed", "orders", ["card", "closed_at"], where=passed)
 
 
 def waiting_orders(op: Operations, facts: TrailFacts) -> None:
-    """Version 8: what waits for a person, by an index."""
+    """Version 8: index of orders that wait for a person."""
     del facts
     waiting = (
         "closed_at IS NULL AND due_at IS NULL AND kind <> 'restriction'"
@@ -274,7 +274,7 @@ def waiting_orders(op: Operations, facts: TrailFacts) -> None:
 
 
 def takes(op: Operations, facts: TrailFacts) -> None:
-    """Version 9: what was taken of decisions at once, and what of them was kept."""
+    """Version 9: takes, and the decisions they kept."""
     del facts
     _create_table(
         op,
@@ -316,12 +316,12 @@ def takes(op: Operations, facts: TrailFacts) -> None:
 
 
 def hit_summaries(op: Operations, facts: TrailFacts) -> None:
-    """Version 10: what the rules saw, beside the order."""
+    """Version 10: hit summaries of orders."""
     del facts
     _add_columns(op, "orders", _text("hit_summaries", default=""))
 
 
-# Version that a step leads to -> the step. Release 0.1.0 is version 0; there was no version 2.
+# Resulting version -> step. Release 0.1.0 is version 0; version 2 never existed.
 STEPS: dict[int, Step] = {
     1: installation,
     3: places_and_elements,

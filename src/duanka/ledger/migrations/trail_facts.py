@@ -1,4 +1,4 @@
-"""What the audit trail says before a database is upgraded; only rows that bear our hash count."""
+"""Facts from the audit trail before an upgrade; only rows under our hash count."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from duanka.ledger.db.installation import GENESIS
 _AT_ONCE = 5_000
 _FAULTS_TOLD = 5
 _NAMES = ("seq", "who", "role", "what", "subject", "why", "before", "after", "hash")
-# Whoever of the staff does this has a hand in what the order ends with.
+# events by which staff take part in the outcome of an order
 _HELPS = ("verification.begin", "verification.submit", "objection.accept", "link.make")
 _STAFF = (Role.DESK.value, Role.SUPERVISOR.value)
 
 
 @dataclass
 class TrailFacts:
-    """The trail of a database that is to be upgraded.
+    """Facts from the audit trail of a database to upgrade.
 
-    `told`: label of a row -> its last digest. `keys`: id of a key -> owner and role, as it was given out and not
-    revoked since; `revoked`: ids of keys. `openers`: id of an order -> who opened it, and their role; `helpers`: who of
-    the staff had a hand in it. `ids`: name of an owner of keys in release 0.1.0 -> id of the person, filled by the step
-    that makes persons. `said`: what people must know of the upgrade. `at`: its moment.
+    `told`: label of a row -> last digest. `keys`: id of an issued, unrevoked key -> owner and role; `revoked`: ids of
+    keys. `openers`: order id -> who opened it, and role; `helpers`: order id -> staff who took part. `ids`: name of a
+    key owner in release 0.1.0 -> person id, filled by the step that creates persons. `said`: messages for people.
+    `at`: time of the upgrade.
     """
 
     at: datetime
@@ -49,12 +49,12 @@ class TrailFacts:
     has_rows_of_ours: bool = False
 
     def id_of(self, who: str, role: str) -> str:
-        """The present id of somebody who stands in the trail."""
+        """Return the present id of somebody named in the trail."""
         return SYSTEM.id if role == Role.SYSTEM.value else self.ids.get(who, who)
 
 
 def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFacts:
-    """Read the whole trail, of whatever version, and check it as `audit verify` does, but for the rows it tells."""
+    """Read and verify the trail of any version, as `audit verify` without its rows."""
     facts, expected, last = TrailFacts(now), 1, GENESIS
     for row in _rows(connection):
         if row["seq"] != expected:

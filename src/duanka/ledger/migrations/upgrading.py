@@ -1,4 +1,4 @@
-"""Upgrades an order database to the present version of its tables: in one transaction, after a copy, once."""
+"""Upgrade of an order database: once, after a backup copy, in one transaction."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from duanka.ledger.migrations.trail_facts import TrailFacts, read_trail
 
 
 class TrailDoesNotHold(DuankaError):
-    """The audit trail of a database that is to be upgraded was changed; a person must look first."""
+    """The audit trail of the database to upgrade is broken; a person must look first."""
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What an upgrade did. `copy`: of the database as it was; None: of a server, which has its own way."""
+    """Result of an upgrade. `copy`: earlier database; None: on a server, not copied."""
 
     before: int
     copy: Path | None
@@ -52,10 +52,10 @@ class Upgraded:
 def upgrade_database(
     connection: Connection, name: str, terms: Upgrade, older: OlderVersion, database: Path | None
 ) -> Upgraded:
-    """Upgrade in the open transaction of `connection`, which holds the lock that one upgrade at a time has.
+    """Upgrade in the open transaction of `connection`, which holds the upgrade lock.
 
-    `database`: the file of SQLite, which is copied first. NotUsable: the secret does not fit. TrailDoesNotHold.
-    Nothing is written before both are known.
+    `database`: the SQLite file to copy first. Raised before anything is written: NotUsable (the secret does not fit),
+    TrailDoesNotHold.
     """
     now = datetime.now(UTC)
     keys, trail, facts = _read(connection, name, terms, older.version, now)
@@ -79,7 +79,7 @@ def upgrade_database(
 def _read(
     connection: Connection, name: str, terms: Upgrade, version: int, now: datetime
 ) -> tuple[SecretKeys, Trail, TrailFacts]:
-    """The keys of the secret that fits, and what the trail says; nothing is written."""
+    """Return the fitting keys, the trail and its facts; writes nothing."""
     forms = terms.keys()
     if version:
         number, seal = connection.execute(
@@ -100,7 +100,10 @@ def _read(
 
 
 def _of_trail(connection: Connection, name: str, forms: Sequence[SecretKeys]) -> SecretKeys:
-    """Of a database without a seal of its own: the secret that the end of its trail bears, or a row of it."""
+    """Return the keys that fit the trail, for a database without a seal of its own.
+
+    They match the seal of the trail's end, or the hash of a row.
+    """
     for one in forms:
         trail = Trail(one.audit)
         if trail.is_sealed(trail.head(connection)):
@@ -109,18 +112,18 @@ def _of_trail(connection: Connection, name: str, forms: Sequence[SecretKeys]) ->
         if read_trail(connection, Trail(one.audit), datetime.now(UTC)).has_rows_of_ours:
             return one
     fitting_secret(name, "", "", [])
-    raise AssertionError  # fitting_secret raised
+    raise AssertionError  # fitting_secret has raised
 
 
 def _number(facts: TrailFacts) -> str:
-    """The installation's id. Of the same trail always the same: a copy that is upgraded again is the same book."""
+    """Derive the installation's id from the trail: every copy gets the same one."""
     if not facts.first_hash:
         return secrets.token_hex(16)
     return hashlib.sha256(f"duanka installation {facts.first_hash}".encode()).hexdigest()[:32]
 
 
 def _copied(database: Path, version: int, now: datetime) -> Path:
-    """Copy the database as it is, while its lock is held. DuankaError: there is no room for it. OSError."""
+    """Copy the locked database. DuankaError: not enough space. OSError."""
     named = "0.1.0" if version == 0 else f"v{version}"
     copy = database.with_name(f"{database.stem}-{named}-{now:%Y%m%dT%H%M%S%f}.sqlite")
     try:

@@ -1,1 +1,1 @@
-"""Alarms, isolation of faulty rows, clock guard, back-off."""
+"""Monitoring: alarms, isolation of faulty rows, clock guard, back-off."""

@@ -1,4 +1,4 @@
-"""Alarms: one at a time for each source, told when it is raised and when it is over, and kept."""
+"""Alarms: stored, at most one open per source, announced when raised and cleared."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
 from duanka.ledger.monitoring.isolation import in_one_line
 
-_KNOWN_FOR = timedelta(seconds=5)  # how old our knowledge of what other workers raised may be
+_KNOWN_FOR = timedelta(seconds=5)  # maximum age of the cached alarms of other workers
 _SOURCE = 24  # letters
 
 
 class AlarmService:
-    """`say`: told one line when an alarm is raised or cleared. `after`: how long something must fail. Thread-safe."""
+    """Raises and clears alarms. Thread-safe.
+
+    `say`: receives a line for each change. `after`: minimum duration of a failure.
+    """
 
     def __init__(self, store: Store, say: Callable[[str], None], after: timedelta) -> None:
         self.after = after
@@ -30,12 +33,12 @@ class AlarmService:
         self._read_at: datetime | None = None
 
     def failing(self, source: str, since: datetime, detail: str, now: datetime) -> None:
-        """The source fails since then: raise the alarm if that is long enough."""
+        """Raise the alarm if the source has failed since `since` for long enough."""
         if now - since >= self.after:
             self.raise_now(source, now, detail, since)
 
     def raise_now(self, source: str, now: datetime, detail: str, since: datetime | None = None) -> None:
-        """Raise the alarm of the source, unless it is raised already."""
+        """Raise the alarm of the source, unless it is open."""
         source = source[:_SOURCE]
         with self._lock:
             if source in self._known(now):
@@ -50,7 +53,7 @@ class AlarmService:
         self._say(f"告警 / alarm: {detail}" + (f" (since {operator_zone().written(since)})" if since else ""))
 
     def say_now(self, source: str, now: datetime, detail: str) -> None:
-        """Raise the alarm of the source, or say in the one that is open how it stands now."""
+        """Raise the alarm of the source, or update the text of the open one."""
         source = source[:_SOURCE]
         self.raise_now(source, now, detail)
         is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None), alarms.c.detail != detail)
@@ -59,15 +62,15 @@ class AlarmService:
         )
 
     def set_aside(self, what: BilingualText, name: str, error: BaseException, now: datetime) -> None:
-        """A row that cannot be processed was taken out of its queue: name it, until a person clears the alarm.
+        """Raise an alarm for an unprocessable row that was taken out of its queue.
 
-        `what`: of which queue; `name`: an id that the desk can look up, never a number.
+        `what`: the queue; `name`: an id that staff can look up, never a number. Only a person clears it.
         """
         detail = f"{what.zh}{name}无法处理，已搁置 / {what.en} {name} cannot be processed and is set aside: "
         self.raise_now(name, now, f"{detail}{in_one_line(error)}")
 
     def working(self, source: str, now: datetime) -> None:
-        """The source works: clear its alarm where one is open."""
+        """Clear the open alarm of a source that works again."""
         source = source[:_SOURCE]
         with self._lock:
             if source not in self._known(now):
@@ -78,7 +81,7 @@ class AlarmService:
             self._say(f"告警解除 / alarm over: {source}")
 
     def is_open(self, source: str, now: datetime) -> bool:
-        """Whether an alarm of the source is open, as far as we know for a few seconds."""
+        """Whether an alarm of the source is open; cached for a few seconds."""
         with self._lock:
             return source[:_SOURCE] in self._known(now)
 
@@ -92,6 +95,6 @@ class AlarmService:
 
 
 def clear(connection: Connection, source: str, now: datetime) -> bool:
-    """Clear the open alarm of the source, in the transaction of `connection`; whether there was one."""
+    """Clear the source's open alarm in this transaction; return whether there was one."""
     is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None))
     return bool(connection.execute(update(alarms).where(*is_open).values(cleared_at=now)).rowcount)

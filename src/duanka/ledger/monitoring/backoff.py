@@ -1,4 +1,4 @@
-"""A part of the network that fell silent is asked by one card now and then, not by all that wait."""
+"""Circuit breaker: after failures, one probe at a time with exponential back-off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIRST = timedelta(seconds=0.5)
 
 
 class Circuit:
-    """Counts failures in a row. `ticks`: seconds that only grow; `seed`: of the jitter."""
+    """Counts consecutive failures. `ticks`: monotonic seconds; `seed`: of the jitter."""
 
     def __init__(self, ticks: Callable[[], float], seed: int) -> None:
         self.failures = 0
@@ -21,19 +21,19 @@ class Circuit:
 
     @property
     def resting(self) -> bool:
-        """Whether it is too early to ask again."""
+        """Whether it is too early for the next probe."""
         return self._ticks() < self._again_at
 
     def failed(self) -> None:
-        """It did not answer: rest, longer each time."""
+        """Record a failure: wait, longer each time."""
         self.failures += 1
         self._again_at = self._ticks() + self.back_off(self.failures).total_seconds()
 
     def worked(self) -> None:
-        """It answered: everything may be asked."""
+        """Record a success: close the circuit."""
         self.failures, self._again_at = 0, 0.0
 
     def back_off(self, tries: int) -> timedelta:
-        """How long to wait after so many tries: twice as long each time up to LONGEST, less up to half by lot."""
+        """Return the delay: doubles with `tries` up to LONGEST, minus up to half as jitter."""
         whole = min(LONGEST, _FIRST * (1 << min(tries - 1, 10)))
         return whole * (1 - self._chance.random() / 2)

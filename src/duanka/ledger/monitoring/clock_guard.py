@@ -1,9 +1,9 @@
-"""Clock guard: a clock that jumps, or was wrong at the start, restricts nobody.
+"""Clock guard: a clock that jumps, or is wrong at the start, restricts nobody.
 
-The wall clock is held against the time since boot (CLOCK_BOOTTIME), which nobody sets and which counts a suspended
-machine too. A step of more than a minute between the two holds what restricts by the clock: the expiry of a
-verification and the next stage of a restriction. Restorations and police stops go on. It holds until the clocks have
-agreed again for ten minutes, or a supervisor confirms the clock by clearing the alarm.
+It compares the wall clock with the time since boot (CLOCK_BOOTTIME), which cannot be set and continues during
+suspend. A step of more than a minute between them suspends restrictions by deadline: expiry of verifications and next
+stages. Restorations and police stops continue. The guard releases when the clocks have agreed for ten minutes, or
+when a supervisor confirms the clock by clearing the alarm.
 """
 
 from __future__ import annotations
@@ -24,21 +24,19 @@ from duanka.ledger.monitoring.alarms import AlarmService
 SOURCE = "clock"
 JUMP = timedelta(seconds=60)
 AGREES_FOR = timedelta(minutes=10)
-IDLE = timedelta(
-    days=3
-)  # so long no row of the trail may be written before a start asks whether the clock is right
-_SLEWED = timedelta(seconds=5)  # between two looks: how far a time server may have set the clock
+IDLE = timedelta(days=3)  # longer without a row in the trail, and the clock must be confirmed at the start
+_SLEWED = timedelta(seconds=5)  # tolerance between two checks, for slewing by a time server
 
 
 def since_boot() -> float:
-    """Seconds since the machine started, suspended ones included."""
+    """Return the seconds since boot, including suspend."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class ClockGuard:
-    """Says while nothing may be restricted by the clock. Thread-safe.
+    """Tells whether restrictions by deadline are suspended. Thread-safe.
 
-    `clock`: now, aware; `boot`: seconds since the machine started.
+    `clock`: aware now; `boot`: seconds since boot.
     """
 
     def __init__(
@@ -57,11 +55,11 @@ class ClockGuard:
 
     @property
     def holds(self) -> bool:
-        """Whether it holds, as of the last look."""
+        """Whether they are suspended, as of the last check."""
         return self._held
 
     def start(self) -> None:
-        """Hold the clock against the newest row of the trail: one far behind or ahead of it may be wrong."""
+        """Compare the clock with the trail's newest row, to detect one wrong at the start."""
         with self._store.reading() as connection:
             newest = connection.execute(select(func.max(audit.c.at))).scalar()
         if newest is None:
@@ -75,7 +73,7 @@ class ClockGuard:
             )
 
     def check(self) -> bool:
-        """Look now; whether it holds."""
+        """Check now; return whether restrictions are suspended."""
         with self._lock:
             offset, now = self._offset(), self._clock()
             step, self._seen = abs(offset - self._seen), offset
@@ -96,7 +94,7 @@ class ClockGuard:
             return self._held
 
     def _agree(self, now: datetime) -> None:
-        """The clocks agree; for long enough, and it is over."""
+        """Record that the clocks agree; after AGREES_FOR, release."""
         ticks = self._boot()
         self._agrees_since = ticks if self._agrees_since is None else self._agrees_since
         if ticks - self._agrees_since >= AGREES_FOR.total_seconds():
@@ -123,5 +121,5 @@ class ClockGuard:
             return connection.execute(still).first() is None
 
     def _offset(self) -> timedelta:
-        """The wall clock less the time since boot."""
+        """Return the wall clock minus the time since boot."""
         return self._clock() - datetime(1970, 1, 1, tzinfo=UTC) - timedelta(seconds=self._boot())

@@ -1,4 +1,7 @@
-"""One row, line or receipt that cannot be processed holds up no other: it is set aside, and an alarm names it."""
+"""Isolation of rows, lines or receipts that cannot be processed: others continue.
+
+A faulty one is set aside, and an alarm names it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from duanka.domain.network import Unreachable
 from duanka.domain.phone_masking import masked_text
 
 Item = TypeVar("Item")
-_LETTERS = 300  # of a reason, as an alarm tells it
+_LETTERS = 300  # of a reason in an alarm
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether it is the database, the network or the disk that fails, and not the row in hand: try all again later."""
+    """Whether database, network or disk fail rather than this row: retry all later."""
     if isinstance(error, DBAPIError):
         return not isinstance(error, DataError | IntegrityError)
     return isinstance(error, NoConnection | Unreachable | OSError)
@@ -27,9 +30,9 @@ def each_alone(
     work: Callable[[Sequence[Item]], object],
     set_aside: Callable[[Item, Exception], object],
 ) -> None:
-    """Do `work` with all `items` together; where that fails, with halves, until what fails by itself is set aside.
+    """Run `work` on all `items`; on failure bisect, and set aside single faulty items.
 
-    `work` must do all of its items or none: a transaction. An outage is raised.
+    `work` must be atomic, that is, a transaction. An outage is raised.
     """
     if not items:
         return
@@ -47,6 +50,6 @@ def each_alone(
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error says, in one line that names no number."""
+    """Return an error as one line without card numbers."""
     said = str(error).strip().splitlines()
     return masked_text(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:_LETTERS]

@@ -1,6 +1,7 @@
-"""Sources of police cases: one person proposes a public key, a supervisor approves it, one supervisor removes it.
+"""Sources of police cases: trusted public keys, proposed and approved by two.
 
-Rows bear a seal: what somebody writes into the database past this module is no source.
+One supervisor can remove a source. Rows are sealed, so a row that is written into the database from outside does not
+count.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class SourceState(WordedEnum):
 
 @dataclass(frozen=True)
 class ListedSource:
-    """A source, who registered it, and until when it counted. `approved_by` None: it waits, and does not count."""
+    """A source with its proposer and end. `approved_by` None: pending, does not count."""
 
     id: str
     source: CaseSource
@@ -54,23 +55,23 @@ class ListedSource:
 
     @property
     def state(self) -> SourceState:
-        """How it stands."""
+        """State of the source."""
         if self.removed_at is not None:
             return SourceState.REMOVED
         return SourceState.WAITS if self.approved_by is None else SourceState.IN_FORCE
 
 
 class CaseSources:
-    """Keeps the sources of one order book. `key`: of the rows' seals. Every change stands in the audit trail.
+    """Manages the sources of an order database; audits every change.
 
-    `kept`: what is known outside of the database; None: nothing is.
+    `key`: for the rows' seals. `kept`: state known outside of the database; None: none.
     """
 
     def __init__(self, store: Store, trail: Trail, key: bytes, kept: Kept | None = None) -> None:
         self._store, self._trail, self._key, self._kept = store, trail, key, kept
 
     def propose(self, name: str, public_key: bytes, by: Person, now: datetime) -> str:
-        """Propose a source; its id. OrderError: no such name, no Ed25519 key, or one of either is there already."""
+        """Propose a source; return its id. OrderError: bad name or key, or either exists."""
         authorize(by, Permission.PROPOSE_CASE_SOURCE)
         if not _NAME.fullmatch(name):
             raise OrderError(
@@ -95,7 +96,7 @@ class CaseSources:
         return number
 
     def approve(self, number: str, by: Person, why: str, now: datetime) -> CaseSource:
-        """Let the signature count from now on. `by`: a supervisor who did not propose it."""
+        """Approve a source. `by`: a supervisor other than the proposer."""
         authorize(by, Permission.APPROVE_CASE_SOURCE)
         with self._store.writing() as connection:
             row = self._row(connection, number)
@@ -108,7 +109,7 @@ class CaseSources:
             return _source(row)
 
     def remove(self, number: str, by: Person, why: str, now: datetime) -> None:
-        """Let the signature count no longer, or do away with a proposal; by id or by name."""
+        """Remove a source, or reject a proposal; by id or name."""
         authorize(by, Permission.REMOVE_CASE_SOURCE)
         with self._store.writing() as connection:
             row = self._row(connection, number)
@@ -118,25 +119,25 @@ class CaseSources:
             self._kept.keep_at_once(now)
 
     def listed(self, by: Person) -> Sequence[ListedSource]:
-        """Every source there was, the oldest first."""
+        """List all sources ever proposed, oldest first."""
         authorize(by, Permission.LIST_CASE_SOURCES)
         with self._store.reading() as connection:
             return [_listed(row) for row in self._rows(connection)]
 
     def in_force(self) -> tuple[CaseSource, ...]:
-        """Those whose signature counts."""
+        """Return the sources whose signature counts."""
         with self._store.reading() as connection:
             listed = [_listed(row) for row in self._rows(connection)]
-        # an older row, put back by a backup or by hand, bears our seal too
+        # an earlier row, put back by a backup or by hand, is sealed, too
         removed = self._kept.removed() if self._kept else frozenset()
         return tuple(one.source for one in listed if one.in_force and one.id not in removed)
 
     def removed(self, connection: Connection) -> frozenset[str]:
-        """The ids of those that were removed."""
+        """Return the ids of the removed sources."""
         return frozenset(row["id"] for row in self._rows(connection) if row["removed_at"])
 
     def _rows(self, connection: Connection) -> list[RowMapping]:
-        """The rows that bear our seal."""
+        """Return the sealed rows."""
         query = select(case_sources).order_by(case_sources.c.proposed_at, case_sources.c.id)
         rows = connection.execute(query).mappings().all()
         return [row for row in rows if hmac.compare_digest(row["seal"], self._seal(dict(row)))]
@@ -171,7 +172,7 @@ class CaseSources:
         self._trail.append(connection, [AuditEntry(now, by, what, str(row["id"]), why, after=told)])
 
     def _seal(self, row: dict[str, object]) -> str:
-        """Over who registered what, and whether it counts: a row without it was not written here."""
+        """Seal proposer, approver and state of a row."""
         names = ("id", "name", "public_key", "proposed_by", "approved_by", "removed_at")
         said = "\n".join(_plain(row[name]) for name in names)
         return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()

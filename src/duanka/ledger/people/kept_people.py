@@ -1,8 +1,8 @@
-"""People as they were last known, kept outside of the database beside the end of the trail.
+"""State of people kept outside of the database, beside the trail's end.
 
-A restored backup knows people as they were: whose key was revoked since, who was disabled since, or has another role
-or scope since, is in it what they were before. The kept list says so. What was taken for good (a key, a person, a
-source of police cases) stays taken; a role and a scope count as they are kept while the database is older.
+A restored backup has people as they were: keys revoked since, persons disabled since and changed roles or scopes are
+back. The kept list reveals that. What was revoked, disabled or removed stays so; roles and scopes apply as kept while
+the database is older.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from duanka.ledger.db.tables_people import keys, persons
 from duanka.ledger.people.keys import person_of
 
 PEOPLE_FILE = "audit-people.json"
-FOLDERS_SECONDS = 2.0  # for which the folders are remembered: every request asks
+FOLDERS_SECONDS = 2.0  # cache time of the folders, which every request needs
 _PURPOSE = "kept people"  # of the seal
-# Entries that change what is kept: the last of them is the end that is kept, on every machine the same.
+# Entries that change the kept list. Its end is the last of them, so it is equal on every machine.
 _ABOUT_PEOPLE = (
     *("person.first", "person.join", "person.approve", "person.disable", "person.kept", "change.approve"),
     *("key.approve", "key.revoke", "key.kept", "case_source.approve", "case_source.remove"),
@@ -42,9 +42,9 @@ _ABOUT_PEOPLE = (
 
 @dataclass(frozen=True)
 class KeptPerson:
-    """What is kept of a person; a scope is names joined by |, as in the database.
+    """Kept state of a person; scopes are names joined by |, as in the database.
 
-    `seq`, `hash`: of the last entry of the trail about them.
+    `seq`, `hash`: of the trail's last entry about them.
     """
 
     role: str
@@ -56,13 +56,13 @@ class KeptPerson:
 
     @property
     def end(self) -> TrailEnd:
-        """How far the trail goes about them."""
+        """End of the trail as far as it is about them."""
         return TrailEnd(self.seq, self.hash)
 
 
 @dataclass(frozen=True)
 class KnownPeople:
-    """People as they were at `end`. `revoked`: ids of keys; `removed`: of sources of police cases."""
+    """People as of `end`. `revoked`: key ids; `removed`: ids of case sources."""
 
     end: TrailEnd
     people: Mapping[str, KeptPerson]
@@ -71,14 +71,14 @@ class KnownPeople:
 
     @property
     def same(self) -> tuple[object, ...]:
-        """All that is kept, without the moment."""
+        """Everything kept except the time, for comparison."""
         return self.end.seq, self.end.hash, dict(self.people), self.revoked, self.removed
 
 
 class KeptPeople:
-    """Reads and writes the lists kept in `folders`, and says what they take from somebody. Thread-safe.
+    """Reads and writes the kept lists in `folders`, and applies them. Thread-safe.
 
-    `removed_sources`: ids of the sources of police cases that were removed, for whoever wires them.
+    `removed_sources`: returns ids of removed case sources; set by the wiring.
     """
 
     file_names: tuple[str, ...] = (PEOPLE_FILE,)
@@ -87,26 +87,26 @@ class KeptPeople:
         self._store, self._trail, self._folders = store, trail, folders
         self.removed_sources: Callable[[Connection], Collection[str]] = lambda _: ()
         self._paths: tuple[float, tuple[Path, ...]] | None = None
-        self._read: dict[Path, tuple[object, KnownPeople | None]] = {}  # as of the stamp of the file
+        self._read: dict[Path, tuple[object, KnownPeople | None]] = {}  # with the stamp of the file
         with store.reading() as connection:
             self._installation = connection.execute(select(installation.c.installation_id)).scalar_one()
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files, of the folders that there are now."""
+        """Paths of the files in the present folders."""
         now = time.monotonic()
         if self._paths is None or now - self._paths[0] > FOLDERS_SECONDS:
             self._paths = now, tuple(folder / PEOPLE_FILE for folder in self._folders())
         return self._paths[1]
 
     def ends(self) -> list[TrailEnd]:
-        """How far the kept lists go."""
+        """Return the ends of the kept lists."""
         return [known.end for known in self._known()]
 
     # --- judging ---
 
     def as_kept(self, person: Person, key: str) -> Person | None:
-        """Who acts with this key, given whom the database has; None: the key or the person is out of force."""
+        """Return the person with the kept role and scope; None: key revoked or disabled."""
         for known in self._known():
             kept = known.people.get(person.id)
             if key in known.revoked or (kept and kept.disabled):
@@ -119,11 +119,11 @@ class KeptPeople:
         return person
 
     def is_disabled(self, person: str) -> bool:
-        """Whether this id was somebody's who was disabled, whatever the database says."""
+        """Whether this person was disabled, whatever the database says."""
         return any((kept := known.people.get(person)) and kept.disabled for known in self._known())
 
     def removed(self) -> frozenset[str]:
-        """Ids of the sources of police cases that were removed, whatever the database says."""
+        """Return removed case sources, whatever the database says."""
         return frozenset().union(*(known.removed for known in self._known()))
 
     def is_ahead(self, connection: Connection) -> bool:
@@ -133,7 +133,7 @@ class KeptPeople:
     # --- keeping ---
 
     def keep(self, now: datetime) -> None:
-        """Write what is known now into every folder where it is not. OSError."""
+        """Write the present state into every folder that lacks it. OSError."""
         with self._store.reading() as connection:
             known = self._known()
             older = [one for one in known if missing(connection, one.end, self._trail)]
@@ -156,12 +156,12 @@ class KeptPeople:
                 write_private(path, (self._text(merged, now) + "\n").encode())
 
     def keep_at_once(self, now: datetime) -> None:
-        """As `keep`, after a change; who may not write into a folder leaves it to the worker, which does it next."""
+        """As `keep`, after a change; without write access it is left to the worker."""
         with suppress(OSError):
             self.keep(now)
 
     def put_in_force(self, connection: Connection, by: Person, why: str, now: datetime) -> None:
-        """Take from people and keys in this older database what was taken from them since, told in the trail."""
+        """Apply kept revocations, roles and scopes to an older database, and audit that."""
         older = [known for known in self._known() if missing(connection, known.end, self._trail)]
         entries = list[AuditEntry]()
         for known in older:
@@ -172,7 +172,10 @@ class KeptPeople:
     # --- inside ---
 
     def _present(self, connection: Connection, known: Sequence[KnownPeople]) -> KnownPeople:
-        """What the database says; taken for good is only what the trail tells, or a spoilt row would be for ever."""
+        """Return the state in the database.
+
+        Revocations and disabling count only if the trail confirms them; else a spoilt row would become permanent.
+        """
         last = select(audit.c.seq, audit.c.hash).where(audit.c.what.in_(_ABOUT_PEOPLE))
         end = connection.execute(last.order_by(audit.c.seq.desc()).limit(1)).first()
         people, revoked, told = dict[str, KeptPerson](), set[str](), self._last_told(connection)
@@ -193,17 +196,17 @@ class KeptPeople:
         return KnownPeople(TrailEnd(*end) if end else TrailEnd(0, ""), people, frozenset(revoked), removed)
 
     def _counts(self, known: KnownPeople, kept: KeptPerson) -> bool:
-        """Whether the database does not have what is known of this person, and nobody accepted a backup since."""
+        """Whether the database lacks this state of a person, and nobody accepted a backup."""
         with self._store.reading() as connection:
             return self._is_older(connection, known, kept)
 
     def _is_older(self, connection: Connection, known: KnownPeople, kept: KeptPerson) -> bool:
-        """Also where the rest of the trail is there: an entry can be taken out of its middle."""
+        """Also detects an entry that was removed from the middle of the trail."""
         accepted = self._trail.has(connection, ACCEPTED, known.end.subject)
         return not accepted and missing(connection, kept.end, self._trail)
 
     def _last_told(self, connection: Connection) -> dict[str, tuple[int, str]]:
-        """Number and hash of the last entry about each person."""
+        """Return number and hash of the last entry about each person."""
         about = audit.c.what.in_(_ABOUT_PEOPLE)
         last = select(func.max(audit.c.seq)).where(about).group_by(audit.c.subject)
         rows = connection.execute(
@@ -212,7 +215,7 @@ class KeptPeople:
         return {row.subject: (row.seq, row.hash) for row in rows}
 
     def _known(self) -> list[KnownPeople]:
-        """The lists that are kept and under our seal, the oldest first."""
+        """Return the kept lists under our seal, oldest first."""
         found = [known for path in self.paths if (known := self._known_at(path))]
         return sorted(found, key=lambda known: known.end.seq)
 
@@ -229,7 +232,7 @@ class KeptPeople:
         return known
 
     def _parsed(self, said: Any) -> KnownPeople | None:
-        """What a file says under our seal; None: the seal is not ours."""
+        """Parse a file; None: not under our seal."""
         seal, told = str(said["seal"]), {name: value for name, value in said.items() if name != "seal"}
         if told["installation"] != self._installation or not self._trail.is_signed(seal, _PURPOSE, told):
             return None
@@ -238,14 +241,14 @@ class KeptPeople:
         return KnownPeople(end, people, frozenset(said["revoked"]), frozenset(said["removed"]))
 
     def _is_foreign(self, path: Path) -> bool:
-        """Whether a file is another installation's, and not ours to replace: until the end beside it is ours."""
+        """Whether another installation's file is to be kept: until the end beside is ours."""
         return self._installation_in(path) not in ("", self._installation) and (
             self._installation_in(path.with_name(END_FILE)) != self._installation
         )
 
     @staticmethod
     def _installation_in(path: Path) -> str:
-        """The installation that a kept file names; empty where it names none."""
+        """Return the installation named in a kept file, or ""."""
         try:
             return str(json.loads(path.read_text(encoding="utf-8"))["installation"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -269,9 +272,9 @@ def _merged(
     older: Sequence[KnownPeople],
     latest: Collection[tuple[int, str]],
 ) -> KnownPeople:
-    """What is known of people: of roles the latest, and what was taken for good for good.
+    """Merge states: the latest roles; revocations and disabling are permanent.
 
-    `older`: the lists that the database does not have; `latest`: who is known later than there, by place and id.
+    `older`: lists that the database lacks; `latest`: (index, id) of persons that a list knows in a later state.
     """
     people = dict(present.people)
     for at, one in enumerate(known):

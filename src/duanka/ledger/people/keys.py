@@ -1,6 +1,6 @@
-"""Keys of the people who act: two halves of 128 bits by lot, shown once; the database knows only a SHA-256.
+"""API keys: two random halves of 128 bits, shown once; only a SHA-256 is stored.
 
-Who proposes a key is shown one half and who approves it the other: neither can act as its owner.
+The proposer of a key is shown one half and the approver the other, so neither can act as its owner.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from duanka.ledger.db.tables_people import keys, persons
 
 _log = logging.getLogger("duanka.ledger.people.keys")
 
-PREFIX = "dk_"  # so that whoever finds one in a text, a person or a scanner of secrets, knows what it is
+PREFIX = "dk_"  # identifies a key found in a text, for people and secret scanners
 _HALF_BYTES, _HALF_LETTERS = 16, 22
 _KEY = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{{_HALF_LETTERS}}})([A-Za-z0-9_-]{{{_HALF_LETTERS}}})")
-_WHOLE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")  # of release 0.1.0: drawn at once, a letter shorter
+_WHOLE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")  # of release 0.1.0: not in halves
 
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key; never the key itself."""
+    """Data about a key, without the key itself."""
 
     id: str
     person: Person
@@ -48,37 +48,37 @@ class Key:
 
 
 class Kept(Protocol):
-    """What is known of people outside of the database (`kept_people`)."""
+    """State of people kept outside of the database (`kept_people`)."""
 
     def as_kept(self, person: Person, key: str) -> Person | None:
-        """Who acts with this key; None: it or they are out of force, whatever the database says."""
+        """Return who acts with this key; None: revoked or disabled by the kept state."""
 
     def is_disabled(self, person: str) -> bool:
-        """Whether this id was somebody's who was disabled."""
+        """Whether this person was disabled."""
 
     def removed(self) -> frozenset[str]:
-        """Ids of the sources of police cases that were removed."""
+        """Return the ids of removed case sources."""
 
     def is_ahead(self, connection: Connection) -> bool:
-        """Whether the database is older than what is known."""
+        """Whether the database is older than the kept state."""
 
     def keep_at_once(self, now: datetime) -> None:
-        """Write what is known now."""
+        """Write the present state."""
 
 
 class Keys:
-    """Knows whose a key is, lists keys and revokes them. `ledger/people/persons.py` gives them out.
+    """Authenticates, lists and revokes keys; `ledger/people/persons.py` issues them.
 
-    `kept`: what is known of people outside of the database; None: nothing is.
+    `kept`: state of people outside of the database; None: none.
     """
 
     def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
         self._store, self._trail, self._kept = store, trail, kept
 
     def who(self, key: str) -> Person | None:
-        """Whose key this is; None: nobody's, it was revoked, or its owner is disabled.
+        """Return the owner of a key; None: unknown, revoked, or the owner is disabled.
 
-        Rows that the trail did not leave as they are open nothing: who writes into the database becomes nobody by it.
+        Rows that differ from the trail count for nothing, so writing into the database gives nobody access.
         """
         if (wanted := _hash_of(key)) is None:
             return None
@@ -102,10 +102,10 @@ class Keys:
         return self._kept.as_kept(acts, row["id"]) if self._kept else acts
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
-        """Take a key out of force at once, by its id; again is harmless.
+        """Revoke a key at once, by its id; idempotent.
 
-        NotTheirs: it takes a supervisor, or the key's owner. OrderError: there is no such key, or it is the last one
-        of the last two supervisors, without whom nobody could ever be given a key again.
+        PermissionDenied: needs a supervisor or the key's owner. OrderError: no such key, or the last key of one of
+        the last two supervisors, without whom no key could ever be issued again.
         """
         authorize(by, Permission.REVOKE_KEY)
         if not why.strip():
@@ -137,7 +137,7 @@ class Keys:
             self._kept.keep_at_once(now)
 
     def list(self, by: Person) -> Sequence[Key]:
-        """Every key that was given, the oldest first."""
+        """List all issued keys, oldest first."""
         authorize(by, Permission.LIST_PERSONS)
         names = ("created_at", "proposed_by", "approved_by", "revoked_at")
         query = select(
@@ -149,38 +149,38 @@ class Keys:
 
 
 def person_of(row: Mapping[Any, Any]) -> Person:
-    """The person of a row of `persons`."""
+    """Parse a row of `persons`."""
     scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
     return Person(row["id"], Role(row["role"]), row["display_name"], scope)
 
 
 def _hash_of(key: str) -> str | None:
-    """The hash that stands for a key in the database; None: it is no key."""
+    """Return the stored hash for a key; None: malformed."""
     if halves := _KEY.fullmatch(key):
         return key_hash(half_hash(halves[1]), half_hash(halves[2]))
     return half_hash(key) if _WHOLE_KEY.fullmatch(key) else None
 
 
 def new_half() -> str:
-    """One half of a key."""
+    """Create a random half of a key."""
     return secrets.token_urlsafe(_HALF_BYTES)
 
 
 def half_hash(half: str) -> str:
-    """What stands for a half while the other one is not there."""
+    """Hash a half, to store it until the other one exists."""
     return hashlib.sha256(half.encode()).hexdigest()
 
 
 def key_hash(first: str, second: str) -> str:
-    """The hash of a key by the hashes of its halves."""
-    # no slow hash: 256 bits by lot cannot be guessed, and every request asks
+    """Hash a key from the hashes of its halves."""
+    # no slow hash: 256 random bits cannot be guessed, and every request computes it
     return hashlib.sha256(f"{first} {second}".encode()).hexdigest()
 
 
 def put_key(
     connection: Connection, person: str, hashed: str, proposed_by: str, approved_by: str, now: datetime
 ) -> str:
-    """Put a key in force; its id. A part of the transaction of `connection`, whose caller tells the trail."""
+    """Insert a key; return its id. The caller audits it in the same transaction."""
     number = new_id("K")
     row = {"id": number, "person": person, "hash": hashed, "created_at": now}
     connection.execute(insert(keys).values(**row, proposed_by=proposed_by, approved_by=approved_by))
@@ -188,12 +188,12 @@ def put_key(
 
 
 def one_at_a_time(connection: Connection) -> None:
-    """Who changes people waits for who does it now: what is read here stays true until the end."""
+    """Serialise changes of people: what is read after this stays true until the end."""
     connection.execute(select(audit_head.c.seq).with_for_update())
 
 
 def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:
-    """NeedsSecondPerson where whoever proposed, or saw somebody first, may not do so any more."""
+    """NeedsSecondPerson if the proposer no longer has the permission."""
     row = connection.execute(select(persons).where(persons.c.id == proposed_by)).mappings().first()
     if row and (row["disabled_at"] or not may(Role(row["role"]), permission)):
         since = "was disabled" if row["disabled_at"] else f"became {row['role']}"
@@ -204,12 +204,12 @@ def acts_still(connection: Connection, proposed_by: str, permission: Permission)
 
 
 def gives_all(person: Mapping[Any, Any]) -> bool:
-    """Whether a row of `persons` is of a supervisor of all operators and cities."""
+    """Whether the person is a supervisor for all operators and cities."""
     return person_of(person).role is Role.SUPERVISOR and person_of(person).scope.everywhere
 
 
 def supervisors_with_keys(connection: Connection) -> int:
-    """How many supervisors of all operators and cities can act: those of some give nobody more than they have."""
+    """Count active supervisors for all places: only they can pass on all rights."""
     in_force = (
         persons.c.role == Role.SUPERVISOR.value,
         *(persons.c.disabled_at.is_(None), persons.c.operators == "", persons.c.cities == ""),

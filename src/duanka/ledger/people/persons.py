@@ -1,4 +1,4 @@
-"""People who act: the first two at set-up; from then on one person proposes, and a supervisor approves.
+"""Persons: the first two at set-up, others proposed and approved by two people.
 
 A person, a change of role or scope, and a key take two people each. Disabling and revoking take one supervisor.
 """
@@ -58,7 +58,7 @@ INVITATION_DAYS = 3
 
 @dataclass(frozen=True)
 class ListedPerson:
-    """A person, since when, and until when."""
+    """A person, with beginning and end."""
 
     person: Person
     created_at: datetime
@@ -66,9 +66,9 @@ class ListedPerson:
 
 
 class Persons:
-    """Keeps the people of one order book. Every method is one transaction; each change stands in the audit trail.
+    """Manages the persons of an order database; one audited transaction per method.
 
-    `kept`: what is known of people outside of the database; None: nothing is.
+    `kept`: state of people outside of the database; None: none.
     """
 
     def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
@@ -77,9 +77,9 @@ class Persons:
     # --- set-up ---
 
     def begin(self, person: str, name: str, machine: str, now: datetime) -> tuple[str, str]:
-        """Make the first supervisor of an empty book: their key, and the invitation for the second one.
+        """Create the first supervisor; return their key and the second one's invitation.
 
-        `machine`: who set it up, for the trail. OrderError: the book has people already.
+        `machine`: who ran the set-up, for the trail. OrderError: there are persons already.
         """
         first = Person(person_id(person), Role.SUPERVISOR, display_name(name))
         with self._store.writing() as connection:
@@ -99,7 +99,7 @@ class Persons:
         return key, invitation
 
     def invite(self, by: Person, now: datetime) -> str:
-        """A new invitation for the second supervisor, while there is only one person; the one before is void."""
+        """Replace the second supervisor's invitation while there is only one person."""
         authorize(by, Permission.APPROVE_PERSON)
         with self._store.writing() as connection:
             one_at_a_time(connection)
@@ -110,7 +110,7 @@ class Persons:
         return invitation
 
     def join(self, invitation: str, person: str, name: str, now: datetime) -> str:
-        """Become the second supervisor by the invitation, once; their key. OrderError: it is unknown, used or over."""
+        """Join as second supervisor, once; return the key. OrderError: invitation invalid."""
         second = Person(person_id(person), Role.SUPERVISOR, display_name(name))
         with self._store.writing() as connection:
             one_at_a_time(connection)
@@ -136,9 +136,9 @@ class Persons:
     def propose(
         self, what: PersonProposal, person: Person, by: Person, now: datetime
     ) -> tuple[PersonRequest, str | None]:
-        """Propose a person, a change of one or a key; and the first half of the key, where it brings one.
+        """Propose a person, a change, or a key; return also the first half of a new key.
 
-        `person`: as they are to be; of a key only the id counts. OrderError, BadPerson: what is wrong with it.
+        `person`: the proposed state; for a key only the id matters. OrderError, BadPerson: what is wrong with it.
         """
         authorize(by, Permission.PROPOSE_PERSON)
         with self._store.writing() as connection:
@@ -163,9 +163,9 @@ class Persons:
             return request_of(request_row(connection, number)), half and f"{PREFIX}{half}"
 
     def approve(self, number: str, by: Person, why: str, now: datetime) -> tuple[PersonRequest, str | None]:
-        """Put into force what somebody else proposed; and the second half of the key, where it brings one.
+        """Approve a request of somebody else; return also the second half of a new key.
 
-        NeedsSecondPerson: `by` proposed it, or it is about them. NoSuchTransition: it was decided, or is too old.
+        NeedsSecondPerson: `by` proposed it, or it is about them. NoSuchTransition: decided or expired.
         """
         authorize(by, Permission.APPROVE_PERSON)
         _why(why)
@@ -206,7 +206,7 @@ class Persons:
         return decided, second
 
     def reject(self, number: str, by: Person, why: str, now: datetime) -> PersonRequest:
-        """Discard what was proposed: by a supervisor."""
+        """Reject a request; by a supervisor."""
         authorize(by, Permission.APPROVE_PERSON)
         _why(why)
         with self._store.writing() as connection:
@@ -219,7 +219,7 @@ class Persons:
         return decided
 
     def disable(self, person: str, by: Person, why: str, now: datetime) -> None:
-        """Let none of the keys of a person open anything from now on; for good. Again is harmless."""
+        """Disable a person and all their keys for good; idempotent."""
         authorize(by, Permission.DISABLE_PERSON)
         _why(why)
         with self._store.writing() as connection:
@@ -239,14 +239,14 @@ class Persons:
     # --- reading ---
 
     def list(self, by: Person) -> Sequence[ListedPerson]:
-        """Everybody, by id; also who is disabled."""
+        """List all persons by id, also disabled ones."""
         authorize(by, Permission.LIST_PERSONS)
         with self._store.reading() as connection:
             rows = connection.execute(select(persons).order_by(persons.c.id)).mappings().all()
         return [ListedPerson(person_of(row), row["created_at"], row["disabled_at"]) for row in rows]
 
     def waiting(self, by: Person) -> Sequence[PersonRequest]:
-        """What was proposed and waits for a supervisor, the oldest first."""
+        """List pending requests, oldest first."""
         authorize(by, Permission.LIST_PERSONS)
         query = select(person_requests).where(person_requests.c.decided_at.is_(None))
         with self._store.reading() as connection:
@@ -256,12 +256,12 @@ class Persons:
     # --- inside ---
 
     def _keep(self, now: datetime) -> None:
-        """Let what is known outside of the database say it, too."""
+        """Update the state kept outside of the database."""
         if self._kept:
             self._kept.keep_at_once(now)
 
     def _not_older(self, connection: Connection) -> None:
-        """OrderError where a backup was restored that is older than people who are known: they begin no book anew."""
+        """OrderError if a restored backup is older than known people: no second set-up."""
         if self._kept and self._kept.is_ahead(connection):
             raise OrderError(
                 "the order book is older than the list of people that is kept beside it (audit-people.json): a backup"
@@ -269,7 +269,7 @@ class Persons:
             )
 
     def _checked(self, connection: Connection, what: PersonProposal, person: Person, by: Person) -> Person:
-        """The person as they are to be; OrderError or BadPerson where that cannot be, or not by `by`."""
+        """Return the proposed person. OrderError, BadPerson: impossible, or not by `by`."""
         if self._kept and self._kept.is_disabled(person.id):
             raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
         wanted, before = _checked(connection, what, person), _find(connection, person.id)
@@ -278,7 +278,7 @@ class Persons:
         return wanted
 
     def _invite(self, connection: Connection, by: Person, now: datetime) -> str:
-        """A new invitation; the earlier ones are void."""
+        """Create an invitation; earlier ones become void."""
         made = INVITATION_PREFIX + secrets.token_urlsafe(32)
         connection.execute(update(invitations).where(invitations.c.used_at.is_(None)).values(used_at=now))
         ends = now + timedelta(days=INVITATION_DAYS)
@@ -295,7 +295,7 @@ class Persons:
 
 
 def _checked(connection: Connection, what: PersonProposal, person: Person) -> Person:
-    """The person as they are to be; OrderError or BadPerson where that cannot be."""
+    """Return the proposed person. OrderError, BadPerson: it is not possible."""
     row = _find(connection, person.id)
     if what is PersonProposal.PERSON:
         person_id(person.id)
@@ -311,7 +311,7 @@ def _checked(connection: Connection, what: PersonProposal, person: Person) -> Pe
 
 
 def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:
-    """Fewer than two could never make another one: whoever is last would be alone for ever."""
+    """OrderError if fewer than two supervisors remained: nobody could be approved."""
     if before and gives_all(before) and supervisors_with_keys(connection) < 2:
         raise OrderError(
             f"without {before['id']} fewer than two supervisors of all operators and cities could act, and nobody"
@@ -320,7 +320,7 @@ def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> 
 
 
 def _whole_key(connection: Connection, person: Person, by: str, now: datetime) -> tuple[str, str]:
-    """A key at set-up, seen whole by its owner, and its id."""
+    """Create a key at set-up, shown whole to its owner; return it and its id."""
     first, second = new_half(), new_half()
     hashed = key_hash(half_hash(first), half_hash(second))
     return f"{PREFIX}{first}{second}", put_key(connection, person.id, hashed, by[:32], person.id, now)
@@ -355,7 +355,7 @@ def _columns(person: Person) -> dict[str, str]:
 
 
 def _facts(person: Person) -> dict[str, object]:
-    """What the trail tells of a person."""
+    """Return the audited fields of a person."""
     return {name: value for name, value in _columns(person).items() if value}
 
 

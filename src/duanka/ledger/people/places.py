@@ -1,4 +1,4 @@
-"""Whose a card is: the operator and city that its orders name, and what of them a person may see."""
+"""Places of cards (operator and city), and which of them a person may see."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from duanka.domain.person import Person, Scope
 from duanka.ledger.db.bulk import among, in_parts
 from duanka.ledger.db.tables import act_places, orders
 
-Place = tuple[str, str]  # operator, city; "" where unknown
+Place = tuple[str, str]  # operator, city; "" if unknown
 NOWHERE: Place = ("", "")
 
 
 def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
-    """The place of each of these cards, as the latest order says that names one; cards without one are left out."""
+    """Return the place of each card by its latest order with one; others are left out."""
     found: dict[str, Place] = {}
     for part in in_parts(sorted(set(cards))):
         query = (
@@ -28,12 +28,12 @@ def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
 
 
 def orders_in(person: Person) -> list[ColumnElement[bool]]:
-    """Conditions on rows of `orders`: those in the scope of `person`."""
+    """Conditions on `orders` rows: those in the scope of `person`."""
     return _covered(person.scope, orders.c.operator, orders.c.city)
 
 
 def acts_in(person: Person, act_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Conditions on acts: those all of whose cards are in the scope of `person`."""
+    """Conditions on bulk actions: those with all cards in the scope of `person`."""
     if person.scope.everywhere:
         return []
     outside = or_(*(not_(one) for one in _covered(person.scope, act_places.c.operator, act_places.c.city)))
@@ -41,7 +41,7 @@ def acts_in(person: Person, act_id: ColumnElement[str]) -> list[ColumnElement[bo
 
 
 def cards_in(person: Person, card: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Conditions on rows about a card: those of whose orders one is in the scope of `person`."""
+    """Conditions on rows about a card: one of its orders is in the scope of `person`."""
     if person.scope.everywhere:
         return []
     return [exists().where(orders.c.card == card, *orders_in(person))]

@@ -1,4 +1,4 @@
-"""What one person proposes about people and a supervisor decides: the rows, and how many may wait."""
+"""Requests about people: proposed by one person, decided by a supervisor."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from duanka.ledger.db.tables_people import person_requests
 from duanka.ledger.people.keys import person_of
 
 REQUEST_DAYS = 14
-MOST_WAITING = 50  # proposals of one person
+MOST_WAITING = 50  # pending per proposer
 
 
 class PersonProposal(WordedEnum):
-    """What is proposed about a person."""
+    """Kind of a request about a person."""
 
     PERSON = "person", "新增人员"
     CHANGE = "change", "变更人员"
@@ -25,7 +25,7 @@ class PersonProposal(WordedEnum):
 
 
 class RequestOutcome(WordedEnum):
-    """What became of a request about a person."""
+    """Outcome of a request about a person."""
 
     APPROVED = "approved", "已通过"
     REJECTED = "rejected", "已否决"
@@ -34,7 +34,7 @@ class RequestOutcome(WordedEnum):
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
+    """A request. `person`: the proposed state; `outcome`: None while pending."""
 
     id: str
     what: PersonProposal
@@ -47,7 +47,7 @@ class PersonRequest:
 
 
 def nothing_waits(connection: Connection, person: str, now: datetime) -> None:
-    """One thing at a time is proposed about a person; what nobody decided in time gives way."""
+    """OrderError if a request about the person is pending; closes expired ones."""
     mine = (person_requests.c.person == person, person_requests.c.decided_at.is_(None))
     row = connection.execute(select(person_requests).where(*mine)).mappings().first()
     if row is None:
@@ -59,7 +59,7 @@ def nothing_waits(connection: Connection, person: str, now: datetime) -> None:
 
 
 def not_too_many(connection: Connection, by: Person) -> None:
-    """OrderError where what one person proposed would be more than anybody can look at."""
+    """OrderError if too many requests of `by` are pending."""
     mine = (person_requests.c.proposed_by == by.id, person_requests.c.decided_at.is_(None))
     count = connection.execute(select(func.count()).select_from(person_requests).where(*mine)).scalar_one()
     if count >= MOST_WAITING:
@@ -69,7 +69,7 @@ def not_too_many(connection: Connection, by: Person) -> None:
 
 
 def waiting_request(connection: Connection, number: str, now: datetime | None) -> RowMapping:
-    """The row of a request that nobody decided yet; NoSuchTransition: it was decided, or is too old at `now`."""
+    """Return the row of a pending request. NoSuchTransition: decided or expired."""
     row = request_row(connection, number)
     if row["decided_at"]:
         raise NoSuchTransition(f"{number} was {row['outcome']} by {row['decided_by']}")
@@ -83,7 +83,7 @@ def _too_old(row: RowMapping, now: datetime) -> bool:
 
 
 def request_row(connection: Connection, number: str) -> RowMapping:
-    """The row of a request; UnknownOrder without one."""
+    """Return the row of a request. UnknownOrder."""
     query = select(person_requests).where(person_requests.c.id == number)
     row = connection.execute(query).mappings().first()
     if row is None:
@@ -92,7 +92,7 @@ def request_row(connection: Connection, number: str) -> RowMapping:
 
 
 def request_of(row: RowMapping) -> PersonRequest:
-    """The request that a row holds."""
+    """Parse a request from a row."""
     person = person_of({**row, "id": row["person"]})
     names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
     return PersonRequest(row["id"], PersonProposal(row["what"]), person, *(row[name] for name in names))

@@ -1,1 +1,1 @@
-"""One transaction of the order database, and the four-eyes rules that it keeps."""
+"""Unit of work: one transaction of the order database, with its four-eyes rules."""

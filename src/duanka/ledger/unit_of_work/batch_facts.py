@@ -1,7 +1,8 @@
-"""Facts of other tables about the orders and cards of one transaction, read once for all of them.
+"""Facts from other tables about a transaction's orders and cards, read in batches.
 
-A sweep asks of each of 500 orders whether a counter check waits for it. The first question reads the answer for every
-order of the transaction in one statement. A statement of the same transaction that changes the table forgets them.
+For example, a sweep asks for each of 500 orders whether a counter check is pending. The first question reads the
+answers for all orders of the transaction in one query. A statement of the transaction that changes the table clears
+them.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
 from duanka.ledger.db.bulk import in_parts
 
-_READS_AHEAD = 3  # of a fact that keeps being forgotten; from then on each key is read alone
+_READS_AHEAD = 3  # batch reads of a fact that is cleared again and again; afterwards single reads
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class TableFact(Generic[Value]):
-    """What `table` says about a key. `read`: of those of the given keys about which it says anything, else `absent`."""
+    """What `table` says about a key. `read`: values of some keys; others are `absent`."""
 
     table: Table
     read: Callable[[Connection, Collection[str]], Mapping[str, Value]]
@@ -29,7 +30,7 @@ class TableFact(Generic[Value]):
 
 
 class BatchFacts:
-    """The facts of one transaction. What they are about must be locked before the first question."""
+    """Facts of one transaction; lock what they are about before the first question."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -38,7 +39,7 @@ class BatchFacts:
         event.listen(connection, "before_execute", self._forget_changed)
 
     def of(self, fact: TableFact[Value], key: str, batch: Collection[str]) -> Value:
-        """The fact about `key`; where it is not known yet it is read for the whole `batch`."""
+        """Return the fact about `key`; if unknown, read it for the whole `batch`."""
         known = self._known.setdefault(fact, {})
         if key not in known:
             reads = self._reads[fact] = self._reads.get(fact, 0) + 1
@@ -51,7 +52,7 @@ class BatchFacts:
         return value
 
     def forget(self, table: FromClause) -> None:
-        """The table was changed by other means than a statement of SQLAlchemy's."""
+        """Clear facts after a change of the table without a SQLAlchemy statement."""
         for fact in [fact for fact in self._known if fact.table is table]:
             del self._known[fact]
 

@@ -1,4 +1,4 @@
-"""Writes the changed orders and cards of one transaction, and gives its entries the digests of their rows."""
+"""Write the changed orders and cards of a transaction, and digest their rows."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from duanka.ledger.db.rows import row_of
 from duanka.ledger.db.tables import cards, orders, outbox
 
 Row = Mapping[str, Any]
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
+_AT_ONCE = 400  # values per IN: below SQLite's limit
 
 
 def write_orders(
     connection: Connection, changed: Sequence[Order], stored: Mapping[str, Row]
 ) -> dict[str, Row]:
-    """Write these orders, each as it is now; their rows by id. `stored`: as the database has those that are there."""
+    """Write these orders; return their rows by id. `stored`: their present rows."""
     rows: dict[str, Row] = {order.id: row_of(order) for order in changed}
     new = sorted(
         (row for number, row in rows.items() if number not in stored),
         key=lambda row: (row["card"], row["kind"]),
-    )  # in one sequence for all: two writers of the same new cards must not wait for each other in a ring
+    )  # in a fixed order, to avoid deadlocks between writers of the same new cards
     moved_on = [row for number, row in rows.items() if number in stored]
-    # those that close go first: the place of the one open order of a card must be free before it is taken
+    # Closing orders first: a card has at most one open order of a kind.
     _update(connection, [row for row in moved_on if row["closed_at"]], stored)
     put_rows(connection, orders, new)
     _update(connection, [row for row in moved_on if not row["closed_at"]], stored)
@@ -38,7 +38,7 @@ def write_orders(
 
 
 def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str, Row]) -> None:
-    """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
+    """Write only changed columns: the texts of an order are long and rarely change."""
     differing = dict[str, None]()
     for row in changed:
         was = stored[row["id"]]
@@ -49,7 +49,7 @@ def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str,
 def write_cards(
     connection: Connection, restricted: Mapping[str, Order], now: datetime
 ) -> tuple[Sequence[Row], dict[str, str]]:
-    """Write how the network is to treat these cards; their rows, and how those that were there were found."""
+    """Write the wanted states of cards; return their rows, and digests found before."""
     if not restricted:
         return [], {}
     found = rows_found(connection, CARDS, *restricted)
@@ -74,9 +74,9 @@ def add_digests(
     restricted: Sequence[Row],
     found: Mapping[str, str],
 ) -> None:
-    """Give the last entry about each order the digests of its row and its card's, and how they were found.
+    """Add digests of order and card rows to the last entry about each order.
 
-    `stored`: the digests of the changed orders that were there; `found`: of the cards.
+    `stored`: digests of changed orders before; `found`: of the cards.
     """
     digests = dict[str, dict[str, str]]()
     for number, row in changed.items():
@@ -95,7 +95,7 @@ def add_digests(
 
 
 def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
-    """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
+    """Supersede pending changes of these cards; leased ones are completed first."""
     for part in in_parts(sorted(of), _AT_ONCE):
         connection.execute(
             update(outbox)

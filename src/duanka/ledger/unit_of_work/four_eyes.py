@@ -1,8 +1,8 @@
-"""Where letting a card go takes two people, and who says that a verification failed.
+"""Four-eyes rules: which ways of lifting a restriction take two people.
 
-Two are two of the staff at a counter, the check online and one of the staff who had no hand in it, or one who proposes
-and one who approves. The rule holds for every way out of a verification: a pass, a withdrawal, a restoration, an
-objection that is upheld.
+The two are: two of the staff at a counter; the online check and an uninvolved member of staff; or a proposer and an
+approver. The rule covers every end of a verification in the holder's favour: pass, withdrawal, restoration, upheld
+objection. Also: who confirms that a verification failed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
-PASSED, REJECTED = "passed", "rejected"  # what became of a counter check; None: it waits
+PASSED, REJECTED = "passed", "rejected"  # outcome of a counter check; None: pending
 _LETS_GO = {
     (Kind.VERIFICATION, Event.WITHDRAW),
     (Kind.RESTRICTION, Event.RESTORE),
@@ -30,26 +30,27 @@ _LETS_GO = {
 
 
 def takes_two(turn: UnitOfWork, card: str) -> bool:
-    """Whether the policy wants two people to let this card go: by the tier of what is asked, or of what stops it."""
+    """Whether two people must lift this card, by the tier of its open orders."""
     tiers = turn.policy.identity.second_person_tiers
     restriction = turn.open_order(card, Kind.RESTRICTION)
     if restriction is not None and restriction.state is State.FORCED_STOP:
-        return False  # only the police let it go
+        return False  # only the police can lift it
     verification = turn.open_order(card, Kind.VERIFICATION)
     return any(order is not None and order.tier in tiers for order in (verification, restriction))
 
 
 def withdrawing_takes_two(turn: UnitOfWork, verification: Order) -> bool:
-    """Whether the policy wants two people to withdraw it, also while the police stop its card."""
+    """Whether two people must withdraw it, also while the police stop its card."""
     tiers = turn.policy.identity.second_person_tiers
     return verification.tier in tiers or takes_two(turn, verification.card)
 
 
 def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson where one person alone lets go a card of a tier that takes two.
+    """NeedsSecondPerson if one person alone would lift a card whose tier takes two.
 
-    `before`: the order before `event`. The check online was the first where it left the decision to a person, nobody
-    has decided since, and whoever decides had no hand in it. Of the police the first is who brought the card there.
+    `before`: the order before `event`. The online check counts as the first person if it left the decision open,
+    nobody has decided since, and `by` was not involved. For the police, the first is whoever brought the card to
+    them.
     """
     if by.role is Role.POLICE:
         _police_are_two(turn, before, event, by)
@@ -81,7 +82,7 @@ def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> Non
 
 
 def _police_are_two(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson where one of the police alone took a card over from those who must be two, and lets it go."""
+    """NeedsSecondPerson if the officer who took over a card that takes two lifts it."""
     tiers = turn.policy.identity.second_person_tiers
     passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
     if (passes or event is Event.POLICE_RELEASE) and had_a_hand_in(before, by.id):
@@ -93,14 +94,14 @@ def _police_are_two(turn: UnitOfWork, before: Order, event: Event, by: Person) -
 
 
 def witnesses_of(turn: UnitOfWork, before: Order, by: Person) -> Witnesses:
-    """Who says that the verification `before` failed, when `by` says so now."""
+    """Return who confirms that the verification failed, if `by` fails it now."""
     staff = by.id if by.role in STAFF else ""
     if before.state is not State.UNDER_REVIEW:
         return Witnesses(staff)
     unsure = (checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
     not_passed = exists().where(
         checks.c.order_id == before.id,
-        # what only the policy sends to a person, the machine had passed
+        # a check that only the policy sends to a person had passed
         *unsure,
         checks.c.reasons != CheckReason.POLICY.value,
     )
@@ -116,19 +117,19 @@ _CHECK_WAITS = TableFact(counter_checks, _with_waiting_check, absent=False)
 
 
 def check_waits(turn: UnitOfWork, order: Order) -> bool:
-    """Whether a counter check of this verification waits for a second of the staff."""
+    """Whether a counter check of this verification awaits its second person."""
     return turn.about_orders(_CHECK_WAITS, order)
 
 
 def decided(turn: UnitOfWork, before: Order) -> None:
-    """A verification left the review: the check that led to it waits for nobody any more."""
+    """Mark the check that led to a review as decided, when the review ends."""
     if before.state is State.UNDER_REVIEW:
         waiting = _reviews_of(before)
         turn.connection.execute(update(checks).where(*waiting).values(reviewed_at=turn.now))
 
 
 def _tier_takes_two(turn: UnitOfWork, before: Order) -> bool:
-    """The tier of the order itself, or of the verification that lifting a restriction would end."""
+    """Whether the tier of the order, or of the verification it would end, takes two."""
     tiers = turn.policy.identity.second_person_tiers
     if before.tier in tiers:
         return True
@@ -146,7 +147,7 @@ def _confirmed(turn: UnitOfWork, order: Order) -> bool:
 
 
 def _reviews(turn: UnitOfWork, order: Order, by: Person) -> bool:
-    """Whether `by` reviews a check by machine that is somebody else's."""
+    """Whether `by` reviews an online check without having been involved."""
     if order.state is not State.UNDER_REVIEW or had_a_hand_in(order, by.id):
         return False
     return bool(turn.connection.execute(select(_undecided(order))).scalar())

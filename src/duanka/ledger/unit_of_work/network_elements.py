@@ -1,4 +1,4 @@
-"""The network's elements, configured once in the database: every process makes the same rows of the outbox."""
+"""Network elements, configured in the database, so that all processes agree."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class ElementDiffers(DuankaError):
 
 
 class NetworkElements:
-    """The elements in the database: which there are, and where. Every change stands in the audit trail."""
+    """Network elements in the database; every change is audited."""
 
     def __init__(self, store: Store, trail: Trail) -> None:
         self._store, self._trail = store, trail
 
     def addresses(self) -> dict[str, str]:
-        """The elements that orders go to: name -> address."""
+        """Return the elements that receive orders: name -> address."""
         with self._store.reading() as connection:
             return {name: address for name, address in _rows(connection).items() if address}
 
     def check(self, given: Mapping[str, str]) -> None:
-        """Compare the settings of this process with the database; ElementDiffers names the next step."""
+        """ElementDiffers, with the next step, if the settings contradict the database."""
         with self._store.reading() as connection:
             _check(given, _rows(connection))
 
     def take_over(self, given: Mapping[str, str], now: datetime) -> dict[str, str]:
-        """Take over what the settings of the first worker name; returns what the database says then.
+        """Store the elements in the settings of the first worker; return those stored.
 
-        ElementDiffers: as of `check`. An element that a person took out is not put back.
+        ElementDiffers: as of `check`. An element that a person removed is not put back.
         """
 
         def work(connection: Connection) -> dict[str, str]:
@@ -63,15 +63,15 @@ class NetworkElements:
         return known if known == dict(given) else self._store.transact(work)
 
     def set(self, name: str, address: str, by: Person, why: str, now: datetime) -> int:
-        """Put an element in, or say where it is now; returns how many stopped cards it is to be told.
+        """Add or move an element; return the number of restricted cards to send it.
 
-        OrderError: no such element. NotTheirs: it takes a supervisor.
+        OrderError: no such element. PermissionDenied: needs a supervisor.
         """
         _may_change(name, by, why)
         return self._store.transact(lambda c: self._write(c, name, address, by, why, now))
 
     def remove(self, name: str, by: Person, why: str, now: datetime) -> None:
-        """Take an element out: nothing more is told to it, and what waits for it never is."""
+        """Remove an element; its pending outbox rows are dropped."""
         _may_change(name, by, why)
 
         def work(connection: Connection) -> None:
@@ -85,9 +85,9 @@ class NetworkElements:
         self._store.transact(work)
 
     def allow(self, name: str, changes: int, by: Person, why: str, now: datetime) -> None:
-        """Let the next comparison of an element change up to so many cards, within a day.
+        """Allow the next reconciliation to change up to `changes` cards, within a day.
 
-        OrderError: no such element, or no such number. NotTheirs: it takes a supervisor.
+        OrderError: no such element, or a bad number. PermissionDenied: needs a supervisor.
         """
         authorize(by, Permission.ALLOW_CHANGES)
         if not why.strip():
@@ -124,18 +124,18 @@ class NetworkElements:
 
 
 def element_names(connection: Connection) -> tuple[str, ...]:
-    """The names of the elements that orders go to, in a transaction."""
+    """Return the names of the elements that receive orders, within a transaction."""
     return tuple(sorted(name for name, address in _rows(connection).items() if address))
 
 
 def changes_allowed(connection: Connection, name: str, now: datetime) -> int:
-    """How many cards a supervisor lets the next comparison of the element change; 0: nobody said anything."""
+    """Return how many cards the next reconciliation may change; 0: no allowance."""
     row = select(elements.c.changes_allowed).where(elements.c.name == name, elements.c.allowed_until > now)
     return connection.execute(row).scalar() or 0
 
 
 def use_allowance(connection: Connection, trail: Trail, name: str, changed: int, now: datetime) -> None:
-    """The comparison was carried out: what was allowed is used up."""
+    """Use the allowance up after a reconciliation."""
     values = {"changes_allowed": None, "allowed_until": None}
     was = found(connection, ELEMENTS, name)
     connection.execute(update(elements).where(elements.c.name == name).values(values))
@@ -167,7 +167,10 @@ def _may_change(name: str, by: Person, why: str) -> None:
 
 
 def _bring_up_to_date(connection: Connection, name: str, now: datetime) -> int:
-    """Tell a new element every card that is stopped; how many those are. A comparison would mend the same, later."""
+    """Queue every restricted card for a new element; return how many.
+
+    Reconciliation would do the same, later.
+    """
     stopped = (
         select(
             cards.c.order_id,

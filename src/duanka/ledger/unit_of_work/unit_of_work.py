@@ -1,4 +1,4 @@
-"""One transaction of the order book: states, audit, outbox and notices, written together when it ends."""
+"""Unit of work: orders, audit entries, outbox rows and notices of one transaction."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, writ
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
+_AT_ONCE = 400  # values per IN: below SQLite's limit
 Value = TypeVar("Value")
-_CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and how many stand for all cards
-_PEOPLE = 20201011  # and those of people
+_CARDS, _SHARES = 20201010, 1024  # PostgreSQL advisory locks: our number; shared by all cards
+_PEOPLE = 20201011  # advisory lock of people
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What every transaction of an order book needs to know.
+    """What every transaction of an order database needs.
 
-    `elements`: names of the network's elements; None: those that the database has when the transaction tells them.
+    `elements`: names of the network elements; None: read from the database when needed.
     """
 
     policy: OrderPolicy
@@ -63,7 +63,7 @@ class Terms:
 
 
 class UnitOfWork:
-    """The changes of one transaction at one moment. Nothing is written before `write`."""
+    """Changes of one transaction at one moment; nothing is written before `write`."""
 
     def __init__(self, connection: Connection, terms: Terms, now: datetime) -> None:
         self.connection = connection
@@ -71,32 +71,30 @@ class UnitOfWork:
         self.now = now
         self.policy = terms.policy
         self._terms = terms
-        self._orders: dict[str, Order] = {}  # as they stand now
-        self._stored: dict[str, Order] = {}  # as they stand in the database
-        self._rows: dict[str, Mapping[str, Any]] = {}  # the same, column by column
-        self._found: dict[str, str] = {}  # the digests of those that were asked for
-        self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
+        self._orders: dict[str, Order] = {}  # present state
+        self._stored: dict[str, Order] = {}  # stored state
+        self._rows: dict[str, Mapping[str, Any]] = {}  # stored rows
+        self._found: dict[str, str] = {}  # digests of stored rows, as far as computed
+        self._restricted: dict[str, Order] = {}  # card -> the restriction that changed
         self._open: dict[str, dict[Kind, str]] = {}
-        self._log = UndoLog()  # of changes of `_orders`, `_restricted` and `_open`
+        self._log = UndoLog()  # of `_orders`, `_restricted` and `_open`
         self._entries: list[AuditEntry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
-        self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows of other tables
+        self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows to insert into other tables
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
         self.act_began = False
         self.of_decisions: list[
             tuple[Order, str]
-        ] = []  # orders that decisions opened, joined or stopped: what
+        ] = []  # orders opened, joined or stopped by decisions, with which of these
         self.new_acts: set[str] = set()
-        self.proposed_about: set[str] = (
-            set()
-        )  # verifications about which an act was prepared and not written yet
+        self.proposed_about: set[str] = set()  # verifications with a bulk action prepared and not written yet
 
     # --- reading, with locks ---
 
     def order(self, number: str) -> Order:
-        """The order with this id, with every open order of its card locked; UnknownOrder without one."""
+        """Return an order, and lock all open orders of its card. UnknownOrder."""
         if number not in self._orders:
             card = self.connection.execute(select(orders.c.card).where(orders.c.id == number)).scalar()
             if card is None:
@@ -109,7 +107,7 @@ class UnitOfWork:
         return self._orders[number]
 
     def lock(self, of: Collection[str]) -> None:
-        """Load and lock every open order of these cards, in one sequence for all, so that nobody waits in a ring."""
+        """Load and lock the open orders of these cards, in a fixed order: no deadlocks."""
         new = sorted({card for card in of if card not in self._open})
         for some in in_parts(new, _AT_ONCE):
             self._open |= {card: {} for card in some}
@@ -125,11 +123,11 @@ class UnitOfWork:
                 self._open[order.card][order.kind] = order.id
 
     def _wait_for(self, some: Sequence[str]) -> None:
-        """Let nobody else change these cards until the transaction ends, and see all that was done before.
+        """Serialise changes of these cards until the transaction ends.
 
-        Locks on rows are not enough on PostgreSQL: who waited for one sees the row as it is now, and not the orders of
-        the card that were opened meanwhile. Cards share a fixed number of locks, so that a large turn cannot take up
-        all that the server has. SQLite has one writer at a time.
+        Row locks are not enough on PostgreSQL: a waiter sees the locked row as it is now, but not orders of the card
+        opened meanwhile. Cards share a fixed number of advisory locks, to not exhaust the server's. SQLite has one
+        writer at a time.
         """
         if self.connection.dialect.name == "postgresql":
             shares = sorted({crc32(card.encode(errors="surrogatepass")) % _SHARES for card in some})
@@ -137,29 +135,29 @@ class UnitOfWork:
             self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
 
     def one_at_a_time(self, by: Person) -> None:
-        """Let no other transaction of this person count what they did until this one ends; cards are locked first."""
+        """Serialise transactions that count what this person did; lock cards first."""
         if self.connection.dialect.name == "postgresql":
             key = crc32(by.id.encode()) & 0x7FFFFFFF
             self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE, key)))
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
-        """The open order of this kind for the card."""
+        """Return the open order of this kind for the card."""
         if card not in self._open:
             self.lock([card])
         number = self._open[card].get(kind)
         return self._orders[number] if number else None
 
     def about_orders(self, fact: TableFact[Value], order: Order) -> Value:
-        """The fact about this order; read for all orders that the transaction has loaded."""
+        """Return a fact about this order; read for all loaded orders together."""
         return self.facts.of(fact, order.id, self._stored)
 
     def about_cards(self, fact: TableFact[Value], card: str) -> Value:
-        """The fact about this card; read for all cards that are locked."""
+        """Return a fact about this card; read for all locked cards together."""
         self.lock([card])
         return self.facts.of(fact, card, self._open)
 
     def place(self, card: str) -> Place:
-        """Operator and city of the card, as its open orders or the latest order say; read for all locked cards."""
+        """Return operator and city of the card from its open or latest order."""
         for number in self._open.get(card, {}).values():
             order = self._orders[number]
             if order.operator or order.city:
@@ -170,17 +168,17 @@ class UnitOfWork:
         return self._places[card]
 
     def authorize(self, by: Person, permission: Permission, card: str) -> None:
-        """Return where `by` may do that about this card; NotTheirs by role or scope."""
+        """PermissionDenied if `by` may not do this about the card, by role or scope."""
         authorize(by, permission)
         if not by.scope.everywhere:
             within(by, "this card", *self.place(card))
 
     def as_told(self, table: AuditedTable, key: str) -> bool:
-        """Whether this row is as the trail left it; `key`: also the subject of the entries about it."""
+        """Whether the row is as the trail left it; `key`: also the subject of its entries."""
         return self._terms.trail.tells(self.connection, table, key, (key,))
 
     def not_as_told(self, numbers: Collection[str]) -> set[str]:
-        """Those of these orders whose rows were changed past the trail, of which none changed in this transaction."""
+        """Return orders changed past the trail; none may be changed in this transaction."""
         found = {number: self._digest_found(number) for number in numbers if number in self._rows}
         unread = [number for number in numbers if number not in found]
         found |= {key: digest for key, digest, _ in ORDERS.rows(self.connection, unread)}
@@ -189,7 +187,7 @@ class UnitOfWork:
     # --- changing ---
 
     def open(self, kind: Kind, card: str, grounds: Grounds, by: Person, why: str, **facts: Any) -> Order:
-        """Open an order in the first state of its kind. A restriction only becomes one by the event that follows."""
+        """Open an order in its first state; a restriction takes effect by the next event."""
         self.lock([card])
         if not (facts.get("operator") or facts.get("city")):
             facts["operator"], facts["city"] = self.place(card)
@@ -201,9 +199,9 @@ class UnitOfWork:
         return order
 
     def move(self, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
-        """Move the order by `event`; `facts` are fields of Order that change with it.
+        """Move the order by `event`; `facts`: fields of Order that change with it.
 
-        Raises NoSuchTransition, NotTheirs, and for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
+        Raises NoSuchTransition, PermissionDenied; for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
         """
         within(by, order.id, order.operator, order.city)
         _must_be_open(order)
@@ -221,19 +219,19 @@ class UnitOfWork:
         return self._put(after)
 
     def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
-        """Change fields of an order that keeps its state."""
+        """Change fields of an order without changing its state."""
         _must_be_open(order)
         after = order.changed(step=order.step + 1, updated_at=self.now, **facts)
         self.note(by, f"{order.kind}.{what}", order.id, why, *changes(order, after))
         return self._put(after)
 
     def close(self, order: Order, by: Person, why: str) -> Order:
-        """Close an order whose state stays as it is: a verification that expired, when the card is free again."""
+        """Close an order in its present state: an expired verification of a card now free."""
         return self.change(order, by, "close", why, closed_at=self.now, due_at=None)
 
     @contextmanager
     def attempt(self, card: str) -> Iterator[None]:
-        """Changes of one card, all or none: an error takes them back and goes on to the caller."""
+        """Changes of one card, all or none: an error undoes them and is raised."""
         self.lock([card])
         grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
         lengths, mark = [len(rows) for rows in grow], self._log.mark
@@ -246,7 +244,7 @@ class UnitOfWork:
             raise
 
     def notify(self, order: Order, template: str) -> None:
-        """Send the holder the notice `template` about this step."""
+        """Queue the notice `template` to the holder about this step."""
         self._notices.append(
             {
                 "order_id": order.id,
@@ -259,7 +257,7 @@ class UnitOfWork:
         )
 
     def told_lately(self, card: str, template: str) -> int:
-        """How often this notice went to the card within a day, those of this transaction counted."""
+        """Count this notice to the card within a day, including this transaction."""
         mine = (notices.c.card == card, notices.c.template == template)
         since = notices.c.created_at > self.now - timedelta(days=1)
         before = self.connection.execute(select(func.count()).where(*mine, since)).scalar_one()
@@ -276,18 +274,18 @@ class UnitOfWork:
         after: dict[str, object],
         found: Mapping[str, str] | None = None,
     ) -> None:
-        """Put a row into the audit trail. `found`: of rows that lie in other tables (`row_digests.found`)."""
+        """Add an audit entry. `found`: digests of rows in other tables before the change."""
         self._entries.append(AuditEntry(self.now, by, what, subject, why, before, after, found=found or {}))
 
     @property
     def leaves_work(self) -> bool:
-        """Whether it leaves something to do: the network or a holder is to be told, or an act began to run."""
+        """Whether it leaves work: outbox rows, notices, or a started bulk action."""
         return bool(self._outbox or self._notices or self.act_began)
 
     # --- writing ---
 
     def write(self) -> None:
-        """Write everything; the transaction that it belongs to makes it durable."""
+        """Write everything; durable when the surrounding transaction commits."""
         changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
         rows = write_orders(self.connection, changed, self._rows)
         restricted, found = write_cards(self.connection, self._restricted, self.now)
@@ -297,14 +295,14 @@ class UnitOfWork:
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
         self.write_prepared()
-        self._terms.trail.append(self.connection, self._entries)  # last: its lock is the one that all share
+        self._terms.trail.append(self.connection, self._entries)  # last: all transactions share this lock
 
     def prepare(self, table: Table, row: Mapping[str, object]) -> None:
-        """Let this row be inserted with all others of the table, at the end or with `write_prepared`."""
+        """Queue a row for insertion with others, at the end or by `write_prepared`."""
         self._prepared.append((table, row))
 
     def write_prepared(self) -> None:
-        """Insert what was prepared, for statements that read or change those rows."""
+        """Insert queued rows now, for statements that use them."""
         prepared, self._prepared[:] = list(self._prepared), []
         for table in dict.fromkeys(table for table, _ in prepared):
             put_rows(self.connection, table, [row for one, row in prepared if one is table])
@@ -313,7 +311,7 @@ class UnitOfWork:
     # --- inside ---
 
     def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
-        """The restriction as it may be stored; `carried_by` says of every stop what entitles it."""
+        """Check a restriction before storing it; `carried_by`: legal basis of each stop."""
         if in_the_network(after.state) is NetworkState.ACTIVE:
             return after
         if self.policy.protects(after.card):
@@ -349,13 +347,11 @@ class UnitOfWork:
     def _keep(self, row: Mapping[str, Any]) -> Order:
         order = order_of(row)
         self._orders[order.id] = self._stored[order.id] = order
-        self._rows[order.id] = (
-            row  # as it stands, and not as we would write it: its digest goes into the trail
-        )
+        self._rows[order.id] = row  # the stored form, not ours: its digest goes into the trail
         return order
 
     def _digest_found(self, number: str) -> str:
-        """Of the row as it was read under the lock."""
+        """Return the digest of the row as read under the lock."""
         if number not in self._found:
             self._found[number] = ORDERS.digest(self._rows[number])
         return self._found[number]
@@ -368,7 +364,7 @@ class UnitOfWork:
 
 
 POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
-ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suffices
+ONE_PERSON = Evidence.ONE_PERSON.of("")  # if the policy says that one suffices
 
 
 def _must_be_open(order: Order) -> None:
@@ -379,7 +375,7 @@ def _must_be_open(order: Order) -> None:
 
 
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
-    """Those of these cards that are cancelled for good."""
+    """Return which of these cards are cancelled for good."""
     found: set[str] = set()
     for part in in_parts(sorted(set(of)), _AT_ONCE):
         rows = select(cards.c.card).where(

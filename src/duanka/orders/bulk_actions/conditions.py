@@ -87,7 +87,7 @@ def left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
 
 
 def nothing_left(turn: UnitOfWork, skipped: dict[str, str]) -> OrderError:
-    """The error for a bulk action of which every card is skipped."""
+    """Return the error for a bulk action whose cards are all skipped."""
     card, why = next(iter(skipped.items()))
     more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
     kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition

@@ -1,4 +1,4 @@
-"""What the verification online keeps no longer: sessions, and the hashes of frames, whose time is over."""
+"""Deletion of expired sessions and frame hashes of the online verification."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from duanka.ledger.db.tables_identity import frames_seen
 from duanka.ledger.db.tables_identity import sessions as sessions_table
 from duanka.orders.verification import sessions
 
-_AT_ONCE = 5000  # frames that are forgotten in one transaction
+_AT_ONCE = 5000  # frame hashes deleted per transaction
 
 
 def forget_old(store: Store, sessions_before: datetime, frames_before: datetime) -> int:
-    """Delete sessions and hashes of frames that are older than these; above 0: there may be more at once."""
+    """Delete older sessions and frame hashes; above 0: more may be left."""
     old = select(frames_seen.c.hash).where(frames_seen.c.at < frames_before)
     over = select(sessions_table.c.id).where(sessions_table.c.expires_at < sessions_before)
     with store.reading() as connection:
