@@ -44,7 +44,7 @@ _STAGE_STATE = {
     NetworkState.SUSPENDED: State.SUSPENDED,
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
-_SAME_NOTICE_A_DAY = 3  # per card and day, when sent by staff
+_SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
@@ -365,7 +365,7 @@ def _passed_on(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 def _tell_by(turn: UnitOfWork, order: Order, by: Person, template: str) -> None:
     """Send a notice; staff can cause only the first few of a kind per card and day."""
-    if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
+    if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_PER_DAY:
         turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
         return
     turn.notify(order, template)

@@ -31,7 +31,7 @@ from duanka.ledger.audit.row_digests import (
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import audit, cards, orders
 
-_MOST_REMOVED = 100  # removed orders that are named; more would add no information
+_MAX_REMOVED_NAMED = 100  # removed orders that are named; more would add no information
 
 
 @dataclass
@@ -123,7 +123,7 @@ def _cards(connection: Connection) -> Iterator[str]:
     moved = of_card.where(
         orders.c.step > 0, ~select(cards.c.card).where(cards.c.card == orders.c.card).exists()
     )
-    for lost in connection.execute(moved.limit(_MOST_REMOVED)):
+    for lost in connection.execute(moved.limit(_MAX_REMOVED_NAMED)):
         yield f"the card of order {lost.id} was removed past the trail"
 
 
@@ -149,7 +149,7 @@ def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
         select(audit.c.subject)
         .where(audit.c.what.in_(table.begun_by), audit.c.digests != "", ~there)
         .distinct()
-        .limit(_MOST_REMOVED)
+        .limit(_MAX_REMOVED_NAMED)
     )
     for number in connection.execute(gone).scalars():
         yield f"{name} of order {number} was removed past the trail"
@@ -158,7 +158,7 @@ def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
 def _removed_orders(connection: Connection) -> Iterator[str]:
     opened = [f"{kind.value}.open" for kind in Kind]
     there = select(orders.c.id).where(orders.c.id == audit.c.subject).exists()
-    gone = select(audit.c.subject).where(audit.c.what.in_(opened), ~there).limit(_MOST_REMOVED)
+    gone = select(audit.c.subject).where(audit.c.what.in_(opened), ~there).limit(_MAX_REMOVED_NAMED)
     yield from (f"order {number} was removed past the trail" for number in connection.execute(gone).scalars())
 
 

@@ -31,7 +31,7 @@ SAME = "="  # same digest as before
 AT_ONCE = 400  # values per IN
 Whole = Callable[[Sequence[Any]], str]  # facts -> digest
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_REMEMBERED = 8192  # cached hashes of facts: texts of a policy, states, times
+_CACHED_FACTS = 8192  # cached hashes of facts: texts of a policy, states, times
 DIGITS = 3  # hexadecimal digits that identify a changed column
 
 
@@ -272,7 +272,7 @@ class _Hashes(dict[Hashable, bytes]):
     """
 
     def __missing__(self, fact: Hashable) -> bytes:
-        if len(self) >= _REMEMBERED:
+        if len(self) >= _CACHED_FACTS:
             self.clear()
             _digits.clear()
         text = text_of(fact)

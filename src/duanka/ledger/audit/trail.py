@@ -30,9 +30,9 @@ from duanka.ledger.db.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
 UPGRADED = "book.upgrade"  # the database was upgraded: later entries record rows in their new form
-_BLOCK = 64  # bytes: block size of SHA-256
-_AT_ONCE = 5_000
-_MOST_UNTOLD = 100  # orders without an opening entry that are named; more would add no information
+_BLOCK_BYTES = 64  # of SHA-256
+_BATCH_ROWS = 5_000
+_MAX_ROWS_NAMED = 100  # orders without an opening entry that are named; more would add no information
 
 
 _AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
@@ -188,7 +188,7 @@ class Trail:
                     yield Fault(row["seq"], "not the row that was kept")
                 # continue from what the row claims, so that one wrong row counts as one fault
                 expected, last = row["seq"] + 1, row["hash"]
-                if row["seq"] % _AT_ONCE == 0:
+                if row["seq"] % _BATCH_ROWS == 0:
                     yield row["seq"]
             if (head.seq, head.hash) != (expected - 1, last):
                 yield Fault(expected, f"the end is wrong: the trail went to {head.seq}")
@@ -256,7 +256,7 @@ class Trail:
         return any(map(self._is_ours, rows))
 
     def _with_the_one_before(
-        self, connection: Connection, *which: ColumnElement[bool], limit: int = _MOST_UNTOLD
+        self, connection: Connection, *which: ColumnElement[bool], limit: int = _MAX_ROWS_NAMED
     ) -> Sequence[Mapping[str, Any]]:
         """Return rows, latest first, each with its predecessor's hash as `chained`."""
         before = audit.alias()
@@ -334,7 +334,7 @@ _TOLD = itemgetter("who", "role", "what", "subject", "why", "before", "after", "
 def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
     after = None
     while True:
-        query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
+        query = select(audit).order_by(audit.c.seq).limit(_BATCH_ROWS)
         query = query if after is None else query.where(audit.c.seq > after)
         rows = dictionaries(connection.execute(query))
         if not rows:
@@ -353,7 +353,7 @@ def _untold(connection: Connection) -> Iterator[str]:
         .exists()
     )
     yield from connection.execute(
-        select(orders.c.id).where(~opening).order_by(orders.c.id).limit(_MOST_UNTOLD)
+        select(orders.c.id).where(~opening).order_by(orders.c.id).limit(_MAX_ROWS_NAMED)
     ).scalars()
 
 
@@ -383,7 +383,7 @@ def _object(facts: Mapping[str, object]) -> str:
 
 def keyed_hash(key: bytes) -> Callable[[bytes], str]:
     """Return HMAC-SHA-256 with `key` set up once: twice as fast as `hmac.digest`."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
     inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
 
     def mac(told: bytes) -> str:

@@ -29,8 +29,8 @@ from duanka.ledger.db import columns as kept
 from duanka.ledger.db.columns import DoesNotFit
 
 Item = TypeVar("Item")
-_VALUES_OF_IN = 400  # below SQLite's limit
-_MANY = 50  # from here on COPY is faster
+_VALUES_PER_IN = 400  # below SQLite's limit
+_COPY_FROM_ROWS = 50  # from here on COPY is faster
 _ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
 
 
@@ -42,7 +42,7 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, o
     """
     if not rows:
         return
-    if len(rows) < _MANY:
+    if len(rows) < _COPY_FROM_ROWS:
         connection.execute(insert(table), list(rows))
         return
     names = list(rows[0])
@@ -180,7 +180,7 @@ def upsert(connection: Connection, table: Table) -> Any:
     return lite_into(table)
 
 
-def in_parts(items: Sequence[Item], size: int = _VALUES_OF_IN) -> Iterator[Sequence[Item]]:
+def in_parts(items: Sequence[Item], size: int = _VALUES_PER_IN) -> Iterator[Sequence[Item]]:
     """Split `items` into parts of at most `size`; by default the values of one IN."""
     for at in range(0, len(items), size):
         yield items[at : at + size]

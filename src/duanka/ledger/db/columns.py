@@ -19,7 +19,7 @@ from sqlalchemy.exc import DontWrapMixin
 from duanka.domain.bounds import FIRST_YEAR, LAST_YEAR
 from duanka.domain.errors import DuankaError
 
-_SHORT = 1_000  # characters: longest text whose stored form is cached
+_CACHED_TEXT_LENGTH = 1_000  # characters: longest text whose stored form is cached
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -145,7 +145,7 @@ def storable(text: str) -> str:
         text = str.__str__(text)
     if text.isascii() and "\0" not in text:
         return text
-    return _replaced(text) if len(text) < _SHORT else _replaced.__wrapped__(text)
+    return _replaced(text) if len(text) < _CACHED_TEXT_LENGTH else _replaced.__wrapped__(text)
 
 
 def _plain_texts(values: Sequence[Any]) -> Sequence[str] | None:

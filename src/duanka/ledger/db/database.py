@@ -32,11 +32,11 @@ from duanka.ledger.db.tables import SCHEMA_VERSION
 __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
 _BUSY_MS = 30_000  # ms that a writer waits for another one on SQLite
-_ANSWERS_WITHIN_SECONDS = 3  # time-out of a server for read-only access
-_NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # messages of SQLite and PostgreSQL
-_UPGRADES = 20  # multiples of _BUSY_MS to wait for an upgrade by another process
-_LOG_SECONDS = 0.5  # between attempts to switch to the write-ahead log
-_TRIES = 5  # of a transaction that conflicts with another writer
+_CONNECT_TIMEOUT_SECONDS = 3  # time-out of a server for read-only access
+_DISK_FULL_MESSAGES = ("disk I/O error", "disk is full", "No space left")  # messages of SQLite and PostgreSQL
+_UPGRADE_WAITS = 20  # multiples of _BUSY_MS to wait for an upgrade by another process
+_WAL_RETRY_SECONDS = 0.5  # between attempts to switch to the write-ahead log
+_TRANSACTION_TRIES = 5  # of a transaction that conflicts with another writer
 
 Result = TypeVar("Result")
 
@@ -61,7 +61,7 @@ class Store:
 
         `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: returns the key of
         the installation's seal; None: the secret is not checked. `read_only`: nothing is written, not even a file
-        mode, and a server must answer within _ANSWERS_WITHIN_SECONDS. `upgrade`: terms for upgrading an earlier
+        mode, and a server must answer within _CONNECT_TIMEOUT_SECONDS. `upgrade`: terms for upgrading an earlier
         version; None: OlderVersion.
 
         NoOrderBook: it does not exist and `create` is False. NotUsable: newer version, other secret, or no order
@@ -171,14 +171,14 @@ class Store:
         """
         raw = self.engine.raw_connection()
         try:
-            for left in reversed(range(_TRIES)):
+            for left in reversed(range(_TRANSACTION_TRIES)):
                 try:
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
                     return
                 except SQLiteBusy:  # in a restored copy SQLite reports readers at once, without waiting
                     if not left:
                         raise
-                    time.sleep(_LOG_SECONDS)
+                    time.sleep(_WAL_RETRY_SECONDS)
         finally:
             raw.close()
 
@@ -194,7 +194,7 @@ class Store:
     def _alone_after_others(self) -> Iterator[Connection]:
         """As `_alone`; on SQLite also waits for a long upgrade by another process."""
         with ExitStack() as stack:
-            for left in reversed(range(_UPGRADES)):
+            for left in reversed(range(_UPGRADE_WAITS)):
                 try:
                     connection = stack.enter_context(self._alone())
                     break
@@ -265,7 +265,7 @@ class Store:
 
         `again`: the errors that report a conflict.
         """
-        for _ in range(_TRIES - 1):
+        for _ in range(_TRANSACTION_TRIES - 1):
             try:
                 with self.writing() as connection:
                     return work(connection)
@@ -344,13 +344,13 @@ def in_words(error: Exception) -> str | None:
 def _reason(error: DBAPIError) -> str:
     """Return the first line of the message; on a full disk, also what to do."""
     said = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
-    return f"{said}{MAKE_ROOM}" if any(one in said for one in _NO_ROOM) else said
+    return f"{said}{MAKE_ROOM}" if any(one in said for one in _DISK_FULL_MESSAGES) else said
 
 
 def _only_read(url: URL) -> URL:
     """Return the URL for read-only access that creates no files."""
     if url.get_backend_name() != "sqlite":
-        return url.update_query_dict({"connect_timeout": str(_ANSWERS_WITHIN_SECONDS)})
+        return url.update_query_dict({"connect_timeout": str(_CONNECT_TIMEOUT_SECONDS)})
     if not url.database:
         return url
     path = Path(url.database).absolute()

@@ -35,7 +35,7 @@ from duanka.ledger.db.tables import cards, orders
 from duanka.ledger.db.tables_people import person_requests
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
-_AT_ONCE = 400
+_BATCH_ROWS = 400
 _TABLES = (ORDERS, CARDS, COUNTER_CHECKS, CHECKS, ACTS, PLACES, ELEMENTS, PERSONS, KEYS, REQUESTS)
 Columns = Mapping[str, frozenset[str]]  # table -> its columns in the database
 
@@ -100,8 +100,8 @@ def _beside(order: str, of_card: Sequence[str]) -> _Keys:
 
 def _parts(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]]:
     keys = sorted(connection.execute(table.keys()).scalars())
-    for at in range(0, len(keys), _AT_ONCE):
-        yield keys[at : at + _AT_ONCE]
+    for at in range(0, len(keys), _BATCH_ROWS):
+        yield keys[at : at + _BATCH_ROWS]
 
 
 def _digests(

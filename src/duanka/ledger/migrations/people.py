@@ -16,7 +16,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST = 28  # letters of an id, which leaves room for a number
+_MAX_ID_LETTERS = 28  # letters of an id, which leaves room for a number
 # From least to most powerful: a name with keys of several roles gets the least, so nobody gains by it.
 _ROLES = (Role.SUPERVISOR, Role.DESK, Role.POLICE, Role.REGULATOR)
 
@@ -119,7 +119,7 @@ def _is_told(facts: TrailFacts, key: RowMapping) -> bool:
 def _id_of(name: str, taken: Collection[str]) -> str:
     """Derive an id from the name's letters, else person-NUMBER."""
     plain = unicodedata.normalize("NFKD", name).casefold().encode("ascii", "ignore").decode()
-    base = re.sub(r"[^a-z0-9._-]+", ".", plain).strip(".")[:_LONGEST]
+    base = re.sub(r"[^a-z0-9._-]+", ".", plain).strip(".")[:_MAX_ID_LETTERS]
     try:
         person_id(base)
     except BadPerson:

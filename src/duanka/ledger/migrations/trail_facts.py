@@ -17,8 +17,8 @@ from duanka.ledger.db.bulk import dictionaries
 from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.installation import GENESIS
 
-_AT_ONCE = 5_000
-_FAULTS_TOLD = 5
+_BATCH_ROWS = 5_000
+_MAX_FAULTS_NAMED = 5
 _NAMES = ("seq", "who", "role", "what", "subject", "why", "before", "after", "hash")
 # events by which staff take part in the outcome of an order
 _HELPS = ("verification.begin", "verification.submit", "objection.accept", "link.make")
@@ -76,7 +76,7 @@ def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFact
 
 
 def _fault(facts: TrailFacts, what: str) -> None:
-    if len(facts.faults) < _FAULTS_TOLD:
+    if len(facts.faults) < _MAX_FAULTS_NAMED:
         facts.faults.append(what)
 
 
@@ -85,7 +85,7 @@ def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
     names = [*_NAMES, *({"digests"} & there)]
     audit = table("audit", *map(column, names), column("at", UtcMicroseconds))
     after = 0
-    query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
+    query = select(audit).order_by(audit.c.seq).limit(_BATCH_ROWS)
     while rows := dictionaries(connection.execute(query.where(audit.c.seq > after))):
         yield from ({"digests": "", **row} for row in rows)
         after = rows[-1]["seq"]

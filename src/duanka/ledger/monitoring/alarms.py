@@ -15,8 +15,8 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
 from duanka.ledger.monitoring.isolation import in_one_line
 
-_KNOWN_FOR = timedelta(seconds=5)  # maximum age of the cached alarms of other workers
-_SOURCE = 24  # letters
+_CACHE_TIME = timedelta(seconds=5)  # maximum age of the cached alarms of other workers
+_MAX_SOURCE_LETTERS = 24
 
 
 class AlarmService:
@@ -39,7 +39,7 @@ class AlarmService:
 
     def raise_now(self, source: str, now: datetime, detail: str, since: datetime | None = None) -> None:
         """Raise the alarm of the source, unless it is open."""
-        source = source[:_SOURCE]
+        source = source[:_MAX_SOURCE_LETTERS]
         with self._lock:
             if source in self._known(now):
                 return
@@ -54,7 +54,7 @@ class AlarmService:
 
     def say_now(self, source: str, now: datetime, detail: str) -> None:
         """Raise the alarm of the source, or update the text of the open one."""
-        source = source[:_SOURCE]
+        source = source[:_MAX_SOURCE_LETTERS]
         self.raise_now(source, now, detail)
         is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None), alarms.c.detail != detail)
         self._store.transact(
@@ -71,7 +71,7 @@ class AlarmService:
 
     def working(self, source: str, now: datetime) -> None:
         """Clear the open alarm of a source that works again."""
-        source = source[:_SOURCE]
+        source = source[:_MAX_SOURCE_LETTERS]
         with self._lock:
             if source not in self._known(now):
                 return
@@ -83,10 +83,10 @@ class AlarmService:
     def is_open(self, source: str, now: datetime) -> bool:
         """Whether an alarm of the source is open; cached for a few seconds."""
         with self._lock:
-            return source[:_SOURCE] in self._known(now)
+            return source[:_MAX_SOURCE_LETTERS] in self._known(now)
 
     def _known(self, now: datetime) -> frozenset[str]:
-        if self._read_at is None or not timedelta(0) <= now - self._read_at < _KNOWN_FOR:
+        if self._read_at is None or not timedelta(0) <= now - self._read_at < _CACHE_TIME:
             with self._store.reading() as connection:
                 rows = select(alarms.c.source).where(alarms.c.cleared_at.is_(None))
                 self._open = frozenset(connection.execute(rows).scalars())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 LONGEST = timedelta(seconds=30)
-_FIRST = timedelta(seconds=0.5)
+_FIRST_DELAY = timedelta(seconds=0.5)
 
 
 class Circuit:
@@ -35,5 +35,5 @@ class Circuit:
 
     def back_off(self, tries: int) -> timedelta:
         """Return the delay: doubles with `tries` up to LONGEST, minus up to half as jitter."""
-        whole = min(LONGEST, _FIRST * (1 << min(tries - 1, 10)))
+        whole = min(LONGEST, _FIRST_DELAY * (1 << min(tries - 1, 10)))
         return whole * (1 - self._chance.random() / 2)

@@ -25,7 +25,7 @@ SOURCE = "clock"
 JUMP = timedelta(seconds=60)
 AGREES_FOR = timedelta(minutes=10)
 IDLE = timedelta(days=3)  # longer without a row in the trail, and the clock must be confirmed at the start
-_SLEWED = timedelta(seconds=5)  # tolerance between two checks, for slewing by a time server
+_SLEW_TOLERANCE = timedelta(seconds=5)  # tolerance between two checks, for slewing by a time server
 
 
 def since_boot() -> float:
@@ -81,7 +81,7 @@ class ClockGuard:
                 self._right, self._held, self._wrong_from_start = offset, False, ""
                 self._agrees_since = None
                 return False
-            if not self._held and step <= _SLEWED:
+            if not self._held and step <= _SLEW_TOLERANCE:
                 self._right = offset
                 return False
             off = abs(offset - self._right)

@@ -15,7 +15,7 @@ from duanka.domain.network import Unreachable
 from duanka.domain.phone_masking import masked_text
 
 Item = TypeVar("Item")
-_LETTERS = 300  # of a reason in an alarm
+_MAX_LETTERS = 300  # of a reason in an alarm
 
 
 def is_outage(error: BaseException) -> bool:
@@ -52,4 +52,4 @@ def each_alone(
 def in_one_line(error: BaseException) -> str:
     """Return an error as one line without card numbers."""
     said = str(error).strip().splitlines()
-    return masked_text(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:_LETTERS]
+    return masked_text(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:_MAX_LETTERS]

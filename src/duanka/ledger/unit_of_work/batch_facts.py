@@ -15,7 +15,7 @@ from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
 from duanka.ledger.db.bulk import in_parts
 
-_READS_AHEAD = 3  # batch reads of a fact that is cleared again and again; afterwards single reads
+_MAX_BATCH_READS = 3  # batch reads of a fact that is cleared again and again; afterwards single reads
 
 Value = TypeVar("Value")
 
@@ -43,7 +43,7 @@ class BatchFacts:
         known = self._known.setdefault(fact, {})
         if key not in known:
             reads = self._reads[fact] = self._reads.get(fact, 0) + 1
-            ahead = batch if reads <= _READS_AHEAD else ()
+            ahead = batch if reads <= _MAX_BATCH_READS else ()
             unread = sorted({key, *ahead} - known.keys())
             known |= dict.fromkeys(unread, fact.absent)
             for part in in_parts(unread):

@@ -17,7 +17,7 @@ from duanka.ledger.db.rows import row_of
 from duanka.ledger.db.tables import cards, orders, outbox
 
 Row = Mapping[str, Any]
-_AT_ONCE = 400  # values per IN: below SQLite's limit
+_VALUES_PER_IN = 400  # values per IN: below SQLite's limit
 
 
 def write_orders(
@@ -96,7 +96,7 @@ def add_digests(
 
 def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
     """Supersede pending changes of these cards; leased ones are completed first."""
-    for part in in_parts(sorted(of), _AT_ONCE):
+    for part in in_parts(sorted(of), _VALUES_PER_IN):
         connection.execute(
             update(outbox)
             .where(

@@ -19,7 +19,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, orders, outbox
 from duanka.ledger.db.tables_installation import elements
 
-_MOST_CHANGES = 10_000_000
+_MAX_CHANGES = 10_000_000
 _ALLOWED_FOR = timedelta(days=1)
 ELEMENT_NAMES = ("home_register", "call_proxy", "message_proxy")
 
@@ -92,8 +92,8 @@ class NetworkElements:
         authorize(by, Permission.ALLOW_CHANGES)
         if not why.strip():
             raise OrderError("say why so many changes are allowed: the reason stays in the audit trail")
-        if not 0 < changes <= _MOST_CHANGES:
-            raise OrderError(f"--changes is a number of cards, 1 to {_MOST_CHANGES:,}")
+        if not 0 < changes <= _MAX_CHANGES:
+            raise OrderError(f"--changes is a number of cards, 1 to {_MAX_CHANGES:,}")
 
         def work(connection: Connection) -> None:
             if not _rows(connection).get(name):

@@ -44,10 +44,10 @@ from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, writ
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
-_AT_ONCE = 400  # values per IN: below SQLite's limit
+_VALUES_PER_IN = 400  # values per IN: below SQLite's limit
 Value = TypeVar("Value")
-_CARDS, _SHARES = 20201010, 1024  # PostgreSQL advisory locks: our number; shared by all cards
-_PEOPLE = 20201011  # advisory lock of people
+_CARD_LOCK_CLASS, _CARD_LOCKS = 20201010, 1024  # PostgreSQL advisory locks: our number; shared by all cards
+_PEOPLE_LOCK_CLASS = 20201011  # advisory lock of people
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class UnitOfWork:
     def lock(self, of: Collection[str]) -> None:
         """Load and lock the open orders of these cards, in a fixed order: no deadlocks."""
         new = sorted({card for card in of if card not in self._open})
-        for some in in_parts(new, _AT_ONCE):
+        for some in in_parts(new, _VALUES_PER_IN):
             self._open |= {card: {} for card in some}
             self._wait_for(some)
             found = (
@@ -130,15 +130,15 @@ class UnitOfWork:
         writer at a time.
         """
         if self.connection.dialect.name == "postgresql":
-            shares = sorted({crc32(card.encode(errors="surrogatepass")) % _SHARES for card in some})
+            shares = sorted({crc32(card.encode(errors="surrogatepass")) % _CARD_LOCKS for card in some})
             keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
-            self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
+            self.connection.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK_CLASS, keys)))
 
     def one_at_a_time(self, by: Person) -> None:
         """Serialise transactions that count what this person did; lock cards first."""
         if self.connection.dialect.name == "postgresql":
             key = crc32(by.id.encode()) & 0x7FFFFFFF
-            self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE, key)))
+            self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK_CLASS, key)))
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
         """Return the open order of this kind for the card."""
@@ -377,7 +377,7 @@ def _must_be_open(order: Order) -> None:
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
     """Return which of these cards are cancelled for good."""
     found: set[str] = set()
-    for part in in_parts(sorted(set(of)), _AT_ONCE):
+    for part in in_parts(sorted(set(of)), _VALUES_PER_IN):
         rows = select(cards.c.card).where(
             among(connection, cards.c.card, part), cards.c.state == State.CANCELLED.value
         )

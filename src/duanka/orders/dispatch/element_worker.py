@@ -14,13 +14,13 @@ from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 
-_LONGEST_CALL = 5.0  # seconds; longest call to an element, which are configured with shorter time-outs
-_DEFECTS = 5  # tries of a row that fails by a defect, before it is set aside and an alarm names it
+_CALL_TIMEOUT_SECONDS = 5.0  # upper bound: elements are configured with shorter time-outs
+_MAX_DEFECT_TRIES = 5  # of a row that fails by a defect; then it is set aside, and an alarm names it
 _TASK = BilingualText("停复机指令", "the act of order")
-_TOGETHER = (
+_MAX_CARDS_PER_CALL = (
     25  # cards per batch call, where the element supports that: what it does in its time-out on a bad day
 )
-_OFTEN = 3  # consecutive failures from which the element, not a card, is considered at fault
+_OUTAGE_FAILURES = 3  # consecutive; from here on the element, not a card, is considered at fault
 
 
 class ElementDispatcher:
@@ -41,7 +41,7 @@ class ElementDispatcher:
         self._ticks, self._at_once = ticks, at_once
         self._stopping = False
         self._circuit = Circuit(ticks, seed)
-        self._together = _TOGETHER if isinstance(element, ManyAtOnce) else 1
+        self._together = _MAX_CARDS_PER_CALL if isinstance(element, ManyAtOnce) else 1
 
     def work(self, now: datetime) -> bool:
         """Carry out a batch of due rows; return whether there may be more."""
@@ -56,11 +56,11 @@ class ElementDispatcher:
         if not tasks:
             return bool(spoilt)
         failures = self._circuit.failures
-        results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _LONGEST_CALL)
+        results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _CALL_TIMEOUT_SECONDS)
         ended = now + timedelta(seconds=self._ticks() - begun)
         self._outbox.settle(results, ended)
         self._tell(results, ended)
-        if failures >= _OFTEN and not self._circuit.failures:
+        if failures >= _OUTAGE_FAILURES and not self._circuit.failures:
             self._outbox.hasten(self.name, ended)
         return not self._circuit.failures
 
@@ -114,7 +114,7 @@ class ElementDispatcher:
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))
         if first.outcome is TaskOutcome.DONE:
-            self._together = min(_TOGETHER, self._together + 1)
+            self._together = min(_MAX_CARDS_PER_CALL, self._together + 1)
             return [TaskResult(task, TaskOutcome.DONE) for task in tasks]
         if first.outcome is not TaskOutcome.UNREACHABLE:
             return []
@@ -137,7 +137,7 @@ class ElementDispatcher:
                 self._circuit.failed()
                 return TaskResult(task, TaskOutcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
             # a defect, or one faulty card: the others continue
-            outcome = TaskOutcome.FAILED if task.tries + 1 < _DEFECTS else TaskOutcome.REFUSED
+            outcome = TaskOutcome.FAILED if task.tries + 1 < _MAX_DEFECT_TRIES else TaskOutcome.REFUSED
             return TaskResult(task, outcome, f"{type(error).__name__}: {error}", wait)
         self._circuit.worked()
         return TaskResult(task, TaskOutcome.DONE)

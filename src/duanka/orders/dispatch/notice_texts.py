@@ -22,8 +22,8 @@ from duanka.orders.verification.links import Links
 
 MOST_PARTS = 4
 VERIFY, VICTIM_WARNING = "verify", "victim_warning"
-_ALONE, _JOINED = 70, 67  # UCS-2 units of a single message, and of each part of a longer one
-_REASON = (48, 40, 32, 26, 20, 15, 10)  # letters of the reason, tried in turn until the rest of the text fits
+_SINGLE_UNITS, _PART_UNITS = 70, 67  # UCS-2 units of a single message, and of each part of a longer one
+_REASON_LETTERS = (48, 40, 32, 26, 20, 15, 10)  # tried in turn until the rest of the text fits
 
 _FROM = "【{operator} {short_code}】您尾号{tail}的号码"
 _CHECK = "真伪可拨{hotline}或发“{id}”至{short_code}核实。我们不会索要银行卡号、密码、验证码。"
@@ -171,8 +171,8 @@ class NoticeTexts:
     def _fitting(self, template: str, facts: dict[str, str], reason: BilingualText, link: str) -> str:
         """Fit as much of the reason as possible; the line in English only if room is left."""
         zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
-        tries = [(letters, facts) for letters in _REASON[:-1]] + [
-            (letters, facts | first) for letters in _REASON
+        tries = [(letters, facts) for letters in _REASON_LETTERS[:-1]] + [
+            (letters, facts | first) for letters in _REASON_LETTERS
         ]
         for letters, shown in tries:  # the second stage is left out before the whole reason is
             told = {"reason": shortened(without_links(reason.zh), letters)}
@@ -251,7 +251,7 @@ def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Ord
 def parts(text: str) -> int:
     """Number of UCS-2 short messages for `text`: 70 units in one, 67 in each of more."""
     units = len(text.encode("utf-16-be", "surrogatepass")) // 2
-    return 1 if units <= _ALONE else -(-units // _JOINED)
+    return 1 if units <= _SINGLE_UNITS else -(-units // _PART_UNITS)
 
 
 # What a phone turns into a link: a scheme, a path, a name with a top-level domain after a dot of any width, a

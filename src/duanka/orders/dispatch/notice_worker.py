@@ -26,9 +26,9 @@ from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.orders.dispatch.receipts import NoticeOutcome, Receipts
 from duanka.orders.service import OrderService
 
-_LONGEST_CALL = 6.0  # seconds
-_OFTEN = 3  # consecutive failures from which the message centre, not a notice, is considered at fault
-_REFUSED_FOR_GOOD = 5  # tries
+_CALL_TIMEOUT_SECONDS = 6.0
+_OUTAGE_FAILURES = 3  # consecutive; from here on the message centre, not a notice, is considered at fault
+_MAX_REFUSED_TRIES = 5
 _ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # a link's token is not stored with the text
 _UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
@@ -96,12 +96,12 @@ class NoticeDispatcher:
         try:
             more = self._receipts.take(now)
             letters = self._claim(now, 1 if failures else self._at_once)
-            self._hand_in(letters, begun + self._lease.total_seconds() - _LONGEST_CALL, at)
+            self._hand_in(letters, begun + self._lease.total_seconds() - _CALL_TIMEOUT_SECONDS, at)
         except DuankaError:  # the link to the message centre is down
             self._circuit.failed()
             raise
         self._circuit.worked()
-        if failures >= _OFTEN:
+        if failures >= _OUTAGE_FAILURES:
             self._hasten(at())
         return more or bool(letters)
 
@@ -200,7 +200,7 @@ class NoticeDispatcher:
             except UnknownCard as error:
                 self._receipts.given_up(letter.id, str(error), at())
             except ElementRefused as error:
-                if letter.tries + 1 < _REFUSED_FOR_GOOD:
+                if letter.tries + 1 < _MAX_REFUSED_TRIES:
                     self._later(letter, at(), error)
                 else:
                     self._receipts.given_up(letter.id, str(error), at())

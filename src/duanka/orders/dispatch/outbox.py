@@ -43,7 +43,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, cards, drifts, notices, orders, outbox
 from duanka.ledger.monitoring.backoff import LONGEST
 
-_SETTLED_AT_ONCE = 500
+_SETTLE_BATCH_ROWS = 500
 _STATES = frozenset(state.value for state in NetworkState)
 
 
@@ -140,7 +140,7 @@ class Outbox:
 
     def settle(self, results: Sequence[TaskResult], now: datetime) -> None:
         """Store outcomes; rows that another worker has leased since stay as they are."""
-        for some in in_parts(results, _SETTLED_AT_ONCE):
+        for some in in_parts(results, _SETTLE_BATCH_ROWS):
             self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
 
     def hasten(self, element: str, now: datetime) -> None:

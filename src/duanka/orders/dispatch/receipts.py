@@ -22,9 +22,9 @@ from duanka.orders.effects import happen
 from duanka.orders.service import OrderService
 
 _ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # notices whose delivery starts the hours
-_AT_ONCE = 400
-_KEPT_FOR = timedelta(minutes=10)  # another worker may not have stored the receipt's message id yet
-_MOST_KEPT = 10_000
+_BATCH_RECEIPTS = 400
+_UNKNOWN_KEPT_FOR = timedelta(minutes=10)  # another worker may not have stored the receipt's message id yet
+_MAX_UNKNOWN_KEPT = 10_000
 _UNKNOWN = "unknown receipts"
 _RECEIPT = BilingualText("短信回执", "the receipt")
 
@@ -63,11 +63,11 @@ class Receipts:
         def set_aside(number: str, error: Exception) -> None:
             self._alarms.set_aside(_RECEIPT, number, error, now)
 
-        for some in in_parts(ids, _AT_ONCE):
+        for some in in_parts(ids, _BATCH_RECEIPTS):
             each_alone(some, store, set_aside)
         self._held = []
         self._keep({number: by_id[number] for number in unknown}, now)
-        return came >= _AT_ONCE
+        return came >= _BATCH_RECEIPTS
 
     def handed_in(
         self, notice: int, message_ids: Sequence[str], kept: str, worker: str, now: datetime
@@ -135,7 +135,7 @@ class Receipts:
         given_up = []
         for number, receipt in unknown.items():
             since = before[number][1] if number in before else now
-            if timedelta(0) <= now - since < _KEPT_FOR and len(self._unknown) < _MOST_KEPT:
+            if timedelta(0) <= now - since < _UNKNOWN_KEPT_FOR and len(self._unknown) < _MAX_UNKNOWN_KEPT:
                 self._unknown[number] = (receipt, since)
             else:
                 given_up.append(number)

@@ -31,7 +31,7 @@ from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
 from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.service import OrderService
 
-_AT_ONCE = 500
+_BATCH_DECISIONS = 500
 _DECISION = BilingualText(
     "处置决定", "the decision"
 )  # named by the checksum of its file's path and its byte offset
@@ -86,7 +86,7 @@ class DecisionIntake:
         self.record = TakeRecord(decisions.source, choice)
         self.replaced = 0  # decisions of an earlier file that nobody took
 
-    def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
+    def take(self, now: datetime, limit: int = _BATCH_DECISIONS, by: Person = SYSTEM) -> Received | None:
         """Take up to `limit` decisions, with the offset in one commit; None: none new.
 
         A decision that cannot be read or processed is set aside alone, with an alarm that names its position.

@@ -38,7 +38,7 @@ from duanka.orders.service import OrderService
 
 HELD = "held"  # source of a take of held decisions
 HELD_FOR_TWO = "decisions held"  # source of an alarm
-_AT_ONCE = 500
+_BATCH_DECISIONS = 500
 _KEPT = BilingualText("留存研判结果", "a decision that was kept")
 
 Kept = tuple[RowMapping, OrderDecision]
@@ -100,7 +100,7 @@ class DecisionTaker:
             kept = self._kept(connection)
         chosen, rest = self._split(kept)
         held = self._hold(rest, now, by)
-        for part in in_parts(chosen, _AT_ONCE):
+        for part in in_parts(chosen, _BATCH_DECISIONS):
             counts.update(self._take_some(part, now, by))
         counts["kept"] = 0
         left = self._left()
@@ -318,7 +318,7 @@ class DecisionTaker:
             position = 0
         found = list[OrderDecision]()
         while True:
-            demands, position = self._decisions.demands(position, _AT_ONCE)
+            demands, position = self._decisions.demands(position, _BATCH_DECISIONS)
             if not demands:
                 return found
             found += demands

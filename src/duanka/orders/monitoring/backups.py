@@ -27,9 +27,9 @@ from duanka.ledger.monitoring.isolation import each_alone
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.service import OrderService
 
-_AT_ONCE = 500
+_BATCH_ORDERS = 500
 _ORDER = BilingualText("恢复的工单", "the restored order")
-_PAGES = 4096  # pages copied per step, during which writers wait
+_PAGES_PER_STEP = 4096  # pages copied per step, during which writers wait
 
 
 def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: datetime) -> int:
@@ -55,7 +55,7 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
     ):
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
-        raw.backup(copy, pages=_PAGES)
+        raw.backup(copy, pages=_PAGES_PER_STEP)
         copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a write-ahead log
     return file.stat().st_size
 
@@ -90,6 +90,6 @@ def hours_anew(book: OrderService, now: datetime) -> int:
 
         moved.extend(book.turn(work, now))
 
-    for part in in_parts(found, _AT_ONCE):
+    for part in in_parts(found, _BATCH_ORDERS):
         each_alone(part, begin, lambda one, error: book.set_aside(_ORDER, one[0], error, now))
     return len(moved)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables import positions
 
-_LONGEST, _BEGIN = 200, 120  # characters: of a source, and of the beginning kept of a longer one
+_MAX_LETTERS, _KEPT_LETTERS = 200, 120  # characters: of a source, and of the beginning kept of a longer one
 
 
 def position_of(connection: Connection, source: str) -> tuple[int, str | None]:
@@ -29,4 +29,4 @@ def remember(connection: Connection, source: str, position: int, digest: str | N
 def kept_as(source: str) -> str:
     """Return the source, or a key for it if its path is longer than the column."""
     digest = hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest()
-    return source if len(source) <= _LONGEST else f"{source[:_BEGIN]}…{digest}"
+    return source if len(source) <= _MAX_LETTERS else f"{source[:_KEPT_LETTERS]}…{digest}"

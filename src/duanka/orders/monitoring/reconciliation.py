@@ -26,9 +26,9 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.network_elements import changes_allowed, use_allowance
 
-_SLICE = 500
+_SLICE_CARDS = 500
 _COMPARED = BilingualText("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
-_GRACE = timedelta(seconds=5)
+_IN_FORCE_FOR = timedelta(seconds=5)
 _NOBODY = "-"  # order id of a card without an order
 
 
@@ -121,7 +121,7 @@ class Reconciling:
             differ += self._slice(free, found, now)
             strange = sorted(set(names) - {known.card for known in free} - self._spoilt.keys())
             foreign += len(strange)
-            nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _GRACE) for card in strange]
+            nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _IN_FORCE_FOR) for card in strange]
             differ += self._strangers(nobody, found, now)
             compared += len(names)
         repairing = self._mend(differ, self._limit.most(restricted), now)
@@ -152,7 +152,7 @@ class Reconciling:
                 select(cards)
                 .where(cards.c.wanted != NetworkState.ACTIVE.value, cards.c.card > after)
                 .order_by(cards.c.card)
-                .limit(_SLICE)
+                .limit(_SLICE_CARDS)
             )
             with self._store.reading() as connection:
                 rows = connection.execute(some).all()
@@ -185,7 +185,7 @@ class Reconciling:
             if self._element.shows(known.wanted) is not found.get(known.card, NetworkState.ACTIVE)
         ]
         self._unlike.update(known.card for known in unlike)
-        suspects = [known for known in unlike if not now - _GRACE < known.since <= now]
+        suspects = [known for known in unlike if not now - _IN_FORCE_FOR < known.since <= now]
         if not suspects:
             return []
         with self._store.reading() as connection:
@@ -238,7 +238,7 @@ class Reconciling:
         with self._store.reading() as connection:
             rows = connection.execute(select(drifts.c.id, drifts.c.card).where(*mine)).all()
         over = [row.id for row in rows if row.card not in self._unlike]
-        for some in (over[at : at + _SLICE] for at in range(0, len(over), _SLICE)):
+        for some in (over[at : at + _SLICE_CARDS] for at in range(0, len(over), _SLICE_CARDS)):
             mended = update(drifts).where(drifts.c.id.in_(some)).values(repaired_at=now)
             self._store.transact(lambda connection, mended=mended: connection.execute(mended))  # type: ignore[misc]
 
@@ -260,8 +260,8 @@ class Reconciling:
             self._alarms.raise_now(self._alarm_source, now, f"{zh} / {en}")
             differ = [replace(drift, repair=False) for drift in differ]
         repairing = 0
-        for at in range(0, len(differ), _SLICE):
-            repairing += self._record(list(differ[at : at + _SLICE]), now)
+        for at in range(0, len(differ), _SLICE_CARDS):
+            repairing += self._record(list(differ[at : at + _SLICE_CARDS]), now)
         if not held:
             self._alarms.working(self._alarm_source, now)
         if wanted > most and not held:
@@ -343,4 +343,4 @@ def _card(row: Any) -> _Card:
 
 
 def _pieces(some: list[str]) -> Iterator[list[str]]:
-    return (some[at : at + _SLICE] for at in range(0, len(some), _SLICE))
+    return (some[at : at + _SLICE_CARDS] for at in range(0, len(some), _SLICE_CARDS))

@@ -17,7 +17,7 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.orders.monitoring.offsets import position_of, remember
 
-_KEY, _NUMBER, _AT_ONCE = 160, 24, 1000
+_KEY_LETTERS, _NUMBER_LETTERS, _BATCH_REFUSALS = 160, 24, 1000
 _SOURCE = "refusals:"
 _RECORD = BilingualText("拦截记录", "the refusal record")
 
@@ -52,7 +52,7 @@ class Refusals:
 
         A refusal that cannot be read alone is skipped.
         """
-        limit = _AT_ONCE
+        limit = _BATCH_REFUSALS
         while True:
             try:
                 found, after = self._source.refusals(position, limit)
@@ -64,7 +64,7 @@ class Refusals:
                     return [], position + 1, True
                 limit //= 2
             else:
-                return found, after, limit < _AT_ONCE or len(found) >= _AT_ONCE
+                return found, after, limit < _BATCH_REFUSALS or len(found) >= _BATCH_REFUSALS
 
     def _set_aside(self, key: str, error: Exception, now: datetime) -> None:
         name = f"{self.name[:15]} {hashlib.sha256(key.encode(errors='replace')).hexdigest()[:8]}"
@@ -91,14 +91,14 @@ def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carrie
 
 def _row(one: Refusal) -> dict[str, object]:
     """Fit a refusal into its columns: keys stay unique, numbers are cut."""
-    key = one.key if len(one.key) <= _KEY else hashlib.sha256(one.key.encode()).hexdigest()
+    key = one.key if len(one.key) <= _KEY_LETTERS else hashlib.sha256(one.key.encode()).hexdigest()
     return {
-        "element": one.element[:_NUMBER],
+        "element": one.element[:_NUMBER_LETTERS],
         "key": key,
         "at": one.at,
         "carried": one.carried.value,
-        "card": _plain(one.card)[:_NUMBER],
-        "peer": _plain(one.peer)[:_NUMBER],
+        "card": _plain(one.card)[:_NUMBER_LETTERS],
+        "peer": _plain(one.peer)[:_NUMBER_LETTERS],
         "reason": one.reason.value,
         "detail": _plain(one.detail),
     }

@@ -13,7 +13,7 @@ from duanka.ledger.db.tables import WAITING_ORDERS, notices, orders
 from duanka.ledger.monitoring.alarms import AlarmService
 
 _SOURCE, UNSIGNED = "orders waiting", "unsigned cases"
-_LOOK_EVERY = timedelta(seconds=30)
+_CHECK_INTERVAL = timedelta(seconds=30)
 
 
 def waits() -> ColumnElement[bool]:
@@ -56,7 +56,7 @@ class WaitingOrders:
 
     def watch(self, now: datetime) -> None:
         """Check, at most twice a minute."""
-        if self._looked is not None and timedelta(0) <= now - self._looked < _LOOK_EVERY:
+        if self._looked is not None and timedelta(0) <= now - self._looked < _CHECK_INTERVAL:
             return
         self._looked = now
         if self._alarms.is_open(UNSIGNED, now):

@@ -32,7 +32,7 @@ from duanka.orders.pagination import MOST
 
 TIERS = ("extreme", "high", "medium", "low")  # heaviest first
 COUNTED = ("tier", "state", "rule", "city", "operator")
-_NEVER = 1 << 62  # sorts after every deadline
+_NO_DEADLINE = 1 << 62  # sorts after every deadline
 
 
 class Sort(StrEnum):
@@ -159,7 +159,7 @@ def place_named(written: str) -> str:
 
 def _keys(sort: Sort) -> list[tuple[ColumnElement[Any], bool]]:
     """Return the sort keys, each with whether it descends; the unique id is last."""
-    due = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NEVER, BigInteger))
+    due = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NO_DEADLINE, BigInteger))
     opened, updated = (type_coerce(one, BigInteger) for one in (orders.c.opened_at, orders.c.updated_at))
     weight = case(*((orders.c.tier == tier, at) for at, tier in enumerate(TIERS)), else_=len(TIERS))
     rules = func.length(orders.c.rules) - func.length(func.replace(orders.c.rules, " ", ""))
@@ -198,7 +198,7 @@ def _place(sort: Sort, after: str) -> list[Any]:
         known = said == sort.value and len(place) == len(_keys(sort)) and last.isalnum()
     except ValueError:
         known = False
-    if not known or any(abs(number) > _NEVER for number in place[:-1]):
+    if not known or any(abs(number) > _NO_DEADLINE for number in place[:-1]):
         raise UnknownOrder(
             "no page begins there: give back `next` of the page before as it came, with the same sort, or none"
         )

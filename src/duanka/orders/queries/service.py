@@ -49,7 +49,7 @@ from duanka.orders.views import (
 )
 
 _MASKED = NumberMasking(unmasked=False)
-_LATEST = 100  # notices, refusals and steps that a dossier shows
+_DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,11 @@ class OrderQueries:
                 row["wanted"] if row else State.ACTIVE.value,
                 row["since"] if row else None,
                 tuple(
-                    sight.order(order_of(r)) for r in connection.execute(all_orders.limit(_LATEST)).mappings()
+                    sight.order(order_of(r))
+                    for r in connection.execute(all_orders.limit(_DOSSIER_ROWS)).mappings()
                 ),
                 _confirmed(connection, sight, card),
-                tuple(refused(r, sight) for r in connection.execute(met.limit(_LATEST)).mappings()),
+                tuple(refused(r, sight) for r in connection.execute(met.limit(_DOSSIER_ROWS)).mappings()),
                 _notices(connection, sight, notices.c.card == card),
             )
 
@@ -292,7 +293,7 @@ def _legs(
 
 
 def _notices(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[Notice, ...]:
-    query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_LATEST)
+    query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_DOSSIER_ROWS)
     return tuple(notice(row, sight) for row in connection.execute(query).mappings())
 
 

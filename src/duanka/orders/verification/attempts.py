@@ -29,7 +29,7 @@ REFUSED, RELEASED, SUPERSEDED = "refused", "released", "superseded"
 UNDER_WAY = timedelta(
     seconds=120
 )  # without a verdict after this time the worker has crashed, and the holder may retry
-_LEFT = timedelta(seconds=20)  # minimum left of a challenge for it to be offered again
+_MIN_TIME_LEFT = timedelta(seconds=20)  # minimum left of a challenge for it to be offered again
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class VerificationAttempts:
 
         The last challenge is returned until it expires.
         """
-        least = min(_LEFT, timedelta(seconds=self.policy.challenge_seconds) / 3)
+        least = min(_MIN_TIME_LEFT, timedelta(seconds=self.policy.challenge_seconds) / 3)
         least = timedelta(microseconds=1) if self.used_up else least
         for row in reversed(self.rows):
             mine = row["session_id"] == session_id and not row["submitted_at"]

@@ -56,7 +56,7 @@ from duanka.orders.verification.retention import forget_old
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
 NO_REFERENCE = "photo.unusable"  # audit trail entry
-_ASK_AGAIN = 10  # seconds after which a refused caller retries
+_RETRY_AFTER_SECONDS = 10  # seconds after which a refused caller retries
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
 _SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
@@ -385,7 +385,7 @@ def _refusal(
         return CheckRefused(CheckReason.OTHER_SESSION)
     if order.state is State.UNDER_REVIEW or tries.in_person(order):
         return CheckRefused(CheckReason.NOT_AVAILABLE)
-    return CheckRefused(CheckReason.BUSY, _ASK_AGAIN) if tries.under_way else None
+    return CheckRefused(CheckReason.BUSY, _RETRY_AFTER_SECONDS) if tries.under_way else None
 
 
 def _begun(turn: UnitOfWork, order: Order) -> Order:

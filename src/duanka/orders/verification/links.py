@@ -30,9 +30,9 @@ from duanka.ledger.db.tables import links, orders
 
 _KINDS = "VRO"
 _ID_LETTERS = 12
-_NONCE, _MAC = 5, 16
-_BYTES = 8 + 4 + _NONCE + _MAC
-LENGTH = _BYTES * 4 // 3  # letters of a token
+_NONCE_BYTES, _MAC_BYTES = 5, 16
+_TOKEN_BYTES = 8 + 4 + _NONCE_BYTES + _MAC_BYTES
+LENGTH = _TOKEN_BYTES * 4 // 3  # letters of a token
 _UNKNOWN = "this link is none of ours: call the hotline, or go to a counter"
 
 
@@ -71,7 +71,7 @@ class Links:
         ends = (now + timedelta(hours=self._policy.link_hours)).replace(microsecond=0)
         head = _id_bytes(order_id) + int(ends.timestamp()).to_bytes(4)
         while True:
-            body = head + secrets.token_bytes(_NONCE)
+            body = head + secrets.token_bytes(_NONCE_BYTES)
             token = base64.urlsafe_b64encode(body + self._mac(body)).decode()
             if token[-1].isalnum():  # phones exclude a trailing dash from what can be tapped
                 break
@@ -158,15 +158,15 @@ class Links:
             raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (UnicodeEncodeError, binascii.Error):
             raw = b""
-        if len(raw) != _BYTES:
+        if len(raw) != _TOKEN_BYTES:
             raise UnknownOrder(_UNKNOWN)
-        body, mac = raw[:-_MAC], raw[-_MAC:]
+        body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(self._mac(body), mac):
             raise UnknownOrder(_UNKNOWN)
         return _Token(_id_of(body[:8]), datetime.fromtimestamp(int.from_bytes(body[8:12]), UTC))
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC]
+        return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
 def _over() -> AlreadyUsed:

@@ -28,7 +28,7 @@ REFERENCE, CAPTURED = "reference", "captured"
 LONGEST = timedelta(days=400)  # maximum since the order was opened, whatever its state
 KEY_BYTES = 32
 _PICTURES = BilingualText("照片所属工单", "the deletion of the pictures of")
-_NONCE = 12  # bytes, random per picture, as the standard advises for so few pictures under one key
+_NONCE_BYTES = 12  # bytes, random per picture, as the standard advises for so few pictures under one key
 
 
 class PictureSealed(DuankaError):
@@ -49,7 +49,7 @@ class Pictures:
 
         `what`: REFERENCE, CAPTURED.
         """
-        nonce = os.urandom(_NONCE)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, picture, _bound_to(order_id, what))
         facts = {"sealed": sealed, "kept_at": turn.now}
         row = upsert(turn.connection, pictures).values(order_id=order_id, what=what, **facts)
@@ -62,7 +62,9 @@ class Pictures:
         if sealed is None:
             return None
         try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(order_id, what))
+            return self._cipher.decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(order_id, what)
+            )
         except (InvalidTag, ValueError):  # ValueError: too short for a sealed picture
             raise PictureSealed(
                 f"the {what} picture of {order_id} does not open: DUANKA_SECRET is not the one it was sealed under,"

@@ -19,10 +19,10 @@ from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables_identity import frames_seen
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
-_HASH = 32  # hex digits: 128 bits, so no two frames collide by chance
-_DIFFERENT = 8  # minimum of distinct frames in a recording with any motion
+_HASH_DIGITS = 32  # hex digits: 128 bits, so no two frames collide by chance
+_MIN_DISTINCT_FRAMES = 8  # minimum of distinct frames in a recording with any motion
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Recordings:
@@ -33,7 +33,7 @@ class Recordings:
 
     def receipt(self, challenge: Challenge, digests: Sequence[FrameDigest], now: datetime) -> str:
         """Sign that the frames exist by now: microseconds since 1970, a dot, signature."""
-        at = (now - _EPOCH) // _TICK
+        at = (now - _EPOCH) // _MICROSECOND
         return f"{at}.{self._signature(challenge, digests, at)}"
 
     def told(
@@ -79,13 +79,13 @@ class Recordings:
         """Whether a frame was in an earlier recording; stores the hashes of all frames."""
         # A covered lens repeats one picture, alike on every phone: the check itself rejects that.
         hashes = {self._hash(one.jpeg) for one in frames}
-        if len(hashes) < _DIFFERENT:
+        if len(hashes) < _MIN_DISTINCT_FRAMES:
             return False
         # equal frames within one recording come from a stalled camera, not from a replay
         return self._new(turn, challenge, sorted(hashes)) != len(hashes)
 
     def _hash(self, content: bytes) -> str:
-        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH]
+        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH_DIGITS]
 
     def _new(self, turn: UnitOfWork, challenge: Challenge, hashes: Sequence[str]) -> int:
         """Store these hashes; return how many were new."""
@@ -101,7 +101,7 @@ class Recordings:
         if not (at.isascii() and at.isdigit() and len(at) < 18):
             return None
         known = hmac.compare_digest(self._signature(challenge, digests, int(at)).encode(), signature.encode())
-        return _EPOCH + int(at) * _TICK if known else None
+        return _EPOCH + int(at) * _MICROSECOND if known else None
 
     def _signature(self, challenge: Challenge, digests: Sequence[FrameDigest], at: int) -> str:
         signed = f"{at}\n{_text(challenge, digests)}"

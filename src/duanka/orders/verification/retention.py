@@ -11,7 +11,7 @@ from duanka.ledger.db.tables_identity import frames_seen
 from duanka.ledger.db.tables_identity import sessions as sessions_table
 from duanka.orders.verification import sessions
 
-_AT_ONCE = 5000  # frame hashes deleted per transaction
+_BATCH_HASHES = 5000  # frame hashes deleted per transaction
 
 
 def forget_old(store: Store, sessions_before: datetime, frames_before: datetime) -> int:
@@ -24,8 +24,8 @@ def forget_old(store: Store, sessions_before: datetime, frames_before: datetime)
 
     def work(connection: Connection) -> int:
         sessions.forget(connection, sessions_before)
-        some = delete(frames_seen).where(frames_seen.c.hash.in_(old.limit(_AT_ONCE)))
+        some = delete(frames_seen).where(frames_seen.c.hash.in_(old.limit(_BATCH_HASHES)))
         return connection.execute(some).rowcount
 
     forgotten = store.transact(work)
-    return forgotten if forgotten >= _AT_ONCE else 0
+    return forgotten if forgotten >= _BATCH_HASHES else 0

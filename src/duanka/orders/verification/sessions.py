@@ -16,13 +16,13 @@ from duanka.ledger.db.tables_identity import checks, sessions
 from duanka.orders.verification.attempts import SUPERSEDED
 
 PREFIX = "hs_"  # identifies a session token found in a text
-_TOKEN = 32  # random bytes
-_MOST_WORDS = 128  # letters of a digest
+_TOKEN_BYTES = 32  # random bytes
+_MAX_DIGEST_LETTERS = 128  # letters of a digest
 
 
 def begin(connection: Connection, order: Order, words: str, now: datetime, minutes: float) -> Session:
     """Create a session for the order; call `end_all` first."""
-    token = PREFIX + secrets.token_urlsafe(_TOKEN)
+    token = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     ends = now + timedelta(minutes=minutes)
     session = Session(new_id("S"), order.id, order.card, order.tier, ends, token)
     row = {
@@ -30,7 +30,7 @@ def begin(connection: Connection, order: Order, words: str, now: datetime, minut
         "token_hash": _hash(token),
         "order_id": order.id,
         "agreed_at": now,
-        "words": words[:_MOST_WORDS],
+        "words": words[:_MAX_DIGEST_LETTERS],
         "expires_at": ends,
     }
     connection.execute(insert(sessions).values(row))
