@@ -99,7 +99,7 @@ def _clock(
         case Kind.VERIFICATION, Event.DELIVERED:
             clock = _delivered(turn, order, facts.pop("delivered_at", None))
         case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
-            # The hours run from delivery, once. Whoever answers before the receipt arrives has received the
+            # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
             # notice.
             at = max(
                 order.opened_at, turn.now
@@ -109,7 +109,7 @@ def _clock(
             # From now on a counter visit is asked; pending notices about anything else are not sent any more.
             clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
-                # No hours ran during the review; now it is the holder's turn again.
+                # The response time stood still during the review; now it is the holder's turn again.
                 clock |= hours_anew(turn, order)
         case Kind.VERIFICATION, Event.EXTEND:
             if order.due_at is None:
@@ -134,7 +134,7 @@ def _clock(
 
 
 def _delivered(turn: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
-    """Start the hours at the first receipt; a review only records it, no hours start."""
+    """Start the response time at the first receipt; a review only records it."""
     if order.receipt_at:
         return {}
     # A receipt with a wrong clock must not predate the order or lie in the future.

@@ -34,7 +34,7 @@ def page_of(
 ) -> Select[Any]:
     """Query for one page sorted by `moment`, then `number`, plus one row.
 
-    `after`: cursor of the previous page, "" for the first. UnknownOrder: not a cursor of ours.
+    `after`: cursor of the previous page, "" for the first. UnknownOrder: invalid cursor.
     """
     if after:
         at, last = place_of(after)
@@ -61,7 +61,7 @@ def cursor_of(moment: datetime, number: str) -> str:
 
 
 def place_of(cursor: str) -> tuple[datetime, str]:
-    """Decode a cursor into time and id. UnknownOrder: not a cursor of ours."""
+    """Decode a cursor into time and id. UnknownOrder: invalid cursor."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         moment, _, number = text.partition(" ")

@@ -1,6 +1,6 @@
-"""Limit on how often staff alone may pause the hours of a verification.
+"""Limit on how often staff alone may pause the response time of a verification.
 
-While it waits for staff no hours run, and afterwards the holder has the whole time again. A submission without an
+While it waits for staff the time stands still, and afterwards the holder has all of it again. A submission without an
 online check, or a discarded counter record, needs one person only: without a limit, that person could keep a
 verification from ever running out.
 """
@@ -18,6 +18,6 @@ _DELAYS = ("verification.submit", "counter.reject")
 
 
 def may_delay(turn: UnitOfWork, order: Order) -> bool:
-    """Whether staff may pause the hours of this verification again."""
+    """Whether staff may pause the response time of this verification."""
     mine = (audit.c.subject == order.id, audit.c.what.in_(_DELAYS), audit.c.role != SYSTEM.role.value)
     return turn.connection.execute(select(func.count()).where(*mine)).scalar_one() < MOST_DELAYS

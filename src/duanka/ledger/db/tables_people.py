@@ -1,4 +1,4 @@
-"""Tables about people: who acts, their keys, what is proposed about them, and whose signatures count."""
+"""Tables of people: persons, keys, requests, trusted signers of police cases."""
 
 from __future__ import annotations
 

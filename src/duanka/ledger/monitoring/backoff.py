@@ -34,6 +34,6 @@ class Circuit:
         self.failures, self._again_at = 0, 0.0
 
     def back_off(self, tries: int) -> timedelta:
-        """Return the delay: doubles with `tries` up to LONGEST, minus up to half as jitter."""
+        """Return the delay: doubles per try up to LONGEST, minus up to half as jitter."""
         whole = min(LONGEST, _FIRST_DELAY * (1 << min(tries - 1, 10)))
         return whole * (1 - self._chance.random() / 2)

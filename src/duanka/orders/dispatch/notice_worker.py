@@ -1,7 +1,8 @@
 """Notice dispatcher: hands notices to the message centre and takes their receipts.
 
-Only a receipt starts the hours of an order (see `receipts`). A notice is handed in before its message ids can be
-stored, so a crash between the two sends it twice and loses none. That window is one commit, made after each notice.
+Only a receipt starts the response time of an order (see `receipts`). A notice is handed in before its message ids can
+be stored, so a crash between the two sends it twice and loses none. That window is one commit, made after each
+notice.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class NoticeDispatcher:
     def watch(self, now: datetime) -> None:
         """Raise or clear the alarm: a notice has waited too long after failed tries.
 
-        The hours of its order do not run meanwhile.
+        The response time of its order has not started.
         """
         since: datetime | None = self._store.glance(_OLDEST_TRIED)[0]
         if since is None:

@@ -109,7 +109,7 @@ class Outbox:
         lease: timedelta = timedelta(seconds=15),
         held_since: Callable[[], datetime | None] = lambda: None,
     ) -> None:
-        """`held_since`: a time after which lifts must be decided to be leased (`kept_end`)."""
+        """`held_since`: if it gives a time, only later lifts are leased (`kept_end`)."""
         self.lease = lease
         self._held_since = held_since
         self._store, self._worker = store, worker[-40:]

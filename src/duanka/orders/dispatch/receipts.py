@@ -21,7 +21,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
 from duanka.orders.service import OrderService
 
-_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # notices whose delivery starts the hours
+_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # their delivery starts the response time
 _BATCH_RECEIPTS = 400
 _UNKNOWN_KEPT_FOR = timedelta(minutes=10)  # another worker may not have stored the receipt's message id yet
 _MAX_UNKNOWN_KEPT = 10_000
@@ -100,7 +100,7 @@ class Receipts:
     def given_up(self, notice: int, why: str, now: datetime) -> None:
         """Record that the message centre rejects the notice for good: a person must look.
 
-        No hours run for its order.
+        The response time of its order does not start.
         """
 
         def work(turn: UnitOfWork) -> None:

@@ -61,7 +61,7 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
 
 
 def hours_anew(book: OrderService, now: datetime) -> int:
-    """Restart the hours of a restored database; return the number of orders.
+    """Restart the deadlines of a restored database; return the number of orders.
 
     It does not know who was withdrawn, extended or upheld since the backup. Deadlines that passed meanwhile would
     restrict all of them at once, before anybody can enter this again. An order that cannot be read is set aside

@@ -81,7 +81,7 @@ class OrderQueries:
     ) -> Page[Order]:
         """Return a page of orders.
 
-        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours. `skip`: rows before the page.
+        `after`: `next` of the previous page; UnknownOrder: invalid cursor. `skip`: rows before the page.
         """
         _may_list(which, reader.person)
         where = [*conditions(which, now), *orders_in(reader.person)]

@@ -56,9 +56,9 @@ class Counter:
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
         """Record a verification in person; passes at once or after a second confirms it.
 
-        While the confirmation is pending no hours run, a limited number of times (`verification_delays`). OrderError:
-        something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the fraud centre,
-        or pending already.
+        While the confirmation is pending the response time is paused, a limited number of times
+        (`verification_delays`). OrderError: something is missing. PermissionDenied. NoSuchTransition: the
+        verification is closed, with the fraud centre, or pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
         why = _said(why, by, permission)
@@ -142,7 +142,7 @@ class Counter:
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
         """Return a page of records awaiting confirmation, oldest first.
 
-        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours.
+        `after`: `next` of the previous page; UnknownOrder: invalid cursor.
         """
         authorize(by, Permission.LIST_COUNTER_CHECKS)
         columns = counter_checks.c

@@ -85,7 +85,7 @@ class Links:
     def open_link(self, store: Store, token: str, now: datetime) -> Order:
         """Return the link's order, without using the link up.
 
-        UnknownOrder: not our link. AlreadyUsed: the link expired, a later one was used, or the order is closed.
+        UnknownOrder: invalid link. AlreadyUsed: the link expired, a later one was used, or the order is closed.
         """
         with store.reading() as connection:
             return self.open_in(connection, token, now)
@@ -121,7 +121,7 @@ class Links:
     def order_of(self, connection: Connection, token: str) -> Order:
         """Return the open order of a link, also an expired one, to request a new link.
 
-        UnknownOrder: not our link. AlreadyUsed: the order is closed.
+        UnknownOrder: invalid link. AlreadyUsed: the order is closed.
         """
         said = self._read(token)
         if connection.execute(select(links).where(links.c.token_hash == _hash(token))).first() is None:

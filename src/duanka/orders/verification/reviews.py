@@ -77,7 +77,7 @@ class Reviews:
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
         """Return a page of pending reviews, oldest first.
 
-        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours.
+        `after`: `next` of the previous page; UnknownOrder: invalid cursor.
         """
         authorize(by, Permission.LIST_REVIEWS)
         counted = checks.alias()
@@ -91,7 +91,7 @@ class Reviews:
             checks.c.outcome == Outcome.REVIEW.value,
             checks.c.reviewed_at.is_(None),
         )
-        # Staff can submit without a check, too. No hours run meanwhile, so it must be listed.
+        # Staff can submit without a check, too. The response time is paused then, so it must be listed.
         since = func.coalesce(checks.c.decided_at, orders.c.updated_at)
         query = (
             select(
