@@ -1,4 +1,4 @@
-"""How good a scan was, and what a change of a rule does, where the truth is known."""
+"""Quality of scans and rule changes, measured where the truth is known."""
 
 from duanka.evaluation.changes import Example, Flagged, Move, RuleChangeEffect, compare
 from duanka.evaluation.measure import Evaluation, MeasureRow, evaluate, read_truth

@@ -1,4 +1,4 @@
-"""Compares what one rule hit before a change and after: cards and hits gained and lost, with the truth where known."""
+"""Effect of a rule change: cards and hits gained and lost, with truth if known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIT = ["card", "seen_at"]
 
 @dataclass(frozen=True)
 class Flagged:
-    """`cards` with `hits` of the rule; `known`: the same cards beside the truth, None without one."""
+    """`cards` with `hits` of the rule; `known`: their truth, None without one."""
 
     name: str
     cards: int
@@ -29,9 +29,10 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Move:
-    """`cards` for which another thing is asked; of these `fraud` and `honest`, None without a truth.
+    """`cards` whose action changes; `fraud`, `honest`: how many of each, if known.
 
-    None in `before` or `after`: not on the work list, which weighs like watching.
+
+    None in `before` or `after`: not on the work list, which ranks like watching.
     """
 
     before: Asked
@@ -42,7 +43,7 @@ class Move:
 
     @property
     def more(self) -> int:
-        """Above 0 where more is asked, below 0 where less."""
+        """Positive if the action becomes heavier, negative if lighter."""
         return (self.after or Action.WATCH) - (self.before or Action.WATCH)
 
 
@@ -50,7 +51,8 @@ class Move:
 class Example:
     """A card gained or lost, with its first hit.
 
-    `moved`: what is asked before and after, None where that stays. `truth`: who it is, in words; empty if not known.
+
+    `moved`: action before and after; None if unchanged. `truth`: who it is, in words; "" if unknown.
     """
 
     hit: Hit
@@ -60,7 +62,10 @@ class Example:
 
 @dataclass(frozen=True)
 class RuleChangeEffect:
-    """What a change of one rule does. `strategies` of the truth, in order; `moves`: the largest rise first."""
+    """Effect of a change of one rule.
+
+    `strategies`: of the truth, in order. `moves`: the largest rise first.
+    """
 
     before: Flagged
     after: Flagged
@@ -80,10 +85,10 @@ def compare(
     truth: Path | None,
     examples: int = 0,
 ) -> RuleChangeEffect:
-    """Compare the hits of `rule` (id) in two files of the form of hits.parquet.
+    """Compare the hits of `rule` (id) in two files with the format of hits.parquet.
 
-    `moved`: card -> what is asked before and after, where that differs. `truth`: Parquet file as in `evaluate`.
-    `examples`: how many gained and how many lost cards to show; those for which most changes come first.
+    `moved`: card -> action before and after, where it changes. `truth`: Parquet file as in `evaluate`. `examples`:
+    number of gained and of lost cards to show; those for which most changes come first.
     """
     then, now = (_hits(path, rule) for path in (before, after))
     known = read_truth(truth) if truth else None
@@ -116,13 +121,13 @@ def compare(
 
 
 def _hits(path: Path, rule: str) -> pl.DataFrame:
-    """One row per card and moment, with the evidence of the first."""
+    """Return one row per card and moment, with the evidence of the first hit."""
     found = pl.scan_parquet(path).filter(pl.col("rule") == rule).sort(*_HIT, "evidence")
     return found.unique(_HIT, keep="first", maintain_order=True).collect()
 
 
 def _more(hits: pl.DataFrame, others: pl.DataFrame) -> int:
-    """How many more hits the cards have, card by card: one whose moment only moves is none."""
+    """Return how many more hits there are, per card: shifted hits do not count."""
     counts = (one.group_by("card").agg(pl.len().cast(pl.Int64).alias("hits")) for one in (hits, others))
     both = next(counts).join(next(counts), on="card", how="left", suffix="_other")
     return int((both["hits"] - both["hits_other"].fill_null(0)).clip(lower_bound=0).sum())

@@ -1,4 +1,4 @@
-"""Compares a scan's output with a known truth: precision and recall, and what it costs honest people."""
+"""Scan output against a known truth: precision, recall, effect on honest people."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ASKED = pl.col("action") != "watch"
 
 @dataclass(frozen=True)
 class MeasureRow:
-    """One line of a table: `cards` flagged, `fraud` of them; `of` fraud cards there are to find.
+    """A table row: `cards` flagged, `fraud` of them; `of`: fraud cards in all.
 
-    `recalls`: strategy or role of fraud -> share of its cards that are flagged.
+    `recalls`: strategy or role of fraud -> share of its cards that is flagged.
     """
 
     name: str
@@ -28,26 +28,26 @@ class MeasureRow:
 
     @property
     def precision(self) -> float | None:
-        """Share of the flagged that is fraud; None when nothing is flagged."""
+        """Share of flagged cards that are fraud; None if nothing is flagged."""
         return self.fraud / self.cards if self.cards else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the fraud that is flagged; None when there is none."""
+        """Share of fraud cards that are flagged; None if there are none."""
         return self.fraud / self.of if self.of else None
 
     @property
     def honest(self) -> int:
-        """Honest cards among the flagged."""
+        """Honest cards among the flagged ones."""
         return self.cards - self.fraud
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that `duanka evaluate` tells; an order is an action beyond watch.
+    """Result of `duanka evaluate`. An order is an action beyond watch.
 
-    `rules`: those that count; `shadows`: those that ran in shadow. `roles`: fraud roles with recall of orders;
-    `honest_roles`: honest roles with the cards that an order reaches.
+    `rules`: counting rules; `shadows`: rules in shadow. `roles`: fraud roles with their recall by orders;
+    `honest_roles`: honest roles with the number of cards that get an order.
     """
 
     cards: int
@@ -63,18 +63,21 @@ class Evaluation:
 
     @property
     def honest_asked_per_100k(self) -> float:
-        """Honest cards that an order reaches, per 100,000 honest cards."""
+        """Honest cards that get an order, per 100,000 honest cards."""
         honest = self.cards - self.fraud
         return 1e5 * self.asked.honest / honest if honest else 0.0
 
     @property
     def asked_per_100k(self) -> float:
-        """Cards that an order reaches, per 100,000 cards."""
+        """Cards that get an order, per 100,000 cards."""
         return 1e5 * self.asked.cards / self.cards if self.cards else 0.0
 
 
 def evaluate(out: Path, truth: Path) -> Evaluation:
-    """Compare the output of a scan in `out` with `truth` (Parquet: card, fraud, gang, role, strategy)."""
+    """Compare scan output in `out` with a truth.
+
+    `truth`: Parquet file with card, fraud, gang, role, strategy.
+    """
     known = read_truth(truth)
     csv = out / "cards_at_risk.csv"
     at_risk = _read(
@@ -94,7 +97,7 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     row = rows_of(known)
     asked = judged.filter("asked")
     by_rule = sorted(hits.join(known, on="card", how="inner").group_by("rule"))
-    # the work list names every rule that counts beside every card it hit, and none that ran in shadow
+    # the work list names the counting rules that hit a card, and no rule in shadow
     counting = set(at_risk["rules"].str.split(";").explode())
     return Evaluation(
         cards=known.height,
@@ -120,7 +123,7 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
 
 
 def rows_of(known: pl.DataFrame) -> Callable[[str, pl.DataFrame], MeasureRow]:
-    """Make what makes a Row, given its name and the rows of the truth `known` that are flagged."""
+    """Return a function from a name and the flagged rows of `known` to a MeasureRow."""
     fraud = int(known["fraud"].sum())
     groups = {
         value: count
@@ -142,7 +145,7 @@ _TRUTH = {"card": pl.String, "fraud": pl.Boolean, "role": pl.String, "strategy":
 
 
 def read_truth(path: Path) -> pl.DataFrame:
-    """Read a truth that says one thing about each card; what it leaves open would count as honest."""
+    """Read a truth with exactly one row per card; a gap would count as honest."""
     known = _read(path, lambda: pl.read_parquet(path))
     for column, kind in _TRUTH.items():
         if column not in known.columns:

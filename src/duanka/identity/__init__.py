@@ -1,1 +1,1 @@
-"""Face match and liveness: who judges (embedded, or a vendor), on which workers, against which registered photo."""
+"""Face match and liveness: embedded or vendor checker, workers, photos."""

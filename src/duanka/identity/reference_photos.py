@@ -1,6 +1,7 @@
-"""Where registered photos come from: a folder, or the operator's store over HTTP (docs/reference-photos.openapi.yaml).
+"""Registered photos from a folder or the operator's HTTP store.
 
-And how anybody else's HTTP address is asked about faces, the vendor's too: `Endpoint`.
+The interface of the store is docs/reference-photos.openapi.yaml. `Endpoint` is the HTTP client for it and for
+vendors.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ PHOTOS = "DUANKA_REFERENCE_PHOTOS"
 MOST_PHOTO = 8_000_000  # bytes
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _MEDIA = ("image/jpeg", "image/png")
-_CARD = re.compile(r"[0-9]{5,20}")  # all that a file is named by, so that no path leads out of the folder
+_CARD = re.compile(r"[0-9]{5,20}")  # file names are built from this only, so no path leads out of the folder
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
-_ERROR = re.compile(r"[A-Z][A-Z_.]{0,59}")  # no digits: nobody echoes a number into our logs
+_ERROR = re.compile(r"[A-Z][A-Z_.]{0,59}")  # no digits, so that an echoed number never gets into our logs
 
-# A connection that failed: worth a second try. Who is silent is busy, and gets no second question.
+# Connection failures, which are retried once. A read time-out is not: the peer is busy.
 _BROKE_OFF = (
     *(httpx.ConnectError, httpx.ConnectTimeout),
     *(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError),
@@ -44,7 +45,7 @@ _BROKE_OFF = (
 
 @dataclass(frozen=True)
 class HttpTimeouts:
-    """How long to wait, in seconds: for a connection, for the next byte, for the whole call with its second try."""
+    """Time-outs in seconds: connect, next byte, and the whole call with its retry."""
 
     connect: float = 3.0
     read: float = 20.0
@@ -56,7 +57,7 @@ PATIENT = HttpTimeouts()
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back. `media`: its type without parameters, in lower case."""
+    """An HTTP response. `media`: media type without parameters, in lower case."""
 
     status: int
     media: str
@@ -64,11 +65,12 @@ class HttpAnswer:
 
 
 class Endpoint:
-    """Somebody else's HTTP address, asked so that it can neither hold us up nor fill our memory. Thread-safe.
+    """Client of an external HTTP address, limited in time and memory. Thread-safe.
 
-    `called`: what messages call it; `setting`: where the address was set (its key: the same with _KEY); `most`: bytes
-    of an answer. TLS is verified, plain HTTP is for loopback, redirects are not followed. Holds nothing open: a check
-    takes seconds, and a new connection is never a stale one. Raises DuankaError for an address or key of a wrong form.
+    `called`: its name in messages; `setting`: the setting with the address (that with _KEY holds the key); `most`:
+    largest response in bytes. TLS is verified, plain HTTP is allowed on loopback only, redirects are not followed.
+    Connections are not kept: a check takes seconds, and a new connection is never stale. Raises DuankaError for a
+    malformed address or key.
     """
 
     def __init__(
@@ -85,14 +87,14 @@ class Endpoint:
         self._called = f"{called} at {self.host}"
         self._over_tls = found.scheme == "https"
         try:
-            self._tls = httpx.create_ssl_context()  # once, because it reads all authorities
+            self._tls = httpx.create_ssl_context()  # once, as it reads all certificate authorities
         except OSError:
             raise DuankaError("the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read") from None
 
     def post(self, path: str, body: bytes, correlator: str, headers: Mapping[str, str]) -> HttpAnswer:
-        """Send JSON; CheckerDown for all that goes wrong. Blocks: from a thread that has no event loop.
+        """Send JSON; CheckerDown for every failure. Blocking, not for an event loop.
 
-        A connection that fails is tried once more, so what is asked must be idempotent.
+        A failed connection is retried once, so the request must be idempotent.
         """
         sent = {
             "Content-Type": "application/json",
@@ -102,7 +104,7 @@ class Endpoint:
         }
         if self._key is not None:
             sent["Authorization"] = f"Bearer {self._key}"
-        # what the other side said is in no message: it can hold what we sent, our key with it
+        # do not quote the peer's error: it may contain what we sent, including our key
         try:
             return asyncio.run(self._twice(self._url + path, body, sent))
         except httpx.ConnectTimeout:
@@ -117,11 +119,11 @@ class Endpoint:
             raise self.down("the connection broke off") from None
 
     def down(self, why: str) -> CheckerDown:
-        """The error that says so."""
+        """Return the error with this reason."""
         return CheckerDown(f"{self._called} does not answer as it should: {why}")
 
     def refused(self, answer: HttpAnswer) -> CheckerDown:
-        """The error for an answer with a status that we do not want; names its `code`, not its message."""
+        """Return the error for an unwanted status; names its `code`, never its message."""
         if answer.status in (401, 403):
             return self.down(f"{answer.status}: it does not take our key; see {self._setting}_KEY")
         if 300 <= answer.status < 400:
@@ -129,7 +131,7 @@ class Endpoint:
         return self.down(f"{answer.status} {code_of(answer)}".rstrip())
 
     async def _twice(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        # over all: each byte can come in time, and the last one never
+        # a limit for the whole call: every byte may be in time, and the last never come
         async with asyncio.timeout(self._patience.whole):
             try:
                 return await self._once(url, body, headers)
@@ -138,7 +140,7 @@ class Endpoint:
 
     async def _once(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         wait = httpx.Timeout(self._patience.read, connect=self._patience.connect)
-        # an operator's proxy (HTTPS_PROXY) passes TLS on and cannot read it; plain HTTP must not leave this machine
+        # an operator's proxy (HTTPS_PROXY) forwards TLS without reading it; plain HTTP must not leave this machine
         client = httpx.AsyncClient(verify=self._tls, trust_env=self._over_tls, timeout=wait)
         async with client, client.stream("POST", url, content=body, headers=headers) as came:
             if came.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -153,13 +155,19 @@ class Endpoint:
 
 
 class DirectoryPhotos:
-    """Photos in a folder, named CARD.jpg, CARD.jpeg or CARD.png: the number as E.164 without +. Thread-safe."""
+    """Photos CARD.jpg, CARD.jpeg or CARD.png in a folder. Thread-safe.
+
+    CARD is E.164 without +.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def fetch(self, card: str) -> bytes | None:
-        """The photo; None without one, or where the card is no number. CheckerDown where it cannot be read."""
+        """Return the photo; None without one, or if `card` is not a number.
+
+        CheckerDown if it cannot be read.
+        """
         if not _CARD.fullmatch(card):
             return None
         try:
@@ -177,7 +185,7 @@ class DirectoryPhotos:
     def _read(self, card: str, ending: str) -> bytes | None:
         where = f"the registered photo of {masked_card(card)} ({ending})"
         try:
-            # a pipe of that name would otherwise be waited for
+            # O_NONBLOCK: a named pipe of that name would block
             opened = os.open(self._folder / f"{card}{ending}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
@@ -198,7 +206,10 @@ class DirectoryPhotos:
 
 
 class HttpPhotos:
-    """The operator's store, asked over HTTP. The number travels in the body: addresses end in logs. Thread-safe."""
+    """Photos from the operator's HTTP store. Thread-safe.
+
+    The number is sent in the body, because URLs get into logs.
+    """
 
     def __init__(self, url: str, key: str | None, *, patience: HttpTimeouts = PATIENT) -> None:
         self._endpoint = Endpoint(
@@ -211,7 +222,10 @@ class HttpPhotos:
         )
 
     def fetch(self, card: str) -> bytes | None:
-        """The photo; None without one, or where the card is no number. CheckerDown for all that goes wrong."""
+        """Return the photo; None without one, or if `card` is not a number.
+
+        CheckerDown for every failure.
+        """
         if not _CARD.fullmatch(card):
             return None
         correlator = str(uuid4())
@@ -224,7 +238,7 @@ class HttpPhotos:
             raise
 
     def _photo(self, answer: HttpAnswer) -> bytes | None:
-        # a 404 without our code is a wrong address, which must not send every holder to the counter unseen
+        # a 404 without our code means a wrong address, which must not silently send every holder to the counter
         if answer.status == 204 or (answer.status == 404 and code_of(answer).endswith("NOT_FOUND")):
             return None
         if answer.status != 200:
@@ -241,7 +255,7 @@ def is_photo_name(name: str) -> bool:
 
 
 def photos_of(setting: str, key: str | None, patience: HttpTimeouts = PATIENT) -> ReferencePhotos:
-    """The photos that DUANKA_REFERENCE_PHOTOS names: a folder or an address. DuankaError where it is neither."""
+    """Open the photos of DUANKA_REFERENCE_PHOTOS: folder or address. DuankaError."""
     if _SCHEME.match(setting):
         return HttpPhotos(setting, key, patience=patience)
     folder = Path(setting)
@@ -251,7 +265,7 @@ def photos_of(setting: str, key: str | None, patience: HttpTimeouts = PATIENT) -
 
 
 def parsed(body: bytes) -> object:
-    """The JSON in `body`; None where it is none."""
+    """Parse JSON; None if it is malformed."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -259,14 +273,14 @@ def parsed(body: bytes) -> object:
 
 
 def code_of(answer: HttpAnswer) -> str:
-    """What kind of error an answer names, as CAMARA writes it; empty where it names none."""
+    """Return the error code of a response in CAMARA's format; "" if it has none."""
     said = parsed(answer.body)
     code = said.get("code") if isinstance(said, dict) else None
     return code if isinstance(code, str) and _ERROR.fullmatch(code) else ""
 
 
 def _address(url: str, setting: str) -> httpx.URL:
-    """Never quotes `url`: somebody may have put a password into it."""
+    """Parse the address; errors never quote it, as it may contain a password."""
     try:
         found = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):

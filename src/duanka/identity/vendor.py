@@ -1,7 +1,7 @@
-"""A face check that somebody else supplies, asked over HTTP; docs/identity-vendor.openapi.yaml says what it must offer.
+"""Client of an external face-check vendor; see docs/identity-vendor.openapi.yaml.
 
-The vendor learns faces and an opaque reference, never a number. Whatever it does wrong (silent, slow, broken, without
-end) is a CheckerDown: our fault before the holder, and not counted. Its outcome is believed where it can be explained.
+The vendor gets faces and an opaque reference, never a number. Every failure (no answer, slow, malformed, endless) is
+a CheckerDown: our fault towards the holder, and not counted. Its outcome is accepted where it can be explained.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _log = logging.getLogger("duanka.identity")
 FACE = "DUANKA_FACE"
 MOST_ANSWERED = 1_000_000  # bytes
 MOST_STEPS, MOST_SECONDS, LEAST_STEP = 6, 30.0, 0.5
-_MOST_SIGNALS = 40  # numbers by name: fewer than any embedding has
+_MOST_SIGNALS = 40  # numeric signals by name: fewer than any face embedding has
 _FEWEST_SECRET = 16  # bytes
 
-# What a vendor may give as a reason. The others are ours to say (busy, used up, policy …).
+# Reasons that a vendor may give. The others are ours (busy, no attempt left, policy …).
 GIVEN = frozenset(
     {
         *(
@@ -73,9 +73,9 @@ T = TypeVar("T")
 
 
 class Vendor:
-    """A vendor's face match and liveness, as a Checker. Thread-safe.
+    """A vendor's face match and liveness as a Checker. Thread-safe.
 
-    `secret`: what order ids are hidden with; `name`: as trail and consent name it, its host unless given.
+    `secret`: hides order ids from the vendor. `name`: for audit trail and consent; its host by default.
     """
 
     def __init__(
@@ -86,23 +86,23 @@ class Vendor:
         self._endpoint = Endpoint(
             url, key, called="the face vendor", setting=FACE, most=MOST_ANSWERED, patience=patience
         )
-        # the installation's secret has other uses, so a key of its own
+        # derived, because the installation's secret has other uses
         self._secret = hmac.digest(secret, b"duanka identity vendor", "sha256")
         self.name = name or self._endpoint.host
 
     def enrol(self, reference: bytes) -> None:
-        """Ask whether the registered photo can be compared with; ReferenceUnusable, CheckerDown."""
+        """Ask the vendor whether the photo is usable; ReferenceUnusable, CheckerDown."""
         body = {"reference": _base64(reference)}
         usable = self._ask("enrolments", body, "", _usable)
         if usable is not None:
             raise ReferenceUnusable(f"the registered photo cannot be compared with: {usable}")
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
-        """Let the vendor draw gestures; CheckerDown. `draw` marks the question, so that a second try is the same."""
+        """Get gestures from the vendor; CheckerDown. `draw`: seeds an idempotency key."""
         return self._ask("challenges", {}, f"{draw.getrandbits(128):032x}", steps_of)
 
     def check(self, check: Check) -> Verdict:
-        """Let the vendor judge; CheckerDown."""
+        """Have the vendor check the frames; CheckerDown."""
         body = {
             "orderReference": self._mark("order", check.order_id.encode()),
             "steps": [
@@ -117,12 +117,12 @@ class Vendor:
         return self._ask("checks", body, "", lambda answer: verdict_of(answer, check.steps, check.frames))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resources are held."""
 
     def _ask(self, what: str, body: Mapping[str, object], once: str, read: Callable[[Any], T]) -> T:
-        """`once` sets questions apart that read the same and are not the same."""
+        """Send a request. `once` distinguishes requests with equal content."""
         content = json.dumps(body, allow_nan=False).encode()
-        # from what is asked: asked again after a failure it is the same question, and costs one judgement
+        # derived from the content, so that a retry is recognised as the same request and charged once
         mark = self._mark(what, once.encode() + content)
         try:
             answer = self._endpoint.post(
@@ -143,11 +143,11 @@ class Vendor:
 
 
 class _Broken(Exception):
-    """An answer that is not as described; says where."""
+    """A response that violates the interface; says where."""
 
 
 def steps_of(answer: object) -> tuple[Step, ...]:
-    """The challenge in a vendor's answer; _Broken where no holder could follow it."""
+    """Parse a challenge from a response; _Broken if no holder could follow it."""
     steps = _object(answer).get("steps")
     if not isinstance(steps, list) or not 1 <= len(steps) <= MOST_STEPS:
         raise _Broken(f"steps is not a list of 1 to {MOST_STEPS}")
@@ -163,11 +163,11 @@ def steps_of(answer: object) -> tuple[Step, ...]:
 
 
 def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -> Verdict:
-    """The verdict in a vendor's answer; _Broken where it is none.
+    """Parse a verdict from a response; _Broken if malformed.
 
-    Its outcome is believed, and its similarity is not held against our thresholds, because each vendor has a scale of
-    its own. But nothing passes beside a reason against it or without a similarity, and nothing fails, and counts
-    against a holder, for a reason that we cannot tell them: both go to a person.
+    The outcome is accepted, and similarity is not compared with our thresholds, as each vendor has its own scale. But
+    a pass with a reason against it or without similarity, and a failure (which counts against the holder) for a
+    reason that we cannot explain to them, both go to a person.
     """
     said = _object(answer)
     outcome = said.get("outcome")
@@ -189,7 +189,7 @@ def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -
 
 
 def vendor_of(setting: str, key: str | None, secret: bytes, patience: HttpTimeouts = PATIENT) -> Vendor:
-    """The vendor that DUANKA_FACE names; DuankaError where it or its key is missing or of a wrong form."""
+    """Create the vendor client of DUANKA_FACE; DuankaError for invalid settings."""
     if "://" not in setting:
         raise DuankaError(f"{FACE} is neither `embedded` nor an address like https://host/path")
     if key is None:
@@ -198,7 +198,7 @@ def vendor_of(setting: str, key: str | None, secret: bytes, patience: HttpTimeou
 
 
 def _usable(answer: object) -> str | None:
-    """None where the photo is usable, else why not."""
+    """Return None if the photo is usable, else why not."""
     said = _object(answer)
     if not isinstance(said.get("usable"), bool):
         raise _Broken("usable is neither true nor false")
@@ -211,7 +211,7 @@ def _usable(answer: object) -> str | None:
 
 
 def _reasons(given: object) -> tuple[tuple[CheckReason, ...], bool]:
-    """Those that we know, in their order, and whether there were others."""
+    """Return the known reasons in order, and whether there were unknown ones."""
     if not isinstance(given, list) or len(given) > len(CheckReason):
         raise _Broken("reasons is not a short list")
     known, unknown = dict[CheckReason, None](), False
@@ -236,7 +236,7 @@ def _signals(given: object) -> dict[str, float]:
 
 
 def _best(said: Mapping[str, object], steps: Sequence[Step], frames: Sequence[Frame]) -> int | None:
-    """The frame that a reviewer sees: without the vendor's word the last before the first gesture, looking ahead."""
+    """Return the frame for a reviewer; by default the last before the first gesture."""
     if said.get("bestFrame") is not None:
         given = _number(said["bestFrame"], "bestFrame", 0, len(frames) - 1)
         if given != int(given):
@@ -259,7 +259,7 @@ def _number(value: object, where: str, low: float, high: float) -> float:
 
 
 def _shown(value: object) -> str:
-    """A code as it came, where it is one; nothing else of theirs gets into a message."""
+    """Return a value that has the form of a code; messages quote nothing else."""
     return repr(value) if isinstance(value, str) and _CODE.fullmatch(value) else "something else"
 
 

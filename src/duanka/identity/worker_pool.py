@@ -1,8 +1,8 @@
-"""Checks wait in one line before a bounded number of workers: processes for the embedded check, threads for a vendor.
+"""Bounded pool of check workers: processes (embedded checker), threads (vendor).
 
-A worker that dies, hangs or is away is our fault: its check is answered as lost, which counts for nothing, and a new
-worker takes its place. Each has a process of its own, so that what one holder sends costs nobody else their check.
-Every check is answered once.
+A worker that dies, hangs or is unavailable is our fault: its check ends as lost, which is not counted, and the worker
+is replaced. Embedded workers are processes, so that one holder's input cannot affect another's check. Every check is
+answered exactly once.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
 
 _log = logging.getLogger("duanka.identity")
 
-WAIT_FOR_EACH = 30  # checks that may wait before each worker: what a holder waits for without going away
+WAIT_FOR_EACH = 30  # waiting checks per worker: as long as a holder will wait
 LONGEST = 30.0  # seconds that a worker may take for a check
-_STARTS_WITHIN = 60.0  # seconds more for the first one, which loads the engine
-_FIRST_GUESS = 1.5  # seconds of a check before one was measured
-_WEIGHT = 0.1  # of the last check in the running mean
+_STARTS_WITHIN = 60.0  # extra seconds for a worker's first check, which loads the engine
+_FIRST_GUESS = 1.5  # estimated seconds per check before one was measured
+_WEIGHT = 0.1  # of the newest check in the running mean
 _ENROL_WITHIN = 20.0
 
 Result = TypeVar("Result")
-Judge = Callable[[Check], tuple[Verdict, float]]  # the verdict, and the seconds by the clock
+Judge = Callable[[Check], tuple[Verdict, float]]  # the verdict, and wall-clock seconds
 
 
 class Worker(Protocol):
-    """Who answers one question at a time."""
+    """Answers one question at a time."""
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
-        """The answer, or what the question raises; BrokenExecutor where the worker died of it."""
+        """Return the answer or raise its exception; BrokenExecutor if the worker died."""
 
     def close(self) -> None:
-        """End."""
+        """Stop."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class _Ticket:
 
 
 class Workers:
-    """The CheckQueue. `worker` makes one of `workers`; `judge` runs on it. Safe from any thread."""
+    """Thread-safe CheckQueue. `worker` creates each of `workers`; `judge` runs on it."""
 
     def __init__(
         self, worker: Callable[[], Worker], judge: Judge, workers: int, most_waiting: int | None = None
@@ -79,8 +79,8 @@ class Workers:
         self._judge, self._workers = judge, workers
         self._most = workers * WAIT_FOR_EACH if most_waiting is None else most_waiting
         self._changed = threading.Condition()
-        self._line: dict[int, _Ticket] = {}  # in order: those that are not answered
-        self._first = deque[Callable[[Worker], None]]()  # short questions, which somebody waits for
+        self._line: dict[int, _Ticket] = {}  # unanswered checks, in order
+        self._first = deque[Callable[[Worker], None]]()  # short questions with a caller waiting
         self._checks = deque[Callable[[Worker], None]]()
         self._numbers = itertools.count()
         self._seconds = _FIRST_GUESS
@@ -93,7 +93,7 @@ class Workers:
             thread.start()
 
     def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
-        """Take a check, or CheckRefused(BUSY) with the seconds after which those before it are through."""
+        """Queue a check; CheckRefused(BUSY) with seconds until those before it are done."""
         with self._changed:
             ahead = len(self._line)
             if self._closed or ahead >= self._most:
@@ -105,13 +105,13 @@ class Workers:
             return self._waiting(ahead)
 
     def expected(self, order_id: str | None = None) -> QueuePlace:
-        """How long the check of this order still takes; without one, or when it is answered, how long a new one."""
+        """Estimate the rest of this order's check; if none is open, that of a new check."""
         with self._changed:
             places = [at for at, ticket in enumerate(self._line.values()) if ticket.order_id == order_id]
             return self._waiting(places[-1] if places else len(self._line))
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Future[Result]:
-        """Ask the next worker that is free, before the checks that wait. CheckerDown."""
+        """Run a question on the next free worker, before waiting checks. CheckerDown."""
         future = Future[Result]()
         with self._changed:
             if self._closed:
@@ -121,7 +121,7 @@ class Workers:
         return future
 
     def close(self) -> None:
-        """End. What waits is answered as lost; what runs is finished."""
+        """Stop: waiting checks end as lost, running ones are finished."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -138,7 +138,7 @@ class Workers:
     def _next(self) -> Callable[[Worker], None] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._first or self._checks)
-            if self._first:  # also when it ends: somebody waits for the answer
+            if self._first:  # also while stopping: callers wait for the answer
                 return self._first.popleft()
             return None if self._closed else self._checks.popleft()
 
@@ -147,9 +147,7 @@ class Workers:
             verdict, seconds = worker.ask(self._judge, check)
         except ReferenceUnusable:
             verdict = Verdict(Outcome.FAILED, (CheckReason.NO_REFERENCE,))
-        except (
-            Exception
-        ) as error:  # broken, hanging, a supplier that is away, a defect of ours: all our fault
+        except Exception as error:  # broken, hanging, unavailable, or a defect: always our fault
             _log.warning("a check of %s was lost: %s", ticket.order_id, type(error).__name__)
             verdict = _lost()
         else:
@@ -163,7 +161,7 @@ class Workers:
         if mine:
             try:
                 mine.done(verdict)
-            except Exception as error:  # the worker goes on with the next one
+            except Exception as error:  # the worker continues with the next check
                 _log.error("the verdict on %s was not taken: %s", ticket.order_id, type(error).__name__)
 
     def _waiting(self, ahead: int) -> QueuePlace:
@@ -174,7 +172,7 @@ class Workers:
 
 
 class OnWorkers:
-    """The embedded Checker for the process that serves: it draws itself, and leaves pictures to the workers."""
+    """Embedded Checker of the serving process: pictures are handled by the workers."""
 
     name = EmbeddedChecker.name
 
@@ -182,19 +180,19 @@ class OnWorkers:
         self._workers, self._policy = workers, policy
 
     def enrol(self, reference: bytes) -> None:
-        """See on a worker whether the photo can be compared with; ReferenceUnusable, CheckerDown."""
+        """Check on a worker that the photo is usable; ReferenceUnusable, CheckerDown."""
         self._answer(_enrol, Check("", (), reference, ()), _ENROL_WITHIN)
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
-        """Gestures drawn by lot."""
+        """Return random gestures."""
         return steps_of(self._policy, draw)
 
     def check(self, check: Check) -> Verdict:
-        """Judge on a worker, and wait for it; ReferenceUnusable, CheckerDown."""
+        """Check on a worker and wait for it; ReferenceUnusable, CheckerDown."""
         return self._answer(_judge, check, LONGEST + _STARTS_WITHIN)[0]
 
     def close(self) -> None:
-        """The workers are closed by whoever made them."""
+        """Do nothing: the workers are closed by their creator."""
 
     def _answer(self, question: Callable[[Check], Result], check: Check, within: float) -> Result:
         future = self._workers.ask(question, check)
@@ -210,7 +208,7 @@ class OnWorkers:
 def embedded(
     policy: IdentityPolicy, workers: int, most_waiting: int | None = None
 ) -> tuple[OnWorkers, Workers]:
-    """The embedded check on `workers` processes. They start with the first check, and end with this process."""
+    """Create the embedded checker on worker processes, started with the first check."""
     queue = Workers(partial(Process, policy), _judge, workers, most_waiting)
     return OnWorkers(queue, policy), queue
 
@@ -218,24 +216,24 @@ def embedded(
 def on_threads(
     make: Callable[[], Checker], workers: int, most_waiting: int | None = None
 ) -> tuple[Checker, Workers]:
-    """A Checker that is safe to share, such as a vendor's, on `workers` threads."""
+    """Create a thread-safe Checker, such as a vendor's, on `workers` threads."""
     checker = make()
     return checker, Workers(_Here, partial(_timed, checker), workers, most_waiting)
 
 
 class _Here:
-    """A worker on the thread that asks it."""
+    """A worker on the calling thread."""
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
-        """The answer, or what the question raises."""
+        """Return the answer or raise its exception."""
         return question(check)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resources are held."""
 
 
 class Process:
-    """A worker in a process of its own: made when it is first asked, and anew after it died. For one thread."""
+    """A worker process, started on first use and again after it died. For one thread."""
 
     def __init__(
         self, policy: IdentityPolicy, longest: float = LONGEST, starts_within: float = _STARTS_WITHIN
@@ -244,10 +242,13 @@ class Process:
         self._pool: ProcessPoolExecutor | None = None
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
-        """The answer, or what the question raises; BrokenExecutor, TimeoutError where the process dies or hangs."""
+        """Return the answer or raise its exception.
+
+        BrokenExecutor, TimeoutError if the process dies or hangs.
+        """
         try:
             asked = self._started().submit(question, check)
-        except BrokenExecutor:  # it died while nobody asked: nothing is lost
+        except BrokenExecutor:  # it died while idle: nothing is lost
             self.close()
             asked = self._started().submit(question, check)
         try:
@@ -257,13 +258,13 @@ class Process:
             raise
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
         self._pool = None
 
     def _kill(self) -> None:
-        """End a process that would not: it would keep this one from ending, too."""
+        """Kill a process that does not stop and would keep this one from exiting."""
         for process in list((self._pool._processes or {}).values()) if self._pool else ():
             process.kill()
         self.close()
@@ -272,7 +273,7 @@ class Process:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 1,
-                mp_context=multiprocessing.get_context("spawn"),  # a fork of a process with threads can hang
+                mp_context=multiprocessing.get_context("spawn"),  # fork and threads deadlock
                 initializer=_begin,
                 initargs=(self._policy, self._longest),
             )
@@ -302,7 +303,7 @@ def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
 
 # --- in a worker process ---
 
-# TensorFlow Lite's and absl's lines of severity INFO, and absl's word that it was not set up
+# lines of severity INFO of TensorFlow Lite and absl, and absl's warning about its initialisation
 _INFORMATION = re.compile(rb"INFO: |I\d{4} \d\d:|WARNING: All log messages before absl::InitializeLog")
 
 _checker: EmbeddedChecker | None = None
@@ -310,8 +311,8 @@ _longest = LONGEST
 
 
 def _begin(policy: IdentityPolicy, longest: float) -> None:
-    """A worker begins: the parent says when it ends, by word or by dying."""
-    global _checker, _longest  # noqa: PLW0603  # one engine for each process, made before the first check
+    """Initialise a worker process; it ends when the parent says so or dies."""
+    global _checker, _longest  # noqa: PLW0603  # one engine per process, created before the first check
     _longest = longest
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -320,7 +321,7 @@ def _begin(policy: IdentityPolicy, longest: float) -> None:
         threading.Thread(target=_ends_with, args=(parent.sentinel,), daemon=True).start()
     with without_information():
         _checker = EmbeddedChecker(policy)
-    # from here on libraries in C speak about strangers' pictures, a line for each: nobody reads that
+    # from here on C libraries would print a line for each picture, which nobody reads
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
@@ -328,7 +329,7 @@ def _begin(policy: IdentityPolicy, longest: float) -> None:
 
 @contextlib.contextmanager
 def without_information() -> Iterator[None]:
-    """Keep off the error output what libraries in C tell about themselves, and pass on everything else they say."""
+    """Drop informational lines of C libraries from stderr, and pass on the rest."""
     before, said = os.dup(2), os.memfd_create("said")
     os.dup2(said, 2)
     try:
@@ -350,8 +351,8 @@ def _ends_with(sentinel: int) -> None:
 
 @contextlib.contextmanager
 def in_time() -> Iterator[EmbeddedChecker]:
-    """The engine, for so long: a worker that hangs in a part of C ends by this."""
-    assert _checker is not None  # noqa: S101  # _begin ran before
+    """Yield the engine with a time limit, which also ends a hanging C call."""
+    assert _checker is not None  # noqa: S101  # set by _begin
     signal.setitimer(signal.ITIMER_REAL, _longest)
     try:
         yield _checker

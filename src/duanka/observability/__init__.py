@@ -1,4 +1,4 @@
-"""How live records are going: Prometheus metrics and health, over HTTP on this machine."""
+"""Prometheus metrics and health of a live run, served over HTTP on this machine."""
 
 from duanka.observability.metrics import Metrics
 from duanka.observability.watch import Telemetry

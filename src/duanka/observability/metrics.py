@@ -1,4 +1,4 @@
-"""The metrics, named by the conventions of Prometheus: base units, `_total` for what only grows."""
+"""Metrics, named by Prometheus conventions: base units, `_total` for counters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from prometheus_client.registry import Collector
 
 from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
 
-_WINDOW = 60.0  # seconds over which records per second are counted
+_WINDOW = 60.0  # seconds over which records per second are averaged
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _OF = ("source", "table")
 
 
 class Metrics:
-    """Everything that is counted, in a registry of its own.
+    """All metrics, in a separate registry.
 
-    `rules`: ids, so that a rule which never hit shows 0. `clock`: now, local to the operator as events are;
-    `ticks`: seconds that only grow.
+    `rules`: ids, so that a rule without hits is exported as 0. `clock`: local time of the operator, as in events;
+    `ticks`: monotonic seconds.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Metrics:
 
 
 class _Pace(Collector):
-    """Records per second over the last minute, worked out when it is asked for."""
+    """Records per second over the last minute, computed when scraped."""
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self._ticks = ticks
@@ -87,14 +87,14 @@ class _Pace(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._ticks()
         recent = sum(records for at, records in tuple(self._noted) if at >= now - _WINDOW)
-        pace = recent / min(_WINDOW, max(1.0, now - self._began))  # of the first moments no pace can be told
+        pace = recent / min(_WINDOW, max(1.0, now - self._began))  # avoids huge rates just after the start
         yield GaugeMetricFamily(
             "duanka_records_per_second", "Records taken in per second, over the last minute", value=pace
         )
 
 
 class _Sources(Collector):
-    """How far every source has come. The engine counts, over restarts too; here it is only shown."""
+    """Progress of every source, as counted by the engine; it survives restarts."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""A small HTTP server in its own thread: GET and HEAD of a few pages, nothing else."""
+"""Minimal HTTP server in a thread: GET and HEAD of fixed pages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from duanka.domain.errors import DuankaError
 
-_PATIENCE = 10.0  # seconds that a client may take over its request
-_LOOK_UP = 0.1  # seconds after which the thread sees that it is to end
+_PATIENCE = 10.0  # seconds that a client may take for its request
+_LOOK_UP = 0.1  # polling interval (s) of the thread for the end
 
 
 @dataclass(frozen=True)
 class PageResponse:
-    """One page."""
+    """An HTTP response."""
 
     status: HTTPStatus
     kind: str
@@ -28,13 +28,13 @@ class PageResponse:
 
 
 Page = Callable[[str], PageResponse]
-"""Makes a page, given what the client accepts (its header Accept)."""
+"""Renders a page for the value of the client's Accept header."""
 
 
 class Pages:
-    """Serves `pages` (path -> page) on `host`:`port` from the moment it is made; port 0: a free one.
+    """Serves `pages` (path -> page) on `host`:`port` once created; port 0: a free one.
 
-    DuankaError where the port cannot be had.
+    DuankaError if the port is not available.
     """
 
     def __init__(self, pages: Mapping[str, Page], host: str, port: int) -> None:
@@ -52,7 +52,7 @@ class Pages:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and give the port back."""
+        """Stop the thread and release the port."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -76,7 +76,7 @@ def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPSer
                 answer = PageResponse(HTTPStatus.NOT_FOUND, "text/plain", f"here are {known}\n".encode())
             else:
                 answer = page(self.headers.get("Accept", ""))
-            with suppress(ConnectionError, TimeoutError):  # whoever asked has left
+            with suppress(ConnectionError, TimeoutError):  # the client disconnected
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.kind)
                 self.send_header("Content-Length", str(len(answer.body)))
@@ -84,16 +84,16 @@ def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPSer
                 if body:
                     self.wfile.write(answer.body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base's
-            """Say nothing: a scrape every few seconds is no news."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+            """Do nothing: scrapes every few seconds are not logged."""
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        daemon_threads = True  # a client that hangs does not hold the process
+        daemon_threads = True  # a hanging client does not keep the process alive
 
         def server_bind(
             self,
-        ) -> None:  # the base's asks the name service for our own name, which may take long
+        ) -> None:  # the base class's resolves our own host name, which may take long
             socketserver.TCPServer.server_bind(self)
 
     return Server((host, port), Handler)

@@ -1,4 +1,4 @@
-"""What watches a live run: told of every micro-batch, it answers /metrics and /healthz."""
+"""Observer of a live run: notes every micro-batch, serves /metrics and /healthz."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class _Noted:
-    """What health is told from: taken as one value, so that a request never sees half of a batch."""
+    """Input of the health page; replaced as a whole, so requests see it consistent."""
 
     at: float
     any_batch: bool = False
@@ -32,12 +32,12 @@ class _Noted:
 
 
 class Telemetry:
-    """A `domain.streaming.Watch` that serves what it is told, from the moment it is made until it is closed.
+    """LiveObserver that serves metrics and health from its creation until `close`.
 
-    `port`: 0 takes a free one, see `self.port`; DuankaError where it cannot be had. `host`: this machine only by
-    default; nobody is asked who they are. `rules`: their ids. `quiet`: how long no micro-batch may come, even an
-    empty one, before the run counts as failing. `clock`: now, local to the operator as events are; `ticks`:
-    seconds that only grow.
+    `port`: 0 takes a free one, see `self.port`; DuankaError if it is not available. `host`: this machine only by
+    default; there is no authentication. `rules`: their ids. `quiet`: longest time without a micro-batch, even an
+    empty one, before the run counts as failing. `clock`: local time of the operator, as in events; `ticks`: monotonic
+    seconds.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class Telemetry:
         self.close()
 
     def close(self) -> None:
-        """End the server and give the port back."""
+        """Stop the server and release the port."""
         self._pages.close()
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in; a failure noted before is over."""
+        """Note a processed micro-batch, which clears an earlier failure."""
         self._metrics.note(taken, waiting)
         self._noted = _Noted(
             self._ticks(), any_batch=True, sources=taken.sources or self._noted.sources, waiting=waiting
         )
 
     def failed(self, reason: str) -> None:
-        """The engine could not take a micro-batch in: said until one is in again."""
+        """Note that a micro-batch failed; reported until the next one succeeds."""
         noted = self._noted
         self._noted = _Noted(noted.at, noted.any_batch, noted.sources, reason)
 
@@ -86,7 +86,10 @@ class Telemetry:
         return PageResponse(HTTPStatus.OK, kind, encode(self._metrics.registry))
 
     def _health(self, accept: str) -> PageResponse:
-        """200 while batches come; 503 with the reasons otherwise. A silent source is only a warning."""
+        """Return 200 while batches arrive, else 503 with reasons.
+
+        A silent source is only a warning.
+        """
         noted = self._noted
         since = self._ticks() - noted.at
         reasons = [f"engine: {noted.failure}"] if noted.failure else []

@@ -1,1 +1,1 @@
-"""Reads policy files (TOML) into the policies of `domain`."""
+"""Parsing of policy files (TOML) into the policies of `domain`."""

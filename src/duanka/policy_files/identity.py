@@ -1,4 +1,4 @@
-"""Reads what a policy file says about the second verification, `[identity]`."""
+"""Parsing of a policy file's section on the second verification, `[identity]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIERS = ("low", "medium", "high", "extreme")
 
 
 def identity_of(path: Path, given: object) -> IdentityPolicy:
-    """What `[identity]` says; what it leaves out is as in IdentityPolicy. PolicyError names the key."""
+    """Parse `[identity]`; missing keys get IdentityPolicy's defaults. PolicyError."""
     found = IdentityPolicy(**values.read(path, "identity", given, IDENTITY))
     if not found.review <= found.similarity:
         raise PolicyError(
@@ -72,7 +72,7 @@ def _tiers(path: Path, where: str, value: object) -> tuple[str, ...]:
     return found
 
 
-# By field: a field that no file could set would be a constant in code.
+# One entry per field: a field that no file can set should be a constant.
 IDENTITY: dict[str, values.Reader] = {
     "similarity": _cosine,
     "review": _cosine,

@@ -1,4 +1,4 @@
-"""Reads a policy from TOML, and refuses what it does not say clearly: see docs/POLICY.md for the form."""
+"""Parsing of a policy from TOML; see docs/POLICY.md for the format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Lists = dict[str, tuple[Mapping[str, object], ...]]
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
-    """Read the policy at `path`; PolicyError says which key is wrong and what would be right."""
+    """Read the policy at `path`; PolicyError names the wrong key and what is valid."""
     content = _toml(path)
     values.known(path, "the policy", content, _PARTS)
     head = values.table(path, content, "policy")
@@ -50,7 +50,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         )
     except KeyError as error:
         raise PolicyError(f"{path}: {error.args[0]} is missing") from error
-    except ValueError as error:  # a word that Grade or Deciding does not know
+    except ValueError as error:  # a value unknown to Grade or Deciding
         raise PolicyError(f"{path}: {error}") from error
     if not policy.rules:
         raise PolicyError(f"{path}: [rules] names no rule, so nothing would be found; add [rules.NAME]")
@@ -60,7 +60,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
 
 
 def read_lists(path: Path) -> Lists:
-    """Read the `[[lists.NAME]]` of a file that brings lists and nothing else, such as an area list."""
+    """Read `[[lists.NAME]]` from a file with lists only, such as an area list."""
     return _lists(path, _toml(path))
 
 

@@ -1,4 +1,4 @@
-"""Reads what a policy file says about orders, `[orders]`, and about messages, `[messages]`."""
+"""Parsing of a policy file's sections `[orders]` and `[messages]`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _AS_SHIPPED = IdentityPolicy()
 
 
 def orders_of(path: Path, given: object, identity: IdentityPolicy = _AS_SHIPPED) -> OrderPolicy:
-    """The order policy that `[orders]` says; what it leaves out is as in OrderPolicy. PolicyError names the key."""
+    """Parse `[orders]`; missing keys get OrderPolicy's defaults. PolicyError."""
     return OrderPolicy(**values.read(path, "orders", given, ORDERS), identity=identity)
 
 
 def messages_of(path: Path, given: object) -> MessagePolicy:
-    """The message policy that `[messages]` says; without it nothing is refused for its text."""
+    """Parse `[messages]`; without it no text is refused."""
     found = {**_NO_MESSAGES, **values.read(path, "messages", given, MESSAGES)}
     return MessagePolicy.of(**found)
 
@@ -151,7 +151,7 @@ def _per_minute(path: Path, where: str, value: object) -> int:
     return values.whole(path, where, value, 0, 1_000_000)
 
 
-# By field: a field that no file could set would be a constant in code.
+# One entry per field: a field that no file can set should be a constant.
 ORDERS: dict[str, values.Reader] = {
     "stages": _stages,
     "hardships": values.texts,

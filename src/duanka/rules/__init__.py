@@ -1,4 +1,4 @@
-"""The catalogue: one file per rule, and this tuple in the order in which they run."""
+"""The rule catalogue: one module per rule, and their execution order."""
 
 from duanka.domain.rule import Rule
 from duanka.rules import (
@@ -36,7 +36,7 @@ RULES: tuple[Rule, ...] = (
     cards_per_holder.RULE,
     virtual_operator_stock.RULE,
     iot_misuse.RULE,
-    # what fraud does with a card
+    # signs of use for fraud
     fan_out.RULE,
     one_way_calls.RULE,
     outgoing_only.RULE,
@@ -47,6 +47,6 @@ RULES: tuple[Rule, ...] = (
     bank_line_stranger.RULE,
     fraud_prone_abroad.RULE,
     complained.RULE,
-    # reads the hits of all the others
+    # last: reads the hits of all other rules
     repeat_alerts.RULE,
 )

@@ -1,4 +1,4 @@
-"""Several cards opened on one day, used for bank hotlines and for nobody else."""
+"""Several cards opened on one day and used only for bank hotlines."""
 
 from datetime import timedelta
 
@@ -45,9 +45,9 @@ RULE = Rule(
     needs=("cards.holder", "cards.opened_at", "calls", "calls.peer", "bank_hotlines"),
     wants=("messages",),
     look_back=timedelta(days=30),
-    monotone=False,  # a call with a friend spares it
+    monotone=False,  # a call with a friend clears it
     together="holder",
-    # the last day counts to its end: a friend may still call
+    # the last day counts to its end, as a friend may still call
     due="""
         SELECT card, CAST(opened_at AS DATE) + ($min_days + 1) * INTERVAL '1' DAY AS due_at FROM cards
         WHERE opened_at >= $records_from

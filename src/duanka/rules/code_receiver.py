@@ -1,4 +1,4 @@
-"""A card that receives verification codes of many platforms and says nothing."""
+"""A card that receives verification codes of many platforms but makes no calls."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ RULE = Rule(
     needs=("messages", "messages.peer"),
     wants=("calls", "data_days"),
     look_back=timedelta(days=7),
-    monotone=False,  # one call more spares it
+    monotone=False,  # one more call clears it
     window=Window.DAY,
     narrow={
         "card_peers": (

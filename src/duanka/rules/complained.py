@@ -1,4 +1,4 @@
-"""A card about which verified complaints pile up."""
+"""A card with many verified complaints."""
 
 from datetime import timedelta
 

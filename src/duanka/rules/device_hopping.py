@@ -1,4 +1,4 @@
-"""A card that hops through devices."""
+"""A card that moves through many devices."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ _PUT_AWAY = ("861234567890124", "861234567890132")
 
 
 def _in_turn(devices: int, first: str, last: str) -> list[Row]:
-    """All but the last device on the first moment's day, the last one at `last`."""
+    """Return sightings: the last device at `last`, all others on the first day."""
     early = [c for i in range(devices - 1) for c in calls(3, f"{first} 0{8 + i}:00", imei=_DEVICES[i])]
     return early + calls(3, last, imei=_DEVICES[devices - 1])
 

@@ -1,4 +1,4 @@
-"""A card that dials many strangers, few of whom answer."""
+"""A card that dials many different numbers, few of which answer."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ RULE = Rule(
     reads=("card_peers", "cards"),
     needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=1),
-    monotone=False,  # an answer rate can rise again: it fires when the day is over
+    monotone=False,  # the answer rate can rise again: it fires when the day is over
     window=Window.DAY,
     narrow={"card_peers": "(card, day) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_peers)"},
     sql="""

@@ -1,4 +1,4 @@
-"""A card seen in a place abroad where fraud rooms sit."""
+"""A card seen in a place abroad known for fraud call centres."""
 
 from datetime import date, timedelta
 
@@ -37,7 +37,7 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=True,
     narrow={
-        # a listed place is a province, a prefecture or a county: two, four or six digits
+        # a listed place is a province, prefecture or county: two, four or six digits
         "card_places": (
             "city IN (SELECT a.city FROM fraud_prone_places a)"
             " OR substr(city, 1, 4) IN (SELECT a.city FROM fraud_prone_places a)"

@@ -39,7 +39,7 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=True,
     narrow={
-        # a listed place is a province, a prefecture or a county: two, four or six digits
+        # a listed place is a province, prefecture or county: two, four or six digits
         "card_places": (
             "city IN (SELECT a.city FROM high_risk_areas a)"
             " OR substr(city, 1, 4) IN (SELECT a.city FROM high_risk_areas a)"

@@ -1,4 +1,4 @@
-"""An IoT card that is used like a person's: voice, another device, large data."""
+"""An IoT card used like a personal one: voice, another device, much data."""
 
 from datetime import timedelta
 

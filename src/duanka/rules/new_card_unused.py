@@ -6,7 +6,7 @@ from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleS
 from duanka.domain.rule_examples import AS_OF, at, calls, case, data, messages, opened
 from duanka.domain.text import BilingualText
 
-_OTHER = "8613800000099"  # its calls make the records begin before the card of the example was opened
+_OTHER = "8613800000099"  # its calls make the records begin before the example's card was opened
 _BEGIN = calls(1, "2021-05-10 08:00", card=_OTHER)
 _OPENED = opened("2021-05-16 10:00")
 

@@ -1,4 +1,4 @@
-"""A card that calls number after number in a week, is seldom answered, and whom nobody calls back."""
+"""A card that calls many numbers in a week, seldom answered and never called back."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from duanka.domain.text import BilingualText
 
 _PEOPLE = [f"86135{i:08}" for i in range(40)]
 
-# The traffic of each card over the seven days that end with each of its days.
+# Traffic of each card over the seven days that end with each of its days.
 _WEEKS = """
     SELECT card, day,
            sum(calls_out) OVER week AS calls_out,
@@ -22,7 +22,7 @@ _SELDOM_ANSWERED = "calls_out >= $min_calls AND known > 0 AND answered <= $max_a
 
 
 def _week(numbers: int, answered: int, *, out: int = 20) -> list[Row]:
-    """`out` calls to `numbers` numbers on five days of a week, the first ones answered."""
+    """Return `out` calls to `numbers` numbers on five days; the first are answered."""
     return calls(out, "2021-05-12 09:00", every=86400 / 4, peers=_PEOPLE[:numbers], answered=answered)
 
 
@@ -66,7 +66,7 @@ RULE = Rule(
     reads=("card_days", "card_peers", "cards"),
     needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=7),
-    monotone=False,  # an answered call, or one that comes back, spares it
+    monotone=False,  # an answered call, or one called back, clears it
     narrow={"card_peers": f"card IN (SELECT card FROM ({_WEEKS}) WHERE {_SELDOM_ANSWERED})"},
     sql=f"""
         WITH weeks AS ({_WEEKS}),

@@ -1,4 +1,4 @@
-"""A card that calls out busily and is never called."""
+"""A card with many outgoing calls that is never called."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ RULE = Rule(
     needs=("calls",),
     wants=("messages",),
     look_back=timedelta(days=7),
-    monotone=False,  # a call taken spares it
+    monotone=False,  # an incoming call clears it
     sql="""
         WITH weeks AS (
             SELECT card, day, calls_out, sum(calls_in) OVER week AS calls_in, sum(messages_out) OVER week AS sent

@@ -1,4 +1,4 @@
-"""A card that makes more calls in an hour than a person does."""
+"""A card that makes more calls in an hour than a person would."""
 
 from datetime import timedelta
 

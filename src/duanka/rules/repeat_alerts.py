@@ -1,4 +1,4 @@
-"""A card that keeps tripping other rules."""
+"""A card that repeatedly triggers other rules."""
 
 from datetime import timedelta
 

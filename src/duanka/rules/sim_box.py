@@ -1,4 +1,4 @@
-"""A card that behaves as if it sat in a SIM box (GOIP). The boxes themselves come with the rings."""
+"""A card that behaves as if in a SIM box (GOIP); boxes are not detected here."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ def _others_in_the_box(n: int) -> list[Row]:
     return [c for card in _SLOTS[:n] for c in calls(2, "2021-05-15 09:00", card=card, imei=_BOX)]
 
 
-# Days on which the signs that cost little to know leave the other two (strangers, cells) a chance.
+# Days whose cheap signs still allow the two expensive ones (strangers, cells) to decide.
 _HALF_MET = """
     (card, day) IN (
         SELECT d.card, d.day FROM card_days d
@@ -68,7 +68,7 @@ RULE = Rule(
     reads=("card_days", "card_hours", "card_peers", "card_places", "card_devices"),
     needs=("calls", "calls.peer"),
     look_back=timedelta(days=1),
-    monotone=False,  # a call taken can spare it: it fires when the day is over
+    monotone=False,  # an incoming call can clear it: it fires when the day is over
     window=Window.DAY,
     together="imei",
     narrow={

@@ -1,4 +1,4 @@
-"""A card that was used once and then sleeps for months."""
+"""A card that was used once and then not for months."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(days=90),
     monotone=False,  # an absence: it fires when the days are over
-    # a register may be newer than the records: the days after what it says, and those after the last record
+    # a register may be newer than the records: the days after its date, and those after the last record
     due="""
         SELECT c.card, coalesce(
                    greatest(l.last_call, l.last_message, l.last_data),

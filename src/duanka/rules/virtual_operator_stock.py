@@ -1,4 +1,4 @@
-"""Old stock of resale operators that nobody verified again."""
+"""Old cards of resale operators that were never verified again."""
 
 from datetime import date, timedelta
 

@@ -1,7 +1,8 @@
-"""The embedded supplier: YuNet, SFace, face mesh and iris on this machine's processor. A check is judged in two parts.
+"""Embedded checker: YuNet, SFace, face mesh and iris models on the local CPU.
 
-Living: what the frames show against what was asked. The person: the face of the frames against the registered photo,
-and only where the first holds, so that nobody learns from us whose face a photograph is like.
+A check has two parts. Liveness: do the frames show the requested gestures? Identity: does the face match the
+registered photo? The second is tested only if the first holds, so that the check does not reveal whose face a
+photograph shows.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ if TYPE_CHECKING:
     from duanka.identity.embedded.liveness import FrameMoment
 
 REST = 1.0  # seconds of looking ahead before the first gesture
-_REST_COMPARED = 3  # frames of the rest whose face is compared, beside those of each gesture
-_EYES_OPEN = 0.8  # against the median of the recording
-_ONE_PERSON = 0.36  # cosine below which two frames of one recording show two people
+_REST_COMPARED = 3  # frames before the first gesture to compare, beside those of each gesture
+_EYES_OPEN = 0.8  # relative to the median of the recording
+_ONE_PERSON = 0.36  # cosine below which two frames of a recording show different people
 
 
 def available() -> str | None:
-    """Why this supplier cannot run here, with the next step; None: it can."""
+    """Return why this checker cannot run here, with the next step; None if it can."""
     return missing()
 
 
 def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
-    """Gestures drawn by lot, none twice in a row. Needs no engine."""
+    """Return random gestures, none twice in a row; needs no engine."""
     drawn: list[Gesture] = []
     while len(drawn) < policy.gestures:
         drawn.append(draw.choice([one for one in Gesture if one not in drawn[-1:]]))
@@ -54,32 +55,32 @@ def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
 
 
 class EmbeddedChecker:
-    """The Checker of this machine. Not thread-safe: one for each process."""
+    """The local Checker. Not thread-safe: one per process."""
 
     name = "embedded"
 
     def __init__(self, policy: IdentityPolicy) -> None:
-        from duanka.identity.embedded.engine import FaceEngine  # noqa: PLC0415  # 60 MB that only a worker needs
+        from duanka.identity.embedded.engine import FaceEngine  # noqa: PLC0415  # 60 MB, needed by workers only
 
         self._engine: FaceEngine = FaceEngine()
         self._policy = policy
 
     def enrol(self, reference: bytes) -> None:
-        """See whether the registered photo shows one face, wide enough; ReferenceUnusable says what not."""
+        """Check that the photo shows one large enough face; ReferenceUnusable says why."""
         self._registered(reference)
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
-        """Gestures drawn by lot."""
+        """Return random gestures."""
         return steps_of(self._policy, draw)
 
     def check(self, check: Check) -> Verdict:
-        """Judge the frames. Whatever they are, the answer is a verdict; ReferenceUnusable."""
+        """Check the frames; any input gives a verdict. ReferenceUnusable."""
         began = time.process_time()
         registered = self._registered(check.reference)
         return replace(self._judge(check, registered), seconds=time.process_time() - began)
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Do nothing: only memory is held."""
 
     def _judge(self, check: Check, registered: Any) -> Verdict:
         from duanka.identity.embedded import images as pictures  # noqa: PLC0415
@@ -93,10 +94,10 @@ class EmbeddedChecker:
         judged = liveness.judged(seen, [frame.at for frame in check.frames], check.steps, self._policy)
         if judged.reason:
             return Verdict(Outcome.FAILED, (judged.reason,), signals=judged.signals)
-        # frames of the rest, eyes open, the sharpest first
+        # frames at rest, eyes open first, then by sharpness
         rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
         best = rest[0]
-        # first: one face cannot be followed into another, which would pass for paper out of sight
+        # this comes first: frames of two people cannot be aligned, which would look like a flat photograph
         compared = [*rest[:_REST_COMPARED], *(one for some in judged.shown for one in some)]
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
@@ -116,7 +117,7 @@ class EmbeddedChecker:
         gestures: Iterable[tuple[Gesture, tuple[FrameMoment, ...]]],
         signals: dict[str, float],
     ) -> bool:
-        """Whether a gesture is the frame at rest, moved. Notes of every gesture how much of it was."""
+        """Whether a gesture is only the frame at rest, moved; adds scores to `signals`."""
         from duanka.identity.embedded import liveness  # noqa: PLC0415
         from duanka.identity.embedded import planarity as plane  # noqa: PLC0415
 
@@ -137,7 +138,7 @@ class EmbeddedChecker:
         return Outcome.FAILED, (CheckReason.OTHER_PERSON,)
 
     def _registered(self, reference: bytes) -> Any:
-        """The face of the registered photo."""
+        """Return the face of the registered photo."""
         from duanka.identity.embedded import images as pictures  # noqa: PLC0415
 
         try:

@@ -1,6 +1,6 @@
-"""What one picture shows: the faces in it, and of the largest how it is lit, where it looks, its eyes and its mouth.
+"""Face measurements of one picture: faces, light, direction, eyes and mouth.
 
-One engine belongs to one thread of one process: its parts crash when they are shared.
+One engine per thread and process: its models crash when shared.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from duanka.identity.embedded.images import Picture
 from duanka.identity.embedded.measurements import FaceMeasurements
 from duanka.identity.embedded.weights import weights
 
-Points = np.ndarray[Any, np.dtype[Any]]  # n points, x y or x y z, in pixels of the picture
+Points = np.ndarray[Any, np.dtype[Any]]  # n points (x y or x y z) in pixels of the picture
 
-_CERTAIN = 0.75  # score from which YuNet's find is a face
-_BESIDE = 0.5  # a face so wide against the largest is a second one; a poster far behind is none
-_LEAST_PICTURE, _LEAST_FACE = 32, 16  # pixels, below which the detector invents
-_MESH, _EYE, _LIT = 192, 64, 96  # pixels that the parts look at
-_MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # of the face's and the eye's width, as MediaPipe cuts them out
-# points of the face mesh: corners of the eyes, lips, cheeks
+_CERTAIN = 0.75  # YuNet score from which a detection counts as a face
+_BESIDE = 0.5  # width relative to the largest face from which a second one counts: not a distant poster
+_LEAST_PICTURE, _LEAST_FACE = 32, 16  # pixels, below which the detector returns false faces
+_MESH, _EYE, _LIT = 192, 64, 96  # input size of the models in pixels
+_MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # crop relative to the width of face and eye, as in MediaPipe
+# face mesh points: corners of the eyes, lips, cheeks
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
 _UPPER_LIP, _LOWER_LIP, _MOUTH = 13, 14, (78, 308)
 _CHEEKS = (234, 454)
-# points of the iris model's eye contour
+# iris model points of the eye contour
 _LOWER_LID, _UPPER_LID, _EYE_CORNERS = slice(1, 8), slice(9, 16), (0, 8)
 
 
 class FaceEngine:
-    """YuNet, SFace, face mesh and iris, on one core. WeightsMissing."""
+    """YuNet, SFace, face mesh and iris models, on one core. WeightsMissing."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
@@ -68,7 +68,7 @@ class FaceEngine:
         )
 
     def embed(self, picture: Picture, seen: FaceMeasurements) -> Any:
-        """The face as a vector of length 1; the cosine of two says how alike they are."""
+        """Return the face as a unit vector; the cosine of two measures their similarity."""
         aligned = self._face.alignCrop(picture, seen.found)
         vector = self._face.feature(aligned).ravel().astype(np.float64)
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
@@ -78,7 +78,7 @@ class FaceEngine:
         if min(height, width) < _LEAST_PICTURE:
             return ()
         self._faces.setInputSize((width, height))
-        found: Any = self._faces.detect(picture)[1]  # None where there is no face
+        found: Any = self._faces.detect(picture)[1]  # None if there is no face
         return (
             ()
             if found is None
@@ -93,11 +93,11 @@ class FaceEngine:
         return mesh
 
     def _eye(self, picture: Picture, mesh: Points, corners: tuple[int, int], tilt: float) -> float:
-        """The mean height of the opening between the lids against its width."""
+        """Return the mean height of the eye opening relative to its width."""
         one, other = mesh[corners[0], :2], mesh[corners[1], :2]
         middle, width = (one + other) / 2, float(np.linalg.norm(other - one))
         cut, _ = _turned(picture, (middle[0], middle[1]), _EYE_AROUND * max(width, 1.0), tilt, _EYE)
-        if corners == _LEFT_EYE:  # the model knows the other eye
+        if corners == _LEFT_EYE:  # the model is trained on the other eye
             cut = np.ascontiguousarray(cut[:, :, ::-1])
         contour = self._iris.run(cut)
         opening = float(np.mean(contour[_LOWER_LID, 1] - contour[_UPPER_LID, 1]))
@@ -105,7 +105,7 @@ class FaceEngine:
 
 
 class _Model:
-    """One TensorFlow Lite model, whose largest output is points of x, y, z."""
+    """A TensorFlow Lite model; its largest output is points of x, y, z."""
 
     def __init__(self, which: str) -> None:
         self._model = Interpreter(model_path=str(weights(which)), num_threads=1)
@@ -131,7 +131,7 @@ def _cut(picture: Picture, box: tuple[float, float, float, float]) -> Any:
 def _turned(
     picture: Picture, centre: tuple[float, float], size: float, tilt: float, pixels: int
 ) -> tuple[Any, Any]:
-    """A square around `centre`, upright, as a model takes it; and the way back to the picture."""
+    """Crop an upright square around `centre`; return it and the transform back."""
     scale = pixels / size
     cos, sin = np.cos(-tilt) * scale, np.sin(-tilt) * scale
     x, y = centre

@@ -1,4 +1,4 @@
-"""Pictures that strangers send: their size is read before they are unpacked, and only a picture comes out."""
+"""Safe decoding of untrusted pictures: the size is checked before decompression."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from PIL import Image, ImageOps
 
 from duanka.domain.identity import CheckReason
 
-Picture = np.ndarray[Any, np.dtype[Any]]  # bytes: rows, columns, blue green red
+Picture = np.ndarray[Any, np.dtype[Any]]  # uint8: rows, columns, channels blue green red
 
-_FRAME, _REFERENCE = 1920, 6000  # pixels of the longer side that are unpacked at most
+_FRAME, _REFERENCE = 1920, 6000  # largest longer side in pixels that is decoded
 _LEAST = 2
 _FEW_COLOURS = ("1", "P", "PA")
-_LOOKED_AT = 640  # pixels of the longer side of what is judged
-_SCANS = 20  # of a JPEG; a progressive one has about ten. 400 kB of empty ones keep a core busy for a minute
+_LOOKED_AT = 640  # longer side in pixels of what is analysed
+_SCANS = 20  # of a JPEG; a progressive one has about ten, and 400 kB of empty ones take a minute of CPU
 
 
 class Unreadable(Exception):
-    """A picture that is not looked at; `reason` says why."""
+    """A picture that cannot be used; `reason` says why."""
 
     def __init__(self, reason: CheckReason) -> None:
         super().__init__(reason.value)
@@ -32,21 +32,21 @@ class Unreadable(Exception):
 
 
 def frame(jpeg: bytes) -> Picture:
-    """A picture of the holder's camera, its longer side at most 640; Unreadable."""
+    """Decode a camera picture, scaled to at most 640 pixels; Unreadable."""
     _seen(jpeg, ("JPEG",), _FRAME)
     return _smaller(_unpacked(jpeg))
 
 
 def reference(photo: bytes) -> Picture:
-    """A registered photo, JPEG or PNG, upright, its longer side at most 640; Unreadable."""
+    """Decode a registered photo (JPEG, PNG), upright, at most 640 pixels; Unreadable."""
     _seen(photo, ("JPEG", "PNG"), _REFERENCE)
     try:
         with _opened(photo, ("JPEG", "PNG")) as image:
-            # colours by number cannot be made smaller
+            # palette images cannot be scaled
             whole = image.convert("RGB") if image.mode in _FEW_COLOURS else image
-            whole.thumbnail((_LOOKED_AT, _LOOKED_AT))  # first, so that no copy of the whole is made
+            whole.thumbnail((_LOOKED_AT, _LOOKED_AT))  # before anything that copies the full-size picture
             upright = ImageOps.exif_transpose(whole).convert("RGB")
-    except Exception:  # whatever the reader says of bytes that strangers sent
+    except Exception:  # decoders raise anything on untrusted bytes
         raise Unreadable(CheckReason.CORRUPT) from None
     if min(upright.size) < _LEAST:
         raise Unreadable(CheckReason.CORRUPT)
@@ -54,7 +54,10 @@ def reference(photo: bytes) -> Picture:
 
 
 def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
-    """Read the header alone: a picture of a gigabyte can be sent in a kilobyte, and one of a minute in 400."""
+    """Check the header before decoding.
+
+    A kilobyte can decode to a gigabyte, and 400 can take a minute.
+    """
     if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _SCANS:
         raise Unreadable(CheckReason.CORRUPT)
     try:
@@ -62,7 +65,7 @@ def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
             width, height = image.size
     except Image.DecompressionBombError:
         raise Unreadable(CheckReason.TOO_MANY_PIXELS) from None
-    except Exception:  # whatever the reader says of bytes that strangers sent
+    except Exception:  # decoders raise anything on untrusted bytes
         raise Unreadable(CheckReason.CORRUPT) from None
     if max(width, height) > most:
         raise Unreadable(CheckReason.TOO_MANY_PIXELS)
@@ -71,7 +74,7 @@ def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
 @contextlib.contextmanager
 def _opened(picture: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of sizes and broken notes: they are judged here
+        warnings.simplefilter("ignore")  # about sizes and broken metadata: checked here
         with Image.open(io.BytesIO(picture), formats=formats) as image:
             yield image
 

@@ -1,8 +1,8 @@
-"""Is it a living face that does what was asked? Judged by numbers alone, so that every reason can be tried by hand.
+"""Liveness: does a living face make the requested gestures? Uses numbers only.
 
-Two things must hold. In its time every gesture is seen, and no other one instead. And the frames that show it are not
-the frame at rest, moved: a photograph that is tilted reads as a head that turns by 15 degrees and more, but it is a
-plane (`plane`) or, bent, a smooth sheet; its eyes and its mouth lie where the plane has them.
+Two conditions must hold. Every gesture is seen in its time, and no other one instead. And the frames that show it are
+not the frame at rest, moved: a tilted photograph reads as a head that turns by 15 degrees or more, but it is a plane
+(`plane`) or, if bent, a smooth sheet, with eyes and mouth where the plane has them.
 """
 
 from __future__ import annotations
@@ -16,36 +16,37 @@ from duanka.domain.identity import CheckReason, Gesture, Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded.measurements import FaceMeasurements, PlanarityScores
 
-_BLACK = 12.0  # mean luminance of a picture that shows nothing
-_WITHOUT_FACE = 0.25  # share of the frames that may lack one: turned away, out of the picture
-_SECOND_FACE = 3  # frames with a second face that are no passer-by
-_JUMP = 0.10  # of two boxes of one face a quarter of a second apart, the least common share
-_UNSEEN = 2  # frames without a face behind which the next one must still be where it was
-_STILL = 0.02  # of the face's width: what a face on a tripod moves
-_OPEN = 0.06  # opening of the eyes below which they were not open: a sleeper closes none
-_RISE = 0.12  # by which a mouth opens against its rest: a broad smile is open throughout
-# seconds: so long the gesture before may still be shown; so late a right one counts
+_BLACK = 12.0  # mean luminance of a picture too dark to use
+_WITHOUT_FACE = 0.25  # share of frames that may lack a face: turned away, out of the picture
+_SECOND_FACE = 3  # frames with a second face from which it is not a passer-by
+_JUMP = 0.10  # least overlap of two boxes of one face a quarter of a second apart
+_UNSEEN = 2  # frames without a face after which the next one must still be in place
+_STILL = 0.02  # of the face's width: movement of a face on a tripod
+_OPEN = 0.06  # eye opening at rest below which the eyes were closed: a sleeper closes none
+_RISE = 0.12  # least rise of the mouth opening against its rest: a broad smile is open throughout
+# seconds that the previous gesture may last into a step; seconds that a gesture may come late
 _REACTS, _GRACE = 1.0, 0.8
 _LOOKED_AT = 2  # frames of each gesture that are compared with the rest, in both parts of the check
-# what a moved photograph explains of a frame that shows a gesture, at most. Turning, people gave 0.35 and less,
-# photographs 0.68 and more; opening the mouth 0.67 and 0.91; closing the eyes 0.92 and, unless blurred, 0.95
+# Largest part of a gesture that a moved photograph may explain. Measured: turning, people gave 0.35 or less,
+# photographs 0.68 or more; opening the mouth 0.67 and 0.91; closing the eyes 0.92 and, unless blurred, 0.95.
 _PLANE, _MOUTH_ALIKE, _EYES_ALIKE = 0.50, 0.80, 0.93
-# and what a bent sheet explains of a turn, at most. People turning gave 0.82 and less, but for one frame of 288 that
-# could not be followed; nine recordings of bent photographs that fooled all else gave 0.84, 0.85, and 0.97 to 1
+# Largest part of a turn that a bent sheet may explain. Measured: people turning gave 0.82 or less, except for one
+# frame of 288 that could not be tracked; nine recordings of bent photographs that passed all else gave 0.84, 0.85,
+# 0.97 to 1.
 _BENT = 0.90
 
 
 @dataclass(frozen=True)
 class FrameMoment:
-    """One frame with a face: its place in the sequence, its second, and what it shows against the rest."""
+    """A frame with a face: number, time in seconds, values relative to rest."""
 
     order: int
     at: float
     seen: FaceMeasurements
-    eyes: float  # against the median of the more open half
+    eyes: float  # relative to the median of the more open half
     mouth: float
-    rise: float  # of the mouth against the rest
-    turn: float  # degrees against the rest, above 0 to the person's left
+    rise: float  # of the mouth opening above rest
+    turn: float  # degrees from rest, positive to the person's left
 
     def shows(self, gesture: Gesture, policy: IdentityPolicy) -> bool:
         """Whether this frame shows the gesture."""
@@ -62,19 +63,19 @@ class FrameMoment:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the frames say: the one reason why not, if there is one, what was measured, and which frames show what."""
+    """Result: the reason of a failure if any, measurements, and frames by gesture."""
 
     reason: CheckReason | None
     signals: dict[str, float]
     moments: tuple[FrameMoment, ...] = ()
     rest: tuple[FrameMoment, ...] = ()  # before the first step, looking ahead
-    shown: tuple[tuple[FrameMoment, ...], ...] = ()  # of each step the frames that show its gesture best
+    shown: tuple[tuple[FrameMoment, ...], ...] = ()  # per step, the frames that show its gesture best
 
 
 def judged(
     seen: Sequence[FaceMeasurements], times: Sequence[float], steps: Sequence[Step], policy: IdentityPolicy
 ) -> Judged:
-    """Judge what was seen at `times` (seconds) against the steps asked."""
+    """Judge measurements taken at `times` (seconds) against the requested steps."""
     with_face = [
         (order, at, one) for order, (at, one) in enumerate(zip(times, seen, strict=True)) if one.faces
     ]
@@ -97,7 +98,7 @@ def judged(
 
 
 def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, float, float], ...]:
-    """What of a gesture a moved photograph explains: each signal's name, its value, and how much it may be."""
+    """Return what a moved photograph explains of a gesture: (signal, value, limit)."""
     match gesture:
         case Gesture.CLOSE_EYES:
             return (("eyes_alike", alike.eyes, _EYES_ALIKE),)
@@ -110,7 +111,10 @@ def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, floa
 def _rest(
     moments: Sequence[FrameMoment], steps: Sequence[Step], policy: IdentityPolicy
 ) -> tuple[FrameMoment, ...]:
-    """The frames of the holder looking ahead: who is quick shows the first gesture before it is asked."""
+    """Return all frames with values relative to rest.
+
+    A quick holder may show the first gesture before it is asked, so rest is estimated.
+    """
     plain = [one for one in moments if not any(one.shows(gesture, policy) for gesture in Gesture)]
     early = [one for one in plain if one.at < steps[0].begins]
     return tuple(early or plain[:3] or moments[:3])
@@ -120,7 +124,7 @@ def _moments(
     found: Sequence[tuple[int, float, FaceMeasurements]], steps: Sequence[Step]
 ) -> tuple[FrameMoment, ...]:
     ahead = [one for _, at, one in found if at < steps[0].begins] or [one for *_, one in found[:3]]
-    # of the more open half: who closes their eyes twice for two seconds has them closed most of the time
+    # from the more open half: who closes the eyes twice for two seconds has them closed most of the time
     eyes = median(sorted(one.eyes for *_, one in found)[len(found) // 2 :])
     mouth, yaw = median(one.mouth for one in ahead), median(one.yaw for one in ahead)
     return tuple(
@@ -159,7 +163,7 @@ def _signals(moments: Sequence[FrameMoment]) -> dict[str, float]:
 def _picture(
     moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
 ) -> CheckReason | None:
-    """What the holder can put right: it says nothing about who is there."""
+    """Return a picture fault that the holder can fix; it says nothing of who it is."""
     if signals["faces"] >= _SECOND_FACE:
         return CheckReason.TWO_FACES
     if signals["face_pixels"] < policy.face_pixels:
@@ -172,7 +176,7 @@ def _picture(
 
 
 def _changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
-    """A face that is somewhere else, or of another size, a moment later is another one."""
+    """Detect a change of face: its position or size jumps between two frames."""
     for before, after in pairwise(moments):
         neighbours = after.order - before.order <= 1 + _UNSEEN
         if neighbours and _common(before.seen.box, after.seen.box) < _JUMP:
@@ -181,7 +185,7 @@ def _changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
 
 
 def _common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """The share of two boxes that both cover, 0 to 1."""
+    """Return the overlap of two boxes, 0 to 1."""
     wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     both = max(wide, 0.0) * max(high, 0.0)
@@ -191,15 +195,15 @@ def _common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 def _clearest(
     moments: Sequence[FrameMoment], step: Step, before: Gesture | None, policy: IdentityPolicy
 ) -> tuple[FrameMoment, ...]:
-    """The frames that show the step's gesture best, if it is shown in its time and no other one instead.
+    """Return the frames that best show the step's gesture; none if another was shown.
 
-    `before`: the gesture of the step before, which may last a little.
+    `before`: the previous step's gesture, which may last a little.
     """
     own = [one for one in moments if step.begins <= one.at <= step.ends + _GRACE]
     right = [one for one in own if one.shows(step.gesture, policy)]
     if not right:
         return ()
-    # eyes also close by themselves: that is no wrong gesture; nor is it a slip to laugh while turning
+    # eyes also close involuntarily, so that is not a wrong gesture; nor is laughing while turning
     others = [one for one in Gesture if one not in (step.gesture, Gesture.CLOSE_EYES)]
     wrong = 0
     for one in own:
@@ -211,14 +215,14 @@ def _clearest(
     clear = {
         Gesture.CLOSE_EYES: lambda one: one.eyes,
         Gesture.OPEN_MOUTH: lambda one: -one.mouth,
-    }.get(step.gesture, lambda one: abs(one.turn))  # the least turned ones still show the face
+    }.get(step.gesture, lambda one: abs(one.turn))  # less turned frames show the face better
     return tuple(sorted(right, key=clear)[:_LOOKED_AT])
 
 
 def _not_alive(
     moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
 ) -> CheckReason:
-    """Not what was asked: nothing moved, nothing but the whole, or other movements."""
+    """Explain a failure: nothing moved, only the whole picture, or other movements."""
     if any(one.shows(gesture, policy) for one in moments for gesture in Gesture):
         return CheckReason.OTHER_GESTURES
     return CheckReason.STILL if signals["motion"] < _STILL else CheckReason.PHOTOGRAPH

