@@ -1,4 +1,4 @@
-"""The HTTP API: orders, cards and figures for people with a key, and a holder's own order by the link of a notice."""
+"""HTTP API: orders, cards and figures for people with a key; a holder's own order."""
 
 from duanka.api.app import BASE, create_api
 from duanka.api.http.dependencies import RequestLimits

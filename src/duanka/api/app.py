@@ -1,4 +1,4 @@
-"""The HTTP API: its parts put together, and its description."""
+"""Assembly of the HTTP API and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -50,13 +50,14 @@ def create_api(
     health: Callable[[], HealthReport] | None = None,
     metrics: Callable[[], bytes] | None = None,
 ) -> FastAPI:
-    """The API on `desk`, and the holder's page at `/v`. `verification`: the way online; None: the counter alone.
+    """Create the API on `desk`, with the holder's page at `/v`.
 
-    `online`: asked for it each time, for one that may fail and come back. `health`: how the installation is; without it
-    the database is asked. `metrics`: what `/metrics` gives, in the text format of Prometheus.
+    `verification`: online verification; None: verification at the counter only. `online`: returns it instead, called
+    for each request, for one that may fail and come back. `health`: state of the installation; without it only the
+    database is checked. `metrics`: content of `/metrics`, in the text format of Prometheus.
 
-    Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
-    X-Forwarded-For: limits by address are about who asks.
+    Endpoints are synchronous and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust
+    its X-Forwarded-For, because rate limits by address must see the client.
     """
     limits = limits or RequestLimits()
     api = FastAPI(
@@ -65,7 +66,7 @@ def create_api(
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_url=f"{BASE}/openapi.json",
-        docs_url=None,  # a page that loads scripts from elsewhere has no place beside orders
+        docs_url=None,  # its page loads scripts from other sites
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(only_described)],
@@ -98,5 +99,5 @@ def create_api(
         RequestMiddleware, body=limits.body, others={BASE + path: most for path, most in others.items()}
     )
     describe(api, desk.book.terms.policy)
-    api.openapi()  # now and not in the first request: it takes a second, and must not be made by two threads
+    api.openapi()  # build it now: it takes a second, and the first requests must not build it in two threads
     return api

@@ -1,4 +1,4 @@
-"""The HTTP server of the API: where it listens, how many connections it holds, whose X-Forwarded-For it believes."""
+"""HTTP server of the API: listening socket, number of connections, proxies."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.http.connections import ConnectionGate, ConnectionLimits, limited_connections
 from duanka.domain.errors import DuankaError
 
-_FEWEST = 16  # connections, however few descriptors there are
+_FEWEST = 16  # connections, even if few file descriptors are allowed
 
 
 def make_server(
     api: FastAPI, trusted: TrustedProxies | None = None, limits: ConnectionLimits | None = None
 ) -> uvicorn.Server:
-    """A server of `api`, for `run` with the sockets that `listening_socket` made.
+    """Create a server of `api`, for `run` with sockets of `listening_socket`.
 
-    At most half of the process's descriptors are connections: the worker needs files and sockets beside them.
+    At most half of the process's file descriptors are for connections: the worker needs the others.
     """
     trusted, limits = trusted or TrustedProxies(), limits or ConnectionLimits()
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -47,7 +47,7 @@ def make_server(
 
 @contextlib.contextmanager
 def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket bound to an IPv4 or IPv6 address or a name of this machine; port 0: a free one. DuankaError."""
+    """Yield a socket bound to a local address or name (port 0: any). DuankaError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -55,7 +55,7 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         raise DuankaError(f"--host {host!r} is no address of this machine: {error}") from None
     with socket.socket(family, kind, protocol) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # :: is every address, of both kinds
+        if family == socket.AF_INET6:  # :: accepts IPv4 too
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
             listening.bind(address)
@@ -65,7 +65,7 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def server_address(host: str, listening: socket.socket) -> str:
-    """`host:port` as it stands in a URL; an IPv6 address in brackets."""
+    """Return `host:port` for a URL; an IPv6 address in brackets."""
     port = listening.getsockname()[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

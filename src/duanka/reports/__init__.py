@@ -1,6 +1,6 @@
-"""What is left for people and their programs: cards_at_risk.csv and report.html of a scan, the ledger of a live run.
+"""Output files: cards_at_risk.csv and report.html of a scan, logs of a live run.
 
-The page is in `reports.page`, which brings the plots.
+The page is in `reports.page`, which imports the plot library.
 """
 
 from duanka.reports.cards_at_risk import CardsAtRisk

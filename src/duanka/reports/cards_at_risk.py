@@ -1,4 +1,7 @@
-"""cards_at_risk.csv and .xlsx: what the desk works through. The format is public and stable; see docs/OUTPUT.md."""
+"""cards_at_risk.csv and .xlsx, the desk's work list; see docs/OUTPUT.md.
+
+The format is public and stable.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ from duanka.domain.text import Language
 from duanka.reports.spreadsheet import write_spreadsheet
 
 COLUMNS = ("card", "tier", "rules", "reasons", "action")
-_BOM = "\ufeff"  # so that Excel reads UTF-8
+_BOM = "\ufeff"  # so that Excel detects UTF-8
 
 
 class CardsAtRisk:
-    """Writes the heaviest tier first, without holding the cards in memory: one file per tier, joined at the end."""
+    """Writes the heaviest tier first, in bounded memory: files per tier, then joined."""
 
     def __init__(self, path: Path, language: Language | None) -> None:
-        """`language` of the reasons and of the workbook; None: Chinese reasons, and a workbook as the CSV is."""
+        """`language`: of reasons and workbook; None: Chinese reasons, workbook as the CSV."""
         self._path, self._asked = path, language
         self._language = language or "zh"
         self._parts = {tier: path.with_suffix(f".{tier.word}") for tier in sorted(Tier, reverse=True)}

@@ -1,4 +1,4 @@
-"""The page's figures: a plot, what it says in a sentence, and the same numbers as a table."""
+"""Figures of the report: a plot, a sentence about it, and its numbers as a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_BARS = 15
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. `svg` is empty when there is nothing to draw; `says` is what a screen reader hears."""
+    """One figure. `svg`: "" if there is nothing to draw; `says`: for screen readers."""
 
     id: str
     title: BilingualText
@@ -32,7 +32,7 @@ class Figure:
 
 
 def figures(findings: Findings, *, masked: bool) -> tuple[Figure, ...]:
-    """Every figure of the page, in its order."""
+    """Return every figure of the page, in order."""
     profile = findings.profile
     text = masked_text if masked else _as_it_is
     device = masked_device if masked else _as_it_is
@@ -112,7 +112,7 @@ def _days(findings: Findings) -> Figure:
         plots.DayRow(rule.title.zh, by_rule.get(rule.id, {}), rule.id in ran) for rule in findings.counting
     ]
     first = findings.span.first.date()
-    # "now" at midnight belongs to the day that has just ended
+    # a "now" at midnight belongs to the day that has just ended
     last = max(first, (findings.span.until - timedelta(microseconds=1)).date())
     says = BilingualText("没有命中。", "No hits.")
     if by_day:
@@ -180,7 +180,7 @@ def _devices(bars: Sequence[plots.ShareBar]) -> Figure:
 def _bars(
     found: Sequence[Share], shown: Callable[[str], str], code: Callable[[str], str] | None = None
 ) -> tuple[plots.ShareBar, ...]:
-    """The largest, with a name first and the code beneath, or the code alone where there is no name."""
+    """Return bars, largest first: name with code beneath, or only the code."""
     return tuple(
         plots.ShareBar(
             shown(one.title) if one.title else (code or shown)(one.name),

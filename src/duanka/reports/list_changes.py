@@ -1,4 +1,4 @@
-"""changes.csv: what changed on the work list since the list before: new cards, gone ones, heavier and lighter ones."""
+"""changes.csv: cards new, gone, heavier or lighter since the last work list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("card", "change", "tier_before", "tier", "rules", "reasons", "action"
 
 
 class ListChange(WordedEnum):
-    """What became of a card since the list before; the order is that of the file."""
+    """How a card changed; the order is that of the file."""
 
     NEW = "new", "新增"
     HEAVIER = "heavier", "加重"
@@ -35,14 +35,17 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ListChanges:
-    """How many cards changed how; `first`: there was no list before, so that nothing can be told."""
+    """Number of cards by change; `first`: there was no earlier list to compare with."""
 
     counts: Counter[ListChange]
     first: bool = False
 
 
 def write_changes(before: Path, now: Path, path: Path) -> ListChanges:
-    """Compare two lists, cards_at_risk.csv, and write what changed to `path`; without `before` a heading alone."""
+    """Compare two cards_at_risk.csv and write the changes to `path`.
+
+    Without `before`, only the heading is written.
+    """
     first = not before.exists()
     old = {} if first else {row.card: row for row in _rows(before)}
     counts: Counter[ListChange] = Counter()

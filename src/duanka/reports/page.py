@@ -1,4 +1,4 @@
-"""Sets report.html: one file that needs nothing else, the same bytes for the same findings."""
+"""report.html: one self-contained file, byte-identical for equal findings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from duanka.reports.wording import number, share, when
 def write_page(
     findings: Findings, path: Path, *, masked: bool = True, changes: ListChanges | None = None
 ) -> None:
-    """Write the report on `findings` to `path`, whole or not at all; it lies beside the lists that it links.
+    """Write the report to `path` atomically; it links to the lists beside it.
 
-    `masked`: card numbers and IMEIs are shortened. Without it the page names people's numbers in full and is
-    for those who may see them. `changes`: since the list before, which lie beside it too.
+    `masked`: shorten card numbers and IMEIs. Unmasked, the page has full numbers and is only for people who may see
+    them. `changes`: since the last work list, which are linked too.
     """
     page = (
         _environment()
@@ -33,7 +33,7 @@ def write_page(
         .render(_content(findings, masked=masked) | {"changes": changes, "change_kinds": list(ListChange)})
     )
     with put_in_place(path) as aside:
-        # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
+        # file names that are not UTF-8 contain lone surrogates, which must not fail the report
         aside.write_text(page, encoding="utf-8", errors="replace", newline="\n")
 
 

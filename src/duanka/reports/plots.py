@@ -1,4 +1,4 @@
-"""The report's plots as inline SVG: text stays text, so that the reader's own fonts show the Chinese labels."""
+"""Plots of the report as inline SVG; text stays text, in the reader's own fonts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from duanka.domain.decision import Tier
 from duanka.reports.wording import TIERS, number, share
 
-# In CSS pixels: narrow, so that the text is still readable on a telephone and in half a printed page.
+# CSS pixels: narrow, so that text is readable on a phone and in half a printed page.
 _WIDTH = 440
 _ROW = 31
 _TOP, _BOTTOM = 26, 26
-_LABEL = 148  # room for the names of rules, places and shops
+_LABEL = 148  # for names of rules, places and shops
 _INK, _QUIET, _RULE, _PALE = "#1d2530", "#586472", "#dfe4e9", "#d5dde4"
 _ACCENT = TIERS[Tier.HIGH].colour
 _MOST_BINS = 120
@@ -32,7 +32,7 @@ _LONGEST_LABEL = 11
 
 @dataclass(frozen=True)
 class RuleBar:
-    """Cards of one rule by tier; `ran` False: there is nothing to draw, and the plot says so."""
+    """Cards of one rule by tier; `ran` False: the plot says that it did not run."""
 
     title: str
     id: str
@@ -60,7 +60,7 @@ class ShareBar:
 
 
 def cards_per_rule(bars: Sequence[RuleBar]) -> str:
-    """Draw one horizontal bar per rule, stacked by tier, the heaviest tier first."""
+    """Draw a horizontal bar per rule, stacked by tier, the heaviest first."""
     with _style():
         figure = _figure(len(bars))
         axes = _axes(figure, len(bars), _LABEL, _WIDTH - 56)
@@ -80,7 +80,10 @@ def cards_per_rule(bars: Sequence[RuleBar]) -> str:
 
 
 def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
-    """Draw one row of bars per rule, each on its own scale; hits before `first` are a number at the left."""
+    """Draw a row of bars per rule, each with its own scale.
+
+    Hits before `first` are written as a number at the left.
+    """
     last = max([last, *(day for row in rows for day in row.hits)])
     step = -(-((last - first).days + 1) // _MOST_BINS)
     bins = ((last - first).days // step) + 1
@@ -103,7 +106,7 @@ def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
 
 
 def _binned(hits: Mapping[date, int], first: date, step: int, bins: int) -> tuple[int, list[int]]:
-    """Hits before `first` in one number, and the others in bins of `step` days."""
+    """Return the hits before `first` as one number, the others in bins of `step` days."""
     earlier, heights = 0, [0] * bins
     for day, count in hits.items():
         if day < first:
@@ -120,7 +123,7 @@ def _day_row(axes: Axes, place: int, binned: tuple[int, list[int]], ran: bool) -
     base = place + 0.32
     axes.plot([0, bins], [base, base], color=_RULE, linewidth=0.8, zorder=1)
     if peak:
-        # One outline per rule instead of one bar per day keeps a year of days small.
+        # One outline per rule, not a bar per day, keeps a year small.
         tops = [base - 0.64 * height / peak for height in heights]
         axes.stairs(tops, range(bins + 1), baseline=base, fill=True, color="#3d5a73", zorder=2)
     said = number(peak) if ran else "未运行"
@@ -130,7 +133,7 @@ def _day_row(axes: Axes, place: int, binned: tuple[int, list[int]], ran: bool) -
 
 
 def shares(bars: Sequence[ShareBar], name: str) -> str:
-    """Draw the cards at risk as bars, and their share of the place's or shop's cards as dots beside them."""
+    """Draw cards at risk as bars, and their share of all cards there as dots."""
     middle = 300
     with _style():
         figure = _figure(len(bars))
@@ -154,7 +157,7 @@ def shares(bars: Sequence[ShareBar], name: str) -> str:
 
 
 def devices(bars: Sequence[ShareBar]) -> str:
-    """Draw the cards that sat in each device, and how many of them are at risk."""
+    """Draw the cards seen in each device, and how many of them are at risk."""
     with _style():
         figure = _figure(len(bars))
         axes = _axes(figure, len(bars), _LABEL, _WIDTH - 76)
@@ -170,10 +173,9 @@ def devices(bars: Sequence[ShareBar]) -> str:
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Set every setting here and nothing from the machine, so that the same findings give the same bytes."""
+    """Fix all settings, so that equal findings give identical bytes on every machine."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # The page leaves text to the reader's fonts; the font that ships with matplotlib only measures it, and
-        # says that it knows no Chinese.
+        # The page uses the reader's fonts; matplotlib's font only measures the text, and warns that it lacks Chinese.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         mpl.rcdefaults()
         mpl.rcParams.update(
@@ -182,7 +184,7 @@ def _style() -> Iterator[None]:
                 "svg.hashsalt": "duanka",
                 "font.family": ["DejaVu Sans"],
                 "font.size": 11.0,
-                "text.parse_math": False,  # a shop called "$1$" is a name
+                "text.parse_math": False,  # a shop may be called "$1$"
                 "axes.unicode_minus": False,
             }
         )
@@ -194,7 +196,7 @@ def _figure(rows: int) -> Figure:
 
 
 def _axes(figure: Figure, rows: int, left: float, right: float) -> Axes:
-    """Axes with one row per bar, from the top down, between two pixels."""
+    """Create axes between two pixels, one row per bar from the top."""
     height = _TOP + rows * _ROW + _BOTTOM
     axes = figure.add_axes((left / _WIDTH, _BOTTOM / height, (right - left) / _WIDTH, rows * _ROW / height))
     axes.set_ylim(rows - 0.5, -0.5)
@@ -225,7 +227,7 @@ def _write(
     ha: Literal["left", "right"] = "left",
     edge: bool = False,
 ) -> None:
-    """Write beside a point, `shift` pixels off it; `edge`: x counts in widths of the axes."""
+    """Write text `shift` pixels off a point; `edge`: x counts in widths of the axes."""
     axes.annotate(
         said,
         at,
@@ -241,7 +243,7 @@ def _write(
 
 
 def _label(axes: Axes, row: int, title: str, detail: str, room: float = 0) -> None:
-    """Write a name left of its row, with its code beneath; `room` stays free between them and the axes."""
+    """Write name and code left of a row; `room`: free space between label and axes."""
     _write(axes, (0, row), (-8 - room, 5.5 if detail else 0), _short(title), size=11.5, ha="right", edge=True)
     if detail:
         _write(axes, (0, row), (-8, -6.5), _short(detail, 12), size=9, colour=_QUIET, ha="right", edge=True)
@@ -253,7 +255,7 @@ def _head(figure: Figure, x: float, said: str, ha: str = "left") -> None:
 
 
 def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
-    """The name in the room that a label has; a Chinese character takes the room of two letters."""
+    """Shorten a name to the label width; a Chinese character counts as two letters."""
     name = " ".join(name.split())
     widths = [1 if sign.isascii() else 2 for sign in name]
     if sum(widths) <= 2 * longest:
@@ -267,7 +269,7 @@ def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The figure as an element of a page: without foreign names, and with ids that no other figure has."""
+    """Return inline SVG without metadata, and with ids unique on the page."""
     whole = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(whole, format="svg", facecolor="none", metadata=nothing)

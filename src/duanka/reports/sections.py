@@ -1,4 +1,4 @@
-"""What the page says, section by section, ready to be set: the template only lays it out."""
+"""Content of the report page, section by section; the template only lays it out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from duanka.domain.text import BilingualText
 from duanka.reports.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
 
 MOST_SOURCES = 20
-MOST_CARDS = 30  # that the report shows
+MOST_CARDS = 30  # shown in the report
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TierRow:
 
 @dataclass(frozen=True)
 class Gap:
-    """What one rule lacked, and what each of these is."""
+    """The inputs one rule lacked, with explanations."""
 
     rule: Rule
     lacks: tuple[tuple[str, str], ...]
@@ -43,7 +43,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Unsure:
-    """How many cards one rule could not judge."""
+    """The number of cards one rule could not judge."""
 
     rule: Rule
     cards: int
@@ -52,22 +52,22 @@ class Unsure:
 
 @dataclass(frozen=True)
 class Gaps:
-    """What this scan does not know."""
+    """What this scan could not determine."""
 
     not_run: tuple[Gap, ...]
     without: tuple[Gap, ...]
     unsure: tuple[Unsure, ...]
-    counted: bool = True  # whether it is known how many cards could not be judged
+    counted: bool = True  # False: unknown how many cards could not be judged
 
     @property
     def none(self) -> bool:
-        """Whether every rule ran, with all that it reads, over every card."""
+        """Whether every rule ran with all its inputs over every card."""
         return self.counted and not (self.not_run or self.without or self.unsure)
 
 
 @dataclass(frozen=True)
 class EvidenceLine:
-    """One piece of evidence with its title and unit."""
+    """A value of the evidence with title and unit."""
 
     title: BilingualText
     value: str
@@ -76,7 +76,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True)
 class CardReason:
-    """Why a card is here: one rule, in words, with its evidence."""
+    """A rule that hit the card, in words, with its evidence."""
 
     id: str
     title: BilingualText
@@ -88,7 +88,7 @@ class CardReason:
 
 @dataclass(frozen=True)
 class CardSection:
-    """One card; `row`: where it stands in cards_at_risk.xlsx, 0 where that is not known."""
+    """A card; `row`: its row in cards_at_risk.xlsx, 0 if unknown."""
 
     number: str
     tier: Tier
@@ -102,7 +102,7 @@ class CardSection:
 
 @dataclass(frozen=True)
 class LimitRow:
-    """One limit as it was used. `source` None: ours."""
+    """A limit in force. `source` None: our own."""
 
     name: str
     meaning: BilingualText
@@ -113,7 +113,7 @@ class LimitRow:
 
 @dataclass(frozen=True)
 class RuleEntry:
-    """One rule as it was used."""
+    """A rule as it was used."""
 
     rule: Rule
     asks_for: BilingualText
@@ -125,7 +125,7 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class ListEntry:
-    """One list of the policy: its rows in a line each."""
+    """A list of the policy, a line per row."""
 
     name: str
     meaning: str
@@ -133,7 +133,7 @@ class ListEntry:
 
 
 def tier_rows(findings: Findings) -> tuple[TierRow, ...]:
-    """The tiers, the heaviest first."""
+    """Return the tiers, heaviest first."""
     return tuple(
         TierRow(
             tier,
@@ -148,9 +148,9 @@ def tier_rows(findings: Findings) -> tuple[TierRow, ...]:
 
 
 def gaps(findings: Findings) -> Gaps:
-    """Everything that did not run, ran with less, or could not be judged."""
+    """Return all that did not run, ran with less, or could not be judged."""
     runs = {run.rule: run for run in findings.runs}
-    # A rule of which nobody gave an account has not run, as far as a reader may trust.
+    # A rule without a recorded run is reported as not run.
     silent = RuleRun("", lacks=("—",))
     pairs = [(rule, runs.get(rule.id, silent)) for rule in findings.rules]
     return Gaps(
@@ -180,7 +180,7 @@ def _meaning(name: str) -> str:
 
 
 def shown_sources(sources: tuple[RecordSource, ...] | None) -> tuple[RecordSource, ...]:
-    """The sources of live records that the report shows: all, or those that are furthest behind."""
+    """Return the live sources to show: all, or those furthest behind."""
     if not sources or len(sources) <= MOST_SOURCES:
         return sources or ()
     return tuple(sorted(sources, key=lambda one: one.complete)[:MOST_SOURCES])
@@ -188,7 +188,7 @@ def shown_sources(sources: tuple[RecordSource, ...] | None) -> tuple[RecordSourc
 
 @dataclass(frozen=True)
 class TableRow:
-    """What was delivered for one table."""
+    """Delivered records of one table."""
 
     table: str
     files: int
@@ -198,7 +198,7 @@ class TableRow:
 
 
 def table_rows(intake: Intake) -> tuple[TableRow, ...]:
-    """What was delivered, by table."""
+    """Return the delivered records by table."""
     found: dict[str, TableRow] = {}
     for file in intake.files:
         was = found.get(file.table, TableRow(file.table, 0, 0, 0, 0))
@@ -213,7 +213,7 @@ def table_rows(intake: Intake) -> tuple[TableRow, ...]:
 
 
 def entries(findings: Findings, *, masked: bool) -> tuple[CardSection, ...]:
-    """The heaviest cards, with why."""
+    """Return the heaviest cards with their reasons."""
     rules = {rule.id: rule for rule in findings.rules}
     return tuple(
         _entry(card, rules, masked, row_of(card, findings.tiers)) for card in findings.top[:MOST_CARDS]
@@ -221,14 +221,14 @@ def entries(findings: Findings, *, masked: bool) -> tuple[CardSection, ...]:
 
 
 def row_of(card: CardAtRisk, tiers: Mapping[Tier, int]) -> int:
-    """The row of cards_at_risk.xlsx in which a card stands, the heading being row 1; 0 where nobody counted."""
+    """Return a card's row in cards_at_risk.xlsx (heading: row 1); 0 if not ranked."""
     heavier = sum(count for tier, count in tiers.items() if tier > card.tier)
     return heavier + card.place + 1 if card.place else 0
 
 
 def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) -> CardSection:
     hits = {hit.rule: hit for hit in card.hits}
-    # the police's confirmation is no hit: the card's own line tells it, and apart from what rules say
+    # a police confirmation is not a hit: it is shown in the card's own line, apart from the rules
     by_rules = [rule for rule in card.reasons if rule in hits or not card.cases]
     order = [*by_rules, *(rule for rule in hits if rule not in card.reasons)]
     return CardSection(
@@ -259,7 +259,7 @@ def _reason(
 
 
 def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[EvidenceLine, ...]:
-    """The evidence of a hit, in the order of its rule; `masked`: numbers and IMEIs in it are shortened."""
+    """Return the evidence of a hit in its rule's order; `masked`: shorten numbers."""
     columns = {column.name: column for column in rule.evidence} if rule else {}
     names = [*columns, *(name for name in hit.evidence if name not in columns)]
     found = []
@@ -274,7 +274,7 @@ def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[EvidenceLine, .
 
 
 def rule_entries(findings: Findings) -> tuple[RuleEntry, ...]:
-    """Each rule with its limits and where they come from."""
+    """Return each rule with its limits and their sources."""
     ran = {run.rule for run in findings.runs if run.ran}
     return tuple(
         RuleEntry(
@@ -309,7 +309,7 @@ def _limits(findings: Findings, rule: Rule) -> list[LimitRow]:
 
 
 def list_entries(policy: Policy) -> tuple[ListEntry, ...]:
-    """The lists that the rules read, with the authority of each entry where the list carries one."""
+    """Return the lists the rules read, with the authority of each entry if it has one."""
     return tuple(
         ListEntry(name, LISTS[name].meaning if name in LISTS else "", tuple(_list_row(row) for row in rows))
         for name, rows in policy.lists.items()
@@ -327,7 +327,7 @@ def _list_row(row: Mapping[str, object]) -> str:
 
 
 def deciding(policy: Policy) -> BilingualText:
-    """How the policy turns hits into an action."""
+    """Say how the policy turns hits into an action."""
     if policy.deciding is Deciding.TRIGGERS:
         return BilingualText(
             "逐项触发：命中任一规则，即按该规则的要求处置。",

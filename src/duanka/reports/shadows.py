@@ -1,4 +1,4 @@
-"""What the page says about rules in shadow: whom they would have asked, had they counted."""
+"""Report section on rules in shadow: what they would change if they counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING = BilingualText("不作要求", "nothing is asked")
 
 @dataclass(frozen=True)
 class Rise:
-    """Cards of which more would be asked."""
+    """Cards that would get a heavier action."""
 
     now: BilingualText
     then: BilingualText
@@ -23,7 +23,7 @@ class Rise:
 
 @dataclass(frozen=True)
 class ShadowRow:
-    """One rule in shadow. `new`: of its cards, those that are not on the work list."""
+    """A rule in shadow. `new`: its cards that are not on the work list."""
 
     rule: Rule
     ran: bool
@@ -35,7 +35,7 @@ class ShadowRow:
 
 
 def shadow_rows(findings: Findings) -> tuple[ShadowRow, ...]:
-    """The rules in shadow, each by itself."""
+    """Return the rules in shadow, each considered alone."""
     rules = {rule.id: rule for rule in findings.rules}
     ran = {run.rule for run in findings.runs if run.ran}
     return tuple(

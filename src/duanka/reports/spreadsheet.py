@@ -1,4 +1,4 @@
-"""cards_at_risk.xlsx: the work list for spreadsheets, where a card is text and not an amount to be rounded."""
+"""cards_at_risk.xlsx: the work list as a workbook, with card numbers as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from duanka.domain.rule import Action
 from duanka.domain.text import Language
 from duanka.reports.list_changes import ListChange
 
-_WIDTHS = (18, 10, 34, 80, 18)  # characters, in the order of the columns
-_ROWS_OF_A_SHEET = 1_048_575  # beside the heading: the format holds no more
-_MADE = datetime(1980, 1, 1)  # no clock: the same findings give the same bytes
+_WIDTHS = (18, 10, 34, 80, 18)  # characters, per column
+_ROWS_OF_A_SHEET = 1_048_575  # without the heading: the limit of the format
+_MADE = datetime(1980, 1, 1)  # fixed: equal findings give identical bytes
 _AS_IT_STANDS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 
-# The Chinese beside a column's name where it is asked for, and the words for its values.
+# Chinese headings of the columns, and words for their values.
 _HEADINGS = {
     "card": "号码",
     "change": "变化",
@@ -39,9 +39,9 @@ _VALUES = {
 
 
 def write_spreadsheet(work_list: Path, path: Path, language: Language | None = None) -> None:
-    """Write the rows of `work_list`, a cards_at_risk.csv, as a workbook in which every cell is text.
+    """Write the rows of `work_list` (cards_at_risk.csv) as a workbook of text cells.
 
-    `language` zh: with Chinese headings beside the names, and Chinese words for tiers and actions.
+    `language` zh: adds Chinese headings to the names, and Chinese words for tiers and actions.
     """
     options = {"constant_memory": True, "tmpdir": str(path.parent), **_AS_IT_STANDS}
     with (
@@ -51,7 +51,7 @@ def write_spreadsheet(work_list: Path, path: Path, language: Language | None = N
     ):
         book.set_properties({"created": _MADE})
         heading = book.add_format({"bold": True, "bottom": 1})
-        text = book.add_format({"num_format": "@"})  # also where a cell is edited later
+        text = book.add_format({"num_format": "@"})  # stays text when a cell is edited
         rows = csv.reader(source)
         names = next(rows)
         chinese = language == "zh"

@@ -1,4 +1,4 @@
-"""The page's own words: tiers, actions and units in the two languages of the desks."""
+"""Texts of the report page: tiers, actions and units in Chinese and English."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from duanka.domain.text import BilingualText
 
 @dataclass(frozen=True)
 class TierLook:
-    """How a tier is told apart: by its words, its mark and its colour, so that no reader needs the colour."""
+    """Appearance of a tier: text, mark and colour, so that no reader needs the colour."""
 
     words: BilingualText
     mark: str
     colour: str
 
 
-# The colours fall from dark to light with the tier, so that they stay apart in greyscale and for the colour-blind.
+# Darker for heavier tiers, so that they differ in greyscale and for the colour-blind.
 TIERS = {
     Tier.EXTREME: TierLook(Tier.EXTREME.words, "◆", "#5c0f1f"),
     Tier.HIGH: TierLook(Tier.HIGH.words, "▲", "#b8432f"),
@@ -53,17 +53,17 @@ _UNITS = {
     "messages": "条",
     "complaints": "次",
 }
-# Said by the value itself.
+# Units that the value shows by itself.
 _SILENT_UNITS = {"", "share", "local time", "date", "IMEI"}
 
 
 def unit(name: str) -> BilingualText | None:
-    """The unit in words; None where the value says it by itself."""
+    """Return the unit in words; None if the value shows it."""
     return None if name in _SILENT_UNITS else BilingualText(_UNITS.get(name, name), name)
 
 
 def value(raw: object, of_unit: str = "") -> str:
-    """One value as a reader expects it: grouped numbers, shares in percent, times to the minute."""
+    """Format a value: grouped numbers, percentages, times to the minute."""
     if raw is None or raw == "":
         return "—"
     if isinstance(raw, bool):
@@ -78,22 +78,22 @@ def value(raw: object, of_unit: str = "") -> str:
 
 
 def number(raw: float) -> str:
-    """`12,345` or `0.25`: whole numbers grouped, others with the two places that matter."""
+    """Format as `12,345` or `0.25`: integers grouped, others with two decimals."""
     return f"{raw:,}" if isinstance(raw, int) else f"{raw:,.2f}".rstrip("0").rstrip(".")
 
 
 def when(moment: datetime) -> str:
-    """A local time, to the minute."""
+    """Format a local time, to the minute."""
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def share(part: int, whole: int, digits: int = 1) -> str:
-    """A part in percent; a dash where there is no whole."""
+    """Format a part as a percentage; a dash if the whole is zero."""
     return f"{part / whole:.{digits}%}" if whole else "—"
 
 
 def per_100_000(part: int, whole: int) -> str:
-    """Cards per 100,000 cards; one decimal where the figure is small."""
+    """Format a rate per 100,000 cards; with a decimal if it is small."""
     if not whole:
         return "—"
     rate = part / whole * 100_000

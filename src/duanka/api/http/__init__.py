@@ -1,1 +1,1 @@
-"""What holds for every HTTP request: who asks, limits, headers, the OpenAPI description."""
+"""Common parts of all requests: authentication, limits, headers, OpenAPI."""

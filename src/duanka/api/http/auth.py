@@ -1,4 +1,4 @@
-"""Who asks: a person by their key, a holder by the link in their notice; and how often they may."""
+"""Authentication by key (people), link or session (holders); limits guessing."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ SESSION_TOKEN = HTTPBearer(
 _Given = HTTPAuthorizationCredentials | None
 BROWSER = "duanka_browser"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes by lot
-_PERSON, _HOLDER = "duanka_person", "duanka_holder"  # of the state of a request
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
+_PERSON, _HOLDER = "duanka_person", "duanka_holder"  # names in the state of a request
 
 
 def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
-    """The person whose key it is; 401 without one."""
+    """Return the person with this key; 401 without one."""
     known: Person | None = getattr(request.state, _PERSON, None)
-    if known and _has_no_body(request):  # `KeyFirstRoute` has looked already
+    if known and _has_no_body(request):  # `KeyFirstRoute` has checked the key already
         return known
-    # a body can take minutes to come: who was put out of force meanwhile does not act by it any more
+    # reading a body can take minutes: check again, as the key may have been revoked meanwhile
     found = here.desk.keys.who(given.credentials) if given else None
     if given is None or found is None:
-        # only who fails is slowed down: behind one proxy all have one address
+        # limit failures only: all clients behind one proxy share an address
         if wait := here.failed.take(_address(request)):
             raise too_many(wait)
         raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
@@ -70,28 +70,31 @@ def _has_no_body(request: Request) -> bool:
     return request.method in ("GET", "HEAD")
 
 
-Caller = Annotated[Person, Depends(person)]  # who has a key; `may` says what it takes
+Caller = Annotated[Person, Depends(person)]  # authenticated; `may` checks permissions
 
 
 class May:
-    """A dependency of a route: whoever asks needs this permission. The services ask again, about the very order."""
+    """Route dependency that requires a permission.
+
+    The services check again, for the order concerned.
+    """
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
     def __call__(self, by: Caller) -> None:
-        """Refuse with 403 before anything that was sent is looked at."""
+        """Refuse with 403 before the request's content is parsed."""
         authorize(by, self.permission)
 
 
 def may(*permissions: Permission) -> list[Any]:
-    """The `dependencies` of a route that needs these permissions."""
+    """Return the `dependencies` of a route that needs these permissions."""
     return [Depends(May(one)) for one in permissions]
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A holder, by a link that is good, and the order that it is for."""
+    """A holder with a valid link, and the order of the link."""
 
     order: Order
     person: Person
@@ -101,7 +104,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class CurrentSession:
-    """A holder in a session that is good, the way online, and the token that the way is asked with."""
+    """A holder's valid session, the online verification, and the session token."""
 
     session: Session
     online: OnlineVerification
@@ -109,7 +112,7 @@ class CurrentSession:
 
 
 def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
-    """The holder who has the link; looking does not use it up."""
+    """Return the holder with this link; viewing does not use the link up."""
     known: Holder | None = getattr(request.state, _HOLDER, None)
     if known and _has_no_body(request):
         return known
@@ -130,7 +133,7 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
 
 
 def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> str:
-    """A link of an order that is open, whosever it is and also when its time is over."""
+    """Return a link of an open order, also if expired or bound to another browser."""
     with _unless_guessing(request, here):
         if given is None:
             raise unauthenticated(
@@ -149,7 +152,7 @@ def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security
 def sitting(
     request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
 ) -> CurrentSession:
-    """The holder whose session it is."""
+    """Return the holder's session."""
     found = _sitting(request, here, given)
     if wait := here.holder.take(found.session.card):
         raise too_many(wait)
@@ -159,7 +162,7 @@ def sitting(
 def polling(
     request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
 ) -> CurrentSession:
-    """As `sitting`, for who looks each second."""
+    """Like `sitting`, with the rate limit for polling every second."""
     found = _sitting(request, here, given)
     if wait := here.polling.take(found.session.id):
         raise too_many(wait)
@@ -169,7 +172,7 @@ def polling(
 def sending(
     request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
 ) -> CurrentSession:
-    """As `sitting`, for who sends pictures one by one."""
+    """Like `sitting`, with the rate limit for sending pictures one by one."""
     found = _sitting(request, here, given)
     if wait := here.pictures.take(found.session.id):
         raise too_many(wait)
@@ -188,13 +191,13 @@ def _sitting(request: Request, here: Context, given: _Given) -> CurrentSession:
 
 
 def browser_secret(request: Request) -> str:
-    """The secret by which a link knows its browser again; empty: it has none, or none of ours."""
+    """Return the secret that binds a link to this browser; "" if missing or malformed."""
     given = request.cookies.get(BROWSER, "")
     return given if _SECRET.fullmatch(given) else ""
 
 
 def remember_browser(request: Request, here: Context, answer: Response, secret: str) -> None:
-    """Let the browser keep its secret: no script reads it, and no page of somebody else sends it."""
+    """Set the browser's secret as a cookie for our pages only, unreadable to scripts."""
     policy = here.desk.book.terms.policy
     answer.set_cookie(
         BROWSER,
@@ -207,10 +210,10 @@ def remember_browser(request: Request, here: Context, answer: Response, secret: 
 
 
 class KeyFirstRoute(APIRoute):
-    """A route that looks at the key or link before it reads the body: what a stranger sends is not held."""
+    """Route that checks key or link before it reads the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of FastAPI, which reads the body before anything else, behind the look at the key."""
+        """Wrap FastAPI's handler, which reads the body first, with the authentication."""
         handler, looks = super().get_route_handler(), set(_calls(self.dependant))
 
         async def handle(request: Request) -> Response:
@@ -234,7 +237,10 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
 
 @contextmanager
 def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
-    """Slow down who fails, by address; thousands of holders have one address, and each has their own measure."""
+    """Limit failures by address.
+
+    Thousands of holders can share an address, so successful requests are limited per holder instead.
+    """
     try:
         yield
     except Problem:
@@ -244,14 +250,14 @@ def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
 
 
 def online(here: Context) -> OnlineVerification:
-    """The way online; CheckRefused where nobody judges."""
+    """Return the online verification; CheckRefused if there is none."""
     if here.verification is None:
         raise CheckRefused(CheckReason.NOT_AVAILABLE)
     return here.verification
 
 
 def _address(request: Request) -> str:
-    """Whom a limit by address is about."""
+    """Return the key of limits by address."""
     return client_key(request.client.host if request.client else "")
 
 

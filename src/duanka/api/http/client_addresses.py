@@ -1,4 +1,4 @@
-"""Addresses of clients: whom a limit counts as one, and which proxies may say for whom they ask."""
+"""Client addresses: keys for limits by address, and trusted proxies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from duanka.domain.errors import DuankaError
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-UNKNOWN = "unknown"  # what is no address counts as one client
+UNKNOWN = "unknown"  # anything that is not an address counts as one client
 
 
 def client_key(host: str) -> str:
-    """Whom a limit by address is about: an IPv4 address, however it is written, or of IPv6 the /64 of one person."""
+    """Return the key of a limit by address: a normalised IPv4 address, or an IPv6 /64."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -24,10 +24,13 @@ def client_key(host: str) -> str:
 
 
 class TrustedProxies:
-    """The proxies whose X-Forwarded-For is believed. `text`: addresses and networks, with commas; empty: none is."""
+    """Proxies whose X-Forwarded-For is trusted.
+
+    `text`: comma-separated addresses and networks; "" for none.
+    """
 
     def __init__(self, text: str = "") -> None:
-        """DuankaError: something in `text` is neither an address nor a network."""
+        """Parse `text`; DuankaError for an item that is neither address nor network."""
         self.named: Sequence[str] = [one.strip() for one in text.split(",") if one.strip()]
         try:
             self._networks: Sequence[_Network] = [
@@ -39,7 +42,7 @@ class TrustedProxies:
             ) from None
 
     def __contains__(self, host: object) -> bool:
-        """Whether this is the address of one of them."""
+        """Return whether this is the address of a trusted proxy."""
         try:
             address = ipaddress.ip_address(str(host).partition("%")[0])
         except ValueError:

@@ -1,8 +1,8 @@
-"""Limits on connections: how many there are, and how long one may take for its headers, its body and its answer.
+"""Connection limits: how many, and time limits for headers, body and answer.
 
-uvicorn closes an idle connection, and waits without end for one that sends a byte now and then. When all places are
-taken, the connection that waits longest for its request gives its place to the new one: who holds connections open
-and asks nothing shuts nobody out.
+uvicorn closes idle connections, but waits without limit for one that sends a byte now and then. When all places are
+taken, the connection that has waited longest for its request is closed in favour of the new one: clients that hold
+connections without a request cannot lock others out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from duanka.api.http.client_addresses import client_key
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """Numbers of connections, and seconds. A body may take `body_seconds`, and longer while `body_rate` bytes/s come.
+    """Numbers of connections, and time limits in seconds.
 
-    `answer_seconds`: while the client takes nothing of its answer. Trusted proxies have no limit `per_address`.
+
+    A body may take `body_seconds`, and longer while it arrives at `body_rate` bytes/s. `answer_seconds`: limit while
+    the client reads nothing of its answer. `per_address` does not apply to trusted proxies.
     """
 
     total: int = 512
@@ -36,23 +38,23 @@ class ConnectionLimits:
 
 
 class _Phase(Enum):
-    IDLE = auto()  # between two requests; uvicorn ends it after its own keep-alive time
+    IDLE = auto()  # between two requests; uvicorn closes it after its keep-alive time
     HEADERS = auto()
     BODY = auto()
     ANSWER = auto()
 
 
 class ConnectionGate:
-    """The connections of one server. Used in its event loop alone."""
+    """The connections of one server; for use in its event loop only."""
 
     def __init__(self, limits: ConnectionLimits, trusted: Container[str] = ()) -> None:
         self.limits, self._trusted = limits, trusted
         self._held: dict[LimitedConnection, str] = {}
         self._of_address: Counter[str] = Counter()
-        self._waiting: dict[LimitedConnection, None] = {}  # the longest first
+        self._waiting: dict[LimitedConnection, None] = {}  # longest waiting first
 
     def admit(self, connection: LimitedConnection, host: str) -> bool:
-        """Whether there is a place for one more, if need be that of one that waits for its request."""
+        """Admit one more connection, if necessary by closing one that waits for a request."""
         address = "" if host in self._trusted else client_key(host)
         if address and self._of_address[address] >= self.limits.per_address and not self._evict(address):
             return False
@@ -63,14 +65,14 @@ class ConnectionGate:
         return True
 
     def wait(self, connection: LimitedConnection, *, waits: bool) -> None:
-        """Whether the connection waits for its request, and may be evicted."""
+        """Set whether the connection waits for its request, and so may be evicted."""
         if not waits:
             self._waiting.pop(connection, None)
         elif connection in self._held:
             self._waiting.setdefault(connection)
 
     def release(self, connection: LimitedConnection) -> None:
-        """The connection is over."""
+        """Remove a closed connection."""
         self._waiting.pop(connection, None)
         address = self._held.pop(connection, None)
         if address is not None:
@@ -88,7 +90,7 @@ class ConnectionGate:
 
 
 class LimitedConnection(H11Protocol):
-    """One connection to the API, within the limits of its `gate`."""
+    """A connection to the API, limited by its `gate`."""
 
     gate: ClassVar[ConnectionGate]
     _refused = False
@@ -98,7 +100,7 @@ class LimitedConnection(H11Protocol):
     _began, _received = 0.0, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take a place, or be told to come later."""
+        """Take a place, or answer 503."""
         peer = transport.get_extra_info("peername")
         self._refused = not self.gate.admit(self, str(peer[0]) if isinstance(peer, tuple) else "")
         if self._refused:
@@ -109,7 +111,7 @@ class LimitedConnection(H11Protocol):
         self._enter(_Phase.HEADERS)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a request."""
+        """Process request bytes and update the time limit."""
         if self._refused or self.transport.is_closing():
             return
         self._received = len(data) + (self._received if self._phase is _Phase.BODY else 0)
@@ -119,34 +121,34 @@ class LimitedConnection(H11Protocol):
         self._look()
 
     def on_response_complete(self) -> None:
-        """An answer was given; the next request may have begun."""
+        """Update the time limit after an answer; the next request may have begun."""
         super().on_response_complete()
         self._look()
 
     def pause_writing(self) -> None:
-        """The client takes nothing of its answer."""
+        """Start the time limit for a client that does not read its answer."""
         super().pause_writing()
         self._writing = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
 
     def resume_writing(self) -> None:
-        """The client takes its answer again."""
+        """Stop that time limit: the client reads again."""
         super().resume_writing()
         self._writing = _cancelled(self._writing)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Release the place."""
         self._timer, self._writing = _cancelled(self._timer), _cancelled(self._writing)
         self.gate.release(self)
         if not self._refused:
             super().connection_lost(exc)
 
     def abort(self) -> None:
-        """End the connection at once, whatever was still to be sent."""
+        """Close at once and discard unsent data."""
         self.transport.abort()
 
     def _look(self) -> None:
-        """Which part of a request is waited for."""
-        if self.transport.is_closing():  # what is still to be sent has its time
+        """Set the time limit for the present phase of the request."""
+        if self.transport.is_closing():  # closing: unsent data gets the answer time limit
             self._timer = _cancelled(self._timer)
             self._timer = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
         elif cycle := self._running():
@@ -155,10 +157,10 @@ class LimitedConnection(H11Protocol):
             self._enter(_Phase.HEADERS if self.conn.trailing_data[0] else _Phase.IDLE)
 
     def _running(self) -> RequestResponseCycle | None:
-        """The request that is not answered yet."""
+        """Return the request that is not answered yet."""
         cycle: RequestResponseCycle | None = (
             self.cycle
-        )  # None before the first one, whatever uvicorn declares
+        )  # None before the first request, contrary to uvicorn's annotation
         return cycle if cycle and not cycle.response_complete else None
 
     def _enter(self, phase: _Phase) -> None:
@@ -189,7 +191,7 @@ class LimitedConnection(H11Protocol):
             self._close(408, "TIMEOUT", "the request took too long to arrive")
 
     def _close(self, status: int, code: str, message: str) -> None:
-        """Answer without the application, and end the connection."""
+        """Answer without the application, and close the connection."""
         body = json.dumps({"status": status, "code": code, "message": message}).encode()
         phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
         head = (
@@ -203,7 +205,7 @@ class LimitedConnection(H11Protocol):
 
 
 def limited_connections(gate: ConnectionGate) -> type[LimitedConnection]:
-    """The protocol class of a server whose connections `gate` counts."""
+    """Return a protocol class whose connections `gate` counts."""
     return type("GatedConnection", (LimitedConnection,), {"gate": gate})
 
 

@@ -1,4 +1,4 @@
-"""What the API is given: the order book and what reads it, the second verification online, the time, limits."""
+"""Dependencies of the API: services, online verification, clock, limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from duanka.orders.verification.reviews import Reviews
 
 
 class DeskServices(Protocol):
-    """Everything that acts on orders or reads them, on one database under one policy."""
+    """The services that change or read orders, on one database and policy."""
 
     @property
     def store(self) -> Store:
@@ -36,23 +36,23 @@ class DeskServices(Protocol):
 
     @property
     def book(self) -> OrderService:
-        """Moves orders."""
+        """Changes orders."""
 
     @property
     def acts(self) -> ActService:
-        """What two people do."""
+        """Bulk actions and approvals."""
 
     @property
     def keys(self) -> Keys:
-        """Who acts."""
+        """Persons and their keys."""
 
     @property
     def links(self) -> Links:
-        """Links of notices."""
+        """Links in notices."""
 
     @property
     def reading(self) -> OrderQueries:
-        """What people may see."""
+        """Queries of what people may see."""
 
     @property
     def trail(self) -> Trail:
@@ -60,47 +60,48 @@ class DeskServices(Protocol):
 
     @property
     def checks(self) -> CheckBook:
-        """Sessions of the second verification: whose a token is."""
+        """Sessions of online verification."""
 
     @property
     def counter(self) -> Counter:
-        """The second verification in person."""
+        """Verification in person."""
 
     @property
     def reviews(self) -> Reviews:
-        """What waits for a person after the check online."""
+        """Online checks that wait for a person."""
 
     @property
     def takes(self) -> TakeService:
-        """What was made of decisions at once, and what is held."""
+        """Takes of decisions, and decisions on hold."""
 
     @property
     def withdrawals(self) -> Withdrawals:
-        """Withdraws many verifications as one act."""
+        """Withdraws many verifications in one bulk action."""
 
 
 class HealthReport(Protocol):
-    """How an installation is."""
+    """State of an installation."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What is wrong; empty where nothing is."""
+        """What is wrong; empty if nothing."""
 
     @property
     def database(self) -> bool:
-        """Whether the database can be written and its tables fit."""
+        """Whether the database is writable and has the right tables."""
 
     @property
     def wants(self) -> tuple[str, ...]:
-        """What is not set up, so that something waits."""
+        """Missing configuration for which something waits."""
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes.
+    """Request limits. Rates: per minute, and `burst` times that many at once.
 
-    `polling`: looks at one session's verdict; `pictures`: of one session, one by one; `frames`: bytes of the one body
-    that carries all pictures, and of those of one challenge; `uploads`: of all that came one by one and wait.
+    `body`: bytes. `polling`: polls of one session's verdict; `pictures`: pictures of one session, sent one by one;
+    `frames`: bytes of a body with all pictures, and of one challenge's pictures; `uploads`: bytes of all waiting
+    single pictures.
     """
 
     per_key: float = 600
@@ -132,28 +133,28 @@ class Context:
     pictures: Buckets
     uploads: Uploads
     online: Callable[[], OnlineVerification | None] = lambda: None
-    health: Callable[[], HealthReport] | None = None  # None: only the database is asked
-    metrics: Callable[[], bytes] | None = None  # in the text format of Prometheus; None: there are none
-    verifying: Lock = field(default_factory=Lock)  # the whole trail is read by one at a time
+    health: Callable[[], HealthReport] | None = None  # None: only the database is checked
+    metrics: Callable[[], bytes] | None = None  # text format of Prometheus; None: no metrics
+    verifying: Lock = field(default_factory=Lock)  # verification of the whole trail: one at a time
 
     @property
     def verification(self) -> OnlineVerification | None:
-        """The second verification online; None: the counter is the only way, now."""
+        """The online verification; None: at present only the counter."""
         return self.online()
 
     @property
     def now(self) -> datetime:
-        """The present."""
+        """The current time, UTC."""
         return self.clock()
 
 
 def present() -> datetime:
-    """The clock, in UTC."""
+    """Return the current time, UTC."""
     return datetime.now(UTC)
 
 
 def context_of(request: Request) -> Context:
-    """The parts of the API that answers this request."""
+    """Return the context of the API that serves this request."""
     found: Context = request.app.state.context
     return found
 

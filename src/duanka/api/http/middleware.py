@@ -1,4 +1,4 @@
-"""What holds for every request, whatever it asks: the correlator, the size of the body, headers, the last resort."""
+"""Middleware of every request: correlator, body limit, headers, unhandled errors."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ _log = logging.getLogger("duanka.api")
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """How many bytes a body may have, and what a holder is told of one that has more."""
+    """Most bytes of a body, and the message for a holder who sends more."""
 
     bytes: int
     reason: CheckReason | None = None
 
 
 class RequestMiddleware:
-    """Wraps the API: echoes or makes `x-correlator`, refuses bodies that are too large, and answers when all fails.
+    """Echoes or creates `x-correlator`, limits bodies, answers unhandled errors.
 
-    `body`: bytes of a body; `others`: paths whose bodies have a limit of their own.
+
+    `body`: most bytes of a body. `others`: paths with a limit of their own.
     """
 
     def __init__(self, app: ASGIApp, body: int, others: Mapping[str, BodyLimit] | None = None) -> None:
         self._app, self._most, self._others = app, BodyLimit(body), dict(others or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -62,7 +63,7 @@ class RequestMiddleware:
                 out["x-correlator"] = correlator
                 out["Cache-Control"] = "no-store"
                 out["X-Content-Type-Options"] = "nosniff"
-                if reading:  # answered before all was read: what follows is not listened to
+                if reading:  # answered before the body was read: ignore the rest
                     out["Connection"] = "close"
             await send(message)
 
@@ -76,7 +77,7 @@ class RequestMiddleware:
         try:
             await self._app(scope, _counted(receiving, most), sending)
         except Exception as error:
-            # where and of what type: a message can quote what was sent
+            # log place and type only: the message can quote what was sent
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("%s %s: %s\n%s", correlator, scope["method"], type(error).__name__, where)
             if begun:
@@ -85,7 +86,7 @@ class RequestMiddleware:
 
 
 def _counted(receive: Receive, most: BodyLimit) -> Receive:
-    """For bodies that do not say how long they are."""
+    """Count the bytes of bodies without a declared length."""
     read = 0
 
     async def receiving() -> Message:

@@ -1,4 +1,4 @@
-"""What the OpenAPI description says beyond the endpoints themselves: what holds for every one of them."""
+"""OpenAPI description: additions that hold for all endpoints."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-# The endpoints are the same in every API of a process, and what a policy leaves to choose are the hardships: half a
-# second of work is done once for each, and not again where `serve` starts its API anew.
+# All APIs of a process have the same endpoints; only the hardships depend on the policy. The description takes half a
+# second, so it is cached by hardships, for when `serve` recreates its API.
 _MADE: dict[tuple[str, ...], dict[str, Any]] = {}
 _MAKING = Lock()
 _WITH = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of an endpoint: those that every one has, and `statuses`."""
+    """Return the error responses of an endpoint: the common ones and `statuses`."""
     return {
         status: {
             "model": ErrorInfo,
@@ -62,7 +62,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe(api: FastAPI, policy: OrderPolicy) -> None:
-    """Let the description of `api` say what holds for all endpoints, and what `policy` leaves to choose."""
+    """Add to the description what holds for all endpoints, and the policy's choices."""
     made = api.openapi
 
     def openapi() -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _whole(described: dict[str, Any], hardships: tuple[str, ...]) -> dict[str, A
 
 
 def _read_by_hand() -> dict[str, Any]:
-    """What an endpoint reads itself, and the framework therefore knows nothing of."""
+    """Describe bodies that endpoints read themselves, unknown to the framework."""
     found: dict[str, Any] = {}
     for model in (Frames, Recording):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -106,7 +106,7 @@ def _complete(operation: dict[str, Any]) -> None:
     operation.setdefault("parameters", []).append(_CORRELATOR)
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
-        del answers["422"]  # what the framework would say; ours is 400
+        del answers["422"]  # the framework's status; ours is 400
     for status, told in answers.items():
         names = ("x-correlator", *_WITH.get(int(status), ()))
         told["headers"] = {name: dict(_HEADERS[name]) for name in names}

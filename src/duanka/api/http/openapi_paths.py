@@ -1,4 +1,4 @@
-"""What the description has for the path of a request."""
+"""Look-up of a request's path in the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from duanka.api.schemas.errors import Problem
 
 
 def methods(request: Request) -> set[str]:
-    """The methods of this path; empty where there is no such path."""
+    """Return the methods of this path; empty if there is no such path."""
     return {method.upper() for method in _described(request)}
 
 
 def only_described(request: Request) -> None:
-    """Refuse a query parameter that is not described: `opne=true` must not list everything."""
+    """Refuse unknown query parameters: `opne=true` must not list everything."""
     if not request.query_params:
         return
     operation = _described(request).get(request.method.lower(), {})
@@ -28,7 +28,7 @@ def only_described(request: Request) -> None:
 
 
 def _described(request: Request) -> Mapping[str, Any]:
-    """Where two paths fit, the one without a parameter."""
+    """Return the path item; of two that match, the one without a parameter."""
     path, described = request.url.path, request.app.openapi()["paths"]
     fits = [one for one in described if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", one), path)]
     found: Mapping[str, Any] = described[min(fits, key=lambda one: one.count("{"))] if fits else {}

@@ -1,7 +1,8 @@
-"""Rate limits: a token bucket for each who asks, in this process.
+"""In-process rate limits: a token bucket per client.
 
-The library `limits` (MIT, well kept) was looked at: it counts in windows, which lets twice the rate through at their
-edge, has no token bucket, and its memory store runs a timer thread. What is needed here is less than its adapter.
+Why not the library `limits` (MIT, well maintained): it counts in windows, which lets twice the rate through at their
+edge, has no token bucket, and its memory store runs a timer thread. An adapter for it would be larger than this
+module.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-_MOST = 50_000  # buckets kept; whose is the oldest begins anew
+_MOST = 50_000  # buckets kept; beyond it the least recently used is reset
 
 
 class Buckets:
-    """One bucket per name. It holds `burst` tokens and gets `per_minute` of them; each question takes one."""
+    """A bucket per name: `burst` tokens at most, `per_minute` added, one per request."""
 
     def __init__(
         self, per_minute: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = _MOST

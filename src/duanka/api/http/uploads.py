@@ -1,4 +1,4 @@
-"""Pictures that came while they were recorded: in memory, until their challenge is answered or their time is over."""
+"""Pictures sent during a recording: kept in memory until judged or expired."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from threading import Lock
 
 from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 
-_KEPT = 2 * UPLOAD.total_seconds()  # longer than any challenge with its upload
-_ASK_AGAIN = 10  # seconds
+_KEPT = 2 * UPLOAD.total_seconds()  # longer than any challenge and its upload
+_ASK_AGAIN = 10  # seconds until a retry
 
 
 @dataclass
@@ -24,21 +24,21 @@ class _Upload:
 
 
 class Uploads:
-    """The pictures of one challenge for each order, known by the SHA-256 of their bytes. Safe from any thread.
+    """Pictures of one challenge per order, by the SHA-256 of their bytes. Thread-safe.
 
-    `each`: bytes of one challenge; `most`: bytes of all together.
+    `each`: most bytes per challenge; `most`: most bytes in all.
     """
 
     def __init__(self, each: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._each, self._most, self._clock = each, most, clock
-        self._held: OrderedDict[str, _Upload] = OrderedDict()  # by order, the oldest first
+        self._held: OrderedDict[str, _Upload] = OrderedDict()  # by order, oldest first
         self._bytes = 0
         self._lock = Lock()
 
     def put(self, order_id: str, challenge_id: str, jpeg: bytes) -> None:
-        """Keep one picture; what came for another challenge of the order goes.
+        """Keep a picture; pictures for another challenge of the order are dropped.
 
-        CheckRefused: TOO_LARGE: no recording has so much; BUSY: there is no place, after a while there is.
+        CheckRefused: TOO_LARGE: more than any recording has; BUSY: no space for now.
         """
         name = hashlib.sha256(jpeg).hexdigest()
         with self._lock:
@@ -58,14 +58,14 @@ class Uploads:
             self._bytes += len(jpeg)
 
     def of(self, order_id: str, challenge_id: str) -> Mapping[str, bytes]:
-        """The pictures that are here for a challenge, by their SHA-256 in hexadecimal."""
+        """Return the pictures of a challenge by SHA-256 (hexadecimal)."""
         with self._lock:
             self._forget_old()
             upload = self._held.get(order_id)
             return dict(upload.pictures) if upload and upload.challenge_id == challenge_id else {}
 
     def drop(self, order_id: str) -> None:
-        """Forget the pictures of an order: they are judged, or nobody will judge them."""
+        """Drop the pictures of an order: they were judged or never will be."""
         with self._lock:
             self._drop(order_id)
             self._forget_old()

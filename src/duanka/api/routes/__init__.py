@@ -1,1 +1,1 @@
-"""The endpoints of the API, one module for each subject."""
+"""API endpoints, one module per subject."""

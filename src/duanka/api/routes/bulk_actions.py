@@ -1,4 +1,4 @@
-"""Acts: what two people do together, for one card or for ten thousand."""
+"""Bulk actions that two people decide, for one card or ten thousand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ router = APIRouter(tags=["acts"], route_class=access.KeyFirstRoute)
     responses=errors(401, 403, 409, 413, 422),
 )
 def propose(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
-    """A stop waits for a second person (双人复核); what gives back begins at once."""
+    """A stop waits for a second person (双人复核); a release begins at once."""
     policy = here.desk.book.terms.policy
     grounds = asks.grounds(policy.redress, policy.papers)
     act = here.desk.acts.propose(Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until)
@@ -51,7 +51,7 @@ def list_acts(
     after: asked.After = None,
     limit: asked.Limit = 50,
 ) -> shown.Acts:
-    """The latest first, with how far each is."""
+    """The latest first, with the progress of each."""
     page = here.desk.reading.acts(by, after or "", limit, waiting=waiting)
     return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
 
@@ -80,7 +80,7 @@ def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShow
 def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
-    """With what is known and what became of each; numbers masked."""
+    """With what is known of each card and its result; numbers masked."""
     page = here.desk.reading.act_cards(number, ViewerContext(by), here.now, int(after or 0), limit)
     return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
 
@@ -94,7 +94,10 @@ def list_act_cards(
     responses=errors(401, 403, 404, 409, 413, 422),
 )
 def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval) -> shown.ActShown:
-    """A supervisor who did not propose it and has seen its cards; some can be struck. Again gives the state."""
+    """By a supervisor other than the proposer, who has seen its cards.
+
+    Cards can be excluded. Again gives the state.
+    """
     act = here.desk.acts.act(number, by)
     if act.approved_by != by.id:
         act = here.desk.acts.approve(number, by, because.why, here.now, because.without)
@@ -110,7 +113,7 @@ def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.A
     responses=errors(401, 403, 404, 409, 413),
 )
 def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """Nothing happens. Again gives the state."""
+    """No card is changed. Again gives the state."""
     act = here.desk.acts.act(number, by)
     if act.state is not ActState.REJECTED:
         act = here.desk.acts.reject(number, by, because.why, here.now)
@@ -126,9 +129,9 @@ def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Be
     responses=errors(401, 403, 404, 409, 413),
 )
 def undo(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """Its cards go back to where they were, unless somebody changed them since. Again gives the state.
+    """Cards return to their earlier state unless changed since. Again gives the state.
 
-    `undone_by` names the acts that put them back: cards whose tier takes two people are proposed in one of them, and
+    `undone_by` names the acts that restore them: cards whose tier takes two people are proposed in one of them, and
     the state is `partly_undone` until nothing is stopped by this act any more.
     """
     if not here.desk.acts.being_undone(number, by):

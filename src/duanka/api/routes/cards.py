@@ -1,4 +1,4 @@
-"""Cards: their dossier, what the police ask for, and decisions that were taken elsewhere."""
+"""Cards: dossier, requests of the police, decisions made elsewhere."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ router = APIRouter(route_class=access.KeyFirstRoute)
     responses=errors(401, 403, 409, 413),
 )
 def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> shown.DossierShown:
-    """Orders, how the network treats it, refusals, notices. The police name their case; who asked stays in the trail.
+    """Orders, network state, refusals, notices.
 
-    A POST, because a number has no place in an address.
+    The police name their case; the audit trail keeps who asked. A POST, because a URL must not contain a number.
     """
     wanted = reader(by, asks.unmask, asks.case_number or "")
     number = card_of(asks.phone_number)
@@ -57,7 +57,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     responses=errors(401, 403, 409, 413, 422),
 )
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
-    """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
+    """At once, in every element. The notice joins the order of a card stopped before."""
     card = card_of(asks.phone_number)
     order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
     return masked(order)
@@ -73,7 +73,7 @@ def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.
     responses=errors(401, 403, 409, 413),
 )
 def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
-    """At once, in every part of the network. A card that was released already gives the state."""
+    """At once, in every element. For a card released before, gives the state."""
     card = card_of(asks.phone_number)
     try:
         order = here.desk.book.police_release(card, by, asks.because(), here.now)
@@ -95,7 +95,7 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
     responses=errors(401, 403, 409, 413),
 )
 def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
-    """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""
+    """Each becomes an order, or joins the card's open one; all or none. Idempotent."""
     demands = [one.demand() for one in asks.demands]
 
     def work(turn: UnitOfWork) -> Received:

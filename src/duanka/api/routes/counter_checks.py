@@ -1,4 +1,4 @@
-"""The second verification in person: one of the staff records it, and for some tiers somebody else confirms."""
+"""Verification in person: recorded by one of the staff; some tiers need a second."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRout
 def record(
     here: Here, by: access.Caller, number: asked.TheVerification, asks: asked.CounterCheckAsked
 ) -> CounterCheckShown:
-    """Passed at once, or when a second of the staff confirms it. 409 names what is still to be seen.
+    """Passed at once, or once a second member of the staff confirms it.
 
-    No number of a document is taken, in no field: the register has it.
+    409 names what is missing. No field accepts a document number: the holder register has it.
     """
     order = here.desk.counter.verify(number, asks.seen(), by, asks.why, here.now)
     return CounterCheckShown(order=masked(order), waits_for_second_person=order.closed_at is None)
@@ -47,7 +47,7 @@ def record(
 def confirm(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
-    """By somebody with another name. Again gives the state."""
+    """By somebody other than the one who recorded it. Again gives the state."""
     try:
         return masked(here.desk.counter.confirm(number, by, because.why, here.now))
     except NoSuchTransition:
@@ -68,7 +68,7 @@ def confirm(
 def reject(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
-    """One's own too. The holder has the whole time again to be verified anew."""
+    """Also one's own record. The deadline starts again. Again gives the state."""
     return masked(here.desk.counter.reject(number, by, because.why, here.now))
 
 

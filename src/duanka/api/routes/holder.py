@@ -1,4 +1,4 @@
-"""A holder's own order, by the link of the notice: why, until when, what to bring, which ways, and how to object."""
+"""A holder's own order, opened by the link in the notice; objection, new link."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
     responses=errors(401),
 )
 def get_own_order(request: Request, here: Here, holder: access.IsHolder, response: Response) -> OwnOrder:
-    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议). Looking uses nothing up.
+    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议).
 
-    A browser without a secret of ours gets one (a cookie), by which a link that it agrees by knows it again.
+    Viewing does not use the link up. A browser without our secret gets one (a cookie), which binds a link to the
+    browser that agrees with it.
     """
     if not access.browser_secret(request):
         access.remember_browser(request, here, response, secrets.token_urlsafe(32))
@@ -56,7 +57,10 @@ def get_own_order(request: Request, here: Here, holder: access.IsHolder, respons
     responses=errors(401, 409, 413),
 )
 def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
-    """A person looks at it and answers within the working days of the policy. A second objection joins the first."""
+    """A person answers within the policy's working days.
+
+    A second objection joins the first.
+    """
     if holder.link is LinkState.ELSEWHERE:
         raise OtherBrowser
     here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
@@ -72,9 +76,9 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
     responses=errors(401, 409),
 )
 def request_new_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
-    """By a link that is over, or another browser's: a message with a new one goes to the number itself.
+    """For a link that is expired or bound to another browser.
 
-    At most one in two minutes and five a day (429).
+    A message with a new link goes to the number itself: one in two minutes and five a day at most (429).
     """
     ending = here.desk.book.turn(lambda turn: request_link(turn, here.desk.links, token), here.now)
     return LinkSent(phone_number_ending=ending)

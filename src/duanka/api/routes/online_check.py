@@ -1,4 +1,4 @@
-"""A holder's session online: they agree, draw a challenge, send the pictures that answer it, look for the verdict."""
+"""A holder's online session: consent, challenge, pictures, verdict."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from duanka.domain.order import Kind, State
 router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
 
 CHECK = "/holder/check"
-_EVERY = 0.25  # seconds: what a cheap phone can take, and enough for the shortest gesture
+_EVERY = 0.25  # seconds between pictures: what a cheap phone can do, and enough for the shortest gesture
 
 
 @router.post(
@@ -62,9 +62,9 @@ _EVERY = 0.25  # seconds: what a cheap phone can take, and enough for the shorte
 def begin_session(
     request: Request, here: Here, holder: access.IsHolder, asks: Agreement, response: Response
 ) -> SessionBegun | Response:
-    """By the link of the notice, which is this browser's from then on (a cookie).
+    """By the notice's link, which is bound to this browser from then on (a cookie).
 
-    409: the texts that were shown are not those in force, or the link is another browser's.
+    409: the texts that were shown are no longer in force, or the link is bound to another browser.
     """
     online = access.online(here)
     policy = here.desk.book.terms.policy
@@ -98,7 +98,7 @@ def begin_session(
     responses=errors(401, 409, 413),
 )
 def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
-    """Drawn by lot, for this session. Again gives the same until it is used or over."""
+    """Random, for this session. Again gives the same until it is used or expired."""
     return _told(sits.online.challenge(sits.token, here.now))
 
 
@@ -117,11 +117,13 @@ def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     },
 )
 async def send_pictures(request: Request, here: Here, sits: access.Sits) -> PicturesAccepted:
-    """All pictures at once, at most 6 MiB; they use the challenge up. The verdict comes later: `getCheck`.
+    """All pictures at once, at most 6 MiB; they use the challenge up.
+
+    The verdict comes later: `getCheck`.
 
     On a slow line send them one by one, while they are recorded: `sendPicture`, `sendRecording`.
     """
-    # read here and not by the framework, which would read it before it knows whose session it is
+    # read here, because the framework would read the body before checking the session
     body = await request.body()
     return await run_in_threadpool(_sent, here, sits, request.headers.get("content-type", ""), body)
 
@@ -140,7 +142,7 @@ def _sent(here: Context, sits: access.CurrentSession, content_type: str, body: b
     responses=errors(401, 409),
 )
 def get_check(here: Here, sits: access.Polls) -> CheckShown:
-    """May be asked each second."""
+    """May be polled every second."""
     found = sits.online.progress(sits.token, here.now)
     restored, restriction = _given_back(here, sits, found)
     return CheckShown(
@@ -157,7 +159,10 @@ def get_check(here: Here, sits: access.Polls) -> CheckShown:
 def _given_back(
     here: Context, sits: access.CurrentSession, found: VerificationProgress
 ) -> tuple[bool, State | None]:
-    """Whether the card was given back by the pass, and how it still is restricted, as by the police."""
+    """Return whether the pass lifted the restriction, and any that still holds.
+
+    For example a stop by the police.
+    """
     if found.stage is not SessionStage.PASSED:
         return False, None
     last = here.desk.reading.last(sits.session.card, Kind.RESTRICTION)

@@ -1,7 +1,8 @@
-"""Pictures that are sent one by one while they are recorded: on a slow line all of them take longer than a challenge.
+"""Pictures sent one by one during the recording, for slow lines.
 
-The digests of all pictures are here when the recording ends: from then on no picture can be exchanged, and the time of
-the challenge counts no longer. The pictures may come before that and after it.
+There all pictures together take longer than a challenge. So the digests of all pictures are sent when the recording
+ends: from then on no picture can be exchanged, and the challenge no longer expires. Pictures may arrive before and
+after.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _BYTES = {
     openapi_extra=_BYTES,
 )
 async def measure_line(request: Request, sends: access.Sends) -> Response:
-    """Takes up to 64 KiB of anything and forgets it: the page times it, and chooses its pictures by that."""
+    """Discards up to 64 KiB; the page measures the time to choose its pictures."""
     del sends
     async for _ in request.stream():
         pass
@@ -70,7 +71,7 @@ async def send_picture(
         ),
     ],
 ) -> Response:
-    """A JPEG as it is, in any order; kept in memory until `sendRecording` names it. Again changes nothing."""
+    """A JPEG, in any order; kept in memory until `sendRecording` names it. Idempotent."""
     jpeg = await request.body()
     if not jpeg:
         raise Problem(400, "body: send the bytes of one picture")
@@ -93,10 +94,11 @@ async def send_picture(
     },
 )
 async def send_recording(request: Request, here: Here, sits: access.Sits) -> RecordingTaken:
-    """What was recorded, within the time of the challenge. Pictures that are not here yet are `missing`.
+    """Lists the recorded pictures, within the time of the challenge.
 
-    Send those, and ask again with the `receipt`, up to five minutes after the challenge. Once nothing is missing the
-    challenge is used up and the pictures wait to be judged. The verdict comes later: `getCheck`.
+    Pictures that have not arrived are `missing`: send those, and ask again with the `receipt`, up to five minutes
+    after the challenge. Once nothing is missing the challenge is used up and the pictures wait to be judged. The
+    verdict comes later: `getCheck`.
     """
     body = await request.body()
     return await run_in_threadpool(_taken, here, sits, request.headers.get("content-type", ""), body)

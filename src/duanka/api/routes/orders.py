@@ -1,4 +1,4 @@
-"""Orders and objections: finding them, and moving one of them."""
+"""Orders and objections: search, details, changes of state."""
 
 from __future__ import annotations
 
@@ -83,9 +83,11 @@ def list_orders(
     after: asked.After = None,
     limit: asked.Limit = 50,
 ) -> shown.Orders:
-    """Numbers masked (掩码). `sort`: opened or updated, the latest first; due, the next deadline first; weight.
+    """Numbers masked (掩码).
 
-    To search by number, which has no place in an address, see searches.
+    `sort`: opened or updated, latest first; due, next first; weight.
+
+    To search by number, which must not be in a URL, see searches.
     """
     which = Filter(
         kind, is_open=is_open, since=since, until=until, overdue=overdue, waiting=waiting, due=due,
@@ -105,7 +107,10 @@ def list_orders(
     responses=errors(401, 403, 404, 409, 413),
 )
 def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
-    """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
+    """Like the list. `unmask` asks for full numbers and is kept in the audit trail.
+
+    A regulator sees them masked.
+    """
     card = card_of(search.phone_number) if search.phone_number else None
     which = Filter(
         search.kind, card=card, is_open=search.open, since=search.since, until=search.until,
@@ -127,7 +132,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
     responses=errors(401, 403, 404),
 )
 def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
-    """With its audit trail, what the network and what the holder was told; numbers masked."""
+    """With audit trail, messages to the network and to the holder; numbers masked."""
     return shown.OrderFileShown.of(here.desk.reading.order(number, ViewerContext(by), here.now))
 
 
@@ -141,7 +146,7 @@ def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFil
     responses=errors(401, 403, 404, 413),
 )
 def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
-    """As `getOrder`, in full; that it was asked for, by whom and why, stays in the audit trail."""
+    """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
     file = here.desk.reading.order(number, reader(by, asks), here.now)
     return shown.OrderFileShown.of(file, unmasked=True)
 
@@ -213,7 +218,7 @@ _JUDGEMENTS = (Event.ACCEPT, Event.TO_FRAUD_CENTRE, Event.UPHOLD, Event.REJECT, 
 
 
 def _dependencies(path: str, event: Event) -> list[Any]:
-    """What it takes to move an order of this path: of one of its kinds, at least."""
+    """Return the permissions for `event`, of which a person needs at least one."""
     kinds = (Kind.OBJECTION,) if path == "objections" else (Kind.VERIFICATION, Kind.RESTRICTION)
     return access.may(*(move_permission(kind, event) for kind in kinds if states_before(kind, event)))
 
@@ -246,13 +251,13 @@ for _events, _path, _endpoint, _tag in (
     responses=errors(401, 403, 409, 413),
 )
 def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
-    """Against what is open about the card. A second objection joins the first."""
+    """About what is open for the card. A second objection joins the first."""
     order = here.desk.book.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)
 
 
 def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
-    """Move the order; where it is already as `event` would leave it, give it as it is."""
+    """Move the order; if it is already in the resulting state, return it unchanged."""
     try:
         order = here.desk.book.act(number, event, by, why, here.now)
     except NoSuchTransition:
@@ -268,12 +273,12 @@ def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> 
 
 
 def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerContext:
-    """Who reads, and how much they ask to see."""
+    """Return the viewer, and whether they ask for full numbers."""
     return ViewerContext(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
 
 
 def masked(order: Order) -> shown.OrderShown:
-    """An order as its answer shows it."""
+    """Return an order as a response, masked."""
     return shown.OrderShown.of(NumberMasking(unmasked=False).order(order))
 
 
@@ -282,7 +287,7 @@ def _one(value: str | None) -> tuple[str, ...]:
 
 
 def _place(name: str | None) -> tuple[str, ...]:
-    """An operator or city; `-` is an unknown one."""
+    """Return an operator or city as a filter; `-` stands for unknown."""
     return (place_named(name),) if name else ()
 
 

@@ -1,4 +1,4 @@
-"""Checks online that wait for a person, and the pictures to compare; what they decide is an act on the order."""
+"""Online checks that wait for a person, with the pictures to compare."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRout
 def list_reviews(
     here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
 ) -> ReviewsShown:
-    """The oldest first, numbers masked. No hours run while they wait."""
+    """The oldest first, numbers masked. No deadline runs while they wait."""
     page = here.desk.reviews.waiting(by, after or "", limit)
     return ReviewsShown(items=[ReviewShown.of(one) for one in page.items], next=page.next)
 
@@ -41,5 +41,8 @@ def list_reviews(
 def open_review(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> ReviewFileShown:
-    """Only while it is under review; who saw them and why stays in the audit trail. Then pass, fail or to-counter."""
+    """Only while under review; the audit trail keeps who saw them and why.
+
+    Then decide with pass, fail or to-counter.
+    """
     return ReviewFileShown.found(here.desk.reviews.open(number, by, because.why, here.now))

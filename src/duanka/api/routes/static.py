@@ -1,4 +1,4 @@
-"""The holder's page, to which the link of a notice leads: a few files beside the API and not a part of it."""
+"""The holder's page, opened by the link in a notice: static files beside the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEADERS: Mapping[str, str] = {
 
 
 def add_page(api: FastAPI, policy: OrderPolicy) -> None:
-    """Serve the page of an operator; what must be told without a link, or without scripts, stands in it."""
+    """Serve the page of an operator, with the texts needed without a link or scripts."""
     told = {
         "operator_zh": policy.operator.zh,
         "operator_en": policy.operator.en,
@@ -54,21 +54,19 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
         if name == _FIRST:
             for field, words in told.items():
                 text = text.replace("{{" + field + "}}", html.escape(words))
-        # a route of the framework below: a link that a telephone lengthened by `?from=…` still opens
+        # a plain route below FastAPI: a link to which a phone added `?from=…` still opens
         api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
 
 
 def _compact(script: str) -> str:
-    """Without indentation and lines of comments: it goes over slow lines. No text of ours spans lines."""
+    """Remove indentation and comment lines; no text of ours spans lines."""
     lines = (line.strip() for line in script.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
     body = text.encode()
-    packed = gzip.compress(
-        body, mtime=0
-    )  # the same for everybody and without a secret: nothing to be guessed by it
+    packed = gzip.compress(body, mtime=0)  # compression is safe: equal for everybody, and without a secret
 
     async def serve(request: Request) -> Response:
         headers = {**HEADERS, "Vary": "Accept-Encoding"}

@@ -1,4 +1,4 @@
-"""Figures, alarms, drifts, whether the audit trail holds, and whether the API is up."""
+"""Figures, alarms, drifts, audit trail verification, and health of the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from duanka.orders.queries.service import ViewerContext
 router = APIRouter(route_class=access.KeyFirstRoute)
 Since = Annotated[asked.Moment, Query(description="From this moment on.")]
 Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
-_FAULTS = 100  # shown; more say no more
+_FAULTS = 100  # shown at most; more add no information
 
 
 @router.get(
@@ -36,7 +36,7 @@ _FAULTS = 100  # shown; more say no more
     responses=errors(401, 403),
 )
 def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> shown.FiguresShown:
-    """Counts from the audit trail, so that a past period stays as it was."""
+    """Counted from the audit trail, so that figures of a past period do not change."""
     return shown.FiguresShown.of(here.desk.reading.figures(since, until, by))
 
 
@@ -57,7 +57,7 @@ def list_handled(
     after: asked.Skip = None,
     limit: asked.Limit = 50,
 ) -> shown.HandledNumbers:
-    """Each once, with the order that ended first; numbers masked."""
+    """Each number once, with the order that ended first; numbers masked."""
     page = here.desk.reading.handled(since, until, ViewerContext(by), here.now, int(after or 0), limit)
     return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
 
@@ -107,7 +107,7 @@ def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown
     responses=errors(401, 403),
 )
 def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
-    """Reads the whole trail now. One at a time; a second one is told to come again."""
+    """Reads the whole trail now. Only one at a time; others are told to retry."""
     if not here.verifying.acquire(blocking=False):
         raise too_many(5)
     try:
@@ -144,7 +144,10 @@ def who_am_i(by: access.Caller) -> PersonShown:
     },
 )
 def get_health(here: Here, response: Response) -> shown.Health:
-    """Needs no key. 503 while the database cannot be written, a part or duty fails, or an element does not answer."""
+    """Needs no key.
+
+    503 while the database is not writable, a part or task fails, or an element does not answer.
+    """
     found = here.health() if here.health else _database_alone(here)
     response.status_code = 503 if found.reasons else 200
     less = "degraded" if found.wants else "up"
@@ -157,14 +160,14 @@ def get_health(here: Here, response: Response) -> shown.Health:
 
 @router.head("/health", include_in_schema=False)
 def head_health(here: Here, response: Response) -> Response:
-    """The status alone, for probes: with the headers of the GET, and so the length of its body."""
+    """The status only, for probes: with the headers of the GET."""
     told = jsonable_encoder(get_health(here, response))
     return JSONResponse(told, response.status_code or 200)
 
 
 @dataclass(frozen=True)
 class _MetricsAnswered:
-    """Of an API without the rest of `serve`."""
+    """The metrics endpoint of an API without the rest of `serve`."""
 
     reasons: tuple[str, ...] = ()
     database: bool = True
@@ -178,7 +181,7 @@ def _database_alone(here: Context) -> HealthReport:
 
 
 def add_metrics(api: FastAPI) -> None:
-    """Serve `/metrics` on this machine and in its networks; it names no card and asks for no key."""
+    """Serve `/metrics` to this machine and its networks; no cards, no key needed."""
 
     @api.get("/metrics", include_in_schema=False)
     @api.head("/metrics", include_in_schema=False)

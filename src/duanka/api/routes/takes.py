@@ -1,4 +1,4 @@
-"""Takes: what was made of decisions at once, what is held back, and what is taken back again, many at once."""
+"""Takes of decisions, decisions on hold, and withdrawal of many verifications."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f
 
 
 class TakeShown(shown.ShownModel):
-    """What was made of the decisions of one folder at once (接收批次)."""
+    """The result of taking one folder's decisions (接收批次)."""
 
     id: str = Field(examples=["T0123456789AB"])
     at: datetime
@@ -51,7 +51,7 @@ class TakeShown(shown.ShownModel):
 
     @classmethod
     def of_take(cls, take: Take) -> TakeShown:
-        """As it is shown; where its file lies is nothing for other machines."""
+        """Convert; the path of its file is left out, as it means nothing elsewhere."""
         facts = {name: value for name, value in vars(take).items() if name in cls.model_fields}
         return cls.of({**facts, "covers": str(take.covers or "")})
 
@@ -63,14 +63,14 @@ class Takes(shown.ShownModel):
 
 
 class LeftShown(shown.ShownModel):
-    """An order of a take that undoing leaves alone, and why."""
+    """An order of a take that an undo leaves unchanged, and why."""
 
     order_id: str
     why: str
 
 
 class UndoneShown(shown.ShownModel):
-    """What undoing a take did."""
+    """The result of undoing a take."""
 
     take_id: str
     act: shown.ActShown | None = Field(description="Withdrew at once.")
@@ -79,14 +79,14 @@ class UndoneShown(shown.ShownModel):
 
     @classmethod
     def of_undone(cls, done: Undone) -> UndoneShown:
-        """As it is shown."""
+        """Convert to a response."""
         acts = [shown.ActShown.of(act) if act else None for act in (done.act, done.proposed)]
         left = [LeftShown.of(one) for one in done.left]
         return cls(take_id=done.take_id, act=acts[0], proposed=acts[1], left=left)
 
 
 class HeldShown(shown.ShownModel):
-    """A decision that somebody holds back: nobody is asked, until it is taken."""
+    """A decision on hold: the holder is not asked until it is taken."""
 
     phone_number: shown.ShownNumber
     tier: str
@@ -101,18 +101,18 @@ class HeldShown(shown.ShownModel):
 
     @classmethod
     def of_held(cls, held: HeldDecision) -> HeldShown:
-        """As it is shown."""
+        """Convert to a response."""
         return cls.of(held)
 
 
 class HeldList(shown.ShownModel):
-    """What is held, the oldest first."""
+    """Decisions on hold, the oldest first."""
 
     items: list[HeldShown]
 
 
 class Release(Because):
-    """Which of what is held is taken now; by default all of it, at most 10,000 in one request."""
+    """Which decisions on hold to take: by default all, at most 10,000 per request."""
 
     phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
     tiers: list[TierName] = Field(default=[], max_length=4)
@@ -120,7 +120,7 @@ class Release(Because):
 
 
 class Withdrawal(Because):
-    """Open verifications to withdraw as one act: those named, or all that fit what is said."""
+    """Open verifications to withdraw in one act: named ones, or all that match."""
 
     order_ids: list[Annotated[str, Field(pattern=rf"^V{ORDER_ID}")]] = Field(default=[], max_length=10_000)
     phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
@@ -131,7 +131,7 @@ class Withdrawal(Because):
     take_id: str | None = Field(default=None, pattern=r"^T[A-Z0-9]{1,15}$")
 
     def which(self) -> Which:
-        """What it says."""
+        """Return the selection."""
         numbers = (card_of(number) for number in self.phone_numbers)
         return Which(
             (*self.order_ids, *numbers),
@@ -154,7 +154,7 @@ class Withdrawal(Because):
 def list_takes(
     here: Here, by: access.Caller, limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50
 ) -> Takes:
-    """The newest first, with what became of each and what still waits."""
+    """The newest first, with the result of each and what still waits."""
     return Takes(items=[TakeShown.of_take(one) for one in here.desk.takes.list(by, limit)])
 
 
@@ -167,7 +167,7 @@ def list_takes(
     responses=errors(401, 403, 404),
 )
 def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
-    """What became of it."""
+    """The result of the take."""
     return TakeShown.of_take(here.desk.takes.take(number, by))
 
 
@@ -180,7 +180,10 @@ def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
     responses=errors(401, 403, 404, 409, 413),
 )
 def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
-    """What it opened and nobody has moved on is withdrawn; what takes two people is proposed in one act."""
+    """Its orders that nobody has changed are withdrawn.
+
+    Those that take two people are proposed in one act.
+    """
     return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
 
@@ -193,7 +196,7 @@ def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -
     responses=errors(401, 403),
 )
 def list_held(here: Here, by: access.Caller) -> HeldList:
-    """Nobody is asked because of these until they are taken."""
+    """No holder is asked because of these until they are taken."""
     return HeldList(items=[HeldShown.of_held(one) for one in here.desk.takes.held(by)])
 
 
@@ -223,8 +226,8 @@ def take_held(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedSho
     responses=errors(401, 403, 404, 409, 413, 422),
 )
 def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> shown.ActShown:
-    """As one act: at once, or where a tier takes two people when a second person has approved.
+    """In one act: at once, or after a second person approved, where a tier needs it.
 
-    Beyond 500 the worker goes on with it: `getAct` tells how far it is.
+    Beyond 500 the worker continues it: `getAct` tells the progress.
     """
     return shown.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))

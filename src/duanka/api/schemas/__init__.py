@@ -1,1 +1,1 @@
-"""Bodies of requests and responses, and errors as the API writes them."""
+"""Models of request and response bodies, and of errors."""

@@ -1,4 +1,4 @@
-"""Errors as CAMARA writes them: {status, code, message}; which error of ours is which of theirs."""
+"""Errors in CAMARA's format {status, code, message}, and their mapping from ours."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ErrorInfo(BaseModel):
 
 
 class Problem(Exception):
-    """Ends a request with an error."""
+    """Ends a request with an error response."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -83,31 +83,31 @@ class Problem(Exception):
 
 
 class TooLarge(HTTPException):
-    """A body over its limit. It ends the reading; `reason`: where a holder is told."""
+    """A body over its limit, which ends the reading; `reason`: for holders."""
 
     def __init__(self, limit: int, reason: CheckReason | None = None) -> None:
         super().__init__(413, f"a body may have {limit} bytes; send less at once")
         self.reason = reason
 
     def answer(self) -> JSONResponse:
-        """As it is told."""
+        """Return the error response."""
         return answer(413, str(self.detail), reason=self.reason)
 
 
 def unauthenticated(message: str) -> Problem:
-    """Who asks did not show who they are."""
+    """Return a 401: missing or invalid credentials."""
     return Problem(401, message, {"WWW-Authenticate": "Bearer"})
 
 
 def too_many(seconds: int) -> Problem:
-    """Who asks has to wait."""
+    """Return a 429 with the seconds to wait."""
     return Problem(429, f"too many requests; try again after {seconds} s", {"Retry-After": str(seconds)})
 
 
 def answer(
     status: int, message: str, headers: Mapping[str, str] | None = None, reason: CheckReason | None = None
 ) -> JSONResponse:
-    """The answer that tells of an error, numbers masked; with `reason` also in the words that the holder reads."""
+    """Return an error response, numbers masked; `reason` adds the holder's text."""
     told: dict[str, Any] = {
         "status": status,
         "code": CODES.get(status, "INVALID_ARGUMENT"),
@@ -119,7 +119,7 @@ def answer(
 
 
 def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) -> None:
-    """Let every error of `api` be told in the one way; `methods`: what the path of a request has."""
+    """Handle all errors of `api` alike; `methods`: those of a request's path."""
 
     @api.exception_handler(Problem)
     def told(_: Request, problem: Problem) -> JSONResponse:
@@ -129,7 +129,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
     def refused(_: Request, error: CheckRefused) -> JSONResponse:
         status = _REFUSED.get(error.reason, 409)
         if error.reason is CheckReason.NOT_AVAILABLE and not error.wait:
-            status = 409  # not now and not soon: the counter is the way
+            status = 409  # not now and not soon: verification is at the counter
         headers = {"Retry-After": str(max(error.wait, 1))} if status in (429, 503) else None
         return answer(status, str(error), headers, error.reason)
 
@@ -153,7 +153,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
         if error.status_code == 405 and (all_ := methods(request)):
             headers["Allow"] = ", ".join(
                 sorted(all_)
-            )  # the router names those of one route, and a path can have more
+            )  # the router names the methods of one route, but a path can have several routes
         return answer(error.status_code, str(error.detail), headers)
 
     @api.exception_handler(OperationalError)
@@ -164,14 +164,14 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
         return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
 
 
-# what is not here is a state that does not allow it: a challenge that is over, tries that are used up
+# others mean that the state does not allow it: challenge expired, no attempt left
 _REFUSED = {
     CheckReason.BUSY: 503,
     CheckReason.NOT_AVAILABLE: 503,
     CheckReason.TOO_LARGE: 413,
     CheckReason.TOO_SOON: 429,
 }
-# the first that fits; any other error of ours is a state that does not allow it
+# the first match counts; any other DuankaError means that the state does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedCard, 400),
     (UnknownOrder, 404),
@@ -183,6 +183,6 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
 
 
 def _in_words(error: Mapping[str, Any]) -> str:
-    """Where it is and what is wrong; never what was sent, which can be a number or a secret."""
+    """Say where and what is wrong, never the value, which may be a number or secret."""
     where = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
     return f"{where}: {error['msg']}"

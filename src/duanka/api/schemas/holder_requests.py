@@ -1,4 +1,4 @@
-"""What a holder sends in a session: consent, and the pictures that answer a challenge."""
+"""Requests of a holder's session: consent, and pictures that answer a challenge."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Asked = TypeVar("_Asked", bound=AskedModel)
 
 
 class Agreement(AskedModel):
-    """What the holder ticked. Neither has a default: a consent that nobody gave is none."""
+    """What the holder ticked. There are no defaults: consent must be given."""
 
     face_data_agreed: StrictBool = Field(
         description="Agrees to face data (同意采集人脸信息).", examples=[True]
@@ -43,7 +43,7 @@ class Agreement(AskedModel):
 
 
 def _decoded(value: Any) -> Any:
-    """The picture; a size over the limit is told as what it is, whatever stands in it."""
+    """Decode a picture; an oversized one is reported as such, whatever it contains."""
     if not isinstance(value, str):
         return value
     if len(value) > _MOST_LETTERS:
@@ -80,13 +80,13 @@ class _Recorded(AskedModel):
 
 
 class FrameAsked(_Recorded):
-    """One picture of the camera."""
+    """A picture of the camera."""
 
     jpeg: Jpeg = Field(repr=False)
 
 
 class Frames(AskedModel):
-    """The pictures that answer a challenge, all at once."""
+    """All pictures that answer a challenge."""
 
     challenge_id: str = Field(
         pattern=CHALLENGE_ID,
@@ -96,12 +96,12 @@ class Frames(AskedModel):
     frames: list[FrameAsked] = Field(min_length=LEAST_FRAMES, max_length=MOST_FRAMES)
 
     def pictures(self) -> tuple[Frame, ...]:
-        """As the check takes them."""
+        """Convert for the check."""
         return tuple(Frame(one.order, one.at, one.jpeg) for one in self.frames)
 
 
 class FrameDigestAsked(_Recorded):
-    """What a picture is, without the picture."""
+    """Digest of a picture, sent without it."""
 
     sha256: str = Field(
         pattern=r"^[0-9a-f]{64}$",
@@ -111,7 +111,7 @@ class FrameDigestAsked(_Recorded):
 
 
 class Recording(AskedModel):
-    """A recording that is over: all its pictures, by their digests."""
+    """A finished recording: the digests of all its pictures."""
 
     challenge_id: str = Field(
         pattern=CHALLENGE_ID,
@@ -127,12 +127,15 @@ class Recording(AskedModel):
     )
 
     def digests(self) -> tuple[FrameDigest, ...]:
-        """As the check takes them."""
+        """Convert for the check."""
         return tuple(FrameDigest(one.order, one.at, one.sha256) for one in self.frames)
 
 
 def read_by_hand(model: type[_Asked], content_type: str, body: bytes) -> _Asked:
-    """A body that an endpoint read itself, and not the framework: that would, before it knows whose session it is."""
+    """Parse a body that the endpoint read itself.
+
+    The framework would read the body before checking the session.
+    """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem(400, "body: send JSON, and say so in Content-Type")
     try:

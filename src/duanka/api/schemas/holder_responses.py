@@ -1,4 +1,4 @@
-"""What a holder is answered: their own order, and how far their verification online is."""
+"""Responses to a holder: their order, and the progress of online verification."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from duanka.orders.verification.links import LinkState
 
 
 def policy_text(words: BilingualText) -> WordsShown:
-    """A text of the policy, as it stands there: it may name the operator's own telephone numbers."""
+    """Return a policy text unmasked: it may name the operator's own telephone numbers."""
     return WordsShown.of(words, unmasked=True)
 
 
 class OnlineShown(ShownModel):
-    """The way online: whether it is open, who judges, and what is to be agreed to."""
+    """Online verification: whether it is available, who checks, what to agree to."""
 
     OURS = ShownModel.OURS | {"supplier", "words_digest"}
 
@@ -41,7 +41,7 @@ class OnlineShown(ShownModel):
 
 
 class DeadlineShown(ShownModel):
-    """Until when the holder has time."""
+    """How long the holder has."""
 
     clock: HolderClock = Field(
         description="until (the moment `at`), from_notice (the hours begin with the delivery of the notice), stopped "
@@ -52,12 +52,12 @@ class DeadlineShown(ShownModel):
 
     @classmethod
     def found(cls, found: tuple[HolderClock, datetime | None]) -> DeadlineShown:
-        """As `deadline` says it."""
+        """Convert the result of `deadline`."""
         return cls(clock=found[0], at=found[1])
 
 
 class OwnOrder(ShownModel):
-    """What a holder sees of their own order."""
+    """A holder's own order, as they see it."""
 
     OURS = ShownModel.OURS | {"hotline", "short_code"}
 
@@ -104,7 +104,7 @@ class LinkSent(ShownModel):
 
 
 class SessionBegun(ShownModel):
-    """A session from the consent to the verdict. Its token is known once."""
+    """A session from consent to verdict. Its token is returned only here."""
 
     OURS = ShownModel.OURS | {"session_token"}
 
@@ -114,7 +114,7 @@ class SessionBegun(ShownModel):
 
 
 class ToCounter(ShownModel):
-    """The way of who does not agree: the counter, and nothing is stopped for it."""
+    """Response when consent is refused: go to a counter; no restriction follows."""
 
     OURS = ShownModel.OURS | {"hotline"}
 
@@ -128,7 +128,7 @@ class ToCounter(ShownModel):
 
 
 class StepShown(ShownModel):
-    """One gesture, and when it is asked: seconds from the first picture."""
+    """A gesture, and when it is asked: seconds from the first picture."""
 
     gesture: Gesture = Field(examples=["turn_left"])
     begins: float = Field(examples=[1.5])
@@ -137,7 +137,7 @@ class StepShown(ShownModel):
 
 
 class ChallengeShown(ShownModel):
-    """What to do before the camera, and how to record it."""
+    """The gestures to make, and how to record them."""
 
     OURS = ShownModel.OURS | {"challenge_id"}
 
@@ -153,33 +153,33 @@ class ChallengeShown(ShownModel):
 
 
 class WaitingShown(ShownModel):
-    """How long it still takes."""
+    """Estimated waiting time."""
 
     place: int = Field(description="Checks that come first.", examples=[2])
     seconds: float = Field(description="About so long from now.", examples=[6.0])
 
     @classmethod
     def found(cls, waiting: QueuePlace | None) -> WaitingShown | None:
-        """None: nothing waits."""
+        """Convert; None: nothing waits."""
         return cls(place=max(waiting.place, 0), seconds=max(waiting.seconds, 0.0)) if waiting else None
 
 
 class ReasonShown(ShownModel):
-    """Why it was not passed, in code and in words with advice."""
+    """Why the check did not pass: code, and text with advice."""
 
     code: CheckReason = Field(examples=["too_dark"])
     words: WordsShown
 
 
 class PicturesAccepted(ShownModel):
-    """The pictures are here and wait to be judged."""
+    """The pictures have arrived and wait to be checked."""
 
     stage: SessionStage = Field(examples=["waiting"])
     waiting: WaitingShown | None
 
 
 class RecordingTaken(ShownModel):
-    """The recording is known; its pictures are here and wait to be judged, or some of them are missing."""
+    """The recording is known; its pictures wait to be checked, or some are missing."""
 
     OURS = ShownModel.OURS | {"receipt"}
 
@@ -193,7 +193,7 @@ class RecordingTaken(ShownModel):
 
 
 class CheckShown(ShownModel):
-    """How far the verification is."""
+    """Progress of the verification."""
 
     stage: SessionStage
     reasons: list[ReasonShown]
@@ -205,5 +205,5 @@ class CheckShown(ShownModel):
 
 
 def reasons(found: VerificationProgress) -> list[ReasonShown]:
-    """The reasons of a verdict as they are shown."""
+    """Return the reasons of a verdict as a response."""
     return [ReasonShown(code=one, words=WordsShown.of(TOLD[one])) for one in found.reasons]

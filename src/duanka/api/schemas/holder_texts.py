@@ -1,4 +1,4 @@
-"""What a holder is told of their own order: what happens otherwise, how the card is restricted, why not online."""
+"""Texts for a holder: consequences, present restriction, why not online."""
 
 from __future__ import annotations
 
@@ -87,18 +87,18 @@ OPEN = frozenset({SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN})
 
 
 class HolderClock(StrEnum):
-    """How the time of a holder runs."""
+    """State of a holder's deadline."""
 
-    UNTIL = "until"  # a moment
-    FROM_NOTICE = "from_notice"  # the hours begin with the delivery of the notice
-    STOPPED = "stopped"  # no hours run
-    OVER = "over"  # too late; being verified still counts
+    UNTIL = "until"  # it ends at a moment
+    FROM_NOTICE = "from_notice"  # it begins with the delivery of the notice
+    STOPPED = "stopped"  # no deadline runs
+    OVER = "over"  # passed; verification is still possible
 
 
 def deadline(
     order: Order, restriction: Order | None, policy: OrderPolicy
 ) -> tuple[HolderClock, datetime | None]:
-    """Until when the holder has time, for every screen and every answer. `order`: the verification."""
+    """Return the deadline for every screen and response. `order`: the verification."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
@@ -114,7 +114,7 @@ def deadline(
 
 
 def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> BilingualText:
-    """What happens if the holder does nothing."""
+    """Say what happens if the holder does nothing."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         due_at = deadline(order, restriction, policy)[1]
@@ -136,7 +136,7 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> B
 
 
 def _follows(policy: OrderPolicy, state: NetworkState) -> BilingualText:
-    """What the card is in from `state` on, and how long after it the next stage of the policy comes."""
+    """Say how the card is restricted in `state`, and when the next stage follows."""
     told, following = _FOLLOWS[state], policy.after(state)
     zh, en = f"本号码{told.zh}", f"the card {told.en}"
     if following:
@@ -146,12 +146,15 @@ def _follows(policy: OrderPolicy, state: NetworkState) -> BilingualText:
 
 
 def restricted(restriction: Order | None) -> BilingualText | None:
-    """How the card is restricted now."""
+    """Say how the card is restricted now."""
     return _RESTRICTED.get(restriction.state) if restriction else None
 
 
 def not_online(found: VerificationProgress | None) -> BilingualText | None:
-    """Why the verification cannot go on online; None: it can. `found`: None where nobody judges online."""
+    """Say why verification cannot continue online; None if it can.
+
+    `found`: None if there is no online verification.
+    """
     if found is None:
         return TOLD[CheckReason.NOT_AVAILABLE]
     if found.stage in OPEN:
@@ -162,7 +165,7 @@ def not_online(found: VerificationProgress | None) -> BilingualText | None:
 
 
 def words_digest(policy: IdentityPolicy, supplier: str) -> str:
-    """What the consent stands for: SHA-256 of its texts in both languages, and of who judges. 64 hexadecimal digits."""
+    """Return the SHA-256 (hex) of the consent: its texts, and who checks."""
     return digest_of(policy.face_consent, policy.legal_notice, BilingualText(supplier, supplier))
 
 

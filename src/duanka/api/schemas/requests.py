@@ -1,4 +1,4 @@
-"""What is sent to the API: strict, so that what is not described is refused and not guessed."""
+"""Request bodies; strict: what is not described is refused."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _RFC3339 = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
-_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")  # a + in a query that was not written %2B
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")  # an unescaped + in a query
 
 
 def _moment(value: Any) -> Any:
-    """RFC 3339 with its offset; a leap second is the second before it, as most clocks have it.
+    """Parse RFC 3339 with an offset; a leap second becomes the second before it.
 
-    A blank before the offset is the plus that a query turns into one: it can be nothing else.
+    A blank before the offset is an unescaped plus, which a query decodes to a blank.
     """
     if isinstance(value, datetime):
         return value
@@ -62,11 +62,11 @@ Moment = Annotated[
 
 
 def whole(value: Any) -> Any:
-    """JSON knows one kind of number: 50.0 is 50."""
+    """Accept 50.0 as 50: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# A line that a person wrote: something must stand in it, and nothing that a terminal or a database stumbles over.
+# A line of text from a person: not blank, and without control characters.
 _PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f]"
 _SAID = rf"^{_PLAIN}*[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{_PLAIN}*$"
 Why = Annotated[
@@ -141,30 +141,30 @@ Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 
 class AskedModel(BaseModel):
-    """Something that is sent: nothing more than is described."""
+    """Base of requests: unknown fields are refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
 class WordsAsked(AskedModel):
-    """One text in both languages of its readers."""
+    """A text in Chinese and English."""
 
     zh: Said = Field(description="In Chinese.", examples=["一天外呼80个陌生号码"])
     en: Said = Field(description="In English.", examples=["80 strangers called in a day"])
 
     def words(self) -> BilingualText:
-        """As the order book has it."""
+        """Convert for the order service."""
         return BilingualText(self.zh.strip(), self.en.strip())
 
 
 class Because(AskedModel):
-    """Why something is done."""
+    """The reason for an action."""
 
     why: Why
 
 
 class Approval(Because):
-    """Why an act is approved, and which of its cards are left as they are."""
+    """Why an act is approved, and which of its cards are excluded."""
 
     without: list[
         Annotated[str, Field(pattern=r"^(#[1-9][0-9]{0,5}|[^#\x00-\x08\x0a-\x1f\x7f]+)$", max_length=64)]
@@ -177,7 +177,7 @@ class Approval(Because):
 
 
 class CounterCheckAsked(AskedModel):
-    """What one of the staff saw at a counter. Nothing is passed unless all three are true."""
+    """What the staff saw at a counter. It passes only if all three are true."""
 
     document: Document = Field(description="Which document was seen; its number is not taken.")
     counter: Annotated[str, Field(pattern=_SAID, max_length=MOST_LETTERS)] = Field(
@@ -191,7 +191,7 @@ class CounterCheckAsked(AskedModel):
     why: Why
 
     def seen(self) -> CounterCheck:
-        """As the counter takes it."""
+        """Convert for the counter service."""
         return CounterCheck(
             self.document, self.counter, self.person_present, self.card_in_hand, self.notice_signed
         )
@@ -209,13 +209,13 @@ class Extension(AskedModel):
 
 
 class Unmask(AskedModel):
-    """Asks to see numbers in full."""
+    """A request to see full numbers."""
 
     why: Why
 
 
 class Search(AskedModel):
-    """Which orders; what is left out is not asked."""
+    """Which orders to find; omitted fields do not restrict."""
 
     phone_number: PhoneNumber | None = None
     kind: Kind | None = Field(
@@ -244,7 +244,7 @@ class Search(AskedModel):
 
 
 class CardAsked(AskedModel):
-    """The card whose dossier is asked for."""
+    """The card whose dossier is requested."""
 
     phone_number: PhoneNumber
     case_number: CaseNumber | None = Field(default=None, description="Required of the police (案件编号).")
@@ -269,12 +269,12 @@ class PoliceRelease(AskedModel):
     why: Why
 
     def because(self) -> str:
-        """The case and the reason, as the audit trail keeps them."""
+        """Return case and reason for the audit trail."""
         return ": ".join(part.strip() for part in (self.case_number, self.why) if part)
 
 
 class ObjectionAsked(AskedModel):
-    """An objection (异议) of the holder, in their own words, taken down at the counter or by telephone."""
+    """A holder's objection (异议) in their own words, recorded by the staff."""
 
     phone_number: PhoneNumber
     text: Why = Field(
@@ -289,7 +289,7 @@ class OwnObjection(AskedModel):
 
 
 class Proposal(AskedModel):
-    """A stop or release of one card or of many; a second person approves it (双人复核)."""
+    """A stop or release of one card or many; a second person approves it (双人复核)."""
 
     event: Literal[
         Event.BAR_OUTGOING,
@@ -318,7 +318,7 @@ class Proposal(AskedModel):
     until: Moment | None = Field(default=None, description="Until when; for punish.")
 
     def grounds(self, redress: BilingualText, papers: BilingualText) -> Grounds:
-        """What the holders are told."""
+        """Return the texts for the holders."""
         return Grounds(
             self.reason.words(),
             self.redress.words() if self.redress else redress,
@@ -327,7 +327,7 @@ class Proposal(AskedModel):
 
 
 class DemandAsked(AskedModel):
-    """A decision about a card that was taken elsewhere."""
+    """A decision about a card that was made elsewhere."""
 
     phone_number: PhoneNumber
     asked: Literal[AskedFor.NOTHING, AskedFor.VERIFY, AskedFor.VERIFY_AT_COUNTER] = Field(
@@ -338,13 +338,13 @@ class DemandAsked(AskedModel):
     rules: list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]] = Field(default=[], max_length=40)
 
     def demand(self) -> OrderDecision:
-        """As the order book takes it."""
+        """Convert for the order service."""
         card = card_of(self.phone_number)
         return OrderDecision(card, AskedFor(self.asked), self.tier, self.reason.words(), tuple(self.rules))
 
 
 class Demands(AskedModel):
-    """Decisions that were taken elsewhere, each about one card."""
+    """Decisions made elsewhere, each about one card."""
 
     demands: list[DemandAsked] = Field(min_length=1, max_length=1_000)
     why: Why

@@ -1,4 +1,4 @@
-"""What the API answers with: lowerCamel names, RFC 3339 times, numbers masked unless they were asked for in full."""
+"""Response bodies: camelCase names, RFC 3339 times, numbers masked by default."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MASKED = NumberMasking(unmasked=False)
 
 
 class ShownModel(BaseModel):
-    """Something that is shown: every text in it with numbers masked, unless `of` was told otherwise."""
+    """Base of responses: masks numbers in every text unless `of` is told otherwise."""
 
-    # Texts that we made and nobody wrote: masking would spoil an id, a cursor, a token or a picture by chance.
+    # Fields with generated values: masking could damage an id, a cursor, a token or a picture.
     OURS: ClassVar[frozenset[str]] = frozenset({"id", "order_id", "parent", "undoes", "next"})
 
     model_config = ConfigDict(
@@ -42,7 +42,7 @@ class ShownModel(BaseModel):
 
     @classmethod
     def of(cls, view: object, *, unmasked: bool = False) -> Self:
-        """What is shown of something that the order book gave. `unmasked`: to who may see numbers in full."""
+        """Convert a service's view. `unmasked`: for people who may see full numbers."""
         return cls.model_validate(view, context={"unmasked": unmasked})
 
     @field_validator("*", mode="after")
@@ -54,14 +54,17 @@ class ShownModel(BaseModel):
 
 
 class WordsShown(ShownModel):
-    """One text in both languages of its readers."""
+    """A text in Chinese and English."""
 
     zh: str
     en: str
 
 
 class GroundsShown(ShownModel):
-    """What the holder is told (law, art. 32): reason (理由), way of redress (救济途径), papers to bring (所需材料)."""
+    """What the holder is told (law, art. 32).
+
+    Reason (理由), way of redress (救济途径), papers to bring (所需材料).
+    """
 
     reason: WordsShown
     redress: WordsShown
@@ -69,7 +72,7 @@ class GroundsShown(ShownModel):
 
 
 class HitSummaryShown(ShownModel):
-    """What one rule saw of the card (规则命中)."""
+    """Hits of one rule on the card (规则命中)."""
 
     rule: str
     first_day: date
@@ -117,7 +120,7 @@ class OrderShown(ShownModel):
 
 
 class OrderCountsShown(ShownModel):
-    """How many orders there are of each (工单计数)."""
+    """Number of orders of each kind (工单计数)."""
 
     total: int
     by: dict[str, dict[str, int]] = Field(
@@ -126,7 +129,7 @@ class OrderCountsShown(ShownModel):
 
 
 class Orders(ShownModel):
-    """A page of orders, in the order that was asked for."""
+    """A page of orders, sorted as requested."""
 
     items: list[OrderShown]
     next: str | None = Field(description="Give it as `after` for the next page; null: this was the last.")
@@ -149,7 +152,7 @@ class ToldShown(ShownModel):
 
 
 class LegShown(ShownModel):
-    """What one element of the network (网元) was to be told."""
+    """A state change to send to one element of the network (网元)."""
 
     element: str
     step: int
@@ -176,7 +179,7 @@ class NoticeShown(ShownModel):
 
 
 class OrderFileShown(ShownModel):
-    """An order with its audit trail, what the network and what the holder was told."""
+    """An order with its audit trail, and its messages to network and holder."""
 
     order: OrderShown
     trail: list[ToldShown]
@@ -185,7 +188,7 @@ class OrderFileShown(ShownModel):
 
 
 class ConfirmedShown(ShownModel):
-    """What an element of the network (网元) confirmed for the card, and what it is still to be told."""
+    """The state an element (网元) confirmed for the card, and what is still to be sent."""
 
     element: str
     confirmed: str | None
@@ -195,7 +198,7 @@ class ConfirmedShown(ShownModel):
 
 
 class RefusedShown(ShownModel):
-    """A refused call or message (拦截记录); whom it was meant for stays masked."""
+    """A refused call or message (拦截记录); the other side stays masked."""
 
     at: datetime
     element: str
@@ -206,7 +209,7 @@ class RefusedShown(ShownModel):
 
 
 class KeptShown(ShownModel):
-    """A decision about the card of which no order was made (未建单的研判结果)."""
+    """A decision about the card that led to no order (未建单的研判结果)."""
 
     why: str = Field(
         description="held: somebody holds it back; left: for the next take of its folder; narrower: a withdrawal of a"
@@ -242,7 +245,7 @@ class DossierShown(ShownModel):
 
 
 class ActShown(ShownModel):
-    """What somebody proposed, and how far it is (批量处置)."""
+    """A bulk action, and its progress (批量处置)."""
 
     id: str
     event: str
@@ -273,7 +276,7 @@ class Acts(ShownModel):
 
 
 class OpenOrderShown(ShownModel):
-    """An order that is open about a card."""
+    """An open order about a card."""
 
     id: str = Field(examples=["V0123456789AB"])
     kind: Kind
@@ -281,7 +284,7 @@ class OpenOrderShown(ShownModel):
 
 
 class ActCardShown(ShownModel):
-    """One card of an act: what became of it, and what the second person must know of it."""
+    """A card of an act: its result, and what the second person must know of it."""
 
     line: int = Field(description="Its place in the act; `approve` takes it in `without`.", examples=[1])
     phone_number: ShownNumber
@@ -307,7 +310,7 @@ class ActCards(ShownModel):
 
 
 class ReceivedShown(ShownModel):
-    """What became of demands; the counts add up to them."""
+    """The result of received decisions; the counts add up to their number."""
 
     opened: int
     attached: int

@@ -1,4 +1,4 @@
-"""What the staff are answered who verify in person, or look again at a check online."""
+"""Responses about people, reviews, and verification in person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from duanka.orders.verification.reviews import ReviewFile
 
 
 class PersonShown(ShownModel):
-    """Who somebody is (人员): `operators` and `cities` are their scope, empty: all."""
+    """A person (人员): `operators` and `cities` are their scope; empty: all."""
 
     id: str = Field(examples=["wang.wei"])
     display_name: str = Field(examples=["王伟"])
@@ -25,7 +25,7 @@ class PersonShown(ShownModel):
 
     @classmethod
     def told(cls, person: Person) -> PersonShown:
-        """As it is told."""
+        """Convert to a response."""
         return cls(
             id=person.id,
             display_name=person.display_name,
@@ -36,7 +36,7 @@ class PersonShown(ShownModel):
 
 
 class ReviewShown(ShownModel):
-    """A check online that waits for a person (待人工审核)."""
+    """An online check that waits for a person (待人工审核)."""
 
     order_id: str = Field(examples=["V0123456789AB"])
     phone_number: ShownNumber
@@ -55,7 +55,7 @@ class ReviewsShown(ShownModel):
 
 
 class VerdictShown(ShownModel):
-    """What a check of the same verification said before."""
+    """The result of an earlier check of the same verification."""
 
     at: datetime
     outcome: Outcome
@@ -65,7 +65,7 @@ class VerdictShown(ShownModel):
 
 
 class ReviewFileShown(ShownModel):
-    """All that is needed to decide. Pictures are JPEG or PNG in base64; null: none is kept."""
+    """All that is needed to decide. Pictures: JPEG or PNG in base64; null: not kept."""
 
     OURS = ShownModel.OURS | {"reference", "captured"}
 
@@ -79,7 +79,7 @@ class ReviewFileShown(ShownModel):
 
     @classmethod
     def found(cls, file: ReviewFile) -> ReviewFileShown:
-        """With the pictures as text."""
+        """Convert to a response, with pictures in base64."""
         return cls(
             order=OrderShown.of(file.order),
             reference=_text(file.reference),
@@ -96,14 +96,14 @@ def _text(picture: bytes | None) -> str | None:
 
 
 class CounterCheckShown(ShownModel):
-    """The verification after it was done in person."""
+    """The state after a verification in person."""
 
     order: OrderShown
     waits_for_second_person: bool = Field(description="Somebody else must confirm it (须双人复核).")
 
 
 class CounterWaitingShown(ShownModel):
-    """A verification in person that waits for a second of the staff."""
+    """A verification in person that waits for a second member of the staff."""
 
     order_id: str = Field(examples=["V0123456789AB"])
     phone_number: ShownNumber
@@ -115,7 +115,7 @@ class CounterWaitingShown(ShownModel):
 
 
 class CounterChecksShown(ShownModel):
-    """A page of those that wait, the oldest first."""
+    """A page of waiting verifications, the oldest first."""
 
     items: list[CounterWaitingShown]
     next: str | None = Field(description="Give it as `after` for the next page; null: this was the last.")

@@ -1,4 +1,4 @@
-"""What the API answers about the installation: figures, alarms, drifts, the audit trail and health."""
+"""Responses about the installation: figures, alarms, drifts, audit trail, health."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FiguresShown(ShownModel):
 
 
 class HandledShown(ShownModel):
-    """A number that was handled, and the order that ended first."""
+    """A handled number, and its order that ended first."""
 
     phone_number: ShownNumber
     order_id: str
@@ -43,7 +43,7 @@ class HandledShown(ShownModel):
 
 
 class HandledNumbers(ShownModel):
-    """A page of the numbers handled."""
+    """A page of handled numbers."""
 
     items: list[HandledShown]
     next: str | None
@@ -66,7 +66,7 @@ class Alarms(ShownModel):
 
 
 class DriftShown(ShownModel):
-    """Where the network did otherwise than it was told (状态不一致)."""
+    """A difference between the network and the orders (状态不一致)."""
 
     element: str
     phone_number: ShownNumber
@@ -83,14 +83,14 @@ class Drifts(ShownModel):
 
 
 class FaultShown(ShownModel):
-    """Where the trail does not hold."""
+    """Where the audit trail is broken."""
 
     seq: int
     what: str
 
 
 class Verification(ShownModel):
-    """Whether the audit trail holds (审计链校验)."""
+    """Whether the audit trail is intact (审计链校验)."""
 
     holds: bool
     rows: int
@@ -99,7 +99,7 @@ class Verification(ShownModel):
 
 
 class Health(ShownModel):
-    """How the installation is."""
+    """State of the installation."""
 
     status: str = Field(
         description="`up`; `degraded`: something is not set up, and waits; `failing`.", examples=["up"]

@@ -1,1 +1,1 @@
-"""hits.jsonl and decisions.jsonl: the contract between detection and orders."""
+"""hits.jsonl and decisions.jsonl: the interface between detection and orders."""

@@ -1,4 +1,4 @@
-"""decisions.jsonl: what orders are made of. A scan writes it here, and orders read it. See docs/OUTPUT.md."""
+"""decisions.jsonl: a scan writes it here, and orders read it. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.decision_log.writer import DECISIONS, decision_line
 
 _BLOCK = 1 << 20
-_MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
-# Told where nothing but a list that nobody signed names the card: that it exists is no news for its holder.
+_MOST_REASONS = 3  # told to a holder: the heaviest; the rest is in the dossier
+# Told if only an unsigned list names the card: its existence must not be revealed to the holder.
 _IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
 _ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in RequestedAction}}
 
 
 class DecisionList:
-    """Writes the decision about each card on the work list of a scan, a line each.
+    """Writes a line for the decision about each card on a scan's work list.
 
-    `key`: seals the lines; without it they bear no seal, and a stop that follows takes a second person.
+    `key`: seals the lines; without a seal, a later stop takes a second person.
     """
 
     def __init__(self, path: Path, key: bytes | None = None) -> None:
@@ -43,7 +43,7 @@ class DecisionList:
         self._covers: Coverage | None = None
 
     def covers(self, coverage: Coverage) -> None:
-        """Say what the records cover that the decisions are made of; every line tells it."""
+        """Set the coverage of the records behind the decisions, which every line contains."""
         self._covers = coverage
 
     def __enter__(self) -> DecisionList:
@@ -62,7 +62,7 @@ class DecisionList:
 
 
 class Both:
-    """Two lists of the same cards, written side by side."""
+    """Two lists of the same cards, written together."""
 
     def __init__(self, *lists: CardsAtRisk | DecisionList) -> None:
         self._lists, self._open = lists, ExitStack()
@@ -84,9 +84,9 @@ class Both:
 
 
 class DecisionFile:
-    """Reads decisions.jsonl in a folder that a scan or a live run writes; it may still grow.
+    """Reads decisions.jsonl of a scan or live run; the file may still grow.
 
-    `key`: of the seals; the demands of lines that bear none of ours, or not where they stand, have no `decision`.
+    `key`: verifies the seals; a line without our seal, or not in its place, gives a decision without an id.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
@@ -98,7 +98,7 @@ class DecisionFile:
         self._known = 0
 
     def digest(self, position: int) -> str:
-        """Of all bytes before `position`: tells whether the file is still the one that was read to there."""
+        """Digest of all bytes before `position`, to detect that the file was replaced."""
         if position < self._to:
             self._read, self._to = hashlib.sha256(), 0
         try:
@@ -114,9 +114,11 @@ class DecisionFile:
         return self._read.hexdigest()
 
     def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
-        """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.
+        """Return up to `limit` decisions after byte `position`, and where to continue.
 
-        UnreadableInput where a line is no decision.
+        None if there is no complete line.
+
+        UnreadableInput if a line is not a decision.
         """
         found: list[OrderDecision] = []
         try:
@@ -131,7 +133,7 @@ class DecisionFile:
         return found, position
 
     def run(self) -> str:
-        """The run of the first line that bears our seal; "" where the file is not there, or it bears none."""
+        """Return the run of the first line with our seal; "" without file or seal."""
         try:
             with self.path.open("rb") as file:
                 return (run_of(self._key, file.readline()) or "") if self._key else ""
@@ -139,13 +141,13 @@ class DecisionFile:
             return ""
 
     def behind(self, position: int) -> int:
-        """Where the line after the one at byte `position` begins."""
+        """Return where the line after the one at byte `position` begins."""
         with self.path.open("rb") as file:
             file.seek(position)
             return position + len(file.readline())
 
     def _come_to(self, file: BinaryIO, position: int) -> None:
-        """Know which run the file is of, and how far its numbers have come before `position`."""
+        """Find the run of the file, and its sequence number, up to `position`."""
         if position < self._known:
             self._run, self._last, self._known = "", 0, 0
         file.seek(self._known)
@@ -155,13 +157,13 @@ class DecisionFile:
         file.seek(position)
 
     def _sealed(self, line: bytes) -> str:
-        """The id of a decision that bears our seal and stands where it was written; "" where it does not."""
+        """Return the id of a decision with our seal in its original place, else ""."""
         run = run_of(self._key, line) if self._key else None
         if run is None or (self._run and run != self._run):
             return ""
         seq = json.loads(line)["seq"]
         if not isinstance(seq, int) or seq <= self._last:
-            return ""  # it came before
+            return ""  # a repeated line
         self._run, self._last = run, seq
         return f"{run}:{seq}"
 
@@ -177,16 +179,19 @@ class DecisionFile:
 
 
 class KeptLines:
-    """Reads decisions one by one that were read from their file before, and stand in no order any more.
+    """Reads single decisions that were kept because no order was made of them.
 
-    `key`: of the seals. A line that bears none of ours comes without an id, as from its file.
+    `key`: verifies the seals; a line without our seal gives a decision without an id.
     """
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key
 
     def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
-        """The decision of a line; UnreadableInput where it is none. `sealed`: it bore a seal where its file had it."""
+        """Parse the decision in a line; UnreadableInput if malformed.
+
+        `sealed`: the seal was valid when the line was read from its file.
+        """
         text = line.encode(errors="replace")
         try:
             said = json.loads(text)
@@ -199,7 +204,7 @@ class KeptLines:
 
 
 def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecision:
-    """The demand of a line. `decision`: its id where it bears a seal of ours. ValueError, KeyError, TypeError."""
+    """Parse a line. `decision`: its id if sealed. ValueError, KeyError, TypeError."""
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
     told = [one for one in reasons if one not in police][:_MOST_REASONS]
@@ -215,7 +220,7 @@ def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecisio
         decision=decision,
         seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
         signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
-        # who may see the order: nobody claims a card by a line that we did not write
+        # it decides who may see the order, so only lines that we wrote can set it
         operator=place_name(str(said.get("operator", ""))) if decision else "",
         city=place_name(str(said.get("city", ""))) if decision else "",
         hit_summaries=summaries_of(reasons),

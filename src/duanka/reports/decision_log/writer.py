@@ -1,4 +1,4 @@
-"""hits.jsonl and decisions.jsonl: what live records led to, line by line, each change once. See docs/OUTPUT.md."""
+"""hits.jsonl and decisions.jsonl of a live run: append-only. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _NUL = b"\x00"
 
 
 class DecisionLogWriter:
-    """Two files that only grow. `folder` is made where it is missing; one process at a time may write to it.
+    """Two append-only files in `folder`, created if missing; one writer at a time.
 
-    What a crash or a full disk tore off is cut when it is opened, and comes again when the changes behind
-    `last_seq` are written again. DuankaError where the files cannot be written, or are not a ledger's.
-    `key`: seals the decisions; without it they bear no seal, and a stop that follows takes a second person.
+    A line torn by a crash or a full disk is cut off when the files are opened, and is written again when the changes
+    after `last_seq` are. DuankaError if the files cannot be written, or are not a decision log. `key`: seals the
+    decisions; without a seal, a later stop takes a second person.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
@@ -51,7 +51,7 @@ class DecisionLogWriter:
             self._hits.close()
             raise
         _settle(folder)
-        # a file that goes on is one run; what another installation sealed is not ours
+        # an existing file is continued as the same run, if this installation sealed it
         self._sealer = Sealer(key, run_of(key, self._decisions.last_line)) if key else None
 
     def __enter__(self) -> DecisionLogWriter:
@@ -63,16 +63,16 @@ class DecisionLogWriter:
         self.close()
 
     def close(self) -> None:
-        """Give the files back."""
+        """Close the files."""
         self._hits.close()
         self._decisions.close()
 
     def last_seq(self) -> int:
-        """The change up to which everything is written, 0 for none; the next `write` must begin behind it."""
+        """Sequence number of the last change on disk (0: none); the next must follow it."""
         return min(self._hits.last, self._decisions.last)
 
     def decided(self) -> dict[str, tuple[str, str]]:
-        """Card -> tier and action, as they were told last. Reads all of decisions.jsonl."""
+        """Return card -> latest tier and action; reads all of decisions.jsonl."""
         return {line["card"]: (line["tier"], line["action"]) for line in self._decisions.all()}
 
     def write(
@@ -82,12 +82,11 @@ class DecisionLogWriter:
         cards: Iterable[CardAtRisk],
         covers: Coverage | None = None,
     ) -> None:
-        """Add `changes`, and the decision about every card among them as it stands after them.
+        """Append `changes`, and the resulting decision about each of their cards.
 
-        `words`: why a hit is one. `cards`: at least the cards of `changes`, those without a hit left too; `covers`:
-        what the records cover by now. What is
-        written already is not written again. On return it is on the disk; DuankaError where that fails, and then
-        the same changes may be given again.
+        `words`: explains a hit. `cards`: at least the cards of `changes`, also those without a hit left. `covers`:
+        present coverage of the records. Changes that are written already are skipped. On return the data is on disk;
+        after a DuankaError the same changes may be passed again.
         """
         ordered = sorted(changes, key=lambda change: change.seq)
         latest = {change.hit.card: change.seq for change in ordered}
@@ -95,15 +94,15 @@ class DecisionLogWriter:
         if missing := latest.keys() - decided.keys():
             raise ValueError(f"no decision about {len(missing)} of the changed cards")
         by_seq = sorted((seq, decided[card]) for card, seq in latest.items())
-        # the decisions last: where they reach, the hits are on the disk too
+        # decisions last: a decision on disk implies that its hits are
         self._hits.add((change.seq, encoded(_change(change, words(change.hit)))) for change in ordered)
         self._decisions.add((seq, decision_line(seq, card, self._sealer, covers)) for seq, card in by_seq)
 
 
 class _JsonLinesFile:
-    """One file of JSON lines in rising order of seq. `last`: the seq of the last whole line, 0 without one.
+    """JSON lines in rising order of seq. `last`: seq of the last complete line.
 
-    `last_line`: the last one when it was opened; empty without one.
+    0 if there is none. `last_line`: the last line when the file was opened; empty without one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -125,13 +124,13 @@ class _JsonLinesFile:
         os.close(self._file)
 
     def add(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Add those behind `last`, whole or not at all, and wait until the disk has them."""
+        """Append the lines after `last`, all or none, and fsync."""
         new = [(seq, line) for seq, line in lines if seq > self.last]
         if not new:
             return
         text = b"".join(line for _, line in new)
         try:
-            os.ftruncate(self._file, self._size)  # what an earlier failure may have left
+            os.ftruncate(self._file, self._size)  # remainder of an earlier failure
             self._put(text)
             os.fsync(self._file)
         except OSError as error:
@@ -142,7 +141,7 @@ class _JsonLinesFile:
         self.last = new[-1][0]
 
     def all(self) -> Iterator[dict[str, Any]]:
-        """Every line that is whole, the first first."""
+        """Yield every complete line, in order."""
         with self._path.open("rb") as file:
             for text in file:
                 if text.endswith(b"\n"):
@@ -163,7 +162,7 @@ class _JsonLinesFile:
             ) from error
 
     def _mended(self) -> tuple[int, int]:
-        """Cut a torn end off. Returns the size, and the seq of the last line."""
+        """Cut off a torn end; return the size and the seq of the last line."""
         size = end = os.fstat(self._file).st_size
         last = 0
         for begin, line in self._backwards(size):
@@ -171,7 +170,7 @@ class _JsonLinesFile:
             if whole and (seq := _seq(line)):
                 last, self.last_line = seq, line
                 break
-            # A disk that lost power may hold zeros where the last lines should be.
+            # After a power failure a disk may have zeros where the last lines should be.
             torn = not whole and (line.startswith(_BEGIN) or _BEGIN.startswith(line))
             if not torn and _NUL not in line:
                 raise DuankaError(
@@ -184,7 +183,7 @@ class _JsonLinesFile:
         return end, last
 
     def _backwards(self, end: int) -> Iterator[tuple[int, bytes]]:
-        """Yield where a line begins, and the line: the last first. Only what is asked for is read."""
+        """Yield lines with their offsets, last first, reading only what is consumed."""
         held = b""
         while end or held:
             cut = held.rfind(b"\n", 0, len(held) - 1)
@@ -204,7 +203,7 @@ class _JsonLinesFile:
 
 
 def _settle(folder: Path) -> None:
-    """Wait until the disk knows the files' names."""
+    """Fsync the folder, so that the file names are durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -226,7 +225,7 @@ def _change(change: HitChange, words: BilingualText) -> dict[str, object]:
 
 
 def _reason(rule: str, words: BilingualText, hit: Hit | None) -> dict[str, object]:
-    """Why, in words; of a rule that hit, on which days."""
+    """Return a reason in words; for a rule's hit with its days."""
     reason: dict[str, object] = {"rule": rule, "zh": words.zh, "en": words.en}
     if hit:
         last = hit.last_at or hit.seen_at
@@ -263,7 +262,7 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
 def decision_line(
     seq: int, card: CardAtRisk, sealer: Sealer | None = None, covers: Coverage | None = None
 ) -> bytes:
-    """The line of decisions.jsonl about a card. `covers`: what the records cover that it is made of."""
+    """Return a line of decisions.jsonl. `covers`: coverage of the records behind it."""
     facts = _decision(seq, card)
     if covers:
         facts["covers"] = covers.facts()
@@ -271,7 +270,7 @@ def decision_line(
 
 
 def _plain(value: object) -> object:
-    """The value as JSON knows it."""
+    """Convert a value to a JSON type."""
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float):
@@ -282,7 +281,7 @@ def _plain(value: object) -> object:
 
 
 def _seq(line: bytes) -> int:
-    """The seq of a whole line; 0 where it is none of ours."""
+    """Return the seq of a complete line; 0 if it is not one of ours."""
     try:
         found = json.loads(line)
     except ValueError:
