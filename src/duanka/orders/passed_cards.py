@@ -24,9 +24,8 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
         .where(among(connection, orders.c.card, of), text(PASSED_ORDERS))
         .order_by(orders.c.closed_at)
     )
-    return {
-        row["card"]: row for row in connection.execute(passed).mappings()
-    }  # of each card the last one counts
+    # Of each card the last one counts.
+    return {row["card"]: row for row in connection.execute(passed).mappings()}
 
 
 _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)

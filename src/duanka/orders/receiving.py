@@ -166,7 +166,7 @@ def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -
     """Attach a repeated hit to the open order; a heavier one asks for a counter visit.
 
     A sealed decision takes over what was opened by an unsealed one: the holder is told its reason, and the response
-    time restart with that notice.
+    time restarts with that notice.
     """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=TIERS.index)

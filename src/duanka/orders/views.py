@@ -55,9 +55,8 @@ class NumberMasking:
     def order(self, order: Order) -> Order:
         """Mask an order; its `card` is what `number` shows."""
         summaries = order.hit_summaries
-        if (
-            summaries and not self.unmasked
-        ):  # within the quotes: a masked number would otherwise swallow JSON syntax
+        # Within the quotes: a masked number would otherwise swallow JSON syntax.
+        if summaries and not self.unmasked:
             summaries = encoded_summaries(self.seen(decoded_summaries(summaries)))
         return self.seen(replace(order, card=self.number(order.card), hit_summaries=summaries))
 

@@ -137,9 +137,8 @@ def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
         query = select(audit.c.subject).where(
             audit.c.subject.in_(part), audit.c.what.in_(table.begun_by), audit.c.digests == ""
         )
-        earlier = frozenset(
-            connection.execute(query).scalars()
-        )  # recorded by an earlier version, without digests
+        # Recorded by an earlier version, without digests.
+        earlier = frozenset(connection.execute(query).scalars())
         for key, digest, names in table.rows(connection, part):
             told = last.get(label(table, key))
             if told or key not in earlier:

@@ -49,9 +49,8 @@ class AuditEntry:
     why: str = ""
     before: Mapping[str, object] = field(default_factory=dict)
     after: Mapping[str, object] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of rows, if the caller has them (`row_digests`)
+    # Of rows, if the caller has them (`row_digests`).
+    digests: Mapping[str, str] = field(default_factory=dict)
     found: Mapping[str, str] = field(default_factory=dict)  # digests of rows before they change
 
 

@@ -247,9 +247,8 @@ class Store:
         A writer that finds the database locked polls, with pauses growing to 0.1 s; a waiting thread of this process
         continues immediately.
         """
-        mine = self.embedded and self._turn.acquire(
-            timeout=_BUSY_MS / 1000
-        )  # otherwise the database reports that it is busy
+        # On time-out the database reports that it is busy.
+        mine = self.embedded and self._turn.acquire(timeout=_BUSY_MS / 1000)
         try:
             yield
         finally:

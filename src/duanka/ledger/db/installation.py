@@ -78,9 +78,8 @@ def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_
     number, seal = _identity(connection, name, found)
     if seal_key is None:
         return 0
-    if (
-        not seal and connection.execute(select(audit_head.c.seq)).scalar_one() == 0
-    ):  # nothing depends on a secret yet
+    # Nothing depends on a secret yet.
+    if not seal and connection.execute(select(audit_head.c.seq)).scalar_one() == 0:
         if may_write:
             key = _keys(seal_key, True)[0]
             connection.execute(update(installation).values(secret_seal=_seal(key, number)))

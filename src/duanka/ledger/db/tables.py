@@ -96,9 +96,8 @@ orders = Table(
     Column("decision", String(64), nullable=False, server_default=""),
     Column("receipt_at", UtcMicroseconds),
     Column("evidence", String(24), nullable=False, server_default=""),
-    Column(
-        "hit_summaries", Text, nullable=False, server_default=""
-    ),  # JSON: what the rules found, on which days
+    # JSON: what the rules found, on which days.
+    Column("hit_summaries", Text, nullable=False, server_default=""),
     # The three grounds of the law: no restriction can be stored without them, whoever writes it.
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
@@ -240,9 +239,8 @@ acts = Table(
     Column("approved_at", UtcMicroseconds),
     Column("finished_at", UtcMicroseconds),
     Column("undoes", String(16)),
-    Column(
-        "verification", String(16)
-    ),  # verification that ended unpassed and without evidence for a stop, so a second person decides
+    # Verification that ended unpassed and without evidence for a stop, so a second person decides.
+    Column("verification", String(16)),
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),

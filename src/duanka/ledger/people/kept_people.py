@@ -103,7 +103,7 @@ class KeptPeople:
         """Return the ends of the kept lists."""
         return [known.end for known in self._known()]
 
-    # --- judging ---
+    # --- authorization ---
 
     def as_kept(self, person: Person, key: str) -> Person | None:
         """Return the person with the kept role and scope; None: key revoked or disabled."""
@@ -130,7 +130,7 @@ class KeptPeople:
         """Whether the database is older than a kept list."""
         return any(missing(connection, known.end, self._trail) for known in self._known())
 
-    # --- keeping ---
+    # --- writing ---
 
     def keep(self, now: datetime) -> None:
         """Write the present state into every folder that lacks it. OSError."""
@@ -169,7 +169,7 @@ class KeptPeople:
             entries += _keys_put_in_force(connection, known, by, why, now)
         self._trail.append(connection, entries)
 
-    # --- inside ---
+    # --- internal ---
 
     def _present(self, connection: Connection, known: Sequence[KnownPeople]) -> KnownPeople:
         """Return the state in the database.

@@ -131,7 +131,7 @@ class Persons:
             self._trail.append(connection, [AuditEntry(now, second, "person.join", second.id, after=told)])
         return key
 
-    # --- two people ---
+    # --- requests: four eyes ---
 
     def propose(
         self, what: PersonProposal, person: Person, by: Person, now: datetime
@@ -253,7 +253,7 @@ class Persons:
             rows = connection.execute(query.order_by(person_requests.c.proposed_at)).mappings().all()
         return [request_of(row) for row in rows]
 
-    # --- inside ---
+    # --- internal ---
 
     def _keep(self, now: datetime) -> None:
         """Update the state kept outside of the database."""

@@ -25,10 +25,11 @@ def write_orders(
 ) -> dict[str, Row]:
     """Write these orders; return their rows by id. `stored`: their present rows."""
     rows: dict[str, Row] = {order.id: row_of(order) for order in changed}
+    # In a fixed order, to avoid deadlocks between writers of the same new cards.
     new = sorted(
         (row for number, row in rows.items() if number not in stored),
         key=lambda row: (row["card"], row["kind"]),
-    )  # in a fixed order, to avoid deadlocks between writers of the same new cards
+    )
     moved_on = [row for number, row in rows.items() if number in stored]
     # Closing orders first: a card has at most one open order of a kind.
     _update(connection, [row for row in moved_on if row["closed_at"]], stored)

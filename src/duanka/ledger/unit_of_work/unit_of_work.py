@@ -308,7 +308,7 @@ class UnitOfWork:
             put_rows(self.connection, table, [row for one, row in prepared if one is table])
             self.facts.forget(table)
 
-    # --- inside ---
+    # --- internal ---
 
     def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
         """Check a restriction before storing it; `carried_by`: legal basis of each stop."""

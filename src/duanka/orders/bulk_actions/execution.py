@@ -45,12 +45,13 @@ class CardOutcome(WordedEnum):
 
 
 DONE, SKIPPED = CardOutcome.DONE.value, CardOutcome.SKIPPED.value
+# States reached by notices and deadlines alone.
 _NOT_MOVED = (
     State.OPENED,
     State.UNDELIVERABLE,
     State.NOTIFIED,
     State.EXPIRED,
-)  # states that only notices and deadlines lead to, no person
+)
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,

@@ -126,7 +126,7 @@ def _orders(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Or
 
 
 def _waiting_cards(connection: Connection, act_id: str) -> dict[str, bool]:
-    """Map the cards of a bulk action, by line number, to whether they are pending."""
+    """Map the cards of a bulk action, in line order, to whether they are pending."""
     query = select(act_cards.c.card, act_cards.c.outcome).where(act_cards.c.act_id == act_id)
     return {row.card: row.outcome is None for row in connection.execute(query.order_by(act_cards.c.card))}
 

@@ -1,4 +1,4 @@
-"""Bulk actions (批量操作): proposed by one person, approved by another, batched.
+"""Bulk actions (批量操作): proposed by one, approved by another, run in batches.
 
 A bulk action covers one card or ten thousand. Where two people are needed (four eyes), the first is whoever proposes
 and the second a supervisor with another name. Lifting restrictions needs one person and starts at once, except for

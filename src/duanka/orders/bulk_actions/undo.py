@@ -85,7 +85,7 @@ def stop_short(turn: UnitOfWork, act_id: str, why: str = "the act was undone bef
 
 
 def put_back(turn: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
-    """Create what undoes `undone`, and a proposal for the rest; return the first id."""
+    """Create the undo, and a proposal for cards that take two; return the undo's id."""
     again = undone["state"] == ActState.UNDONE
     theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
     if again:

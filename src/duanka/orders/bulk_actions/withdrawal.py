@@ -39,7 +39,7 @@ from duanka.orders.proposals import store_act
 
 @dataclass(frozen=True)
 class Which:
-    """Selection of verifications by all conditions set; `named`: order ids or numbers."""
+    """Conditions on verifications, combined by AND; `named`: order ids or numbers."""
 
     named: tuple[str, ...] = ()
     tiers: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class OpenVerifications:
 
 
 class Withdrawals:
-    """Withdraw many verifications; one transaction a method (`finish`: one a batch)."""
+    """Withdraw many verifications; one transaction per method (`finish`: per batch)."""
 
     def __init__(self, acts: ActService) -> None:
         self._acts, self._book = acts, acts.book

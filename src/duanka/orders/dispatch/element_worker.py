@@ -109,7 +109,7 @@ class ElementDispatcher:
         return result
 
     def _enact_together(self, tasks: Sequence[Task]) -> list[TaskResult]:
-        """Carry out tasks in one call; [] if one of them fails, not known which."""
+        """Carry out tasks in one call. []: one of them failed, not known which."""
         assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else they are told one by one
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))

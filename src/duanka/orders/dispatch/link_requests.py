@@ -1,4 +1,4 @@
-"""New link for a holder whose link is over or another browser's, by message only."""
+"""New link when one expired or is another browser's; sent to the number alone."""
 
 from __future__ import annotations
 

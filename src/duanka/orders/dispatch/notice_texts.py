@@ -174,7 +174,7 @@ class NoticeTexts:
         tries = [(letters, facts) for letters in _REASON_LETTERS[:-1]] + [
             (letters, facts | first) for letters in _REASON_LETTERS
         ]
-        for letters, shown in tries:  # the second stage is left out before the whole reason is
+        for letters, shown in tries:  # rather drop the second stage than the whole reason
             told = {"reason": shortened(without_links(reason.zh), letters)}
             zh = TEMPLATES[template].zh.format(**shown, **told)
             if parts(zh) <= MOST_PARTS:
@@ -249,7 +249,7 @@ def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Ord
 
 
 def parts(text: str) -> int:
-    """Number of UCS-2 short messages for `text`: 70 units in one, 67 in each of more."""
+    """Number of UCS-2 short messages for `text`: 70 units in one, else 67 in each."""
     units = len(text.encode("utf-16-be", "surrogatepass")) // 2
     return 1 if units <= _SINGLE_UNITS else -(-units // _PART_UNITS)
 
@@ -280,10 +280,7 @@ def without_links(text: str) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """Cut `text` to `letters` letters, at punctuation or a space if possible.
-
-    Never within a word or number.
-    """
+    """Cut `text` to `letters` letters, at a mark or space, never within a word."""
     if len(text) <= letters:
         return text
     kept = text[: letters - 1]

@@ -126,7 +126,7 @@ class NoticeDispatcher:
         """Close the connection."""
         self._sender.close()
 
-    # --- inside ---
+    # --- internal ---
 
     def _claim(self, now: datetime, limit: int) -> list[ClaimedNotice]:
         """Lease due notices and write their texts; one at a time per card."""

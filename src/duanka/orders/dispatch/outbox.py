@@ -175,7 +175,7 @@ class Outbox:
                 wanted = NetworkState(row.wanted)
                 yield EnactedRow(row.order_id, row.element, wanted, row.created_at, row.done_at)
 
-    # --- inside ---
+    # --- internal ---
 
     def _held(self, rows: FromClause, now: datetime) -> ColumnElement[bool]:
         """Whether a lease is in force; one that ends too late predates a clock set back."""
@@ -259,11 +259,12 @@ class Outbox:
         """
         said = select(cards.c.card, cards.c.wanted).where(cards.c.card.in_([row.card for row in rows]))
         wanted = {row.card: row.wanted for row in connection.execute(said)}
+        # Rows with an unknown state are kept: the caller reports them.
         as_said = [
             row
             for row in rows
             if row.wanted == wanted.get(row.card, NetworkState.ACTIVE) or row.wanted not in _STATES
-        ]  # the caller reports a state that does not exist
+        ]
         for row in rows:
             if row in as_said:
                 continue

@@ -32,9 +32,8 @@ from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.service import OrderService
 
 _BATCH_DECISIONS = 500
-_DECISION = BilingualText(
-    "处置决定", "the decision"
-)  # named by the checksum of its file's path and its byte offset
+# Named by the checksum of its file's path and its byte offset.
+_DECISION = BilingualText("处置决定", "the decision")
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
 
 _log = logging.getLogger("duanka.orders.intake.decisions")
@@ -52,7 +51,7 @@ class Decisions(Protocol):
         """
 
     def behind(self, position: int) -> int:
-        """Return the position after the decision at `position`, without reading it."""
+        """Return the position after the decision at `position`, without parsing it."""
 
     def digest(self, position: int) -> str:
         """Return a digest that tells whether the file up to `position` is still the same."""
@@ -166,7 +165,8 @@ class DecisionIntake:
             )
             self._alarms.say_now(_UNSEALED, now, detail)
         if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
-            watch_claims(self._book.store, self._alarms, now)  # from then on the worker keeps the count
+            # A first warning; from then on the worker keeps the count.
+            watch_claims(self._book.store, self._alarms, now)
         return received
 
     def _forget_replaced(self, turn: UnitOfWork) -> int:

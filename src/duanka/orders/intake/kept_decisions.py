@@ -30,11 +30,12 @@ class Why(WordedEnum):
 
     LEFT = "left", "待下次接收"  # not chosen, or over the limit: for the next take of its folder
     HELD = "held", "暂缓"  # by a person, until it is taken again
+    # Withdraws, but its records cover less than those of the previous take.
     NARROWER = (
         "narrower",
         "待确认范围缩小",
         "narrower",
-    )  # withdraws, but its records cover less than those of the previous take
+    )
 
 
 class ReadLine(Protocol):

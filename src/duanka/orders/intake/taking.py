@@ -128,7 +128,7 @@ class DecisionTaker:
         except _TakenBack:
             return found[0]
 
-    # --- inside ---
+    # --- internal ---
 
     def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
         """Raise an alarm if one person holds back cards of a tier that takes two people."""

@@ -59,10 +59,10 @@ class _Drift:
 
 @dataclass(frozen=True)
 class ChangeLimit:
-    """Limit of cards that one comparison may change: `percent` of the restricted ones.
+    """Limit of cards that one comparison may change.
 
-    But at least `least`. More differences point to an outdated database, a replaced element or a defect rather than
-    to a network that lost its state, so a person looks first.
+    `percent` of the restricted ones, and at least `least`. More differences point to an outdated database, a replaced
+    element or a defect rather than to a network that lost its state, so a person looks first.
     """
 
     percent: float = 1.0
@@ -142,10 +142,10 @@ class Reconciling:
             return self._element
         return None
 
-    # --- what is wanted ---
+    # --- wanted state ---
 
     def _wanted(self) -> Iterator[list[_Card]]:
-        """Yield the restricted cards of the order database, one transaction a slice."""
+        """Yield slices of the restricted cards, each read in one transaction."""
         after = ""
         while True:
             some = (
@@ -175,7 +175,7 @@ class Reconciling:
                 self._spoilt[row.card] = row.order_id, error
         return found
 
-    # --- what differs ---
+    # --- drifts ---
 
     def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> list[_Drift]:
         """Return the drifts among cards that have an order."""
@@ -242,7 +242,7 @@ class Reconciling:
             mended = update(drifts).where(drifts.c.id.in_(some)).values(repaired_at=now)
             self._store.transact(lambda connection, mended=mended: connection.execute(mended))  # type: ignore[misc]
 
-    # --- recording and mending ---
+    # --- recording and repairing ---
 
     def _mend(self, differ: Sequence[_Drift], most: int, now: datetime) -> int:
         """Repair up to `most` cards, or what was allowed; if more differ, none: alarm."""

@@ -114,7 +114,7 @@ def sorted_page(
     if after:
         where = [*where, _behind(keys, _place(sort, after))]
     named = [key.label(f"key_{at}") for at, (key, _) in enumerate(keys)]
-    # Only keys are sorted: an order is a long row, and most sorted rows are on no other page.
+    # Only keys are sorted: an order is a long row, and most of the sorted rows are not on the page.
     here = select(orders.c.id, *named).where(*where).order_by(*_sorted(keys))
     page = here.limit(max(1, min(limit, MOST)) + 1).offset(skip).subquery("page")
     found = [(page.c[one.name], descends) for one, (_, descends) in zip(named, keys, strict=True)]

@@ -26,9 +26,8 @@ from duanka.ledger.db.tables_identity import checks
 
 # Outcomes of checks without a verdict. A superseded challenge was never used.
 REFUSED, RELEASED, SUPERSEDED = "refused", "released", "superseded"
-UNDER_WAY = timedelta(
-    seconds=120
-)  # without a verdict after this time the worker has crashed, and the holder may retry
+# Without a verdict after this time the worker has crashed, and the holder may retry.
+UNDER_WAY = timedelta(seconds=120)
 _MIN_TIME_LEFT = timedelta(seconds=20)  # minimum left of a challenge for it to be offered again
 
 

@@ -71,7 +71,7 @@ class Checks:
     def __init__(self, book: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
         self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
 
-    # --- looking ---
+    # --- progress ---
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Return the stage of the card's verification. UnknownOrder."""
@@ -105,9 +105,8 @@ class Checks:
         def work(turn: UnitOfWork) -> Session | CheckRefused | None:
             agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(turn.connection, link, now)
-            order = turn.open_order(
-                about.card, Kind.VERIFICATION
-            )  # this locks the card: of two browsers one waits
+            # This locks the card: of two browsers one waits.
+            order = turn.open_order(about.card, Kind.VERIFICATION)
             if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
                 return OtherBrowser()
             if order is None:
@@ -312,7 +311,7 @@ class Checks:
         else:
             self._counter_if_used_up(turn, order)
 
-    # --- pictures, and what is kept no longer ---
+    # --- pictures and retention ---
 
     def reference(self, order_id: str) -> bytes | None:
         """Return the registered photo if it is stored for this order and opens."""
@@ -348,7 +347,7 @@ class Checks:
         frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
         return left + forget_old(self._book.store, sessions_before, frames_before)
 
-    # --- inside ---
+    # --- internal ---
 
     @property
     def _policy(self) -> IdentityPolicy:

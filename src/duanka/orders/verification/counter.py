@@ -95,8 +95,8 @@ class Counter:
                 order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
                 return happen(turn, order, Event.PASS, by, why)
-            # Recorded and discarded again and again, it would never run out: beyond the limit the hours
-            # continue.
+            # Recorded and discarded again and again, it would never run out: beyond the limit the clock
+            # continues.
             stops: dict[str, None] = {"due_at": None} if may_delay(turn, order) else {}
             return turn.change(order, by, "waits", "for a second of the staff", **stops)
 

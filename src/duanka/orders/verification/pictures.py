@@ -77,9 +77,8 @@ class Pictures:
         0: none is left. The audit trail says for each order what was deleted. Safe to run concurrently.
         """
         over = self._over(now).limit(limit)
-        with (
-            self._book.store.reading() as connection
-        ):  # read first: mostly there are none, and no writer is delayed
+        # Read first: mostly there are none, and no writer is delayed.
+        with self._book.store.reading() as connection:
             ids = connection.execute(over).scalars().all()
         left: list[str] = []
 
