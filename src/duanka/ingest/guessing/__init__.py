@@ -1,4 +1,4 @@
-"""Mappings that are found: files are looked at, and a mapping is proposed, checked on a sample of them."""
+"""Mapping inference: proposes a mapping for delivered files, checked on a sample."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ __all__ = [
     "try_mapping",
 ]
 
-ENOUGH = 0.99  # of the sample fits
-_ROWS = 20_000  # of a file that are looked at
+ENOUGH = 0.99  # share of the sample that must fit
+_ROWS = 20_000  # rows of a file that are sampled
 
 
 @dataclass(frozen=True)
 class Guessed:
-    """A proposed mapping: its `text`, what is guessed, and what became of a sample (None: nothing is proposed)."""
+    """A proposed mapping: TOML, guess, and result on a sample (None: no proposal)."""
 
     text: str
     guess: Guess
@@ -54,7 +54,7 @@ class Guessed:
 
     @property
     def whole(self) -> bool:
-        """Whether every file has a source and nearly all of the sample fits."""
+        """Whether every file has a source and at least ENOUGH of the sample fits."""
         known = not self.guess.unknown and not self.guess.unread
         ready = len(self.guess.ready) == len(self.guess.sources)
         return bool(known and ready and self.tried and self.tried.fits >= ENOUGH and not self.tried.errors)
@@ -70,9 +70,9 @@ def guess_mapping(
     shipped: Values[str, Values[str, Any]],
     rows: int = 20,
 ) -> Guessed:
-    """Propose a mapping for what is delivered at `paths`, files and directories.
+    """Propose a mapping for the files and directories `paths`.
 
-    `shipped`: the TOML of the mappings for binary forms, by form. Raises UnreadableInput where no file is there.
+    `shipped`: parsed TOML of the shipped mappings for binary formats, by format. Raises UnreadableInput without files.
     """
     files = [one for path in paths for one in delivered_files(path)]
     if not files:
@@ -120,7 +120,7 @@ def _is_binary(shape: Shape) -> bool:
 
 
 def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns]:
-    """The shape, its columns named where a switchboard's are known, and its columns."""
+    """The shape (with known column names of a switchboard) and its sampled columns."""
     shape = with_names(shape)
     frames = []
     for file in shape.sample:
@@ -147,7 +147,7 @@ def _together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         return pl.DataFrame()
     try:
         return pl.concat(frames, how="diagonal_relaxed")
-    except pl.exceptions.PolarsError:  # types of a column that have nothing in common
+    except pl.exceptions.PolarsError:  # types of a column without a common supertype
         texts = [frame.select(as_text(frame[name]).alias(name) for name in frame.columns) for frame in frames]
         return pl.concat(texts, how="diagonal")
 

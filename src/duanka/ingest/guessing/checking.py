@@ -1,4 +1,4 @@
-"""A mapping tried on a sample of what was delivered: what would be read, what set aside, and what matches nothing."""
+"""Trial of a mapping on a sample: rows read, records rejected, unmatched files."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
-EXAMPLES = 3  # records of each reason that are kept
-_WHOLE_REGISTER = 5_000_000  # rows of a register that are read where other files name its cards by IMSI
+EXAMPLES = 3  # example records kept for each reason
+_WHOLE_REGISTER = 5_000_000  # maximum rows of a register read to resolve the IMSIs in other files
 
 
 @dataclass
 class Tried:
-    """What became of the sample. Counts are of records; `errors`: files that cannot be read at all, with the reason.
+    """Result of a trial; counts are of records.
 
-    `reasons`: by reason, column and file; `examples`: file, line, column, reason, raw; `idle`: sources that
-    read nothing, in words; `unmatched`: names of files that no source takes; `ignored`: columns not read.
+    `errors`: unreadable files, with the reason. `reasons`: rejected records by reason, column and file. `examples`:
+    file, line, column, reason, raw. `idle`: messages on sources that read nothing. `unmatched`: names of files that no
+    source takes. `ignored`: columns not read.
     """
 
     records: int = 0
@@ -50,7 +51,7 @@ class Tried:
 
     @property
     def fits(self) -> float:
-        """Share of the sample that would be used."""
+        """Share of the sample that would be accepted."""
         return self.used / self.records if self.records else 0.0
 
 
@@ -62,11 +63,14 @@ def try_mapping(
     rows: int = 20,
     sample: int = 20_000,
 ) -> Tried:
-    """Sift the first `sample` records of each of `files`, paths and names; keep `rows` rows of each table."""
+    """Validate the first `sample` records of each of `files` (path, name).
+
+    Keeps `rows` rows of each table for display.
+    """
     tried = Tried()
     numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
     by_imsi = CardsByImsi() if mapping.asks_by_imsi else None
-    # Nothing is written here: document numbers are hashed under a key that nobody has.
+    # nothing is stored, so document numbers are hashed with a random key
     tools = Tools(mapping.zone, numbers, Holders(secrets.token_bytes(32)), by_imsi=by_imsi)
     seen = SourcesSeen(mapping)
     with ThreadPoolExecutor(2) as pool:
@@ -123,7 +127,7 @@ def _one(
         sifted = sifter.sift(some)
         seen += some.records
         tried.records += some.records
-        # A record that both of its parties see is one record.
+        # a record that gives a row for each of its two parties counts once
         tried.used += some.records - len(sifted.aside)
         _keep(display_name(name), sifted, tried, rows)
         if seen >= most:

@@ -1,4 +1,4 @@
-"""What the codes of a column mean: which way a call went, whether it was answered, which service it was."""
+"""Meaning of code values: direction of a call, answered or not, service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from duanka.ingest.model.header_names import brackets
 
 
 class Way(NamedTuple):
-    """A code of a direction: `table` is what it says of the service, "" for nothing."""
+    """Meaning of a direction code; `table`: service that it implies, "" for none."""
 
     way: str
     table: str = ""
@@ -64,7 +64,7 @@ _PAIRS = (
 
 
 def with_others(found: Mapping[str, Way]) -> dict[str, Way]:
-    """The codes, and of those that go in pairs the other one, which the sample may not have."""
+    """`found` plus the counterparts of paired codes, which the sample may lack."""
     more = dict(found)
     for pair in _PAIRS:
         for code in pair:
@@ -74,7 +74,7 @@ def with_others(found: Mapping[str, Way]) -> dict[str, Way]:
 
 
 def ways(values: Iterable[str], header: str) -> dict[str, Way]:
-    """What each of `values` means as a direction; {} where one of them is not known."""
+    """Meaning of each value as a direction; {} if one is unknown."""
     found = {value: _WAY_OF.get(spoken(value)) for value in values}
     if None in found.values():
         legend = {code: _WAY_OF.get(spoken(word)) for code, word in _LEGEND.findall(brackets(header))}
@@ -84,14 +84,14 @@ def ways(values: Iterable[str], header: str) -> dict[str, Way]:
 
 
 def services(values: Iterable[str]) -> dict[str, str]:
-    """The table of each of `values` as a service, "" for one that no table takes; {} where one is not known."""
+    """Table of each value as a service, "" for unused services; {} if one is unknown."""
     found = {value: _SERVICE_OF.get(spoken(value)) for value in values}
     known = {value: table for value, table in found.items() if table is not None}
     return known if found and len(known) == len(found) and any(known.values()) else {}
 
 
 def answers(values: Iterable[str]) -> dict[str, str]:
-    """What each of `values` means as a flag, "true" or "false"; {} where one of them is not known."""
+    """Meaning of each value as a flag, "true" or "false"; {} if one is unknown."""
     found = {value: _FLAG_OF.get(spoken(value)) for value in values}
     known = {value: flag for value, flag in found.items() if flag is not None}
     return known if found and len(known) == len(found) else {}
@@ -109,7 +109,7 @@ _CARD_KINDS = {
 
 
 def choices(values: Iterable[str], column: str) -> Mapping[str, str]:
-    """What each of `values` means as a choice of the column `holder_kind` or `kind`; {} where one is not known."""
+    """Meaning of each value for `column` holder_kind or kind; {} if one is unknown."""
     words = {word: choice for choice, names in (_HOLDER_KINDS if column == "holder_kind" else _CARD_KINDS).items()
              for word in names.split()}  # fmt: skip
     found = {value: words.get(spoken(value)) for value in values}

@@ -1,4 +1,4 @@
-"""What a delivered file looks like: its form, its encoding, its delimiter, and whether its first line is a header."""
+"""Detects the format of a file: encoding, delimiter, header."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 _PARQUET = b"PAR1"
-_LOOK = 1 << 20  # bytes of a file that are looked at
+_LOOK = 1 << 20  # bytes of a file that are sampled
 _LINES = 200
-_HEAD = 30  # filled lines among which the header is
-_SHARE = 0.6  # of the width of the table that a header fills: titles and notes above it fill less
+_HEAD = 30  # the header is searched in so many non-empty lines
+_SHARE = 0.6  # minimum width of a header, as share of the table's; titles and notes are narrower
 _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
 _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 _DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
@@ -36,10 +36,10 @@ WORKBOOK = "xlsx"
 
 @dataclass(frozen=True)
 class FileForm:
-    """How a file is read. `columns`: its names, `column N` where it has no header; `problem`: why it cannot be read.
-    `skip`: lines above the header, or above the first record; `twice`: two of its columns were called the same.
+    """Detected format of a file.
 
-    `encoding` is ASCII where every encoding would do.
+    `columns`: names, or `column N` without a header. `problem`: why it cannot be read. `skip`: lines above the header
+    or, without one, the first record. `twice`: whether column names were repeated. `encoding`: ASCII if any would do.
     """
 
     format: str = "csv"
@@ -53,7 +53,7 @@ class FileForm:
 
     @property
     def layout(self) -> Layout:
-        """The same for the readers."""
+        """The format as a Layout for the readers."""
         encoding = UTF_8 if self.encoding == ASCII else self.encoding
         named = self.header and not self.twice
         names = None if named or self.format not in ("csv", WORKBOOK) else self.columns
@@ -62,7 +62,7 @@ class FileForm:
 
 
 def form_of(path: Path) -> FileForm:
-    """Look at the file at `path`; what cannot be told is said in `problem`."""
+    """Detect the format of the file at `path`; failures are described in `problem`."""
     try:
         with opened(path) as file:
             start = file.read(8)
@@ -91,8 +91,8 @@ def _workbook(path: Path) -> FileForm:
 
 
 def _binary(path: Path, start: bytes) -> FileForm | None:
-    """The binary form that reads more of the file's records than it cannot; None for none."""
-    # A transfer batch, or a record of an exchange, is a constructed tag and a length; no text begins so, or hardly any.
+    """The binary format that decodes most of the sampled records; None for none."""
+    # first byte of a TransferBatch (TAP) or a charging record: a constructed tag; hardly any text begins like this
     if len(start) < 2 or not (start[0] in (0x61, 0x62) or 0xA0 <= start[0] < 0xC0):
         return None
     if start[0] < 0x80 and start[1] < 0x80 and path.stat().st_size != 2 + start[1]:
@@ -101,7 +101,7 @@ def _binary(path: Path, start: bytes) -> FileForm | None:
     for form, module in asn1_blocks.FORMATS.items():
         with opened(path) as file:
             framed = isinstance(next(module.records(FileBytes(file)), 0), BerElement)
-        if not framed:  # asked first, for what decodes the records takes seconds to load
+        if not framed:  # checked first, because the decoder takes seconds to load
             continue
         reading = Asn1Reading(path, form)
         block = next(iter(reading.blocks(["imsi"])), None)
@@ -136,7 +136,7 @@ def _text_form(data: bytes, *, whole: bool) -> FileForm:
 
 
 def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, list[str]]]) -> FileForm:
-    """The form of text whose `rows`, each with the line that it stands on, have mostly `width` fields."""
+    """Format of text whose `rows` (line number, fields) mostly have `width` fields."""
     fields = [row for _, row in rows]
     place = _header_at(fields, width)
     if place is None:
@@ -150,7 +150,7 @@ def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, 
 
 
 def _header_at(rows: list[list[str]], width: int) -> int | None:
-    """The place of the header; None where there is none. Titles above it fill little of the table's width."""
+    """Index of the header row, skipping narrower titles above it; None for none."""
     for at, row in enumerate(rows[:_HEAD]):
         filled = sum(bool(field.strip()) for field in row)
         if filled < max(_SHARE * width, 2):
@@ -162,7 +162,7 @@ def _header_at(rows: list[list[str]], width: int) -> int | None:
 
 
 def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of which none is there twice: the second `NAME` is called `NAME (2)`."""
+    """Make names unique: the second `NAME` becomes `NAME (2)`."""
     seen: Counter[str] = Counter()
     apart = []
     for name in names:
@@ -184,7 +184,7 @@ def _why_undivided(lines: list[str]) -> str:
 
 
 def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
-    """The encoding of text that begins with `data`, and why there is none that is read; one of the two is ""."""
+    """Encoding of text that begins with `data`, or why there is none; the other is ""."""
     for mark, name in _MARKS.items():
         if data.startswith(mark):
             return "", f"{name} text; convert it to UTF-8 (`iconv -f {name} -t UTF-8`)"
@@ -201,7 +201,7 @@ def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
         except UnicodeError:
             continue
         return encoding, ""
-    # A few broken bytes make no other encoding of it.
+    # tolerate a few broken bytes: under one per thousand
     for encoding in (UTF_8, GB18030):
         if data.decode(encoding, "replace").count("\ufffd") * 1000 < len(data):
             return encoding, ""
@@ -209,7 +209,10 @@ def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
 
 
 def _delimiter(lines: list[str]) -> tuple[str, int]:
-    """The delimiter that divides most lines into the same number of fields, and that number; "" for none."""
+    """Delimiter that splits most lines into equally many fields, and their number.
+
+    The delimiter is "" if there is none.
+    """
     best: tuple[float, int, str] = (0.0, 0, "")
     for delimiter in _DELIMITERS:
         widths = Counter(
@@ -219,14 +222,14 @@ def _delimiter(lines: list[str]) -> tuple[str, int]:
         )
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         share = count / len(lines)
-        # Times and lists hold commas and bars too: what divides more lines alike, and then into more, is it.
+        # commas and bars also occur inside values: prefer more lines of equal width, then the greater width
         if width > 1 and share >= 0.6 and (round(share, 1), width, delimiter) > best:
             best = (round(share, 1), width, delimiter)
     return best[2], best[1]
 
 
 def _is_header(rows: list[list[str]]) -> bool:
-    """Tell whether the first row names the columns: nothing in it reads as data."""
+    """Tell whether the first row is a header: none of its fields parses as data."""
     first = [field.strip() for field in rows[0]]
     filled = [field for field in first if field]
     if not filled or any(_DATA.search(_without_brackets(field)) for field in filled):
@@ -234,7 +237,7 @@ def _is_header(rows: list[list[str]]) -> bool:
     known = sum(bool(meanings(field)) for field in filled)
     if known * 3 >= len(filled):
         return True
-    # No usual names: a header it is where the rows below hold data in places where it holds none.
+    # without known names, it is a header if the rows below have data in places where it has none
     below = rows[1:51]
     data = sum(
         sum(bool(_DATA.search(row[at])) for row in below if at < len(row)) * 2 > len(below)

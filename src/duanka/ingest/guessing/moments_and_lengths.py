@@ -1,4 +1,4 @@
-"""When something was, how long it took, and whether it was answered: the columns that say so."""
+"""Guesses the columns of time, duration and answered state."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ _ASTERISK = {
     "FAILED": "false",
     "CONGESTION": "false",
 }
-_LONG = 5_000  # seconds that hardly any half of all calls is longer than
-_FEW_LENGTHS = 5  # different ones: fewer may be codes
-_ENOUGH = 200  # moments by which the hours of the day tell something
+_LONG = 5_000  # median in seconds above which values are hardly seconds
+_FEW_LENGTHS = 5  # minimum distinct durations; fewer may be codes
+_ENOUGH = 200  # minimum times for a conclusion from their hours of the day
 
 
 def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGuess | None:
-    """The column that says when, or a day and a time of day in two. `day`: a day is enough."""
+    """The column of the time, or two of day and time of day; `day`: a day is enough."""
     picks: list[tuple[Pick, TimeReading]] = []
     for name, exact in columns.called(meaning):
         read = columns.values[name].moments
@@ -77,7 +77,7 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
     if not day and (joined := _joined(columns, [pick for pick, read in picks if read.day_only])):
         return joined
     if meaning is not Meaning.WHEN:
-        return _settled(columns, *picks[0]) if picks else None  # of a register a day is enough
+        return _settled(columns, *picks[0]) if picks else None  # for a register a day is enough
     found = _by_values(columns, day=day)
     if found is None:
         _ask_form(columns)
@@ -85,7 +85,7 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
 
 
 def _ask_form(columns: Columns) -> None:
-    """Ask how the times of a column are written that is called like one, and reads as none."""
+    """Ask for the format of a column named like a time that does not parse as one."""
     for name, exact in columns.called(Meaning.WHEN):
         values = columns.values[name]
         if exact and len(values.filled) and values.moments.share < FITS and values.clock < FITS:
@@ -109,7 +109,7 @@ def _settled(columns: Columns, pick: Pick, read: TimeReading) -> ColumnGuess | N
 
 
 def _joined(columns: Columns, days: Sequence[Pick]) -> ColumnGuess | None:
-    """A day in one column and the time of day in another."""
+    """A time from a column of days and one of times of day."""
     called = [name for name, _ in columns.called(Meaning.WHEN)]
     clocks = [name for name in called if columns.values[name].clock >= FITS]
     clocks = clocks or [name for name in called if columns.values[name].clock_without_zeros >= FITS]
@@ -171,7 +171,7 @@ def _is_before(columns: Columns, name: str, other: str) -> bool:
 
 
 def length(columns: Columns) -> ColumnGuess | None:
-    """The column that says how long a call took, with its unit."""
+    """The column of call durations, with its unit."""
     best: tuple[Pick, dict[str, Any]] | None = None
     for name, exact in columns.called(Meaning.DURATION):
         values = columns.values[name]
@@ -192,7 +192,7 @@ def length(columns: Columns) -> ColumnGuess | None:
 
 
 def _length_by_values(columns: Columns) -> ColumnGuess | None:
-    """In files without a header, the one column of counts of which some are 0: nobody answered."""
+    """Without a header: the only column of counts with some zeros (unanswered calls)."""
     if columns.header:
         return None
     found = [
@@ -211,7 +211,7 @@ def _length_by_values(columns: Columns) -> ColumnGuess | None:
 
 
 def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
-    """Share of a column's values that read as durations, and what the mapping says of their unit."""
+    """Share of values that parse as durations, and mapping keys for their unit."""
     said = plain(brackets(values.name))
     ending = plain(values.name)
     for unit, words in _UNITS.items():
@@ -236,7 +236,7 @@ def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
 
 
 def _pairs(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
-    """Durations of two numbers, which may be minutes and seconds or hours and minutes."""
+    """Durations of two numbers: minutes and seconds, or hours and minutes."""
     pairs = durations.seconds(values.filled, "mm:ss")
     share = (len(pairs) - pairs.null_count()) / len(pairs)
     if share < FITS or bool((pairs >= 24 * 60).any()):
@@ -250,7 +250,7 @@ def _pairs(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
 
 
 def _by_the_end(columns: Columns, values: Values) -> str:
-    """The unit that begin and end of the calls bear out; "" for seconds, and where they tell nothing."""
+    """Unit inferred from begin and end of the calls; "" for seconds or unknown."""
     begins = [name for one in (Meaning.ANSWERED_AT, Meaning.WHEN) for name, _ in columns.called(one)]
     ends = [name for name, _ in columns.called(Meaning.ENDED_AT)]
     if not begins or not ends:
@@ -268,7 +268,7 @@ def _by_the_end(columns: Columns, values: Values) -> str:
 
 
 def _whole(values: Values) -> pl.Series | None:
-    """The moments of a column, row by row; None where it holds others."""
+    """Times of a column, row by row; None unless it holds times."""
     read = values.moments
     if read.share < FITS or read.day_only:
         return None
@@ -281,7 +281,7 @@ def _median(numbers: pl.Series) -> float:
 
 
 def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | None:
-    """Whether the call was answered: a column that says so, else calls that took longer than nothing."""
+    """The answered state: a column of its own, else calls longer than zero."""
     for name, exact in columns.called(Meaning.ANSWERED):
         values = columns.values[name]
         if values.series.dtype == pl.Boolean:
@@ -297,8 +297,8 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
         return None
     keys = seconds.keys if isinstance(seconds.keys, dict) else {}
     values = columns.values[seconds.sources[0]]
-    # Minutes and seconds in two numbers read as no duration by themselves. Where none has 0 seconds, only answered
-    # calls are delivered: a rate of 100% would be ours.
+    # Ambiguous pairs of numbers do not parse as durations. And if no call has 0 seconds, only answered calls were
+    # delivered: an inferred answer rate of 100% would be wrong.
     if keys.get("unit") in ("mm:ss", "hh:mm") or values.durations < FITS or not (values.seconds == 0).any():
         return None
     why = BilingualText("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")
@@ -306,7 +306,7 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
 
 
 def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:
-    """Ask in which zone times stand that carry none, where the hours of the day or the form give reason to."""
+    """Ask for the zone of times without one, if hours of the day or format suggest it."""
     values = columns.values[guess.sources[0]].moments
     if columns.knowledge.answers.times_in or values.zoned or values.values is None or values.day_only:
         return
@@ -337,7 +337,7 @@ def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:
 
 
 def _quiet(known: pl.Series) -> int | None:
-    """The hour in the middle of the six with the fewest records; None where the hours tell nothing."""
+    """Middle of the six hours with the fewest records; None if inconclusive."""
     if len(known) < _ENOUGH:
         return None
     hours = [0] * 24

@@ -1,4 +1,4 @@
-"""Who is who in a record of two parties: whose record it is, who called, and which way."""
+"""Guesses the parties of a record: owner of the record, peer, direction."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from duanka.ingest.model.header_names import Meaning, plain
 from duanka.ingest.model.value_text import trimmed
 from duanka.ingest.normalise.columns import without_withheld
 
-_TIMES = 3.0  # so many times fewer distinct numbers on one side: they are the network's own
-_DECISIVE = 20  # records of a code by which its sides are told apart
+_TIMES = 3.0  # a side with so many times fewer distinct numbers holds the network's own cards
+_DECISIVE = 20  # minimum records of a code for telling its sides apart
 _SAYS_CALLER = ("主叫", "src", "caller", "calling", "发送方", "sender")
 
 
 @dataclass(frozen=True)
 class Side:
-    """How one source sees the records: its card, the other party, and which way, with the rows that it takes."""
+    """One view of the records for a source: card, peer, direction, rows it takes."""
 
     card: ColumnGuess
     peer: ColumnGuess
@@ -32,11 +32,11 @@ class Side:
     table: str = ""
     where: Mapping[str, list[str]] = field(default_factory=dict)
     swap_when: Mapping[str, list[str]] = field(default_factory=dict)
-    own_devices: bool = True  # what the record says of device and place is of its card
+    own_devices: bool = True  # whether device and place in the record are those of the card
 
 
 def number_of(columns: Columns, meaning: Meaning, *, card: bool) -> Pick | None:
-    """The column that holds numbers (or pseudonyms) and is called so."""
+    """The column named `meaning` that holds phone numbers (or pseudonyms)."""
 
     def fits(values: Values) -> float:
         return max(values.cards if card else values.peers, values.pseudonyms)
@@ -45,12 +45,12 @@ def number_of(columns: Columns, meaning: Meaning, *, card: bool) -> Pick | None:
 
 
 def as_number(columns: Columns, pick: Pick) -> ColumnGuess:
-    """The same as a column of a mapping; pseudonyms stay as they are."""
+    """`pick` as a mapped column; pseudonyms are marked opaque."""
     return pick.guess({"opaque": True} if columns.values[pick.name].pseudonyms >= 0.9 else None)
 
 
 def sides(columns: Columns) -> list[Side]:
-    """How the records are seen; nothing where a person must say who is who (and is asked), or one party is there."""
+    """Views of the records; [] for one party, or when a person must decide."""
     own = number_of(columns, Meaning.OWN, card=True)
     caller = number_of(columns, Meaning.CALLER, card=False)
     called = number_of(columns, Meaning.CALLED, card=False)
@@ -80,14 +80,14 @@ def _imsi(columns: Columns) -> Pick | None:
 
 
 def _by_number_or_imsi(columns: Columns, own: Pick) -> ColumnGuess:
-    """The column of the card's number; where it is empty in some records, the IMSI says which card it is."""
+    """The column of the card's number, with the IMSI as fallback for empty values."""
     values, card = columns.values[own.name], as_number(columns, own)
     imsi = _imsi(columns) if len(values.filled) < values.rows and isinstance(card.keys, str) else None
     return own.guess({"imsi": imsi.name}) if imsi else card
 
 
 def _without_names(columns: Columns, own: Pick | None, peer: Pick | None) -> tuple[Pick | None, Pick | None]:
-    """Find the parties by values: one side is few cards, the other many numbers."""
+    """Find the parties by values: few distinct cards on one side, many peers opposite."""
     found = [
         name
         for name, values in columns.values.items()
@@ -143,7 +143,7 @@ def _by_table(
     card: ColumnGuess,
     other: ColumnGuess,
 ) -> list[Side]:
-    """A side for each table that the codes name."""
+    """One view for each table implied by the direction codes."""
     tables = list(dict.fromkeys(one.table.removesuffix("?") for one in ways.values()))
     named = [table for table in tables if table]
     sides = []
@@ -164,7 +164,7 @@ def _by_table(
 
 
 def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[Side]:
-    """The card's number, and caller and called: where the card is the caller, the call went out."""
+    """Views for card, caller and called: outgoing where the card is the caller."""
     numbers = {pick.name: _normal(columns, pick.name) for pick in (own, caller, called)}
     is_caller, is_called = (numbers[own.name] == numbers[pick.name] for pick in (caller, called))
     card, from_, to = (as_number(columns, pick) for pick in (own, caller, called))
@@ -219,7 +219,7 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
     seen = {code: one for code, one in ways.items() if code in columns.values[name].codes}
     into = [code for code, one in ways.items() if one.way == "in"]
     if not any(one.way == "in" for one in seen.values()):
-        ways = seen  # whose such records are, nothing shows yet: they are set aside when they come
+        ways = seen  # the owner of incoming records is unknown without samples, so they will be rejected
         return _by_table(columns, name, ways, sure, from_, to)
     owner = _owner_of(columns, name, ways, caller.name, called.name)
     if owner is None:
@@ -237,7 +237,7 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
 
 
 def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
-    """One row for both parties: each sees it from its side, unless the register knows only one of them."""
+    """Views of both parties, or of one if the register knows only its numbers."""
     from_, to = as_number(columns, caller), as_number(columns, called)
     why = BilingualText(
         "没有一列说明方向：一行记录双方", "no column says which way: one row for both parties"
@@ -256,7 +256,7 @@ def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
 
 
 def _direction_column(columns: Columns) -> tuple[str, Mapping[str, Way], Sureness] | None:
-    """The column of directions, what its codes mean ({}: not known), and how sure that is."""
+    """The direction column, the meaning of its codes ({}: unknown), and sureness."""
     unknown: list[str] = []
     said = columns.knowledge.answers.directions
     for name, exact in columns.called(Meaning.DIRECTION):
@@ -287,7 +287,7 @@ def _ask_codes(columns: Columns, name: str, ways: Mapping[str, Way]) -> None:
 
 
 def _told_by_sides(columns: Columns, name: str, caller: str, called: str) -> dict[str, str]:
-    """Which way each code means, by the side on which the network's own cards are; {} where that is not plain."""
+    """Direction of each code, by the side of the network's own cards; {} if unclear."""
     told: dict[str, str] = {}
     text = trimmed(columns.frame[name])
     for code in columns.values[name].codes:
@@ -300,7 +300,7 @@ def _told_by_sides(columns: Columns, name: str, caller: str, called: str) -> dic
 
 
 def _owner_of(columns: Columns, name: str, ways: Mapping[str, Way], caller: str, called: str) -> str | None:
-    """Whose the records that came in are: the first column's (the served party's) or the second's; None: not told."""
+    """Column of the owner of incoming records: `caller` (served party) or `called`."""
     text = trimmed(columns.frame[name])
     outs = text.is_in([code for code, one in ways.items() if one.way == "out"])
     numbers = {column: _normal(columns, column) for column in (caller, called)}
@@ -312,12 +312,12 @@ def _owner_of(columns: Columns, name: str, ways: Mapping[str, Way], caller: str,
     if owner is not None:
         return owner
     if any(plain(caller).startswith(word) for word in _SAYS_CALLER) and second >= first:
-        return called  # its name says that it is the caller, and nothing contradicts
+        return called  # the column is named caller, and the values do not contradict
     return None
 
 
 def _fewer(frame: pl.DataFrame, one: str, other: str, columns: Columns) -> str | None:
-    """The column whose numbers are the network's own: those of the register, or few where the other side's are many."""
+    """The column of the network's own numbers, by the register or far fewer values."""
     register = columns.knowledge.register
     texts = {name: _normal_of(columns, frame[name]) for name in (one, other)}
     if register:

@@ -1,4 +1,4 @@
-"""The columns of a sample, and which of them is meant by what: by its header, and by its values."""
+"""Picks the columns of a sample by header and by values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from duanka.ingest.model.header_names import Meaning, meanings
 from duanka.ingest.normalise.phone_numbers import Numbers
 
 FITS, FITS_WELL = 0.9, 0.99
-_MOST_PROFILED = 6000  # rows by which a column is known
+_MOST_PROFILED = 6000  # maximum rows sampled for a column's profile
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known before a file is looked at. `register`: cards of the register that is delivered with it."""
+    """Prior knowledge; `register`: cards of the register delivered with the files."""
 
     numbers: Numbers
     zone: str
@@ -28,7 +28,7 @@ class Knowledge:
     register: frozenset[str] = frozenset()
 
 
-TEXT = BilingualText("文本", "text")  # whatever it is
+TEXT = BilingualText("文本", "text")  # any text
 NUMBERS, AMOUNTS = BilingualText("号码", "numbers"), BilingualText("数字", "numbers")
 DEVICES, TIMES = BilingualText("终端标识", "device identities"), BilingualText("时间", "times")
 CHECKED_DEVICES = BilingualText("校验位正确的终端标识", "device identities with their check digit")
@@ -37,7 +37,7 @@ FLAG = BilingualText("是或否", "true or false")
 
 
 class Pick(NamedTuple):
-    """A column that was chosen. `share`: of its values that read as what it is taken for."""
+    """A picked column; `share`: of its values that parse as the expected kind."""
 
     name: str
     share: float
@@ -45,12 +45,12 @@ class Pick(NamedTuple):
     why: BilingualText
 
     def guess(self, keys: Mapping[str, Any] | None = None) -> ColumnGuess:
-        """The same as a column of a mapping; `keys` besides `from`."""
+        """The pick as a mapped column, with `keys` besides `from`."""
         return ColumnGuess({"from": self.name, **keys} if keys else self.name, self.sure, self.why)
 
 
 class Columns:
-    """The columns of the files of one shape. `frame`: the sampled rows, with the columns that their folders name."""
+    """Columns of one shape; `frame`: sampled rows, with columns from folder names."""
 
     def __init__(self, about: str, frame: pl.DataFrame, knowledge: Knowledge, *, header: bool) -> None:
         self.about = about
@@ -64,11 +64,11 @@ class Columns:
         self.questions: list[GuessQuestion] = []
 
     def has(self, *wanted: Meaning) -> bool:
-        """Whether some column is called by one of these meanings."""
+        """Whether a column is named by one of these meanings."""
         return any(one.meaning in wanted for named in self.named.values() for one in named)
 
     def called(self, meaning: Meaning) -> list[tuple[str, bool]]:
-        """Columns called so, the better name first, and whether the name is one of the usual ones."""
+        """Columns named `meaning`, best first, and whether the name matches exactly."""
         found = [
             (not one.exact, one.rank, at, name, one.exact)
             for at, (name, named) in enumerate(self.named.items())
@@ -80,7 +80,10 @@ class Columns:
     def pick(
         self, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText, least: float = FITS
     ) -> Pick | None:
-        """The column that is called so and whose values fit best, or None; `what` names what they should be."""
+        """The column named `meaning` whose values fit best, or None.
+
+        `fits`: share of fitting values; `what`: their kind, in words; `least`: minimum share.
+        """
         best: Pick | None = None
         refused: list[tuple[str, float]] = []
         for name, exact in self.called(meaning):
@@ -108,7 +111,7 @@ class Columns:
     def by_values(
         self, fits: Callable[[Values], float], what: BilingualText, taken: set[str], least: float = 0.98
     ) -> Pick | None:
-        """The one column without a usual name whose values fit; None where there is none or more than one."""
+        """The only column without a known name whose values fit; None if not unique."""
         found = [
             (name, share)
             for name, values in self.values.items()
@@ -121,12 +124,12 @@ class Columns:
         return Pick(name, share, Sureness.LIKELY, by_its_values(share, what))
 
     def ask(self, zh: str, en: str) -> None:
-        """Note what a person must say."""
+        """Add a question for a person."""
         self.questions.append(GuessQuestion(self.about, BilingualText(zh, en)))
 
 
 def by_its_values(share: float, what: BilingualText) -> BilingualText:
-    """Why a column was chosen that has no usual name."""
+    """Reason for picking a column without a known name."""
     return BilingualText(
         f"按取值推断：{share:.1%} 是{what.zh}", f"by its values: {share:.1%} read as {what.en}"
     )

@@ -1,4 +1,4 @@
-"""What is guessed of a delivery: sources, how sure each of their columns is, and what a person must say."""
+"""A guess about a delivery: sources, sureness of each column, open questions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duanka.ingest.guessing.shapes import DeliveredFile, Shape
 
 
 class Sureness(IntEnum):
-    """How sure a column is. What is only a guess is left out, and asked."""
+    """How sure a column is; a mere GUESS is left out and asked instead."""
 
     GUESS = 1
     LIKELY = 2
@@ -21,7 +21,7 @@ class Sureness(IntEnum):
 
     @property
     def words(self) -> BilingualText:
-        """The same for people."""
+        """The sureness in words."""
         return {
             Sureness.GUESS: BilingualText("猜测", "a guess"),
             Sureness.LIKELY: BilingualText("可能", "likely"),
@@ -31,7 +31,7 @@ class Sureness(IntEnum):
 
 @dataclass(frozen=True)
 class ColumnGuess:
-    """How a canonical column would be read: `keys` as the mapping says it, a source's column or a table of keys."""
+    """Proposed mapping of a canonical column; `keys`: source column or table of keys."""
 
     keys: str | Mapping[str, Any]
     sure: Sureness
@@ -39,7 +39,7 @@ class ColumnGuess:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The source's columns that it reads."""
+        """The source columns that it reads."""
         if isinstance(self.keys, str):
             return (self.keys,)
         named = self.keys.get("from", ())
@@ -49,7 +49,7 @@ class ColumnGuess:
 
 @dataclass(frozen=True)
 class GuessQuestion:
-    """What only a person can say; `about`: the pattern of the files."""
+    """A question for a person; `about`: pattern of the files concerned."""
 
     about: str
     text: BilingualText
@@ -57,7 +57,7 @@ class GuessQuestion:
 
 @dataclass
 class SourceGuess:
-    """One `[[source]]`. `raw`: its keys as a shipped mapping has them, instead of `columns`."""
+    """One `[[source]]`; `raw`: keys of a shipped mapping, in place of `columns`."""
 
     shape: Shape
     table: str
@@ -70,13 +70,13 @@ class SourceGuess:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Required columns that it lacks: the source is written as a comment then."""
+        """Required columns that are missing; if any, the source is written as a comment."""
         return () if self.raw else tuple(c for c in TABLES[self.table].required if c not in self.columns)
 
 
 @dataclass
 class Guess:
-    """What is guessed of a delivery. `unread`: files that cannot be read; `unknown`: shapes without a source."""
+    """The whole guess; `unread`: unreadable files, `unknown`: shapes without a source."""
 
     sources: list[SourceGuess] = field(default_factory=list)
     questions: list[GuessQuestion] = field(default_factory=list)
@@ -85,13 +85,13 @@ class Guess:
 
     @property
     def ready(self) -> list[SourceGuess]:
-        """The sources that read something."""
+        """The complete sources."""
         return [source for source in self.sources if not source.missing]
 
 
 @dataclass(frozen=True)
 class GuessAnswers:
-    """What a person said: the zone of times that carry none, codes of directions."""
+    """Answers of a person: zone of times without one, meaning of direction codes."""
 
     times_in: str = ""
     directions: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Delivered files that look alike, put together: one pattern of names for each shape."""
+"""Groups delivered files of the same format into shapes with patterns of names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from duanka.ingest.guessing.form import ASCII, WORKBOOK, FileForm, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
-_FEW, _MANY = 3, 48  # files that are looked into; a file an hour holds little
+_FEW, _MANY = 3, 48  # minimum and maximum files sampled; many if they are small, as hourly files
 _ENOUGH_BYTES = 1 << 18
 _SPECIAL = re.compile(r"([\[\]*?])")
 
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """A file and its path below what was delivered."""
+    """A file, with its path relative to the delivery, and its format."""
 
     path: Path
     name: str
@@ -28,7 +28,7 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Shape:
-    """Files of one form. `patterns`: what matches them and, of everything delivered, nothing else."""
+    """Files of one format; `patterns`: match these and no other delivered file."""
 
     files: tuple[DeliveredFile, ...]
     patterns: tuple[str, ...]
@@ -36,7 +36,7 @@ class Shape:
 
     @property
     def sample(self) -> tuple[DeliveredFile, ...]:
-        """A few of the files, from the first to the last: three, or more where they are small."""
+        """Evenly spread sample of the files: three, or more if they are small."""
         last = len(self.files) - 1
         size = self.files[last // 2].path.stat().st_size
         few = max(_FEW, min(_MANY, _ENOUGH_BYTES // max(size, 1)))
@@ -45,7 +45,7 @@ class Shape:
 
 
 def shapes_of(files: Sequence[tuple[Path, str]]) -> tuple[list[Shape], list[DeliveredFile]]:
-    """Put the `files`, paths and names, together; return the shapes, and the files that cannot be read."""
+    """Group `files` (path, name); return the shapes, and the unreadable files."""
     looked = [DeliveredFile(path, name, form_of(path)) for path, name in files]
     groups: dict[object, list[DeliveredFile]] = {}
     for file in looked:
@@ -72,7 +72,7 @@ def _key(file: DeliveredFile) -> object:
 
 
 def _by_encoding(files: Sequence[DeliveredFile]) -> list[list[DeliveredFile]]:
-    """Divide `files` by encoding; what is ASCII goes with the first of the others."""
+    """Split `files` by encoding; ASCII files join the first other encoding."""
     kinds = list(dict.fromkeys(file.form.encoding for file in files if file.form.encoding != ASCII))
     if len(kinds) <= 1:
         return [list(files)]
@@ -81,7 +81,7 @@ def _by_encoding(files: Sequence[DeliveredFile]) -> list[list[DeliveredFile]]:
 
 
 def _loose(name: str) -> str:
-    """The name with everything that differs from day to day as `*`."""
+    """Pattern of a name with `*` for digits, UUIDs and values in `key=value` folders."""
     parts = []
     for part in name.split("/")[:-1]:
         key, equals, _ = part.partition("=")
@@ -95,7 +95,7 @@ def _stars(part: str) -> str:
 
 
 def _exact(name: str) -> str:
-    """The name with each digit as any digit."""
+    """Pattern of a name with `[0-9]` for each digit."""
     return "".join("[0-9]" if letter.isdigit() and letter.isascii() else _escaped(letter) for letter in name)
 
 
@@ -104,7 +104,7 @@ def _escaped(text: str) -> str:
 
 
 def _patterns(mine: set[str], everything: Sequence[str]) -> tuple[str, ...]:
-    """The widest patterns that match all of `mine` and none of the other names."""
+    """Widest patterns that match all of `mine` and no other name."""
     for form in (_loose, _exact):
         patterns = sorted({form(name) for name in mine})
         if not any(

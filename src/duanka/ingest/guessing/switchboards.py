@@ -1,4 +1,4 @@
-"""Files without a header whose columns are known all the same: the call records of Asterisk and FreeSWITCH."""
+"""Column names for files without a header: call records of Asterisk, FreeSWITCH."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 
 def with_names(shape: Shape) -> Shape:
-    """The shape with the names of its columns, where it is a switchboard's file without a header."""
+    """The shape, with column names if it is a switchboard's file without a header."""
     form = shape.form
     width = len(form.columns)
     if form.header or form.format != "csv":

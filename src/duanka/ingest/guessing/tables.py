@@ -1,4 +1,4 @@
-"""Which table the files of a shape feed, and how its columns are read."""
+"""Guesses the table that a shape feeds, and the mapping of its columns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _HEX = r"^[0-9a-fA-F]{32,128}$"
 
 
 def sources_of(shape: Shape, columns: Columns) -> list[SourceGuess]:
-    """The sources by which the files of `shape` are read; none where no table is told (questions say why)."""
+    """Sources for the files of `shape`; [] if the table is unclear (then asked)."""
     if not _has_own_alone(columns):
         seen = parties.sides(columns)
         if seen:
@@ -88,7 +88,7 @@ def _has_own_alone(columns: Columns) -> bool:
 
 
 def _single(columns: Columns) -> str:
-    """The table of records of one party, or of a register."""
+    """Table of a register, or of records with one party."""
     has = columns.has
     own = any(columns.values[name].cards >= 0.9 or columns.values[name].pseudonyms >= 0.9
               for name, _ in columns.called(Meaning.OWN))  # fmt: skip
@@ -110,7 +110,7 @@ def _single(columns: Columns) -> str:
 
 
 def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
-    """The sources of one side: calls, messages, or both by a column of services."""
+    """Sources of one view: calls, messages, or both, split by a service column."""
     by_service = _services(columns)
     seconds = moments_and_lengths.length(columns)
     kinds: list[tuple[str, dict[str, list[str]], BilingualText]]
@@ -161,7 +161,7 @@ def _calls_or_messages(
 def _services(columns: Columns) -> tuple[str, dict[str, str]] | None:
     for name, _ in columns.called(Meaning.SERVICE):
         values = columns.values[name].codes
-        # What it says of a single service may be anything; two tell each other apart.
+        # a single value proves nothing; two known services do
         if len(values) > 1 and (found := codes.services(values)) and not codes.ways(values, name):
             return name, found
     return None
@@ -175,7 +175,7 @@ def _fill(
     own_devices: bool = True,
     side: Side | None = None,
 ) -> None:
-    """Add the columns of the source's table that its files have."""
+    """Add to `source` the columns of its table that its files have."""
     table = TABLES[source.table]
     found: dict[str, ColumnGuess | None] = {}
     if side is None and "card" in table.required:
@@ -198,7 +198,7 @@ def _fill(
 
 
 def _times(columns: Columns, table: str) -> dict[str, ColumnGuess | None]:
-    """The times of a register, each by its name, or the moment of a record."""
+    """Time columns of a register by name, or the event time of a record."""
     if table in _TIMES:
         return {name: moments_and_lengths.moment(columns, meaning) for name, meaning in _TIMES[table].items()}
     time = TABLES[table].time
@@ -212,9 +212,9 @@ def _is_unzoned(columns: Columns, when: ColumnGuess) -> bool:
 def _ask_missing(columns: Columns, source: SourceGuess) -> None:
     for name in source.missing:
         if name == "direction" and columns.questions:
-            continue  # asked with its codes
+            continue  # asked together with its codes
         if name == TABLES[source.table].time and any("`formats`" in one.text.en for one in columns.questions):
-            continue  # asked with its form
+            continue  # asked together with its format
         meaning = TABLES[source.table].column(name).meaning
         there = "、".join(columns.frame.columns)
         columns.ask(
@@ -242,7 +242,7 @@ def _text(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
 def _device_and_place(
     columns: Columns, source: SourceGuess, *, own_devices: bool
 ) -> dict[str, ColumnGuess | None]:
-    """IMEI, cell and place. Of a row for both parties, only what is said to be the party's own."""
+    """IMEI, cell and city; in rows for both parties only the party's own columns."""
     meaning = Meaning.IMEI
     direction = source.columns.get("direction")
     if isinstance(direction, ColumnGuess) and isinstance(direction.keys, dict) and "value" in direction.keys:
@@ -325,7 +325,7 @@ def _register(columns: Columns) -> dict[str, ColumnGuess | None]:
 
 
 def _holder(columns: Columns) -> ColumnGuess | None:
-    """Document numbers are hashed, whatever else they may be; hashes of the operator's stay."""
+    """The column of holders: document numbers are hashed, the operator's hashes stay."""
     text = _text(columns, Meaning.HOLDER)
     if text is None:
         pick = columns.by_values(

@@ -1,4 +1,4 @@
-"""A guess as the text of a mapping, with a comment behind each column: how sure it is, and from what."""
+"""Writes a guess as a TOML mapping, with sureness and reason as comments."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from duanka.domain.display import display_text
 from duanka.ingest.guessing.proposal import Guess, SourceGuess
 
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
-_WIDTH = 60  # letters before a comment
+_WIDTH = 60  # column (characters) at which comments begin
 
 
 def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
-    """The mapping, and what is asked, as comments above the sources that they are about."""
+    """Text of the mapping, with questions as comments above their sources."""
     lines = [
         "# 由 `duanka mapping guess` 推断；请核对每一列后面的注释，再用 `duanka mapping try` 检查。",
         "# Guessed by `duanka mapping guess`: read the comment behind "
@@ -43,7 +43,7 @@ def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
 
 
 def _source(source: SourceGuess) -> list[str]:
-    """The lines of one source; as comments where it lacks a column without which a row means nothing."""
+    """Lines of one source; commented out if a required column is missing."""
     layout = source.shape.form
     lines = [f"[[source]]  # {_comment(source.why.en)}" if source.why.en else "[[source]]"]
     patterns = list(source.shape.patterns)
@@ -82,7 +82,7 @@ def _comment(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value of TOML on one line."""
+    """`value` as TOML on one line."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list | tuple):
@@ -91,7 +91,7 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    # A basic string of TOML is one of JSON, but for the one control character that JSON leaves as it is.
+    # a TOML basic string equals a JSON string, except for DEL, which JSON does not escape
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
 
 

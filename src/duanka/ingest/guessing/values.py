@@ -1,4 +1,4 @@
-"""What the values of a column read as, by the readers that will read them."""
+"""Profiles the values of a column with the parsers used for reading."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duanka.ingest.normalise.columns import without_withheld
 from duanka.ingest.normalise.devices import devices, imei_digits
 from duanka.ingest.normalise.phone_numbers import Numbers
 
-_FEW = 40  # distinct values that may be codes
+_FEW = 40  # maximum distinct values of a column of codes
 _FORMATS = (
     *("%Y%m%d%H%M", "%y%m%d%H%M%S", "%Y-%m-%d-%H.%M.%S", "%d-%b-%Y %H:%M:%S", "%d-%b-%y %H:%M:%S"),
     *("%b %d %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y"),
@@ -40,7 +40,7 @@ _ICCID = r"^89[0-9]{16,17}[0-9A-Fa-f]?$"
 
 @dataclass(frozen=True)
 class TimeReading:
-    """How a column reads as moments. `keys`: what the mapping says of it; `other`: another reading that fits too."""
+    """A column parsed as times; `keys`: mapping keys, `other`: second possible reading."""
 
     share: float = 0.0
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class TimeReading:
 
 
 class Values:
-    """One column of a sample. Every share is of the values that are not empty; 0 where there is none."""
+    """One column of a sample; shares are of its non-empty values, 0 without any."""
 
     def __init__(self, series: pl.Series, numbers: Numbers, zone: str) -> None:
         self.series = series
@@ -68,21 +68,21 @@ class Values:
 
     @cached_property
     def codes(self) -> dict[str, int]:
-        """The distinct values with their counts, the commonest first; {} where they are too many to be codes."""
+        """Distinct values and counts, most frequent first; {} if too many for codes."""
         if self.filled.n_unique() > _FEW:
             return {}
         return dict(Counter(self.filled.to_list()).most_common())
 
     @cached_property
     def peers(self) -> float:
-        """Share of telephone numbers, service numbers and withheld ones."""
+        """Share of phone numbers, service numbers and withheld numbers."""
         shown = without_withheld(self.filled)
         read = self._numbers.normalise(shown, peer=True)
         return self._share(read.is_not_null() | (shown.is_null()))
 
     @cached_property
     def cards(self) -> float:
-        """Share of whole telephone numbers, of those that are shown."""
+        """Share of full phone numbers, among those not withheld."""
         shown = without_withheld(self.filled).drop_nulls()
         if not len(shown):
             return 0.0
@@ -90,17 +90,17 @@ class Values:
 
     @cached_property
     def pseudonyms(self) -> float:
-        """Share of values of one length that look like hashes and are no numbers."""
+        """Share of values of equal length that look like hashes, not numbers."""
         same = self.filled.str.len_chars().n_unique() <= 2
         return self._share(self.filled.str.contains(_PSEUDONYM)) if same and self.cards < 0.05 else 0.0
 
     @cached_property
     def moments(self) -> TimeReading:
-        """How it reads as times."""
+        """The values parsed as times."""
         return _moments(self.series, self._plain, self._zone, self._numbers.region)
 
     def read_as_moments(self, series: pl.Series, keys: Mapping[str, Any]) -> pl.Series:
-        """Read `series` row by row as the keys of a mapping say."""
+        """Parse `series` row by row by mapping keys."""
         text = series.str.strip_chars() if series.dtype == pl.String else series
         formats = (keys["formats"],) if "formats" in keys else ()
         return times.moments(text, formats, keys.get("epoch"), self._zone, region=self._numbers.region)
@@ -114,20 +114,20 @@ class Values:
 
     @cached_property
     def clock_without_zeros(self) -> float:
-        """Share of times of day whose digits were taken for a number: 93015 is 09:30:15, 5 is 00:00:05."""
+        """Share of times of day without leading zeros: 93015 is 09:30:15, 5 is 00:00:05."""
         digits = self._plain.set(~self._plain.str.contains("^[0-9]{1,6}$").fill_null(False), None)
         return self._share(digits.str.zfill(6).str.contains(_CLOCK_PACKED))
 
     @cached_property
     def seconds(self) -> pl.Series:
-        """The values as durations in seconds, as they read without a unit."""
+        """The values as durations in seconds, parsed without a unit."""
         if self.series.dtype == pl.Duration:
             return self.series.drop_nulls().dt.total_microseconds() / 1e6
         return durations.seconds(self._plain, None)
 
     @cached_property
     def durations(self) -> float:
-        """Share of durations, none below zero."""
+        """Share of non-negative durations."""
         return self._share((self.seconds >= 0).fill_null(False))
 
     @cached_property
@@ -137,26 +137,26 @@ class Values:
 
     @cached_property
     def packed_clock(self) -> bool:
-        """Whether all are six digits, some with a 0 before them: hours, minutes and seconds."""
+        """Whether all are six digits, some with leading 0: hhmmss."""
         six = self._share(self.filled.str.contains("^[0-9]{2,4}[0-5][0-9][0-5][0-9]$"))
         return six >= 0.99 and bool(self.filled.str.contains(durations.ZERO_PADDED).any())
 
     @cached_property
     def parts_of_a_day(self) -> bool:
-        """Whether the plain numbers are durations as spreadsheets count: all below one, most with many digits."""
+        """Whether all numbers are spreadsheet durations: fractions of a day, many digits."""
         counted = self.filled.cast(pl.Float64, strict=False)
         below = self._share(counted.is_between(0, 1, closed="left"))
         return below >= 0.99 and self._share(self.filled.str.contains(r"[.][0-9]{6}|[eE]-")) >= 0.5
 
     @cached_property
     def imeis(self) -> float:
-        """Share of device identities and of what stands for none."""
+        """Share of IMEIs and placeholders for unknown ones."""
         found = devices(self.filled)
         return self._share(found.placeholders | found.identities.is_not_null())
 
     @cached_property
     def checked_imeis(self) -> float:
-        """Share of identities of 15 digits whose check digit is right, of the known ones."""
+        """Share of 15-digit IMEIs with a correct check digit, among the known ones."""
         text = imei_digits(self.filled).filter(~devices(self.filled).placeholders)
         full = text.filter(text.str.contains(device.WRITTEN)).head(500).to_list()
         right = sum(len(one) == 15 and _luhn(one) for one in full)
@@ -164,12 +164,12 @@ class Values:
 
     @cached_property
     def imsis(self) -> float:
-        """Share of subscriber identities."""
+        """Share of IMSIs."""
         return self._share(self.filled.str.contains(_IMSI))
 
     @cached_property
     def iccids(self) -> float:
-        """Share of serial numbers of cards."""
+        """Share of ICCIDs."""
         return self._share(self.filled.str.contains(_ICCID))
 
     @cached_property
@@ -204,7 +204,7 @@ def _moments(series: pl.Series, filled: pl.Series, zone: str, region: str) -> Ti
 
 
 def _by_form(filled: pl.Series, best: TimeReading, zone: str, region: str) -> TimeReading:
-    """What a mapping has to say the form of: days as a spreadsheet numbers them, and formats."""
+    """Try forms that a mapping must name: spreadsheet day numbers, strptime formats."""
     days = filled.cast(pl.Float64, strict=False)
     if bool(filled.str.contains("[.]").any()) and days.is_between(36_526, 60_000).fill_null(False).all():
         return _read(filled, {"epoch": "days"}, zone, region)
@@ -214,7 +214,7 @@ def _by_form(filled: pl.Series, best: TimeReading, zone: str, region: str) -> Ti
 
 
 def _since_1970(filled: pl.Series, zone: str) -> TimeReading | None:
-    """Whole numbers that count from 1970 on and are all moments of this century."""
+    """Try integers as time since 1970; all must lie in this century."""
     lengths = set(filled.str.len_chars().unique().to_list())
     if len(lengths) == 1 and filled.str.contains("^[0-9]+$").all():
         digits = lengths.pop()
@@ -227,7 +227,7 @@ def _since_1970(filled: pl.Series, zone: str) -> TimeReading | None:
 
 
 def _by_order(filled: pl.Series, best: TimeReading, zone: str, region: str) -> TimeReading:
-    """Days with the year behind: which of day and month comes first only the values tell, if they do."""
+    """Try dates with the year last; values may decide the order of day and month."""
     for day_first, month_first in zip(_DAY_FIRST, _MONTH_FIRST, strict=True):
         one = _read(filled, {"formats": day_first}, zone, region)
         two = _read(filled, {"formats": month_first}, zone, region)
@@ -243,7 +243,7 @@ def _by_order(filled: pl.Series, best: TimeReading, zone: str, region: str) -> T
 
 
 def _short_years(filled: pl.Series, zone: str, region: str) -> TimeReading:
-    """Days whose year has two digits: it may stand first or last, and only the values tell, if they do."""
+    """Try two-digit years, first or last; values decide the order, if any do."""
     shape = re.match(_SHORT_YEAR, filled[0])
     if shape is None:
         return TimeReading()
@@ -275,5 +275,5 @@ def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) ->
 
 
 def spoken(text: str) -> str:
-    """A value as codes are compared: without blanks and marks, in small letters."""
+    """`text` for comparing codes: lower case, without blanks and punctuation."""
     return re.sub(r"[\s_\-/.]", "", text).lower()

@@ -1,4 +1,4 @@
-"""Reader of Excel, WPS and LibreOffice workbooks (.xlsx, .xlsm), in blocks of rows.
+"""Reader of Excel, WPS and LibreOffice workbooks (.xlsx, .xlsm) in blocks of rows.
 
 Reads the largest visible sheet and every other one with the same columns, in the order of the workbook; reports the
 other sheets. Only the shared strings are held in memory; sheets are decompressed and read row by row.
