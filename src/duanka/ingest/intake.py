@@ -1,4 +1,4 @@
-"""The main path: delivered files in, canonical tables, quarantine and an account of every record out."""
+"""Main path of intake: files in; canonical tables, quarantine and an account out."""
 
 from __future__ import annotations
 
@@ -49,15 +49,14 @@ def take_in(
     case_sources: tuple[CaseSource, ...] = (),
     progress: Progress | None = None,
 ) -> Intake:
-    """Read what `data` delivers into canonical Parquet files below `out`, a working folder of ours.
+    """Read the delivery `data` into canonical Parquet files below work folder `out`.
 
-    `data`: a directory in the native format, or with a `mapping` any directory or one file. `holder_key`: the
-    key under which document numbers are hashed. `region`: two letters, the country whose numbers come without
-    a country code; a mapping's own wins. `case_sources`: whose signature of a file of police cases counts. `progress`
-    is told bytes read and bytes in all.
+    `data`: a directory in the native format; with a `mapping`, any directory or one file. `holder_key`: key for hashing
+    document numbers. `region`: two-letter country of numbers without a country code, unless the mapping names one.
+    `case_sources`: sources whose signature on police cases is accepted. `progress` receives bytes read and total.
 
-    Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and
-    LostRecords should a record be neither used nor quarantined. What an earlier intake left in `out` is replaced.
+    Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and LostRecords if a
+    record is neither used nor quarantined. Replaces the results of an earlier intake in `out`.
     """
     mapping = mapping or NATIVE
     found = delivery.find(data, out, mapping)
@@ -78,7 +77,7 @@ def take_in(
             sum(f.size for f in found.files),
             SourcesSeen(mapping),
         )
-        # The register comes first: other files may name its cards by IMSI.
+        # read the register first, because other files may identify its cards by IMSI
         order = list(enumerate(found.files))
         if by_imsi is not None:
             order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
@@ -109,7 +108,7 @@ def _kind(file: Delivered) -> tuple[int, ...]:
 
 @contextmanager
 def _shelves(out: Path) -> Iterator[dict[str, TablePartsWriter]]:
-    """Yield a shelf for every table; afterwards the origins of their rows are gone, come what may."""
+    """Yield a writer for every table; delete the files of row origins at the end."""
     shelves = {table: TablePartsWriter(out, table) for table in TABLES}
     try:
         yield shelves
@@ -137,7 +136,7 @@ def _intake(
 
 
 def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, TablePartsWriter]) -> None:
-    """Hold what the readers counted against what is on disk and in quarantine."""
+    """Raise LostRecords unless records read = rows stored + records quarantined."""
     for account in accounts:
         if account.records != account.used + account.quarantined:
             raise LostRecords(
@@ -154,7 +153,7 @@ def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, TableParts
 
 @dataclass
 class _Work:
-    """What reading one file after the other shares."""
+    """State shared by the reading of all files."""
 
     shelves: dict[str, TablePartsWriter]
     quarantine: Quarantine
@@ -166,11 +165,11 @@ class _Work:
     done: int = 0
     used: Counter[int] = field(default_factory=Counter)
     ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    records: Counter[str] = field(default_factory=Counter)  # of a file, so far
-    failed: dict[str, UnreadableInput] = field(default_factory=dict)  # files that cannot be read at all
+    records: Counter[str] = field(default_factory=Counter)  # records read so far, by file
+    failed: dict[str, UnreadableInput] = field(default_factory=dict)  # unreadable files
 
     def file(self, number: int, file: Delivered) -> FileAccount:
-        """Read one file whole; `used` and `quarantined` of its account are filled in at the end."""
+        """Read one file; its account's `used` and `quarantined` are filled in at the end."""
         account = FileAccount(file.name, file.table, 0, 0, 0, duplicate_of=file.duplicate_of)
         if file.duplicate_of:
             self.sources.note(file.sources, {})
@@ -181,13 +180,14 @@ class _Work:
         except UnreadableInput as fault:
             account = self._fail(file, fault)
         self._step(file.size)
-        pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
+        pa.default_memory_pool().release_unused()  # otherwise the peak memory of the largest file stays allocated
         return account
 
     def check_failed(self, files: Sequence[Delivered]) -> None:
-        """Raise UnreadableInput where all files of a kind cannot be read at all: it is not they that are wrong.
+        """Raise UnreadableInput when all `files` of a kind are unreadable.
 
-        `files`: what was delivered. One of many stops itself alone, as in live.
+        Then mapping or settings are the likely fault. A single unreadable file does not stop the others, as in live
+        intake.
         """
         read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
         for file in files:
@@ -195,7 +195,7 @@ class _Work:
                 raise self.failed[file.name]
 
     def _fail(self, file: Delivered, fault: UnreadableInput) -> FileAccount:
-        """Set a file aside as a whole, behind what was read of it."""
+        """Quarantine the rest of a file with one row."""
         self.failed[file.name] = fault
         why = display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
         self.quarantine.add_always(file.name, QuarantineReason.UNREADABLE_FILE, why)

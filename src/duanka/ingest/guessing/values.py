@@ -40,7 +40,7 @@ _ICCID = r"^89[0-9]{16,17}[0-9A-Fa-f]?$"
 
 @dataclass(frozen=True)
 class TimeReading:
-    """A column parsed as times; `keys`: mapping keys, `other`: second possible reading."""
+    """A column parsed as times; `keys`: of the mapping, `other`: a second reading."""
 
     share: float = 0.0
     keys: Mapping[str, Any] = field(default_factory=dict)

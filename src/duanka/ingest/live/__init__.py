@@ -1,1 +1,1 @@
-"""Live intake: micro-batches out of files and messages."""
+"""Live intake: micro-batches from files and messages."""

@@ -1,4 +1,4 @@
-"""Sifted records of one or many origins -> micro-batches."""
+"""Builds micro-batches from validated records of one or many origins."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from duanka.ingest.validation.validator import RejectedRecord, ValidationResult,
 
 
 def sameness(good: ValidRows) -> pl.Series:
-    """Return the hash by which each row is known when it comes again."""
+    """Return the hash of each row that identifies it when it is delivered again."""
     same = hashes(good.table, good.frame, good.ids, good.twice)
     if good.ids is None:
         return same
-    # Nothing is compared in full here: records without an id must not all be taken for one.
+    # the hash alone decides here, so records without an id need the hash of their content
     return hashes(good.table, good.frame, None, good.twice).zip_with(good.ids.is_null(), same)
 
 
 class BatchBuilder:
-    """A batch in the making; full with `most` records, with BATCH_BYTES, or `seconds` after its first.
+    """Builder of a batch, complete at `most` records, BATCH_BYTES, or after `seconds`.
 
-    `rejected`: how many records of each file were set aside, counted over the batches that share it.
+    The time counts from the first record. `rejected`: rejected records by file, shared between batches.
     """
 
     def __init__(self, most: int, seconds: float, rejected: Counter[str] | None = None) -> None:
         self.records = 0
         self._rejected = Counter[str]() if rejected is None else rejected
-        self._size = 0  # bytes, about
+        self._size = 0  # approximate bytes
         self._more: Counter[tuple[str, str]] = Counter()
         self._most = most
         self._seconds = seconds
@@ -45,24 +45,24 @@ class BatchBuilder:
 
     @property
     def room(self) -> int:
-        """Records that still go in."""
+        """Number of records that still fit."""
         return 0 if self._size > BATCH_BYTES else max(self._most - self.records, 0)
 
     @property
     def due(self) -> bool:
-        """Whether it is to be handed on, full or not."""
+        """Whether the batch is to be handed on."""
         return not self.room or (self._began is not None and time.monotonic() - self._began >= self._seconds)
 
     def __bool__(self) -> bool:
-        """Whether there is anything in it."""
+        """Whether the batch holds anything."""
         return self._began is not None
 
     def add(
         self, sifted: ValidationResult, place: str, origin: str, file: str, sheets: Sequence[str] = ()
     ) -> None:
-        """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or "".
+        """Add validated records of `origin`; `place`: delivering folder or switch, or "".
 
-        `sheets`: the sheets that are read of a workbook.
+        `sheets`: names of the sheets read, for a workbook.
         """
         for good in sifted.good:
             if good.frame.is_empty():
@@ -78,7 +78,7 @@ class BatchBuilder:
         self._begin()
 
     def set_aside(self, file: str, record: RejectedRecord, sheets: Sequence[str] = ()) -> None:
-        """Put in one record that is none."""
+        """Add one rejected record."""
         self.records += 1
         self._rejected[file] += 1
         if self._rejected[file] > REJECTED_ROWS:
@@ -90,7 +90,7 @@ class BatchBuilder:
         self._begin()
 
     def reach(self, positions: Mapping[str, int]) -> None:
-        """Note how far origins are read with it."""
+        """Record the positions of origins after this batch."""
         self._positions.update(positions)
         if positions:
             self._begin()
@@ -100,7 +100,7 @@ class BatchBuilder:
             self._began = time.monotonic()
 
     def batch(self) -> Batch:
-        """Return what is in it."""
+        """Return the batch."""
         pieces = tuple(
             BatchPart(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
             for (table, source, origin), frames in self._rows.items()

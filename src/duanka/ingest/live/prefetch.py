@@ -1,4 +1,4 @@
-"""A thread that reads ahead, but never far: what lands faster than it is used waits outside, not in memory."""
+"""Bounded prefetch: a thread reads up to two batches ahead."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from threading import Event, Thread
 
 from duanka.domain.streaming import Batch
 
-DEPTH = 2  # batches read and not yet asked for
-ENDS_WITHIN = 10.0  # seconds that the thread has to end when it is told to
-_NAP = 0.1  # seconds; how soon a thread that waits for the other sees that it is to stop
+DEPTH = 2  # batches read ahead
+ENDS_WITHIN = 10.0  # timeout (s) for the thread to end when stopped
+_NAP = 0.1  # polling interval (s) for `stop` while one thread waits for the other
 
 _log = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ HandOn = Callable[[Batch], bool]
 
 
 def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterator[Batch]:
-    """Yield the batches that `work`, in a thread of its own, hands on; after `seconds` of silence an empty one.
+    """Yield the batches that `work` hands on in a thread; empty ones after `seconds`.
 
-    `work` is given what takes a batch, waits until there is room for it, and returns False once `stop` is set: the
-    batch is then not taken and `work` should end. Its error is raised here, behind the batches before it.
+    `work` receives a function that takes a batch and blocks until there is room. It returns False once `stop` is set:
+    the batch is then dropped and `work` should end. An error of `work` is raised here, after its last batch.
     """
     line: queue.Queue[Batch | None] = queue.Queue(DEPTH)
     faults: list[BaseException] = []
@@ -40,7 +40,7 @@ def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterat
     def run() -> None:
         try:
             work(put)
-        except BaseException as fault:  # whatever it is, the caller must hear of it
+        except BaseException as fault:  # any error must reach the caller
             faults.append(fault)
         put(None)
 
@@ -62,7 +62,7 @@ def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterat
     finally:
         stop.set()
         thread.join(ENDS_WITHIN)
-        if thread.is_alive():  # in a call to the system or a library; as a daemon it ends with the process
+        if thread.is_alive():  # blocked in a call; ends with the process, as a daemon
             _log.warning("reading does not end within %.0f s; it is left behind", ENDS_WITHIN)
     if faults:
         raise faults[0]

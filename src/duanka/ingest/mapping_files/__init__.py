@@ -1,1 +1,1 @@
-"""Mappings read from TOML."""
+"""Reading of mapping files (TOML)."""

@@ -1,4 +1,4 @@
-"""Reads a mapping from TOML, strictly: an unknown or wrong key is an error that names file and key."""
+"""Strict reading of a mapping from TOML; errors name file and key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duanka.ingest.normalise.durations import CLOCK_UNITS
 from duanka.ingest.normalise.timestamps import EPOCHS, Zones, strptime
 
 FORMATS = ("auto", "csv", "parquet", "ts32298", "tap3")
-_MOST_SKIPPED = 1_000  # lines above a header
+_MOST_SKIPPED = 1_000  # maximum lines skipped above a header
 _STYLES = ("e164", "opaque")
 _BARE = ("e164", "national")
 _TOP = ("name", "about", "zone", "numbers", "source")
@@ -48,7 +48,7 @@ _KEYS: dict[ColumnKind, tuple[str, ...]] = {
 
 
 def read_mapping(path: Path) -> Mapping:
-    """Read the mapping in the TOML file `path`; docs/MAPPING.md says what it may hold. Raises MappingError."""
+    """Read the mapping file `path`, see docs/MAPPING.md; raises MappingError."""
     try:
         text = path.read_text("utf-8-sig")
     except OSError as fault:
@@ -59,7 +59,7 @@ def read_mapping(path: Path) -> Mapping:
 
 
 def mapping_of(text: str, path: Path) -> Mapping:
-    """Read the mapping in `text`, which stands in the file `path`. Raises MappingError."""
+    """Parse the mapping `text` of the file `path`; raises MappingError."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
@@ -146,7 +146,7 @@ def _layout(section: Section) -> Layout:
             "encoding", "is not needed for UTF-16: text that begins with its mark is read as that"
         )
     try:
-        # Files are cut at line ends before they are decoded.
+        # files are split at line ends before decoding, so these characters must be encoded as in ASCII
         plain = '\n\r",;0'.encode(encoding) == b'\n\r",;0'
         encoding = codecs.lookup(encoding).name
     except (LookupError, UnicodeError):
@@ -177,7 +177,7 @@ def _skip(section: Section) -> int:
 
 
 def _how(columns: Section, column: Column, name: str) -> ColumnMapping:
-    """Read how one canonical column is read: a column's name alone, or a table of keys."""
+    """Read the mapping of one canonical column: a source column or a table of keys."""
     if isinstance(columns.values[name], str):
         return ColumnMapping(sources=(columns.text(name, ""),))
     section = columns.section(name, _KEYS[column.kind])
@@ -221,11 +221,11 @@ def _time_formats(section: Section) -> tuple[str, ...]:
 
 
 def _says_a_time(form: str) -> bool:
-    """Tell whether a day that is written in this format can be read back from it."""
+    """Tell whether a day written in this format can be parsed back."""
     day = pl.Series([_A_DAY]).dt.replace_time_zone("UTC")
     try:
         back = strptime(day.dt.strftime(form), form, Zones("UTC")).to_list()
-    except Exception:  # polars raises one of several errors, or a panic
+    except Exception:  # polars raises various errors, or a panic
         return False
     return back[0] is not None and back[0].date() == _A_DAY.date()
 

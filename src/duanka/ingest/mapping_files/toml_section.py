@@ -1,4 +1,4 @@
-"""A table of a TOML file, read with its place in mind, so that an error can name it."""
+"""A table of a TOML file that knows its place, for error messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from duanka.domain.errors import MappingError
 
 
 class Section:
-    """One table: `where` is its place in the file, `values` what it holds. Other keys than `allowed` are refused."""
+    """One table; `where`: its place in the file; keys not `allowed` are errors."""
 
     def __init__(self, path: Path, where: str, values: Any, allowed: Sequence[str]) -> None:
         self.path = path
@@ -27,22 +27,22 @@ class Section:
                 raise MappingError(f"{path}: {self._place(key)} is unknown; {hint}")
 
     def named(self, where: str) -> Section:
-        """Return the same table under a clearer name for its place."""
+        """Return the same table with another description of its place."""
         return Section(self.path, where, self.values, tuple(self.values))
 
     def wrong(self, key: str, what: str) -> MappingError:
-        """Return the error that says `what` is wrong with `key`."""
+        """Return the error `what` about `key`."""
         return MappingError(f"{self.path}: {self._place(key)} {what}")
 
     def _place(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
 
     def section(self, key: str, allowed: Sequence[str]) -> Section:
-        """Return the table under `key`; an empty one when there is none."""
+        """Return the table `key`, or an empty one."""
         return Section(self.path, self._place(key), self.values.get(key, {}), allowed)
 
     def sections(self, key: str, allowed: Sequence[str]) -> list[Section]:
-        """Return the tables of the array under `key`, numbered from 1."""
+        """Return the tables of the array `key`, numbered from 1."""
         given = self.values.get(key, [])
         if not isinstance(given, list):
             raise self.wrong(key, f"must be written [[{key}]]")
@@ -52,23 +52,23 @@ class Section:
         ]
 
     def maybe_text(self, key: str) -> str | None:
-        """Return the text under `key`, None without one; a number or flag counts as its text."""
+        """Return the text of `key` or None; numbers and flags are converted to text."""
         value = self.values.get(key)
         return None if value is None else self._as_text(key, value)
 
     def text(self, key: str, default: str) -> str:
-        """Return the text under `key`, or `default`."""
+        """Return the text of `key`, or `default`."""
         found = self.maybe_text(key)
         return default if found is None else found
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return the texts under `key`: one alone or a list; none without the key."""
+        """Return the texts of `key`, one or a list; () without the key."""
         value = self.values.get(key, [])
         items = value if isinstance(value, list) else [value]
         return tuple(self._as_text(key, item) for item in items)
 
     def choice(self, key: str, choices: Sequence[str], default: str | None) -> str:
-        """Return the text under `key`, which is one of `choices`; `default` None: it has to be there."""
+        """Return the text of `key`, one of `choices`; required if `default` is None."""
         if key not in self.values and default is not None:
             return default
         value = self.maybe_text(key)
@@ -81,14 +81,14 @@ class Section:
         return value
 
     def flag(self, key: str) -> bool:
-        """Return whether `key` is true; false without it."""
+        """Return the flag `key`; False without it."""
         value = self.values.get(key, False)
         if not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, not {value!r}")
         return value
 
     def number(self, key: str) -> float | None:
-        """Return the number under `key`, None without one."""
+        """Return the number of `key`, or None."""
         value = self.values.get(key)
         if value is None:
             return None
@@ -97,7 +97,7 @@ class Section:
         return float(value)
 
     def rows(self, key: str) -> Values[str, frozenset[str]]:
-        """Return which rows `key` describes: column -> texts, one of which the row has there."""
+        """Return the row condition of `key`: column -> accepted texts."""
         given = self.values.get(key, {})
         if not isinstance(given, dict):
             raise self.wrong(key, 'must be a table such as { Telesrvc = ["11", "12"] }')

@@ -1,1 +1,1 @@
-"""Live intake from a folder in which files land."""
+"""Live intake from an inbox folder."""

@@ -1,4 +1,4 @@
-"""Whether a file looks as if its writer had come to its end."""
+"""Checks whether a file looks completely written."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PIECE = 1 << 20
 
 
 def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
-    """Tell whether `path` ends as its form has it.
+    """Tell whether `path` ends as its format requires.
 
-    Parquet with its mark, packed data with its end, zip with its directory, text with a line end.
-    Of a binary form without an end, what is there is whole. What cannot be opened is left to whoever reads it.
+    Parquet: end marker; compressed data: end of stream; zip: directory; text: line end. Binary formats without an end
+    marker always count as complete, and so do files that cannot be opened (the reader will report them).
     """
     try:
         with opened(path, root) as file:
@@ -49,7 +49,7 @@ def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
 
 
 def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
-    """Tell whether `path` is text that is not packed, which may be read while it is written to."""
+    """Tell whether `path` is uncompressed text, which may be read while it is written."""
     if layout.format not in {"auto", "csv"}:
         return False
     try:
@@ -77,5 +77,5 @@ def _has_directory(path: Path, root: Path | None) -> bool:
         except Broken:
             return False
         except Unfit:
-            pass  # whoever reads it says why
+            pass  # the reader will report it
     return True

@@ -1,4 +1,4 @@
-"""Live intake from a folder in which files land."""
+"""Feed of an inbox folder for live intake."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from duanka.ingest.normalise.phone_numbers import Numbers
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_NAME = 255  # bytes of a file name
-_NAMED = 3  # files that are named where none is taken
+_LONGEST_NAME = 255  # maximum bytes of a file name
+_NAMED = 3  # maximum number of files named in an error
 
 After = Literal["keep", "move", "delete"]
 
 
 def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
-    """Raise UnreadableInput where there is no such folder, or nothing in it is read by `mapping`."""
+    """Raise UnreadableInput without the folder, or if `mapping` reads no file in it."""
     if not folder.is_dir():
         raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
     others: list[str] = []
@@ -53,7 +53,7 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
         try:
             if sources_of(name, mapping):
                 return
-        except DuankaError:  # told when it is read
+        except DuankaError:  # reported when the file is read
             return
         if not name.endswith(naming.MARKER):
             others.append(display_name(name) + advice(name))
@@ -66,14 +66,14 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
 
 
 class Inbox:
-    """A Feed of the files that land in `folder` and below it; docs/LIVE.md says by what signs they are whole.
+    """Feed of the files delivered to `folder` and its subfolders.
 
-    `after`: what becomes of a file once all of it is committed. `marker`: whether a file counts only with its `.done`
-    beside it; None: in folders that hold one. `wait`: whether to go on when everything is read. `name`: what the
-    origins begin with; each Inbox of one engine needs its own. `imsis`: the file that keeps which card an IMSI is, for
-    mappings that ask; without it that is known while the process runs.
+    docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file. `marker`: whether
+    a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`: whether to go on after
+    everything is read. `name`: prefix of the origins, unique for each Inbox of an engine. `imsis`: file that stores
+    IMSI -> card for mappings that need it; without it this is known only while the process runs.
 
-    Raises UnreadableInput when there is no such folder. A file that cannot be read stops itself alone.
+    Raises UnreadableInput when there is no such folder. An unreadable file does not stop the others.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Inbox:
         self._away: deque[str] = deque()
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
-        """Yield the records of what lands, oldest file first; see Feed."""
+        """Yield batches of the delivered records, oldest file first; see Feed."""
         landing = DirectoryWatcher(
             self._folder, self._mapping, self._name, done, self._patience, self._marker, self._put_away
         )
@@ -142,23 +142,23 @@ class Inbox:
             yield batch
 
     def settled(self, positions: Mapping[str, int]) -> None:
-        """Put away the files that are committed to their end, if that was asked for."""
+        """Move or delete the files that are fully committed, as set by `after`."""
         for origin, position in positions.items():
             if origin.startswith(f"{self._name}:") and is_finished(position) and self._put_away(origin):
                 self._away.append(origin)
 
     def waiting(self) -> IntakeBacklog:
-        """Files not handed on to their end, and their bytes as they are on disk."""
+        """Number of files not fully handed on, and their bytes on disk."""
         if self._landing is None:
             return IntakeBacklog()
         return replace(self._landing.waiting(), stalled=self._pulse.stalled)
 
     def stop(self) -> None:
-        """End `batches` soon; what was read and not handed on is read again next time."""
+        """End `batches` soon; records not handed on are read again next time."""
         self._stop.set()
 
     def _put_away(self, origin: str) -> bool:
-        """Move or delete a file; False when it stays where it is."""
+        """Move or delete a file; False if it stays."""
         if self._after == "keep":
             return False
         name = name_of(origin)
@@ -166,9 +166,9 @@ class Inbox:
         try:
             now = path.lstat()
             if not origin.endswith(f"@{now.st_size}@{now.st_mtime_ns}"):
-                return False  # delivered anew meanwhile
-            # The marker goes first: one left behind would call the next file of this name whole.
-            with suppress(OSError):  # none there, or a name too long to have one
+                return False  # replaced by a new delivery
+            # delete the marker first: left behind, it would mark the next file of this name as complete
+            with suppress(OSError):  # no marker, or the name is too long for one
                 (self._folder / (name + naming.MARKER)).unlink()
             if self._after == "delete":
                 path.unlink()
@@ -190,7 +190,7 @@ class Inbox:
 
 
 def _own_folder(root: Path, *below: str) -> Path:
-    """Make the folders `below` one another in `root`; OSError where one is a link, which may lead anywhere."""
+    """Create the nested folders `below` in `root`; OSError if one is a link."""
     folder = root
     for part in below:
         folder = folder / part
@@ -201,7 +201,7 @@ def _own_folder(root: Path, *below: str) -> Path:
 
 
 def _free(path: Path) -> Path:
-    """Return `path`, or one with a number where something lies there already."""
+    """Return `path`, with a number appended if it exists."""
     number, free = 2, path
     while os.path.lexists(free):
         ending = f".{number}"

@@ -1,4 +1,4 @@
-"""Reads landed files one after the other into micro-batches."""
+"""Reads delivered files one after another into micro-batches."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How reading goes on: until `stop`, or without `wait` to the end of what is there; seconds between looks.
+    """Options of reading: until `stop`, or without `wait` until everything is read.
 
-    A batch has at most `most` records and is handed on `seconds` after its first.
+    A batch has at most `most` records and is handed on `seconds` after its first record.
     """
 
     stop: Event
@@ -52,27 +52,30 @@ class ReadOptions:
 
 
 class GivenUp(UnreadableInput):
-    """So much of a file is wrong that the rest of it is not read."""
+    """Too many records of a file are rejected: the rest is not read."""
 
 
 class Pulse:
-    """When reading last moved: records of a file, or a look at the folder. Beaten by one thread, asked by any."""
+    """Time of the last progress of reading; written by one thread, read by any.
+
+    Progress is reading records, or scanning the folder.
+    """
 
     def __init__(self) -> None:
         self._at = time.monotonic()
 
     def beat(self) -> None:
-        """Reading moves."""
+        """Record progress."""
         self._at = time.monotonic()
 
     @property
     def stalled(self) -> float:
-        """Seconds since it moved."""
+        """Seconds since the last progress."""
         return time.monotonic() - self._at
 
 
 class FileReader:
-    """Reads what `landing` gives and hands it on; `away` names the origins of files put away meanwhile."""
+    """Reads the files from `landing`; `away`: origins of files moved away meanwhile."""
 
     def __init__(
         self,
@@ -93,18 +96,18 @@ class FileReader:
         self._going = going
         self._hand_on = hand_on
         self._away = away
-        self._rejected: Counter[str] = Counter()  # of the file that is read
+        self._rejected: Counter[str] = Counter()  # of the current file
         self._pile = BatchBuilder(going.most, going.seconds, self._rejected)
         self._refused: set[str] = set()
-        self._grows = False  # the file that is read may grow meanwhile
-        self._left = False  # its last line is left for later
+        self._grows = False  # whether the current file may grow while being read
+        self._left = False  # whether its last line is left for later
         self._sources = SourcesSeen(landing.mapping)
         self._sources.note_earlier(landing.read_before)
         self._told_idle = False
-        self._read = 0  # files
+        self._read = 0  # number of files read
 
     def run(self) -> None:
-        """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
+        """Read until stopped. Raises MissingKey and MappingError, which need a person."""
         while not self._going.stop.is_set():
             self._pulse.beat()
             while self._away:
@@ -124,7 +127,7 @@ class FileReader:
                 self._going.stop.wait(self._going.poll)
 
     def _tell_idle(self, *, last: bool) -> None:
-        """Log, once what lay there is read, which sources of the mapping read nothing of it."""
+        """Log unused sources of the mapping, once the backlog is read."""
         idle = self._sources.idle()
         if last or self._read:
             self._told_idle = True
@@ -133,15 +136,15 @@ class FileReader:
 
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())
-        self._pulse.beat()  # it waited for the rules, not for the files
+        self._pulse.beat()  # the wait was for the rules, not for the files
         self._pile = BatchBuilder(self._going.most, self._going.seconds, self._rejected)
 
     def _file(self, file: ReadyFile) -> None:
-        """Read one file, behind what was read of it before, to its end or until told to stop."""
+        """Read one file from its last position to its end, or until stopped."""
         at = max(file.start, file.behind.records if file.behind else 0)
         self._grows = self._left = False
         try:
-            for at in self._records(file):  # noqa: B007  # how far it came is asked below
+            for at in self._records(file):  # noqa: B007  # the last position is used below
                 self._pulse.beat()
                 if self._pile.due:
                     self._flush()
@@ -151,7 +154,7 @@ class FileReader:
             _log.warning("%s %s; it is another file, and read anew", file.name, how)
             self._pile.reach(self._landing.unlearn(file))
             return
-        # Not only what readers are known to raise: whatever is in a file, it stops itself alone.
+        # any exception: whatever a file holds, it must not stop the others
         except (Exception, pl.exceptions.PanicException) as fault:
             found = self._landing.find(file)
             if found is SecondLook.SAME:
@@ -170,7 +173,7 @@ class FileReader:
             self._broken_off(file, at, found)
 
     def _records(self, file: ReadyFile) -> Iterator[int]:
-        """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
+        """Add the records of `file` to the batch while there is room; yield the position."""
         with SignedFile(file.path, file.name, file.sources, self._tools.case_sources, self._root) as signed:
             yield from self._records_of(file, signed)
 
@@ -190,7 +193,7 @@ class FileReader:
             if begin >= block.records:
                 continue
             if not self._is_there(file, block):
-                return  # asked once the block is read: what is handed on was in the file as we know it
+                return  # checked after reading: only records of the known version are handed on
             while begin < block.records:
                 end = min(block.records, begin + self._pile.room)
                 some = block if end - begin == block.records else part(block, begin, end)
@@ -217,12 +220,12 @@ class FileReader:
             _log.warning("%s: %s", display_name(file.name), note.en)
 
     def _know(self, file: ReadyFile, track: Track | None) -> None:
-        """Keep what is known of a file under the name that it has by now."""
+        """Store the beginning of a file under its current name."""
         if track and file.behind:
             self._pile.reach(self._landing.learn(file, track.beginning(track.records), track.seconds))
 
     def _is_there(self, file: ReadyFile, block: Block) -> bool:
-        """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""
+        """Tell whether `block` is still in the file; appended data does not matter."""
         found = self._landing.find(file, may_grow=self._grows)
         if found is SecondLook.GROWN:
             self._grows = block.stretch is not None and block.stretch.is_there()
@@ -230,7 +233,7 @@ class FileReader:
         return found is SecondLook.SAME
 
     def _failed(self, file: ReadyFile, at: int, fault: BaseException) -> None:
-        """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
+        """Quarantine an unreadable file, or retry later after an error of the system."""
         try:
             open_regular(file.path, self._root).close()
         except (OSError, NotRegular) as refused:
@@ -245,15 +248,15 @@ class FileReader:
         reason = (
             QuarantineReason.OVERSIZED if isinstance(fault, GivenUp) else QuarantineReason.UNREADABLE_FILE
         )
-        self._rejected.clear()  # this row has a place whatever the others took
+        self._rejected.clear()  # so that this row is stored whatever the number of rejected records
         self._pile.set_aside(file.name, RejectedRecord(None, "", reason, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
-        self._pile.reach(self._landing.forget_beginning(file))  # should it grow, it is another file
+        self._pile.reach(self._landing.forget_beginning(file))  # if it grows, it is read as another file
 
     def _broken_off(self, file: ReadyFile, at: int, found: SecondLook) -> None:
-        """Account for a file that is no longer what it was when its reading began."""
+        """Handle a file that changed or vanished while it was read."""
         if found is SecondLook.CHANGED:
-            # What was read of it comes again, and is known by its hash.
+            # records already read come again and are dropped as repeats by their hash
             _log.warning("%s changed after %d of its records were read; it is read anew", file.name, at)
             return
         _log.warning("%s vanished after %d of its records were read", file.name, at)
@@ -263,13 +266,13 @@ class FileReader:
 
 
 def _extent(file: ReadyFile) -> Extent | None:
-    """What of `file` is read, where it may grow; a file of cases is signed as a whole, and read so."""
+    """Part of a growing `file` to read; None for police cases, which are signed whole."""
     if any(source.table == "cases" for source in file.sources):
         return None
     return Extent(file.behind, file.size, file.unended)
 
 
 def _one_line(fault: BaseException) -> str:
-    if not isinstance(fault, UnreadableInput):  # what a library says may repeat what stands in the file
+    if not isinstance(fault, UnreadableInput):  # a library's message may quote file content
         return f"it cannot be read ({type(fault).__name__}); please report it with the file's first lines"
     return display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])

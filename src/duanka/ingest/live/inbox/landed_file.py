@@ -1,4 +1,4 @@
-"""What is known of a file that landed, and where it stands."""
+"""State of a file in the inbox."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from duanka.domain.streaming import GONE, finished
 from duanka.ingest.files.beginnings import Beginning
 from duanka.ingest.model.mapping import MappingSource
 
-COST = 20  # a folder, or a file that grows, is looked into for at most one twentieth of the time
+COST = 20  # checks of a folder or a growing file take at most one twentieth of the time
 
 
 @dataclass(frozen=True)
 class LandingTimeouts:
-    """How long to wait, in seconds: `settle` for a file to rest, `whole` for one cut short, `poll` between looks."""
+    """Timeouts in seconds.
+
+    `settle`: without change until a file is read; `whole`: the same for a file that looks incomplete; `poll`: interval.
+    """
 
     settle: float = 2.0
     whole: float = 30.0
@@ -26,17 +29,17 @@ class LandingTimeouts:
 
 
 class FileState(Enum):
-    """Where a file stands."""
+    """State of a file in the inbox."""
 
     FRESH = "fresh"
     QUEUED = "queued"
     OPEN = "open"
     DONE = "done"
-    FOREIGN = "foreign"  # nothing takes it
+    FOREIGN = "foreign"  # no source takes it
 
 
 class SecondLook(Enum):
-    """What a second look at a file finds."""
+    """Result of checking a file again."""
 
     SAME = "same"
     GROWN = "grown"
@@ -46,24 +49,24 @@ class SecondLook(Enum):
 
 @dataclass(slots=True)
 class KnownFile:
-    """A file as it was seen last, and what became of it."""
+    """A file as last seen, and its state."""
 
     size: int
     mtime: int  # nanoseconds
-    kind: int  # what stat calls its type: a pipe may take the place of an empty file of the same time
-    since: float  # by the monotonic clock: when it was first seen like this
+    kind: int  # file type: a pipe may replace an empty file of the same time
+    since: float  # monotonic clock: first seen in this form
     position: int = 0
     state: FileState = FileState.FRESH
-    hold: float = 0.0  # not asked again before
-    told: bool = False  # that it waits for its marker
-    barred: bool = False  # by no marker, or by the system: time alone will not make it ready
-    look: int = 0  # the last one that met it
-    grows: float = 0.0  # by the monotonic clock: since when it has done nothing but grow
-    unended: bool = True  # a last line without a line end counts
-    cost: float = 0.0  # seconds that looking at its known beginning takes
+    hold: float = 0.0  # monotonic clock: no check before
+    told: bool = False  # whether the wait for its marker was logged
+    barred: bool = False  # without marker or unreadable: time alone will not make it ready
+    look: int = 0  # number of the last scan that found it
+    grows: float = 0.0  # monotonic clock: since when it has only grown
+    unended: bool = True  # whether to read a last line without a line end
+    cost: float = 0.0  # seconds needed to verify its known beginning
 
     def changed(self, size: int, now: float) -> tuple[float, float]:
-        """Of a file that has `size` by now: since when it does nothing but grow, and when it may be looked at."""
+        """New `grows` and `hold` of a file that now has `size` bytes."""
         if size <= self.size:
             return now, 0.0
         return self.grows, now + COST * self.cost
@@ -71,30 +74,30 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class ReadyFile:
-    """A file that is ready. `start`: records of it that were read before; `name`: fit to be shown and stored."""
+    """A file to read; `start`: records read before, `name`: safe to show and store."""
 
     path: Path
-    entry: str  # its path below the inbox as the system has it, which may be no UTF-8
+    entry: str  # path below the inbox as in the file system, perhaps not UTF-8
     name: str
     origin: str
     sources: tuple[MappingSource, ...]
     size: int
     start: int
-    behind: Beginning | None = None  # what is known of it, and is not read again where it is unchanged
-    unended: bool = True  # a last line without a line end counts
+    behind: Beginning | None = None  # beginning already read, skipped if unchanged
+    unended: bool = True  # whether to read a last line without a line end
 
 
 def is_same(seen: KnownFile, found: os.stat_result) -> bool:
-    """Tell whether a file that is as `found` is the one that was seen."""
+    """Tell whether size, time and type are unchanged."""
     kind = stat.S_IFMT(found.st_mode)
     return (seen.size, seen.mtime, seen.kind) == (found.st_size, found.st_mtime_ns, kind)
 
 
 def name_of(origin: str) -> str:
-    """The path below the inbox, as the system has it, of the file that `origin` stands for."""
+    """Path below the inbox, as in the file system, of the file of `origin`."""
     return original_name(origin.partition(":")[2].rsplit("@", 2)[0])
 
 
 def is_finished(position: int) -> bool:
-    """Tell whether `position` is one of `finished`."""
+    """Tell whether `position` is that of a finished file, see `finished`."""
     return GONE < position <= finished(0)

@@ -1,7 +1,7 @@
-"""A folder in which files land: which of them are whole, in what order they are read, and which are done with.
+"""Inbox watcher: which files are complete, their reading order, which are done.
 
-The folder is looked into again and again, for that works on every file system. Names that are new are found at every
-look; whether a file of before was delivered anew is asked of the system less often the more files there are.
+Polls the folder, which works on every file system. New names are found at every poll; known files are checked for a
+new delivery the less often, the more files there are.
 """
 
 from __future__ import annotations
@@ -38,13 +38,16 @@ from duanka.ingest.model import mapping as mappings
 
 _log = logging.getLogger(__name__)
 
-_RETRY = 5.0  # seconds until a file that would not open is tried again
-_WARNINGS = 1_000  # folders that cannot be listed and are named in the log
-_FORGET = 86_400.0  # seconds; a folder may be away for so long without its files being new when it is back
+_RETRY = 5.0  # seconds until a file that could not be opened is retried
+_WARNINGS = 1_000  # maximum number of unreadable folders named in the log
+_FORGET = 86_400.0  # seconds that a folder may be missing before its files count as new
 
 
 class DirectoryWatcher:
-    """The folder; `feed` is what its origins begin with. All but `waiting` is for the one thread that reads."""
+    """Watcher of one folder; `feed`: prefix of its origins.
+
+    Not thread-safe except `waiting` and `handed_on`: the rest is for the reading thread.
+    """
 
     def __init__(
         self,
@@ -78,15 +81,15 @@ class DirectoryWatcher:
         self.read_before = tuple(
             {id(one): one for name in names for one in sources_of(name, mapping)}.values()
         )
-        """The sources of which files were read by earlier runs."""
+        """Sources of files read by earlier runs."""
         self._looks = 0
         self._next_look = self._next_thorough = 0.0
         self._broken = ""
-        self._unseen: set[str] = set()  # folders that could not be listed at the last thorough look
+        self._unseen: set[str] = set()  # folders unreadable at the last full scan
         self._warned: set[Unseen] = set()
 
     def next(self) -> ReadyFile | None:
-        """Return the oldest file that is ready, opened for us; None when there is none now."""
+        """Return the oldest file that is ready; None if there is none now."""
         if time.monotonic() >= self._next_look:
             self._look()
         while self._ready:
@@ -104,12 +107,12 @@ class DirectoryWatcher:
         return None
 
     def _rank(self, name: str) -> int:
-        """0 for the register, where other files name its cards by IMSI: of files that are ready it comes first."""
+        """Order of reading: the register first if other files identify cards by IMSI."""
         others = all(source.table != "cards" for source in sources_of(name, self._mapping))
         return int(self._mapping.asks_by_imsi and others)
 
     def _behind(self, name: str, seen: KnownFile) -> Beginning | None:
-        """What was read of a file before: under this name, or under one at which it is no longer."""
+        """Known beginning of a file, under this name or a previous one."""
 
         def alike(entry: str) -> bool:
             with suppress(MappingError):
@@ -120,18 +123,18 @@ class DirectoryWatcher:
 
     @property
     def mapping(self) -> mappings.Mapping:
-        """By what the files are read."""
+        """The mapping of the files."""
         return self._mapping
 
     @property
     def expects(self) -> bool:
-        """Whether something will be ready just by the passing of time."""
+        """Whether a file will become ready by the passing of time alone."""
         return bool(self._ready) or any(not self._files[name].barred for name in self._fresh)
 
     def find(self, file: ReadyFile, *, may_grow: bool = False) -> SecondLook:
-        """Look at the file being read; if it is another by now, that is another delivery and read anew.
+        """Check the file being read; a changed one is a new delivery and read again.
 
-        `may_grow`: what was written behind its end does not make it another one.
+        `may_grow`: appended data does not count as a change.
         """
         seen = self._files.get(file.entry)
         if seen is None or self._origin(file.entry, seen) != file.origin:
@@ -143,7 +146,7 @@ class DirectoryWatcher:
         return SecondLook.CHANGED if file.entry in self._files else SecondLook.GONE
 
     def reach(self, file: ReadyFile, position: int) -> int:
-        """Note that `file` is read up to `position`, also one of `finished`; return the position."""
+        """Record the position of `file`, maybe one of `finished`; return it."""
         seen = self._files[file.entry]
         seen.position = position
         if position < 0:
@@ -151,50 +154,50 @@ class DirectoryWatcher:
         return position
 
     def learn(self, file: ReadyFile, beginning: Beginning, seconds: float) -> dict[str, int]:
-        """Note up to where `file` is read, and the time that looking at it took; return positions to keep."""
+        """Store a file's beginning and the seconds to verify it; return changed positions."""
         self._files[file.entry].cost = seconds
         return self._beginnings.learn(file.entry, beginning)
 
     def unlearn(self, file: ReadyFile) -> dict[str, int]:
-        """`file` does not begin as it did: it is read as a whole once it rests. Return positions to keep."""
+        """Drop the beginning of a changed file, to read it whole; return positions."""
         if seen := self._files.get(file.entry):
             seen.state = FileState.FRESH
             self._fresh.add(file.entry)
         return self._beginnings.changed(file.entry)
 
     def forget_beginning(self, file: ReadyFile) -> dict[str, int]:
-        """Should `file` grow, it is read as a whole. Return positions to keep."""
+        """Read `file` as a whole if it grows; return the changed positions."""
         return self._beginnings.forget(file.entry)
 
     def leave(self, file: ReadyFile) -> None:
-        """The last line of `file` has no end yet: it is read when it has, or when the file rests."""
+        """Leave the unfinished last line for when it is ended or the file rests."""
         seen, now = self._files[file.entry], time.monotonic()
         seen.state, seen.hold = FileState.FRESH, max(seen.since + self._patience.whole, now)
         self._fresh.add(file.entry)
 
     def refuse(self, file: ReadyFile) -> None:
-        """The system did not let us read `file` now: it is tried again later."""
+        """Retry `file` later, after an error of the system."""
         seen = self._files[file.entry]
         seen.state, seen.hold, seen.barred = FileState.FRESH, time.monotonic() + _RETRY, True
         self._fresh.add(file.entry)
 
     def gone(self) -> dict[str, int]:
-        """Return, once, what need not be kept any longer."""
+        """Return, once, the positions that can be deleted."""
         some, self._gone = self._gone, []
         return dict.fromkeys(some, GONE)
 
     def waiting(self) -> IntakeBacklog:
-        """Files not handed on to their end, and their bytes. May be asked by any thread."""
+        """Number and bytes of files not fully handed on; thread-safe."""
         return self._backlog.counted()
 
     def handed_on(self, positions: Mapping[str, int]) -> None:
-        """A batch with these positions went out. May be told by any thread."""
+        """Record that a batch with these positions was handed on; thread-safe."""
         for origin, position in positions.items():
             if position < 0:
                 self._backlog.remove(origin)
 
     def away(self, origin: str) -> None:
-        """The file of `origin` was put away."""
+        """Record that the file of `origin` was moved or deleted."""
         name = name_of(origin)
         seen = self._files.get(name)
         if seen is not None and self._origin(name, seen) == origin:
@@ -218,13 +221,13 @@ class DirectoryWatcher:
         try:
             for name, entry in walk(self._folder, self._passed_over, self._cannot_list):
                 if thorough or name not in self._files:
-                    with suppress(FileNotFoundError):  # taken away since
+                    with suppress(FileNotFoundError):  # removed meanwhile
                         self._meet(name, entry.stat(follow_symlinks=False))
             self._broken = ""
             if not self._backlog.begun:
                 self._backlog.begin({self._origin(name, seen): seen for name, seen in self._files.items()})
         except OSError as fault:
-            # What cannot be seen now has not vanished.
+            # files that cannot be seen now have not vanished
             if str(fault) != self._broken:
                 _log.warning("%s cannot be looked into (%s); waiting", self._folder, fault.strerror)
             self._broken, thorough = str(fault), False
@@ -238,7 +241,7 @@ class DirectoryWatcher:
 
     def _passed_over(self, below: str, name: str) -> bool:
         if name.endswith(naming.MARKER):
-            # one that stands beside nothing vouches for nothing: it must not keep the files of others waiting
+            # a marker without its file must not make other files wait for markers
             of = name.removesuffix(naming.MARKER)
             if of and os.path.lexists(self._folder / (below + of)):
                 self._marked.add(below)
@@ -252,7 +255,7 @@ class DirectoryWatcher:
             _log.warning("%s: this folder is not read (%s)", display_name(folder.name), folder.why)
 
     def _meet(self, name: str, found: os.stat_result) -> None:
-        """Take note of a file as it is now."""
+        """Record a file found by a scan."""
         seen = self._files.get(name)
         if seen is not None:
             seen.look = self._looks
@@ -283,7 +286,7 @@ class DirectoryWatcher:
             self._fresh.add(name)
 
     def _miss(self, now: float) -> None:
-        """Take note of files that are no longer there."""
+        """Record files that have vanished."""
         for name in [
             n
             for n, s in self._files.items()
@@ -312,14 +315,14 @@ class DirectoryWatcher:
         del self._files[name]
 
     def _still(self, name: str, seen: KnownFile) -> bool:
-        """Tell whether a file is there as we know it; what changed is fresh again, what vanished is dropped."""
+        """Tell whether a file is unchanged; reset a changed one, drop a vanished one."""
         try:
             now = os.lstat(self._folder / name)
         except FileNotFoundError:
             self._lost(name, seen)
             return False
         except OSError:
-            return True  # whoever opens it will be told why
+            return True  # opening it will report the error
         if is_same(seen, now):
             return True
         seen.state = FileState.FRESH
@@ -332,7 +335,7 @@ class DirectoryWatcher:
             seen = self._files[name]
             if not self._still(name, seen):
                 continue
-            # Whoever opens what is no file is told so, and sets it aside.
+            # what is no regular file is queued too: opening it reports and rejects it
             if not stat.S_ISREG(seen.kind) or self._is_ready(name, seen):
                 seen.state = FileState.QUEUED
                 self._fresh.discard(name)
@@ -351,15 +354,15 @@ class DirectoryWatcher:
                 _log.warning(f"%s {waits}", display_name(name), naming.MARKER)
             return False
         rested = now - seen.since
-        # Of a file that grew meanwhile the clock of its writer is not asked.
+        # for a file that grew while watched, the writer's clock (mtime) is not used
         age = rested if seen.grows < seen.since else max(rested, time.time() - seen.mtime / 1e9)
-        vouched = marked is not None and marked >= seen.mtime  # its writer says that it is whole
+        vouched = marked is not None and marked >= seen.mtime  # its marker says that it is complete
         seen.unended = vouched or age >= self._patience.whole
         if seen.position or vouched or (marked is None and self._goes_on(name, seen)):
-            return True  # what was read in part already need not rest
+            return True  # partly read already: no need to wait
         path, layout = self._folder / name, sources_of(name, self._mapping)[0].layout
         if rested < self._patience.settle:
-            # What is written to without a pause never rests.
+            # a file written to without a pause never rests
             grew = now - seen.grows
             return grew >= self._patience.whole and wholeness.is_plain_text(path, layout, self._folder)
         if age >= self._patience.whole or wholeness.seems_whole(path, layout, self._folder):
@@ -368,7 +371,7 @@ class DirectoryWatcher:
         return False
 
     def _goes_on(self, name: str, seen: KnownFile) -> bool:
-        """Tell whether a file whose beginning is known can still begin so."""
+        """Tell whether a file with a known beginning can still begin with it."""
         known = self._beginnings.of(name)
         if known is None or seen.size >= known.size:
             return known is not None
@@ -389,7 +392,7 @@ class DirectoryWatcher:
         return self._marker
 
     def _marked_at(self, name: str) -> int | None:
-        """When the file's marker was written, in nanoseconds; None without one."""
+        """Modification time (ns) of the file's marker; None without one."""
         if self._marker is False:
             return None
         try:

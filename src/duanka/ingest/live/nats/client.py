@@ -1,4 +1,7 @@
-"""NATS client that takes any message a server may hold: the client's own reader ends at a subject that is no UTF-8."""
+"""NATS client that accepts any message a server may hold.
+
+The original client stops reading at a subject that is not UTF-8.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from nats.protocol import parser
 
 from duanka.domain.display import display_name
 
-# The protocol separates by blanks and tabs alone; the client's patterns also do by form feeds and vertical tabs,
-# which a subject may hold, and give the connection up when they do not match.
+# The protocol separates fields by blanks and tabs only. The client's patterns also split at form feeds and vertical
+# tabs, which a subject may contain, and the client then closes the connection.
 _NAME = rb"[^ \t\r\n]+"
 parser.MSG_RE = re.compile(rb"\AMSG[ \t]+(%b)[ \t]+(\d+)[ \t]+((%b)[ \t]+)?(\d+)\r\n" % (_NAME, _NAME))
 parser.HMSG_RE = re.compile(
@@ -21,11 +24,11 @@ parser.HMSG_RE = re.compile(
 
 
 class TolerantClient(Client):
-    """Subjects arrive as `display_name` shows them; headers that cannot be read are no headers."""
+    """Client that decodes subjects with `display_name` and ignores invalid headers."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether what the server sends is read. False after an error that the client does not recover from."""
+        """Whether the reading task runs; False after an error without recovery."""
         task = self._reading_task
         return not self.is_connected or (task is not None and not task.done())
 
@@ -36,31 +39,31 @@ class TolerantClient(Client):
         return super()._build_message(sid, shown.encode(), _text(reply).encode(), data, headers)
 
     async def _process_connect_init(self) -> None:
-        """Sign in. Raises Error, OSError where the server does not let us."""
+        """Sign in; raises Error or OSError when the server refuses."""
         transport: Any = self._transport
         held = list[bytes]()
         write = transport.write
 
         def together(data: bytes) -> None:
-            """Our name and the question behind it in one piece: a server that refuses us leaves nothing unread."""
+            """Hold the data back until PING, then send it in one write."""
             held.append(data)
             if data == PING_PROTO:
                 write(b"".join(held))
 
-        transport.write = together  # else its refusal is lost where the question comes after it hung up
+        transport.write = together  # else the refusal is lost when PING follows after the server hung up
         try:
             await super()._process_connect_init()
         finally:
             transport.write = write
         if (
             not self.is_connected
-        ):  # it hung up where its answer was due, which the client takes for a connection
+        ):  # the server hung up instead of answering, which the client takes for success
             raise Error("the server hung up")
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
             found: dict[str, str] | None = await super()._process_headers(headers)
-        except Exception:  # whatever a publisher wrote there, the records are in the body
+        except Exception:  # headers of any publisher; the records are in the body
             return None
         return found
 

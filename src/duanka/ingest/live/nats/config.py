@@ -1,4 +1,4 @@
-"""What a bus is read by: where it is, what is read of it, how far that has come, and what is made of it."""
+"""Settings and state of reading a bus: address, subscription, progress, batches."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from duanka.ingest.live.prefetch import HandOn
 
 @dataclass(frozen=True)
 class BusAddress:
-    """Where the servers are and how to enter. `url`: one, or several with commas; a secret in it is never shown.
+    """Address and credentials of the NATS servers.
 
-    `credentials`: the file of a NATS user. `ca`: who signed the server's certificate, when not one of the system's;
-    `certificate`, `key`: ours.
+    `url`: one or several, separated by commas; secrets in it are never shown. `credentials`: credentials file of a NATS
+    user. `ca`: CA of the server's certificate, if not one of the system's. `certificate`, `key`: of this client.
     """
 
     url: str
@@ -35,18 +35,18 @@ class BusAddress:
         return [url.strip() for url in self.url.split(",") if url.strip()]
 
     def __str__(self) -> str:
-        """The servers without user, password or token."""
+        """The URLs without user, password or token."""
         parts = (urlsplit(url if "//" in url else f"nats://{url}") for url in self.servers)
         return ",".join(f"{part.scheme}://{part.netloc.rpartition('@')[2]}" for part in parts)
 
     def check(self) -> None:
-        """Raise DuankaError when a file that it names is not there."""
+        """Raise DuankaError when a named file is missing."""
         for path in (self.credentials, self.ca, self.certificate, self.key):
             if path is not None and not path.is_file():
                 raise DuankaError(f"{path}: no such file; it is needed to enter {self}")
 
     def tls(self) -> ssl.SSLContext | None:
-        """The TLS context that the files ask for; None: as the URL says."""
+        """TLS context for the files; None without files: the URL decides."""
         if self.ca is None and self.certificate is None:
             return None
         context = ssl.create_default_context(cafile=self.ca)
@@ -57,10 +57,10 @@ class BusAddress:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What is read: the messages of `stream` whose subject matches; `durable`: under what name the server knows us.
+    """Messages to read: those of `stream` whose subject matches `subject`.
 
-    `create`: make the stream when there is none. `held`: messages that may be out and not acknowledged.
-    `acknowledge`: seconds after which the server sends again what is not acknowledged.
+    `durable`: name of the consumer. `create`: create the stream if missing. `held`: maximum of delivered messages not
+    acknowledged. `acknowledge`: seconds until the server sends unacknowledged messages again.
     """
 
     stream: str
@@ -72,38 +72,41 @@ class Subscription:
 
     @property
     def origin(self) -> str:
-        """What its positions are kept under."""
+        """Key of its positions."""
         return f"nats:{self.stream}"
 
 
 class ConsumerProgress:
-    """How far it has come, as sequence numbers: read, handed on, committed. Told by one thread each, read by any."""
+    """Progress as sequence numbers: read, handed on, committed.
+
+    Each is written by one thread and read by any.
+    """
 
     def __init__(self, done: int, stop: threading.Event, wait: bool) -> None:
         self.read = self.handed_on = self.committed = done
         self.lag = 0
-        self.at_start: int | None = None  # the last message that the stream had then
+        self.at_start: int | None = None  # last message in the stream at the start
         self.moved()
         self.stop = stop
         self.wait = wait
 
     @property
     def backlog(self) -> int | None:
-        """At most so many messages that were there at the start were not handed on; None before the server said."""
+        """Upper bound of backlog messages not handed on; None while unknown."""
         return None if self.at_start is None else max(self.at_start - self.handed_on, 0)
 
     def all_read(self) -> None:
-        """The server has nothing more for us now: of what was there at the start the rest is of other subjects."""
+        """Record that the server has no more: the rest of the backlog has other subjects."""
         if self.at_start is not None:
             self.at_start = min(self.at_start, self.read)
 
     def moved(self) -> None:
-        """Messages came, or the server says that none waits."""
+        """Record that messages came, or that the server has none."""
         self.moved_at = time.monotonic()
 
 
 class BatchAssembler:
-    """Takes messages into batches of `most` records and hands them on."""
+    """Collects messages into batches of `most` records and hands them on."""
 
     def __init__(self, messages: Messages, origin: str, most: int, seconds: float, hand_on: HandOn) -> None:
         self.messages = messages
@@ -118,18 +121,18 @@ class BatchAssembler:
         return bool(self._pile) and self._pile.due
 
     def settle_up(self) -> None:
-        """Read what came, and begin a new batch where one is full."""
+        """Parse the received messages; hand the batch on if it is due."""
         self.messages.pile_up(self._pile)
         if self.due:
             self.flush()
 
     @property
     def full(self) -> bool:
-        """Whether what came fills the batch."""
+        """Whether the received messages fill the batch."""
         return self.messages.records >= self._pile.room
 
     def flush(self) -> None:
-        """Hand the batch on, full or not; waits until there is room."""
+        """Hand the batch on, full or not; blocks until there is room."""
         if self._pile:
             self._hand_on(self._pile.batch())
             self._pile = BatchBuilder(self._most, self._seconds)

@@ -1,4 +1,4 @@
-"""Live intake from a stream of messages: NATS JetStream."""
+"""Feed of a NATS JetStream stream for live intake."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from duanka.ingest.model.mapping import NATIVE
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
 
-_HELD = 200_000  # messages that may be out and not acknowledged, at least
+_HELD = 200_000  # minimum for the limit of delivered messages not acknowledged
 
 
 class Bus:
-    """A Feed of the messages of a JetStream stream; docs/LIVE.md says what they hold.
+    """Feed of the messages of a JetStream stream; docs/LIVE.md defines their content.
 
-    The position is the sequence number of a message in the stream. What the server knows of us is made anew from it at
-    every start: the engine's word counts, and acknowledging only tells the server how far we are.
+    The position is the sequence number of a message in the stream. The consumer is created again from it at every
+    start: the engine's position is authoritative, and acknowledgements only inform the server.
 
     Raises DuankaError when nats-py is not installed or a file is missing; `batches` raises it when there is no server,
-    no stream, or another stream than that which was read before.
+    no stream, or another stream than the one read before.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Bus:
             raise DuankaError('reading messages needs nats-py: pip install "duanka[live]"') from None
         self._address = BusAddress(url, credentials, ca, certificate, key)
         self._address.check()
-        # One batch in work, two read ahead, one in the making, one to spare.
+        # one batch being processed, two prefetched, one being built, one spare
         held = max_ack_pending or max(5 * batch_records, _HELD)
         self._what = Subscription(stream, subject, durable, create, held)
         numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
@@ -71,7 +71,7 @@ class Bus:
         self._course: ConsumerProgress | None = None
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
-        """Yield the records of the messages in the order of the stream; see Feed."""
+        """Yield batches of the messages' records in stream order; see Feed."""
         from duanka.ingest.live.nats.session import BusSession  # noqa: PLC0415  # needs nats-py
 
         course = ConsumerProgress(done.get(self._what.origin, 0), self._stop, self._wait)
@@ -88,17 +88,17 @@ class Bus:
             yield batch
 
     def settled(self, positions: Mapping[str, int]) -> None:
-        """Acknowledge what is committed; the server is told within a moment."""
+        """Acknowledge committed messages, asynchronously within about a second."""
         if self._course is not None and self._what.origin in positions:
             self._course.committed = max(positions[self._what.origin], self._course.committed)
 
     def waiting(self) -> IntakeBacklog:
-        """Messages that the stream has for us and that were not handed on; as of a moment ago."""
+        """Number of messages not handed on yet, as of the last poll of the server."""
         if self._course is None:
             return IntakeBacklog()
         stalled = time.monotonic() - self._course.moved_at
         return IntakeBacklog(self._course.lag, stalled=stalled, backlog=self._course.backlog)
 
     def stop(self) -> None:
-        """End `batches` soon; what was not committed comes again next time."""
+        """End `batches` soon; uncommitted messages are delivered again next time."""
         self._stop.set()

@@ -1,4 +1,4 @@
-"""Messages of records -> micro-batches, many small messages read at once."""
+"""Parses messages into micro-batches, many small messages at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINES = "application/x-ndjson"
 
 
 class Message(NamedTuple):
-    """A message; `number`: its place in the stream, `kind`: what it says it holds, "" when it says nothing."""
+    """A message; `number`: its sequence number, `kind`: content type, "" for none."""
 
     number: int
     subject: str
@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
 
 class Messages:
-    """Messages of the stream called `origin` that are not piled up yet; subjects begin with those of `pattern`."""
+    """Collects messages of the stream `origin`; `pattern`: subscribed subjects."""
 
     def __init__(self, origin: str, pattern: str, tools: Tools, pool: ThreadPoolExecutor) -> None:
         self.records = 0
@@ -50,7 +50,7 @@ class Messages:
         self._aside: list[RejectedRecord] = []
 
     def add(self, message: Message) -> None:
-        """Take one message: its lines, its Arrow rows, or itself as one record that is none."""
+        """Add one message: JSON lines, Arrow rows, or one rejected record."""
         self._last = message.number
         tokens = message.subject.split(".")
         table, place = tokens[-1], "/".join(tokens[self._prefix : -1])
@@ -88,7 +88,7 @@ class Messages:
         self.records += 1
 
     def pile_up(self, pile: BatchBuilder) -> None:
-        """Put everything on `pile` and be empty. Raises MissingKey, see Sifter."""
+        """Move all records to `pile`; raises MissingKey, see Validator."""
         for (table, place), (lines, numbers) in self._lines.items():
             block = json_lines.block_of(lines, numbers, self._sifters[table].wanted())
             pile.add(self._sifters[table].sift(block), place, self._origin, self._origin)
@@ -104,7 +104,7 @@ class Messages:
 
 
 def _literal(pattern: str) -> int:
-    """How many tokens of a subject are before the first wildcard; without one, all but the table."""
+    """Number of tokens before the first wildcard; without one, all but the table."""
     tokens = pattern.split(".")
     return next((at for at, token in enumerate(tokens) if token in {"*", ">"}), len(tokens) - 1)
 
@@ -115,7 +115,7 @@ def _is_arrow(message: Message) -> bool:
 
 
 def _joined(blocks: list[Block]) -> list[Block]:
-    """Put blocks of equal columns together: reading a few rows takes nearly as long as reading many."""
+    """Concatenate blocks of equal columns, since the cost is mostly per block."""
     alike: dict[str, list[Block]] = {}
     for block in blocks:
         alike.setdefault(str(block.frame.schema), []).append(block)
@@ -133,7 +133,7 @@ def _one(blocks: list[Block]) -> Block:
 
 
 def kind_of(headers: Mapping[str, str] | None) -> str:
-    """The content type in the headers of a message, in whatever case; "" without one."""
+    """Content type in the headers, matched case-insensitively; "" for none."""
     for name, value in (headers or {}).items():
         if name.lower() == "content-type":
             return value

@@ -1,7 +1,7 @@
-"""Pulls messages from a JetStream consumer, many at a time.
+"""Pulls many messages at a time from a JetStream consumer.
 
-The client's own `fetch` waits for each message by itself and holds back what came until its time is over: with one
-record a message that is most of the time there is.
+The client's own `fetch` waits for each message separately and returns only at the timeout, which with one record a
+message costs most of the time.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 import time
 from typing import Any
 
-_GRACE = 2.0  # seconds beyond the end of a request, until it is taken for lost
+_GRACE = 2.0  # seconds after the end of a request until it counts as lost
 
 
 class Pulling:
-    """Asks a consumer for messages and collects them. Make it with `begin`."""
+    """Requests messages from a consumer and collects them; start it with `begin`."""
 
     def __init__(self, client: Any, stream: str, durable: str) -> None:
         self._client = client
@@ -24,15 +24,15 @@ class Pulling:
         self._subscription: Any = None
         self._came: list[Any] = []
         self._news = asyncio.Event()
-        self._open = 0  # messages asked for that may still come
+        self._open = 0  # requested messages that may still come
         self._until = 0.0
 
     async def begin(self) -> None:
-        """Listen."""
+        """Subscribe to the inbox for responses."""
         self._subscription = await self._client.subscribe(self._inbox, cb=self._on)
 
     async def end(self) -> None:
-        """Listen no longer."""
+        """Unsubscribe."""
         await self._subscription.unsubscribe()
 
     async def _on(self, message: Any) -> None:
@@ -40,12 +40,12 @@ class Pulling:
             self._came.append(message)
             self._open -= 1
         else:
-            self._open = 0  # the server says that nothing more comes of what was asked
+            self._open = 0  # the server ends the request
         if self._open <= 0 or len(self._came) == 1:
             self._news.set()
 
     async def fetch(self, many: int, seconds: float) -> list[Any]:
-        """Return what is there, up to about `many` messages; nothing after `seconds` without any."""
+        """Return about `many` messages; [] if none comes within `seconds`."""
         if not self._came:
             self._news.clear()
             await self.ask(many, seconds)
@@ -53,7 +53,7 @@ class Pulling:
                 await asyncio.wait_for(self._news.wait(), seconds)
             except TimeoutError:
                 return []
-        # The rest of what the server has is on its way: it comes together, or the server says that there is none.
+        # the other messages arrive together with the first one, or the server reports that there are none
         settled = time.monotonic() + seconds
         seen = -1
         while (
@@ -68,7 +68,7 @@ class Pulling:
         return came
 
     async def ask(self, many: int, seconds: float) -> None:
-        """Ask for messages, unless some that were asked for may still come."""
+        """Request messages, unless a request is still open."""
         if self._open > 0 and time.monotonic() < self._until:
             return
         wish = {"batch": many, "expires": int(seconds * 1e9)}

@@ -1,4 +1,4 @@
-"""A session with a NATS server: reads a stream behind a position, whatever happens to the server or the line."""
+"""NATS session: reads a stream from a position on, and survives lost connections."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CONNECT = 5.0  # seconds for the first connection; later ones are tried for ever
-_ANEW = 1.0  # seconds until a client that broke is replaced
-_NAP = 0.5  # seconds that a question for messages stays open
-_AT_ONCE = 16 << 20  # bytes of messages asked for at once, going by those before
-_MOST = 5_000  # messages asked for at once
-_GLANCE = 1.0  # seconds between looks at how much waits
-_STEP_BACK = (0.2, 2.0)  # seconds
+_CONNECT = 5.0  # timeout (s) of the first connection; reconnects are retried for ever
+_ANEW = 1.0  # seconds until a broken client is replaced
+_NAP = 0.5  # seconds that a request for messages stays open
+_AT_ONCE = 16 << 20  # bytes of messages per request, estimated from earlier messages
+_MOST = 5_000  # maximum messages per request
+_GLANCE = 1.0  # polling interval (s) of the backlog
+_STEP_BACK = (0.2, 2.0)  # random back-off (s) in favour of another reader
 # Error codes of the server: a consumer exists already, is not found, does not exist, is another one.
 _TAKEN_AWAY = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _TROUBLE = (Error, APIError, OSError, asyncio.TimeoutError)
 
 
 class BusSession:
-    """Reads until told to stop, or to the end of the stream where `course` does not wait."""
+    """Reads until stopped or, if `course` does not wait, to the end of the stream."""
 
     def __init__(
         self, address: BusAddress, what: Subscription, course: ConsumerProgress, taking: BatchAssembler
@@ -46,17 +46,17 @@ class BusSession:
         self._course = course
         self._taking = taking
         self._fault = ""
-        self._lost = False  # the line was: what was under way may be lost with it
-        self._next = 1  # the number that the server gives its next delivery to us
-        self._size = 1 << 18  # bytes of a message, a cautious guess until some came
+        self._lost = False  # whether the connection was lost, perhaps with messages in flight
+        self._next = 1  # expected number of the next delivery
+        self._size = 1 << 18  # mean bytes of a message; at first a cautious guess
         self._leaving = False
-        self._made: object = None  # when the server made our consumer: no other one has that moment
+        self._made: object = None  # creation time of the consumer, which identifies it
         self._shared = False
-        self._reply = (0, "")  # of the last message taken
-        self._replies: deque[tuple[int, str]] = deque()  # sequence number, where to acknowledge up to it
+        self._reply = (0, "")  # sequence number and reply subject of the last message taken
+        self._replies: deque[tuple[int, str]] = deque()  # sequence number, subject to acknowledge
 
     async def run(self) -> None:
-        """Connect and read. Raises DuankaError, see Bus."""
+        """Connect and read; raises DuankaError, see Bus."""
         client: TolerantClient | None = await self._connected()
         while client is not None and not await self._connection(client):
             _log.error("the client of the NATS server at %s broke; it connects anew", self._address)
@@ -64,7 +64,7 @@ class BusSession:
             client = await self._anew()
 
     async def _anew(self) -> TolerantClient | None:
-        """Connect again, however long that takes; None when told to stop."""
+        """Reconnect, with retries for ever; None when stopped."""
         while not self._course.stop.is_set():
             await asyncio.sleep(_ANEW)
             with suppress(DuankaError):
@@ -72,14 +72,14 @@ class BusSession:
         return None
 
     async def _connection(self, client: TolerantClient) -> bool:
-        """Read over one connection; False when its reader ended before its time."""
+        """Read over one connection; False when the client broke."""
         self._leaving = False
         watcher = asyncio.create_task(self._watch(client))
         try:
             return await self._read(client)
         finally:
             self._leaving = True
-            watcher.cancel()  # which is lost where what it waits for comes at that moment (asyncio.wait_for in 3.11)
+            watcher.cancel()  # may be ignored: asyncio.wait_for in Python 3.11 can swallow a cancellation
             with suppress(asyncio.CancelledError, *_TROUBLE):
                 await watcher
             with suppress(*_TROUBLE):
@@ -113,7 +113,7 @@ class BusSession:
         return client
 
     async def _on_error(self, fault: Exception) -> None:
-        if "authorization" not in self._fault.lower():  # which tells more than that the line broke behind it
+        if "authorization" not in self._fault.lower():  # the more telling error
             self._fault = str(fault) or type(fault).__name__
 
     async def _on_lost(self) -> None:
@@ -137,12 +137,12 @@ class BusSession:
                     continue
             messages = await self._fetch(pulling)
             if messages and not await self._is_ours(client):
-                continue  # of another reader's position: taken as ours, what lies between would be lost
+                continue  # another reader's position: messages in between would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
-                self._course.moved()  # behind what waited for the rules
+                self._course.moved()  # after the wait for the rules
             if not sound:
-                self._lost = True  # a delivery never came: everything behind the last one is asked for again
+                self._lost = True  # a delivery is missing: everything after the last one is requested again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
                 info = await self._glance(client)
                 if info is not None and self._has_all(info):
@@ -161,11 +161,11 @@ class BusSession:
             return []
         if messages:
             self._size = max(64, *(len(message.data) for message in messages))
-            await pulling.ask(many, _NAP)  # the next come while these are read
+            await pulling.ask(many, _NAP)  # request the next ones while these are processed
         return messages
 
     def _take(self, messages: list[Any]) -> bool:
-        """Take what came; False when a delivery before one of them is missing, which is then not taken."""
+        """Take messages in order; False at a gap in the deliveries, and stop there."""
         taking, course = self._taking, self._course
         for message in messages:
             number, delivery = _numbers(message.reply)
@@ -176,7 +176,7 @@ class BusSession:
             if number <= course.read:
                 if number <= course.committed:
                     self._replies.append((number, message.reply))
-                continue  # sent again, for want of our word
+                continue  # redelivered, because not acknowledged in time
             course.read = number
             taking.messages.add(Message(number, message.subject, kind_of(message.headers), message.data))
             self._reply = (number, message.reply)
@@ -189,7 +189,7 @@ class BusSession:
         return True
 
     async def _aim(self, client: TolerantClient, before: Pulling | None) -> Pulling | None:
-        """Have the server begin behind what was read; None when it cannot now."""
+        """Create the consumer after the last position read; None when not possible now."""
         self._lost = False
         try:
             if before is not None:
@@ -232,7 +232,7 @@ class BusSession:
         return pulling
 
     async def _is_ours(self, client: TolerantClient) -> bool:
-        """Whether the consumer is still the one that we made: another reader of its name makes its own in its place."""
+        """Whether the consumer is still ours: another reader of the name replaces it."""
         try:
             info = await client.jsm().consumer_info(self._what.stream, self._what.durable)
         except NotFoundError:
@@ -247,15 +247,15 @@ class BusSession:
         return True
 
     async def _step_back(self) -> None:
-        """Let the other reader go on for a moment: both come forward so, and neither loses anything."""
+        """Back off in favour of another reader; both progress so, and neither loses data."""
         self._lost = True
-        if not self._shared:  # said once
+        if not self._shared:  # log once
             self._shared = True
             _log.error(
                 "another run reads stream %s under the name %s: both are slow, and nothing is lost; end one of them",
                 *(self._what.stream, self._what.durable),
             )
-        await asyncio.sleep(random.uniform(*_STEP_BACK))  # noqa: S311  # so that two do not keep step
+        await asyncio.sleep(random.uniform(*_STEP_BACK))  # noqa: S311  # random, so that two readers do not stay in step
 
     def _consumer(self, read: int) -> ConsumerConfig:
         begin: dict[str, Any] = {}
@@ -271,7 +271,7 @@ class BusSession:
         )
 
     async def _stream(self, manager: Any) -> Any:
-        """The state of the stream; DuankaError when there is none, or one that forgets what was acknowledged."""
+        """State of the stream; DuankaError if missing or dropping acknowledged messages."""
         try:
             info = await manager.stream_info(self._what.stream)
         except NotFoundError:
@@ -289,7 +289,7 @@ class BusSession:
         return info.state
 
     async def _watch(self, client: TolerantClient) -> None:
-        """Acknowledge what is committed, and look at how much waits."""
+        """Acknowledge committed messages and poll the backlog."""
         while not self._leaving:
             await asyncio.sleep(_GLANCE / 4)
             with suppress(*_TROUBLE):
@@ -308,11 +308,14 @@ class BusSession:
         return None
 
     def _has_all(self, info: Any) -> bool:
-        """Whether nothing is left at the server, and nothing on its way to us."""
+        """Whether the server has no undelivered or in-flight messages."""
         return bool(info.num_pending == 0 and info.delivered.consumer_seq < self._next)
 
     async def _acknowledge(self, client: TolerantClient) -> None:
-        """One word for all messages up to the last committed one; should it get lost, they come again and are known."""
+        """Acknowledge all messages up to the last committed one.
+
+        If the acknowledgement is lost, they are delivered again and recognised by sequence number.
+        """
         reply = ""
         while self._replies and self._replies[0][0] <= self._course.committed:
             reply = self._replies.popleft()[1]
@@ -321,7 +324,7 @@ class BusSession:
 
 
 def _numbers(reply: str) -> tuple[int, int]:
-    """The sequence number of a message in the stream, and that of its delivery to us."""
+    """Sequence numbers of a message in the stream and of its delivery to the consumer."""
     tokens = reply.split(".")
     stream, delivery = tokens[-4:-2] if len(tokens) == 9 else tokens[7:9]
     return int(stream), int(delivery)
