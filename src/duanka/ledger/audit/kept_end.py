@@ -252,7 +252,7 @@ class _Unmoved:
 
 
 class TrailGuard:
-    """Keeps the trail's end outside; holds while the database is older. Thread-safe.
+    """Keeps the trail's end outside; suspends work on an older database. Thread-safe.
 
     `held_since`: time of the kept end that is missing, or None; what the database says of earlier moments may be
     outdated.
@@ -273,7 +273,7 @@ class TrailGuard:
         return self.held_since is not None
 
     def check(self, now: datetime) -> bool:
-        """Compare with every kept end, keep the present one; return whether it holds.
+        """Compare with every kept end, keep the present one; whether work is suspended.
 
         Raises or clears the alarms.
         """

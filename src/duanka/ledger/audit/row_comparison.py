@@ -41,7 +41,7 @@ class _Chain:
     last: str | None = None
 
     def fault(self, told: Mapping[str, str], name: str, table: AuditedTable, what: str) -> str | None:
-        """Add an entry; return how the row it found differs from the one left, or None."""
+        """Add an entry; return how it found the row changed since the last one, or None."""
         was, self.last = self.last, told[name]
         found_as = told.get(name + FOUND)
         if found_as is None:  # a new order or card, or an entry of an earlier version
@@ -176,7 +176,7 @@ def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]
 def _told_of(
     connection: Connection, subjects: Sequence[str], table: AuditedTable
 ) -> tuple[dict[str, str], list[tuple[int, str, str]]]:
-    """Return label -> last digest for these orders, and rows found other than left."""
+    """Return label -> last digest for these orders, and rows that were found changed."""
     entries: list[tuple[int, str, str, str]] = []
     for part in in_parts(subjects, AT_ONCE):
         query = select(audit.c.seq, audit.c.subject, audit.c.what, audit.c.digests)

@@ -17,7 +17,7 @@ from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ID_LETTERS = 28  # letters of an id, which leaves room for a number
-# From least to most powerful: a name with keys of several roles gets the least, so nobody gains by it.
+# If a name had keys of several roles, the first of these counts; its keys of other roles are revoked.
 _ROLES = (Role.SUPERVISOR, Role.DESK, Role.POLICE, Role.REGULATOR)
 
 _keys = table(

@@ -1,7 +1,7 @@
 """Migration steps between versions; immutable, and independent of present tables.
 
 Before version 11, development changed some tables without a new number. So a step inspects the database and adds what
-is missing. Versions since release 0.1.0 are identified by number alone.
+is missing. Released versions are identified by number alone.
 """
 
 from __future__ import annotations

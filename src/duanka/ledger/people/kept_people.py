@@ -78,7 +78,7 @@ class KnownPeople:
 class KeptPeople:
     """Reads and writes the kept lists in `folders`, and applies them. Thread-safe.
 
-    `removed_sources`: returns ids of removed case sources; set by the wiring.
+    `removed_sources`: returns ids of removed case sources; assigned on start-up.
     """
 
     file_names: tuple[str, ...] = (PEOPLE_FILE,)

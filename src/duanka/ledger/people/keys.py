@@ -193,7 +193,7 @@ def one_at_a_time(connection: Connection) -> None:
 
 
 def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:
-    """NeedsSecondPerson if the proposer no longer has the permission."""
+    """NeedsSecondPerson if the proposer or first witness has lost the permission."""
     row = connection.execute(select(persons).where(persons.c.id == proposed_by)).mappings().first()
     if row and (row["disabled_at"] or not may(Role(row["role"]), permission)):
         since = "was disabled" if row["disabled_at"] else f"became {row['role']}"

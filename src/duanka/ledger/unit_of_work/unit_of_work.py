@@ -85,9 +85,8 @@ class UnitOfWork:
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
         self.act_began = False
-        self.of_decisions: list[
-            tuple[Order, str]
-        ] = []  # orders opened, joined or stopped by decisions, with which of these
+        # (order, what a decision did to it): opened, attached or stopped
+        self.of_decisions: list[tuple[Order, str]] = []
         self.new_acts: set[str] = set()
         self.proposed_about: set[str] = set()  # verifications with a bulk action prepared and not written yet
 
