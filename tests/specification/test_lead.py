@@ -74,6 +74,11 @@ def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> N
     assert "State: partly (SPECIFICATION.md: works)" in shown
     assert "State: not yet (SPECIFICATION.md: works)" in typed("show", "R3.1", columns=200)
     assert "Check it: .venv/bin/pytest --requirement R2" in shown
+    shown = typed("show", "R1.4")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\n  another answer would: with 30 find quieter callers" in shown
+    assert re.search(r"\n    flagged with max_calls=30: \d+ cards, \d+ fraud, \d+ honest\n", shown)
+    assert "\n  duanka spec confirm R1.4 --by NAME --choose 60-an-hour\n" in shown, "one line to copy"
 
 
 def test_it_says_when_the_code_is_another_than_that_of_the_run(clone: Path) -> None:
@@ -216,13 +221,14 @@ def test_a_lead_confirms_and_reads_it_everywhere(clone: Path) -> None:
     assert (one["standing"], one["confirmation"]["note"]) == ("confirmed", "as in Hebei")
     assert [question["lead_chose"] for question in one["questions"]] == ["at-once", ""]
     assert "the lead chose: at-once" in typed("show", "R1.5")
+    assert "To confirm it" not in typed("show", "R1.5")
     file = clone / "CONFIRMED.toml"
     other = re.sub(r'text = "\w+"', 'text = "0123456789abcdef"', file.read_text())
     file.write_text(other + '["R99"]\ntext = "a"\nby = "li"\non = 2026-03-02\n')
     said = typed(columns=120)
     assert re.search(r"^R1\.5 .*confirm again", said, re.MULTILINE)
     assert "0 confirmed, 1 to confirm again" in said
-    assert "12 questions are open: `duanka spec page" in said
+    assert "12 questions are open:\n  duanka spec page" in said
     assert "R99 is confirmed there and no requirement any more" in " ".join(said.split())
     file.write_text("[")
     assert "is not TOML" in _refused()
@@ -340,7 +346,7 @@ def test_the_page_begins_with_what_is_open(clone: Path) -> None:
     ], "what is confirmed waits for nobody"
     assert "R3.2 When is a card silent? 30 days after opening without any use" in questions
     assert "R1.1 " not in lacking
-    assert "R2 Fast, joint suspend and resume: 1 tests did not pass." in lacking
+    assert "R2 Fast, joint suspend and resume: 1 test did not pass." in lacking
     assert "R3.1 Sleeping cards: no test passed." in lacking
     assert "R6 Tiers and joint work: the tiers are there, the joint work is not" in lacking
     assert "R12 The five headline figures: nothing of it is built yet." in lacking

@@ -155,10 +155,14 @@ def _answer(answer: AnswerOption) -> dict[str, str]:
 
 
 def as_text(
-    one: Requirement, ran: EvidenceRun | None, confirmation: Confirmation | None, language: Language
+    one: Requirement,
+    ran: EvidenceRun | None,
+    confirmation: Confirmation | None,
+    figures: MeasuredFigures | None,
+    language: Language,
 ) -> str:
-    """One requirement with all its data, for a terminal."""
-    data = _requirement(one, ran, confirmation, None)
+    """One requirement with all its data, for a terminal; what belongs to a line is indented."""
+    data = _requirement(one, ran, confirmation, figures)
     say = partial(_said, language)
     lines = [f"{one.number} {in_two(one.title).in_(language)}", ""]
     for zh, en in (("出处", "Source"), ("含义", "Means"), ("验收", "Shown by")):
@@ -173,13 +177,15 @@ def as_text(
     by = ", ".join(filter(None, (made["by"], made["on"], made["note"]))) if made else ""
     standing = STANDING_WORDS[data["standing"]].in_(language)
     lines.append(say("确认", "Confirmed", standing + (f" ({by})" if by else "")))
-    for question in one.questions:
-        lines += ["", *_question_lines(question, confirmation, language)]
+    for question, known in zip(one.questions, data["questions"], strict=True):
+        lines += ["", *_question_lines(question, known, language)]
+    if data["standing"] != "confirmed":
+        lines += ["", say("确认命令", "To confirm it", ""), f"  {_command(data)}"]
     return "\n".join([*lines, ""])
 
 
 def _said(language: Language, zh: str, en: str, text: str) -> str:
-    return f"{zh}：{_plain(text)}" if language == "zh" else f"{en}: {_plain(text)}"
+    return f"{zh}：{_plain(text)}" if language == "zh" else f"{en}: {_plain(text)}".rstrip()
 
 
 def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
@@ -194,20 +200,26 @@ def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
     return lines
 
 
-def _question_lines(
-    question: OpenQuestion, confirmation: Confirmation | None, language: Language
-) -> list[str]:
+def _question_lines(question: OpenQuestion, known: Mapping[str, Any], language: Language) -> list[str]:
     say = partial(_said, language)
-    chosen = confirmation.chose(question) if confirmation else ""
     lines = [_plain(in_two(question.title).in_(language))]
     for at, answer in enumerate(question.answers):
         name = ("  我们所选", "  ours") if at == 0 else ("  或", "  or")
         lines.append(say(*name, f"{answer.code}: {answer.words.in_(language)}"))
-    if chosen:
-        lines.append(say("  负责人所选", "  the lead chose", chosen))
+    if known["lead_chose"]:
+        lines.append(say("  负责人所选", "  the lead chose", known["lead_chose"]))
     lines.append(say("  更改方法", "  changed by", question.changed_by.in_(language)))
     lines.append(say("  另选的后果", "  another answer would", question.would.in_(language)))
-    return lines + ([say("  测量", "  measured by", question.measured_by)] if question.measured_by else [])
+    if measured := known["measured"]:
+        lines.append(say("  实测", "  measured", measured["command"]))
+        counts = BilingualText(
+            "{what_zh}：{cards:,} 个号码，涉诈 {fraud:,}，正常 {honest:,}",
+            "{what}: {cards:,} cards, {fraud:,} fraud, {honest:,} honest",
+        )
+        lines += [f"    {counts.in_(language).format(**row)}" for row in measured["rows"]]
+    elif question.measured_by:
+        lines.append(say("  测量", "  measured by", question.measured_by))
+    return lines
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.text import Text
 
 from duanka import specification
 from duanka.bootstrap.policies import shipped
@@ -47,8 +48,11 @@ _TO_CONFIRM, _STOP = (
     BilingualText("。", "."),
 )
 _OPEN = BilingualText(
-    "{open} 个问题待确认：`duanka spec page --out spec.pdf` 列出全部，`duanka spec confirm` 作答。",
-    "{open} questions are open: `duanka spec page --out spec.pdf` shows all, `duanka spec confirm` answers one.",
+    "{open} 个问题待确认：\n  duanka spec page --out spec.pdf   写成文件，供阅读\n"
+    "  duanka spec show R1               显示一项及其问题\n  duanka spec confirm R1 --by NAME  确认，或另选答案",
+    "{open} questions are open:\n  duanka spec page --out spec.pdf   all of it, to read\n"
+    "  duanka spec show R1               one requirement and its questions\n"
+    "  duanka spec confirm R1 --by NAME  confirm it, or choose otherwise",
 )
 _LEGEND = BilingualText(
     "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出文件。",
@@ -64,7 +68,7 @@ _EVIDENCE = BilingualText(
     "Evidence: a run of {tests} tests on {date}, code {code}, Python {python}, {system}.",
 )
 _CODE_CHANGED = BilingualText(
-    "此后代码有变：{files} 个文件（{named}）。", "The code has changed since: {files} files ({named})."
+    "此后代码有变：{files} 个文件{named}。", "The code has changed since: {files} files{named}."
 )
 _ANEW = BilingualText(
     "`make test` 之后 `make evidence` 可重新证明。", " `make test`, then `make evidence`, shows it anew."
@@ -236,9 +240,8 @@ def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
     run = {"date": ran.date, "code": ran.key, "python": ran.python, "system": ran.system}
     lines = [shown(_EVIDENCE).format(tests=f"{ran.tests:,}", **run)]
     if since.changed:
-        more = ", …" if len(since.changed) > _FILES_SHOWN else ""
-        named = ", ".join(since.changed[:_FILES_SHOWN]) + more
-        changed = shown(_CODE_CHANGED).format(files=len(since.changed), named=named)
+        named = f" ({', '.join(since.changed)})" if len(since.changed) <= _FILES_SHOWN else ""
+        changed = shown(_CODE_CHANGED).format(files=f"{len(since.changed):,}", named=named)
         lines.append(changed + (shown(_ANEW) if since.whole else ""))
     elif since.whole:
         lines.append(shown(_SAME_CODE))
@@ -261,7 +264,11 @@ def spec_show(
     """Show one requirement: source, meaning, acceptance test, state, the tests that show it, open questions."""
     one, ran = specification.named(_stated(), number), _evidence(results)
     confirmed = specification.read_confirmations(_confirmed_file(file))
-    OUT.print(pages.as_text(one, ran, confirmed.get(one.number), language()), highlight=False)
+    figures = specification.read_figures(specification.MEASURED, named=False)
+    for line in pages.as_text(one, ran, confirmed.get(one.number), figures, language()).split("\n"):
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        for part in Text(line.strip()).wrap(OUT, OUT.width - len(indent)) or [Text()]:
+            OUT.print(f"{indent}{part.plain.rstrip()}", highlight=False, markup=False)
     for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
         OUT.print(line, highlight=False)
 
