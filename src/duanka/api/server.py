@@ -16,7 +16,7 @@ from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.http.connections import ConnectionGate, ConnectionLimits, limited_connections
 from duanka.domain.errors import DuankaError
 
-_FEWEST = 16  # connections, even if few file descriptors are allowed
+_MIN_CONNECTIONS = 16  # connections, even if few file descriptors are allowed
 
 
 def make_server(
@@ -29,7 +29,7 @@ def make_server(
     trusted, limits = trusted or TrustedProxies(), limits or ConnectionLimits()
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     gate = ConnectionGate(
-        dataclasses.replace(limits, total=max(_FEWEST, min(limits.total, descriptors // 2))), trusted
+        dataclasses.replace(limits, total=max(_MIN_CONNECTIONS, min(limits.total, descriptors // 2))), trusted
     )
     return uvicorn.Server(
         uvicorn.Config(

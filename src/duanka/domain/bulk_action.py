@@ -14,8 +14,8 @@ from duanka.domain.text import WordedEnum
 LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.WITHDRAW})  # these lift something: one person suffices
 MOST_CARDS = 100_000
 
-_INSIDE = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # to mask: all but first 3, last 2
-_SHOWN = 5
+_INNER_DIGITS = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # to mask: all but first 3, last 2
+_MAX_SHOWN = 5
 
 
 class MalformedCard(OrderError):
@@ -121,5 +121,5 @@ def _card(text: str) -> str | None:
 
 def _listed(cards: list[str]) -> str:
     # masked: a malformed number may still reveal most of a real one
-    shown = ", ".join(repr(_INSIDE.sub("*", card[:24])) for card in cards[:_SHOWN])
-    return shown if len(cards) <= _SHOWN else f"{shown} and {len(cards) - _SHOWN} more"
+    shown = ", ".join(repr(_INNER_DIGITS.sub("*", card[:24])) for card in cards[:_MAX_SHOWN])
+    return shown if len(cards) <= _MAX_SHOWN else f"{shown} and {len(cards) - _MAX_SHOWN} more"

@@ -33,12 +33,12 @@ One digit repeated, at any length, as a switch writes for an unknown device; rep
 (GSMA TS.06); and those of COPIED.
 """
 
-_MANY = 0.01  # fraction of the records
+_MANY_SHARE = 0.01  # fraction of the records
 
 
 def many_unknown(unknown: int, records: int) -> BilingualText | None:
     """Warn if many of `records` have no device, which weakens device rules; else None."""
-    if unknown <= _MANY * records:
+    if unknown <= _MANY_SHARE * records:
         return None
     share = f"{unknown:,} / {records:,} ({unknown / records:.0%})"
     return BilingualText(

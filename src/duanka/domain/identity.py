@@ -21,8 +21,8 @@ from duanka.domain.text import BilingualText, WordedEnum
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
 UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests were sent in time
-_LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # tolerated seconds
-_CLOCK = 0.5  # seconds by which a recording may appear shorter to the server
+_MAX_START_SECONDS, _MAX_END_SECONDS, _MAX_GAP_SECONDS = 1.0, 1.5, 1.5  # tolerated seconds
+_CLOCK_SECONDS = 0.5  # seconds by which a recording may appear shorter to the server
 
 
 class Gesture(StrEnum):
@@ -309,9 +309,9 @@ def in_time(
     return (
         all(map(math.isfinite, times))
         and [frame.order for frame in frames] == list(range(len(frames)))
-        and 0 <= times[0] <= _LATEST_START
-        and all(0 < after - before <= _LONGEST_GAP for before, after in pairwise(times))
-        and length - _MISSING_END <= times[-1] <= recorded_within + _CLOCK
+        and 0 <= times[0] <= _MAX_START_SECONDS
+        and all(0 < after - before <= _MAX_GAP_SECONDS for before, after in pairwise(times))
+        and length - _MAX_END_SECONDS <= times[-1] <= recorded_within + _CLOCK_SECONDS
     )
 
 

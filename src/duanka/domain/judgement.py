@@ -16,7 +16,7 @@ from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.text import BilingualText
 
-_SETS_OF_RULES = 100_000  # cache size: millions of cards hit only a few hundred different sets of rules
+_CACHED_RULE_SETS = 100_000  # cache size: millions of cards hit only a few hundred different sets of rules
 
 
 class Judgement:
@@ -31,11 +31,11 @@ class Judgement:
         shadows = policy.shadows
         self.fingerprint = _fingerprint(policy, asks_for)  # of everything that decides, except hits and cases
 
-        @lru_cache(_SETS_OF_RULES)
+        @lru_cache(_CACHED_RULE_SETS)
         def decision(tripped: frozenset[str], confirmed: bool, claimed: bool) -> Decision:
             return decide(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed)
 
-        @lru_cache(_SETS_OF_RULES)
+        @lru_cache(_CACHED_RULE_SETS)
         def shadowed(
             tripped: frozenset[str], confirmed: bool, claimed: bool
         ) -> tuple[dict[str, Action], Action | None]:

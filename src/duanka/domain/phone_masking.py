@@ -13,14 +13,14 @@ _E164 = re.compile(r"1[2-9][0-9]{9}|[2-9][0-9]{7,14}")
 _CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as stored in orders; other countries need a plus sign
 # Digits in a row that may be a person's number or a device; fewer are counts, short codes or area codes. After a plus
 # sign fewer suffice.
-_LONG, _LONG_AFTER_PLUS = 11, 7
+_MIN_DIGITS, _MIN_DIGITS_AFTER_PLUS = 11, 7
 # Separators between the digits of one number, up to five: anything but letters, earlier masks, and the punctuation
 # between items of a list.
-_BETWEEN = r"(?:(?!\*{4})(?:[^\w,;，；、。]|_|,(?=[0-9]))){0,5}"
-_DIGITS = re.compile(rf"\+?[0-9](?:{_BETWEEN}[0-9])*")
+_SEPARATORS = r"(?:(?!\*{4})(?:[^\w,;，；、。]|_|,(?=[0-9]))){0,5}"
+_DIGITS = re.compile(rf"\+?[0-9](?:{_SEPARATORS}[0-9])*")
 # Many digits, but not a person's number: date, time of day, server address, correlation id.
 _TIME = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:\.[0-9]+)?)?"
-_NO_NUMBER = re.compile(
+_NOT_A_NUMBER = re.compile(
     r"(?<![0-9])(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     rf"(?:[Tt ]{_TIME}(?:[Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})?)?(?![0-9])"
     rf"|(?<![0-9:]){_TIME}(?![0-9:])"
@@ -70,17 +70,17 @@ def masked_text(text: str) -> str:
 
     ISO 8601 time stamps, times of day and server addresses are kept.
     """
-    return _masked(text, _NO_NUMBER)
+    return _masked(text, _NOT_A_NUMBER)
 
 
 def masked_log_line(text: str) -> str:
     """Like `masked_text`, but time stamps in file names are kept too."""
-    return _masked(text, _NO_NUMBER, _COMPACT_MOMENT)
+    return _masked(text, _NOT_A_NUMBER, _COMPACT_MOMENT)
 
 
 def _masked(text: str, *kept: re.Pattern[str]) -> str:
     plain = text if text.isascii() else _plain(text)
-    if sum(map(str.isdigit, plain)) < _LONG_AFTER_PLUS:
+    if sum(map(str.isdigit, plain)) < _MIN_DIGITS_AFTER_PLUS:
         return text
     for one in kept:
         plain = one.sub(lambda found: "x" * len(found[0]), plain)
@@ -99,11 +99,13 @@ def _masked_run(digits: str, *, after_plus: bool) -> str:
     international = digits.removeprefix("00")
     if _CHINESE_MOBILE.fullmatch(international):
         return masked_card(international)
-    if after_plus and len(digits) >= _LONG_AFTER_PLUS:
+    if after_plus and len(digits) >= _MIN_DIGITS_AFTER_PLUS:
         if _E164.fullmatch(digits):
             return masked_card(digits)
-        return f"+{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _LONG else f"+{_MASK}{digits[-2:]}"
-    return f"{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _LONG else ""
+        return (
+            f"+{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _MIN_DIGITS else f"+{_MASK}{digits[-2:]}"
+        )
+    return f"{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _MIN_DIGITS else ""
 
 
 def _plain(text: str) -> str:

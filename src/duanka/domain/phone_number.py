@@ -57,8 +57,8 @@ _COUNTRY_CODE = re.compile(
     "[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|"
     "2[1-69][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]|6[7-9][0-9]|8[0578][0-9]|9[67][0-9]|99[2-68]"
 )
-_MOST = 256  # characters: anything longer is not a number
-_LEAST_BARE = 10  # digits of a whole number without `+`: a shorter one may be local to a city
+_MAX_CHARS = 256  # characters: anything longer is not a number
+_MIN_BARE_DIGITS = 10  # digits of a whole number without `+`: a shorter one may be local to a city
 _URI = re.compile(r"[<\s]*(tels?|sips?|im|pres|h323|callto|phone|fax|modem):", re.IGNORECASE)
 _SOS = re.compile(SENT_SOS, re.IGNORECASE)
 _CELL = re.compile('="([^"]*)"|\'(.+)')  # a spreadsheet's way to keep digits as text
@@ -130,7 +130,7 @@ def _parse(text: str, country: str) -> str | None:
     if found := _ABROAD.fullmatch(number):
         return _last(found) if _may_be(_last(found)) else None
     found = _BARE.fullmatch(number)
-    if found and len(_last(found)) >= _LEAST_BARE and _may_be(_last(found)):
+    if found and len(_last(found)) >= _MIN_BARE_DIGITS and _may_be(_last(found)):
         return _last(found)
     return None
 
@@ -156,7 +156,7 @@ def dialled(text: str) -> str:
 
     Digits dialled after a pause are removed. Meaningless letters stay, so that no number pattern matches.
     """
-    if len(text) > _MOST:
+    if len(text) > _MAX_CHARS:
         return text
     written = unicodedata.normalize("NFKC", text).strip()
     written, context = _user_part(written)
@@ -193,7 +193,7 @@ def _without_pauses(number: str) -> str:
 def _local(text: str) -> str:
     """Return what is dialled if the phone-context is ignored; "" if it is longer."""
     found = _CONTEXT.search(text)
-    if len(text) > _MOST or not found or not re.fullmatch(SHORT_CONTEXT, _user_part(text)[1]):
+    if len(text) > _MAX_CHARS or not found or not re.fullmatch(SHORT_CONTEXT, _user_part(text)[1]):
         return ""
     return dialled(text[: found.start()] + text[found.end() :])
 

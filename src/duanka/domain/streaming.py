@@ -180,7 +180,7 @@ class LiveReason(WordedEnum):
     AHEAD = "ahead of the clock", "时间超前"  # its time is after our clock
 
 
-_DAILY = timedelta(hours=48)  # data volumes are delivered daily
+_DAILY_LATENESS = timedelta(hours=48)  # data volumes are delivered daily
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Lateness:
     def silence_of(self, source: str, table: str) -> timedelta:
         """Return the time without a delivery after which `source` counts as silent."""
         del source
-        return max(self.silent, _DAILY) if table == "data_days" else self.silent
+        return max(self.silent, _DAILY_LATENESS) if table == "data_days" else self.silent
 
 
 class LiveObserver(Protocol):

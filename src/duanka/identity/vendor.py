@@ -36,8 +36,8 @@ _log = logging.getLogger("duanka.identity")
 FACE = "DUANKA_FACE"
 MOST_ANSWERED = 1_000_000  # bytes
 MOST_STEPS, MOST_SECONDS, LEAST_STEP = 6, 30.0, 0.5
-_MOST_SIGNALS = 40  # numeric signals by name: fewer than any face embedding has
-_FEWEST_SECRET = 16  # bytes
+_MAX_SIGNALS = 40  # numeric signals by name: fewer than any face embedding has
+_MIN_SECRET_BYTES = 16  # bytes
 
 # Reasons that a vendor may give. The others are ours (busy, no attempt left, policy …).
 GIVEN = frozenset(
@@ -81,8 +81,8 @@ class Vendor:
     def __init__(
         self, url: str, key: str, secret: bytes, *, patience: HttpTimeouts = PATIENT, name: str = ""
     ) -> None:
-        if len(secret) < _FEWEST_SECRET:
-            raise DuankaError(f"the secret that hides order ids has at least {_FEWEST_SECRET} bytes")
+        if len(secret) < _MIN_SECRET_BYTES:
+            raise DuankaError(f"the secret that hides order ids has at least {_MIN_SECRET_BYTES} bytes")
         self._endpoint = Endpoint(
             url, key, called="the face vendor", setting=FACE, most=MOST_ANSWERED, patience=patience
         )
@@ -228,8 +228,8 @@ def _reasons(given: object) -> tuple[tuple[CheckReason, ...], bool]:
 
 
 def _signals(given: object) -> dict[str, float]:
-    if not isinstance(given, dict) or len(given) > _MOST_SIGNALS:
-        raise _Broken(f"signals is not a map of at most {_MOST_SIGNALS}")
+    if not isinstance(given, dict) or len(given) > _MAX_SIGNALS:
+        raise _Broken(f"signals is not a map of at most {_MAX_SIGNALS}")
     if not all(_SIGNAL.fullmatch(name) for name in given):
         raise _Broken("signals has a name that is none: letters, digits, _ . -, at most 40")
     return {name: _number(value, f"signals.{name}", -1e12, 1e12) for name, value in given.items()}

@@ -44,10 +44,10 @@ _log = logging.getLogger("duanka.identity")
 
 WAIT_FOR_EACH = 30  # waiting checks per worker: as long as a holder will wait
 LONGEST = 30.0  # seconds that a worker may take for a check
-_STARTS_WITHIN = 60.0  # extra seconds for a worker's first check, which loads the engine
-_FIRST_GUESS = 1.5  # estimated seconds per check before one was measured
-_WEIGHT = 0.1  # of the newest check in the running mean
-_ENROL_WITHIN = 20.0
+_START_SECONDS = 60.0  # extra seconds for a worker's first check, which loads the engine
+_ASSUMED_SECONDS = 1.5  # estimated seconds per check before one was measured
+_MEAN_WEIGHT = 0.1  # of the newest check in the running mean
+_ENROL_SECONDS = 20.0
 
 Result = TypeVar("Result")
 Judge = Callable[[Check], tuple[Verdict, float]]  # the verdict, and wall-clock seconds
@@ -83,7 +83,7 @@ class Workers:
         self._first = deque[Callable[[Worker], None]]()  # short questions with a caller waiting
         self._checks = deque[Callable[[Worker], None]]()
         self._numbers = itertools.count()
-        self._seconds = _FIRST_GUESS
+        self._seconds = _ASSUMED_SECONDS
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, args=(worker(),), name=f"checks-{at}", daemon=True)
@@ -152,7 +152,7 @@ class Workers:
             verdict = _lost()
         else:
             with self._changed:
-                self._seconds += _WEIGHT * (seconds - self._seconds)
+                self._seconds += _MEAN_WEIGHT * (seconds - self._seconds)
         self._answer(ticket, verdict)
 
     def _answer(self, ticket: _Ticket, verdict: Verdict) -> None:
@@ -181,7 +181,7 @@ class OnWorkers:
 
     def enrol(self, reference: bytes) -> None:
         """Check on a worker that the photo is usable; ReferenceUnusable, CheckerDown."""
-        self._answer(_enrol, Check("", (), reference, ()), _ENROL_WITHIN)
+        self._answer(_enrol, Check("", (), reference, ()), _ENROL_SECONDS)
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
         """Return random gestures."""
@@ -189,7 +189,7 @@ class OnWorkers:
 
     def check(self, check: Check) -> Verdict:
         """Check on a worker and wait for it; ReferenceUnusable, CheckerDown."""
-        return self._answer(_judge, check, LONGEST + _STARTS_WITHIN)[0]
+        return self._answer(_judge, check, LONGEST + _START_SECONDS)[0]
 
     def close(self) -> None:
         """Do nothing: the workers are closed by their creator."""
@@ -236,7 +236,7 @@ class Process:
     """A worker process, started on first use and again after it died. For one thread."""
 
     def __init__(
-        self, policy: IdentityPolicy, longest: float = LONGEST, starts_within: float = _STARTS_WITHIN
+        self, policy: IdentityPolicy, longest: float = LONGEST, starts_within: float = _START_SECONDS
     ) -> None:
         self._policy, self._longest, self._starts_within = policy, longest, starts_within
         self._pool: ProcessPoolExecutor | None = None

@@ -10,9 +10,9 @@ import signal
 
 from duanka.domain.phone_masking import masked_log_line
 
-_MOST = 65_536  # bytes of one line; a longer one is split
+_MAX_LINE_BYTES = 65_536  # bytes of one line; a longer one is split
 _STDERR = 2
-_NICE = 10  # nice level: a flood of error lines must not take CPU time from the program itself
+_NICE_LEVEL = 10  # nice level: a flood of error lines must not take CPU time from the program itself
 
 
 def mask_stderr() -> None:
@@ -34,7 +34,7 @@ def mask_stderr() -> None:
             os.close(writes)
             os.setsid()
             os.chdir("/")
-            os.nice(_NICE)
+            os.nice(_NICE_LEVEL)
             for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends when its input does
                 signal.signal(ends, signal.SIG_IGN)
             _pass_on(reads)
@@ -44,10 +44,10 @@ def mask_stderr() -> None:
 
 def _pass_on(reads: int) -> None:
     rest = b""
-    while got := os.read(reads, _MOST):
+    while got := os.read(reads, _MAX_LINE_BYTES):
         *lines, rest = (rest + got).split(b"\n")
         _write(b"".join(_masked(line) + b"\n" for line in lines))
-        if len(rest) >= _MOST:
+        if len(rest) >= _MAX_LINE_BYTES:
             _write(_masked(rest) + b"\n")
             rest = b""
     _write(_masked(rest))

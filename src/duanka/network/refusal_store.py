@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
 # A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts on from its sequence. Epochs
 # of one file grow; the first one and each step are random, so that no other file or copy shares an epoch.
 _EPOCH_BITS, _LAST_EPOCH = 32, (1 << 31) - 1
-_FIRST_EPOCHS, _STEPS = 1 << 30, 4096
+_FIRST_EPOCHS, _MAX_EPOCH_STEP = 1 << 30, 4096
 # All rows in one statement: with one call per row a thread would wait for the interpreter lock at each of them.
 _ADDED = """
 INSERT OR IGNORE INTO refused (key, at, card, peer, reason, detail)
@@ -34,7 +34,7 @@ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(va
   json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]') FROM json_each(?)
 """
 _LOG = logging.getLogger(__name__)
-_WAITS = 5.0  # seconds to wait for the lock of the other side
+_LOCK_SECONDS = 5.0  # seconds to wait for the lock of the other side
 
 
 class RefusedFile:
@@ -71,7 +71,9 @@ class RefusedFile:
             raise Unreachable(f"{self._path} cannot be made anew: {again}") from again
 
     def _begin_epoch(self) -> None:
-        with contextlib.closing(sqlite3.connect(private_database(self._path), timeout=_WAITS)) as database:
+        with contextlib.closing(
+            sqlite3.connect(private_database(self._path), timeout=_LOCK_SECONDS)
+        ) as database:
             database.executescript(_MADE)
             with database:
                 database.execute("BEGIN IMMEDIATE")
@@ -81,7 +83,7 @@ class RefusedFile:
                 ):
                     database.execute("INSERT INTO epochs VALUES (0)")  # the file of an earlier version
                 last = database.execute("SELECT max(epoch) FROM epochs").fetchone()[0]
-                step = secrets.randbelow(_STEPS if last else _FIRST_EPOCHS)
+                step = secrets.randbelow(_MAX_EPOCH_STEP if last else _FIRST_EPOCHS)
                 epoch = min((last or 0) + 1 + step, _LAST_EPOCH)
                 database.execute("INSERT OR IGNORE INTO epochs VALUES (?)", (epoch,))
                 if epoch != last:
@@ -143,7 +145,7 @@ class RefusedFile:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            database = sqlite3.connect(f"file:{self._path}?mode=rw", uri=True, timeout=_WAITS)
+            database = sqlite3.connect(f"file:{self._path}?mode=rw", uri=True, timeout=_LOCK_SECONDS)
             database.text_factory = _lenient
             try:
                 with database:

@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 
 from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
 
-_WINDOW = 60.0  # seconds over which records per second are averaged
+_WINDOW_SECONDS = 60.0  # seconds over which records per second are averaged
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-_OF = ("source", "table")
+_LABELS = ("source", "table")
 
 
 class Metrics:
@@ -81,13 +81,13 @@ class _Pace(Collector):
     def note(self, records: int) -> None:
         now = self._ticks()
         self._noted.append((now, records))
-        while self._noted[0][0] < now - _WINDOW:
+        while self._noted[0][0] < now - _WINDOW_SECONDS:
             self._noted.popleft()
 
     def collect(self) -> Iterator[Metric]:
         now = self._ticks()
-        recent = sum(records for at, records in tuple(self._noted) if at >= now - _WINDOW)
-        pace = recent / min(_WINDOW, max(1.0, now - self._began))  # avoids huge rates just after the start
+        recent = sum(records for at, records in tuple(self._noted) if at >= now - _WINDOW_SECONDS)
+        pace = recent / min(_WINDOW_SECONDS, max(1.0, now - self._began))  # no huge rates at the start
         yield GaugeMetricFamily(
             "duanka_records_per_second", "Records taken in per second, over the last minute", value=pace
         )
@@ -105,15 +105,19 @@ class _Sources(Collector):
 
     def collect(self) -> Iterator[Metric]:
         sources, now = self._latest, self._clock()
-        records = CounterMetricFamily("duanka_records_total", "Records taken in, by source", labels=_OF)
+        records = CounterMetricFamily("duanka_records_total", "Records taken in, by source", labels=_LABELS)
         late = CounterMetricFamily(
-            "duanka_late_total", "Records behind what their source's lateness allows, not used", labels=_OF
+            "duanka_late_total",
+            "Records behind what their source's lateness allows, not used",
+            labels=_LABELS,
         )
         lag = GaugeMetricFamily(
-            "duanka_lag_seconds", "Now minus the moment to which a source is complete", labels=_OF
+            "duanka_lag_seconds", "Now minus the moment to which a source is complete", labels=_LABELS
         )
         silent = GaugeMetricFamily(
-            "duanka_source_silent", "1 where a source lags so far behind that nobody waits for it", labels=_OF
+            "duanka_source_silent",
+            "1 where a source lags so far behind that nobody waits for it",
+            labels=_LABELS,
         )
         for source in sources:
             of = (source.name, source.table)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from duanka.domain.errors import DuankaError
 
-_PATIENCE = 10.0  # seconds that a client may take for its request
-_LOOK_UP = 0.1  # polling interval (s) of the thread for the end
+_REQUEST_SECONDS = 10.0  # seconds that a client may take for its request
+_POLL_SECONDS = 0.1  # polling interval (s) of the thread for the end
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pages:
             ) from error
         self.host, self.port = host, int(self._server.server_address[1])
         self._thread = Thread(
-            target=self._server.serve_forever, args=(_LOOK_UP,), name="duanka-telemetry", daemon=True
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="duanka-telemetry", daemon=True
         )
         self._thread.start()
 
@@ -60,7 +60,7 @@ class Pages:
 
 def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
-        timeout = _PATIENCE
+        timeout = _REQUEST_SECONDS
         server_version, sys_version = "duanka", ""
 
         def do_GET(self) -> None:

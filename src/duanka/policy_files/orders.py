@@ -14,7 +14,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.policy_files import values
 
-_YEAR, _DAY = 24 * 366, 24 * 60  # hours, minutes
+_YEAR_HOURS, _DAY_MINUTES = 24 * 366, 24 * 60  # hours, minutes
 _SEVERITY = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED)
 _DIGITS = re.compile(r"\+?[0-9]{3,21}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -58,7 +58,7 @@ def _stage(path: Path, where: str, row: object) -> DeadlineStage:
     if not isinstance(row, dict):
         raise PolicyError(f'{path}: {where} must be {{ hours = 24, state = "suspended" }}, not {row!r:.40}')
     values.known(path, where, row, ("hours", "state"))
-    hours = values.above_zero(path, f"{where} hours", row.get("hours"), _YEAR, "hours")
+    hours = values.above_zero(path, f"{where} hours", row.get("hours"), _YEAR_HOURS, "hours")
     state = row.get("state")
     if state not in _SEVERITY[1:]:
         raise PolicyError(f"{path}: {where} state must be {' or '.join(_SEVERITY[1:])}, not {state!r:.40}")
@@ -66,11 +66,11 @@ def _stage(path: Path, where: str, row: object) -> DeadlineStage:
 
 
 def _hours(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, _YEAR, "hours")
+    return values.above_zero(path, where, value, _YEAR_HOURS, "hours")
 
 
 def _minutes(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, _DAY, "minutes")
+    return values.above_zero(path, where, value, _DAY_MINUTES, "minutes")
 
 
 def _percent(path: Path, where: str, value: object) -> float:

@@ -14,7 +14,7 @@ from duanka.domain.text import BilingualText
 from duanka.reports import plots
 from duanka.reports.wording import TIERS, number, share
 
-_MOST_BARS = 15
+_MAX_BARS = 15
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _bars(
             one.at_risk,
             one.cards,
         )
-        for one in found[:_MOST_BARS]
+        for one in found[:_MAX_BARS]
     )
 
 

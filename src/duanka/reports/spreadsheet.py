@@ -15,9 +15,9 @@ from duanka.domain.text import Language
 from duanka.reports.list_changes import ListChange
 
 _WIDTHS = (18, 10, 34, 80, 18)  # characters, per column
-_ROWS_OF_A_SHEET = 1_048_575  # without the heading: the limit of the format
-_MADE = datetime(1980, 1, 1)  # fixed: equal findings give identical bytes
-_AS_IT_STANDS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+_MAX_SHEET_ROWS = 1_048_575  # without the heading: the limit of the format
+_CREATED_AT = datetime(1980, 1, 1)  # fixed: equal findings give identical bytes
+_NO_CONVERSIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 
 # Chinese headings of the columns, and words for their values.
 _HEADINGS = {
@@ -43,13 +43,13 @@ def write_spreadsheet(work_list: Path, path: Path, language: Language | None = N
 
     `language` zh: adds Chinese headings to the names, and Chinese words for tiers and actions.
     """
-    options = {"constant_memory": True, "tmpdir": str(path.parent), **_AS_IT_STANDS}
+    options = {"constant_memory": True, "tmpdir": str(path.parent), **_NO_CONVERSIONS}
     with (
         work_list.open(encoding="utf-8-sig", newline="") as source,
         put_in_place(path) as aside,
         xlsxwriter.Workbook(aside, options) as book,
     ):
-        book.set_properties({"created": _MADE})
+        book.set_properties({"created": _CREATED_AT})
         heading = book.add_format({"bold": True, "bottom": 1})
         text = book.add_format({"num_format": "@"})  # stays text when a cell is edited
         rows = csv.reader(source)
@@ -58,7 +58,7 @@ def write_spreadsheet(work_list: Path, path: Path, language: Language | None = N
         columns = [f"{_HEADINGS.get(name, '')} {name}".strip() for name in names] if chinese else names
         words = [_VALUES.get(name, {}) if chinese else {} for name in names]
         for number, row in enumerate(rows):
-            place = number % _ROWS_OF_A_SHEET
+            place = number % _MAX_SHEET_ROWS
             if place == 0:
                 sheet = _sheet(book, columns, heading, text)
             cells = [told.get(cell, cell) for cell, told in zip(row, words, strict=True)]
@@ -77,6 +77,6 @@ def _sheet(
     sheet.freeze_panes(1, 1)
     for place, width in enumerate(_WIDTHS):
         sheet.set_column(place, place, width, text)
-    sheet.autofilter(0, 0, _ROWS_OF_A_SHEET, len(columns) - 1)
+    sheet.autofilter(0, 0, _MAX_SHEET_ROWS, len(columns) - 1)
     sheet.write_row(0, 0, columns, heading)
     return sheet

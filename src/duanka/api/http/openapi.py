@@ -13,7 +13,7 @@ from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo
 from duanka.api.schemas.holder_requests import Frames, Recording
 from duanka.domain.order_policy import OrderPolicy
 
-_ALWAYS = (400, 429, 500, 503)
+_COMMON_STATUSES = (400, 429, 500, 503)
 _CORRELATOR = {
     "name": "x-correlator",
     "in": "header",
@@ -40,9 +40,9 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
 }
 # All APIs of a process have the same endpoints; only the hardships depend on the policy. The description takes half a
 # second, so it is cached by hardships, for when `serve` recreates its API.
-_MADE: dict[tuple[str, ...], dict[str, Any]] = {}
-_MAKING = Lock()
-_WITH = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_CACHED: dict[tuple[str, ...], dict[str, Any]] = {}
+_CACHE_LOCK = Lock()
+_STATUS_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -57,7 +57,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
                 }
             },
         }
-        for status in sorted({*_ALWAYS, *statuses})
+        for status in sorted({*_COMMON_STATUSES, *statuses})
     }
 
 
@@ -67,10 +67,10 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            with _MAKING:
-                found = _MADE.get(policy.hardships)
+            with _CACHE_LOCK:
+                found = _CACHED.get(policy.hardships)
                 if found is None:
-                    found = _MADE[policy.hardships] = _whole(made(), policy.hardships)
+                    found = _CACHED[policy.hardships] = _whole(made(), policy.hardships)
             api.openapi_schema = found
         return api.openapi_schema
 
@@ -108,5 +108,5 @@ def _complete(operation: dict[str, Any]) -> None:
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # the framework's status; ours is 400
     for status, told in answers.items():
-        names = ("x-correlator", *_WITH.get(int(status), ()))
+        names = ("x-correlator", *_STATUS_HEADERS.get(int(status), ()))
         told["headers"] = {name: dict(_HEADERS[name]) for name in names}

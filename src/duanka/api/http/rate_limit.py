@@ -13,14 +13,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-_MOST = 50_000  # buckets kept; beyond it the least recently used is reset
+_MAX_BUCKETS = 50_000  # buckets kept; beyond it the least recently used is reset
 
 
 class Buckets:
     """A bucket per name: `burst` tokens at most, `per_minute` added, one per request."""
 
     def __init__(
-        self, per_minute: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = _MOST
+        self,
+        per_minute: float,
+        burst: int,
+        clock: Callable[[], float] = time.monotonic,
+        most: int = _MAX_BUCKETS,
     ) -> None:
         self._rate, self._burst, self._clock, self._most = per_minute / 60, float(burst), clock, most
         self._held: OrderedDict[str, tuple[float, float]] = (

@@ -11,8 +11,8 @@ from threading import Lock
 
 from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 
-_KEPT = 2 * UPLOAD.total_seconds()  # longer than any challenge and its upload
-_ASK_AGAIN = 10  # seconds until a retry
+_KEPT_SECONDS = 2 * UPLOAD.total_seconds()  # longer than any challenge and its upload
+_RETRY_SECONDS = 10  # seconds until a retry
 
 
 @dataclass
@@ -46,13 +46,13 @@ class Uploads:
             upload = self._held.get(order_id)
             if upload is None or upload.challenge_id != challenge_id:
                 self._drop(order_id)
-                upload = self._held[order_id] = _Upload(challenge_id, self._clock() + _KEPT)
+                upload = self._held[order_id] = _Upload(challenge_id, self._clock() + _KEPT_SECONDS)
             if name in upload.pictures:
                 return
             if len(upload.pictures) >= MOST_FRAMES or upload.bytes + len(jpeg) > self._each:
                 raise CheckRefused(CheckReason.TOO_LARGE)
             if self._bytes + len(jpeg) > self._most:
-                raise CheckRefused(CheckReason.BUSY, _ASK_AGAIN)
+                raise CheckRefused(CheckReason.BUSY, _RETRY_SECONDS)
             upload.pictures[name] = jpeg
             upload.bytes += len(jpeg)
             self._bytes += len(jpeg)

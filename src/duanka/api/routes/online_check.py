@@ -42,7 +42,7 @@ from duanka.domain.order import Kind, State
 router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
 
 CHECK = "/holder/check"
-_EVERY = 0.25  # seconds between pictures: what a cheap phone can do, and enough for the shortest gesture
+_PICTURE_SECONDS = 0.25  # interval: what a cheap phone can do, and enough for the shortest gesture
 
 
 @router.post(
@@ -174,7 +174,7 @@ def _given_back(
 
 
 def _told(challenge: Challenge) -> ChallengeShown:
-    wanted = math.ceil(challenge.seconds / _EVERY) + 1
+    wanted = math.ceil(challenge.seconds / _PICTURE_SECONDS) + 1
     frames = min(max(wanted, LEAST_FRAMES), MOST_FRAMES)
     return ChallengeShown(
         challenge_id=challenge.id,

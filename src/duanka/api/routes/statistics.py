@@ -23,7 +23,7 @@ from duanka.orders.queries.service import ViewerContext
 router = APIRouter(route_class=access.KeyFirstRoute)
 Since = Annotated[asked.Moment, Query(description="From this moment on.")]
 Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
-_FAULTS = 100  # shown at most; more add no information
+_MAX_FAULTS = 100  # shown at most; more add no information
 
 
 @router.get(
@@ -114,7 +114,7 @@ def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
         verdict = here.desk.trail.verdict(here.desk.store, by)
     finally:
         here.verifying.release()
-    first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_FAULTS]]
+    first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_MAX_FAULTS]]
     return shown.Verification(holds=not verdict.faults, rows=verdict.rows, faults=first, verified_at=here.now)
 
 

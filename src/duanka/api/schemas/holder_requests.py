@@ -21,7 +21,7 @@ from duanka.domain.identity import (
 )
 
 MOST_BYTES = 400_000  # of one JPEG
-_MOST_LETTERS = -(-MOST_BYTES // 3) * 4
+_MAX_BASE64_CHARS = -(-MOST_BYTES // 3) * 4
 CHALLENGE_ID = r"^[A-Za-z0-9_-]{1,64}$"
 _Asked = TypeVar("_Asked", bound=AskedModel)
 
@@ -46,7 +46,7 @@ def _decoded(value: Any) -> Any:
     """Decode a picture; an oversized one is reported as such, whatever it contains."""
     if not isinstance(value, str):
         return value
-    if len(value) > _MOST_LETTERS:
+    if len(value) > _MAX_BASE64_CHARS:
         raise CheckRefused(CheckReason.TOO_LARGE)
     try:
         return base64.b64decode(value, validate=True)

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from duanka.identity.embedded.liveness import FrameMoment
 
 REST = 1.0  # seconds of looking ahead before the first gesture
-_REST_COMPARED = 3  # frames before the first gesture to compare, beside those of each gesture
-_EYES_OPEN = 0.8  # relative to the median of the recording
-_ONE_PERSON = 0.36  # cosine below which two frames of a recording show different people
+_REST_FRAMES = 3  # frames before the first gesture to compare, beside those of each gesture
+_MIN_EYE_OPENING = 0.8  # relative to the median of the recording
+_MIN_SAME_PERSON = 0.36  # cosine below which two frames of a recording show different people
 
 
 def available() -> str | None:
@@ -95,13 +95,13 @@ class EmbeddedChecker:
         if judged.reason:
             return Verdict(Outcome.FAILED, (judged.reason,), signals=judged.signals)
         # frames at rest, eyes open first, then by sharpness
-        rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
+        rest = sorted(judged.rest, key=lambda one: (one.eyes < _MIN_EYE_OPENING, -one.seen.sharpness))
         best = rest[0]
         # this comes first: frames of two people cannot be aligned, which would look like a flat photograph
-        compared = [*rest[:_REST_COMPARED], *(one for some in judged.shown for one in some)]
+        compared = [*rest[:_REST_FRAMES], *(one for some in judged.shown for one in some)]
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
-        if alike < _ONE_PERSON:
+        if alike < _MIN_SAME_PERSON:
             return Verdict(Outcome.FAILED, (CheckReason.FACE_CHANGED,), signals=judged.signals)
         asked = [step.gesture for step in check.steps]
         if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):

@@ -18,10 +18,10 @@ from duanka.identity.embedded.weights import weights
 
 Points = np.ndarray[Any, np.dtype[Any]]  # n points (x y or x y z) in pixels of the picture
 
-_CERTAIN = 0.75  # YuNet score from which a detection counts as a face
-_BESIDE = 0.5  # width relative to the largest face from which a second one counts: not a distant poster
-_LEAST_PICTURE, _LEAST_FACE = 32, 16  # pixels, below which the detector returns false faces
-_MESH, _EYE, _LIT = 192, 64, 96  # input size of the models in pixels
+_MIN_FACE_SCORE = 0.75  # YuNet score from which a detection counts as a face
+_SECOND_FACE_WIDTH = 0.5  # of the largest face's, from which a second face counts: not a distant poster
+_MIN_PICTURE_PIXELS, _MIN_FACE_PIXELS = 32, 16  # pixels, below which the detector returns false faces
+_MESH_PIXELS, _EYE_PIXELS, _LIGHT_PIXELS = 192, 64, 96  # input size of the models in pixels
 _MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # crop relative to the width of face and eye, as in MediaPipe
 # face mesh points: corners of the eyes, lips, cheeks
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
@@ -36,7 +36,7 @@ class FaceEngine:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        self._faces = cv2.FaceDetectorYN.create(str(weights("yunet")), "", (320, 320), _CERTAIN)
+        self._faces = cv2.FaceDetectorYN.create(str(weights("yunet")), "", (320, 320), _MIN_FACE_SCORE)
         self._face = cv2.FaceRecognizerSF.create(str(weights("sface")), "")
         self._mesh, self._iris = _Model("mesh"), _Model("iris")
 
@@ -46,10 +46,10 @@ class FaceEngine:
         if not found:
             return FaceMeasurements(0, float(picture.mean()))
         largest = max(found, key=lambda row: row[2])
-        matter = sum(row[2] >= _BESIDE * largest[2] for row in found)
+        matter = sum(row[2] >= _SECOND_FACE_WIDTH * largest[2] for row in found)
         x, y, width, height = (float(value) for value in largest[:4])
         grey = cv2.cvtColor(_cut(picture, (x, y, width, height)), cv2.COLOR_BGR2GRAY)
-        grey = cv2.resize(grey, (_LIT, _LIT), interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(grey, (_LIGHT_PIXELS, _LIGHT_PIXELS), interpolation=cv2.INTER_AREA)
         tilt = float(np.arctan2(largest[7] - largest[5], largest[6] - largest[4]))
         mesh = self._landmarks(picture, (x + width / 2, y + height / 2), max(width, height), tilt)
         across = mesh[_CHEEKS[1]] - mesh[_CHEEKS[0]]
@@ -75,28 +75,28 @@ class FaceEngine:
 
     def _detect(self, picture: Picture) -> Sequence[Any]:
         height, width = picture.shape[:2]
-        if min(height, width) < _LEAST_PICTURE:
+        if min(height, width) < _MIN_PICTURE_PIXELS:
             return ()
         self._faces.setInputSize((width, height))
         found: Any = self._faces.detect(picture)[1]  # None if there is no face
         return (
             ()
             if found is None
-            else [row for row in found if np.isfinite(row).all() and row[2] >= _LEAST_FACE]
+            else [row for row in found if np.isfinite(row).all() and row[2] >= _MIN_FACE_PIXELS]
         )
 
     def _landmarks(self, picture: Picture, centre: tuple[float, float], size: float, tilt: float) -> Points:
-        cut, back = _turned(picture, centre, _MESH_AROUND * size, tilt, _MESH)
+        cut, back = _turned(picture, centre, _MESH_AROUND * size, tilt, _MESH_PIXELS)
         mesh = self._mesh.run(cut)
         mesh[:, :2] = mesh[:, :2] @ back[:, :2].T + back[:, 2]
-        mesh[:, 2] *= _MESH_AROUND * size / _MESH
+        mesh[:, 2] *= _MESH_AROUND * size / _MESH_PIXELS
         return mesh
 
     def _eye(self, picture: Picture, mesh: Points, corners: tuple[int, int], tilt: float) -> float:
         """Return the mean height of the eye opening relative to its width."""
         one, other = mesh[corners[0], :2], mesh[corners[1], :2]
         middle, width = (one + other) / 2, float(np.linalg.norm(other - one))
-        cut, _ = _turned(picture, (middle[0], middle[1]), _EYE_AROUND * max(width, 1.0), tilt, _EYE)
+        cut, _ = _turned(picture, (middle[0], middle[1]), _EYE_AROUND * max(width, 1.0), tilt, _EYE_PIXELS)
         if corners == _LEFT_EYE:  # the model is trained on the other eye
             cut = np.ascontiguousarray(cut[:, :, ::-1])
         contour = self._iris.run(cut)

@@ -16,11 +16,11 @@ from duanka.domain.identity import CheckReason
 
 Picture = np.ndarray[Any, np.dtype[Any]]  # uint8: rows, columns, channels blue green red
 
-_FRAME, _REFERENCE = 1920, 6000  # largest longer side in pixels that is decoded
-_LEAST = 2
-_FEW_COLOURS = ("1", "P", "PA")
-_LOOKED_AT = 640  # longer side in pixels of what is analysed
-_SCANS = 20  # of a JPEG; a progressive one has about ten, and 400 kB of empty ones take a minute of CPU
+_MAX_FRAME_PIXELS, _MAX_REFERENCE_PIXELS = 1920, 6000  # largest longer side in pixels that is decoded
+_MIN_PIXELS = 2
+_PALETTE_MODES = ("1", "P", "PA")
+_ANALYSED_PIXELS = 640  # longer side in pixels of what is analysed
+_MAX_SCANS = 20  # of a JPEG; a progressive one has about ten, and 400 kB of empty ones take a minute of CPU
 
 
 class Unreadable(Exception):
@@ -33,22 +33,22 @@ class Unreadable(Exception):
 
 def frame(jpeg: bytes) -> Picture:
     """Decode a camera picture, scaled to at most 640 pixels; Unreadable."""
-    _seen(jpeg, ("JPEG",), _FRAME)
+    _seen(jpeg, ("JPEG",), _MAX_FRAME_PIXELS)
     return _smaller(_unpacked(jpeg))
 
 
 def reference(photo: bytes) -> Picture:
     """Decode a registered photo (JPEG, PNG), upright, at most 640 pixels; Unreadable."""
-    _seen(photo, ("JPEG", "PNG"), _REFERENCE)
+    _seen(photo, ("JPEG", "PNG"), _MAX_REFERENCE_PIXELS)
     try:
         with _opened(photo, ("JPEG", "PNG")) as image:
             # palette images cannot be scaled
-            whole = image.convert("RGB") if image.mode in _FEW_COLOURS else image
-            whole.thumbnail((_LOOKED_AT, _LOOKED_AT))  # before anything that copies the full-size picture
+            whole = image.convert("RGB") if image.mode in _PALETTE_MODES else image
+            whole.thumbnail((_ANALYSED_PIXELS, _ANALYSED_PIXELS))  # before any full-size copy is made
             upright = ImageOps.exif_transpose(whole).convert("RGB")
     except Exception:  # decoders raise anything on untrusted bytes
         raise Unreadable(CheckReason.CORRUPT) from None
-    if min(upright.size) < _LEAST:
+    if min(upright.size) < _MIN_PIXELS:
         raise Unreadable(CheckReason.CORRUPT)
     return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
 
@@ -58,7 +58,7 @@ def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
 
     A kilobyte can decode to a gigabyte, and 400 can take a minute.
     """
-    if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _SCANS:
+    if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _MAX_SCANS:
         raise Unreadable(CheckReason.CORRUPT)
     try:
         with _opened(picture, formats) as image:
@@ -84,15 +84,15 @@ def _unpacked(jpeg: bytes) -> Picture:
         found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         found = None
-    if found is None or min(found.shape[:2]) < _LEAST:
+    if found is None or min(found.shape[:2]) < _MIN_PIXELS:
         raise Unreadable(CheckReason.CORRUPT)
     return found
 
 
 def _smaller(picture: Picture) -> Picture:
     longer = max(picture.shape[:2])
-    if longer <= _LOOKED_AT:
+    if longer <= _ANALYSED_PIXELS:
         return picture
-    scale = _LOOKED_AT / longer
+    scale = _ANALYSED_PIXELS / longer
     size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -16,24 +16,24 @@ from duanka.domain.identity import CheckReason, Gesture, Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded.measurements import FaceMeasurements, PlanarityScores
 
-_BLACK = 12.0  # mean luminance of a picture too dark to use
-_WITHOUT_FACE = 0.25  # share of frames that may lack a face: turned away, out of the picture
-_SECOND_FACE = 3  # frames with a second face from which it is not a passer-by
-_JUMP = 0.10  # least overlap of two boxes of one face a quarter of a second apart
-_UNSEEN = 2  # frames without a face after which the next one must still be in place
-_STILL = 0.02  # of the face's width: movement of a face on a tripod
-_OPEN = 0.06  # eye opening at rest below which the eyes were closed: a sleeper closes none
-_RISE = 0.12  # least rise of the mouth opening against its rest: a broad smile is open throughout
+_MIN_LUMINANCE = 12.0  # mean luminance of a picture too dark to use
+_MAX_FACELESS_SHARE = 0.25  # share of frames that may lack a face: turned away, out of the picture
+_SECOND_FACE_FRAMES = 3  # frames with a second face from which it is not a passer-by
+_MIN_OVERLAP = 0.10  # least overlap of two boxes of one face a quarter of a second apart
+_MAX_UNSEEN_FRAMES = 2  # frames without a face after which the next one must still be in place
+_MAX_STILL_MOTION = 0.02  # of the face's width: movement of a face on a tripod
+_MIN_EYE_OPENING = 0.06  # eye opening at rest below which the eyes were closed: a sleeper closes none
+_MIN_MOUTH_RISE = 0.12  # least rise of the mouth opening against its rest: a broad smile is open throughout
 # seconds that the previous gesture may last into a step; seconds that a gesture may come late
-_REACTS, _GRACE = 1.0, 0.8
-_LOOKED_AT = 2  # frames of each gesture that are compared with the rest, in both parts of the check
+_REACTION_SECONDS, _GRACE_SECONDS = 1.0, 0.8
+_COMPARED_FRAMES = 2  # frames of each gesture that are compared with the rest, in both parts of the check
 # Largest part of a gesture that a moved photograph may explain. Measured: turning, people gave 0.35 or less,
 # photographs 0.68 or more; opening the mouth 0.67 and 0.91; closing the eyes 0.92 and, unless blurred, 0.95.
-_PLANE, _MOUTH_ALIKE, _EYES_ALIKE = 0.50, 0.80, 0.93
+_MAX_PLANE, _MAX_MOUTH_SIMILARITY, _MAX_EYE_SIMILARITY = 0.50, 0.80, 0.93
 # Largest part of a turn that a bent sheet may explain. Measured: people turning gave 0.82 or less, except for one
 # frame of 288 that could not be tracked; nine recordings of bent photographs that passed all else gave 0.84, 0.85,
 # 0.97 to 1.
-_BENT = 0.90
+_MAX_BENT = 0.90
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class FrameMoment:
             case Gesture.CLOSE_EYES:
                 return self.eyes < policy.eyes
             case Gesture.OPEN_MOUTH:
-                return self.mouth > policy.mouth and self.rise > _RISE
+                return self.mouth > policy.mouth and self.rise > _MIN_MOUTH_RISE
             case Gesture.TURN_LEFT:
                 return self.turn > policy.turn
             case Gesture.TURN_RIGHT:
@@ -80,9 +80,9 @@ def judged(
         (order, at, one) for order, (at, one) in enumerate(zip(times, seen, strict=True)) if one.faces
     ]
     signals = {"frames": float(len(seen)), "with_face": float(len(with_face))}
-    if all(one.luminance < _BLACK for one in seen):
+    if all(one.luminance < _MIN_LUMINANCE for one in seen):
         return Judged(CheckReason.BLACK, signals)
-    if len(with_face) < (1 - _WITHOUT_FACE) * len(seen):
+    if len(with_face) < (1 - _MAX_FACELESS_SHARE) * len(seen):
         dark = median(one.luminance for one in seen) < policy.darkest
         return Judged(CheckReason.TOO_DARK if dark else CheckReason.NO_FACE, signals)
     moments = _moments(with_face, steps)
@@ -101,11 +101,11 @@ def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, floa
     """Return what a moved photograph explains of a gesture: (signal, value, limit)."""
     match gesture:
         case Gesture.CLOSE_EYES:
-            return (("eyes_alike", alike.eyes, _EYES_ALIKE),)
+            return (("eyes_alike", alike.eyes, _MAX_EYE_SIMILARITY),)
         case Gesture.OPEN_MOUTH:
-            return (("mouth_alike", alike.mouth, _MOUTH_ALIKE),)
+            return (("mouth_alike", alike.mouth, _MAX_MOUTH_SIMILARITY),)
         case Gesture.TURN_LEFT | Gesture.TURN_RIGHT:
-            return ("plane", alike.plane, _PLANE), ("bent", alike.bent, _BENT)
+            return ("plane", alike.plane, _MAX_PLANE), ("bent", alike.bent, _MAX_BENT)
 
 
 def _rest(
@@ -132,7 +132,7 @@ def _moments(
             order,
             at,
             one,
-            one.eyes / eyes if eyes >= _OPEN else 1.0,
+            one.eyes / eyes if eyes >= _MIN_EYE_OPENING else 1.0,
             one.mouth,
             one.mouth - mouth,
             one.yaw - yaw,
@@ -164,7 +164,7 @@ def _picture(
     moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
 ) -> CheckReason | None:
     """Return a picture fault that the holder can fix; it says nothing of who it is."""
-    if signals["faces"] >= _SECOND_FACE:
+    if signals["faces"] >= _SECOND_FACE_FRAMES:
         return CheckReason.TWO_FACES
     if signals["face_pixels"] < policy.face_pixels:
         return CheckReason.TOO_SMALL
@@ -178,8 +178,8 @@ def _picture(
 def _changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
     """Detect a change of face: its position or size jumps between two frames."""
     for before, after in pairwise(moments):
-        neighbours = after.order - before.order <= 1 + _UNSEEN
-        if neighbours and _common(before.seen.box, after.seen.box) < _JUMP:
+        neighbours = after.order - before.order <= 1 + _MAX_UNSEEN_FRAMES
+        if neighbours and _common(before.seen.box, after.seen.box) < _MIN_OVERLAP:
             return CheckReason.FACE_CHANGED
     return None
 
@@ -199,7 +199,7 @@ def _clearest(
 
     `before`: the previous step's gesture, which may last a little.
     """
-    own = [one for one in moments if step.begins <= one.at <= step.ends + _GRACE]
+    own = [one for one in moments if step.begins <= one.at <= step.ends + _GRACE_SECONDS]
     right = [one for one in own if one.shows(step.gesture, policy)]
     if not right:
         return ()
@@ -207,7 +207,9 @@ def _clearest(
     others = [one for one in Gesture if one not in (step.gesture, Gesture.CLOSE_EYES)]
     wrong = 0
     for one in own:
-        reacting = one.at <= step.begins + _REACTS and before is not None and one.shows(before, policy)
+        reacting = (
+            one.at <= step.begins + _REACTION_SECONDS and before is not None and one.shows(before, policy)
+        )
         slips = any(one.shows(other, policy) for other in others) and not one.shows(step.gesture, policy)
         wrong += slips and not reacting and one.at <= step.ends
     if wrong > max(1, len(right) // 2):
@@ -216,7 +218,7 @@ def _clearest(
         Gesture.CLOSE_EYES: lambda one: one.eyes,
         Gesture.OPEN_MOUTH: lambda one: -one.mouth,
     }.get(step.gesture, lambda one: abs(one.turn))  # less turned frames show the face better
-    return tuple(sorted(right, key=clear)[:_LOOKED_AT])
+    return tuple(sorted(right, key=clear)[:_COMPARED_FRAMES])
 
 
 def _not_alive(
@@ -225,4 +227,4 @@ def _not_alive(
     """Explain a failure: nothing moved, only the whole picture, or other movements."""
     if any(one.shows(gesture, policy) for one in moments for gesture in Gesture):
         return CheckReason.OTHER_GESTURES
-    return CheckReason.STILL if signals["motion"] < _STILL else CheckReason.PHOTOGRAPH
+    return CheckReason.STILL if signals["motion"] < _MAX_STILL_MOTION else CheckReason.PHOTOGRAPH

@@ -19,15 +19,15 @@ from duanka.identity.embedded.measurements import FaceMeasurements, PlanaritySco
 
 Grid = np.ndarray[Any, np.dtype[Any]]
 
-_SIDE = 128  # side in pixels of the square in which faces are compared
+_SIDE_PIXELS = 128  # side in pixels of the square in which faces are compared
 _EYES = (([33, 133, 159, 145], 3), ([362, 263, 386, 374], 3))  # mesh points, margin in pixels
 _MOUTH = ([61, 291, 0, 17, 13, 14], 4)
 _PLAY = 5  # pixels by which a part may be off the plane's position: paper bends
-_POINTS, _FEWEST = 200, 20  # points tracked between the pictures; with fewer there is no result
-_OFF = 1.2  # tolerance in pixels for a point of a plane
-_AROUND = 8  # pixels around, over which light and contrast are normalised
-_BENDS = 3  # iterations of fitting a sheet
-_FOLLOWED = 0.25  # of the points; with fewer there is no result for a sheet
+_MAX_POINTS, _MIN_POINTS = 200, 20  # points tracked between the pictures; with fewer there is no result
+_TOLERANCE_PIXELS = 1.2  # tolerance in pixels for a point of a plane
+_BLUR_PIXELS = 8  # pixels around, over which light and contrast are normalised
+_SHEET_ITERATIONS = 3  # iterations of fitting a sheet
+_MIN_TRACKED_SHARE = 0.25  # of the points; with fewer there is no result for a sheet
 
 
 def alike(
@@ -36,13 +36,13 @@ def alike(
     """Compare two faces after alignment; pictures that cannot be tracked score 1."""
     mesh: Grid = seen.mesh[:, :2].astype(np.float32)
     corner, far = mesh.min(axis=0), mesh.max(axis=0)
-    scale = _SIDE / max(float((far - corner).max()), 1.0)
+    scale = _SIDE_PIXELS / max(float((far - corner).max()), 1.0)
     points = (mesh - corner) * scale
     into = np.array([[scale, 0, -scale * corner[0]], [0, scale, -scale * corner[1]], [0, 0, 1]])
     flat = _even(first, into)
     over: Any = cv2.findHomography(later.mesh[:, :2].astype(np.float32), points)[0]
-    tracked: Any = cv2.goodFeaturesToTrack(flat, _POINTS, 0.005, 3, mask=_inside(points))
-    if over is None or tracked is None or len(tracked) < _FEWEST:
+    tracked: Any = cv2.goodFeaturesToTrack(flat, _MAX_POINTS, 0.005, 3, mask=_inside(points))
+    if over is None or tracked is None or len(tracked) < _MIN_POINTS:
         return PlanarityScores(1.0, 1.0, 1.0, 1.0)
     bent = _bent(flat, second, (points, later.mesh[:, :2]), tracked, scale)
     plane = 0.0
@@ -58,21 +58,21 @@ def alike(
 
 def _even(picture: Picture, way: Any) -> Grid:
     """Return the face warped by a plane transform, normalised."""
-    return _evened(cv2.warpPerspective(picture, way, (_SIDE, _SIDE)))
+    return _evened(cv2.warpPerspective(picture, way, (_SIDE_PIXELS, _SIDE_PIXELS)))
 
 
 def _evened(face: Picture) -> Grid:
     """Return grey values without lighting: a turned photograph reflects differently."""
     grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.float32)
-    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), _AROUND)
-    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND)) + 4
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), _BLUR_PIXELS)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _BLUR_PIXELS)) + 4
     evened: Grid = np.clip(detail / contrast * 45 + 128, 0, 255).astype(np.uint8)
     return evened
 
 
 def _inside(points: Grid) -> Grid:
-    mask = np.zeros((_SIDE, _SIDE), np.uint8)
+    mask = np.zeros((_SIDE_PIXELS, _SIDE_PIXELS), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), (255,))
     return cv2.erode(mask, np.ones((9, 9), np.uint8))
 
@@ -80,11 +80,11 @@ def _inside(points: Grid) -> Grid:
 def _followed(flat: Grid, moved: Grid, points: Any) -> tuple[float, Any]:
     """Return the share of points moving as one plane, and its transform, if any."""
     there, sure = _found(flat, moved, points)
-    if sure.sum() < _FEWEST // 2:
+    if sure.sum() < _MIN_POINTS // 2:
         return 0.0, None
     cv2.setRNGSeed(1)  # deterministic: the same frames get the same verdict
     way: Any
-    way, fits = cv2.findHomography(there[sure], points[sure], cv2.RANSAC, _OFF)
+    way, fits = cv2.findHomography(there[sure], points[sure], cv2.RANSAC, _TOLERANCE_PIXELS)
     return (0.0, None) if way is None else (float(fits.sum()) / len(points), way)
 
 
@@ -102,17 +102,17 @@ def _bent(flat: Grid, second: Picture, mesh: tuple[Grid, Grid], points: Any, sca
     `mesh`: its points in the square and in `second`. With too few tracked points it is 1: paper that is turned out of
     sight must not pass for a head.
     """
-    way, _ = _sheet(*mesh, 2.5 * _OFF / scale)
-    everywhere = _terms(np.indices((_SIDE, _SIDE))[::-1].reshape(2, -1).T)
+    way, _ = _sheet(*mesh, 2.5 * _TOLERANCE_PIXELS / scale)
+    everywhere = _terms(np.indices((_SIDE_PIXELS, _SIDE_PIXELS))[::-1].reshape(2, -1).T)
     most, share = 0, 1.0
-    for _ in range(_BENDS):
-        across, down = (everywhere @ way).astype(np.float32).T.reshape(2, _SIDE, _SIDE)
+    for _ in range(_SHEET_ITERATIONS):
+        across, down = (everywhere @ way).astype(np.float32).T.reshape(2, _SIDE_PIXELS, _SIDE_PIXELS)
         laid = _evened(cv2.remap(second, across, down, cv2.INTER_LINEAR))
         there, sure = _found(flat, laid, points)
-        if sure.mean() < _FOLLOWED:
+        if sure.mean() < _MIN_TRACKED_SHARE:
             break
-        way, off = _sheet(points[sure, 0], _terms(there[sure, 0]) @ way, _OFF / scale)
-        fits = int((off < _OFF / scale).sum())
+        way, off = _sheet(points[sure, 0], _terms(there[sure, 0]) @ way, _TOLERANCE_PIXELS / scale)
+        fits = int((off < _TOLERANCE_PIXELS / scale).sum())
         if fits > most:
             most, share = fits, fits / int(sure.sum())
     return share
@@ -128,7 +128,7 @@ def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
         weights = 1 / np.sqrt(np.maximum(missed, off / 3))
     for within in (2.5, 2.5, 2.5, 1.5, 1.5, 1.5):
         fits = missed < within * off
-        if fits.sum() < _FEWEST // 2:
+        if fits.sum() < _MIN_POINTS // 2:
             break
         way = np.linalg.lstsq(terms[fits], there[fits], rcond=None)[0]
         missed = np.linalg.norm(terms @ way - there, axis=1)
@@ -137,14 +137,14 @@ def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
 
 def _terms(points: Any) -> Grid:
     """Return the terms of a second-order polynomial of the coordinates."""
-    across, down = (np.asarray(points, float).T - _SIDE / 2) / (_SIDE / 2)
+    across, down = (np.asarray(points, float).T - _SIDE_PIXELS / 2) / (_SIDE_PIXELS / 2)
     return np.stack([np.ones_like(across), across, down, across * across, across * down, down * down], axis=1)
 
 
 def _part(flat: Grid, laid: Grid, points: Grid, around: int) -> float:
     """Return the best similarity of a face part near its place; −1 to 1."""
     left, top = (int(value) for value in np.maximum(points.min(axis=0) - around, 0))
-    right, low = (int(value) for value in np.minimum(points.max(axis=0) + around, _SIDE))
+    right, low = (int(value) for value in np.minimum(points.max(axis=0) + around, _SIDE_PIXELS))
     part = flat[top:low, left:right]
     if min(part.shape) < 3:
         return 1.0

@@ -25,10 +25,10 @@ from duanka.network.hlr.ctrl import Ctrl
 from duanka.network.hlr.services_before import Services, ServicesBefore
 from duanka.network.hlr.vty import Address, Vty
 
-_NOBODY = re.compile(r"no (such )?subscriber", re.IGNORECASE)
-_NONE_SO = "% No matching subscriber"
-_SHOWN = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
-_AGAIN = 0.05  # seconds between retries while the register's database is locked
+_UNKNOWN_SUBSCRIBER = re.compile(r"no (such )?subscriber", re.IGNORECASE)
+_EMPTY_LIST = "% No matching subscriber"
+_LIST_COUNT = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
+_RETRY_SECONDS = 0.05  # seconds between retries while the register's database is locked
 _IN, _OUT = (True, True), (False, False)  # (circuit-switched, packet-switched)
 _MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
 
@@ -119,8 +119,8 @@ class HomeRegister:
             line.split() for line in lines if line[:1].isdigit()
         ]  # id, MSISDN, IMSI, IMEI, and the services it may use
         last = lines[-1] if lines else ""
-        shown = _SHOWN.fullmatch(last)
-        if last.startswith(_NONE_SO):
+        shown = _LIST_COUNT.fullmatch(last)
+        if last.startswith(_EMPTY_LIST):
             return
         if not shown or int(shown[1]) != len(rows):  # a truncated list would make cards look restored
             raise ElementRefused(
@@ -155,7 +155,7 @@ class HomeRegister:
             for card, access in zip(asked, self._services(list(asked.values()), until), strict=True):
                 if not isinstance(access, ElementRefused):
                     found[card] = asked[card], access
-                elif not _NOBODY.search(str(access)):
+                elif not _UNKNOWN_SUBSCRIBER.search(str(access)):
                     raise ElementRefused(f"{self.name}: {access}") from access
         for card in cards:
             if card not in found:
@@ -184,7 +184,7 @@ class HomeRegister:
             ]
             complaints = dict(zip(changes, map(_complaint, self._vty.ask_all(commands, until)), strict=True))
             for complaint in complaints.values():
-                if complaint and not _NOBODY.search(complaint):
+                if complaint and not _UNKNOWN_SUBSCRIBER.search(complaint):
                     raise ElementRefused(f"{self.name}: {complaint}")
             now = self._services(list(changes), until)
             for read in now:
@@ -202,7 +202,7 @@ class HomeRegister:
                     f" {complaints[stored] or 'silent'}"
                 )
             if changes:
-                time.sleep(_AGAIN)
+                time.sleep(_RETRY_SECONDS)
 
 
 def _at_home(card: str) -> bool:

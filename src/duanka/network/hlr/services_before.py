@@ -19,7 +19,7 @@ Services = tuple[bool, bool]  # (circuit-switched, packet-switched)
 _MADE = (
     "CREATE TABLE IF NOT EXISTS services (card TEXT PRIMARY KEY, cs INTEGER NOT NULL, ps INTEGER NOT NULL)"
 )
-_WAITS = 2.0  # seconds to wait for the lock of another writer
+_LOCK_SECONDS = 2.0  # seconds to wait for the lock of another writer
 
 
 class ServicesBefore:
@@ -62,7 +62,7 @@ class ServicesBefore:
     @staticmethod
     def _do(path: Path, statement: str, values: tuple[str | int, ...]) -> list[Any]:
         try:
-            database = sqlite3.connect(private_database(path), timeout=_WAITS)
+            database = sqlite3.connect(private_database(path), timeout=_LOCK_SECONDS)
             try:
                 with database:
                     database.execute("PRAGMA synchronous = FULL")

@@ -13,7 +13,7 @@ from duanka.network.closed_socket import hung_up
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
 _PASSWORD = re.compile(rb"(?:^|\r?\n)Password: ?$")
 _OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # telnet option negotiation
-_MOST = 512 << 20  # bytes of one answer: room for eight million subscribers
+_MAX_ANSWER_BYTES = 512 << 20  # bytes of one answer: room for eight million subscribers
 
 Address = tuple[str, int]
 
@@ -116,6 +116,6 @@ class Vty:
             until = max(until, time.monotonic() + silence) if silence else until
             if _PASSWORD.search(got[-80:]):
                 raise _NotLetInError
-            if len(got) > _MOST:
+            if len(got) > _MAX_ANSWER_BYTES:
                 raise EOFError("an answer without end")
         return bytes(got)

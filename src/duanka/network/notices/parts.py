@@ -21,7 +21,7 @@ _GSM_CODING, _UCS2_CODING = 0, 8
 # Capacity of a single message, and of each part of several: septets, and 16-bit units.
 _SEPTETS, _SEPTETS_OF_PART = 160, 153
 _UNITS, _UNITS_OF_PART = 70, 67
-_MOST_PARTS = 255
+_MAX_PARTS = 255
 _FIELD = re.compile(r"\b(id|stat|err):(\S*)", re.IGNORECASE)
 
 _DELIVERED = "DELIVRD"
@@ -88,8 +88,8 @@ def cut(text: str, whose: str) -> Cut:
     if len(whole) <= most * size:
         return Cut(coding, [whole])
     parts = list(_filled(letters, most_of_part * size))
-    if len(parts) > _MOST_PARTS:
-        raise ElementRefused(f"a notice of {len(text)} letters does not fit into {_MOST_PARTS} messages")
+    if len(parts) > _MAX_PARTS:
+        raise ElementRefused(f"a notice of {len(text)} letters does not fit into {_MAX_PARTS} messages")
     reference = zlib.crc32(f"{whose} {text}".encode()) & 0xFF
     head = bytes((5, 0, 3, reference, len(parts)))
     return Cut(coding, [head + bytes((number,)) + part for number, part in enumerate(parts, 1)])

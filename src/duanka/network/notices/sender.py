@@ -24,7 +24,7 @@ from duanka.network.smpp import codec as smpp
 _BUSY = (smpp.ALREADY_BOUND, smpp.SYSTEM_ERROR, smpp.QUEUE_FULL, smpp.THROTTLED, smpp.TRY_LATER)
 _NUMBER, _SHORT_CODE, _ISDN = 1, 3, 1  # TON international, network specific; NPI ISDN
 _ASK_FOR_RECEIPT = 1
-_AT_ONCE = 1000
+_RECEIPTS_PER_CALL = 1000
 _Client = smpplib.client.Client
 _BROKEN = (
     OSError,
@@ -114,7 +114,7 @@ class ShortMessageCentre:
             for number in self._given:
                 self._acknowledge(client, number)
             self._given = []
-            while len(self._new) < _AT_ONCE and self._readable(client, 0.0):
+            while len(self._new) < _RECEIPTS_PER_CALL and self._readable(client, 0.0):
                 self._read(client, until)
             if time.monotonic() - self._heard_at > self._keep:
                 self._try_link(client, until)

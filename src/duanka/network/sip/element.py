@@ -19,8 +19,8 @@ from duanka.network.sip.lists import CallLists, other
 
 CONTROL, REFUSED, LOG = "control.sock", "refused.sqlite", "kamailio.log"
 _ACTIVE = NetworkState.ACTIVE
-_NOT_THERE = (404, 500)  # Kamailio's error codes for a key that is not in a table
-_LOADS_WITHIN = 300.0  # seconds to load a list: a million entries take about 15
+_NO_SUCH_KEY = (404, 500)  # Kamailio's error codes for a key that is not in a table
+_LOAD_SECONDS = 300.0  # seconds to load a list: a million entries take about 15
 
 
 class CallProxy:
@@ -129,13 +129,13 @@ class CallProxy:
                 self._tell(filling, changed)
                 self._rpc.ask("htable.sets", "live", "list", filling)
             with contextlib.suppress(NetworkError):  # frees memory only; the next switch of lists does it too
-                self._rpc.ask("htable.flush", other(filling), seconds=_LOADS_WITHIN)
+                self._rpc.ask("htable.flush", other(filling), seconds=_LOAD_SECONDS)
 
     def _load(self, filling: str, fill: Callable[[str], None]) -> None:
         """Load and activate a list without holding the lock: it takes seconds."""
         try:
             fill(filling)
-            self._rpc.ask("htable.reload", filling, seconds=_LOADS_WITHIN)
+            self._rpc.ask("htable.reload", filling, seconds=_LOAD_SECONDS)
         except NetworkError as error:
             with contextlib.suppress(NetworkError), self._lists.locked():
                 self._lists.abandon()  # a list too large for Kamailio's memory must not be loaded at its next start
@@ -150,7 +150,7 @@ class CallProxy:
         if self._live() == self._lists.live:
             return
         with self._lists.locked():
-            self._rpc.ask("htable.reload", self._lists.live, seconds=_LOADS_WITHIN)
+            self._rpc.ask("htable.reload", self._lists.live, seconds=_LOAD_SECONDS)
             self._rpc.ask("htable.sets", "live", "list", self._lists.live)
 
     def _held(self) -> tuple[list[str], list[NetworkState]]:
@@ -177,7 +177,7 @@ class CallProxy:
             for card, state in states.items()
         ]
         for (method, _), answer in zip(asked, self._rpc.ask_all(asked, until=until), strict=True):
-            if isinstance(answer, RpcError) and (method == "htable.sets" or answer.code not in _NOT_THERE):
+            if isinstance(answer, RpcError) and (method == "htable.sets" or answer.code not in _NO_SUCH_KEY):
                 raise answer
 
     def _live(self) -> str:
@@ -187,7 +187,7 @@ class CallProxy:
         live = self._live()
         for answer in self._rpc.ask_all(("htable.get", (live, card)) for card in cards):
             if isinstance(answer, RpcError):
-                if answer.code not in _NOT_THERE:
+                if answer.code not in _NO_SUCH_KEY:
                     raise answer
                 yield _ACTIVE
             else:

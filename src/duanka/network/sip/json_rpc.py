@@ -13,8 +13,8 @@ from typing import Any
 from duanka.domain.network import ElementRefused, Unreachable
 from duanka.network.unix_path import reachable
 
-_AHEAD = 8  # requests in flight: a datagram socket queues ten, and drops what finds the queue full
-_MOST = 65_535
+_MAX_IN_FLIGHT = 8  # requests in flight: a datagram socket queues ten, and drops what finds the queue full
+_MAX_DATAGRAM_BYTES = 65_535
 
 Question = tuple[str, tuple[object, ...]]
 
@@ -53,7 +53,7 @@ class JsonRpc:
         `seconds`: time limit of one answer. `until`: deadline of all of them in `time.monotonic()` seconds.
         """
         left = iter(questions)
-        while some := list(itertools.islice(left, _AHEAD)):
+        while some := list(itertools.islice(left, _MAX_IN_FLIGHT)):
             most = seconds or self._seconds
             yield from self._some(some, most if until is None else min(most, until - time.monotonic()))
 
@@ -76,7 +76,7 @@ class JsonRpc:
                     self._socket.sendto(json.dumps(asked).encode(), address)
             while len(answers) < len(questions):
                 self._socket.settimeout(max(0.001, until - time.monotonic()))
-                said = json.loads(self._socket.recv(_MOST))
+                said = json.loads(self._socket.recv(_MAX_DATAGRAM_BYTES))
                 if said.get("id") in numbers:
                     answers[said["id"]] = _result(said)
         except (OSError, ValueError) as error:

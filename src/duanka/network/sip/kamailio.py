@@ -30,7 +30,7 @@ from duanka.network.sip.number_patterns import number_patterns
 Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
 _CALL_SECONDS = 4 * 3600  # seconds for which an answered call is remembered
-_AT_ONCE = 1000  # refusals per write; with those of one interval, the most that a kill loses
+_REFUSALS_PER_WRITE = 1000  # refusals per write; with those of one interval, the most that a kill loses
 
 
 class OwnCallProxy(OwnPart):
@@ -91,7 +91,7 @@ class OwnCallProxy(OwnPart):
             lists=self.folder / LISTS,
             refused=self.folder / REFUSED,
             socket=f"/proc/self/cwd/{CONTROL}",  # a short path, however long the folder's own path is
-            at_once=_AT_ONCE,
+            at_once=_REFUSALS_PER_WRITE,
             secret=_secret(self.folder),
             call_seconds=_CALL_SECONDS,
             suspended=NetworkState.SUSPENDED.value,

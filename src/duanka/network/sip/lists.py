@@ -28,8 +28,8 @@ _SPOILT = (
     " call proxy puts a spoilt list right"
 )
 _STATES = (NetworkState.OUTGOING_BARRED.value, NetworkState.SUSPENDED.value)
-_AT_ONCE = 5_000
-_POLLED = 0.0005  # polling interval (s) for a lock
+_CARDS_PER_BATCH = 5_000
+_POLL_SECONDS = 0.0005  # polling interval (s) for a lock
 _MADE = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);
@@ -150,7 +150,7 @@ class CallLists:
             while not _taken(lock):
                 if time.monotonic() > until:
                     raise Unreachable(f"the lists of the call proxy in {self._folder} are being changed")
-                time.sleep(_POLLED)
+                time.sleep(_POLL_SECONDS)
             yield
 
     @contextmanager
@@ -187,10 +187,10 @@ class CallLists:
     def fill(self, filling: str, cards: Mapping[str, NetworkState]) -> None:
         """Write `cards` into the inactive list."""
         rows = [(card, state.value) for card, state in cards.items() if state is not NetworkState.ACTIVE]
-        for at in range(0, len(rows), _AT_ONCE):  # in batches, so that single changes can run in between
+        for at in range(0, len(rows), _CARDS_PER_BATCH):  # single changes can run in between
             with self.locked(), self._writing() as database:
-                database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
-            time.sleep(2 * _POLLED)
+                database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _CARDS_PER_BATCH])
+            time.sleep(2 * _POLL_SECONDS)
 
     def copy(self, filling: str) -> None:
         """Copy the active list into the inactive one."""

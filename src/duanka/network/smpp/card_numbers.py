@@ -9,7 +9,7 @@ from functools import lru_cache
 from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
 from duanka.network.smpp.codec import SmppAddress
 
-_LONGEST = 200  # characters: SMPP allows 65, and a URI may stand for a number
+_MAX_ADDRESS_CHARS = 200  # characters: SMPP allows 65, and a URI may stand for a number
 _PLAIN = re.compile(
     f"(?:86)?({MOBILE})"
 )  # as `identity` and ProtectedNumbers read it too, without their caches
@@ -24,8 +24,8 @@ def e164(address: SmppAddress) -> str:
     """
     if plain := _PLAIN.fullmatch(address.number):  # fast path of nearly all addresses
         return f"86{plain[1]}"
-    if len(address.number) > _LONGEST:  # not a number; and such client input must not fill the caches
-        return address.number[:_LONGEST]
+    if len(address.number) > _MAX_ADDRESS_CHARS:  # not a number, and must not fill the caches
+        return address.number[:_MAX_ADDRESS_CHARS]
     number = identity(_as_text(address.number))
     if number.startswith("10658") and (found := _BEHIND_GATEWAY.fullmatch(number)):
         return f"86{found[1]}"
@@ -71,4 +71,4 @@ class EmergencyNumbers:
         return found
 
     def __contains__(self, written: str) -> bool:
-        return len(written) <= _LONGEST and self._form(_as_text(written))
+        return len(written) <= _MAX_ADDRESS_CHARS and self._form(_as_text(written))

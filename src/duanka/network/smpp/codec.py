@@ -31,7 +31,7 @@ HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: has a user data header; is 
 # Fields before the text of a submit_sm: service type, source, destination, esm_class to validity, length.
 _TO_ONE = re.compile(rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL)
 _TO_NUMBER, _TO_LIST = 1, 2  # destination kinds in a submit_multi: number, distribution list
-_ZEROS = 4  # most zero bytes after a text that its length may leave out
+_MAX_PADDING_BYTES = 4  # most zero bytes after a text that its length may leave out
 LONGEST = 70_000  # bytes of one PDU: a payload of 65,535 and all other fields
 
 
@@ -175,7 +175,7 @@ def parameters(unit: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
     """
     found, whole = _parameters(unit, at)
     skipped = 0
-    while not whole and skipped < _ZEROS and at < len(unit) and unit[at] == 0:
+    while not whole and skipped < _MAX_PADDING_BYTES and at < len(unit) and unit[at] == 0:
         at, skipped = at + 1, skipped + 1
         more, whole = _parameters(unit, at)
         found += more

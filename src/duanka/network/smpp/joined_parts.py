@@ -9,13 +9,13 @@ from typing import NamedTuple
 from duanka.network.smpp.text_encodings import READERS, claimed, gsm_text, readings_again
 
 _GAP = "〇"  # stands for a missing part; a letter, so that no keyword matches across it
-_VARIANTS = 4  # kept of one part number: resent, in another alphabet, replaced
-_LONGEST = 4096  # bytes kept of a part: its beginning and its end
-_READ_TOGETHER = 32_768  # bytes of parts read together, around the newest one
-_TAILS = 32  # candidate beginnings of a word at the end of a part; as claimed comes first
+_MAX_VARIANTS = 4  # kept of one part number: resent, in another alphabet, replaced
+_MAX_PART_BYTES = 4096  # bytes kept of a part: its beginning and its end
+_JOINED_BYTES = 32_768  # bytes of parts read together, around the newest one
+_MAX_TAILS = 32  # candidate beginnings of a word at the end of a part; as claimed comes first
 _EDGE = 24  # characters at the end of a part that may begin a word
-_OVERHEAD = 400  # bytes that a part costs beside its text
-_LOOKED_THROUGH, _REPLACED_IN = 5000, 32  # messages searched for a replacement; messages it is tried in
+_OVERHEAD_BYTES = 400  # bytes that a part costs beside its text
+_SEARCHED_MESSAGES, _MAX_REPLACED_IN = 5000, 32  # to find where a replacement fits; to try it in
 _PLAUSIBLE_SHARE = 0.6
 
 
@@ -29,7 +29,7 @@ class _Variant(NamedTuple):
 
     @property
     def cost(self) -> int:
-        return len(self.data) + 2 * sum(map(len, self.texts)) + _OVERHEAD
+        return len(self.data) + 2 * sum(map(len, self.texts)) + _OVERHEAD_BYTES
 
 
 class _Message:
@@ -48,7 +48,7 @@ class _Message:
         if any(one.data == variant.data and one.texts == variant.texts for one in known):
             return 0
         known.append(variant)
-        return variant.cost - (known.pop(1).cost if len(known) > _VARIANTS else 0)
+        return variant.cost - (known.pop(1).cost if len(known) > _MAX_VARIANTS else 0)
 
     @property
     def cost(self) -> int:
@@ -100,7 +100,7 @@ class JoinedParts:
         variant = _variant(data, data_coding)
         found = 0
         for looked, ((whose, who, _, _), message) in enumerate(reversed(self._held.items())):
-            if looked >= _LOOKED_THROUGH or found >= _REPLACED_IN:
+            if looked >= _SEARCHED_MESSAGES or found >= _MAX_REPLACED_IN:
                 return
             if (whose, who) == (account, sender):
                 found += 1
@@ -118,8 +118,8 @@ class JoinedParts:
 
 
 def _variant(data: bytes, data_coding: int) -> _Variant:
-    if len(data) > _LONGEST:
-        data = data[: _LONGEST // 2] + data[-_LONGEST // 2 :]
+    if len(data) > _MAX_PART_BYTES:
+        data = data[: _MAX_PART_BYTES // 2] + data[-_MAX_PART_BYTES // 2 :]
     as_claimed = claimed(data_coding, data)
     others = readings_again(data_coding, data)[1:] if data else ()
     return _Variant(data, (as_claimed, *(text for text in others if _looks_written(text))))
@@ -162,7 +162,7 @@ def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:
 
 
 def _around(parts: dict[int, list[_Variant]], newest: int) -> list[int]:
-    left = _READ_TOGETHER
+    left = _JOINED_BYTES
     chosen: list[int] = []
     for number in sorted(parts, key=lambda one: abs(one - newest)):
         left -= sum(len(one.data) for one in parts[number])
@@ -187,6 +187,6 @@ def _mixed(parts: dict[int, list[_Variant]], numbers: list[int]) -> str:
         pieces += texts
         pieces += [tail + text[:_EDGE] for tail in tails for text in texts]
         ahead = tails or [""]
-        tails = list(dict.fromkeys((tail + text)[-_EDGE:] for tail in ahead for text in texts))[:_TAILS]
+        tails = list(dict.fromkeys((tail + text)[-_EDGE:] for tail in ahead for text in texts))[:_MAX_TAILS]
         last = number
     return _GAP.join(pieces)

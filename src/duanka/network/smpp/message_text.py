@@ -17,8 +17,8 @@ from duanka.network.smpp.codec import (
 T = TypeVar("T")
 _REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements: 8-bit and 16-bit concatenation
 # Bytes that look like such a header, in case the bit that announces it is missing.
-_LIKE_HEADER = (b"\x05\x00\x03", b"\x06\x08\x04")
-_MOST = 4  # fields, references or parts per message: honest ones have fewer; first and last ones are kept
+_HEADER_PREFIXES = (b"\x05\x00\x03", b"\x06\x08\x04")
+_MAX_REPEATS = 4  # of fields, references or parts in a message: first and last ones are kept
 
 
 class MessagePart(NamedTuple):
@@ -44,7 +44,7 @@ def whole_text(submission: Submission) -> bytes | None:
     if submission.parameters or submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM:
         return None
     message = submission.message
-    return None if message.startswith(_LIKE_HEADER) else message
+    return None if message.startswith(_HEADER_PREFIXES) else message
 
 
 def contents_of(submission: Submission) -> list[Content]:
@@ -65,7 +65,7 @@ def contents_of(submission: Submission) -> list[Content]:
     found: list[Content] = []
     bodies = every if len(every) > len(fields) else []
     for field in fields:
-        if announced or field.startswith(_LIKE_HEADER):
+        if announced or field.startswith(_HEADER_PREFIXES):
             parts, body, whole = _without_header(field)
             found += [Content(body, parts + sar), Content(field, ())]
             if not whole:
@@ -135,4 +135,4 @@ def _ends(some: list[T]) -> list[T]:
 
     Handsets and SMSCs differ in which of several they take.
     """
-    return some if len(some) <= _MOST else [*some[: _MOST // 2], *some[-_MOST // 2 :]]
+    return some if len(some) <= _MAX_REPEATS else [*some[: _MAX_REPEATS // 2], *some[-_MAX_REPEATS // 2 :]]

@@ -26,7 +26,7 @@ from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.process import CONTROL, REFUSED
 from duanka.network.unix_path import reachable
 
-_PAGE, _CHUNK = 10_000, 5_000
+_CARDS_PER_PAGE, _CARDS_PER_CHUNK = 10_000, 5_000
 
 
 class MessageProxy:
@@ -67,7 +67,7 @@ class MessageProxy:
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
         """Yield restricted cards in the order of their digits."""
         after = ""
-        while page := self._line.ask("page", after=after, limit=_PAGE)["cards"]:
+        while page := self._line.ask("page", after=after, limit=_CARDS_PER_PAGE)["cards"]:
             for card, state in page:
                 yield card, NetworkState(state)
             after = page[-1][0]
@@ -75,7 +75,7 @@ class MessageProxy:
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
         """Send the list in pieces; it takes effect at once, between two messages."""
         rows = _rows(cards)
-        pieces = [rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK)] or [[]]
+        pieces = [rows[at : at + _CARDS_PER_CHUNK] for at in range(0, len(rows), _CARDS_PER_CHUNK)] or [[]]
         steps: list[tuple[str, dict[str, Any]]] = [
             ("stage", {"first": number == 0, "cards": piece}) for number, piece in enumerate(pieces)
         ]

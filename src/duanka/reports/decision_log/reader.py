@@ -24,8 +24,8 @@ from duanka.domain.text import BilingualText
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.decision_log.writer import DECISIONS, decision_line
 
-_BLOCK = 1 << 20
-_MOST_REASONS = 3  # told to a holder: the heaviest; the rest is in the dossier
+_BLOCK_BYTES = 1 << 20
+_MAX_REASONS = 3  # told to a holder: the heaviest; the rest is in the dossier
 # Told if only an unsigned list names the card: its existence must not be revealed to the holder.
 _IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
 _ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in RequestedAction}}
@@ -105,7 +105,7 @@ class DecisionFile:
             with self.path.open("rb") as file:
                 file.seek(self._to)
                 while left := position - self._to:
-                    if not (block := file.read(min(left, _BLOCK))):
+                    if not (block := file.read(min(left, _BLOCK_BYTES))):
                         return "shorter"
                     self._read.update(block)
                     self._to += len(block)
@@ -207,7 +207,7 @@ def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecisio
     """Parse a line. `decision`: its id if sealed. ValueError, KeyError, TypeError."""
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
-    told = [one for one in reasons if one not in police][:_MOST_REASONS]
+    told = [one for one in reasons if one not in police][:_MAX_REASONS]
     told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
     points, covers = said.get("points"), said.get("covers")
     return OrderDecision(

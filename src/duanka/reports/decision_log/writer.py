@@ -25,7 +25,7 @@ from duanka.domain.text import BilingualText
 
 HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
 _BEGIN = b'{"seq": '  # of every line
-_BLOCK = 1 << 16
+_BLOCK_BYTES = 1 << 16
 _NUL = b"\x00"
 
 
@@ -188,7 +188,7 @@ class _JsonLinesFile:
         while end or held:
             cut = held.rfind(b"\n", 0, len(held) - 1)
             if cut < 0 and end:
-                begin = max(0, end - _BLOCK)
+                begin = max(0, end - _BLOCK_BYTES)
                 held = os.pread(self._file, end - begin, begin) + held
                 end = begin
                 continue

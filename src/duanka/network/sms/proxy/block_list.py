@@ -31,7 +31,7 @@ SELECT json_group_array(json_array(card, state))
 FROM (SELECT card, state FROM restricted WHERE card > ? ORDER BY card LIMIT ?)
 """
 _LOG = logging.getLogger(__name__)
-_AT_ONCE = 10_000  # rows serialised at once, while messages wait: a few milliseconds
+_ROWS_PER_BATCH = 10_000  # rows serialised at once, while messages wait: a few milliseconds
 
 
 class MessageList:
@@ -197,8 +197,8 @@ class MessageList:
             self._file.execute(_GONE, (json.dumps(gone),))
 
     def _put(self, rows: list[tuple[str, str]]) -> None:
-        for at in range(0, len(rows), _AT_ONCE):
-            self._file.execute(_PUT, (json.dumps(rows[at : at + _AT_ONCE]),))
+        for at in range(0, len(rows), _ROWS_PER_BATCH):
+            self._file.execute(_PUT, (json.dumps(rows[at : at + _ROWS_PER_BATCH]),))
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from duanka.domain.network import NetworkState
 from duanka.network.sms.proxy.block_list import MessageList
 
 LONGEST_LINE = 16 << 20
-_MOST_AT_ONCE = 50_000
+_MAX_PAGE_CARDS = 50_000
 
 
 class Control:
@@ -68,7 +68,7 @@ class Control:
             case "states":
                 return {"states": [self._cards.state_of(str(card)).value for card in request["cards"]]}
             case "page":
-                limit = min(int(request["limit"]), _MOST_AT_ONCE)
+                limit = min(int(request["limit"]), _MAX_PAGE_CARDS)
                 page = self._cards.page
                 return {"cards": await loop.run_in_executor(self._list_thread, page, request["after"], limit)}
             case "stage":

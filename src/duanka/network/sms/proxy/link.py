@@ -16,12 +16,12 @@ from duanka.network.sms.proxy.verdict import NOT_COUNTED
 if TYPE_CHECKING:
     from duanka.network.sms.proxy.relay import Relay
 
-_AHEAD = 256 * 1024  # bytes buffered for a slow reader before its writer is paused
-_CLOSES_WITHIN = 5.0
+_BUFFER_BYTES = 256 * 1024  # bytes buffered for a slow reader before its writer is paused
+_CLOSE_SECONDS = 5.0
 # A client that sends without pause yields to the other clients of the event loop after some milliseconds.
-_TURN_SECONDS, _ANSWERED_IN_A_TURN = 0.005, 64 * 1024
+_TURN_SECONDS, _TURN_BYTES = 0.005, 64 * 1024
 _HEAD, _HEAD_OF = smpp.HEAD.size, smpp.HEAD.unpack_from
-_LONGEST_ACCOUNT = 64  # characters; SMPP allows 15
+_MAX_ACCOUNT_CHARS = 64  # characters; SMPP allows 15
 
 
 def _answers(*commands: int) -> frozenset[int]:
@@ -32,7 +32,7 @@ _SUBMISSIONS = smpp.SUBMISSIONS | {smpp.REPLACE_SM}
 _TRANSMITTER_ONLY = frozenset((smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM))
 _UNBOUND = smpp.UNBIND | smpp.RESPONSE
 _MULTI = smpp.SUBMIT_MULTI | smpp.RESPONSE
-_MOST_LEFT_OUT = 1_000  # partly forwarded submit_multi whose responses one link awaits
+_MAX_LEFT_OUT = 1_000  # partly forwarded submit_multi whose responses one link awaits
 _OF_CLIENT = smpp.BINDS | {_UNBOUND}
 _BOUND = _answers(*smpp.BINDS)
 _TAKEN = _answers(*_SUBMISSIONS)
@@ -99,7 +99,7 @@ class Link:
         now, limits = asyncio.get_running_loop().time(), self.relay.limits
         client, centre = self.client, self.centre
         if self._closing_at is not None:
-            if now - self._closing_at > _CLOSES_WITHIN:
+            if now - self._closing_at > _CLOSE_SECONDS:
                 self.abort()
         elif (not self.bound and now - self._unbound_since > limits.begin) or (
             client.rest and not client.held and now - client.rest_since > limits.rest
@@ -118,7 +118,7 @@ class Link:
         elif command == smpp.SUBMIT_MULTI and (helping := self.relay.for_emergency(unit)):
             self.instead, left_out = helping
             self.outstanding.sent(sequence, NOT_COUNTED)
-            if len(self._left_out) >= _MOST_LEFT_OUT:
+            if len(self._left_out) >= _MAX_LEFT_OUT:
                 del self._left_out[next(iter(self._left_out))]
             self._left_out[sequence] = left_out
         return answer
@@ -199,7 +199,7 @@ class _Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=_AHEAD)
+        self._transport.set_write_buffer_limits(high=_BUFFER_BYTES)
         _keep_alive(transport.get_extra_info("socket"))
         self.gone = False
         self.heard_at = self._time()
@@ -367,7 +367,7 @@ class _CentreSide(_Side):
             unit,
         ) in told:  # after forwarding: held input is processed after the response
             answered(command, status, sequence, unit)
-        if size >= _ANSWERED_IN_A_TURN:
+        if size >= _TURN_BYTES:
             self.hold()
             asyncio.get_running_loop().call_soon(self.release)
 
@@ -379,7 +379,7 @@ def _is_no_unit(data: bytes, at: int, longest: int) -> bool:
 
 def _account(bind: bytes) -> str:
     """Return a bind's system_id in lower case: not every SMSC is case-sensitive."""
-    return bind[_HEAD:].partition(b"\0")[0][:_LONGEST_ACCOUNT].decode("latin-1").strip().casefold()
+    return bind[_HEAD:].partition(b"\0")[0][:_MAX_ACCOUNT_CHARS].decode("latin-1").strip().casefold()
 
 
 def _keep_alive(connection: socket.socket) -> None:

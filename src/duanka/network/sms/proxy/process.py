@@ -41,7 +41,7 @@ from duanka.network.unix_path import reachable
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
 _LIST, _LOCK = "restricted.sqlite", "lock"
-_SWITCHES = 0.001  # interpreter switch interval (s): longest wait of the list and log threads for the busy message loop
+_SWITCH_SECONDS = 0.001  # longest wait of the list and log threads for the busy message loop
 _LOG = logging.getLogger(__name__)
 
 Address = tuple[str, int]
@@ -108,7 +108,7 @@ def run_proxy(
     """
     os.umask(0o077)
     make_private(settings.folder)
-    sys.setswitchinterval(_SWITCHES)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     _allow_descriptors(settings.limits)
     with _alone(settings.folder), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Process(settings, text, clock, now).run())

@@ -12,8 +12,8 @@ from duanka.domain.network import NetworkError, RefusalReason
 from duanka.network.refusal_store import RefusedFile
 
 _LOG = logging.getLogger(__name__)
-_AT_ONCE = 20_000
-_LETTERS, _DETAIL = 64, 200  # characters kept of a number or name, and of a reason
+_ROWS_PER_WRITE = 20_000
+_NUMBER_CHARS, _DETAIL_CHARS = 64, 200  # characters kept of a number or name, and of a reason
 
 
 class RefusalRecord:
@@ -35,13 +35,20 @@ class RefusalRecord:
             self.lost += 1
             return
         key = f"{self._begun}-{next(self._numbers)}"
-        row = (key, at.timestamp(), card[:_LETTERS], peer[:_LETTERS], reason.value, detail[:_DETAIL])
+        row = (
+            key,
+            at.timestamp(),
+            card[:_NUMBER_CHARS],
+            peer[:_NUMBER_CHARS],
+            reason.value,
+            detail[:_DETAIL_CHARS],
+        )
         self._waiting.append(row)
 
     def write(self) -> None:
         """Write the buffer; if the disk accepts nothing, keep it for the next call."""
         while self._waiting:
-            some = list(itertools.islice(self._waiting.copy(), _AT_ONCE))
+            some = list(itertools.islice(self._waiting.copy(), _ROWS_PER_WRITE))
             try:
                 self._file.add(some)
             except NetworkError as error:

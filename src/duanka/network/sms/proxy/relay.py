@@ -15,7 +15,7 @@ from duanka.network.sms.proxy.link import Link
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
 from duanka.network.sms.proxy.verdict import NOT_COUNTED, MessageJudge
 
-_EXPIRY_SECONDS, _EXPIRED_AT_ONCE = 0.05, 4_000  # expiry runs: a few ms each at most
+_EXPIRY_SECONDS, _EXPIRED_PER_RUN = 0.05, 4_000  # expiry runs: a few ms each at most
 
 
 class Keeping(Protocol):
@@ -133,7 +133,7 @@ class Relay:
         """Expire rate counts in small batches, also without traffic, forever."""
         while True:
             await asyncio.sleep(_EXPIRY_SECONDS)
-            self.judge.expire(_EXPIRED_AT_ONCE)
+            self.judge.expire(_EXPIRED_PER_RUN)
 
     def close(self) -> None:
         """Close all links."""

@@ -19,7 +19,7 @@ from duanka.network.sms.proxy.text_rules import TextLists
 NOT_COUNTED = -1
 # Characters read to judge a replacement against all messages it may change: at most 0.3 s, in which no other message
 # passes.
-_REPLACED_LETTERS = 1_000_000
+_MAX_REPLACED_CHARS = 1_000_000
 
 
 class MessageRefused(NamedTuple):
@@ -131,7 +131,7 @@ class MessageJudge:
     def _why_replacement(
         self, contents: Iterable[Content], coding: int, account: str, sender: str
     ) -> str | None:
-        left = _REPLACED_LETTERS
+        left = _MAX_REPLACED_CHARS
         for content in contents:
             for text in self._parts.replaced(account, sender, content.data, coding):
                 left -= len(text)
