@@ -106,7 +106,7 @@ def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], b
 
 
 def _follow_place(turn: UnitOfWork, demand: OrderDecision) -> None:
-    """Move the card's open orders to the place in the latest sealed decision."""
+    """Set operator and city of the open orders as in the latest sealed decision."""
     for kind in Kind:
         order = turn.open_order(demand.card, kind)
         if order and (order.operator, order.city) != (demand.operator, demand.city):

@@ -1,7 +1,7 @@
 """Audit trail: append-only rows, each with a keyed hash over itself and the last.
 
 Somebody with the database but not the key cannot change, remove, insert or reorder rows, or cut the end off, without
-`verify` naming the place. An older copy of the whole database is only detected with an `end` kept elsewhere.
+`verify` naming the row. An older copy of the whole database is only detected with an `end` kept elsewhere.
 """
 
 from __future__ import annotations

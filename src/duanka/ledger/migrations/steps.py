@@ -96,7 +96,7 @@ def installation(op: Operations, facts: TrailFacts) -> None:
 
 
 def places_and_elements(op: Operations, facts: TrailFacts) -> None:
-    """Versions 2 and 3: places of orders and bulk actions; network elements."""
+    """Versions 2 and 3: operator and city of orders and bulk actions; elements."""
     del facts
     _add_columns(op, "orders", _short("operator", 40, default=""), _short("city", 40, default=""))
     new = _create_table(
@@ -106,7 +106,7 @@ def places_and_elements(op: Operations, facts: TrailFacts) -> None:
         Column("operator", String(40), primary_key=True),
         Column("city", String(40), primary_key=True),
     )
-    if new:  # unknown places: only persons for all places see those bulk actions
+    if new:  # unknown: only persons for all operators and cities see those bulk actions
         op.execute("INSERT INTO act_places (act_id, operator, city) SELECT id, '', '' FROM acts")
     _create_table(
         op,

@@ -209,7 +209,7 @@ def gives_all(person: Mapping[Any, Any]) -> bool:
 
 
 def supervisors_with_keys(connection: Connection) -> int:
-    """Count active supervisors for all places: only they can pass on all rights."""
+    """Count active supervisors of everything: only they can pass on all rights."""
     in_force = (
         persons.c.role == Role.SUPERVISOR.value,
         *(persons.c.disabled_at.is_(None), persons.c.operators == "", persons.c.cities == ""),

@@ -15,7 +15,7 @@ NOWHERE: Place = ("", "")
 
 
 def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
-    """Return the place of each card by its latest order with one; others are left out."""
+    """Map cards to the place of their latest order with one; others are left out."""
     found: dict[str, Place] = {}
     for part in in_parts(sorted(set(cards))):
         query = (

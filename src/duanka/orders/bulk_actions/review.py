@@ -36,7 +36,7 @@ def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = Fa
 
 
 def put_places(turn: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Store the places of its cards. PermissionDenied: one is out of scope of `by`."""
+    """Store operators and cities of its cards. PermissionDenied: one is out of scope."""
     known = places_of(turn.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
     for place in places:

@@ -65,7 +65,7 @@ class DecisionIntake:
 
     A sealed decision counts once, whatever file it stands in. `signers`: returns whose signatures on police cases
     count now; None: those that counted at the decision. `keep_all`: store requests without making orders, for a later
-    choice; of `choice`, only the place applies to withdrawals. `kept_decisions` says what is stored of a card.
+    choice; of `choice`, only operator and city apply to withdrawals. `kept_decisions` says what is stored of a card.
     """
 
     def __init__(
