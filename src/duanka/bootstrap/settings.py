@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -102,6 +103,9 @@ class Settings(BaseModel):
 
     language: Language | None = None
     """Language of tables, and of the work list: zh or en; None: see above, and the work list's reasons are Chinese."""
+
+    log: Literal["text", "json"] = "text"
+    """Form of the log of `serve`, `live`, `morning` and `message-proxy`: text, or json: an object for each line."""
 
     memory: str = "1GB"
     """Memory that a scan may use; beyond it, it spills to disk."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,9 +17,9 @@ from duanka.bootstrap.settings import load_settings
 from duanka.cli.shell.completion import policies_like
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import ERR, OUT
+from duanka.cli.shell.log_lines import log_as, log_line
+from duanka.cli.shell.process import ERR, OUT, with_home
 from duanka.domain.errors import DuankaError
-from duanka.domain.local_time import operator_zone
 from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
 from duanka.domain.text import BilingualText
 
@@ -54,7 +53,7 @@ class Ticker:
 
     def say(self, text: str) -> None:
         """Print a permanent line with the operator's time and a level."""
-        line = f"{operator_zone().written(datetime.now(UTC))} {_level(text)} {text}"
+        line = log_line(_level(text), with_home(text))
         self._console.print(line, highlight=False, soft_wrap=True)  # one line per log entry
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
@@ -247,8 +246,10 @@ def live(
     )
     for rule in shadow or []:
         rule_named(rule)
+    settings = load_settings()
+    log_as(settings.log)
     with Ticker(ERR) as ticker:
-        outcome = app_live.live(load_settings(), asked, ticker, ticker.say)
+        outcome = app_live.live(settings, asked, ticker, ticker.say)
     OUT.print(last_words(outcome), highlight=False)
 
 

@@ -15,6 +15,7 @@ from duanka.cli.detection.live import Ticker, last_words
 from duanka.cli.shell.completion import policies_like
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.log_lines import log_as
 from duanka.cli.shell.process import ExitCode, Prose
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
@@ -106,6 +107,7 @@ def add_morning(
             language=asked_for(language),
         )
         own = settings()
+        log_as(own.log)
         zone = operator_zone()
         wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
         with Ticker(err) as ticker:

@@ -13,6 +13,7 @@ from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.live import Ticker, last_words
 from duanka.cli.shell.completion import policies_like
 from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.log_lines import log_as
 from duanka.cli.shell.process import ERR, OUT
 from duanka.domain.errors import DuankaError
 
@@ -63,6 +64,7 @@ def serve(
     if inbox and nats:
         raise DuankaError("serve follows one source of records: give --inbox or --nats")
     chosen = load_settings()
+    log_as(chosen.log)
     named = policy_named(policy or chosen.policy)
     records = None
     if inbox or nats:
@@ -143,7 +145,9 @@ def message_proxy(
     listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT.")] = "127.0.0.1:2775",
 ) -> None:
     """Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md)."""
-    policy = policy_named(load_settings().policy)
+    settings = load_settings()
+    log_as(settings.log)
+    policy = policy_named(settings.policy)
     ERR.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
     proxy.run_proxy(
         proxy.ProxySettings(

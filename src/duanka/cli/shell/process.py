@@ -11,7 +11,6 @@ import resource
 import shlex
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from rich.console import Console, Group, JustifyMethod, OverflowMethod
 from rich.containers import Lines
 from rich.text import Text
 
-from duanka.domain.local_time import operator_zone
+from duanka.cli.shell.log_lines import FORMATTER
 from duanka.domain.phone_masking import masked_log_line
 from duanka.domain.private_files import UMASK
 
@@ -57,14 +56,7 @@ def prepare_process() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.setLogRecordFactory(_MaskedRecord)
     if logging.lastResort:  # prints warnings where logging is not configured
-        logging.lastResort.setFormatter(_Stamped("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-
-
-class _Stamped(logging.Formatter):
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # name given by the base class
-        """The record's time in the operator's zone, with offset."""
-        del datefmt
-        return operator_zone().written(datetime.fromtimestamp(record.created, UTC))
+        logging.lastResort.setFormatter(FORMATTER)
 
 
 class _MaskedRecord(logging.LogRecord):
