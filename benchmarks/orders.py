@@ -157,7 +157,7 @@ def deliver(book: OrderService, count: int, delivered_at: Callable[[int], dateti
     """Let the notices of all orders be delivered, and be out: they are not what is measured here."""
     for begin in range(0, count, AT_ONCE):
         some = [card(number) for number in range(begin, min(begin + AT_ONCE, count))]
-        book.turn(lambda turn, some=some: _deliver(turn, some), delivered_at(begin))  # type: ignore[misc]
+        book.transaction(lambda unit, some=some: _deliver(unit, some), delivered_at(begin))  # type: ignore[misc]
     with book.store.writing() as connection:
         connection.exec_driver_sql("UPDATE notices SET done_at = 0, outcome = 'delivered'")
     if not book.store.embedded:  # what the server does after so many changes is no cost of waiting
@@ -166,12 +166,12 @@ def deliver(book: OrderService, count: int, delivered_at: Callable[[int], dateti
     progress(f"{count:,} notices delivered")
 
 
-def _deliver(turn: UnitOfWork, some: list[str]) -> None:
-    turn.lock(some)
+def _deliver(unit: UnitOfWork, some: list[str]) -> None:
+    unit.lock(some)
     for one in some:
-        order = turn.open_order(one, Kind.VERIFICATION)
+        order = unit.open_order(one, Kind.VERIFICATION)
         if order:
-            happen(turn, order, Event.DELIVERED, SYSTEM, "receipt")
+            happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")
 
 
 def server_seconds(server: databases.Postgres | None) -> float:

@@ -383,6 +383,6 @@ def test_what_was_changed_behind_our_back_is_mended_by_the_worker(database_url: 
         until(lambda: element.state_of(card) is NetworkState.SUSPENDED)
         until(lambda: undone(store) == 0)
     assert heard.errors == []
-    order = book.turn(lambda turn: turn.open_order(card, Kind.RESTRICTION), past)
+    order = book.transaction(lambda unit: unit.open_order(card, Kind.RESTRICTION), past)
     assert order is not None
     store.close()

@@ -126,9 +126,11 @@ class TestDesk:
     def asked(self, number: int = 0) -> tuple[Order, str]:
         """An order, and the link token of its notice."""
         self.book.receive([demand(number)], self.clock())
-        order = self.book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
+        order = self.book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
         assert order is not None
-        made = self.book.turn(lambda turn: self.links.make(turn.connection, order.id, self.clock()), NOW)
+        made = self.book.transaction(
+            lambda unit: self.links.make(unit.connection, order.id, self.clock()), NOW
+        )
         return order, made
 
     def sits(self, number: int = 0) -> str:

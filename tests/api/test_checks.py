@@ -130,8 +130,8 @@ def test_the_link_of_a_restriction_leads_to_its_verification(desk: TestDesk, cal
     desk.book.sweep(desk.clock.now)
     stopped = desk.reading.last(card(), Kind.RESTRICTION)
     assert stopped is not None
-    link = desk.book.turn(
-        lambda turn: desk.links.make(turn.connection, stopped.id, desk.clock.now), desk.clock.now
+    link = desk.book.transaction(
+        lambda unit: desk.links.make(unit.connection, stopped.id, desk.clock.now), desk.clock.now
     )
     own = calling(link).get("/holder/order").json()
     assert (own["orderId"], own["state"], own["restriction"]) == (stopped.id, "expired", "suspended")

@@ -114,8 +114,8 @@ def test_who_agrees_by_the_new_link_takes_over(desk: TestDesk, calling: Calling)
     stranger = calling(token)
     session = calling(stranger.post("/holder/session", agreed(stranger)).json()["sessionToken"])
     desk.clock.now = NOW + HOUR / 2
-    new = desk.book.turn(
-        lambda turn: desk.links.make(turn.connection, order.id, desk.clock.now), desk.clock.now
+    new = desk.book.transaction(
+        lambda unit: desk.links.make(unit.connection, order.id, desk.clock.now), desk.clock.now
     )
     holder = calling(new)
     assert holder.get("/holder/order").json()["link"] == "open"

@@ -41,7 +41,7 @@ def _planted(desk: TestDesk) -> tuple[list[str], str]:
     for number in (CARD, "8613900139000"):
         one = demand(0)
         desk.book.receive([type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
-        order = desk.book.turn(lambda turn, n=number: turn.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
+        order = desk.book.transaction(lambda unit, n=number: unit.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
         assert order
         desk.book.act(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)
         ids.append(order.id)

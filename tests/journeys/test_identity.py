@@ -77,7 +77,7 @@ class Town:
     asked: Random  # draws as the server does
 
     def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
-        return self.here.book.turn(lambda turn: turn.open_order(card(number), kind), self.clock())
+        return self.here.book.transaction(lambda unit: unit.open_order(card(number), kind), self.clock())
 
     def link(self, number: int) -> str:
         parts = [one for one in self.network.centre.accepted if one.destination.lstrip("+") == card(number)]

@@ -104,7 +104,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
 
 
 def _open(here: app_orders.OrderDesk, card: str) -> Order:
-    order = here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), app_orders.now())
+    order = here.book.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), app_orders.now())
     assert order
     return order
 
@@ -113,7 +113,7 @@ def _unsure(here: app_orders.OrderDesk) -> None:
     """A check online of MEDIUM that a person must look at."""
     now = app_orders.now()
     order = _open(here, MEDIUM)
-    link = here.book.turn(lambda turn: here.links.make(turn.connection, order.id, now), now)
+    link = here.book.transaction(lambda unit: here.links.make(unit.connection, order.id, now), now)
     session = here.checks.agree(link, Consent(True, True, "digest"), now, browser="browser")
     assert session
     here.checks.keep_reference(order.id, PHOTO, now)

@@ -51,10 +51,12 @@ class Way:
         """The token of a notice about a card."""
         reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
         self.here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock())
-        order = self.here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), self.clock())
+        order = self.here.book.transaction(
+            lambda unit: unit.open_order(card, Kind.VERIFICATION), self.clock()
+        )
         assert order
-        return self.here.book.turn(
-            lambda turn: self.here.links.make(turn.connection, order.id, self.clock()), self.clock()
+        return self.here.book.transaction(
+            lambda unit: self.here.links.make(unit.connection, order.id, self.clock()), self.clock()
         )
 
     def token(self) -> str:

@@ -129,7 +129,7 @@ class Town:
         self.worker.wake()
 
     def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
-        return self.here.book.turn(lambda turn: turn.open_order(card(number), kind), self.clock())
+        return self.here.book.transaction(lambda unit: unit.open_order(card(number), kind), self.clock())
 
     def after(self, passed: timedelta) -> None:
         self.clock.moved += passed

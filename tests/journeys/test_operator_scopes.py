@@ -65,7 +65,7 @@ def test_whoever_works_for_one_operator_sees_its_orders_and_no_others(
         return {order.id for order in page.items}
 
     def order(card: str, kind: Kind = Kind.RESTRICTION) -> str:
-        found = book.turn(lambda turn: turn.open_order(card, kind), NOW)
+        found = book.transaction(lambda unit: unit.open_order(card, kind), NOW)
         assert found
         return found.id
 

@@ -45,7 +45,7 @@ def ended(here: OrderDesk, card: str, event: Event) -> None:
     here.book.receive(
         [OrderDecision(card, RequestedAction.VERIFY, "medium", reason, ("virtual_operator_stock",))], now
     )
-    order = here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), now)
+    order = here.book.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), now)
     assert order is not None
     if event is not Event.WITHDRAW:
         here.book.act(order.id, Event.TO_COUNTER, SYSTEM, "why", now)

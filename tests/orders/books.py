@@ -53,13 +53,13 @@ def book_on(
 
 
 def verification(book: OrderService, number: int = 0) -> Order:
-    found = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
+    found = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
     assert found is not None
     return found
 
 
 def restriction(book: OrderService, number: int = 0) -> Order | None:
-    return book.turn(lambda turn: turn.open_order(card(number), Kind.RESTRICTION), NOW)
+    return book.transaction(lambda unit: unit.open_order(card(number), Kind.RESTRICTION), NOW)
 
 
 def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:

@@ -90,7 +90,7 @@ class Online:
         return self.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
     def link(self, order_id: str, at: datetime = NOW) -> str:
-        return self.book.turn(lambda turn: self.links.make(turn.connection, order_id, at), at)
+        return self.book.transaction(lambda unit: self.links.make(unit.connection, order_id, at), at)
 
     def agreed(self, order_id: str, at: datetime = NOW) -> Session:
         session = self.checks.agree(self.link(order_id, at), YES, at, browser="browser")
@@ -108,7 +108,7 @@ class Online:
         return self.checks.settle(challenge.id, verdict, b"\xff\xd8\xff captured", here)
 
     def state(self, order_id: str) -> Order:
-        return self.book.turn(lambda turn: turn.order(order_id), NOW)
+        return self.book.transaction(lambda unit: unit.order(order_id), NOW)
 
 
 def policy(**changes: object) -> OrderPolicy:

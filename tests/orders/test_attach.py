@@ -223,7 +223,7 @@ def test_of_two_who_act_on_one_order_at_once_one_acts(store: Store) -> None:
             lambda number=order.id: book.act(number, Event.FAIL, SECOND, "another face", NOW),  # type: ignore[misc]
             lambda: book.sweep(NOW),
         )
-        state = book.turn(lambda turn, number=order.id: turn.order(number).state, NOW)  # type: ignore[misc]
+        state = book.transaction(lambda unit, number=order.id: unit.order(number).state, NOW)  # type: ignore[misc]
         if state is State.PASSED:  # who passes late is restored: FAIL first, or PASS alone
             assert failed[0] is None
             assert isinstance(failed[1], OrderError | None)

@@ -40,14 +40,14 @@ def statements(store: Store) -> Iterator[list[str]]:
 
 
 def deliver_all(book: OrderService) -> None:
-    def work(turn: UnitOfWork) -> None:
-        turn.lock([card(number) for number in range(MANY)])
+    def work(unit: UnitOfWork) -> None:
+        unit.lock([card(number) for number in range(MANY)])
         for number in range(MANY):
-            order = turn.open_order(card(number), Kind.VERIFICATION)
+            order = unit.open_order(card(number), Kind.VERIFICATION)
             assert order is not None
-            happen(turn, order, Event.DELIVERED, SYSTEM, "receipt")
+            happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")
 
-    book.turn(work, NOW)
+    book.transaction(work, NOW)
 
 
 def faults(store: Store) -> tuple[object, ...]:
@@ -92,13 +92,13 @@ def test_what_was_read_for_a_batch_is_forgotten_when_its_table_changes(store: St
         "first_at": NOW,
     }
 
-    def work(turn: UnitOfWork) -> tuple[bool, ...]:
-        turn.lock([card(0), card(1)])
-        before = check_waits(turn, order), check_waits(turn, other)
-        turn.connection.execute(insert(counter_checks).values(row))
-        return *before, check_waits(turn, order), check_waits(turn, other)
+    def work(unit: UnitOfWork) -> tuple[bool, ...]:
+        unit.lock([card(0), card(1)])
+        before = check_waits(unit, order), check_waits(unit, other)
+        unit.connection.execute(insert(counter_checks).values(row))
+        return *before, check_waits(unit, order), check_waits(unit, other)
 
-    assert book.turn(work, NOW) == (False, False, True, False)
+    assert book.transaction(work, NOW) == (False, False, True, False)
 
 
 def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> None:
@@ -107,11 +107,11 @@ def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> No
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
-    def work(turn: UnitOfWork) -> None:
-        happen(turn, turn.order(number), Event.EXPIRE, SYSTEM, "late")
-        happen(turn, turn.order(number), Event.PASS, SYSTEM, "passed after all")
+    def work(unit: UnitOfWork) -> None:
+        happen(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
+        happen(unit, unit.order(number), Event.PASS, SYSTEM, "passed after all")
 
-    book.turn(work, DUE)
+    book.transaction(work, DUE)
     with store.reading() as connection:
         assert connection.execute(select(acts.c.state)).scalars().all() == ["rejected"]
     assert faults(store) == ()
@@ -123,12 +123,12 @@ def test_what_fails_takes_its_proposal_back(store: Store) -> None:
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
-    def work(turn: UnitOfWork) -> None:
-        with pytest.raises(RuntimeError), turn.attempt(card(0)):  # noqa: PT012  # what follows the event fails
-            happen(turn, turn.order(number), Event.EXPIRE, SYSTEM, "late")
+    def work(unit: UnitOfWork) -> None:
+        with pytest.raises(RuntimeError), unit.attempt(card(0)):  # noqa: PT012  # what follows the event fails
+            happen(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
             raise RuntimeError
 
-    book.turn(work, DUE)
+    book.transaction(work, DUE)
     with store.reading() as connection:
         assert connection.execute(select(acts.c.id)).scalars().all() == []
     assert verification(book).state is State.NOTIFIED

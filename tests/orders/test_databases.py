@@ -107,5 +107,5 @@ def test_a_copied_file_is_an_order_book_of_its_own(tmp_path: Path) -> None:
     _used(one).close()
     assert _installation(one) != _installation(other)
     store = Store(other)
-    assert book_on(store).turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW) is None
+    assert book_on(store).transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW) is None
     store.close()

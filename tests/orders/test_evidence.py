@@ -183,8 +183,8 @@ def test_a_reviewer_and_a_machine_are_two_where_the_check_is_not_the_reviewers(
 ) -> None:
     way = Online(store, policy(review_tiers=("medium",)))
     order = way.asked()
-    way.book.turn(
-        lambda turn: turn.change(turn.order(order.id), OTHER, "link", "lost", helped_by=("zhao",)), NOW
+    way.book.transaction(
+        lambda unit: unit.change(unit.order(order.id), OTHER, "link", "lost", helped_by=("zhao",)), NOW
     )
     way.settled(way.agreed(order.id), verdict)
     after = way.book.act(order.id, Event.FAIL, by, "another face", NOW + HOUR)
@@ -196,8 +196,8 @@ def test_a_reviewer_and_a_machine_are_two_where_the_check_is_not_the_reviewers(
 def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
     way = Online(store)
     order = way.asked(tier="high")
-    way.book.turn(
-        lambda turn: turn.change(turn.order(order.id), DESK, "link", "lost", helped_by=("wang",)), NOW
+    way.book.transaction(
+        lambda unit: unit.change(unit.order(order.id), DESK, "link", "lost", helped_by=("wang",)), NOW
     )
     way.settled(way.agreed(order.id), UNSURE)
     with pytest.raises(NeedsSecondPerson):
@@ -337,4 +337,4 @@ def test_what_the_holder_of_a_police_stop_reads_is_the_police_and_no_rule(store:
     )
     assert stopped.grounds.redress == OrderPolicy().police_redress
     assert "核验通过" not in stopped.grounds.redress.zh
-    assert book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW) is None
+    assert book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW) is None

@@ -30,16 +30,16 @@ TEXTS = [(name, language) for name in GOOD for language in ("zh", "en")]
 def test_the_code_refuses_it(store: Store, name: str, language: str) -> None:
     book = book_on(store)
 
-    def work(turn: UnitOfWork, grounds: Grounds) -> None:
-        order = turn.open(
+    def work(unit: UnitOfWork, grounds: Grounds) -> None:
+        order = unit.open(
             Kind.RESTRICTION, card(0), grounds, SYSTEM, "why", carried_by=Evidence.TWO_PEOPLE.of("A")
         )
-        happen(turn, order, Event.SUSPEND, SYSTEM, "why")
+        happen(unit, order, Event.SUSPEND, SYSTEM, "why")
 
     for blank in ("", " \n", "\u3000"):
         told = Grounds(**{**GOOD, name: GOOD[name]._replace(**{language: blank})})
         with pytest.raises(GroundsMissing, match=f"needs its {name}"):
-            book.turn(lambda turn, told=told: work(turn, told), NOW)  # type: ignore[misc]
+            book.transaction(lambda unit, told=told: work(unit, told), NOW)  # type: ignore[misc]
     with store.reading() as connection:
         assert connection.execute(select(orders.c.id)).all() == []
         assert connection.execute(select(audit.c.seq)).all() == []

@@ -53,13 +53,13 @@ def notified(book: OrderService, count: int) -> None:
         book.receive([demand(number) for number in some], then)
         numbers = [card(number) for number in some]
 
-        def deliver(turn: object, numbers: list[str] = numbers) -> None:
-            turn.lock(numbers)  # type: ignore[attr-defined]
+        def deliver(unit: object, numbers: list[str] = numbers) -> None:
+            unit.lock(numbers)  # type: ignore[attr-defined]
             for number in numbers:
-                order = turn.open_order(number, Kind.VERIFICATION)  # type: ignore[attr-defined]
-                happen(turn, order, Event.DELIVERED, SYSTEM, "receipt")  # type: ignore[arg-type]
+                order = unit.open_order(number, Kind.VERIFICATION)  # type: ignore[attr-defined]
+                happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")  # type: ignore[arg-type]
 
-        book.turn(deliver, then)
+        book.transaction(deliver, then)
 
 
 def waiting(store: Store) -> int:
@@ -76,7 +76,7 @@ def suspended(store: Store) -> int:
 
 def passes(book: OrderService, number: int) -> bool:
     """The holder passes; False: the clock has not come to the order yet."""
-    order = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), datetime.now(UTC))
+    order = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), datetime.now(UTC))
     if order is None or order.state.value != "expired":
         return order is None
     book.act(order.id, Event.PASS, DESK, "at the counter", datetime.now(UTC))

@@ -26,7 +26,7 @@ def asked(store: Store) -> tuple[OrderService, Order, str]:
     book = book_on(store)
     book.receive([demand()], NOW)
     order = verification(book)
-    return book, order, book.turn(lambda turn: LINKS.make(turn.connection, order.id, NOW), NOW)
+    return book, order, book.transaction(lambda unit: LINKS.make(unit.connection, order.id, NOW), NOW)
 
 
 def claimed(store: Store, token: str, browser: str, now: datetime = NOW) -> str:
@@ -37,7 +37,7 @@ def claimed(store: Store, token: str, browser: str, now: datetime = NOW) -> str:
 
 def a_link(book: OrderService, order: Order, now: datetime) -> str:
     """Another link of the order."""
-    return book.turn(lambda turn: LINKS.make(turn.connection, order.id, now), now)
+    return book.transaction(lambda unit: LINKS.make(unit.connection, order.id, now), now)
 
 
 def test_who_comes_second_finds_the_link_taken(store: Store) -> None:
@@ -143,7 +143,7 @@ def test_nonsense_is_refused(store: Store, token: str) -> None:
 def test_another_key_signs_nothing_of_ours(store: Store) -> None:
     book, order, _ = asked(store)
     other = Links(b"another key, thirty-two bytes in all", OrderPolicy())
-    token = book.turn(lambda turn: other.make(turn.connection, order.id, NOW), NOW)
+    token = book.transaction(lambda unit: other.make(unit.connection, order.id, NOW), NOW)
     with pytest.raises(UnknownOrder):
         LINKS.open_link(store, token, NOW)
 
@@ -151,11 +151,11 @@ def test_another_key_signs_nothing_of_ours(store: Store) -> None:
 def test_a_link_of_a_transaction_that_failed_is_refused(store: Store) -> None:
     book, order, _ = asked(store)
 
-    def fail(turn: UnitOfWork) -> None:
-        raise LookupError(LINKS.make(turn.connection, order.id, NOW))
+    def fail(unit: UnitOfWork) -> None:
+        raise LookupError(LINKS.make(unit.connection, order.id, NOW))
 
     with pytest.raises(LookupError) as failed:
-        book.turn(fail, NOW)
+        book.transaction(fail, NOW)
     with pytest.raises(UnknownOrder):
         LINKS.open_link(store, str(failed.value), NOW)
 
@@ -163,7 +163,7 @@ def test_a_link_of_a_transaction_that_failed_is_refused(store: Store) -> None:
 def test_a_token_is_short_and_the_database_does_not_hold_it(store: Store) -> None:
     book, order, _ = asked(store)
     for _ in range(50):
-        token = book.turn(lambda turn: LINKS.make(turn.connection, order.id, NOW), NOW)
+        token = book.transaction(lambda unit: LINKS.make(unit.connection, order.id, NOW), NOW)
         assert len(token) == LENGTH == 44
         assert token[-1].isalnum()
         assert base64.urlsafe_b64decode(token)

@@ -153,13 +153,13 @@ def test_the_link_of_a_notice_opens_its_order(store: Store) -> None:
     book, links = book_on(store), Links(b"k" * 32, POLICY)
     book.receive([demand()], NOW)
     about, write = verification(book), writing(POLICY, links)
-    text = book.turn(lambda turn: write(turn.connection, VERIFY, about, NOW), NOW)
+    text = book.transaction(lambda unit: write(unit.connection, VERIFY, about, NOW), NOW)
     token = re.findall(r"https://verify\.operator\.example/v#(\S+) ", text)
     assert [links.open_link(store, one, NOW).id for one in token] == [about.id]
-    plain = book.turn(lambda turn: write(turn.connection, "verify_at_counter", about, NOW), NOW)
+    plain = book.transaction(lambda unit: write(unit.connection, "verify_at_counter", about, NOW), NOW)
     assert "https" not in plain
     with pytest.raises(OrderError, match="victim_warning"):
-        book.turn(lambda turn: write(turn.connection, "nothing", about, NOW), NOW)
+        book.transaction(lambda unit: write(unit.connection, "nothing", about, NOW), NOW)
 
 
 PHISHING = (

@@ -29,7 +29,7 @@ def _stopped(book: OrderService) -> Order:
 
 
 def _open(book: OrderService) -> Order | None:
-    return book.turn(lambda turn: turn.open_order(card(0), Kind.OBJECTION), NOW)
+    return book.transaction(lambda unit: unit.open_order(card(0), Kind.OBJECTION), NOW)
 
 
 def test_an_upheld_objection_restores_at_once(store: Store) -> None:
@@ -42,7 +42,7 @@ def test_an_upheld_objection_restores_at_once(store: Store) -> None:
         book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW + 26 * HOUR).state is State.UPHELD
     )
     assert restriction(book) is None
-    assert book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW) is None
+    assert book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW) is None
 
 
 def test_a_punishment_is_lifted_by_an_objection_too(store: Store) -> None:
@@ -64,7 +64,7 @@ def test_an_objection_against_a_question_ends_the_question(store: Store) -> None
     objection = book.object(card(0), "", HOLDER, NOW)
     assert (objection.parent, objection.grounds.reason.zh) == (asked.id, "机主提出异议")
     book.act(objection.id, Event.UPHOLD, DESK, "a courier", NOW)
-    assert book.turn(lambda turn: turn.order(asked.id).state, NOW) is State.WITHDRAWN
+    assert book.transaction(lambda unit: unit.order(asked.id).state, NOW) is State.WITHDRAWN
     assert book.sweep(NOW + 100 * HOUR) == 0
 
 
@@ -109,7 +109,7 @@ def test_a_card_that_is_free_again_leaves_no_objection_open(store: Store) -> Non
     _stopped(book)
     objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
     book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
-    assert book.turn(lambda turn: turn.order(objection.id).state, NOW) is State.UPHELD
+    assert book.transaction(lambda unit: unit.order(objection.id).state, NOW) is State.UPHELD
     with store.reading() as connection:
         told = connection.execute(select(notices.c.template).order_by(notices.c.id)).scalars().all()
     assert told == ["verify", "suspended", "restored"], "one word about one thing"

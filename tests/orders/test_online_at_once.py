@@ -121,7 +121,7 @@ def test_the_open_verification_counts_and_not_one_of_before(store: Store) -> Non
     first = way.asked()
     assert way.settled(way.agreed(first.id), PASSED).stage is SessionStage.PASSED
     way.book.receive([demand(tier="high")], NOW + HOUR)  # heavier than what was passed
-    second = way.book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW)
+    second = way.book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW)
     assert second
     assert way.checks.standing(first.id, NOW + HOUR).stage is SessionStage.PASSED
     assert way.checks.standing(second.id, NOW + HOUR).stage is SessionStage.READY

@@ -40,7 +40,7 @@ def passes_on(store: Store, tmp_path: Path) -> PassList:
 
 
 def passed(book: OrderService, number: int) -> None:
-    order = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
+    order = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
     assert order
     book.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
     book.act(order.id, Event.PASS, SECOND, "it is them", NOW + HOUR)

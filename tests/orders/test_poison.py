@@ -306,7 +306,7 @@ def test_pictures_that_are_kept_no_longer(desk: Desk) -> None:
     desk.book.receive([demand(number) for number in range(MANY)], NOW)
     for number in range(MANY):
         order = verification(desk.book, number)
-        desk.book.turn(lambda turn, of=order.id: kept.keep(turn, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
+        desk.book.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
         desk.book.act(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
     too_long = f"V{'X' * 60}"  # SQLite takes any length from who does not come by us
     if desk.store.embedded:

@@ -191,7 +191,7 @@ def test_a_read_that_cannot_be_written_down_shows_nothing(store: Store) -> None:
 
 def test_an_order_comes_with_its_trail_legs_and_notices(store: Store) -> None:
     book = mixed(store)
-    order = book.turn(lambda turn: turn.open_order(card(8), Kind.RESTRICTION), NOW)
+    order = book.transaction(lambda unit: unit.open_order(card(8), Kind.RESTRICTION), NOW)
     assert order
     with store.writing() as connection:
         body = "办理 https://verify.operator.example/v#" + "A" * 44 + " 或"

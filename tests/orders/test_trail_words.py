@@ -15,7 +15,7 @@ from duanka.orders.dispatch import notice_texts
 SOURCE = Path(notice_texts.__file__).parents[2]
 # How code tells the trail: a name with a dot; of changes of an order only what stands behind its kind.
 _TOLD = re.compile(r'(?:Entry\(|\.note\(|_note\(|_change\(|_read\()[^"]*?"([a-z_]+\.[a-z_]+)"')
-_CHANGED = re.compile(r'turn\.change\([^"]*?"([a-z_]+)"|self\.change\([^"]*?"([a-z_]+)"')
+_CHANGED = re.compile(r'unit\.change\([^"]*?"([a-z_]+)"|self\.change\([^"]*?"([a-z_]+)"')
 _CONSTANT = re.compile(r'^[A-Z]+ = "((?:audit|trail)\.[a-z_]+)"', re.MULTILINE)
 
 

@@ -139,11 +139,11 @@ def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> No
 
 
 def _open(book: OrderService) -> list[Order]:
-    def work(turn: Any) -> list[Order]:
+    def work(unit: Any) -> list[Order]:
         with_id = select(orders.c.id).where(orders.c.closed_at.is_(None)).order_by(orders.c.id)
-        return [turn.order(number) for number in turn.connection.execute(with_id).scalars().all()]
+        return [unit.order(number) for number in unit.connection.execute(with_id).scalars().all()]
 
-    return book.turn(work, NOW)
+    return book.transaction(work, NOW)
 
 
 # --- a book that anybody does anything to ---

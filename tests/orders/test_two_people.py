@@ -44,12 +44,12 @@ def test_a_stop_by_the_book_without_anything_that_carries_it_is_refused(store: S
     book = book_on(store)
     grounds = delivered(book).grounds
 
-    def work(turn: UnitOfWork) -> None:
-        order = turn.open(Kind.RESTRICTION, card(1), grounds, SYSTEM, "because")
-        happen(turn, order, Event.SUSPEND, SYSTEM, "because")
+    def work(unit: UnitOfWork) -> None:
+        order = unit.open(Kind.RESTRICTION, card(1), grounds, SYSTEM, "because")
+        happen(unit, order, Event.SUSPEND, SYSTEM, "because")
 
     with pytest.raises(NeedsSecondPerson):
-        book.turn(work, NOW)
+        book.transaction(work, NOW)
     assert restriction(book, 1) is None
 
 

@@ -270,23 +270,23 @@ def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime
     The audit trail records who made it and why.
     """
 
-    def work(turn: UnitOfWork) -> str:
-        order = turn.order(order_id)
+    def work(unit: UnitOfWork) -> str:
+        order = unit.order(order_id)
         authorize(by, Permission.MAKE_LINK, order)
         if order.kind is not Kind.VERIFICATION:  # whoever makes a link takes part in what is done with it
             raise OrderError(f"{order_id} is no verification, and a link answers one: give its id (V...)")
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
-        within_a_day(turn, by, 1)
-        turn.note(by, "link.make", order_id, why, {}, {})
+        within_a_day(unit, by, 1)
+        unit.note(by, "link.make", order_id, why, {}, {})
         if not had_a_hand_in(order, by.id):  # a person with the link can act for the holder
-            turn.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
-        return here.links.make(turn.connection, order_id, now)
+            unit.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
+        return here.links.make(unit.connection, order_id, now)
 
     authorize(by, Permission.MAKE_LINK)
     if not why.strip():
         raise OrderError("say why a link is made: the reason stays in the audit trail")
-    return here.links.address(here.book.turn(work, now))
+    return here.links.address(here.book.transaction(work, now))
 
 
 def now() -> datetime:

@@ -11,7 +11,7 @@ from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
-def within_a_day(turn: UnitOfWork, by: Person, more: int) -> None:
+def within_a_day(unit: UnitOfWork, by: Person, more: int) -> None:
     """TooManyHolders if `by` would exceed the policy's limit since midnight.
 
     Counts the verifications that `by` opened without a sealed decision, and the links that `by` made. What two people
@@ -19,15 +19,15 @@ def within_a_day(turn: UnitOfWork, by: Person, more: int) -> None:
     """
     if by.role not in STAFF or not more:
         return
-    turn.one_at_a_time(by)
-    today = turn.policy.local_time.local(turn.now)
+    unit.one_at_a_time(by)
+    today = unit.policy.local_time.local(unit.now)
     begin = datetime.combine(today.date(), time(), today.tzinfo)
     opened = select(func.count()).where(
         orders.c.opened_by == by.id, orders.c.kind == Kind.VERIFICATION.value, orders.c.opened_at >= begin
     )
     made = select(func.count()).where(audit.c.what == "link.make", audit.c.who == by.id, audit.c.at >= begin)
-    before = sum(turn.connection.execute(query).scalar_one() for query in (opened, made))
-    most = turn.policy.holders_a_day
+    before = sum(unit.connection.execute(query).scalar_one() for query in (opened, made))
+    most = unit.policy.holders_a_day
     if before + more > most:
         raise TooManyHolders(
             f"{by.id} may ask {most} holders a day and asked {before} today: {more} more are for somebody else, for"

@@ -48,37 +48,37 @@ _SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
-def happen(turn: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+def happen(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Apply `event` to `order` with all its effects; return the order."""
-    _may_wait_again(turn, order, event, by)
-    facts = _evidence(turn, order, event, by) | facts
-    clock = _clock(turn, order, event, by, facts)
-    after = turn.move(order, event, by, why, **{**clock, **facts})
-    two_looked(turn, order, event, by)
+    _may_wait_again(unit, order, event, by)
+    facts = _evidence(unit, order, event, by) | facts
+    clock = _clock(unit, order, event, by, facts)
+    after = unit.move(order, event, by, why, **{**clock, **facts})
+    two_looked(unit, order, event, by)
     if follow := _FOLLOWS.get((order.kind, event)):
-        follow(turn, after, by, why)
+        follow(unit, after, by, why)
     if order.kind is Kind.VERIFICATION:
-        decided(turn, order)
-        settle_proposal(turn, after)
+        decided(unit, order)
+        settle_proposal(unit, after)
     return after
 
 
-def _may_wait_again(turn: UnitOfWork, order: Order, event: Event, by: Person) -> None:
+def _may_wait_again(unit: UnitOfWork, order: Order, event: Event, by: Person) -> None:
     """NoSuchTransition if staff submit it without an online check once too often."""
     leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
-    if leaves and not may_delay(turn, order):
+    if leaves and not may_delay(unit, order):
         raise NoSuchTransition(
             f"{order.id} was left to a person {MOST_DELAYS} times without a check online, and no hours ran meanwhile:"
             " pass it, let it fail, or record what you see at the counter"
         )
 
 
-def _evidence(turn: UnitOfWork, order: Order, event: Event, by: Person) -> dict[str, Any]:
+def _evidence(unit: UnitOfWork, order: Order, event: Event, by: Person) -> dict[str, Any]:
     """Return the changed evidence fields: basis for a restriction, staff involved."""
     if order.kind is Kind.VERIFICATION and event in (Event.EXPIRE, Event.FAIL):
         # Decided once: a late submission that was not passed does not weaken the evidence of the missed
         # deadline.
-        return {"evidence": order.evidence or evidence_of(order, event, witnesses_of(turn, order, by)) or ""}
+        return {"evidence": order.evidence or evidence_of(order, event, witnesses_of(unit, order, by)) or ""}
     if (
         event in (Event.BEGIN, Event.SUBMIT, Event.ACCEPT)
         and by.role in STAFF
@@ -91,18 +91,18 @@ def _evidence(turn: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
 
 
 def _clock(
-    turn: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
+    unit: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
 ) -> dict[str, object]:
     """Return the changed deadline fields; removes the keys it uses from `facts`."""
-    policy, clock = turn.policy, dict[str, object]()
+    policy, clock = unit.policy, dict[str, object]()
     match order.kind, event:
         case Kind.VERIFICATION, Event.DELIVERED:
-            clock = _delivered(turn, order, facts.pop("delivered_at", None))
+            clock = _delivered(unit, order, facts.pop("delivered_at", None))
         case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
             # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
             # notice.
             at = max(
-                order.opened_at, turn.now
+                order.opened_at, unit.now
             )  # a clock that was set back must not date anything before its order
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
@@ -110,7 +110,7 @@ def _clock(
             clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
                 # The response time stood still during the review; now it is the holder's turn again.
-                clock |= hours_anew(turn, order)
+                clock |= hours_anew(unit, order)
         case Kind.VERIFICATION, Event.EXTEND:
             if order.due_at is None:
                 raise NoSuchTransition(
@@ -121,11 +121,11 @@ def _clock(
         case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
             # A failure on one person's word has no evidence, so it must not stop the clock: the order would
             # never end.
-            clock = hours_anew(turn, order) if order.due_at is None else {}
+            clock = hours_anew(unit, order) if order.due_at is None else {}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
-            clock = {"due_at": policy.working_days_after(turn.now, policy.objection_days)}
+            clock = {"due_at": policy.working_days_after(unit.now, policy.objection_days)}
         case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
             raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
         case Kind.RESTRICTION, _:
@@ -133,52 +133,52 @@ def _clock(
     return clock
 
 
-def _delivered(turn: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
+def _delivered(unit: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
     """Start the response time at the first receipt; a review only records it."""
     if order.receipt_at:
         return {}
     # A receipt with a wrong clock must not predate the order or lie in the future.
-    at = max(order.opened_at, min(at or turn.now, turn.now))
+    at = max(order.opened_at, min(at or unit.now, unit.now))
     clock: dict[str, object] = {"receipt_at": at}
     if order.delivered_at is None:
         clock["delivered_at"] = at
-    if order.state is not State.UNDER_REVIEW and not check_waits(turn, order):
-        ends = at + turn.policy.answer_within
+    if order.state is not State.UNDER_REVIEW and not check_waits(unit, order):
+        ends = at + unit.policy.answer_within
         clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
     return clock
 
 
-def hours_anew(turn: UnitOfWork, order: Order) -> dict[str, object]:
+def hours_anew(unit: UnitOfWork, order: Order) -> dict[str, object]:
     """Restart the response time; not before delivery, or while a counter check waits."""
-    if order.delivered_at is None or check_waits(turn, order):
+    if order.delivered_at is None or check_waits(unit, order):
         return {}
-    return {"due_at": turn.now + turn.policy.answer_within}
+    return {"due_at": unit.now + unit.policy.answer_within}
 
 
-def _expired(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    _restrict(turn, order, by, why, TOO_LATE)
+def _expired(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    _restrict(unit, order, by, why, TOO_LATE)
 
 
-def _failed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    _restrict(turn, order, by, why, NOT_PASSED)
+def _failed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    _restrict(unit, order, by, why, NOT_PASSED)
 
 
-def _restrict(turn: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
+def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
     """Apply the first stage of the timetable.
 
     A card that is restricted as much already stays as it is. Without evidence, the restriction is only proposed to a
     second person.
     """
-    if turn.policy.protects(order.card):
+    if unit.policy.protects(order.card):
         return
-    stage = turn.policy.stages[0]
+    stage = unit.policy.stages[0]
     told = _told_because(because, order.grounds)
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if not order.evidence:
         if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
-            propose_after(turn, order, _STAGE_EVENT[stage.state], told, by, why)
+            propose_after(unit, order, _STAGE_EVENT[stage.state], told, by, why)
         return
-    due = stage_due(turn, order, stage.state, restriction)
+    due = stage_due(unit, order, stage.state, restriction)
     facts: dict[str, Any] = {
         "grounds": told,
         "parent": order.id,
@@ -187,16 +187,16 @@ def _restrict(turn: UnitOfWork, order: Order, by: Person, why: str, because: Bil
     }
     if restriction is None:
         del facts["grounds"]
-        opened = turn.open(
+        opened = unit.open(
             Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
         )
-        happen(turn, opened, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+        happen(unit, opened, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
     elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
-        happen(turn, restriction, Event.SUSPEND, SYSTEM, why, **facts)
+        happen(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
     elif (
         restriction.state is State.OUTGOING_BARRED
     ):  # barred by hand before: the timetable applies from now on
-        turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
+        unit.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
 
 
 @lru_cache(maxsize=1024)  # orders that fall due together mostly have the same reasons
@@ -205,15 +205,15 @@ def _told_because(because: BilingualText, grounds: Grounds) -> Grounds:
     return replace(grounds, reason=reason)
 
 
-def stop_for(turn: UnitOfWork, verification: Order, why: str) -> Order | None:
+def stop_for(unit: UnitOfWork, verification: Order, why: str) -> Order | None:
     """Restrict the card of a verification that ran out; None: the card is protected."""
     because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
-    _restrict(turn, verification, SYSTEM, why, because)
-    return turn.open_order(verification.card, Kind.RESTRICTION)
+    _restrict(unit, verification, SYSTEM, why, because)
+    return unit.open_order(verification.card, Kind.RESTRICTION)
 
 
 def stage_due(
-    turn: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
+    unit: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
 ) -> datetime | None:
     """Return when the stage after `state` begins, never before now; None: no stage.
 
@@ -221,70 +221,70 @@ def stage_due(
     outage) does not shorten them. They run from the `restriction` that this verification already led to, else from
     now.
     """
-    following = turn.policy.after(state)
+    following = unit.policy.after(state)
     if following is None:
         return None
-    began = restriction.opened_at if restriction and restriction.parent == order.id else turn.now
-    between = timedelta(hours=turn.policy.hours_until_next(state))
-    delivered_at = order.delivered_at or turn.now
-    return max(turn.now, began + between, delivered_at + timedelta(hours=following.hours))
+    began = restriction.opened_at if restriction and restriction.parent == order.id else unit.now
+    between = timedelta(hours=unit.policy.hours_until_next(state))
+    delivered_at = order.delivered_at or unit.now
+    return max(unit.now, began + between, delivered_at + timedelta(hours=following.hours))
 
 
-def next_stage(turn: UnitOfWork, order: Order) -> Event | None:
+def next_stage(unit: UnitOfWork, order: Order) -> Event | None:
     """Return the event of a restriction that falls due: next stage, end of punishment."""
     if order.state is State.PUNISHED:
         return Event.RESTORE
     if order.state is not State.OUTGOING_BARRED:
         return None
-    stage = turn.policy.after(NetworkState.OUTGOING_BARRED)
+    stage = unit.policy.after(NetworkState.OUTGOING_BARRED)
     return _STAGE_EVENT[stage.state] if stage else None
 
 
-def _passed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state in _LIFTED_BY_PASSING:
-        happen(turn, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
+        happen(unit, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
     elif restriction is None:
-        turn.notify(order, "passed")
+        unit.notify(order, "passed")
     del by
 
 
-def _to_counter(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _to_counter(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Tell the holder which counter to visit."""
     del why
-    _tell_by(turn, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
+    _tell_by(unit, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
 
 
-def _submitted(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _submitted(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Pause the next stage during review of a late check: the delay is the operator's."""
     del by
-    restriction = _barred_for(turn, order)
+    restriction = _barred_for(unit, order)
     if restriction and restriction.due_at:
-        turn.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
+        unit.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
 
 
-def _to_fraud_centre(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _to_fraud_centre(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Resume the stage that the review had paused."""
     del by
-    restriction = _barred_for(turn, order)
-    due = stage_due(turn, order, NetworkState.OUTGOING_BARRED, restriction)
+    restriction = _barred_for(unit, order)
+    due = stage_due(unit, order, NetworkState.OUTGOING_BARRED, restriction)
     if restriction and due and not restriction.due_at:
-        turn.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
+        unit.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
 
 
-def _barred_for(turn: UnitOfWork, order: Order) -> Order | None:
+def _barred_for(unit: UnitOfWork, order: Order) -> Order | None:
     """Return this verification's restriction if a heavier stage may still come."""
-    found = turn.open_order(order.card, Kind.RESTRICTION)
+    found = unit.open_order(order.card, Kind.RESTRICTION)
     return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
 
 
-def _withdrawn(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _withdrawn(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Lift what followed from a withdrawn verification, or tell its holder."""
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
-        happen(turn, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
-    elif order.delivered_at or turn.about_orders(_NOTICE_OUT, order):
-        turn.notify(order, "withdrawn")
+        happen(unit, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
+    elif order.delivered_at or unit.about_orders(_NOTICE_OUT, order):
+        unit.notify(order, "withdrawn")
 
 
 def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, bool]:
@@ -297,78 +297,78 @@ def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, b
 _NOTICE_OUT = TableFact(notices, _with_notice_out, absent=False)
 
 
-def _stopped(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _stopped(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del by, why
-    turn.notify(order, order.state.value)
+    unit.notify(order, order.state.value)
 
 
-def _free(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Close or withdraw the verification of a card that works again."""
-    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
         # A pending proposal about the verification, unrelated to the restriction lifted here, still waits for
         # its second person.
         if verification.evidence or order.parent == verification.id or not ran_out(verification):
-            settle_proposal(turn, turn.close(verification, by, why))
+            settle_proposal(unit, unit.close(verification, by, why))
     elif verification and order.parent == verification.id:
         # A late check has reopened the verification: left open, its reviewer or its deadline would restrict
         # the card again.
-        turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
-    objection = turn.open_order(order.card, Kind.OBJECTION)
+        unit.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
+    objection = unit.open_order(order.card, Kind.OBJECTION)
     if objection:
-        turn.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
-    turn.notify(order, "restored")
+        unit.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
+    unit.notify(order, "restored")
 
 
-def _cancelled(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    verification = turn.open_order(order.card, Kind.VERIFICATION)
+def _cancelled(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED):
-        settle_proposal(turn, turn.close(verification, by, why))
+        settle_proposal(unit, unit.close(verification, by, why))
     elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         # Its deadline would restrict, and so make liftable, a card that is cancelled for good.
-        turn.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
-    turn.notify(order, "cancelled")
+        unit.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
+    unit.notify(order, "cancelled")
 
 
-def _upheld(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Restore the card and withdraw its verification, unless the police stopped it."""
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP:
         raise PermissionDenied(
             f"the card is stopped by police notice; {only_the_police(restriction.id)}; pass the objection on to them:"
             f" {typed(order.kind, Event.TO_FRAUD_CENTRE, order.id)}"
         )
-    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and (restriction is None or not ran_out(verification)):
-        after = turn.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
-        settle_proposal(turn, after)
+        after = unit.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
+        settle_proposal(unit, after)
     if restriction and restriction.state in (*_LIFTED_BY_PASSING, State.PUNISHED):
-        happen(turn, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
+        happen(unit, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
     else:
-        turn.notify(order, "upheld")
+        unit.notify(order, "upheld")
 
 
-def _told(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _told(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del why
-    _tell_by(turn, order, by, f"objection_{order.state}")
+    _tell_by(unit, order, by, f"objection_{order.state}")
 
 
-def _passed_on(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Pass the objection on to the police; NoSuchTransition: not stopped by them."""
     del why
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction is None or restriction.state is not State.FORCED_STOP:
         here = " or ".join(typed(order.kind, event, order.id) for event in (Event.UPHOLD, Event.REJECT))
         raise NoSuchTransition(f"{order.id} is about no stop of the police: it is decided here, by {here}")
-    _tell_by(turn, order, by, "objection_passed_on")
+    _tell_by(unit, order, by, "objection_passed_on")
 
 
-def _tell_by(turn: UnitOfWork, order: Order, by: Person, template: str) -> None:
+def _tell_by(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
     """Send a notice; staff can cause only the first few of a kind per card and day."""
-    if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_PER_DAY:
-        turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
+    if by.role in STAFF and unit.told_lately(order.card, template) >= _SAME_NOTICE_PER_DAY:
+        unit.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
         return
-    turn.notify(order, template)
+    unit.notify(order, template)
 
 
 _V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
@@ -395,6 +395,6 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
 }
 
 
-def grounds(turn: UnitOfWork, reason: BilingualText) -> Grounds:
+def grounds(unit: UnitOfWork, reason: BilingualText) -> Grounds:
     """Return the reason with the policy's way of redress and the papers to bring."""
-    return Grounds(reason, turn.policy.redress, turn.policy.papers).complete()
+    return Grounds(reason, unit.policy.redress, unit.policy.papers).complete()

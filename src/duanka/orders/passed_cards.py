@@ -31,36 +31,36 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
 _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
 
 
-def passed_lately(turn: UnitOfWork, demand: OrderDecision) -> str | None:
+def passed_lately(unit: UnitOfWork, demand: OrderDecision) -> str | None:
     """Return the id of the verification that spares this holder a new one; None: ask.
 
     The same rules on evidence from before the pass never ask again. Within the policy's days after it, only a heavier
     tier or a new rule that indicates another device asks again.
     """
-    row = turn.about_cards(_LAST_PASS, demand.card)
+    row = unit.about_cards(_LAST_PASS, demand.card)
     if row is None:
         return None
     passed = order_of(row)
-    if _heavier(demand, passed) or _another_device(turn, demand, passed):
+    if _heavier(demand, passed) or _another_device(unit, demand, passed):
         return None
-    return passed.id if _known_then(turn, demand, passed) or _within(turn, passed) else None
+    return passed.id if _known_then(unit, demand, passed) or _within(unit, passed) else None
 
 
 def _heavier(demand: OrderDecision, passed: Order) -> bool:
     return _TIERS.index(demand.tier) > _TIERS.index(passed.tier)
 
 
-def _another_device(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
-    return bool((set(demand.rules) - set(passed.rules)) & set(turn.policy.ask_again_rules))
+def _another_device(unit: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
+    return bool((set(demand.rules) - set(passed.rules)) & set(unit.policy.ask_again_rules))
 
 
-def _known_then(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
+def _known_then(unit: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
     """Whether the rules and their evidence existed when the holder passed."""
     if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
         return False
-    return demand.seen_until <= turn.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
+    return demand.seen_until <= unit.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
 
 
-def _within(turn: UnitOfWork, passed: Order) -> bool:
-    days = timedelta(days=turn.policy.ask_again_days)
-    return passed.closed_at is not None and turn.now < passed.closed_at + days
+def _within(unit: UnitOfWork, passed: Order) -> bool:
+    days = timedelta(days=unit.policy.ask_again_days)
+    return passed.closed_at is not None and unit.now < passed.closed_at + days

@@ -20,30 +20,30 @@ from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, UnitOfWork, c
 from duanka.orders.effects import happen
 
 
-def police_stop(turn: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
+def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
     """Stop a card for the police; the holder is told so, and of no detection rule."""
-    turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
+    unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
-    why_told = Grounds(reason, turn.policy.police_redress, turn.policy.papers).complete()
-    if card in cancelled(turn.connection, [card]):
+    why_told = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
+    if card in cancelled(unit.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
-    order = turn.open_order(card, Kind.RESTRICTION)
+    order = unit.open_order(card, Kind.RESTRICTION)
     if order and order.state is State.FORCED_STOP:
-        return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
+        return unit.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
     carried_by = POLICE_NOTICE + case
     # Where lifting takes two people, an officer who stops the card may not also release it.
     mine = (by.id,) if by.role is Role.POLICE else ()
-    released_by_another = mine if takes_two(turn, card) else ()
+    released_by_another = mine if takes_two(unit, card) else ()
     if order is None:
         facts = {"tier": "extreme", "carried_by": carried_by, **place}
-        order = turn.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
+        order = unit.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
     stop = {"carried_by": carried_by, "grounds": why_told, "tier": "extreme"}
     helped_by = (*order.helped_by, *released_by_another)
-    order = happen(turn, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
-    verification = turn.open_order(card, Kind.VERIFICATION)
+    order = happen(unit, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
+    verification = unit.open_order(card, Kind.VERIFICATION)
     if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         helped_by = (*verification.helped_by, *mine)
         happen(
-            turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}", helped_by=helped_by
+            unit, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}", helped_by=helped_by
         )
     return order

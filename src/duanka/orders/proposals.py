@@ -23,11 +23,11 @@ _FACTS = (
 )
 
 
-def store_act(turn: UnitOfWork, act: Act) -> None:
+def store_act(unit: UnitOfWork, act: Act) -> None:
     """Insert a bulk action; the caller inserts its cards."""
-    turn.connection.execute(insert(acts).values(_row_of(act)))
-    turn.act_began |= act.state is ActState.RUNNING
-    turn.new_acts.add(act.id)
+    unit.connection.execute(insert(acts).values(_row_of(act)))
+    unit.act_began |= act.state is ActState.RUNNING
+    unit.new_acts.add(act.id)
 
 
 def _row_of(act: Act) -> dict[str, Any]:
@@ -35,13 +35,13 @@ def _row_of(act: Act) -> dict[str, Any]:
     return facts | {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
 
 
-def propose_after(turn: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
+def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
     """Propose a restriction by `event` to a second person.
 
     `order`: a verification that ended without evidence for a restriction. The proposer is whoever ended it, or
     whoever opened it if a deadline ended it. `told`: grounds for the holder.
     """
-    if _waiting(turn, order):
+    if _waiting(unit, order):
         return
     name = order.opened_by if by.role is SYSTEM.role and order.opened_by else by.id
     act = Act(
@@ -50,33 +50,33 @@ def propose_after(turn: UnitOfWork, order: Order, event: Event, told: Grounds, b
         state=ActState.PROPOSED,
         grounds=told,
         proposed_by=name,
-        proposed_at=turn.now,
+        proposed_at=unit.now,
         total=1,
         verification=order.id,
     )
-    turn.prepare(acts, _row_of(act))
-    turn.prepare(act_cards, {"act_id": act.id, "card": order.card})
-    turn.prepare(act_places, {"act_id": act.id, "operator": order.operator, "city": order.city})
-    turn.new_acts.add(act.id)
-    turn.proposed_about.add(order.id)
+    unit.prepare(acts, _row_of(act))
+    unit.prepare(act_cards, {"act_id": act.id, "card": order.card})
+    unit.prepare(act_places, {"act_id": act.id, "operator": order.operator, "city": order.city})
+    unit.new_acts.add(act.id)
+    unit.proposed_about.add(order.id)
     said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": 1}
-    turn.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
+    unit.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
 
 
-def settle_proposal(turn: UnitOfWork, order: Order) -> None:
+def settle_proposal(unit: UnitOfWork, order: Order) -> None:
     """Reject pending proposals about a verification that has moved on."""
     if ran_out(order):
         return
-    for number in _waiting(turn, order):
+    for number in _waiting(unit, order):
         waits = select(acts.c.id).where(acts.c.id == number, acts.c.state == ActState.PROPOSED.value)
-        if turn.connection.execute(waits.with_for_update()).scalar() is None:
+        if unit.connection.execute(waits.with_for_update()).scalar() is None:
             continue  # decided meanwhile
-        was = {} if number in turn.new_acts else found(turn.connection, ACTS, number)
+        was = {} if number in unit.new_acts else found(unit.connection, ACTS, number)
         gone = update(acts).where(acts.c.id == number)
-        turn.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=turn.now))
+        unit.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=unit.now))
         before: dict[str, object] = {"state": ActState.PROPOSED.value}
         after: dict[str, object] = {"state": ActState.REJECTED.value}
-        turn.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after, was)
+        unit.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after, was)
 
 
 def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -90,9 +90,9 @@ def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tupl
 _WAITING: TableFact[tuple[str, ...]] = TableFact(acts, _read_waiting, absent=())
 
 
-def _waiting(turn: UnitOfWork, order: Order) -> tuple[str, ...]:
+def _waiting(unit: UnitOfWork, order: Order) -> tuple[str, ...]:
     """Return the pending proposals about this verification."""
-    if order.id in turn.proposed_about:  # prepared in this transaction and not inserted yet
-        turn.write_prepared()
-        turn.proposed_about.clear()
-    return turn.about_orders(_WAITING, order)
+    if order.id in unit.proposed_about:  # prepared in this transaction and not inserted yet
+        unit.write_prepared()
+        unit.proposed_about.clear()
+    return unit.about_orders(_WAITING, order)

@@ -50,21 +50,21 @@ class Received:
     unsealed_stops: int = 0  # stops without a signature of the police: a counter visit is asked instead
 
 
-def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:
+def receive_in(unit: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:
     """Turn decisions into orders, as part of a unit of work.
 
     `by`: who took them, recorded for each; the author of unsealed ones.
     """
     authorize(by, Permission.TAKE_DECISIONS)
-    turn.lock([demand.card for demand in demands])
+    unit.lock([demand.card for demand in demands])
     asked = {
         demand.card
         for demand in demands
         if not demand.decision and demand.asked is not RequestedAction.NOTHING
     }
-    within_a_day(turn, by, len(asked))
-    gone = cancelled(turn.connection, (demand.card for demand in demands))
-    counts = Counter(receive_one(turn, demand, gone, by) for demand in demands)
+    within_a_day(unit, by, len(asked))
+    gone = cancelled(unit.connection, (demand.card for demand in demands))
+    counts = Counter(receive_one(unit, demand, gone, by) for demand in demands)
     counts["unsealed"] = sum(not demand.decision for demand in demands)
     counts["unsealed_stops"] = sum(
         demand.asked is RequestedAction.STOP and not demand.police_stop for demand in demands
@@ -72,45 +72,45 @@ def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = 
     return Received(**counts)
 
 
-def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], by: Person) -> str:
+def receive_one(unit: UnitOfWork, demand: OrderDecision, gone: frozenset[str], by: Person) -> str:
     """Open or extend an order for one decision; return the field of Received to count.
 
     A stop signed by the police is carried out by the system, so no person's scope limits it.
     """
     card = demand.card
     if not by.scope.everywhere and not demand.police_stop:
-        within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
+        within(by, "a card of these decisions", *(demand.place.values() or unit.place(card)))
     if demand.decision and demand.place:
-        _follow_place(turn, demand)
+        _follow_place(unit, demand)
     if demand.asked is RequestedAction.NOTHING:
-        return _recall(turn, demand, by)
-    restriction = turn.open_order(card, Kind.RESTRICTION)
+        return _recall(unit, demand, by)
+    restriction = unit.open_order(card, Kind.RESTRICTION)
     by_police = restriction is not None and restriction.state is State.FORCED_STOP
-    if turn.policy.protects(card):
-        turn.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
+    if unit.policy.protects(card):
+        unit.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
     if demand.asked is not RequestedAction.STOP:
         # A card stopped by the police gets no new verification; an open one takes the hit.
-        asked = turn.open_order(card, Kind.VERIFICATION)
-        return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
+        asked = unit.open_order(card, Kind.VERIFICATION)
+        return "left" if card in gone or (by_police and asked is None) else _ask(unit, demand, by)
     if card in gone or by_police:
         return "left"
     if not demand.police_stop:
-        return _ask(turn, as_question(demand), by)
+        return _ask(unit, as_question(demand), by)
     case = ", ".join(demand.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
-    stopped = police_stop(turn, card, case, SYSTEM, why, **demand.place)
-    turn.of_decisions.append((stopped, "stopped"))
+    stopped = police_stop(unit, card, case, SYSTEM, why, **demand.place)
+    unit.of_decisions.append((stopped, "stopped"))
     return "stopped"
 
 
-def _follow_place(turn: UnitOfWork, demand: OrderDecision) -> None:
+def _follow_place(unit: UnitOfWork, demand: OrderDecision) -> None:
     """Set operator and city of the open orders as in the latest sealed decision."""
     for kind in Kind:
-        order = turn.open_order(demand.card, kind)
+        order = unit.open_order(demand.card, kind)
         if order and (order.operator, order.city) != (demand.operator, demand.city):
-            turn.change(order, SYSTEM, "place", "as the register says", **demand.place)
+            unit.change(order, SYSTEM, "place", "as the register says", **demand.place)
 
 
 def as_question(demand: OrderDecision) -> OrderDecision:
@@ -118,17 +118,17 @@ def as_question(demand: OrderDecision) -> OrderDecision:
     return replace(demand, asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
 
 
-def _ask(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
+def _ask(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     card = demand.card
-    order = turn.open_order(card, Kind.VERIFICATION)
-    if order is None and (passed := passed_lately(turn, demand)):
-        turn.note(by, "demand.passed", passed, demand.reason.en, {}, {"card": card, "tier": demand.tier})
+    order = unit.open_order(card, Kind.VERIFICATION)
+    if order is None and (passed := passed_lately(unit, demand)):
+        unit.note(by, "demand.passed", passed, demand.reason.en, {}, {"card": card, "tier": demand.tier})
         return "left"
     if order is None:
-        order = turn.open(
+        order = unit.open(
             Kind.VERIFICATION,
             card,
-            grounds(turn, demand.reason),
+            grounds(unit, demand.reason),
             by,
             demand.reason.en,
             tier=demand.tier,
@@ -139,30 +139,30 @@ def _ask(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
             opened_by=SYSTEM.id if demand.decision else by.id,
             decision=demand.decision,
         )
-        turn.notify(order, demand.asked.value)
-        turn.of_decisions.append((order, "opened"))
+        unit.notify(order, demand.asked.value)
+        unit.of_decisions.append((order, "opened"))
         return "opened"
-    _attach(turn, order, demand, by)
-    turn.of_decisions.append((order, "attached"))
+    _attach(unit, order, demand, by)
+    unit.of_decisions.append((order, "attached"))
     return "attached"
 
 
-def _recall(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
+def _recall(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     """Withdraw a verification that has not begun: late records removed the hit.
 
     An unsealed decision counts as a withdrawal by a person, who may not do so alone for every tier.
     """
-    order = turn.open_order(demand.card, Kind.VERIFICATION)
+    order = unit.open_order(demand.card, Kind.VERIFICATION)
     if order is None or order.state not in NOT_BEGUN:
         return "left"
-    if not demand.decision and (by.role not in STAFF or takes_two(turn, demand.card)):
+    if not demand.decision and (by.role not in STAFF or takes_two(unit, demand.card)):
         return "left"
     who = SYSTEM if demand.decision else by
-    happen(turn, order, Event.WITHDRAW, who, "the records no longer say so")
+    happen(unit, order, Event.WITHDRAW, who, "the records no longer say so")
     return "withdrawn"
 
 
-def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -> None:
+def _attach(unit: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -> None:
     """Attach a repeated hit to the open order; a heavier one asks for a counter visit.
 
     A sealed decision takes over what was opened by an unsealed one: the holder is told its reason, and the response
@@ -177,9 +177,9 @@ def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -
         facts["hit_summaries"] = joined(order.hit_summaries, demand.hit_summaries)
     takes_over = bool(demand.decision and not order.decision and not ran_out(order))
     if takes_over:
-        facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(turn, demand.reason)}
+        facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(unit, demand.reason)}
         if order.state in NOT_BEGUN:
             facts |= {"delivered_at": None, "due_at": None}
-    after = turn.change(order, by, "attach", demand.reason.en, **facts)
+    after = unit.change(order, by, "attach", demand.reason.en, **facts)
     if (heavier or takes_over) and after.state in NOT_BEGUN:
-        turn.notify(after, asked)
+        unit.notify(after, asked)

@@ -53,14 +53,14 @@ class OrderService:
         # callback after a transaction that leaves work for the worker
         self.wake: Callable[[], None] = lambda: None
 
-    def turn(self, work: Callable[[UnitOfWork], Result], now: datetime) -> Result:
+    def transaction(self, work: Callable[[UnitOfWork], Result], now: datetime) -> Result:
         """Run `work` in one transaction at `now`; retries when two writers conflict."""
 
         def whole(connection: Connection) -> tuple[Result, bool]:
-            turn = UnitOfWork(connection, self.terms, now)
-            result = work(turn)
-            turn.write()
-            return result, turn.leaves_work
+            unit = UnitOfWork(connection, self.terms, now)
+            result = work(unit)
+            unit.write()
+            return result, unit.leaves_work
 
         # IntegrityError: both opened the one order of a kind that a card may have
         result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
@@ -68,22 +68,26 @@ class OrderService:
             self.wake()
         return result
 
-    def turn_kept(self, work: Callable[[UnitOfWork], Result | OrderError], now: datetime) -> Result:
-        """As `turn`, but commits if `work` returns an OrderError, and then raises it."""
-        answer = self.turn(work, now)
+    def transaction_then_raise(
+        self, work: Callable[[UnitOfWork], Result | OrderError], now: datetime
+    ) -> Result:
+        """As `transaction`, but commits if `work` returns an OrderError, and then raises it."""
+        answer = self.transaction(work, now)
         if isinstance(answer, OrderError):
             raise answer
         return answer
 
     def receive(self, demands: Sequence[OrderDecision], now: datetime, by: Person = SYSTEM) -> Received:
         """Turn decisions into orders; a hit joins the card's open order of the kind."""
-        return self.turn(lambda turn: receive_in(turn, demands, by), now)
+        return self.transaction(lambda unit: receive_in(unit, demands, by), now)
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Apply `event` to an order, with its effects. OrderError: why it is not possible."""
         if not why.strip():
             raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
-        return self.turn(lambda turn: happen(turn, turn.order(number), event, by, why.strip(), **facts), now)
+        return self.transaction(
+            lambda unit: happen(unit, unit.order(number), event, by, why.strip(), **facts), now
+        )
 
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
         """Extend the deadline of a holder in hardship, once."""
@@ -91,54 +95,54 @@ class OrderService:
         if not why.strip():
             raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
 
-        def work(turn: UnitOfWork) -> Order:
-            order = turn.order(number)
+        def work(unit: UnitOfWork) -> Order:
+            order = unit.order(number)
             authorize(by, Permission.VERIFICATION_EXTEND, order)
-            if hardship not in turn.policy.hardships:
+            if hardship not in unit.policy.hardships:
                 raise OrderError(
-                    f"no hardship {hardship!r}: the policy knows {', '.join(turn.policy.hardships)}"
+                    f"no hardship {hardship!r}: the policy knows {', '.join(unit.policy.hardships)}"
                 )
             if order.extended:
                 raise OrderError(
                     f"{number} was extended before, for {order.extended}: once is what the policy allows"
                 )
-            return happen(turn, order, Event.EXTEND, by, why, extended=hardship)
+            return happen(unit, order, Event.EXTEND, by, why, extended=hardship)
 
-        return self.turn(work, now)
+        return self.transaction(work, now)
 
     def police_stop(self, card: str, case: str, by: Person, why: str, now: datetime) -> Order:
         """Stop a card at once on a police notice, whose number is stored in the order."""
         if not case.strip():
             raise OrderError("a police stop needs the number of the notice or case")
-        return self.turn(lambda turn: police_stop(turn, card, case, by, why), now)
+        return self.transaction(lambda unit: police_stop(unit, card, case, by, why), now)
 
     def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
         """Lift a police stop with the consent of the police."""
 
-        def work(turn: UnitOfWork) -> Order:
-            turn.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
-            order = turn.open_order(card, Kind.RESTRICTION)
+        def work(unit: UnitOfWork) -> Order:
+            unit.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
+            order = unit.open_order(card, Kind.RESTRICTION)
             if order is None:
                 raise NoSuchTransition(f"{card} is not stopped; there is nothing to release")
-            return happen(turn, order, Event.POLICE_RELEASE, by, why)
+            return happen(unit, order, Event.POLICE_RELEASE, by, why)
 
-        return self.turn(work, now)
+        return self.transaction(work, now)
 
     def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
         """File an objection to the card's open order; a second one joins the first."""
 
-        def work(turn: UnitOfWork) -> Order:
-            turn.authorize(by, Permission.FILE_OBJECTION, card)
-            about = turn.open_order(card, Kind.RESTRICTION) or turn.open_order(card, Kind.VERIFICATION)
+        def work(unit: UnitOfWork) -> Order:
+            unit.authorize(by, Permission.FILE_OBJECTION, card)
+            about = unit.open_order(card, Kind.RESTRICTION) or unit.open_order(card, Kind.VERIFICATION)
             if about is None:
                 raise NoSuchTransition(f"there is no open order about {card} to object to")
-            if earlier := turn.open_order(card, Kind.OBJECTION):
-                return turn.change(earlier, by, "attach", text, hits=earlier.hits + 1)
+            if earlier := unit.open_order(card, Kind.OBJECTION):
+                return unit.change(earlier, by, "attach", text, hits=earlier.hits + 1)
             reason = BilingualText(text.strip() or "机主提出异议", text.strip() or "the holder objects")
             told = replace(about.grounds, reason=reason)
-            return turn.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
+            return unit.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
 
-        return self.turn(work, now)
+        return self.transaction(work, now)
 
     def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
         """Move on up to `limit` orders that are due; return how many, 0: none is left.
@@ -156,16 +160,16 @@ class OrderService:
             found = [(row.id, row.card) for row in connection.execute(due)]
 
         def move_on(some: Sequence[tuple[str, str]]) -> None:
-            def work(turn: UnitOfWork) -> set[str]:
-                turn.lock([card for _, card in some])
-                changed = turn.not_as_told([number for number, _ in some])
+            def work(unit: UnitOfWork) -> set[str]:
+                unit.lock([card for _, card in some])
+                changed = unit.not_as_told([number for number, _ in some])
                 for number, _ in some:
                     if number not in changed:
-                        _fall_due_alone(turn, turn.order(number), now)
+                        _fall_due_alone(unit, unit.order(number), now)
                 return changed
 
             # A deadline or decision written into the database from outside must stop no card.
-            for number in sorted(self.turn(work, now)):
+            for number in sorted(self.transaction(work, now)):
                 self._without_deadline(number, OrderError("it was changed past the audit trail"), now)
 
         each_alone(found, move_on, lambda one, error: self._without_deadline(one[0], error, now))
@@ -177,51 +181,51 @@ class OrderService:
         if not why.strip():
             raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
 
-        def work(turn: UnitOfWork) -> None:
-            if not clear(turn.connection, source, now):
+        def work(unit: UnitOfWork) -> None:
+            if not clear(unit.connection, source, now):
                 raise OrderError(f"no open alarm {source!r}; `duanka orders alarms` names them")
-            turn.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
+            unit.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
 
-        self.turn(work, now)
+        self.transaction(work, now)
 
     def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
         """Remove the deadline of an order that cannot be moved on, without parsing it."""
 
-        def work(turn: UnitOfWork) -> None:
+        def work(unit: UnitOfWork) -> None:
             this = orders.c.id == number
-            due_at = turn.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
-            was = found(turn.connection, ORDERS, number)
-            turn.connection.execute(update(orders).where(this).values(due_at=None))
+            due_at = unit.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
+            was = found(unit.connection, ORDERS, number)
+            unit.connection.execute(update(orders).where(this).values(due_at=None))
             before = {"due_at": due_at.isoformat()} if due_at else {}
-            turn.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {}, was)
+            unit.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {}, was)
 
-        self.turn(work, now)
+        self.transaction(work, now)
         self.set_aside(_ORDER, number, error, now)
 
 
-def _fall_due_alone(turn: UnitOfWork, order: Order, now: datetime) -> None:
+def _fall_due_alone(unit: UnitOfWork, order: Order, now: datetime) -> None:
     """Apply a due deadline; if that fails, remove it and leave the order to a person."""
     try:
-        with turn.attempt(order.card):
-            _fall_due(turn, order, now)
+        with unit.attempt(order.card):
+            _fall_due(unit, order, now)
     except OrderError as error:
-        turn.change(order, SYSTEM, "overdue", str(error), due_at=None)
+        unit.change(order, SYSTEM, "overdue", str(error), due_at=None)
 
 
-def _fall_due(turn: UnitOfWork, order: Order, now: datetime) -> None:
+def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
         return  # moved by the effects of another deadline of this transaction
     if order.kind is Kind.VERIFICATION:
         happen(
-            turn, order, Event.EXPIRE, SYSTEM, f"no answer by {turn.policy.local_time.written(order.due_at)}"
+            unit, order, Event.EXPIRE, SYSTEM, f"no answer by {unit.policy.local_time.written(order.due_at)}"
         )
-    elif order.kind is Kind.RESTRICTION and (event := next_stage(turn, order)):
+    elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
         happen(
-            turn,
+            unit,
             order,
             event,
             SYSTEM,
-            f"the stage of {turn.policy.local_time.written(order.due_at)} has come",
+            f"the stage of {unit.policy.local_time.written(order.due_at)} has come",
         )
     else:  # an objection not answered in time: a person must look, notified once
-        turn.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)
+        unit.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

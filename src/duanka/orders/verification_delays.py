@@ -17,7 +17,7 @@ MOST_DELAYS = 2  # per verification
 _DELAYS = ("verification.submit", "counter.reject")
 
 
-def may_delay(turn: UnitOfWork, order: Order) -> bool:
+def may_delay(unit: UnitOfWork, order: Order) -> bool:
     """Whether staff may pause the response time of this verification."""
     mine = (audit.c.subject == order.id, audit.c.what.in_(_DELAYS), audit.c.role != SYSTEM.role.value)
-    return turn.connection.execute(select(func.count()).where(*mine)).scalar_one() < MOST_DELAYS
+    return unit.connection.execute(select(func.count()).where(*mine)).scalar_one() < MOST_DELAYS

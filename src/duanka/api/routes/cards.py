@@ -98,10 +98,10 @@ def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown
     """Each becomes an order, or joins the card's open one; all or none. Idempotent."""
     demands = [one.demand() for one in asks.demands]
 
-    def work(turn: UnitOfWork) -> Received:
-        turn.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
-        return receive_in(turn, demands, by)
+    def work(unit: UnitOfWork) -> Received:
+        unit.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
+        return receive_in(unit, demands, by)
 
-    received = here.desk.book.turn(work, here.now)
+    received = here.desk.book.transaction(work, here.now)
     counts = {name: count for name, count in asdict(received).items() if not name.startswith("unsealed")}
     return shown.ReceivedShown(**counts)

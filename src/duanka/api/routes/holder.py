@@ -80,7 +80,7 @@ def request_new_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
 
     A message with a new link goes to the number itself: one in two minutes and five a day at most (429).
     """
-    ending = here.desk.book.turn(lambda turn: request_link(turn, here.desk.links, token), here.now)
+    ending = here.desk.book.transaction(lambda unit: request_link(unit, here.desk.links, token), here.now)
     return LinkSent(phone_number_ending=ending)
 
 

@@ -29,23 +29,23 @@ _LETS_GO = {
 }
 
 
-def takes_two(turn: UnitOfWork, card: str) -> bool:
+def takes_two(unit: UnitOfWork, card: str) -> bool:
     """Whether two people must lift this card, by the tier of its open orders."""
-    tiers = turn.policy.identity.second_person_tiers
-    restriction = turn.open_order(card, Kind.RESTRICTION)
+    tiers = unit.policy.identity.second_person_tiers
+    restriction = unit.open_order(card, Kind.RESTRICTION)
     if restriction is not None and restriction.state is State.FORCED_STOP:
         return False  # only the police can lift it
-    verification = turn.open_order(card, Kind.VERIFICATION)
+    verification = unit.open_order(card, Kind.VERIFICATION)
     return any(order is not None and order.tier in tiers for order in (verification, restriction))
 
 
-def withdrawing_takes_two(turn: UnitOfWork, verification: Order) -> bool:
+def withdrawing_takes_two(unit: UnitOfWork, verification: Order) -> bool:
     """Whether two people must withdraw it, also while the police stop its card."""
-    tiers = turn.policy.identity.second_person_tiers
-    return verification.tier in tiers or takes_two(turn, verification.card)
+    tiers = unit.policy.identity.second_person_tiers
+    return verification.tier in tiers or takes_two(unit, verification.card)
 
 
-def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
+def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
     """NeedsSecondPerson if one person alone would lift a card whose tier takes two.
 
     `before`: the order before `event`. The online check counts as the first person if it left the decision open,
@@ -53,24 +53,24 @@ def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> Non
     them.
     """
     if by.role is Role.POLICE:
-        _police_are_two(turn, before, event, by)
+        _police_are_two(unit, before, event, by)
     if by.role not in STAFF:
         return
     match before.kind, event:
         case Kind.VERIFICATION, Event.PASS:
-            alone = before.tier in turn.policy.identity.second_person_tiers
-            alone = alone and not _confirmed(turn, before) and not _reviews(turn, before, by)
+            alone = before.tier in unit.policy.identity.second_person_tiers
+            alone = alone and not _confirmed(unit, before) and not _reviews(unit, before, by)
             how = (
                 f"record what you saw: `duanka counter verify {before.id} …`, and let somebody else confirm it:"
                 f" `duanka counter confirm {before.id} --why …`"
             )
         case Kind.OBJECTION, Event.UPHOLD:
             others = [name for name in before.helped_by if not same_person(by.id, name)]
-            alone = takes_two(turn, before.card) and not others
+            alone = takes_two(unit, before.card) and not others
             accept = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and "
             how = f"{'' if before.helped_by else accept}let somebody else uphold it"
         case _:
-            alone = (before.kind, event) in _LETS_GO and _tier_takes_two(turn, before)
+            alone = (before.kind, event) in _LETS_GO and _tier_takes_two(unit, before)
             how = (
                 f"{typed(before.kind, event, before.id)} (HTTP: POST /acts) proposes it, and a supervisor who is"
                 " somebody else approves"
@@ -81,9 +81,9 @@ def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> Non
         )
 
 
-def _police_are_two(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
+def _police_are_two(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
     """NeedsSecondPerson if the officer who took over a card that takes two lifts it."""
-    tiers = turn.policy.identity.second_person_tiers
+    tiers = unit.policy.identity.second_person_tiers
     passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
     if (passes or event is Event.POLICE_RELEASE) and had_a_hand_in(before, by.id):
         took = "stopped the card of" if event is Event.POLICE_RELEASE else "sent to the fraud centre"
@@ -93,7 +93,7 @@ def _police_are_two(turn: UnitOfWork, before: Order, event: Event, by: Person) -
         )
 
 
-def witnesses_of(turn: UnitOfWork, before: Order, by: Person) -> Witnesses:
+def witnesses_of(unit: UnitOfWork, before: Order, by: Person) -> Witnesses:
     """Return who confirms that the verification failed, if `by` fails it now."""
     staff = by.id if by.role in STAFF else ""
     if before.state is not State.UNDER_REVIEW:
@@ -105,7 +105,7 @@ def witnesses_of(turn: UnitOfWork, before: Order, by: Person) -> Witnesses:
         *unsure,
         checks.c.reasons != CheckReason.POLICY.value,
     )
-    return Witnesses(staff, machine=bool(turn.connection.execute(select(not_passed)).scalar()))
+    return Witnesses(staff, machine=bool(unit.connection.execute(select(not_passed)).scalar()))
 
 
 def _with_waiting_check(connection: Connection, of: Collection[str]) -> dict[str, bool]:
@@ -116,41 +116,41 @@ def _with_waiting_check(connection: Connection, of: Collection[str]) -> dict[str
 _CHECK_WAITS = TableFact(counter_checks, _with_waiting_check, absent=False)
 
 
-def check_waits(turn: UnitOfWork, order: Order) -> bool:
+def check_waits(unit: UnitOfWork, order: Order) -> bool:
     """Whether a counter check of this verification awaits its second person."""
-    return turn.about_orders(_CHECK_WAITS, order)
+    return unit.about_orders(_CHECK_WAITS, order)
 
 
-def decided(turn: UnitOfWork, before: Order) -> None:
+def decided(unit: UnitOfWork, before: Order) -> None:
     """Mark the check that led to a review as decided, when the review ends."""
     if before.state is State.UNDER_REVIEW:
         waiting = _reviews_of(before)
-        turn.connection.execute(update(checks).where(*waiting).values(reviewed_at=turn.now))
+        unit.connection.execute(update(checks).where(*waiting).values(reviewed_at=unit.now))
 
 
-def _tier_takes_two(turn: UnitOfWork, before: Order) -> bool:
+def _tier_takes_two(unit: UnitOfWork, before: Order) -> bool:
     """Whether the tier of the order, or of the verification it would end, takes two."""
-    tiers = turn.policy.identity.second_person_tiers
+    tiers = unit.policy.identity.second_person_tiers
     if before.tier in tiers:
         return True
-    verification = turn.open_order(before.card, Kind.VERIFICATION)
+    verification = unit.open_order(before.card, Kind.VERIFICATION)
     return before.kind is Kind.RESTRICTION and verification is not None and verification.tier in tiers
 
 
-def _confirmed(turn: UnitOfWork, order: Order) -> bool:
+def _confirmed(unit: UnitOfWork, order: Order) -> bool:
     two = exists().where(
         counter_checks.c.order_id == order.id,
         counter_checks.c.outcome == PASSED,
         counter_checks.c.second_by.is_not(None),
     )
-    return bool(turn.connection.execute(select(two)).scalar())
+    return bool(unit.connection.execute(select(two)).scalar())
 
 
-def _reviews(turn: UnitOfWork, order: Order, by: Person) -> bool:
+def _reviews(unit: UnitOfWork, order: Order, by: Person) -> bool:
     """Whether `by` reviews an online check without having been involved."""
     if order.state is not State.UNDER_REVIEW or had_a_hand_in(order, by.id):
         return False
-    return bool(turn.connection.execute(select(_undecided(order))).scalar())
+    return bool(unit.connection.execute(select(_undecided(order))).scalar())
 
 
 def _undecided(order: Order) -> ColumnElement[bool]:

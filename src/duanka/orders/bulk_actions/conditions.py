@@ -36,26 +36,26 @@ def may_ask(event: Event, by: Person) -> None:
     authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
 
 
-def one_person_suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
+def one_person_suffices(unit: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
     """Whether one person is enough: lifting, unless a tier takes two, or by policy."""
     if event in LIFTS:
-        turn.lock(list(numbers))
-        return not any(takes_two(turn, card) for card in numbers)
-    return not turn.policy.two_people
+        unit.lock(list(numbers))
+        return not any(takes_two(unit, card) for card in numbers)
+    return not unit.policy.two_people
 
 
-def still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
+def still_to_decide(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
     """Check that the approver took no part in the verification, and it is undecided."""
-    order = turn.order(row["verification"])
+    order = unit.order(row["verification"])
     if not ran_out(order):
         raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
     if had_a_hand_in(order, by.id):
         raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
 
 
-def may_reject(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
+def may_reject(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
     """Check that `by` is supervisor or proposer, and took no part in the verification."""
-    if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
+    if row["verification"] and had_a_hand_in(unit.order(row["verification"]), by.id, row["proposed_by"]):
         raise NeedsSecondPerson(
             f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
         )
@@ -65,13 +65,13 @@ def may_reject(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
         )
 
 
-def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
+def not_too_many(unit: UnitOfWork, by: Person, more: int) -> None:
     """OrderError if too much of `by` awaits approval: nobody may fill the database."""
-    turn.one_at_a_time(by)
+    unit.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
         acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
     )
-    count, total = turn.connection.execute(waiting).one()
+    count, total = unit.connection.execute(waiting).one()
     if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:
         raise OrderError(
             f"{count} acts of {by.id} on {total} cards wait for a second person, and at most {MOST_WAITING} on"
@@ -79,16 +79,16 @@ def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
         )
 
 
-def left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
+def left_out(unit: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
     """Map the cards that no bulk action may touch to the reason."""
-    gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
-    mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
+    gone = dict.fromkeys(cancelled(unit.connection, numbers), "cancelled for good")
+    mine = {card: "on the protected list: never touched" for card in numbers if unit.policy.protects(card)}
     return gone | mine
 
 
-def nothing_left(turn: UnitOfWork, skipped: dict[str, str]) -> OrderError:
+def nothing_left(unit: UnitOfWork, skipped: dict[str, str]) -> OrderError:
     """Return the error for a bulk action whose cards are all skipped."""
     card, why = next(iter(skipped.items()))
     more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-    kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
+    kind = ProtectedCard if unit.policy.protects(card) else NoSuchTransition
     return kind(f"nothing is left to do: {card} is {why}{more}")

@@ -61,16 +61,16 @@ _TARGET = {
 }
 
 
-def carry(turn: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
+def carry(unit: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
     """Execute up to `limit` cards of locked rows of `acts`; return how many."""
-    chosen = _shares(turn, running, limit)
-    turn.lock([row["card"] for _, rows in chosen for row in rows])
-    gone = set(cancelled(turn.connection, (row["card"] for _, rows in chosen for row in rows)))
+    chosen = _shares(unit, running, limit)
+    unit.lock([row["card"] for _, rows in chosen for row in rows])
+    gone = set(cancelled(unit.connection, (row["card"] for _, rows in chosen for row in rows)))
     results = []
     for act, rows in chosen:
-        mine = [_one(turn, act, row, gone) for row in rows]
+        mine = [_one(unit, act, row, gone) for row in rows]
         results += mine
-        _progress(turn, act, Counter(str(result["result"]) for result in mine))
+        _progress(unit, act, Counter(str(result["result"]) for result in mine))
     if results:
         names = ("order_id", "before", "after", "was", "why")
         statement = (
@@ -78,25 +78,25 @@ def carry(turn: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
             .where(act_cards.c.act_id == bindparam("of"), act_cards.c.card == bindparam("number"))
             .values({**{name: bindparam(name) for name in names}, "outcome": bindparam("result")})
         )
-        turn.connection.execute(statement, results)
+        unit.connection.execute(statement, results)
     return len(results)
 
 
-def skip_one(turn: UnitOfWork, act_id: str, why: str) -> int:
+def skip_one(unit: UnitOfWork, act_id: str, why: str) -> int:
     """Skip the first pending card without reading its orders; return 1, or 0: none."""
-    act = turn.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
+    act = unit.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
     waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
-    card = turn.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
+    card = unit.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
     if card is None:
         return 0
     this = (act_cards.c.act_id == act_id, act_cards.c.card == card)
-    turn.connection.execute(update(act_cards).where(*this).values(outcome=SKIPPED, why=why))
-    _progress(turn, act, Counter({SKIPPED: 1}))
+    unit.connection.execute(update(act_cards).where(*this).values(outcome=SKIPPED, why=why))
+    _progress(unit, act, Counter({SKIPPED: 1}))
     return 1
 
 
 def _shares(
-    turn: UnitOfWork, running: Sequence[RowMapping], limit: int
+    unit: UnitOfWork, running: Sequence[RowMapping], limit: int
 ) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
     """Divide `limit` equally; what a small bulk action leaves goes to the others."""
     chosen = []
@@ -120,39 +120,39 @@ def _shares(
             .order_by(act_cards.c.card)
             .limit(share)
         )
-        rows = turn.connection.execute(query).mappings().all()
+        rows = unit.connection.execute(query).mappings().all()
         chosen.append((act, rows))
         limit -= len(rows)
     return chosen
 
 
-def _progress(turn: UnitOfWork, act: RowMapping, counts: Counter[str]) -> None:
+def _progress(unit: UnitOfWork, act: RowMapping, counts: Counter[str]) -> None:
     done, skipped = act["done"] + counts[DONE], act["skipped"] + counts[SKIPPED]
     values: dict[str, object] = {"done": done, "skipped": skipped}
     if done + skipped == act["total"]:
-        values |= {"state": ActState.DONE.value, "finished_at": turn.now}
+        values |= {"state": ActState.DONE.value, "finished_at": unit.now}
         told: dict[str, object] = {"state": ActState.DONE.value, "done": done, "skipped": skipped}
-        was = {} if act["id"] in turn.new_acts else found(turn.connection, ACTS, act["id"])
+        was = {} if act["id"] in unit.new_acts else found(unit.connection, ACTS, act["id"])
         why = "every card had its turn"
-        turn.note(SYSTEM, "act.finish", act["id"], why, {"state": act["state"]}, told, was)
-    turn.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
+        unit.note(SYSTEM, "act.finish", act["id"], why, {"state": act["state"]}, told, was)
+    unit.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
 
 
-def _one(turn: UnitOfWork, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
+def _one(unit: UnitOfWork, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
     card, event = row["card"], Event(act["event"])
     found: dict[str, object] = {"of": act["id"], "number": card, "result": DONE, "why": None}
     blank = dict.fromkeys(("order_id", "before", "after", "was"))
     before: Order | None
     try:
-        with turn.attempt(card):
+        with unit.attempt(card):
             if card in gone:
                 raise NoSuchTransition("cancelled for good")
             if event is Event.WITHDRAW:
-                before, after = _withdraw(turn, act, card, row["meant"])
+                before, after = _withdraw(unit, act, card, row["meant"])
             elif act["undoes"]:
-                before, after = _put_back(turn, act, row)
+                before, after = _put_back(unit, act, row)
             else:
-                before, after = _restrict(turn, act, card, event)
+                before, after = _restrict(unit, act, card, event)
     except OrderError as error:
         return {**found, **blank, "result": SKIPPED, "why": str(error)}
     if after.state is State.CANCELLED:
@@ -162,18 +162,18 @@ def _one(turn: UnitOfWork, act: RowMapping, row: RowMapping, gone: set[str]) -> 
     return {**found, "order_id": after.id, "before": state.value, "after": after.state.value, "was": was}
 
 
-def _restrict(turn: UnitOfWork, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
-    before = turn.open_order(card, Kind.RESTRICTION)
+def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
+    before = unit.open_order(card, Kind.RESTRICTION)
     why = _why(act)
     if event not in STOPS:
         if before is None:
             raise NoSuchTransition("it is not stopped")
         _no_police_matter(before)
-        _by_enough(turn, act, before)
-        return before, happen(turn, before, event, SYSTEM, why)
+        _by_enough(unit, act, before)
+        return before, happen(unit, before, event, SYSTEM, why)
     facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act), "decision": ""}
     if act["verification"]:
-        verification = turn.order(act["verification"])
+        verification = unit.order(act["verification"])
         if not ran_out(verification):
             raise NoSuchTransition(f"{verification.id} is {verification.state} by now")
         facts |= {"parent": verification.id, "tier": verification.tier, "rules": verification.rules}
@@ -183,18 +183,18 @@ def _restrict(turn: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
     if before is None:
         if event is Event.CANCEL:
             raise NoSuchTransition("it is not stopped: only a card that is stopped is cancelled")
-        opened = turn.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
-        return None, happen(turn, opened, event, SYSTEM, why, **facts)
+        opened = unit.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
+        return None, happen(unit, opened, event, SYSTEM, why, **facts)
     if before.state is _TARGET.get(event):
         raise NoSuchTransition(f"it is {before.state} already, by {before.id}")
     _no_police_matter(before, event)
-    return before, happen(turn, before, event, SYSTEM, why, **facts)
+    return before, happen(unit, before, event, SYSTEM, why, **facts)
 
 
-def _by_enough(turn: UnitOfWork, act: RowMapping, order: Order) -> None:
+def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
     """NeedsSecondPerson if the tier has risen since one person proposed this."""
     withdrawn = order.kind is Kind.VERIFICATION
-    takes = withdrawing_takes_two(turn, order) if withdrawn else takes_two(turn, order.card)
+    takes = withdrawing_takes_two(unit, order) if withdrawn else takes_two(unit, order.card)
     if act["approved_by"] is None and takes:
         raise NeedsSecondPerson(
             f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
@@ -206,15 +206,15 @@ def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
         raise NoSuchTransition(f"it is stopped by police notice; {only_the_police(order.id)}")
 
 
-def _withdraw(turn: UnitOfWork, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
+def _withdraw(unit: UnitOfWork, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
     """Withdraw the card's verification; where `meant` names an order, only that one."""
-    before = turn.open_order(card, Kind.VERIFICATION)
+    before = unit.open_order(card, Kind.VERIFICATION)
     if before is None or (meant and before.id != meant):
         raise NoSuchTransition(f"{meant} is over" if meant else "nothing is asked of its holder")
     if act["undoes"] and (why := moved_on(before)):
         raise NoSuchTransition(why)
-    _by_enough(turn, act, before)
-    return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
+    _by_enough(unit, act, before)
+    return before, happen(unit, before, Event.WITHDRAW, SYSTEM, _why(act))
 
 
 def moved_on(order: Order) -> str:
@@ -222,27 +222,27 @@ def moved_on(order: Order) -> str:
     return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
 
-def _put_back(turn: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
+def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
     """Return the card to its state before the bulk action that this one undoes."""
-    order = turn.open_order(row["card"], Kind.RESTRICTION)
+    order = unit.open_order(row["card"], Kind.RESTRICTION)
     theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
     if order is None or not theirs or order.state != row["after"]:
         now_is = f"{order.state} by {order.id}" if order else "not restricted"
         raise NoSuchTransition(f"it was changed since: it is {now_is}")
-    _by_enough(turn, act, order)
+    _by_enough(unit, act, order)
     if row["before"] == State.ACTIVE:
-        verification = turn.open_order(row["card"], Kind.VERIFICATION)
+        verification = unit.open_order(row["card"], Kind.VERIFICATION)
         if verification and verification.evidence and ran_out(verification):
-            return order, _stays_for(turn, order, verification, act)
-        return order, happen(turn, order, Event.RESTORE, SYSTEM, _why(act))
+            return order, _stays_for(unit, order, verification, act)
+        return order, happen(unit, order, Event.RESTORE, SYSTEM, _why(act))
     if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
-        return order, happen(turn, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
+        return order, happen(unit, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
     raise NoSuchTransition(
         f"it was {row['before']} before, and no transition leads back there: decide by hand"
     )
 
 
-def _stays_for(turn: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
+def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
     """Keep the card restricted on the evidence of its verification.
 
     The verification ran out after the bulk action and restricts the card by itself, so it becomes the legal basis.
@@ -250,19 +250,19 @@ def _stays_for(turn: UnitOfWork, order: Order, verification: Order, act: RowMapp
     if order.state is State.PUNISHED:
         # A punishment would end at its date and would not be lifted when the holder passes: replace it by the
         # verification's restriction.
-        restored = turn.move(order, Event.RESTORE, SYSTEM, _why(act))
-        return stop_for(turn, verification, _why(act)) or restored
+        restored = unit.move(order, Event.RESTORE, SYSTEM, _why(act))
+        return stop_for(unit, verification, _why(act)) or restored
     facts: dict[str, Any] = {
         "carried_by": Evidence(verification.evidence).of(verification.id),
         "parent": verification.id,
         "grounds": verification.grounds,
         "decision": verification.decision,
     }
-    first = turn.policy.stages[0].state
+    first = unit.policy.stages[0].state
     if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
-        due = stage_due(turn, verification, first)
-        return happen(turn, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
-    return turn.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
+        due = stage_due(unit, verification, first)
+        return happen(unit, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
+    return unit.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
 
 
 def carried_by(act: RowMapping) -> str:

@@ -35,14 +35,14 @@ def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = Fa
     return row
 
 
-def put_places(turn: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
+def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
     """Store operators and cities of its cards. PermissionDenied: one is out of scope."""
-    known = places_of(turn.connection, numbers)
+    known = places_of(unit.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
     for place in places:
         within(by, "a card of this list", *place)
     rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
-    turn.connection.execute(insert(act_places), rows)
+    unit.connection.execute(insert(act_places), rows)
 
 
 def cards_shown(
@@ -57,7 +57,7 @@ def cards_shown(
     )
 
 
-def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
+def strike(unit: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
     """Remove the cards in `named` from a proposed bulk action; return how many.
 
     A card is named by its number or by its line in the bulk action, like #17. Each removal is written to the audit
@@ -65,7 +65,7 @@ def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
     """
     if len(named) > MOST_STRUCK:
         raise OrderError(f"{len(named)} cards are more than one approval leaves out ({MOST_STRUCK})")
-    mine = _waiting_cards(turn.connection, act["id"])
+    mine = _waiting_cards(unit.connection, act["id"])
     lines = list(mine)
     struck = sorted({_meant(one, mine, lines) for one in named})
     waiting = [card for card, waits in mine.items() if waits]
@@ -75,9 +75,9 @@ def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
     text = f"struck by {by.id} at approval: {why.strip()}"
     for part in in_parts(gone):
         theirs = (act_cards.c.act_id == act["id"], act_cards.c.card.in_(part))
-        turn.connection.execute(update(act_cards).where(*theirs).values(outcome=SKIPPED, why=text))
+        unit.connection.execute(update(act_cards).where(*theirs).values(outcome=SKIPPED, why=text))
     for card in gone:
-        turn.note(by, "act.strike", act["id"], why.strip(), {}, {"card": card})
+        unit.note(by, "act.strike", act["id"], why.strip(), {}, {"card": card})
     return len(gone)
 
 

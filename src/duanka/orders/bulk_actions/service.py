@@ -85,13 +85,13 @@ class ActService:
             )
         until = end_of_measure(until, now) if until else None
 
-        def work(turn: UnitOfWork) -> str:
-            skipped = left_out(turn, numbers)
+        def work(unit: UnitOfWork) -> str:
+            skipped = left_out(unit, numbers)
             if len(skipped) == len(numbers):
-                raise nothing_left(turn, skipped)
-            alone = one_person_suffices(turn, event, numbers)
+                raise nothing_left(unit, skipped)
+            alone = one_person_suffices(unit, event, numbers)
             if not alone:
-                not_too_many(turn, by, len(numbers))
+                not_too_many(unit, by, len(numbers))
             act = Act(
                 id=new_id("A"),
                 event=event,
@@ -104,19 +104,19 @@ class ActService:
                 approved_at=now if alone else None,
                 until=until,
             )
-            store_act(turn, act)
-            put_places(turn, act.id, numbers, by)
-            turn.connection.execute(insert(act_cards), _rows(act.id, numbers, skipped))
+            store_act(unit, act)
+            put_places(unit, act.id, numbers, by)
+            unit.connection.execute(insert(act_cards), _rows(act.id, numbers, skipped))
             said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
             said |= {"skipped": len(skipped), "named_twice": repeated, "two_people": not alone}
             if until:
                 said["until"] = until.isoformat()
-            turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+            unit.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
             if event in LIFTS and alone:
-                carry(turn, [_locked(turn, act.id)], AT_ONCE)
+                carry(unit, [_locked(unit, act.id)], AT_ONCE)
             return act.id
 
-        return self.act(self.book.turn(work, now))
+        return self.act(self.book.transaction(work, now))
 
     def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
         """Approve a proposed bulk action, which starts it.
@@ -126,28 +126,28 @@ class ActService:
         """
         authorize(by, Permission.APPROVE_ACT)
 
-        def work(turn: UnitOfWork) -> None:
-            row = _locked(turn, act_id, by)
+        def work(unit: UnitOfWork) -> None:
+            row = _locked(unit, act_id, by)
             _is(row, ActState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
-            acts_still(turn.connection, row["proposed_by"], Permission.PROPOSE_ACT)
-            if not turn.as_told(ACTS, act_id):
+            acts_still(unit.connection, row["proposed_by"], Permission.PROPOSE_ACT)
+            if not unit.as_told(ACTS, act_id):
                 raise OrderError(
                     f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
                 )
             if row["verification"]:
-                still_to_decide(turn, row, by)
+                still_to_decide(unit, row, by)
             if row["until"] and row["until"] <= now:
                 raise OrderError(
                     f"{act_id} would have ended on {operator_zone().written(row['until'])}; propose it anew"
                 )
             facts: dict[str, object] = {"approved_by": by.id, "approved_at": now}
             if without:
-                facts["skipped"] = row["skipped"] + strike(turn, row, without, by, why)
-            _move(turn, row, ActState.RUNNING, by, "act.approve", why, **facts)
+                facts["skipped"] = row["skipped"] + strike(unit, row, without, by, why)
+            _move(unit, row, ActState.RUNNING, by, "act.approve", why, **facts)
 
-        self.book.turn(work, now)
+        self.book.transaction(work, now)
         return self.act(act_id)
 
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
@@ -159,13 +159,13 @@ class ActService:
 
         authorize(by, Permission.REJECT_ACT)
 
-        def work(turn: UnitOfWork) -> None:
-            row = _locked(turn, act_id, by)
+        def work(unit: UnitOfWork) -> None:
+            row = _locked(unit, act_id, by)
             _is(row, ActState.PROPOSED, "reject")
-            may_reject(turn, row, by)
-            _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
+            may_reject(unit, row, by)
+            _move(unit, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
 
-        self.book.turn(work, now)
+        self.book.transaction(work, now)
         return self.act(act_id)
 
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
@@ -178,12 +178,12 @@ class ActService:
 
         authorize(by, Permission.UNDO_ACT)
 
-        def work(turn: UnitOfWork) -> str:
-            row = _locked(turn, act_id, by)
-            must_be_undoable(turn, row)
-            stopped_short = stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
+        def work(unit: UnitOfWork) -> str:
+            row = _locked(unit, act_id, by)
+            must_be_undoable(unit, row)
+            stopped_short = stop_short(unit, act_id) if row["state"] == ActState.RUNNING else 0
             _move(
-                turn,
+                unit,
                 row,
                 ActState.UNDONE,
                 by,
@@ -193,11 +193,11 @@ class ActService:
                 skipped=row["skipped"] + stopped_short,
             )
             told = self._grounds(BilingualText(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
-            undo = put_back(turn, row, told, by)
-            carry(turn, [_locked(turn, undo)], AT_ONCE)
+            undo = put_back(unit, row, told, by)
+            carry(unit, [_locked(unit, undo)], AT_ONCE)
             return undo
 
-        return self.act(self.book.turn(work, now))
+        return self.act(self.book.transaction(work, now))
 
     def being_undone(self, act_id: str, by: Person) -> bool:
         """Whether an undo is done or in progress, so that asking again changes nothing."""
@@ -216,7 +216,7 @@ class ActService:
 
         self._end_changed(now)
 
-        def work(turn: UnitOfWork) -> int:
+        def work(unit: UnitOfWork) -> int:
             running = (
                 select(acts)
                 .where(acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
@@ -224,10 +224,10 @@ class ActService:
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             )
-            return carry(turn, turn.connection.execute(running).mappings().all(), limit)
+            return carry(unit, unit.connection.execute(running).mappings().all(), limit)
 
         try:
-            return self.book.turn(work, now)
+            return self.book.transaction(work, now)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -236,21 +236,21 @@ class ActService:
     def _end_changed(self, now: datetime) -> None:
         """End bulk actions whose rows were changed past the audit trail: not as approved."""
 
-        def work(turn: UnitOfWork) -> list[str]:
+        def work(unit: UnitOfWork) -> list[str]:
             is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
             running = select(acts).where(*is_running).with_for_update(skip_locked=True)
             changed = [
                 row
-                for row in turn.connection.execute(running).mappings()
-                if not turn.as_told(ACTS, row["id"])
+                for row in unit.connection.execute(running).mappings()
+                if not unit.as_told(ACTS, row["id"])
             ]
             for row in changed:
                 skipped = row["skipped"] + stop_short(
-                    turn, row["id"], "the act was changed past the audit trail"
+                    unit, row["id"], "the act was changed past the audit trail"
                 )
                 why = "changed past the audit trail"
                 facts = {"finished_at": now, "skipped": skipped}
-                _move(turn, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
+                _move(unit, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
             return [row["id"] for row in changed]
 
         with self.book.store.reading() as connection:
@@ -259,7 +259,7 @@ class ActService:
             )
             if connection.execute(none.limit(1)).first() is None:
                 return
-        for act_id in self.book.turn(work, now):
+        for act_id in self.book.transaction(work, now):
             self.book.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
@@ -271,12 +271,12 @@ class ActService:
         for act_id in running:
             while done < limit:
                 try:
-                    one = self.book.turn(lambda turn, of=act_id: _carry_one(turn, of), now)  # type: ignore[misc]
+                    one = self.book.transaction(lambda unit, of=act_id: _carry_one(unit, of), now)  # type: ignore[misc]
                 except Exception as error:
                     if is_outage(error):
                         raise
                     why = in_one_line(error)
-                    one = self.book.turn(lambda turn, of=act_id, why=why: skip_one(turn, of, why), now)  # type: ignore[misc]
+                    one = self.book.transaction(lambda unit, of=act_id, why=why: skip_one(unit, of, why), now)  # type: ignore[misc]
                     self.book.set_aside(_CARD_OF, act_id, error, now)
                 if not one:
                     break
@@ -318,9 +318,9 @@ class ActService:
         ).complete()
 
 
-def _carry_one(turn: UnitOfWork, act_id: str) -> int:
-    row = _locked(turn, act_id)
-    return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
+def _carry_one(unit: UnitOfWork, act_id: str) -> int:
+    row = _locked(unit, act_id)
+    return carry(unit, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
 
 
 def _rows(act_id: str, numbers: Iterable[str], skipped: dict[str, str]) -> list[dict[str, object]]:
@@ -335,9 +335,9 @@ def _rows(act_id: str, numbers: Iterable[str], skipped: dict[str, str]) -> list[
     ]
 
 
-def _locked(turn: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
+def _locked(unit: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
     """Lock and return the bulk action's row; serialises approve, undo and execute."""
-    return seen_act(turn.connection, act_id, by, lock=True)
+    return seen_act(unit.connection, act_id, by, lock=True)
 
 
 def _is(row: RowMapping, state: ActState, event: str) -> None:
@@ -348,11 +348,11 @@ def _is(row: RowMapping, state: ActState, event: str) -> None:
 
 
 def _move(
-    turn: UnitOfWork, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
+    unit: UnitOfWork, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
 ) -> None:
     if not why.strip():
         raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
-    was = found(turn.connection, ACTS, row["id"])
-    turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
-    turn.act_began |= state is ActState.RUNNING
-    turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)
+    was = found(unit.connection, ACTS, row["id"])
+    unit.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
+    unit.act_began |= state is ActState.RUNNING
+    unit.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)

@@ -54,17 +54,17 @@ def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...
     )
 
 
-def must_be_undoable(turn: UnitOfWork, row: RowMapping) -> None:
+def must_be_undoable(unit: UnitOfWork, row: RowMapping) -> None:
     """NoSuchTransition, with the reason, if this bulk action cannot be undone now."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
         raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
     if state == ActState.UNDONE:
-        if waiting := undoing(turn.connection, row["id"]):
+        if waiting := undoing(unit.connection, row["id"]):
             raise NoSuchTransition(
                 f"{row['id']} is being undone by {', '.join(waiting)}; next: `duanka orders show {waiting[-1]}`"
             )
-        if not _held(turn.connection, [row["id"]]):
+        if not _held(unit.connection, [row["id"]]):
             raise NoSuchTransition(f"{row['id']} is undone: it stops no card any more")
     elif state not in (ActState.RUNNING, ActState.DONE):
         raise NoSuchTransition(f"{row['id']} is {state}: there is nothing to undo; reject a proposed act")
@@ -76,32 +76,32 @@ def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
     return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
 
 
-def stop_short(turn: UnitOfWork, act_id: str, why: str = "the act was undone before its turn") -> int:
+def stop_short(unit: UnitOfWork, act_id: str, why: str = "the act was undone before its turn") -> int:
     """Skip the pending cards of a bulk action; return how many."""
     waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
-    left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
-    turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
+    left = unit.connection.execute(select(func.count()).where(*waiting)).scalar_one()
+    unit.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
     return left
 
 
-def put_back(turn: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
+def put_back(unit: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
     """Create the undo, and a proposal for cards that take two; return the undo's id."""
     again = undone["state"] == ActState.UNDONE
     theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
     if again:
         theirs = theirs.where(_HELD)
-    cards = turn.connection.execute(theirs.order_by(act_cards.c.card)).scalars().all()
-    for_two = _for_two(turn, undone["id"])
+    cards = unit.connection.execute(theirs.order_by(act_cards.c.card)).scalars().all()
+    for_two = _for_two(unit, undone["id"])
     left_out = dict[str, str]()
     if for_two:
-        proposal = _store(turn, undone, grounds, by, for_two, {}, ActState.PROPOSED)
+        proposal = _store(unit, undone, grounds, by, for_two, {}, ActState.PROPOSED)
         why = f"its tier takes two people: {proposal} proposes to put it back"
         left_out = dict.fromkeys(for_two, why)
-    return _store(turn, undone, grounds, by, cards, left_out, ActState.RUNNING)
+    return _store(unit, undone, grounds, by, cards, left_out, ActState.RUNNING)
 
 
 def _store(
-    turn: UnitOfWork,
+    unit: UnitOfWork,
     undone: RowMapping,
     grounds: Grounds,
     by: Person,
@@ -115,17 +115,17 @@ def _store(
         state=state,
         grounds=grounds,
         proposed_by=by.id,
-        proposed_at=turn.now,
-        approved_at=turn.now if state is ActState.RUNNING else None,
+        proposed_at=unit.now,
+        approved_at=unit.now if state is ActState.RUNNING else None,
         undoes=undone["id"],
         total=len(cards),
         skipped=len(left_out),
     )
-    store_act(turn, act)
+    store_act(unit, act)
     places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
         act_places.c.act_id == undone["id"]
     )
-    turn.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
+    unit.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
     rows = [
         {
             "act_id": act.id,
@@ -136,17 +136,17 @@ def _store(
         for card in cards
     ]
     if rows:
-        turn.connection.execute(insert(act_cards), rows)
+        unit.connection.execute(insert(act_cards), rows)
     said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
     said |= {"skipped": len(left_out), "two_people": state is ActState.PROPOSED, "undoes": undone["id"]}
-    turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+    unit.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
     return act.id
 
 
-def _for_two(turn: UnitOfWork, act_id: str) -> list[str]:
+def _for_two(unit: UnitOfWork, act_id: str) -> list[str]:
     """Return the cards still stopped by this bulk action that take two people to lift."""
     of_card = orders.alias()
-    tiers = sorted(turn.policy.identity.second_person_tiers)
+    tiers = sorted(unit.policy.identity.second_person_tiers)
     query = (
         select(act_cards.c.card)
         .distinct()
@@ -156,9 +156,9 @@ def _for_two(turn: UnitOfWork, act_id: str) -> list[str]:
         .where(of_card.c.tier.in_(tiers))
         .order_by(act_cards.c.card)
     )
-    found = turn.connection.execute(query).scalars().all()
-    turn.lock(found)
-    return [card for card in found if takes_two(turn, card)]
+    found = unit.connection.execute(query).scalars().all()
+    unit.lock(found)
+    return [card for card in found if takes_two(unit, card)]
 
 
 def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:

@@ -104,33 +104,33 @@ class Withdrawals:
             raise OrderError("say why they are withdrawn: the reason stays in the audit trail")
         seen = self.look(which, by)
 
-        def work(turn: UnitOfWork) -> str:
-            turn.lock([order.card for order in seen.orders])
-            alone = not any(withdrawing_takes_two(turn, order) for order in seen.orders)
+        def work(unit: UnitOfWork) -> str:
+            unit.lock([order.card for order in seen.orders])
+            alone = not any(withdrawing_takes_two(unit, order) for order in seen.orders)
             if not alone:
-                not_too_many(turn, by, len(seen.orders))
+                not_too_many(unit, by, len(seen.orders))
             return store_withdrawal(
-                turn, seen.orders, BilingualText(why, why), by, alone=alone, left_out=seen.left_out
+                unit, seen.orders, BilingualText(why, why), by, alone=alone, left_out=seen.left_out
             )
 
-        return self.finish(self._book.turn(work, now), now, at_once)
+        return self.finish(self._book.transaction(work, now), now, at_once)
 
     def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
         """Execute about `at_once` cards of a running bulk action; return its new state."""
 
-        def work(turn: UnitOfWork) -> int:
-            row = seen_act(turn.connection, number, SYSTEM, lock=True)
+        def work(unit: UnitOfWork) -> int:
+            row = seen_act(unit.connection, number, SYSTEM, lock=True)
             running = row["state"] == ActState.RUNNING and row["finished_at"] is None
-            return carry(turn, [row], AT_ONCE) if running else 0
+            return carry(unit, [row], AT_ONCE) if running else 0
 
         done = 0
-        while done < at_once and (some := self._book.turn(work, now)):
+        while done < at_once and (some := self._book.transaction(work, now)):
             done += some
         return self._acts.act(number)
 
 
 def store_withdrawal(
-    turn: UnitOfWork,
+    unit: UnitOfWork,
     found: Sequence[Order],
     reason: BilingualText,
     by: Person,
@@ -145,16 +145,16 @@ def store_withdrawal(
         id=new_id("A"),
         event=Event.WITHDRAW,
         state=ActState.RUNNING if alone else ActState.PROPOSED,
-        grounds=Grounds(reason, turn.policy.redress, turn.policy.papers).complete(),
+        grounds=Grounds(reason, unit.policy.redress, unit.policy.papers).complete(),
         proposed_by=by.id,
-        proposed_at=turn.now,
-        approved_at=turn.now if alone else None,
+        proposed_at=unit.now,
+        approved_at=unit.now if alone else None,
         total=len(found) + len(skipped),
         skipped=len(skipped),
         undoes=undoes,
     )
-    store_act(turn, act)
-    put_places(turn, act.id, [*(order.card for order in found), *skipped], by)
+    store_act(unit, act)
+    put_places(unit, act.id, [*(order.card for order in found), *skipped], by)
     rows: list[dict[str, object]] = [
         {"act_id": act.id, "card": order.card, "order_id": order.id, "outcome": None, "why": None}
         for order in found
@@ -163,10 +163,10 @@ def store_withdrawal(
         {"act_id": act.id, "card": card, "order_id": None, "outcome": SKIPPED, "why": why}
         for card, why in skipped.items()
     ]
-    turn.connection.execute(insert(act_cards), rows)
+    unit.connection.execute(insert(act_cards), rows)
     said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
     said |= {"skipped": act.skipped, "two_people": not alone} | ({"undoes": undoes} if undoes else {})
-    turn.note(by, "act.propose", act.id, reason.en, {}, said)
+    unit.note(by, "act.propose", act.id, reason.en, {}, said)
     return act.id
 
 

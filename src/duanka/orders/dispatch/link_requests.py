@@ -19,37 +19,37 @@ PAUSE = timedelta(minutes=2)  # between two messages to one number
 MOST_A_DAY = 5
 
 
-def request_link(turn: UnitOfWork, links: Links, token: str) -> str:
+def request_link(unit: UnitOfWork, links: Links, token: str) -> str:
     """Send the link's card a message with a new link; return its last four digits.
 
     UnknownOrder: not a link of this installation. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with
     the seconds to wait; NOT_AVAILABLE: the holder is asked nothing online.
     """
     authorize(HOLDER, Permission.VERIFY_ONLINE)
-    card = links.order_of(turn.connection, token).card
-    order = turn.open_order(card, Kind.VERIFICATION)
+    card = links.order_of(unit.connection, token).card
+    order = unit.open_order(card, Kind.VERIFICATION)
     if order is None or order.asked != VERIFY:
         raise CheckRefused(CheckReason.NOT_AVAILABLE)
     asked = (notices.c.card == card, notices.c.template == VERIFY)
     day = select(func.count(), func.max(notices.c.created_at), func.min(notices.c.created_at)).where(
-        *asked, notices.c.created_at > turn.now - timedelta(days=1)
+        *asked, notices.c.created_at > unit.now - timedelta(days=1)
     )
-    count, last, first = turn.connection.execute(day).one()
-    free_at = turn.now if last is None else last + PAUSE
+    count, last, first = unit.connection.execute(day).one()
+    free_at = unit.now if last is None else last + PAUSE
     if count >= MOST_A_DAY:
         free_at = max(free_at, first + timedelta(days=1))
-    if free_at > turn.now:
-        raise CheckRefused(CheckReason.TOO_SOON, wait=int((free_at - turn.now).total_seconds()) + 1)
+    if free_at > unit.now:
+        raise CheckRefused(CheckReason.TOO_SOON, wait=int((free_at - unit.now).total_seconds()) + 1)
     again = select(func.count()).where(notices.c.order_id == order.id, notices.c.template == VERIFY)
     row = {
         "order_id": order.id,
         "step": order.step,
         "template": VERIFY,
         "card": card,
-        "created_at": turn.now,
-        "next_try_at": turn.now,
-        "repeat": turn.connection.execute(again).scalar_one(),
+        "created_at": unit.now,
+        "next_try_at": unit.now,
+        "repeat": unit.connection.execute(again).scalar_one(),
     }
-    turn.connection.execute(insert(notices).values(row))
-    turn.note(HOLDER, "link.request", order.id, "asked for on the page", {}, {})
+    unit.connection.execute(insert(notices).values(row))
+    unit.note(HOLDER, "link.request", order.id, "asked for on the page", {}, {})
     return card[-4:]

@@ -58,7 +58,7 @@ class Receipts:
 
         def store(some: Sequence[str]) -> None:
             part = {number: by_id[number] for number in some}
-            unknown.update(self._book.turn(lambda turn: _store(turn, part), now))
+            unknown.update(self._book.transaction(lambda unit: _store(unit, part), now))
 
         def set_aside(number: str, error: Exception) -> None:
             self._alarms.set_aside(_RECEIPT, number, error, now)
@@ -86,8 +86,8 @@ class Receipts:
         }
         free = {"leased_until": None, "leased_by": None}
 
-        def work(turn: UnitOfWork) -> None:
-            connection = turn.connection
+        def work(unit: UnitOfWork) -> None:
+            connection = unit.connection
             connection.execute(delete(notice_parts).where(notice_parts.c.message_id.in_(ids)))
             connection.execute(
                 insert(notice_parts), [{"message_id": one, "notice_id": notice} for one in ids]
@@ -95,7 +95,7 @@ class Receipts:
             mine = (notices.c.id == notice, notices.c.leased_by == worker)
             connection.execute(update(notices).where(*mine).values(sent | free))
 
-        self._book.turn(work, now)
+        self._book.transaction(work, now)
 
     def given_up(self, notice: int, why: str, now: datetime) -> None:
         """Record that the message centre rejects the notice for good: a person must look.
@@ -103,9 +103,9 @@ class Receipts:
         The response time of its order does not start.
         """
 
-        def work(turn: UnitOfWork) -> None:
+        def work(unit: UnitOfWork) -> None:
             mine = notices.c.id == notice
-            row = turn.connection.execute(select(notices).where(mine).with_for_update()).one()
+            row = unit.connection.execute(select(notices).where(mine).with_for_update()).one()
             if row.done_at:
                 return
             over = {
@@ -115,18 +115,18 @@ class Receipts:
                 "leased_until": None,
                 "leased_by": None,
             }
-            turn.connection.execute(update(notices).where(mine).values(over))
+            unit.connection.execute(update(notices).where(mine).values(over))
             if row.template in _ASKS and follows:
-                _happen(turn, row.order_id, Event.NOT_DELIVERED, why)
+                _happen(unit, row.order_id, Event.NOT_DELIVERED, why)
 
         follows = True
         try:
-            self._book.turn(work, now)
+            self._book.transaction(work, now)
         except Exception as error:
             if is_outage(error):
                 raise
             follows = False  # the order itself cannot be read: close its notice anyway, or it would be retried forever
-            self._book.turn(work, now)
+            self._book.transaction(work, now)
 
     def _keep(self, unknown: Mapping[str, Receipt], now: datetime) -> None:
         """Keep receipts with unknown message ids for a while, then report them."""
@@ -154,9 +154,9 @@ def _final(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
     return found
 
 
-def _store(turn: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
+def _store(unit: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
     """Store receipts with their effects; return the ids that belong to no notice."""
-    connection = turn.connection
+    connection = unit.connection
     parts = notice_parts.c
     known = {
         row.message_id: (row.notice_id, row.delivered)
@@ -178,36 +178,36 @@ def _store(turn: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
             states[part.notice_id].append(part.delivered)
         found = connection.execute(select(notices).where(notices.c.id.in_(about)).order_by(notices.c.id))
         rows = found.mappings().all()
-        turn.lock({row["card"] for row in rows})
+        unit.lock({row["card"] for row in rows})
         for row in rows:
-            _told(turn, row, came[row["id"]], states[row["id"]])
+            _told(unit, row, came[row["id"]], states[row["id"]])
     return set(receipts) - known.keys()
 
 
-def _told(turn: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
+def _told(unit: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
     """Update the notice: delivered when all parts are, undelivered when one is not."""
     if notice["outcome"] == NoticeOutcome.UNDELIVERED:
         return
-    sent_at = min(notice["sent_at"] or turn.now, turn.now)
-    at = max(sent_at, min(turn.now, max(receipt.at for receipt in came)))
-    at = max(at, min(notice["receipt_at"], turn.now)) if notice["receipt_at"] else at
+    sent_at = min(notice["sent_at"] or unit.now, unit.now)
+    at = max(sent_at, min(unit.now, max(receipt.at for receipt in came)))
+    at = max(at, min(notice["receipt_at"], unit.now)) if notice["receipt_at"] else at
     values: dict[str, object] = {"receipt_at": at}
     failed = [receipt for receipt in came if not receipt.delivered]
     if failed:
         values |= {"outcome": NoticeOutcome.UNDELIVERED.value, "error": failed[0].detail or "undelivered"}
     elif all(parts):
         values |= {"outcome": NoticeOutcome.DELIVERED.value}
-    turn.connection.execute(update(notices).where(notices.c.id == notice["id"]).values(values))
+    unit.connection.execute(update(notices).where(notices.c.id == notice["id"]).values(values))
     if notice["template"] not in _ASKS or "outcome" not in values:
         return
     if failed:
         why = f"receipt {failed[0].message_id}: {failed[0].detail or 'not delivered'}"
-        _happen(turn, notice["order_id"], Event.NOT_DELIVERED, why)
+        _happen(unit, notice["order_id"], Event.NOT_DELIVERED, why)
     else:
         why = f"receipt {came[-1].message_id}"
-        _happen(turn, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
+        _happen(unit, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
 
 
-def _happen(turn: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
+def _happen(unit: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
     with suppress(NoSuchTransition):  # the holder answered before the receipt came, or the order is closed
-        happen(turn, turn.order(order_id), event, SYSTEM, why, **facts)
+        happen(unit, unit.order(order_id), event, SYSTEM, why, **facts)

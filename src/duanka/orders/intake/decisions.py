@@ -125,31 +125,31 @@ class DecisionIntake:
         digest = self._decisions.digest(position)
         demands = self._signed(demands)
 
-        def work(turn: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
-            remember(turn.connection, self._decisions.source, position, digest)
-            replaced = self._forget_replaced(turn)
-            turn.lock([demand.card for demand in demands])
-            found = self.record.narrower_than(turn.connection, demands)
-            waits = withdrawals(turn, demands) if found else frozenset()
-            split = sort(turn, demands, self._choice, waits=waits, keep_all=self._keep_all)
-            new = first_time(turn, split.taken)
-            received = receive_in(turn, new, by)
-            kept = untaken(turn.connection, [one for one, _ in split.kept])
+        def work(unit: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
+            remember(unit.connection, self._decisions.source, position, digest)
+            replaced = self._forget_replaced(unit)
+            unit.lock([demand.card for demand in demands])
+            found = self.record.narrower_than(unit.connection, demands)
+            waits = withdrawals(unit, demands) if found else frozenset()
+            split = sort(unit, demands, self._choice, waits=waits, keep_all=self._keep_all)
+            new = first_time(unit, split.taken)
+            received = receive_in(unit, new, by)
+            kept = untaken(unit.connection, [one for one, _ in split.kept])
             left = received.left + len(demands) - len(new) - len(kept)
             received = replace(received, left=left, kept=len(kept))
             counts = {name: count for name, count in asdict(received).items() if count}
             covers = coverage_of(demands[-1].covers)
-            number, whole = self.record.write(turn, by, counts, demands[-1].run, covers, found)
+            number, whole = self.record.write(unit, by, counts, demands[-1].run, covers, found)
             here = {id(one) for one in kept}
             split = replace(split, kept=[(one, why) for one, why in split.kept if id(one) in here])
-            settle(turn, split, self._decisions.source, number, by)
+            settle(unit, split, self._decisions.source, number, by)
             if by is not SYSTEM:
                 said: dict[str, object] = {"decisions": len(demands), "digest": digest, "take": number}
                 said |= {"kept": len(kept)} if kept else {}
-                turn.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
+                unit.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
             return received, replaced, found if waits else None, number, whole
 
-        received, replaced, found, number, whole = self._book.turn(work, now)
+        received, replaced, found, number, whole = self._book.transaction(work, now)
         self._position, self._replaced = position, False
         self.replaced += replaced
         self.record.written(number, whole, now)
@@ -169,11 +169,11 @@ class DecisionIntake:
             watch_claims(self._book.store, self._alarms, now)
         return received
 
-    def _forget_replaced(self, turn: UnitOfWork) -> int:
+    def _forget_replaced(self, unit: UnitOfWork) -> int:
         """Delete decisions kept from an earlier file of this name, which is replaced."""
         if not self._replaced:
             return 0
-        return forget_replaced(turn, self._decisions.source, self._decisions.run())
+        return forget_replaced(unit, self._decisions.source, self._decisions.run())
 
     def _say_narrower(self, found: Narrower, now: datetime) -> None:
         """Raise an alarm that withdrawals wait for a person, and how to take them."""
@@ -198,7 +198,7 @@ class DecisionIntake:
         """Set the next decision aside."""
         source, position = self._decisions.source, self._decisions.behind(self._position)
         digest = self._decisions.digest(position)
-        self._book.turn(lambda turn: remember(turn.connection, source, position, digest), now)
+        self._book.transaction(lambda unit: remember(unit.connection, source, position, digest), now)
         name = f"{crc32(source.encode(errors='replace')):08x}@{self._position}"
         self._book.set_aside(_DECISION, name, error, now)
         self._position = position
@@ -213,24 +213,24 @@ class DecisionIntake:
         return Received(**counts)
 
 
-def withdrawals(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset[str]:
+def withdrawals(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset[str]:
     """Return cards whose unanswered verification a new decision would withdraw."""
     cards = set[str]()
-    for demand in untaken(turn.connection, [one for one in demands if one.asked is RequestedAction.NOTHING]):
-        order = turn.open_order(demand.card, Kind.VERIFICATION)
+    for demand in untaken(unit.connection, [one for one in demands if one.asked is RequestedAction.NOTHING]):
+        order = unit.open_order(demand.card, Kind.VERIFICATION)
         if order is not None and order.state in NOT_BEGUN:
             cards.add(demand.card)
     return frozenset(cards)
 
 
-def first_time(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
+def first_time(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Return those that were not taken before, from this file or a copy."""
     ids = [demand.decision for demand in demands if demand.decision]
     if not ids:
         return list(demands)
-    put = upsert(turn.connection, decisions_taken).values([{"decision": one, "at": turn.now} for one in ids])
+    put = upsert(unit.connection, decisions_taken).values([{"decision": one, "at": unit.now} for one in ids])
     put = put.on_conflict_do_nothing().returning(decisions_taken.c.decision)
-    new = set(turn.connection.execute(put).scalars())
+    new = set(unit.connection.execute(put).scalars())
     return [demand for demand in demands if not demand.decision or demand.decision in new]
 
 

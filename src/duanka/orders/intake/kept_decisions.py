@@ -55,7 +55,7 @@ class SortedDecisions:
 
 
 def sort(
-    turn: UnitOfWork,
+    unit: UnitOfWork,
     demands: Sequence[OrderDecision],
     choice: Choice,
     *,
@@ -67,7 +67,7 @@ def sort(
     `waits`: cards whose withdrawal must wait because the records cover less than before. `keep_all`: keep all
     requests, to choose from later. A stop signed by the police is always taken.
     """
-    known = _known(turn.connection, [demand.card for demand in demands])
+    known = _known(unit.connection, [demand.card for demand in demands])
     held = {card for card, rows in known.items() if any(row["why"] == Why.HELD for row in rows)}
     found = SortedDecisions([], [], known)
     for demand in demands:
@@ -90,7 +90,7 @@ def sort(
 
 
 def settle(
-    turn: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person, held_by: str = ""
+    unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person, held_by: str = ""
 ) -> None:
     """Delete what newer decisions replace and store those that are kept.
 
@@ -102,12 +102,12 @@ def settle(
         for row in found.known.get(demand.card, ())
         if (_ends_a_hold(demand) or row["why"] != Why.HELD) and _replaces(demand, row)
     ]
-    remove(turn, replaced)
-    keep(turn, found.kept, source, take_id, by, held_by, found.known)
+    remove(unit, replaced)
+    keep(unit, found.kept, source, take_id, by, held_by, found.known)
 
 
 def keep(
-    turn: UnitOfWork,
+    unit: UnitOfWork,
     kept: Sequence[tuple[OrderDecision, Why]],
     source: str,
     take_id: str,
@@ -134,19 +134,19 @@ def keep(
             "why": why.value,
             "line": demand.line,
             "take_id": take_id,
-            "kept_at": holder["kept_at"] if holder else turn.now,
+            "kept_at": holder["kept_at"] if holder else unit.now,
             "kept_by": holder["kept_by"] if holder else by.id,
             "reason": holder["reason"] if holder else reason,
         }
     moved = [(row["card"], row["source"]) for row in holders.values() if row and row["card"] in rows]
-    remove(turn, moved)
+    remove(unit, moved)
     for part in in_parts(list(rows.values()), 50):
-        put = upsert(turn.connection, kept_decisions).values(list(part))
+        put = upsert(unit.connection, kept_decisions).values(list(part))
         names = [name for name in part[0] if name not in ("card", "source")]
         put = put.on_conflict_do_update(
             index_elements=["card", "source"], set_={name: put.excluded[name] for name in names}
         )
-        turn.connection.execute(put)
+        unit.connection.execute(put)
 
 
 def _ends_a_hold(demand: OrderDecision) -> bool:
@@ -158,7 +158,7 @@ def _replaces(demand: OrderDecision, row: RowMapping) -> bool:
     return bool(demand.decision or not row["run"])
 
 
-def remove(turn: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
+def remove(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     """Delete these kept decisions, given as (card, source)."""
     by_source = dict[str, list[str]]()
     for card, source in rows:
@@ -166,10 +166,10 @@ def remove(turn: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     for source, numbers in by_source.items():
         for part in in_parts(numbers):
             these = (kept_decisions.c.source == source, kept_decisions.c.card.in_(part))
-            turn.connection.execute(delete(kept_decisions).where(*these))
+            unit.connection.execute(delete(kept_decisions).where(*these))
 
 
-def forget_replaced(turn: UnitOfWork, source: str, run: str) -> int:
+def forget_replaced(unit: UnitOfWork, source: str, run: str) -> int:
     """Delete what an earlier run of this file left, unless held; return how many."""
     older = (
         kept_decisions.c.source == kept_as(source),
@@ -177,7 +177,7 @@ def forget_replaced(turn: UnitOfWork, source: str, run: str) -> int:
         kept_decisions.c.run != run if run else kept_decisions.c.run == "",
         kept_decisions.c.why != Why.HELD.value,
     )
-    return turn.connection.execute(delete(kept_decisions).where(*older)).rowcount
+    return unit.connection.execute(delete(kept_decisions).where(*older)).rowcount
 
 
 def waiting(connection: Connection, whys: Collection[Why], source: str | None, run: str) -> list[RowMapping]:

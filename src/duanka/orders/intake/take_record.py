@@ -70,7 +70,7 @@ class TakeRecord:
 
     def write(
         self,
-        turn: UnitOfWork,
+        unit: UnitOfWork,
         by: Person,
         counts: Mapping[str, int],
         run: str,
@@ -82,7 +82,7 @@ class TakeRecord:
         Pass both to `written` after the commit. `counts`: added to the earlier ones; may be negative. `found`: what
         the records of these decisions lack.
         """
-        new = self.id is None or self._another_day(turn, by)
+        new = self.id is None or self._another_day(unit, by)
         whole = Counter[str]() if new else self._counts.copy()
         whole.update(counts)
         whole = +whole
@@ -93,11 +93,11 @@ class TakeRecord:
         if new or number is None:
             number = new_id("T")
             begun = {"covers": "", "run": run, "chosen": as_json(self._choice.facts())}
-            row = {"id": number, "at": turn.now, "by": by.id, "source": self._source, **begun, **facts}
-            turn.connection.execute(insert(takes).values(row))
+            row = {"id": number, "at": unit.now, "by": by.id, "source": self._source, **begun, **facts}
+            unit.connection.execute(insert(takes).values(row))
         else:
-            turn.connection.execute(update(takes).where(takes.c.id == number).values(facts))
-        _write_orders(turn, number)
+            unit.connection.execute(update(takes).where(takes.c.id == number).values(facts))
+        _write_orders(unit, number)
         return number, whole
 
     def written(self, number: str, counts: Counter[str], at: datetime) -> None:
@@ -106,10 +106,10 @@ class TakeRecord:
             self._begun = at
         self.id, self._counts = number, counts
 
-    def _another_day(self, turn: UnitOfWork, by: Person) -> bool:
-        local = turn.policy.local_time.local
+    def _another_day(self, unit: UnitOfWork, by: Person) -> bool:
+        local = unit.policy.local_time.local
         return (
-            by is SYSTEM and self._begun is not None and local(self._begun).date() != local(turn.now).date()
+            by is SYSTEM and self._begun is not None and local(self._begun).date() != local(unit.now).date()
         )
 
 
@@ -119,18 +119,18 @@ def folder_of(source: str) -> str:
     return str(path.parent) if path.suffix else source
 
 
-def _write_orders(turn: UnitOfWork, number: str) -> None:
+def _write_orders(unit: UnitOfWork, number: str) -> None:
     """Store which orders the take touched; for each, the first effect counts."""
-    did = {order.id: what for order, what in reversed(turn.of_decisions)}
+    did = {order.id: what for order, what in reversed(unit.of_decisions)}
     joined = [order for order, what in did.items() if what == ATTACHED]
     for part in in_parts(joined):
         known = select(taken_orders.c.order_id).where(
-            taken_orders.c.take_id == number, among(turn.connection, taken_orders.c.order_id, part)
+            taken_orders.c.take_id == number, among(unit.connection, taken_orders.c.order_id, part)
         )
-        for order in turn.connection.execute(known).scalars():
+        for order in unit.connection.execute(known).scalars():
             del did[order]
     rows = [{"take_id": number, "order_id": order, "what": what} for order, what in did.items()]
-    put_rows(turn.connection, taken_orders, rows)
+    put_rows(unit.connection, taken_orders, rows)
 
 
 def _is_accepted(connection: Connection, run: str) -> bool:

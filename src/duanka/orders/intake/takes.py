@@ -196,33 +196,33 @@ class TakeService:
         if not why.strip():
             raise OrderError(f"say why {number} is undone: the reason stays in the audit trail")
 
-        def work(turn: UnitOfWork) -> tuple[str | None, str | None, tuple[Left, ...]]:
-            row = turn.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
+        def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[Left, ...]]:
+            row = unit.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
             take = row.mappings().first()
             if take is None:
                 raise _unknown(number)
-            if goes_on := undoing(turn.connection, number):
+            if goes_on := undoing(unit.connection, number):
                 raise NoSuchTransition(
                     f"{number} is being undone by {', '.join(goes_on)}; next: `duanka orders show {goes_on[-1]}`"
                 )
-            found = _sorted(turn, number)
+            found = _sorted(unit, number)
             if not (found.alone or found.for_two):
                 raise NoSuchTransition(
                     f"{number}: nothing is left to undo; {summary(found.left) or 'it opened none'}"
                 )
             told = BilingualText(f"撤销{number}：{why.strip()}", f"undone {number}: {why.strip()}")
             act, proposed = (
-                store_withdrawal(turn, some, told, by, alone=alone, undoes=number) if some else None
+                store_withdrawal(unit, some, told, by, alone=alone, undoes=number) if some else None
                 for some, alone in ((found.alone, True), (found.for_two, False))
             )
-            facts = {"undone_at": turn.now, "undone_by": by.id}
-            turn.connection.execute(update(takes).where(takes.c.id == number).values(facts))
+            facts = {"undone_at": unit.now, "undone_by": by.id}
+            unit.connection.execute(update(takes).where(takes.c.id == number).values(facts))
             said: dict[str, object] = {"withdrawn": len(found.alone), "proposed": len(found.for_two)}
             said |= {"left": len(found.left), "acts": [one for one in (act, proposed) if one]}
-            turn.note(by, "take.undo", number, why.strip(), {}, said)
+            unit.note(by, "take.undo", number, why.strip(), {}, said)
             return act, proposed, tuple(found.left)
 
-        act, proposed, left = self._book.turn(work, now)
+        act, proposed, left = self._book.transaction(work, now)
         return Undone(
             number,
             self._withdrawals.finish(act, now, at_once) if act else None,
@@ -237,21 +237,21 @@ def summary(left: Sequence[Left]) -> str:
     return "; ".join(f"{count:,} {why}" for why, count in reasons.most_common())
 
 
-def _sorted(turn: UnitOfWork, number: str) -> _WithdrawalPlan:
+def _sorted(unit: UnitOfWork, number: str) -> _WithdrawalPlan:
     of_take = select(taken_orders.c.order_id, taken_orders.c.what).where(taken_orders.c.take_id == number)
-    rows = turn.connection.execute(of_take.where(taken_orders.c.what != ATTACHED)).all()
+    rows = unit.connection.execute(of_take.where(taken_orders.c.what != ATTACHED)).all()
     what = {row.order_id: row.what for row in rows}
-    also = _asked_since(turn.connection, number)
+    also = _asked_since(unit.connection, number)
     query = select(orders).join(taken_orders, taken_orders.c.order_id == orders.c.id)
     query = query.where(taken_orders.c.take_id == number, taken_orders.c.what != ATTACHED)
-    cards = turn.connection.execute(query.with_only_columns(orders.c.card)).scalars().all()
-    turn.lock(cards)
+    cards = unit.connection.execute(query.with_only_columns(orders.c.card)).scalars().all()
+    unit.lock(cards)
     found = _WithdrawalPlan()
-    for row in turn.connection.execute(query.order_by(orders.c.card)).mappings():
+    for row in unit.connection.execute(query.order_by(orders.c.card)).mappings():
         order = order_of(row)
         if why := _why_left(order, what[order.id], also.get(order.id)):
             found.left.append(Left(order.id, why))
-        elif withdrawing_takes_two(turn, order):
+        elif withdrawing_takes_two(unit, order):
             found.for_two.append(order)
         else:
             found.alone.append(order)

@@ -185,17 +185,17 @@ class DecisionTaker:
         if not new:
             return held
 
-        def work(turn: UnitOfWork) -> None:
-            turn.lock([row["card"] for row in new])
+        def work(unit: UnitOfWork) -> None:
+            unit.lock([row["card"] for row in new])
             facts = {"why": Why.HELD.value, "kept_at": now, "kept_by": by.id, "reason": self._why}
             for source in {row["source"] for row in new}:
                 for part in in_parts([row["card"] for row in new if row["source"] == source]):
                     these = (kept_decisions.c.source == source, kept_decisions.c.card.in_(part))
-                    turn.connection.execute(update(kept_decisions).where(*these).values(facts))
+                    unit.connection.execute(update(kept_decisions).where(*these).values(facts))
             said: dict[str, object] = {"held": len(new), **self._choice.facts()}
-            turn.note(by, "decisions.hold", self._record.id or HELD, self._why, {}, said)
+            unit.note(by, "decisions.hold", self._record.id or HELD, self._why, {}, said)
 
-        self._book.turn(work, now)
+        self._book.transaction(work, now)
         return held
 
     def _take_some(self, some: Sequence[Kept], now: datetime, by: Person) -> Counter[str]:
@@ -203,24 +203,24 @@ class DecisionTaker:
         counts = Counter[str]()
 
         def work(part: Sequence[Kept]) -> None:
-            def in_turn(turn: UnitOfWork) -> tuple[Counter[str], str, Counter[str]]:
+            def in_turn(unit: UnitOfWork) -> tuple[Counter[str], str, Counter[str]]:
                 demands = self._signed([demand for _, demand in part])
-                turn.lock([demand.card for demand in demands])
-                remove(turn, [(row["card"], row["source"]) for row, _ in part])
-                new = first_time(turn, demands)
-                received = receive_in(turn, new, by)
+                unit.lock([demand.card for demand in demands])
+                remove(unit, [(row["card"], row["source"]) for row, _ in part])
+                new = first_time(unit, demands)
+                received = receive_in(unit, new, by)
                 received = replace(received, left=received.left + len(demands) - len(new))
                 found = Counter({name: count for name, count in asdict(received).items() if count})
                 covers = coverage_of(demands[-1].covers) if self._decisions else None
-                narrower = self._record.narrower_than(turn.connection, demands) if self._decisions else None
+                narrower = self._record.narrower_than(unit.connection, demands) if self._decisions else None
                 here = {**found, "kept": -len(part)}
-                number, whole = self._record.write(turn, by, here, demands[-1].run, covers, narrower)
+                number, whole = self._record.write(unit, by, here, demands[-1].run, covers, narrower)
                 said: dict[str, object] = {"decisions": len(demands), "take": number}
                 source = self._decisions.source if self._decisions else HELD
-                turn.note(by, "decisions.take", "decisions", source, {}, said)
+                unit.note(by, "decisions.take", "decisions", source, {}, said)
                 return found, number, whole
 
-            found, number, whole = self._book.turn(in_turn, now)
+            found, number, whole = self._book.transaction(in_turn, now)
             self._record.written(number, whole, now)
             counts.update(found)
 
@@ -228,7 +228,7 @@ class DecisionTaker:
             if isinstance(error, PermissionDenied | TooManyHolders):
                 raise error
             row, _ = one
-            self._book.turn(lambda turn: remove(turn, [(row["card"], row["source"])]), now)
+            self._book.transaction(lambda unit: remove(unit, [(row["card"], row["source"])]), now)
             self._book.set_aside(_KEPT, f"{row['take_id']}", error, now)
             counts["aside"] += 1
 
@@ -263,37 +263,37 @@ class DecisionTaker:
         with self._book.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))
 
-    def _tried(self, turn: UnitOfWork, by: Person) -> Preview:
+    def _tried(self, unit: UnitOfWork, by: Person) -> Preview:
         """Run `take` step by step within a transaction that is rolled back."""
         choice, narrower, counts = self._choice, None, Counter[str]()
         outcome: list[tuple[OrderDecision, str]] = []
         kept = list[Kept]()
 
         def receive(demands: Sequence[OrderDecision]) -> None:
-            gone = cancelled(turn.connection, (demand.card for demand in demands))
-            outcome.extend((demand, receive_one(turn, demand, gone, by)) for demand in demands)
+            gone = cancelled(unit.connection, (demand.card for demand in demands))
+            outcome.extend((demand, receive_one(unit, demand, gone, by)) for demand in demands)
 
         waits: Collection[str] = ()
         new = list[OrderDecision]()
         if self._decisions:
-            new = self._signed(untaken(turn.connection, self._all_new(turn.connection)))
-            turn.lock([demand.card for demand in new])
-            found = self._record.narrower_than(turn.connection, new)
-            waits = withdrawals(turn, new) if found else ()
+            new = self._signed(untaken(unit.connection, self._all_new(unit.connection)))
+            unit.lock([demand.card for demand in new])
+            found = self._record.narrower_than(unit.connection, new)
+            waits = withdrawals(unit, new) if found else ()
             narrower = found if waits else None
-            split = sort(turn, new, choice, waits=waits, keep_all=choice.selects)
+            split = sort(unit, new, choice, waits=waits, keep_all=choice.selects)
             receive(split.taken)
             latest = {demand.card: (_row(demand, why), demand) for demand, why in split.kept}
             kept = list(latest.values())
-        before = self._kept(turn.connection)
+        before = self._kept(unit.connection)
         fresh = {demand.card for _, demand in kept}
         candidates = [
             *(one for one in before if one[1].card not in fresh),
             *(one for one in kept if one[0]["why"] == Why.LEFT),
         ]
-        turn.lock([demand.card for _, demand in candidates])
+        unit.lock([demand.card for _, demand in candidates])
         chosen, rest = self._split(candidates)
-        receive(untaken(turn.connection, self._signed([demand for _, demand in chosen])))
+        receive(untaken(unit.connection, self._signed([demand for _, demand in chosen])))
         counts.update(word for _, word in outcome)
         held = {id(row) for row, _ in self._to_hold(rest, by)}
         rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]
@@ -307,7 +307,7 @@ class DecisionTaker:
             dict(Counter(Why(row["why"]) for row, _ in [*rest, *elsewhere])),
             counts["stopped"] if choice.selects else 0,
             narrower,
-            not_found=len(missing) - len(_stopped_by_police(turn.connection, missing)),
+            not_found=len(missing) - len(_stopped_by_police(unit.connection, missing)),
             opened_by=_opened_by(opened),
         )
 

@@ -77,18 +77,18 @@ def hours_anew(book: OrderService, now: datetime) -> int:
         found = [(row.id, row.card) for row in connection.execute(query)]
 
     def begin(some: Sequence[tuple[str, str]]) -> None:
-        def work(turn: UnitOfWork) -> list[str]:
-            turn.lock([card for _, card in some])
+        def work(unit: UnitOfWork) -> list[str]:
+            unit.lock([card for _, card in some])
             changed = list[str]()
             for number, _ in some:
-                order = turn.order(number)
+                order = unit.order(number)
                 least = now + (policy.answer_within if order.kind is Kind.VERIFICATION else stage)
                 if order.closed_at is None and order.due_at is not None and order.due_at < least:
-                    turn.change(order, SYSTEM, "hours_anew", "a backup was restored", due_at=least)
+                    unit.change(order, SYSTEM, "hours_anew", "a backup was restored", due_at=least)
                     changed.append(number)
             return changed
 
-        moved.extend(book.turn(work, now))
+        moved.extend(book.transaction(work, now))
 
     for part in in_parts(found, _BATCH_ORDERS):
         each_alone(part, begin, lambda one, error: book.set_aside(_ORDER, one[0], error, now))

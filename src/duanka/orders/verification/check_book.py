@@ -102,41 +102,41 @@ class Checks:
         review the session can only watch.
         """
 
-        def work(turn: UnitOfWork) -> Session | CheckRefused | None:
+        def work(unit: UnitOfWork) -> Session | CheckRefused | None:
             agrees = consent.face_data and consent.legal_notice
-            about = self._links.open_in(turn.connection, link, now)
+            about = self._links.open_in(unit.connection, link, now)
             # This locks the card: of two browsers one waits.
-            order = turn.open_order(about.card, Kind.VERIFICATION)
-            if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
+            order = unit.open_order(about.card, Kind.VERIFICATION)
+            if self._links.state_of(unit.connection, link, browser) is LinkState.ELSEWHERE:
                 return OtherBrowser()
             if order is None:
                 return CheckRefused(CheckReason.NOT_AVAILABLE)
             said: dict[str, object] = dict(vars(consent))
             if not agrees:
-                turn.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
-                sessions.end_all(turn.connection, order.id, now)
+                unit.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
+                sessions.end_all(unit.connection, order.id, now)
                 if order.state in _TO_COUNTER_FROM:
-                    happen(turn, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data")
+                    happen(unit, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data")
                 return None
-            tries = self._tries(turn.connection, order.id, now)
+            tries = self._tries(unit.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
                 if tries.in_person(order):
                     return CheckRefused(CheckReason.NOT_AVAILABLE)
                 if tries.used_up and not tries.under_way:
-                    sessions.end_all(turn.connection, order.id, now)
-                    self._counter_if_used_up(turn, order)
+                    sessions.end_all(unit.connection, order.id, now)
+                    self._counter_if_used_up(unit, order)
                     return CheckRefused(CheckReason.USED_UP)
-            turn.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
-            self._links.claim(turn.connection, link, browser, now)
-            sessions.end_all(turn.connection, order.id, now)
-            order = _begun(turn, order)
-            return sessions.begin(turn.connection, order, consent.words, now, self._policy.session_minutes)
+            unit.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
+            self._links.claim(unit.connection, link, browser, now)
+            sessions.end_all(unit.connection, order.id, now)
+            order = _begun(unit, order)
+            return sessions.begin(unit.connection, order, consent.words, now, self._policy.session_minutes)
 
-        return self._book.turn_kept(work, now)
+        return self._book.transaction_then_raise(work, now)
 
     def drawn(self, session: Session, now: datetime) -> Challenge | None:
         """Return the session's open challenge; None: draw one. CheckRefused as `draw`."""
-        return self._book.turn_kept(lambda turn: self._open(turn, session), now)
+        return self._book.transaction_then_raise(lambda unit: self._open(unit, session), now)
 
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """Return the session's open challenge, or a new one with these steps.
@@ -145,10 +145,10 @@ class Checks:
         NOT_AVAILABLE.
         """
 
-        def work(turn: UnitOfWork) -> Challenge | CheckRefused:
-            if found := self._open(turn, session):
+        def work(unit: UnitOfWork) -> Challenge | CheckRefused:
+            if found := self._open(unit, session):
                 return found
-            order = _begun(turn, turn.order(session.order_id))
+            order = _begun(unit, unit.order(session.order_id))
             ends = now + timedelta(seconds=self._policy.challenge_seconds)
             drawn = Challenge(secrets.token_urlsafe(16), order.id, steps, now, ends)
             row = {
@@ -159,22 +159,22 @@ class Checks:
                 "drawn_at": now,
                 "expires_at": ends,
             }
-            turn.connection.execute(insert(checks).values(row))
+            unit.connection.execute(insert(checks).values(row))
             return drawn
 
-        return self._book.turn_kept(work, now)
+        return self._book.transaction_then_raise(work, now)
 
-    def _open(self, turn: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
+    def _open(self, unit: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
         """Return the open challenge, or why none may be drawn; None: one may be drawn."""
-        order = turn.order(session.order_id)
-        tries = self._tries(turn.connection, order.id, turn.now)
-        if refused := _refusal(turn, session, order, tries):
+        order = unit.order(session.order_id)
+        tries = self._tries(unit.connection, order.id, unit.now)
+        if refused := _refusal(unit, session, order, tries):
             return refused
         if found := tries.open_for(session.id):
-            _begun(turn, order)
+            _begun(unit, order)
             return found
         if tries.used_up:
-            self._counter_if_used_up(turn, order)
+            self._counter_if_used_up(unit, order)
             return CheckRefused(CheckReason.USED_UP)
         return None
 
@@ -187,15 +187,15 @@ class Checks:
         the pictures show.
         """
 
-        def work(turn: UnitOfWork) -> str | CheckRefused:
-            order, challenge = self._answered(turn, session, challenge_id)
+        def work(unit: UnitOfWork) -> str | CheckRefused:
+            order, challenge = self._answered(unit, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
-            reason = self._recordings.told(turn, challenge, digests)
-            refused = self._use_up(turn, order, challenge, reason) if reason else None
+            reason = self._recordings.told(unit, challenge, digests)
+            refused = self._use_up(unit, order, challenge, reason) if reason else None
             return refused or self._recordings.receipt(challenge, digests, now)
 
-        return self._book.turn_kept(work, now)
+        return self._book.transaction_then_raise(work, now)
 
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
@@ -206,43 +206,43 @@ class Checks:
         used before. CheckRefused with the challenge used up: EXPIRED, OUT_OF_TIME; REPLAYED: a frame was sent before.
         """
 
-        def work(turn: UnitOfWork) -> Challenge | CheckRefused:
-            order, challenge = self._answered(turn, session, challenge_id)
+        def work(unit: UnitOfWork) -> Challenge | CheckRefused:
+            order, challenge = self._answered(unit, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
-            reason = self._recordings.arrived(turn, challenge, frames, receipt)
-            return self._use_up(turn, order, challenge, reason) or challenge
+            reason = self._recordings.arrived(unit, challenge, frames, receipt)
+            return self._use_up(unit, order, challenge, reason) or challenge
 
-        return self._book.turn_kept(work, now)
+        return self._book.transaction_then_raise(work, now)
 
     def _answered(
-        self, turn: UnitOfWork, session: Session, challenge_id: str
+        self, unit: UnitOfWork, session: Session, challenge_id: str
     ) -> tuple[Order, Challenge | CheckRefused]:
         """Return the session's order, and the challenge or the reason to refuse frames."""
-        order, row = turn.order(session.order_id), _row(turn.connection, challenge_id)
+        order, row = unit.order(session.order_id), _row(unit.connection, challenge_id)
         if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
             return order, CheckRefused(CheckReason.OTHER_SESSION)
         if row["submitted_at"] and row["outcome"] != SUPERSEDED:
             return order, CheckRefused(CheckReason.REPLAYED)
-        tries = self._tries(turn.connection, order.id, turn.now)
-        if refused := _refusal(turn, session, order, tries):
+        tries = self._tries(unit.connection, order.id, unit.now)
+        if refused := _refusal(unit, session, order, tries):
             return order, refused
         too_many = tries.failures >= self._policy.failures
         return order, CheckRefused(CheckReason.USED_UP) if too_many else challenge_of(row)
 
     def _use_up(
-        self, turn: UnitOfWork, order: Order, challenge: Challenge, reason: CheckReason | None
+        self, unit: UnitOfWork, order: Order, challenge: Challenge, reason: CheckReason | None
     ) -> CheckRefused | None:
         """Use the challenge up. None: its frames now wait for a verdict; else the refusal."""
-        used: dict[str, object] = {"submitted_at": turn.now}
+        used: dict[str, object] = {"submitted_at": unit.now}
         if reason:
-            used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
+            used |= {"decided_at": unit.now, "outcome": REFUSED, "reasons": reason.value}
         once = update(checks).where(checks.c.id == challenge.id, checks.c.submitted_at.is_(None))
-        if turn.connection.execute(once.values(used)).rowcount != 1:
+        if unit.connection.execute(once.values(used)).rowcount != 1:
             return CheckRefused(CheckReason.REPLAYED)
         if reason is None:
             return None
-        self._counter_if_used_up(turn, order)
+        self._counter_if_used_up(unit, order)
         return CheckRefused(reason)
 
     # --- the verdict ---
@@ -253,16 +253,16 @@ class Checks:
         No effect once there is a verdict.
         """
 
-        def work(turn: UnitOfWork) -> None:
-            row = self._locked(turn, challenge_id)
+        def work(unit: UnitOfWork) -> None:
+            row = self._locked(unit, challenge_id)
             if row["decided_at"]:
                 return
             values = {"submitted_at": row["submitted_at"] or now, "decided_at": now, "outcome": RELEASED}
             mine = update(checks).where(checks.c.id == challenge_id)
-            turn.connection.execute(mine.values(**values, reasons=CheckReason.LOST.value))
-            turn.note(SYSTEM, "check.release", row["order_id"], "not looked at; it does not count", {}, {})
+            unit.connection.execute(mine.values(**values, reasons=CheckReason.LOST.value))
+            unit.note(SYSTEM, "check.release", row["order_id"], "not looked at; it does not count", {}, {})
 
-        self._book.turn(work, now)
+        self._book.transaction(work, now)
 
     def settle(
         self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
@@ -273,9 +273,9 @@ class Checks:
         meanwhile stays as it is. UnknownOrder: no such challenge.
         """
 
-        def work(turn: UnitOfWork) -> VerificationProgress:
-            row = self._locked(turn, challenge_id)
-            order = turn.order(row["order_id"])
+        def work(unit: UnitOfWork) -> VerificationProgress:
+            row = self._locked(unit, challenge_id)
+            order = unit.order(row["order_id"])
             if not row["decided_at"]:
                 found = as_its_tier_wants(verdict, order, self._policy)
                 waits = (
@@ -283,33 +283,33 @@ class Checks:
                     and order.state in _SUBMITTED_FROM
                     and not closed_online(order, self._policy)
                 )
-                tries = self._tries(turn.connection, order.id, now)
+                tries = self._tries(unit.connection, order.id, now)
                 counted = found.counted and tries.failures < self._policy.failures
-                keep(turn, row, found, counted=counted, waits=waits)
+                keep(unit, row, found, counted=counted, waits=waits)
                 if waits and captured is not None:
-                    self._pictures.keep(turn, order.id, CAPTURED, captured)
-                self._move(turn, order, found)
-            order = turn.order(order.id)
-            return progress_of(order, self._tries(turn.connection, order.id, now))
+                    self._pictures.keep(unit, order.id, CAPTURED, captured)
+                self._move(unit, order, found)
+            order = unit.order(order.id)
+            return progress_of(order, self._tries(unit.connection, order.id, now))
 
-        return self._book.turn(work, now)
+        return self._book.transaction(work, now)
 
-    def _move(self, turn: UnitOfWork, order: Order, found: Verdict) -> None:
+    def _move(self, unit: UnitOfWork, order: Order, found: Verdict) -> None:
         if order.closed_at:
             return
         if order.tier in self._policy.counter_tiers:  # the tier rose while the frames were being checked
             if order.state in _TO_COUNTER_FROM:
                 happen(
-                    turn, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
+                    unit, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
                 )
         elif found.outcome is Outcome.PASSED:
             if order.state in _PASSED_FROM:
-                happen(turn, order, Event.PASS, SYSTEM, "the check online passed")
+                happen(unit, order, Event.PASS, SYSTEM, "the check online passed")
         elif found.outcome is Outcome.REVIEW:
             if order.state in _SUBMITTED_FROM:
-                happen(turn, order, Event.SUBMIT, SYSTEM, "the check online leaves it to a person")
+                happen(unit, order, Event.SUBMIT, SYSTEM, "the check online leaves it to a person")
         else:
-            self._counter_if_used_up(turn, order)
+            self._counter_if_used_up(unit, order)
 
     # --- pictures and retention ---
 
@@ -325,20 +325,20 @@ class Checks:
     def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
         """Store the registered photo, sealed, until the order closes; not if it is closed."""
 
-        def work(turn: UnitOfWork) -> None:
-            if turn.order(order_id).closed_at is None:
-                self._pictures.keep(turn, order_id, REFERENCE, photo)
+        def work(unit: UnitOfWork) -> None:
+            if unit.order(order_id).closed_at is None:
+                self._pictures.keep(unit, order_id, REFERENCE, photo)
 
-        self._book.turn(work, now)
+        self._book.transaction(work, now)
 
     def note_reference(self, order_id: str, why: str, now: datetime) -> None:
         """Audit once per order why there is no usable registered photo to compare with."""
 
-        def work(turn: UnitOfWork) -> None:
-            if not self._book.terms.trail.has(turn.connection, NO_REFERENCE, order_id):
-                turn.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
+        def work(unit: UnitOfWork) -> None:
+            if not self._book.terms.trail.has(unit.connection, NO_REFERENCE, order_id):
+                unit.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
 
-        self._book.turn(work, now)
+        self._book.transaction(work, now)
 
     def purge(self, now: datetime) -> int:
         """Delete expired pictures, sessions and frame hashes; above 0: more may be left."""
@@ -356,20 +356,20 @@ class Checks:
     def _tries(self, connection: Connection, order_id: str, now: datetime) -> VerificationAttempts:
         return tries_of(connection, order_id, self._policy, now)
 
-    def _locked(self, turn: UnitOfWork, challenge_id: str) -> RowMapping:
+    def _locked(self, unit: UnitOfWork, challenge_id: str) -> RowMapping:
         """Lock the card of a challenge; return the row as read after that. UnknownOrder."""
-        found = _row(turn.connection, challenge_id)
+        found = _row(unit.connection, challenge_id)
         if found is None:
             raise UnknownOrder("no such challenge")
-        turn.order(found["order_id"])
-        again = _row(turn.connection, challenge_id)
+        unit.order(found["order_id"])
+        again = _row(unit.connection, challenge_id)
         return again or found
 
-    def _counter_if_used_up(self, turn: UnitOfWork, order: Order) -> None:
+    def _counter_if_used_up(self, unit: UnitOfWork, order: Order) -> None:
         """Send the holder to the counter after the last attempt: no lockout, no failure."""
-        tries = self._tries(turn.connection, order.id, turn.now)
+        tries = self._tries(unit.connection, order.id, unit.now)
         if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
-            happen(turn, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
+            happen(unit, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
 
 
 def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
@@ -377,21 +377,21 @@ def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
 
 
 def _refusal(
-    turn: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
+    unit: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
 ) -> CheckRefused | None:
     """Return why this session may not draw or send frames now; None: it may."""
-    if not sessions.goes_on(turn.connection, session, turn.now):
+    if not sessions.goes_on(unit.connection, session, unit.now):
         return CheckRefused(CheckReason.OTHER_SESSION)
     if order.state is State.UNDER_REVIEW or tries.in_person(order):
         return CheckRefused(CheckReason.NOT_AVAILABLE)
     return CheckRefused(CheckReason.BUSY, _RETRY_AFTER_SECONDS) if tries.under_way else None
 
 
-def _begun(turn: UnitOfWork, order: Order) -> Order:
+def _begun(unit: UnitOfWork, order: Order) -> Order:
     """Mark the verification as begun, also after a refused consent.
 
     A late one stays late: passing then lifts the restriction.
     """
     if order.state in _BEGUN_FROM:
-        return happen(turn, order, Event.BEGIN, HOLDER, "verified online")
+        return happen(unit, order, Event.BEGIN, HOLDER, "verified online")
     return order

@@ -63,20 +63,20 @@ class Counter:
         permission = Permission.RECORD_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: UnitOfWork) -> Order | OrderError:
-            order = turn.order(order_id)
+        def work(unit: UnitOfWork) -> Order | OrderError:
+            order = unit.order(order_id)
             authorize(by, permission, order)
             try:
                 seen.complete()
             except OrderError as error:
                 if seen.missing:  # audit who tried, but nothing of what they wrote
-                    turn.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
+                    unit.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
                 return error
             _can_be_verified(order)
-            if _waiting(turn, order_id):
+            if _waiting(unit, order_id):
                 raise NoSuchTransition(f"{order_id} waits for a second of the staff: confirm or reject that")
-            alone = order.tier not in turn.policy.identity.second_person_tiers
-            words = digest_of(turn.policy.identity.legal_notice)
+            alone = order.tier not in unit.policy.identity.second_person_tiers
+            words = digest_of(unit.policy.identity.legal_notice)
             row = {
                 "order_id": order_id,
                 "document": seen.document.value,
@@ -87,57 +87,57 @@ class Counter:
                 "first_at": now,
                 "outcome": PASSED if alone else None,
             }
-            was = found(turn.connection, COUNTER_CHECKS, order_id)
-            turn.connection.execute(insert(counter_checks).values(row))
+            was = found(unit.connection, COUNTER_CHECKS, order_id)
+            unit.connection.execute(insert(counter_checks).values(row))
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
-            turn.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
+            unit.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
             if order.state in _BEGUN_FROM:
-                order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
+                order = happen(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
-                return happen(turn, order, Event.PASS, by, why)
+                return happen(unit, order, Event.PASS, by, why)
             # Recorded and discarded again and again, it would never run out: beyond the limit the clock
             # continues.
-            stops: dict[str, None] = {"due_at": None} if may_delay(turn, order) else {}
-            return turn.change(order, by, "waits", "for a second of the staff", **stops)
+            stops: dict[str, None] = {"due_at": None} if may_delay(unit, order) else {}
+            return unit.change(order, by, "waits", "for a second of the staff", **stops)
 
-        return self._book.turn_kept(work, now)
+        return self._book.transaction_then_raise(work, now)
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Confirm and pass a record of somebody else. NeedsSecondPerson: it is one's own."""
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: UnitOfWork) -> Order:
-            order = turn.order(order_id)
+        def work(unit: UnitOfWork) -> Order:
+            order = unit.order(order_id)
             authorize(by, permission, order)
-            row = _recorded(turn, order)
+            row = _recorded(unit, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
-            acts_still(turn.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
-            was = _over(turn, row, PASSED, by)
-            turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
-            return happen(turn, order, Event.PASS, by, why)
+            acts_still(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
+            was = _over(unit, row, PASSED, by)
+            unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            return happen(unit, order, Event.PASS, by, why)
 
-        return self._book.turn(work, now)
+        return self._book.transaction(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Discard a record, also one's own; the holder has the whole time again."""
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: UnitOfWork) -> Order:
-            order = turn.order(order_id)
+        def work(unit: UnitOfWork) -> Order:
+            order = unit.order(order_id)
             authorize(by, permission, order)
-            row = _recorded(turn, order)
-            was = _over(turn, row, REJECTED, by)
-            turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            row = _recorded(unit, order)
+            was = _over(unit, row, REJECTED, by)
+            unit.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
             runs = order.state in _HOURS_RUN and not (order.state is State.FAILED and order.evidence)
-            clock = hours_anew(turn, order) if runs and not (order.closed_at or order.due_at) else {}
+            clock = hours_anew(unit, order) if runs and not (order.closed_at or order.due_at) else {}
             if clock:
-                return turn.change(order, by, "goes_on", "the record was discarded", **clock)
+                return unit.change(order, by, "goes_on", "the record was discarded", **clock)
             return order
 
-        return self._book.turn(work, now)
+        return self._book.transaction(work, now)
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
         """Return a page of records awaiting confirmation, oldest first.
@@ -170,14 +170,14 @@ def _can_be_verified(order: Order) -> None:
         raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
 
 
-def _waiting(turn: UnitOfWork, order_id: str) -> RowMapping | None:
+def _waiting(unit: UnitOfWork, order_id: str) -> RowMapping | None:
     mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
-    return turn.connection.execute(select(counter_checks).where(*mine)).mappings().first()
+    return unit.connection.execute(select(counter_checks).where(*mine)).mappings().first()
 
 
-def _recorded(turn: UnitOfWork, order: Order) -> RowMapping:
+def _recorded(unit: UnitOfWork, order: Order) -> RowMapping:
     """Return the pending record of a locked order."""
-    row = _waiting(turn, order.id)
+    row = _waiting(unit, order.id)
     if row is None:
         raise NoSuchTransition(
             f"nothing about {order.id} waits for a second of the staff; it is {order.state}"
@@ -185,11 +185,11 @@ def _recorded(turn: UnitOfWork, order: Order) -> RowMapping:
     return row
 
 
-def _over(turn: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
+def _over(unit: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
     """Close the pending record; return the found digests for the audit trail."""
-    was = found(turn.connection, COUNTER_CHECKS, row["order_id"])
-    values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
-    turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
+    was = found(unit.connection, COUNTER_CHECKS, row["order_id"])
+    values = {"outcome": outcome, "second_by": by.id, "second_at": unit.now}
+    unit.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
     return was
 
 

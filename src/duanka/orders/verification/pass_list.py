@@ -112,17 +112,17 @@ class PassList:
 def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
     """Pass a verification opened before this pass; return whether there was one."""
 
-    def work(turn: UnitOfWork) -> bool:
-        order = turn.open_order(one.card, Kind.VERIFICATION)
+    def work(unit: UnitOfWork) -> bool:
+        order = unit.open_order(one.card, Kind.VERIFICATION)
         if order is None or order.opened_at > one.passed_at:
             return False
         why = f"passed at {operator_zone().written(one.passed_at)}, after the backup that was restored"
         if order.state in states_before(Kind.VERIFICATION, Event.BEGIN):
-            order = happen(turn, order, Event.BEGIN, SYSTEM, why)
-        happen(turn, order, Event.PASS, SYSTEM, why)
+            order = happen(unit, order, Event.BEGIN, SYSTEM, why)
+        happen(unit, order, Event.PASS, SYSTEM, why)
         return True
 
     try:
-        return book.turn(work, now)
+        return book.transaction(work, now)
     except OrderError:  # a police stop or cancellation intervened: a person decides
         return False

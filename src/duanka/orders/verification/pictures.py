@@ -44,16 +44,16 @@ class Pictures:
         self._book, self._cipher = book, AESGCM(key)
         self._in_the_log = False  # a deleted picture may still be in SQLite's write-ahead log
 
-    def keep(self, turn: UnitOfWork, order_id: str, what: str, picture: bytes) -> None:
+    def keep(self, unit: UnitOfWork, order_id: str, what: str, picture: bytes) -> None:
         """Store a picture in the unit of work; replaces the previous one of its kind.
 
         `what`: REFERENCE, CAPTURED.
         """
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, picture, _bound_to(order_id, what))
-        facts = {"sealed": sealed, "kept_at": turn.now}
-        row = upsert(turn.connection, pictures).values(order_id=order_id, what=what, **facts)
-        turn.connection.execute(row.on_conflict_do_update(index_elements=["order_id", "what"], set_=facts))
+        facts = {"sealed": sealed, "kept_at": unit.now}
+        row = upsert(unit.connection, pictures).values(order_id=order_id, what=what, **facts)
+        unit.connection.execute(row.on_conflict_do_update(index_elements=["order_id", "what"], set_=facts))
 
     def opened(self, connection: Connection, order_id: str, what: str) -> bytes | None:
         """Return the picture, if stored. PictureSealed: it does not open."""
@@ -86,7 +86,7 @@ class Pictures:
             left.append(order_id)
             self._book.set_aside(_PICTURES, order_id, error, now)
 
-        each_alone(ids, lambda some: self._book.turn(lambda turn: _delete(turn, some), now), set_aside)
+        each_alone(ids, lambda some: self._book.transaction(lambda unit: _delete(unit, some), now), set_aside)
         found = len(ids) - len(left)
         if found or self._in_the_log:
             self._in_the_log = not self._book.store.scrub()
@@ -108,11 +108,11 @@ class Pictures:
         )
 
 
-def _delete(turn: UnitOfWork, of: Sequence[str]) -> None:
+def _delete(unit: UnitOfWork, of: Sequence[str]) -> None:
     for order_id in of:
         gone = delete(pictures).where(pictures.c.order_id == order_id).returning(pictures.c.what)
-        if what := sorted(turn.connection.execute(gone).scalars()):  # empty if another worker was quicker
-            turn.note(SYSTEM, "pictures.purge", order_id, "kept no longer", {"kept": what}, {})
+        if what := sorted(unit.connection.execute(gone).scalars()):  # empty if another worker was quicker
+            unit.note(SYSTEM, "pictures.purge", order_id, "kept no longer", {"kept": what}, {})
 
 
 def _bound_to(order_id: str, what: str) -> bytes:

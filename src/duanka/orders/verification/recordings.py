@@ -37,20 +37,20 @@ class Recordings:
         return f"{at}.{self._signature(challenge, digests, at)}"
 
     def told(
-        self, turn: UnitOfWork, challenge: Challenge, digests: Sequence[FrameDigest]
+        self, unit: UnitOfWork, challenge: Challenge, digests: Sequence[FrameDigest]
     ) -> CheckReason | None:
         """Return why to refuse a recording that ends now: EXPIRED, OUT_OF_TIME; else None.
 
         EXPIRED also if another recording was reported before: nobody may choose among several.
         """
-        if reason := self._unfit(challenge, digests, turn.now):
+        if reason := self._unfit(challenge, digests, unit.now):
             return reason
         of_challenge, this = (self._hash(one.encode()) for one in (challenge.id, _text(challenge, digests)))
-        if self._new(turn, challenge, [of_challenge]):
-            self._new(turn, challenge, [this])
+        if self._new(unit, challenge, [of_challenge]):
+            self._new(unit, challenge, [this])
             return None
         known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # a retry after a lost response
-        return None if turn.connection.execute(known).first() else CheckReason.EXPIRED
+        return None if unit.connection.execute(known).first() else CheckReason.EXPIRED
 
     def _unfit(
         self, challenge: Challenge, recorded: Sequence[Frame] | Sequence[FrameDigest], now: datetime
@@ -61,38 +61,38 @@ class Recordings:
         return None if in_time(challenge.steps, recorded, within) else CheckReason.OUT_OF_TIME
 
     def arrived(
-        self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame], receipt: str
+        self, unit: UnitOfWork, challenge: Challenge, frames: Sequence[Frame], receipt: str
     ) -> CheckReason | None:
         """Return why to refuse arrived frames: EXPIRED, OUT_OF_TIME, REPLAYED; else None.
 
         `receipt`: proves when they were recorded; without it, now.
         """
-        at: datetime | None = turn.now
+        at: datetime | None = unit.now
         if receipt:
             at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
-            if turn.now >= challenge.expires_at + UPLOAD:
+            if unit.now >= challenge.expires_at + UPLOAD:
                 return CheckReason.EXPIRED
         reason = self._unfit(challenge, frames, at) if at else CheckReason.OUT_OF_TIME
-        return reason or (CheckReason.REPLAYED if self._replayed(turn, challenge, frames) else None)
+        return reason or (CheckReason.REPLAYED if self._replayed(unit, challenge, frames) else None)
 
-    def _replayed(self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame]) -> bool:
+    def _replayed(self, unit: UnitOfWork, challenge: Challenge, frames: Sequence[Frame]) -> bool:
         """Whether a frame was in an earlier recording; stores the hashes of all frames."""
         # A covered lens repeats one picture, alike on every phone: the check itself rejects that.
         hashes = {self._hash(one.jpeg) for one in frames}
         if len(hashes) < _MIN_DISTINCT_FRAMES:
             return False
         # equal frames within one recording come from a stalled camera, not from a replay
-        return self._new(turn, challenge, sorted(hashes)) != len(hashes)
+        return self._new(unit, challenge, sorted(hashes)) != len(hashes)
 
     def _hash(self, content: bytes) -> str:
         return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH_DIGITS]
 
-    def _new(self, turn: UnitOfWork, challenge: Challenge, hashes: Sequence[str]) -> int:
+    def _new(self, unit: UnitOfWork, challenge: Challenge, hashes: Sequence[str]) -> int:
         """Store these hashes; return how many were new."""
-        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in hashes]
+        rows = [{"hash": one, "order_id": challenge.order_id, "at": unit.now} for one in hashes]
         # the same frames sent concurrently for another order wait here, and are then found
-        put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
-        return len(turn.connection.execute(put.returning(frames_seen.c.hash)).all())
+        put = upsert(unit.connection, frames_seen).values(rows).on_conflict_do_nothing()
+        return len(unit.connection.execute(put.returning(frames_seen.c.hash)).all())
 
     def _signed_at(
         self, challenge: Challenge, digests: Sequence[FrameDigest], receipt: str

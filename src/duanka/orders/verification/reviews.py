@@ -118,23 +118,23 @@ class Reviews:
         if not why.strip():
             raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
 
-        def work(turn: UnitOfWork) -> ReviewFile:
-            order = turn.order(order_id)
+        def work(unit: UnitOfWork) -> ReviewFile:
+            order = unit.order(order_id)
             authorize(by, Permission.OPEN_REVIEW, order)
             if order.closed_at or order.state is not State.UNDER_REVIEW:
                 raise NoSuchTransition(
                     f"{order_id} is {order.state}: pictures are shown while it is under_review"
                 )
             judged = select(checks).where(checks.c.order_id == order_id, checks.c.outcome.in_(_JUDGED))
-            rows = turn.connection.execute(judged.order_by(checks.c.seq)).mappings().all()
+            rows = unit.connection.execute(judged.order_by(checks.c.seq)).mappings().all()
             last = next(
                 (row for row in rows if row["outcome"] == Outcome.REVIEW and not row["reviewed_at"]), None
             )
             shown = {
-                what: self._pictures.opened(turn.connection, order_id, what) for what in (REFERENCE, CAPTURED)
+                what: self._pictures.opened(unit.connection, order_id, what) for what in (REFERENCE, CAPTURED)
             }
             seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
-            turn.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
+            unit.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
             return ReviewFile(
                 order=NumberMasking(unmasked=False).order(order),
                 reference=shown[REFERENCE],
@@ -145,7 +145,7 @@ class Reviews:
                 earlier=tuple(_verdict(row) for row in rows if row is not last),
             )
 
-        return self._book.turn(work, now)
+        return self._book.transaction(work, now)
 
 
 def _item(row: RowMapping) -> ReviewItem:

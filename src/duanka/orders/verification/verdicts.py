@@ -24,25 +24,25 @@ def as_its_tier_wants(verdict: Verdict, order: Order, policy: IdentityPolicy) ->
     return verdict
 
 
-def keep(turn: UnitOfWork, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
+def keep(unit: UnitOfWork, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
     """Store and audit the verdict: numbers and reasons, no picture, no embedding."""
     similarity = found.similarity
     similarity = None if similarity is None or not math.isfinite(similarity) else float(similarity)
     signals = {name: round(float(value), 4) for name, value in found.signals.items() if math.isfinite(value)}
     reasons = " ".join(found.reasons)
     values = {
-        "submitted_at": row["submitted_at"] or turn.now,
-        "decided_at": turn.now,
+        "submitted_at": row["submitted_at"] or unit.now,
+        "decided_at": unit.now,
         "outcome": found.outcome.value,
         "counted": int(counted),
         "similarity": similarity,
         "reasons": reasons,
         "signals": json.dumps(signals),
-        "reviewed_at": turn.now if found.outcome is Outcome.REVIEW and not waits else None,
+        "reviewed_at": unit.now if found.outcome is Outcome.REVIEW and not waits else None,
     }
-    was = rows_found(turn.connection, CHECKS, row["order_id"])
-    turn.connection.execute(update(checks).where(checks.c.id == row["id"]).values(values))
+    was = rows_found(unit.connection, CHECKS, row["order_id"])
+    unit.connection.execute(update(checks).where(checks.c.id == row["id"]).values(values))
     told: dict[str, object] = {"outcome": found.outcome.value, "reasons": reasons, "counted": counted}
     if similarity is not None:
         told["similarity"] = round(similarity, 3)
-    turn.note(SYSTEM, "check.settle", row["order_id"], "the check online", {}, told, was)
+    unit.note(SYSTEM, "check.settle", row["order_id"], "the check online", {}, told, was)
