@@ -1,1 +1,1 @@
-"""Mapping, blocks of rows, reasons, holders: the terms of intake."""
+"""Basic types of intake: mapping, blocks of rows, reasons, holders."""

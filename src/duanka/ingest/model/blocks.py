@@ -1,4 +1,4 @@
-"""What every reader yields: blocks of rows that know their place in the file."""
+"""Blocks of rows with their positions in the file: output of every reader."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from duanka.ingest.model.reasons import QuarantineReason
 Lines = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
-RAW_LIMIT = 10_000  # characters of a raw record that are kept
+RAW_LIMIT = 10_000  # maximum characters kept of a raw record
 
 
 class Bad(NamedTuple):
-    """A record that never became a row. `line` None: the place in the file is not known."""
+    """A record that did not become a row; `line` None: unknown position."""
 
     line: int | None
     reason: QuarantineReason
@@ -31,10 +31,10 @@ class Bad(NamedTuple):
 class Block:
     """Some rows of one file.
 
-    `frame`: source columns by their name in the file, text or typed; `lines`: the line (CSV, counted from 1
-    with the header) or record number (Parquet, ASN.1, from 1) of each row; `records`: what the reader counted,
-    rows and bad ones; `raw`: gives the raw text of the rows at the given positions, or None when the fields are
-    all there is; `done`: bytes of the file read so far; `stretch`: where its records stand, of a file that may grow.
+    `frame`: source columns by name, text or typed. `lines`: line (CSV, from 1 including the header) or record number
+    (Parquet, ASN.1, from 1) of each row. `records`: number of rows and bad records. `raw`: function from positions of
+    rows to their raw text; None if there is only the data of the fields. `done`: bytes of the file read so far.
+    `stretch`: byte positions of the records, for a file that may grow.
     """
 
     frame: pl.DataFrame
@@ -47,9 +47,9 @@ class Block:
 
 
 def part(block: Block, begin: int, end: int) -> Block:
-    """Return the records of `block` from place `begin` up to `end`; they are counted from 0, in order of their lines.
+    """Return the records of `block` from `begin` to `end`, counted from 0 by line.
 
-    A bad record without a line stands behind all others.
+    Bad records without a line come last.
     """
     last = np.iinfo(np.int64).max
     faulty = np.array([last if bad.line is None else bad.line for bad in block.bad], np.int64)
@@ -69,15 +69,15 @@ def part(block: Block, begin: int, end: int) -> Block:
 
 
 class OpenReader(Protocol):
-    """An opened file. `unreadable` is set, while the blocks are read, to why part of it could not be."""
+    """An opened file; `unreadable`, set while reading: why part of it is unreadable."""
 
     unreadable: str
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the source's columns, in order; empty when the file has none."""
+        """Names of the source columns, in order; () if there are none."""
         ...
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
-        """Yield the whole file, of its columns only the `wanted` ones."""
+        """Yield the `wanted` columns of the whole file."""
         ...

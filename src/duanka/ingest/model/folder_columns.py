@@ -1,4 +1,4 @@
-"""Columns whose value stands in the name of a folder, as Hive and Spark write it: `dt=2021-05-17/x.parquet`."""
+"""Columns in folder names as written by Hive and Spark: `dt=2021-05-17/x.parquet`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NOTHING = "__HIVE_DEFAULT_PARTITION__"
 
 
 def folder_columns(path: str, own: Collection[str] = ()) -> dict[str, str | None]:
-    """The columns that the folders of `path` name, with their values; not those that the file has as its own."""
+    """Columns and values in the folders of `path`, except columns `own` of the file."""
     found: dict[str, str | None] = {}
     for folder in path.split("/")[:-1]:
         name, equals, value = folder.partition("=")

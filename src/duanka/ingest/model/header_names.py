@@ -1,4 +1,4 @@
-"""What operators, exchanges and switchboards call their columns, in Chinese and English -> what the columns mean."""
+"""Column names of operators, exchanges and switchboards, Chinese and English."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 
 class Meaning(StrEnum):
-    """What a column of a delivery says, before it is known which table its file feeds."""
+    """Meaning of a delivered column, independent of the table it will feed."""
 
-    OWN = "own"  # the subscriber whose record it is
+    OWN = "own"  # the subscriber who owns the record
     CALLER = "caller"
     CALLED = "called"
-    PEER = "peer"  # the other party, whoever called
+    PEER = "peer"  # the other party, in either direction
     DIRECTION = "direction"
     SERVICE = "service"  # calls, messages or data
-    WHEN = "when"  # a moment, a day or a time of day: the values tell
+    WHEN = "when"  # time, day or time of day, depending on the values
     ANSWERED_AT = "answered_at"
     ENDED_AT = "ended_at"
     DURATION = "duration"
@@ -58,8 +58,7 @@ class Meaning(StrEnum):
     BOUND_AT = "bound_at"
 
 
-# The better name comes first: where a file has two of them, it is the one that is meant. Written as `plain` leaves
-# them.
+# Names as returned by `plain`, best first: of two such columns in a file, the better name is meant.
 _NAMES: dict[Meaning, str] = {
     Meaning.OWN: (
         "card 计费号码 本机号码 用户号码 服务号码 业务号码 手机号码 本端号码 己方号码 计费用户号码 "
@@ -212,9 +211,7 @@ _NAMES: dict[Meaning, str] = {
     ),
     Meaning.BOUND_AT: "boundat 绑定时间 注册时间 bindtime bindingtime registertime registeredat",
 }
-_SHORTEST_WITHIN = (
-    2  # Chinese characters of a name that may be part of a longer header; English ones are longer
-)
+_SHORTEST_WITHIN = 2  # minimum Chinese characters of a name that may match within a longer header
 _SHORTEST_WITHIN_LATIN = 4
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -223,7 +220,7 @@ _BETWEEN = re.compile(r"[\s_\-/:：.*#\"'`|,，、。;；\ufeff]+")
 
 
 class Named(NamedTuple):
-    """What a header may mean. `exact`: it is one of the usual names; `rank`: lower is the better name."""
+    """A possible meaning of a header; `exact`: a known name, `rank`: lower is better."""
 
     meaning: Meaning
     exact: bool
@@ -231,7 +228,7 @@ class Named(NamedTuple):
 
 
 def plain(header: str) -> str:
-    """A header without what people vary: case, width, marks, brackets, the table before the point of Hive's exports."""
+    """Normalise a header: no case, width, punctuation, brackets, or Hive's `table.`."""
     text = unicodedata.normalize("NFKC", header).strip()
     if re.fullmatch(r"[A-Za-z_]\w*[.]\S+", text):
         text = text.rpartition(".")[2]
@@ -239,13 +236,13 @@ def plain(header: str) -> str:
 
 
 def brackets(header: str) -> str:
-    """What stands in brackets in a header: units, or what its codes mean; "" for nothing."""
+    """Text in brackets in a header, such as a unit or meanings of codes; "" for none."""
     return " ".join(_BRACKETS.findall(unicodedata.normalize("NFKC", header))).lower()
 
 
 @cache
 def meanings(header: str) -> tuple[Named, ...]:
-    """What `header` may mean, the likeliest first; nothing where it is no usual name and holds none."""
+    """Possible meanings of `header`, likeliest first; () if it contains no known name."""
     text = plain(header)
     exact = [Named(meaning, True, names[text]) for meaning, names in _ranks().items() if text in names]
     if exact or not text:
@@ -260,13 +257,13 @@ def meanings(header: str) -> tuple[Named, ...]:
     best: dict[Meaning, Named] = {}
     for one in sorted(within, key=lambda one: one.rank):
         best.setdefault(one.meaning, one)
-    # The longest name within says what is meant: 主叫号码归属地 is a place and no number.
+    # the longest contained name decides: 主叫号码归属地 is a place, not a number
     least = min((one.rank for one in best.values()), default=0)
     return tuple(one for one in best.values() if one.rank == least)
 
 
 def _words(header: str) -> frozenset[str]:
-    """The Latin words of a header, alone and with those that follow: `read_codec` holds `codec`, and no `adcode`."""
+    """Latin words of a header, also joined: `read_codec` gives codec but not adcode."""
     text = _BRACKETS.sub("", unicodedata.normalize("NFKC", header))
     found = [word.lower() for word in _WORD.findall(text)]
     runs = ("".join(found[at:end]) for at in range(len(found)) for end in range(at + 1, len(found) + 1))

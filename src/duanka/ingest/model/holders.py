@@ -1,4 +1,4 @@
-"""Holders: a document number becomes a keyed hash before anything is written."""
+"""Holders: replaces document numbers by keyed hashes before anything is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHHELD = "<withheld>"
 WITHHELD_LINE = "<withheld: the file carries document numbers; see the line in the source>"
 
 _SHAPE = r"^[0-9]{15}$|^[0-9]{17}[0-9Xx]$"
-# Province, then the rest of the place, date of birth, serial number; 15 digits until 1999, 18 since.
+# Province, rest of the administrative code, date of birth, serial number; 15 digits until 1999, 18 since.
 _PROVINCE = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[123]|91)"
 _DATE = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _NEW = re.compile(rf"{_PROVINCE}[0-9]{{4}}(?:18|19|20)[0-9]{{2}}{_DATE}[0-9]{{3}}[0-9Xx]")
@@ -32,8 +32,8 @@ _NEW_WITHIN = re.compile(rf"(?<![0-9]){_NEW.pattern}(?![0-9Xx])")
 class Holders:
     """Hashes document numbers with HMAC-SHA256 under `key`.
 
-    `needs_key`: what happens where there is none: True raises MissingKey, False leaves out the document numbers, so
-    that their rows can be set aside.
+    `needs_key`: without a key, True raises MissingKey; False replaces document numbers by null, so that their rows are
+    rejected.
     """
 
     def __init__(self, key: bytes | None, *, needs_key: bool = True) -> None:
@@ -42,11 +42,10 @@ class Holders:
         self._warned = False
 
     def hashed(self, text: pl.Series, *, everything: bool, where: str) -> pl.Series:
-        """Return trimmed `text` with document numbers hashed, each distinct one once; null where that needs a key, and
-        where a spreadsheet rounded one.
+        """Return trimmed `text` with document numbers hashed.
 
-        `everything`: all values are document numbers; else only those that look like one are. `where` names the
-        column for MissingKey.
+        Null where a key is missing or a spreadsheet has rounded the number. `everything`: treat all values as document
+        numbers, else only those that look like one. `where`: name of the column, for MissingKey.
         """
         text = _without_rounded(_plain_documents(text, everything=everything))
         distinct = text.drop_nulls().unique()
@@ -86,15 +85,16 @@ class Holders:
 def looks_like_document(text: str) -> bool:
     """Tell whether `text` looks like a resident identity number.
 
-    The check digit is not asked: a mistyped document number is one too, and hashing too much does no harm.
+    The check digit is ignored: a mistyped document number must be hashed too, and hashing too much does no harm.
     """
     return bool(_NEW.fullmatch(text) or _OLD.fullmatch(text))
 
 
 def lost_digits(written: pl.Series) -> pl.Series:
-    """Tell which values are numbers that a spreadsheet rounded: many persons' documents would be one holder's.
+    """Mask of the document numbers rounded by a spreadsheet.
 
-    It keeps 15 digits: of a document number of 18 the last three are then zeros, and the check digit is wrong.
+    A spreadsheet keeps 15 digits, so the last three of 18 become zeros and the check digit is wrong. Many persons would
+    be taken for one holder.
     """
     text = _plain_documents(trimmed(written), everything=False)
     lost = text.str.contains(_EXPONENT).fill_null(False)
@@ -111,7 +111,7 @@ def _without_rounded(text: pl.Series) -> pl.Series:
 
 
 def _plain_documents(text: pl.Series, *, everything: bool) -> pl.Series:
-    """Return `text` with document numbers as their digits alone, whatever people and programs put round them."""
+    """Return `text` with document numbers stripped of separators and decoration."""
     odd = text.str.contains("[^0-9A-Za-z]").fill_null(False)
     if not odd.any():
         return text
@@ -123,11 +123,11 @@ def _plain_documents(text: pl.Series, *, everything: bool) -> pl.Series:
 
 
 def _is_checked(document: str) -> bool:
-    """Whether the check digit of a resident identity number of 18 digits is right (GB 11643)."""
+    """Whether the check digit of an 18-digit identity number is correct (GB 11643)."""
     total = sum(int(digit) * weight for digit, weight in zip(document, _WEIGHTS, strict=False))
     return "10X98765432"[total % 11] == document[17].upper()
 
 
 def without_documents(raw: str) -> str:
-    """Return `raw` with everything that looks like an identity number of today withheld."""
+    """Return `raw` with all 18-digit resident identity numbers masked."""
     return _NEW_WITHIN.sub(WITHHELD, raw)

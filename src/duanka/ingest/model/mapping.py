@@ -1,4 +1,4 @@
-"""A mapping: which files feed which canonical table, and how each column is read. See docs/MAPPING.md."""
+"""Mapping: files of each table, and reading of each column; see docs/MAPPING.md."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from duanka.domain.schema import TABLES
 from duanka.ingest.files.packed import PACKED_ENDINGS
 
 Rows = abc.Mapping[str, frozenset[str]]
-"""Which rows are meant: for every column named, the row's text is one of those given."""
+"""A condition on rows: in every named column the row has one of the given texts."""
 
 NO_ROWS: Rows = {}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file looks like. `names`: its columns when it has no header line (None: it has one). `skip`: lines above
-    the header, or above the first record where there are `names`, of text.
+    """Format of a file.
 
-    `sheet`: a pattern of the names of a workbook's sheets that are read; "": the largest, and those like it.
+    `names`: columns of a file without a header line; None: it has one. `skip`: for text, lines above the header or,
+    with `names`, above the first record. `sheet`: pattern of the names of a workbook's sheets to read; "": the largest
+    and those with the same columns.
     """
 
     format: str = "auto"
@@ -33,26 +34,26 @@ class Layout:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """How one canonical column is read. The fields are the keys of docs/MAPPING.md."""
+    """How to read one canonical column; the fields are the keys in docs/MAPPING.md."""
 
     sources: tuple[str, ...] = ()
     join: str | None = None
     value: str | None = None
     formats: tuple[str, ...] = ()
     epoch: str | None = None
-    factor: float | None = None  # of the unit that a mapping names
-    clock: str | None = None  # the form of durations that it names
+    factor: float | None = None  # of the unit named in the mapping
+    clock: str | None = None  # format of durations named in the mapping
     codes: abc.Mapping[str, str] | None = None
     strip: str = ""
     over: float | None = None
     hashed: bool = False
     opaque: bool = False
     short_when: Rows = field(default_factory=dict)
-    imsi: str = ""  # the column that names the card where `sources` do not
+    imsi: str = ""  # column of IMSIs that identify the card where `sources` are empty
 
     @property
     def label(self) -> str:
-        """The source's own name for it, for the quarantine."""
+        """Name of the source column, for the quarantine."""
         return "+".join((*self.sources, *([self.imsi] if self.imsi else [])))
 
     @property
@@ -63,7 +64,10 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class MappingSource:
-    """Files that feed one table. A row goes to the sources of the first `where` in its file's order that it meets."""
+    """Files that feed one table.
+
+    A row goes to the sources with the first `where`, in the order of the mapping, that it meets.
+    """
 
     files: tuple[str, ...]
     table: str
@@ -72,7 +76,7 @@ class MappingSource:
     where: Rows = field(default_factory=dict)
     swap_when: Rows = field(default_factory=dict)
     record_id: str | None = None
-    zone: str = ""  # of times that carry none; by default the operator's
+    zone: str = ""  # of times without a zone; default: the operator's
 
     @property
     def reads(self) -> frozenset[str]:
@@ -84,7 +88,7 @@ class MappingSource:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A whole mapping. `region` None: the one that `take_in` is told."""
+    """A whole mapping; `region` None: that given to `take_in`."""
 
     name: str
     sources: tuple[MappingSource, ...]
@@ -93,15 +97,15 @@ class Mapping:
     opaque: bool = False
     bare: str = "e164"
     region: str | None = None
-    strict: bool = False  # the native format: at least one table of records must be there
+    strict: bool = False  # the native format: at least one table of records is required
 
     @property
     def asks_by_imsi(self) -> bool:
-        """Whether some source names its cards by IMSI, so that the register has to be read before it."""
+        """Whether a source identifies cards by IMSI, so that the register comes first."""
         return any(how.imsi for source in self.sources for how in source.columns.values())
 
 
-BY_INTAKE = "signed_by"  # the one column that no file gives: who signed the file
+BY_INTAKE = "signed_by"  # column set by intake, not by a file: who signed it
 DATA_ENDINGS = (".parquet", ".csv", *(f".csv{packed}" for packed in PACKED_ENDINGS), ".xlsx")
 NATIVE_FILES = (*(f"{{0}}{e}" for e in DATA_ENDINGS), *(f"{{0}}/*{e}" for e in DATA_ENDINGS))
 

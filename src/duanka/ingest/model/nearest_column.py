@@ -1,4 +1,4 @@
-"""Which column was meant by a name that no file has."""
+"""Suggests the column meant by a name that no file has."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from difflib import get_close_matches
 
 from duanka.domain.display import display_text
 
-_SHOWN = 20  # columns that an error lists
+_SHOWN = 20  # maximum columns listed in an error
 _DELIMITERS = (";", "\t", "|", ",", "^", "~", "\x01")
 GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
 
 
 def did_you_mean(name: str, columns: Sequence[str]) -> str:
-    """`did you mean 'X'?`, with the one of `columns` that is nearest to `name`; "" where none is near."""
+    """`did you mean 'X'?` with the column nearest to `name`; "" if none is near."""
     near = nearest(name, columns)
     return f"did you mean {near!r}?" if near is not None else ""
 
 
 def found_instead(name: str, columns: Sequence[str]) -> str:
-    """What to say where no column is called `name`: which is nearest, and which there are."""
+    """Error text for a missing column `name`: the nearest one, and all columns."""
     if len(columns) == 1 and (other := next((one for one in _DELIMITERS if one in columns[0]), "")):
         said = json.dumps(other)
         return f"its header is one column {display_text(columns[0][:40])!r}: say `delimiter = {said}` in a mapping"
@@ -32,8 +32,8 @@ def found_instead(name: str, columns: Sequence[str]) -> str:
 
 
 def nearest(name: str, columns: Sequence[str]) -> str | None:
-    """The one of `columns` that may be meant by `name`: by its letters, else by what operators call the same thing."""
-    # Asked only once something is wrong: the table of names takes a moment.
+    """The column probably meant by `name`: similar in spelling, else in meaning."""
+    # imported only for errors: the table of names takes time to build
     from duanka.ingest.model.header_names import meanings, plain  # noqa: PLC0415
 
     known = {plain(column): column for column in reversed(columns)}

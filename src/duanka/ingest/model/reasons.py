@@ -1,4 +1,4 @@
-"""Why a record is set aside: every reason there is, in one place."""
+"""All reasons for which a record is quarantined."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from duanka.domain.text import WordedEnum
 
 
 class QuarantineReason(WordedEnum):
-    """A stable short phrase; it is what `quarantine.parquet` says in its column `reason`."""
+    """A stable short phrase, the content of column `reason` in quarantine.parquet."""
 
     WRONG_COLUMN_COUNT = "wrong column count", "列数不符"
     """The line has more or fewer fields than the header."""
@@ -78,10 +78,10 @@ class QuarantineReason(WordedEnum):
 
 
 REASONS: tuple[QuarantineReason, ...] = tuple(QuarantineReason)
-FINE = 0  # the code of a value without a fault; code n stands for REASONS[n - 1]
+FINE = 0  # code of a value without a fault; code n means REASONS[n - 1]
 CODES: dict[QuarantineReason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
 
 
 def reason_of(code: int) -> QuarantineReason:
-    """Return the reason that `code` (1 and up) stands for."""
+    """Return the reason of `code`, from 1 on."""
     return REASONS[code - 1]

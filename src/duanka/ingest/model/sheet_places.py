@@ -1,4 +1,4 @@
-"""Places of rows in the sheets of a workbook as one number each, in the order in which they are read."""
+"""Encodes sheet and row of a workbook as one ascending line number."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from duanka.domain.display import display_text
 
-_SHEET = 10_000_000  # more rows than a sheet has; readable where nobody takes it apart
+_SHEET = 10_000_000  # above the maximum of rows; decimal, so that people can read the number
 
 
 def line_of(sheet: int, row: int) -> int:
-    """The place of row number `row` (from 1) of the sheet that is read as number `sheet` (from 0)."""
+    """Line number of row `row` (from 1) in the `sheet`-th sheet read (from 0)."""
     return sheet * _SHEET + row
 
 
 def placed(file: str, line: int | None, sheets: Sequence[str]) -> tuple[str, int | None]:
-    """How a place in a file is shown: with its sheet behind the name of the file, and the row in it.
+    """File name and line for display: for a workbook, name with sheet, and row.
 
-    `sheets`: the names of those that are read; none where the file is no workbook.
+    `sheets`: names of the sheets read; () unless it is a workbook.
     """
     if not sheets or line is None:
         return file, line

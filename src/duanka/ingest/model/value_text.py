@@ -1,4 +1,4 @@
-"""Values as text, without what programs, spreadsheets and keyboards put round them."""
+"""Values as text, without decoration by programs, spreadsheets and keyboards."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import unicodedata
 import polars as pl
 
 BIGGEST = float(2**53)
-"""Up to here a float holds every whole number."""
+"""Up to here a float holds every integer."""
 
-_BIGGEST_SHORT = float(2**24)  # and one of four bytes: beyond, it is another number than was meant
-_NOT_EXACT = "e0"  # behind such a one: still an amount, and nobody's number
+_BIGGEST_SHORT = float(2**24)  # the same for a 4-byte float; larger values may have been rounded
+_NOT_EXACT = "e0"  # suffix of rounded values: still a valid amount, but not a valid phone number
 _NO_FRACTION = "[.]0+$"
 _FORMULA = '^="(.*)"$'
 _INVISIBLE = r"[\p{Cf}\p{Cc}]"
@@ -19,9 +19,10 @@ _QUOTED = r"^(?:\"([^\"]*)\"|'([^']*)'?)$"
 
 
 def as_text(series: pl.Series) -> pl.Series:
-    """Return `series` as text; whole floats and decimals without `.0`, for other programs turn numbers into them.
+    """Return `series` as text, whole floats and decimals without `.0`.
 
-    A float that was rounded is written so that it is no number of a subscriber.
+    Programs turn phone numbers into floats. One that may have been rounded is written so that it is no valid phone
+    number.
     """
     if series.dtype == pl.String:
         return series
@@ -45,7 +46,7 @@ def _of_floats(series: pl.Series) -> pl.Series:
 
 
 def trimmed(series: pl.Series) -> pl.Series:
-    """Return `series` as text without blanks at its ends, and without the formula `="…"` round digits."""
+    """Return `series` as text without surrounding blanks or the formula `="…"`."""
     text = as_text(series).str.strip_chars()
     if text.str.starts_with('="').any():
         text = text.str.replace(_FORMULA, "${1}").str.strip_chars()
@@ -53,9 +54,9 @@ def trimmed(series: pl.Series) -> pl.Series:
 
 
 def undecorated(text: pl.Series) -> pl.Series:
-    """Return `text` in plain letters: no wide or other alphabets' digits, invisible marks, quotation marks around it.
+    """Return `text` with ASCII digits, without invisible characters and outer quotes.
 
-    It still says the same. To be asked of what could not be read, for few values are written so.
+    The meaning is unchanged. Apply it only to values that could not be parsed, since few need it.
     """
     plain = text.str.normalize("NFKC").str.replace_all(_INVISIBLE, "").str.replace_all(r"[\p{Pd}−]", "-")
     if plain.str.contains(r"[^\x00-\x7f]").any():
@@ -66,7 +67,7 @@ def undecorated(text: pl.Series) -> pl.Series:
 
 
 def without_exponent(text: pl.Series) -> pl.Series:
-    """Return `text` with whole numbers in scientific notation written out, where all of their digits are there."""
+    """Write out integers in scientific notation, if no digit was lost."""
     if not text.str.contains(_EXPONENT).any():
         return text
     parts = text.str.extract_groups(_EXPONENT).struct.unnest()

@@ -1,1 +1,1 @@
-"""Values of a source as canonical values: numbers, times, durations."""
+"""Normalisation of source values: numbers, times, durations."""

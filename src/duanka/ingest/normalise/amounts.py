@@ -1,6 +1,6 @@
-"""Amounts as people and spreadsheets write them -> floats: `86`, `86,5`, `1.234.567,8`, `1 234`, `8.6E1`.
+"""Parses amounts of people and spreadsheets: `86`, `86,5`, `1.234.567,8`, `8.6E1`.
 
-A comma or point with three digits behind it (`1,234`) may divide thousands or a fraction: it says no amount.
+A single comma or point before three digits (`1,234`) is ambiguous (thousands or fraction) and gives null.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _POINTS = r"^[+-]?[0-9]{1,3}(?:[.][0-9]{3}){2,}$|^[+-]?[0-9]{1,3}(?:[. ][0-9]{3}
 
 
 def amounts(text: pl.Series) -> pl.Series:
-    """Return what trimmed `text` says as floats; null where it is no finite number."""
+    """Parse trimmed `text` to floats; null unless a finite, unambiguous number."""
     found = _cast(text)
     if found.null_count() == text.null_count():
         return found

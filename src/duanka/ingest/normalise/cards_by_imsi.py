@@ -1,4 +1,4 @@
-"""Which card an IMSI is: what the register said of it last. Exchanges abroad often name a card by nothing else."""
+"""Cards by IMSI, from the register: exchanges abroad often give the IMSI only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMSI = "^[0-9]{6,15}$"
 
 
 class CardsByImsi:
-    """IMSI -> card, in an SQLite file at `path`, or in memory without one; it may be asked by several threads."""
+    """IMSI -> card, in an SQLite file `path` or in memory; thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class CardsByImsi:
 
     @property
     def _file(self) -> sqlite3.Connection:
-        """The file, opened when it is first needed: whoever keeps it makes its folder meanwhile."""
+        """The database, opened at first use, when its folder exists."""
         if self._opened is None:
             where = ":memory:" if self._path is None else str(private_database(self._path))
             self._opened = sqlite3.connect(where, check_same_thread=False, isolation_level=None)
@@ -35,7 +35,7 @@ class CardsByImsi:
         return self._opened
 
     def learn(self, register: pl.DataFrame) -> None:
-        """Take in rows of the canonical table `cards`; those without an IMSI say nothing."""
+        """Store rows of the canonical table `cards` that have an IMSI."""
         known = register.select(_digits(register["imsi"]).alias("imsi"), "card")
         known = known.filter(pl.col("imsi").str.contains(_IMSI))
         if known.is_empty():
@@ -47,7 +47,7 @@ class CardsByImsi:
             self._file.execute("COMMIT")
 
     def cards(self, imsis: pl.Series) -> pl.Series:
-        """Return the cards of `imsis`, text; null where an IMSI is none or the register does not know it."""
+        """Return the cards of `imsis` (text); null for invalid or unknown IMSIs."""
         imsis = _digits(imsis)
         numbers = imsis.set(~imsis.str.contains(_IMSI).fill_null(False), None).cast(pl.Int64)
         asked = numbers.drop_nulls().unique().to_list()
@@ -55,7 +55,7 @@ class CardsByImsi:
             return pl.repeat(None, len(imsis), dtype=pl.String, eager=True)
         found: dict[int, str] = {}
         with self._lock:
-            for begin in range(0, len(asked), 30_000):  # SQLite takes 32,766 values in one statement
+            for begin in range(0, len(asked), 30_000):  # SQLite allows 32,766 parameters in a statement
                 some = asked[begin : begin + 30_000]
                 marks = ",".join("?" * len(some))
                 found.update(
@@ -75,7 +75,7 @@ class CardsByImsi:
 
 
 def _digits(written: pl.Series) -> pl.Series:
-    """Return written IMSIs as their digits alone: `460-00-1234567890`, `460001234567890.0`, `46000123456789F`."""
+    """Return the digits of IMSIs, without separators, `.0` or a filler F at the end."""
     odd = ~written.str.contains(_IMSI).fill_null(True)
     if not odd.any():
         return written

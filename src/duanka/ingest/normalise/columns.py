@@ -1,4 +1,4 @@
-"""One column of a source -> one canonical column, with a reason for every value that does not fit."""
+"""Normalises a source column to a canonical one, with a reason for each bad value."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ DTYPES: dict[ColumnKind, pl.DataType] = {
     ColumnKind.FLAG: pl.Boolean(),
 }
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
-# What programs write for nothing.
+# Texts by which programs write a missing value.
 _NOTHING = ("NULL", "null", "(null)", "\\N", "None", "none", "NaN", "nan", "N/A", "n/a", "-", "--")
-# What stands for a caller who is not shown: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
+# Texts for a withheld number: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
 _WITHHELD = (
     r"(?i)^(?:-+|-1|[+]?0+|[*?x#]+|[<(\[]?null[>)\]]?|none|nil|nan|n/?a?|[opu]|\\N"
     r"|<?(?:sips?:)?(?:anonym|anonymous|unavailable|unknown|restricted|private|withheld|blocked|hidden)\b.*"
@@ -43,7 +43,7 @@ _WITHHELD = (
     r"|(?:主叫|来电|号码|对方)?(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示|无显|不详|私人).*|无|空)$"
 )
 # ANONYMOUS, UNAVAILABLE, RESTRICTED, BLOCKED and UNKNOWN on the keys of a telephone, as switches send them.
-# Where one may be somebody's line, only behind a sign: no number is so short there, or so long.
+# Those that could be a real number are accepted only after a sign, where no number has this length.
 _WITHHELD_KEYS = (
     "266696687",
     "+266696687",
@@ -53,17 +53,17 @@ _WITHHELD_KEYS = (
     "+2562533",
     "+8656696",
 )
-# Kinds of values that say the same with and without what is put round them; a number is read so in any case.
+# Kinds of columns whose values may be stripped of decoration; phone numbers always are.
 _WRITTEN = (ColumnKind.TIME, ColumnKind.DAY, ColumnKind.COUNT, ColumnKind.FLAG, ColumnKind.CHOICE)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What reading a value may need besides the value: the operator's zone, numbering plan and holder key.
+    """Context for reading values: the operator's zone, numbering plan, holder key.
 
-    `case_sources`: whose signature of a file of police cases counts. `stands_in`: the zone of times that carry none,
-    if it is not the operator's. `by_imsi`: what the register says of IMSIs; None where no mapping asks.
+    `case_sources`: sources whose signature on police cases is accepted. `stands_in`: zone of times without one, if not
+    the operator's. `by_imsi`: cards by IMSI; None if no mapping needs it.
     """
 
     zone: str
@@ -76,7 +76,7 @@ class Tools:
 
 
 class ColumnContext(NamedTuple):
-    """What the reader of one kind of column works on; `source` is what the file says, trimmed."""
+    """Input of the reader of a kind of column; `source`: trimmed values of the file."""
 
     column: Column
     how: ColumnMapping
@@ -87,10 +87,10 @@ class ColumnContext(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere.
+    """A canonical column with a fault code per row (0: none); None: no faults at all.
 
-    `unknown`: values that are written and stand for nothing known, such as an IMEI of zeros. `twice`: what the source
-    says of times whose local hour comes twice, see times.written_twice.
+    `unknown`: number of placeholders for unknown values, such as an IMEI of zeros. `twice`: source text of times in a
+    repeated local hour, see timestamps.written_twice.
     """
 
     values: pl.Series
@@ -100,12 +100,12 @@ class Read(NamedTuple):
 
 
 def dtype(column: Column) -> pl.DataType:
-    """Return the type that `column` has on disk."""
+    """Return the type of `column` on disk."""
     return DTYPES.get(column.kind, pl.String())
 
 
 def read(column: Column, how: ColumnMapping, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
-    """Read `column` of `frame` as `how` says; `where` names file and column in an error (MissingKey)."""
+    """Read `column` of `frame` by `how`; `where`: file and column, for MissingKey."""
     source = _source(how, frame, tools)
     given, unknown = None, 0
     if source is None:
@@ -129,7 +129,7 @@ def read(column: Column, how: ColumnMapping, frame: pl.DataFrame, tools: Tools, 
 
 
 def _read(given: ColumnContext) -> pl.Series:
-    """Read a column; what could not be read once more, without what people and spreadsheets put round values."""
+    """Read a column; retry unreadable values without their decoration."""
     reader, source = _READERS[given.column.kind], given.source
     values = reader(given)
     if source.dtype != pl.String or values.null_count() == source.null_count():
@@ -144,7 +144,7 @@ def _read(given: ColumnContext) -> pl.Series:
 
 
 def _known(column: Column, how: ColumnMapping, source: pl.Series, tools: Tools) -> pl.Series:
-    """Return `source`, null where programs and networks write that there is no value; a mapping's codes stand."""
+    """Replace texts for missing and withheld values by null, except a mapping's codes."""
     if column.kind is ColumnKind.NUMBER:
         opaque = column.name == "card" or how.opaque or tools.numbers.opaque
         return source if opaque else without_withheld(as_text(source))
@@ -158,7 +158,7 @@ def _known(column: Column, how: ColumnMapping, source: pl.Series, tools: Tools) 
 
 
 def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
-    """Tell which rows of `frame` are those that `rows` describes."""
+    """Mask of the rows of `frame` that meet the condition `rows`."""
     taken = pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True)
     for name, values in rows.items():
         text = trimmed(frame[name]).fill_null("")
@@ -167,7 +167,7 @@ def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
 
 
 def _source(how: ColumnMapping, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
-    """Return what the source says, text trimmed and empty text null; None when it has no such column."""
+    """Return the source values, text trimmed, "" as null; None without the column."""
     if how.value is not None:
         return pl.repeat(how.value, frame.height, dtype=pl.String, eager=True)
     present = [frame[name] for name in how.sources if name in frame.columns]
@@ -183,7 +183,7 @@ def _source(how: ColumnMapping, frame: pl.DataFrame, tools: Tools) -> pl.Series 
 
 
 def _by_text(how: ColumnMapping) -> bool:
-    """Tell whether a key of the mapping is about the text of a value, whatever type it has."""
+    """Tell whether the mapping has a key that works on the text of values of any type."""
     return bool(how.codes or how.strip or how.formats)
 
 
@@ -197,7 +197,7 @@ def _clean(text: pl.Series, how: ColumnMapping, tools: Tools) -> pl.Series:
 
 
 def _coded(how: ColumnMapping, text: pl.Series) -> pl.Series:
-    """Return `text` with the mapping's codes put in; a text that is no code becomes null."""
+    """Translate `text` by the mapping's codes; other text becomes null."""
     if not how.codes:
         return text
     return text.replace_strict(
@@ -211,13 +211,13 @@ def _text(given: ColumnContext) -> pl.Series:
 
 
 def _number(given: ColumnContext) -> pl.Series:
-    # A card is a whole number; whoever it speaks with may be a service.
+    # a card has a full phone number; its peer may be a service number
     values = given.tools.numbers.normalise(
         as_text(given.source), peer=given.column.name != "card", opaque=given.how.opaque
     )
     if given.how.short_when:
         short = meets(given.how.short_when, given.frame)
-        # Among numbers that are numbers, a short code speaks for itself.
+        # only opaque numbers need a mark to tell short codes from them
         mark = SHORT_PREFIX if given.how.opaque or given.tools.numbers.opaque else ""
         values = (mark + as_text(given.source)).zip_with(short, values)
     return values
@@ -228,7 +228,7 @@ def _time(given: ColumnContext) -> pl.Series:
 
 
 def _day(given: ColumnContext) -> pl.Series:
-    # A day that comes without a time of day is a day of the operator's, in whatever zone the source's times stand.
+    # a day without a time of day is a day in the operator's zone, whatever the zone of the source's times
     timed = isinstance(given.source.dtype, pl.Datetime)
     return _moments(given, given.tools.stands_in if timed else "").dt.date()
 
@@ -251,23 +251,23 @@ def _count(given: ColumnContext) -> pl.Series:
         _seconds(given) if given.column.unit == "s" else _amount(given.source) * (given.how.factor or 1.0)
     )
     fits = (amount.abs() <= BIGGEST).fill_null(False)
-    return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
+    return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # round half up
 
 
 def _may_be_packed(given: ColumnContext) -> bool:
-    """Tell whether some of the texts are hours, minutes and seconds in six digits, which a mapping did not exclude."""
+    """Tell whether some texts are hhmmss in six digits and the mapping allows this."""
     if given.column.unit != "s" or given.how.factor is not None:
         return False
     return bool(given.source.str.contains(durations.ZERO_PADDED).any())
 
 
 def _seconds(given: ColumnContext) -> pl.Series:
-    """Return durations in seconds; where the mapping names a unit, they are plain numbers of it."""
+    """Return durations in seconds; with a unit in the mapping, they are plain numbers."""
     if given.source.dtype == pl.Duration:
         return given.source.dt.total_microseconds() / 1e6
     if given.source.dtype == pl.Time:
         return given.source.cast(pl.Int64) / 1e9
-    if isinstance(given.source.dtype, pl.Datetime):  # a duration that another program took for a moment
+    if isinstance(given.source.dtype, pl.Datetime):  # a duration that another program stored as a time
         zero = given.source.dt.date().is_in(durations.DAYS_ZERO).fill_null(False)
         return given.source.set(~zero, None).dt.time().cast(pl.Int64) / 1e9
     if given.how.factor is not None:
@@ -278,7 +278,7 @@ def _seconds(given: ColumnContext) -> pl.Series:
 
 
 def _amount(source: pl.Series) -> pl.Series:
-    """Return a column as floats; null where it is no finite number."""
+    """Return a column as floats; null unless finite."""
     if source.dtype == pl.Boolean or source.dtype.is_temporal():
         return pl.repeat(None, len(source), dtype=pl.Float64, eager=True)
     if source.dtype == pl.String:
@@ -313,7 +313,7 @@ def _holder(given: ColumnContext) -> pl.Series:
 
 
 def without_withheld(text: pl.Series) -> pl.Series:
-    """Return the other parties of calls and messages, null where the network withholds or does not know one."""
+    """Return peers of calls and messages, null for withheld or unknown ones."""
     keys = text.is_in(_WITHHELD_KEYS).fill_null(False)
     odd = ~text.str.contains("^[+]?[1-9]").fill_null(True) | keys
     if not odd.any():
@@ -331,7 +331,7 @@ _READERS: dict[ColumnKind, Callable[[ColumnContext], pl.Series]] = {
     ColumnKind.FLAG: _flag,
     ColumnKind.CHOICE: _choice,
     ColumnKind.HOLDER: _holder,
-    ColumnKind.IMEI: lambda given: as_text(given.source),  # opaque; the others name devices
+    ColumnKind.IMEI: lambda given: as_text(given.source),  # only opaque ones; others are handled in `read`
 }
 
 
@@ -353,7 +353,7 @@ def _reason(column: Column) -> QuarantineReason:
 def _by_imsi(
     cards: pl.Series, faults: Faults | None, source: pl.Series | None, imsis: pl.Series, known: CardsByImsi
 ) -> tuple[pl.Series, Faults | None]:
-    """Fill in the cards of records that name none, but an IMSI, and say where the register does not know it."""
+    """Fill in missing cards by IMSI; mark the IMSIs that the register does not know."""
     unnamed = pl.repeat(True, len(cards), eager=True) if source is None else source.is_null()
     asked = unnamed & imsis.str.contains("[0-9]").fill_null(False)
     if not asked.any():
@@ -372,7 +372,7 @@ def _rounded(source: pl.Series) -> pl.Series:
 def _faults(
     column: Column, how: ColumnMapping, values: pl.Series, source: pl.Series | None, given: pl.Series | None
 ) -> Faults | None:
-    """Say what is wrong with each value: given and not understood, required and not given, below zero."""
+    """Fault code of each value: not understood, required but missing, or negative."""
     faults = np.zeros(len(values), np.uint8)
     if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
         wrong = given & values.is_null()

@@ -1,4 +1,4 @@
-"""Devices of written IMEIs, a column at a time."""
+"""Device identities from IMEIs, for whole columns."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from duanka.ingest.model.value_text import undecorated, without_exponent
 
 _BEFORE = r"(?i)^(?:urn:gsma:)?imei(?:sv)?[ :=]*"
 _BETWEEN = r"[\s/.,-]"  # 35-209900-176148-1
-_AFTER = r"(?i)^([0-9]{14,16})f{1,2}$"  # what fills the last octet in a switch's records
+_AFTER = r"(?i)^([0-9]{14,16})f{1,2}$"  # filler of the last octet in charging records
 _NO_DEVICE = r"(?i)^(?:[fx*?]+|unknown|unavailable|null|none|nil|n/?a|未知|无|空|暂无)$"
 
 
 class Devices(NamedTuple):
-    """Devices by their identities of 14 digits, null where none is known, and which IMEIs stand for an unknown one."""
+    """Device identities (14 digits, null if unknown), and mask of placeholder IMEIs."""
 
     identities: pl.Series
     placeholders: pl.Series
 
 
 def devices(text: pl.Series) -> Devices:
-    """Read written IMEIs; what is none has no identity and is no placeholder."""
+    """Parse IMEIs; invalid ones have no identity and are not placeholders."""
     written = text.str.contains(device.WRITTEN).fill_null(True)
     nothing = pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
     if not written.all():
@@ -37,6 +37,6 @@ def devices(text: pl.Series) -> Devices:
 
 
 def imei_digits(text: pl.Series) -> pl.Series:
-    """Return written IMEIs without what people, programs and switches put round and between their digits."""
+    """Return the digits of IMEIs, without separators, decoration and filler."""
     plain = without_exponent(undecorated(text)).str.replace("[.]0+$", "")
     return plain.str.replace(_BEFORE, "").str.replace_all(_BETWEEN, "").str.replace(_AFTER, "${1}")

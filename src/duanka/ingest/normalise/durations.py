@@ -1,6 +1,7 @@
-"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `1h02m`, `0 days 00:02:06`.
+"""Parses durations of any usual form to seconds.
 
-And `1899-12-31 00:02:06`, as programs write a time of day of their first day.
+Forms: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `1h02m`, `0 days 00:02:06`, and `1899-12-31 00:02:06`, a time on
+day zero of a spreadsheet.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from duanka.ingest.normalise.amounts import amounts
 
 _WORTH = (("d", 86_400.0), ("days", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 CLOCK_UNITS = ("hhmmss", "mm:ss", "hh:mm")
-"""Forms that a mapping must name, for their digits alone do not tell: `123456`, `02:06`."""
+"""Forms that a mapping must name, because the digits are ambiguous: `123456`, `02:06`."""
 
-# Hours may be many; minutes and seconds are below sixty, or it is no time of a clock.
+# Hours may be any number; minutes and seconds must be below sixty.
 _CLOCK = (
     r"^(?:(?<d>[0-9]{1,4})(?: ?(?:days?|天|日),? ?|[.]))?"
     r"(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
@@ -29,18 +30,18 @@ _WORDS = (
     rf"(?:(?<s>{_N}) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s|[\"″]|''))?,? ?"
     rf"(?:(?<ms>{_N}) ?(?:毫秒|milliseconds?|msecs?|ms))?$"
 )
-# What spreadsheets and databases put before a time of day, which for them is a moment of their first day.
+# Date that spreadsheets and databases put before a time of day: their day zero.
 _DAY_ZERO = r"^(?:1899[-/.]12[-/.]3[01]|1900[-/.]0?1[-/.]0{1,2}|1904[-/.]0?1[-/.]0?1)[ T]+"
 DAYS_ZERO = (date(1899, 12, 30), date(1899, 12, 31), date(1904, 1, 1))
 ZERO_PADDED = r"^0[0-9]{5}$"
-"""Six digits that begin with 0: no count is written so, but an exchange's hours, minutes and seconds are."""
+"""Six digits beginning with 0: not written for a count, but by exchanges for hhmmss."""
 
 
 def seconds(text: pl.Series, form: str | None) -> pl.Series:
-    """Return what trimmed `text` says in seconds, with fractions; null where it says no duration.
+    """Parse trimmed `text` to seconds, with fractions; null where it is no duration.
 
-    `form`: one of CLOCK_UNITS; without it, a number counts seconds, save six digits that begin with 0, which are
-    hours, minutes and seconds as exchanges write them.
+    `form`: one of CLOCK_UNITS. Without it a number means seconds, except six digits beginning with 0, which are hhmmss
+    as written by exchanges.
     """
     if form == "hhmmss":
         return _added(text, _PACKED)
@@ -60,7 +61,7 @@ def seconds(text: pl.Series, form: str | None) -> pl.Series:
 
 
 def _added(text: pl.Series, pattern: str) -> pl.Series:
-    """Add up the parts that `pattern` names; null where it does not match or matches nothing."""
+    """Sum of the parts named in `pattern`, in seconds; null where none matches."""
     parts = text.str.extract_groups(pattern).struct.unnest()
     total = pl.repeat(0.0, len(text), dtype=pl.Float64, eager=True)
     there = pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)

@@ -1,7 +1,7 @@
-"""Telephone numbers: any usual way to write one -> E.164 without `+`.
+"""Normalises phone numbers of any usual form to E.164 without `+`.
 
-Chinese mobile numbers and numbers that are E.164 already are recognised a whole column at a time; what is left
-goes through `phonenumbers`, once for each distinct value.
+Chinese mobile numbers and numbers already in E.164 are recognised for whole columns; the rest is parsed by
+`phonenumbers`, once for each distinct value.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import polars as pl
 
 from duanka.domain.phone_number import FIXED, MACHINE, MOBILE, dialled, parse
 
-# Mobile (86 1xx, 13 digits), machine cards (86 + 13 digits) and landlines, as they are to be.
+# Canonical Chinese numbers: mobile (86 1xx, 13 digits), IoT cards (86 + 13 digits), landlines.
 _CHINESE = f"86(?:{MOBILE}|{MACHINE}|{FIXED})"
 _SERVICE_CN = r"[1-9][0-9]{2,7}|106[0-9]{2,18}"
-_SERVICE = r"[1-9][0-9]{2,5}"  # elsewhere seven digits may be a whole number
+_SERVICE = r"[1-9][0-9]{2,5}"  # outside China seven digits may be a full number
 _CARD = f"^(?:{_CHINESE})$"
 _PEER_CN = f"^(?:{_CHINESE}|{_SERVICE_CN})$"
 _PEER = f"^(?:{_CHINESE}|{_SERVICE})$"
-_MACHINE = r"^1064[6-9][0-9]{8}$"  # a machine card without 86 looks like a service number
-_SEPARATORS = r"[\s\-()]"  # not the point: 1380013800.0 is a number that became a float
-# Written for home or abroad; outside China only the latter is surely Chinese.
+_MACHINE = r"^1064[6-9][0-9]{8}$"  # an IoT card without 86 looks like a service number
+_SEPARATORS = r"[\s\-()]"  # without the point: 1380013800.0 is a number stored as float
+# National and international forms; outside China only the latter is certainly Chinese.
 _HOME = f"^(?:(?:[+]|00)?86)?({MOBILE}|{MACHINE})$"
 _ABROAD = f"^(?:[+]|00)86({MOBILE}|{MACHINE})$"
 
 _LONG_SERVICE = re.compile(r"(?:10|12|95|96)[0-9]{3,19}")
 _SHORT_CN = re.compile(_SERVICE_CN)
 _SHORT = re.compile(r"[1-9][0-9]{2,7}")
-_LONGEST_SERVICE = 8  # digits of one that begins with 86
+_LONGEST_SERVICE = 8  # maximum digits of a service number that begins with 86
 _DIGITS = re.compile(r"[0-9]{1,40}")
-_CACHE_LIMIT = 500_000  # distinct numbers remembered between blocks, about 100 MB
+_CACHE_LIMIT = 500_000  # distinct numbers cached between blocks, about 100 MB
 
-SHORT_PREFIX = "short:"  # marks a short code among opaque numbers, whose length says nothing
+SHORT_PREFIX = "short:"  # marks a short code among opaque numbers, which have any length
 
 
 class Numbers:
-    """Normalises columns of numbers.
+    """Normalises columns of phone numbers.
 
-    `region`: two letters, the country whose numbers come without a country code. `opaque`: numbers are
-    pseudonyms and stay as they are. `bare`: what digits without `+` or `00` mean first, "e164" or "national".
+    `region`: two-letter country of numbers without a country code. `opaque`: numbers are pseudonyms and stay
+    unchanged. `bare`: preferred meaning of digits without `+` or `00`, "e164" or "national".
     """
 
     def __init__(self, region: str = "CN", *, opaque: bool = False, bare: str = "e164") -> None:
@@ -49,14 +49,14 @@ class Numbers:
         self._known: dict[tuple[str, bool], str | None] = {}
 
     def normalise(self, text: pl.Series, *, peer: bool, opaque: bool = False) -> pl.Series:
-        """Return the canonical numbers of trimmed `text`; null where a number is impossible.
+        """Return the canonical numbers of trimmed `text`; null for impossible ones.
 
-        `peer`: short codes and service numbers may stand too. A number that is null stays null.
+        `peer`: also accept short codes and service numbers.
         """
         if opaque or self.opaque:
             return text
         if self._bare == "e164":
-            # What is E.164 or a service number already stays; a block of such numbers ends here.
+            # E.164 and service numbers stay unchanged; a block of only these is done here
             peers = _PEER_CN if self.region == "CN" else _PEER
             plain = text.str.contains(peers if peer else _CARD).fill_null(True)
             if peer and self.region == "CN":
@@ -68,7 +68,7 @@ class Numbers:
         return self._odd(text, everything, peer=peer)
 
     def _odd(self, odd: pl.Series, plain: pl.Series, *, peer: bool) -> pl.Series:
-        """Return a column as long as `plain` that holds, where that is false, what `odd` is in E.164."""
+        """Normalise `odd`, the values where `plain` is False; nulls for the others."""
         clean = odd.str.replace_all(_SEPARATORS, "")
         mobile = "86" + clean.str.extract(_HOME if self.region == "CN" else _ABROAD, 1)
         rest = odd.filter(mobile.is_null() & odd.is_not_null()).unique()
@@ -85,7 +85,7 @@ class Numbers:
         return pl.repeat(None, len(plain), dtype=pl.String, eager=True).scatter(positions, mobile)
 
     def _one(self, text: str, peer: bool) -> str | None:
-        # Two columns are read at a time: the other one may empty the cache at any moment.
+        # keep a reference: another thread, reading another column, may replace the cache
         known = self._known
         key = (text, peer)
         try:
@@ -99,19 +99,19 @@ class Numbers:
 
 
 def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | None:
-    """Return one number as E.164 without `+` (a service number as it stands), or None when there is no such."""
+    """One number in E.164 without `+`, a service number unchanged; None if invalid."""
     number = dialled(text)
     china = parse(text) if region == "CN" else parse(text, "")
     if china and china.startswith("86"):
         return china
     found = _by_plan(number, region, peer=peer, bare=bare)
-    # What the plan of China does not know is nobody's there: a digit too few or too many makes no other number.
+    # numbers unknown to China's numbering plan are invalid, for example with a digit too few or too many
     unknown = found and found.startswith("86") and not (peer and len(found) <= _LONGEST_SERVICE)
     return None if unknown else found
 
 
 def _by_plan(number: str, region: str, *, peer: bool, bare: str) -> str | None:
-    """Read what is no number of China's plan; service numbers as they stand."""
+    """Parse a number outside China's plan; service numbers stay unchanged."""
     abroad = number.startswith(("+", "00"))
     digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
     if not _DIGITS.fullmatch(digits):
@@ -126,19 +126,19 @@ def _by_plan(number: str, region: str, *, peer: bool, bare: str) -> str | None:
 
 
 def _few_digits(digits: str, region: str, *, peer: bool) -> str | None:
-    """Read three to eight digits: elsewhere they may be a whole number, else they are a short code as it stands."""
+    """Parse three to eight digits: a short code or, outside China, a full number."""
     whole = None if region == "CN" or len(digits) < 7 else _read(digits, region, sure=True)
     return whole or (digits if peer else None)
 
 
 def _at_home(digits: str, region: str, *, peer: bool, bare: str) -> str | None:
-    """Read digits without `+` or `00`."""
+    """Parse digits without `+` or `00`."""
     if len(digits) < 5:
         return None
     if digits.startswith("0") or bare == "national":
         found = _read(digits, region)
     else:
-        # A plan that knows the number decides; failing that, the contract says E.164.
+        # prefer the reading in which the number is assigned; else E.164, as docs define it
         found = _read("+" + digits, None, sure=True) or _read(digits, region, sure=True)
         found = found or _read("+" + digits, None) or _read(digits, region)
     if found is None and peer and region == "CN" and _LONG_SERVICE.fullmatch(digits):
@@ -147,8 +147,8 @@ def _at_home(digits: str, region: str, *, peer: bool, bare: str) -> str | None:
 
 
 def _read(text: str, region: str | None, *, sure: bool = False) -> str | None:
-    """Read `text` with `phonenumbers`; `sure`: in use by its plan, not only of a possible length."""
-    import phonenumbers  # noqa: PLC0415  # 0.2 s, and most deliveries need none of it
+    """Parse by `phonenumbers`; `sure`: valid in its plan, not only of possible length."""
+    import phonenumbers  # noqa: PLC0415  # takes 0.2 s, and most deliveries do not need it
 
     try:
         number = phonenumbers.parse(text, region)

@@ -1,4 +1,4 @@
-"""Rows of a source -> rows of a canonical table, the ones that fit told from the ones that do not."""
+"""Normalises source rows to a canonical table and finds rows that do not fit."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _ABSENT = ColumnMapping()
 
 @dataclass(frozen=True)
 class Fitted:
-    """`frame`: exactly the canonical columns, all rows. `faults`: per row 0 or the code of its first fault in
-    the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids. `swapped`:
-    rows in which the two parties change places. `devices_unknown`: IMEIs that stand for no device. `twice`: what the
-    source says of times whose local hour comes twice."""
+    """Normalised rows.
+
+    `frame`: all rows with exactly the canonical columns. `faults`: per row the code of its first fault in column order,
+    0 for none; `at`: index of that column. `ids`: the source's record ids. `swapped`: mask of rows whose parties are
+    exchanged. `devices_unknown`: number of placeholder IMEIs. `twice`: source text of times in a repeated local hour.
+    """
 
     frame: pl.DataFrame
     faults: Faults
@@ -38,7 +40,7 @@ class Fitted:
 def fit(
     source: MappingSource, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor
 ) -> Fitted:
-    """Read the canonical columns of `source.table` from `frame`; `where` names the file in an error."""
+    """Read the columns of `source.table` from `frame`; `where`: the file, for errors."""
     swapped = columns.meets(source.swap_when, frame) if source.swap_when else None
     table = TABLES[source.table]
 
@@ -52,7 +54,7 @@ def fit(
         theirs = columns.read(column, other, frame, tools, name)
         return _exchange(mine, theirs, swapped)
 
-    # polars lets go of the interpreter's lock while it works, so two columns are read at a time.
+    # polars releases the GIL, so columns are read in parallel
     reads = list(pool.map(one, table.columns))
     faults = np.zeros(frame.height, np.uint8)
     at = np.zeros(frame.height, np.uint8)
@@ -73,7 +75,7 @@ _SWAPPED = {"card": "peer", "peer": "card"}
 
 
 def _exchange(mine: Read, theirs: Read, swapped: pl.Series) -> Read:
-    """Take the other column's reading where the two parties are exchanged."""
+    """Take the other column's values in rows whose parties are exchanged."""
     values = theirs.values.zip_with(swapped, mine.values).alias(mine.values.name)
     if mine.faults is None and theirs.faults is None:
         return Read(values, None)
@@ -84,7 +86,7 @@ def _exchange(mine: Read, theirs: Read, swapped: pl.Series) -> Read:
 
 
 def misfits(source: MappingSource, fitted: Fitted) -> Iterator[tuple[int, str, QuarantineReason]]:
-    """Yield position, column (as the source calls it) and reason of every row that does not fit."""
+    """Yield position, source column and reason of every row that does not fit."""
     names = [column.name for column in TABLES[source.table].columns]
     for row in np.flatnonzero(fitted.faults).tolist():
         name = names[int(fitted.at[row])]

@@ -1,4 +1,4 @@
-"""Times of any usual form -> local to the operator, naive, microseconds."""
+"""Parses times of any usual form to naive local times of the operator, in µs."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _PACKED_CLOCK = " %H%M%S"
 _PACKED_DIGITS = "^(?:[0-9]{8}|[0-9]{12}|[0-9]{14})$"
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAYS = "days"
-_DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets, from March 1900 on
+_DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets; valid from March 1900 on
 EPOCHS = (*_PER_SECOND, _DAYS)
 
 
 class Zones(NamedTuple):
-    """`local`: the operator's zone. `stands_in`: the zone of times that carry none, if it is another."""
+    """`local`: the operator's zone; `stands_in`: of times without one, if different."""
 
     local: str
     stands_in: str = ""
 
     def carried(self, utc: pl.Series) -> pl.Series:
-        """Return naive times of UTC as local ones."""
+        """Convert naive UTC times to local ones."""
         return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(self.local).dt.replace_time_zone(None)
 
     def standing(self, naive: pl.Series) -> pl.Series:
-        """Return times that carry no zone as local ones; of an hour that comes twice, the first is meant."""
+        """Convert times without a zone to local ones; the first of a repeated hour."""
         if self.stands_in in ("", self.local):
             return naive
         aware = naive.dt.replace_time_zone(self.stands_in, ambiguous="earliest", non_existent="null")
@@ -56,11 +56,11 @@ def moments(
     stands_in: str = "",
     region: str = "CN",
 ) -> pl.Series:
-    """Return `source` as local times of `zone`; null where it is none or lies outside 1970 to 2199.
+    """Parse `source` to local times of `zone`; null if invalid or not in 1970 to 2199.
 
-    `formats`: strptime formats, tried in turn; without any, ISO 8601 and the forms of `written_times` in
-    `region`, two letters. `epoch`: numbers count this unit since 1970 in UTC, or days as spreadsheets do. Times with
-    an offset or zone of their own are carried over to `zone`; so are the others from `stands_in`, if it is given.
+    `formats`: strptime formats, tried in turn; without any, ISO 8601 and the forms of `written_times` in the two-letter
+    `region`. `epoch`: unit of numbers since 1970 in UTC, or spreadsheet days. Times with an offset or zone are
+    converted to `zone`; others are converted from `stands_in`, if given.
     """
     zones = Zones(zone, stands_in)
     if epoch == _DAYS:
@@ -84,9 +84,9 @@ def moments(
 
 
 def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series | None:
-    """Return what the source says where `zone` has the hour of a moment twice, else null; None where it has none twice.
+    """Source text of times in a repeated local hour of `zone`, else null.
 
-    Two records of such an hour may be an hour apart though their local times are the same.
+    None if no time is in such an hour. In it, equal local times may be an hour apart, so the text tells records apart.
     """
     first, last = found.min(), found.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
@@ -101,7 +101,7 @@ def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series |
 
 @cache
 def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
-    """The spans of local time that a year has twice in a zone."""
+    """Spans of local time that occur twice in a year of a zone."""
     rules, step = ZoneInfo(zone), timedelta(minutes=30)
     found: list[tuple[datetime, datetime]] = []
     moment, start = datetime(year, 1, 1), None
@@ -118,7 +118,7 @@ def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
 
 
 def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
-    """Read day numbers; a spreadsheet keeps the time of day as a fraction, exact to about a millisecond."""
+    """Parse spreadsheet day numbers; their fraction is exact to about a millisecond."""
     if source.dtype.is_temporal() or source.dtype == pl.Boolean:
         return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     days = source.cast(pl.Float64, strict=False)
@@ -128,7 +128,7 @@ def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
 
 
 def _local(series: pl.Series, zones: Zones) -> pl.Series:
-    """Return timestamps, with or without a zone, as naive local ones in microseconds."""
+    """Convert timestamps, with or without a zone, to naive local ones in µs."""
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
         return zones.carried(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)).cast(_MOMENT)
     return zones.standing(series.cast(_MOMENT))
@@ -140,7 +140,7 @@ def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
     whole = source.cast(pl.Int64, strict=False)
     per_second = _PER_SECOND[epoch]
     if source.dtype.is_integer() or whole.null_count() == source.null_count():
-        # Whole numbers stay whole: a float would lose microseconds.
+        # integer arithmetic: a float would lose microseconds
         seconds = whole // per_second
         micros = (whole - seconds * per_second) * 1_000_000 // per_second
     else:
@@ -148,7 +148,7 @@ def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
         exact = exact.set(~exact.is_finite().fill_null(True), None)
         seconds = exact.floor()
         micros = ((exact - seconds) * 1_000_000).round()
-    # Seconds that no calendar holds would overflow below.
+    # exclude out-of-range seconds, which would overflow below
     fits = seconds.is_between(0, 7_258_118_400).fill_null(False)
     since = seconds.set(~fits, None).cast(pl.Int64) * 1_000_000 + micros.set(~fits, None).cast(pl.Int64)
     return zones.carried(since.cast(_MOMENT))
@@ -172,9 +172,9 @@ def _formatted(text: pl.Series, formats: tuple[str, ...], zones: Zones) -> pl.Se
 
 
 def strptime(text: pl.Series, form: str, zones: Zones) -> pl.Series:
-    """Return the local times that `text` says in the format `form`, null where it does not.
+    """Parse `text` in the format `form` to local times; null where it does not match.
 
-    Raises polars' ComputeError or InvalidOperationError when the format says no time.
+    Raises polars' ComputeError or InvalidOperationError when the format has no time.
     """
     offset = "%z" in form or "%:z" in form or "%#z" in form
     kind = pl.Datetime("us", "UTC") if offset else _MOMENT
@@ -182,7 +182,7 @@ def strptime(text: pl.Series, form: str, zones: Zones) -> pl.Series:
 
 
 def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
-    """Read ISO 8601 and, where it is not that, what people and spreadsheets write."""
+    """Parse ISO 8601 and, failing that, the forms of people and spreadsheets."""
     found = _iso(text, zones)
     if found.null_count() == text.null_count():
         return found
@@ -195,17 +195,16 @@ def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
 
 
 def _packed(source: pl.Series, zones: Zones, region: str) -> pl.Series:
-    """Read days, and moments to the minute or second, whose digits were taken for a number."""
+    """Parse days, and times to the minute or second, stored as numbers of digits."""
     text = as_text(source)
     return _written(text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None), zones, region)
 
 
 def _iso(text: pl.Series, zones: Zones) -> pl.Series:
-    """Read ISO 8601: a day, or a day and a time to the minute or finer, perhaps with an offset."""
+    """Parse ISO 8601: a day, or day and time (minutes or finer), maybe with an offset."""
     lengths = text.str.len_bytes()
     if (((lengths == 19) | (lengths == 10) | lengths.is_between(21, 26)).fill_null(True)).all():
-        # Arrow reads these forms, and only these of such lengths, five times as fast; but it refuses the whole
-        # column for one value that is none.
+        # Arrow parses these forms five times as fast, but fails for the whole column at one bad value
         try:
             arrow = text.to_arrow(compat_level=pl.CompatLevel.oldest())
             quick = pl.from_arrow(pc.cast(arrow, pa.timestamp("us")))
@@ -224,7 +223,7 @@ def _iso(text: pl.Series, zones: Zones) -> pl.Series:
 
 
 def _without_offset(moment: pl.Series, offset: pl.Series, zones: Zones) -> pl.Series:
-    """Return local times: by the offset that stands behind them, or by the zone of times that carry none."""
+    """Convert times to local ones by their offset or, without one, the default zone."""
     standing = zones.standing(moment)
     if offset.null_count() == len(offset):
         return standing

@@ -1,6 +1,7 @@
-"""Times as people and spreadsheets write them: `2021/5/17 下午3:05`, `2021年5月17日 9时30分`, `20210517 093015`, 24:00.
+"""Parses times of people and spreadsheets: `2021/5/17 下午3:05`, `20210517 093015`.
 
-Only forms that say one moment: the year comes first, or the country's own order of day and month decides.
+Also `2021年5月17日 9时30分` and 24:00. Only unambiguous forms: the year comes first, or the country has one order of
+day and month.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import polars as pl
 
 _MOMENT = pl.Datetime("us")
 _HALVES = "上午|下午|凌晨|清晨|早上|早晨|中午|傍晚|晚上|[AaPp][.]?[ ]?[Mm][.]?"
-# Behind a time: PostgreSQL writes `+08`, BigQuery `UTC`, Java `+08:00[Asia/Shanghai]`.
+# After a time: PostgreSQL writes `+08`, BigQuery `UTC`, Java `+08:00[Asia/Shanghai]`.
 _OFFSET = r"(?:Z|z|UTC|GMT|(?:UTC|GMT)[+-][0-9]{1,2}(?::?[0-9]{2})?|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _CLOCK = (
     rf"(?:[ T,]*(?:星期.|周.|礼拜.)?[ ]*(?<half>{_HALVES})?[ ]*(?<h>[0-9]{{1,2}})"
@@ -32,7 +33,7 @@ _COMPACT = (
 _DAY_FIRST = rf"^(?<d>[0-9]{{1,2}})[-/.](?<mo>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
 _MONTH_FIRST = rf"^(?<mo>[0-9]{{1,2}})[-/.](?<d>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
 
-# Where a day without its year in front has one order only. Elsewhere, and where both are in use, it is refused.
+# Countries with one order for dates that do not begin with the year. Where several are in use, such dates are rejected.
 _MONTH_FIRST_IN = frozenset({"US", "FM", "MH", "PW"})
 _YEAR_FIRST_IN = frozenset(
     {"CN", "TW", "HK", "MO", "JP", "KR", "KP", "MN", "HU", "LT", "CA", "PH", "ZA", "SE"}
@@ -40,7 +41,7 @@ _YEAR_FIRST_IN = frozenset(
 
 _NAMED_ZONE = r"^(?<text>.*[0-9Zz])[ ]?\[?(?<zone>[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)\]?$"
 _MOST_ZONES = 50
-# What databases and programs write into a column of times that must hold something: MySQL, .NET, SQL Server.
+# Placeholders for a missing time in columns that must not be empty: MySQL, .NET, SQL Server.
 _NO_TIME = (
     r"^(?:0000-00-00|0001-01-01|1899-12-3[01]|1900-0?1-0?1|9999-12-31|00000000|00010101|19000101|99991231)"
 )
@@ -52,14 +53,14 @@ _HOUR_24 = r"24([:：时]?00(?:[:：分]?00(?:[.]0+)?)?秒?)$"
 
 
 def patterns(region: str) -> tuple[str, ...]:
-    """The forms that say one moment in a country, two letters; each a regular expression with named groups."""
+    """Unambiguous forms in a country (two letters), as regexes with named groups."""
     if region in _MONTH_FIRST_IN:
         return _YEAR_FIRST, _COMPACT, _MONTH_FIRST
     return (_YEAR_FIRST, _COMPACT) if region in _YEAR_FIRST_IN else (_YEAR_FIRST, _COMPACT, _DAY_FIRST)
 
 
 def read(text: pl.Series, region: str) -> tuple[pl.Series, pl.Series]:
-    """Return the moments that `text` says, null where it says none, and the offsets that stand behind them."""
+    """Parse `text` to times (null where invalid) and the offsets written after them."""
     found = pl.repeat(None, len(text), dtype=_MOMENT, eager=True)
     offsets = pl.repeat(None, len(text), dtype=pl.String, eager=True)
     for pattern in patterns(region):
@@ -79,7 +80,7 @@ def _moment(parts: dict[str, pl.Series]) -> pl.Series:
         hour = _of_the_day(hour, parts["half"].fill_null(parts["tail"]))
     minute, second = (_number(parts[name]).fill_null(0) for name in ("mi", "s"))
     micros = parts["f"].fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
-    # The last moment of a day may be written as its hour 24.
+    # the end of a day may be written as 24:00
     ends = (hour == 24) & (minute == 0) & (second == 0) & (micros == 0)
     fits = (hour.is_between(0, 23) | ends) & (minute < 60) & (second < 60)
     day = parts["y"] + "-" + parts["mo"].str.zfill(2) + "-" + parts["d"].str.zfill(2)
@@ -89,7 +90,7 @@ def _moment(parts: dict[str, pl.Series]) -> pl.Series:
 
 
 def _of_the_day(hour: pl.Series, half: pl.Series) -> pl.Series:
-    """Return hours of the whole day; null where hour and half of the day exclude each other."""
+    """Convert to 24-hour clock; null where hour and half of the day contradict."""
     half = half.str.to_lowercase().str.replace_all("[. ]", "")
     before = half.is_in(list(_BEFORE_NOON)).fill_null(False)
     after = half.is_in(list(_AFTER_NOON)).fill_null(False)
@@ -97,7 +98,7 @@ def _of_the_day(hour: pl.Series, half: pl.Series) -> pl.Series:
     twelve = hour == 12
     found = hour.set(before & twelve, 0)
     found = (hour + 12).zip_with((after & (hour < 12)) | (noon & (hour < 3)), found)
-    # Twelve in the evening may be the midnight before or after; zero in the afternoon is no hour.
+    # 12 in the evening may be the midnight before or after; 0 in the afternoon is invalid
     wrong = (
         (before & (hour > 12))
         | (half.is_in(["傍晚", "晚上"]).fill_null(False) & twelve)
@@ -111,7 +112,10 @@ def _number(text: pl.Series) -> pl.Series:
 
 
 def in_named_zones(text: pl.Series) -> Iterator[tuple[str, pl.Series]]:
-    """Yield each zone that stands behind times (`2021-05-17 09:30:00 Asia/Shanghai`), and its times without it."""
+    """Yield each zone written after times, and its times without it.
+
+    Example: `2021-05-17 09:30:00 Asia/Shanghai`.
+    """
     parts = text.str.extract_groups(_NAMED_ZONE).struct.unnest()
     zones = parts["zone"].unique().drop_nulls().sort().to_list()
     for zone in zones[:_MOST_ZONES]:
@@ -123,8 +127,10 @@ def in_named_zones(text: pl.Series) -> Iterator[tuple[str, pl.Series]]:
 
 
 def says_none(source: pl.Series, epoch: str | None) -> pl.Series:
-    """Tell which values of a column of times only say that there is none: MySQL's day of zeros, the first or last day
-    that a program knows, or 0 where numbers count (`epoch`)."""
+    """Mask of placeholders for a missing time.
+
+    These are MySQL's day of zeros, the first or last day of a program's calendar, and 0 for numbers (`epoch`).
+    """
     if source.dtype == pl.Date or isinstance(source.dtype, pl.Datetime):
         return source.dt.date().is_in(_NO_DAYS).fill_null(False)
     if source.dtype == pl.String:
@@ -136,7 +142,7 @@ def says_none(source: pl.Series, epoch: str | None) -> pl.Series:
 
 
 def with_lost_zeros(text: pl.Series) -> pl.Series:
-    """Return `text` with the hours, minutes and seconds behind a blank in six digits: a number lost its zeros."""
+    """Restore leading zeros of a hhmmss part after a blank, lost by use of numbers."""
     parts = text.str.extract_groups(r"^(?<day>.* )(?<clock>[0-9]{1,5})$").struct.unnest()
     padded = parts["day"] + parts["clock"].str.zfill(6)
     return padded.zip_with(padded.is_not_null(), text)
@@ -144,9 +150,9 @@ def with_lost_zeros(text: pl.Series) -> pl.Series:
 
 @cache
 def packed_shape(form: str) -> str:
-    """The pattern of texts in the strptime format `form`, where it has numbers with nothing between them; else "".
+    """Regex for the strptime format `form` if it has adjacent numbers; else "".
 
-    strptime takes one digit where two should be: `13529` would be 13:52:09, and it may be 01:35:29.
+    strptime accepts one digit instead of two: it would read `13529` as 13:52:09, but it may mean 01:35:29.
     """
     parts = re.findall("%.|[^%]", form)
     packed = [_is_number(one) and any(map(_is_number, parts[max(at - 1, 0) : at] + parts[at + 1 : at + 2]))
@@ -169,6 +175,6 @@ def _is_number(part: str) -> bool:
 
 
 def midnight_as_zero(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return `text` with a final hour 24 written as 0, and in which it stood: what follows counts a day later."""
+    """Replace hour 24 by 0; the returned mask marks the values of the next day."""
     ends = text.str.contains(_HOUR_24).fill_null(False)
     return text.str.replace(_HOUR_24, "00${1}"), ends

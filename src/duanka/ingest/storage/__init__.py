@@ -1,1 +1,1 @@
-"""Canonical records on disk; records delivered twice."""
+"""Storage of canonical records, and removal of duplicates."""

@@ -1,8 +1,8 @@
-"""Records delivered twice: the first is used, later ones are set aside. Of a register it is the last: it is newer.
+"""Deduplication: keeps the first of equal records, for registers the last (newest).
 
-Every row's hash lies beside its part. Hashes that occur twice are found in passes over ranges of hashes, which
-bound the memory whatever came in; only rows with such a hash are then read and compared in full, and only parts
-that lose rows are written again.
+The hashes of all rows are stored beside each part. Repeated hashes are found in passes over ranges of hashes, which
+bounds the memory. Only rows with a repeated hash are read and compared in full, and only parts that lose rows are
+written again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS
 from duanka.ingest.validation.quarantine import Quarantine
 
 HASHES_AT_ONCE = 8_000_000  # 64 MB
-CANDIDATES_AT_ONCE = 250_000  # rows compared in full at a time
+CANDIDATES_AT_ONCE = 250_000  # maximum rows compared in full at once
 _DESCRIBED_TWICE = {"cards": QuarantineReason.CARD_TWICE, "outlets": QuarantineReason.OUTLET_TWICE}
 
 Hashes = npt.NDArray[np.uint64]
 
 
 class Settled(NamedTuple):
-    """The parts that are left, and how many rows each delivered file (by number) lost."""
+    """The remaining parts, and the number of rows lost by each file (by its number)."""
 
     parts: list[PartFile]
     lost: Counter[int]
@@ -49,7 +49,7 @@ def settle(
     hashes_at_once: int = HASHES_AT_ONCE,
     candidates_at_once: int = CANDIDATES_AT_ONCE,
 ) -> Settled:
-    """Take repeated records out of the `parts` of `table`; `files` names the delivered files by number."""
+    """Remove repeated records from the `parts` of `table`; `files`: names by number."""
     lost: Counter[int] = Counter()
     keep: dict[int, npt.NDArray[np.bool_]] = {}
     for repeated in _repeated(parts, hashes_at_once):
@@ -79,7 +79,7 @@ def _hashes(part: PartFile) -> Hashes:
 
 
 def _repeated(parts: Sequence[PartFile], at_once: int) -> Iterator[Hashes]:
-    """Yield, range by range, the hashes that occur more than once, sorted."""
+    """Yield the hashes that occur more than once, sorted, range by range."""
     total = sum(part.rows for part in parts)
     passes = -(-total // at_once)
     width = (1 << 64) // max(passes, 1) + 1
@@ -92,13 +92,13 @@ def _repeated(parts: Sequence[PartFile], at_once: int) -> Iterator[Hashes]:
 
 
 def _twice(hashes: Hashes) -> Hashes:
-    """Return the values that occur more than once, sorted; `hashes` is sorted in place."""
+    """Return repeated values, sorted; sorts `hashes` in place."""
     hashes.sort()
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
 def _within(parts: Sequence[PartFile], low: np.uint64, high: np.uint64) -> Hashes:
-    """Return all hashes from `low` to `high`: counted first, so that memory holds them only once."""
+    """Return all hashes from `low` to `high`; counts first, to allocate only once."""
     size = 0
     for part in parts:
         hashes = _hashes(part)
@@ -121,7 +121,7 @@ def _among(hashes: Hashes, repeated: Hashes) -> npt.NDArray[np.bool_]:
 
 
 def _chunks(parts: Sequence[PartFile], repeated: Hashes, at_once: int) -> Iterator[Hashes]:
-    """Split the repeated hashes so that the rows that have them fit into memory."""
+    """Split the repeated hashes into chunks whose rows fit into memory."""
     counts = np.zeros(len(repeated), np.int64)
     for part in parts:
         hashes = _hashes(part)
@@ -139,9 +139,9 @@ def _chunks(parts: Sequence[PartFile], repeated: Hashes, at_once: int) -> Iterat
 def _candidates(
     parts: Sequence[PartFile], repeated: Hashes, at_once: int, *, backwards: bool = False
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows with a repeated hash, in the order of delivery, with where they stand; about `at_once` a time.
+    """Yield rows with a repeated hash and their positions, in order of delivery.
 
-    `backwards`: in the other order, the last row first.
+    About `at_once` rows at a time. `backwards`: last row first.
     """
     found: list[pl.DataFrame] = []
     held = 0
@@ -173,7 +173,7 @@ def _placed(part: PartFile, number: int, rows: npt.NDArray[np.int64]) -> pl.Data
 
 
 def _repeats(table: str, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the rows that came before, with `_reason`. Of equal rows, however many, only one is held in memory."""
+    """Yield the repeated rows with `_reason`; keeps one of equal rows in memory."""
     names = [column.name for column in TABLES[table].columns]
     known: pl.DataFrame | None = None
     for fresh in frames:
@@ -184,7 +184,7 @@ def _repeats(table: str, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFram
 
 
 def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """Return some rows (ascending) of a part, reading one row group after the other."""
+    """Return `rows` (ascending) of a part, reading one row group at a time."""
     pieces = []
     with pq.ParquetFile(path) as file:
         first = 0
@@ -192,7 +192,7 @@ def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
             count = file.metadata.row_group(group).num_rows
             mine = rows[(rows >= first) & (rows < first + count)] - first
             if len(mine):
-                # Arrow copies what is taken; a polars frame would keep the whole group for the sake of a row.
+                # Arrow copies the rows taken; polars would keep the whole row group in memory
                 piece = pl.from_arrow(file.read_row_group(group).take(pa.array(mine)))
                 assert isinstance(piece, pl.DataFrame)  # noqa: S101  # a table becomes a frame
                 pieces.append(piece)
@@ -202,7 +202,7 @@ def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
 
 
 def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return of `rows` those that came before, with `_reason` saying how."""
+    """Return the repeated rows among `rows`, with the `_reason`."""
     names = [column.name for column in TABLES[table].columns]
     key = REGISTER_KEYS.get(table)
     if key is not None:
@@ -211,7 +211,7 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             again.cast(pl.UInt32)
         ]
         return rows.with_columns(reasons.alias("_reason")).filter(~rows[key].is_first_distinct())
-    # Records with an id are the same when the id is; the others when everything is.
+    # records with an id are equal when the id is; the others when all values are
     whole = pl.when(pl.col("_id") == NO_ID).then(pl.struct(names))
     first = rows.select(pl.struct("_hash", "_id", whole.alias("_whole")).is_first_distinct()).to_series()
     return rows.with_columns(pl.lit(QuarantineReason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
@@ -234,7 +234,7 @@ def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine
 
 
 def _without(table: str, part: PartFile, keep: npt.NDArray[np.bool_]) -> PartFile | None:
-    """Write `part` again with the rows that `keep` marks; None when nothing is left of it."""
+    """Rewrite `part` with the rows marked by `keep`; None when none is left."""
     left = int(keep.sum())
     if left == 0:
         part.path.unlink()

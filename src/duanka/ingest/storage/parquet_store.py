@@ -1,4 +1,7 @@
-"""Canonical records on disk, `<table>/part-NNNNN.parquet`; beside each part, while intake runs, its rows' origin."""
+"""Canonical records on disk: `<table>/part-NNNNN.parquet`.
+
+During intake a second file beside each part holds the origin of its rows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ import pyarrow.parquet as pq
 from duanka.domain.schema import TABLES
 from duanka.ingest.normalise import columns
 
-IMSIS = "imsi.sqlite"  # which card an IMSI is, while intake runs
+IMSIS = "imsi.sqlite"  # IMSI -> card, during intake
 GROUP_ROWS = 1 << 16
 PART_ROWS = 1_000_000
 
@@ -30,13 +33,13 @@ _ARROW: dict[pl.DataType, Any] = {
     pl.String(): pa.string(),
 }
 
-# What a repeat is told by: the one column that says which thing a register's row describes.
+# Key column of each register, which identifies repeated rows.
 REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
 
 
 @dataclass(frozen=True)
 class PartFile:
-    """One file of canonical rows, and the file that says of each row, as ORIGIN, where it comes from."""
+    """A file of canonical rows, and the file with the ORIGIN of each row."""
 
     path: Path
     origin: Path
@@ -52,7 +55,7 @@ _ID_SEED = 0x5EED
 
 
 def origins(part: PartFile) -> npt.NDArray[np.void]:
-    """Return the origin of every row of `part`, mapped into memory."""
+    """Return the origin of every row of `part`, memory-mapped."""
     return np.memmap(part.origin, ORIGIN, "r")
 
 
@@ -64,14 +67,14 @@ def schema(table: str) -> Any:
 def hashes(
     table: str, frame: pl.DataFrame, ids: pl.Series | None, twice: pl.Series | None = None
 ) -> pl.Series:
-    """Return per row a hash of what it is told from another by: its id, the key of its register, or everything.
+    """Return a hash per row of its identity: record id, register key, or all values.
 
-    `twice`: what the source says of times whose local hour comes twice; it counts, too.
+    `twice`: source text of times in a repeated local hour, included in the hash.
     """
     same = [ids] if ids is not None else frame
     if table in REGISTER_KEYS:
         same = [frame[REGISTER_KEYS[table]]]
-    found = pl.DataFrame(same).hash_rows()  # its seed is fixed: the same in every process
+    found = pl.DataFrame(same).hash_rows()  # the seed is fixed, so hashes are equal in every process
     if twice is None or ids is not None or table in REGISTER_KEYS:
         return found
     told = frame.with_columns(twice.alias("written")).hash_rows()
@@ -79,7 +82,7 @@ def hashes(
 
 
 class TablePartsWriter:
-    """The parts of one table, written one after the other in the order of delivery."""
+    """Writes the parts of one table, in the order of delivery."""
 
     def __init__(self, out: Path, table: str) -> None:
         self.parts: list[PartFile] = []
@@ -103,7 +106,7 @@ class TablePartsWriter:
         ids: pl.Series | None,
         twice: pl.Series | None = None,
     ) -> None:
-        """Append canonical rows that stand at `lines` of delivered file number `file`; `twice` as in `hashes`."""
+        """Append canonical rows from `lines` of file number `file`; `twice`: see `hashes`."""
         if not frame.height:
             return
         if len(self.filled) < frame.width:
@@ -112,7 +115,7 @@ class TablePartsWriter:
         origin["file"] = file
         origin["line"] = lines
         origin["hash"] = hashes(self._table, frame, ids, twice).to_numpy()
-        # A record without an id, of a source that has ids, is told by its hash of nothing and is compared whole.
+        # a record without an id, of a source with ids, gets the hash of null and is compared in full
         origin["id"] = NO_ID if ids is None else _id_hashes(ids)
         self._frames.append(frame)
         self._origins.append(origin)
@@ -121,12 +124,12 @@ class TablePartsWriter:
             self._write_group()
 
     def close(self) -> None:
-        """Write what is held back and close the last part."""
+        """Write buffered rows and close the last part."""
         self._write_group()
         self._close_part()
 
     def abandon(self) -> None:
-        """Close the open part as it is, after an error."""
+        """Close the open part unfinished, after an error."""
         self._pool.shutdown(cancel_futures=True)
         if self._writer is not None:
             self._writer.close()
@@ -143,7 +146,7 @@ class TablePartsWriter:
             self._writer = pq.ParquetWriter(self._part_path(), self._schema, compression="zstd")
         frame = pl.concat(self._frames)
         self._wait()
-        # Compressing takes as long as reading: the next blocks are read meanwhile.
+        # compress in another thread, while the next blocks are read: both take equally long
         self._writing = self._pool.submit(_write, frame, self._writer, self._schema)
         with self._part_path().with_suffix(".origin").open("ab") as file:
             for origin in self._origins:
@@ -183,11 +186,11 @@ def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
 
 
 def clear(out: Path) -> None:
-    """Remove what an earlier intake left in `out`."""
+    """Remove the results of an earlier intake in `out`."""
     for path in _own_files(out):
         path.unlink(missing_ok=True)
     for table in TABLES:
-        with suppress(OSError):  # a folder that holds something else stays
+        with suppress(OSError):  # keep a folder with other content
             (out / table).rmdir()
 
 

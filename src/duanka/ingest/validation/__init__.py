@@ -1,1 +1,1 @@
-"""Records that fit told from those that do not; the quarantine."""
+"""Validation of records, and the quarantine."""

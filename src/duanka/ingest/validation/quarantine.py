@@ -1,4 +1,4 @@
-"""Records set aside: `quarantine.parquet`, written as they come, so that many of them cost no memory."""
+"""Writer of quarantine.parquet: rejected records, written in bounded memory."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ SCHEMA = pa.schema(
         ("raw", pa.string()),
     ]
 )
-_FLUSH = 20_000  # rows held before they are written
+_FLUSH = 20_000  # rows buffered before writing
 _FLUSH_BYTES = 16 << 20
 
 
 def kept(raw: str) -> str:
-    """Return what may be kept of a raw record: not too much of it, and nothing like an identity number."""
-    # Half a surrogate pair cannot be written; it comes from text that was broken already.
+    """Return a raw record fit to be stored: cut, and with identity numbers masked."""
+    # half surrogate pairs of broken text cannot be encoded
     return without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
 
 
 def more_like_it(records: int) -> str:
-    """What stands in place of so many records that have no row of their own."""
+    """Text of the row that stands for `records` without rows of their own."""
     return f"and {records:,} more like it"
 
 
 class Quarantine:
-    """Collects records set aside; `counts` has them by file. A context: leaving it closes the file.
+    """Writer of rejected records, a context manager; `counts`: records by file.
 
-    A file has at most REJECTED_ROWS rows; what is more is counted, in one row for each reason.
+    A source file gets at most REJECTED_ROWS rows; further records are counted in one row for each reason.
     """
 
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
         self._sheets: dict[str, tuple[str, ...]] = {}
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._held = 0  # characters of the rows
+        self._held = 0  # characters of the buffered rows
         self._more: Counter[tuple[str, QuarantineReason]] = Counter()
         self._rows: list[tuple[str, int | None, str, str, str]] = []
 
@@ -67,12 +67,12 @@ class Quarantine:
         self._writer.close()
 
     def has_sheets(self, file: str, sheets: Sequence[str]) -> None:
-        """Take note of the sheets of a workbook: its records are placed by them."""
+        """Register the sheets of a workbook, to show its records by sheet and row."""
         if sheets:
             self._sheets[file] = tuple(sheets)
 
     def add(self, file: str, line: int | None, column: str, reason: QuarantineReason, raw: str) -> None:
-        """Set one record aside. `raw` is kept without what looks like an identity number."""
+        """Add one record; identity numbers in `raw` are masked."""
         if not self.room(file):
             self.add_more(file, reason, 1)
             return
@@ -84,16 +84,16 @@ class Quarantine:
             self._flush()
 
     def add_always(self, file: str, reason: QuarantineReason, raw: str) -> None:
-        """Set a file aside as a whole, however many rows it has."""
+        """Add a row for a whole file, regardless of the limit."""
         self.counts[file] += 1
         self._rows.append((file, None, "", reason.value, kept(raw)))
 
     def room(self, file: str) -> int:
-        """Rows of `file` that still have a place of their own."""
+        """Number of rows of `file` left until the limit."""
         return max(REJECTED_ROWS - self.counts[file], 0)
 
     def add_more(self, file: str, reason: QuarantineReason, records: int) -> None:
-        """Count records that are set aside without rows of their own."""
+        """Count rejected records that get no rows of their own."""
         self.counts[file] += records
         self._more[file, reason] += records
 

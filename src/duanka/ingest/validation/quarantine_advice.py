@@ -1,4 +1,4 @@
-"""What to do about records that were set aside, by the reason; and what a quarantine holds, counted."""
+"""Advice for each reason of rejection, and counts of a quarantine's content."""
 
 from __future__ import annotations
 
@@ -138,7 +138,10 @@ ADVICE: dict[str, BilingualText] = {
 
 @dataclass
 class ReasonCount:
-    """Records of one reason. `columns` as the source calls them; `first`: file, line, column and raw record of some."""
+    """Records with one reason.
+
+    `columns`: source columns. `first`: file, line, column and raw record of the first ones.
+    """
 
     records: int = 0
     files: Counter[str] = field(default_factory=Counter)
@@ -147,9 +150,9 @@ class ReasonCount:
 
 
 def counted(out: Path, limit: int) -> dict[str, ReasonCount]:
-    """Count by reason what is set aside in `out` (an output folder, the records' folder, a quarantine itself).
+    """Count the rejected records in `out` by reason; keep the first `limit` of each.
 
-    Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
+    `out`: an output folder, the folder of records, or a quarantine file. Raises UnreadableInput without a quarantine.
     """
     found: dict[str, ReasonCount] = {}
     for path in _quarantines(out):
@@ -165,7 +168,7 @@ def counted(out: Path, limit: int) -> dict[str, ReasonCount]:
 
 
 def _more(raw: str) -> int:
-    """Records that one row stands for, as `quarantine.more_like_it` writes it; 0 for none."""
+    """Number of records in the text of `quarantine.more_like_it`; 0 for other text."""
     words = raw.split(" ", 2)
     number = words[1].replace(",", "") if len(words) == 3 and words[0] == "and" else ""
     return int(number) if number.isdigit() and words[2] == "more like it" else 0

@@ -1,4 +1,4 @@
-"""The raw text of a row, for the quarantine, without what must not be kept."""
+"""Raw text of a row for the quarantine, without secret fields."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from duanka.ingest.model.holders import WITHHELD
 
 
 def raw_rows(block: Block, places: Rows, secret: frozenset[str], delimiter: str) -> list[str]:
-    """Return the raw text of the rows at `places`: the line as it stands, or JSON where there is no line.
+    """Return the raw text of the rows at `places`: the original line, else JSON.
 
-    Fields in `secret` (columns that may hold document numbers) are withheld; a line is then made anew from the
-    fields that are read.
+    Fields in `secret` (columns that may hold document numbers) are masked; then the line is rebuilt from the fields
+    that were read.
     """
     if not len(places):
         return []

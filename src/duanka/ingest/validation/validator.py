@@ -1,4 +1,4 @@
-"""One delivered file, block by block: its records become rows of canonical tables, or are set aside with a reason."""
+"""Validates a file block by block: records become canonical rows or are rejected."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class ValidRows(NamedTuple):
-    """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any.
+    """Accepted rows; `frame`: exactly the canonical columns of `table`.
 
-    `twice`: what the source says of times whose local hour comes twice, if there is one.
+    `ids`: the source's record ids, if any. `twice`: source text of times in a repeated local hour, if any.
     """
 
     table: str
@@ -42,7 +42,7 @@ class ValidRows(NamedTuple):
 
 
 class RejectedRecord(NamedTuple):
-    """A record that does not fit; `column` as the source calls it, "" where none is to blame."""
+    """A rejected record; `column`: source column at fault, "" for none."""
 
     line: int | None
     column: str
@@ -52,9 +52,9 @@ class RejectedRecord(NamedTuple):
 
 @dataclass
 class ValidationResult:
-    """What became of a block: every record of it is in one of the two.
+    """Result for a block: every record is either accepted or rejected.
 
-    `more`: rows beyond one for each record that is used, where a record is seen from both of its parties.
+    `more`: additional rows of accepted records that give one row for each of their two parties.
     """
 
     good: list[ValidRows] = field(default_factory=list)
@@ -63,11 +63,10 @@ class ValidationResult:
 
 
 class Validator:
-    """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
+    """Validates the blocks of file `name`, which feeds `sources` and has `columns`.
 
-    `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
-    `devices_unknown`: how many IMEIs so far stood for no device, such as those of zeros. `taken`: rows that each of
-    `sources`, by its `id`, took so far.
+    `signed_by`: source whose signature on police cases was verified, "" for none; the file's own claim is ignored.
+    `devices_unknown`: number of placeholder IMEIs so far, such as zeros. `taken`: id() of a source -> rows so far.
     """
 
     def __init__(
@@ -98,21 +97,21 @@ class Validator:
             if column.kind is ColumnKind.HOLDER and column.name in source.columns
             for field in source.columns[column.name].sources
         }
-        # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
+        # columns that may hold document numbers: their values must never be stored, well-formed or not
         self._holders = frozenset(named & set(self._columns))
 
     def wanted(self) -> list[str]:
-        """Columns of the file that some source reads, in its order."""
+        """Columns of the file that a source reads, in file order."""
         reads: frozenset[str] = frozenset().union(*(source.reads for source in self._sources))
         return [name for name in dict.fromkeys(self._columns) if name in reads and name in self._in_file]
 
     def ignored(self) -> tuple[str, ...]:
-        """The file's columns that nothing reads."""
+        """Columns of the file that no source reads."""
         reads = {*self.wanted(), *self._of_folders}
         return tuple(name for name in self._columns if name not in reads)
 
     def check(self) -> None:
-        """Raise UnreadableInput when a column is missing without which no row means anything, or is there twice."""
+        """Raise UnreadableInput when a required column is missing or repeated."""
         for source in self._sources:
             for column in TABLES[source.table].required:
                 how = source.columns[column]
@@ -142,9 +141,9 @@ class Validator:
         )
 
     def sift(self, block: Block) -> ValidationResult:
-        """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under.
+        """Validate `block`; raises MissingKey for a document number without a holder key.
 
-        A record on which reading itself fails is set aside; the others of the block are sifted.
+        A record that makes the parser fail is rejected, without effect on the others.
         """
         try:
             return self._sift(block)
@@ -199,8 +198,10 @@ class Validator:
     def _rows(
         self, sides: Sequence[MappingSource], block: Block, mine: Rows, sifted: ValidationResult
     ) -> None:
-        """Sift the rows `mine` of `block`: each of `sides` makes a row of the record, if it can; set aside is one of
-        which none can."""
+        """Validate the rows `mine` of `block`: each of `sides` gives a row of the record.
+
+        A record is rejected if no side gives a row.
+        """
         frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
         fits = np.zeros(len(mine), bool)
         first: Fitted | None = None
@@ -229,7 +230,7 @@ class Validator:
             ids = ids.filter(fine) if ids is not None else None
             twice = twice.filter(fine) if twice is not None else None
         if ids is not None and side:
-            ids = ids + f"#{side}"  # the other party's row of the same record is no repeat of the first
+            ids = ids + f"#{side}"  # so that the row of the other party is no repeat of the first
         if source.table == "cards" and self._tools.by_imsi is not None:
             self._tools.by_imsi.learn(frame)
         if source.table == "cases":
@@ -238,7 +239,7 @@ class Validator:
 
 
 def sides_of(sources: Sequence[MappingSource]) -> tuple[tuple[MappingSource, ...], ...]:
-    """Put together the sources that take the same rows: they tell one record from the side of each of its parties."""
+    """Group sources that take the same rows: views of one record by its two parties."""
     sides: dict[tuple[tuple[str, frozenset[str]], ...], list[MappingSource]] = {}
     for source in sources:
         sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
