@@ -83,7 +83,7 @@ class NumberMasking:
         elif isinstance(view, tuple | list):
             inside = [self.seen(one) for one in view]
             shown = type(view)(*inside) if hasattr(view, "_fields") else type(view)(inside)
-        return shown  # type: ignore[no-any-return]  # of the type that it had
+        return shown  # type: ignore[no-any-return]  # has the type of its argument
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def _plain_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 def upsert(connection: Connection, table: Table) -> Any:
     """INSERT with `on_conflict_...`, which each dialect has in the same form."""
     if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as into  # noqa: PLC0415  # only where it is used
+        from sqlalchemy.dialects.postgresql import insert as into  # noqa: PLC0415  # imported only on PostgreSQL
 
         return into(table)
     from sqlalchemy.dialects.sqlite import insert as lite_into  # noqa: PLC0415

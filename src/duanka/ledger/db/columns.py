@@ -103,7 +103,7 @@ class String(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Encode. DoesNotFit: too long, or unstorable on PostgreSQL; does not quote it."""
         del dialect
-        most = self.impl_instance.length  # type: ignore[attr-defined]  # every column says it
+        most = self.impl_instance.length  # type: ignore[attr-defined]  # set for every column
         if value is not None and len(value) > most:
             raise DoesNotFit(f"a text of {len(value)} characters does not fit where {most} are kept")
         if value is not None and storable(value) != value:
@@ -112,7 +112,7 @@ class String(TypeDecorator[str]):
 
     def all_fit(self, values: Sequence[Any]) -> bool:
         """Whether all are stored unchanged, checked together; False: some may not be."""
-        most = self.impl_instance.length  # type: ignore[attr-defined]  # every column says it
+        most = self.impl_instance.length  # type: ignore[attr-defined]  # set for every column
         texts = _plain_texts(values)
         return texts is not None and max(map(len, texts), default=0) <= most and _all_storable(texts)
 

@@ -205,7 +205,7 @@ class Store:
 
     def _upgrade_once(self, terms: Upgrade) -> None:
         """Upgrade in one transaction, unless another process has done so meanwhile."""
-        from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # it brings Alembic
+        from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # imports Alembic
 
         database = Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
         with self._alone_after_others() as connection:

@@ -110,7 +110,7 @@ class ElementDispatcher:
 
     def _enact_together(self, tasks: Sequence[Task]) -> list[TaskResult]:
         """Carry out tasks in one call. []: one of them failed, not known which."""
-        assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else they are told one by one
+        assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else the batch size is 1
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))
         if first.outcome is TaskOutcome.DONE:

@@ -312,7 +312,7 @@ class DecisionTaker:
         )
 
     def _all_new(self, connection: Connection) -> list[OrderDecision]:
-        assert self._decisions is not None  # noqa: S101  # the caller asked
+        assert self._decisions is not None  # noqa: S101  # the caller has checked
         position, digest = position_of(connection, self._decisions.source)
         if self._decisions.digest(position) != digest:
             position = 0

@@ -54,7 +54,7 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
         closing(sqlite3.connect(aside)) as copy,
     ):
         raw = connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
+        assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # checked above: SQLite
         raw.backup(copy, pages=_PAGES_PER_STEP)
         copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a write-ahead log
     return file.stat().st_size

@@ -23,7 +23,7 @@ from duanka.orders.bulk_actions.undo import with_undoing
 from duanka.orders.pagination import page, page_of
 from duanka.orders.pagination import within as at_most
 from duanka.orders.queries import statistics as figures
-from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # a part of what reading is asked with
+from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # re-exported for callers of OrderQueries
 from duanka.orders.queries.listing import OrderCounts, Sort, conditions, counts, cursor, sorted_page
 from duanka.orders.verification.attempts import verification_of
 from duanka.orders.views import (
