@@ -1,5 +1,5 @@
 "use strict";
-// Before the camera: preview, gestures, pictures; and waiting for the verdict. What is sent: sending.js.
+// Camera: preview, gestures, pictures; then waiting for the verdict. Uploads are in sending.js.
 const LEAST_QUALITY = 0.4, PICTURES = 4200000, LEAST = 16, SHUT = 1200;
 const POLL = 1000, LOOK = 15000; // milliseconds
 let sound = null;
@@ -25,7 +25,7 @@ async function cameraScreen() {
     const kinds = { NotFoundError: "missing", OverconstrainedError: "missing", NotReadableError: "taken", AbortError: "taken" };
     return cameraProblem(kinds[error.name] || "denied");
   }
-  if (current !== here) return release(stream); // the holder went elsewhere meanwhile
+  if (current !== here) return release(stream); // the holder left this screen meanwhile
   return readyScreen(stream);
 }
 const release = (stream) => stream.getTracks().forEach((one) => one.stop());
@@ -100,7 +100,7 @@ async function record(stream, video, parts) {
 }
 const pause = (wait) => new Promise((then) => setTimeout(then, wait));
 
-// Pictures at even distances; a telephone too slow for that leaves some out, and goes on until there are enough.
+// Takes pictures at equal intervals; a slow phone skips some, and continues until there are enough.
 function pictures(video, asked, parts, going, job) {
   const chosen = choice(), draw = drawing(video, chosen.longest), frames = job.frames;
   const wanted = Math.min(asked.frames, chosen.frames);
@@ -131,7 +131,7 @@ function pictures(video, asked, parts, going, job) {
     beat();
   });
 }
-// A canvas of the video's shape, and how a picture comes into it.
+// A canvas with the video's aspect ratio, and a function that draws a picture into it.
 function drawing(video, longest) {
   const scale = Math.min(1, longest / Math.max(video.videoWidth, video.videoHeight, 1));
   const canvas = document.createElement("canvas");
@@ -140,7 +140,7 @@ function drawing(video, longest) {
   const ink = canvas.getContext("2d", { alpha: false });
   return () => { ink.drawImage(video, 0, 0, canvas.width, canvas.height); return canvas; };
 }
-// What is to be done at this moment; told once, seen, heard and felt.
+// Announces the present gesture once: by text, speech and vibration.
 function guide(asked, at, parts, before) {
   const whole = Math.min(100, Math.round((at / asked.seconds) * 100));
   parts.bar.style.width = whole + "%";

@@ -1,5 +1,5 @@
 "use strict";
-// The holder's page: plain scripts for old telephones (ES2017), nothing from elsewhere.
+// The holder's page: plain scripts for old phones (ES2017), without external resources.
 const own = document.body.dataset;
 const main = document.getElementById("main"), footer = document.getElementById("footer");
 const API = location.pathname.replace(/\/v\/?$/, "") + "/card-restrictions/v1";
@@ -96,7 +96,7 @@ function foot(name) {
     ),
   ];
 }
-// The number of the objection and how far it is; the button is gone while it is open.
+// Shows the objection and its state; the button is hidden while one is open.
 function objectionState() {
   if (!order.objection) return null;
   return p([say("objectNow", order.objectionId), say(order.objection), () => (lang ? "." : "。")], "small");
@@ -214,13 +214,13 @@ function simple(name, retry, kids) {
 }
 function netScreen(retry, kept) {
   simple("net", retry, [p(say(kept ? "netText" : "netPlain"))]);
-  window.addEventListener("online", retry); // nobody has to press a button for it
+  window.addEventListener("online", retry); // retries without a button press
   leaving.push(() => window.removeEventListener("online", retry));
 }
 function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), newLinkButton(), counterRows()]); }
 function elsewhereScreen() { order = null; simple("elsewhere", null, [p(say("elsewhereText")), newLinkButton(), counterRows()]); }
 function newLinkButton() { return S.link ? button(say("newLink"), requestLink, "full") : null; }
-// Whoever asks, the new link goes to the number itself.
+// The new link goes to the number itself, whoever asks for it.
 async function requestLink() {
   waitScreen("submitting");
   try {
@@ -278,7 +278,7 @@ async function ask(method, path, token, body, again) {
   try { answer = await Promise.race([fetch(API + path, asks), late]); } catch (error) { throw { status: 0 }; }
   try { told = await answer.json(); } catch (error) { /* told by its status */ }
   if (answer.ok) return told;
-  if (answer.status === 408 && !again) return ask(method, path, token, body, true); // an idle connection was closed meanwhile
+  if (answer.status === 408 && !again) return ask(method, path, token, body, true); // an idle connection had been closed
   throw { status: answer.status, told, wait: Number(answer.headers.get("Retry-After")) || 0 };
 }
 function took(found) { order = found; skew = new Date(found.now) - Date.now(); }
@@ -302,7 +302,7 @@ async function resume() {
     return load(order ? say("newSession") : null);
   }
 }
-// For a reload alone: the tab forgets it with itself.
+// Survives a reload, but not the tab.
 function keep() { try { sessionStorage.setItem(KEPT, JSON.stringify(S)); } catch (error) { /* then a reload begins anew */ } }
 function remembered() { try { return JSON.parse(sessionStorage.getItem(KEPT)) || {}; } catch (error) { return {}; } }
 function begun() {

@@ -1,7 +1,7 @@
 "use strict";
-// Sending: the line is measured, the pictures are chosen by it, and each is sent as soon as it is taken.
+// Uploads: measures the line, chooses the picture size by it, and sends each picture as soon as it is taken.
 const PROBES = [1024, 1024, 12288], PATIENCE = 7000; // bytes; milliseconds for all of them
-const USUAL = { frames: 40, longest: 640, quality: 0.8 }; // at most so many: the challenge says how many
+const USUAL = { frames: 40, longest: 640, quality: 0.8 }; // most frames: the challenge says how many
 const SMALLEST = { frames: 16, longest: 384, quality: 0.75 }; // as benchmarks/faces.py measures it
 const SLOW = 60000; // bytes a second, below which the usual pictures would take longer than people wait
 const AT_ONCE = 2, TRIES = 4, AGAIN = 1000, STALL = 60000, ROUNDS = 5; // requests; in a row; milliseconds
@@ -9,7 +9,7 @@ const RECORDING = 10, OFTEN = 30; // to say how long it takes before that is kno
 let line = 0; // bytes a second; 0: not measured
 
 const choice = () => (line < SLOW ? SMALLEST : USUAL);
-// A request whose bytes are counted as they go; answers what `ask` answers, and throws what it throws.
+// A request with upload progress; returns and throws the same as `ask`.
 function post(path, body, type, moved, running) {
   return new Promise((then, not) => {
     const request = new XMLHttpRequest();
@@ -35,7 +35,7 @@ function post(path, body, type, moved, running) {
 }
 const postBytes = (path, body, moved, running) => post(path, body, "application/octet-stream", moved, running);
 
-// The first probe opens the connection, the second says what an answer takes, and the third what the bytes take.
+// The first probe opens the connection, the second measures the latency, the third the throughput.
 async function measure() {
   const running = [], took = [];
   const probes = (async () => {
@@ -47,11 +47,11 @@ async function measure() {
     return PROBES[2] * 1000 / Math.max(1, took[2] - took[1]);
   })();
   const late = pause(PATIENCE).then(() => PROBES[2] * 1000 / PATIENCE);
-  line = await Promise.race([probes, late]).catch(() => 0); // not known: the smallest
+  line = await Promise.race([probes, late]).catch(() => 0); // unknown: use the smallest
   running.forEach((end) => end());
 }
 
-// Seconds from the start until all is sent, by the size of one picture.
+// Estimated seconds from the start until everything is sent, by the size of one picture.
 function expected(video) {
   const chosen = choice();
   return new Promise((then) => drawing(video, chosen.longest)().toBlob((blob) => {
@@ -60,7 +60,7 @@ function expected(video) {
   }, "image/jpeg", chosen.quality));
 }
 
-// ---- one recording on its way ------------------------------------------------------------------------------------
+// ---- upload of one recording -------------------------------------------------------------------------------------
 function outgoing(number) {
   return { number, frames: [], queue: [], running: [], flying: 0, failures: 0, rounds: 0, sent: 0, moving: {}, began: performance.now(), receipt: "", dead: false, recorded: false, told: null };
 }
@@ -101,7 +101,7 @@ async function sendPicture(job, frame) {
   pump(job);
   if (job.recorded && job.receipt && !job.flying && !job.queue.length) deliver(job);
 }
-// What may be tried again after a while is; the rest ends it. Nothing is lost: the pictures are still on this phone.
+// Retries what can be retried after a wait; other errors end the upload. The pictures stay on this phone.
 async function holdBack(job, error) {
   if (job.dead) return;
   const lost = !error.status || error.status === 408, away = error.status >= 500, waits = error.status === 429 || (away && error.wait);
@@ -120,7 +120,7 @@ function endJob(job, next) {
 function changed(job) { if (job.told) job.told(); }
 const total = (job) => job.frames.reduce((sum, frame) => sum + frame.blob.size, 0);
 const arrived = (job) => job.sent + Object.keys(job.moving).reduce((sum, order) => sum + job.moving[order], 0);
-// Seconds that the rest takes, by how fast it went so far.
+// Estimated seconds for the rest, by the speed so far.
 function remaining(job) {
   const speed = arrived(job) / Math.max(1, (performance.now() - job.began) / 1000);
   return Math.max(1, Math.ceil((total(job) - arrived(job)) / Math.max(speed, line && Math.min(line, SLOW), 1000)) + 1);
@@ -143,7 +143,7 @@ function sendingScreen(job) {
   const ticking = setInterval(() => changed(job), 1000);
   leaving.push(() => { clearInterval(ticking); job.told = null; endJob(job, () => {}); });
 }
-// The recording is over. That its pictures are these is told at once, and they may take as long as the line needs.
+// The recording is over: sends the digests of its pictures at once; the pictures may take as long as the line needs.
 async function finish(job) {
   job.recorded = true;
   sendingScreen(job);
@@ -163,7 +163,7 @@ async function deliver(job) {
     if (job.dead) return;
     if (!found.missing.length) return endJob(job, () => verdict(found));
     job.receipt = found.receipt;
-    // asked while the last ones were on their way, or the server began anew meanwhile: then they are sent again
+    // asked before the last ones arrived, or the server was restarted meanwhile: send them again
     if (first && (job.flying || job.queue.length)) return;
     if (first) return deliver(job);
     job.rounds += 1;
@@ -177,7 +177,7 @@ async function deliver(job) {
     deliver(job);
   }
 }
-// After the network came back: what arrived is not sent again.
+// Resumes when the network is back; what arrived is not sent again.
 function goOn(job) {
   const again = Object.assign(outgoing(job.number), { frames: job.frames, queue: job.queue, sent: job.sent, receipt: job.receipt, list: job.list, recorded: true });
   sendingScreen(again);

@@ -1,5 +1,5 @@
 "use strict";
-// The words of the page, in Chinese and English. Scripts of the page share their names, as old telephones have it.
+// Texts of the page in Chinese and English. The scripts share one global scope, because old phones have no modules.
 const W = {
   title: ["实人核验", "Identity check"],
   language: ["English", "中文"],
