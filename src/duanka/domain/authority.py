@@ -1,6 +1,5 @@
 """Authorization: one table of permissions, and the one function that checks it.
 
-
 Services, API and commands all ask it. It decides by role, permission and scope. What the state of an order allows is
 decided by its table of transitions, which also gives the roles of every permission that moves an order, so that they
 are written down once.

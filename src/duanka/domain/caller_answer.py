@@ -1,6 +1,5 @@
 """The answer to a caller about their number: a sentence, Chinese and English.
 
-
 It says the state, since when, why, on whose authority, what lifts it and by when, in words that a holder may hear: a
 reason that a person wrote stays in the audit trail.
 """

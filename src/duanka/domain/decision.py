@@ -73,7 +73,6 @@ def decide(
     registered source names it; at most tier high. `score`: a learned probability, 0 to 1, added as one more weight;
     None: no score.
 
-
     A stop is never decided here without a police notice or an expired verification, whatever hits there are. Rules in
     shadow do not count and are not given as reasons.
     """

@@ -88,7 +88,6 @@ _PLAIN = re.compile(f"(?:86)?({MOBILE})")
 def parse(text: str, country: str = "86") -> str | None:
     """Return a subscriber number as E.164 without `+`; None if `text` is not one.
 
-
     `country`: country code assumed for national numbers. Only the plan of 86 is known: numbers of other countries
     need `+`, `00` or their country code. Service numbers and short codes are not subscribers: None.
     """
@@ -99,7 +98,6 @@ def parse(text: str, country: str = "86") -> str | None:
 
 def identity(text: str) -> str:
     """Normalise as `parse` does, else a service number as dialled, else trim `text`.
-
 
     For numbers in network messages. The claimed type of number is ignored, as many clients use one type for all
     numbers: an "alphanumeric" sender that consists of a number is that number.
@@ -237,7 +235,6 @@ def _kept(letter: str) -> str:
 
 class ProtectedNumbers:
     """Numbers that everybody may call and nothing may stop; `in` accepts any form.
-
 
     `lines`: short numbers (110, 95588) as dialled at home; `subscribers`: whole numbers, E.164 without `+`. Whole
     numbers are compared, never prefixes, so that no person's number is matched by accident.

@@ -31,7 +31,6 @@ class Flagged:
 class Move:
     """`cards` whose action changes; `fraud`, `honest`: how many of each, if known.
 
-
     None in `before` or `after`: not on the work list, which ranks like watching.
     """
 
@@ -50,7 +49,6 @@ class Move:
 @dataclass(frozen=True)
 class Example:
     """A card gained or lost, with its first hit.
-
 
     `moved`: action before and after; None if unchanged. `truth`: who it is, in words; "" if unknown.
     """

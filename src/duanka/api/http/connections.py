@@ -24,7 +24,6 @@ from duanka.api.http.client_addresses import client_key
 class ConnectionLimits:
     """Numbers of connections, and time limits in seconds.
 
-
     A body may take `body_seconds`, and longer while it arrives at `body_rate` bytes/s. `answer_seconds`: limit while
     the client reads nothing of its answer. `per_address` does not apply to trusted proxies.
     """

@@ -31,7 +31,6 @@ class BodyLimit:
 class RequestMiddleware:
     """Echoes or creates `x-correlator`, limits bodies, answers unhandled errors.
 
-
     `body`: most bytes of a body. `others`: paths with a limit of their own.
     """
 

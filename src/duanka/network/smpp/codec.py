@@ -87,7 +87,6 @@ class Submission(NamedTuple):
 def submission(unit: bytes) -> Submission:
     """Parse a submission PDU or deliver_sm; Malformed if it contradicts its length.
 
-
     Bytes after the fields need not be optional parameters: some peers end a text with a zero byte that its length
     does not count, or with other bytes. They are parsed as far as possible.
     """
