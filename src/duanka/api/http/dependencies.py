@@ -97,7 +97,7 @@ class HealthReport(Protocol):
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Request limits. Rates: per minute, and `burst` times that many at once.
+    """Request limits. Rates are per minute; `*_burst`: requests allowed at once.
 
     `body`: bytes. `polling`: polls of one session's verdict; `pictures`: pictures of one session, sent one by one;
     `frames`: bytes of a body with all pictures, and of one challenge's pictures; `uploads`: bytes of all waiting

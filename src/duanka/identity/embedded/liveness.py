@@ -111,9 +111,9 @@ def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, floa
 def _rest(
     moments: Sequence[FrameMoment], steps: Sequence[Step], policy: IdentityPolicy
 ) -> tuple[FrameMoment, ...]:
-    """Return all frames with values relative to rest.
+    """Return the frames in which the holder looks ahead.
 
-    A quick holder may show the first gesture before it is asked, so rest is estimated.
+    A quick holder shows the first gesture before it is asked, so frames with a gesture are excluded.
     """
     plain = [one for one in moments if not any(one.shows(gesture, policy) for gesture in Gesture)]
     early = [one for one in plain if one.at < steps[0].begins]

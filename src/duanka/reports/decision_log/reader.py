@@ -116,7 +116,7 @@ class DecisionFile:
     def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Return up to `limit` decisions after byte `position`, and where to continue.
 
-        None if there is no complete line.
+        Empty if there is no complete line.
 
         UnreadableInput if a line is not a decision.
         """
@@ -163,7 +163,7 @@ class DecisionFile:
             return ""
         seq = json.loads(line)["seq"]
         if not isinstance(seq, int) or seq <= self._last:
-            return ""  # a repeated line
+            return ""  # repeated or out of order
         self._run, self._last = run, seq
         return f"{run}:{seq}"
 
