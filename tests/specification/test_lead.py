@@ -353,6 +353,16 @@ def test_the_page_begins_with_what_is_open(clone: Path) -> None:
     assert "duanka spec confirm R5 --by NAME --choose ours" in rest
 
 
+def test_what_changed_since_it_was_confirmed_waits_again_on_the_page(clone: Path) -> None:
+    typed("confirm", "R1.4", "--by", "li", "--choose", "30-an-hour")
+    file = clone / "CONFIRMED.toml"
+    file.write_text(re.sub(r'text = "\w+"', 'text = "0123456789abcdef"', file.read_text()))
+    _, words = page_in("en", clone / "spec.html")
+    assert "Confirmed0 (1 again) Open questions12" in words
+    assert "its text has changed, confirm again: li, 20" in words
+    assert "duanka spec confirm R1.4 --by NAME --choose 30-an-hour" in words, "with the answer of the lead"
+
+
 @pytest.mark.parametrize(
     ("language", "others"), [("zh", r"Source|Means|Question|To check"), ("en", r"出处|含义|问题|自行")]
 )
