@@ -34,6 +34,7 @@ from duanka.ingest.live.inbox.landed_file import (
     is_same,
     name_of,
 )
+from duanka.ingest.live.inbox.markers import Markers
 from duanka.ingest.model import mapping as mappings
 
 _log = logging.getLogger(__name__)
@@ -63,12 +64,11 @@ class DirectoryWatcher:
         self._mapping = mapping
         self._feed = feed
         self._patience = patience
-        self._marker = marker
+        self._markers = Markers(folder, marker)
         self._put_away = put_away
         self._files: dict[str, KnownFile] = {}
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, int, str]] = []
-        self._marked: set[str] = set()
         self._backlog = InboxBacklog()
         self._gone: list[str] = []
         began = time.monotonic()
@@ -241,10 +241,7 @@ class DirectoryWatcher:
 
     def _passed_over(self, below: str, name: str) -> bool:
         if name.endswith(naming.MARKER):
-            # a marker without its file must not make other files wait for markers
-            of = name.removesuffix(naming.MARKER)
-            if of and os.path.lexists(self._folder / (below + of)):
-                self._marked.add(below)
+            self._markers.note(below, name)
             return True
         return naming.passed_over(name) or (not below and name == naming.TAKEN)
 
@@ -345,8 +342,8 @@ class DirectoryWatcher:
         now = time.monotonic()
         if now < seen.hold:
             return False
-        marked = self._marked_at(name)
-        seen.barred = marked is None and self._needs_marker(name)
+        marked = self._markers.written_at(name)
+        seen.barred = marked is None and self._markers.needed_for(name)
         if seen.barred:
             if not seen.told and now - seen.since > self._patience.whole:
                 seen.told = True
@@ -385,17 +382,3 @@ class DirectoryWatcher:
         except OSError:
             return False
         return stat.S_IFMT(now.st_mode) == seen.kind and now.st_size > seen.size
-
-    def _needs_marker(self, name: str) -> bool:
-        if self._marker is None:
-            return name[: name.rfind("/") + 1] in self._marked
-        return self._marker
-
-    def _marked_at(self, name: str) -> int | None:
-        """Modification time (ns) of the file's marker; None without one."""
-        if self._marker is False:
-            return None
-        try:
-            return os.stat(self._folder / (name + naming.MARKER)).st_mtime_ns
-        except OSError:
-            return None
