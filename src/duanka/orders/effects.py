@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +19,6 @@ from duanka.domain.order import (
     Kind,
     NoSuchTransition,
     Order,
-    OrderError,
     PermissionDenied,
     Person,
     Role,
@@ -33,26 +31,25 @@ from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.batch_facts import TableFact
-from duanka.ledger.unit_of_work.four_eyes import check_waits, decided, two_looked, witnesses_of
+from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.deadlines import STAGE_EVENT, changed_deadlines, stage_due
 from duanka.orders.proposals import propose_after, settle_proposal
 from duanka.orders.verification_delays import MOST_DELAYS, may_delay
 
-_STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
 _STAGE_STATE = {
     NetworkState.OUTGOING_BARRED: State.OUTGOING_BARRED,
     NetworkState.SUSPENDED: State.SUSPENDED,
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
 _SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
-_STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
 def happen(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Apply `event` to `order` with all its effects; return the order."""
     _may_wait_again(unit, order, event, by)
     facts = _evidence(unit, order, event, by) | facts
-    clock = _clock(unit, order, event, by, facts)
+    clock = changed_deadlines(unit, order, event, by, facts)
     after = unit.move(order, event, by, why, **{**clock, **facts})
     two_looked(unit, order, event, by)
     if follow := _FOLLOWS.get((order.kind, event)):
@@ -90,71 +87,6 @@ def _evidence(unit: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
     return {}
 
 
-def _clock(
-    unit: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
-) -> dict[str, object]:
-    """Return the changed deadline fields; removes the keys it uses from `facts`."""
-    policy, clock = unit.policy, dict[str, object]()
-    match order.kind, event:
-        case Kind.VERIFICATION, Event.DELIVERED:
-            clock = _delivered(unit, order, facts.pop("delivered_at", None))
-        case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
-            # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
-            # notice.
-            at = max(
-                order.opened_at, unit.now
-            )  # a clock that was set back must not date anything before its order
-            clock = {"delivered_at": at, "due_at": at + policy.answer_within}
-        case Kind.VERIFICATION, Event.TO_COUNTER:
-            # From now on a counter visit is asked; pending notices about anything else are not sent any more.
-            clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
-            if order.state is State.UNDER_REVIEW:
-                # The response time stood still during the review; now it is the holder's turn again.
-                clock |= hours_anew(unit, order)
-        case Kind.VERIFICATION, Event.EXTEND:
-            if order.due_at is None:
-                raise NoSuchTransition(
-                    f"no hours run for {order.id} now: there is nothing to extend until a notice is delivered or"
-                    " what waits for a person is decided"
-                )
-            clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
-        case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
-            # A failure on one person's word has no evidence, so it must not stop the clock: the order would
-            # never end.
-            clock = hours_anew(unit, order) if order.due_at is None else {}
-        case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
-            clock = {"due_at": None}
-        case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
-            clock = {"due_at": policy.working_days_after(unit.now, policy.objection_days)}
-        case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
-            raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
-        case Kind.RESTRICTION, _:
-            clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
-    return clock
-
-
-def _delivered(unit: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
-    """Start the response time at the first receipt; a review only records it."""
-    if order.receipt_at:
-        return {}
-    # A receipt with a wrong clock must not predate the order or lie in the future.
-    at = max(order.opened_at, min(at or unit.now, unit.now))
-    clock: dict[str, object] = {"receipt_at": at}
-    if order.delivered_at is None:
-        clock["delivered_at"] = at
-    if order.state is not State.UNDER_REVIEW and not check_waits(unit, order):
-        ends = at + unit.policy.answer_within
-        clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
-    return clock
-
-
-def hours_anew(unit: UnitOfWork, order: Order) -> dict[str, object]:
-    """Restart the response time; not before delivery, or while a counter check waits."""
-    if order.delivered_at is None or check_waits(unit, order):
-        return {}
-    return {"due_at": unit.now + unit.policy.answer_within}
-
-
 def _expired(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     _restrict(unit, order, by, why, TOO_LATE)
 
@@ -176,7 +108,7 @@ def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: Bil
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if not order.evidence:
         if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
-            propose_after(unit, order, _STAGE_EVENT[stage.state], told, by, why)
+            propose_after(unit, order, STAGE_EVENT[stage.state], told, by, why)
         return
     due = stage_due(unit, order, stage.state, restriction)
     facts: dict[str, Any] = {
@@ -190,7 +122,7 @@ def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: Bil
         opened = unit.open(
             Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
         )
-        happen(unit, opened, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+        happen(unit, opened, STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
     elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
         happen(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
     elif (
@@ -210,34 +142,6 @@ def stop_for(unit: UnitOfWork, verification: Order, why: str) -> Order | None:
     because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
     _restrict(unit, verification, SYSTEM, why, because)
     return unit.open_order(verification.card, Kind.RESTRICTION)
-
-
-def stage_due(
-    unit: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
-) -> datetime | None:
-    """Return when the stage after `state` begins, never before now; None: no stage.
-
-    The hours between two stages are what the holder was told, so a late first stage (extension, review, worker
-    outage) does not shorten them. They run from the `restriction` that this verification already led to, else from
-    now.
-    """
-    following = unit.policy.after(state)
-    if following is None:
-        return None
-    began = restriction.opened_at if restriction and restriction.parent == order.id else unit.now
-    between = timedelta(hours=unit.policy.hours_until_next(state))
-    delivered_at = order.delivered_at or unit.now
-    return max(unit.now, began + between, delivered_at + timedelta(hours=following.hours))
-
-
-def next_stage(unit: UnitOfWork, order: Order) -> Event | None:
-    """Return the event of a restriction that falls due: next stage, end of punishment."""
-    if order.state is State.PUNISHED:
-        return Event.RESTORE
-    if order.state is not State.OUTGOING_BARRED:
-        return None
-    stage = unit.policy.after(NetworkState.OUTGOING_BARRED)
-    return _STAGE_EVENT[stage.state] if stage else None
 
 
 def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:

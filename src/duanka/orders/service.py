@@ -29,7 +29,8 @@ from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.alarms import AlarmService, clear
 from duanka.ledger.monitoring.isolation import each_alone, in_one_line
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
-from duanka.orders.effects import happen, next_stage
+from duanka.orders.deadlines import next_stage
+from duanka.orders.effects import happen
 from duanka.orders.police_stops import police_stop
 from duanka.orders.receiving import Received, receive_in
 

@@ -32,7 +32,8 @@ from duanka.ledger.db.rows import grounds_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_two
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
-from duanka.orders.effects import happen, stage_due, stop_for
+from duanka.orders.deadlines import stage_due
+from duanka.orders.effects import happen, stop_for
 
 AT_ONCE = 500  # cards of a lifting bulk action that are executed before the request returns
 

@@ -33,7 +33,8 @@ from duanka.ledger.people.keys import acts_still
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen, hours_anew
+from duanka.orders.deadlines import hours_anew
+from duanka.orders.effects import happen
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
 from duanka.orders.verification_delays import may_delay

@@ -1,0 +1,117 @@
+"""Deadlines: the response time of a verification, the stages of a restriction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    STAFF,
+    Event,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    State,
+)
+from duanka.domain.order_decision import RequestedAction
+from duanka.ledger.unit_of_work.four_eyes import check_waits
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+
+STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
+_STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
+
+
+def changed_deadlines(
+    unit: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
+) -> dict[str, object]:
+    """Return the changed deadline fields; removes the keys it uses from `facts`."""
+    policy, clock = unit.policy, dict[str, object]()
+    match order.kind, event:
+        case Kind.VERIFICATION, Event.DELIVERED:
+            clock = _delivered(unit, order, facts.pop("delivered_at", None))
+        case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
+            # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
+            # notice.
+            at = max(
+                order.opened_at, unit.now
+            )  # a clock that was set back must not date anything before its order
+            clock = {"delivered_at": at, "due_at": at + policy.answer_within}
+        case Kind.VERIFICATION, Event.TO_COUNTER:
+            # From now on a counter visit is asked; pending notices about anything else are not sent any more.
+            clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
+            if order.state is State.UNDER_REVIEW:
+                # The response time stood still during the review; now it is the holder's turn again.
+                clock |= hours_anew(unit, order)
+        case Kind.VERIFICATION, Event.EXTEND:
+            if order.due_at is None:
+                raise NoSuchTransition(
+                    f"no hours run for {order.id} now: there is nothing to extend until a notice is delivered or"
+                    " what waits for a person is decided"
+                )
+            clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
+        case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
+            # A failure on one person's word has no evidence, so it must not stop the clock: the order would
+            # never end.
+            clock = hours_anew(unit, order) if order.due_at is None else {}
+        case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
+            clock = {"due_at": None}
+        case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
+            clock = {"due_at": policy.working_days_after(unit.now, policy.objection_days)}
+        case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
+            raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
+        case Kind.RESTRICTION, _:
+            clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
+    return clock
+
+
+def _delivered(unit: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
+    """Start the response time at the first receipt; a review only records it."""
+    if order.receipt_at:
+        return {}
+    # A receipt with a wrong clock must not predate the order or lie in the future.
+    at = max(order.opened_at, min(at or unit.now, unit.now))
+    clock: dict[str, object] = {"receipt_at": at}
+    if order.delivered_at is None:
+        clock["delivered_at"] = at
+    if order.state is not State.UNDER_REVIEW and not check_waits(unit, order):
+        ends = at + unit.policy.answer_within
+        clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
+    return clock
+
+
+def hours_anew(unit: UnitOfWork, order: Order) -> dict[str, object]:
+    """Restart the response time; not before delivery, or while a counter check waits."""
+    if order.delivered_at is None or check_waits(unit, order):
+        return {}
+    return {"due_at": unit.now + unit.policy.answer_within}
+
+
+def stage_due(
+    unit: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
+) -> datetime | None:
+    """Return when the stage after `state` begins, never before now; None: no stage.
+
+    The hours between two stages are what the holder was told, so a late first stage (extension, review, worker
+    outage) does not shorten them. They run from the `restriction` that this verification already led to, else from
+    now.
+    """
+    following = unit.policy.after(state)
+    if following is None:
+        return None
+    began = restriction.opened_at if restriction and restriction.parent == order.id else unit.now
+    between = timedelta(hours=unit.policy.hours_until_next(state))
+    delivered_at = order.delivered_at or unit.now
+    return max(unit.now, began + between, delivered_at + timedelta(hours=following.hours))
+
+
+def next_stage(unit: UnitOfWork, order: Order) -> Event | None:
+    """Return the event of a restriction that falls due: next stage, end of punishment."""
+    if order.state is State.PUNISHED:
+        return Event.RESTORE
+    if order.state is not State.OUTGOING_BARRED:
+        return None
+    stage = unit.policy.after(NetworkState.OUTGOING_BARRED)
+    return STAGE_EVENT[stage.state] if stage else None
