@@ -1,1 +1,1 @@
-"""Bulk actions (批量操作): propose, approve, execute, undo."""
+"""Bulk actions (批量处置): propose, approve, execute, undo."""

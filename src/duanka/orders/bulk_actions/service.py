@@ -1,4 +1,4 @@
-"""Bulk actions (批量操作): proposed by one, approved by another, run in batches.
+"""Bulk actions (批量处置): proposed by one, approved by another, run in batches.
 
 A bulk action covers one card or ten thousand. Where two people are needed (four eyes), the first is whoever proposes
 and the second a supervisor with another name. Lifting restrictions needs one person and starts at once, except for
@@ -50,7 +50,7 @@ from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_sho
 from duanka.orders.proposals import store_act
 from duanka.orders.service import OrderService
 
-_CARD_OF, _ACT = BilingualText("批量操作中的号码", "a card of"), BilingualText("批量操作", "the act")
+_CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the act")
 
 
 class ActService:
