@@ -188,13 +188,13 @@ _APPENDS = """
 import sys
 from datetime import UTC, datetime
 from duanka.domain.order import SYSTEM
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
 for number in range(60):
     with store.writing() as connection:
         at = datetime(2026, 3, 2, tzinfo=UTC)
-        told = [Entry(at, SYSTEM, "test", f"{sys.argv[2]}-{number}-{n}") for n in range(3)]
+        told = [AuditEntry(at, SYSTEM, "test", f"{sys.argv[2]}-{number}-{n}") for n in range(3)]
         Trail(bytes.fromhex(sys.argv[3])).append(connection, told)
 store.close()
 """

@@ -27,10 +27,10 @@ WHY = BilingualText("窝点", "a farm")
 _WORKER = """
 import sys
 from books import NOW, book_on
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
-acts = Acts(book_on(store))
+acts = ActService(book_on(store))
 print("ready", flush=True)
 sys.stdin.readline()
 while taken := acts.carry_out(NOW, limit=40):
