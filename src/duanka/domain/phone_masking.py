@@ -35,7 +35,7 @@ _COMPACT_MOMENT = re.compile(
 _CHINESE = dict(zip("〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖", "001234567891123456789", strict=True))
 _CHINESE_RUN = re.compile(
     rf"[{''.join(_CHINESE)}](?:[\W_]{{0,3}}[{''.join(_CHINESE)}]){{6,}}"
-)  # 张三 is a name
+)  # 张三 is a name, not a digit three
 
 
 def spelled_card(card: str) -> str:

@@ -29,11 +29,11 @@ class Buckets:
         self._rate, self._burst, self._clock, self._most = per_minute / 60, float(burst), clock, most
         self._held: OrderedDict[str, tuple[float, float]] = (
             OrderedDict()
-        )  # name -> tokens, when that was true
+        )  # name -> (tokens, time of that count)
         self._lock = Lock()
 
     def take(self, name: str) -> int:
-        """Take a token for `name`: 0, or the whole seconds after which there is one again."""
+        """Take a token for `name`; return 0, or the whole seconds until there is one."""
         with self._lock:
             now = self._clock()
             tokens, then = self._held.pop(name, (self._burst, now))

@@ -12,7 +12,7 @@ from duanka.network.smpp.codec import SmppAddress
 _MAX_ADDRESS_CHARS = 200  # characters: SMPP allows 65, and a URI may stand for a number
 _PLAIN = re.compile(
     f"(?:86)?({MOBILE})"
-)  # as `identity` and ProtectedNumbers read it too, without their caches
+)  # same result as `identity` and ProtectedNumbers, without their caches
 # A gateway's prefix before the number of a handset: such messages are treated as the handset's.
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
