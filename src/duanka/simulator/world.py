@@ -36,7 +36,7 @@ from duanka.simulator.writing import Scene, write_day
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
 FRAUD_SHARE = 0.02
 RECORDS = ("calls", "messages", "sightings", "data_days")
-_TURN = 250_000  # cards generated at once; bounds the memory of a day
+_GROUP_CARDS = 250_000  # cards generated at once; bounds the memory of a day
 _SILENT = Silent()
 
 
@@ -168,7 +168,7 @@ def _live_through(
     text = pl.Series("card", numbers).cast(pl.String)
     rows = dict.fromkeys(RECORDS, 0)
     # Each group takes every k-th card, so that gang cards are spread over the groups.
-    turns = -(-traits.count // _TURN)
+    turns = -(-traits.count // _GROUP_CARDS)
     for day in range(days):
         progress.step("inventing calls", day, days)
         today = clock.start + timedelta(days=day)

@@ -19,8 +19,8 @@ from duanka.engine.shared.duckdb_database import Rows
 if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
-_REACHED_WITHIN = 10  # seconds
-_RETRIES, _LONGEST_PAUSE = 8, 10_000  # pause in ms; the retries give up after about 45 s
+_CONNECT_TIMEOUT_SECONDS = 10
+_RETRIES, _MAX_PAUSE_MS = 8, 10_000  # gives up after about 45 s
 _SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # event times are local and have no zone
     "spark.sql.session.timeZone": "UTC",  # where Spark requires a zone: one without daylight saving time
@@ -162,7 +162,7 @@ def _connect(address: str, shown: str) -> SparkSession:
     logging.getLogger("SQLQueryContextLogger").disabled = True  # it prints every error as a page of JSON
     try:
         channel = DefaultChannelBuilder(address)
-        grpc.channel_ready_future(channel.toChannel()).result(timeout=_REACHED_WITHIN)
+        grpc.channel_ready_future(channel.toChannel()).result(timeout=_CONNECT_TIMEOUT_SECONDS)
     except grpc.FutureTimeoutError as error:
         raise DuankaError(
             f"no Spark Connect server answers at {shown}; see that it runs (port 15002 by default) and that this"
@@ -176,7 +176,7 @@ def _connect(address: str, shown: str) -> SparkSession:
         ) from error
     try:
         session = SparkSession.builder.channelBuilder(channel).create()
-        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_PAUSE)])
+        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_MAX_PAUSE_MS)])
         return session
     except Exception as error:
         if (said := _said(error)) is None:

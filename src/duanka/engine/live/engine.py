@@ -41,9 +41,9 @@ from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.rollup_sql import rollups_for
 
-_UNMERGED = 8  # unmerged generations of a rollup from which on a batch merges some itself
-_MARGIN = timedelta(days=3)
-_KEEP = timedelta(days=100)  # the longest look-back of a rule, plus some days
+_MAX_UNMERGED_GENERATIONS = 8  # of a rollup; from here on a batch merges some itself
+_RETENTION_MARGIN = timedelta(days=3)
+_DEFAULT_RETENTION = timedelta(days=100)  # the longest look-back of a rule, plus some days
 
 
 class Live:
@@ -65,7 +65,7 @@ class Live:
         lateness: Lateness | None = None,
         memory: str = "700MB",
         threads: int | None = None,
-        keep: timedelta = _KEEP,
+        keep: timedelta = _DEFAULT_RETENTION,
         history: bool = True,
         seal_rows: int | None = None,
         shadows: frozenset[str] = frozenset(),
@@ -345,7 +345,7 @@ class Live:
         border = datetime.combine(closed, datetime.min.time()) if closed else None
         for shelf in self._shelves.values():
             shelf.seal(border)
-            if shelf.unmerged >= _UNMERGED:  # there was no rest for long
+            if shelf.unmerged >= _MAX_UNMERGED_GENERATIONS:  # there was no rest for long
                 shelf.merge_some()
         if border and self._progress.tidied != closed:
             self._progress.tidied = closed
@@ -367,9 +367,9 @@ def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:
     """`keep`; DuankaError if it is shorter than a rule's look-back."""
     reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
     longest = max(reach, key=lambda rule: reach[rule], default="")
-    if longest and keep < reach[longest] + _MARGIN:
+    if longest and keep < reach[longest] + _RETENTION_MARGIN:
         raise DuankaError(
             f"--keep {keep.days}d is too short: rule {longest} looks back {reach[longest].days} days;"
-            f" keep at least {(reach[longest] + _MARGIN).days}d"
+            f" keep at least {(reach[longest] + _RETENTION_MARGIN).days}d"
         )
     return keep

@@ -17,7 +17,7 @@ from duanka.domain.rule import Action, Hit, Rule
 from duanka.engine.shared.duckdb_database import Rows, plainly, quoted, run, write_parquet
 from duanka.engine.sql.render import output_columns
 
-_ROWS_AT_ONCE = 20_000
+_FETCH_ROWS = 20_000
 
 
 class HitTable:
@@ -154,7 +154,7 @@ def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     while True:
         with plainly():
-            rows = result.fetchmany(_ROWS_AT_ONCE)
+            rows = result.fetchmany(_FETCH_ROWS)
         if not rows:
             return
         yield from rows

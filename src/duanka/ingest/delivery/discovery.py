@@ -30,7 +30,7 @@ _OTHER_FORMS = {
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
 }
-_NAMED = 3  # maximum number of files named in an error
+_MAX_NAMED_FILES = 3  # maximum number of files named in an error
 # Endings of files that accompany records and hold none.
 _NO_RECORDS = (
     SIGNATURE_ENDING,
@@ -196,8 +196,8 @@ def _matches(source: MappingSource, name: str) -> bool:
 def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mapping: Mapping) -> None:
     found = {source.table for file in files for source in file.sources}
     where = display_name(str(data))
-    more = ", …" if len(others) > _NAMED else ""
-    unread = f"; not read: {', '.join(others[:_NAMED])}{more}" if others else ""
+    more = ", …" if len(others) > _MAX_NAMED_FILES else ""
+    unread = f"; not read: {', '.join(others[:_MAX_NAMED_FILES])}{more}" if others else ""
     if not mapping.strict:
         if not files:
             patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))

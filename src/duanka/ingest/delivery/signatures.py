@@ -19,8 +19,8 @@ from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.open_file import open_regular
 from duanka.ingest.model.mapping import MappingSource
 
-_MOST_BYTES = 64 << 20  # maximum size of a signed file, which is read into memory
-_MOST_OF_SIGNATURE = 1024
+_MAX_SIGNED_BYTES = 64 << 20  # maximum size of a signed file, which is read into memory
+_MAX_SIGNATURE_BYTES = 1024
 
 
 class SignedFile:
@@ -76,9 +76,9 @@ def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tup
     """Name of the signing source, and the signed bytes."""
     try:
         signature = _signature(
-            _bounded(path.with_name(path.name + SIGNATURE_ENDING), root, _MOST_OF_SIGNATURE)
+            _bounded(path.with_name(path.name + SIGNATURE_ENDING), root, _MAX_SIGNATURE_BYTES)
         )
-        content = _bounded(path, root, _MOST_BYTES)
+        content = _bounded(path, root, _MAX_SIGNED_BYTES)
     except (OSError, UnreadableInput):
         return "", b""
     for source in sources:

@@ -24,7 +24,7 @@ from duanka.ingest.files.open_file import opened
 
 _DIGEST = "sha256-"
 _PIECE = 1 << 20
-_MOST_COMPARED = 1_000  # maximum number of vanished files that a new one is compared with
+_MAX_COMPARED_FILES = 1_000  # vanished files that a new one is compared with
 
 
 class BeginningChanged(UnreadableInput):
@@ -84,7 +84,7 @@ class Beginnings:
         for other, one in (*self._changed.items(), *self._known.items()):
             if one.records and one.size <= size and other != entry and alike(other):
                 sizes.setdefault(one.size, []).append((other, one))
-        looked_at = sorted(sizes.items())[-_MOST_COMPARED:]
+        looked_at = sorted(sizes.items())[-_MAX_COMPARED_FILES:]
         found = None
         for (_, few), digest in zip(
             looked_at, _digests(root / entry, root, [one for one, _ in looked_at]), strict=False

@@ -10,7 +10,7 @@ from typing import BinaryIO, overload
 
 from duanka.domain.errors import UnreadableInput
 
-_WINDOW = 1 << 18  # bytes read at once and kept
+_WINDOW_BYTES = 1 << 18  # bytes read at once and kept
 
 
 class FileBytes:
@@ -37,7 +37,7 @@ class FileBytes:
             if not 0 <= at < len(self._window):
                 if not 0 <= place < self._size:
                     raise IndexError(place)
-                self._window, self._begin = self._read(place, _WINDOW), place
+                self._window, self._begin = self._read(place, _WINDOW_BYTES), place
                 at = 0
             return self._window[at]
         first, last, _ = place.indices(self._size)

@@ -20,7 +20,7 @@ MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # an empty archive
 _LOCAL = struct.Struct("<4s5H3L2H")  # local header of a member
 ENCRYPTED = 1
-_SHOWN = 3  # maximum number of members named in an error
+_MAX_NAMED_MEMBERS = 3  # maximum number of members named in an error
 _TEXT_ENDINGS = (".csv", ".txt", ".dat", ".cdr", ".log", ".tsv")
 _NOT_OURS = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
 _SPREADSHEET = (
@@ -163,8 +163,8 @@ def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
     if not files:
         raise Unfit("there is no file in the zip file; pack the file of records in it")
     if len(files) > 1:
-        names = ", ".join(display_name(one.filename) for one in files[:_SHOWN])
-        more = ", …" if len(files) > _SHOWN else ""
+        names = ", ".join(display_name(one.filename) for one in files[:_MAX_NAMED_MEMBERS])
+        more = ", …" if len(files) > _MAX_NAMED_MEMBERS else ""
         raise Unfit(
             f"there are {len(files)} files in the zip file ({names}{more}); unpack it, or pack each by itself"
         )

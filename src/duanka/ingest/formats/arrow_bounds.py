@@ -15,7 +15,7 @@ from duanka.ingest.files.limits import MB
 
 MOST_UNPACKED = 128 * MB  # bytes of all buffers of a stream, and separately of all text
 MOST_ROWS = 1_000_000  # maximum rows of a stream
-_MOST_BATCHES = 10_000
+_MAX_BATCHES = 10_000
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 
 
@@ -38,8 +38,8 @@ def check_stream(data: bytes) -> None:
                 raise OversizedStream(f"claims more than {MOST_ROWS:,} rows")
             if unpacked > MOST_UNPACKED:
                 raise OversizedStream(f"unpacks to more than {MOST_UNPACKED >> 20} MB")
-            if batches > _MOST_BATCHES:
-                raise OversizedStream(f"has more than {_MOST_BATCHES:,} batches")
+            if batches > _MAX_BATCHES:
+                raise OversizedStream(f"has more than {_MAX_BATCHES:,} batches")
     except (pa.ArrowException, OSError, EOFError):
         return
 

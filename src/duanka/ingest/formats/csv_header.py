@@ -13,7 +13,7 @@ from duanka.ingest.model.nearest_column import GUESS
 from duanka.ingest.model.reasons import QuarantineReason
 
 BOM = b"\xef\xbb\xbf"
-_LOOKED_AT = 200  # records sampled to find the width of a table
+_SAMPLE_ROWS = 200  # records sampled to find the width of a table
 
 
 class Head(NamedTuple):
@@ -44,7 +44,7 @@ def head_of(path: Path, start: bytes, layout: Layout, *, whole: bool) -> Head:
             return Head(unreadable="no header line" if start else "the file is empty")
         end = len(start)
     names = _names(path, start[begin:end].rstrip(b"\r\n"), layout)
-    below = start[end:].split(b"\n")[:_LOOKED_AT]
+    below = start[end:].split(b"\n")[:_SAMPLE_ROWS]
     rows = [_fields(line.rstrip(b"\r"), layout) for line in (below if whole else below[:-1]) if line.strip()]
     return Head(fitting(names, rows), end, layout.skip + 2)
 

@@ -27,10 +27,10 @@ from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_BYTES = 1 << 24
-_EMPTY_LINES = 1 << 22  # bytes of empty lines held back, as they may be the end of the file
-_CHUNK = 1 << 20  # bytes of a chunk that Arrow parses on one core
-_PIECES = 16  # number of pieces into which a block refused by Arrow is split
-_FEW = 400  # lines; smaller pieces are parsed line by line
+_EMPTY_LINES_BYTES = 1 << 22  # bytes of empty lines held back, as they may be the end of the file
+_CHUNK_BYTES = 1 << 20  # bytes of a chunk that Arrow parses on one core
+_SPLIT_INTO = 16  # number of pieces into which a block refused by Arrow is split
+_LINE_BY_LINE_BELOW = 400  # lines; smaller pieces are parsed line by line
 
 
 class CsvReading:
@@ -231,10 +231,10 @@ class _Reader:
         if frame is not None:
             into.frames.append(frame)
             into.kept.append(np.arange(first, last, dtype=np.int64))
-        elif last - first <= _FEW:
+        elif last - first <= _LINE_BY_LINE_BELOW:
             self._one_by_one(lines, first, last, into)
         else:
-            step = max(_FEW, -(-(last - first) // _PIECES))
+            step = max(_LINE_BY_LINE_BELOW, -(-(last - first) // _SPLIT_INTO))
             for at in range(first, last, step):
                 self._gather(lines, at, min(at + step, last), into)
 
@@ -263,7 +263,7 @@ class _Reader:
     def _parsed(self, body: bytes, lines: int) -> Any:
         """Parse `body`; None when the number of rows is not `lines`."""
         quoted = b'"' in body
-        size = _CHUNK
+        size = _CHUNK_BYTES
         if quoted:
             # Arrow silently closes an open quote at the end of a chunk. So parse all as one chunk and append a line
             # that an open quote would swallow; the row count then reveals it.
@@ -323,7 +323,7 @@ def _cut(buffer: bytes) -> tuple[bytes, bytes]:
     filled = cut
     while filled and buffer[filled - 1] in b"\r\n":
         filled -= 1
-    if cut - filled < _EMPTY_LINES:
+    if cut - filled < _EMPTY_LINES_BYTES:
         cut = buffer.find(b"\n", filled) + 1 if filled else 0
     rest = buffer[cut:]
     return buffer[:cut], rest

@@ -15,8 +15,8 @@ from duanka.ingest.files.limits import LINE_LIMIT
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
 from duanka.ingest.model.reasons import QuarantineReason
 
-_FEW = 400  # lines; smaller pieces are parsed line by line
-_PIECES = 16  # number of pieces into which lines are split that cannot be parsed at once
+_LINE_BY_LINE_BELOW = 400  # lines; smaller pieces are parsed line by line
+_SPLIT_INTO = 16  # number of pieces into which lines are split that cannot be parsed at once
 _WHOLE = float(2**53)
 _ROUNDED = 1e10  # from here on a number with an exponent (8.6138e12) may have lost digits
 _EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
@@ -33,8 +33,8 @@ def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[st
         if frame is not None:
             frames.append(frame)
             kept.extend(range(first, last))
-        elif last - first > _FEW:
-            step = max(_FEW, -(-(last - first) // _PIECES))
+        elif last - first > _LINE_BY_LINE_BELOW:
+            step = max(_LINE_BY_LINE_BELOW, -(-(last - first) // _SPLIT_INTO))
             for at in range(first, last, step):
                 gather(at, min(at + step, last))
         else:

@@ -15,9 +15,9 @@ from duanka.ingest.files.limits import MB, TEXT_AT_ONCE, unpacks_too_much
 from duanka.ingest.formats.thrift_compact import I32, I64, LIST, STRUCT, CompactReader, Fields, Truncated
 
 MOST_FOOTER = 16 * MB
-_MOST_PAGES = 20_000  # maximum of a column in a row group; usual pages hold 1 MB or 20,000 values
-_LARGEST_PAGE = 64 * MB
-_MOST_PAGES_AT_ONCE = 256 * MB  # sum of the largest pages of all columns read, which are in memory together
+_MAX_PAGES = 20_000  # maximum of a column in a row group; usual pages hold 1 MB or 20,000 values
+_MAX_PAGE_BYTES = 64 * MB
+_MAX_PAGE_BYTES_AT_ONCE = 256 * MB  # sum over the largest pages of all columns, held together
 _DELTA_VALUES = 10_000_000  # maximum values of a delta-encoded page, whose lengths are decoded together
 _FREE_ROWS = 10_000_000  # rows allowed for any file, whatever its size
 _ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS; even one bit a row gives eight
@@ -107,13 +107,13 @@ class RowGroups:
                 if is_text:
                     rows = min(rows, _rows_within(page))
             together += largest + dictionary
-            if together > _MOST_PAGES_AT_ONCE:
+            if together > _MAX_PAGE_BYTES_AT_ONCE:
                 raise TooMuch(f"row group {group} has pages of {together >> 20} MB together")
         return max(rows, 1)
 
     def _count(self, page: PageHeader) -> None:
         self._unpacked += page.size
-        if page.size > _LARGEST_PAGE:
+        if page.size > _MAX_PAGE_BYTES:
             raise TooMuch(f"has a page of {page.size >> 20} MB")
         if page.encoding in _DELTA_ENCODINGS and page.values > _DELTA_VALUES:
             raise TooMuch(f"has a page of {page.values:,} values")
@@ -134,8 +134,8 @@ class RowGroups:
             left -= 0 if page.is_dictionary else page.values
             at = page.at + page.packed
             pages += 1
-            if pages > _MOST_PAGES:
-                raise TooMuch(f"has more than {_MOST_PAGES:,} pages of a column")
+            if pages > _MAX_PAGES:
+                raise TooMuch(f"has more than {_MAX_PAGES:,} pages of a column")
 
     def _longest(self, page: PageHeader, codec: int) -> int:
         """Bytes of the longest text in a dictionary (every row may repeat it), at least 1."""

@@ -23,7 +23,7 @@ from duanka.ingest.model.reasons import QuarantineReason
 
 BATCH_ROWS = 1 << 16
 _READ_BYTES = 1 << 20
-_MOST_ROWS = 10_000_000  # maximum rows of a damaged group that are rejected one by one
+_MAX_REJECTED_ROWS = 10_000_000  # maximum rows of a damaged group that are rejected one by one
 # Exceptions of Arrow on damaged files, besides its own: huge allocations, wrong lengths, undecodable names.
 DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 
@@ -102,7 +102,7 @@ class ParquetReading:
                 record += rows
         except DAMAGE as fault:
             self.unreadable = f"row group {group} is damaged ({first_line(fault)})"
-        if end - record > _MOST_ROWS:
+        if end - record > _MAX_REJECTED_ROWS:
             # no real delivery has so many rows in one group: the footer is damaged
             why = f"row group {group} claims {end - record} rows"
             yield Block(

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 _INTEGERS = (4, 5, 6)
 I32, I64, LIST, STRUCT = 5, 6, _LIST, _STRUCT
 Fields = dict[tuple[int, int], Any]  # (id, type) -> value
-_ELEMENTS = 10_000  # maximum elements of a list; page headers have no lists
+_MAX_ELEMENTS = 10_000  # maximum elements of a list; page headers have no lists
 
 
 class Truncated(Exception):
@@ -37,7 +37,7 @@ class CompactReader:
 
     def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
         """Yield id and type of each field; the caller reads the value before the next."""
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise ValueError("nested too deep")
         field = 0
         while head := self._byte():
@@ -71,7 +71,7 @@ class CompactReader:
             self._skip(self._varint())
         elif kind in (_LIST, _SET):
             element, size = self._list()
-            if size > _ELEMENTS:
+            if size > _MAX_ELEMENTS:
                 raise ValueError("a list too long")
             for _ in range(size):
                 if element in (_TRUE, _FALSE):

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 ENOUGH = 0.99  # share of the sample that must fit
-_ROWS = 20_000  # rows of a file that are sampled
+_SAMPLE_ROWS = 20_000  # rows of a file that are sampled
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns]:
         layout = shape.form.layout
         reading = open_reading(file.path, layout)
         for block in reading.blocks(readable(reading)):
-            frame = block.frame.head(_ROWS)
+            frame = block.frame.head(_SAMPLE_ROWS)
             extra = folder_columns(file.name, reading.columns)
             frames.append(frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in extra.items()))
             break

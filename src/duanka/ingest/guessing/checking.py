@@ -26,7 +26,7 @@ from duanka.ingest.normalise.phone_numbers import Numbers
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
 EXAMPLES = 3  # example records kept for each reason
-_WHOLE_REGISTER = 5_000_000  # maximum rows of a register read to resolve the IMSIs in other files
+_MAX_REGISTER_ROWS = 5_000_000  # maximum rows of a register read to resolve the IMSIs in other files
 
 
 @dataclass
@@ -84,7 +84,7 @@ def try_mapping(
                 continue
             seen.note(sources, {})
             register = by_imsi is not None and any(source.table == "cards" for source in sources)
-            most = _WHOLE_REGISTER if register else sample
+            most = _MAX_REGISTER_ROWS if register else sample
             try:
                 _one(path, name, sources, tools, pool, tried, seen, rows, most)
             except DuankaError as fault:

@@ -23,10 +23,10 @@ from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 _PARQUET = b"PAR1"
-_LOOK = 1 << 20  # bytes of a file that are sampled
+_SAMPLE_BYTES = 1 << 20  # bytes of a file that are sampled
 _LINES = 200
-_HEAD = 30  # the header is searched in so many non-empty lines
-_SHARE = 0.6  # minimum width of a header, as share of the table's; titles and notes are narrower
+_HEADER_WITHIN_LINES = 30  # the header is searched in so many non-empty lines
+_MIN_HEADER_SHARE = 0.6  # minimum width of a header, as share of the table's; titles and notes are narrower
 _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
 _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 _DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
@@ -75,13 +75,13 @@ def form_of(path: Path) -> FileForm:
         if binary := _binary(path, start):
             return binary
         with Unpacked(path) as data:
-            text = data.read(_LOOK)
+            text = data.read(_SAMPLE_BYTES)
             broken = data.broken
     except (DuankaError, OSError) as fault:
         return FileForm(problem=str(fault))
     if not text.strip():
         return FileForm(problem=broken or "the file is empty")
-    return _text_form(text, whole=len(text) < _LOOK)
+    return _text_form(text, whole=len(text) < _SAMPLE_BYTES)
 
 
 def _workbook(path: Path) -> FileForm:
@@ -115,8 +115,8 @@ def _text_form(data: bytes, *, whole: bool) -> FileForm:
     if problem:
         return FileForm(problem=problem)
     text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
-    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEAD]]
-    if not whole and len(physical) < _LINES + _HEAD:
+    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEADER_WITHIN_LINES]]
+    if not whole and len(physical) < _LINES + _HEADER_WITHIN_LINES:
         physical.pop()
     lines = [line for line in physical if line.strip()]
     if lines[0].lstrip()[:1] in ("{", "["):
@@ -151,9 +151,9 @@ def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, 
 
 def _header_at(rows: list[list[str]], width: int) -> int | None:
     """Index of the header row, skipping narrower titles above it; None for none."""
-    for at, row in enumerate(rows[:_HEAD]):
+    for at, row in enumerate(rows[:_HEADER_WITHIN_LINES]):
         filled = sum(bool(field.strip()) for field in row)
-        if filled < max(_SHARE * width, 2):
+        if filled < max(_MIN_HEADER_SHARE * width, 2):
             continue
         if _is_header(rows[at:]):
             return at

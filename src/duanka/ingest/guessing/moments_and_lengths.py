@@ -48,9 +48,9 @@ _ASTERISK = {
     "FAILED": "false",
     "CONGESTION": "false",
 }
-_LONG = 5_000  # median in seconds above which values are hardly seconds
-_FEW_LENGTHS = 5  # minimum distinct durations; fewer may be codes
-_ENOUGH = 200  # minimum times for a conclusion from their hours of the day
+_MAX_MEDIAN_SECONDS = 5_000  # median in seconds above which values are hardly seconds
+_MIN_DISTINCT_LENGTHS = 5  # minimum distinct durations; fewer may be codes
+_MIN_TIMES = 200  # minimum times for a conclusion from their hours of the day
 
 
 def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGuess | None:
@@ -199,8 +199,8 @@ def _length_by_values(columns: Columns) -> ColumnGuess | None:
         name
         for name, values in columns.values.items()
         if values.durations >= FITS_WELL and values.counts >= FITS_WELL and values.moments.share < FITS
-        and values.filled.n_unique() >= _FEW_LENGTHS and bool((values.seconds == 0).any())
-        and _median(values.seconds) <= _LONG
+        and values.filled.n_unique() >= _MIN_DISTINCT_LENGTHS and bool((values.seconds == 0).any())
+        and _median(values.seconds) <= _MAX_MEDIAN_SECONDS
     ]  # fmt: skip
     if len(found) != 1:
         return None
@@ -225,7 +225,7 @@ def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
     if not plain_seconds and (unit := _by_the_end(columns, values)):
         return values.counts, {"unit": unit}
     half = _median(values.seconds)
-    if plain_seconds or half <= _LONG:
+    if plain_seconds or half <= _MAX_MEDIAN_SECONDS:
         return values.durations, {}
     columns.ask(
         f"列 {values.name!r} 的时长中位数为 {half:,.0f}：单位是什么？请用 unit 写明；未采用",
@@ -338,7 +338,7 @@ def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:
 
 def _quiet(known: pl.Series) -> int | None:
     """Middle of the six hours with the fewest records; None if inconclusive."""
-    if len(known) < _ENOUGH:
+    if len(known) < _MIN_TIMES:
         return None
     hours = [0] * 24
     for hour, count in known.dt.hour().value_counts().iter_rows():

@@ -17,8 +17,8 @@ from duanka.ingest.model.header_names import Meaning, plain
 from duanka.ingest.model.value_text import trimmed
 from duanka.ingest.normalise.columns import without_withheld
 
-_TIMES = 3.0  # a side with so many times fewer distinct numbers holds the network's own cards
-_DECISIVE = 20  # minimum records of a code for telling its sides apart
+_MIN_RATIO = 3.0  # a side with so many times fewer distinct numbers holds the network's own cards
+_MIN_RECORDS = 20  # minimum records of a code for telling its sides apart
 _SAYS_CALLER = ("主叫", "src", "caller", "calling", "发送方", "sender")
 
 
@@ -292,7 +292,7 @@ def _told_by_sides(columns: Columns, name: str, caller: str, called: str) -> dic
     text = trimmed(columns.frame[name])
     for code in columns.values[name].codes:
         mine = columns.frame.filter(text == code)
-        owner = _fewer(mine, caller, called, columns) if mine.height >= _DECISIVE else None
+        owner = _fewer(mine, caller, called, columns) if mine.height >= _MIN_RECORDS else None
         if owner is None:
             return {}
         told[code] = "out" if owner == caller else "in"
@@ -324,12 +324,12 @@ def _fewer(frame: pl.DataFrame, one: str, other: str, columns: Columns) -> str |
         first, second = (_among(texts[name], register) for name in (one, other))
         if max(first, second) >= 0.9 and min(first, second) < 0.5:
             return one if first > second else other
-    if frame.height < _DECISIVE:
+    if frame.height < _MIN_RECORDS:
         return None
     few = {name: text.n_unique() for name, text in texts.items()}
-    if few[one] * _TIMES <= few[other]:
+    if few[one] * _MIN_RATIO <= few[other]:
         return one
-    return other if few[other] * _TIMES <= few[one] else None
+    return other if few[other] * _MIN_RATIO <= few[one] else None
 
 
 def _normal(columns: Columns, name: str) -> pl.Series:

@@ -15,7 +15,7 @@ from duanka.ingest.model.header_names import Meaning, meanings
 from duanka.ingest.normalise.phone_numbers import Numbers
 
 FITS, FITS_WELL = 0.9, 0.99
-_MOST_PROFILED = 6000  # maximum rows sampled for a column's profile
+_MAX_PROFILED_ROWS = 6000  # maximum rows sampled for a column's profile
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Columns:
         self.frame = frame
         self.header = header
         self.knowledge = knowledge
-        step = max(frame.height // _MOST_PROFILED, 1)
+        step = max(frame.height // _MAX_PROFILED_ROWS, 1)
         some = frame.gather_every(step)
         self.values = {name: Values(some[name], knowledge.numbers, knowledge.zone) for name in frame.columns}
         self.named = {name: meanings(name) for name in frame.columns}

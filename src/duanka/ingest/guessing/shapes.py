@@ -12,7 +12,10 @@ from duanka.ingest.guessing.form import ASCII, WORKBOOK, FileForm, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
-_FEW, _MANY = 3, 48  # minimum and maximum files sampled; many if they are small, as hourly files
+_MIN_SAMPLED_FILES, _MAX_SAMPLED_FILES = (
+    3,
+    48,
+)  # minimum and maximum files sampled; many if they are small, as hourly files
 _ENOUGH_BYTES = 1 << 18
 _SPECIAL = re.compile(r"([\[\]*?])")
 
@@ -39,7 +42,7 @@ class Shape:
         """Evenly spread sample of the files: three, or more if they are small."""
         last = len(self.files) - 1
         size = self.files[last // 2].path.stat().st_size
-        few = max(_FEW, min(_MANY, _ENOUGH_BYTES // max(size, 1)))
+        few = max(_MIN_SAMPLED_FILES, min(_MAX_SAMPLED_FILES, _ENOUGH_BYTES // max(size, 1)))
         places = range(last + 1) if last < few else (at * last // (few - 1) for at in range(few))
         return tuple(self.files[at] for at in dict.fromkeys(places))
 

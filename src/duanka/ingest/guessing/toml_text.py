@@ -11,7 +11,7 @@ from duanka.domain.display import display_text
 from duanka.ingest.guessing.proposal import Guess, SourceGuess
 
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
-_WIDTH = 60  # column (characters) at which comments begin
+_COMMENT_COLUMN = 60  # column (characters) at which comments begin
 
 
 def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
@@ -68,7 +68,7 @@ def _source(source: SourceGuess) -> list[str]:
         lines.append(f"{column} = {_value(value)}")
     for column, one in source.columns.items():
         text = f"{column} = {_value(one.keys)}"
-        lines.append(f"{text:<{_WIDTH}}  # {one.sure.words.en}: {_comment(one.why.en)}")
+        lines.append(f"{text:<{_COMMENT_COLUMN}}  # {one.sure.words.en}: {_comment(one.why.en)}")
     if source.missing:
         lines += [f"{column} = ?" for column in source.missing]
         lines = [f"# {line}".rstrip() for line in lines]

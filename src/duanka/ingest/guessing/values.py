@@ -21,7 +21,7 @@ from duanka.ingest.normalise.columns import without_withheld
 from duanka.ingest.normalise.devices import devices, imei_digits
 from duanka.ingest.normalise.phone_numbers import Numbers
 
-_FEW = 40  # maximum distinct values of a column of codes
+_MAX_CODES = 40  # maximum distinct values of a column of codes
 _FORMATS = (
     *("%Y%m%d%H%M", "%y%m%d%H%M%S", "%Y-%m-%d-%H.%M.%S", "%d-%b-%Y %H:%M:%S", "%d-%b-%y %H:%M:%S"),
     *("%b %d %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y"),
@@ -69,7 +69,7 @@ class Values:
     @cached_property
     def codes(self) -> dict[str, int]:
         """Distinct values and counts, most frequent first; {} if too many for codes."""
-        if self.filled.n_unique() > _FEW:
+        if self.filled.n_unique() > _MAX_CODES:
             return {}
         return dict(Counter(self.filled.to_list()).most_common())
 

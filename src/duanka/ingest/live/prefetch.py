@@ -12,7 +12,7 @@ from duanka.domain.streaming import Batch
 
 DEPTH = 2  # batches read ahead
 ENDS_WITHIN = 10.0  # timeout (s) for the thread to end when stopped
-_NAP = 0.1  # polling interval (s) for `stop` while one thread waits for the other
+_POLL_SECONDS = 0.1  # polling interval (s) for `stop` while one thread waits for the other
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterat
     def put(batch: Batch | None) -> bool:
         while not stop.is_set():
             try:
-                line.put(batch, timeout=_NAP)
+                line.put(batch, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
             return True
@@ -50,7 +50,7 @@ def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterat
     try:
         while not stop.is_set():
             try:
-                batch = line.get(timeout=min(_NAP, seconds))
+                batch = line.get(timeout=min(_POLL_SECONDS, seconds))
             except queue.Empty:
                 if time.monotonic() - quiet < seconds:
                     continue

@@ -21,7 +21,7 @@ from duanka.ingest.normalise.durations import CLOCK_UNITS
 from duanka.ingest.normalise.timestamps import EPOCHS, Zones, strptime
 
 FORMATS = ("auto", "csv", "parquet", "ts32298", "tap3")
-_MOST_SKIPPED = 1_000  # maximum lines skipped above a header
+_MAX_SKIPPED_LINES = 1_000  # maximum lines skipped above a header
 _STYLES = ("e164", "opaque")
 _BARE = ("e164", "national")
 _TOP = ("name", "about", "zone", "numbers", "source")
@@ -171,8 +171,8 @@ def _layout(section: Section) -> Layout:
 
 def _skip(section: Section) -> int:
     skip = section.values.get("skip", 0)
-    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= _MOST_SKIPPED:
-        raise section.wrong("skip", f"must be a number of lines up to {_MOST_SKIPPED}, not {skip!r}")
+    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= _MAX_SKIPPED_LINES:
+        raise section.wrong("skip", f"must be a number of lines up to {_MAX_SKIPPED_LINES}, not {skip!r}")
     return skip
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from duanka.domain.display import display_text
 
-_SHOWN = 20  # maximum columns listed in an error
+_MAX_LISTED_COLUMNS = 20  # maximum columns listed in an error
 _DELIMITERS = (";", "\t", "|", ",", "^", "~", "\x01")
 GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
 
@@ -25,8 +25,8 @@ def found_instead(name: str, columns: Sequence[str]) -> str:
         said = json.dumps(other)
         return f"its header is one column {display_text(columns[0][:40])!r}: say `delimiter = {said}` in a mapping"
     near = did_you_mean(name, columns)
-    there = ", ".join(display_text(one[:40]) for one in columns[:_SHOWN]) + (
-        ", …" if len(columns) > _SHOWN else ""
+    there = ", ".join(display_text(one[:40]) for one in columns[:_MAX_LISTED_COLUMNS]) + (
+        ", …" if len(columns) > _MAX_LISTED_COLUMNS else ""
     )
     return f"{near} found {there}" if near else f"found {there}"
 

@@ -1,4 +1,4 @@
-"""Deduplication: keeps the first of equal records, for registers the last (newest).
+"""Deduplication: keeps the first of equal records; of registers the last (newest).
 
 The hashes of all rows are stored beside each part. Repeated hashes are found in passes over ranges of hashes, which
 bounds the memory. Only rows with a repeated hash are read and compared in full, and only parts that lose rows are

@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
         ("raw", pa.string()),
     ]
 )
-_FLUSH = 20_000  # rows buffered before writing
+_FLUSH_ROWS = 20_000  # rows buffered before writing
 _FLUSH_BYTES = 16 << 20
 
 
@@ -80,7 +80,7 @@ class Quarantine:
         where, row = placed(file, line, self._sheets.get(file, ()))
         self._rows.append((where, row, column, reason.value, kept(raw)))
         self._held += len(raw)
-        if len(self._rows) >= _FLUSH or self._held >= _FLUSH_BYTES:
+        if len(self._rows) >= _FLUSH_ROWS or self._held >= _FLUSH_BYTES:
             self._flush()
 
     def add_always(self, file: str, reason: QuarantineReason, raw: str) -> None:

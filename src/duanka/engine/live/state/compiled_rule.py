@@ -15,7 +15,7 @@ from duanka.engine.sql.render import columns, condition, parameters, render, tab
 from duanka.engine.sql.rollup_sql import rollups_for
 
 MOMENTS = ("as_of", "records_from", "records_until")
-_FAR = timedelta(days=36_500)
+_UNLIMITED = timedelta(days=36_500)
 
 
 Mention = tuple[frozenset[str], frozenset[str]]
@@ -122,4 +122,4 @@ def lean_for(prepared: list[CompiledRule], *, narrowed: bool) -> list[Rollup]:
 
 def reaches_back(prepared: CompiledRule) -> timedelta:
     """Look-back of the rule before a window; unlimited in effect for whole-life rules."""
-    return _FAR if prepared.rule.window is Window.LIFE else prepared.rule.look_back
+    return _UNLIMITED if prepared.rule.window is Window.LIFE else prepared.rule.look_back

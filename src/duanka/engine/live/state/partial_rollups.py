@@ -11,8 +11,8 @@ from collections.abc import Collection
 from duanka.domain.rollups import MergeOperation, Rollup, RollupSource
 from duanka.engine.sql.rollup_sql import TYPES, rollup_sql
 
-_ALIKE = 0.7  # rows after grouping per record; above this share, grouping does not pay
-_TRY_AGAIN = 50  # batches after which grouping is tried again
+_MAX_GROUPED_SHARE = 0.7  # rows after grouping per record; above this share, grouping does not pay
+_RETRY_AFTER_BATCHES = 50  # batches after which grouping is tried again
 
 
 class AdaptiveAggregation:
@@ -26,7 +26,7 @@ class AdaptiveAggregation:
     def select(self, sources: Collection[str]) -> str:
         """The SELECT of the partial rollup over `sources`, the tables in the batch."""
         self._batches += 1
-        if self._grouped or self._batches % _TRY_AGAIN == 0:
+        if self._grouped or self._batches % _RETRY_AFTER_BATCHES == 0:
             self._grouped = True
             return rollup_sql(self._rollup, sources)
         parts = [by_row_sql(self._rollup, part) for part in self._rollup.parts if part.source in sources]
@@ -35,7 +35,7 @@ class AdaptiveAggregation:
     def learn(self, records: int, rows: int) -> None:
         """Record that `records` became `rows` partial rows."""
         if self._grouped and records:
-            self._grouped = rows <= _ALIKE * records
+            self._grouped = rows <= _MAX_GROUPED_SHARE * records
 
 
 def by_row_sql(rollup: Rollup, part: RollupSource) -> str:

@@ -19,7 +19,7 @@ Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 8
 _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
-_SOONER = 8  # divides the sealing size while idle, so that small generations are merged too
+_IDLE_SEAL_DIVISOR = 8  # divides the sealing size while idle, so that small generations are merged too
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
 
 
@@ -115,7 +115,7 @@ class RollupStore:
         `quiet`: nothing arrives, so a smaller one is sealed too. One with unevaluated rows stays open.
         """
         fresh = self.progress.fresh
-        large = self._seal_rows // _SOONER if quiet else self._seal_rows
+        large = self._seal_rows // _IDLE_SEAL_DIVISOR if quiet else self._seal_rows
         over = closed is not None and self.window and fresh.first is not None and fresh.first < closed
         if self.waits or not fresh.rows or not (fresh.rows >= large or over):
             return

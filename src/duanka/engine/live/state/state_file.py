@@ -20,8 +20,8 @@ from duanka.engine.shared.duckdb_database import TYPES, bound
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
-_WAL = "256MB"  # size of the log that a restart replays; a smaller one is flushed more often
-_HEADERS = 3 * 4096  # bytes of the headers of a DuckDB file
+_WAL_SIZE = "256MB"  # size of the log that a restart replays; a smaller one is flushed more often
+_HEADER_BYTES = 3 * 4096  # bytes of the headers of a DuckDB file
 _NO_ROOM = (
     duckdb.IOException,
     duckdb.FatalException,
@@ -29,7 +29,7 @@ _NO_ROOM = (
     duckdb.TransactionException,  # a commit that could not be written
 )
 # tables that a state of version 1 may lack; created empty, then its cases are logged and its passes read
-_LATER = ("confirmed", "passes")
+_OPTIONAL_TABLES = ("confirmed", "passes")
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
@@ -56,7 +56,7 @@ class LiveState:
         self._ours = False  # whether the file holds a committed checkpoint
         self.progress = Checkpoint()
         bound(self.db, folder, memory, threads)
-        self.run(f"SET checkpoint_threshold = '{_WAL}'")
+        self.run(f"SET checkpoint_threshold = '{_WAL_SIZE}'")
 
     def run(self, sql: str) -> Rows:
         """Run one statement and return all rows."""
@@ -69,9 +69,9 @@ class LiveState:
             name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
         }
         if there:
-            for name in _LATER:
+            for name in _OPTIONAL_TABLES:
                 self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
-            self.progress = self._read(there | set(_LATER))
+            self.progress = self._read(there | set(_OPTIONAL_TABLES))
             self._ours = True
             return
         self.run("CREATE TABLE state.progress (value VARCHAR)")
@@ -175,7 +175,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
 
 def _without_stub(path: Path) -> None:
     """Delete an empty file left by an interrupted creation; DuckDB would not open it."""
-    if path.is_file() and 0 < path.stat().st_size < _HEADERS:
+    if path.is_file() and 0 < path.stat().st_size < _HEADER_BYTES:
         with path.open("rb") as file:
             begun = file.read(12)[8:] == b"DUCK"
         if begun:

@@ -23,7 +23,7 @@ from duanka.engine.shared.coverage import Day, by_day, since, without_strays
 _DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
 _MOST_SOURCES = 2_000  # beyond it, new source names share one watermark a table
-_OTHERS = "(others)/{}"
+_OTHER_SOURCES = "(others)/{}"
 
 
 class Watermarks:
@@ -60,7 +60,7 @@ class Watermarks:
     def _known(self, name: str, table: str, now: datetime) -> SourceProgress:
         sources = self._progress.sources
         if _key(name, table) not in sources and len(sources) >= _MOST_SOURCES:
-            name = _OTHERS.format(table)
+            name = _OTHER_SOURCES.format(table)
         joined = None if self._progress.history else now
         return sources.setdefault(_key(name, table), SourceProgress(name=name, table=table, joined_at=joined))
 

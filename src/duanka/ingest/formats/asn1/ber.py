@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol, overload
 
 from duanka.ingest.files.limits import MOST_PADDING
 
-_DEEPEST = 40
-_LOOK = 1 << 16  # bytes of padding skipped at once
+_MAX_DEPTH = 40
+_PADDING_CHUNK_BYTES = 1 << 16  # padding skipped at once
 _PADDING = b"\x00\xff"  # fills a block of a charging file after its last record
 
 
@@ -76,7 +76,7 @@ def _indefinite(
     data: Octets, begin: int, first: int, end: int, *, tag: bytes, cut: bool, depth: int
 ) -> BerElement:
     at = first
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise BrokenFrame
     try:
         while data[at : at + 2] != b"\0\0" or at + 2 > end:
@@ -96,7 +96,7 @@ def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Ite
     at, padding = begin, 0
     while at < end:
         if padded and data[at] in _PADDING:
-            some = data[at : min(at + _LOOK, end)]
+            some = data[at : min(at + _PADDING_CHUNK_BYTES, end)]
             padding += len(some) - len(some.lstrip(_PADDING))
             at += len(some) - len(some.lstrip(_PADDING))
             if padding > MOST_PADDING:

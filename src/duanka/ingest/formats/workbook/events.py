@@ -8,9 +8,9 @@ from xml.parsers import expat
 from duanka.ingest.files.limits import MB
 
 PIECE = 1 << 16  # bytes parsed at once
-_LONGEST_TAG = MB  # bytes of a tag with its attributes, which the parser keeps in memory
-_DEEPEST = 64  # maximum depth of nested elements
-_MOST_NAMES = 4096  # maximum distinct names of elements and attributes, which the parser keeps for ever
+_MAX_TAG_BYTES = MB  # bytes of a tag with its attributes, which the parser keeps in memory
+_MAX_DEPTH = 64  # maximum depth of nested elements
+_MAX_NAMES = 4096  # maximum distinct names of elements and attributes, which the parser keeps for ever
 
 Start = Callable[[str, Mapping[str, str]], None]
 End = Callable[[str], None]
@@ -41,9 +41,9 @@ class Events:
         """Parse `data`, at most PIECE bytes. Raises BadXml."""
         self._parse(data, last=False)
         self._fed += len(data)
-        if len(self._names) > _MOST_NAMES:
+        if len(self._names) > _MAX_NAMES:
             raise BadXml("more names of elements than a workbook has")
-        if self._fed - max(self._parser.CurrentByteIndex, 0) > _LONGEST_TAG:
+        if self._fed - max(self._parser.CurrentByteIndex, 0) > _MAX_TAG_BYTES:
             raise BadXml("a tag longer than any of a workbook")
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class Events:
 
     def _started(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > _MAX_DEPTH:
             raise BadXml("more elements in one another than a workbook has")
         self._start(name.rpartition(":")[2] if ":" in name else name, attributes)
 

@@ -17,8 +17,8 @@ from duanka.ingest.model.reasons import QuarantineReason
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls files, and workbooks with a password
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
-_MOST_SEARCHED = 64 * MB
-_LOOK = 4096  # bytes sampled to tell whether it is text
+_MAX_SEARCHED_BYTES = 64 * MB
+_SAMPLE_BYTES = 4096  # bytes sampled to tell whether it is text
 _WEB_PAGE = (
     "a web page or XML under the name of a spreadsheet; open it in a spreadsheet program and save it as .xlsx"
 )
@@ -45,7 +45,7 @@ def not_read(file: BinaryIO, name: str) -> str:
     Text with the name of a spreadsheet is read as text.
     """
     file.seek(0)
-    start = file.read(_LOOK)
+    start = file.read(_SAMPLE_BYTES)
     if start.startswith(_COMPOUND):
         return _ENCRYPTED if _has_password(file) else _OLD
     if not name.lower().endswith(ENDINGS):
@@ -61,7 +61,7 @@ def not_read(file: BinaryIO, name: str) -> str:
 def _has_password(file: BinaryIO) -> bool:
     file.seek(0)
     before = b""
-    for _ in range(_MOST_SEARCHED // MB):
+    for _ in range(_MAX_SEARCHED_BYTES // MB):
         piece = file.read(MB)
         if _PASSWORD in before + piece:
             return True

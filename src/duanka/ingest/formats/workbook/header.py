@@ -11,8 +11,8 @@ from duanka.ingest.formats.workbook.rows import SheetRow
 
 LOOKED_AT = 200  # rows sampled to find the width of the table
 CELLS_LOOKED_AT = 100_000
-_WITHIN = 30  # the header is searched in so many non-empty rows
-_SHARE = 0.6  # minimum width of a header, as share of the widest row; titles and notes are narrower
+_HEADER_WITHIN_ROWS = 30  # the header is searched in so many non-empty rows
+_MIN_HEADER_SHARE = 0.6  # minimum width, as share of the widest row; titles and notes are narrower
 _DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 _BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
 
@@ -27,8 +27,8 @@ class Header(NamedTuple):
 def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
     """Find the header among the first non-empty rows of a sheet."""
     widest = max((row.filled for row in rows), default=0)
-    for row in rows[:_WITHIN]:
-        if row.filled < _SHARE * widest:
+    for row in rows[:_HEADER_WITHIN_ROWS]:
+        if row.filled < _MIN_HEADER_SHARE * widest:
             continue
         if names := _names(row, values):
             return Header(row.number, names)

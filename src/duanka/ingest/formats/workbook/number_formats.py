@@ -18,7 +18,7 @@ _BUILT_IN = {
 }
 _NOT_SHOWN_AS_SUCH = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _ZEROS = re.compile(r"[0\- ]*0[\- ]*0[0\- ]*")
-_MOST = 1 << 17  # maximum styles kept; programs allow half as many
+_MAX_STYLES = 1 << 17  # maximum styles kept; programs allow half as many
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Styles:
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """See Events."""
-        if name == "numFmt" and len(self._codes) < _MOST:
+        if name == "numFmt" and len(self._codes) < _MAX_STYLES:
             self._codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
         elif name == "cellXfs":
             self._of_cells = True
-        elif name == "xf" and self._of_cells and len(self.formats) < _MOST:
+        elif name == "xf" and self._of_cells and len(self.formats) < _MAX_STYLES:
             self.formats.append(self._format(attributes.get("numFmtId", "0")))
 
     def end(self, name: str) -> None:

@@ -15,7 +15,7 @@ from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Stored, Unfit, mem
 from duanka.ingest.formats.workbook.events import PIECE, BadXml, nothing, tell
 
 _WORKSHEET = "/worksheet"  # ending of the relationship type of a sheet of cells
-_MOST_SHEETS = 1000
+_MAX_SHEETS = 1000
 
 
 class PartBroken(Exception):
@@ -114,7 +114,7 @@ def contents(package: Package) -> Contents:
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal since_1904
-        if name == "sheet" and len(listed) < _MOST_SHEETS:
+        if name == "sheet" and len(listed) < _MAX_SHEETS:
             mark = next((value for key, value in attributes.items() if key.rpartition(":")[2] == "id"), "")
             shown = attributes.get("state", "visible") == "visible"
             listed.append((attributes.get("name", ""), mark, shown))

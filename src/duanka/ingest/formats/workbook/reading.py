@@ -33,7 +33,7 @@ from duanka.ingest.model.sheet_places import line_of
 
 _BLOCK_ROWS = 1 << 15
 _BLOCK_BYTES = 16 * MB  # text of a block
-_NAMED = 5  # maximum number of sheets listed in a note
+_MAX_LISTED_SHEETS = 5  # maximum number of sheets listed in a note
 _CSV = "save it as CSV"
 
 
@@ -125,7 +125,7 @@ class WorkbookReading:
         ]
         tables = [table for table in tables if table.header.names]
         if not tables:
-            there = ", ".join(display_text(sheet.name) for sheet in book.sheets[:_NAMED])
+            there = ", ".join(display_text(sheet.name) for sheet in book.sheets[:_MAX_LISTED_SHEETS])
             raise self._fault or PartBroken(
                 f"a workbook in which no sheet holds rows ({there or 'it has none'})"
             )
@@ -151,8 +151,10 @@ class WorkbookReading:
         if self._layout.sheet == "":
             others += [f"{sheet.name} (hidden)" for sheet in book.sheets if not sheet.shown]
         if others:
-            shown = ", ".join(display_text(name) for name in others[:_NAMED]) + ", …" * (len(others) > _NAMED)
-            sheets = display_text(", ".join(self.sheets[:_NAMED]))
+            shown = ", ".join(display_text(name) for name in others[:_MAX_LISTED_SHEETS]) + ", …" * (
+                len(others) > _MAX_LISTED_SHEETS
+            )
+            sheets = display_text(", ".join(self.sheets[:_MAX_LISTED_SHEETS]))
             hidden = shown.replace(" (hidden)", "（已隐藏）")
             self.notes.append(
                 BilingualText(

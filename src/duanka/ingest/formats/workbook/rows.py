@@ -10,7 +10,7 @@ from duanka.ingest.formats.workbook.cells import Cell
 from duanka.ingest.formats.workbook.events import BadXml, Events
 
 MOST_ROWS = 1 << 20  # maximum rows of a sheet
-_MOST_COLUMNS = 1 << 14
+_MAX_COLUMNS = 1 << 14
 _DIGITS = "0123456789"
 
 
@@ -119,7 +119,7 @@ class SheetRows:
             known = 0
             for letter in letters.upper()[:4]:
                 known = known * 26 + ord(letter) - 64
-            if not 1 <= known <= _MOST_COLUMNS or not letters.isascii() or not letters.isalpha():
+            if not 1 <= known <= _MAX_COLUMNS or not letters.isascii() or not letters.isalpha():
                 raise BadXml(f"a cell in the column {letters[:10]!r}")
             self._columns[letters] = known
         return known

@@ -34,8 +34,8 @@ from duanka.ingest.normalise.phone_numbers import Numbers
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_NAME = 255  # maximum bytes of a file name
-_NAMED = 3  # maximum number of files named in an error
+_MAX_NAME_BYTES = 255  # maximum bytes of a file name
+_MAX_NAMED_FILES = 3  # maximum number of files named in an error
 
 After = Literal["keep", "move", "delete"]
 
@@ -57,7 +57,7 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
             return
         if not name.endswith(naming.MARKER):
             others.append(display_name(name) + advice(name))
-    there = f"found {', '.join(sorted(others)[:_NAMED])}; " if others else ""
+    there = f"found {', '.join(sorted(others)[:_MAX_NAMED_FILES])}; " if others else ""
     wanted = "calls.csv, calls/*.parquet, …" if mapping.strict else f"what {mapping.name} names in `files`"
     raise UnreadableInput(
         f"{display_name(str(folder))}: no records here yet; {there}put them there ({wanted}), check the path, or"
@@ -205,7 +205,7 @@ def _free(path: Path) -> Path:
     number, free = 2, path
     while os.path.lexists(free):
         ending = f".{number}"
-        name = os.fsencode(path.name)[: _LONGEST_NAME - len(ending)]
+        name = os.fsencode(path.name)[: _MAX_NAME_BYTES - len(ending)]
         free = path.with_name(os.fsdecode(name) + ending)
         number += 1
     return free

@@ -40,7 +40,7 @@ from duanka.ingest.model import mapping as mappings
 _log = logging.getLogger(__name__)
 
 _RETRY = 5.0  # seconds until a file that could not be opened is retried
-_WARNINGS = 1_000  # maximum number of unreadable folders named in the log
+_MAX_WARNINGS = 1_000  # maximum number of unreadable folders named in the log
 _FORGET = 86_400.0  # seconds that a folder may be missing before its files count as new
 
 
@@ -247,7 +247,7 @@ class DirectoryWatcher:
 
     def _cannot_list(self, folder: Unseen) -> None:
         self._unseen.add(folder.name)
-        if folder not in self._warned and len(self._warned) < _WARNINGS:
+        if folder not in self._warned and len(self._warned) < _MAX_WARNINGS:
             self._warned.add(folder)
             _log.warning("%s: this folder is not read (%s)", display_name(folder.name), folder.why)
 

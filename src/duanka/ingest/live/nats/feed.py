@@ -20,7 +20,7 @@ from duanka.ingest.model.mapping import NATIVE
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
 
-_HELD = 200_000  # minimum for the limit of delivered messages not acknowledged
+_MIN_HELD_MESSAGES = 200_000  # minimum for the limit of delivered messages not acknowledged
 
 
 class Bus:
@@ -60,7 +60,7 @@ class Bus:
         self._address = BusAddress(url, credentials, ca, certificate, key)
         self._address.check()
         # one batch being processed, two prefetched, one being built, one spare
-        held = max_ack_pending or max(5 * batch_records, _HELD)
+        held = max_ack_pending or max(5 * batch_records, _MIN_HELD_MESSAGES)
         self._what = Subscription(stream, subject, durable, create, held)
         numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
         self._tools = Tools(zone, numbers, Holders(holder_key, needs_key=False))

@@ -11,7 +11,7 @@ import json
 import time
 from typing import Any
 
-_GRACE = 2.0  # seconds after the end of a request until it counts as lost
+_GRACE_SECONDS = 2.0  # seconds after the end of a request until it counts as lost
 
 
 class Pulling:
@@ -72,5 +72,5 @@ class Pulling:
         if self._open > 0 and time.monotonic() < self._until:
             return
         wish = {"batch": many, "expires": int(seconds * 1e9)}
-        self._open, self._until = many, time.monotonic() + seconds + _GRACE
+        self._open, self._until = many, time.monotonic() + seconds + _GRACE_SECONDS
         await self._client.publish(self._ask_at, json.dumps(wish).encode(), self._inbox)

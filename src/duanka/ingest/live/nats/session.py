@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 _CONNECT = 5.0  # timeout (s) of the first connection; reconnects are retried for ever
 _ANEW = 1.0  # seconds until a broken client is replaced
-_NAP = 0.5  # seconds that a request for messages stays open
-_AT_ONCE = 16 << 20  # bytes of messages per request, estimated from earlier messages
-_MOST = 5_000  # maximum messages per request
-_GLANCE = 1.0  # polling interval (s) of the backlog
-_STEP_BACK = (0.2, 2.0)  # random back-off (s) in favour of another reader
+_REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open, and between retries
+_REQUEST_BYTES = 16 << 20  # bytes of messages per request, estimated from earlier messages
+_REQUEST_MESSAGES = 5_000  # maximum messages per request
+_BACKLOG_POLL_SECONDS = 1.0  # polling interval (s) of the backlog
+_BACKOFF_SECONDS = (0.2, 2.0)  # random back-off (s) in favour of another reader
 # Error codes of the server: a consumer exists already, is not found, does not exist, is another one.
-_TAKEN_AWAY = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
-_TROUBLE = (Error, APIError, OSError, asyncio.TimeoutError)
+_CONSUMER_GONE_CODES = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
+_CONNECTION_ERRORS = (Error, APIError, OSError, asyncio.TimeoutError)
 
 
 class BusSession:
@@ -80,9 +80,9 @@ class BusSession:
         finally:
             self._leaving = True
             watcher.cancel()  # may be ignored: asyncio.wait_for in Python 3.11 can swallow a cancellation
-            with suppress(asyncio.CancelledError, *_TROUBLE):
+            with suppress(asyncio.CancelledError, *_CONNECTION_ERRORS):
                 await watcher
-            with suppress(*_TROUBLE):
+            with suppress(*_CONNECTION_ERRORS):
                 await self._acknowledge(client)
                 await asyncio.wait_for(client.close(), _CONNECT)
 
@@ -105,7 +105,7 @@ class BusSession:
         )
         try:
             await asyncio.wait_for(connecting, _CONNECT)
-        except (*_TROUBLE, NoServersError, ValueError) as fault:
+        except (*_CONNECTION_ERRORS, NoServersError, ValueError) as fault:
             why = self._fault or str(fault) or "it does not answer"
             raise DuankaError(
                 f"no NATS server at {self._address}: {why}; start it, or check the URL"
@@ -152,16 +152,16 @@ class BusSession:
         return True
 
     async def _fetch(self, pulling: Pulling) -> list[Any]:
-        many = max(min(_AT_ONCE // self._size, _MOST), 2)
+        many = max(min(_REQUEST_BYTES // self._size, _REQUEST_MESSAGES), 2)
         try:
-            messages = await pulling.fetch(many, _NAP)
-        except _TROUBLE:
+            messages = await pulling.fetch(many, _REQUEST_SECONDS)
+        except _CONNECTION_ERRORS:
             self._lost = True
-            await asyncio.sleep(_NAP)
+            await asyncio.sleep(_REQUEST_SECONDS)
             return []
         if messages:
             self._size = max(64, *(len(message.data) for message in messages))
-            await pulling.ask(many, _NAP)  # request the next ones while these are processed
+            await pulling.ask(many, _REQUEST_SECONDS)  # request the next ones while these are processed
         return messages
 
     def _take(self, messages: list[Any]) -> bool:
@@ -215,8 +215,8 @@ class BusSession:
             self._made = made.created
             pulling = Pulling(client, self._what.stream, self._what.durable)
             await pulling.begin()
-        except _TROUBLE as fault:
-            if isinstance(fault, APIError) and fault.err_code in _TAKEN_AWAY:
+        except _CONNECTION_ERRORS as fault:
+            if isinstance(fault, APIError) and fault.err_code in _CONSUMER_GONE_CODES:
                 await self._step_back()
             elif isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
                 raise DuankaError(f"stream {self._what.stream}: {fault.description}") from None
@@ -224,7 +224,7 @@ class BusSession:
                 _log.warning(
                     "stream %s does not answer (%s)", self._what.stream, str(fault) or type(fault).__name__
                 )
-                await asyncio.sleep(_NAP)
+                await asyncio.sleep(_REQUEST_SECONDS)
             self._lost = True
             return before
         self._next = 1
@@ -238,7 +238,7 @@ class BusSession:
         except NotFoundError:
             await self._step_back()
             return False
-        except _TROUBLE:
+        except _CONNECTION_ERRORS:
             self._lost = True
             return False
         if info.created != self._made:
@@ -255,7 +255,7 @@ class BusSession:
                 "another run reads stream %s under the name %s: both are slow, and nothing is lost; end one of them",
                 *(self._what.stream, self._what.durable),
             )
-        await asyncio.sleep(random.uniform(*_STEP_BACK))  # noqa: S311  # random, so that two readers do not stay in step
+        await asyncio.sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311  # so that readers do not keep in step
 
     def _consumer(self, read: int) -> ConsumerConfig:
         begin: dict[str, Any] = {}
@@ -291,8 +291,8 @@ class BusSession:
     async def _watch(self, client: TolerantClient) -> None:
         """Acknowledge committed messages and poll the backlog."""
         while not self._leaving:
-            await asyncio.sleep(_GLANCE / 4)
-            with suppress(*_TROUBLE):
+            await asyncio.sleep(_BACKLOG_POLL_SECONDS / 4)
+            with suppress(*_CONNECTION_ERRORS):
                 await self._acknowledge(client)
                 info = await self._glance(client)
                 if info is not None:
@@ -303,7 +303,7 @@ class BusSession:
                     self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
 
     async def _glance(self, client: TolerantClient) -> Any:
-        with suppress(*_TROUBLE):
+        with suppress(*_CONNECTION_ERRORS):
             return await client.jsm().consumer_info(self._what.stream, self._what.durable)
         return None
 
