@@ -37,7 +37,7 @@ from duanka.domain.order import SYSTEM, Event, Kind
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, FakeSender
 
@@ -171,7 +171,7 @@ def _deliver(unit: UnitOfWork, some: list[str]) -> None:
     for one in some:
         order = unit.open_order(one, Kind.VERIFICATION)
         if order:
-            happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")
+            apply_event(unit, order, Event.DELIVERED, SYSTEM, "receipt")
 
 
 def server_seconds(server: databases.Postgres | None) -> float:

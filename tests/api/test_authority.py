@@ -31,7 +31,7 @@ from duanka.domain.order import (
     OrderError,
     PermissionDenied,
     State,
-    moved,
+    next_state,
 )
 from duanka.domain.person import WITH_KEYS, Person, Role, Scope
 from duanka.domain.text import BilingualText
@@ -146,7 +146,7 @@ def test_every_service_asks_the_table(desk: tuple[TestDesk, Order], permission: 
 @given(st.sampled_from(TRANSITIONS), st.sampled_from(Role), st.sampled_from(Event))
 def test_what_moves_an_order_is_what_its_permission_grants(row: Any, role: Role, event: Event) -> None:
     try:
-        moved(row.kind, row.before, event, role)
+        next_state(row.kind, row.before, event, role)
     except PermissionDenied:
         allowed = False
     except NoSuchTransition:

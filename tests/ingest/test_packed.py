@@ -10,7 +10,7 @@ import pytest
 
 from deliveries import CALLS, mapping, quarantined, table, taken
 from duanka.ingest.formats.unpacked import Unpacked
-from duanka.ingest.live.inbox.completeness import seems_whole
+from duanka.ingest.live.inbox.completeness import looks_complete
 from duanka.ingest.model.mapping import Layout
 from landings import aside_of, calls, drained, put, seconds_of
 from packing import MEMBERS, NAMES, PACK, zipped
@@ -166,8 +166,8 @@ def test_a_zip_file_that_lies_about_its_size(tmp_path: Path, method: int) -> Non
 def test_half_a_packed_file_waits_for_the_rest(tmp_path: Path) -> None:
     for ending, pack in PACK.items():
         whole = pack(_text())
-        assert seems_whole(put(tmp_path, f"a.csv{ending}", whole), Layout())
-        assert not seems_whole(put(tmp_path, f"b.csv{ending}", whole[: len(whole) // 2]), Layout())
+        assert looks_complete(put(tmp_path, f"a.csv{ending}", whole), Layout())
+        assert not looks_complete(put(tmp_path, f"b.csv{ending}", whole[: len(whole) // 2]), Layout())
 
 
 @pytest.mark.parametrize("name", ["calls.zip", "calls.bz2", "calls/a.zst"])

@@ -17,7 +17,7 @@ from duanka.ledger.db.tables import acts, cards
 from duanka.ledger.db.tables_identity import counter_checks
 from duanka.ledger.unit_of_work.four_eyes import check_waits
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 
 MANY = 120
@@ -45,7 +45,7 @@ def deliver_all(book: OrderService) -> None:
         for number in range(MANY):
             order = unit.open_order(card(number), Kind.VERIFICATION)
             assert order is not None
-            happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")
+            apply_event(unit, order, Event.DELIVERED, SYSTEM, "receipt")
 
     book.transaction(work, NOW)
 
@@ -108,8 +108,8 @@ def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> No
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
     def work(unit: UnitOfWork) -> None:
-        happen(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
-        happen(unit, unit.order(number), Event.PASS, SYSTEM, "passed after all")
+        apply_event(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
+        apply_event(unit, unit.order(number), Event.PASS, SYSTEM, "passed after all")
 
     book.transaction(work, DUE)
     with store.reading() as connection:
@@ -125,7 +125,7 @@ def test_what_fails_takes_its_proposal_back(store: Store) -> None:
 
     def work(unit: UnitOfWork) -> None:
         with pytest.raises(RuntimeError), unit.attempt(card(0)):  # noqa: PT012  # what follows the event fails
-            happen(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
+            apply_event(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
             raise RuntimeError
 
     book.transaction(work, DUE)

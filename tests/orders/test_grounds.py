@@ -15,7 +15,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 
 GOOD = {
     "reason": BilingualText("原因", "reason"),
@@ -34,7 +34,7 @@ def test_the_code_refuses_it(store: Store, name: str, language: str) -> None:
         order = unit.open(
             Kind.RESTRICTION, card(0), grounds, SYSTEM, "why", carried_by=Evidence.TWO_PEOPLE.of("A")
         )
-        happen(unit, order, Event.SUSPEND, SYSTEM, "why")
+        apply_event(unit, order, Event.SUSPEND, SYSTEM, "why")
 
     for blank in ("", " \n", "\u3000"):
         told = Grounds(**{**GOOD, name: GOOD[name]._replace(**{language: blank})})

@@ -19,7 +19,7 @@ from duanka.domain.order import SYSTEM, Event, Kind
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, outbox
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, read_journal
 from waiting import HANG
@@ -57,7 +57,7 @@ def notified(book: OrderService, count: int) -> None:
             unit.lock(numbers)  # type: ignore[attr-defined]
             for number in numbers:
                 order = unit.open_order(number, Kind.VERIFICATION)  # type: ignore[attr-defined]
-                happen(unit, order, Event.DELIVERED, SYSTEM, "receipt")  # type: ignore[arg-type]
+                apply_event(unit, order, Event.DELIVERED, SYSTEM, "receipt")  # type: ignore[arg-type]
 
         book.transaction(deliver, then)
 

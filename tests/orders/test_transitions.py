@@ -32,7 +32,7 @@ from duanka.domain.order import (
     Role,
     State,
     in_the_network,
-    moved,
+    next_state,
 )
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
@@ -72,10 +72,10 @@ def test_what_is_not_in_the_table_raises(kind: Kind) -> None:
             for role in Role:
                 row = TABLE.get((kind, state, event))
                 if row and role in row.who:
-                    assert moved(kind, state, event, role) is row.after
+                    assert next_state(kind, state, event, role) is row.after
                 else:
                     with pytest.raises(PermissionDenied if row else NoSuchTransition):
-                        moved(kind, state, event, role)
+                        next_state(kind, state, event, role)
 
 
 def _everything(store: Store) -> list[object]:

@@ -16,7 +16,7 @@ from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from online import Online
 from people import FIRST, People
 from people import SECOND as OTHER
@@ -46,7 +46,7 @@ def test_a_stop_by_the_book_without_anything_that_carries_it_is_refused(store: S
 
     def work(unit: UnitOfWork) -> None:
         order = unit.open(Kind.RESTRICTION, card(1), grounds, SYSTEM, "because")
-        happen(unit, order, Event.SUSPEND, SYSTEM, "because")
+        apply_event(unit, order, Event.SUSPEND, SYSTEM, "because")
 
     with pytest.raises(NeedsSecondPerson):
         book.transaction(work, NOW)

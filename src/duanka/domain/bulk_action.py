@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from duanka.domain.order import STOPS, Event, Grounds, OrderError
+from duanka.domain.order import STOP_EVENTS, Event, Grounds, OrderError
 from duanka.domain.phone_number import identity, is_emergency, parse
 from duanka.domain.text import WordedEnum
 
@@ -87,7 +87,7 @@ class Skipped:
 
 def can_be_asked(event: Event) -> bool:
     """Whether `event` can be requested for many cards at once."""
-    return event in STOPS or event in LIFTS
+    return event in STOP_EVENTS or event in LIFTS
 
 
 def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:

@@ -216,7 +216,7 @@ CLOSED = frozenset(
         *(State.UPHELD, State.REJECTED),
     }
 )
-STOPS = frozenset(
+STOP_EVENTS = frozenset(
     {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
 )  # manually only by two people
 
@@ -241,7 +241,7 @@ def states_before(kind: Kind, event: Event) -> frozenset[State]:
     return frozenset(row.before for row in TRANSITIONS if (row.kind, row.event) == (kind, event))
 
 
-def moved(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
+def next_state(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
     """Return the state after `event`; NoSuchTransition or PermissionDenied otherwise.
 
     `order_id`: for the commands that the error names.
@@ -262,7 +262,7 @@ def _instead(kind: Kind, before: State, event: Event, role: Role, order_id: str)
     if before is State.FORCED_STOP:
         return only_the_police(order_id)
     rows = (row for row in TRANSITIONS if (row.kind, row.before) == (kind, before) and role in row.who)
-    possible = sorted(row.event for row in rows if event in STOPS or row.event not in STOPS)
+    possible = sorted(row.event for row in rows if event in STOP_EVENTS or row.event not in STOP_EVENTS)
     if not possible:
         return "it is closed" if before in CLOSED else "nothing else is possible for your role"
     return f"possible: {', '.join(typed(kind, one, order_id) for one in possible)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 
 
-def hung_up(connection: socket.socket) -> bool:
+def socket_is_closed(connection: socket.socket) -> bool:
     """Return whether the peer closed `connection`; does not block, consumes no data."""
     patience = connection.gettimeout()
     connection.setblocking(False)  # with a timeout set, recv would block until it expires

@@ -45,7 +45,7 @@ _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
 _SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
 
 
-def happen(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Apply `event` to `order` with all its effects; return the order."""
     _may_wait_again(unit, order, event, by)
     facts = _evidence(unit, order, event, by) | facts
@@ -122,9 +122,9 @@ def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: Bil
         opened = unit.open(
             Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
         )
-        happen(unit, opened, STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+        apply_event(unit, opened, STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
     elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
-        happen(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
+        apply_event(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
     elif (
         restriction.state is State.OUTGOING_BARRED
     ):  # barred by hand before: the timetable applies from now on
@@ -147,7 +147,7 @@ def stop_for(unit: UnitOfWork, verification: Order, why: str) -> Order | None:
 def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state in _LIFTED_BY_PASSING:
-        happen(unit, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
+        apply_event(unit, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
     elif restriction is None:
         unit.notify(order, "passed")
     del by
@@ -186,7 +186,7 @@ def _withdrawn(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Lift what followed from a withdrawn verification, or tell its holder."""
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
-        happen(unit, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
+        apply_event(unit, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
     elif order.delivered_at or unit.about_orders(_NOTICE_OUT, order):
         unit.notify(order, "withdrawn")
 
@@ -247,7 +247,7 @@ def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
         after = unit.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
         settle_proposal(unit, after)
     if restriction and restriction.state in (*_LIFTED_BY_PASSING, State.PUNISHED):
-        happen(unit, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
+        apply_event(unit, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
     else:
         unit.notify(order, "upheld")
 

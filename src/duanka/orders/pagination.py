@@ -37,7 +37,7 @@ def page_of(
     `after`: cursor of the previous page, "" for the first. UnknownOrder: invalid cursor.
     """
     if after:
-        at, last = place_of(after)
+        at, last = decode_cursor(after)
         further, same = (moment > at, number > last) if oldest_first else (moment < at, number < last)
         query = query.where(or_(further, and_(moment == at, same)))
     order = (moment, number) if oldest_first else (moment.desc(), number.desc())
@@ -60,7 +60,7 @@ def cursor_of(moment: datetime, number: str) -> str:
     return base64.urlsafe_b64encode(f"{moment.isoformat()} {number}".encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str) -> tuple[datetime, str]:
+def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """Decode a cursor into time and id. UnknownOrder: invalid cursor."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()

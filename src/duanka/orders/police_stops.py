@@ -17,7 +17,7 @@ from duanka.domain.order import (
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, UnitOfWork, cancelled
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 
 
 def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
@@ -39,11 +39,11 @@ def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **
         order = unit.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
     stop = {"carried_by": carried_by, "grounds": why_told, "tier": "extreme"}
     helped_by = (*order.helped_by, *released_by_another)
-    order = happen(unit, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
+    order = apply_event(unit, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
     verification = unit.open_order(card, Kind.VERIFICATION)
     if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         helped_by = (*verification.helped_by, *mine)
-        happen(
+        apply_event(
             unit, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}", helped_by=helped_by
         )
     return order

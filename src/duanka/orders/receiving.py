@@ -24,7 +24,7 @@ from duanka.domain.take import TIERS
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
-from duanka.orders.effects import grounds, happen
+from duanka.orders.effects import apply_event, grounds
 from duanka.orders.passed_cards import passed_lately
 from duanka.orders.police_stops import police_stop
 
@@ -158,7 +158,7 @@ def _recall(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     if not demand.decision and (by.role not in STAFF or takes_two(unit, demand.card)):
         return "left"
     who = SYSTEM if demand.decision else by
-    happen(unit, order, Event.WITHDRAW, who, "the records no longer say so")
+    apply_event(unit, order, Event.WITHDRAW, who, "the records no longer say so")
     return "withdrawn"
 
 

@@ -30,7 +30,7 @@ from duanka.ledger.monitoring.alarms import AlarmService, clear
 from duanka.ledger.monitoring.isolation import each_alone, in_one_line
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.deadlines import next_stage
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.police_stops import police_stop
 from duanka.orders.receiving import Received, receive_in
 
@@ -87,7 +87,7 @@ class OrderService:
         if not why.strip():
             raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
         return self.transaction(
-            lambda unit: happen(unit, unit.order(number), event, by, why.strip(), **facts), now
+            lambda unit: apply_event(unit, unit.order(number), event, by, why.strip(), **facts), now
         )
 
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
@@ -107,7 +107,7 @@ class OrderService:
                 raise OrderError(
                     f"{number} was extended before, for {order.extended}: once is what the policy allows"
                 )
-            return happen(unit, order, Event.EXTEND, by, why, extended=hardship)
+            return apply_event(unit, order, Event.EXTEND, by, why, extended=hardship)
 
         return self.transaction(work, now)
 
@@ -125,7 +125,7 @@ class OrderService:
             order = unit.open_order(card, Kind.RESTRICTION)
             if order is None:
                 raise NoSuchTransition(f"{card} is not stopped; there is nothing to release")
-            return happen(unit, order, Event.POLICE_RELEASE, by, why)
+            return apply_event(unit, order, Event.POLICE_RELEASE, by, why)
 
         return self.transaction(work, now)
 
@@ -217,11 +217,11 @@ def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
         return  # moved by the effects of another deadline of this transaction
     if order.kind is Kind.VERIFICATION:
-        happen(
+        apply_event(
             unit, order, Event.EXPIRE, SYSTEM, f"no answer by {unit.policy.local_time.written(order.due_at)}"
         )
     elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
-        happen(
+        apply_event(
             unit,
             order,
             event,

@@ -290,14 +290,14 @@ class Drift:
     repaired_at: datetime | None
 
 
-def told(row: RowMapping, sight: NumberMasking) -> AuditEntryView:
+def audit_entry(row: RowMapping, sight: NumberMasking) -> AuditEntryView:
     """Mask a row of the audit trail."""
     plain: dict[str, Any] = {name: row[name] for name in ("seq", "at", "who", "role", "what")}
     before, after = sight.facts(row["before"]), sight.facts(row["after"])
     return AuditEntryView(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
 
 
-def leg(row: RowMapping, sight: NumberMasking) -> DispatchView:
+def dispatch_entry(row: RowMapping, sight: NumberMasking) -> DispatchView:
     """Mask a row of the outbox: errors of elements name the card."""
     columns = ("element", "step", "wanted", "created_at", "tries", "done_at", "outcome", "error")
     return sight.seen(DispatchView(*(row[name] for name in columns)))

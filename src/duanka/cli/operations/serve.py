@@ -20,7 +20,7 @@ from duanka.domain.errors import DuankaError
 if TYPE_CHECKING:
     from duanka.bootstrap import live as app_live
     from duanka.bootstrap import serve as app_serve
-    from duanka.network.sip import kamailio as own_call_proxy
+    from duanka.network.sip import kamailio
     from duanka.network.sms.proxy import process as proxy
     from duanka.sandbox import demo as app_demo
 else:
@@ -28,7 +28,7 @@ else:
     app_live = lazily("duanka.bootstrap.live")
     app_serve = lazily("duanka.bootstrap.serve")
     proxy = lazily("duanka.network.sms.proxy.process")
-    own_call_proxy = lazily("duanka.network.sip.kamailio")
+    kamailio = lazily("duanka.network.sip.kamailio")
 
 
 def add_serve(cli: typer.Typer) -> None:
@@ -122,7 +122,7 @@ def call_proxy(
 ) -> None:
     """Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md)."""
     policy = policy_named(load_settings().policy).orders
-    part = own_call_proxy.OwnCallProxy(
+    part = kamailio.OwnCallProxy(
         folder,
         address(next_hop),
         redress=f"{policy.site}/redress",

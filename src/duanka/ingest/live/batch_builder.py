@@ -16,7 +16,7 @@ from duanka.ingest.validation.quarantine import kept, more_like_it
 from duanka.ingest.validation.validator import RejectedRecord, ValidationResult, ValidRows
 
 
-def sameness(good: ValidRows) -> pl.Series:
+def dedup_key(good: ValidRows) -> pl.Series:
     """Return the hash of each row that identifies it when it is delivered again."""
     same = hashes(good.table, good.frame, good.ids, good.twice)
     if good.ids is None:
@@ -71,7 +71,7 @@ class BatchBuilder:
             source = f"{place}/{good.table}" if place else good.table
             lines = pl.Series("line", good.lines, dtype=pl.Int64)
             self._size += int(good.frame.estimated_size())
-            rows = good.frame.with_columns(lines, sameness(good).alias("same"))
+            rows = good.frame.with_columns(lines, dedup_key(good).alias("same"))
             self._rows.setdefault((good.table, source, origin), []).append(rows)
         for record in sifted.aside:
             self.set_aside(file, record, sheets)

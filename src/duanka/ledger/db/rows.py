@@ -120,7 +120,7 @@ _TOLD = (
 )
 
 
-def told(order: Order) -> dict[str, object]:
+def audited_fields(order: Order) -> dict[str, object]:
     """Return the audited fields of an order: those that can change, no derived texts."""
     return _plain(order, _TOLD)
 

@@ -18,7 +18,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
     FIRST,
-    STOPS,
+    STOP_EVENTS,
     Event,
     Grounds,
     Kind,
@@ -30,13 +30,13 @@ from duanka.domain.order import (
     State,
     UnknownOrder,
     in_the_network,
-    moved,
+    next_state,
 )
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
-from duanka.ledger.db.rows import changes, order_id, order_of, told
+from duanka.ledger.db.rows import audited_fields, changes, order_id, order_of
 from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
 from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
@@ -194,7 +194,7 @@ class UnitOfWork:
         order = Order.of(id=order_id(kind), kind=kind, card=card, grounds=grounds, **begun, **facts)
         self._log.put(self._orders, order.id, order)
         self._log.put(self._open[card], kind, order.id)
-        self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
+        self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, audited_fields(order))
         return order
 
     def move(self, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
@@ -204,7 +204,7 @@ class UnitOfWork:
         """
         within(by, order.id, order.operator, order.city)
         _must_be_open(order)
-        state = moved(order.kind, order.state, event, by.role, order.id)
+        state = next_state(order.kind, order.state, event, by.role, order.id)
         after = order.changed(state=state, step=order.step + 1, updated_at=self.now, **facts)
         if state in CLOSED:
             after = after.changed(closed_at=self.now, due_at=None)
@@ -320,7 +320,9 @@ class UnitOfWork:
         after.grounds.complete()
         named = named_verification(after)
         verification = self.order(named) if named else None
-        if event not in (*STOPS, Event.POLICE_STOP) or may_stop(before, after, event, by.role, verification):
+        if event not in (*STOP_EVENTS, Event.POLICE_STOP) or may_stop(
+            before, after, event, by.role, verification
+        ):
             return after
         if self.policy.two_people:
             raise NeedsSecondPerson(

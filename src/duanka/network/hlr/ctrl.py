@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from duanka.domain.network import ElementRefused, Unreachable
-from duanka.network.closed_socket import hung_up
+from duanka.network.closed_socket import socket_is_closed
 
 _HEAD = struct.Struct(">HBB")  # length of what follows the stream byte, stream, extension
 _CONTROL, _EXTENSION = 0xEE, 0x00
@@ -46,7 +46,7 @@ class Ctrl:
         """
         numbers = {str(next(self._numbers)): variable for variable in variables}
         try:
-            if self._socket and hung_up(self._socket):
+            if self._socket and socket_is_closed(self._socket):
                 self.close()
             connection = self._socket or self._open(until)
             asked = (f"GET {number} {variable}".encode() for number, variable in numbers.items())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from duanka.domain.network import ElementRefused, Unreachable
-from duanka.network.closed_socket import hung_up
+from duanka.network.closed_socket import socket_is_closed
 
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
 _PASSWORD = re.compile(rb"(?:^|\r?\n)Password: ?$")
@@ -48,7 +48,7 @@ class Vty:
             if "\r" in command or "\n" in command:
                 raise ElementRefused(f"a command is one line: {command!r}")
         try:
-            if self._socket and hung_up(self._socket):
+            if self._socket and socket_is_closed(self._socket):
                 self.close()
             connection = self._socket or self._open(until)
             connection.sendall(b"".join(command.encode() + b"\r" for command in commands))

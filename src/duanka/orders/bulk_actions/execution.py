@@ -14,7 +14,7 @@ from duanka.domain.bulk_action import ActState
 from duanka.domain.evidence import Evidence, ran_out
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
-    STOPS,
+    STOP_EVENTS,
     SYSTEM,
     Event,
     Grounds,
@@ -33,7 +33,7 @@ from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_two
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
 from duanka.orders.deadlines import stage_due
-from duanka.orders.effects import happen, stop_for
+from duanka.orders.effects import apply_event, stop_for
 
 AT_ONCE = 500  # cards of a lifting bulk action that are executed before the request returns
 
@@ -166,12 +166,12 @@ def _one(unit: UnitOfWork, act: RowMapping, row: RowMapping, gone: set[str]) -> 
 def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
     before = unit.open_order(card, Kind.RESTRICTION)
     why = _why(act)
-    if event not in STOPS:
+    if event not in STOP_EVENTS:
         if before is None:
             raise NoSuchTransition("it is not stopped")
         _no_police_matter(before)
         _by_enough(unit, act, before)
-        return before, happen(unit, before, event, SYSTEM, why)
+        return before, apply_event(unit, before, event, SYSTEM, why)
     facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act), "decision": ""}
     if act["verification"]:
         verification = unit.order(act["verification"])
@@ -185,11 +185,11 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
         if event is Event.CANCEL:
             raise NoSuchTransition("it is not stopped: only a card that is stopped is cancelled")
         opened = unit.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
-        return None, happen(unit, opened, event, SYSTEM, why, **facts)
+        return None, apply_event(unit, opened, event, SYSTEM, why, **facts)
     if before.state is _TARGET.get(event):
         raise NoSuchTransition(f"it is {before.state} already, by {before.id}")
     _no_police_matter(before, event)
-    return before, happen(unit, before, event, SYSTEM, why, **facts)
+    return before, apply_event(unit, before, event, SYSTEM, why, **facts)
 
 
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
@@ -215,7 +215,7 @@ def _withdraw(unit: UnitOfWork, act: RowMapping, card: str, meant: str | None) -
     if act["undoes"] and (why := moved_on(before)):
         raise NoSuchTransition(why)
     _by_enough(unit, act, before)
-    return before, happen(unit, before, Event.WITHDRAW, SYSTEM, _why(act))
+    return before, apply_event(unit, before, Event.WITHDRAW, SYSTEM, _why(act))
 
 
 def moved_on(order: Order) -> str:
@@ -235,9 +235,9 @@ def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order
         verification = unit.open_order(row["card"], Kind.VERIFICATION)
         if verification and verification.evidence and ran_out(verification):
             return order, _stays_for(unit, order, verification, act)
-        return order, happen(unit, order, Event.RESTORE, SYSTEM, _why(act))
+        return order, apply_event(unit, order, Event.RESTORE, SYSTEM, _why(act))
     if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
-        return order, happen(unit, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
+        return order, apply_event(unit, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
     raise NoSuchTransition(
         f"it was {row['before']} before, and no transition leads back there: decide by hand"
     )
@@ -262,7 +262,7 @@ def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapp
     first = unit.policy.stages[0].state
     if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
         due = stage_due(unit, verification, first)
-        return happen(unit, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
+        return apply_event(unit, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
     return unit.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
 
 

@@ -61,7 +61,7 @@ class ElementDispatcher:
         self._outbox.settle(results, ended)
         self._tell(results, ended)
         if failures >= _OUTAGE_FAILURES and not self._circuit.failures:
-            self._outbox.hasten(self.name, ended)
+            self._outbox.retry_now(self.name, ended)
         return not self._circuit.failures
 
     def watch(self, now: datetime) -> None:

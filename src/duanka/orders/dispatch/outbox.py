@@ -143,7 +143,7 @@ class Outbox:
         for some in in_parts(results, _SETTLE_BATCH_ROWS):
             self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
 
-    def hasten(self, element: str, now: datetime) -> None:
+    def retry_now(self, element: str, now: datetime) -> None:
         """Retry waiting rows now: the element works again."""
         waiting = (outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.next_try_at > now)
         self._store.transact(lambda c: c.execute(update(outbox).where(*waiting).values(next_try_at=now)))

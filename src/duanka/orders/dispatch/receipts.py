@@ -18,7 +18,7 @@ from duanka.ledger.db.tables import notice_parts, notices
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 
 _ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # their delivery starts the response time
@@ -210,4 +210,4 @@ def _told(unit: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: 
 
 def _happen(unit: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
     with suppress(NoSuchTransition):  # the holder answered before the receipt came, or the order is closed
-        happen(unit, unit.order(order_id), event, SYSTEM, why, **facts)
+        apply_event(unit, unit.order(order_id), event, SYSTEM, why, **facts)

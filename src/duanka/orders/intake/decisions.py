@@ -26,7 +26,7 @@ from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, untaken
 from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
-from duanka.orders.monitoring.offsets import position_of, remember
+from duanka.orders.monitoring.offsets import position_of, store_offset
 from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
 from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.service import OrderService
@@ -126,7 +126,7 @@ class DecisionIntake:
         demands = self._signed(demands)
 
         def work(unit: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
-            remember(unit.connection, self._decisions.source, position, digest)
+            store_offset(unit.connection, self._decisions.source, position, digest)
             replaced = self._forget_replaced(unit)
             unit.lock([demand.card for demand in demands])
             found = self.record.narrower_than(unit.connection, demands)
@@ -198,7 +198,7 @@ class DecisionIntake:
         """Set the next decision aside."""
         source, position = self._decisions.source, self._decisions.behind(self._position)
         digest = self._decisions.digest(position)
-        self._book.transaction(lambda unit: remember(unit.connection, source, position, digest), now)
+        self._book.transaction(lambda unit: store_offset(unit.connection, source, position, digest), now)
         name = f"{crc32(source.encode(errors='replace')):08x}@{self._position}"
         self._book.set_aside(_DECISION, name, error, now)
         self._position = position

@@ -19,7 +19,7 @@ def position_of(connection: Connection, source: str) -> tuple[int, str | None]:
     return (row.position, row.digest) if row else (0, None)
 
 
-def remember(connection: Connection, source: str, position: int, digest: str | None = None) -> None:
+def store_offset(connection: Connection, source: str, position: int, digest: str | None = None) -> None:
     """Store the offset of a source, in the transaction that stores what was read."""
     facts = {"position": position, "digest": digest}
     here = upsert(connection, positions).values(source=kept_as(source), **facts)

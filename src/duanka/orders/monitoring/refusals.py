@@ -15,7 +15,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
-from duanka.orders.monitoring.offsets import position_of, remember
+from duanka.orders.monitoring.offsets import position_of, store_offset
 
 _KEY_LETTERS, _NUMBER_LETTERS, _BATCH_REFUSALS = 160, 24, 1000
 _SOURCE = "refusals:"
@@ -38,7 +38,7 @@ class Refusals:
         if after != position:
             each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now))
             name = _SOURCE + self.name
-            self._store.transact(lambda connection: remember(connection, name, after))
+            self._store.transact(lambda connection: store_offset(connection, name, after))
         if after:
             self._source.forget(after)  # also deletes what was recorded before a crash
         return more

@@ -41,11 +41,11 @@ from duanka.orders.views import (
     OrderFile,
     Page,
     act_view,
+    audit_entry,
+    dispatch_entry,
     in_force,
-    leg,
     notice,
     refused,
-    told,
 )
 
 _MASKED = NumberMasking(unmasked=False)
@@ -109,7 +109,7 @@ class OrderQueries:
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
             return OrderFile(
                 sight.order(order_of(row)),
-                tuple(told(r, sight) for r in connection.execute(steps).mappings()),
+                tuple(audit_entry(r, sight) for r in connection.execute(steps).mappings()),
                 _legs(connection, sight, outbox.c.order_id == number),
                 _notices(connection, sight, notices.c.order_id == number),
             )
@@ -289,7 +289,7 @@ def _legs(
     connection: Connection, sight: NumberMasking, which: ColumnElement[bool]
 ) -> tuple[DispatchView, ...]:
     query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
-    return tuple(leg(row, sight) for row in connection.execute(query).mappings())
+    return tuple(dispatch_entry(row, sight) for row in connection.execute(query).mappings())
 
 
 def _notices(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[Notice, ...]:

@@ -34,7 +34,7 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.orders.verification import sessions
 from duanka.orders.verification.attempts import (
@@ -116,7 +116,9 @@ class Checks:
                 unit.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
                 sessions.end_all(unit.connection, order.id, now)
                 if order.state in _TO_COUNTER_FROM:
-                    happen(unit, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data")
+                    apply_event(
+                        unit, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data"
+                    )
                 return None
             tries = self._tries(unit.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
@@ -299,15 +301,15 @@ class Checks:
             return
         if order.tier in self._policy.counter_tiers:  # the tier rose while the frames were being checked
             if order.state in _TO_COUNTER_FROM:
-                happen(
+                apply_event(
                     unit, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
                 )
         elif found.outcome is Outcome.PASSED:
             if order.state in _PASSED_FROM:
-                happen(unit, order, Event.PASS, SYSTEM, "the check online passed")
+                apply_event(unit, order, Event.PASS, SYSTEM, "the check online passed")
         elif found.outcome is Outcome.REVIEW:
             if order.state in _SUBMITTED_FROM:
-                happen(unit, order, Event.SUBMIT, SYSTEM, "the check online leaves it to a person")
+                apply_event(unit, order, Event.SUBMIT, SYSTEM, "the check online leaves it to a person")
         else:
             self._counter_if_used_up(unit, order)
 
@@ -369,7 +371,7 @@ class Checks:
         """Send the holder to the counter after the last attempt: no lockout, no failure."""
         tries = self._tries(unit.connection, order.id, unit.now)
         if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
-            happen(unit, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
+            apply_event(unit, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
 
 
 def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
@@ -393,5 +395,5 @@ def _begun(unit: UnitOfWork, order: Order) -> Order:
     A late one stays late: passing then lifts the restriction.
     """
     if order.state in _BEGUN_FROM:
-        return happen(unit, order, Event.BEGIN, HOLDER, "verified online")
+        return apply_event(unit, order, Event.BEGIN, HOLDER, "verified online")
     return order

@@ -34,7 +34,7 @@ from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.deadlines import hours_anew
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
 from duanka.orders.verification_delays import may_delay
@@ -93,9 +93,9 @@ class Counter:
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
             unit.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
             if order.state in _BEGUN_FROM:
-                order = happen(unit, order, Event.BEGIN, by, "the holder is at the counter")
+                order = apply_event(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
-                return happen(unit, order, Event.PASS, by, why)
+                return apply_event(unit, order, Event.PASS, by, why)
             # Recorded and discarded again and again, it would never run out: beyond the limit the clock
             # continues.
             stops: dict[str, None] = {"due_at": None} if may_delay(unit, order) else {}
@@ -117,7 +117,7 @@ class Counter:
             acts_still(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
             was = _over(unit, row, PASSED, by)
             unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
-            return happen(unit, order, Event.PASS, by, why)
+            return apply_event(unit, order, Event.PASS, by, why)
 
         return self._book.transaction(work, now)
 

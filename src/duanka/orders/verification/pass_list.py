@@ -18,7 +18,7 @@ from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import PASSED_ORDERS, audit, audit_head, orders
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.effects import happen
+from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 
 _END = select(audit_head.c.seq)
@@ -118,8 +118,8 @@ def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
             return False
         why = f"passed at {operator_zone().written(one.passed_at)}, after the backup that was restored"
         if order.state in states_before(Kind.VERIFICATION, Event.BEGIN):
-            order = happen(unit, order, Event.BEGIN, SYSTEM, why)
-        happen(unit, order, Event.PASS, SYSTEM, why)
+            order = apply_event(unit, order, Event.BEGIN, SYSTEM, why)
+        apply_event(unit, order, Event.PASS, SYSTEM, why)
         return True
 
     try:

@@ -18,7 +18,7 @@ _PARQUET_MAGIC = b"PAR1"
 _PIECE = 1 << 20
 
 
-def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
+def looks_complete(path: Path, layout: Layout, root: Path | None = None) -> bool:
     """Tell whether `path` ends as its format requires.
 
     Parquet: end marker; compressed data: end of stream; zip: directory; text: line end. Binary formats without an end

@@ -362,7 +362,7 @@ class DirectoryWatcher:
             # a file written to without a pause never rests
             grew = now - seen.grows
             return grew >= self._patience.whole and wholeness.is_plain_text(path, layout, self._folder)
-        if age >= self._patience.whole or wholeness.seems_whole(path, layout, self._folder):
+        if age >= self._patience.whole or wholeness.looks_complete(path, layout, self._folder):
             return True
         seen.hold = now + self._patience.whole - age
         return False

@@ -120,7 +120,7 @@ class BatchAssembler:
         """Whether a batch is to be handed on."""
         return bool(self._pile) and self._pile.due
 
-    def settle_up(self) -> None:
+    def drain(self) -> None:
         """Parse the received messages; hand the batch on if it is due."""
         self.messages.pile_up(self._pile)
         if self.due:

@@ -170,7 +170,7 @@ class BusSession:
         for message in messages:
             number, delivery = _numbers(message.reply)
             if delivery != self._next:
-                taking.settle_up()
+                taking.drain()
                 return False
             self._next += 1
             if number <= course.read:
@@ -182,10 +182,10 @@ class BusSession:
             self._reply = (number, message.reply)
             if taking.full:
                 self._replies.append(self._reply)
-                taking.settle_up()
+                taking.drain()
         if messages and self._reply[0]:
             self._replies.append(self._reply)
-        taking.settle_up()
+        taking.drain()
         return True
 
     async def _aim(self, client: TolerantClient, before: Pulling | None) -> Pulling | None:
