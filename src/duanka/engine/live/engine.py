@@ -268,7 +268,7 @@ class Live:
         if not there:
             return
         first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
-        given = {name: self._sorting.rows[name] for name in there}  # rows by source
+        given = {name: self._sorting.rows[name] for name in there}  # number of rows by source
         for rollup in self._rollups:
             sources = given.keys()
             if not any(part.source in sources for part in rollup.parts):
@@ -345,7 +345,7 @@ class Live:
         border = datetime.combine(closed, datetime.min.time()) if closed else None
         for shelf in self._shelves.values():
             shelf.seal(border)
-            if shelf.unmerged >= _MAX_UNMERGED_GENERATIONS:  # there was no rest for long
+            if shelf.unmerged >= _MAX_UNMERGED_GENERATIONS:  # `rest` had no time to merge
                 shelf.merge_some()
         if border and self._progress.tidied != closed:
             self._progress.tidied = closed

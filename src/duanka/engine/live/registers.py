@@ -1,4 +1,4 @@
-"""Register updates: find the rows that differ from the state, store them, and name the cards concerned."""
+"""Register updates: find changed rows, store them, and mark the cards concerned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KEYED = {"cards": "card", "outlets": "outlet"}
 
 
 def find_news(run: Run, register: str) -> None:
-    """Create table `news`: the rows of `given_REGISTER` that differ, the last one per key."""
+    """Create table `news`: changed rows of `given_REGISTER`, the last one per key."""
     columns, key = _columns(register), _KEYED.get(register)
     last = (
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1" if key else ""

@@ -9,7 +9,10 @@ from duanka.ingest.live.inbox.file_names import MARKER
 
 
 class Markers:
-    """Markers in one inbox. `required`: of every file, of none, or None: of those beside a marked file."""
+    """Markers in one inbox.
+
+    `required`: True for every file, False for none, None for files in a folder that has a marked file.
+    """
 
     def __init__(self, folder: Path, required: bool | None) -> None:
         self._folder, self._required = folder, required
