@@ -27,7 +27,7 @@ _SPREADSHEET = (
     "[Content_Types].xml",
     "xl/workbook",
     "META-INF/manifest.xml",
-)  # first members of Excel and OpenDocument files
+)  # members by which Excel and OpenDocument files are known
 _FORMS = {  # first bytes of formats that are not text
     MAGIC: "a zip or Excel file",
     b"\x1f\x8b": "a gzip file",
