@@ -1,7 +1,7 @@
 """Growing files: the part already read is known by its digest; read only the rest.
 
-A position under `Beginning.key` is stored in addition to that of the file. A file that begins with the same bytes is read
-from there on, whatever its size and modification time; otherwise it is treated as another file.
+A position under `Beginning.key` is stored in addition to that of the file. A file that begins with the same bytes
+is read from there on, whatever its size and modification time; otherwise it is treated as another file.
 """
 
 from __future__ import annotations
