@@ -38,7 +38,7 @@ _SLOW = (
     "journeys",
     "engine/test_cluster",
     "api/test_holder_page",
-    "identity/test_workers",
+    "identity/test_worker_pool",
 )  # these come last
 _BURNER = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    sum(range(1_000_000))"
 

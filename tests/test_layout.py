@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import long_first
+
 ROOT = Path(__file__).parent.parent
 CHECK = ROOT / "scripts" / "check_layout.py"
 PAIR = "class Handler: ...\n"  # the one deliberate pair
@@ -114,3 +116,7 @@ def test_a_new_file_with_a_forbidden_import_breaks_the_contracts_whatever_packag
         "duanka.domain.new -> duanka.ledger.db.database",
     ):
         assert broken in done.stdout, done.stdout
+
+
+def test_the_files_that_begin_first_are_files_of_today() -> None:
+    assert [place for place in long_first.LONG if not (ROOT / "tests" / f"{place}.py").is_file()] == []

@@ -303,7 +303,7 @@ def test_a_postgresql_that_is_started_again_is_waited_for() -> None:
 FULL = """
 import resource, signal, sys
 from duanka.ledger.audit.trail import Fault
-from test_enforce import *
+from test_enforcement_worker import *
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead
 store = Store(sys.argv[1])
