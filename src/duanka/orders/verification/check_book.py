@@ -37,6 +37,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.orders.verification import sessions
+from duanka.orders.verification.admission import begun, refusal
 from duanka.orders.verification.attempts import (
     REFUSED,
     RELEASED,
@@ -56,8 +57,6 @@ from duanka.orders.verification.retention import forget_old
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
 NO_REFERENCE = "photo.unusable"  # audit trail entry
-_RETRY_AFTER_SECONDS = 10  # seconds after which a refused caller retries
-_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
 _SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
 _PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # not under review: there a person decides
@@ -131,7 +130,7 @@ class Checks:
             unit.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
             self._links.claim(unit.connection, link, browser, now)
             sessions.end_all(unit.connection, order.id, now)
-            order = _begun(unit, order)
+            order = begun(unit, order)
             return sessions.begin(unit.connection, order, consent.words, now, self._policy.session_minutes)
 
         return self._book.transaction_then_raise(work, now)
@@ -150,7 +149,7 @@ class Checks:
         def work(unit: UnitOfWork) -> Challenge | CheckRefused:
             if found := self._open(unit, session):
                 return found
-            order = _begun(unit, unit.order(session.order_id))
+            order = begun(unit, unit.order(session.order_id))
             ends = now + timedelta(seconds=self._policy.challenge_seconds)
             drawn = Challenge(secrets.token_urlsafe(16), order.id, steps, now, ends)
             row = {
@@ -170,10 +169,10 @@ class Checks:
         """Return the open challenge, or why none may be drawn; None: one may be drawn."""
         order = unit.order(session.order_id)
         tries = self._tries(unit.connection, order.id, unit.now)
-        if refused := _refusal(unit, session, order, tries):
+        if refused := refusal(unit, session, order, tries):
             return refused
         if found := tries.open_for(session.id):
-            _begun(unit, order)
+            begun(unit, order)
             return found
         if tries.used_up:
             self._counter_if_used_up(unit, order)
@@ -227,7 +226,7 @@ class Checks:
         if row["submitted_at"] and row["outcome"] != SUPERSEDED:
             return order, CheckRefused(CheckReason.REPLAYED)
         tries = self._tries(unit.connection, order.id, unit.now)
-        if refused := _refusal(unit, session, order, tries):
+        if refused := refusal(unit, session, order, tries):
             return order, refused
         too_many = tries.failures >= self._policy.failures
         return order, CheckRefused(CheckReason.USED_UP) if too_many else challenge_of(row)
@@ -376,24 +375,3 @@ class Checks:
 
 def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
     return connection.execute(select(checks).where(checks.c.id == challenge_id)).mappings().first()
-
-
-def _refusal(
-    unit: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
-) -> CheckRefused | None:
-    """Return why this session may not draw or send frames now; None: it may."""
-    if not sessions.goes_on(unit.connection, session, unit.now):
-        return CheckRefused(CheckReason.OTHER_SESSION)
-    if order.state is State.UNDER_REVIEW or tries.in_person(order):
-        return CheckRefused(CheckReason.NOT_AVAILABLE)
-    return CheckRefused(CheckReason.BUSY, _RETRY_AFTER_SECONDS) if tries.under_way else None
-
-
-def _begun(unit: UnitOfWork, order: Order) -> Order:
-    """Mark the verification as begun, also after a refused consent.
-
-    A late one stays late: passing then lifts the restriction.
-    """
-    if order.state in _BEGUN_FROM:
-        return apply_event(unit, order, Event.BEGIN, HOLDER, "verified online")
-    return order
