@@ -96,13 +96,25 @@ def agree(page: Page, *, english: bool = False) -> None:
     page.get_by_role("button", name="Start online" if english else "开始在线核验").click()
 
 
+_KEEP_STATUS = """() => {
+  window.shown = [];
+  const keep = () => {
+    for (const one of document.querySelectorAll('[role=status]'))
+      if (one.textContent && window.shown.at(-1) !== one.textContent) window.shown.push(one.textContent);
+  };
+  new MutationObserver(keep).observe(document.body, {childList: true, characterData: true, subtree: true});
+}"""
+
+
 def record(page: Page, world: World, *, english: bool = False) -> None:
     """From the ready camera to the pictures that wait."""
     screen(page, "ready")
+    page.evaluate(_KEEP_STATUS)  # a step is shown for about a second, in which nobody may look
     page.get_by_role("button", name="I am ready" if english else "准备好了，开始").click()
-    for words in ("Turn your head", "Open your mouth") if english else ("请把头向左转", "请张大嘴巴"):
-        expect(page.get_by_role("status")).to_contain_text(words)
     until(lambda: _pumped(page) and world.desk.way.queue.waiting)
+    said = "\n".join(page.evaluate("window.shown"))
+    first, second = ("Turn your head", "Open your mouth") if english else ("请把头向左转", "请张大嘴巴")
+    assert 0 <= said.find(first) < said.find(second), said
 
 
 def _pumped(page: Page) -> bool:

@@ -85,6 +85,8 @@ def test_what_was_recorded_in_time_may_take_minutes_to_arrive(desk: TestDesk, ca
     assert send(session, body["challengeId"], sent[15]).status_code == 204
     done = tell(session, body, known["receipt"])
     assert (done["missing"], done["stage"], done["waiting"]) == ([], "waiting", {"place": 2, "seconds": 9.0})
+    answered = session.post("/holder/check/recording", digests(body, known["receipt"]))
+    assert refused(answered) == (409, CheckReason.REPLAYED), "it asks for all pictures again"
     check = desk.way.queue.judge(PASSED)
     assert [one.jpeg for one in check.frames] == sent
     assert [one.at for one in check.frames] == [one["at"] for one in body["frames"]]

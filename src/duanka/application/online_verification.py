@@ -92,6 +92,10 @@ class OnlineVerification:
         """Issue a receipt for a finished recording whose frames are still being uploaded."""
         return self._book.recorded(self._book.session(token, now), challenge_id, digests, now)
 
+    def require_unanswered(self, token: str, challenge_id: str, now: datetime) -> None:
+        """Raise CheckRefused unless frames may still arrive for the challenge."""
+        self._book.require_unanswered(self._book.session(token, now), challenge_id, now)
+
     def submit(
         self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> VerificationProgress:

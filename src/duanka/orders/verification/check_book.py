@@ -198,6 +198,14 @@ class Checks:
 
         return self._book.transaction_then_raise(work, now)
 
+    def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
+        """Raise CheckRefused unless frames may still arrive for the challenge; reasons as of `recorded`."""
+
+        def work(unit: UnitOfWork) -> Challenge | CheckRefused:
+            return self._answered(unit, session, challenge_id)[1]
+
+        self._book.transaction_then_raise(work, now)
+
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> Challenge:
