@@ -111,7 +111,8 @@ def _taken(here: Context, sits: access.CurrentSession, content_type: str, body: 
     held = here.uploads.of(order, asks.challenge_id)
     missing = [one.order for one in digests if one.sha256 not in held]
     if missing:
-        if asks.receipt:  # the pictures of an answered challenge are gone from here: they are not asked for again
+        # the pictures of an answered challenge are gone from here: they are not asked for again
+        if asks.receipt:
             sits.online.require_unanswered(sits.token, asks.challenge_id, here.now)
         stage = sits.online.standing(order, here.now).stage
         return RecordingTaken(receipt=receipt, missing=missing, stage=stage, waiting=None)
