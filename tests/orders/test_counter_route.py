@@ -254,11 +254,18 @@ def test_the_machine_and_one_person_are_two_until_the_person_decided(store: Stor
     assert way.book.act(other.id, Event.PASS, DESK, "it is them", NOW + HOUR).state is State.PASSED
 
 
-def test_the_police_and_tiers_that_need_none_are_as_before(store: Store) -> None:
+def test_somebody_else_of_the_police_passes_and_a_tier_that_needs_no_second_person_takes_one(
+    store: Store,
+) -> None:
     way = Online(store)
     order = way.asked(tier="high")
     way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
-    assert way.book.act(order.id, Event.PASS, POLICE, "cleared", NOW).state is State.PASSED
+    with pytest.raises(NeedsSecondPerson, match="somebody else"):
+        way.book.act(order.id, Event.PASS, POLICE, "cleared", NOW)
+    assert (
+        way.book.act(order.id, Event.PASS, Person("bureau", Role.POLICE), "cleared", NOW).state
+        is State.PASSED
+    )
     medium = delivered(way.book, 1)
     way.book.act(medium.id, Event.BEGIN, DESK, "came", NOW)
     assert way.book.act(medium.id, Event.PASS, DESK, "it is them", NOW).state is State.PASSED

@@ -97,6 +97,9 @@ class CheckBook(Protocol):
         CheckRefused as for `take`.
         """
 
+    def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
+        """Raise CheckRefused unless frames may still arrive for the challenge."""
+
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> Challenge:
