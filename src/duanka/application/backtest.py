@@ -21,7 +21,7 @@ Asked = Action | None
 class Backtest:
     """Effect of other limits of one rule on historical records.
 
-    `policy`: the policy under which the rule counts, even where the operator runs it in shadow or not at all.
+    `policy`: the operator's policy, but the rule counts even if it runs there in shadow or not at all.
     `before`, `after`: runs of the rule with `limits_before` and `limits_after`; `before` is None where the
     rule did not run before. `runs`: the other rules. `orders`: (action before, action after) -> number of
     cards, over every card listed in either run. `moved`: the cards whose action differs, with both actions.

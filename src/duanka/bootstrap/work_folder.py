@@ -23,10 +23,10 @@ def choose(folder: Path | None) -> None:
 
 
 def find_place() -> Path | None:
-    """Find the folder: --home, else DUANKA_HOME, else the nearest parent, else None.
+    """Find the folder: --home, else DUANKA_HOME, else the nearest one, else None.
 
-    The nearest parent is the current folder or the closest one above it with a duanka.toml. DuankaError:
-    --home or DUANKA_HOME names a folder without duanka.toml.
+    The nearest one is the current folder or the closest parent that has a duanka.toml. DuankaError: --home or
+    DUANKA_HOME names a folder without duanka.toml.
     """
     named, by = _chosen.get(), "--home"
     if named is None and os.environ.get(HOME):

@@ -1,6 +1,6 @@
-"""The operator's local time, which people read and type on every machine.
+"""The operator's time zone: times are read and typed in it, not in the machine's.
 
-The policy names the zone (`[orders] zone`), a mapping that of its records; the default is Asia/Shanghai.
+The policy sets the zone (`[orders] zone`), and a mapping the zone of its records; the default is Asia/Shanghai.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from duanka.domain.errors import DuankaError
 
 DEFAULT_ZONE = "Asia/Shanghai"
-_MARGIN = timedelta(days=2)  # from the limits of datetime: no zone is further from UTC
+_MARGIN = timedelta(days=2)  # kept from datetime's limits; no zone is further from UTC
 _FIRST, _LAST = (end.replace(tzinfo=UTC) for end in (datetime.min + _MARGIN, datetime.max - _MARGIN))
 _TYPED = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?(?P<offset> ?(?:Z|[+-]\d{2}:?\d{2}))?"
@@ -32,7 +32,7 @@ class OperatorZone:
         self.name = name
 
     def local(self, at: datetime) -> datetime:
-        """Convert an aware time to this zone; moved two days inwards at datetime's limits."""
+        """Convert an aware time to this zone, clamped two days inside datetime's limits."""
         return min(max(at, _FIRST), _LAST).astimezone(self.info)
 
     def now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""Reason codes of police cases, which stand beside rule ids."""
+"""Reason codes of police cases, used in the same fields as rule ids."""
 
-CONFIRMED = "police_confirmed"  # not a rule: 涉案, not 高风险
-CLAIMED = "police_unsigned"  # a case without a registered signature: neither a rule nor a confirmation
+CONFIRMED = "police_confirmed"  # no rule: the card is part of a case (涉案), not merely at risk (高风险)
+CLAIMED = "police_unsigned"  # in a case file without a registered signature: no rule, no confirmation

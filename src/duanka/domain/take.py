@@ -87,10 +87,10 @@ def coverage_of(facts: Any) -> Coverage | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which decisions to take. Empty: all. `limit`: at most so many, the heaviest.
+    """Which decisions to take; an empty field does not restrict.
 
-    `hold`: cards to hold back; `hold_rest`: hold back everything not taken. `narrower`: confirms withdrawals from a
-    scan that covers less than the one before.
+    `limit`: take at most this many, the heaviest. `hold`: cards to hold back; `hold_rest`: hold back everything not
+    taken. `narrower`: confirms withdrawals from a scan that covers less than the one before.
     """
 
     tiers: frozenset[str] = frozenset()
@@ -105,13 +105,13 @@ class Choice:
 
     @property
     def selects(self) -> bool:
-        """Whether some decisions are not taken."""
+        """Whether some decisions are left: filtered out, over the limit, or held back."""
         named = (self.tiers, self.rules, self.cities, self.operators, self.cards, self.hold)
         return any(named) or self.limit is not None or self.hold_rest
 
     @property
     def filters(self) -> bool:
-        """Whether it restricts which decisions are taken, or how many."""
+        """Like `selects`, but ignoring what is held back."""
         named = (self.tiers, self.rules, self.cities, self.operators, self.cards)
         return any(named) or self.limit is not None
 
@@ -126,7 +126,7 @@ class Choice:
         )
 
     def names_place(self, demand: OrderDecision) -> bool:
-        """Whether city and operator of the card are selected; all a withdrawal needs."""
+        """Whether city and operator are selected; the only condition on a withdrawal."""
         return (not self.cities or demand.city in self.cities) and (
             not self.operators or demand.operator in self.operators
         )

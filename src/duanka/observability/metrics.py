@@ -94,7 +94,7 @@ class _Pace(Collector):
 
 
 class _Sources(Collector):
-    """Progress of every source, as counted by the engine; it survives restarts."""
+    """Progress of every source; the counts are the engine's and survive restarts."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -33,27 +33,27 @@ NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 
 @dataclass(frozen=True)
 class Received:
-    """Counts of what became of decisions.
+    """Number of decisions by outcome.
 
-    The fields add up to their number, except the last two, which count some of them again.
+    Each decision counts in one field; the last two, which are no outcomes, count some of them again.
     """
 
     opened: int = 0
     attached: int = 0
     stopped: int = 0
     protected: int = 0
-    withdrawn: int = 0  # the records no longer support it, and the holder has not begun
+    withdrawn: int = 0  # verifications not begun that the records no longer support
     aside: int = 0  # cannot be processed; an alarm names each
     kept: int = 0  # no order for now: not chosen, held, or a withdrawal on narrower records
-    left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
-    unsealed: int = 0  # without our seal: their holders are asked, and nothing is stopped for it alone
-    unsealed_stops: int = 0  # stops without a signature of the police: a counter visit is asked instead
+    left: int = 0  # nothing to do, or the card is cancelled or stopped by the police already
+    unsealed: int = 0  # without our seal: they ask the holder to verify, and alone never stop a card
+    unsealed_stops: int = 0  # stops without a police signature: turned into a verification at a counter
 
 
 def receive_in(unit: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:
     """Turn decisions into orders, as part of a unit of work.
 
-    `by`: who took them, recorded for each; the author of unsealed ones.
+    `by`: who took them, in the audit trail of each order; also recorded as opener of orders from unsealed decisions.
     """
     authorize(by, Permission.TAKE_DECISIONS)
     unit.lock([demand.card for demand in demands])
@@ -90,7 +90,7 @@ def receive_one(unit: UnitOfWork, demand: OrderDecision, gone: frozenset[str], b
         unit.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
     if demand.asked is not RequestedAction.STOP:
-        # A card stopped by the police gets no new verification; an open one takes the hit.
+        # A card stopped by the police gets no new verification; to an open one the hit is attached.
         asked = unit.open_order(card, Kind.VERIFICATION)
         return "left" if card in gone or (by_police and asked is None) else _ask(unit, demand, by)
     if card in gone or by_police:
@@ -148,9 +148,9 @@ def _ask(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
 
 
 def _recall(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
-    """Withdraw a verification that has not begun: late records removed the hit.
+    """Withdraw a verification whose hit late records removed, if it has not begun.
 
-    An unsealed decision counts as a withdrawal by a person, who may not do so alone for every tier.
+    An unsealed decision counts as a withdrawal by the person `by`; it is left if they may not withdraw it alone.
     """
     order = unit.open_order(demand.card, Kind.VERIFICATION)
     if order is None or order.state not in NOT_BEGUN:
@@ -163,10 +163,10 @@ def _recall(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
 
 
 def _attach(unit: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -> None:
-    """Attach a repeated hit to the open order; a heavier one asks for a counter visit.
+    """Attach a repeated hit to the open order; a heavier one needs a counter visit.
 
-    A sealed decision takes over what was opened by an unsealed one: the holder is told its reason, and the response
-    time restarts with that notice.
+    A sealed decision takes over an order that an unsealed one opened: its reason replaces the former, a new notice
+    tells the holder, and the response time restarts with that notice.
     """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=TIERS.index)

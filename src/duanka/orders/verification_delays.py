@@ -1,8 +1,8 @@
 """Limit on how often staff alone may pause the response time of a verification.
 
-While it waits for staff the time stands still, and afterwards the holder has all of it again. A submission without an
-online check, or a discarded counter record, needs one person only: without a limit, that person could keep a
-verification from ever running out.
+While a verification waits for staff, its response time is paused; afterwards the holder gets the full time again. One
+person alone can cause this, by a submission without an online check or by discarding a counter record: without a
+limit, that person could keep a verification from ever running out.
 """
 
 from __future__ import annotations

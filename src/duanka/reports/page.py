@@ -25,7 +25,7 @@ def write_page(
     """Write the report to `path` atomically; it links to the lists beside it.
 
     `masked`: shorten card numbers and IMEIs. Unmasked, the page has full numbers and is only for people who may see
-    them. `changes`: since the last work list, which are linked too.
+    them. `changes`: what changed since the last work list; links to the lists of changes.
     """
     page = (
         _environment()

@@ -131,7 +131,7 @@ def own_numbers(keys: Hash, operator: Ints, iot: np.ndarray[tuple[int, ...], np.
 def foreign_to_us(words: Hash) -> Ints:
     """Map hashes to numbers outside the province: mobiles and, one in 16, landlines.
 
-    The mobiles never have the 5 that marks numbers of the province, see `own_numbers`.
+    In the mobiles, the digit after the prefix is never 5, which marks the province's own: see `own_numbers`.
     """
     flat = np.array([p for group in _PREFIXES for p in group], dtype=np.int64)
     low = (words % np.uint64(90_000_000)).astype(np.int64)
@@ -150,6 +150,6 @@ def numbers_abroad(words: Hash) -> Ints:
 
 
 def platform_numbers(words: Hash, variety: Ints | int) -> Ints:
-    """Map hashes to one of `variety` platform numbers; few of them send most."""
+    """Map hashes to one of `variety` platform numbers, so that a few are hit most."""
     rank = np.asarray(np.power(np.asarray(variety, dtype=np.float64) + 1.0, unit(words)), dtype=np.int64) - 1
     return PLATFORMS[np.minimum(rank, len(PLATFORMS) - 1)]

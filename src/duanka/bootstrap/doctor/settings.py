@@ -26,7 +26,7 @@ def settings(found: Installation) -> Iterator[Finding]:
 
 
 def _unusable(found: Installation) -> Iterator[DuankaError]:
-    """Errors of values that are otherwise read only on use."""
+    """Errors in values that commands otherwise parse only when they use them."""
     own = found.settings
     for read in (
         lambda: TrustedProxies(own.trusted_proxies or ""),

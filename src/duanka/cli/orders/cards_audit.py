@@ -44,7 +44,7 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
     @cards.callback()
     def group() -> None:
-        """Keep `show` a command of its own."""
+        """Keep the group: without a callback, Typer folds a single command into it."""
 
     @command(cards, Permission.READ_DOSSIER)
     def show(

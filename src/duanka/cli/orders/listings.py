@@ -89,9 +89,9 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
 
 
 def due(at: datetime | None, now: datetime) -> str:
-    """Cell of a deadline: hours and minutes left, negative if past.
+    """Cell of a deadline: within two days H:MM, beyond that the date or the days.
 
-    Two days or more: the date if ahead, days if past.
+    A deadline that passed is negative: `-H:MM`, or full days such as `-3d`.
     """
     if at is None:
         return "-"

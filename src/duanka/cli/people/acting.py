@@ -158,7 +158,7 @@ def cards_in_file(file: Path) -> list[str]:
 
 
 def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
-    """The order with this id, or the card's open order of the first of `kinds`.
+    """The order with this id, or the card's open order of the first kind that has one.
 
     PermissionDenied: `by` may not search by number, or the card is outside their scope.
     """

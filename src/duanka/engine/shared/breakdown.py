@@ -33,9 +33,10 @@ def profile(
     run_on_hits: Run | None = None,
     tables: Mapping[str, str] | None = None,
 ) -> Profile:
-    """Count the cards of the table `at_risk` (card) over the tables in `built`.
+    """Count the cards in table `at_risk` by outlet, city and device, and hits by day.
 
-    `run_on_hits`: runs SQL where the hits are, if not by `run`. `tables`: actual names of cards, outlets, card_devices
+    `built`: rollups that exist; without card_devices, no devices are counted. `run_on_hits`: runs SQL on the hits, if
+    they are elsewhere than what `run` reads. `tables`: actual names of cards, outlets, card_devices
     and hits, where they differ.
     """
     called = {**{name: name for name in _TABLES}, **(tables or {})}

@@ -1,7 +1,7 @@
 """Thrift compact protocol, the subset used by Parquet footers and page headers.
 
-Allocates no memory by claimed sizes. Fields are identified by id and type, as in Arrow: a known id with another type
-is skipped as an unknown field.
+Sizes in the data are not trusted: none determines an allocation. Fields are identified by id and type, as in Arrow: a
+known id with another type is skipped as an unknown field.
 """
 
 from __future__ import annotations

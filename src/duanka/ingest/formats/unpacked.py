@@ -18,7 +18,7 @@ from duanka.ingest.formats.utf16 import AsUtf8, is_utf16
 START = 10  # bytes needed to detect a format
 _MEMBERS = {".gz": GZIP, ".bz2": BZIP2, ".xz": XZ}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # behind magic and a digit: a block, or the end
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # after magic and a digit: start of a block, or of the trailer
 
 
 def packed_as(name: str, start: bytes) -> str:
@@ -44,8 +44,8 @@ def _by_its_bytes(start: bytes) -> str:
 class Unpacked:
     """The bytes of a file, in order.
 
-    `broken`: after the last byte, why it ended early; "" if it did not. `oversized`: whether a limit ended it. `size`:
-    maximum bytes read of an uncompressed file.
+    Final once `read` returns b"": `broken`, why the bytes end early, else ""; `oversized`, whether a limit ended them.
+    `size`: maximum bytes read of an uncompressed file.
     """
 
     def __init__(self, path: Path, root: Path | None = None, size: int | None = None) -> None:

@@ -33,7 +33,7 @@ class Block:
 
     `frame`: source columns by name, text or typed. `lines`: line (CSV, from 1 including the header) or record number
     (Parquet, ASN.1, from 1) of each row. `records`: number of rows and bad records. `raw`: function from positions of
-    rows to their raw text; None if there is only the data of the fields. `done`: bytes of the file read so far.
+    rows to their raw text; None if only the field values are known. `done`: bytes of the file read so far.
     `stretch`: byte positions of the records, for a file that may grow.
     """
 
@@ -47,9 +47,9 @@ class Block:
 
 
 def part(block: Block, begin: int, end: int) -> Block:
-    """Return the records of `block` from `begin` to `end`, counted from 0 by line.
+    """Return records `begin` to `end` (exclusive) of `block`, in order of lines.
 
-    Bad records without a line come last.
+    Counted from 0, bad records included; those without a line come last.
     """
     last = np.iinfo(np.int64).max
     faulty = np.array([last if bad.line is None else bad.line for bad in block.bad], np.int64)
@@ -69,7 +69,7 @@ def part(block: Block, begin: int, end: int) -> Block:
 
 
 class OpenReader(Protocol):
-    """An opened file; `unreadable`, set while reading: why part of it is unreadable."""
+    """An opened file; after reading, `unreadable`: why a part was not read, else ""."""
 
     unreadable: str
 

@@ -47,8 +47,8 @@ class PartFile:
 
 
 ORIGIN = np.dtype([("file", "<i4"), ("line", "<i8"), ("hash", "<u8"), ("id", "<u8")])
-"""Of a row: the number of its delivered file, its line, the hash of what makes it the same as another, and a
-second hash of its record id (0: it has none), so that ids are compared by 128 bits."""
+"""Origin of a row. `file`: number of its delivered file. `line`: its line there. `hash`: of its identity, see
+`hashes`; equal for repeated rows. `id`: second hash of its record id, so that ids are compared by 128 bits; 0: none."""
 
 NO_ID = 0
 _ID_SEED = 0x5EED
@@ -115,7 +115,7 @@ class TablePartsWriter:
         origin["file"] = file
         origin["line"] = lines
         origin["hash"] = hashes(self._table, frame, ids, twice).to_numpy()
-        # a record without an id, of a source with ids, gets the hash of null and is compared in full
+        # in a source with ids, a record without one has the hash of null and is compared in full
         origin["id"] = NO_ID if ids is None else _id_hashes(ids)
         self._frames.append(frame)
         self._origins.append(origin)

@@ -17,12 +17,12 @@ from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ID_LETTERS = 28  # letters of an id, which leaves room for a number
-# If a name had keys of several roles, the first of these counts; its keys of other roles are revoked.
+# A name with keys of several roles gets the first of these; its keys of the other roles are revoked.
 _ROLES = (Role.SUPERVISOR, Role.DESK, Role.POLICE, Role.REGULATOR)
 
 _keys = table(
     "keys",
-    # raw integers: a time that the present version would reject is kept, too
+    # times as raw integers, to keep those that the present version would reject
     *map(column, ("id", "person", "role", "proposed_by", "approved_by", "created_at", "revoked_at")),
 )
 _persons = table(
@@ -87,7 +87,7 @@ def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts
 
 
 def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
-    """Replace names by ids in bulk actions and counter checks, which keeps four eyes."""
+    """Replace names by ids in bulk actions and counter checks; four-eyes then holds."""
     for name, columns in (
         ("acts", ("proposed_by", "approved_by")),
         ("counter_checks", ("first_by", "second_by")),
@@ -95,15 +95,14 @@ def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
         rows = table(name, *map(column, columns))
         for one in columns:
             for person, number in facts.ids.items():
-                # Ids carry a mark that no name contains until all names are replaced, since an id may equal another
-                # name.
+                # An id may equal another name: until all names are replaced, ids carry a mark that no name contains.
                 connection.execute(update(rows).where(rows.c[one] == person).values({one: f"\x01{number}"}))
             for number in facts.ids.values():
                 connection.execute(update(rows).where(rows.c[one] == f"\x01{number}").values({one: number}))
 
 
 def name_openers(connection: Connection, facts: TrailFacts) -> None:
-    """Set opener and helpers of each order from the trail: they may not decide on it."""
+    """Set opener and helpers of each order, who may not decide on it, from the trail."""
     orders = table("orders", *map(column, ("id", "opened_by", "helped_by")))
     for number, (who, role) in facts.openers.items():
         opened_by = facts.id_of(who, role)

@@ -1,4 +1,4 @@
-"""Facts from the audit trail before an upgrade; only rows under our hash count."""
+"""Facts from the audit trail before an upgrade, from rows with a valid hash only."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TrailFacts:
 
 
 def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFacts:
-    """Read and verify the trail of any version, as `audit verify` without its rows."""
+    """Read and verify the trail of any version; other tables are not compared with it."""
     facts, expected, last = TrailFacts(now), 1, GENESIS
     for row in _rows(connection):
         if row["seq"] != expected:

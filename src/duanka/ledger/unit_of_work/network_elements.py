@@ -45,9 +45,11 @@ class NetworkElements:
             _check(given, _rows(connection))
 
     def take_over(self, given: Mapping[str, str], now: datetime) -> dict[str, str]:
-        """Store the elements in the settings of the first worker; return those stored.
+        """Store elements that only the settings name; return all that receive orders.
 
-        ElementDiffers: as of `check`. An element that a person removed is not put back.
+        So the first worker configures the database. An element that a person removed is not put back.
+
+        ElementDiffers: as in `check`.
         """
 
         def work(connection: Connection) -> dict[str, str]:
@@ -63,7 +65,7 @@ class NetworkElements:
         return known if known == dict(given) else self._store.transact(work)
 
     def set(self, name: str, address: str, by: Person, why: str, now: datetime) -> int:
-        """Add or move an element; return the number of restricted cards to send it.
+        """Add or move an element; return the number of restricted cards queued for it.
 
         OrderError: no such element. PermissionDenied: needs a supervisor.
         """

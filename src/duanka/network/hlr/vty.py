@@ -36,8 +36,8 @@ class Vty:
     def ask(self, command: str, until: float, *, silence: float = 0.0) -> list[str]:
         """Run `command`; return the lines of its answer without echo and prompt.
 
-        `until`: deadline of the complete answer in `time.monotonic()` seconds. `silence`: seconds that a long answer
-        may pause after the deadline, so that a list of any length can be read.
+        `until`: deadline in `time.monotonic()` seconds. `silence`: after each received block the deadline is at least
+        this many seconds away, so that an answer of any length can be read; 0: the deadline is fixed.
         """
         (lines,) = self.ask_all([command], until, silence=silence)
         return lines

@@ -30,7 +30,7 @@ from duanka.network.sip.number_patterns import number_patterns
 Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
 _CALL_SECONDS = 4 * 3600  # seconds for which an answered call is remembered
-_REFUSALS_PER_WRITE = 1000  # refusals per write; with those of one interval, the most that a kill loses
+_REFUSALS_PER_WRITE = 1000  # refusals per write; a kill loses at most these and those of one interval
 
 
 class OwnCallProxy(OwnPart):
@@ -105,7 +105,7 @@ class OwnCallProxy(OwnPart):
         self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
-        make(self.folder)  # repairs lists that were damaged since this value was created
+        make(self.folder)  # repairs lists that were damaged since this object was made
         # db_sqlite does not wait for locks, and the last one to close the file locks it briefly: keep it open
         with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
             with contextlib.suppress(ElementRefused), kept_open.exchanging():
@@ -116,7 +116,7 @@ class OwnCallProxy(OwnPart):
     def command(self) -> list[str]:
         """Return the command line, which repairs damaged lists and then execs Kamailio."""
         here = str(self.folder)
-        # a process that loads a list holds all its rows for a moment; untouched memory costs nothing
+        # a process holds all rows of a list while loading it; memory that is reserved but unused costs nothing
         memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
         # Kamailio's packages default to a debugging allocator: a call costs a quarter more with it, and a switch of
         # lists takes two to three times as long.
@@ -161,7 +161,7 @@ def _template(name: str) -> str:
 
 
 def _secret(folder: Path) -> str:
-    """Return the secret in our Via headers; kept, so late replies pass a restart."""
+    """Return the secret in our Via headers; stored, so replies after a restart pass."""
     path = folder / _VIA_SECRET
     if not path.exists():
         with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:

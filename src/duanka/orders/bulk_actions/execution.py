@@ -35,7 +35,7 @@ from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, Unit
 from duanka.orders.deadlines import stage_due
 from duanka.orders.effects import apply_event, stop_for
 
-AT_ONCE = 500  # cards of a lifting bulk action that are executed before the request returns
+AT_ONCE = 500  # cards executed before the request returns, if the bulk action lifts restrictions
 
 
 class CardOutcome(WordedEnum):
@@ -99,7 +99,7 @@ def skip_one(unit: UnitOfWork, act_id: str, why: str) -> int:
 def _shares(
     unit: UnitOfWork, running: Sequence[RowMapping], limit: int
 ) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
-    """Divide `limit` equally; what a small bulk action leaves goes to the others."""
+    """Divide `limit` equally; what one bulk action does not use goes to the others."""
     chosen = []
     smallest_first = sorted(running, key=lambda act: act["total"] - act["done"] - act["skipped"])
     for at, act in enumerate(smallest_first):
@@ -193,7 +193,7 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 
 
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
-    """NeedsSecondPerson if the tier has risen since one person proposed this."""
+    """Raise NeedsSecondPerson if one person proposed this and now the tier takes two."""
     withdrawn = order.kind is Kind.VERIFICATION
     takes = withdrawing_takes_two(unit, order) if withdrawn else takes_two(unit, order.card)
     if act["approved_by"] is None and takes:
@@ -219,7 +219,10 @@ def _withdraw(unit: UnitOfWork, act: RowMapping, card: str, meant: str | None) -
 
 
 def moved_on(order: Order) -> str:
-    """Return why undoing a take spares an order (a person moved it on), or ""."""
+    """Return why undoing a take leaves an order as it is, or "" if it withdraws it.
+
+    It leaves what a person has acted on since.
+    """
     return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
 
@@ -246,7 +249,7 @@ def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order
 def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
     """Keep the card restricted on the evidence of its verification.
 
-    The verification ran out after the bulk action and restricts the card by itself, so it becomes the legal basis.
+    The verification has run out, which restricts the card even without the bulk action: it becomes the legal basis.
     """
     if order.state is State.PUNISHED:
         # A punishment would end at its date and would not be lifted when the holder passes: replace it by the
@@ -267,7 +270,7 @@ def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapp
 
 
 def carried_by(act: RowMapping) -> str:
-    """Return the legal basis of its restrictions: two people, or one by the policy."""
+    """Return the legal basis of its restrictions: two people, or one where allowed."""
     return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
 
 

@@ -1,4 +1,4 @@
-"""Withdraw many verifications as one bulk action: by name, by filter, or by take."""
+"""Withdraw many verifications as one bulk action, chosen by id, filter or take."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ from duanka.orders.proposals import store_act
 
 @dataclass(frozen=True)
 class Which:
-    """Conditions on verifications, combined by AND; `named`: order ids or numbers."""
+    """Conditions on verifications, combined by AND.
+
+    `named`: order ids or card numbers. `take`: id of the take that opened them or added hits to them.
+    """
 
     named: tuple[str, ...] = ()
     tiers: frozenset[str] = frozenset()
@@ -58,7 +61,7 @@ class Which:
 class OpenVerifications:
     """Open verifications that a withdrawal covers, by tier.
 
-    `for_two`: those of them whose tier takes two people. `left_out`: card -> why nothing of it is withdrawn.
+    `for_two`: number of them whose tier needs a second person. `left_out`: card -> why its order is left out.
     """
 
     orders: Sequence[Order]
@@ -94,10 +97,10 @@ class Withdrawals:
     def propose(self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
         """Withdraw the selected verifications as one bulk action.
 
-        It runs at once; where a tier takes two people, after a second person approved it. `at_once`: about this many
-        cards are executed before the method returns; the worker continues with the rest.
+        It runs at once, unless the tier of an order needs a second person, who must then approve it first. `at_once`:
+        approximate number of cards executed before the method returns; the worker executes the rest.
 
-        OrderError: the selection is empty, or something named is not a verification. UnknownOrder: no such order.
+        OrderError: the selection is empty, or a named order is not a verification. UnknownOrder: no such order.
         """
         authorize(by, Permission.PROPOSE_ACT)
         if not why.strip():

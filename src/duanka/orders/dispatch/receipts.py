@@ -39,7 +39,7 @@ class NoticeOutcome(WordedEnum):
 
 
 class Receipts:
-    """Stores receipts of `sender`; asks it for more only when these are durable."""
+    """Stores receipts of `sender`; asks it for more only after these are committed."""
 
     def __init__(self, book: OrderService, sender: NoticeSender, alarms: AlarmService) -> None:
         self._book, self._sender, self._alarms = book, sender, alarms
@@ -47,7 +47,10 @@ class Receipts:
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
 
     def take(self, now: datetime) -> bool:
-        """Store the receipts since the last call; whether a full batch came. NetworkError."""
+        """Store the receipts since the last call; return whether a full batch came.
+
+        Raises NetworkError.
+        """
         if not self._held:
             self._held = list(self._sender.receipts())
         came = len(self._held)
@@ -74,7 +77,7 @@ class Receipts:
     ) -> None:
         """Record that the message centre accepted the notice under these message ids.
 
-        Older uses of an id that the centre reuses are deleted.
+        If the message centre reuses an id, the row of its earlier use is deleted.
         """
         ids = list(dict.fromkeys(message_ids))
         sent = {

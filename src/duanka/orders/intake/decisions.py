@@ -32,7 +32,7 @@ from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.service import OrderService
 
 _BATCH_DECISIONS = 500
-# Named by the checksum of its file's path and its byte offset.
+# What alarms call a decision that was set aside; its name is the CRC of its file's path and its byte offset.
 _DECISION = BilingualText("处置决定", "the decision")
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
 
@@ -63,9 +63,10 @@ class Decisions(Protocol):
 class DecisionIntake:
     """Takes new decisions from one file; a replaced file is read from its beginning.
 
-    A sealed decision counts once, whatever file it stands in. `signers`: returns whose signatures on police cases
-    count now; None: those that counted at the decision. `keep_all`: store requests without making orders, for a later
-    choice; of `choice`, only operator and city apply to withdrawals. `kept_decisions` says what is stored of a card.
+    A sealed decision is taken once, even if several files contain it. `signers`: returns the sources whose signatures
+    on police cases are valid now; None: signatures count as in the decision. `keep_all`: make no orders yet, except
+    stops signed by the police; store the other requests, to choose from later (see `kept_decisions`). Withdrawals are
+    then taken if `choice` selects their operator and city; its other conditions do not apply to them.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class DecisionIntake:
         self.replaced = 0  # decisions of an earlier file that nobody took
 
     def take(self, now: datetime, limit: int = _BATCH_DECISIONS, by: Person = SYSTEM) -> Received | None:
-        """Take up to `limit` decisions, with the offset in one commit; None: none new.
+        """Take up to `limit` decisions, with the offset in one commit; None: none is new.
 
         A decision that cannot be read or processed is set aside alone, with an alarm that names its position.
         PermissionDenied: `by` may not. DuankaError: the first line is no decision, so this is no file of decisions.
@@ -165,12 +166,12 @@ class DecisionIntake:
             )
             self._alarms.say_now(_UNSEALED, now, detail)
         if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
-            # A first warning; from then on the worker keeps the count.
+            # The first alarm; afterwards the worker updates the number in it.
             watch_claims(self._book.store, self._alarms, now)
         return received
 
     def _forget_replaced(self, unit: UnitOfWork) -> int:
-        """Delete decisions kept from an earlier file of this name, which is replaced."""
+        """If the file was replaced, delete decisions kept from the former one."""
         if not self._replaced:
             return 0
         return forget_replaced(unit, self._decisions.source, self._decisions.run())
@@ -224,7 +225,10 @@ def withdrawals(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset
 
 
 def first_time(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
-    """Return those that were not taken before, from this file or a copy."""
+    """Record decisions as taken; return those not taken before, from any file.
+
+    An unsealed decision has no id, so it always counts as new.
+    """
     ids = [demand.decision for demand in demands if demand.decision]
     if not ids:
         return list(demands)

@@ -26,13 +26,16 @@ class Refusals:
     """Reads one source and deletes what is recorded; a crash duplicates nothing."""
 
     def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:
-        """`alarms`: receives what cannot be recorded; by default stored, not announced."""
+        """`alarms`: told of what cannot be recorded; default: alarms are only stored."""
         self.name = source.name
         self._store, self._source = store, source
         self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
 
     def read(self, now: datetime) -> bool:
-        """Record a batch of new refusals; whether there may be more. NetworkError."""
+        """Record a batch of new refusals; return whether there may be more.
+
+        Raises NetworkError.
+        """
         position = self._position()
         found, after, more = self._found(position, now)
         if after != position:
@@ -50,7 +53,7 @@ class Refusals:
     def _found(self, position: int, now: datetime) -> tuple[Sequence[Refusal], int, bool]:
         """Return new refusals, the next offset, and whether there may be more.
 
-        A refusal that cannot be read alone is skipped.
+        If a batch cannot be read, smaller ones are tried. A refusal that cannot be read is skipped, with an alarm.
         """
         limit = _BATCH_REFUSALS
         while True:

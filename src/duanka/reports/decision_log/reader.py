@@ -1,4 +1,4 @@
-"""decisions.jsonl: a scan writes it here, and orders read it. See docs/OUTPUT.md."""
+"""decisions.jsonl: writer for a scan, reader for orders. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.decision_log.writer import DECISIONS, decision_line
 
 _BLOCK_BYTES = 1 << 20
-_MAX_REASONS = 3  # told to a holder: the heaviest; the rest is in the dossier
-# Told if only an unsigned list names the card: its existence must not be revealed to the holder.
+_MAX_REASONS = 3  # maximum reasons told to a holder, heaviest first; the dossier has all
+# Told if only an unsigned police list names the card: the holder must not learn of the list.
 _IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
 _ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in RequestedAction}}
 
@@ -34,7 +34,7 @@ _ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in R
 class DecisionList:
     """Writes a line for the decision about each card on a scan's work list.
 
-    `key`: seals the lines; without a seal, a later stop takes a second person.
+    `key`: seals the lines; without a seal, a stop that follows from a line needs a second person.
     """
 
     def __init__(self, path: Path, key: bytes | None = None) -> None:
@@ -86,7 +86,7 @@ class Both:
 class DecisionFile:
     """Reads decisions.jsonl of a scan or live run; the file may still grow.
 
-    `key`: verifies the seals; a line without our seal, or not in its place, gives a decision without an id.
+    `key`: verifies the seals; a line without our seal, or out of sequence, gives a decision without an id.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
@@ -94,7 +94,7 @@ class DecisionFile:
         self.source = str(self.path.resolve())
         self._read, self._to = hashlib.sha256(), 0
         self._key = key
-        self._run, self._last = "", 0  # of the sealed lines before _known
+        self._run, self._last = "", 0  # run id and last number of the sealed lines before byte _known
         self._known = 0
 
     def digest(self, position: int) -> str:
@@ -116,9 +116,7 @@ class DecisionFile:
     def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Return up to `limit` decisions after byte `position`, and where to continue.
 
-        Empty if there is no complete line.
-
-        UnreadableInput if a line is not a decision.
+        Only complete lines are read. UnreadableInput if a line is not a decision.
         """
         found: list[OrderDecision] = []
         try:
@@ -133,7 +131,7 @@ class DecisionFile:
         return found, position
 
     def run(self) -> str:
-        """Return the run of the first line with our seal; "" without file or seal."""
+        """Return the run id of the first line; "" without a file or without our seal."""
         try:
             with self.path.open("rb") as file:
                 return (run_of(self._key, file.readline()) or "") if self._key else ""
@@ -147,7 +145,7 @@ class DecisionFile:
             return position + len(file.readline())
 
     def _come_to(self, file: BinaryIO, position: int) -> None:
-        """Find the run of the file, and its sequence number, up to `position`."""
+        """Read up to `position`, to know run id and last sequence number; continue there."""
         if position < self._known:
             self._run, self._last, self._known = "", 0, 0
         file.seek(self._known)
@@ -157,7 +155,7 @@ class DecisionFile:
         file.seek(position)
 
     def _sealed(self, line: bytes) -> str:
-        """Return the id of a decision with our seal in its original place, else ""."""
+        """Return the id of a decision with our seal and in sequence, else ""."""
         run = run_of(self._key, line) if self._key else None
         if run is None or (self._run and run != self._run):
             return ""
@@ -204,7 +202,10 @@ class KeptLines:
 
 
 def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecision:
-    """Parse a line. `decision`: its id if sealed. ValueError, KeyError, TypeError."""
+    """Parse a line; `decision`: its id if sealed.
+
+    Raises ValueError, KeyError or TypeError if it is malformed.
+    """
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
     told = [one for one in reasons if one not in police][:_MAX_REASONS]
@@ -220,7 +221,7 @@ def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecisio
         decision=decision,
         seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
         signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
-        # it decides who may see the order, so only lines that we wrote can set it
+        # operator and city decide who may see the order, so only lines with our seal can set them
         operator=place_name(str(said.get("operator", ""))) if decision else "",
         city=place_name(str(said.get("city", ""))) if decision else "",
         hit_summaries=summaries_of(reasons),

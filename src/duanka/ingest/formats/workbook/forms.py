@@ -40,9 +40,9 @@ def is_workbook(file: BinaryIO, name: str) -> bool:
 
 
 def not_read(file: BinaryIO, name: str) -> str:
-    """Why an unsupported spreadsheet is not read; "" if the file is none.
+    """Why an unsupported spreadsheet is not read; "" if the file is no spreadsheet.
 
-    Text with the name of a spreadsheet is read as text.
+    A text file that only has the name of a spreadsheet is none: it is read as text.
     """
     file.seek(0)
     start = file.read(_SAMPLE_BYTES)

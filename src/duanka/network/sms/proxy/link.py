@@ -32,7 +32,7 @@ _SUBMISSIONS = smpp.SUBMISSIONS | {smpp.REPLACE_SM}
 _TRANSMITTER_ONLY = frozenset((smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM))
 _UNBOUND = smpp.UNBIND | smpp.RESPONSE
 _MULTI = smpp.SUBMIT_MULTI | smpp.RESPONSE
-_MAX_LEFT_OUT = 1_000  # partly forwarded submit_multi whose responses one link awaits
+_MAX_LEFT_OUT = 1_000  # partly forwarded submit_multi of a link that await their response
 _OF_CLIENT = smpp.BINDS | {_UNBOUND}
 _BOUND = _answers(*smpp.BINDS)
 _TAKEN = _answers(*_SUBMISSIONS)
@@ -60,7 +60,7 @@ class Link:
         self.account = ""
         self.binding: _Binding | None = None
         self.outstanding = OutstandingSubmissions()
-        self.instead = b""  # sent instead of a refused submit_multi: the same to its emergency numbers only
+        self.instead = b""  # a refused submit_multi reduced to its emergency numbers, to forward instead
         self._left_out: dict[int, list[bytes]] = {}  # sequence number -> destinations that were removed
         self._host = ""
         self._unbound_since = 0.0
@@ -125,7 +125,7 @@ class Link:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether a response is awaited that covers only some of the destinations."""
+        """Whether a partly forwarded submit_multi awaits its response."""
         return bool(self._left_out)
 
     def completed(self, status: int, sequence: int, answer: bytes) -> bytes:
@@ -235,7 +235,7 @@ class _Side(asyncio.Protocol):
             self._transport.abort()
 
     def complain(self) -> None:
-        """Answer input that is not SMPP, or too late, and close the link."""
+        """Send generic_nack for input that is not SMPP or came too late; close the link."""
         if not self.gone:
             self.write(smpp.unit(smpp.GENERIC_NACK, 0, status=smpp.BAD_LENGTH))
         self._link.close()
@@ -263,7 +263,7 @@ class _ClientSide(_Side):
         self.data_received(b"")  # process what arrived before the pause took effect
 
     def pause_writing(self) -> None:
-        # responses to the client are buffered too: one that reads nothing may not send either
+        # our own responses are buffered too, so stop reading from a client that does not read them
         self.hold()
         self._link.centre.hold()
 

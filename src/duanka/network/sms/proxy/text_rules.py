@@ -31,12 +31,12 @@ _HOST = re.compile(r"(?<![a-z0-9-])-*+[a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)+")
 # Letters of other scripts that look like Latin ones.
 _LOOK_ALIKE_PAIRS = tuple(zip("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux", strict=True))
 _LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
-# Blocks with characters that normalisation changes: all but ideographs and syllables, which are their own form.
+# Blocks with characters that normalisation changes: the ideographs and syllables left out are their own form.
 _WITH_FORMS = (
     *(range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0xD800)),
     *(range(0xE000, 0x20000), range(0x2F800, 0x2FA20)),
 )
-# Common characters, most frequent first: a keyword set is indexed by one of them only if it has no other.
+# Common characters, most frequent first: a keyword set is indexed by one of these only if it has no rarer one.
 _COMMON = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里"
     "用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日"
@@ -52,7 +52,7 @@ class _Search(Protocol):
 class TextLists:
     """Refuses a text that has all words of a keyword set, or a denied link.
 
-    Words are compared without spaces, punctuation, invisible characters, width and case. A link is a host, which
+    Words are compared ignoring spaces, punctuation, invisible characters, width and case. A link is a host, which
     includes all its subdomains, or a host with a path. Not detected: words in other characters of the same sound,
     traditional instead of simplified characters, text in pictures.
     """
@@ -97,8 +97,8 @@ class TextLists:
     def first_hit(self, texts: Iterable[str]) -> str | None:
         """Return the reason for the first text that is refused; None if none is.
 
-        One search through all texts settles nearly all of them: they contain none of the letters that every keyword
-        set or link needs. Only texts that do are examined one by one.
+        One search through all texts clears nearly all of them: each keyword set and link is indexed by one of its
+        letters, and most texts contain none of these letters. Only those that do are examined one by one.
         """
         texts = tuple(texts)
         joined = "".join(texts)
@@ -189,7 +189,7 @@ def _as_link(plain: str) -> str:
 
 
 def written_forms(wanted: frozenset[str]) -> frozenset[str]:
-    """Return all characters that normalise to one of `wanted`, with marks or without."""
+    """Return all characters that normalise to one of `wanted`, alone or with a mark."""
     alike = {letter for letter, latin in _LOOK_ALIKE_PAIRS if latin in wanted}
     plain = wanted | alike
     parts = {part for letter in plain for part in unicodedata.normalize("NFD", letter)[:1]}
@@ -200,8 +200,8 @@ def written_forms(wanted: frozenset[str]) -> frozenset[str]:
 def _any_of(characters: frozenset[str]) -> _Search:
     """Return a search for the first of these characters.
 
-    Beyond U+FFFF it matches any character if one of those is wanted: up to there a pattern looks characters up in a
-    table, beyond it compares them one by one.
+    If any of them is beyond U+FFFF, the search matches every character beyond it: `re` looks characters up in a table
+    only to U+FFFF, and compares later ones one by one.
     """
     return _either(characters).search
 
@@ -226,7 +226,7 @@ def _forms() -> dict[str, set[str]]:
 
 
 def _distinguishing(texts: list[str]) -> list[str]:
-    """Choose a letter of each text: few in all, common ones only if needed."""
+    """Choose a letter per text: few different ones, common ones only if needed."""
     left = {number: set(text) - set(_COMMON) or {_rarest(text)} for number, text in enumerate(texts)}
     chosen: dict[int, str] = {}
     while left:
