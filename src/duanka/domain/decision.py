@@ -68,13 +68,12 @@ def decide(
 ) -> Decision:
     """Decide about a card that the `rules` (ids) hit under `policy`.
 
-    `asks_for`: rule id -> action of the rule by itself. `confirmed`: the police confirmed the card in a signed case,
-    or it lies inside a confirmed ring; only this gives tier extreme. `claimed`: a case without a signature of a
-    registered source names it; at most tier high. `score`: a learned probability, 0 to 1, added as one more weight;
-    None: no score.
+    `asks_for`: rule id -> action of the rule by itself. `confirmed`: the police confirmed the card in a signed case;
+    only this gives tier extreme. `claimed`: a case names the card, but no registered source signed it; gives tier high.
+    `score`: a learned probability, 0 to 1, added as one more weight; None: no score.
 
-    A stop is never decided here without a police notice or an expired verification, whatever hits there are. Rules in
-    shadow do not count and are not given as reasons.
+    Hits alone never decide a stop, however many there are: only `confirmed` does. Rules in shadow do not count and are
+    not given as reasons.
     """
     counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
     return _decided(counting, policy, asks_for, confirmed, claimed, score)

@@ -14,7 +14,7 @@ from typing import Any
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported: orders are about people who act
+from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported for the users of orders
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
@@ -37,7 +37,7 @@ class State(WordedEnum):
     NOTIFIED = "notified", "已通知"  # delivered: the deadline of the policy runs
     UNDELIVERABLE = "undeliverable", "通知未送达"  # no deadline runs; a person must act
     IN_PROGRESS = "in_progress", "核验中"
-    UNDER_REVIEW = "under_review", "待复核"  # the delay is ours: no deadline runs
+    UNDER_REVIEW = "under_review", "待复核"  # waits for staff: no deadline runs
     SENT_TO_COUNTER = "sent_to_counter", "转营业厅"
     SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre", "转反诈中心"
     PASSED = "passed", "核验通过"
@@ -115,7 +115,7 @@ class NeedsSecondPerson(OrderError):
 
 
 class TooManyHolders(OrderError):
-    """The person asked as many holders today as the policy allows."""
+    """The person has contacted as many holders today as the policy allows."""
 
 
 class ProtectedCard(OrderError):
@@ -187,7 +187,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     *_rows(_V, (*_LIVE[:-1], *_LATE), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _SENIOR),
     *(Transition(_V, state, Event.EXTEND, state, _DESK) for state in _CLOCK),
-    # one person's statement that it failed does not stop the deadline
+    # a failure on one person's word alone does not stop the deadline, so it can still expire
     *_rows(_V, (*_CLOCK, State.FAILED), Event.EXPIRE, State.EXPIRED, _SELF),
     *_rows(_V, (*_LIVE, *_LATE), Event.WITHDRAW, State.WITHDRAWN, _DESK),
     *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
@@ -199,7 +199,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_R, (*_LIFTABLE, State.PUNISHED), Event.RESTORE, State.RESTORED, _DESK),
     *_rows(_R, (*_LIFTABLE, State.PUNISHED, State.FORCED_STOP), Event.CANCEL, State.CANCELLED, _DESK),
     *_rows(_O, (State.FILED,), Event.ACCEPT, State.ACCEPTED, _DESK),
-    # the police decide about their own stop, and we answer the holder
+    # an objection to a stop by the police: they decide, and the operator answers the holder
     *_rows(_O, (State.FILED, State.ACCEPTED), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _DESK),
     *_rows(_O, _OBJECTED, Event.UPHOLD, State.UPHELD, _DESK),
     *_rows(_O, _OBJECTED[1:], Event.REJECT, State.REJECTED, _DESK),
@@ -290,7 +290,7 @@ class Grounds:
 class Order:
     """One order in its present state. `step` counts its changes.
 
-    `carried_by`: what entitles to a restriction.
+    `carried_by`: the legal basis of a restriction.
 
     `due_at`: next deadline; None while none runs. `parent`: the verification that a restriction follows from, or the
     restriction that an objection is about. `operator`, `city`: of the card; "" if unknown. `hit_summaries`: what the
@@ -298,7 +298,8 @@ class Order:
 
     Facts from which the evidence for a stop is derived (domain/evidence.py): `opened_by`; `helped_by`: names of staff
     who made a link or acted for the holder; `decision`: the sealed decision that opened it; `receipt_at`: delivery
-    time of the notice by the SMSC's receipt; `evidence`: the result, once it ended without a pass.
+    time of the notice by the SMSC's receipt. `evidence`: what these facts prove, set when the verification ends without
+    a pass.
     """
 
     id: str

@@ -21,7 +21,7 @@ from duanka.orders.effects import apply_event
 
 
 def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
-    """Stop a card for the police; the holder is told so, and of no detection rule."""
+    """Stop a card for the police; the holder is told this, and no detection rule."""
     unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     why_told = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
@@ -31,7 +31,7 @@ def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **
     if order and order.state is State.FORCED_STOP:
         return unit.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
     carried_by = POLICE_NOTICE + case
-    # Where lifting takes two people, an officer who stops the card may not also release it.
+    # If lifting this card takes two people, the officer who stops it may not release it as well.
     mine = (by.id,) if by.role is Role.POLICE else ()
     released_by_another = mine if takes_two(unit, card) else ()
     if order is None:

@@ -1,4 +1,4 @@
-"""A card that behaves as if in a SIM box (GOIP); boxes are not detected here."""
+"""A card that behaves as if in a SIM box (GOIP); the rule does not find the boxes."""
 
 from datetime import timedelta
 
@@ -15,7 +15,8 @@ def _others_in_the_box(n: int) -> list[Row]:
     return [c for card in _SLOTS[:n] for c in calls(2, "2021-05-15 09:00", card=card, imei=_BOX)]
 
 
-# Days whose cheap signs still allow the two expensive ones (strangers, cells) to decide.
+# Days with at least $min_signs - 2 of the three signs that are cheap to compute. Only for these can the two expensive
+# ones (strangers, cells) decide.
 _HALF_MET = """
     (card, day) IN (
         SELECT d.card, d.day FROM card_days d

@@ -25,7 +25,7 @@ class MessageRows:
 
 
 def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
-    """Draw times (s of the window): waking hours; for box cards, within their turn."""
+    """Draw times (s of the window): in waking hours, or in a box card's dialling turn."""
     hour = np.searchsorted(_WAKING, rng.random(len(card))).astype(np.int64)
     second = np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, len(card))
     turn = t.burst_from[card]

@@ -38,8 +38,8 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-# All APIs of a process have the same endpoints; only the hardships depend on the policy. The description takes half a
-# second, so it is cached by hardships, for when `serve` recreates its API.
+# The descriptions of two APIs in one process differ only in the policy's hardships (reasons for an extension). Building
+# one takes half a second, so each is cached under its hardships: `serve` may recreate its API.
 _CACHED: dict[tuple[str, ...], dict[str, Any]] = {}
 _CACHE_LOCK = Lock()
 _STATUS_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
@@ -62,7 +62,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe(api: FastAPI, policy: OrderPolicy) -> None:
-    """Add to the description what holds for all endpoints, and the policy's choices."""
+    """Add what all endpoints have in common, and the values that the policy allows."""
     made = api.openapi
 
     def openapi() -> dict[str, Any]:

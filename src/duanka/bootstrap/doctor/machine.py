@@ -16,7 +16,8 @@ from duanka.ledger.monitoring.clock_guard import IDLE, JUMP, SOURCE
 
 SERVER_DIFFERS = timedelta(seconds=5)  # tolerated difference from the clock of a database server
 FACE_WORKER = 400 << 20  # bytes; 340 MB measured
-_HALF_A_YEAR = timedelta(days=182)  # half a year apart, daylight saving time shows
+# Of two times half a year apart, one has daylight saving time if the zone has it.
+_HALF_A_YEAR = timedelta(days=182)
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MEMINFO = Path("/proc/meminfo")
 

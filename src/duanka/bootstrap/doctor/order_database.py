@@ -17,9 +17,9 @@ _MOST_ALARMS = 5
 
 
 def database(found: Installation) -> Iterator[Finding]:
-    """Check that the database answers and has this version, seal and trail.
+    """Check that the database answers, and its version, seal and audit trail.
 
-    The secret must fit its seal, and it must not be older than the kept end of its audit trail.
+    The secret must fit the seal. The database must not be older than the kept end of the trail (a restored backup is).
     """
     try:
         book = found.book()

@@ -75,7 +75,7 @@ def backtest_tables(
 ) -> RenderableType:
     """The tables of `duanka rules backtest`.
 
-    `policy`: the policy as named, before the rule was made to count.
+    `policy`: as the user named it; under `outcome.policy` the rule counts even if it is in shadow here.
     """
     names = (_AS_IT_IS, _CHANGED) if outcome.before else (_WITHOUT, _WITH)
     flagged = zip(
@@ -209,7 +209,7 @@ def _examples(
 
 
 def _lines(one: Example, outcome: Backtest, limits: Mapping[str, Literal]) -> list[str]:
-    """A gained or lost card in four lines; its number is shortened for discussion."""
+    """Lines about a gained or lost card; its number is masked, so they can be shared."""
     words = in_words(outcome.rule, one.hit, limits)
     asked = f"{_word(one.moved[0])} -> {_word(one.moved[1])}" if one.moved else shown(_THE_SAME)
     evidence = (

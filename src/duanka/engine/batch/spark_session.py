@@ -39,7 +39,7 @@ _MISSING = (
     "the engine spark needs the client of Spark Connect, which is not installed;"
     ' run: python -m pip install "pyspark-client>=4.1"'
 )
-# Spark reads a path as a glob pattern, other servers as a URL; these characters mean different things in the two.
+# Special characters of glob patterns (Spark reads a path as one) and of URLs (other servers read it as one).
 _NOT_IN_PATHS = re.compile(r"[\[\]{}*?%#\\:\"<>|^`\n]")
 
 

@@ -211,7 +211,7 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             again.cast(pl.UInt32)
         ]
         return rows.with_columns(reasons.alias("_reason")).filter(~rows[key].is_first_distinct())
-    # records with an id are equal when the id is; the others when all values are
+    # Records with an id are equal if their ids are equal, other records if all their values are equal.
     whole = pl.when(pl.col("_id") == NO_ID).then(pl.struct(names))
     first = rows.select(pl.struct("_hash", "_id", whole.alias("_whole")).is_first_distinct()).to_series()
     return rows.with_columns(pl.lit(QuarantineReason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)

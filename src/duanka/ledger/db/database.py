@@ -85,7 +85,7 @@ class Store:
                 max_overflow=20,
                 hide_parameters=True,  # logged errors must not contain card numbers
             )
-            # For single statements: connections in autocommit mode save BEGIN and ROLLBACK.
+            # Autocommit connections for single statements: BEGIN and ROLLBACK are not needed.
             in_memory = self.embedded and not parsed.database
             self._glances = (
                 self.engine
@@ -175,7 +175,8 @@ class Store:
                 try:
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
                     return
-                except SQLiteBusy:  # in a restored copy SQLite reports readers at once, without waiting
+                except SQLiteBusy:
+                    # For readers of a restored copy, SQLite raises this at once instead of waiting.
                     if not left:
                         raise
                     time.sleep(_WAL_RETRY_SECONDS)
@@ -297,7 +298,7 @@ class Store:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        with self._glances.connect() as connection:  # the server was restarted: all are new now
+        with self._glances.connect() as connection:  # the server was restarted: a new connection
             return connection.execute(statement).one()
 
     def scrub(self) -> bool:

@@ -1,7 +1,8 @@
 """Baseline of an upgrade in the audit trail: digests of the rows after it.
 
-From here on `audit verify` compares these rows with the trail. A row that the trail already covered is recorded again
-only if it was unchanged: a change made past the trail stays visible, and such a row stays ineffective.
+From here on `audit verify` compares these rows with the trail. If the trail already covered a row, it is recorded again
+only if it was as the trail said. A row that was changed past the trail is not recorded: the change stays visible and
+without effect.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Columns = Mapping[str, frozenset[str]]  # table -> its columns in the database
 
 
 def columns_of(connection: Connection) -> Columns:
-    """Return the existing columns of the audited tables, before any step."""
+    """Return the columns of the audited tables before the first step of the upgrade."""
     there = inspect(connection)
     names = {"audit", *(one.table.name for one in _TABLES)} & set(there.get_table_names())
     return {name: frozenset(column["name"] for column in there.get_columns(name)) for name in names}

@@ -22,7 +22,7 @@ _MAX_SOURCE_LETTERS = 24
 class AlarmService:
     """Raises and clears alarms. Thread-safe.
 
-    `say`: receives a line for each change. `after`: minimum duration of a failure.
+    `say`: receives a line for each change. `after`: how long a failure must last to raise an alarm.
     """
 
     def __init__(self, store: Store, say: Callable[[str], None], after: timedelta) -> None:
@@ -64,7 +64,7 @@ class AlarmService:
     def set_aside(self, what: BilingualText, name: str, error: BaseException, now: datetime) -> None:
         """Raise an alarm for an unprocessable row that was taken out of its queue.
 
-        `what`: the queue; `name`: an id that staff can look up, never a number. Only a person clears it.
+        `what`: the queue; `name`: an id that staff can look up, never a phone number. Only a person clears it.
         """
         detail = f"{what.zh}{name}无法处理，已搁置 / {what.en} {name} cannot be processed and is set aside: "
         self.raise_now(name, now, f"{detail}{in_one_line(error)}")

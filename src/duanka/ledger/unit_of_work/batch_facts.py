@@ -15,7 +15,7 @@ from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
 from duanka.ledger.db.bulk import in_parts
 
-_MAX_BATCH_READS = 3  # batch reads of a fact that is cleared again and again; afterwards single reads
+_MAX_BATCH_READS = 3  # of a fact in a transaction; if it is cleared more often, it is read for single keys
 
 Value = TypeVar("Value")
 
@@ -30,7 +30,7 @@ class TableFact(Generic[Value]):
 
 
 class BatchFacts:
-    """Facts of one transaction; lock what they are about before the first question."""
+    """Facts of one transaction; lock the orders or cards before asking about them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

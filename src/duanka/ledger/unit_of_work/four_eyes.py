@@ -1,8 +1,8 @@
 """Four-eyes rules: which ways of lifting a restriction take two people.
 
 The two are: two of the staff at a counter; the online check and an uninvolved member of staff; or a proposer and an
-approver. The rule covers every end of a verification in the holder's favour: pass, withdrawal, restoration, upheld
-objection. Also: who confirms that a verification failed.
+approver. The rule covers every event in the holder's favour: pass or withdrawal of a verification, easing or lifting
+of a restriction, upheld objection. Also here: who confirms that a verification failed.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def takes_two(unit: UnitOfWork, card: str) -> bool:
 
 
 def withdrawing_takes_two(unit: UnitOfWork, verification: Order) -> bool:
-    """Whether two people must withdraw it, also while the police stop its card."""
+    """Whether its withdrawal takes two people, also while the police stop its card."""
     tiers = unit.policy.identity.second_person_tiers
     return verification.tier in tiers or takes_two(unit, verification.card)
 
 
 def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson if one person alone would lift a card whose tier takes two.
+    """NeedsSecondPerson if `by` would alone lift a card whose tier takes two people.
 
-    `before`: the order before `event`. The online check counts as the first person if it left the decision open,
-    nobody has decided since, and `by` was not involved. For the police, the first is whoever brought the card to
-    them.
+    `before`: the order before `event`. An online check that left the decision to a person counts as the first person,
+    if nobody has decided since and `by` was not involved. For the police, the first is the officer who brought the card
+    to them.
     """
     if by.role is Role.POLICE:
         _police_are_two(unit, before, event, by)
@@ -82,7 +82,10 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
 
 
 def _police_are_two(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson if the officer who took over a card that takes two lifts it."""
+    """NeedsSecondPerson if the officer who brought a card to the police also lifts it.
+
+    Only if the tier takes two people; for a release, if it did when the police stopped the card.
+    """
     tiers = unit.policy.identity.second_person_tiers
     passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
     if (passes or event is Event.POLICE_RELEASE) and had_a_hand_in(before, by.id):
@@ -101,7 +104,7 @@ def witnesses_of(unit: UnitOfWork, before: Order, by: Person) -> Witnesses:
     unsure = (checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
     not_passed = exists().where(
         checks.c.order_id == before.id,
-        # a check that only the policy sends to a person had passed
+        # a check whose only reason for review is the policy did pass
         *unsure,
         checks.c.reasons != CheckReason.POLICY.value,
     )

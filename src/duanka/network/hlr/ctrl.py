@@ -1,6 +1,6 @@
 """Client of the Osmocom control interface (CTRL): reads variables.
 
-Frames are IPA: length, stream, type, text.
+A frame of the IPA protocol has a length, a stream, an extension and a text.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from duanka.network.smpp.text_encodings import READERS, claimed, gsm_text, readings_again
 
 _GAP = "〇"  # stands for a missing part; a letter, so that no keyword matches across it
-_MAX_VARIANTS = 4  # kept of one part number: resent, in another alphabet, replaced
+_MAX_VARIANTS = 4  # kept of one part, which may be resent, in another alphabet, or replaced
 _MAX_PART_BYTES = 4096  # bytes kept of a part: its beginning and its end
 _JOINED_BYTES = 32_768  # bytes of parts read together, around the newest one
-_MAX_TAILS = 32  # candidate beginnings of a word at the end of a part; as claimed comes first
+_MAX_TAILS = 32  # endings of the text so far that are kept; the one as claimed comes first
 _EDGE = 24  # characters at the end of a part that may begin a word
 _OVERHEAD_BYTES = 400  # bytes that a part costs beside its text
-_SEARCHED_MESSAGES, _MAX_REPLACED_IN = 5000, 32  # to find where a replacement fits; to try it in
+_SEARCHED_MESSAGES, _MAX_REPLACED_IN = 5000, 32  # latest messages searched for the sender's; of those, used
 _PLAUSIBLE_SHARE = 0.6
 
 
@@ -78,7 +78,7 @@ class JoinedParts:
         data_coding: int,
         now: float,
     ) -> Iterator[str]:
-        """Store a part for each peer; yield every reading of the message with it."""
+        """Store a part for each peer; yield every reading of the message so far."""
         self._make_room(now)
         variant = _variant(data, data_coding)
         read: set[tuple[tuple[int, int], ...]] = set()
@@ -90,7 +90,7 @@ class JoinedParts:
                 message = self._held[key] = _Message(now)
             self._cost += message.put(number, variant)
             same = tuple((at, id(one)) for at, known in message.parts.items() for one in known)
-            if same not in read:  # to many destinations at once it is the same text
+            if same not in read:  # decode once for all destinations that have the same parts
                 read.add(same)
                 texts += _joined(message.parts, number)
         return iter(texts)
@@ -139,9 +139,9 @@ def usual_characters(text: str) -> int:
 
 
 def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:
-    """Return the texts of the parts around `newest`.
+    """Return the texts that the parts around `newest` may form.
 
-    Their bytes joined and decoded in each alphabet, and one text with the alphabets mixed.
+    First their joined bytes, decoded in each alphabet; then one text for parts in different alphabets, see `_mixed`.
     """
     numbers = _around(parts, newest)
     texts = []
@@ -173,9 +173,10 @@ def _around(parts: dict[int, list[_Variant]], newest: int) -> list[int]:
 
 
 def _mixed(parts: dict[int, list[_Variant]], numbers: list[int]) -> str:
-    """Return all readings of all parts, and all ways to continue in the next part.
+    """Return one text of all readings of all parts, and of all joints between them.
 
-    A part of a few characters may be the middle of a word, so the text before it continues through it.
+    A joint is the end of the text so far with the beginning of the next part, so that a word across the two is found.
+    A part of a few characters may be the middle of a word, so a joint may span several parts.
     """
     pieces: list[str] = []
     tails: list[str] = []

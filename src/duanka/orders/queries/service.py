@@ -54,7 +54,7 @@ _DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
 
 @dataclass(frozen=True)
 class ViewerContext:
-    """Who reads. `unmasked`: full numbers, needs a reason; `case`: of the police."""
+    """Who reads. `unmasked`: full numbers, needs a reason; `case`: police case."""
 
     person: Person
     unmasked: bool = False
@@ -115,7 +115,7 @@ class OrderQueries:
             )
 
     def state(self, number: str) -> Order:
-        """Return an order for acting on it, not for showing. UnknownOrder."""
+        """Return an order to act on it; not audited, so not to show it. UnknownOrder."""
         with self._store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
         if row is None:
@@ -123,7 +123,7 @@ class OrderQueries:
         return order_of(row)
 
     def last(self, card: str, kind: Kind) -> Order | None:
-        """Return the latest order of a kind about the card, open or closed; as `state`."""
+        """Return the card's latest order of a kind, open or closed; not audited."""
         latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value)
         with self._store.reading() as connection:
             row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
@@ -145,7 +145,7 @@ class OrderQueries:
             return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
 
     def verification_of(self, order: Order) -> Order | None:
-        """Return the verification that an order is about: itself, the open or last one."""
+        """Return the card's verification: this order, else the open or last one."""
         with self._store.reading() as connection:
             return verification_of(connection, order)
 
@@ -224,7 +224,7 @@ class OrderQueries:
         return Page(found, str(after + limit) if len(rows) > limit else None)
 
     def figures(self, since: datetime, until: datetime, by: Person) -> Figures:
-        """Return counts of the period in scope, without numbers; `until` is exclusive."""
+        """Return counts of the period within `by`'s scope; `until` is exclusive."""
         authorize(by, Permission.READ_FIGURES)
         with self._store.reading() as connection:
             return figures.figures(connection, since, until, by)
@@ -238,7 +238,10 @@ class OrderQueries:
         after: int = 0,
         limit: int = 50,
     ) -> Page[Handled]:
-        """Return the numbers that `figures` counts as handled, each with its first end."""
+        """Return the cards that `figures` counts as handled.
+
+        Each with the first end of one of its orders in the period.
+        """
         authorize(reader.person, Permission.LIST_HANDLED)
         limit = at_most(limit)
         with self._read(reader, now, "read.handled", "handled") as (connection, sight):
@@ -265,7 +268,7 @@ class OrderQueries:
     def _read(
         self, reader: ViewerContext, now: datetime, what: str, subject: str
     ) -> Iterator[tuple[Connection, NumberMasking]]:
-        """Open a transaction that audits its access to personal data, or fails."""
+        """Open a transaction that audits the access; if it cannot, the read fails."""
         if reader.unmasked:
             authorize(reader.person, Permission.UNMASK)
         if reader.unmasked and not reader.why.strip():

@@ -43,7 +43,7 @@ class _Token:
 
 
 class LinkState(StrEnum):
-    """Whose a link is, seen from the browser that asks."""
+    """Whom a link belongs to, as seen from the browser that presents it."""
 
     OPEN = "open"  # no consent with it yet
     YOURS = "yours"
@@ -119,7 +119,7 @@ class Links:
         return LinkState.YOURS if mine else LinkState.ELSEWHERE
 
     def order_of(self, connection: Connection, token: str) -> Order:
-        """Return the open order of a link, also an expired one, to request a new link.
+        """Return the open order of a link that may have expired, to request a new link.
 
         UnknownOrder: invalid link. AlreadyUsed: the order is closed.
         """

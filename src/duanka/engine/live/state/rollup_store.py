@@ -85,7 +85,7 @@ class RollupStore:
         self.progress.judged = self.progress.fresh.rows
 
     def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
-        """SELECT of the merged rollup with `lean`'s aggregates, by `where` and `since`."""
+        """SELECT that merges the partials into `lean`, filtered by `where` and `since`."""
         keys = ", ".join(lean.keys)
         columns = ", ".join(lean.columns)
         sums = [
@@ -112,7 +112,7 @@ class RollupStore:
     def seal(self, closed: datetime | None = None, *, quiet: bool = False) -> None:
         """Seal the open generation when it is large or holds windows before `closed`.
 
-        `quiet`: nothing arrives, so a smaller one is sealed too. One with unevaluated rows stays open.
+        `quiet`: nothing arrives, so a smaller generation is sealed too. One with unevaluated rows stays open.
         """
         fresh = self.progress.fresh
         large = self._seal_rows // _IDLE_SEAL_DIVISOR if quiet else self._seal_rows
@@ -133,7 +133,7 @@ class RollupStore:
         if self.progress.merging is None and not self._begin():
             return False
         merging = self.progress.merging
-        assert merging is not None  # noqa: S101  # _begin made it
+        assert merging is not None  # noqa: S101  # set by _begin
         keys = ", ".join(self.rollup.keys)
         aggregates = "".join(f", {a.how}({a.name})" for a in self.rollup.aggregates)
         columns = ", ".join(self.rollup.columns)
@@ -162,7 +162,7 @@ class RollupStore:
 
     @staticmethod
     def _near(raw: list[Generation]) -> list[Generation]:
-        """Generations within one week of the first: later dropped together by age."""
+        """Generations to merge: within one week, as `forget` drops the result as a whole."""
         begin = raw[0].first
         return [g for g in raw if begin is None or g.last is None or g.last - begin <= _WEEK] or raw[:1]
 

@@ -1,4 +1,4 @@
-"""Boundaries of the elements in a BER file, so that a broken record is lost alone."""
+"""Boundaries of the elements in a BER file: a broken record loses no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PADDING_CHUNK_BYTES = 1 << 16  # padding skipped at once
 _PADDING = b"\x00\xff"  # fills a block of a charging file after its last record
 
 
-class BrokenFrame(Exception):  # not named Error: a fault of the file
+class BrokenFrame(Exception):  # not named Error: the file is at fault, not the program
     """No element begins here, or it extends beyond the data."""
 
 
@@ -89,7 +89,7 @@ def _indefinite(
 
 
 def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[BerElement | int]:
-    """Yield the elements from `begin` to `end`; stop at a broken one with its offset.
+    """Yield the elements from `begin` to `end`; at a broken one, its offset, and stop.
 
     `padded`: skip octets of padding between elements.
     """

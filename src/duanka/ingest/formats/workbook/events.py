@@ -22,7 +22,7 @@ class BadXml(Exception):
 
 
 class Events:
-    """Calls `start`, `end` and `text` for the elements, with names without prefix."""
+    """Calls `start`, `end` and `text` for each element; names lose their prefix."""
 
     def __init__(self, start: Start, end: End, text: Text) -> None:
         self._names: dict[str, str] = {}

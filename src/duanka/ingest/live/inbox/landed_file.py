@@ -20,7 +20,8 @@ COST = 20  # checks of a folder or a growing file take at most one twentieth of 
 class LandingTimeouts:
     """Timeouts in seconds.
 
-    `settle`: without change until a file is read; `whole`: the same for a file that looks incomplete; `poll`: interval.
+    `settle`: how long a file must be unchanged to be read; `whole`: the same if it looks incomplete; `poll`: polling
+    interval.
     """
 
     settle: float = 2.0
@@ -59,7 +60,7 @@ class KnownFile:
     state: FileState = FileState.FRESH
     hold: float = 0.0  # monotonic clock: no check before
     told: bool = False  # whether the wait for its marker was logged
-    barred: bool = False  # without marker or unreadable: time alone will not make it ready
+    barred: bool = False  # lacks its marker or is unreadable: it does not become ready by waiting
     look: int = 0  # number of the last scan that found it
     grows: float = 0.0  # monotonic clock: since when it has only grown
     unended: bool = True  # whether to read a last line without a line end

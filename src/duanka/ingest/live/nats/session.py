@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 _CONNECT = 5.0  # timeout (s) of the first connection; reconnects are retried for ever
 _ANEW = 1.0  # seconds until a broken client is replaced
-_REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open, and between retries
+_REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open; also the pause between retries
 _REQUEST_BYTES = 16 << 20  # bytes of messages per request, estimated from earlier messages
 _REQUEST_MESSAGES = 5_000  # maximum messages per request
 _BACKLOG_POLL_SECONDS = 1.0  # polling interval (s) of the backlog
 _BACKOFF_SECONDS = (0.2, 2.0)  # random back-off (s) in favour of another reader
-# Error codes of the server: a consumer exists already, is not found, does not exist, is another one.
+# Error codes of the server: it cannot create the consumer, has one of this name, or no longer has ours.
 _CONSUMER_GONE_CODES = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _CONNECTION_ERRORS = (Error, APIError, OSError, asyncio.TimeoutError)
 
@@ -56,7 +56,7 @@ class BusSession:
         self._replies: deque[tuple[int, str]] = deque()  # sequence number, subject to acknowledge
 
     async def run(self) -> None:
-        """Connect and read; raises DuankaError, see Bus."""
+        """Connect and read; raises DuankaError, see feed.Bus."""
         client: TolerantClient | None = await self._connected()
         while client is not None and not await self._connection(client):
             _log.error("the client of the NATS server at %s broke; it connects anew", self._address)
@@ -113,7 +113,7 @@ class BusSession:
         return client
 
     async def _on_error(self, fault: Exception) -> None:
-        if "authorization" not in self._fault.lower():  # the more telling error
+        if "authorization" not in self._fault.lower():  # keep that one: it says more
             self._fault = str(fault) or type(fault).__name__
 
     async def _on_lost(self) -> None:
@@ -137,10 +137,10 @@ class BusSession:
                     continue
             messages = await self._fetch(pulling)
             if messages and not await self._is_ours(client):
-                continue  # another reader's position: messages in between would be lost
+                continue  # from another reader's position: those between ours and theirs would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
-                self._course.moved()  # after the wait for the rules
+                self._course.moved()  # only now: while `_take` waits for the rules, the stream is not stalled
             if not sound:
                 self._lost = True  # a delivery is missing: everything after the last one is requested again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
@@ -247,7 +247,7 @@ class BusSession:
         return True
 
     async def _step_back(self) -> None:
-        """Back off in favour of another reader; both progress so, and neither loses data."""
+        """Back off for another reader, so that both progress; neither loses data."""
         self._lost = True
         if not self._shared:  # log once
             self._shared = True
@@ -308,7 +308,7 @@ class BusSession:
         return None
 
     def _has_all(self, info: Any) -> bool:
-        """Whether the server has no undelivered or in-flight messages."""
+        """Whether the server has delivered every message, and each has been taken."""
         return bool(info.num_pending == 0 and info.delivered.consumer_seq < self._next)
 
     async def _acknowledge(self, client: TolerantClient) -> None:
