@@ -9,6 +9,9 @@ from hypothesis import settings
 
 from described_api import SETTINGS, Asked, ask, asked_api, described
 
+# a large invented body is a cost of telling it, and no fault
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 asked = pytest.fixture(scope="module")(asked_api)
 schema = described(boundaries=True)
 
