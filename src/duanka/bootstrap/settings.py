@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -225,8 +225,18 @@ def unknown_variables() -> dict[str, str]:
     leave the default in force.
     """
     known = [variable(name) for name in _NAMES] + [HOME]
-    ours = [name for name in os.environ if name.startswith("DUANKA_") and name not in known]
-    return {name: next(iter(difflib.get_close_matches(name, known, 1)), "") for name in sorted(ours)}
+    ours = [name for name in os.environ if name.startswith(_PREFIX) and name not in known]
+    return {name: _nearest(name, known) for name in sorted(ours)}
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known setting that `name` may be a misspelling of; "" where none is near.
+
+    The prefix that all share is left out, or a short name would be near to everything.
+    """
+    bare = [one.removeprefix(_PREFIX) for one in known]
+    found = difflib.get_close_matches(name.removeprefix(_PREFIX), bare, 1)
+    return f"{_PREFIX}{found[0]}" if found else ""
 
 
 def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
@@ -285,7 +295,7 @@ def _invalid(name: str, message: str, source: str) -> DuankaError:
 
 def variable(name: str) -> str:
     """Environment variable of a setting."""
-    return f"DUANKA_{name.upper()}"
+    return f"{_PREFIX}{name.upper()}"
 
 
 def _from_environment(name: str, environment: Mapping[str, str]) -> tuple[object, str] | None:
@@ -334,6 +344,7 @@ def _secret_in(file: Path, named_by: str) -> str:
 
 _IS_SECRET = tuple(n for n, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
 _SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a separate setting
+_PREFIX = "DUANKA_"  # of the environment variables
 _NAMES = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
 _PATHS = tuple(n for n, field in Settings.model_fields.items() if "Path" in str(field.annotation))
 _URLS = ("database_url", "message_centre")
