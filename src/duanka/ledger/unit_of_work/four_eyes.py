@@ -31,18 +31,16 @@ _LETS_GO = {
 
 def takes_two(unit: UnitOfWork, card: str) -> bool:
     """Whether two people must lift this card, by the tier of its open orders."""
-    tiers = unit.policy.identity.second_person_tiers
     restriction = unit.open_order(card, Kind.RESTRICTION)
     if restriction is not None and restriction.state is State.FORCED_STOP:
         return False  # only the police can lift it
     verification = unit.open_order(card, Kind.VERIFICATION)
-    return any(order is not None and order.tier in tiers for order in (verification, restriction))
+    return any(order is not None and _of_two(unit, order) for order in (verification, restriction))
 
 
 def withdrawing_takes_two(unit: UnitOfWork, verification: Order) -> bool:
     """Whether its withdrawal takes two people, also while the police stop its card."""
-    tiers = unit.policy.identity.second_person_tiers
-    return verification.tier in tiers or takes_two(unit, verification.card)
+    return _of_two(unit, verification) or takes_two(unit, verification.card)
 
 
 def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
@@ -58,8 +56,7 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
         return
     match before.kind, event:
         case Kind.VERIFICATION, Event.PASS:
-            alone = before.tier in unit.policy.identity.second_person_tiers
-            alone = alone and not _confirmed(unit, before) and not _reviews(unit, before, by)
+            alone = _of_two(unit, before) and not _confirmed(unit, before) and not _reviews(unit, before, by)
             how = (
                 f"record what you saw: `duanka counter verify {before.id} …`, and let somebody else confirm it:"
                 f" `duanka counter confirm {before.id} --why …`"
@@ -86,8 +83,7 @@ def _police_are_two(unit: UnitOfWork, before: Order, event: Event, by: Person) -
 
     Only if the tier takes two people; for a release, if it did when the police stopped the card.
     """
-    tiers = unit.policy.identity.second_person_tiers
-    passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
+    passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and _of_two(unit, before)
     if (passes or event is Event.POLICE_RELEASE) and had_a_hand_in(before, by.id):
         took = "stopped the card of" if event is Event.POLICE_RELEASE else "sent to the fraud centre"
         raise NeedsSecondPerson(
@@ -131,13 +127,17 @@ def decided(unit: UnitOfWork, before: Order) -> None:
         unit.connection.execute(update(checks).where(*waiting).values(reviewed_at=unit.now))
 
 
+def _of_two(unit: UnitOfWork, order: Order) -> bool:
+    """Whether the tier of the order takes two people under the policy."""
+    return order.tier in unit.policy.identity.second_person_tiers
+
+
 def _tier_takes_two(unit: UnitOfWork, before: Order) -> bool:
     """Whether the tier of the order, or of the verification it would end, takes two."""
-    tiers = unit.policy.identity.second_person_tiers
-    if before.tier in tiers:
+    if _of_two(unit, before):
         return True
     verification = unit.open_order(before.card, Kind.VERIFICATION)
-    return before.kind is Kind.RESTRICTION and verification is not None and verification.tier in tiers
+    return before.kind is Kind.RESTRICTION and verification is not None and _of_two(unit, verification)
 
 
 def _confirmed(unit: UnitOfWork, order: Order) -> bool:

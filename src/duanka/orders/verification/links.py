@@ -126,13 +126,7 @@ class Links:
         said = self._read(token)
         if connection.execute(select(links).where(links.c.token_hash == _hash(token))).first() is None:
             raise UnknownOrder(_UNKNOWN)
-        found = connection.execute(select(orders).where(orders.c.id == said.order_id)).mappings().first()
-        if found is None:
-            raise UnknownOrder(_UNKNOWN)
-        order = order_of(found)
-        if order.closed_at:
-            raise _over()
-        return order
+        return _open_order(connection, said.order_id)
 
     def open_in(self, connection: Connection, token: str, now: datetime) -> Order:
         """As `open_link`, within a transaction."""
@@ -144,13 +138,7 @@ class Links:
             raise UnknownOrder(_UNKNOWN)
         if row.superseded_at:
             raise AlreadyUsed("a later link was sent and used: open that one")
-        found = connection.execute(select(orders).where(orders.c.id == said.order_id)).mappings().first()
-        if found is None:
-            raise UnknownOrder(_UNKNOWN)
-        order = order_of(found)
-        if order.closed_at:
-            raise _over()
-        return order
+        return _open_order(connection, said.order_id)
 
     def _read(self, token: str) -> _Token:
         """Parse the token and check its signature. UnknownOrder."""
@@ -167,6 +155,17 @@ class Links:
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _open_order(connection: Connection, number: str) -> Order:
+    """Return the order of a link. UnknownOrder: there is none. AlreadyUsed: it is closed."""
+    found = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+    if found is None:
+        raise UnknownOrder(_UNKNOWN)
+    order = order_of(found)
+    if order.closed_at:
+        raise _over()
+    return order
 
 
 def _over() -> AlreadyUsed:
