@@ -15,7 +15,7 @@ import pytest
 from duanka.cli import main as cli
 from duanka.domain.decision import ACTION_OF_TIER, Tier
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.judgement import CLAIMED, CONFIRMED
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Action, Hit
 from duanka.domain.schema import RECORD_TABLES, TABLES, Column, ColumnKind, Table

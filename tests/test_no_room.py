@@ -79,11 +79,6 @@ def test_a_scan_leaves_the_earlier_lists_whichever_file_finds_no_room(records: P
             records,
             out,
             policy=app.policy_named("national"),
-            mapping=None,
-            lists=None,
-            as_of=None,
-            memory=None,
-            language=None,
             progress=Silent(),
         )
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from duanka.domain.decision import Tier, decide, would_be
 from duanka.domain.errors import PolicyError
 from duanka.domain.findings import CardAtRisk, ShadowRule
-from duanka.domain.judgement import CONFIRMED, Judgement, Shadows
+from duanka.domain.judgement import Judgement, Shadows
+from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit

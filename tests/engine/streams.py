@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from duanka.domain.judgement import CONFIRMED
+from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from duanka.application.stream import Following, follow_records
 from duanka.bootstrap.scan import policy_named
-from duanka.domain.judgement import CONFIRMED, Judgement
+from duanka.domain.judgement import Judgement
+from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.streaming import Batch, BatchResult, IntakeBacklog

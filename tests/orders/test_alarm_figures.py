@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from books import HOUR, NOW, POLICE, book_on, card, demand
-from duanka.domain.judgement import CLAIMED
+from duanka.domain.police_reasons import CLAIMED
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, notices
 from duanka.ledger.monitoring.alarms import AlarmService

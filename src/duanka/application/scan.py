@@ -15,7 +15,8 @@ from duanka.domain.decision import Tier
 from duanka.domain.errors import LostRecords
 from duanka.domain.findings import CardAtRisk, Findings
 from duanka.domain.intake_report import Intake
-from duanka.domain.judgement import CLAIMED, Judgement, Shadows
+from duanka.domain.judgement import Judgement, Shadows
+from duanka.domain.police_reasons import CLAIMED
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Engine, Profile, Progress, RecordCoverage
 from duanka.domain.rule import Rule

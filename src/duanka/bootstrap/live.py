@@ -26,8 +26,9 @@ from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
-from duanka.domain.judgement import CLAIMED, Judgement, Shadows
+from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.local_time import OperatorZone
+from duanka.domain.police_reasons import CLAIMED
 from duanka.domain.policy import Policy
 from duanka.domain.rule import Hit, Literal
 from duanka.domain.streaming import BatchResult, Feed, HitChange, IntakeBacklog, Lateness, LiveObserver

@@ -69,10 +69,6 @@ def _backtested(
         one,
         dict([limit_of(one, change)]),
         policy=policy_named(policy),
-        mapping=None,
-        lists=None,
-        as_of=None,
-        truth=None,
         examples=0,
         progress=Silent(),
     )
@@ -106,11 +102,6 @@ def _scanned(settings: Settings, data: Path, truth: Path, policy: str) -> Measur
             data,
             out,
             policy=policy_named(policy),
-            mapping=None,
-            lists=None,
-            as_of=None,
-            memory=None,
-            language=None,
             progress=Silent(),
         )
         asked: MeasureRow = evaluation.evaluate(out, truth).asked

@@ -69,12 +69,12 @@ def scan(
     out: Path,
     *,
     policy: Policy,
-    mapping: Path | None,
-    lists: Path | None,
-    as_of: datetime | None,
-    memory: str | None,
-    language: Language | None,
     progress: Progress,
+    mapping: Path | None = None,
+    lists: Path | None = None,
+    as_of: datetime | None = None,
+    memory: str | None = None,
+    language: Language | None = None,
     remote: str | None = None,
 ) -> Findings:
     """Scan `data` and write the files of _WRITTEN to `out`.
@@ -118,12 +118,12 @@ def backtest(
     changed: Mapping[str, Literal],
     *,
     policy: Policy,
-    mapping: Path | None,
-    lists: Path | None,
-    as_of: datetime | None,
-    truth: Path | None,
     examples: int,
     progress: Progress,
+    mapping: Path | None = None,
+    lists: Path | None = None,
+    as_of: datetime | None = None,
+    truth: Path | None = None,
 ) -> tuple[Backtest, RuleChangeEffect]:
     """Compare `rule` as set in `policy` with `changed` limits over `data`.
 

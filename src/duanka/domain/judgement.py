@@ -9,8 +9,7 @@ from functools import lru_cache
 
 from duanka.domain.decision import Decision, decide, would_be
 from duanka.domain.findings import CardAtRisk, ShadowRule
-from duanka.domain.police_reasons import CLAIMED as CLAIMED  # noqa: PLC0414  # re-exported: part of the reasons
-from duanka.domain.police_reasons import CONFIRMED as CONFIRMED  # noqa: PLC0414
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule

@@ -111,11 +111,6 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
         province,
         folder / "scan",
         policy=policy,
-        mapping=None,
-        lists=None,
-        as_of=None,
-        memory=None,
-        language=None,
         progress=Silent(),
     )
     with _town(settings, folder, say) as story:

@@ -13,7 +13,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.judgement import CLAIMED, CONFIRMED
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.streaming import Change
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.rollup_store import Run

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.hit_summary import summaries_of
-from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import place_name
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.private_files import private_file
 from duanka.domain.sealing import Sealer, run_of
 from duanka.domain.take import Coverage
