@@ -81,14 +81,44 @@ URIS = (
 CLAIMED = ("+13800138000", "0013800138000")
 FORMS = (*PLAIN, *CODED, *DECORATED, *URIS, *CLAIMED)
 
+# A card of a test system: ten digits like a mobile's, only with the country code; as it is written, nobody else's.
+LAB_CARD = "861380013800"
+LAB_PLAIN = (
+    *("861380013800", "+861380013800", "00861380013800", "+86 138 001 3800", "0086-138-001-3800"),
+    *(
+        "00+861380013800",
+        "0861380013800",
+        "(86)1380013800",
+        "8601380013800",
+        "+86 (0)1380013800",
+        "８６１３８００１３８００",
+    ),
+    *("17951861380013800", "12593+861380013800", "193861380013800", "*31#861380013800", "#31#+861380013800"),
+    *("861380013800#", "861380013800F", "861380013800,1", "861380013800 ext 5"),
+)
+LAB_DECORATED = ('="861380013800"', "'861380013800", "861380013800.0", "861380013800.00", "8.61380013800E11")
+LAB_URIS = (
+    *("tel:+861380013800", "tel:1380013800;phone-context=+86", "sip:+861380013800@op;user=phone"),
+    *("sip:861380013800:pw@op", "sip:%2B861380013800@op", "<sip:86%31380013800@op>"),
+)
+LAB_FORMS = (*LAB_PLAIN, *LAB_DECORATED, *LAB_URIS)
+# Both a card of a test system and, behind a carrier's code, the text line of the police: anybody may reach it.
+LAB_OR_EMERGENCY = ("861931211002", "+86193012110 0", "861795112110", "tel:12110025;phone-context=+8613")
+
 # Nobody's number, or not surely: digits lost or added, two numbers, masked, rounded, services, other things.
 REFUSED = (
     *(
         "8.6138E+12",
         "1.3800138E+10",
         "86138001380000",
-        "861380013800",
         "1380013800",
+        "01380013800",
+        "179511380013800",
+        "86861380013800",
+        "+86179511380013800",
+        "861931380013800",
+        "8.6138001380E+11",
+        "861380013800.5",
         "138001380001",
         "13800138000.5",
     ),

@@ -11,7 +11,7 @@ from desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
 from duanka.ledger.audit.trail import Fault
-from phone_number_forms import FORMS, REFUSED
+from phone_number_forms import FORMS, LAB_FORMS, REFUSED
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
@@ -289,6 +289,9 @@ def test_a_card_is_named_in_any_form_and_what_is_none_is_refused(people: People)
             assert found.status_code == 400, f"{text!r}: no person writes that"
             continue
         assert (found.status_code, found.json().get("phoneNumber")) == (200, "+86 138****8000"), text
+    for text in LAB_FORMS:
+        found = works.post("/cards/retrieve-dossier", {"phoneNumber": text})
+        assert (found.status_code, found.json().get("phoneNumber")) == (200, "+86 138****3800"), text
     for text in REFUSED:
         if not is_emergency(text):
             assert works.post("/cards/retrieve-dossier", {"phoneNumber": text}).status_code in (400, 422), (

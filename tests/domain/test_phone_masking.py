@@ -88,6 +88,7 @@ def test_a_number_is_masked_however_it_is_written(written: str, before: str) -> 
         ("+1 (212) 555-0100", "+1 212****0100"),
         ("+51 987-654-321", "+51 987****4321"),
         ("8613800138000, 008613900139000", "+86 138****8000, +86 139****9000"),
+        ("861380013800, 00861390013900", "+86 138****3800, +86 139****3900"),
         ("+123456789012345678", "+123****5678"),
         ("IMEI 356938035643809", "IMEI 356****3809"),
         ("身份证 11010519491231002X", "身份证 110****1002X"),
@@ -122,6 +123,6 @@ def test_a_log_line_keeps_the_names_of_files() -> None:
     assert masked_log_line(said) == "cdr_20261128_101530.csv, HB20261128101530.csv: 138****8000"
 
 
-@pytest.mark.parametrize("card", ["8613800138000", "51987654321", "35312345678"])
+@pytest.mark.parametrize("card", ["8613800138000", "861380013800", "51987654321", "35312345678"])
 def test_a_card_in_a_text_is_masked_as_a_card_by_itself(card: str) -> None:
     assert masked_text(f"+{card}") == masked_card(card) == masked_text(masked_card(card))

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duanka.domain.phone_number import ProtectedNumbers, identity, is_emergency, parse
-from phone_number_forms import CARD, EMERGENCY, EMERGENCY_URIS, FORMS, NO_EMERGENCY, REFUSED
+from phone_number_forms import (
+    CARD,
+    EMERGENCY,
+    EMERGENCY_URIS,
+    FORMS,
+    LAB_CARD,
+    LAB_FORMS,
+    LAB_OR_EMERGENCY,
+    NO_EMERGENCY,
+    REFUSED,
+)
 
 MOBILE = st.from_regex(r"1[3-689][0-9]{9}|17[0-8][0-9]{8}", fullmatch=True)
 
@@ -18,6 +28,26 @@ MOBILE = st.from_regex(r"1[3-689][0-9]{9}|17[0-8][0-9]{8}", fullmatch=True)
 def test_every_form_is_one_card(text: str) -> None:
     assert parse(text) == identity(text) == CARD
     assert not is_emergency(text)
+
+
+@pytest.mark.parametrize("text", LAB_FORMS)
+def test_a_card_of_a_test_system_stays_as_it_is_written(text: str) -> None:
+    assert parse(text) == identity(text) == LAB_CARD
+    assert not is_emergency(text)
+
+
+@pytest.mark.parametrize("text", LAB_OR_EMERGENCY)
+def test_digits_of_a_test_system_hide_no_emergency_number(text: str) -> None:
+    assert is_emergency(text)
+
+
+@given(st.from_regex("1[3-9][0-9]{8}", fullmatch=True), st.sampled_from(["86", "+86", "0086"]))
+def test_a_card_of_a_test_system_is_nobody_elses(ten: str, code: str) -> None:
+    assert parse(code + ten) == identity(code + ten) == f"86{ten}"
+    assert parse(ten) is None
+    protected = ProtectedNumbers([f"86{ten}"])
+    assert code + ten in protected
+    assert f"86{ten}0" not in protected
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -46,6 +76,8 @@ def test_no_number_is_put_right_into_another(text: str) -> None:
         ("+1 202 555 0123", "12025550123"),
         ("+13922223333", "13922223333"),  # possible in North America, where the + says that it is
         ("13922223333", "8613922223333"),
+        ("+852 138 001 3800", "8521380013800"),  # with a country code any length is kept
+        ("+7 912 345", "7912345"),
     ],
 )
 def test_other_subscribers(text: str, number: str) -> None:
@@ -91,6 +123,9 @@ def test_protected_are_lines_and_whole_numbers() -> None:
         assert one in protected, one
     for one in ("9558", "955881", "010-62345678", "8613900000001", "8613900095588", ""):
         assert one not in protected, one
+    local = ProtectedNumbers(["71234567", "1234567"])
+    for one in ("71234567", "+71234567", "861931234567"):  # also where the digits could be a number abroad
+        assert one in local, one
 
 
 @given(

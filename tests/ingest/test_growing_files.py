@@ -55,6 +55,18 @@ def test_what_is_appended_in_steps_is_read_once(tmp_path: Path) -> None:
     assert len(positions_of(got)) == 2  # nothing of before is kept
 
 
+def test_cards_of_a_test_system_count_like_any(tmp_path: Path) -> None:
+    path = put(tmp_path, "calls.csv", LINES[0])
+    rows = [f"8613800138{n:02},8613900139000,out,2021-05-17 09:30:00,{n}\n" for n in range(40)]
+    got: list[Batch] = []
+    with running(inbox(tmp_path, wait=True, batch_seconds=0.02)) as batches:
+        for step in range(8):
+            append(path, "".join(rows[5 * step : 5 * step + 5]))
+            got += until(batches, 5)
+    assert rows_of(got)["card"].to_list() == [row.partition(",")[0] for row in rows]
+    assert aside_of(got) == []
+
+
 def test_it_is_known_again_after_a_restart(tmp_path: Path) -> None:
     path = put(tmp_path, "calls.csv", "".join(LINES[:6]))
     done = positions_of(drained(tmp_path))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.ingest.normalise.phone_numbers import Numbers, e164
-from phone_number_forms import CARD, FORMS, REFUSED
+from phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
 
 MOBILE = "8613800138000"
 
@@ -129,6 +129,20 @@ def test_the_column_and_the_single_number_agree(text: str, peer: bool, region: s
 @pytest.mark.parametrize("text", FORMS)
 def test_every_form_of_one_card_is_that_card(text: str) -> None:
     assert one(text) == one(text, peer=False) == CARD
+
+
+@pytest.mark.parametrize("text", LAB_FORMS)
+def test_every_form_of_a_card_of_a_test_system_is_that_card(text: str) -> None:
+    assert one(text) == one(text, peer=False) == LAB_CARD
+
+
+def test_a_card_of_a_test_system_is_known_in_another_country_too() -> None:
+    assert one(LAB_CARD, region="US") == one("+86 138 001 3800", region="US", peer=False) == LAB_CARD
+
+
+def test_with_its_country_code_a_number_of_another_country_may_have_any_length() -> None:
+    assert one("+8521380013800") == one("008521380013800", peer=False) == "8521380013800"
+    assert one("8521380013800") is None
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from duanka.domain.phone_number import (
     FIXED_FORM,
     FREEPHONE_FORM,
+    LAB_FORM,
     MACHINE_FORM,
     MOBILE_FORM,
     NORTH_AMERICAN_FORM,
@@ -29,6 +30,10 @@ from phone_number_forms import (
     CODED,
     EMERGENCY,
     EMERGENCY_URIS,
+    LAB_CARD,
+    LAB_OR_EMERGENCY,
+    LAB_PLAIN,
+    LAB_URIS,
     NO_EMERGENCY,
     PLAIN,
     REFUSED,
@@ -62,7 +67,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, caller: RawCaller) -> Iterat
     protected = ("95588", "+86 10 12345678", "13900000000")
     with OwnCallProxy(tmp_path_factory.mktemp("grammar"), caller.address, emergency=protected) as one:
         with closing(one.element()) as element:
-            for card in (CARD, ABROAD, FIXED):
+            for card in (CARD, ABROAD, FIXED, LAB_CARD):
                 element.suspend(card)
             element.bar_outgoing(BARRED)
         yield one
@@ -77,7 +82,7 @@ def uri(text: str) -> str:
 
 def test_a_suspended_card_is_refused_in_every_form(proxy: OwnCallProxy, caller: RawCaller) -> None:
     forms = (*PLAIN, *CODED, *URIS, *CLAIMED, f"+{ABROAD}", f"00{ABROAD}", "028-85551234", "1795102885551234")
-    for text in forms:
+    for text in (*forms, *LAB_PLAIN, *LAB_URIS):
         assert caller.send(proxy.address, uri(text)) == REFUSED_608, text
         assert caller.send(proxy.address, who=f"<{uri(text)}>") == REFUSED_608, text
 
@@ -86,7 +91,7 @@ def test_emergency_calls_of_a_suspended_card_pass_in_every_form(
     proxy: OwnCallProxy, caller: RawCaller
 ) -> None:
     policy = ("95588", "+86 95588", "01012345678", "+861012345678", "13900000000", "0086 139 0000 0000")
-    for text in (*EMERGENCY, *EMERGENCY_URIS, *policy):
+    for text in (*EMERGENCY, *EMERGENCY_URIS, *LAB_OR_EMERGENCY, *policy):
         assert caller.send(proxy.address, uri(text), f"<sip:{CARD}@op>") == PASSED, text
     unreadable = f"{PAI}{'<sip:a@b>,' * 40}\r\nFrom: <sip:{CARD}@op>;tag=2\r\n"
     assert caller.send(proxy.address, "sip:110@op", "nobody", extra=unreadable) == PASSED
@@ -438,7 +443,7 @@ def test_our_mark_is_known_wherever_it_stands_in_our_via(
     assert caller.outcome(call)[0] == ("SIP/2.0 200 OK" if arrives else "SIP/2.0 486 Busy Here")
 
 
-FORMS = (MOBILE_FORM, MACHINE_FORM, FIXED_FORM, FREEPHONE_FORM, NORTH_AMERICAN_FORM)
+FORMS = (MOBILE_FORM, MACHINE_FORM, FIXED_FORM, FREEPHONE_FORM, LAB_FORM, NORTH_AMERICAN_FORM)
 
 
 @given(st.sampled_from(FORMS).flatmap(st.from_regex))

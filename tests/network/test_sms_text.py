@@ -19,7 +19,7 @@ from duanka.network.smpp.text_encodings import GSM, readings
 from duanka.network.sms.proxy.text_rules import TextLists
 from duanka.network.sms.proxy.verdict import MessageJudge
 from esme import CARD, PEER, number
-from phone_number_forms import EMERGENCY, FORMS
+from phone_number_forms import EMERGENCY, FORMS, LAB_CARD, LAB_FORMS, LAB_OR_EMERGENCY
 
 LISTS = TextLists(
     MessagePolicy.of(["安全账户+转账", "VX+返利"], ["evil.com", "t.cn/abc", "https://Bad.example/"], 0, [])
@@ -140,6 +140,18 @@ def test_one_number_however_it_is_written_and_whatever_type_it_claims(written: s
     assert free.of(read("once more", source="8613800138000")) is not None  # one minute for all forms
 
 
+@pytest.mark.parametrize("written", LAB_FORMS)
+def test_a_card_of_a_test_system_is_judged_in_every_form(written: str) -> None:
+    judging = judge(MessagePolicy.of([], [], 1, []), Seconds(), c861380013800=NetworkState.SUSPENDED)
+    for sent in (
+        smpp.submit_sm(1, wire(written), number(PEER), b"hi"),
+        smpp.submit_sm(1, number(CARD), wire(written), b"hi"),
+    ):
+        refused = judging.of(smpp.submission(sent))
+        assert refused
+        assert LAB_CARD in (refused.card, refused.peer)
+
+
 @pytest.mark.parametrize(
     "written", ["10690123456", "Bank", "447700900123", "13800138000x5y", "106901380013800"]
 )
@@ -147,7 +159,7 @@ def test_what_is_no_card_stays_as_it_is(written: str) -> None:
     assert e164(SmppAddress(5, 0, written)) == written
 
 
-@pytest.mark.parametrize("written", EMERGENCY)
+@pytest.mark.parametrize("written", [*EMERGENCY, *LAB_OR_EMERGENCY])
 def test_emergency_destinations_pass_in_every_form(written: str) -> None:
     judging = judge(MessagePolicy.of(["赌"], [], 1, []), Seconds(), c8613800138000=NetworkState.SUSPENDED)
     for _ in range(3):

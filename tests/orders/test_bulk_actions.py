@@ -46,7 +46,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
-from phone_number_forms import CARD, FORMS, REFUSED
+from phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
 
 WHY = BilingualText("养卡窝点", "a farm of cards")
 THIRD = Person("zhao", Role.SUPERVISOR)
@@ -556,6 +556,11 @@ def test_a_verification_stays_while_an_act_stops_the_card(store: Store) -> None:
 @pytest.mark.parametrize("text", FORMS)
 def test_a_card_is_named_in_any_form(text: str) -> None:
     assert numbers_of([text, CARD]) == ((CARD,), 1)
+
+
+@pytest.mark.parametrize("text", LAB_FORMS)
+def test_a_card_of_a_test_system_is_named_in_any_form(text: str) -> None:
+    assert numbers_of([text, LAB_CARD]) == ((LAB_CARD,), 1)
 
 
 @pytest.mark.parametrize("text", [text for text in REFUSED if not is_emergency(text)])

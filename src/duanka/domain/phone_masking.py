@@ -10,7 +10,7 @@ _MASK = "****"
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
 # After 1, eleven digits that do not begin with 10 or 11: 1069…, 1008… are service numbers of China.
 _E164 = re.compile(r"1[2-9][0-9]{9}|[2-9][0-9]{7,14}")
-_CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as stored in orders; other countries need a plus sign
+_CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{8,9}")  # as stored in orders; other countries need a plus sign
 # Digits in a row that may be a person's number or a device; fewer are counts, short codes or area codes. After a plus
 # sign fewer suffice.
 _MIN_DIGITS, _MIN_DIGITS_AFTER_PLUS = 11, 7

@@ -3,7 +3,7 @@
 Every entry point (intake, orders, API, command line, call proxy, message proxy, home register) parses numbers here.
 The patterns use only what Python, POSIX and Rust regular expressions have in common, because Kamailio's configuration
 and column-wise processing use them too. A number is never corrected into another one: what fits no numbering plan is
-None.
+None, but for numbers with a country code that test systems really have (`LAB`, `_may_be`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ MOBILE = "1[3-689][0-9]{9}|17[0-8][0-9]{8}"  # 179 begins carrier selection code
 MACHINE = "14[0-9]{11}|1064[6-9][0-9]{8}"
 FIXED = "10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}"
 AREA = "10|2[0-9]|[3-9][0-9][0-9]"
+# Cards of laboratories and operators' test systems: a mobile with ten digits. Only with its country code: without it,
+# and with further prefixes between the code and the number, it may be a mobile that lost or gained digits.
+LAB = "1[3-9][0-9]{8}"
 FREEPHONE = "[48]00[0-9]{7}"  # dialled without a 0
 NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
 
@@ -47,6 +50,7 @@ MOBILE_FORM = f"^{CODES}{BEFORE}({MOBILE}){AFTER}$"
 MACHINE_FORM = f"^{CODES}{BEFORE}({MACHINE}){AFTER}$"
 FIXED_FORM = f"^{CODES}{CARRIER}?({CHINA}{CARRIER}?0?|0)({FIXED}){AFTER}$"
 FREEPHONE_FORM = f"^{CODES}{BEFORE}({FREEPHONE}){AFTER}$"
+LAB_FORM = f"^{CODES}{CARRIER}?([0]{{0,3}}[+])?[0]{{0,4}}860?({LAB}){AFTER}$"
 NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
 # Any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is sent by older telephones.
 SENT_SOS = "^((sips?:)?urn:(nena:)?service:sos|sips?:sos([.][a-z-]+)*@)"
@@ -77,7 +81,11 @@ _AFTER_DIALLING = re.compile(
 )
 
 _NORTH_AMERICAN = re.compile(NORTH_AMERICAN_FORM)
-_CHINESE = tuple(re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM))
+_CHINESE = tuple(
+    re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM, LAB_FORM)
+)
+# Accepted although no plan has them: they do not hide a service number behind the same digits.
+_UNPLANNED = re.compile(f"86{LAB}|7[0-9]{{6,9}}|7[0-9]{{11,14}}")
 _SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # also a number elsewhere
 _ABROAD = re.compile(f"{CODES}{CARRIER}?(?:[+]|00|[+]00)([1-9][0-9]{{6,14}}){AFTER}")
 _BARE = re.compile(f"{CODES}([1-9][0-9]{{6,14}}){AFTER}")
@@ -126,7 +134,7 @@ def _parse(text: str, country: str) -> str | None:
             if found := form.fullmatch(number):
                 return f"86{_last(found)}"
     if found := _ABROAD.fullmatch(number):
-        return _last(found) if _may_be(_last(found)) else None
+        return _last(found) if _may_be(_last(found), explicit=True) else None
     found = _BARE.fullmatch(number)
     if found and len(_last(found)) >= _MIN_BARE_DIGITS and _may_be(_last(found)):
         return _last(found)
@@ -138,14 +146,18 @@ def _last(found: re.Match[str]) -> str:
     return found[found.re.groups]
 
 
-def _may_be(number: str) -> bool:
-    """Whether digits that begin with a country code may be a number in that country."""
+def _may_be(number: str, *, explicit: bool = False) -> bool:
+    """Whether digits that begin with a country code may be a number in that country.
+
+    `explicit`: written with `+` or `00`; such a number may have any length. Behind `+1` what is no number of North
+    America stays a service number or carrier code of China (10690…, 12530…, 17951…): clients put `+` before everything.
+    """
     if number.startswith("86"):  # the plan of China was tried already, without a match
         return False
     if number.startswith("1"):
         return re.fullmatch(NORTH_AMERICA, number) is not None
     if number.startswith("7"):
-        return len(number) == 11
+        return explicit or len(number) == 11
     return _COUNTRY_CODE.match(number) is not None
 
 
@@ -254,8 +266,10 @@ class ProtectedNumbers:
         if _SOS.match(text.strip().strip("<")):
             return True
         number = parse(text)
-        if number:
-            return number in self.subscribers
+        if number in self.subscribers:
+            return True
+        if number and not _UNPLANNED.fullmatch(number):
+            return False
         # Safety first: do not read 8610 11.0 as a float; and a handset that ignores the phone-context would dial 110.
         readings = (dialled(text), dialled(text.replace(".", "")), _local(text))
         return any(map(self._form.fullmatch, readings))

@@ -10,10 +10,10 @@ import re
 
 import polars as pl
 
-from duanka.domain.phone_number import FIXED, MACHINE, MOBILE, dialled, parse
+from duanka.domain.phone_number import FIXED, LAB, MACHINE, MOBILE, dialled, parse
 
-# Canonical Chinese numbers: mobile (86 1xx, 13 digits), IoT cards (86 + 13 digits), landlines.
-_CHINESE = f"86(?:{MOBILE}|{MACHINE}|{FIXED})"
+# Canonical Chinese numbers: mobile (86 1xx, 13 digits), IoT cards (86 + 13 digits), landlines, cards of test systems.
+_CHINESE = f"86(?:{MOBILE}|{MACHINE}|{FIXED}|{LAB})"
 _SERVICE_CN = r"[1-9][0-9]{2,7}|106[0-9]{2,18}"
 _SERVICE = r"[1-9][0-9]{2,5}"  # outside China seven digits may be a full number
 _CARD = f"^(?:{_CHINESE})$"
@@ -117,7 +117,7 @@ def _by_plan(number: str, region: str, *, peer: bool, bare: str) -> str | None:
     if not _DIGITS.fullmatch(digits):
         return None
     if abroad:
-        return _read("+" + digits, None)
+        return _read("+" + digits, None) or parse(number, "")
     if _SHORT.fullmatch(digits):
         return _few_digits(digits, region, peer=peer)
     if peer and region == "CN" and _SHORT_CN.fullmatch(digits):

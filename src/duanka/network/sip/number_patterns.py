@@ -36,6 +36,7 @@ def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
         "machine_form": grammar.MACHINE_FORM,
         "freephone_form": grammar.FREEPHONE_FORM,
         "fixed_form": grammar.FIXED_FORM,
+        "lab_form": grammar.LAB_FORM,
         "north_american": grammar.NORTH_AMERICAN_FORM,
         "before_fixed": _without_braces(
             f"{grammar.CODES}{grammar.CARRIER}?({grammar.CHINA}{grammar.CARRIER}?0?|0)"
