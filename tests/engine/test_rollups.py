@@ -18,7 +18,8 @@ from duanka.domain.rollups import CARD_DAYS, ROLLUPS
 from duanka.domain.rule import Rule
 from duanka.domain.rule_examples import Row, at, calls, data, messages, sighting
 from duanka.domain.schema import TABLES
-from duanka.engine.batch.duckdb_engine import DuckDBEngine, arrow_schema
+from duanka.engine.batch.duckdb_engine import DuckDBEngine
+from duanka.engine.shared.duckdb_database import arrow_schema
 from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql, rollups_for
 from duanka.rules import RULES
 

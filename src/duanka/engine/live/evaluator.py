@@ -23,6 +23,7 @@ from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
 from duanka.engine.live.state.rollup_store import RollupStore, Run
 from duanka.engine.live.state.watermarks import LONG_AGO
+from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.coverage import known
 
 AT_ONCE = 1_000_000  # cards evaluated together; more are evaluated in slices
@@ -181,9 +182,9 @@ class RuleEvaluator:
         window = since - back if since and since - LONG_AGO > back else None
         for lean in rollups:
             where = "card IN (SELECT card FROM visible)"
-            condition = self._narrow(lean.name, rules) if closing else ""
-            if condition:
-                where = f"{where} AND ({condition})"
+            readers = [rule for rule in rules if lean.name in rule.rollups]
+            if closing and (narrow := any_of(rule.narrow.get(lean.name, "") for rule in readers)):
+                where = f"{where} AND ({narrow})"
             restricted = self._shelves[lean.name].restricted(lean, where, window)
             self._make(lean.name, restricted, vars(moments[rules[0].id]))
 
@@ -200,12 +201,6 @@ class RuleEvaluator:
         self._run("CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM few")
         self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM few")
         return bool(self._run("SELECT 1 FROM few LIMIT 1"))
-
-    def _narrow(self, rollup: str, rules: Sequence[CompiledRule]) -> str:
-        readers = [rule for rule in rules if rollup in rule.rollups]
-        if not readers or any(rollup not in rule.narrow for rule in readers):
-            return ""
-        return " OR ".join(f"({rule.narrow[rollup]})" for rule in readers)
 
     def _spread(self, column: str, cards: str, into: str) -> int:
         """Add cards to `into` that share `column` with one in `cards`; return their count."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.schema import TABLES
 from duanka.engine.sql.render import Value, condition
 
 
@@ -42,21 +40,19 @@ class AvailableData:
 
     def narrow(self, rollup: Rollup, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> str:
         """Condition for the groups of `rollup` that any of `rules` needs; "": all of them."""
-        readers = [(rule, limits) for rule, limits in rules if rollup.name in rule.reads]
-        if not readers or any(rollup.name not in rule.narrow for rule, _ in readers):
-            return ""
-        return " OR ".join(
-            f"({condition(rule.narrow[rollup.name], {**limits, **self.values})})" for rule, limits in readers
+        return any_of(
+            condition(rule.narrow[rollup.name], {**limits, **self.values})
+            if rollup.name in rule.narrow
+            else ""
+            for rule, limits in rules
+            if rollup.name in rule.reads
         )
 
-    def counting_cards(self) -> str:
-        """SELECT of the number of cards in the register or, without one, in the records."""
-        if "cards" in self.columns:
-            return "SELECT count(*) FROM cards"
-        records = [name for name in self.columns if TABLES[name].record]
-        return f"SELECT count(DISTINCT card) FROM ({' UNION ALL '.join(f'SELECT card FROM {r}' for r in records)})"
 
+def any_of(conditions: Iterable[str]) -> str:
+    """Condition for the rows that any reader of a rollup needs; "": all of them.
 
-def moments(found: RecordCoverage) -> dict[str, Value]:
-    """The times that rules name with `$`."""
-    return {"as_of": found.until, "records_from": found.since, "records_until": found.certain}
+    `conditions`: of each reader; "": it needs all.
+    """
+    each = list(conditions)
+    return " OR ".join(f"({one})" for one in each) if all(each) else ""

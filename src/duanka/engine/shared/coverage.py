@@ -17,19 +17,6 @@ from duanka.domain.ports import RecordCoverage
 from duanka.domain.schema import TABLES, ColumnKind, Table
 from duanka.engine.shared.duckdb_database import Rows
 
-__all__ = [
-    "Day",
-    "Rows",
-    "Run",
-    "by_day",
-    "end_of_records",
-    "known",
-    "of_records",
-    "seen",
-    "since",
-    "without_strays",
-]
-
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
@@ -126,16 +113,16 @@ def _end(table: str, last: datetime) -> datetime:
 
 
 def known(
-    table: Table, source: str, until: datetime, columns: Sequence[str] = (), passes: str | None = None
+    table: Table, source: str, until: datetime, columns: Sequence[str], passes: str | None = None
 ) -> str:
-    """SELECT of a register's rows as known at `until`, with `columns` or all columns.
+    """SELECT of `columns` of a register's rows as known at `until`.
 
     `passes`: SQL source (card, passed_at) of passed second verifications, for the register of cards; None: no passes.
     """
     now = f"TIMESTAMP '{until}'"
     if table.name != "cards":
         when = f" WHERE {table.time} IS NULL OR {table.time} <= {now}" if table.time else ""
-        return f"SELECT {', '.join(columns) or '*'} FROM {source}{when}"
+        return f"SELECT {', '.join(columns)} FROM {source}{when}"
     later = {c: f"CASE WHEN {c} <= {now} THEN {c} END AS {c}" for c in ("last_used_at", "verified_at")}
     if passes:
         last = f"(SELECT max(p.passed_at) FROM {passes} AS p WHERE p.card = register.card)"
@@ -143,21 +130,20 @@ def known(
         later["verified_at"] = (
             f"coalesce(greatest({in_register}, {last}), {in_register}, {last}) AS verified_at"
         )
-    shown = ", ".join(later.get(c, c) for c in columns) or f"* REPLACE ({', '.join(later.values())})"
+    shown = ", ".join(later.get(c, c) for c in columns)
     return f"SELECT {shown} FROM {source} AS register WHERE opened_at IS NULL OR opened_at <= {now}"
 
 
-def seen(
-    table: Table, source: str, span: RecordCoverage, columns: Sequence[str] = (), passes: str | None = None
-) -> str:
-    """SELECT over `source` limited to what is known at `span.until`.
+def seen(table: Table, source: str, span: RecordCoverage, passes: str | None = None) -> str:
+    """SELECT over `source`, with all columns of `table`, limited to what is known at `span.until`.
 
-    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`. `passes`: as in `known`. A pass
-    counts even if it is later than the records; only an `as_of` given by a person hides later ones.
+    `passes`: as in `known`. A pass counts even if it is later than the records; only an `as_of` given by a person
+    hides later ones.
     """
+    columns = [c.name for c in table.columns]
     if table.name == "cases" and span.as_of is None:
         # a case confirmed by the police counts even if it is later than the records: the card is to be stopped now
-        return f"SELECT {', '.join(columns) or '*'} FROM {source}"
+        return f"SELECT {', '.join(columns)} FROM {source}"
     if not table.record:
         if passes and span.as_of:
             passes = f"(SELECT * FROM {passes} WHERE passed_at <= TIMESTAMP '{span.as_of}')"

@@ -1,87 +1,19 @@
-"""Hits of one scan in the table `hits` of a local DuckDB, used by both engines."""
+"""SQL of the table `hits` (card, rule, seen_at, evidence), in a scan and live."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from duanka.domain.errors import RuleError
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Rule
-from duanka.engine.shared.duckdb_database import Rows, plainly, quoted, run, write_parquet
+from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.sql.render import output_columns
-
-_FETCH_ROWS = 20_000
-
-
-class HitTable:
-    """The hits in `db`.
-
-    `cards` also needs the tables or views `cases` (card, case_id, signed_by) and `places` (card, operator, home_city;
-    one row a card).
-    """
-
-    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
-        self._db = db
-
-    def begin(self) -> None:
-        """Create the empty table."""
-        self._run(
-            "CREATE OR REPLACE TABLE hits (card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
-        )
-
-    def taking(self, rule: str, columns: Sequence[str], source: str) -> str:
-        """INSERT of the distinct rows of the SELECT `source` as hits of `rule`.
-
-        `columns`: card, seen_at and the columns of evidence, in order.
-        """
-        return f"INSERT INTO hits SELECT card, {quoted(rule)}, seen_at, evidence FROM ({hit_rows(columns, source)})"
-
-    def add(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Insert given hits, for the examples of rules that read `hits`."""
-        for row in rows:
-            values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
-            self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
-
-    def counts(self, rule: str) -> tuple[int, int]:
-        """Number of hits of `rule`, and of cards with one."""
-        hits, cards = self._run(
-            f"SELECT count(*), count(DISTINCT card) FROM hits WHERE rule = {quoted(rule)}"
-        )[0]
-        return int(hits), int(cards)
-
-    def flagged(self, rule: str) -> frozenset[str]:
-        """The cards that `rule` hit."""
-        return frozenset(
-            row[0] for row in self._run(f"SELECT DISTINCT card FROM hits WHERE rule = {quoted(rule)}")
-        )
-
-    def forget(self, rule: str) -> None:
-        """Delete the hits of `rule`."""
-        self._run(f"DELETE FROM hits WHERE rule = {quoted(rule)}")
-
-    def write(self, path: Path) -> None:
-        """Write hits.parquet, sorted and atomically."""
-        write_parquet(self._run, sorted_hits("hits"), path)
-
-    def cards(self) -> Iterator[CardHits]:
-        """Each card with a hit or a police case, ordered by card."""
-        with plainly():
-            result = self._db.execute(cards_with_hits("hits", "cases", "places"))
-        yield from by_card(_rows(result))
-
-    def read_at_risk(self, cards_at_risk: Path) -> None:
-        """Create the table `at_risk`, see `at_risk`."""
-        self._run(at_risk(cards_at_risk))
-
-    def _run(self, sql: str) -> Rows:
-        return run(self._db, sql)
 
 
 def at_risk(cards_at_risk: Path) -> str:
@@ -111,6 +43,12 @@ def hit_rows(columns: Sequence[str], source: str) -> str:
         "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
         f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({source})"
     )
+
+
+def add_hits_of(rule: Rule, source: str) -> str:
+    """INSERT of the distinct rows of the SELECT `source` as hits of `rule`."""
+    found = hit_rows(hit_columns(rule), source)
+    return f"INSERT INTO hits SELECT card, {quoted(rule.id)}, seen_at, evidence FROM ({found})"
 
 
 def sorted_hits(hits: str) -> str:
@@ -149,12 +87,3 @@ def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
         claimed = {r[5]: None for r in of_card if r[5] is not None and r[5] not in signed}
         operator, city = (value or "" for value in of_card[0][9:11])
         yield CardHits(card, hits, tuple(signed), sources, tuple(claimed), operator, city)
-
-
-def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while True:
-        with plainly():
-            rows = result.fetchmany(_FETCH_ROWS)
-        if not rows:
-            return
-        yield from rows

@@ -15,8 +15,7 @@ from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE
 from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
-from duanka.engine.shared.coverage import Rows
-from duanka.engine.shared.duckdb_database import TYPES, bound
+from duanka.engine.shared.duckdb_database import TYPES, Rows, bound
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
