@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
 from duanka.api import BASE, RequestLimits
 from duanka.api.http import auth as access
+from duanka.api.http.endpoints import May
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
 from duanka.api.routes import cards, orders, reviews, takes
@@ -42,12 +43,12 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]
-            permissions = [one.permission for one in needed if isinstance(one, access.May)]
+            permissions = [one.permission for one in needed if isinstance(one, May)]
             by_link = any(one in HOLDERS for one in needed)
             key = (min(route.methods or {""}), route.path)
             if key in FREE:
                 continue
-            assert permissions or by_link, f"{key} has no permission: say dependencies=access.may(...)"
+            assert permissions or by_link, f"{key} has no permission: name it in @router.endpoint(...)"
             roles = [GRANTS[one].roles & {*WITH_KEYS} for one in permissions]
             found[key] = frozenset(WITH_KEYS).intersection(*roles) if roles else NOBODY
     return found

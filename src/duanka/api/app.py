@@ -10,8 +10,7 @@ from fastapi import Depends, FastAPI
 from duanka import __version__
 from duanka.api.http.dependencies import Context, DeskServices, HealthReport, RequestLimits, present
 from duanka.api.http.middleware import BodyLimit, RequestMiddleware
-from duanka.api.http.openapi import describe
-from duanka.api.http.openapi_paths import methods, only_described
+from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts

@@ -1,18 +1,20 @@
-"""OpenAPI description: additions that hold for all endpoints."""
+"""OpenAPI description: what holds for all endpoints, and look-up of a request in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from duanka.api.http.middleware import CORRELATOR
-from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo
+from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo, Problem
 from duanka.api.schemas.holder_requests import Frames, Recording
 from duanka.domain.order_policy import OrderPolicy
 
+KEY_SCHEME = "apiKey"  # the scheme of people; holders have a link or a session
 _COMMON_STATUSES = (400, 429, 500, 503)
 _CORRELATOR = {
     "name": "x-correlator",
@@ -46,19 +48,14 @@ _STATUS_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Ret
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the error responses of an endpoint: the common ones and `statuses`."""
-    return {
-        status: {
-            "model": ErrorInfo,
-            "description": MEANINGS[status],
-            "content": {
-                "application/json": {
-                    "example": {"status": status, "code": CODES[status], "message": MEANINGS[status]}
-                }
-            },
-        }
-        for status in sorted({*_COMMON_STATUSES, *statuses})
-    }
+    """Return error responses of an endpoint; `describe` adds those that follow from the rest."""
+    return {status: {"model": ErrorInfo, **_error(status)} for status in statuses}
+
+
+def _error(status: int) -> dict[str, Any]:
+    example = {"status": status, "code": CODES[status], "message": MEANINGS[status]}
+    content = {"schema": {"$ref": f"#/components/schemas/{ErrorInfo.__name__}"}, "example": example}
+    return {"description": MEANINGS[status], "content": {"application/json": content}}
 
 
 def describe(api: FastAPI, policy: OrderPolicy) -> None:
@@ -78,8 +75,9 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
 
 
 def _whole(described: dict[str, Any], hardships: tuple[str, ...]) -> dict[str, Any]:
-    for operation in _operations(described):
-        _complete(operation)
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            _complete(operation, about_one="{" in path)
     schemas = described["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -97,16 +95,39 @@ def _read_by_hand() -> dict[str, Any]:
     return found
 
 
-def _operations(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in described["paths"].values():
-        yield from path.values()
-
-
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], *, about_one: bool) -> None:
     operation.setdefault("parameters", []).append(_CORRELATOR)
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # the framework's status; ours is 400
+    schemes = {name for one in operation.get("security", ()) for name in one}
+    follow = {401: bool(schemes), 403: KEY_SCHEME in schemes, 404: about_one, 413: "requestBody" in operation}
+    for status in (*_COMMON_STATUSES, *(status for status, follows in follow.items() if follows)):
+        answers.setdefault(str(status), _error(status))
     for status, told in answers.items():
         names = ("x-correlator", *_STATUS_HEADERS.get(int(status), ()))
         told["headers"] = {name: dict(_HEADERS[name]) for name in names}
+
+
+def methods(request: Request) -> set[str]:
+    """Return the methods of this path; empty if there is no such path."""
+    return {method.upper() for method in _described(request)}
+
+
+def only_described(request: Request) -> None:
+    """Refuse unknown query parameters: `opne=true` must not list everything."""
+    if not request.query_params:
+        return
+    operation = _described(request).get(request.method.lower(), {})
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    if set(request.query_params) - known:
+        allowed = ", ".join(sorted(known)) or "none"
+        raise Problem(400, f"an unknown query parameter; this takes {allowed}")
+
+
+def _described(request: Request) -> Mapping[str, Any]:
+    """Return the path item; of two that match, the one without a parameter."""
+    path, described = request.url.path, request.app.openapi()["paths"]
+    fits = [one for one in described if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", one), path)]
+    found: Mapping[str, Any] = described[min(fits, key=lambda one: one.count("{"))] if fits else {}
+    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission
@@ -16,19 +16,17 @@ from duanka.domain.bulk_action import ActState
 from duanka.domain.order import Event
 from duanka.orders.queries.service import ViewerContext
 
-router = APIRouter(tags=["acts"], route_class=access.KeyFirstRoute)
+router = Endpoints("acts")
 
 
-@router.post(
-    "/acts",
-    operation_id="proposeAct",
-    dependencies=access.may(Permission.PROPOSE_ACT),
-    summary="Propose a stop or release · 提出处置",
+@router.endpoint(
+    "POST /acts",
+    "Propose a stop or release · 提出处置",
+    Permission.PROPOSE_ACT,
+    fails=(409, 422),
     status_code=201,
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 409, 413, 422),
 )
-def propose(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
+def propose_act(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
     """A stop waits for a second person (双人复核); a release begins at once."""
     policy = here.desk.book.terms.policy
     grounds = asks.grounds(policy.redress, policy.papers)
@@ -36,14 +34,7 @@ def propose(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActSho
     return shown.ActShown.of(act)
 
 
-@router.get(
-    "/acts",
-    operation_id="listActs",
-    dependencies=access.may(Permission.LIST_ACTS),
-    summary="What was proposed · 处置列表",
-    response_model=shown.Acts,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /acts", "What was proposed · 处置列表", Permission.LIST_ACTS, fails=(404,))
 def list_acts(
     here: Here,
     by: access.Caller,
@@ -56,27 +47,13 @@ def list_acts(
     return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
 
 
-@router.get(
-    "/acts/{actId}",
-    operation_id="getAct",
-    dependencies=access.may(Permission.LIST_ACTS),
-    summary="One act and how far it is · 处置进度",
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /acts/{actId}", "One act and how far it is · 处置进度", Permission.LIST_ACTS)
 def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShown:
     """What was proposed, by whom, and how many of its cards are done."""
     return shown.ActShown.of(here.desk.reading.act(number, by))
 
 
-@router.get(
-    "/acts/{actId}/cards",
-    operation_id="listActCards",
-    dependencies=access.may(Permission.LIST_ACTS),
-    summary="The cards of an act · 处置号码明细",
-    response_model=shown.ActCards,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /acts/{actId}/cards", "The cards of an act · 处置号码明细", Permission.LIST_ACTS)
 def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
@@ -85,15 +62,15 @@ def list_act_cards(
     return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
 
 
-@router.post(
-    "/acts/{actId}/approve",
-    operation_id="approveAct",
-    dependencies=access.may(Permission.APPROVE_ACT),
-    summary="Approve what somebody else proposed · 复核通过",
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 404, 409, 413, 422),
+@router.endpoint(
+    "POST /acts/{actId}/approve",
+    "Approve what somebody else proposed · 复核通过",
+    Permission.APPROVE_ACT,
+    fails=(409, 422),
 )
-def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval) -> shown.ActShown:
+def approve_act(
+    here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval
+) -> shown.ActShown:
     """By a supervisor other than the proposer, who has seen its cards.
 
     Cards can be excluded. Again gives the state.
@@ -104,15 +81,10 @@ def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.A
     return shown.ActShown.of(act)
 
 
-@router.post(
-    "/acts/{actId}/reject",
-    operation_id="rejectAct",
-    dependencies=access.may(Permission.REJECT_ACT),
-    summary="Reject what was proposed · 复核不通过",
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /acts/{actId}/reject", "Reject what was proposed · 复核不通过", Permission.REJECT_ACT, fails=(409,)
 )
-def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def reject_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """No card is changed. Again gives the state."""
     act = here.desk.acts.act(number, by)
     if act.state is not ActState.REJECTED:
@@ -120,15 +92,10 @@ def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Be
     return shown.ActShown.of(act)
 
 
-@router.post(
-    "/acts/{actId}/undo",
-    operation_id="undoAct",
-    dependencies=access.may(Permission.UNDO_ACT),
-    summary="Take back what was done · 撤销处置",
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /acts/{actId}/undo", "Take back what was done · 撤销处置", Permission.UNDO_ACT, fails=(409,)
 )
-def undo(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def undo_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """Cards return to their earlier state unless changed since. Again gives the state.
 
     `undone_by` names the acts that restore them: cards whose tier takes two people are proposed in one of them, and

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from fastapi import APIRouter
-
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.routes.orders import masked, reader
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
@@ -19,17 +17,14 @@ from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.receiving import Received, receive_in
 
-router = APIRouter(route_class=access.KeyFirstRoute)
+router = Endpoints("cards")
 
 
-@router.post(
-    "/cards/retrieve-dossier",
-    operation_id="retrieveDossier",
-    dependencies=access.may(Permission.READ_DOSSIER),
-    summary="All that is known of a card · 号码档案",
-    tags=["cards"],
-    response_model=shown.DossierShown,
-    responses=errors(401, 403, 409, 413),
+@router.endpoint(
+    "POST /cards/retrieve-dossier",
+    "All that is known of a card · 号码档案",
+    Permission.READ_DOSSIER,
+    fails=(409,),
 )
 def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> shown.DossierShown:
     """Orders, network state, refusals, notices.
@@ -47,14 +42,11 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     return found.model_copy(update={"answer": shown.WordsShown.of(said), "kept": told})
 
 
-@router.post(
-    "/cards/police-stop",
-    operation_id="policeStop",
-    dependencies=access.may(Permission.RESTRICTION_POLICE_STOP),
-    summary="Stop a card on a police notice · 公安机关通知停机",
-    tags=["cards"],
-    response_model=shown.OrderShown,
-    responses=errors(401, 403, 409, 413, 422),
+@router.endpoint(
+    "POST /cards/police-stop",
+    "Stop a card on a police notice · 公安机关通知停机",
+    Permission.RESTRICTION_POLICE_STOP,
+    fails=(409, 422),
 )
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
     """At once, in every element. The notice joins the order of a card stopped before."""
@@ -63,14 +55,11 @@ def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.
     return masked(order)
 
 
-@router.post(
-    "/cards/police-release",
-    operation_id="policeRelease",
-    dependencies=access.may(Permission.RESTRICTION_POLICE_RELEASE),
-    summary="Consent to the release of a card · 公安机关同意解除",
-    tags=["cards"],
-    response_model=shown.OrderShown,
-    responses=errors(401, 403, 409, 413),
+@router.endpoint(
+    "POST /cards/police-release",
+    "Consent to the release of a card · 公安机关同意解除",
+    Permission.RESTRICTION_POLICE_RELEASE,
+    fails=(409,),
 )
 def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
     """At once, in every element. For a card released before, gives the state."""
@@ -85,14 +74,8 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
     return masked(order)
 
 
-@router.post(
-    "/demands",
-    operation_id="receiveDemands",
-    dependencies=access.may(Permission.TAKE_DECISIONS),
-    summary="Take decisions from elsewhere · 接收研判结果",
-    tags=["cards"],
-    response_model=shown.ReceivedShown,
-    responses=errors(401, 403, 409, 413),
+@router.endpoint(
+    "POST /demands", "Take decisions from elsewhere · 接收研判结果", Permission.TAKE_DECISIONS, fails=(409,)
 )
 def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
     """Each becomes an order, or joins the card's open one; all or none. Idempotent."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.api.schemas.holder_responses import DeadlineShown, LinkSent, OnlineShown, OwnOrder, policy_text
@@ -24,20 +24,14 @@ from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgr
 from duanka.domain.order import Order
 from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
-from duanka.orders.dispatch.link_requests import request_link
+from duanka.orders.dispatch import link_requests
 from duanka.orders.verification.links import LinkState, OtherBrowser
 from duanka.orders.views import NumberMasking
 
-router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+router = Endpoints("holder")
 
 
-@router.get(
-    "/holder/order",
-    operation_id="getOwnOrder",
-    summary="My order · 我的工单",
-    response_model=OwnOrder,
-    responses=errors(401),
-)
+@router.endpoint("GET /holder/order", "My order · 我的工单")
 def get_own_order(request: Request, here: Here, holder: access.IsHolder, response: Response) -> OwnOrder:
     """Why (为什么), until when (期限), which ways (办理方式), how to object (异议).
 
@@ -49,13 +43,7 @@ def get_own_order(request: Request, here: Here, holder: access.IsHolder, respons
     return _own(here, holder)
 
 
-@router.post(
-    "/holder/objection",
-    operation_id="fileOwnObjection",
-    summary="I object · 我有异议",
-    response_model=OwnOrder,
-    responses=errors(401, 409, 413),
-)
+@router.endpoint("POST /holder/objection", "I object · 我有异议", fails=(409,))
 def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
     """A person answers within the policy's working days.
 
@@ -67,20 +55,15 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
     return _own(here, holder)
 
 
-@router.post(
-    "/holder/link",
-    operation_id="requestLink",
-    summary="Send me a new link · 重新发送链接",
-    status_code=202,
-    response_model=LinkSent,
-    responses=errors(401, 409),
-)
-def request_new_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
+@router.endpoint("POST /holder/link", "Send me a new link · 重新发送链接", fails=(409,), status_code=202)
+def request_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
     """For a link that is expired or bound to another browser.
 
     A message with a new link goes to the number itself: one in two minutes and five a day at most (429).
     """
-    ending = here.desk.book.transaction(lambda unit: request_link(unit, here.desk.links, token), here.now)
+    ending = here.desk.book.transaction(
+        lambda unit: link_requests.request_link(unit, here.desk.links, token), here.now
+    )
     return LinkSent(phone_number_ending=ending)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import secrets
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import Agreement, Frames, read_by_hand
 from duanka.api.schemas.holder_responses import (
@@ -39,25 +39,20 @@ from duanka.domain.identity import (
 )
 from duanka.domain.order import Kind, State
 
-router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+router = Endpoints("holder")
 
 CHECK = "/holder/check"
+_NOT_AGREED = "Not agreed: the way is the counter, and nothing is stopped for it."
 _PICTURE_SECONDS = 0.25  # interval: what a cheap phone can do, and enough for the shortest gesture
 
 
-@router.post(
-    "/holder/session",
-    operation_id="beginSession",
-    summary="I agree, or I do not · 开始在线核验",
+@router.endpoint(
+    "POST /holder/session",
+    "I agree, or I do not · 开始在线核验",
     status_code=201,
     response_model=SessionBegun,
-    responses={
-        200: {
-            "model": ToCounter,
-            "description": "Not agreed: the way is the counter, and nothing is stopped for it.",
-        },
-        **errors(401, 409, 413),
-    },
+    fails=(409,),
+    answers={200: {"model": ToCounter, "description": _NOT_AGREED}},
 )
 def begin_session(
     request: Request, here: Here, holder: access.IsHolder, asks: Agreement, response: Response
@@ -90,25 +85,17 @@ def begin_session(
     return SessionBegun(session_token=session.token, expires_at=session.expires_at, stage=stage)
 
 
-@router.post(
-    "/holder/challenge",
-    operation_id="drawChallenge",
-    summary="What to do before the camera · 领取动作",
-    response_model=ChallengeShown,
-    responses=errors(401, 409, 413),
-)
+@router.endpoint("POST /holder/challenge", "What to do before the camera · 领取动作", fails=(409, 413))
 def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     """Random, for this session. Again gives the same until it is used or expired."""
     return _told(sits.online.challenge(sits.token, here.now))
 
 
-@router.post(
-    CHECK,
-    operation_id="sendPictures",
-    summary="The pictures that answer · 提交画面",
+@router.endpoint(
+    f"POST {CHECK}",
+    "The pictures that answer · 提交画面",
+    fails=(409,),
     status_code=202,
-    response_model=PicturesAccepted,
-    responses=errors(401, 409, 413),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -134,13 +121,7 @@ def _sent(here: Context, sits: access.CurrentSession, content_type: str, body: b
     return PicturesAccepted(stage=found.stage, waiting=WaitingShown.found(found.waiting))
 
 
-@router.get(
-    CHECK,
-    operation_id="getCheck",
-    summary="How far it is · 核验进度",
-    response_model=CheckShown,
-    responses=errors(401, 409),
-)
+@router.endpoint(f"GET {CHECK}", "How far it is · 核验进度", fails=(409,))
 def get_check(here: Here, sits: access.Polls) -> CheckShown:
     """May be polled every second."""
     found = sits.online.progress(sits.token, here.now)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.routes.online_check import CHECK
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import CHALLENGE_ID, Recording, read_by_hand
 from duanka.api.schemas.holder_responses import RecordingTaken, WaitingShown
 from duanka.domain.identity import Frame
 
-router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+router = Endpoints("holder")
 
 PICTURES, LINE = f"{CHECK}/pictures", "/holder/line"
 MOST_LINE = 65_536  # bytes of a measurement
@@ -33,13 +33,8 @@ _BYTES = {
 }
 
 
-@router.post(
-    LINE,
-    operation_id="measureLine",
-    summary="How fast is my line · 测试网络",
-    status_code=204,
-    responses=errors(401, 409, 413),
-    openapi_extra=_BYTES,
+@router.endpoint(
+    f"POST {LINE}", "How fast is my line · 测试网络", fails=(409,), status_code=204, openapi_extra=_BYTES
 )
 async def measure_line(request: Request, sends: access.Sends) -> Response:
     """Discards up to 64 KiB; the page measures the time to choose its pictures."""
@@ -49,12 +44,11 @@ async def measure_line(request: Request, sends: access.Sends) -> Response:
     return Response(status_code=204)
 
 
-@router.post(
-    PICTURES,
-    operation_id="sendPicture",
-    summary="One picture, while it is recorded · 边录边传",
+@router.endpoint(
+    f"POST {PICTURES}",
+    "One picture, while it is recorded · 边录边传",
+    fails=(409,),
     status_code=204,
-    responses=errors(401, 409, 413),
     openapi_extra=_BYTES,
 )
 async def send_picture(
@@ -79,13 +73,11 @@ async def send_picture(
     return Response(status_code=204)
 
 
-@router.post(
-    f"{CHECK}/recording",
-    operation_id="sendRecording",
-    summary="The recording is over · 录制结束",
+@router.endpoint(
+    f"POST {CHECK}/recording",
+    "The recording is over · 录制结束",
+    fails=(409,),
     status_code=202,
-    response_model=RecordingTaken,
-    responses=errors(401, 409, 413),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission, authorize, move_permission
@@ -28,7 +28,7 @@ from duanka.orders.queries.listing import Filter, Sort, place_named
 from duanka.orders.queries.service import ViewerContext
 from duanka.orders.views import NumberMasking
 
-router = APIRouter(route_class=access.KeyFirstRoute)
+router = Endpoints("orders")
 
 _ID = asked.ORDER_ID
 TheOrder = Annotated[
@@ -54,15 +54,7 @@ TheObjection = Annotated[
 ]
 
 
-@router.get(
-    "/orders",
-    operation_id="listOrders",
-    dependencies=access.may(Permission.LIST_ORDERS),
-    summary="List orders · 工单列表",
-    tags=["orders"],
-    response_model=shown.Orders,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /orders", "List orders · 工单列表", Permission.LIST_ORDERS, fails=(404,))
 def list_orders(
     here: Here,
     by: access.Caller,
@@ -97,14 +89,11 @@ def list_orders(
     return _found(here, which, ViewerContext(by), after, limit, sort, counts=counts)
 
 
-@router.post(
-    "/order-searches",
-    operation_id="searchOrders",
-    dependencies=access.may(Permission.LIST_ORDERS),
-    summary="Search orders, also by number · 工单查询",
-    tags=["orders"],
-    response_model=shown.Orders,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /order-searches",
+    "Search orders, also by number · 工单查询",
+    Permission.LIST_ORDERS,
+    fails=(404, 409),
 )
 def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
     """Like the list. `unmask` asks for full numbers and is kept in the audit trail.
@@ -122,28 +111,17 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
     return _found(here, which, who, search.after, search.limit, search.sort, counts=search.counts)
 
 
-@router.get(
-    "/orders/{orderId}",
-    operation_id="getOrder",
-    dependencies=access.may(Permission.READ_ORDER),
-    summary="One order with its trail · 工单详情",
-    tags=["orders"],
-    response_model=shown.OrderFileShown,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /orders/{orderId}", "One order with its trail · 工单详情", Permission.READ_ORDER)
 def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
     """With audit trail, messages to the network and to the holder; numbers masked."""
     return shown.OrderFileShown.of(here.desk.reading.order(number, ViewerContext(by), here.now))
 
 
-@router.post(
-    "/orders/{orderId}/unmask",
-    operation_id="unmaskOrder",
-    dependencies=access.may(Permission.READ_ORDER, Permission.UNMASK),
-    summary="One order with numbers in full · 查看完整号码",
-    tags=["orders"],
-    response_model=shown.OrderFileShown,
-    responses=errors(401, 403, 404, 413),
+@router.endpoint(
+    "POST /orders/{orderId}/unmask",
+    "One order with numbers in full · 查看完整号码",
+    Permission.READ_ORDER,
+    Permission.UNMASK,
 )
 def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
     """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
@@ -151,16 +129,13 @@ def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Un
     return shown.OrderFileShown.of(file, unmasked=True)
 
 
-@router.post(
-    "/orders/{orderId}/extend",
-    operation_id="extendOrder",
-    dependencies=access.may(Permission.VERIFICATION_EXTEND),
-    summary="More time, once, for a holder in hardship · 延期",
-    tags=["orders"],
-    response_model=shown.OrderShown,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /orders/{orderId}/extend",
+    "More time, once, for a holder in hardship · 延期",
+    Permission.VERIFICATION_EXTEND,
+    fails=(409,),
 )
-def extend(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) -> shown.OrderShown:
+def extend_order(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) -> shown.OrderShown:
     """Again for the same hardship gives the state."""
     order = here.desk.reading.state(number)
     authorize(by, Permission.VERIFICATION_EXTEND, order)
@@ -169,22 +144,15 @@ def extend(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) 
     return masked(order)
 
 
-def _acting(event: Event) -> Callable[..., shown.OrderShown]:
-    def act(here: Here, by: access.Caller, number: Moved, because: asked.Because) -> shown.OrderShown:
+def _moving(event: Event, which: object) -> Callable[..., shown.OrderShown]:
+    """Return the endpoint that moves an order by `event`; `which`: the path parameter."""
+
+    def move(here: Here, by: access.Caller, number: str, because: asked.Because) -> shown.OrderShown:
         return masked(act_once(here, number, event, by, because.why))
 
-    act.__doc__ = _WHAT[event][1] + " Again gives the state."
-    return act
-
-
-def _judging(event: Event) -> Callable[..., shown.OrderShown]:
-    def judge(
-        here: Here, by: access.Caller, number: TheObjection, because: asked.Because
-    ) -> shown.OrderShown:
-        return masked(act_once(here, number, event, by, because.why))
-
-    judge.__doc__ = _WHAT[event][1] + " Again gives the state."
-    return judge
+    move.__annotations__["number"] = which
+    move.__doc__ = _WHAT[event][1] + " Again gives the state."
+    return move
 
 
 _WHAT: dict[Event, tuple[str, str]] = {
@@ -217,38 +185,27 @@ _MOVES = (
 _JUDGEMENTS = (Event.ACCEPT, Event.TO_FRAUD_CENTRE, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
 
 
-def _dependencies(path: str, event: Event) -> list[Any]:
-    """Return the permissions for `event`, of which a person needs at least one."""
+def _permissions(path: str, event: Event) -> list[Permission]:
+    """Return the permissions that `event` needs for the kinds of order under `path`."""
     kinds = (Kind.OBJECTION,) if path == "objections" else (Kind.VERIFICATION, Kind.RESTRICTION)
-    return access.may(*(move_permission(kind, event) for kind in kinds if states_before(kind, event)))
+    return [move_permission(kind, event) for kind in kinds if states_before(kind, event)]
 
 
-for _events, _path, _endpoint, _tag in (
-    (_MOVES, "orders", _acting, "orders"),
-    (_JUDGEMENTS, "objections", _judging, "objections"),
-):
+for _path, _events, _which in (("orders", _MOVES, Moved), ("objections", _JUDGEMENTS, TheObjection)):
     for _event in _events:
-        router.add_api_route(
-            f"/{_path}/{{orderId}}/{_event.replace('_', '-')}",
-            _endpoint(_event),
-            methods=["POST"],
-            operation_id=f"{_path}-{_event.replace('_', '-')}",
-            summary=_WHAT[_event][0],
-            tags=[_tag],
-            dependencies=_dependencies(_path, _event),
-            response_model=shown.OrderShown,
-            responses=errors(401, 403, 404, 409, 413, 422),
-        )
+        _name = _event.replace("_", "-")
+        router.endpoint(
+            f"POST /{_path}/{{orderId}}/{_name}", _WHAT[_event][0], *_permissions(_path, _event),
+            fails=(409, 422), tags=[_path], operation_id=f"{_path}-{_name}",
+        )(_moving(_event, _which))  # fmt: skip
 
 
-@router.post(
-    "/objections",
-    operation_id="fileObjection",
-    dependencies=access.may(Permission.FILE_OBJECTION),
-    summary="File an objection for a holder · 代为登记异议",
+@router.endpoint(
+    "POST /objections",
+    "File an objection for a holder · 代为登记异议",
+    Permission.FILE_OBJECTION,
+    fails=(409,),
     tags=["objections"],
-    response_model=shown.OrderShown,
-    responses=errors(401, 403, 409, 413),
 )
 def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
     """About what is open for the card. A second objection joins the first."""

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas.staff_responses import ReviewFileShown, ReviewShown, ReviewsShown
 from duanka.domain.authority import Permission
 
-router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRoute)
+router = Endpoints("second verification")
 
 
-@router.get(
-    "/reviews",
-    operation_id="listReviews",
-    dependencies=access.may(Permission.LIST_REVIEWS),
-    summary="Checks that wait for a person · 待人工审核",
-    response_model=ReviewsShown,
-    responses=errors(401, 403, 404),
+@router.endpoint(
+    "GET /reviews", "Checks that wait for a person · 待人工审核", Permission.LIST_REVIEWS, fails=(404,)
 )
 def list_reviews(
     here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
@@ -30,13 +23,11 @@ def list_reviews(
     return ReviewsShown(items=[ReviewShown.of(one) for one in page.items], next=page.next)
 
 
-@router.post(
-    "/reviews/{orderId}/pictures",
-    operation_id="openReview",
-    dependencies=access.may(Permission.OPEN_REVIEW),
-    summary="The pictures to compare · 查看比对画面",
-    response_model=ReviewFileShown,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /reviews/{orderId}/pictures",
+    "The pictures to compare · 查看比对画面",
+    Permission.OPEN_REVIEW,
+    fails=(409,),
 )
 def open_review(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Response
+from fastapi import FastAPI, Query, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, HealthReport, Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import statistics_responses as shown
 from duanka.api.schemas.errors import Problem, too_many
@@ -20,36 +20,22 @@ from duanka.api.schemas.staff_responses import PersonShown
 from duanka.domain.authority import Permission
 from duanka.orders.queries.service import ViewerContext
 
-router = APIRouter(route_class=access.KeyFirstRoute)
+router = Endpoints("figures")
 Since = Annotated[asked.Moment, Query(description="From this moment on.")]
 Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
 _MAX_FAULTS = 100  # shown at most; more add no information
 
 
-@router.get(
-    "/figures",
-    operation_id="getFigures",
-    dependencies=access.may(Permission.READ_FIGURES),
-    summary="What was done in a period · 统计",
-    tags=["figures"],
-    response_model=shown.FiguresShown,
-    responses=errors(401, 403),
-)
+@router.endpoint("GET /figures", "What was done in a period · 统计", Permission.READ_FIGURES)
 def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> shown.FiguresShown:
     """Counted from the audit trail, so that figures of a past period do not change."""
     return shown.FiguresShown.of(here.desk.reading.figures(since, until, by))
 
 
-@router.get(
-    "/figures/handled-numbers",
-    operation_id="listHandledNumbers",
-    dependencies=access.may(Permission.LIST_HANDLED),
-    summary="The numbers behind the figure · 处置号码明细",
-    tags=["figures"],
-    response_model=shown.HandledNumbers,
-    responses=errors(401, 403),
+@router.endpoint(
+    "GET /figures/handled-numbers", "The numbers behind the figure · 处置号码明细", Permission.LIST_HANDLED
 )
-def list_handled(
+def list_handled_numbers(
     here: Here,
     by: access.Caller,
     since: Since,
@@ -62,15 +48,7 @@ def list_handled(
     return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
 
 
-@router.get(
-    "/alarms",
-    operation_id="listAlarms",
-    dependencies=access.may(Permission.LIST_ALARMS),
-    summary="Alarms · 告警",
-    tags=["figures"],
-    response_model=shown.Alarms,
-    responses=errors(401, 403),
-)
+@router.endpoint("GET /alarms", "Alarms · 告警", Permission.LIST_ALARMS)
 def list_alarms(
     here: Here,
     by: access.Caller,
@@ -82,29 +60,15 @@ def list_alarms(
     return shown.Alarms(items=[shown.AlarmShown.of(alarm) for alarm in found])
 
 
-@router.get(
-    "/drifts",
-    operation_id="listDrifts",
-    dependencies=access.may(Permission.LIST_DRIFTS),
-    summary="Where the network did otherwise · 状态不一致",
-    tags=["figures"],
-    response_model=shown.Drifts,
-    responses=errors(401, 403),
-)
+@router.endpoint("GET /drifts", "Where the network did otherwise · 状态不一致", Permission.LIST_DRIFTS)
 def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
     """The latest first; numbers masked."""
     found = here.desk.reading.drifts(ViewerContext(by), here.now, limit)
     return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
 
 
-@router.get(
-    "/audit/verification",
-    operation_id="verifyAudit",
-    dependencies=access.may(Permission.VERIFY_AUDIT),
-    summary="Whether the audit trail holds · 审计链校验",
-    tags=["figures"],
-    response_model=shown.Verification,
-    responses=errors(401, 403),
+@router.endpoint(
+    "GET /audit/verification", "Whether the audit trail holds · 审计链校验", Permission.VERIFY_AUDIT
 )
 def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
     """Reads the whole trail now. Only one at a time; others are told to retry."""
@@ -118,30 +82,17 @@ def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
     return shown.Verification(holds=not verdict.faults, rows=verdict.rows, faults=first, verified_at=here.now)
 
 
-@router.get(
-    "/whoami",
-    operation_id="whoAmI",
-    dependencies=access.may(Permission.WHO_AM_I),
-    summary="Whose key this is · 本人身份",
-    tags=["people"],
-    response_model=PersonShown,
-    responses=errors(401, 403),
-)
+@router.endpoint("GET /whoami", "Whose key this is · 本人身份", Permission.WHO_AM_I, tags=["people"])
 def who_am_i(by: access.Caller) -> PersonShown:
     """Id, display name, role and scope."""
     return PersonShown.told(by)
 
 
-@router.get(
-    "/health",
-    operation_id="getHealth",
-    summary="Whether the installation works · 健康检查",
+@router.endpoint(
+    "GET /health",
+    "Whether the installation works · 健康检查",
     tags=["health"],
-    response_model=shown.Health,
-    responses={
-        **errors(),
-        503: {"model": shown.Health, "description": "Something does not work; `reasons`."},
-    },
+    answers={503: {"model": shown.Health, "description": "Something does not work; `reasons`."}},
 )
 def get_health(here: Here, response: Response) -> shown.Health:
     """Needs no key.

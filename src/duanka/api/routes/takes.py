@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
-from duanka.api.http.openapi import errors
+from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import responses as shown
 from duanka.api.schemas.requests import ORDER_ID, Because, PhoneNumber
 from duanka.domain.authority import Permission
@@ -20,7 +20,7 @@ from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.bulk_actions.withdrawal import Which
 from duanka.orders.intake.takes import HeldDecision, Undone
 
-router = APIRouter(tags=["takes"], route_class=access.KeyFirstRoute)
+router = Endpoints("takes")
 
 TakeId = Annotated[
     str,
@@ -143,14 +143,7 @@ class Withdrawal(Because):
         )
 
 
-@router.get(
-    "/takes",
-    operation_id="listTakes",
-    dependencies=access.may(Permission.LIST_TAKES),
-    summary="What was taken · 接收批次",
-    response_model=Takes,
-    responses=errors(401, 403),
-)
+@router.endpoint("GET /takes", "What was taken · 接收批次", Permission.LIST_TAKES)
 def list_takes(
     here: Here, by: access.Caller, limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50
 ) -> Takes:
@@ -158,26 +151,18 @@ def list_takes(
     return Takes(items=[TakeShown.of_take(one) for one in here.desk.takes.list(by, limit)])
 
 
-@router.get(
-    "/takes/{takeId}",
-    operation_id="getTake",
-    dependencies=access.may(Permission.LIST_TAKES),
-    summary="One take · 批次详情",
-    response_model=TakeShown,
-    responses=errors(401, 403, 404),
-)
+@router.endpoint("GET /takes/{takeId}", "One take · 批次详情", Permission.LIST_TAKES)
 def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
     """The result of the take."""
     return TakeShown.of_take(here.desk.takes.take(number, by))
 
 
-@router.post(
-    "/takes/{takeId}/undo",
-    operation_id="undoTake",
-    dependencies=access.may(Permission.UNDO_ACT, Permission.VERIFICATION_WITHDRAW),
-    summary="Take back a take · 撤销批次",
-    response_model=UndoneShown,
-    responses=errors(401, 403, 404, 409, 413),
+@router.endpoint(
+    "POST /takes/{takeId}/undo",
+    "Take back a take · 撤销批次",
+    Permission.UNDO_ACT,
+    Permission.VERIFICATION_WITHDRAW,
+    fails=(409,),
 )
 def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
     """Its orders that nobody has changed are withdrawn.
@@ -187,28 +172,16 @@ def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -
     return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
 
-@router.get(
-    "/held-decisions",
-    operation_id="listHeldDecisions",
-    dependencies=access.may(Permission.LIST_TAKES),
-    summary="What is held back · 暂缓列表",
-    response_model=HeldList,
-    responses=errors(401, 403),
-)
-def list_held(here: Here, by: access.Caller) -> HeldList:
+@router.endpoint("GET /held-decisions", "What is held back · 暂缓列表", Permission.LIST_TAKES)
+def list_held_decisions(here: Here, by: access.Caller) -> HeldList:
     """No holder is asked because of these until they are taken."""
     return HeldList(items=[HeldShown.of_held(one) for one in here.desk.takes.held(by)])
 
 
-@router.post(
-    "/held-decisions/take",
-    operation_id="takeHeldDecisions",
-    dependencies=access.may(Permission.TAKE_DECISIONS),
-    summary="Take what is held · 解除暂缓",
-    response_model=shown.ReceivedShown,
-    responses=errors(401, 403, 409, 413),
+@router.endpoint(
+    "POST /held-decisions/take", "Take what is held · 解除暂缓", Permission.TAKE_DECISIONS, fails=(409,)
 )
-def take_held(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedShown:
+def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedShown:
     """Each becomes an order, or joins the open one of its card."""
     cards = frozenset(card_of(number) for number in asks.phone_numbers)
     choice = Choice(tiers=frozenset(asks.tiers), cards=cards, limit=asks.limit)
@@ -216,14 +189,13 @@ def take_held(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedSho
     return shown.ReceivedShown.of(taken.received)
 
 
-@router.post(
-    "/withdrawals",
-    operation_id="withdrawMany",
-    dependencies=access.may(Permission.VERIFICATION_WITHDRAW, Permission.PROPOSE_ACT),
-    summary="Withdraw many verifications · 批量撤销核验",
+@router.endpoint(
+    "POST /withdrawals",
+    "Withdraw many verifications · 批量撤销核验",
+    Permission.VERIFICATION_WITHDRAW,
+    Permission.PROPOSE_ACT,
+    fails=(404, 409, 422),
     status_code=201,
-    response_model=shown.ActShown,
-    responses=errors(401, 403, 404, 409, 413, 422),
 )
 def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> shown.ActShown:
     """In one act: at once, or after a second person approved, where a tier needs it.
