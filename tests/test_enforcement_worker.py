@@ -34,6 +34,7 @@ from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.reconciliation import Reconciling
 from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement
+from enacted import enacted
 from parts import needed
 from waiting import HANG, until
 
@@ -114,7 +115,7 @@ def book_of(store: Store) -> OrderService:
 
 def real(store: Store, book: OrderService, element: FakeElement, heard: Heard, said: list[str]) -> Enforcing:
     alarms = AlarmService(store, said.append, timedelta(minutes=5))
-    enacting = ElementDispatcher(Outbox(store, "w"), element, alarms)
+    enacting = ElementDispatcher(Outbox(store, ONE, "w"), element, alarms)
     look = PendingWorkProbe(store, (ONE,))
     enforcing = Enforcing(parts(heard, said, sweep=book.sweep, elements={ONE: enacting}, look=look))
     book.wake = enforcing.wake
@@ -272,7 +273,7 @@ def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
         )
         book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
-        done = list(Outbox(store, "x").legs(begun))
+        done = enacted(store, begun)
     assert len(done) == 500
     store.close()
 

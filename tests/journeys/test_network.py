@@ -22,10 +22,10 @@ from duanka.domain.network import Element, ManyAtOnce, NetworkState
 from duanka.domain.order import Event, Kind, Order, Person, Role, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
-from duanka.orders.dispatch.outbox import EnactedRow, Outbox
 from duanka.orders.monitoring.refusals import refused
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
+from enacted import EnactedRow, enacted
 from parts import needed
 from sipp_calls import call
 from switches import Switch, missing
@@ -136,7 +136,7 @@ class Town:
         self.worker.wake()
 
     def legs(self) -> list[EnactedRow]:
-        return list(Outbox(self.here.store, "test").legs(NOW - HOUR))
+        return enacted(self.here.store, NOW - HOUR)
 
 
 @pytest.fixture(scope="module")

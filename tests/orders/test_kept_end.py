@@ -173,10 +173,10 @@ def test_while_it_holds_only_what_an_order_gave_back_since_is_told(store: Store)
     book.police_release(card(1), POLICE, "consent", NOW)  # the network may know better by now
     held = [NOW + MINUTE]
     book.police_release(card(2), POLICE, "consent", NOW + 2 * MINUTE)
-    worker = Outbox(store, "w", held_since=lambda: held[0] if held else None)
-    assert [task.card for task in worker.claim("home_register", NOW + 3 * MINUTE)] == [card(2)]
+    worker = Outbox(store, "home_register", "w", held_since=lambda: held[0] if held else None)
+    assert [task.card for task in worker.claim(NOW + 3 * MINUTE)] == [card(2)]
     held.clear()
-    assert {task.card for task in worker.claim("home_register", NOW + 3 * MINUTE)} == {card(0), card(1)}
+    assert {task.card for task in worker.claim(NOW + 3 * MINUTE)} == {card(0), card(1)}
 
 
 def faults(store: Store, folders: tuple[Path, ...], *kept: TrailEnd) -> list[str]:

@@ -59,7 +59,7 @@ def test_a_spoilt_list_raises_an_alarm_that_a_comparison_without_difference_ends
         told, compared, watched = elements
         assert isinstance(watched, KeptList)
         known = AlarmService(store, lambda _: None, timedelta())
-        enacting = ElementDispatcher(Outbox(store, "w"), told, known)
+        enacting = ElementDispatcher(Outbox(store, told.name, "w"), told, known)
         reconciling = Reconciling(store, Trail(KEY), compared, alarms=known)
         watch = KeptListWatch(watched, known)
         book = book_on(store, elements=(told.name,))

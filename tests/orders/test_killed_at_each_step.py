@@ -80,13 +80,12 @@ def _work(url: str, folder: Path, worker: str, at: datetime, reached: Reached) -
     store = Store(url)
     book = OrderService(store, Terms(AT_ONCE, _Trail(KEY, reached), NAMES))
     alarms = AlarmService(store, lambda _: None, timedelta(minutes=5))
-    tasks = Outbox(store, worker)
     book.sweep(at)
     reached("the stop is stored")
     for name, then in zip(NAMES, ("one element is done", "both elements are done"), strict=True):
         element = _Element(name, folder / name)
         element.reached = reached
-        ElementDispatcher(tasks, element, alarms).work(at)
+        ElementDispatcher(Outbox(store, name, worker), element, alarms).work(at)
         reached(then)
     sender = _Sender("centre", folder / "centre", auto=False)
     sender.reached = reached

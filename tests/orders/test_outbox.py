@@ -32,6 +32,7 @@ from duanka.orders.dispatch.outbox import (
 )
 from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, Faults
+from enacted import enacted
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)
@@ -108,7 +109,7 @@ class Bench:
         self.calls = self.element.calls
         alarms = AlarmService(self.store, self.said.append, timedelta(minutes=5))
         self.worker = ElementDispatcher(
-            Outbox(self.store, "w", LEASE), self.element, alarms, ticks=lambda: self.seconds
+            Outbox(self.store, ONE[0], "w", LEASE), self.element, alarms, ticks=lambda: self.seconds
         )
 
     def drain(self, now: datetime) -> None:
@@ -122,14 +123,14 @@ def test_what_was_decided_is_done_and_how_long_it_took_is_known(store: Store) ->
     book.sweep(NOW + 24 * HOUR)
     bench.drain(NOW + 24 * HOUR + 2 * SECOND)
     assert bench.element.state_of(card(0)) is SUSPENDED
-    (leg,) = Outbox(store, "x").legs(NOW)
+    (leg,) = enacted(store, NOW)
     assert (leg.wanted, leg.seconds) == (SUSPENDED, 2.0)
     order = restriction(book)
     assert order is not None
     book.act(order.id, Event.RESTORE, DESK, "proved it", NOW + 25 * HOUR)
     bench.drain(NOW + 25 * HOUR + SECOND)
     assert bench.element.state_of(card(0)) is ACTIVE
-    assert [(one.wanted, one.seconds) for one in Outbox(store, "x").legs(NOW)] == [
+    assert [(one.wanted, one.seconds) for one in enacted(store, NOW)] == [
         (SUSPENDED, 2.0),
         (ACTIVE, 1.0),
     ]
@@ -139,11 +140,11 @@ def test_two_workers_share_and_never_hold_the_same_card(store: Store) -> None:
     book = book_on(store, elements=ONE)
     for number in range(60):
         stopped(book, number)
-    workers = [Outbox(store, name, LEASE) for name in ("a", "b", "c")]
+    workers = [Outbox(store, ONE[0], name, LEASE) for name in ("a", "b", "c")]
 
     def take(worker: Outbox) -> list[Task]:
         taken = []
-        while some := worker.claim(ONE[0], NOW, 7):
+        while some := worker.claim(NOW, 7):
             taken += some
         return taken
 
@@ -154,28 +155,26 @@ def test_two_workers_share_and_never_hold_the_same_card(store: Store) -> None:
 
 def test_of_a_card_the_last_counts_and_waits_for_what_is_on_its_way(store: Store) -> None:
     book = book_on(store, elements=ONE)
-    first, other = Outbox(store, "first", LEASE), Outbox(store, "other", LEASE)
+    first, other = Outbox(store, ONE[0], "first", LEASE), Outbox(store, ONE[0], "other", LEASE)
     stopped(book)
-    (task,) = first.claim(ONE[0], NOW)
+    (task,) = first.claim(NOW)
     released(book)
-    assert other.claim(ONE[0], NOW) == [], (
-        "the suspension is on its way: the restoration must not overtake it"
-    )
+    assert other.claim(NOW) == [], "the suspension is on its way: the restoration must not overtake it"
     first.settle([TaskResult(task, TaskOutcome.UNREACHABLE, "silent", HOUR)], NOW)
-    (later,) = other.claim(ONE[0], NOW)
+    (later,) = other.claim(NOW)
     assert later.wanted is ACTIVE
     other.settle([TaskResult(later, TaskOutcome.DONE)], NOW)
     assert outcomes(store) == [("suspended", "superseded"), ("active", "done")]
-    assert first.claim(ONE[0], NOW + 2 * HOUR) == [], "what failed must not come back after what followed it"
+    assert first.claim(NOW + 2 * HOUR) == [], "what failed must not come back after what followed it"
 
 
 def test_a_worker_that_died_holds_nobody_up_for_long_and_a_sleeper_settles_nothing(store: Store) -> None:
     book = book_on(store, elements=ONE)
-    dead, alive = Outbox(store, "dead", LEASE), Outbox(store, "alive", LEASE)
+    dead, alive = Outbox(store, ONE[0], "dead", LEASE), Outbox(store, ONE[0], "alive", LEASE)
     stopped(book)
-    (old,) = dead.claim(ONE[0], NOW)
-    assert alive.claim(ONE[0], NOW + LEASE) == []
-    (taken,) = alive.claim(ONE[0], NOW + LEASE + SECOND)
+    (old,) = dead.claim(NOW)
+    assert alive.claim(NOW + LEASE) == []
+    (taken,) = alive.claim(NOW + LEASE + SECOND)
     dead.settle([TaskResult(old, TaskOutcome.REFUSED, "late")], NOW + LEASE + SECOND)
     assert outcomes(store) == [("suspended", None)]
     alive.settle([TaskResult(taken, TaskOutcome.DONE)], NOW + LEASE + 2 * SECOND)
@@ -185,10 +184,10 @@ def test_a_worker_that_died_holds_nobody_up_for_long_and_a_sleeper_settles_nothi
 
 
 def test_the_same_worker_that_slept_cannot_settle_its_second_lease_with_the_first(store: Store) -> None:
-    book, worker = book_on(store, elements=ONE), Outbox(store, "w", LEASE)
+    book, worker = book_on(store, elements=ONE), Outbox(store, ONE[0], "w", LEASE)
     stopped(book)
-    (first,) = worker.claim(ONE[0], NOW)
-    worker.claim(ONE[0], NOW + LEASE + SECOND)
+    (first,) = worker.claim(NOW)
+    worker.claim(NOW + LEASE + SECOND)
     for outcome in (TaskOutcome.DONE, TaskOutcome.REFUSED):
         worker.settle([TaskResult(first, outcome)], NOW + LEASE + SECOND)
         assert outcomes(store) == [("suspended", None)]
@@ -196,14 +195,14 @@ def test_the_same_worker_that_slept_cannot_settle_its_second_lease_with_the_firs
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 def test_a_clock_that_jumps_holds_nothing_up(store: Store, jump: timedelta) -> None:
-    book, worker = book_on(store, elements=ONE), Outbox(store, "w", LEASE)
+    book, worker = book_on(store, elements=ONE), Outbox(store, ONE[0], "w", LEASE)
     stopped(book, 0)
-    worker.claim(ONE[0], NOW)  # and then it dies
+    worker.claim(NOW)  # and then it dies
     stopped(book, 1)
-    second = worker.claim(ONE[0], NOW)
+    second = worker.claim(NOW)
     stopped(book, 2)
     worker.settle([TaskResult(task, TaskOutcome.UNREACHABLE, "silent", 20 * SECOND) for task in second], NOW)
-    taken = Outbox(store, "v", LEASE).claim(ONE[0], NOW + jump)
+    taken = Outbox(store, ONE[0], "v", LEASE).claim(NOW + jump)
     assert sorted(task.card for task in taken) == [card(number) for number in range(3)]
 
 
@@ -219,7 +218,7 @@ def test_silence_is_probed_by_one_card_and_makes_only_this_element_wait(store: S
         bench.drain(NOW + timedelta(seconds=bench.seconds - 100))
     assert len(bench.calls) < 60, "a minute in, it is asked twice a minute"
     assert {row.outcome for row in rows(store)} == {None}
-    assert len(Outbox(store, "x").claim("call_proxy", NOW)) == 50
+    assert len(Outbox(store, "call_proxy", "x").claim(NOW)) == 50
     bench.faults.down = False
     for _ in range(31):  # the longest rest, and everything else at once
         bench.seconds += 1
@@ -380,7 +379,7 @@ def test_what_was_written_into_the_outbox_past_the_book_is_told_to_nobody(store:
         book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     element = FakeElement("home_register")
     enacting = ElementDispatcher(
-        Outbox(store, "w"), element, AlarmService(store, said.append, timedelta(minutes=5))
+        Outbox(store, ONE[0], "w"), element, AlarmService(store, said.append, timedelta(minutes=5))
     )
     enacting.work(NOW)
     victim = card(1) if wanted == "active" else card(77)

@@ -122,7 +122,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     desk.spoil("UPDATE outbox SET wanted = 'nonsense' WHERE card = :card", card=card(BAD))
     element = FakeElement(ELEMENT)
-    worked(ElementDispatcher(Outbox(desk.store, "w"), element, desk.alarms, at_once=10).work, NOW)
+    worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms, at_once=10).work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1
     assert len(desk.reported()) == 1
 
@@ -130,7 +130,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
 def test_acts_for_an_element_one_of_which_meets_a_defect(desk: Desk) -> None:
     for number in range(MANY):
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
-    enacting = ElementDispatcher(Outbox(desk.store, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
+    enacting = ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
     worked(enacting.work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1, "in one go: it holds nobody up"
     for hour in range(1, 9):
@@ -282,7 +282,7 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
     for number in range(MANY):
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     element = FakeElement(ELEMENT)
-    worked(ElementDispatcher(Outbox(desk.store, "w"), element, desk.alarms).work, NOW)
+    worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms).work, NOW)
     for number in range(MANY):
         element.restore(card(number))
     if spoilt == "in the book":

@@ -33,10 +33,12 @@ def said(line: str) -> None:
 def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
     store = Store(url)
     book = OrderService(store, Terms(AT_ONCE, Trail(KEY), names))
-    outbox = Outbox(store, f"worker-{os.getpid()}", LEASE)
+    worker = f"worker-{os.getpid()}"
     alarms = AlarmService(store, lambda _: None, timedelta(minutes=5))
     elements = {
-        name: ElementDispatcher(outbox, FakeElement(name, folder / name), alarms, at_once=20)
+        name: ElementDispatcher(
+            Outbox(store, name, worker, LEASE), FakeElement(name, folder / name), alarms, at_once=20
+        )
         for name in names
     }
     Enforcing(

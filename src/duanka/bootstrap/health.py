@@ -66,7 +66,7 @@ class DutyWatch:
         self._failing[duty] = count + 1, since
         self.failures[duty] = self.failures.get(duty, 0) + 1
         detail = f"后台任务{duty}失败 / the duty {duty} of the worker fails: {in_one_line(error)}"
-        self._alarms.failing(f"duty {duty}", since, detail, now)
+        self._alarms.follow(f"duty {duty}", since, detail, now)
 
     def failing(self) -> list[str]:
         """The duties with several consecutive failures."""

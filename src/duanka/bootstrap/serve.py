@@ -91,7 +91,6 @@ def working(
     here.book.set_aside = alarms.set_aside
     guard = TrailGuard(here.ends, alarms)
     guard.check(clock())  # before the first duty, so that a restored backup causes no action
-    outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
     clocks = supervision.guard if supervision else None
 
     waiting = WaitingOrders(here.store, alarms, timedelta(hours=policy.review_within))
@@ -100,12 +99,16 @@ def working(
         waiting.watch(now)
         return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
 
+    def dispatcher(element: Element) -> ElementDispatcher:
+        outbox = Outbox(here.store, element.name, worker, held_since=lambda: guard.held_since)
+        return ElementDispatcher(outbox, element, alarms)
+
     # each duty has its own connection to an element, so that none waits for another
     def made() -> Enforcing:
         parts = Enforcement(
             sweep=sweep,
             carry_out=here.acts.carry_out,
-            elements={one.name: ElementDispatcher(outbox, one, alarms) for one in network.elements()},
+            elements={one.name: dispatcher(one) for one in network.elements()},
             look=PendingWorkProbe(here.store, network.addresses),
             clock=clock,
             ticks=time.monotonic,

@@ -32,9 +32,11 @@ class AlarmService:
         self._open: frozenset[str] = frozenset()
         self._read_at: datetime | None = None
 
-    def failing(self, source: str, since: datetime, detail: str, now: datetime) -> None:
-        """Raise the alarm if the source has failed since `since` for long enough."""
-        if now - since >= self.after:
+    def follow(self, source: str, since: datetime | None, detail: str, now: datetime) -> None:
+        """Raise the alarm if the source fails since `since` for long enough; None: clear it."""
+        if since is None:
+            self.working(source, now)
+        elif now - since >= self.after:
             self.raise_now(source, now, detail, since)
 
     def raise_now(self, source: str, now: datetime, detail: str, since: datetime | None = None) -> None:

@@ -15,6 +15,7 @@ from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.bulk import among, in_parts, put_rows, update_rows, upsert_rows
 from duanka.ledger.db.rows import row_of
 from duanka.ledger.db.tables import cards, orders, outbox
+from duanka.ledger.lease_queue import closed
 
 Row = Mapping[str, Any]
 _VALUES_PER_IN = 400  # values per IN: below SQLite's limit
@@ -105,5 +106,5 @@ def supersede(connection: Connection, of: Collection[str], now: datetime) -> Non
                 outbox.c.done_at.is_(None),
                 or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
             )
-            .values(done_at=now, outcome="superseded", leased_until=None, leased_by=None)
+            .values(closed(now, "superseded"))
         )

@@ -18,6 +18,7 @@ from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, orders, outbox
 from duanka.ledger.db.tables_installation import elements
+from duanka.ledger.lease_queue import closed
 
 _MAX_CHANGES = 10_000_000
 _ALLOWED_FOR = timedelta(days=1)
@@ -81,8 +82,7 @@ class NetworkElements:
                 raise OrderError(f"{name} is not configured; `duanka network list` shows what is")
             self._write(connection, name, "", by, why, now)
             waiting = (outbox.c.element == name, outbox.c.done_at.is_(None))
-            over = {"done_at": now, "outcome": "superseded", "leased_until": None, "leased_by": None}
-            connection.execute(update(outbox).where(*waiting).values(over))
+            connection.execute(update(outbox).where(*waiting).values(closed(now, "superseded")))
 
         self._store.transact(work)
 

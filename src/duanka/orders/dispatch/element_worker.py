@@ -49,33 +49,25 @@ class ElementDispatcher:
             return False
         limit = 1 if self._circuit.failures else self._at_once
         begun = self._ticks()
-        tasks = self._outbox.claim(self.name, now, limit)
+        tasks = self._outbox.claim(now, limit)
         spoilt = self._outbox.spoilt()
         for order_id, error in spoilt:
             self._alarms.set_aside(_TASK, order_id, error, now)
         if not tasks:
             return bool(spoilt)
         failures = self._circuit.failures
-        results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _CALL_TIMEOUT_SECONDS)
+        results = self._enact(tasks, begun + self._outbox.queue.lease.total_seconds() - _CALL_TIMEOUT_SECONDS)
         ended = now + timedelta(seconds=self._ticks() - begun)
         self._outbox.settle(results, ended)
         self._tell(results, ended)
         if failures >= _OUTAGE_FAILURES and not self._circuit.failures:
-            self._outbox.retry_now(self.name, ended)
+            self._outbox.queue.retry_now(ended)
         return not self._circuit.failures
 
     def watch(self, now: datetime) -> None:
         """Raise or clear the alarm for a row that has waited too long after failed tries."""
-        since = self._outbox.tried_since(self.name)
-        if since is None:
-            self._alarms.working(self.name, now)
-        else:
-            self._alarms.failing(
-                self.name,
-                since,
-                f"网元{self.name}未执行停复机指令 / {self.name} does not carry out orders",
-                now,
-            )
+        detail = f"网元{self.name}未执行停复机指令 / {self.name} does not carry out orders"
+        self._alarms.follow(self.name, self._outbox.queue.tried_since, detail, now)
 
     def stop(self) -> None:
         """Stop after the call in progress and return the other rows; thread-safe."""

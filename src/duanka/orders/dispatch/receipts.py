@@ -15,6 +15,7 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import notice_parts, notices
+from duanka.ledger.lease_queue import LeaseQueue, closed
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -41,8 +42,10 @@ class NoticeOutcome(WordedEnum):
 class Receipts:
     """Stores receipts of `sender`; asks it for more only after these are committed."""
 
-    def __init__(self, book: OrderService, sender: NoticeSender, alarms: AlarmService) -> None:
-        self._book, self._sender, self._alarms = book, sender, alarms
+    def __init__(
+        self, book: OrderService, queue: LeaseQueue, sender: NoticeSender, alarms: AlarmService
+    ) -> None:
+        self._book, self._queue, self._sender, self._alarms = book, queue, sender, alarms
         self._held: list[Receipt] = []
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
 
@@ -72,22 +75,13 @@ class Receipts:
         self._keep({number: by_id[number] for number in unknown}, now)
         return came >= _BATCH_RECEIPTS
 
-    def handed_in(
-        self, notice: int, message_ids: Sequence[str], kept: str, worker: str, now: datetime
-    ) -> None:
+    def handed_in(self, notice: int, message_ids: Sequence[str], kept: str, now: datetime) -> None:
         """Record that the message centre accepted the notice under these message ids.
 
         If the message centre reuses an id, the row of its earlier use is deleted.
         """
         ids = list(dict.fromkeys(message_ids))
-        sent = {
-            "body": kept,
-            "sent_at": now,
-            "done_at": now,
-            "outcome": NoticeOutcome.SENT.value,
-            "error": None,
-        }
-        free = {"leased_until": None, "leased_by": None}
+        sent = closed(now, NoticeOutcome.SENT.value, sent_at=now, body=kept, error=None)
 
         def work(unit: UnitOfWork) -> None:
             connection = unit.connection
@@ -95,8 +89,8 @@ class Receipts:
             connection.execute(
                 insert(notice_parts), [{"message_id": one, "notice_id": notice} for one in ids]
             )
-            mine = (notices.c.id == notice, notices.c.leased_by == worker)
-            connection.execute(update(notices).where(*mine).values(sent | free))
+            mine = (notices.c.id == notice, self._queue.is_mine)
+            connection.execute(update(notices).where(*mine).values(sent))
 
         self._book.transaction(work, now)
 
@@ -111,13 +105,7 @@ class Receipts:
             row = unit.connection.execute(select(notices).where(mine).with_for_update()).one()
             if row.done_at:
                 return
-            over = {
-                "done_at": now,
-                "outcome": NoticeOutcome.GIVEN_UP.value,
-                "error": why,
-                "leased_until": None,
-                "leased_by": None,
-            }
+            over = closed(now, NoticeOutcome.GIVEN_UP.value, error=why)
             unit.connection.execute(update(notices).where(mine).values(over))
             if row.template in _ASKS and follows:
                 _happen(unit, row.order_id, Event.NOT_DELIVERED, why)
