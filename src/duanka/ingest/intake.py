@@ -23,7 +23,7 @@ from duanka.ingest.delivery.discovery import Delivered
 from duanka.ingest.delivery.mapped_columns import SourcesSeen, check_columns
 from duanka.ingest.delivery.signatures import SignedFile
 from duanka.ingest.files.limits import rejects_too_much
-from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
+from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE, Mapping
 from duanka.ingest.model.reasons import QuarantineReason
@@ -206,7 +206,7 @@ class _Work:
     def _read(self, number: int, file: Delivered, account: FileAccount) -> FileAccount:
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
-            self.quarantine.has_sheets(file.name, sheets_of(reading))
+            self.quarantine.has_sheets(file.name, reading.sheets)
             sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
             if ignored := sifter.ignored():
                 self.ignored[file.name] = ignored
@@ -230,7 +230,7 @@ class _Work:
             records=records,
             unreadable=unreadable,
             devices_unknown=sifter.devices_unknown,
-            notes=notes_of(reading),
+            notes=tuple(reading.notes),
         )
 
     def _step(self, size: int) -> None:

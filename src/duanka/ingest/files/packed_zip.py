@@ -9,12 +9,13 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, BinaryIO
 
 from duanka.domain.display import display_name
 from duanka.ingest.files.limits import MOST_DIRECTORY
-from duanka.ingest.files.packed import Inflate, Members, PackedFormat
+from duanka.ingest.files.packed import Decompressor, Inflate, Members, PackedFormat
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # an empty archive
@@ -42,16 +43,6 @@ class Unfit(Exception):
     """A zip file that cannot be used; the message says why and what to do."""
 
 
-class Member(NamedTuple):
-    """A member: header offset, packed size, compression method, CRC-32."""
-
-    name: str
-    at: int
-    packed: int
-    method: int
-    checksum: int | None
-
-
 class Zip:
     """The file of records in the zip file `file`; implements Packed."""
 
@@ -61,7 +52,7 @@ class Zip:
         self._file = file
         self._checksum = 0
         self._members: Members | None = None
-        self._member: Member | None = None
+        self._member = zipfile.ZipInfo()
         self._whole = True
         self._begun = False
         try:
@@ -87,12 +78,11 @@ class Zip:
         return piece
 
     def _end(self) -> None:
-        assert self._member is not None  # noqa: S101  # it was read
         if self.broken:
             return
         if not self._whole:
             self.broken = "the zip data is cut off"
-        elif self._member.checksum not in {None, self._checksum}:
+        elif self._checksum != self._member.CRC:
             self.broken = "the zip data is damaged"
 
     def _open(self) -> None:
@@ -104,16 +94,11 @@ class Zip:
             self._member = _first(self._file)
         else:
             self._member = _one_of(members)
-        seek_to_data(self._file, self._member.at)
-        form = PackedFormat("zip", b"", lambda: Inflate(-15), single=True)
-        if self._member.method == zipfile.ZIP_STORED:
-            size = self._member.packed
-            form = PackedFormat("zip", b"", lambda: Stored(size), single=True)
-        elif self._member.method != zipfile.ZIP_DEFLATED:
-            raise Unfit(
-                "it is packed in a way that few programs read; pack it again with the usual one (deflate)"
-            )
-        self._members = Members(self._file, form)
+        if self._member.flag_bits & ENCRYPTED:
+            raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
+        self._members = unpacked_member(
+            self._file, self._member, again="pack it again with the usual one (deflate)"
+        )
 
 
 class Broken(Exception):
@@ -153,7 +138,7 @@ def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
         raise Broken from None
 
 
-def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
+def _one_of(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     if any(one.filename.startswith(_SPREADSHEET) for one in members):
         raise Unfit("it is a spreadsheet; save it as CSV, with the numbers of cards as text")
     files = [one for one in members if not one.is_dir() and not _is_not_ours(one.filename)]
@@ -168,10 +153,7 @@ def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
         raise Unfit(
             f"there are {len(files)} files in the zip file ({names}{more}); unpack it, or pack each by itself"
         )
-    one = files[0]
-    if one.flag_bits & ENCRYPTED:
-        raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
-    return Member(one.filename, one.header_offset, one.compress_size, one.compress_type, one.CRC)
+    return files[0]
 
 
 def _is_not_ours(name: str) -> bool:
@@ -183,23 +165,25 @@ def _is_not_ours(name: str) -> bool:
     )
 
 
-def _first(file: BinaryIO) -> Member:
+def _first(file: BinaryIO) -> zipfile.ZipInfo:
     """The first member, found by its local header, of a file without a directory."""
+    one = zipfile.ZipInfo()
+    one.header_offset = 0
     file.seek(0)
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or not head.startswith(MAGIC):
         raise Unfit("the zip data is cut off" if head.startswith(b"PK") else "it is not zip data")
-    _, _, flags, method, _, _, _, packed, _, length, _ = _LOCAL.unpack(head)
-    name = file.read(length).decode("utf-8", "replace")
-    if flags & ENCRYPTED:
-        raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
-    return Member(name, 0, packed, method, None)
+    _, _, one.flag_bits, one.compress_type, _, _, _, one.compress_size, *_ = _LOCAL.unpack(head)
+    return one
 
 
-def seek_to_data(file: BinaryIO, at: int) -> None:
-    """Seek to the data after the local header at `at`; raises Unfit."""
+def unpacked_member(file: BinaryIO, member: zipfile.ZipInfo, *, again: str) -> Members:
+    """Seek to the data of `member`, and return a stream of it decompressed.
+
+    `again`: what to do about an unusual compression. Raises Unfit for that and for a damaged header.
+    """
     try:
-        file.seek(at)
+        file.seek(member.header_offset)
     except (OSError, ValueError):
         raise Unfit("the zip data is damaged") from None
     head = file.read(_LOCAL.size)
@@ -207,6 +191,12 @@ def seek_to_data(file: BinaryIO, at: int) -> None:
         raise Unfit("the zip data is damaged")
     *_, length, extra = _LOCAL.unpack(head)
     file.seek(length + extra, io.SEEK_CUR)
+    make: Callable[[], Decompressor] = partial(Inflate, -15)
+    if member.compress_type == zipfile.ZIP_STORED:
+        make = partial(Stored, member.compress_size)
+    elif member.compress_type != zipfile.ZIP_DEFLATED:
+        raise Unfit(f"it is packed in a way that few programs read; {again}")
+    return Members(file, PackedFormat("zip", b"", make, single=True))
 
 
 class Stored:

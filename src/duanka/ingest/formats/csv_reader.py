@@ -8,7 +8,8 @@ few lines around the fault are parsed one by one to separate good from bad ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,26 @@ from duanka.ingest.files.beginnings import Extent, Stretch, Track
 from duanka.ingest.files.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
 from duanka.ingest.formats.csv_header import BOM, Head, head_of, split
 from duanka.ingest.formats.unpacked import Unpacked
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, Rows
+from duanka.ingest.model.blocks import (
+    Bad,
+    Block,
+    OpenReader,
+    ParsedRecords,
+    Rows,
+    parse_in_pieces,
+    raw_text,
+    rejected,
+    text_frame,
+)
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_BYTES = 1 << 24
 _EMPTY_LINES_BYTES = 1 << 22  # bytes of empty lines held back, as they may be the end of the file
 _CHUNK_BYTES = 1 << 20  # bytes of a chunk that Arrow parses on one core
-_SPLIT_INTO = 16  # number of pieces into which a block refused by Arrow is split
-_LINE_BY_LINE_BELOW = 400  # lines; smaller pieces are parsed line by line
 
 
-class CsvReading:
+class CsvReading(OpenReader):
     """One CSV file. Raises UnreadableInput when its header line is not text."""
 
     def __init__(
@@ -44,9 +53,6 @@ class CsvReading:
         root: Path | None = None,
         extent: Extent | None = None,
     ) -> None:
-        self.unreadable = ""
-        self.track: Track | None = None
-        self.left = False
         self._path = path
         self._root = root
         self._layout = layout
@@ -127,16 +133,15 @@ class CsvReading:
         for block in reader.blocks(rest[:whole], line, data.done, None):
             line += block.records
             yield block
-        raw = _text(rest[whole:], self._layout.encoding)
         reason = QuarantineReason.OVERSIZED if data.oversized else QuarantineReason.CUT_OFF
-        yield reader.only_bad(Bad(line, reason, raw), data.done)
+        yield rejected([Bad(line, reason, raw_text(rest[whole:], self._layout.encoding))], data.done)
 
     def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
         start = data.read(LINE_LIMIT)
         if start or data.broken:
             reason = QuarantineReason.CUT_OFF if data.broken and start else QuarantineReason.UNREADABLE_FILE
-            bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding) or data.broken)
-            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, data.done, (bad,))
+            raw = raw_text(start, self._layout.encoding) or data.broken
+            yield rejected([Bad(1 if start else None, reason, raw)], data.done)
 
 
 @dataclass(frozen=True)
@@ -154,15 +159,6 @@ class _Lines:
         """Return the line at `place` (from 0) without its end."""
         line = self.body[self.begin(place) : int(self.ends[place])]
         return line[:-1] if line.endswith(b"\r") else line
-
-
-@dataclass
-class _Sorted:
-    """Lines that became rows (listed in `kept`) and lines that did not."""
-
-    frames: list[pl.DataFrame] = field(default_factory=list)
-    kept: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    bad: list[Bad] = field(default_factory=list)
 
 
 class _Reader:
@@ -188,9 +184,6 @@ class _Reader:
         self._bait = layout.delimiter.encode() * (self._width - 1) + b"\n"
         self._parse = pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False)
 
-    def only_bad(self, bad: Bad, done: int) -> Block:
-        return Block(self._frame([[] for _ in self._wanted]), np.empty(0, np.int64), 1, done, (bad,))
-
     def blocks(
         self, body: bytes, line: int, done: int, end: int | None, written: int | None = None
     ) -> Iterator[Block]:
@@ -211,51 +204,32 @@ class _Reader:
             self._track.feed(inside, end)
 
     def _block(self, lines: _Lines, first: int, last: int, done: int) -> Block:
-        sorted_ = _Sorted()
-        self._gather(lines, first, last, sorted_)
-        places = np.concatenate(sorted_.kept)
+        parsed = parse_in_pieces(first, last, partial(self._together, lines), partial(self._singly, lines))
 
         def raw(rows: Rows) -> list[str]:
-            return [_text(lines.at(int(place)), self._layout.encoding) for place in places[rows]]
+            return [raw_text(lines.at(int(place)), self._layout.encoding) for place in parsed.kept[rows]]
 
-        frame = sorted_.frames[0] if len(sorted_.frames) == 1 else pl.concat(sorted_.frames)
-        return Block(frame, places + lines.number, last - first, done, sorted_.bad, raw)
+        return Block(parsed.frame, parsed.kept + lines.number, last - first, done, parsed.bad, raw)
 
-    def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
-        """Parse lines `first` to `last` at once if Arrow can, else in smaller pieces."""
+    def _together(self, lines: _Lines, first: int, last: int) -> pl.DataFrame | None:
+        """Parse lines `first` to `last` with Arrow; None unless all are plain rows."""
         begin = lines.begin(first)
         sizes = np.diff(lines.ends[first:last], prepend=begin - 1)
-        frame = None
-        if sizes.min() > 1 and sizes.max() <= LINE_LIMIT:  # not for empty lines: Arrow makes rows of them
-            frame = self._whole(lines.body[begin : int(lines.ends[last - 1]) + 1], last - first)
-        if frame is not None:
-            into.frames.append(frame)
-            into.kept.append(np.arange(first, last, dtype=np.int64))
-        elif last - first <= _LINE_BY_LINE_BELOW:
-            self._one_by_one(lines, first, last, into)
-        else:
-            step = max(_LINE_BY_LINE_BELOW, -(-(last - first) // _SPLIT_INTO))
-            for at in range(first, last, step):
-                self._gather(lines, at, min(at + step, last), into)
-
-    def _whole(self, body: bytes, lines: int) -> pl.DataFrame | None:
-        """Parse `body` with Arrow; None unless all its `lines` are plain rows."""
-        if b"\0" in body:
+        if sizes.min() <= 1 or sizes.max() > LINE_LIMIT:  # Arrow makes rows of empty lines
             return None
-        if b"\r" in body and (
-            body.count(b"\r") != body.count(b"\r\n") or b"\n\r\n" in body or body.startswith(b"\r\n")
-        ):
+        body = lines.body[begin : int(lines.ends[last - 1]) + 1]
+        if b"\0" in body or (b"\r" in body and _has_stray_return(body)):
             return None
         try:
             if self._layout.encoding != "utf-8":
                 body = body.decode(self._layout.encoding).encode()
-            table = self._parsed(body, lines)
+            table = self._parsed(body, last - first)
         except (pa.ArrowException, UnicodeError, OSError):
             return None
         if table is None:
             return None
         if not self._wanted:
-            return pl.DataFrame(height=lines)
+            return pl.DataFrame(height=last - first)
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table becomes a frame
         return frame.rename(dict(zip(frame.columns, self._wanted, strict=True)))
@@ -273,20 +247,20 @@ class _Reader:
         table = pacsv.read_csv(pa.py_buffer(body), read, self._parse, self._convert)
         return table.slice(0, lines) if table.num_rows == lines + quoted else None
 
-    def _one_by_one(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
+    def _singly(self, lines: _Lines, first: int, last: int) -> ParsedRecords:
         cells: list[list[str]] = [[] for _ in self._wanted]
         good: list[int] = []
+        bad: list[Bad] = []
         for place in range(first, last):
             data = lines.at(place)
             fields = self._fields(data)
             if isinstance(fields, QuarantineReason):
-                into.bad.append(Bad(lines.number + place, fields, _text(data, self._layout.encoding)))
+                bad.append(Bad(lines.number + place, fields, raw_text(data, self._layout.encoding)))
                 continue
             good.append(place)
             for cell, at in zip(cells, self._places, strict=True):
                 cell.append(fields[at])
-        into.frames.append(self._frame(cells, len(good)))
-        into.kept.append(np.array(good, np.int64))
+        return ParsedRecords(text_frame(self._wanted, cells, len(good)), np.array(good, np.int64), bad)
 
     def _fields(self, data: bytes) -> list[str] | QuarantineReason:
         """Split one line, or return the reason why not."""
@@ -304,11 +278,10 @@ class _Reader:
             return QuarantineReason.BROKEN_ENCODING
         return split(text, self._layout.delimiter, self._width)
 
-    def _frame(self, cells: list[list[str]], height: int = 0) -> pl.DataFrame:
-        if not self._wanted:
-            return pl.DataFrame(height=height)
-        columns = zip(self._wanted, cells, strict=True)
-        return pl.DataFrame([pl.Series(name, cell, dtype=pl.String) for name, cell in columns])
+
+def _has_stray_return(body: bytes) -> bool:
+    """Tell whether a carriage return ends no line, or an empty one."""
+    return body.count(b"\r") != body.count(b"\r\n") or b"\n\r\n" in body or body.startswith(b"\r\n")
 
 
 def _cut(buffer: bytes) -> tuple[bytes, bytes]:
@@ -327,8 +300,3 @@ def _cut(buffer: bytes) -> tuple[bytes, bytes]:
         cut = buffer.find(b"\n", filled) + 1 if filled else 0
     rest = buffer[cut:]
     return buffer[:cut], rest
-
-
-def _text(data: bytes, encoding: str) -> str:
-    """Decode `data` with replacement characters, cut to the limit of quarantined rows."""
-    return data[:RAW_LIMIT].decode(encoding, errors="backslashreplace")

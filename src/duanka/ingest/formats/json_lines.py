@@ -12,11 +12,9 @@ import numpy as np
 import polars as pl
 
 from duanka.ingest.files.limits import LINE_LIMIT
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
+from duanka.ingest.model.blocks import Bad, Block, ParsedRecords, parse_in_pieces, raw_text, text_frame
 from duanka.ingest.model.reasons import QuarantineReason
 
-_LINE_BY_LINE_BELOW = 400  # lines; smaller pieces are parsed line by line
-_SPLIT_INTO = 16  # number of pieces into which lines are split that cannot be parsed at once
 _WHOLE = float(2**53)
 _ROUNDED = 1e10  # from here on a number with an exponent (8.6138e12) may have lost digits
 _EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
@@ -24,39 +22,24 @@ _EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
 
 def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[str]) -> Block:
     """Parse `lines` with their `numbers` into columns `wanted`; missing ones are null."""
-    frames: list[pl.DataFrame] = [_frame([], wanted)]
-    kept: list[int] = []
-    bad: list[Bad] = []
 
-    def gather(first: int, last: int) -> None:
-        frame = _whole(lines[first:last], wanted)
-        if frame is not None:
-            frames.append(frame)
-            kept.extend(range(first, last))
-        elif last - first > _LINE_BY_LINE_BELOW:
-            step = max(_LINE_BY_LINE_BELOW, -(-(last - first) // _SPLIT_INTO))
-            for at in range(first, last, step):
-                gather(at, min(at + step, last))
-        else:
-            rows: list[list[str | None]] = []
-            for at in range(first, last):
-                row = _one(lines[at], wanted)
-                if isinstance(row, QuarantineReason):
-                    raw = lines[at][:RAW_LIMIT].decode(errors="backslashreplace")
-                    bad.append(Bad(numbers[at], row, raw))
-                else:
-                    rows.append(row)
-                    kept.append(at)
-            frames.append(_frame(rows, wanted))
+    def together(first: int, last: int) -> pl.DataFrame | None:
+        return _whole(lines[first:last], wanted)
 
-    gather(0, len(lines))
-    places = np.array(numbers, np.int64)[np.array(kept, np.int64)]
-    return Block(pl.concat(frames), places, len(lines), 0, bad)
+    def singly(first: int, last: int) -> ParsedRecords:
+        rows: dict[int, list[str | None]] = {}
+        bad: list[Bad] = []
+        for at in range(first, last):
+            row = _one(lines[at], wanted)
+            if isinstance(row, QuarantineReason):
+                bad.append(Bad(numbers[at], row, raw_text(lines[at])))
+            else:
+                rows[at] = row
+        cells = zip(*rows.values(), strict=True) if rows else [()] * len(wanted)
+        return ParsedRecords(text_frame(wanted, cells, len(rows)), np.array([*rows], np.int64), bad)
 
-
-def _frame(rows: Sequence[Sequence[str | None]], wanted: Sequence[str]) -> pl.DataFrame:
-    cells = zip(*rows, strict=True) if rows else [()] * len(wanted)
-    return pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(wanted, cells, strict=True)])
+    parsed = parse_in_pieces(0, len(lines), together, singly)
+    return Block(parsed.frame, np.array(numbers, np.int64)[parsed.kept], len(lines), 0, parsed.bad)
 
 
 def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from duanka.domain.text import BilingualText
 from duanka.ingest.files.beginnings import Extent
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.csv_reader import CsvReading
-from duanka.ingest.formats.parquet_reader import ParquetReading
+from duanka.ingest.formats.parquet_reader import ParquetReading, is_parquet
 from duanka.ingest.formats.workbook import NotRead, WorkbookReading, forms
 from duanka.ingest.model.blocks import OpenReader
 from duanka.ingest.model.mapping import Layout
-
-_PARQUET_MAGIC = b"PAR1"
-_PARQUET_ENDINGS = (".parquet", ".pq")
 
 
 def open_reading(
@@ -29,7 +25,7 @@ def open_reading(
     form = layout.format
     if form == "auto":
         with opened(path, root) as file:
-            if file.read(4) == _PARQUET_MAGIC or path.name.lower().endswith(_PARQUET_ENDINGS):
+            if is_parquet(file.read(4), path.name):
                 form = "parquet"
             elif forms.is_workbook(file, path.name):
                 form = "workbook"
@@ -46,15 +42,4 @@ def open_reading(
 
 def readable(reading: OpenReader) -> list[str]:
     """The distinct columns whose type a mapping can read."""
-    other = reading.other_types if isinstance(reading, ParquetReading) else ()
-    return [name for name in dict.fromkeys(reading.columns) if name not in other]
-
-
-def sheets_of(reading: OpenReader) -> tuple[str, ...]:
-    """Names of the sheets that are read; none unless it is a workbook."""
-    return reading.sheets if isinstance(reading, WorkbookReading) else ()
-
-
-def notes_of(reading: OpenReader) -> tuple[BilingualText, ...]:
-    """Remarks for people on a file that was read, besides read errors."""
-    return tuple(reading.notes) if isinstance(reading, WorkbookReading) else ()
+    return [name for name in dict.fromkeys(reading.columns) if name not in reading.other_types]

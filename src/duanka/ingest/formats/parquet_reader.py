@@ -18,9 +18,10 @@ from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.limits import LINE_LIMIT, TEXT_AT_ONCE
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.parquet_pages import MOST_FOOTER, RowGroups, TooMuch, footer_size
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
+from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, OpenReader, rejected
 from duanka.ingest.model.reasons import QuarantineReason
 
+MAGIC = b"PAR1"  # first and last bytes of a file
 BATCH_ROWS = 1 << 16
 _READ_BYTES = 1 << 20
 _MAX_REJECTED_ROWS = 10_000_000  # maximum rows of a damaged group that are rejected one by one
@@ -28,11 +29,15 @@ _MAX_REJECTED_ROWS = 10_000_000  # maximum rows of a damaged group that are reje
 DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 
 
-class ParquetReading:
+def is_parquet(start: bytes, name: str) -> bool:
+    """Tell whether a file with the first bytes `start` is a Parquet file, or has the name of one."""
+    return start.startswith(MAGIC) or name.lower().endswith((".parquet", ".pq"))
+
+
+class ParquetReading(OpenReader):
     """One Parquet file; an invalid one has no columns and is one quarantined record."""
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
-        self.unreadable = ""
         self._path = path
         self._names: tuple[str, ...] = ()
         self._root = root
@@ -43,6 +48,7 @@ class ParquetReading:
                 with pq.ParquetFile(data) as file:
                     self._schema: Any = file.schema_arrow
                     self._names = tuple(self._schema.names)
+                    self.other_types = tuple(one.name for one in self._schema if _is_other(one.type))
             except DAMAGE as fault:
                 self.unreadable = f"not a whole Parquet file ({first_line(fault)})"
 
@@ -51,17 +57,11 @@ class ParquetReading:
         """Names of the top-level columns."""
         return self._names
 
-    @property
-    def other_types(self) -> tuple[str, ...]:
-        """Names of the columns whose type no mapping can read."""
-        return tuple(field.name for field in (self._schema if self._names else ()) if _is_other(field.type))
-
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the `wanted` columns of the rows, with their types."""
         size = self._path.stat().st_size
         if not self._names:
-            bad = Bad(None, QuarantineReason.UNREADABLE_FILE, "")
-            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
+            yield rejected([Bad(None, QuarantineReason.UNREADABLE_FILE, "")], size)
             return
         for name in wanted:
             check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
@@ -86,8 +86,7 @@ class ParquetReading:
                     record = end
             except TooMuch as fault:
                 self.unreadable = str(fault)
-                bad = Bad(record, QuarantineReason.OVERSIZED, self.unreadable)
-                yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
+                yield rejected([Bad(record, QuarantineReason.OVERSIZED, self.unreadable)], size)
 
     def _group(
         self, file: Any, groups: RowGroups, group: int, wanted: list[str], record: int, end: int
@@ -105,19 +104,13 @@ class ParquetReading:
         if end - record > _MAX_REJECTED_ROWS:
             # no real delivery has so many rows in one group: the footer is damaged
             why = f"row group {group} claims {end - record} rows"
-            yield Block(
-                pl.DataFrame(),
-                np.empty(0, np.int64),
-                1,
-                0,
-                [Bad(record, QuarantineReason.UNREADABLE_ROWS, why)],
-            )
+            yield rejected([Bad(record, QuarantineReason.UNREADABLE_ROWS, why)])
             return
         while record < end:
             lost = min(BATCH_ROWS, end - record)
             bad = [Bad(at, QuarantineReason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
             record += lost
-            yield Block(pl.DataFrame(), np.empty(0, np.int64), lost, 0, bad)
+            yield rejected(bad)
 
 
 def _gathered(batches: Iterator[Any]) -> Iterator[Any]:

@@ -15,20 +15,18 @@ from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.asn1.ber import BerElement
 from duanka.ingest.formats.asn1.reader import Asn1Reading
 from duanka.ingest.formats.csv_header import fitting, split
-from duanka.ingest.formats.parquet_reader import ParquetReading
+from duanka.ingest.formats.parquet_reader import ParquetReading, is_parquet
 from duanka.ingest.formats.unpacked import Unpacked
 from duanka.ingest.formats.workbook import WorkbookReading, forms
 from duanka.ingest.model.header_names import meanings
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
-_PARQUET = b"PAR1"
 _SAMPLE_BYTES = 1 << 20  # bytes of a file that are sampled
 _LINES = 200
 _HEADER_WITHIN_LINES = 30  # the header is searched in so many non-empty lines
 _MIN_HEADER_SHARE = 0.6  # minimum width of a header, as share of the table's; titles and notes are narrower
 _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
-_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 _DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 ASCII, UTF_8, GB18030 = "ascii", "utf-8", "gb18030"
 WORKBOOK = "xlsx"
@@ -69,7 +67,7 @@ def form_of(path: Path) -> FileForm:
             workbook, why = forms.is_workbook(file, path.name), forms.not_read(file, path.name)
         if workbook or why:
             return _workbook(path) if workbook else FileForm(problem=why)
-        if start.startswith(_PARQUET) or path.name.lower().endswith((".parquet", ".pq")):
+        if is_parquet(start, path.name):
             reading = ParquetReading(path)
             return FileForm("parquet", columns=reading.columns, problem=reading.unreadable)
         if binary := _binary(path, start):
@@ -185,9 +183,6 @@ def _why_undivided(lines: list[str]) -> str:
 
 def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
     """Encoding of text that begins with `data`, or why there is none; the other is ""."""
-    for mark, name in _MARKS.items():
-        if data.startswith(mark):
-            return "", f"{name} text; convert it to UTF-8 (`iconv -f {name} -t UTF-8`)"
     if data[:4000].count(b"\0") * 4 > len(data[:4000]):
         return (
             "",

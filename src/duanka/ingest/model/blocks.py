@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from duanka.ingest.files.beginnings import Stretch
+from duanka.domain.text import BilingualText
+from duanka.ingest.files.beginnings import Stretch, Track
 from duanka.ingest.model.reasons import QuarantineReason
 
 Lines = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 RAW_LIMIT = 10_000  # maximum characters kept of a raw record
+_SINGLY_BELOW = 400  # records; smaller pieces are parsed one by one
+_SPLIT_INTO = 16  # number of pieces into which records are split that cannot be parsed at once
 
 
 class Bad(NamedTuple):
@@ -68,10 +71,72 @@ def part(block: Block, begin: int, end: int) -> Block:
     )
 
 
-class OpenReader(Protocol):
-    """An opened file; after reading, `unreadable`: why a part was not read, else ""."""
+def rejected(bad: Sequence[Bad], done: int = 0) -> Block:
+    """Return a block of bad records alone."""
+    return Block(pl.DataFrame(), np.empty(0, np.int64), len(bad), done, bad)
 
-    unreadable: str
+
+def text_frame(names: Sequence[str], cells: Iterable[Sequence[str | None]], height: int) -> pl.DataFrame:
+    """Return columns of text; `height`: number of rows, which no column tells if none is wanted."""
+    if not names:
+        return pl.DataFrame(height=height)
+    columns = zip(names, cells, strict=True)
+    return pl.DataFrame([pl.Series(name, cell, dtype=pl.String) for name, cell in columns])
+
+
+def raw_text(data: bytes, encoding: str = "utf-8") -> str:
+    """Decode a raw record for the quarantine, cut to its limit, invalid bytes escaped."""
+    return data[:RAW_LIMIT].decode(encoding, errors="backslashreplace")
+
+
+class ParsedRecords(NamedTuple):
+    """Records parsed together; `kept`: positions of those that became rows."""
+
+    frame: pl.DataFrame
+    kept: Rows
+    bad: Sequence[Bad] = ()
+
+
+def parse_in_pieces(
+    first: int,
+    last: int,
+    together: Callable[[int, int], pl.DataFrame | None],
+    singly: Callable[[int, int], ParsedRecords],
+) -> ParsedRecords:
+    """Parse records `first` to `last` (exclusive) at once if possible, else in smaller and smaller pieces.
+
+    `together`: gives all rows, or None if one is not plain. `singly`: tells the good records from the bad.
+    """
+
+    def parsed(begin: int, end: int) -> Iterator[ParsedRecords]:
+        if (frame := together(begin, end)) is not None:
+            yield ParsedRecords(frame, np.arange(begin, end, dtype=np.int64))
+        elif end - begin <= _SINGLY_BELOW:
+            yield singly(begin, end)
+        else:
+            step = max(_SINGLY_BELOW, -(-(end - begin) // _SPLIT_INTO))
+            for at in range(begin, end, step):
+                yield from parsed(at, min(at + step, end))
+
+    frames, kept, bad = zip(*parsed(first, last), strict=True)
+    frame = frames[0] if len(frames) == 1 else pl.concat(frames)
+    return ParsedRecords(frame, np.concatenate(kept), [one for some in bad for one in some])
+
+
+class OpenReader(Protocol):
+    """An opened file; readers inherit the defaults.
+
+    After reading, `unreadable`: why a part was not read, else "". `sheets`: names of the sheets that are read, of a
+    workbook. `notes`: remarks for people besides read errors, complete after reading. `other_types`: columns whose type
+    no mapping can read. `track`: digest of a file that may grow; `left`: whether its last line is left for later.
+    """
+
+    unreadable: str = ""
+    sheets: tuple[str, ...] = ()
+    notes: Sequence[BilingualText] = ()
+    other_types: tuple[str, ...] = ()
+    track: Track | None = None
+    left: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

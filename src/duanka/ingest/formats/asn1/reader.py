@@ -8,24 +8,23 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import tap3, ts32298
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
+from duanka.ingest.formats.asn1.ber import Octets
+from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, OpenReader, text_frame
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_RECORDS = 10_000
 FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
 
 
-class Asn1Reading:
+class Asn1Reading(OpenReader):
     """One file of BER records; `form`: a key of FORMATS; lines: record numbers from 1."""
 
     def __init__(self, path: Path, form: str, root: Path | None = None) -> None:
-        self.unreadable = ""
         self._path = path
         self._form: Any = FORMATS[form]
         self._root = root
@@ -53,27 +52,20 @@ class Asn1Reading:
                     self.unreadable = (
                         f"no {self._form.NAME} record can be made out at byte {found} or after it"
                     )
-                    raw = data[found : found + RAW_LIMIT // 2].hex()
-                    bad.append(
-                        Bad(
-                            number,
-                            QuarantineReason.CUT_OFF if found else QuarantineReason.UNREADABLE_FILE,
-                            raw,
-                        )
-                    )
+                    reason = QuarantineReason.CUT_OFF if found else QuarantineReason.UNREADABLE_FILE
+                    bad.append(Bad(number, reason, _raw(data, found)))
                     done = len(data)
                     continue
                 done = found.after
                 if found.after - found.begin > RECORD_LIMIT:
-                    raw = data[found.begin : found.begin + RAW_LIMIT // 2].hex()
-                    bad.append(Bad(number, QuarantineReason.TOO_LONG, raw))
+                    bad.append(Bad(number, QuarantineReason.TOO_LONG, _raw(data, found.begin)))
                     continue
                 octets = data[found.begin : found.after]
                 try:
                     rows.append(decode(octets))
                     lines.append(number)
                 except Exception:  # pycrate raises whatever comes
-                    bad.append(Bad(number, QuarantineReason.UNDECODABLE, octets[: RAW_LIMIT // 2].hex()))
+                    bad.append(Bad(number, QuarantineReason.UNDECODABLE, _raw(octets)))
                 if len(rows) + len(bad) >= BLOCK_RECORDS:
                     yield _block(rows, lines, bad, wanted, done)
                     rows, lines, bad = [], [], []
@@ -84,6 +76,9 @@ class Asn1Reading:
 def _block(
     rows: list[dict[str, str | None]], lines: list[int], bad: list[Bad], wanted: Sequence[str], done: int
 ) -> Block:
-    columns = [pl.Series(name, [row[name] for row in rows], dtype=pl.String) for name in wanted]
-    frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
+    frame = text_frame(wanted, ([row[name] for row in rows] for name in wanted), len(rows))
     return Block(frame, np.array(lines, np.int64), len(rows) + len(bad), done, bad)
+
+
+def _raw(data: Octets, begin: int = 0) -> str:
+    return data[begin : begin + RAW_LIMIT // 2].hex()

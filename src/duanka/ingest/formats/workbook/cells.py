@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from duanka.ingest.formats.workbook.escapes import unescaped
 from duanka.ingest.formats.workbook.number_formats import PLAIN, TIMED, NumberFormat
-from duanka.ingest.formats.workbook.strings import SharedStrings
+from duanka.ingest.formats.workbook.strings import SharedStrings, unescaped
 
 _DAY_ZERO = date(1899, 12, 30)  # valid from March 1900 on; earlier, spreadsheets count a 29 February 1900
 _DAYS_TO_1904 = 1462

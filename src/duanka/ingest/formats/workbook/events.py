@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from xml.parsers import expat
 
 from duanka.ingest.files.limits import MB
@@ -17,8 +17,16 @@ End = Callable[[str], None]
 Text = Callable[[str], None]
 
 
-class BadXml(Exception):
-    """The XML is rejected; the message says why."""
+class PartBroken(Exception):
+    """A part cannot be read further; `oversized`: because of a limit."""
+
+    def __init__(self, why: str, *, oversized: bool = False) -> None:
+        super().__init__(why)
+        self.oversized = oversized
+
+
+class BadXml(PartBroken):
+    """The XML of a part is rejected."""
 
 
 class Events:
@@ -71,14 +79,6 @@ class Events:
 
 def _no_doctype(*_: object) -> None:
     raise BadXml("a document type, which no workbook has")
-
-
-def tell(pieces: Iterator[bytes], start: Start, end: End, text: Text) -> None:
-    """Parse a small part completely; raises BadXml."""
-    events = Events(start, end, text)
-    for piece in pieces:
-        events.feed(piece)
-    events.close()
 
 
 def nothing(_: str) -> None:

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-import polars as pl
-
 from duanka.ingest.files.limits import MB
 from duanka.ingest.files.packed_zip import Broken, Unfit, is_zip, members_of
-from duanka.ingest.model.blocks import Bad, Block
+from duanka.ingest.model.blocks import Bad, Block, OpenReader, rejected
 from duanka.ingest.model.reasons import QuarantineReason
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
@@ -69,7 +66,7 @@ def _has_password(file: BinaryIO) -> bool:
     return False
 
 
-class NotRead:
+class NotRead(OpenReader):
     """Reader of an unsupported file: gives one rejected record that says why."""
 
     def __init__(self, path: Path, why: str) -> None:
@@ -84,5 +81,5 @@ class NotRead:
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the one record."""
         del wanted
-        bad = Bad(None, QuarantineReason.UNREADABLE_FILE, self.unreadable)
-        yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, self._path.stat().st_size, (bad,))
+        bad = [Bad(None, QuarantineReason.UNREADABLE_FILE, self.unreadable)]
+        yield rejected(bad, self._path.stat().st_size)

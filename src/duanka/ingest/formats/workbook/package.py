@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import io
 import posixpath
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from duanka.ingest.files.limits import is_too_much_xml
-from duanka.ingest.files.packed import Inflate, Members, PackedFormat
-from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Stored, Unfit, members_of, seek_to_data
-from duanka.ingest.formats.workbook.events import PIECE, BadXml, nothing, tell
+from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Unfit, members_of, unpacked_member
+from duanka.ingest.formats.workbook.events import (
+    PIECE,
+    BadXml,
+    End,
+    Events,
+    PartBroken,
+    Start,
+    Text,
+    nothing,
+)
 
 _WORKSHEET = "/worksheet"  # ending of the relationship type of a sheet of cells
 _MAX_SHEETS = 1000
-
-
-class PartBroken(Exception):
-    """A part cannot be read further; `oversized`: because of a limit."""
-
-    def __init__(self, why: str, *, oversized: bool = False) -> None:
-        super().__init__(why)
-        self.oversized = oversized
 
 
 class Sheet(NamedTuple):
@@ -67,7 +66,10 @@ class Package:
             raise PartBroken(f"it has no part {part}")
         if member.flag_bits & ENCRYPTED:
             raise PartBroken("the zip file is encrypted; save it without a password")
-        members = self._opened(member)
+        try:
+            members = unpacked_member(self._file, member, again="save it again")
+        except Unfit as fault:
+            raise PartBroken(str(fault)) from None
         checksum = 0
         while (piece := members.piece(PIECE)) is not None:
             checksum = zlib.crc32(piece, checksum)
@@ -79,17 +81,15 @@ class Package:
         if members.broken or checksum != member.CRC:
             raise PartBroken(members.broken or "the zip data is damaged", oversized=members.oversized)
 
-    def _opened(self, member: zipfile.ZipInfo) -> Members:
+    def parse(self, part: str, start: Start, end: End = nothing, text: Text = nothing) -> None:
+        """Parse a small part completely; raises PartBroken."""
+        events = Events(start, end, text)
         try:
-            seek_to_data(self._file, member.header_offset)
-        except Unfit as why:
-            raise PartBroken(str(why)) from None
-        if member.compress_type == zipfile.ZIP_STORED:
-            size = member.compress_size
-            return Members(self._file, PackedFormat("zip", b"", lambda: Stored(size), single=True))
-        if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise PartBroken("it is packed in a way that few programs read; save it again")
-        return Members(self._file, PackedFormat("zip", b"", lambda: Inflate(-15), single=True))
+            for piece in self.pieces(part):
+                events.feed(piece)
+            events.close()
+        except BadXml as fault:
+            raise PartBroken(f"{part}: {fault}") from None
 
 
 class Contents(NamedTuple):
@@ -121,7 +121,7 @@ def contents(package: Package) -> Contents:
         elif name == "workbookPr":
             since_1904 = attributes.get("date1904", "0") in ("1", "true", "on")
 
-    _tell(package, book, start)
+    package.parse(book, start)
     sheets = []
     for name, mark, shown in listed:
         kind, part = related.get(mark, ("", ""))
@@ -145,15 +145,8 @@ def _related(package: Package, part: str) -> dict[str, tuple[str, str]]:
 
     related = posixpath.join(folder, "_rels", f"{name}.rels")
     if _plain(related) in package.names:
-        _tell(package, related, start)
+        package.parse(related, start)
     return found
-
-
-def _tell(package: Package, part: str, start: object) -> None:
-    try:
-        tell(package.pieces(part), start, nothing, nothing)  # type: ignore[arg-type]
-    except BadXml as fault:
-        raise PartBroken(f"{part}: {fault}") from None
 
 
 def _plain(name: str) -> str:

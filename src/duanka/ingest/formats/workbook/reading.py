@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from duanka.domain.display import display_text
 from duanka.domain.text import BilingualText
 from duanka.ingest.files.limits import LINE_LIMIT, MB, RECORD_LIMIT, unpacks_too_much
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.workbook.cells import CellValues
-from duanka.ingest.formats.workbook.events import BadXml, nothing, tell
+from duanka.ingest.formats.workbook.events import PartBroken
 from duanka.ingest.formats.workbook.header import CELLS_LOOKED_AT, LOOKED_AT, Header, header_of
-from duanka.ingest.formats.workbook.number_formats import NumberFormat, Styles
-from duanka.ingest.formats.workbook.package import Contents, Package, PartBroken, Sheet, contents
+from duanka.ingest.formats.workbook.number_formats import Styles
+from duanka.ingest.formats.workbook.package import Contents, Package, Sheet, contents
 from duanka.ingest.formats.workbook.rows import SheetRow, SheetRows, rows_of
-from duanka.ingest.formats.workbook.strings import MOST_STRINGS, SharedStrings, TooManyStrings
-from duanka.ingest.model.blocks import Bad, Block
+from duanka.ingest.formats.workbook.strings import SharedStrings
+from duanka.ingest.model.blocks import Bad, Block, OpenReader, rejected, text_frame
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import line_of
@@ -34,7 +33,6 @@ from duanka.ingest.model.sheet_places import line_of
 _BLOCK_ROWS = 1 << 15
 _BLOCK_BYTES = 16 * MB  # text of a block
 _MAX_LISTED_SHEETS = 5  # maximum number of sheets listed in a note
-_CSV = "save it as CSV"
 
 
 class _SheetTable(NamedTuple):
@@ -44,17 +42,16 @@ class _SheetTable(NamedTuple):
     header: Header
 
 
-class WorkbookReading:
+class WorkbookReading(OpenReader):
     """One workbook; an invalid or empty one has no columns and is one rejected record.
 
-    `sheets`: names of the sheets that are read; `lines` of blocks encode sheet and row, see sheet_places. `notes`,
-    complete after the blocks are read: what was not read, and what a person should check.
+    `lines` of blocks encode sheet and row, see sheet_places. `notes`: what was not read, and what to check.
     """
 
+    notes: list[BilingualText]
+
     def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
-        self.unreadable = ""
-        self.sheets: tuple[str, ...] = ()
-        self.notes: list[BilingualText] = []
+        self.notes = []
         self._path = path
         self._root = root
         self._layout = layout
@@ -66,9 +63,7 @@ class WorkbookReading:
             with opened(path, root) as file:
                 self._look_at(Package(file))
         except PartBroken as fault:
-            self._cannot_be_read(str(fault), oversized=fault.oversized)
-        except TooManyStrings:
-            self._cannot_be_read(f"its texts take more than {MOST_STRINGS // MB} MB; {_CSV}", oversized=True)
+            self.unreadable, self._oversized, self._tables = str(fault), fault.oversized, []
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +80,7 @@ class WorkbookReading:
         size = self._path.stat().st_size
         if not self._tables:
             reason = QuarantineReason.OVERSIZED if self._oversized else QuarantineReason.UNREADABLE_FILE
-            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (Bad(None, reason, self.unreadable),))
+            yield rejected([Bad(None, reason, self.unreadable)], size)
             return
         errors, without_value = self._values.errors, 0
         with opened(self._path, self._root) as file:
@@ -117,9 +112,12 @@ class WorkbookReading:
         if "[content_types].xml" not in package.names:
             raise PartBroken("a zip file and no workbook; look at what is in it")
         book = contents(package)
-        self._values = CellValues(
-            self._strings(package, book), _formats(package, book), since_1904=book.since_1904
-        )
+        strings, styles = SharedStrings(), Styles()
+        if book.strings:
+            package.parse(book.strings, strings.start, strings.end, strings.text)
+        if book.styles:
+            package.parse(book.styles, styles.start, styles.end)
+        self._values = CellValues(strings, styles.formats, since_1904=book.since_1904)
         tables = [
             _SheetTable(sheet, self._header(package, sheet)) for sheet in book.sheets if self._may_be(sheet)
         ]
@@ -164,18 +162,6 @@ class WorkbookReading:
                 )
             )
 
-    def _cannot_be_read(self, why: str, *, oversized: bool) -> None:
-        self.unreadable, self._oversized, self._tables = why, oversized, []
-
-    def _strings(self, package: Package, book: Contents) -> SharedStrings:
-        strings = SharedStrings()
-        if book.strings:
-            try:
-                tell(package.pieces(book.strings), strings.start, strings.end, strings.text)
-            except BadXml as fault:
-                raise PartBroken(f"{book.strings}: {fault}") from None
-        return strings
-
     def _header(self, package: Package, sheet: Sheet) -> Header:
         """Header of a sheet; without names if the sheet is empty."""
         rows: list[SheetRow] = []
@@ -184,10 +170,9 @@ class WorkbookReading:
                 rows += some
                 if len(rows) >= LOOKED_AT or sum(row.filled for row in rows) > CELLS_LOOKED_AT:
                     break
-        except (BadXml, PartBroken) as fault:  # reported when the sheet is read, if it has a header
-            oversized = isinstance(fault, PartBroken) and fault.oversized
-            broken = PartBroken(f"sheet {display_text(sheet.name)}: {fault}", oversized=oversized)
-            self._fault = self._fault or broken
+        except PartBroken as fault:  # reported when the sheet is read, if it has a header
+            why = f"sheet {display_text(sheet.name)}: {fault}"
+            self._fault = self._fault or PartBroken(why, oversized=fault.oversized)
         rows = rows[:LOOKED_AT]
         if self._layout.names is not None:
             names = dict(enumerate(self._layout.names, start=1)) if rows else {}
@@ -213,10 +198,9 @@ class WorkbookReading:
                     if block.full:
                         yield self._counted(block.taken(file.tell))
             yield block.taken(file.tell)
-        except (BadXml, PartBroken) as fault:
-            oversized = isinstance(fault, PartBroken) and fault.oversized
+        except PartBroken as fault:
             self.unreadable = f"sheet {display_text(table.sheet.name)} breaks off after row {last} ({fault})"
-            reason = QuarantineReason.OVERSIZED if oversized else QuarantineReason.CUT_OFF
+            reason = QuarantineReason.OVERSIZED if fault.oversized else QuarantineReason.CUT_OFF
             block.bad.append(Bad(line_of(number, last + 1), reason, self.unreadable))
             yield block.taken(file.tell)
         return heard
@@ -267,24 +251,9 @@ class _Block:
 
     def taken(self, done: Callable[[], int]) -> Block:
         """Return the block and start the next one."""
-        columns = zip(self._names, self._cells, strict=True)
-        frame = (
-            pl.DataFrame([pl.Series(name, cells, pl.String) for name, cells in columns])
-            if self._names
-            else pl.DataFrame(height=len(self._lines))
-        )
+        frame = text_frame(self._names, self._cells, len(self._lines))
         records = len(self._lines) + len(self.bad)
         block = Block(frame, np.array(self._lines, np.int64), records, done(), tuple(self.bad))
         self.bad, self._lines, self._size = [], [], 0
         self._cells = [[] for _ in self._columns]
         return block
-
-
-def _formats(package: Package, book: Contents) -> list[NumberFormat]:
-    styles = Styles()
-    if book.styles:
-        try:
-            tell(package.pieces(book.styles), styles.start, styles.end, nothing)
-        except BadXml as fault:
-            raise PartBroken(f"{book.styles}: {fault}") from None
-    return styles.formats

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping
 
-from duanka.ingest.files.limits import LINE_LIMIT
-from duanka.ingest.formats.workbook.escapes import unescaped
+from duanka.ingest.files.limits import LINE_LIMIT, MB
+from duanka.ingest.formats.workbook.events import PartBroken
 
-MOST_STRINGS = 128 << 20  # maximum bytes of all strings, including 8 for each
+MOST_STRINGS = 128 * MB  # maximum bytes of all strings, including 8 for each
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # `_x000D_`: a character not allowed in XML
 
 
-class TooManyStrings(Exception):
-    """The shared strings exceed the memory limit."""
+def unescaped(text: str) -> str:
+    """`text` with its escapes decoded."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 class SharedStrings:
@@ -49,7 +52,7 @@ class SharedStrings:
             self._hears = not self._phonetic
 
     def end(self, name: str) -> None:
-        """See Events. Raises TooManyStrings."""
+        """See Events. Raises PartBroken."""
         if name == "t":
             self._hears = False
         elif name == "rPh":
@@ -60,7 +63,8 @@ class SharedStrings:
             self._ends.append(len(self._bytes))
             self.longest = max(self.longest, len(text))
             if len(self._bytes) + 8 * len(self._ends) > MOST_STRINGS:
-                raise TooManyStrings
+                why = f"its texts take more than {MOST_STRINGS // MB} MB; save it as CSV"
+                raise PartBroken(why, oversized=True)
 
     def text(self, text: str) -> None:
         """See Events."""

@@ -9,12 +9,12 @@ from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.files.packed_zip import Broken, Unfit, members_of
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
+from duanka.ingest.formats.parquet_reader import MAGIC, is_parquet
 from duanka.ingest.formats.unpacked import START, Unpacked, packed_as
 from duanka.ingest.formats.utf16 import is_utf16
 from duanka.ingest.formats.workbook import forms
 from duanka.ingest.model.mapping import Layout
 
-_PARQUET_MAGIC = b"PAR1"
 _PIECE = 1 << 20
 
 
@@ -37,12 +37,8 @@ def looks_complete(path: Path, layout: Layout, root: Path | None = None) -> bool
         return False
     if form := packed_as(path.name, start):
         return _has_directory(path, root) if form == ".zip" else _unpacks(path, root)
-    if (
-        start.startswith(_PARQUET_MAGIC)
-        or layout.format == "parquet"
-        or path.name.lower().endswith((".parquet", ".pq"))
-    ):
-        return size > 2 * len(_PARQUET_MAGIC) and end == _PARQUET_MAGIC
+    if layout.format == "parquet" or is_parquet(start, path.name):
+        return size > 2 * len(MAGIC) and end == MAGIC
     if is_utf16(start):
         return end.endswith((b"\n\0", b"\0\n"))
     return layout.format in asn1_blocks.FORMATS or end.endswith(b"\n")
@@ -57,9 +53,7 @@ def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
             start = file.read(START)
     except (UnreadableInput, OSError):
         return False
-    other = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith(
-        (".parquet", ".pq", *forms.ENDINGS)
-    )
+    other = is_parquet(start, path.name) or path.name.lower().endswith(forms.ENDINGS)
     return not (packed_as(path.name, start) or is_utf16(start) or (other and layout.format == "auto"))
 
 

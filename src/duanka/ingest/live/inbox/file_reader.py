@@ -22,8 +22,7 @@ from duanka.ingest.delivery.signatures import SignedFile
 from duanka.ingest.files.beginnings import BeginningChanged, Extent, Track
 from duanka.ingest.files.limits import rejects_too_much
 from duanka.ingest.files.open_file import NotRegular, open_regular
-from duanka.ingest.formats.csv_reader import CsvReading
-from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
+from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.landed_file import ReadyFile, SecondLook
@@ -179,12 +178,12 @@ class FileReader:
 
     def _records_of(self, file: ReadyFile, signed: SignedFile) -> Iterator[int]:
         reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
-        track = reading.track if isinstance(reading, CsvReading) else None
+        track = reading.track
         self._grows = track is not None
         sifter = Validator(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()
-        place, sheets = naming.place_of(file.name), sheets_of(reading)
+        place, sheets = naming.place_of(file.name), reading.sheets
         before = first = track.records if track else 0
         self._rejected.clear()
         self._know(file, track)
@@ -207,7 +206,7 @@ class FileReader:
                 yield at
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
-        self._left = isinstance(reading, CsvReading) and reading.left
+        self._left = reading.left
         self._sources.note(file.sources, sifter.taken)
         self._read += 1
         if many := many_unknown(sifter.devices_unknown, before - first):
@@ -216,7 +215,7 @@ class FileReader:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
         elif reading.unreadable:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
-        for note in notes_of(reading):
+        for note in reading.notes:
             _log.warning("%s: %s", display_name(file.name), note.en)
 
     def _know(self, file: ReadyFile, track: Track | None) -> None:

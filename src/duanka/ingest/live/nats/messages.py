@@ -14,7 +14,7 @@ from duanka.ingest.files.limits import MESSAGE_LINES
 from duanka.ingest.formats import arrow_stream, json_lines
 from duanka.ingest.formats.arrow_bounds import OversizedStream
 from duanka.ingest.live.batch_builder import BatchBuilder
-from duanka.ingest.model.blocks import RAW_LIMIT, Block
+from duanka.ingest.model.blocks import Block, raw_text
 from duanka.ingest.model.mapping import NATIVE
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
@@ -55,9 +55,7 @@ class Messages:
         tokens = message.subject.split(".")
         table, place = tokens[-1], "/".join(tokens[self._prefix : -1])
         if table not in TABLES:
-            self._set_aside(
-                message, QuarantineReason.NO_TABLE, message.data[:RAW_LIMIT].decode(errors="backslashreplace")
-            )
+            self._set_aside(message, QuarantineReason.NO_TABLE, raw_text(message.data))
         elif _is_arrow(message):
             self._arrow(message, table, place)
         elif message.data.count(b"\n") > MESSAGE_LINES:
