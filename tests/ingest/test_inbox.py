@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries import CALL, CALLS, CARDS, KEY, mapping, quarantined, shipped, table, taken
-from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.errors import UnreadableInput
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import finished
 from duanka.ingest import Inbox
@@ -313,12 +313,3 @@ def test_a_document_number_without_a_key_stops_its_own_row_alone(
 def test_an_inbox_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="no such directory; make it, or check the path"):
         Inbox(tmp_path / "no")
-    with pytest.raises(DuankaError, match="holds no colon"):
-        Inbox(tmp_path, name="a:b")
-
-
-def test_two_inboxes_do_not_take_each_others_positions(tmp_path: Path) -> None:
-    put(tmp_path, "calls.csv", calls([1]))
-    done = positions_of(drained(tmp_path, name="one"))
-    assert seconds_of(drained(tmp_path, done, name="two")) == [1]
-    assert drained(tmp_path, done, name="one") == []

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from duanka.domain.streaming import Batch
-from duanka.ingest.live.prefetch import DEPTH, HandOn, ahead
+from duanka.ingest.live.prefetch import DEPTH, HandOn, prefetch
 from waiting import HANG
 
 
@@ -25,7 +25,7 @@ def test_reading_runs_ahead_by_two_batches_at_most() -> None:
             if len(out) > DEPTH:
                 ready.set()
 
-    batches = ahead(work, threading.Event(), 10)
+    batches = prefetch(work, threading.Event(), 10)
     for number in range(10):
         assert next(batches).records == number
         if number == 0:
@@ -41,7 +41,7 @@ def test_an_error_comes_behind_the_batches_before_it() -> None:
         hand_on(Batch(records=1))
         raise KeyError("what went wrong")
 
-    batches = ahead(work, threading.Event(), 10)
+    batches = prefetch(work, threading.Event(), 10)
     assert next(batches).records == 1
     with pytest.raises(KeyError, match="what went wrong"):
         next(batches)
@@ -59,7 +59,7 @@ def test_reading_that_hangs_does_not_hold_the_end(
         released.wait(HANG)  # as a call to the system may
 
     stop = threading.Event()
-    batches = ahead(work, stop, 10)
+    batches = prefetch(work, stop, 10)
     assert next(batches).records == 1
     stop.set()
     assert list(batches) == []

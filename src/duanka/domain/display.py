@@ -32,6 +32,11 @@ def display_text(text: str) -> str:
     return text if text.isprintable() else "".join("\\" if c == "\\" else _shown(c) for c in text)
 
 
+def first_line(fault: BaseException) -> str:
+    """Return the first line of an error's message, or its class, as `display_text`."""
+    return display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
+
+
 def spreadsheet_cell(text: str) -> str:
     """Prefix ' to a cell that a spreadsheet would read as a formula or an amount."""
     return f"'{text}" if text.startswith(_FORMULA) else text

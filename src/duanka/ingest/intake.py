@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.case_source import CaseSource
-from duanka.domain.display import display_text
+from duanka.domain.display import first_line
 from duanka.domain.errors import LostRecords, UnreadableInput
 from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
@@ -27,9 +27,7 @@ from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE, Mapping
 from duanka.ingest.model.reasons import QuarantineReason
-from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.normalise.phone_numbers import Numbers
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.parquet_store import IMSIS, TablePartsWriter
@@ -45,15 +43,14 @@ def take_in(
     *,
     mapping: Mapping | None = None,
     holder_key: bytes | None = None,
-    region: str = "CN",
     case_sources: tuple[CaseSource, ...] = (),
     progress: Progress | None = None,
 ) -> Intake:
     """Read the delivery `data` into canonical Parquet files below work folder `out`.
 
     `data`: a directory in the native format; with a `mapping`, any directory or one file. `holder_key`: key for hashing
-    document numbers. `region`: two-letter country of numbers without a country code, unless the mapping names one.
-    `case_sources`: sources whose signature on police cases is accepted. `progress` receives bytes read and total.
+    document numbers. `case_sources`: sources whose signature on police cases is accepted. `progress` receives
+    bytes read and total.
 
     Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and LostRecords if a
     record is neither used nor quarantined. Replaces the results of an earlier intake in `out`.
@@ -63,9 +60,7 @@ def take_in(
     check_columns(found.files, mapping)
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
-    numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
-    by_imsi = CardsByImsi(out / IMSIS) if mapping.asks_by_imsi else None
-    tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources, by_imsi=by_imsi)
+    tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / "quarantine.parquet"
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         work = _Work(
@@ -79,7 +74,7 @@ def take_in(
         )
         # read the register first, because other files may identify its cards by IMSI
         order = list(enumerate(found.files))
-        if by_imsi is not None:
+        if mapping.asks_by_imsi:
             order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
         read = {number: work.file(number, file) for number, file in order}
         work.check_failed(found.files)
@@ -91,8 +86,8 @@ def take_in(
             settled = repeats.settle(table, shelf.parts, names, quarantine)
             shelf.parts = settled.parts
             work.used.subtract(settled.lost)
-    if by_imsi is not None:
-        by_imsi.close()
+    if tools.by_imsi is not None:
+        tools.by_imsi.close()
     accounts = tuple(
         replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
         for number, account in enumerate(seen)
@@ -197,7 +192,7 @@ class _Work:
     def _fail(self, file: Delivered, fault: UnreadableInput) -> FileAccount:
         """Quarantine the rest of a file with one row."""
         self.failed[file.name] = fault
-        why = display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
+        why = first_line(fault)
         self.quarantine.add_always(file.name, QuarantineReason.UNREADABLE_FILE, why)
         self.records[file.name] += 1
         self.sources.note(file.sources, {})

@@ -7,7 +7,6 @@ import binascii
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from cryptography.exceptions import InvalidSignature
@@ -49,9 +48,7 @@ class SignedFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _: object, fault: BaseException | None, *__: object) -> None:
         if self._copy:
             self._copy.close()
             if isinstance(fault, UnreadableInput) and str(self.path) in str(fault):

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from duanka.domain.display import first_line
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.formats import parquet_reader as parquet_blocks
 from duanka.ingest.formats.arrow_bounds import MOST_UNPACKED, OversizedStream, check_stream, text_bytes
@@ -45,7 +46,7 @@ def blocks_of(data: bytes, number: int, wanted: Sequence[str]) -> list[Block]:
     except UnreadableInput as fault:
         raise BrokenStream(str(fault)) from None
     except parquet_blocks.DAMAGE as fault:
-        raise BrokenStream(parquet_blocks.first_line(fault)) from None
+        raise BrokenStream(first_line(fault)[:200]) from None
 
 
 def _block(batch: Any, number: int, names: Sequence[str]) -> tuple[Block, int]:

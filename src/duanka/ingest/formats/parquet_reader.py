@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from duanka.domain.display import first_line
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.limits import LINE_LIMIT, TEXT_AT_ONCE
 from duanka.ingest.files.open_file import opened
@@ -50,7 +51,7 @@ class ParquetReading(OpenReader):
                     self._names = tuple(self._schema.names)
                     self.other_types = tuple(one.name for one in self._schema if _is_other(one.type))
             except DAMAGE as fault:
-                self.unreadable = f"not a whole Parquet file ({first_line(fault)})"
+                self.unreadable = f"not a whole Parquet file ({first_line(fault)[:200]})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ class ParquetReading(OpenReader):
                 yield block_of(batch.slice(0, rows), record)
                 record += rows
         except DAMAGE as fault:
-            self.unreadable = f"row group {group} is damaged ({first_line(fault)})"
+            self.unreadable = f"row group {group} is damaged ({first_line(fault)[:200]})"
         if end - record > _MAX_REJECTED_ROWS:
             # no real delivery has so many rows in one group: the footer is damaged
             why = f"row group {group} claims {end - record} rows"
@@ -234,8 +235,3 @@ def _is_other(kind: Any) -> bool:
     # in nested and run-end encoded types a few bytes can encode rows of any length
     nested = pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner)
     return bool(nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner))
-
-
-def first_line(fault: BaseException) -> str:
-    """First line of an exception's message."""
-    return (str(fault).strip().splitlines() or [type(fault).__name__])[0][:200]

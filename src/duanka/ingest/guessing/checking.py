@@ -20,9 +20,7 @@ from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.model.blocks import part
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import Mapping, MappingSource
-from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.normalise.phone_numbers import Numbers
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
 EXAMPLES = 3  # example records kept for each reason
@@ -59,7 +57,6 @@ def try_mapping(
     files: Sequence[tuple[Path, str]],
     mapping: Mapping,
     *,
-    region: str = "CN",
     rows: int = 20,
     sample: int = 20_000,
 ) -> Tried:
@@ -68,10 +65,8 @@ def try_mapping(
     Keeps `rows` rows of each table for display.
     """
     tried = Tried()
-    numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
-    by_imsi = CardsByImsi() if mapping.asks_by_imsi else None
     # nothing is stored, so document numbers are hashed with a random key
-    tools = Tools(mapping.zone, numbers, Holders(secrets.token_bytes(32)), by_imsi=by_imsi)
+    tools = Tools.of(mapping, Holders(secrets.token_bytes(32)))
     seen = SourcesSeen(mapping)
     with ThreadPoolExecutor(2) as pool:
         ordered = sorted(
@@ -83,14 +78,14 @@ def try_mapping(
                 tried.unmatched += [name] * (name not in tried.errors)
                 continue
             seen.note(sources, {})
-            register = by_imsi is not None and any(source.table == "cards" for source in sources)
+            register = mapping.asks_by_imsi and any(source.table == "cards" for source in sources)
             most = _MAX_REGISTER_ROWS if register else sample
             try:
                 _one(path, name, sources, tools, pool, tried, seen, rows, most)
             except DuankaError as fault:
                 tried.errors[name] = str(fault)
-    if by_imsi is not None:
-        by_imsi.close()
+    if tools.by_imsi is not None:
+        tools.by_imsi.close()
     tried.idle = seen.idle()
     return tried
 

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 HandOn = Callable[[Batch], bool]
 
 
-def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterator[Batch]:
+def prefetch(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterator[Batch]:
     """Yield the batches that `work` hands on in a thread; empty ones after `seconds`.
 
     `work` receives a function that takes a batch and blocks until there is room. It returns False once `stop` is set:

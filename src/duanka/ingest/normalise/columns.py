@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import polars as pl
 from duanka.domain.case_source import CaseSource
 from duanka.domain.schema import Column, ColumnKind
 from duanka.ingest.model.holders import Holders, lost_digits
-from duanka.ingest.model.mapping import ColumnMapping, Rows
+from duanka.ingest.model.mapping import ColumnMapping, Mapping, Rows
 from duanka.ingest.model.reasons import CODES, QuarantineReason
 from duanka.ingest.model.value_text import BIGGEST, as_text, trimmed, undecorated
 from duanka.ingest.normalise import durations, written_times
@@ -56,6 +57,15 @@ _WITHHELD_KEYS = (
 # Kinds of columns whose values may be stripped of decoration; phone numbers always are.
 _WRITTEN = (ColumnKind.TIME, ColumnKind.DAY, ColumnKind.COUNT, ColumnKind.FLAG, ColumnKind.CHOICE)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_REASONS = {
+    ColumnKind.NUMBER: QuarantineReason.IMPOSSIBLE_NUMBER,
+    ColumnKind.TIME: QuarantineReason.BAD_TIME,
+    ColumnKind.DAY: QuarantineReason.BAD_DAY,
+    ColumnKind.COUNT: QuarantineReason.NOT_A_NUMBER,
+    ColumnKind.FLAG: QuarantineReason.NOT_A_FLAG,
+    ColumnKind.IMEI: QuarantineReason.BAD_IMEI,
+    ColumnKind.HOLDER: QuarantineReason.NO_HOLDER_KEY,
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,19 @@ class Tools:
     case_sources: tuple[CaseSource, ...] = ()
     stands_in: str = ""
     by_imsi: CardsByImsi | None = None
+
+    @classmethod
+    def of(
+        cls,
+        mapping: Mapping,
+        holders: Holders,
+        case_sources: tuple[CaseSource, ...] = (),
+        imsis: Path | None = None,
+    ) -> Tools:
+        """Context of `mapping`; `imsis`: file of the cards by IMSI, if it needs them; None: in memory."""
+        numbers = Numbers(mapping.region or "CN", opaque=mapping.opaque, bare=mapping.bare)
+        by_imsi = CardsByImsi(imsis) if mapping.asks_by_imsi else None
+        return cls(mapping.zone, numbers, holders, case_sources=case_sources, by_imsi=by_imsi)
 
 
 class ColumnContext(NamedTuple):
@@ -173,18 +196,14 @@ def _source(how: ColumnMapping, frame: pl.DataFrame, tools: Tools) -> pl.Series 
     present = [frame[name] for name in how.sources if name in frame.columns]
     if not present:
         return None
-    if len(present) == 1 and present[0].dtype != pl.String and not _by_text(how):
+    by_text = how.codes or how.strip or how.formats  # these work on the text of values of any type
+    if len(present) == 1 and present[0].dtype != pl.String and not by_text:
         return present[0]
     texts = [_clean(trimmed(series), how, tools) for series in present]
     found = texts[0]
     for other in texts[1:]:
         found = found.zip_with(found.is_not_null(), other) if how.join is None else found + how.join + other
     return found
-
-
-def _by_text(how: ColumnMapping) -> bool:
-    """Tell whether the mapping has a key that works on the text of values of any type."""
-    return bool(how.codes or how.strip or how.formats)
 
 
 def _clean(text: pl.Series, how: ColumnMapping, tools: Tools) -> pl.Series:
@@ -221,10 +240,6 @@ def _number(given: ColumnContext) -> pl.Series:
         mark = SHORT_PREFIX if given.how.opaque or given.tools.numbers.opaque else ""
         values = (mark + as_text(given.source)).zip_with(short, values)
     return values
-
-
-def _time(given: ColumnContext) -> pl.Series:
-    return _moments(given, given.tools.stands_in)
 
 
 def _day(given: ColumnContext) -> pl.Series:
@@ -325,7 +340,7 @@ def without_withheld(text: pl.Series) -> pl.Series:
 _READERS: dict[ColumnKind, Callable[[ColumnContext], pl.Series]] = {
     ColumnKind.NUMBER: _number,
     ColumnKind.TEXT: _text,
-    ColumnKind.TIME: _time,
+    ColumnKind.TIME: lambda given: _moments(given, given.tools.stands_in),
     ColumnKind.DAY: _day,
     ColumnKind.COUNT: _count,
     ColumnKind.FLAG: _flag,
@@ -333,21 +348,6 @@ _READERS: dict[ColumnKind, Callable[[ColumnContext], pl.Series]] = {
     ColumnKind.HOLDER: _holder,
     ColumnKind.IMEI: lambda given: as_text(given.source),  # only opaque ones; others are handled in `read`
 }
-
-
-def _reason(column: Column) -> QuarantineReason:
-    if column.name == "direction":
-        return QuarantineReason.UNKNOWN_DIRECTION
-    by_kind = {
-        ColumnKind.NUMBER: QuarantineReason.IMPOSSIBLE_NUMBER,
-        ColumnKind.TIME: QuarantineReason.BAD_TIME,
-        ColumnKind.DAY: QuarantineReason.BAD_DAY,
-        ColumnKind.COUNT: QuarantineReason.NOT_A_NUMBER,
-        ColumnKind.FLAG: QuarantineReason.NOT_A_FLAG,
-        ColumnKind.IMEI: QuarantineReason.BAD_IMEI,
-        ColumnKind.HOLDER: QuarantineReason.NO_HOLDER_KEY,
-    }
-    return by_kind.get(column.kind, QuarantineReason.UNKNOWN_CHOICE)
 
 
 def _by_imsi(
@@ -365,10 +365,6 @@ def _by_imsi(
     return found.zip_with(asked, cards).alias(cards.name), codes if codes.any() else None
 
 
-def _rounded(source: pl.Series) -> pl.Series:
-    return as_text(source).str.contains(_ROUNDED).fill_null(False)
-
-
 def _faults(
     column: Column, how: ColumnMapping, values: pl.Series, source: pl.Series | None, given: pl.Series | None
 ) -> Faults | None:
@@ -376,10 +372,15 @@ def _faults(
     faults = np.zeros(len(values), np.uint8)
     if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
         wrong = given & values.is_null()
-        faults[wrong.to_numpy()] = CODES[_reason(column)]
+        reason = _REASONS.get(column.kind, QuarantineReason.UNKNOWN_CHOICE)
+        if column.name == "direction":
+            reason = QuarantineReason.UNKNOWN_DIRECTION
+        faults[wrong.to_numpy()] = CODES[reason]
         if column.kind in (ColumnKind.NUMBER, ColumnKind.IMEI, ColumnKind.HOLDER) and source is not None:
-            rounded = lost_digits(source) if column.kind is ColumnKind.HOLDER else _rounded(source)
-            faults[(wrong & rounded).to_numpy()] = CODES[QuarantineReason.ROUNDED_NUMBER]
+            rounded = as_text(source).str.contains(_ROUNDED)
+            if column.kind is ColumnKind.HOLDER:
+                rounded = lost_digits(source)
+            faults[(wrong & rounded.fill_null(False)).to_numpy()] = CODES[QuarantineReason.ROUNDED_NUMBER]
     if column.required and not column.may_be_unknown and values.null_count():
         missing = values.is_null() if given is None else ~given
         faults[missing.to_numpy()] = CODES[QuarantineReason.MISSING]

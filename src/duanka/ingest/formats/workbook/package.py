@@ -10,16 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from duanka.ingest.files.limits import is_too_much_xml
 from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Unfit, members_of, unpacked_member
-from duanka.ingest.formats.workbook.events import (
-    PIECE,
-    BadXml,
-    End,
-    Events,
-    PartBroken,
-    Start,
-    Text,
-    nothing,
-)
+from duanka.ingest.formats.workbook.events import PIECE, BadXml, End, Events, PartBroken, Start, Text, nothing
 
 _WORKSHEET = "/worksheet"  # ending of the relationship type of a sheet of cells
 _MAX_SHEETS = 1000

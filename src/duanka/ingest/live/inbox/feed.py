@@ -24,16 +24,15 @@ from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.file_reader import FileReader, Pulse, ReadOptions
 from duanka.ingest.live.inbox.landed_file import LandingTimeouts, is_finished, name_of
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
-from duanka.ingest.live.prefetch import HandOn, ahead
+from duanka.ingest.live.prefetch import HandOn, prefetch
 from duanka.ingest.model import mapping as mappings
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE
-from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.normalise.phone_numbers import Numbers
 
 _log = logging.getLogger(__name__)
 
+_FEED = "file"  # prefix of the origins
 _MAX_NAME_BYTES = 255  # maximum bytes of a file name
 _MAX_NAMED_FILES = 3  # maximum number of files named in an error
 
@@ -70,8 +69,8 @@ class Inbox:
 
     docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file. `marker`: whether
     a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`: whether to go on after
-    everything is read. `name`: prefix of the origins, unique for each Inbox of an engine. `imsis`: file that stores
-    IMSI -> card for mappings that need it; without it this is known only while the process runs.
+    everything is read. `imsis`: file that stores IMSI -> card for mappings that need it; without it this is known only
+    while the process runs.
 
     Raises UnreadableInput when there is no such folder. An unreadable file does not stop the others.
     """
@@ -82,7 +81,6 @@ class Inbox:
         mapping: mappings.Mapping | None = None,
         holder_key: bytes | None = None,
         case_sources: tuple[CaseSource, ...] = (),
-        region: str = "CN",
         batch_records: int = 100_000,
         batch_seconds: float = 5.0,
         *,
@@ -90,32 +88,19 @@ class Inbox:
         after: After = "keep",
         marker: bool | None = None,
         patience: LandingTimeouts | None = None,
-        name: str = "file",
         imsis: Path | None = None,
     ) -> None:
         if not folder.is_dir():
             raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
-        if ":" in name:
-            raise DuankaError(f"{name!r}: the name of an inbox holds no colon; take another")
         self._folder = folder
         self._mapping = mapping or NATIVE
-        numbers = Numbers(
-            self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
-        )
-        self._tools = Tools(
-            self._mapping.zone,
-            numbers,
-            Holders(holder_key, needs_key=False),
-            case_sources=case_sources,
-            by_imsi=CardsByImsi(imsis) if self._mapping.asks_by_imsi else None,
-        )
+        self._tools = Tools.of(self._mapping, Holders(holder_key, needs_key=False), case_sources, imsis)
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait
         self._after = after
         self._marker = marker
         self._patience = patience or LandingTimeouts()
-        self._name = name
         self._stop = threading.Event()
         self._landing: DirectoryWatcher | None = None
         self._pulse = Pulse()
@@ -124,7 +109,7 @@ class Inbox:
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
         """Yield batches of the delivered records, oldest file first; see Feed."""
         landing = DirectoryWatcher(
-            self._folder, self._mapping, self._name, done, self._patience, self._marker, self._put_away
+            self._folder, self._mapping, _FEED, done, self._patience, self._marker, self._put_away
         )
         self._landing = landing
 
@@ -137,14 +122,14 @@ class Inbox:
                     self._folder, self._pulse, landing, self._tools, pool, going, hand_on, self._away
                 ).run()
 
-        for batch in ahead(work, self._stop, self._seconds):
+        for batch in prefetch(work, self._stop, self._seconds):
             landing.handed_on(batch.positions)
             yield batch
 
     def settled(self, positions: Mapping[str, int]) -> None:
         """Move or delete the files that are fully committed, as set by `after`."""
         for origin, position in positions.items():
-            if origin.startswith(f"{self._name}:") and is_finished(position) and self._put_away(origin):
+            if origin.startswith(f"{_FEED}:") and is_finished(position) and self._put_away(origin):
                 self._away.append(origin)
 
     def waiting(self) -> IntakeBacklog:

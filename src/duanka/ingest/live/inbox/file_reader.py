@@ -14,7 +14,7 @@ from threading import Event
 import polars as pl
 
 from duanka.domain.device_id import many_unknown
-from duanka.domain.display import display_name, display_text
+from duanka.domain.display import display_name, first_line
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.streaming import finished
 from duanka.ingest.delivery.mapped_columns import SourcesSeen
@@ -274,4 +274,4 @@ def _extent(file: ReadyFile) -> Extent | None:
 def _one_line(fault: BaseException) -> str:
     if not isinstance(fault, UnreadableInput):  # a library's message may quote file content
         return f"it cannot be read ({type(fault).__name__}); please report it with the file's first lines"
-    return display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
+    return first_line(fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -20,14 +19,11 @@ class BusAddress:
     """Address and credentials of the NATS servers.
 
     `url`: one or several, separated by commas; secrets in it are never shown. `credentials`: credentials file of a NATS
-    user. `ca`: CA of the server's certificate, if not one of the system's. `certificate`, `key`: of this client.
+    user.
     """
 
     url: str
     credentials: Path | None = None
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
 
     @property
     def servers(self) -> list[str]:
@@ -40,35 +36,21 @@ class BusAddress:
         return ",".join(f"{part.scheme}://{part.netloc.rpartition('@')[2]}" for part in parts)
 
     def check(self) -> None:
-        """Raise DuankaError when a named file is missing."""
-        for path in (self.credentials, self.ca, self.certificate, self.key):
-            if path is not None and not path.is_file():
-                raise DuankaError(f"{path}: no such file; it is needed to enter {self}")
-
-    def tls(self) -> ssl.SSLContext | None:
-        """TLS context for the files; None without files: the URL decides."""
-        if self.ca is None and self.certificate is None:
-            return None
-        context = ssl.create_default_context(cafile=self.ca)
-        if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key)
-        return context
+        """Raise DuankaError when the credentials file is missing."""
+        if self.credentials is not None and not self.credentials.is_file():
+            raise DuankaError(f"{self.credentials}: no such file; it is needed to enter {self}")
 
 
 @dataclass(frozen=True)
 class Subscription:
     """Messages to read: those of `stream` whose subject matches `subject`.
 
-    `durable`: name of the consumer. `create`: create the stream if missing. `held`: maximum of delivered messages not
-    acknowledged. `acknowledge`: seconds until the server sends unacknowledged messages again.
+    `held`: maximum of delivered messages not acknowledged.
     """
 
     stream: str
     subject: str
-    durable: str
-    create: bool
     held: int
-    acknowledge: float = 300.0
 
     @property
     def origin(self) -> str:

@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, IntakeBacklog
 from duanka.ingest.live.nats.config import BatchAssembler, BusAddress, ConsumerProgress, Subscription
 from duanka.ingest.live.nats.messages import Messages
-from duanka.ingest.live.prefetch import HandOn, ahead
+from duanka.ingest.live.prefetch import HandOn, prefetch
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.normalise.phone_numbers import Numbers
 
 _MIN_HELD_MESSAGES = 200_000  # minimum for the limit of delivered messages not acknowledged
 
@@ -38,32 +38,23 @@ class Bus:
         url: str,
         stream: str,
         subject: str = "duanka.records.>",
-        durable: str = "duanka",
         holder_key: bytes | None = None,
-        region: str = "CN",
         batch_records: int = 100_000,
         batch_seconds: float = 5.0,
         *,
         wait: bool = True,
-        create: bool = False,
-        max_ack_pending: int | None = None,
         credentials: Path | None = None,
-        ca: Path | None = None,
-        certificate: Path | None = None,
-        key: Path | None = None,
         zone: str = NATIVE.zone,
     ) -> None:
         try:
             importlib.import_module("nats")
         except ImportError:
             raise DuankaError('reading messages needs nats-py: pip install "duanka[live]"') from None
-        self._address = BusAddress(url, credentials, ca, certificate, key)
+        self._address = BusAddress(url, credentials)
         self._address.check()
         # one batch being processed, two prefetched, one being built, one spare
-        held = max_ack_pending or max(5 * batch_records, _MIN_HELD_MESSAGES)
-        self._what = Subscription(stream, subject, durable, create, held)
-        numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
-        self._tools = Tools(zone, numbers, Holders(holder_key, needs_key=False))
+        self._what = Subscription(stream, subject, max(5 * batch_records, _MIN_HELD_MESSAGES))
+        self._tools = replace(Tools.of(NATIVE, Holders(holder_key, needs_key=False)), zone=zone)
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait
@@ -83,7 +74,7 @@ class Bus:
                 taking = BatchAssembler(messages, self._what.origin, self._most, self._seconds, hand_on)
                 asyncio.run(BusSession(self._address, self._what, course, taking).run())
 
-        for batch in ahead(work, self._stop, self._seconds):
+        for batch in prefetch(work, self._stop, self._seconds):
             course.handed_on = max(batch.positions.get(self._what.origin, 0), course.handed_on)
             yield batch
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_DURABLE = "duanka"  # name of the consumer
+_ACKNOWLEDGE_SECONDS = 300.0  # until the server sends unacknowledged messages again
 _CONNECT = 5.0  # timeout (s) of the first connection; reconnects are retried for ever
 _ANEW = 1.0  # seconds until a broken client is replaced
 _REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open; also the pause between retries
@@ -90,12 +92,10 @@ class BusSession:
         options: dict[str, Any] = {}
         if self._address.credentials is not None:
             options["user_credentials"] = str(self._address.credentials)
-        if (tls := self._address.tls()) is not None:
-            options["tls"] = tls
         client, self._fault = TolerantClient(), ""
         connecting = client.connect(
             self._address.servers,
-            name=self._what.durable,
+            name=_DURABLE,
             error_cb=self._on_error,
             disconnected_cb=self._on_lost,
             reconnected_cb=self._on_back,
@@ -210,10 +210,10 @@ class BusSession:
                     *(self._what.stream, read + 1, state.first_seq - 1),
                 )
             with suppress(NotFoundError):
-                await manager.delete_consumer(self._what.stream, self._what.durable)
+                await manager.delete_consumer(self._what.stream, _DURABLE)
             made = await manager.add_consumer(self._what.stream, self._consumer(read))
             self._made = made.created
-            pulling = Pulling(client, self._what.stream, self._what.durable)
+            pulling = Pulling(client, self._what.stream, _DURABLE)
             await pulling.begin()
         except _CONNECTION_ERRORS as fault:
             if isinstance(fault, APIError) and fault.err_code in _CONSUMER_GONE_CODES:
@@ -234,7 +234,7 @@ class BusSession:
     async def _is_ours(self, client: TolerantClient) -> bool:
         """Whether the consumer is still ours: another reader of the name replaces it."""
         try:
-            info = await client.jsm().consumer_info(self._what.stream, self._what.durable)
+            info = await client.jsm().consumer_info(self._what.stream, _DURABLE)
         except NotFoundError:
             await self._step_back()
             return False
@@ -253,7 +253,7 @@ class BusSession:
             self._shared = True
             _log.error(
                 "another run reads stream %s under the name %s: both are slow, and nothing is lost; end one of them",
-                *(self._what.stream, self._what.durable),
+                *(self._what.stream, _DURABLE),
             )
         await asyncio.sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311  # so that readers do not keep in step
 
@@ -262,9 +262,9 @@ class BusSession:
         if read:
             begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": read + 1}
         return ConsumerConfig(
-            durable_name=self._what.durable,
+            durable_name=_DURABLE,
             ack_policy=AckPolicy.ALL,
-            ack_wait=self._what.acknowledge,
+            ack_wait=_ACKNOWLEDGE_SECONDS,
             max_ack_pending=self._what.held,
             filter_subject=self._what.subject,
             **begin,
@@ -275,11 +275,9 @@ class BusSession:
         try:
             info = await manager.stream_info(self._what.stream)
         except NotFoundError:
-            if not self._what.create or self._course.read:
-                raise DuankaError(
-                    f"no stream {self._what.stream} at {self._address}; make it there, or check the name"
-                ) from None
-            info = await manager.add_stream(name=self._what.stream, subjects=[self._what.subject])
+            raise DuankaError(
+                f"no stream {self._what.stream} at {self._address}; make it there, or check the name"
+            ) from None
         kept = RetentionPolicy(info.config.retention or RetentionPolicy.LIMITS)
         if kept is not RetentionPolicy.LIMITS:
             raise DuankaError(
@@ -304,7 +302,7 @@ class BusSession:
 
     async def _glance(self, client: TolerantClient) -> Any:
         with suppress(*_CONNECTION_ERRORS):
-            return await client.jsm().consumer_info(self._what.stream, self._what.durable)
+            return await client.jsm().consumer_info(self._what.stream, _DURABLE)
         return None
 
     def _has_all(self, info: Any) -> bool:
