@@ -242,10 +242,10 @@ def test_acknowledged_is_what_is_committed_and_no_more(server: Server) -> None:
         assert server.consumer().num_ack_pending == 20
 
 
-def test_messages_sent_again_are_known(server: Server) -> None:
+def test_messages_sent_again_are_known(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duanka.ingest.live.nats.session._ACKNOWLEDGE_SECONDS", 0.3)
     server.publish(call(at) for at in range(50))
     feed = bus(server, wait=True, batch_records=20, batch_seconds=0.1)
-    feed._what = feed._what.__class__(**{**vars(feed._what), "acknowledge": 0.3})
     with running(feed) as batches:
         got = until(batches, 50)
         while not server.consumer().num_redelivered:

@@ -7,6 +7,7 @@ import gzip
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import pytest
 from duanka.domain.case_source import CaseSource, listed, read_list
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.intake_report import Intake
-from duanka.ingest import intake, take_in
-from duanka.ingest.delivery.signatures import public_key_of, sign, signed_by
+from duanka.ingest import NATIVE, intake, take_in
+from duanka.ingest.delivery.discovery import sources_of
+from duanka.ingest.delivery.signatures import SignedFile, public_key_of, sign
 from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.live.inbox import file_reader
 from duanka.ingest.model.blocks import OpenReader
@@ -80,6 +82,12 @@ def test_a_signed_file_says_who_signed_and_never_by_itself(
     assert set(taken()) == {None}, "a byte more, and nobody signed it"
 
 
+def _signer(file: Path, sources: Sequence[CaseSource], root: Path | None = None) -> str:
+    """Who signed a file of cases."""
+    with SignedFile(file, file.name, sources_of("cases.csv", NATIVE), sources, root) as signed:
+        return signed.by
+
+
 def test_another_key_a_spoilt_or_a_borrowed_signature_is_none(tmp_path: Path, key: Path) -> None:
     file = _data(tmp_path / "data")
     sources = (CaseSource("else", bytes(range(32))), _source(key))
@@ -87,13 +95,13 @@ def test_another_key_a_spoilt_or_a_borrowed_signature_is_none(tmp_path: Path, ke
     beside = file.with_name("cases.csv.sig")
     for written in (b"", b"\n", b"x" * 63, b"x" * 64, b"x" * 5000, good[:-9], base64.b64encode(b"x" * 64)):
         beside.write_bytes(written)
-        assert signed_by(file, sources) == ""
+        assert _signer(file, sources) == ""
     beside.write_bytes(good)
-    assert signed_by(file, sources) == "bureau"
+    assert _signer(file, sources) == "bureau"
     other = tmp_path / "other.csv"
     other.write_text(CASES.replace("A1", "A9"))
     shutil.copy(beside, tmp_path / "other.csv.sig")
-    assert signed_by(other, sources) == ""
+    assert _signer(other, sources) == ""
 
 
 @pytest.mark.parametrize("door", ["scan", "live"])
@@ -135,7 +143,7 @@ def test_a_signature_that_is_no_file_is_none_and_stops_nothing(tmp_path: Path, k
         elsewhere = tmp_path / "good.sig"
         elsewhere.write_bytes(sign(file.read_bytes(), key.read_bytes()))
         beside.symlink_to("/dev/zero" if "device" in what else elsewhere)
-    assert signed_by(file, (_source(key),), tmp_path / "data") == ""
+    assert _signer(file, (_source(key),), tmp_path / "data") == ""
     batches = drained(tmp_path / "data", case_sources=(_source(key),))
     rows = [pl.DataFrame(one.rows) for batch in batches for one in batch.pieces if one.table == "cases"]
     assert pl.concat(rows).select("card", "signed_by").rows() == [("8613800000001", None)]

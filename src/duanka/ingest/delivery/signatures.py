@@ -61,14 +61,6 @@ class SignedFile:
         self.path, self.root = Path(f"/proc/self/fd/{self._copy.fileno()}"), None
 
 
-def signed_by(path: Path, sources: Sequence[CaseSource], root: Path | None = None) -> str:
-    """Name of the source that signed the file; "" without a valid known signature.
-
-    `root`: see `open_file.opened`.
-    """
-    return _signed(path, sources, root)[0]
-
-
 def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tuple[str, bytes]:
     """Name of the signing source, and the signed bytes."""
     try:

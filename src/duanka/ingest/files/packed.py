@@ -40,56 +40,43 @@ class Packed(Protocol):
         ...
 
 
-class Decompressor(Protocol):
-    """Decompressor of one member; interface of bz2 and lzma in the standard library."""
+class Inflate:
+    """zlib with the interface of `bz2.BZ2Decompressor`. `wbits`: 31 for gzip, -15 for bare deflate."""
 
-    @property
-    def eof(self) -> bool:
-        """Whether the member is at its end."""
-        ...
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether more input is needed for more output."""
-        ...
-
-    @property
-    def unused_data(self) -> bytes:
-        """Input after the end of the member."""
-        ...
+    def __init__(self, wbits: int) -> None:
+        self.eof, self.needs_input, self.unused_data = False, True, b""
+        self._member = zlib.decompressobj(wbits)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Decompress `data`; return at most `max_length` bytes for now."""
-        ...
+        member = self._member
+        piece = member.decompress(member.unconsumed_tail + data, max_length)
+        self.eof, self.unused_data = member.eof, member.unused_data
+        self.needs_input = not member.unconsumed_tail and len(piece) < max_length
+        return piece
 
 
-class Inflate:
-    """zlib as a Decompressor. `wbits`: 31 for gzip, -15 for bare deflate."""
+class Stored:
+    """An uncompressed member of `size` bytes, with the interface of `bz2.BZ2Decompressor`."""
 
-    def __init__(self, wbits: int) -> None:
-        self._member = zlib.decompressobj(wbits)
-        self._full = False
-
-    @property
-    def eof(self) -> bool:
-        """See Decompressor."""
-        return self._member.eof
-
-    @property
-    def needs_input(self) -> bool:
-        """See Decompressor."""
-        return not self._member.unconsumed_tail and not self._full
-
-    @property
-    def unused_data(self) -> bytes:
-        """See Decompressor."""
-        return self._member.unused_data
+    def __init__(self, size: int) -> None:
+        self.eof, self.needs_input, self.unused_data = not size, bool(size), b""
+        self._missing = size
+        self._held = b""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """See Decompressor."""
-        piece = self._member.decompress(self._member.unconsumed_tail + data, max_length)
-        self._full = len(piece) == max_length
+        """Return at most `max_length` bytes of `data` and what is held from before."""
+        self._held += data[: self._missing]
+        self._missing -= min(len(data), self._missing)
+        piece, self._held = self._held[:max_length], self._held[max_length:]
+        self.eof, self.needs_input = (
+            not self._missing and not self._held,
+            not self._held and bool(self._missing),
+        )
         return piece
+
+
+Decompressor = bz2.BZ2Decompressor | lzma.LZMADecompressor | Inflate | Stored
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from duanka.domain.display import display_name
 from duanka.ingest.files.limits import MOST_DIRECTORY
-from duanka.ingest.files.packed import Decompressor, Inflate, Members, PackedFormat
+from duanka.ingest.files.packed import Decompressor, Inflate, Members, PackedFormat, Stored
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # an empty archive
@@ -197,37 +197,6 @@ def unpacked_member(file: BinaryIO, member: zipfile.ZipInfo, *, again: str) -> M
     elif member.compress_type != zipfile.ZIP_DEFLATED:
         raise Unfit(f"it is packed in a way that few programs read; {again}")
     return Members(file, PackedFormat("zip", b"", make, single=True))
-
-
-class Stored:
-    """Decompressor of a stored (uncompressed) member."""
-
-    def __init__(self, size: int) -> None:
-        self._missing = size
-        self._held = b""
-
-    @property
-    def eof(self) -> bool:
-        """See Decompressor."""
-        return not self._missing and not self._held
-
-    @property
-    def needs_input(self) -> bool:
-        """See Decompressor."""
-        return not self._held and bool(self._missing)
-
-    @property
-    def unused_data(self) -> bytes:
-        """See Decompressor."""
-        return b""
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """See Decompressor."""
-        taken = data[: self._missing]
-        self._missing -= len(taken)
-        self._held += taken
-        piece, self._held = self._held[:max_length], self._held[max_length:]
-        return piece
 
 
 def is_zip(start: bytes) -> bool:

@@ -67,17 +67,13 @@ class CsvReading(OpenReader):
                     data.plain.seek(0)
                     self.track.resume(data.plain, extent.behind)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns; an unnamed one is called `column N`, from 1."""
-        return self._head.names
-
     def _look_at(self, data: Unpacked) -> None:
         start = data.read(LINE_LIMIT)
         if start.startswith(BOM) and self._layout.encoding != "utf-8":
             self._layout = replace(self._layout, encoding="utf-8")  # declared by the byte order mark
         whole = len(start) < LINE_LIMIT and not data.broken and not data.read(1)
         self._head = head_of(self._path, start, self._layout, whole=whole)
+        self.columns = self._head.names
         # without a header there are no columns to check; blocks() rejects the content
         self.unreadable = self._head.unreadable and (data.broken or self._head.unreadable)
 
@@ -100,9 +96,7 @@ class CsvReading(OpenReader):
                 for block in reader.blocks(body, line, data.done, data.done - len(rest)):
                     line += block.records
                     yield block
-                if self.track and len(body) + len(rest) < len(
-                    buffer
-                ):  # the rest of a too long line is dropped
+                if self.track and len(body) + len(rest) < len(buffer):  # a too long line was cut
                     self.track.feed(buffer, data.done)
             self.unreadable = data.broken
             yield from self._ending(reader, rest, line, data)

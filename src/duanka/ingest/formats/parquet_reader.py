@@ -40,7 +40,6 @@ class ParquetReading(OpenReader):
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         self._path = path
-        self._names: tuple[str, ...] = ()
         self._root = root
         with opened(path, root) as data:
             try:
@@ -48,20 +47,15 @@ class ParquetReading(OpenReader):
                     raise ValueError(f"a footer of more than {MOST_FOOTER >> 20} MB")
                 with pq.ParquetFile(data) as file:
                     self._schema: Any = file.schema_arrow
-                    self._names = tuple(self._schema.names)
+                    self.columns = tuple(self._schema.names)
                     self.other_types = tuple(one.name for one in self._schema if _is_other(one.type))
             except DAMAGE as fault:
                 self.unreadable = f"not a whole Parquet file ({first_line(fault)[:200]})"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the top-level columns."""
-        return self._names
-
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the `wanted` columns of the rows, with their types."""
         size = self._path.stat().st_size
-        if not self._names:
+        if not self.columns:
             yield rejected([Bad(None, QuarantineReason.UNREADABLE_FILE, "")], size)
             return
         for name in wanted:

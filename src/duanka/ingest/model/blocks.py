@@ -126,22 +126,19 @@ def parse_in_pieces(
 class OpenReader(Protocol):
     """An opened file; readers inherit the defaults.
 
-    After reading, `unreadable`: why a part was not read, else "". `sheets`: names of the sheets that are read, of a
-    workbook. `notes`: remarks for people besides read errors, complete after reading. `other_types`: columns whose type
-    no mapping can read. `track`: digest of a file that may grow; `left`: whether its last line is left for later.
+    `columns`: names of the source columns, in order; an unnamed one is called `column N`, from 1. After reading,
+    `unreadable`: why a part was not read, else "". `sheets`: names of the sheets that are read, of a workbook. `notes`:
+    remarks for people besides read errors, complete after reading. `other_types`: columns whose type no mapping can
+    read. `track`: digest of a file that may grow; `left`: whether its last line is left for later.
     """
 
+    columns: tuple[str, ...] = ()
     unreadable: str = ""
     sheets: tuple[str, ...] = ()
     notes: Sequence[BilingualText] = ()
     other_types: tuple[str, ...] = ()
     track: Track | None = None
     left: bool = False
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the source columns, in order; () if there are none."""
-        ...
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the `wanted` columns of the whole file."""

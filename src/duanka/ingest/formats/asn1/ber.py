@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, overload
+from typing import NamedTuple
 
+from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.files.limits import MOST_PADDING
 
+Octets = bytes | FileBytes  # random access to bytes in memory or in a file
 _MAX_DEPTH = 40
 _PADDING_CHUNK_BYTES = 1 << 16  # padding skipped at once
 _PADDING = b"\x00\xff"  # fills a block of a charging file after its last record
@@ -24,19 +26,6 @@ class BerElement(NamedTuple):
     first: int
     last: int
     after: int
-
-
-class Octets(Protocol):
-    """Random access to bytes in memory or in a file."""
-
-    def __len__(self) -> int:
-        """Number of bytes."""
-
-    @overload
-    def __getitem__(self, place: int) -> int: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> bytes: ...
 
 
 def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> BerElement:

@@ -28,13 +28,8 @@ class Asn1Reading(OpenReader):
         self._path = path
         self._form: Any = FORMATS[form]
         self._root = root
+        self.columns = self._form.COLUMNS
         opened(path, root).close()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The fields of a flattened record."""
-        columns: tuple[str, ...] = self._form.COLUMNS
-        return columns
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the `wanted` fields of the records as text; broken records in hexadecimal."""

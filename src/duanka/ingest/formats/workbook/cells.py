@@ -37,21 +37,16 @@ class CellValues:
 
     def __init__(self, strings: SharedStrings, formats: Sequence[NumberFormat], *, since_1904: bool) -> None:
         self.errors = 0
-        self._strings = strings
+        self.strings = strings
         self._formats = {str(number): form for number, form in enumerate(formats)}
         self._unstyled = formats[0] if formats else PLAIN
         self._ahead = _DAYS_TO_1904 if since_1904 else 0
         self._days: dict[int, str] = {}
 
-    @property
-    def longest(self) -> int:
-        """Bytes of the longest shared string."""
-        return self._strings.longest
-
     def size(self, cell: Cell) -> int:
         """Approximate bytes of the cell's text."""
         if cell.kind == "s" and (place := self._place(cell.value)) is not None:
-            return self._strings.size(place)
+            return self.strings.size(place)
         return len(cell.value)
 
     def text(self, cell: Cell) -> str | None:
@@ -61,7 +56,7 @@ class CellValues:
             return self._number(value, style)
         if kind == "s":
             place = self._place(value)
-            return None if place is None else self._strings[place]
+            return None if place is None else self.strings[place]
         if kind == "e":
             self.errors += 1
             return None
@@ -71,7 +66,7 @@ class CellValues:
 
     def _place(self, value: str) -> int | None:
         number = int(value) if value.isdecimal() and len(value) < 10 else -1
-        return number if 0 <= number < len(self._strings) else None
+        return number if 0 <= number < len(self.strings) else None
 
     def _number(self, value: str, style: str) -> str:
         form = self._formats.get(style, PLAIN) if style else self._unstyled

@@ -73,11 +73,6 @@ class NotRead(OpenReader):
         self.unreadable = why
         self._path = path
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """No columns."""
-        return ()
-
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the one record."""
         del wanted

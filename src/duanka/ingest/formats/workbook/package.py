@@ -39,11 +39,7 @@ class Package:
         except Unfit as why:
             raise PartBroken(str(why), oversized=True) from None
         self._members = {_plain(one.filename): one for one in members}
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of the parts, in lower case."""
-        return frozenset(self._members)
+        self.names = frozenset(self._members)  # of the parts, in lower case
 
     def size(self, part: str) -> int:
         """Bytes of a part as stated in the directory; 0 if missing."""

@@ -49,6 +49,7 @@ class WorkbookReading(OpenReader):
     """
 
     notes: list[BilingualText]
+    has_header = False  # whether the sheets have a header row
 
     def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
         self.notes = []
@@ -63,17 +64,7 @@ class WorkbookReading(OpenReader):
             with opened(path, root) as file:
                 self._look_at(Package(file))
         except PartBroken as fault:
-            self.unreadable, self._oversized, self._tables = str(fault), fault.oversized, []
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Column names of the first sheet read; unnamed ones are called `column N`."""
-        return tuple(self._tables[0].header.names.values()) if self._tables else ()
-
-    @property
-    def has_header(self) -> bool:
-        """Whether the sheet has a header row."""
-        return bool(self._tables) and self._tables[0].header.row > 0
+            self.unreadable, self._oversized = str(fault), fault.oversized
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the `wanted` columns of the non-empty rows below the headers, as text."""
@@ -135,6 +126,8 @@ class WorkbookReading(OpenReader):
             if sorted(table.header.names.values()) == columns
             and (table.header.row > 0) == (leading.header.row > 0)
         ]
+        first = self._tables[0].header
+        self.columns, self.has_header = tuple(first.names.values()), first.row > 0
         self.sheets = tuple(table.sheet.name for table in self._tables)
         self._name_others(book, tables)
 
@@ -225,7 +218,7 @@ class _Block:
         self._cells: list[list[str | None]] = [[] for _ in columns]
         self._lines: list[int] = []
         self._size = 0
-        self._may_be_long = values.longest * len(columns) > LINE_LIMIT
+        self._may_be_long = values.strings.longest * len(columns) > LINE_LIMIT
 
     @property
     def full(self) -> bool:

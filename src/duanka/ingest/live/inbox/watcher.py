@@ -61,7 +61,7 @@ class DirectoryWatcher:
         put_away: Callable[[str], bool],
     ) -> None:
         self._folder = folder
-        self._mapping = mapping
+        self.mapping = mapping
         self._feed = feed
         self._patience = patience
         self._markers = Markers(folder, marker)
@@ -98,7 +98,7 @@ class DirectoryWatcher:
             if seen is None or seen.state is not FileState.QUEUED or not self._still(name, seen):
                 continue
             seen.state = FileState.OPEN
-            sources = sources_of(name, self._mapping)
+            sources = sources_of(name, self.mapping)
             origin = self._origin(name, seen)
             path, shown, behind = self._folder / name, display_name(name), self._behind(name, seen)
             return ReadyFile(
@@ -108,23 +108,18 @@ class DirectoryWatcher:
 
     def _rank(self, name: str) -> int:
         """Order of reading: the register first if other files identify cards by IMSI."""
-        others = all(source.table != "cards" for source in sources_of(name, self._mapping))
-        return int(self._mapping.asks_by_imsi and others)
+        others = all(source.table != "cards" for source in sources_of(name, self.mapping))
+        return int(self.mapping.asks_by_imsi and others)
 
     def _behind(self, name: str, seen: KnownFile) -> Beginning | None:
         """Known beginning of a file, under this name or a previous one."""
 
         def alike(entry: str) -> bool:
             with suppress(MappingError):
-                return sources_of(entry, self._mapping) == sources_of(name, self._mapping)
+                return sources_of(entry, self.mapping) == sources_of(name, self.mapping)
             return False
 
         return self._beginnings.of(name) or self._beginnings.moved(name, self._folder, seen.size, alike)
-
-    @property
-    def mapping(self) -> mappings.Mapping:
-        """The mapping of the files."""
-        return self._mapping
 
     @property
     def expects(self) -> bool:
@@ -273,10 +268,10 @@ class DirectoryWatcher:
             seen.state = FileState.DONE
             if self._put_away(origin):
                 self.away(origin)
-        elif refused := why_not_taken(name, kind, self._mapping):
+        elif refused := why_not_taken(name, kind, self.mapping):
             seen.state = FileState.FOREIGN
             _log.warning("%s: %s; it is not read", display_name(name), refused)
-        elif not sources_of(name, self._mapping):
+        elif not sources_of(name, self.mapping):
             seen.state = FileState.FOREIGN
         else:
             self._backlog.add(origin, seen.size)
@@ -357,7 +352,7 @@ class DirectoryWatcher:
         seen.unended = vouched or age >= self._patience.whole
         if seen.position or vouched or (marked is None and self._goes_on(name, seen)):
             return True  # partly read already: no need to wait
-        path, layout = self._folder / name, sources_of(name, self._mapping)[0].layout
+        path, layout = self._folder / name, sources_of(name, self.mapping)[0].layout
         if rested < self._patience.settle:
             # a file written to without a pause never rests
             grew = now - seen.grows
