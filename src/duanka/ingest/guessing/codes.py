@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from duanka.ingest.guessing.values import spoken
 from duanka.ingest.model.header_names import brackets
+
+Meant = TypeVar("Meant")
 
 
 class Way(NamedTuple):
@@ -39,20 +41,27 @@ _WAYS = {
     Way("out", "messages?"): "发送 发 发出 上行 send sent submit",
     Way("in", "messages?"): "接收 收 收到 下行 receive received recv deliver",
 }
-_WAY_OF = {name: way for way, names in _WAYS.items() for name in names.split()}
 _SERVICES = {
     "calls": "语音 通话 语音通话 电话 话音 语音业务 语音话单 呼叫 11 12 voice call calls speech telephony",
     "messages": "短信 短消息 点对点短信 短信业务 短信话单 彩信 21 22 sms message messages shortmessage mms text",
     "": "数据 流量 上网 gprs 数据业务 上网业务 data internet volte数据",
 }
-_SERVICE_OF = {name: table for table, names in _SERVICES.items() for name in names.split()}
-_YES = "answered answer 接通 已接通 是 已接 应答 成功 已应答 yes y true t ok connected success 1"
-_NO = (
-    "noanswer busy failed congestion cancel canceled "
-    "cancelled rejected 未接通 否 未接 无应答 未应答 忙 占线 拒接 失败 关机 无法接通"
-    " no n false f missed notconnected unanswered 0"
-)
-_FLAG_OF = {**dict.fromkeys(_YES.split(), "true"), **dict.fromkeys(_NO.split(), "false")}
+_FLAGS = {
+    "true": "answered answer 接通 已接通 是 已接 应答 成功 已应答 yes y true t ok connected success 1",
+    "false": "noanswer busy failed congestion cancel canceled cancelled rejected 未接通 否 未接 无应答 未应答 "
+    "忙 占线 拒接 失败 关机 无法接通 no n false f missed notconnected unanswered 0",
+}
+_CHOICES = {
+    "holder_kind": {
+        "person": "个人 个人客户 自然人 公众 公众客户 person individual personal private 私",
+        "organisation": "单位 单位客户 企业 政企 集团 集团客户 政企客户 organisation "
+        "organization company enterprise corporate group 公",
+    },
+    "kind": {
+        "voice": "语音 语音卡 普通 普通卡 公众 手机卡 移动电话 voice human normal phone",
+        "iot": "物联网 物联网卡 物联卡 机器卡 m2m iot machine",
+    },
+}
 _LEGEND = re.compile(r"([A-Za-z0-9]{1,4})\s*[:：=\-、.]?\s*([A-Za-z\u4e00-\u9fff]{1,12})")
 
 
@@ -61,6 +70,14 @@ _PAIRS = (
     ("MO", "MT"), ("MOC", "MTC"),
     ("OUT", "IN"), ("out", "in"), ("outgoing", "incoming"), ("outbound", "inbound"), ("短信发送", "短信接收"),
 )  # fmt: skip
+
+
+def _by_word(words: Mapping[Meant, str]) -> dict[str, Meant]:
+    return {word: meaning for meaning, some in words.items() for word in some.split()}
+
+
+_WAY_OF, _SERVICE_OF, _FLAG_OF = _by_word(_WAYS), _by_word(_SERVICES), _by_word(_FLAGS)
+_CHOICE_OF = {column: _by_word(words) for column, words in _CHOICES.items()}
 
 
 def with_others(found: Mapping[str, Way]) -> dict[str, Way]:
@@ -79,39 +96,25 @@ def ways(values: Iterable[str], header: str) -> dict[str, Way]:
     if None in found.values():
         legend = {code: _WAY_OF.get(spoken(word)) for code, word in _LEGEND.findall(brackets(header))}
         found = {value: way or legend.get(value.lower()) for value, way in found.items()}
-    known = {value: way for value, way in found.items() if way is not None}
-    return known if found and len(known) == len(found) else {}
+    return _if_all_known(found)
 
 
 def services(values: Iterable[str]) -> dict[str, str]:
     """Table of each value as a service, "" for unused services; {} if one is unknown."""
-    found = {value: _SERVICE_OF.get(spoken(value)) for value in values}
-    known = {value: table for value, table in found.items() if table is not None}
-    return known if found and len(known) == len(found) and any(known.values()) else {}
+    found = _if_all_known({value: _SERVICE_OF.get(spoken(value)) for value in values})
+    return found if any(found.values()) else {}
 
 
 def answers(values: Iterable[str]) -> dict[str, str]:
     """Meaning of each value as a flag, "true" or "false"; {} if one is unknown."""
-    found = {value: _FLAG_OF.get(spoken(value)) for value in values}
-    known = {value: flag for value, flag in found.items() if flag is not None}
-    return known if found and len(known) == len(found) else {}
+    return _if_all_known({value: _FLAG_OF.get(spoken(value)) for value in values})
 
 
-_HOLDER_KINDS = {
-    "person": "个人 个人客户 自然人 公众 公众客户 person individual personal private 私",
-    "organisation": "单位 单位客户 企业 政企 集团 集团客户 政企客户 organisation "
-    "organization company enterprise corporate group 公",
-}
-_CARD_KINDS = {
-    "voice": "语音 语音卡 普通 普通卡 公众 手机卡 移动电话 voice human normal phone",
-    "iot": "物联网 物联网卡 物联卡 机器卡 m2m iot machine",
-}
-
-
-def choices(values: Iterable[str], column: str) -> Mapping[str, str]:
+def choices(values: Iterable[str], column: str) -> dict[str, str]:
     """Meaning of each value for `column` holder_kind or kind; {} if one is unknown."""
-    words = {word: choice for choice, names in (_HOLDER_KINDS if column == "holder_kind" else _CARD_KINDS).items()
-             for word in names.split()}  # fmt: skip
-    found = {value: words.get(spoken(value)) for value in values}
-    known = {value: choice for value, choice in found.items() if choice is not None}
-    return known if found and len(known) == len(found) else {}
+    return _if_all_known({value: _CHOICE_OF[column].get(spoken(value)) for value in values})
+
+
+def _if_all_known(found: Mapping[str, Meant | None]) -> dict[str, Meant]:
+    known = {value: meaning for value, meaning in found.items() if meaning is not None}
+    return known if len(known) == len(found) else {}

@@ -20,7 +20,7 @@ from duanka.ingest.guessing.picking import (
     Pick,
     by_its_values,
 )
-from duanka.ingest.guessing.proposal import ColumnGuess, Sureness
+from duanka.ingest.guessing.proposal import ColumnGuess, Sureness, sure_if
 from duanka.ingest.guessing.values import TimeReading, Values
 from duanka.ingest.model.header_names import Meaning, brackets, plain
 from duanka.ingest.model.value_text import as_text, trimmed
@@ -41,13 +41,7 @@ _UNITS = {
     "min": ("min", "分钟", "minute", "minutes"),
 }
 _SECONDS = ("s", "秒", "sec", "second", "seconds")
-_ASTERISK = {
-    "ANSWERED": "true",
-    "NO ANSWER": "false",
-    "BUSY": "false",
-    "FAILED": "false",
-    "CONGESTION": "false",
-}
+_ASTERISK = {"ANSWERED": "true", **dict.fromkeys(("NO ANSWER", "BUSY", "FAILED", "CONGESTION"), "false")}
 _MAX_MEDIAN_SECONDS = 5_000  # median in seconds above which values are hardly seconds
 _MIN_DISTINCT_LENGTHS = 5  # minimum distinct durations; fewer may be codes
 _MIN_TIMES = 200  # minimum times for a conclusion from their hours of the day
@@ -59,18 +53,8 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
     for name, exact in columns.called(meaning):
         read = columns.values[name].moments
         if read.share >= FITS:
-            sure = Sureness.SURE if exact and read.share >= FITS_WELL else Sureness.LIKELY
-            picks.append(
-                (
-                    Pick(
-                        name,
-                        read.share,
-                        sure,
-                        BilingualText(f"{read.share:.1%} 是时间", f"{read.share:.1%} read as times"),
-                    ),
-                    read,
-                )
-            )
+            why = BilingualText(f"{read.share:.1%} 是时间", f"{read.share:.1%} read as times")
+            picks.append((Pick(name, read.share, sure_if(exact and read.share >= FITS_WELL), why), read))
     whole = [one for one in picks if one[1].day_only == day] or (picks if day else [])
     if whole:
         return _settled(columns, *whole[0])
@@ -130,13 +114,12 @@ def _joined(columns: Columns, days: Sequence[Pick]) -> ColumnGuess | None:
             best = (share, {"formats": form} if form else {})
     if best[0] < FITS:
         return None
-    sure = Sureness.SURE if best[0] >= FITS_WELL and columns.named[clock] else Sureness.LIKELY
     keys = {"from": [day, clock], "join": " ", **best[1]}
     why = BilingualText(
         f"日期加时刻；合起来 {best[0]:.1%} 是时间",
         f"a day and a time of day; {best[0]:.1%} read together as times",
     )
-    return ColumnGuess(keys, sure, why)
+    return ColumnGuess(keys, sure_if(best[0] >= FITS_WELL and bool(columns.named[clock])), why)
 
 
 def _by_values(columns: Columns, *, day: bool) -> ColumnGuess | None:
@@ -180,14 +163,10 @@ def length(columns: Columns) -> ColumnGuess | None:
         share, keys = _unit(columns, values)
         if share < FITS:
             continue
-        sure = Sureness.SURE if exact and share >= FITS_WELL else Sureness.LIKELY
-        if best is None or (share >= FITS_WELL and best[0].share < FITS_WELL):
-            best = (
-                Pick(
-                    name, share, sure, BilingualText(f"{share:.1%} 是时长", f"{share:.1%} read as durations")
-                ),
-                keys,
-            )
+        well = share >= FITS_WELL
+        if best is None or (well and best[0].share < FITS_WELL):
+            why = BilingualText(f"{share:.1%} 是时长", f"{share:.1%} read as durations")
+            best = Pick(name, share, sure_if(exact and well), why), keys
     return best[0].guess(best[1]) if best else _length_by_values(columns)
 
 
@@ -204,10 +183,8 @@ def _length_by_values(columns: Columns) -> ColumnGuess | None:
     ]  # fmt: skip
     if len(found) != 1:
         return None
-    share = columns.values[found[0]].durations
-    return Pick(
-        found[0], share, Sureness.LIKELY, by_its_values(share, BilingualText("时长", "durations"))
-    ).guess()
+    why = by_its_values(columns.values[found[0]].durations, BilingualText("时长", "durations"))
+    return ColumnGuess(found[0], Sureness.LIKELY, why)
 
 
 def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
@@ -282,17 +259,8 @@ def _median(numbers: pl.Series) -> float:
 
 def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | None:
     """The answered state: a column of its own, else calls longer than zero."""
-    for name, exact in columns.called(Meaning.ANSWERED):
-        values = columns.values[name]
-        if values.series.dtype == pl.Boolean:
-            return ColumnGuess(name, Sureness.SURE, FLAG)
-        found = codes.answers(values.codes)
-        if not found:
-            continue
-        if set(found) <= set(_ASTERISK):
-            found = _ASTERISK
-        sure = Sureness.SURE if exact else Sureness.LIKELY
-        return ColumnGuess({"from": name, "codes": found}, sure, KNOWN_VALUES)
+    if told := flag(columns, Meaning.ANSWERED):
+        return told
     if seconds is None:
         return None
     keys = seconds.keys if isinstance(seconds.keys, dict) else {}
@@ -305,16 +273,28 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
     return ColumnGuess({"from": seconds.sources[0], "over": 0}, Sureness.LIKELY, why)
 
 
+def flag(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
+    """The column called `meaning` that says yes or no."""
+    for name, exact in columns.called(meaning):
+        values = columns.values[name]
+        if values.series.dtype == pl.Boolean:
+            return ColumnGuess(name, sure_if(exact), FLAG)
+        if found := codes.answers(values.codes):
+            found = _ASTERISK if set(found) <= set(_ASTERISK) else found
+            return ColumnGuess({"from": name, "codes": found}, sure_if(exact), KNOWN_VALUES)
+    return None
+
+
 def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:
     """Ask for the zone of times without one, if hours of the day or format suggest it."""
     values = columns.values[guess.sources[0]].moments
     if columns.knowledge.answers.times_in or values.zoned or values.values is None or values.day_only:
         return
     known = values.values.drop_nulls()
-    quiet = _quiet(known)
-    ahead = _hours_ahead(columns.knowledge.zone, known)
-    name = guess.sources[0]
-    zone = columns.knowledge.zone
+    name, zone, quiet = guess.sources[0], columns.knowledge.zone, _quiet(known)
+    first = known.min()
+    offset = ZoneInfo(zone).utcoffset(first) if first is not None else None  # type: ignore[arg-type]
+    ahead = offset.total_seconds() / 3600 if offset else 0.0
     if quiet is not None and _is_night(quiet):
         return
     if quiet is not None and ahead and _is_night((quiet + ahead) % 24):
@@ -349,9 +329,3 @@ def _quiet(known: pl.Series) -> int | None:
 
 def _is_night(hour: float) -> bool:
     return 0 <= hour <= 7
-
-
-def _hours_ahead(zone: str, known: pl.Series) -> float:
-    first = known.min()
-    offset = ZoneInfo(zone).utcoffset(first) if first is not None else None  # type: ignore[arg-type]
-    return offset.total_seconds() / 3600 if offset else 0.0

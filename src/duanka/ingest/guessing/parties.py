@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import codes
 from duanka.ingest.guessing.codes import Way
 from duanka.ingest.guessing.picking import KNOWN_VALUES, NUMBERS, Columns, Pick
-from duanka.ingest.guessing.proposal import ColumnGuess, Sureness
+from duanka.ingest.guessing.proposal import ColumnGuess, Sureness, sure_if
 from duanka.ingest.guessing.values import Values
 from duanka.ingest.model.header_names import Meaning, plain
 from duanka.ingest.model.value_text import trimmed
@@ -182,7 +182,7 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
             "and no column says which: such files cannot be read",
         )
         return []
-    name, _, _ = found
+    name = found[0]
     text = trimmed(columns.frame[name])
     sides = []
     for way, side, other in (("out", is_caller, to), ("in", is_called, from_)):
@@ -233,7 +233,7 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
     if owner == caller.name:
         return sides
     swapped = {name: into}
-    return [Side(s.card, s.peer, s.direction, s.table, s.where, swapped, s.own_devices) for s in sides]
+    return [replace(side, swap_when=swapped) for side in sides]
 
 
 def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
@@ -245,7 +245,7 @@ def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
     out, into = (ColumnGuess({"value": way}, Sureness.LIKELY, why) for way in ("out", "in"))
     register = columns.knowledge.register
     if register:
-        callers, calleds = (_in_register(columns, pick.name) for pick in (caller, called))
+        callers, calleds = (_among(_normal(columns, pick.name), register) for pick in (caller, called))
         if callers >= 0.5 and calleds < 0.01:
             known = BilingualText("被叫都不在用户资料中", "no called number is in the register")
             return [Side(from_, to, ColumnGuess({"value": "out"}, Sureness.LIKELY, known))]
@@ -266,7 +266,7 @@ def _direction_column(columns: Columns) -> tuple[str, Mapping[str, Way], Surenes
         if said and set(values) <= set(said):
             return name, {code: Way(said[code]) for code in values}, Sureness.SURE
         if ways := codes.ways(values, name):
-            return name, codes.with_others(ways), Sureness.SURE if exact else Sureness.LIKELY
+            return name, codes.with_others(ways), sure_if(exact)
         if not codes.services(values) and exact and len(values) <= 6:
             unknown.append(name)
     for name, values_of in columns.values.items():
@@ -339,10 +339,6 @@ def _normal(columns: Columns, name: str) -> pl.Series:
 def _normal_of(columns: Columns, series: pl.Series) -> pl.Series:
     text = without_withheld(trimmed(series))
     return columns.knowledge.numbers.normalise(text, peer=True)
-
-
-def _in_register(columns: Columns, name: str) -> float:
-    return _among(_normal(columns, name), columns.knowledge.register)
 
 
 def _among(numbers: pl.Series, known: frozenset[str]) -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from duanka.domain.text import BilingualText
-from duanka.ingest.guessing.proposal import ColumnGuess, GuessAnswers, GuessQuestion, Sureness
+from duanka.ingest.guessing.proposal import ColumnGuess, GuessAnswers, GuessQuestion, Sureness, sure_if
 from duanka.ingest.guessing.values import Values
 from duanka.ingest.model.header_names import Meaning, meanings
 from duanka.ingest.normalise.phone_numbers import Numbers
@@ -96,9 +96,8 @@ class Columns:
                     refused.append((name, share))
                 continue
             well = share >= FITS_WELL
-            sure = Sureness.SURE if exact and well else Sureness.LIKELY
             if best is None or (well and best.share < FITS_WELL):
-                best = Pick(name, share, sure, _why(exact, share, what))
+                best = Pick(name, share, sure_if(exact and well), _why(exact, share, what))
         if best is None:
             for name, share in refused:
                 self.ask(
@@ -107,6 +106,13 @@ class Columns:
                     " left out",
                 )
         return best
+
+    def guess(
+        self, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText, least: float = FITS
+    ) -> ColumnGuess | None:
+        """`pick` as a mapped column."""
+        pick = self.pick(meaning, fits, what, least)
+        return pick.guess() if pick else None
 
     def by_values(
         self, fits: Callable[[Values], float], what: BilingualText, taken: set[str], least: float = 0.98

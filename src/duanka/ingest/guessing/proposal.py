@@ -29,6 +29,11 @@ class Sureness(IntEnum):
         }[self]
 
 
+def sure_if(told: bool) -> Sureness:
+    """SURE if its name or values tell, else LIKELY."""
+    return Sureness.SURE if told else Sureness.LIKELY
+
+
 @dataclass(frozen=True)
 class ColumnGuess:
     """Proposed mapping of a canonical column; `keys`: source column or table of keys."""

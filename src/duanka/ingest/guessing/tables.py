@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import polars as pl
-
 from duanka.domain.schema import TABLES
 from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import codes, moments_and_lengths, parties
@@ -15,15 +13,13 @@ from duanka.ingest.guessing.picking import (
     AMOUNTS,
     CHECKED_DEVICES,
     DEVICES,
-    FLAG,
     KNOWN_VALUES,
     NUMBERS,
     TEXT,
     Columns,
 )
-from duanka.ingest.guessing.proposal import ColumnGuess, SourceGuess, Sureness
+from duanka.ingest.guessing.proposal import ColumnGuess, SourceGuess, sure_if
 from duanka.ingest.guessing.shapes import Shape
-from duanka.ingest.guessing.values import Values
 from duanka.ingest.model.header_names import Meaning
 
 _MESSAGES = re.compile(r"sms|短信|短消息|message|(?:^|[/_-])msg", re.IGNORECASE)
@@ -179,12 +175,13 @@ def _fill(
     table = TABLES[source.table]
     found: dict[str, ColumnGuess | None] = {}
     if side is None and "card" in table.required:
-        found["card"] = _card(columns)
+        own = parties.number_of(columns, Meaning.OWN, card=True)
+        found["card"] = parties.as_number(columns, own) if own else None
     found |= _times(columns, source.table)
     found |= {meaning.value: _text(columns, meaning) for meaning in _TEXTS.get(source.table, ())}
     if source.table == "calls":
         found |= {"seconds": seconds, "answered": moments_and_lengths.answered(columns, seconds)}
-        found["forwarded_from"] = _column(columns, Meaning.FORWARDED_FROM, lambda v: v.peers, NUMBERS)
+        found["forwarded_from"] = columns.guess(Meaning.FORWARDED_FROM, lambda v: v.peers, NUMBERS)
     if any(column.name == "imei" for column in table.columns):
         found |= _device_and_place(columns, source, own_devices=own_devices)
     if source.table in _MORE:
@@ -192,7 +189,8 @@ def _fill(
     source.columns |= {name: guess for name, guess in found.items() if guess is not None}
     when = source.columns.get(table.time or "")
     if when is not None:
-        source.zone = columns.knowledge.answers.times_in if _is_unzoned(columns, when) else ""
+        if not columns.values[when.sources[0]].moments.zoned:
+            source.zone = columns.knowledge.answers.times_in
         moments_and_lengths.ask_zone(columns, when, typed=source.shape.form.format == "parquet")
     _ask_missing(columns, source)
 
@@ -203,10 +201,6 @@ def _times(columns: Columns, table: str) -> dict[str, ColumnGuess | None]:
         return {name: moments_and_lengths.moment(columns, meaning) for name, meaning in _TIMES[table].items()}
     time = TABLES[table].time
     return {time: moments_and_lengths.moment(columns, Meaning.WHEN, day=table == "data_days")} if time else {}
-
-
-def _is_unzoned(columns: Columns, when: ColumnGuess) -> bool:
-    return not columns.values[when.sources[0]].moments.zoned
 
 
 def _ask_missing(columns: Columns, source: SourceGuess) -> None:
@@ -223,20 +217,8 @@ def _ask_missing(columns: Columns, source: SourceGuess) -> None:
         )
 
 
-def _card(columns: Columns) -> ColumnGuess | None:
-    own = parties.number_of(columns, Meaning.OWN, card=True)
-    return parties.as_number(columns, own) if own else None
-
-
-def _column(
-    columns: Columns, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText
-) -> ColumnGuess | None:
-    pick = columns.pick(meaning, fits, what)
-    return pick.guess() if pick else None
-
-
 def _text(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    return _column(columns, meaning, lambda values: 1.0 if len(values.filled) else 0.0, TEXT)
+    return columns.guess(meaning, lambda values: 1.0 if len(values.filled) else 0.0, TEXT)
 
 
 def _device_and_place(
@@ -260,7 +242,7 @@ def _device_and_place(
 
 
 def _imei(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    found = _column(columns, meaning, lambda v: max(v.imeis, v.pseudonyms), DEVICES)
+    found = columns.guess(meaning, lambda v: max(v.imeis, v.pseudonyms), DEVICES)
     if found is not None:
         values = columns.values[found.sources[0]]
         if values.imeis < 0.5:
@@ -284,14 +266,12 @@ def _cell(columns: Columns) -> ColumnGuess | None:
 
 
 def _city(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    pick = columns.pick(
-        meaning, lambda v: v.cities, BilingualText("六位行政区划代码", "six-digit codes of places"), 0.95
-    )
-    return pick.guess() if pick else None
+    what = BilingualText("六位行政区划代码", "six-digit codes of places")
+    return columns.guess(meaning, lambda values: values.cities, what, 0.95)
 
 
 def _bytes(columns: Columns) -> ColumnGuess | None:
-    found = _column(columns, Meaning.BYTES, lambda v: v.counts, AMOUNTS)
+    found = columns.guess(Meaning.BYTES, lambda v: v.counts, AMOUNTS)
     if found is None and columns.has(Meaning.BYTES_UP, Meaning.BYTES_DOWN):
         columns.ask(
             "上行与下行流量分为两列；请合计为一列后再交付",
@@ -318,9 +298,9 @@ def _register(columns: Columns) -> dict[str, ColumnGuess | None]:
         "holder": _holder(columns),
         "holder_kind": _choice(columns, Meaning.HOLDER_KIND),
         "kind": _choice(columns, Meaning.KIND),
-        "virtual_operator": _flag(columns, Meaning.VIRTUAL),
+        "virtual_operator": moments_and_lengths.flag(columns, Meaning.VIRTUAL),
         "home_city": _city(columns, Meaning.HOME_CITY),
-        "bound_imei": _column(columns, Meaning.BOUND_IMEI, lambda v: v.imeis, DEVICES),
+        "bound_imei": columns.guess(Meaning.BOUND_IMEI, lambda v: v.imeis, DEVICES),
     }
 
 
@@ -342,9 +322,8 @@ def _choice(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
         values = columns.values[name].codes
         if found := codes.choices(values, meaning.value):
             known = all(value == choice for value, choice in found.items())
-            sure = Sureness.SURE if exact else Sureness.LIKELY
-            keys = name if known else {"from": name, "codes": dict(found)}
-            return ColumnGuess(keys, sure, KNOWN_VALUES)
+            keys = name if known else {"from": name, "codes": found}
+            return ColumnGuess(keys, sure_if(exact), KNOWN_VALUES)
         if values:
             shown = ", ".join(list(values)[:6])
             choices = TABLES["cards"].column(meaning.value).choices
@@ -353,17 +332,6 @@ def _choice(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
                 f"what do the values of {name!r} ({shown}) mean, "
                 f"{' or '.join(choices)}? Say it with `codes`; it is left out",
             )
-    return None
-
-
-def _flag(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    for name, exact in columns.called(meaning):
-        values = columns.values[name]
-        sure = Sureness.SURE if exact else Sureness.LIKELY
-        if values.series.dtype == pl.Boolean:
-            return ColumnGuess(name, sure, FLAG)
-        if found := codes.answers(values.codes):
-            return ColumnGuess({"from": name, "codes": found}, sure, KNOWN_VALUES)
     return None
 
 

@@ -33,19 +33,19 @@ def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
         for question in guess.questions:
             if question.about == about and (about, question.text.en) not in asked:
                 asked.add((about, question.text.en))
-                lines += [f"# ? {_comment(question.text.zh)}", f"# ? {_comment(question.text.en)}"]
+                lines += [f"# ? {display_text(question.text.zh)}", f"# ? {display_text(question.text.en)}"]
         lines += _source(source)
     for shape in guess.unknown:
-        lines += ["", f"# Not read, no table is told: {_comment(', '.join(shape.patterns[:3]))}"]
+        lines += ["", f"# Not read, no table is told: {display_text(', '.join(shape.patterns[:3]))}"]
     for file in guess.unread:
-        lines += ["", f"# Not read: {_comment(file.name)}: {_comment(file.form.problem)}"]
+        lines += ["", f"# Not read: {display_text(file.name)}: {display_text(file.form.problem)}"]
     return "\n".join(lines) + "\n"
 
 
 def _source(source: SourceGuess) -> list[str]:
     """Lines of one source; commented out if a required column is missing."""
     layout = source.shape.form
-    lines = [f"[[source]]  # {_comment(source.why.en)}" if source.why.en else "[[source]]"]
+    lines = [f"[[source]]  # {display_text(source.why.en)}" if source.why.en else "[[source]]"]
     patterns = list(source.shape.patterns)
     lines.append(f"files = {_value(patterns[0] if len(patterns) == 1 else patterns)}")
     lines.append(f"table = {_value(source.table)}")
@@ -68,7 +68,7 @@ def _source(source: SourceGuess) -> list[str]:
         lines.append(f"{column} = {_value(value)}")
     for column, one in source.columns.items():
         text = f"{column} = {_value(one.keys)}"
-        lines.append(f"{text:<{_COMMENT_COLUMN}}  # {one.sure.words.en}: {_comment(one.why.en)}")
+        lines.append(f"{text:<{_COMMENT_COLUMN}}  # {one.sure.words.en}: {display_text(one.why.en)}")
     if source.missing:
         lines += [f"{column} = ?" for column in source.missing]
         lines = [f"# {line}".rstrip() for line in lines]
@@ -77,14 +77,12 @@ def _source(source: SourceGuess) -> list[str]:
     return lines
 
 
-def _comment(text: str) -> str:
-    return display_text(text)
-
-
 def _value(value: Any) -> str:
     """`value` as TOML on one line."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
+        keys = (key if _BARE.match(key) else _value(key) for key in value)
+        pairs = zip(keys, map(_value, value.values()), strict=True)
+        return "{ " + ", ".join(f"{key} = {one}" for key, one in pairs) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, bool):
@@ -93,7 +91,3 @@ def _value(value: Any) -> str:
         return str(value)
     # a TOML basic string equals a JSON string, except for DEL, which JSON does not escape
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
-
-
-def _key(key: str) -> str:
-    return key if _BARE.match(key) else _value(key)

@@ -234,12 +234,10 @@ def _by_order(filled: pl.Series, best: TimeReading, zone: str, region: str) -> T
         better, worse = (one, two) if one.share >= two.share else (two, one)
         if better.share > best.share:
             other = worse.keys if worse.share >= better.share - 0.005 else None
-            best = TimeReading(better.share, better.keys, better.day_only, better.zoned, other, better.values)
-    return (
-        best
-        if best.share >= 0.9
-        else max(best, _short_years(filled, zone, region), key=lambda one: one.share)
-    )
+            best = replace(better, other=other)
+    if best.share >= 0.9:
+        return best
+    return max(best, _short_years(filled, zone, region), key=lambda one: one.share)
 
 
 def _short_years(filled: pl.Series, zone: str, region: str) -> TimeReading:
