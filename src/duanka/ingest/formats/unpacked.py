@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -12,12 +14,14 @@ from duanka.ingest.files.open_file import opened
 from duanka.ingest.files.packed import BZIP2, GZIP, PACKED_ENDINGS, XZ, Members, Packed
 from duanka.ingest.files.packed_zip import Zip
 from duanka.ingest.files.packed_zstd import Zstd
-from duanka.ingest.formats.utf16 import AsUtf8, is_utf16
+from duanka.ingest.formats.csv_header import BOM
 
 START = 10  # bytes needed to detect a format
 _MEMBERS = {".gz": GZIP, ".bz2": BZIP2, ".xz": XZ}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # after magic and a digit: start of a block, or of the trailer
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_PIECE = 1 << 16
 
 
 def packed_as(name: str, start: bytes) -> str:
@@ -120,3 +124,34 @@ def _packed(file: BinaryIO, name: str) -> Packed | None:
     if form == ".zst":
         return Zstd(file)
     return Zip(file) if form == ".zip" else Members(file, _MEMBERS[form])
+
+
+def is_utf16(start: bytes) -> bool:
+    """Tell whether `start` begins with a byte order mark of UTF-16."""
+    return start[:2] in _UTF16
+
+
+class AsUtf8:
+    """Converts what `read` returns, UTF-16 with byte order mark, to UTF-8 with one.
+
+    Invalid code units become U+FFFD.
+    """
+
+    def __init__(self, start: bytes, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._decoder = codecs.getincrementaldecoder(_UTF16[start[:2]])("replace")
+        self._held = bytearray(BOM)
+        self._ended = False
+        self._take(start[2:])
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; b"" at the end."""
+        while len(self._held) < size and not self._ended:
+            self._take(self._read(max(size - len(self._held), _PIECE)))
+        piece = bytes(self._held[:size])
+        del self._held[:size]
+        return piece
+
+    def _take(self, piece: bytes) -> None:
+        self._ended = not piece
+        self._held += self._decoder.decode(piece, final=self._ended).encode("utf-8", "replace")

@@ -20,8 +20,7 @@ from duanka.ingest.guessing import parties, tables
 from duanka.ingest.guessing.checking import Tried, try_mapping
 from duanka.ingest.guessing.picking import Columns, Knowledge
 from duanka.ingest.guessing.proposal import Guess, GuessAnswers, GuessQuestion, SourceGuess, Sureness
-from duanka.ingest.guessing.shapes import Shape, shapes_of
-from duanka.ingest.guessing.switchboards import with_names
+from duanka.ingest.guessing.shapes import Shape, shapes_of, with_names
 from duanka.ingest.guessing.toml_text import toml_text
 from duanka.ingest.mapping_files.loader import mapping_of
 from duanka.ingest.model.folder_columns import folder_columns

@@ -1,4 +1,7 @@
-"""Groups delivered files of the same format into shapes with patterns of names."""
+"""Groups delivered files of the same format into shapes with patterns of names.
+
+Files of Asterisk and FreeSWITCH without a header get their column names.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.guessing.form import ASCII, WORKBOOK, FileForm, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -15,6 +19,28 @@ _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
 _MIN_SAMPLED_FILES, _MAX_SAMPLED_FILES = 3, 48  # many if they are small, as hourly files
 _ENOUGH_BYTES = 1 << 18
 _SPECIAL = re.compile(r"([\[\]*?])")
+_ASTERISK = (
+    *(
+        "accountcode",
+        "src",
+        "dst",
+        "dcontext",
+        "clid",
+        "asterisk channel",
+        "dstchannel",
+        "lastapp",
+        "lastdata",
+    ),
+    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
+)
+_FREESWITCH = (
+    *("caller_id_name", "caller_id_number", "destination_number", "context", "start_stamp", "answer_stamp"),
+    *("end_stamp", "duration", "billsec", "hangup_cause", "uuid", "bleg_uuid", "accountcode", "read_codec"),
+    *("write_codec", "sip_hangup_disposition", "ani"),
+)
+_DISPOSITIONS = "^(?:ANSWERED|NO ANSWER|BUSY|FAILED|CONGESTION)$"
+_CAUSES = "^[A-Z][A-Z_]{3,}$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 
 @dataclass(frozen=True)
@@ -115,3 +141,27 @@ def _patterns(mine: set[str], everything: Sequence[str]) -> tuple[str, ...]:
         ):
             return tuple(patterns)
     return tuple(sorted(_escaped(name) for name in mine))
+
+
+def with_names(shape: Shape) -> Shape:
+    """The shape, with column names if it is a switchboard's file without a header."""
+    form = shape.form
+    width = len(form.columns)
+    if form.header or form.format != "csv":
+        return shape
+    for names, least, place, values, moment in (
+        (_ASTERISK, 16, 14, _DISPOSITIONS, 9),
+        (_FREESWITCH, 10, 9, _CAUSES, 4),
+    ):
+        if not least <= width <= len(names):
+            continue
+        reading = CsvReading(shape.files[0].path, form.layout)
+        block = next(iter(reading.blocks([form.columns[place], form.columns[moment]])), None)
+        if block is None or not block.frame.height:
+            continue
+        frame = block.frame.head(1000)
+        told = frame[form.columns[place]].str.contains(values).fill_null(False)
+        timed = frame[form.columns[moment]].str.contains(_MOMENT).fill_null(False)
+        if int(told.sum()) >= 0.98 * frame.height and timed.all():
+            return replace(shape, form=replace(form, columns=names[:width]))
+    return shape

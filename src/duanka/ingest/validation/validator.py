@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -16,14 +19,13 @@ from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.ingest.model.blocks import Block, Lines, Rows, part
 from duanka.ingest.model.folder_columns import folder_columns
-from duanka.ingest.model.holders import WITHHELD_LINE
+from duanka.ingest.model.holders import WITHHELD, WITHHELD_LINE
 from duanka.ingest.model.mapping import MappingSource
 from duanka.ingest.model.nearest_column import GUESS, found_instead
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise import rows
 from duanka.ingest.normalise.columns import Tools, meets
 from duanka.ingest.normalise.rows import Fitted
-from duanka.ingest.validation.raw_record import raw_rows
 
 _log = logging.getLogger(__name__)
 
@@ -244,3 +246,34 @@ def sides_of(sources: Sequence[MappingSource]) -> tuple[tuple[MappingSource, ...
     for source in sources:
         sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
     return tuple(map(tuple, sides.values()))
+
+
+def raw_rows(block: Block, places: Rows, secret: frozenset[str], delimiter: str) -> list[str]:
+    """Return the raw text of the rows at `places`: the original line, else JSON.
+
+    Fields in `secret` (columns that may hold document numbers) are masked; then the line is rebuilt from the fields
+    that were read.
+    """
+    if not len(places):
+        return []
+    if block.raw is not None and not secret:
+        return block.raw(places)
+    frame = block.frame[places]
+    hidden = [
+        pl.when(pl.col(name).is_null()).then(None).otherwise(pl.lit(WITHHELD)).alias(name)
+        for name in frame.columns
+        if name in secret
+    ]
+    frame = frame.with_columns(hidden)
+    if block.raw is not None:
+        return [_line(row, delimiter) for row in frame.iter_rows()]
+    return [
+        json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False, default=str)
+        for row in frame.iter_rows(named=True)
+    ]
+
+
+def _line(row: tuple[object, ...], delimiter: str) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="").writerow(["" if v is None else v for v in row])
+    return text.getvalue()

@@ -20,10 +20,17 @@ from duanka.ingest.files.limits import LINE_LIMIT, MB, RECORD_LIMIT, unpacks_too
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.workbook.cells import CellValues
 from duanka.ingest.formats.workbook.events import PartBroken
-from duanka.ingest.formats.workbook.header import CELLS_LOOKED_AT, LOOKED_AT, Header, header_of
 from duanka.ingest.formats.workbook.number_formats import Styles
 from duanka.ingest.formats.workbook.package import Contents, Package, Sheet, contents
-from duanka.ingest.formats.workbook.rows import SheetRow, SheetRows, rows_of
+from duanka.ingest.formats.workbook.rows import (
+    CELLS_LOOKED_AT,
+    LOOKED_AT,
+    Header,
+    SheetRow,
+    SheetRows,
+    header_of,
+    rows_of,
+)
 from duanka.ingest.formats.workbook.strings import SharedStrings
 from duanka.ingest.model.blocks import Bad, Block, OpenReader, rejected, text_frame
 from duanka.ingest.model.mapping import Layout

@@ -10,8 +10,7 @@ from duanka.ingest.files.open_file import opened
 from duanka.ingest.files.packed_zip import Broken, Unfit, members_of
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.parquet_reader import MAGIC, is_parquet
-from duanka.ingest.formats.unpacked import START, Unpacked, packed_as
-from duanka.ingest.formats.utf16 import is_utf16
+from duanka.ingest.formats.unpacked import START, Unpacked, is_utf16, packed_as
 from duanka.ingest.formats.workbook import forms
 from duanka.ingest.model.mapping import Layout
 

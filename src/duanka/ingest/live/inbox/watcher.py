@@ -23,10 +23,10 @@ from duanka.ingest.files.beginnings import Beginning, Beginnings, is_beginning
 from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.live.inbox import completeness as wholeness
 from duanka.ingest.live.inbox import file_names as naming
-from duanka.ingest.live.inbox.backlog import InboxBacklog
 from duanka.ingest.live.inbox.landed_file import (
     COST,
     FileState,
+    InboxBacklog,
     KnownFile,
     LandingTimeouts,
     ReadyFile,
@@ -34,7 +34,6 @@ from duanka.ingest.live.inbox.landed_file import (
     is_same,
     name_of,
 )
-from duanka.ingest.live.inbox.markers import Markers
 from duanka.ingest.model import mapping as mappings
 
 _log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class DirectoryWatcher:
         self.mapping = mapping
         self._feed = feed
         self._patience = patience
-        self._markers = Markers(folder, marker)
+        self._markers = naming.Markers(folder, marker)
         self._put_away = put_away
         self._files: dict[str, KnownFile] = {}
         self._fresh: set[str] = set()
