@@ -22,7 +22,7 @@ from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.spark_session import Remote
-from duanka.engine.shared.duckdb_database import Rows, arrow_schema, register
+from duanka.engine.shared.duckdb_database import Rows, arrow_schema, lent, register
 from duanka.engine.shared.hit_table import add_hits_of
 from duanka.engine.sql.render import Value, render, split_rounding
 from duanka.engine.sql.rollup_sql import rollup_sql
@@ -78,9 +78,8 @@ class Cluster(BatchEngine):
     ) -> RecordCoverage:
         found = super()._see(there, lists, as_of)
         cases = self._remote.arrow("SELECT DISTINCT card, case_id, signed_by FROM cases")
-        self._db.register("cases_rows", cases)
-        self._run("INSERT INTO cases BY NAME SELECT * FROM cases_rows")
-        self._db.unregister("cases_rows")
+        with lent(self._db, "cases_rows", cases):
+            self._run("INSERT INTO cases BY NAME SELECT * FROM cases_rows")
         return found
 
     def _put(self, name: str, rows: pa.Table) -> None:
@@ -111,13 +110,11 @@ class Cluster(BatchEngine):
         # rounded and typed as DuckDB does
         types = self._run(f"DESCRIBE {render(rule.sql, values)}")
         typed = ", ".join(f"CAST({rounding.get(c, c)} AS {kind}) AS {c}" for c, kind, *_ in types)
-        self._db.register("arrived", rows)
         try:
-            self._run(add_hits_of(rule, f"SELECT {typed} FROM arrived"))
+            with lent(self._db, "arrived", rows):
+                self._run(add_hits_of(rule, f"SELECT {typed} FROM arrived"))
         except duckdb.OutOfMemoryException as error:
             raise DuankaError(f"the hits of rule {rule.id} do not fit; give more with --memory") from error
-        finally:
-            self._db.unregister("arrived")
         return unsure
 
     def _places(self) -> str:

@@ -1,7 +1,7 @@
-"""Changes not made by rules: police cases, and decisions changed by a new policy.
+"""The log of changes, and those not made by rules: police cases, new decisions on the same hits.
 
-Both are rows of `state.changes` with a sequence number, so that they reach hits.jsonl and decisions.jsonl like the
-changes of rules: exactly once, also across crashes.
+All are rows of `state.changes` with a sequence number, so that they reach hits.jsonl and decisions.jsonl exactly once,
+also across crashes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,24 @@ from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.streaming import Change
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.shared.duckdb_database import lent
+
+Changes = Counter[tuple[str, Change]]  # of hits, by (rule, kind)
 
 
-def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Counter[tuple[str, Change]]:
+def log_changes(run: Run, progress: Checkpoint, changed: str, order: str) -> Changes:
+    """Log the rows of the table or subquery `changed` (kind and a hit's columns), sorted by `order`."""
+    counts = run(f"SELECT rule, kind, count(*) FROM {changed} GROUP BY ALL")
+    run(
+        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY {order}),"
+        f" kind, card, rule, seen_at, evidence FROM {changed}"
+    )
+    found = Counter({(rule, Change(kind)): count for rule, kind, count in counts})
+    progress.seq += found.total()
+    return found
+
+
+def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Changes:
     """Log new police cases: each (card, case) once, and once more when it is signed.
 
     A delivered case takes effect immediately; it waits neither for a record of the card nor for the end of a window.
@@ -29,44 +44,35 @@ def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Counter[tup
         "SELECT card, case_id, coalesce(signed_by, '') AS signed_by, min(confirmed_at) AS moment FROM state.cases"
         " GROUP BY ALL"
     )
-    unknown = "SELECT * FROM (" + new + ") ANTI JOIN state.confirmed USING (card, case_id, signed_by)"
-    run(f"CREATE OR REPLACE TEMP TABLE announced AS {unknown}")
-    cases = int(run("SELECT count(*) FROM announced")[0][0])
-    if cases:
-        run(
-            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, case_id, signed_by),"
-            f" '{Change.RAISED.value}', card, CASE signed_by WHEN '' THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
-            f" coalesce(moment, TIMESTAMP '{now}'),"
-            " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM announced"
-        )
-        run("INSERT INTO state.confirmed SELECT card, case_id, signed_by FROM announced")
-        progress.seq += cases
+    run(
+        f"CREATE OR REPLACE TEMP TABLE announced AS SELECT *, '{Change.RAISED.value}' AS kind,"
+        f" CASE signed_by WHEN '' THEN '{CLAIMED}' ELSE '{CONFIRMED}' END AS rule,"
+        f" coalesce(moment, TIMESTAMP '{now}') AS seen_at,"
+        " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) AS evidence"
+        f" FROM ({new}) ANTI JOIN state.confirmed USING (card, case_id, signed_by)"
+    )
+    cases = log_changes(run, progress, "announced", "card, case_id, signed_by").total()
+    run("INSERT INTO state.confirmed SELECT card, case_id, signed_by FROM announced")
     run("DROP TABLE announced")
     return Counter({(CONFIRMED, Change.RAISED): cases} if cases else {})
 
 
 def announce_again(
     db: duckdb.DuckDBPyConnection, run: Run, progress: Checkpoint, cards: Collection[str]
-) -> Counter[tuple[str, Change]]:
+) -> Changes:
     """Log one change for each of `cards` (all have a hit or case): new decisions."""
-    db.register("given", pa.table({"card": pa.array(list(cards), pa.string())}))
-    run(
-        "CREATE OR REPLACE TEMP TABLE announced AS"
-        " SELECT card, arg_min(rule, (kind, rule, seen_at, evidence)) AS rule,"
-        " arg_min(seen_at, (kind, rule, seen_at, evidence)) AS seen_at,"
-        " arg_min(evidence, (kind, rule, seen_at, evidence)) AS evidence FROM ("
-        " SELECT 1 AS kind, card, rule, seen_at, evidence FROM state.hits"
-        f" UNION ALL SELECT 0, card, CASE WHEN signed_by IS NULL THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
-        " coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
-        " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
-        ") WHERE card IN (SELECT card FROM given) GROUP BY card"
-    )
-    db.unregister("given")
-    run(
-        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card),"
-        f" '{Change.REVISED.value}', card, rule, seen_at, evidence FROM announced"
-    )
-    rules: dict[str, int] = dict(run("SELECT rule, count(*) FROM announced GROUP BY rule"))
-    progress.seq += sum(rules.values())
+    first = "(kind, rule, seen_at, evidence)"
+    with lent(db, "given", pa.table({"card": pa.array(list(cards), pa.string())})):
+        run(
+            f"CREATE OR REPLACE TEMP TABLE announced AS SELECT '{Change.REVISED.value}' AS kind, card,"
+            f" arg_min(rule, {first}) AS rule, arg_min(seen_at, {first}) AS seen_at,"
+            f" arg_min(evidence, {first}) AS evidence FROM ("
+            " SELECT 1 AS kind, card, rule, seen_at, evidence FROM state.hits"
+            f" UNION ALL SELECT 0, card, CASE WHEN signed_by IS NULL THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
+            " coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
+            " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
+            ") WHERE card IN (SELECT card FROM given) GROUP BY card"
+        )
+    found = log_changes(run, progress, "announced", "card")
     run("DROP TABLE announced")
-    return Counter({(rule, Change.REVISED): count for rule, count in rules.items()})
+    return found

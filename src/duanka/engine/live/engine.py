@@ -11,22 +11,20 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import LiveAccount
 from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.schema import Table
-from duanka.domain.streaming import Batch, BatchResult, Lateness, LiveReason
+from duanka.domain.streaming import Batch, BatchResult, Change, Lateness, LiveReason
 from duanka.domain.take import Coverage
 from duanka.engine.live import registers
 from duanka.engine.live.account import Accounts
-from duanka.engine.live.announcements import announce_again, announce_cases
-from duanka.engine.live.batch_filter import BatchFilter, FilterContext, nothing_lost
+from duanka.engine.live.announcements import Changes, announce_again, announce_cases
+from duanka.engine.live.batch_filter import BatchFilter, nothing_lost
 from duanka.engine.live.evaluator import RuleEvaluator
-from duanka.engine.live.passed_cards import Passed
 from duanka.engine.live.queries import StateQueries
 from duanka.engine.live.rule_changes import reconcile
 from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
@@ -35,10 +33,10 @@ from duanka.engine.live.state.partial_rollups import AdaptiveAggregation
 from duanka.engine.live.state.rollup_store import RollupStore
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.live.state.watermarks import Watermarks
-from duanka.engine.live.triggers import Changes, EndOfRecords, Triggers
+from duanka.engine.live.triggers import EndOfRecords, Triggers
 from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.coverage import end_of_records
-from duanka.engine.shared.duckdb_database import arrow_rows
+from duanka.engine.shared.duckdb_database import arrow_rows, lent
 from duanka.engine.sql.rollup_sql import rollups_for
 
 _MAX_UNMERGED_GENERATIONS = 8  # of a rollup; from here on a batch merges some itself
@@ -72,6 +70,7 @@ class Live:
         passes: Passes | None = None,
     ) -> None:
         self._passes = passes
+        self._passes_version: object = None
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
@@ -93,19 +92,18 @@ class Live:
 
     def _open(self, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool) -> None:
         for name, table in LISTS.items():
-            self._list(name, table, lists.get(name, ()))
+            with lent(self._state.db, "given", arrow_rows(table, lists.get(name, ()))):
+                self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         with self._state.working():
             self._state.restore(history=history)
             self._attach()
             reconcile(self._run, self._progress, self._rules, self._rollups, lists, self._shadows)
             self._state.commit()
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -149,14 +147,13 @@ class Live:
             if not self._begun:
                 self._marks.begin(now)
                 self._begun = True
-            desk = FilterContext(self._progress, self._marks, self._rules, now)
-            done = self._sorting.sort(batch, desk)
+            done = self._sorting.sort(batch, now)
             nothing_lost(batch, done)
             self._grow(done.spans)
             self._sorting.clear()
             self._state.keep_positions(batch.positions)
         judged = settle and judge and not self._progress.history
-        changes = self._settled(now, judge=judged) if settle else Counter()
+        changes = self._settled(now, judge=judged) if settle else {}
         return BatchResult(
             records=batch.records,
             used=done.used,
@@ -166,49 +163,51 @@ class Live:
             ahead=done.refused[LiveReason.AHEAD],
             seconds=time.perf_counter() - begin,
             judged=judged,
-            changes=dict(changes),
+            changes=changes,
             sources=tuple(self._marks.sources(now)),
         )
 
-    def _settled(self, now: datetime, *, judge: bool) -> Changes:
+    def _settled(self, now: datetime, *, judge: bool, finish: bool = False) -> dict[tuple[str, Change], int]:
+        """Run the rules if `judge`, and commit; with `finish`, as if the records had ended."""
         with self._state.working():
-            changes = self._confirmed(now) + self._told_again
+            changes = self._told_again
             self._told_again = Counter()
-            self._passed.take()
+            if self._cases_came:  # police cases wait for no rule
+                changes += announce_cases(self._run, self._progress, now)
+                self._cases_came = False
+            self._take_passes()
+            end = None
+            if finish:
+                self._progress.history = False
+                self._progress.tidied = (
+                    None  # forces retention to run: `rest` may have merged generations since
+                )
+                if records := self._marks.lasts():
+                    end = EndOfRecords(*end_of_records(records))
             if judge:
-                changes += self._triggers.pull(self._progress, self._marks, self._able(), now)
+                changes += self._triggers.pull(self._able(), now, end)
             self._tidy()
             self._state.commit()
-        return changes
+        return dict(changes)
+
+    def _take_passes(self) -> None:
+        if self._passes is None:
+            return
+        version = self._passes.version()  # read first: a concurrent change is then seen by the next call
+        if version != self._passes_version:
+            registers.take_passes(self._state.db, self._run, self._passes)
+            self._passes_version = version
 
     def finish(self, now: datetime) -> BatchResult:
         """Evaluate as if the records had ended, as a scan over the same records does."""
         begin = time.perf_counter()
-        with self._state.working():
-            changes = self._confirmed(now) + self._told_again
-            self._told_again = Counter()
-            self._passed.take()
-            self._progress.history = False
-            if records := self._marks.lasts():
-                end = EndOfRecords(*end_of_records(records))
-                changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
-            self._progress.tidied = None  # forces retention to run: `rest` may have merged generations since
-            self._tidy()
-            self._state.commit()
+        changes = self._settled(now, judge=True, finish=True)
         return BatchResult(
             seconds=time.perf_counter() - begin,
             judged=True,
-            changes=dict(changes),
+            changes=changes,
             sources=tuple(self._marks.sources(now)),
         )
-
-    def _confirmed(self, now: datetime) -> Changes:
-        """Log police cases that came since the last call; they wait for no rule."""
-        if not self._cases_came:
-            return Counter()
-        found = announce_cases(self._run, self._progress, now)
-        self._cases_came = False
-        return found
 
     def decided_by(self) -> str:
         """Fingerprint of the policy of the last published decisions; empty if unknown."""
@@ -253,11 +252,11 @@ class Live:
             if not known:
                 self._shelves[rollup.name].create()
         self._appending = {rollup.name: AdaptiveAggregation(rollup) for rollup in self._rollups}
-        self._marks = Watermarks(progress, self._lateness)
-        self._passed = Passed(self._state.db, self._run, self._passes)
-        self._sorting = BatchFilter(self._state.db, self._run, self._lateness)
-        self._judge = RuleEvaluator(self._state.db, self._run, self._shelves, self._shadows)
-        self._triggers = Triggers(self._run, self._judge, self._shelves)
+        self._passes_version = None  # a rollback takes the passes back too
+        self._marks = Watermarks(progress, self._lateness, self._rules)
+        self._sorting = BatchFilter(self._state.db, self._run, self._lateness, progress, self._marks)
+        self._judge = RuleEvaluator(self._state.db, self._run, self._shelves, progress, self._shadows)
+        self._triggers = Triggers(self._run, self._judge, self._shelves, progress, self._marks)
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Add the batch to the rollups and registers."""
@@ -349,18 +348,13 @@ class Live:
                 shelf.merge_some()
         if border and self._progress.tidied != closed:
             self._progress.tidied = closed
-            self._progress.forgotten |= self._marks.over(self._rules)
+            self._progress.forgotten |= self._marks.over()
             self._sorting.forget(self._progress.forgotten)
             horizon = border - self._keep
             if min(self._progress.firsts.values(), default=horizon) < horizon:
                 self._progress.horizon = horizon
                 for shelf in self._shelves.values():
                     shelf.forget(horizon)
-
-    def _list(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        self._state.db.register("given", arrow_rows(table, rows))
-        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
-        self._state.db.unregister("given")
 
 
 def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:

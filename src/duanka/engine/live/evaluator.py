@@ -19,6 +19,7 @@ from duanka.domain.errors import RuleError
 from duanka.domain.rollups import Rollup
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Change
+from duanka.engine.live.announcements import Changes, log_changes
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
 from duanka.engine.live.state.rollup_store import RollupStore, Run
@@ -47,12 +48,14 @@ class RuleEvaluator:
         db: duckdb.DuckDBPyConnection,
         run: Run,
         shelves: Mapping[str, RollupStore],
+        progress: Checkpoint,
         shadows: frozenset[str] = frozenset(),
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
         self._db = db
         self._run = run
         self._shelves = shelves
+        self._progress = progress
         self._at_once = AT_ONCE
         self._unseen = ", ".join(f"'{rule}'" for rule in sorted(shadows)) or "''"
 
@@ -61,18 +64,17 @@ class RuleEvaluator:
         rules: Sequence[CompiledRule],
         stirred: str,
         moments: Mapping[str, JudgementTimes],
-        progress: Checkpoint,
         *,
         seen: datetime,
         since: datetime | None = None,
         closing: bool = False,
-    ) -> Counter[tuple[str, Change]]:
+    ) -> Changes:
         """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`.
 
         `seen`: registers are read as known at this time. `since`: only windows from here on are evaluated. Linked
         cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
         """
-        changes: Counter[tuple[str, Change]] = Counter()
+        changes: Changes = Counter()
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
         together = sorted({rule.rule.together for rule in rules} - {""})
@@ -88,12 +90,12 @@ class RuleEvaluator:
             if not self._restrict(rules, moments, seen, since, closing=closing):
                 continue
             for rule in rules:
-                frozen = self._frozen(rule, progress)
+                frozen = self._frozen(rule)
                 # an absence is certain from its due time on, however old; a ratio needs the whole window, so hits
                 # whose window is partly forgotten are not evaluated again
                 judged = since if frozen is None or rule.due else max(frozen, since or frozen)
                 self._find(rule, moments[rule.id], judged)
-                changes += self._settle(rule, progress, since, frozen)
+                changes += self._settle(rule, since, frozen)
                 if rule.due:
                     self._plan(rule, moments[rule.id])
         return changes
@@ -236,10 +238,11 @@ class RuleEvaluator:
         else:
             self._db.execute(sql).fetchall()
 
-    def _frozen(self, rule: CompiledRule, progress: Checkpoint) -> datetime | None:
+    def _frozen(self, rule: CompiledRule) -> datetime | None:
         """Time before which hits stay unchanged: their data is beyond retention."""
-        if progress.horizon and any(self._shelves[name].window for name in rule.rollups):
-            return progress.horizon + rule.rule.look_back
+        horizon = self._progress.horizon
+        if horizon and any(self._shelves[name].window for name in rule.rollups):
+            return horizon + rule.rule.look_back
         return None
 
     def _find(self, rule: CompiledRule, moments: JudgementTimes, since: datetime | None) -> None:
@@ -253,22 +256,16 @@ class RuleEvaluator:
         except duckdb.Error as error:
             raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
 
-    def _settle(
-        self, rule: CompiledRule, progress: Checkpoint, since: datetime | None, frozen: datetime | None
-    ) -> Counter[tuple[str, Change]]:
+    def _settle(self, rule: CompiledRule, since: datetime | None, frozen: datetime | None) -> Changes:
         """Replace the stored hits with the table `found` and log each change."""
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
         stands = (
             f"SELECT card, seen_at, evidence FROM state.hits WHERE rule = '{rule.id}'"
             f" AND card IN (SELECT card FROM affected){later}"
         )
-        kept = (
-            ""
-            if frozen is None
-            else (
-                f" WHERE seen_at >= TIMESTAMP '{frozen}' OR (card, seen_at) IN (SELECT (card, seen_at) FROM found)"
-            )
-        )
+        kept = ""
+        if frozen:
+            kept = f" WHERE seen_at >= TIMESTAMP '{frozen}' OR (card, seen_at) IN (SELECT (card, seen_at) FROM found)"
         self._make("gone", f"SELECT * FROM ({stands} EXCEPT SELECT card, seen_at, evidence FROM found){kept}")
         self._make("new", f"SELECT card, seen_at, evidence FROM found EXCEPT {stands}")
         gone, new = (int(self._run(f"SELECT count(*) FROM {t}")[0][0]) for t in ("gone", "new"))
@@ -284,16 +281,10 @@ class RuleEvaluator:
             "changed",
             f"""
             SELECT CASE WHEN (card, seen_at) IN (SELECT (card, seen_at) FROM gone) THEN '{Change.REVISED.value}'
-                        ELSE '{Change.RAISED.value}' END AS kind, card, seen_at, evidence FROM new
+                        ELSE '{Change.RAISED.value}' END AS kind, card, '{rule.id}' AS rule, seen_at, evidence FROM new
             UNION ALL
-            SELECT '{Change.REVOKED.value}', card, seen_at, evidence FROM gone
+            SELECT '{Change.REVOKED.value}', card, '{rule.id}', seen_at, evidence FROM gone
             WHERE (card, seen_at) NOT IN (SELECT (card, seen_at) FROM new)
             """,
         )
-        kinds = self._run("SELECT kind, count(*) FROM changed GROUP BY kind")
-        self._run(
-            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, seen_at, kind),"
-            f" kind, card, '{rule.id}', seen_at, evidence FROM changed"
-        )
-        progress.seq += sum(count for _, count in kinds)
-        return Counter({(rule.id, Change(kind)): count for kind, count in kinds})
+        return log_changes(self._run, self._progress, "changed", "card, seen_at, kind")

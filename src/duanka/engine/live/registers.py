@@ -1,9 +1,16 @@
-"""Register updates: find changed rows, store them, and mark the cards concerned."""
+"""Register updates: find changed rows, store them, and mark the cards concerned.
+
+The passes of second verifications are kept up to date like a register.
+"""
 
 from __future__ import annotations
 
+import duckdb
+
+from duanka.domain.passed_cards import Passes
 from duanka.domain.schema import TABLES
 from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.shared.duckdb_database import lent, pass_rows
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
 
@@ -49,3 +56,14 @@ def moved_cards(run: Run) -> list[str]:
 
 def _columns(register: str) -> str:
     return ", ".join(column.name for column in TABLES[register].columns)
+
+
+def take_passes(db: duckdb.DuckDBPyConnection, run: Run, passes: Passes) -> None:
+    """Replace the stored passes with `passes`; mark the cards that differ as touched."""
+    with lent(db, "given", pass_rows(passes.read())):
+        run(
+            "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM ((FROM given EXCEPT FROM state.passes)"
+            " UNION ALL (FROM state.passes EXCEPT FROM given)) SEMI JOIN state.cards USING (card)"
+        )
+        run("DELETE FROM state.passes")
+        run("INSERT INTO state.passes SELECT card, passed_at FROM given")

@@ -10,6 +10,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.policy import LISTS
 from duanka.domain.rollups import Rollup
 from duanka.domain.streaming import Change
+from duanka.engine.live.announcements import log_changes
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.rollup_store import Run
@@ -46,7 +47,11 @@ def reconcile(
         progress.closed.pop(rule, None)
         run(f"DELETE FROM state.due WHERE rule = '{rule}'")
         if rule not in able:
-            _revoke(run, progress, rule)
+            hits = f"FROM state.hits WHERE rule = '{rule}'"
+            log_changes(
+                run, progress, f"(SELECT '{Change.REVOKED.value}' AS kind, * {hits})", "card, seen_at"
+            )
+            run(f"DELETE {hits}")
     progress.rules = today
 
 
@@ -54,15 +59,6 @@ def _identity(rule: CompiledRule, lists: Lists, others: Sequence[str]) -> str:
     """Fingerprint of a rule's inputs other than records: SQL, lists, rules it reads."""
     read = [json.dumps(lists.get(name, ()), default=str) for name in rule.rule.reads if name in LISTS]
     return _fingerprint(rule.sql, rule.due, *read, *(others if "hits" in rule.rule.reads else ()))
-
-
-def _revoke(run: Run, progress: Checkpoint, rule: str) -> None:
-    run(
-        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, seen_at),"
-        f" '{Change.REVOKED.value}', card, rule, seen_at, evidence FROM state.hits WHERE rule = '{rule}'"
-    )
-    progress.seq += int(run(f"SELECT count(*) FROM state.hits WHERE rule = '{rule}'")[0][0])
-    run(f"DELETE FROM state.hits WHERE rule = '{rule}'")
 
 
 def _fingerprint(*texts: str) -> str:

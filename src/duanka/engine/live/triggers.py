@@ -9,14 +9,12 @@ from datetime import datetime, time, timedelta
 
 from duanka.domain.rule import Window
 from duanka.domain.schema import TABLES, ColumnKind
-from duanka.domain.streaming import Change
+from duanka.engine.live.announcements import Changes
 from duanka.engine.live.evaluator import JudgementTimes, RuleEvaluator
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.rollup_store import RollupStore, Run
 from duanka.engine.live.state.watermarks import LONG_AGO, Watermarks
-
-Changes = Counter[tuple[str, Change]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,6 @@ class EndOfRecords:
 class _Turn:
     """One evaluation pass: times of the ready rules; those in `anew` read all cards."""
 
-    progress: Checkpoint
     latest: datetime
     moments: Mapping[str, JudgementTimes]
     anew: frozenset[str]
@@ -46,34 +43,34 @@ class _Turn:
 class Triggers:
     """Finds the cards that each rule must evaluate now, and has them evaluated."""
 
-    def __init__(self, run: Run, judge: RuleEvaluator, shelves: Mapping[str, RollupStore]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        judge: RuleEvaluator,
+        shelves: Mapping[str, RollupStore],
+        progress: Checkpoint,
+        marks: Watermarks,
+    ) -> None:
         self._run = run
         self._judge = judge
         self._shelves = shelves
+        self._progress = progress
+        self._marks = marks
 
-    def pull(
-        self,
-        progress: Checkpoint,
-        marks: Watermarks,
-        able: Sequence[CompiledRule],
-        now: datetime,
-        end: EndOfRecords | None = None,
-    ) -> Changes:
+    def pull(self, able: Sequence[CompiledRule], now: datetime, end: EndOfRecords | None = None) -> Changes:
         """Evaluate what is due; with `end`, as if no more records came."""
-        since, latest = marks.since(), marks.latest()
+        progress = self._progress
+        since, latest = self._marks.since(), self._marks.latest()
         if since is None or latest is None:
             return Counter()
         # registers were already read as of an end assumed earlier: never go back
         latest = end.midnight if end else max(latest, progress.seen or latest)
-        if progress.since is None:
-            for register in ("cards", "complaints", "cases"):
-                self.look_ahead(register, f"state.{register}", latest)
         self._registered(latest)
-        moments = self._moments(progress, marks, able, since, latest, now, end)
+        moments = self._moments(able, since, latest, now, end)
         ready = [rule for rule in able if rule.id in moments]
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
-        turn = _Turn(progress, latest, moments, frozenset(anew), final=end is not None)
+        turn = _Turn(latest, moments, frozenset(anew), final=end is not None)
         seq = progress.seq
         changes = self._all(ready, turn)
         for rule in ready:
@@ -82,22 +79,24 @@ class Triggers:
                 cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
                 changes += self._judged([rule], cards, turn)
         progress.since, progress.seen = since, latest
-        reached = {rule.id: moments[rule.id].reached for rule in ready if moments[rule.id].reached > LONG_AGO}
-        progress.able |= reached.keys()
-        progress.marks |= {
-            r.id: reached[r.id] for r in ready if r.feeds and not r.rule.monotone and r.id in reached
-        }
         if end:
             progress.certain, progress.midnight = end.certain, end.midnight
+        self._done(ready, moments)
+        return changes
+
+    def _done(self, ready: Sequence[CompiledRule], moments: Mapping[str, JudgementTimes]) -> None:
+        """Record that the `ready` rules have seen all that came."""
+        reached = {rule.id: moments[rule.id].reached for rule in ready if moments[rule.id].reached > LONG_AGO}
+        self._progress.able |= reached.keys()
+        self._progress.marks |= {
+            r.id: reached[r.id] for r in ready if r.feeds and not r.rule.monotone and r.id in reached
+        }
         self._run("DELETE FROM state.touched")
         for shelf in self._shelves.values():
             shelf.judged()
-        return changes
 
-    @staticmethod
     def _moments(
-        progress: Checkpoint,
-        marks: Watermarks,
+        self,
         able: Sequence[CompiledRule],
         since: datetime,
         latest: datetime,
@@ -108,17 +107,16 @@ class Triggers:
 
         With `end`, `reached` stays at the watermark: if records follow after all, the rest is evaluated again.
         """
+        certain, midnight = self._progress.certain, self._progress.midnight
         moments = {}
         for rule in able:
             at_once = rule.rule.monotone or "hits" in rule.rule.reads
-            reached = latest if at_once else marks.of_rule(rule, now)
+            reached = latest if at_once else self._marks.of_rule(rule, now)
             if end:
                 moments[rule.id] = JudgementTimes(end.midnight, since, end.certain, reached or LONG_AGO)
             elif reached is not None:
-                until = max(reached, progress.certain or reached)
-                moments[rule.id] = JudgementTimes(
-                    max(reached, progress.midnight or reached), since, until, reached
-                )
+                as_of, until = max(reached, midnight or reached), max(reached, certain or reached)
+                moments[rule.id] = JudgementTimes(as_of, since, until, reached)
         return moments
 
     def _all(self, ready: Sequence[CompiledRule], turn: _Turn) -> Changes:
@@ -135,17 +133,16 @@ class Triggers:
             changes += self._when_closed(rule, turn)
         return changes
 
-    @staticmethod
-    def _closing(ready: Sequence[CompiledRule], turn: _Turn) -> Sequence[CompiledRule]:
+    def _closing(self, ready: Sequence[CompiledRule], turn: _Turn) -> Sequence[CompiledRule]:
         """Daily rules to run: one a pass, to keep batches short; all of them at the end."""
-        closed = turn.progress.closed
+        closed = self._progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
         over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
         return [*new, *(over if turn.final else over[:1])]
 
     def _ask_again(self, rule: CompiledRule, turn: _Turn) -> None:
         """Schedule cards with a changed register row for the end of the next day."""
-        if "cards" in rule.registers and rule.id in turn.progress.closed:
+        if "cards" in rule.registers and rule.id in self._progress.closed:
             self._run(
                 f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
             )
@@ -159,9 +156,7 @@ class Triggers:
         closing: bool = False,
         since: datetime | None = None,
     ) -> Changes:
-        return self._judge.judge(
-            rules, stirred, turn.moments, turn.progress, seen=turn.latest, since=since, closing=closing
-        )
+        return self._judge.judge(rules, stirred, turn.moments, seen=turn.latest, since=since, closing=closing)
 
     def look_ahead(self, register: str, rows: str, latest: datetime | None) -> None:
         """Store register `rows` with a time after `latest`; they take effect at that time."""
@@ -174,6 +169,9 @@ class Triggers:
 
     def _registered(self, latest: datetime) -> None:
         """Apply register rows whose stored time has come: mark their cards as touched."""
+        if self._progress.since is None:
+            for register in ("cards", "complaints", "cases"):
+                self.look_ahead(register, f"state.{register}", latest)
         come = f"due_at <= TIMESTAMP '{latest}'"
         if self._run(f"SELECT 1 FROM state.ahead WHERE {come} LIMIT 1"):
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
@@ -241,9 +239,9 @@ class Triggers:
 
     def _when_closed(self, rule: CompiledRule, turn: _Turn) -> Changes:
         """Evaluate daily ratios for all cards active on the days that have ended."""
-        before, reached = turn.progress.closed.get(rule.id), turn.moments[rule.id].reached
+        before, reached = self._progress.closed.get(rule.id), turn.moments[rule.id].reached
         if reached > LONG_AGO:
-            turn.progress.closed[rule.id] = reached.date()
+            self._progress.closed[rule.id] = reached.date()
         if before is None or rule.id in turn.anew:
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
             return self._judged([rule], self._judge.everybody(), turn, closing=True)

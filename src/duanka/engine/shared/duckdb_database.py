@@ -76,9 +76,19 @@ def write_parquet(run_it: Callable[[str], Rows], select: str, path: Path) -> Non
 
 def register(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
     """Create the table `name` from `rows`."""
-    db.register(f"{name}_rows", rows)
-    run(db, f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
-    db.unregister(f"{name}_rows")
+    with lent(db, f"{name}_rows", rows):
+        run(db, f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
+
+
+@contextmanager
+def lent(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
+    """Let SQL read `rows` as `name`.
+
+    After an error the name stays, for in a transaction that failed it cannot be taken back.
+    """
+    db.register(name, rows)
+    yield
+    db.unregister(name)
 
 
 def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:

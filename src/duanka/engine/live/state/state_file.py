@@ -15,7 +15,7 @@ from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE
 from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
-from duanka.engine.shared.duckdb_database import TYPES, Rows, bound
+from duanka.engine.shared.duckdb_database import TYPES, Rows, bound, lent
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
@@ -109,10 +109,9 @@ class LiveState:
         """Store the position of each origin, in the open transaction."""
         if positions:
             given = pa.table({"origin": list(positions), "done": list(positions.values())})
-            self.db.register("given", given)
-            self.run("DELETE FROM state.positions WHERE origin IN (SELECT origin FROM given)")
-            self.run(f"INSERT INTO state.positions SELECT origin, done FROM given WHERE done <> {GONE}")
-            self.db.unregister("given")
+            with lent(self.db, "given", given):
+                self.run("DELETE FROM state.positions WHERE origin IN (SELECT origin FROM given)")
+                self.run(f"INSERT INTO state.positions SELECT origin, done FROM given WHERE done <> {GONE}")
 
     @contextmanager
     def working(self) -> Iterator[None]:

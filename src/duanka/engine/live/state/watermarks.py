@@ -10,7 +10,7 @@ progressing for the same time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 
 from duanka.domain.schema import TABLES
@@ -27,11 +27,10 @@ _OTHER_SOURCES = "(others)/{}"
 
 
 class Watermarks:
-    """Computes and advances the watermarks stored in `progress`."""
+    """Computes and advances the watermarks stored in `progress`, for the running `rules`."""
 
-    def __init__(self, progress: Checkpoint, lateness: Lateness) -> None:
-        self._progress = progress
-        self._lateness = lateness
+    def __init__(self, progress: Checkpoint, lateness: Lateness, rules: Sequence[CompiledRule] = ()) -> None:
+        self._progress, self._lateness, self._rules = progress, lateness, rules
 
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
         """Register `sources` (name -> table), to wait for them before their first record."""
@@ -45,12 +44,10 @@ class Watermarks:
         for source in self._progress.sources.values():
             source.heard_at = max(source.heard_at or now, now)
 
-    def source(
-        self, name: str, table: str, prepared: Collection[CompiledRule], now: datetime
-    ) -> SourceProgress:
+    def source(self, name: str, table: str, now: datetime) -> SourceProgress:
         """Progress of a delivering source; its floor is what was evaluated without it."""
         found = self._known(name, table, now)
-        judged = max(self._judged(table, prepared), self._progress.forgotten.get(table, LONG_AGO))
+        judged = max(self._judged(table), self._progress.forgotten.get(table, LONG_AGO))
         if judged > LONG_AGO and not self._progress.history:
             # also after silence: windows evaluated without the source stay closed
             found.floor = judged
@@ -73,16 +70,16 @@ class Watermarks:
             source.heard_at = min(now, source.heard_at + (high - source.high))
             source.high = high
 
-    def _judged(self, table: str, prepared: Collection[CompiledRule]) -> datetime:
+    def _judged(self, table: str) -> datetime:
         """Latest watermark of the rules fed by `table`."""
         marks = self._progress.marks
-        return max((marks[p.id] for p in prepared if table in p.feeds and p.id in marks), default=LONG_AGO)
+        return max((marks[p.id] for p in self._rules if table in p.feeds and p.id in marks), default=LONG_AGO)
 
-    def over(self, prepared: Collection[CompiledRule]) -> dict[str, datetime]:
+    def over(self) -> dict[str, datetime]:
         """Table -> time before which any record is late; never moves back."""
         found: dict[str, datetime] = {}
         for source in self._progress.sources.values():
-            before = max(self._complete(source), self._judged(source.table, prepared))
+            before = max(self._complete(source), self._judged(source.table))
             found[source.table] = min(found.get(source.table, before), before)
         known = self._progress.forgotten
         return {table: max(moment, known.get(table, moment)) for table, moment in found.items()}
