@@ -261,6 +261,21 @@ def test_the_operator_and_the_city_of_a_card_are_told_as_by_a_scan(first: str, t
     assert said == scanned(world, tmp_path / "scan")
 
 
+def test_decisions_are_the_same_in_whatever_order_the_files_of_a_backlog_come(tmp_path: Path) -> None:
+    """What their records cover, too: of a backlog that is still being read they say nothing."""
+    world = with_cases(one_call_each(CARD), [CASES["during the records"]])
+    later = with_cases(one_call_each(CARD), [confirmed(_UNKNOWN, START, "B2")])
+    said = []
+    for tables in (("cases", "calls"), ("calls", "cases")):
+        folder = tmp_path / tables[0]
+        batches = [batch_of(world, _all_of(world, table), n) for n, table in enumerate(tables, 1)]
+        followed(world, batches, folder)
+        followed(later, [*batches, batch_of(later, _all_of(later, "cases"), 3)], folder)
+        said.append(lines(folder / DECISIONS))
+    assert said[0] == said[1]
+    assert [line.get("covers", {}).get("days") for line in said[0]] == [None, {"calls": 1}]
+
+
 def test_whoever_says_what_now_is_sees_the_cases_confirmed_by_then(tmp_path: Path) -> None:
     world = with_cases(one_call_each(CARD, "8613800000008"), [CASES["after the last record"]])
     before = scanned(world, tmp_path / "before", as_of=START + timedelta(days=2))

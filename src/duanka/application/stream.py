@@ -89,7 +89,7 @@ class LiveEngine(Protocol):
         """Adopt another policy: add a change for each of `cards`, where decisions differ."""
 
     def coverage(self) -> Coverage | None:
-        """Coverage of the records so far; None before the first."""
+        """Coverage of the records; None before the first, and while the backlog is read."""
 
     def told(self, seq: int) -> None:
         """Acknowledge that changes up to `seq` are written to the decision log."""

@@ -221,8 +221,11 @@ class Live:
             self._state.commit()
 
     def coverage(self) -> Coverage | None:
-        """The days that the records cover so far; None before the first record."""
-        return self._marks.coverage()
+        """The days that the records cover; None before the first record, and in a backlog.
+
+        What is read of a backlog depends on the order of its files.
+        """
+        return None if self._progress.history else self._marks.coverage()
 
     def told(self, seq: int) -> None:
         """Delete the changes up to `seq`, which are now stored durably elsewhere."""
