@@ -82,8 +82,14 @@ class Limit:
 
     value: Literal
     unit: str
-    meaning: BilingualText
+    zh: str
+    en: str
     step: int | float = 1
+
+    @property
+    def meaning(self) -> BilingualText:
+        """What is limited, in words."""
+        return BilingualText(self.zh, self.en)
 
     def neighbours(self) -> tuple[Literal, Literal]:
         """The values one step below and above; a date moves by days."""
@@ -98,8 +104,14 @@ class EvidenceColumn:
     """A hit column after `card` and `seen_at`, shown to reviewers and the holder."""
 
     name: str
-    title: BilingualText
+    zh: str
+    en: str
     unit: str
+
+    @property
+    def title(self) -> BilingualText:
+        """The heading of the column."""
+        return BilingualText(self.zh, self.en)
 
 
 @dataclass(frozen=True, kw_only=True)

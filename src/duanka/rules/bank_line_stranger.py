@@ -1,13 +1,14 @@
 """Several cards opened on one day and used only for bank hotlines."""
 
 from datetime import timedelta
+from functools import partial
 
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
-from duanka.domain.rule_examples import Row, calls, case, messages, opened
+from duanka.domain.rule_examples import calls, case, messages, opened
 from duanka.domain.text import BilingualText
 
 _TWIN, _THIRD = "8613800000002", "8613800000003"
-_LISTS: dict[str, tuple[Row, ...]] = {"bank_hotlines": ({"number": "95588", "title": "ICBC"},)}
+_case = partial(case, lists={"bank_hotlines": ({"number": "95588", "title": "ICBC"},)})
 _BEGIN = calls(1, "2021-05-10 08:00", card="8613800000099")  # the records begin before the cards were opened
 _PAIR = [
     *_BEGIN,
@@ -31,15 +32,9 @@ RULE = Rule(
         "Somebody who opens cards for the family and binds a bank card: calls with relatives follow within days.",
     ),
     limits={
-        "min_cards": Limit(
-            2, "cards", BilingualText("同日同证开卡数达到", "cards of a holder on one day, from")
-        ),
-        "max_people": Limit(
-            0, "numbers", BilingualText("通话的普通号码上限", "ordinary numbers in touch with, at most")
-        ),
-        "min_days": Limit(
-            3, "days", BilingualText("开卡后观察天数", "days after opening before it is judged")
-        ),
+        "min_cards": Limit(2, "cards", "同日同证开卡数达到", "cards of a holder on one day, from"),
+        "max_people": Limit(0, "numbers", "通话的普通号码上限", "ordinary numbers in touch with, at most"),
+        "min_days": Limit(3, "days", "开卡后观察天数", "days after opening before it is judged"),
     },
     reads=("card_peers", "cards", "bank_hotlines"),
     needs=("cards.holder", "cards.opened_at", "calls", "calls.peer", "bank_hotlines"),
@@ -86,63 +81,53 @@ RULE = Rule(
         FROM contacts WHERE bank_lines > 0 AND people <= $max_people
     """,
     evidence=(
-        EvidenceColumn("cards_that_day", BilingualText("同证同日开卡", "Cards opened that day"), "cards"),
-        EvidenceColumn(
-            "bank_lines", BilingualText("往来的银行热线", "Bank hotlines in touch with"), "numbers"
-        ),
-        EvidenceColumn(
-            "people", BilingualText("往来的普通号码", "Ordinary numbers in touch with"), "numbers"
-        ),
+        EvidenceColumn("cards_that_day", "同证同日开卡", "Cards opened that day", "cards"),
+        EvidenceColumn("bank_lines", "往来的银行热线", "Bank hotlines in touch with", "numbers"),
+        EvidenceColumn("people", "往来的普通号码", "Ordinary numbers in touch with", "numbers"),
     ),
     reason=BilingualText(
         "同证同日开卡 {cards_that_day} 张，{min_days} 天内只与银行热线往来",
         "{cards_that_day} cards opened on one day; in {min_days} days only bank hotlines in touch",
     ),
     flags=(
-        case("two cards, one hotline", _PAIR, calls(2, "2021-05-13 09:00", peers=["95588"]), lists=_LISTS),
-        case(
+        _case("two cards, one hotline", _PAIR, calls(2, "2021-05-13 09:00", peers=["95588"])),
+        _case(
             "judged on the third day",
             [opened("2021-05-15 00:00", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
             calls(1, "2021-05-15 09:00", peers=["95588"]),
-            lists=_LISTS,
         ),
-        case(
+        _case(
             "a message of the bank",
             _PAIR,
             messages(1, "2021-05-10 08:00", card="8613800000099"),
             messages(3, "2021-05-13 09:00", peers=["95588"]),
-            lists=_LISTS,
         ),
     ),
     spares=(
-        case(
+        _case(
             "a single card",
             _BEGIN,
             opened("2021-05-12 10:00", holder="h1"),
             calls(2, "2021-05-13 09:00", peers=["95588"]),
-            lists=_LISTS,
         ),
-        case(
+        _case(
             "calls a friend too",
             _PAIR,
             calls(2, "2021-05-13 09:00", peers=["95588"]),
             calls(1, "2021-05-13 10:00", peers=["8613900000009"]),
-            lists=_LISTS,
         ),
-        case(
+        _case(
             "a machine's card opened with the two",
             _PAIR,
             opened("2021-05-12 18:00", card=_THIRD, holder="h1", kind="iot"),
             calls(2, "2021-05-13 09:00", card=_THIRD, peers=["95588"]),
             cards=(_THIRD,),
-            lists=_LISTS,
         ),
-        case("no bank", _PAIR, calls(2, "2021-05-13 09:00", peers=["10086"]), lists=_LISTS),
-        case(
+        _case("no bank", _PAIR, calls(2, "2021-05-13 09:00", peers=["10086"])),
+        _case(
             "the three days are not over",
             [opened("2021-05-15 00:01", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
             calls(1, "2021-05-15 09:00", peers=["95588"]),
-            lists=_LISTS,
         ),
     ),
 )

@@ -29,16 +29,15 @@ RULE = Rule(
     source=RuleSource("MIIT notice of 2016: five per operator; ten across operators (S3)", Grade.S2),
     asks_for=Action.VERIFY,
     why=BilingualText(
-        "开卡人受雇用本人证件批量开卡。",
-        "Straw men open cards in bulk on their own document.",
+        "开卡人受雇用本人证件批量开卡。", "Straw men open cards in bulk on their own document."
     ),
     look_alikes=BilingualText(
         "给全家办卡的家长；单位用卡另有登记，不在此列。",
         "A parent who holds the family's cards. Organisations register otherwise and are left out.",
     ),
     limits={
-        "min_cards": Limit(5, "cards", BilingualText("同一运营商的卡数达到", "cards with one operator from")),
-        "min_all": Limit(10, "cards", BilingualText("全部运营商的卡数达到", "cards across operators from")),
+        "min_cards": Limit(5, "cards", "同一运营商的卡数达到", "cards with one operator from"),
+        "min_all": Limit(10, "cards", "全部运营商的卡数达到", "cards across operators from"),
     },
     reads=("cards",),
     needs=("cards.holder",),
@@ -73,14 +72,8 @@ RULE = Rule(
         FROM reached WHERE cards_here >= $min_cards OR cards_in_all >= $min_all
     """,
     evidence=(
-        EvidenceColumn(
-            "cards_here",
-            BilingualText("同证同运营商卡数", "Cards on the document with this operator"),
-            "cards",
-        ),
-        EvidenceColumn(
-            "cards_in_all", BilingualText("同证全部卡数", "Cards on the document in all"), "cards"
-        ),
+        EvidenceColumn("cards_here", "同证同运营商卡数", "Cards on the document with this operator", "cards"),
+        EvidenceColumn("cards_in_all", "同证全部卡数", "Cards on the document in all", "cards"),
     ),
     reason=BilingualText(
         "同一证件名下本网 {cards_here} 张、全网 {cards_in_all} 张卡",

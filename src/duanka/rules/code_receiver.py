@@ -26,14 +26,12 @@ RULE = Rule(
     ),
     limits={
         "min_platforms": Limit(
-            6, "senders", BilingualText("一天内发来短信的平台数达到", "short codes heard from in a day, from")
+            6, "senders", "一天内发来短信的平台数达到", "short codes heard from in a day, from"
         ),
         "max_spoken": Limit(
-            1,
-            "events",
-            BilingualText("七天内通话和发出短信上限", "calls, and messages sent, in seven days, at most"),
+            1, "events", "七天内通话和发出短信上限", "calls, and messages sent, in seven days, at most"
         ),
-        "max_mb": Limit(100, "MB", BilingualText("七天内流量上限", "mobile data in seven days, at most")),
+        "max_mb": Limit(100, "MB", "七天内流量上限", "mobile data in seven days, at most"),
     },
     reads=("card_peers", "card_days"),
     needs=("messages", "messages.peer"),
@@ -68,11 +66,9 @@ RULE = Rule(
         WHERE q.spoken <= $max_spoken AND q.bytes / 1000000 <= $max_mb AND p.day < CAST($as_of AS DATE)
     """,
     evidence=(
-        EvidenceColumn("platforms", BilingualText("当天平台数", "Platforms that day"), "senders"),
-        EvidenceColumn("codes_in", BilingualText("当天验证类短信", "Messages from them"), "messages"),
-        EvidenceColumn(
-            "spoken", BilingualText("七天内通话和发出", "Calls, and messages sent, in seven days"), "events"
-        ),
+        EvidenceColumn("platforms", "当天平台数", "Platforms that day", "senders"),
+        EvidenceColumn("codes_in", "当天验证类短信", "Messages from them", "messages"),
+        EvidenceColumn("spoken", "七天内通话和发出", "Calls, and messages sent, in seven days", "events"),
     ),
     reason=BilingualText(
         "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无通话",

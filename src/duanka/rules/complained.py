@@ -32,12 +32,11 @@ RULE = Rule(
         "Victims report; many reports of one number in days mean it.",
     ),
     look_alikes=BilingualText(
-        "号码被冒用显示（改号）、恶意举报。",
-        "A number that others spoof, or a grudge.",
+        "号码被冒用显示（改号）、恶意举报。", "A number that others spoof, or a grudge."
     ),
     limits={
-        "min_complaints": Limit(5, "complaints", BilingualText("投诉次数达到", "complaints from")),
-        "days": Limit(10, "days", BilingualText("期间", "within")),
+        "min_complaints": Limit(5, "complaints", "投诉次数达到", "complaints from"),
+        "days": Limit(10, "days", "期间", "within"),
     },
     reads=("complaints",),
     needs=("complaints",),
@@ -54,7 +53,7 @@ RULE = Rule(
         FROM in_order WHERE start_at >= reported_at - $days * INTERVAL '1' DAY
         GROUP BY card
     """,
-    evidence=(EvidenceColumn("complaints", BilingualText("投诉总数", "Complaints in all"), "complaints"),),
+    evidence=(EvidenceColumn("complaints", "投诉总数", "Complaints in all", "complaints"),),
     reason=BilingualText(
         "{days} 天内被投诉 {min_complaints} 次以上，共 {complaints} 次",
         "{min_complaints} or more verified complaints within {days} days, {complaints} in all",

@@ -24,8 +24,8 @@ RULE = Rule(
         "New phones, dual-SIM phones, repairs: common within a year, so it says little by itself.",
     ),
     limits={
-        "days": Limit(365, "days", BilingualText("开卡后的天数", "days after opening")),
-        "devices": Limit(2, "devices", BilingualText("终端数达到", "distinct devices from")),
+        "days": Limit(365, "days", "开卡后的天数", "days after opening"),
+        "devices": Limit(2, "devices", "终端数达到", "distinct devices from"),
     },
     reads=("card_devices", "cards"),
     needs=("cards.opened_at",),
@@ -48,9 +48,9 @@ RULE = Rule(
         WHERE place = $devices AND first_seen <= opened_at + $days * INTERVAL '1' DAY
     """,
     evidence=(
-        EvidenceColumn("devices", BilingualText("用过的终端数", "Devices used"), "devices"),
-        EvidenceColumn("imei_before", BilingualText("原终端", "Device before"), "IMEI"),
-        EvidenceColumn("imei", BilingualText("新终端", "New device"), "IMEI"),
+        EvidenceColumn("devices", "用过的终端数", "Devices used", "devices"),
+        EvidenceColumn("imei_before", "原终端", "Device before", "IMEI"),
+        EvidenceColumn("imei", "新终端", "New device", "IMEI"),
     ),
     reason=BilingualText(
         "开卡 {days} 天内更换终端，共用过 {devices} 部",

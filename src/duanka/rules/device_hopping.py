@@ -32,10 +32,8 @@ RULE = Rule(
         "People who trade or repair phones; hardly anybody else uses three devices in a month.",
     ),
     limits={
-        "min_devices": Limit(
-            3, "devices", BilingualText("期间用过的终端数达到", "distinct devices within the time, from")
-        ),
-        "days": Limit(30, "days", BilingualText("期间", "within")),
+        "min_devices": Limit(3, "devices", "期间用过的终端数达到", "distinct devices within the time, from"),
+        "days": Limit(30, "days", "期间", "within"),
     },
     reads=("card_devices", "cards"),
     needs=(),
@@ -59,7 +57,7 @@ RULE = Rule(
         )
         SELECT card, min(first_seen) AS seen_at, max(devices) AS devices FROM arrivals GROUP BY card
     """,
-    evidence=(EvidenceColumn("devices", BilingualText("用过的终端数", "Devices used"), "devices"),),
+    evidence=(EvidenceColumn("devices", "用过的终端数", "Devices used", "devices"),),
     reason=BilingualText(
         "{days} 天内在 {min_devices} 部以上终端间换用，共 {devices} 部",
         "{min_devices} or more devices within {days} days, {devices} in all",

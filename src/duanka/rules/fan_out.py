@@ -20,12 +20,8 @@ RULE = Rule(
         "Couriers and drivers call many strangers too, but they are answered.",
     ),
     limits={
-        "min_peers": Limit(
-            50, "numbers", BilingualText("一天主叫的不同号码达到", "distinct numbers called in a day, from")
-        ),
-        "max_answer_rate": Limit(
-            0.4, "share", BilingualText("接通率不高于", "share answered, at most"), step=0.02
-        ),
+        "min_peers": Limit(50, "numbers", "一天主叫的不同号码达到", "distinct numbers called in a day, from"),
+        "max_answer_rate": Limit(0.4, "share", "接通率不高于", "share answered, at most", step=0.02),
     },
     reads=("card_peers", "cards"),
     needs=("calls.answered", "calls.peer"),
@@ -45,9 +41,9 @@ RULE = Rule(
         WHERE d.answer_rate <= $max_answer_rate AND coalesce(c.kind, 'voice') = 'voice'
     """,
     evidence=(
-        EvidenceColumn("peers", BilingualText("当天主叫不同号码", "Numbers called that day"), "numbers"),
-        EvidenceColumn("calls", BilingualText("当天主叫次数", "Calls that day"), "calls"),
-        EvidenceColumn("answer_rate", BilingualText("接通率", "Share answered"), "share"),
+        EvidenceColumn("peers", "当天主叫不同号码", "Numbers called that day", "numbers"),
+        EvidenceColumn("calls", "当天主叫次数", "Calls that day", "calls"),
+        EvidenceColumn("answer_rate", "接通率", "Share answered", "share"),
     ),
     reason=BilingualText(
         "一天主叫 {peers} 个不同号码，接通率 {answer_rate:.0%}",

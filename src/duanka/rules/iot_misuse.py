@@ -23,14 +23,10 @@ RULE = Rule(
         "A repair that swaps the module; lifts and watches with a call button (to be registered for voice).",
     ),
     limits={
-        "max_voice": Limit(
-            0, "events", BilingualText("允许的通话和发出短信数", "calls and sent messages allowed")
-        ),
-        "max_mb": Limit(100, "MB/month", BilingualText("每月流量上限", "data allowed in a calendar month")),
+        "max_voice": Limit(0, "events", "允许的通话和发出短信数", "calls and sent messages allowed"),
+        "max_mb": Limit(100, "MB/month", "每月流量上限", "data allowed in a calendar month"),
         "max_other_device": Limit(
-            0,
-            "events",
-            BilingualText("非绑定终端上的活动上限", "events allowed in another than the bound device"),
+            0, "events", "非绑定终端上的活动上限", "events allowed in another than the bound device"
         ),
     },
     reads=("card_days", "card_devices", "cards"),
@@ -71,11 +67,9 @@ RULE = Rule(
         WHERE s.voice_at IS NOT NULL OR s.data_at IS NOT NULL OR coalesce(e.events, 0) > $max_other_device
     """,
     evidence=(
-        EvidenceColumn("voice", BilingualText("通话和发出短信", "Calls and sent messages"), "events"),
-        EvidenceColumn("mb", BilingualText("单月最大流量", "Largest month of data"), "MB"),
-        EvidenceColumn(
-            "other_device", BilingualText("非绑定终端上的活动", "Events in another device"), "events"
-        ),
+        EvidenceColumn("voice", "通话和发出短信", "Calls and sent messages", "events"),
+        EvidenceColumn("mb", "单月最大流量", "Largest month of data", "MB"),
+        EvidenceColumn("other_device", "非绑定终端上的活动", "Events in another device", "events"),
     ),
     reason=BilingualText(
         "物联网卡：通话和短信 {voice} 次，单月流量 {mb} MB，非绑定终端活动 {other_device} 次",

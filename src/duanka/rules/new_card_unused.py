@@ -25,9 +25,7 @@ RULE = Rule(
         "赠送家人的卡、备用卡、次日才换机的人。",
         "A card bought for a relative, a spare, somebody who changes phones tomorrow.",
     ),
-    limits={
-        "hours": Limit(12, "h", BilingualText("开卡后允许未使用的时长", "hours a new card may stay unused")),
-    },
+    limits={"hours": Limit(12, "h", "开卡后允许未使用的时长", "hours a new card may stay unused")},
     reads=("cards", "card_life"),
     needs=("cards.opened_at", "calls"),
     wants=("messages", "data_days"),
@@ -46,8 +44,8 @@ RULE = Rule(
           AND (u.first_used_at IS NULL OR u.first_used_at > c.opened_at + $hours * INTERVAL '1' HOUR)
     """,
     evidence=(
-        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
-        EvidenceColumn("first_used_at", BilingualText("首次使用", "First used"), "local time"),
+        EvidenceColumn("opened_at", "开卡时间", "Opened", "local time"),
+        EvidenceColumn("first_used_at", "首次使用", "First used", "local time"),
     ),
     reason=BilingualText(
         "开卡后 {hours} 小时内未正常使用", "not in normal use within {hours} hours of opening"

@@ -47,20 +47,11 @@ RULE = Rule(
         "Couriers and drivers are answered and called back. A salesman may trip it: read the evidence.",
     ),
     limits={
-        "min_calls": Limit(
-            20, "calls", BilingualText("七天内主叫次数达到", "outgoing calls in seven days, from")
-        ),
-        "min_peers": Limit(
-            10, "numbers", BilingualText("七天内主叫不同号码达到", "distinct numbers called, from")
-        ),
-        "max_answer_rate": Limit(
-            0.5, "share", BilingualText("接通率不高于", "share answered, at most"), step=0.05
-        ),
+        "min_calls": Limit(20, "calls", "七天内主叫次数达到", "outgoing calls in seven days, from"),
+        "min_peers": Limit(10, "numbers", "七天内主叫不同号码达到", "distinct numbers called, from"),
+        "max_answer_rate": Limit(0.5, "share", "接通率不高于", "share answered, at most", step=0.05),
         "max_back_share": Limit(
-            0.1,
-            "share",
-            BilingualText("回拨号码占比不高于", "share of numbers that call back, at most"),
-            step=0.02,
+            0.1, "share", "回拨号码占比不高于", "share of numbers that call back, at most", step=0.02
         ),
     },
     reads=("card_days", "card_peers", "cards"),
@@ -96,10 +87,10 @@ RULE = Rule(
         FROM found WHERE place = 1
     """,
     evidence=(
-        EvidenceColumn("calls_out", BilingualText("七天内主叫", "Outgoing calls in seven days"), "calls"),
-        EvidenceColumn("peers", BilingualText("主叫不同号码", "Numbers called"), "numbers"),
-        EvidenceColumn("peers_back", BilingualText("其中有来电", "Of them calling back"), "numbers"),
-        EvidenceColumn("answer_rate", BilingualText("接通率", "Share answered"), "share"),
+        EvidenceColumn("calls_out", "七天内主叫", "Outgoing calls in seven days", "calls"),
+        EvidenceColumn("peers", "主叫不同号码", "Numbers called", "numbers"),
+        EvidenceColumn("peers_back", "其中有来电", "Of them calling back", "numbers"),
+        EvidenceColumn("answer_rate", "接通率", "Share answered", "share"),
     ),
     reason=BilingualText(
         "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，其中 {peers_back} 个号码有来电",
@@ -115,8 +106,7 @@ RULE = Rule(
         case("eleven of twenty are answered", _week(20, 11)),
         case("one in nine calls back", _week(18, 5, out=22), _calls_back(2)),
         case(
-            "over two weeks",
-            calls(20, "2021-05-03 09:00", every=86400 / 2, peers=_PEOPLE[:20], answered=0),
+            "over two weeks", calls(20, "2021-05-03 09:00", every=86400 / 2, peers=_PEOPLE[:20], answered=0)
         ),
         case(
             "the week's last day is not over",

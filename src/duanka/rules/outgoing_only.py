@@ -22,13 +22,9 @@ RULE = Rule(
         "A spare phone for deliveries, somebody with a fresh number: by itself it is only worth watching.",
     ),
     limits={
-        "min_calls": Limit(8, "calls", BilingualText("一天主叫次数达到", "outgoing calls in a day, from")),
-        "max_in": Limit(
-            0, "calls", BilingualText("七天内被叫次数上限", "incoming calls in seven days, at most")
-        ),
-        "max_sent": Limit(
-            0, "messages", BilingualText("七天内发出短信上限", "messages sent in seven days, at most")
-        ),
+        "min_calls": Limit(8, "calls", "一天主叫次数达到", "outgoing calls in a day, from"),
+        "max_in": Limit(0, "calls", "七天内被叫次数上限", "incoming calls in seven days, at most"),
+        "max_sent": Limit(0, "messages", "七天内发出短信上限", "messages sent in seven days, at most"),
     },
     reads=("card_days", "cards"),
     needs=("calls",),
@@ -56,9 +52,9 @@ RULE = Rule(
         FROM found WHERE place = 1
     """,
     evidence=(
-        EvidenceColumn("calls_out", BilingualText("当天主叫", "Outgoing calls that day"), "calls"),
-        EvidenceColumn("calls_in", BilingualText("七天内被叫", "Incoming calls in seven days"), "calls"),
-        EvidenceColumn("sent", BilingualText("七天内发出短信", "Messages sent in seven days"), "messages"),
+        EvidenceColumn("calls_out", "当天主叫", "Outgoing calls that day", "calls"),
+        EvidenceColumn("calls_in", "七天内被叫", "Incoming calls in seven days", "calls"),
+        EvidenceColumn("sent", "七天内发出短信", "Messages sent in seven days", "messages"),
     ),
     reason=BilingualText(
         "一天主叫 {calls_out} 次，七天内无被叫、无发出短信",

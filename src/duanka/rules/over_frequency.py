@@ -10,8 +10,7 @@ RULE = Rule(
     id="over_frequency",
     title=BilingualText("超频呼出", "Calling over frequency"),
     source=RuleSource(
-        "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)",
-        Grade.S2,
+        "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)", Grade.S2
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(
@@ -22,11 +21,7 @@ RULE = Rule(
         "呼叫中心、快递派件高峰：同样频繁，但登记为单位或多有接听。",
         "Call centres and couriers at the peak: as frequent, but registered to an organisation, or answered.",
     ),
-    limits={
-        "max_calls": Limit(
-            60, "calls/h", BilingualText("一小时主叫次数上限", "outgoing calls allowed in one hour")
-        ),
-    },
+    limits={"max_calls": Limit(60, "calls/h", "一小时主叫次数上限", "outgoing calls allowed in one hour")},
     reads=("card_hours", "cards"),
     needs=("calls",),
     look_back=timedelta(hours=1),
@@ -42,8 +37,8 @@ RULE = Rule(
         WHERE h.calls_out > $max_calls AND coalesce(c.kind, 'voice') = 'voice'
     """,
     evidence=(
-        EvidenceColumn("calls_out", BilingualText("该小时主叫次数", "Outgoing calls in that hour"), "calls"),
-        EvidenceColumn("answered_out", BilingualText("其中已接通", "Of them answered"), "calls"),
+        EvidenceColumn("calls_out", "该小时主叫次数", "Outgoing calls in that hour", "calls"),
+        EvidenceColumn("answered_out", "其中已接通", "Of them answered", "calls"),
     ),
     reason=BilingualText(
         "一小时内主叫 {calls_out} 次，超过 {max_calls} 次",

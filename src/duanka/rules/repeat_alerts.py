@@ -21,8 +21,8 @@ RULE = Rule(
         "每天忙碌的快递员、客服；按天计数。", "Couriers and desks that are busy every day; days are counted."
     ),
     limits={
-        "min_alerts": Limit(3, "days", BilingualText("有预警的天数达到", "days with an alert, from")),
-        "days": Limit(30, "days", BilingualText("期间", "within")),
+        "min_alerts": Limit(3, "days", "有预警的天数达到", "days with an alert, from"),
+        "days": Limit(30, "days", "期间", "within"),
     },
     reads=("hits",),
     needs=(),
@@ -42,7 +42,7 @@ RULE = Rule(
         FROM in_order WHERE start_day >= day - $days * INTERVAL '1' DAY
         GROUP BY card
     """,
-    evidence=(EvidenceColumn("alert_days", BilingualText("有预警的天数", "Days with an alert"), "days"),),
+    evidence=(EvidenceColumn("alert_days", "有预警的天数", "Days with an alert", "days"),),
     reason=BilingualText(
         "{days} 天内有 {min_alerts} 天以上触发预警，共 {alert_days} 天",
         "alerts on {min_alerts} or more days within {days}, {alert_days} days in all",

@@ -28,13 +28,12 @@ RULE = Rule(
         "Repair shops trying cards, second-hand phones, families; counterfeit phones repeat one IMEI.",
     ),
     limits={
-        "min_cards": Limit(4, "cards", BilingualText("同一终端的卡数达到", "cards in one device from")),
+        "min_cards": Limit(4, "cards", "同一终端的卡数达到", "cards in one device from"),
         "min_events": Limit(
             3,
             "events",
-            BilingualText(
-                "每张卡在该终端上的活动数达到", "events of a card in the device for it to count, from"
-            ),
+            "每张卡在该终端上的活动数达到",
+            "events of a card in the device for it to count, from",
         ),
     },
     reads=("card_devices",),
@@ -61,11 +60,9 @@ RULE = Rule(
         FROM reached GROUP BY card
     """,
     evidence=(
-        EvidenceColumn("cards_in_device", BilingualText("同机卡数", "Cards in the device"), "cards"),
-        EvidenceColumn(
-            "shared_devices", BilingualText("共用终端数", "Shared devices the card sat in"), "devices"
-        ),
-        EvidenceColumn("imei", BilingualText("终端", "Device"), "IMEI"),
+        EvidenceColumn("cards_in_device", "同机卡数", "Cards in the device", "cards"),
+        EvidenceColumn("shared_devices", "共用终端数", "Shared devices the card sat in", "devices"),
+        EvidenceColumn("imei", "终端", "Device", "IMEI"),
     ),
     reason=BilingualText(
         "与另外的卡共用终端，同机共 {cards_in_device} 张卡",

@@ -15,13 +15,10 @@ RULE = Rule(
     source=RuleSource("the news page on 断卡行动 names silent cards; 30 days are ours", Grade.K),
     asks_for=Action.VERIFY,
     why=BilingualText(
-        "批量开出的卡在出手前一直静默。",
-        "Cards opened in bulk stay silent until they are sold on.",
+        "批量开出的卡在出手前一直静默。", "Cards opened in bulk stay silent until they are sold on."
     ),
     look_alikes=BilingualText("备用卡、套餐赠送的副卡。", "Spares, and second cards that come with a plan."),
-    limits={
-        "days": Limit(30, "days", BilingualText("开卡后从未使用的天数", "days since opening without any use"))
-    },
+    limits={"days": Limit(30, "days", "开卡后从未使用的天数", "days since opening without any use")},
     reads=("cards", "card_life"),
     needs=("cards.opened_at", "calls"),
     wants=("messages", "data_days"),
@@ -49,8 +46,8 @@ RULE = Rule(
           AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
     """,
     evidence=(
-        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
-        EvidenceColumn("first_used_at", BilingualText("首次使用", "First used"), "local time"),
+        EvidenceColumn("opened_at", "开卡时间", "Opened", "local time"),
+        EvidenceColumn("first_used_at", "首次使用", "First used", "local time"),
     ),
     reason=BilingualText("开卡 {days} 天从未使用", "never used in {days} days since opening"),
     flags=(

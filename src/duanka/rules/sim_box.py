@@ -49,22 +49,17 @@ RULE = Rule(
         "Agents at a desk, salesmen whom nobody calls back: several signs must come together.",
     ),
     limits={
-        "min_calls": Limit(10, "calls", BilingualText("一天主叫次数达到", "outgoing calls in a day, from")),
-        "max_in_share": Limit(
-            0.05, "share", BilingualText("被叫占比不高于", "share of incoming calls, at most"), step=0.01
-        ),
-        "max_cells": Limit(2, "cells", BilingualText("一天所在小区数不高于", "cells in a day, at most")),
+        "min_calls": Limit(10, "calls", "一天主叫次数达到", "outgoing calls in a day, from"),
+        "max_in_share": Limit(0.05, "share", "被叫占比不高于", "share of incoming calls, at most", step=0.01),
+        "max_cells": Limit(2, "cells", "一天所在小区数不高于", "cells in a day, at most"),
         "min_stranger_share": Limit(
-            0.8,
-            "share",
-            BilingualText("不同号码与主叫次数之比达到", "distinct numbers per outgoing call, from"),
-            step=0.05,
+            0.8, "share", "不同号码与主叫次数之比达到", "distinct numbers per outgoing call, from", step=0.05
         ),
-        "min_cards": Limit(4, "cards", BilingualText("同机卡数达到", "cards that the device took, from")),
+        "min_cards": Limit(4, "cards", "同机卡数达到", "cards that the device took, from"),
         "min_per_hour": Limit(
-            20, "calls/h", BilingualText("最忙一小时主叫达到", "outgoing calls in the busiest hour, from")
+            20, "calls/h", "最忙一小时主叫达到", "outgoing calls in the busiest hour, from"
         ),
-        "min_signs": Limit(4, "signs of 5", BilingualText("特征数达到", "signs, from")),
+        "min_signs": Limit(4, "signs of 5", "特征数达到", "signs, from"),
     },
     reads=("card_days", "card_hours", "card_peers", "card_places", "card_devices"),
     needs=("calls", "calls.peer"),
@@ -116,15 +111,13 @@ RULE = Rule(
         FROM signs WHERE signs >= $min_signs
     """,
     evidence=(
-        EvidenceColumn("signs", BilingualText("符合的特征数", "Signs met"), "of 5"),
-        EvidenceColumn("calls_out", BilingualText("当天主叫", "Outgoing calls that day"), "calls"),
-        EvidenceColumn("in_share", BilingualText("被叫占比", "Share of incoming calls"), "share"),
-        EvidenceColumn("peers", BilingualText("当天主叫不同号码", "Numbers called that day"), "numbers"),
-        EvidenceColumn("cells", BilingualText("当天小区数", "Cells that day"), "cells"),
-        EvidenceColumn(
-            "busiest_hour", BilingualText("最忙一小时主叫", "Outgoing calls in the busiest hour"), "calls/h"
-        ),
-        EvidenceColumn("cards_in_device", BilingualText("同机卡数", "Cards in its device"), "cards"),
+        EvidenceColumn("signs", "符合的特征数", "Signs met", "of 5"),
+        EvidenceColumn("calls_out", "当天主叫", "Outgoing calls that day", "calls"),
+        EvidenceColumn("in_share", "被叫占比", "Share of incoming calls", "share"),
+        EvidenceColumn("peers", "当天主叫不同号码", "Numbers called that day", "numbers"),
+        EvidenceColumn("cells", "当天小区数", "Cells that day", "cells"),
+        EvidenceColumn("busiest_hour", "最忙一小时主叫", "Outgoing calls in the busiest hour", "calls/h"),
+        EvidenceColumn("cards_in_device", "同机卡数", "Cards in its device", "cards"),
     ),
     reason=BilingualText(
         "符合 {signs} 项猫池特征：一天主叫 {calls_out} 次、{peers} 个号码，被叫占 {in_share:.0%}",

@@ -23,11 +23,7 @@ RULE = Rule(
         "老人的备用卡、出国的人、留作收验证码的旧号。",
         "An elderly person's spare, somebody abroad, an old number kept for codes.",
     ),
-    limits={
-        "days": Limit(
-            90, "days", BilingualText("无语音、短信、流量的天数", "days without voice, message or data")
-        )
-    },
+    limits={"days": Limit(90, "days", "无语音、短信、流量的天数", "days without voice, message or data")},
     reads=("card_life", "card_days", "cards"),
     needs=("cards", "calls"),
     wants=("messages", "data_days"),
@@ -87,8 +83,8 @@ RULE = Rule(
           AND $records_until < $records_from + $days * INTERVAL '1' DAY
     """,
     evidence=(
-        EvidenceColumn("last_used_at", BilingualText("休眠前最后使用", "Last used before"), "local time"),
-        EvidenceColumn("woken_at", BilingualText("再次启用", "Woken"), "local time"),
+        EvidenceColumn("last_used_at", "休眠前最后使用", "Last used before", "local time"),
+        EvidenceColumn("woken_at", "再次启用", "Woken", "local time"),
     ),
     reason=BilingualText(
         "自 {last_used_at} 起 {days} 天以上无语音、短信、流量",

@@ -28,10 +28,8 @@ RULE = Rule(
     ),
     limits={
         "opened_before": Limit(
-            date(2020, 10, 10),
-            "date",
-            BilingualText("此日前开卡且此后未复核", "opened, and last verified, before"),
-        ),
+            date(2020, 10, 10), "date", "此日前开卡且此后未复核", "opened, and last verified, before"
+        )
     },
     reads=("cards", "resale_prefixes"),
     needs=("cards.opened_at", "cards.verified_at"),
@@ -48,9 +46,9 @@ RULE = Rule(
                        EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(c.card, p.prefix)))
     """,
     evidence=(
-        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
-        EvidenceColumn("verified_at", BilingualText("最近实人核验", "Last verified"), "local time"),
-        EvidenceColumn("operator", BilingualText("运营商", "Operator"), ""),
+        EvidenceColumn("opened_at", "开卡时间", "Opened", "local time"),
+        EvidenceColumn("verified_at", "最近实人核验", "Last verified", "local time"),
+        EvidenceColumn("operator", "运营商", "Operator", ""),
     ),
     reason=BilingualText(
         "转售企业存量卡，{opened_before} 后未再核验",
