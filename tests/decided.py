@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from duanka.decision_log.writer import DecisionList
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action
 from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText
-from duanka.reports import DecisionList
 from typed_desk import card
 
 QUARTER = Coverage(date(2026, 8, 1), date(2026, 10, 29), {"calls": 90}, 90)

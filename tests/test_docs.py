@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from duanka.cli import main as cli
+from duanka.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 from duanka.domain.decision import ACTION_OF_TIER, Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
@@ -24,7 +25,6 @@ from duanka.domain.text import BilingualText
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.observability.metrics import Metrics
 from duanka.policy_files.loader import read_policy
-from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 from duanka.rules import RULES
 from signed_cases import signed, trusting
 

@@ -12,7 +12,7 @@ from duanka.domain.errors import LostRecords
 from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
 from duanka.engine import DuckDBEngine
-from duanka.reports import CardsAtRisk
+from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.rules import RULES
 
 
@@ -26,4 +26,4 @@ def test_a_lost_record_stops_the_scan(tmp_path: Path) -> None:
         DuckDBEngine(tmp_path / "work") as engine,
         pytest.raises(LostRecords, match=r"calls\.csv: 10 records came in"),
     ):
-        scan_records(scan, lossy, engine, CardsAtRisk(tmp_path / "c.csv", "zh"), Silent())
+        scan_records(scan, lossy, engine, [CardsAtRisk(tmp_path / "c.csv", "zh")], Silent())

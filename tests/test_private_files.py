@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from desk import duanka
+from duanka.decision_log.writer import DecisionLogWriter
 from duanka.domain.network import Carried
 from duanka.domain.private_files import private_file, tighten
 from duanka.ledger.db.database import Store
@@ -20,7 +21,6 @@ from duanka.network.process import OwnProcess
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.block_list import MessageList
-from duanka.reports.decision_log.writer import DecisionLogWriter
 from waiting import HANG
 
 OPEN_UMASK = 0o022

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
+from duanka.decision_log.reader import KeptLines
 from duanka.domain.identity import Consent
 from duanka.domain.order import Kind, Order, Role
 from duanka.domain.order_decision import OrderDecision, RequestedAction
@@ -36,7 +37,6 @@ from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
 from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
-from duanka.reports import KeptLines
 from order_policies import AT_ONCE
 from people import People
 from verifications import Way, way

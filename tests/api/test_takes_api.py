@@ -6,12 +6,12 @@ from pathlib import Path
 
 from decided import decide, high, medium
 from desks import KEY, NOW, callers, demand, desk_on, phone
+from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.order import Person, Role
 from duanka.domain.take import Choice
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.intake.taking import DecisionTaker
-from duanka.reports import DecisionFile, KeptLines
 
 
 def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from duanka.application.stream import Following, follow_records
 from duanka.bootstrap.scan import policy_named
+from duanka.decision_log.writer import DECISIONS, HITS, DecisionLogWriter, decision_line
 from duanka.domain.judgement import Judgement
 from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.streaming import Batch, BatchResult, IntakeBacklog
 from duanka.engine import DuckDBEngine
-from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter, decision_line
 from duanka.rules import RULES
 from streams import NOW, arrivals, batch_of, cut_up, opened, piece
 from worlds import LIMITS, LISTS, START, World, canonical, invented

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from desk import duanka
+from duanka.decision_log.reader import DecisionFile
 from duanka.domain.order import Kind, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
@@ -19,7 +20,6 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
-from duanka.reports import DecisionFile
 from signed_cases import SECRET, signed, trusting
 
 HERE, THERE, NOWHERE, ASKED = (f"861380000000{number}" for number in range(4))

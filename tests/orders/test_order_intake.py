@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from books import KEY, NOW, book_on, card, verification
+from duanka.decision_log.reader import DecisionFile
+from duanka.decision_log.writer import DecisionList, decision_line
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action
@@ -10,8 +12,6 @@ from duanka.domain.sealing import Sealer, run_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.intake.decisions import DecisionIntake
-from duanka.reports import DecisionFile, DecisionList
-from duanka.reports.decision_log.writer import decision_line
 
 
 def _decide(folder: Path, cards: range, action: Action = Action.VERIFY) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, func, select, text
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, verification
+from duanka.decision_log.reader import DecisionFile
 from duanka.domain.network import Carried, NetworkState, Receipt, Refusal, RefusalReason
 from duanka.domain.order import Event, Order, OrderError, State
 from duanka.domain.text import BilingualText
@@ -30,7 +31,6 @@ from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.service import OrderService
 from duanka.orders.verification.pictures import CAPTURED, Pictures
-from duanka.reports import DecisionFile
 from duanka.sandbox.fakes import FakeElement
 
 MANY, BAD = 100, 37  # how many, and which of them is spoilt

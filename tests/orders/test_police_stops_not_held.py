@@ -10,11 +10,11 @@ import pytest
 
 from decided import BUREAU, QUARTER, Row, confirmed, decide, high, medium
 from duanka.bootstrap import orders as app_orders
+from duanka.decision_log.reader import DecisionFile
 from duanka.domain.order import Kind, PermissionDenied, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.orders.intake.decisions import DecisionIntake
-from duanka.reports import DecisionFile
 from people import AT, FIRST, SECOND
 from typed_desk import TypedDesk, card
 

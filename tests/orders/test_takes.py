@@ -14,6 +14,7 @@ from sqlalchemy import update
 from decided import ONE_DAY, QUARTER, decide, high, medium, watched
 from duanka.bootstrap import orders as app_orders
 from duanka.cli.shell.process import ExitCode
+from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import Choice, Coverage
@@ -21,7 +22,6 @@ from duanka.ledger.db.tables_takes import kept_decisions
 from duanka.orders.intake.decisions import NARROWER, DecisionIntake
 from duanka.orders.intake.kept_decisions import Why
 from duanka.orders.intake.taking import HELD_FOR_TWO, DecisionTaker, TakeResult
-from duanka.reports import DecisionFile, KeptLines
 from typed_desk import TypedDesk, card
 
 DESK = Person("wang", Role.DESK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -67,13 +68,14 @@ def scan_records(
     scan: Scan,
     take_in: TakeIn,
     engine: Engine,
-    card_list: CardList,
+    card_lists: Collection[CardList],
     progress: Progress,
     covers: Callable[[Coverage], object] = lambda _: None,
 ) -> Findings:
     """Read the records, run the rules, and decide about every card with a hit.
 
-    Writes hits.parquet to `scan.out`, and each card to `card_list`, which must write cards_at_risk.csv there.
+    Writes hits.parquet to `scan.out`, and each card to all `card_lists`, one of which must write cards_at_risk.csv
+    there.
     `covers`: called with the coverage of the records before the first card is decided.
     """
     intake = take_in(progress)
@@ -94,14 +96,17 @@ def scan_records(
 
     judgement, shadows, tally = Judgement(scan.policy, rules, limits), Shadows(scan.policy), Tally()
     progress.step("judging cards", 0)
-    with card_list:
+    with ExitStack() as opened:
+        for card_list in card_lists:
+            opened.enter_context(card_list)
         for done, card in enumerate(map(judgement.of, engine.cards_with_hits()), start=1):
             if done % _CARDS_PER_STEP == 0:
                 progress.step("judging cards", done)
             shadows.note(card)
             if not card.listed:  # only shadow rules hit it, so no action is requested
                 continue
-            card_list.add(card)
+            for card_list in card_lists:
+                card_list.add(card)
             tally.note(card)
     progress.step("writing lists", 0)
     return Findings(

@@ -24,6 +24,7 @@ from duanka.application.stream import (
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
+from duanka.decision_log.writer import DecisionLogWriter
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
 from duanka.domain.judgement import Judgement, Shadows
@@ -38,7 +39,7 @@ from duanka.engine.live import Live
 from duanka.ingest import Inbox, check_holds_records
 from duanka.observability import Telemetry
 from duanka.policy_files.loader import read_lists
-from duanka.reports import CardsAtRisk, DecisionLogWriter
+from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.list_changes import ListChanges
 from duanka.rules import RULES
 

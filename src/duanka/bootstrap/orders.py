@@ -19,13 +19,13 @@ from duanka.bootstrap.order_resources import (
     secret_of,
 )
 from duanka.bootstrap.settings import Settings
+from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
-from duanka.domain.order_decision import OrderDecision
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
@@ -45,7 +45,6 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
-from duanka.orders.intake.kept_decisions import ReadLine
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
@@ -150,7 +149,7 @@ def desk(
             sources,
             derived(secret, "case sources"),
             PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
-            TakeService(acts, kept_lines(decision_key), lambda: _signers(sources)),
+            TakeService(acts, KeptLines(decision_key), lambda: _signers(sources)),
             Withdrawals(acts),
         )
     finally:
@@ -208,8 +207,6 @@ def preview_take(here: OrderDesk, folder: Path | None, by: Person, choice: Choic
 
 
 def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, why: str) -> DecisionTaker:
-    from duanka.reports import DecisionFile  # noqa: PLC0415  # loads the spreadsheet writer
-
     authorize(by, Permission.TAKE_DECISIONS)
     decisions = DecisionFile(folder, here.decision_key) if folder else None
     if decisions and not decisions.path.is_file():
@@ -221,18 +218,7 @@ def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, wh
             "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
             " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
         )
-    return DecisionTaker(here.book, decisions, kept_lines(here.decision_key), signers(here), choice, why)
-
-
-def kept_lines(key: bytes) -> ReadLine:
-    """Parser of stored decisions. `key`: key of their seals."""
-
-    def read(line: str, *, sealed: bool) -> OrderDecision:
-        from duanka.reports import KeptLines  # noqa: PLC0415  # loads the spreadsheet writer
-
-        return KeptLines(key)(line, sealed=sealed)
-
-    return read
+    return DecisionTaker(here.book, decisions, KeptLines(here.decision_key), signers(here), choice, why)
 
 
 def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:

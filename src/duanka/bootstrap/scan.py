@@ -21,6 +21,8 @@ from duanka.application.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backt
 from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
 from duanka.bootstrap.policies import mapping_named, policy_named, rule_named, shipped
 from duanka.bootstrap.settings import Settings
+from duanka.decision_log.writer import DECISIONS, DecisionList
+from duanka.decision_log.writer import HITS as LIVE_HITS
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import Findings
@@ -37,7 +39,7 @@ from duanka.ingest import NATIVE, read_mapping, take_in
 from duanka.ingest import Mapping as RecordsMapping
 from duanka.ingest.validation.quarantine_advice import ADVICE
 from duanka.policy_files.loader import read_lists
-from duanka.reports import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
+from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.rules import RULES
 
 __all__ = [
@@ -97,7 +99,7 @@ def scan(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy)),
                 engine,
-                Both(work_list, decisions),
+                (work_list, decisions),
                 progress,
                 decisions.covers,
             )

@@ -33,6 +33,7 @@ from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.serve_parts import ServeParts, Supervision, not_set_up
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
+from duanka.decision_log.reader import DecisionFile
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order_policy import OrderPolicy
@@ -52,7 +53,6 @@ from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.monitoring.waiting import WaitingOrders
-from duanka.reports import DecisionFile
 
 _SHUTDOWN_SECONDS = 10.0
 

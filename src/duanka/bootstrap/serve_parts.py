@@ -32,6 +32,7 @@ from duanka.bootstrap.health import (
 from duanka.bootstrap.live import LiveOutcome, LiveRun, Several, check_source, live
 from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
+from duanka.decision_log.reader import DecisionFile
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
@@ -42,7 +43,6 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
 from duanka.observability import Metrics
 from duanka.orders.intake.decisions import DecisionIntake
-from duanka.reports import DecisionFile
 from duanka.rules import RULES
 
 POLL_SECONDS = 0.2  # polling interval for a file of decisions

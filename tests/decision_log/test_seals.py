@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from duanka.decision_log.reader import DecisionFile
+from duanka.decision_log.writer import DECISIONS, DecisionList, DecisionLogWriter
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.rule import Action
 from duanka.domain.sealing import run_of
 from duanka.domain.text import BilingualText
-from duanka.reports import DecisionFile, DecisionList, DecisionLogWriter
-from duanka.reports.decision_log.writer import DECISIONS
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 

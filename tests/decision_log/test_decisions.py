@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from duanka.decision_log.reader import DecisionFile
+from duanka.decision_log.writer import DecisionList
 from duanka.domain.decision import Tier
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.rule import Action
 from duanka.domain.text import BilingualText
-from duanka.reports import DecisionFile, DecisionList
 
 
 def _card(number: str, action: Action, cases: tuple[str, ...] = ()) -> CardAtRisk:

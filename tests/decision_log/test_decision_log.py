@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from duanka.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 from duanka.domain.decision import ACTION_OF_TIER, Tier
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action, Hit
 from duanka.domain.streaming import Change, HitChange
 from duanka.domain.text import BilingualText
-from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 
 NOW = datetime(2021, 5, 17, 9)
 

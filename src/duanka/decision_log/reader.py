@@ -1,86 +1,28 @@
-"""decisions.jsonl: writer for a scan, reader for orders. See docs/OUTPUT.md."""
+"""decisions.jsonl as orders read it. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
+from duanka.decision_log.writer import DECISIONS
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.findings import CardAtRisk
 from duanka.domain.hit_summary import summaries_of
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import place_name
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
-from duanka.domain.private_files import private_file
-from duanka.domain.sealing import Sealer, run_of
-from duanka.domain.take import Coverage
+from duanka.domain.sealing import run_of
 from duanka.domain.text import BilingualText
-from duanka.reports.cards_at_risk import CardsAtRisk
-from duanka.reports.decision_log.writer import DECISIONS, decision_line
 
 _BLOCK_BYTES = 1 << 20
 _MAX_REASONS = 3  # maximum reasons told to a holder, heaviest first; the dossier has all
 # Told if only an unsigned police list names the card: the holder must not learn of the list.
 _IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
 _ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in RequestedAction}}
-
-
-class DecisionList:
-    """Writes a line for the decision about each card on a scan's work list.
-
-    `key`: seals the lines; without a seal, a stop that follows from a line needs a second person.
-    """
-
-    def __init__(self, path: Path, key: bytes | None = None) -> None:
-        self._path, self._seq = path, 0
-        self._sealer = Sealer(key) if key else None
-        self._covers: Coverage | None = None
-
-    def covers(self, coverage: Coverage) -> None:
-        """Set the coverage of the records behind the decisions, which every line contains."""
-        self._covers = coverage
-
-    def __enter__(self) -> DecisionList:
-        self._file = private_file(self._path).open("wb")
-        return self
-
-    def add(self, card: CardAtRisk) -> None:
-        """Write one card."""
-        self._seq += 1
-        self._file.write(decision_line(self._seq, card, self._sealer, self._covers))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-
-class Both:
-    """Two lists of the same cards, written together."""
-
-    def __init__(self, *lists: CardsAtRisk | DecisionList) -> None:
-        self._lists, self._open = lists, ExitStack()
-
-    def __enter__(self) -> Both:
-        for one in self._lists:
-            self._open.enter_context(one)
-        return self
-
-    def add(self, card: CardAtRisk) -> None:
-        """Write one card to each."""
-        for one in self._lists:
-            one.add(card)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
 
 
 class DecisionFile:

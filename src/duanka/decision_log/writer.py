@@ -1,4 +1,4 @@
-"""hits.jsonl and decisions.jsonl of a live run: append-only. See docs/OUTPUT.md."""
+"""hits.jsonl and decisions.jsonl of a live run, decisions.jsonl of a scan. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.private_files import private_folder, tighten
+from duanka.domain.private_files import private_file, private_folder, tighten
 from duanka.domain.rule import Hit
 from duanka.domain.sealing import Sealer, encoded, run_of
 from duanka.domain.streaming import HitChange
@@ -97,6 +97,36 @@ class DecisionLogWriter:
         # decisions last: a decision on disk implies that its hits are
         self._hits.add((change.seq, encoded(_change(change, words(change.hit)))) for change in ordered)
         self._decisions.add((seq, decision_line(seq, card, self._sealer, covers)) for seq, card in by_seq)
+
+
+class DecisionList:
+    """Writes a line for the decision about each card on a scan's work list.
+
+    `key`: seals the lines; without a seal, a stop that follows from a line needs a second person.
+    """
+
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
+        self._path, self._seq = path, 0
+        self._sealer = Sealer(key) if key else None
+        self._covers: Coverage | None = None
+
+    def covers(self, coverage: Coverage) -> None:
+        """Set the coverage of the records behind the decisions, which every line contains."""
+        self._covers = coverage
+
+    def __enter__(self) -> DecisionList:
+        self._file = private_file(self._path).open("wb")
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+        self._seq += 1
+        self._file.write(decision_line(self._seq, card, self._sealer, self._covers))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
 
 
 class _JsonLinesFile:
