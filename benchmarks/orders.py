@@ -39,7 +39,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement, FakeSender
+from fakes import FakeElement, FakeSender
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -33,8 +33,8 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.reconciliation import Reconciling
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement
 from enacted import enacted
+from fakes import FakeElement
 from parts import needed
 from waiting import HANG, until
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from duanka.domain.network import Element
 from duanka.network.sip.kamailio import OwnCallProxy
-from duanka.sandbox.fakes import FakeElement
 from duanka.sandbox.hlr import OwnRegister
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
+from fakes import FakeElement
 
 CARDS = tuple(str(8613800000000 + number) for number in range(60))
 

@@ -1,7 +1,8 @@
-"""The fakes that integrators test with: their faults, and journals that survive what uses them."""
+"""The fakes of other tests: their faults, and journals that survive what uses them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -21,15 +22,16 @@ from duanka.domain.network import (
     Unreachable,
     WholeList,
 )
-from duanka.sandbox.fakes import FakeElement, FakeSender, read_journal
+from fakes import FakeElement, FakeSender, read_journal
 from waiting import HANG
 
 CARD, OTHER = "8613800000001", "8613800000002"
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+_HERE = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 _ENDLESS = """
 import sys
 from pathlib import Path
-from duanka.sandbox.fakes import FakeElement
+from fakes import FakeElement
 element, number = FakeElement("e", Path(sys.argv[1])), 0
 while True:
     element.suspend(card := str(8613800000000 + number))
@@ -39,7 +41,7 @@ while True:
 _MANY = """
 import sys
 from pathlib import Path
-from duanka.sandbox.fakes import FakeElement, FakeSender
+from fakes import FakeElement, FakeSender
 element, sender = FakeElement("e", Path(sys.argv[1])), FakeSender("s", Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -121,7 +123,7 @@ def test_the_journal_tells_each_act_and_whether_it_changed_anything(tmp_path: Pa
 def test_what_was_acknowledged_before_kill_9_is_there(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     with subprocess.Popen(
-        [sys.executable, "-c", _ENDLESS, str(journal)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _ENDLESS, str(journal)], stdout=subprocess.PIPE, text=True, env=_HERE
     ) as run:
         assert run.stdout
         done = [run.stdout.readline().strip() for _ in range(200)]
@@ -144,6 +146,7 @@ def test_two_processes_change_each_card_once_and_number_notices_apart(tmp_path: 
             [sys.executable, "-c", _MANY, str(journal), str(notices), text],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=_HERE,
         )
         for text in ("one", "two")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, outbox
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement, read_journal
+from fakes import FakeElement, read_journal
 from waiting import HANG
 from worker_process import KEY
 
@@ -37,7 +38,8 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+        here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, env=here)
 
     def kill(self) -> None:
         if self._process:

@@ -22,7 +22,7 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement, FakeSender, read_journal
+from fakes import FakeElement, FakeSender, read_journal
 from order_policies import AT_ONCE
 
 NAMES = ("home_register", "call_proxy")

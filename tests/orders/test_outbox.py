@@ -31,8 +31,8 @@ from duanka.orders.dispatch.outbox import (
     TaskResult,
 )
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement, Faults
 from enacted import enacted
+from fakes import FakeElement, Faults
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)

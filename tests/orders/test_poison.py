@@ -31,7 +31,7 @@ from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.service import OrderService
 from duanka.orders.verification.pictures import CAPTURED, Pictures
-from duanka.sandbox.fakes import FakeElement
+from fakes import FakeElement
 
 MANY, BAD = 100, 37  # how many, and which of them is spoilt
 ELEMENT = "home_register"

@@ -22,8 +22,8 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciled, Reconciling
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement, Faults
 from enacted import enacted
+from fakes import FakeElement, Faults
 
 ONE = ("home_register",)
 LATER, MINUTE = NOW + timedelta(minutes=5), timedelta(minutes=1)

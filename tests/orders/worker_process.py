@@ -19,7 +19,7 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.service import OrderService
-from duanka.sandbox.fakes import FakeElement
+from fakes import FakeElement
 
 KEY = b"a key of a test, thirty-two bytes"
 AT_ONCE = OrderPolicy(stages=(DeadlineStage(24, NetworkState.SUSPENDED),))

@@ -1,1 +1,1 @@
-"""Test doubles and the demonstration network; production never imports it."""
+"""The demonstration network, which tests use too; production never imports it."""
