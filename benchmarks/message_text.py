@@ -24,7 +24,7 @@ from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.text_rules import TextLists
 from duanka.network.sms.proxy.verdict import MessageJudge
-from duanka.policy_files.orders import messages_of
+from duanka.policy_files.orders import MessagesTable
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("DUANKA_SHARED", ROOT.parent / "shared")) / "data"
@@ -34,7 +34,8 @@ ALPHABETS = (("utf-16-be", 8), ("utf-16-le", 8), ("utf-8", 0), ("gb18030", 0), (
 
 def policy(path: Path) -> MessagePolicy:
     """What the file says of messages."""
-    return messages_of(path, tomllib.loads(path.read_text(encoding="utf-8")).get("messages", {}))
+    given = tomllib.loads(path.read_text(encoding="utf-8")).get("messages", {})
+    return MessagePolicy.of(**dict(MessagesTable.model_validate(given)))
 
 
 def fraud() -> Iterator[tuple[str, str]]:

@@ -15,9 +15,9 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.domain.text import BilingualText
-from duanka.policy_files.identity import IDENTITY
+from duanka.policy_files.identity import IdentityTable
 from duanka.policy_files.loader import read_policy
-from duanka.policy_files.orders import MESSAGES, ORDERS
+from duanka.policy_files.orders import MessagesTable, OrdersTable
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -40,9 +40,10 @@ def test_a_policy_that_says_nothing_of_orders_is_strict_and_refuses_no_text(tmp_
 
 
 def test_every_field_can_be_set_by_a_file() -> None:
-    assert [*ORDERS, "identity"] == [field.name for field in fields(OrderPolicy)]  # a table of its own
-    assert list(IDENTITY) == [field.name for field in fields(IdentityPolicy)]
-    assert list(MESSAGES) == [field.name for field in fields(MessagePolicy)]
+    own_table = "identity"
+    assert [*OrdersTable.model_fields, own_table] == [field.name for field in fields(OrderPolicy)]
+    assert list(IdentityTable.model_fields) == [field.name for field in fields(IdentityPolicy)]
+    assert list(MessagesTable.model_fields) == [field.name for field in fields(MessagePolicy)]
 
 
 def test_what_a_file_says_is_what_the_policy_is(tmp_path: Path) -> None:
@@ -185,8 +186,8 @@ def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -
     shown = {part.split("]")[0]: part for part in re.findall(r"```toml\n\[(.*?)```", page, re.DOTALL)}
     policy = _read(tmp_path, "".join(f"[{shown[name]}" for name in ("orders", "identity", "messages")))
     assert policy.orders == OrderPolicy()
-    assert all(f"\n{name} = " in shown["orders"] for name in ORDERS)
-    assert all(f"\n{name} = " in shown["identity"] for name in IDENTITY)
+    assert all(f"\n{name} = " in shown["orders"] for name in OrdersTable.model_fields)
+    assert all(f"\n{name} = " in shown["identity"] for name in IdentityTable.model_fields)
     assert policy.messages == MessagePolicy(
         (("安全账户", "转账"),), ("bit.example",), 100, ("10086",), ("notices",)
     )

@@ -1,98 +1,73 @@
-"""Parsing of a policy file's section on the second verification, `[identity]`."""
+"""Model of a policy file's table on the second verification, `[identity]`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Annotated
 
-from duanka.domain.errors import PolicyError
+from pydantic import AfterValidator, Field, PlainValidator
+
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.policy_files import values
+from duanka.policy_files.tables import Distinct, Entry, Number, TomlTable, Words, fault, must_be
 
 TIERS = ("low", "medium", "high", "extreme")
+_SHIPPED = IdentityPolicy()
 
 
-def identity_of(path: Path, given: object) -> IdentityPolicy:
-    """Parse `[identity]`; missing keys get IdentityPolicy's defaults. PolicyError."""
-    found = IdentityPolicy(**values.read(path, "identity", given, IDENTITY))
+def _tier(text: str) -> str:
+    if text not in TIERS:
+        raise fault(f"is one of {', '.join(TIERS)}, not {text!r:.40}")
+    return text
+
+
+Cosine = Annotated[float, Field(gt=0, le=1), must_be("a cosine above 0, at most 1")]
+Share = Annotated[float, Field(gt=0, le=1), must_be("a share above 0, at most 1")]
+Degrees = Annotated[float, Field(gt=0, le=45), must_be("degrees above 0, at most 45")]
+Luminance = Annotated[float, Field(gt=0, le=255), must_be("luminance above 0, at most 255")]
+Pixels = Annotated[int, Field(ge=40, le=1000), must_be("a whole number from 40 to 1000")]
+Gestures = Annotated[int, Field(ge=2, le=5), must_be("a whole number from 2 to 5")]
+Times = Annotated[int, Field(ge=1, le=20), must_be("a whole number from 1 to 20")]
+Step = Annotated[float, Field(gt=0, le=5), must_be("seconds above 0, at most 5")]
+Seconds = Annotated[float, Field(gt=0, le=600), must_be("seconds above 0, at most 600")]
+Minutes = Annotated[float, Field(gt=0, le=1440), must_be("minutes above 0, at most 1440")]
+Tiers = Distinct[Annotated[Entry, AfterValidator(_tier)]]
+
+
+class IdentityTable(TomlTable):
+    """`[identity]`: a field for each one of IdentityPolicy."""
+
+    similarity: Cosine = _SHIPPED.similarity
+    review: Cosine = _SHIPPED.review
+    face_pixels: Pixels = _SHIPPED.face_pixels
+    eyes: Share = _SHIPPED.eyes
+    mouth: Share = _SHIPPED.mouth
+    turn: Degrees = _SHIPPED.turn
+    darkest: Luminance = _SHIPPED.darkest
+    brightest: Luminance = _SHIPPED.brightest
+    sharpness: Number = _SHIPPED.sharpness
+    gestures: Gestures = _SHIPPED.gestures
+    step_seconds: Step = _SHIPPED.step_seconds
+    challenge_seconds: Seconds = _SHIPPED.challenge_seconds
+    failures: Times = _SHIPPED.failures
+    challenges: Times = _SHIPPED.challenges
+    session_minutes: Minutes = _SHIPPED.session_minutes
+    review_tiers: Tiers = _SHIPPED.review_tiers
+    counter_tiers: Tiers = _SHIPPED.counter_tiers
+    second_person_tiers: Tiers = _SHIPPED.second_person_tiers
+    keep_hours: Number = _SHIPPED.keep_hours
+    face_consent: Words = _SHIPPED.face_consent
+    legal_notice: Words = _SHIPPED.legal_notice
+
+
+def _policy(given: object) -> IdentityPolicy:
+    found = IdentityPolicy(**dict(IdentityTable.model_validate(given)))
     if not found.review <= found.similarity:
-        raise PolicyError(
-            f"{path}: [identity] review ({found.review:g}) must not be above similarity ({found.similarity:g}):"
+        raise fault(
+            f"review ({found.review:g}) must not be above similarity ({found.similarity:g}):"
             " a person looks at what lies between"
         )
     if not found.darkest < found.brightest:
-        raise PolicyError(f"{path}: [identity] darkest must be below brightest")
+        raise fault("darkest must be below brightest")
     return found
 
 
-def _cosine(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 1.0, "a cosine")
-
-
-def _share(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 1.0, "a share")
-
-
-def _degrees(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 45.0, "degrees")
-
-
-def _luminance(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 255.0, "luminance")
-
-
-def _pixels(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 40, 1000)
-
-
-def _gestures(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 2, 5)
-
-
-def _times(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 1, 20)
-
-
-def _step(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 5.0, "seconds")
-
-
-def _seconds(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 600.0, "seconds")
-
-
-def _minutes(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 24 * 60, "minutes")
-
-
-def _tiers(path: Path, where: str, value: object) -> tuple[str, ...]:
-    found = values.texts(path, where, value)
-    for one in found:
-        if one not in TIERS:
-            raise PolicyError(f"{path}: an entry of {where} is one of {', '.join(TIERS)}, not {one!r:.40}")
-    return found
-
-
-# One entry per field: a field that no file can set should be a constant.
-IDENTITY: dict[str, values.Reader] = {
-    "similarity": _cosine,
-    "review": _cosine,
-    "face_pixels": _pixels,
-    "eyes": _share,
-    "mouth": _share,
-    "turn": _degrees,
-    "darkest": _luminance,
-    "brightest": _luminance,
-    "sharpness": values.number,
-    "gestures": _gestures,
-    "step_seconds": _step,
-    "challenge_seconds": _seconds,
-    "failures": _times,
-    "challenges": _times,
-    "session_minutes": _minutes,
-    "review_tiers": _tiers,
-    "counter_tiers": _tiers,
-    "second_person_tiers": _tiers,
-    "keep_hours": values.number,
-    "face_consent": values.words,
-    "legal_notice": values.words,
-}
+Identity = Annotated[IdentityPolicy, PlainValidator(_policy)]

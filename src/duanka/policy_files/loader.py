@@ -5,63 +5,116 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from duanka.domain.errors import PolicyError
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
 from duanka.domain.text import BilingualText
-from duanka.policy_files import values
-from duanka.policy_files.identity import identity_of
-from duanka.policy_files.orders import messages_of, orders_of
+from duanka.policy_files.identity import Identity
+from duanka.policy_files.orders import MessagesTable, OrdersTable
+from duanka.policy_files.tables import Day, Flag, Number, Text, TomlTable, must_be, read, refuse_unknown
 
-_PARTS = ("policy", "deciding", "rules", "lists", "orders", "identity", "messages")
 Lists = dict[str, tuple[Mapping[str, object], ...]]
+
+
+class SourcedTable(TomlTable):
+    """A table that says who set it."""
+
+    authority: Text
+    grade: Annotated[Grade, BeforeValidator(Grade)]
+
+    @property
+    def source(self) -> RuleSource:
+        """Who set it, and the quality of that source."""
+        return RuleSource(self.authority, self.grade)
+
+
+class HeadTable(SourcedTable):
+    """`[policy]`: what it is, and who made it when."""
+
+    id: Text
+    title: Text
+    title_en: Text
+    since: Day
+
+
+class DecidingTable(TomlTable):
+    """`[deciding]`: how hits lead to an action, and the tiers of their weights."""
+
+    mode: Annotated[Deciding, BeforeValidator(Deciding)]
+    medium: Number = 1
+    high: Number = 1
+
+
+class RuleTable(TomlTable):
+    """`[rules.NAME]`; its limits are checked by the rule."""
+
+    SHAPE = "a table with weight, limits and shadow"
+
+    weight: Number = 1.0
+    limits: Annotated[dict[str, Any], must_be("a table of limits")] = {}
+    shadow: Flag = False
+
+
+class LimitTable(SourcedTable):
+    """A limit with who set it."""
+
+    value: Any
+
+
+class PolicyTable(TomlTable):
+    """The whole file."""
+
+    policy: HeadTable
+    deciding: DecidingTable
+    rules: dict[str, object]
+    lists: object = {}
+    orders: OrdersTable = OrdersTable()
+    identity: Identity = IdentityPolicy()
+    messages: MessagesTable = MessagesTable()
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
     """Read the policy at `path`; PolicyError names the wrong key and what is valid."""
     content = _toml(path)
-    values.known(path, "the policy", content, _PARTS)
-    head = values.table(path, content, "policy")
-    values.known(path, "[policy]", head, {"id", "title", "title_en", "authority", "grade", "since"})
-    deciding = values.table(path, content, "deciding")
-    values.known(path, "[deciding]", deciding, {"mode", "medium", "high"})
+    refuse_unknown(path, "the policy", content, PolicyTable.model_fields)
+    for name in ("policy", "deciding", "rules"):
+        if not isinstance(content.get(name), dict):
+            raise PolicyError(f"{path}: the table [{name}] is missing; compare policies/national.toml")
+    found = read(PolicyTable, path, content)
+    head, deciding = found.policy, found.deciding
     known = {rule.id: rule for rule in rules}
-    settings = values.table(path, content, "rules")
-    values.known(path, "[rules]", settings, set(known))
-    try:
-        policy = Policy(
-            id=values.text(path, "[policy] id", head["id"]),
-            title=BilingualText(
-                *(values.text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))
-            ),
-            source=_source(path, "[policy]", head),
-            since=values.day(path, "[policy] since", head["since"]),
-            deciding=Deciding(deciding["mode"]),
-            medium=values.number(path, "[deciding] medium", deciding.get("medium", 1)),
-            high=values.number(path, "[deciding] high", deciding.get("high", 1)),
-            rules={name: _setting(path, known[name], entry) for name, entry in settings.items()},
-            lists=_lists(path, content),
-            orders=orders_of(path, content.get("orders", {}), identity_of(path, content.get("identity", {}))),
-            messages=messages_of(path, content.get("messages", {})),
-        )
-    except KeyError as error:
-        raise PolicyError(f"{path}: {error.args[0]} is missing") from error
-    except ValueError as error:  # a value unknown to Grade or Deciding
-        raise PolicyError(f"{path}: {error}") from error
-    if not policy.rules:
+    refuse_unknown(path, "[rules]", found.rules, known)
+    if not found.rules:
         raise PolicyError(f"{path}: [rules] names no rule, so nothing would be found; add [rules.NAME]")
-    if not 0 < policy.medium <= policy.high:
+    if not 0 < deciding.medium <= deciding.high:
         raise PolicyError(f"{path}: [deciding] needs 0 < medium <= high")
-    return policy
+    return Policy(
+        id=head.id,
+        title=BilingualText(head.title, head.title_en),
+        source=head.source,
+        since=head.since,
+        deciding=deciding.mode,
+        medium=deciding.medium,
+        high=deciding.high,
+        rules={name: _setting(path, known[name], entry) for name, entry in found.rules.items()},
+        lists=_lists(path, found.lists),
+        orders=OrderPolicy(**dict(found.orders), identity=found.identity),
+        messages=MessagePolicy.of(**dict(found.messages)),
+    )
 
 
 def read_lists(path: Path) -> Lists:
     """Read `[[lists.NAME]]` from a file with lists only, such as an area list."""
-    return _lists(path, _toml(path))
+    return _lists(path, _toml(path).get("lists", {}))
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -75,47 +128,33 @@ def _toml(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: is not TOML: {error}") from error
 
 
-def _source(path: Path, where: str, entry: Mapping[str, Any]) -> RuleSource:
-    return RuleSource(values.text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
-
-
 def _setting(path: Path, rule: Rule, entry: object) -> Setting:
     where = f"[rules.{rule.id}]"
-    if not isinstance(entry, dict):
-        raise PolicyError(
-            f"{path}: {where} must be a table with weight, limits and shadow, not {entry!r:.40}"
-        )
-    values.known(path, where, entry, {"weight", "limits", "shadow"})
-    weight = values.number(path, f"{where} weight", entry.get("weight", 1.0))
-    shadow = values.flag(path, f"{where} shadow", entry.get("shadow", False))
-    given = entry.get("limits", {})
-    if not isinstance(given, dict):
-        raise PolicyError(f"{path}: {where} limits must be a table of limits, not {given!r:.40}")
-    values.known(path, f"{where} limits", given, set(rule.limits))
+    table = read(RuleTable, path, entry, where)
+    refuse_unknown(path, f"{where} limits", table.limits, rule.limits)
     limits, authority = {}, {}
-    for name, value in given.items():
+    for name, value in table.limits.items():
         limits[name] = value
         if isinstance(value, dict):
-            values.known(path, f"{where} limits.{name}", value, {"value", "authority", "grade"})
-            authority[name] = _source(path, f"{where} limits.{name}", value)
-            limits[name] = value["value"]
+            limit = read(LimitTable, path, value, f"{where} limits.{name}")
+            authority[name] = limit.source
+            limits[name] = limit.value
         if fault := rule.limit_fault(name, limits[name]):
             raise PolicyError(f"{path}: {where} limits.{name} {fault}")
-    return Setting(weight, limits, authority, shadow)
+    return Setting(table.weight, limits, authority, table.shadow)
 
 
-def _lists(path: Path, content: Mapping[str, Any]) -> Lists:
-    given = content.get("lists", {})
+def _lists(path: Path, given: object) -> Lists:
     if not isinstance(given, dict):
         raise PolicyError(f"{path}: lists are written as [[lists.NAME]], not {given!r:.40}")
-    values.known(path, "[lists]", given, set(LISTS))
+    refuse_unknown(path, "[lists]", given, LISTS)
     found: Lists = {}
     for name, rows in given.items():
         table = LISTS[name]
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise PolicyError(f"{path}: the entries of a list are written as [[lists.{name}]]")
         for row in rows:
-            values.known(path, f"[[lists.{name}]]", row, {c.name for c in table.columns})
+            refuse_unknown(path, f"[[lists.{name}]]", row, [column.name for column in table.columns])
             for column in table.columns:
                 _entry(path, table, column, row.get(column.name))
             if "since" in row and row["since"] > row["until"]:
@@ -142,7 +181,8 @@ def _entry(path: Path, table: Table, column: Column, value: object) -> None:
     if value is None:
         return
     if column.kind is ColumnKind.DAY:
-        values.day(path, f"an entry of [[lists.{table.name}]]: {column.name}", value)
+        if not isinstance(value, date) or isinstance(value, datetime):
+            raise PolicyError(f"{where}: {column.name} must be a day like 2021-06-02, not {value!r}")
         return
     form, words = _FORMS.get(column.name, (r"(?s).*", "a text in quotes"))
     if not isinstance(value, str) or not re.fullmatch(form, value):

@@ -1,195 +1,140 @@
-"""Parsing of a policy file's sections `[orders]` and `[messages]`."""
+"""Models of a policy file's tables `[orders]` and `[messages]`."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from duanka.domain.errors import DuankaError, PolicyError
-from duanka.domain.identity_policy import IdentityPolicy
+from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter
+
+from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
-from duanka.policy_files import values
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.text import BilingualText
+from duanka.policy_files.identity import Minutes
+from duanka.policy_files.tables import Day, Distinct, Entry, Flag, ListOf, TomlTable, Words, fault, must_be
 
-_YEAR_HOURS, _DAY_MINUTES = 24 * 366, 24 * 60  # hours, minutes
 _SEVERITY = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED)
-_DIGITS = re.compile(r"\+?[0-9]{3,21}")
+_DIGITS = r"^\+?[0-9]{3,21}$"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
-_SITE = re.compile(r"(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?")
+_SITE = r"^(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?$"
 _LINK = re.compile(r"[^\s/]+\.[^\s/]+(?:/\S*)?")
+_SHIPPED = OrderPolicy()
 
-_AS_SHIPPED = IdentityPolicy()
-
-
-def orders_of(path: Path, given: object, identity: IdentityPolicy = _AS_SHIPPED) -> OrderPolicy:
-    """Parse `[orders]`; missing keys get OrderPolicy's defaults. PolicyError."""
-    return OrderPolicy(**values.read(path, "orders", given, ORDERS), identity=identity)
-
-
-def messages_of(path: Path, given: object) -> MessagePolicy:
-    """Parse `[messages]`; without it no text is refused."""
-    found = {**_NO_MESSAGES, **values.read(path, "messages", given, MESSAGES)}
-    return MessagePolicy.of(**found)
+Hours = Annotated[float, Field(gt=0, le=8784), must_be("hours above 0, at most 8784")]  # a year
+Percent = Annotated[float, Field(gt=0, le=100), must_be("percent above 0, at most 100")]
+Days = Annotated[int, Field(ge=1, le=60), must_be("a whole number from 1 to 60")]
+Holders = Annotated[int, Field(ge=1, le=1_000_000), must_be("a whole number from 1 to 1000000")]
+CalendarDays = Annotated[int, Field(ge=0, le=3660), must_be("a whole number from 0 to 3660")]
+PerMinute = Annotated[int, Field(ge=0, le=1_000_000), must_be("a whole number from 0 to 1000000")]
+Digits = Annotated[str, Field(pattern=_DIGITS), must_be("3 to 21 digits in quotes")]
+Site = Annotated[str, Field(pattern=_SITE), must_be("an address that begins with https://")]
 
 
-def _stages(path: Path, where: str, value: object) -> tuple[DeadlineStage, ...]:
-    rows = values.entries(path, where, value)
-    if not rows:
-        raise PolicyError(
-            f'{path}: {where} needs at least one stage, like {{ hours = 24, state = "suspended" }}'
-        )
-    found = tuple(_stage(path, f"{where} {at}", row) for at, row in enumerate(rows, 1))
-    for before, after in pairwise(found):
+class _StageTable(TomlTable):
+    SHAPE = '{ hours = 24, state = "suspended" }'
+
+    hours: Hours = Field(default=None, validate_default=True)
+    state: Annotated[Literal["outgoing_barred", "suspended"], must_be("outgoing_barred or suspended")] = (
+        Field(default=None, validate_default=True)
+    )
+
+
+def _stage(given: object) -> DeadlineStage:
+    found = _StageTable.model_validate(given)
+    return DeadlineStage(found.hours, NetworkState(found.state))
+
+
+def _in_order(stages: tuple[DeadlineStage, ...]) -> tuple[DeadlineStage, ...]:
+    if not stages:
+        raise fault(f"needs at least one stage, like {_StageTable.SHAPE}")
+    for before, after in pairwise(stages):
         if after.hours <= before.hours:
-            raise PolicyError(
-                f"{path}: {where} must come later one by one: {after.hours:g} hours follow {before.hours:g}"
-            )
+            raise fault(f"must come later one by one: {after.hours:g} hours follow {before.hours:g}")
         if _SEVERITY.index(after.state) <= _SEVERITY.index(before.state):
-            raise PolicyError(
-                f"{path}: {where} must become stricter one by one: {after.state} follows {before.state}"
-            )
-    return found
+            raise fault(f"must become stricter one by one: {after.state} follows {before.state}")
+    return stages
 
 
-def _stage(path: Path, where: str, row: object) -> DeadlineStage:
-    if not isinstance(row, dict):
-        raise PolicyError(f'{path}: {where} must be {{ hours = 24, state = "suspended" }}, not {row!r:.40}')
-    values.known(path, where, row, ("hours", "state"))
-    hours = values.above_zero(path, f"{where} hours", row.get("hours"), _YEAR_HOURS, "hours")
-    state = row.get("state")
-    if state not in _SEVERITY[1:]:
-        raise PolicyError(f"{path}: {where} state must be {' or '.join(_SEVERITY[1:])}, not {state!r:.40}")
-    return DeadlineStage(hours, NetworkState(state))
+_REASONS = TypeAdapter(
+    Annotated[dict[str, Words], Field(min_length=1), must_be('{ code = { zh = "…", en = "…" } }')]
+)
 
 
-def _hours(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, _YEAR_HOURS, "hours")
-
-
-def _minutes(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, _DAY_MINUTES, "minutes")
-
-
-def _percent(path: Path, where: str, value: object) -> float:
-    return values.above_zero(path, where, value, 100, "percent")
-
-
-def _days(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 1, 60)
-
-
-def _holidays(path: Path, where: str, value: object) -> tuple[object, ...]:
-    rows = values.entries(path, where, value)
-    return tuple(sorted({values.day(path, f"an entry of {where}", row) for row in rows}))
-
-
-def _numbers(path: Path, where: str, value: object) -> tuple[str, ...]:
-    return tuple(_number(path, f"an entry of {where}", one) for one in values.texts(path, where, value))
-
-
-def _number(path: Path, where: str, value: object) -> str:
-    if not isinstance(value, str) or not _DIGITS.fullmatch(value):
-        raise PolicyError(f"{path}: {where} must be 3 to 21 digits in quotes, not {value!r:.40}")
-    return value
-
-
-def _zone(path: Path, where: str, value: object) -> str:
-    try:
-        return OperatorZone(str(value)).name
-    except DuankaError as error:
-        raise PolicyError(f"{path}: {where}: {error}") from error
-
-
-def _reasons(path: Path, where: str, value: object) -> tuple[tuple[str, object], ...]:
-    if not isinstance(value, dict) or not value:
-        raise PolicyError(f'{path}: {where} must be {{ code = {{ zh = "…", en = "…" }} }}, not {value!r:.40}')
-    found = tuple((code, values.words(path, f"{where} {code}", words)) for code, words in value.items())
-    for code, words in found:
+def _reasons(given: object) -> tuple[tuple[str, BilingualText], ...]:
+    found = _REASONS.validate_python(given)
+    for code, words in found.items():
         if not _CODE.fullmatch(code) or any(any(map(str.isdigit, text)) for text in words):
-            raise PolicyError(
-                f"{path}: {where} {code!r:.40} must be a code like suspected_fraud, its texts without digits"
-            )
-    return found
+            raise fault(f"{code!r:.40} must be a code like suspected_fraud, its texts without digits")
+    return tuple(found.items())
 
 
-def _holders(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 1, 1_000_000)
+def _zone(given: object) -> str:
+    try:
+        return OperatorZone(str(given)).name
+    except DuankaError as error:
+        raise ValueError(f"[orders] zone: {error}") from error
 
 
-def _again(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 0, 3_660)
+def _digits(text: str) -> str:
+    if not re.fullmatch(_DIGITS, text):
+        raise fault(f"must be 3 to 21 digits in quotes, not {text!r:.60}")
+    return text
 
 
-def _site(path: Path, where: str, value: object) -> str:
-    if not isinstance(value, str) or not _SITE.fullmatch(value):
-        raise PolicyError(f"{path}: {where} must be an address that begins with https://, not {value!r:.60}")
-    return value
+def _keyword(text: str) -> str:
+    if not all(word.strip() for word in text.split("+")):
+        raise fault(f"is words joined by +, none of them empty, not {text!r:.40}")
+    return text
 
 
-def _keywords(path: Path, where: str, value: object) -> tuple[str, ...]:
-    found = values.texts(path, where, value)
-    for one in found:
-        if not all(word.strip() for word in one.split("+")):
-            raise PolicyError(
-                f"{path}: an entry of {where} is words joined by +, none of them empty, not {one!r:.40}"
-            )
-    return found
+def _link(text: str) -> str:
+    if "://" in text or not _LINK.fullmatch(text):
+        raise fault(f"is a host like bit.example, not {text!r:.60}")
+    return text
 
 
-def _links(path: Path, where: str, value: object) -> tuple[str, ...]:
-    found = values.texts(path, where, value)
-    for one in found:
-        if "://" in one or not _LINK.fullmatch(one):
-            raise PolicyError(f"{path}: an entry of {where} is a host like bit.example, not {one!r:.60}")
-    return found
+Stages = Annotated[ListOf[Annotated[DeadlineStage, PlainValidator(_stage)]], AfterValidator(_in_order)]
+Holidays = Annotated[ListOf[Day], AfterValidator(lambda days: tuple(sorted(set(days))))]
 
 
-def _per_minute(path: Path, where: str, value: object) -> int:
-    return values.whole(path, where, value, 0, 1_000_000)
+class OrdersTable(TomlTable):
+    """`[orders]`: a field for each one of OrderPolicy, but `identity`, a table of its own."""
+
+    stages: Stages = _SHIPPED.stages
+    hardships: Distinct[Entry] = _SHIPPED.hardships
+    hardship_hours: Hours = _SHIPPED.hardship_hours
+    two_people: Flag = _SHIPPED.two_people
+    link_hours: Hours = _SHIPPED.link_hours
+    objection_days: Days = _SHIPPED.objection_days
+    holidays: Holidays = _SHIPPED.holidays
+    alarm_minutes: Minutes = _SHIPPED.alarm_minutes
+    reconcile_minutes: Minutes = _SHIPPED.reconcile_minutes
+    reconcile_max: Percent = _SHIPPED.reconcile_max
+    protected: Distinct[Annotated[Entry, AfterValidator(_digits)]] = _SHIPPED.protected
+    operator: Words = _SHIPPED.operator
+    short_code: Digits = _SHIPPED.short_code
+    hotline: Digits = _SHIPPED.hotline
+    site: Site = _SHIPPED.site
+    counter: Words = _SHIPPED.counter
+    redress: Words = _SHIPPED.redress
+    police_redress: Words = _SHIPPED.police_redress
+    papers: Words = _SHIPPED.papers
+    reasons: Annotated[tuple[tuple[str, BilingualText], ...], PlainValidator(_reasons)] = _SHIPPED.reasons
+    holders_a_day: Holders = _SHIPPED.holders_a_day
+    review_within: Hours = _SHIPPED.review_within
+    ask_again_days: CalendarDays = _SHIPPED.ask_again_days
+    ask_again_rules: Distinct[Entry] = _SHIPPED.ask_again_rules
+    zone: Annotated[str, PlainValidator(_zone)] = _SHIPPED.zone
 
 
-# One entry per field: a field that no file can set should be a constant.
-ORDERS: dict[str, values.Reader] = {
-    "stages": _stages,
-    "hardships": values.texts,
-    "hardship_hours": _hours,
-    "two_people": values.flag,
-    "link_hours": _hours,
-    "objection_days": _days,
-    "holidays": _holidays,
-    "alarm_minutes": _minutes,
-    "reconcile_minutes": _minutes,
-    "reconcile_max": _percent,
-    "protected": _numbers,
-    "operator": values.words,
-    "short_code": _number,
-    "hotline": _number,
-    "site": _site,
-    "counter": values.words,
-    "redress": values.words,
-    "police_redress": values.words,
-    "papers": values.words,
-    "reasons": _reasons,
-    "holders_a_day": _holders,
-    "review_within": _hours,
-    "ask_again_days": _again,
-    "ask_again_rules": values.texts,
-    "zone": _zone,
-}
-MESSAGES: dict[str, values.Reader] = {
-    "keywords": _keywords,
-    "links": _links,
-    "per_minute": _per_minute,
-    "trusted": values.texts,
-    "trusted_accounts": values.texts,
-}
-_NO_MESSAGES: dict[str, Any] = {
-    "keywords": (),
-    "links": (),
-    "per_minute": 0,
-    "trusted": (),
-    "trusted_accounts": (),
-}
+class MessagesTable(TomlTable):
+    """`[messages]`: a field for each one of MessagePolicy; without them no text is refused."""
+
+    keywords: Distinct[Annotated[Entry, AfterValidator(_keyword)]] = ()
+    links: Distinct[Annotated[Entry, AfterValidator(_link)]] = ()
+    per_minute: PerMinute = 0
+    trusted: Distinct[Entry] = ()
+    trusted_accounts: Distinct[Entry] = ()
