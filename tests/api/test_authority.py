@@ -232,7 +232,7 @@ def test_every_command_has_a_permission() -> None:
     for words, _ in all_commands():
         first = words.split()[0]
         assert words in known or first in RECORDS | PROCESSES or words in SET_UP, (
-            f"`duanka {words}` has no permission: register it with cli_orders.command(group, Permission....)"
+            f"`duanka {words}` has no permission: register it with acting.command(group, Permission....)"
         )
 
 

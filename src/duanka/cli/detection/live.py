@@ -54,7 +54,7 @@ class Ticker:
     def say(self, text: str) -> None:
         """Print a permanent line with the operator's time and a level."""
         line = log_line(_level(text), with_home(text))
-        self._console.print(line, highlight=False, soft_wrap=True)  # one line per log entry
+        self._console.print(line, soft_wrap=True)  # one line per log entry
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """Report a micro-batch."""
@@ -155,8 +155,7 @@ _COUNTS = (
 )
 _SOURCE = BilingualText("来源 {name}：{records} 条记录", "Source {name}: {records} records")
 _COMPLETE = BilingualText(
-    "，最后一条 {last}；{to} 以前的不再等待",
-    ", the last of {last}; nothing before {to} is waited for",
+    "，最后一条 {last}；{to} 以前的不再等待", ", the last of {last}; nothing before {to} is waited for"
 )
 _NONE_IN_TIME = BilingualText("，没有一条及时", ", none of them in time")
 _LATE, _SILENT = BilingualText("，{late} 条来得太晚", ", {late} late"), BilingualText("（静默）", " (silent)")
@@ -172,11 +171,10 @@ _WITH_REPORT = BilingualText(
 _LISTS = BilingualText("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
 
 
-def add_live(cli: typer.Typer) -> None:
-    """Add `live` to the commands."""
-    cli.command()(live)
+commands = typer.Typer()
 
 
+@commands.command()
 def live(
     inbox: Inbox = None,
     nats: Nats = None,
@@ -194,8 +192,7 @@ def live(
         Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
     ] = None,
     once: Annotated[
-        bool,
-        typer.Option("--once", help="End when all that is there is in, and judge it as a scan does."),
+        bool, typer.Option("--once", help="End when all that is there is in, and judge it as a scan does.")
     ] = False,
     lateness: Lateness = None,
     silent: Silent = "6h",
@@ -250,7 +247,7 @@ def live(
     log_as(settings.log)
     with Ticker(ERR) as ticker:
         outcome = app_live.live(settings, asked, ticker, ticker.say)
-    OUT.print(last_words(outcome), highlight=False)
+    OUT.print(last_words(outcome))
 
 
 def last_words(outcome: app_live.LiveOutcome) -> RenderableType:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from duanka.bootstrap.policies import mapping_named, shipped
 from duanka.bootstrap.settings import load_settings
-from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import ExitCode
+from duanka.cli.output.lists import line
+from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.process import OUT, ExitCode
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone, operator_zone
@@ -41,98 +41,87 @@ _NO_KEY = (
 )
 
 
-def add_mapping(cli: typer.Typer, out: Console) -> None:
-    """Add `mapping guess`, `mapping try` and `quarantine` to the commands."""
-    mapping = typer.Typer(help="Mappings 映射: find one for your files, and try it.", no_args_is_help=True)
-    cli.add_typer(mapping, name="mapping")
-    _add_guess(mapping, out)
-    _add_try(mapping, out)
-    _add_quarantine(cli, out)
+commands = typer.Typer()
+mapping = new_group(commands, "mapping")
 
 
-def _add_guess(mapping: typer.Typer, out: Console) -> None:
-    @mapping.command("guess")
-    def guess(
-        files: Annotated[list[Path], typer.Argument(help="Files, or a directory, as they are delivered.")],
-        target: Annotated[
-            Path | None, typer.Option("--out", help="Mapping to write, FILE.toml; default: it is printed.")
-        ] = None,
-        rows: Rows = 20,
-        zone: Annotated[
-            str | None, typer.Option(help="The operator's time zone; default Asia/Shanghai.")
-        ] = None,
-        region: Annotated[
-            str, typer.Option(help="Two letters: the country whose numbers come without its code.")
-        ] = "CN",
-        times_in: Annotated[
-            str | None,
-            typer.Option("--times-in", help="Zone of times that carry none, if it is another: UTC."),
-        ] = None,
-        direction: Annotated[
-            str, typer.Option(help="What codes of the direction mean: 1=out,2=in. Only where it is asked.")
-        ] = "",
-    ) -> None:
-        """Propose a mapping for files of any form, say how sure each column is, and check it on a sample.
+@mapping.command("guess")
+def guess(
+    files: Annotated[list[Path], typer.Argument(help="Files, or a directory, as they are delivered.")],
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Mapping to write, FILE.toml; default: it is printed.")
+    ] = None,
+    rows: Rows = 20,
+    zone: Annotated[str | None, typer.Option(help="The operator's time zone; default Asia/Shanghai.")] = None,
+    region: Annotated[
+        str, typer.Option(help="Two letters: the country whose numbers come without its code.")
+    ] = "CN",
+    times_in: Annotated[
+        str | None, typer.Option("--times-in", help="Zone of times that carry none, if it is another: UTC.")
+    ] = None,
+    direction: Annotated[
+        str, typer.Option(help="What codes of the direction mean: 1=out,2=in. Only where it is asked.")
+    ] = "",
+) -> None:
+    """Propose a mapping for files of any form, say how sure each column is, and check it on a sample.
 
-        Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
-        """
-        local = (OperatorZone(zone) if zone else operator_zone()).name
-        answers = guessing.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
-        name = target.stem if target else "guessed"
-        found = guessing.guess_mapping(
-            files,
-            name=name,
-            zone=local,
-            region=region,
-            answers=answers,
-            shipped={form: _shipped(form) for form in _BINARY},
-            rows=rows,
-        )
-        if target is None:
-            out.print(found.text, highlight=False, soft_wrap=True)
-        else:
-            _write(target, found.text, out)
-        for part in tables.guessed(found):
-            out.print(part, highlight=False)
-        if target and found.tried:
-            where = display_name(str(files[0]))
-            first = ", once you answered what is asked above" if found.guess.questions else ""
-            line = f"\nNext{first}: duanka scan {where} --mapping {display_name(str(target))}"
-            out.print(line, highlight=False, soft_wrap=True)  # one line, so that it can be copied
-            if any("holder" in source.columns for source in found.guess.sources) and not load_settings().key:
-                out.print(_NO_KEY, highlight=False, soft_wrap=True)
-        if not found.whole:
-            raise typer.Exit(ExitCode.SET_ASIDE)
+    Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
+    """
+    local = (OperatorZone(zone) if zone else operator_zone()).name
+    answers = guessing.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
+    name = target.stem if target else "guessed"
+    found = guessing.guess_mapping(
+        files,
+        name=name,
+        zone=local,
+        region=region,
+        answers=answers,
+        shipped={form: _shipped(form) for form in _BINARY},
+        rows=rows,
+    )
+    if target is None:
+        line(found.text)
+    else:
+        _write(target, found.text)
+    for part in tables.guessed(found):
+        OUT.print(part)
+    if target and found.tried:
+        where = display_name(str(files[0]))
+        first = ", once you answered what is asked above" if found.guess.questions else ""
+        following = f"\nNext{first}: duanka scan {where} --mapping {display_name(str(target))}"
+        line(following)  # one line, so that it can be copied
+        if any("holder" in source.columns for source in found.guess.sources) and not load_settings().key:
+            line(_NO_KEY)
+    if not found.whole:
+        raise typer.Exit(ExitCode.SET_ASIDE)
 
 
-def _add_try(mapping: typer.Typer, out: Console) -> None:
-    @mapping.command("try")
-    def try_(
-        data: Annotated[Path, typer.Argument(help="A file, or a directory, as it is delivered.")],
-        named: Annotated[Path, typer.Option("--mapping", help="FILE.toml, or the name of a shipped one.")],
-        rows: Rows = 20,
-    ) -> None:
-        """Show the first rows as a mapping would read them, what would be set aside and why, and what matches nothing.
+@mapping.command("try")
+def try_(
+    data: Annotated[Path, typer.Argument(help="A file, or a directory, as it is delivered.")],
+    named: Annotated[Path, typer.Option("--mapping", help="FILE.toml, or the name of a shipped one.")],
+    rows: Rows = 20,
+) -> None:
+    """Show the first rows as a mapping would read them, what would be set aside and why, and what matches nothing.
 
-        Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
-        """
-        mapping = mapping_file.read_mapping(mapping_named(named))
-        tried = guessing.try_mapping(delivery.delivered_files(data), mapping, rows=rows)
-        for part in tables.tried(tried, mapping):
-            out.print(part, highlight=False)
-        if tried.errors or tried.unmatched or tried.fits < guessing.ENOUGH:
-            raise typer.Exit(ExitCode.SET_ASIDE)
+    Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
+    """
+    mapping = mapping_file.read_mapping(mapping_named(named))
+    tried = guessing.try_mapping(delivery.delivered_files(data), mapping, rows=rows)
+    for part in tables.tried(tried, mapping):
+        OUT.print(part)
+    if tried.errors or tried.unmatched or tried.fits < guessing.ENOUGH:
+        raise typer.Exit(ExitCode.SET_ASIDE)
 
 
-def _add_quarantine(cli: typer.Typer, out: Console) -> None:
-    @cli.command("quarantine")
-    def quarantine(
-        folder: Annotated[Path, typer.Argument(help="Output folder of a scan, or its quarantine.parquet.")],
-        limit: Annotated[int, typer.Option(min=0, max=1000, help="Records of each reason to show.")] = 10,
-    ) -> None:
-        """Count the records that were set aside by reason, show the first of each, and say what to do."""
-        for part in tables.quarantined(quarantine_advice.counted(folder, limit), quarantine_advice.ADVICE):
-            out.print(part, highlight=False)
+@commands.command("quarantine")
+def quarantine(
+    folder: Annotated[Path, typer.Argument(help="Output folder of a scan, or its quarantine.parquet.")],
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Records of each reason to show.")] = 10,
+) -> None:
+    """Count the records that were set aside by reason, show the first of each, and say what to do."""
+    for part in tables.quarantined(quarantine_advice.counted(folder, limit), quarantine_advice.ADVICE):
+        OUT.print(part)
 
 
 def _shipped(form: str) -> dict[str, object]:
@@ -159,7 +148,7 @@ def _codes(text: str) -> dict[str, str]:
     return found
 
 
-def _write(target: Path, text: str, out: Console) -> None:
+def _write(target: Path, text: str) -> None:
     """Write the mapping; an existing file is kept under another name."""
     from duanka.domain.private_files import write_private  # noqa: PLC0415  # only this command writes
 
@@ -168,7 +157,5 @@ def _write(target: Path, text: str, out: Console) -> None:
     if target.exists():
         kept = target.with_name(target.name + _KEPT)
         os.replace(target, kept)
-        out.print(
-            f"What was in {display_name(str(target))} is now {display_name(str(kept))}.", highlight=False
-        )
+        OUT.print(f"What was in {display_name(str(target))} is now {display_name(str(kept))}.")
     write_private(target, text.encode())

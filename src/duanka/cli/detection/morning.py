@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 
 from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.live import Ticker, last_words
+from duanka.cli.detection.record_options import share_of
 from duanka.cli.shell.completion import policies_like
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.log_lines import log_as
-from duanka.cli.shell.process import ExitCode, Prose
+from duanka.cli.shell.process import ERR, OUT, ExitCode, Prose
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.streaming import Lateness
@@ -25,7 +26,6 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.bootstrap import live as app_live
     from duanka.bootstrap import morning as app_morning
-    from duanka.bootstrap.settings import Settings
 else:
     app_live = lazily("duanka.bootstrap.live")
     app_morning = lazily("duanka.bootstrap.morning")
@@ -51,72 +51,64 @@ _FILES = BilingualText(
 )
 
 
-def add_morning(
-    cli: typer.Typer,
-    out: Console,
-    err: Console,
-    settings: Callable[[], Settings],
-    share: Callable[[str], float],
+commands = typer.Typer()
+
+
+@commands.command()
+def morning(
+    inbox: Annotated[Path, typer.Argument(help="Folder in which each night's files land (docs/LIVE.md).")],
+    to: Annotated[
+        Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
+    ] = Path("duanka-morning"),
+    policy: Annotated[
+        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+    ] = "national",
+    mapping: Annotated[
+        Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
+    ] = None,
+    lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            help="The day that should be in, YYYY-MM-DD; default: yesterday in the operator's zone."
+        ),
+    ] = None,
+    max_bad: Annotated[
+        str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
+    ] = "1%",
+    after: Annotated[
+        Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
+    ] = "keep",
+    memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
+    language: Annotated[
+        Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
+    ] = None,
 ) -> None:
-    """Add `morning` to the commands. `share`: parses 1%."""
+    """Take in what came since yesterday; write today's lists and what changed.
 
-    @cli.command()
-    def morning(
-        inbox: Annotated[
-            Path, typer.Argument(help="Folder in which each night's files land (docs/LIVE.md).")
-        ],
-        to: Annotated[
-            Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
-        ] = Path("duanka-morning"),
-        policy: Annotated[
-            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
-        ] = "national",
-        mapping: Annotated[
-            Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
-        ] = None,
-        lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
-        day: Annotated[
-            str | None,
-            typer.Option(
-                help="The day that should be in, YYYY-MM-DD; default: yesterday in the operator's zone."
-            ),
-        ] = None,
-        max_bad: Annotated[
-            str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
-        ] = "1%",
-        after: Annotated[
-            Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
-        ] = "keep",
-        memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
-        language: Annotated[
-            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
-        ] = None,
-    ) -> None:
-        """Take in what came since yesterday; write today's lists and what changed.
-
-        Exit codes: 0 done, 2 wrong use, 3 too many records set aside, 4 a source's day is missing.
-        """
-        allowed = share(max_bad)
-        asked = app_live.LiveRun(
-            source=app_live.FromInbox(inbox, mapping, after, None),
-            policy=policy_named(policy),
-            out=to,
-            lists=lists,
-            lateness=Lateness(default=app_morning.LATENESS),
-            memory=memory,
-            language=asked_for(language),
-        )
-        own = settings()
-        log_as(own.log)
-        zone = operator_zone()
-        wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
-        with Ticker(err) as ticker:
-            done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
-        out.print(_told(done), highlight=False)
-        if done.missing:
-            raise typer.Exit(ExitCode.LOOK)
-        if done.bad_share > allowed:
-            raise typer.Exit(ExitCode.SET_ASIDE)
+    Exit codes: 0 done, 2 wrong use, 3 too many records set aside, 4 a source's day is missing.
+    """
+    allowed = share_of(max_bad)
+    asked = app_live.LiveRun(
+        source=app_live.FromInbox(inbox, mapping, after, None),
+        policy=policy_named(policy),
+        out=to,
+        lists=lists,
+        lateness=Lateness(default=app_morning.LATENESS),
+        memory=memory,
+        language=asked_for(language),
+    )
+    own = load_settings()
+    log_as(own.log)
+    zone = operator_zone()
+    wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
+    with Ticker(ERR) as ticker:
+        done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
+    OUT.print(_told(done))
+    if done.missing:
+        raise typer.Exit(ExitCode.LOOK)
+    if done.bad_share > allowed:
+        raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 def _day(text: str) -> date:

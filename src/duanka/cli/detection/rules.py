@@ -10,9 +10,10 @@ import typer
 from duanka.bootstrap.policies import limit_of, policy_named, rule_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import AsOf, Data, Lists, MappingFile, PolicyName, steps
-from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, line, print_list
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import line, print_list
 from duanka.cli.shell.completion import rules_like
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT, ExitCode
 from duanka.domain.local_time import operator_zone
 from duanka.rules import RULES
@@ -26,41 +27,32 @@ else:
     backtest = lazily("duanka.cli.detection.backtest_tables")
     tables = lazily("duanka.cli.detection.rules_tables")
 
-rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
+commands = typer.Typer()
+rules = new_group(commands, "rules")
 
 
-def add_rules(cli: typer.Typer) -> None:
-    """Add `rules` to the commands."""
-    cli.add_typer(rules_cli, name="rules")
-
-
-@rules_cli.command("list")
-def rules_list(
-    policy: PolicyName = "national",
-    count: Count = False,
-    as_json: AsJSON = False,
-    as_csv: AsCSV = False,
-) -> None:
+@rules.command("list")
+@lists(whole=True)
+def rules_list(policy: PolicyName = "national", *, asked: ListOptions) -> None:
     """List the rules in the order in which they run."""
     under = policy_named(policy)
-    asked = ListOptions("rules list", as_json, as_csv, count, whole=True)
-    if not (count or asked.for_programs):
-        line(OUT, tables.policy_line(under))
-    print_list(OUT, tables.rules_listing(under), [one for one in RULES if one.id in under.rules], asked)
+    if not (asked.count or asked.for_programs):
+        line(tables.policy_line(under))
+    print_list(tables.rules_listing(under), [one for one in RULES if one.id in under.rules], asked)
 
 
-@rules_cli.command("show")
+@rules.command("show")
 def rules_show(
     rule: Annotated[str, typer.Argument(help="Id of the rule.", autocompletion=rules_like)],
     policy: PolicyName = "national",
 ) -> None:
     """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
     one = rule_named(rule)
-    OUT.print(tables.rule_page(one, policy_named(policy)), highlight=False)
-    line(OUT, tables.rule_sql(one))
+    OUT.print(tables.rule_page(one, policy_named(policy)))
+    line(tables.rule_sql(one))
 
 
-@rules_cli.command("test")
+@rules.command("test")
 def rules_test(
     rule: Annotated[
         str | None, typer.Argument(help="Id of the rule; all without one.", autocompletion=rules_like)
@@ -74,7 +66,7 @@ def rules_test(
         raise typer.Exit(ExitCode.WRONG_USE)
 
 
-@rules_cli.command("backtest")
+@rules.command("backtest")
 def rules_backtest(
     rule: Annotated[str, typer.Argument(help="Id of the rule.", autocompletion=rules_like)],
     data: Data,
@@ -115,8 +107,4 @@ def rules_backtest(
             examples=show,
             progress=shown,
         )
-    OUT.print(
-        backtest.backtest_tables(outcome, changes, under, markdown=markdown),
-        highlight=False,
-        soft_wrap=markdown,
-    )
+    OUT.print(backtest.backtest_tables(outcome, changes, under, markdown=markdown), soft_wrap=markdown)

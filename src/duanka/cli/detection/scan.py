@@ -38,12 +38,10 @@ else:
     tables = lazily("duanka.cli.detection.scan_tables")
 
 
-def add_records(cli: typer.Typer) -> None:
-    """Add the commands about records."""
-    for command in (simulate, scan, evaluate):
-        cli.command()(command)
+commands = typer.Typer()
 
 
+@commands.command()
 def simulate(
     out: Annotated[Path, typer.Argument(help="Empty or new directory for the invented province.")],
     cards: Annotated[int, typer.Option(help="How many cards, from 100.")] = 200_000,
@@ -57,10 +55,11 @@ def simulate(
     with steps() as shown:
         world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=shown)
     counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
-    OUT.print(f"Invented province in {out}: {counts}.", highlight=False)
-    OUT.print(f"Next: duanka scan {out}", highlight=False)
+    OUT.print(f"Invented province in {out}: {counts}.")
+    OUT.print(f"Next: duanka scan {out}")
 
 
+@commands.command()
 def scan(
     data: DataOrInbox = None,
     mapping: MappingFile = None,
@@ -78,8 +77,7 @@ def scan(
         str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")
     ] = None,
     language: Annotated[
-        Literal["zh", "en"] | None,
-        typer.Option(help="Language of tables and of the work list: zh or en."),
+        Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list: zh or en.")
     ] = None,
     shadow: Annotated[
         list[str] | None,
@@ -115,11 +113,12 @@ def scan(
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
     OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
-        OUT.print(app.NO_SEAL, style="yellow", highlight=False)
+        OUT.print(app.NO_SEAL, style="yellow")
     if too_bad:
         raise typer.Exit(ExitCode.SET_ASIDE)
 
 
+@commands.command()
 def evaluate(
     out: Annotated[Path, typer.Argument(help="Output folder of a scan.")],
     truth: Annotated[Path, typer.Option(help="Parquet file: card, fraud, role, strategy.")],
@@ -127,4 +126,4 @@ def evaluate(
 ) -> None:
     """Compare a scan with the truth: precision, recall, and what it costs honest people."""
     found = evaluation_tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
-    OUT.print(found, highlight=False, soft_wrap=markdown)
+    OUT.print(found, soft_wrap=markdown)

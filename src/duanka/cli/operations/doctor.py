@@ -20,11 +20,10 @@ else:
 _STYLES = {"OK": "green", "WARNING": "yellow", "FAULT": "red"}
 
 
-def add_doctor(cli: typer.Typer) -> None:
-    """Add the command."""
-    cli.command()(doctor)
+commands = typer.Typer()
 
 
+@commands.command()
 def doctor(
     nats: Annotated[
         str | None, typer.Option(help="Ask this JetStream server, too: nats://host:4222.")
@@ -88,7 +87,7 @@ def _folded(said: Sequence[str], margin: int) -> str:
 
 
 def _say(text: str, style: str | None = None, end: str = "\n") -> None:
-    OUT.print(text, style=style, end=end, highlight=False, markup=False, soft_wrap=True)
+    OUT.print(text, style=style, end=end, soft_wrap=True)
 
 
 def _count(results: Sequence[app_doctor.DoctorResult], level: str) -> int:

@@ -31,19 +31,16 @@ else:
     kamailio = lazily("duanka.network.sip.kamailio")
 
 
-def add_serve(cli: typer.Typer) -> None:
-    """Add the commands that run until they are ended."""
-    for command in (serve, demo, call_proxy, message_proxy):
-        cli.command(command.__name__.replace("_", "-"))(command)
+commands = typer.Typer()
 
 
+@commands.command()
 def serve(
     host: Annotated[
         str | None, typer.Option(help="Address that the API listens at. Default: 127.0.0.1, or as set.")
     ] = None,
     port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Its port; 0: a free one. Default: 8080, or as set."),
+        int | None, typer.Option(min=0, max=65535, help="Its port; 0: a free one. Default: 8080, or as set.")
     ] = None,
     decisions: Annotated[
         list[Path] | None,
@@ -81,9 +78,10 @@ def serve(
     with Ticker(ERR) as ticker:
         outcome = app_serve.serve(chosen, named, asked, ticker.say, ticker)
     if outcome:
-        OUT.print(last_words(outcome), highlight=False)
+        OUT.print(last_words(outcome))
 
 
+@commands.command()
 def demo(
     network: Annotated[bool, typer.Option("--network", help="Against a real network on loopback.")] = False,
     folder: Annotated[Path, typer.Option("--out", help="New or empty folder for it all.")] = Path(
@@ -97,18 +95,15 @@ def demo(
     """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
     if trust:
         app_demo.trust_invented_police(load_settings(), trust)
-        OUT.print("Two invented supervisors let the signature of the invented police count.", highlight=False)
+        OUT.print("Two invented supervisors let the signature of the invented police count.")
         return
     if not network:
         raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
-    app_demo.demo_network(
-        load_settings(), folder, lambda line: OUT.print(line, highlight=False, soft_wrap=True)
-    )
-    OUT.print(
-        f"Everything is in {folder}: province, scan, orders, and the logs of the parts.", highlight=False
-    )
+    app_demo.demo_network(load_settings(), folder, lambda line: OUT.print(line, soft_wrap=True))
+    OUT.print(f"Everything is in {folder}: province, scan, orders, and the logs of the parts.")
 
 
+@commands.command()
 def call_proxy(
     next_hop: Annotated[str, typer.Option(help="Where calls go that are not refused, HOST:PORT.")],
     folder: Annotated[Path, typer.Option(help="Its lists and sockets; DUANKA_CALL_PROXY names it.")] = Path(
@@ -132,11 +127,12 @@ def call_proxy(
         entries=entries,
     )
     command = part.command()
-    ERR.print(f"Kamailio in {folder}, at {listen}; DUANKA_CALL_PROXY={folder}", highlight=False)
+    ERR.print(f"Kamailio in {folder}, at {listen}; DUANKA_CALL_PROXY={folder}")
     os.chdir(part.folder)
     os.execv(command[0], command)  # noqa: S606  # replaces this process by Kamailio, which the supervisor then watches
 
 
+@commands.command()
 def message_proxy(
     centre: Annotated[str, typer.Option(help="The message centre behind it, HOST:PORT.")],
     folder: Annotated[Path, typer.Option(help="Its list and socket; DUANKA_MESSAGE_PROXY names it.")] = Path(
@@ -148,7 +144,7 @@ def message_proxy(
     settings = load_settings()
     log_as(settings.log)
     policy = policy_named(settings.policy)
-    ERR.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
+    ERR.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}")
     proxy.run_proxy(
         proxy.ProxySettings(
             folder.resolve(), address(listen), address(centre), policy.messages, policy.orders.protected

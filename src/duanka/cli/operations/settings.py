@@ -49,12 +49,10 @@ _FOLDERS = ("inbox", "out", "orders")
 _FILES = ("secret", "holder-key", "database-url", place.FILE)
 
 
-def add_settings(cli: typer.Typer) -> None:
-    """Add the commands about settings."""
-    cli.command()(init)
-    cli.command()(config)
+commands = typer.Typer()
 
 
+@commands.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[PLACE]", help="New or empty folder.")] = Path("."),
     person: Annotated[str, typer.Option("--person", help="Id of the first supervisor.")] = "admin",
@@ -89,7 +87,7 @@ def init(
         if made_folder and folder.exists():
             folder.rmdir()
         raise
-    OUT.print(f"Made a place in {folder.absolute()}", highlight=False, soft_wrap=True)
+    OUT.print(f"Made a place in {folder.absolute()}", soft_wrap=True)
     for line in (
         f"The key of {person}, shown this once (export DUANKA_API_KEY=KEY, or a file that DUANKA_API_KEY_FILE names):",
         key,
@@ -98,7 +96,7 @@ def init(
         invitation,
         f"Next: put records into {folder / 'inbox'}, then duanka --home {folder} scan",
     ):
-        OUT.print(line, highlight=False, soft_wrap=True)
+        OUT.print(line, soft_wrap=True)
 
 
 def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tuple[str, str]:
@@ -124,9 +122,8 @@ def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tu
         return here.persons.begin(supervisor.id, supervisor.display_name, machine, app_orders.now())
 
 
-def config(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@commands.command()
+def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md)."""
     found = resolve_settings()
     values = in_force(found.settings)
@@ -136,10 +133,10 @@ def config(
     if as_json:
         rows = {name: {"value": value or None, "from": sources[name]} for name, value in values.items()}
         text = json.dumps({"place": found.place and str(found.place), "settings": rows}, ensure_ascii=False)
-        OUT.print(text, highlight=False, soft_wrap=True)
+        OUT.print(text, soft_wrap=True)
         return
     width = max(map(len, setting_names()))
     named = found.place or f"none (no {place.FILE} from here upward; `duanka init` makes one)"
-    OUT.print(f"Place: {named}", highlight=False, soft_wrap=True)
+    OUT.print(f"Place: {named}", soft_wrap=True)
     for name, value in values.items():
-        OUT.print(f"{name:<{width}}  {value or '-'}  [{sources[name]}]", highlight=False, soft_wrap=True)
+        OUT.print(f"{name:<{width}}  {value or '-'}  [{sources[name]}]", soft_wrap=True)

@@ -122,9 +122,8 @@ ConfirmedFile = Annotated[
 ]
 
 
-def add_specification(cli: typer.Typer) -> None:
-    """Add `spec` to the commands."""
-    cli.add_typer(spec_cli, name="spec")
+commands = typer.Typer()
+commands.add_typer(spec_cli, name="spec")
 
 
 def _sources() -> Path | None:
@@ -188,13 +187,13 @@ def spec(
         words = shown(_TESTS_FAILED if failed else _TESTS)
         by = words.format(tests=tests, files=files, failed=failed) if tests else "-"
         table.add_row(one.number, _title(one), shown(STATE_WORDS[state]), by, _standing(one, confirmed))
-    OUT.print(table, highlight=False)
+    OUT.print(table)
     for line in (
         *_totals(stated, ran, confirmed),
         *_age_lines(ran, since),
         *_unknown(stated, confirmed, path),
     ):
-        OUT.print(line, highlight=False)
+        OUT.print(line)
 
 
 def _title(one: Requirement) -> str:
@@ -268,9 +267,9 @@ def spec_show(
     for line in pages.as_text(one, ran, confirmed.get(one.number), figures, language()).split("\n"):
         indent = " " * (len(line) - len(line.lstrip(" ")))
         for part in Text(line.strip()).wrap(OUT, OUT.width - len(indent)) or [Text()]:
-            OUT.print(f"{indent}{part.plain.rstrip()}", highlight=False, markup=False)
+            OUT.print(f"{indent}{part.plain.rstrip()}")
     for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
-        OUT.print(line, highlight=False)
+        OUT.print(line)
 
 
 @spec_cli.command("page")
@@ -279,8 +278,7 @@ def spec_page(
     results: ResultsFile = None,
     file: ConfirmedFile = None,
     measured: Annotated[
-        Path | None,
-        typer.Option(help="Figures written by `duanka spec measure`; default: the shipped ones."),
+        Path | None, typer.Option(help="Figures written by `duanka spec measure`; default: the shipped ones.")
     ] = None,
     only: Annotated[
         Literal["zh", "en", "both"] | None,
@@ -298,11 +296,11 @@ def spec_page(
     preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
     of_page = None if only == "both" else asked_for(only) or said_language()
     pages.write_page(out, preface, _stated(), ran, since, confirmed, figures, of_page)
-    OUT.print(shown(_WRITTEN).format(path=out), highlight=False)
+    OUT.print(shown(_WRITTEN).format(path=out))
     if not (of_page or only):
-        OUT.print(shown(_IN_BOTH), highlight=False)
+        OUT.print(shown(_IN_BOTH))
     for line in _age_lines(ran, since):
-        OUT.print(line, highlight=False)
+        OUT.print(line)
 
 
 @spec_cli.command("measure")
@@ -315,9 +313,9 @@ def spec_measure(
     ),
 ) -> None:
     """Measure what other answers to the open questions would do on an invented province."""
-    figures = app_questions.measure(data, _stated(), lambda text: OUT.print(text, highlight=False))
+    figures = app_questions.measure(data, _stated(), OUT.print)
     specification.write_figures(figures, out)
-    OUT.print(shown(_WRITTEN_NEXT).format(path=out), highlight=False)
+    OUT.print(shown(_WRITTEN_NEXT).format(path=out))
 
 
 @spec_cli.command("confirm")
@@ -337,9 +335,7 @@ def spec_confirm(
     stated, path = _stated(), _confirmed_file(file)
     today = operator_zone().now().date()
     made = specification.confirm(path, stated, number, by, today, choose or (), note)
-    OUT.print(
-        shown(_CONFIRMED).format(number=made.number, by=made.by, on=made.on, path=path), highlight=False
-    )
+    OUT.print(shown(_CONFIRMED).format(number=made.number, by=made.by, on=made.on, path=path))
     for question in specification.named(stated, made.number).questions:
         code = made.chose(question)
         said = {
@@ -349,4 +345,4 @@ def spec_confirm(
             "change": shown(question.changed_by),
         }
         words = _CHOSE_OTHER if code and code != question.chosen.code else _CHOSE_OURS if code else _OURS
-        OUT.print(shown(words).format(**said), highlight=False)
+        OUT.print(shown(words).format(**said))

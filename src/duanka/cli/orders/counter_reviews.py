@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from duanka.cli.orders import review_page
-from duanka.cli.orders.orders_list import Tiers, scope_of
-from duanka.cli.output.lists import (
-    AsCSV,
-    AsJSON,
-    Count,
-    ListOptions,
-    PageNumber,
-    Rows,
-    every,
-    options,
-    print_list,
-    say,
-)
-from duanka.cli.people.acting import AtDesk, Number, Why, command, order_meant
+from duanka.cli.orders.orders_list import Tiers
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import every, line, print_list, say
+from duanka.cli.people.acting import Number, Why, at_desk, command, order_meant
 from duanka.cli.shell.completion import Choices, choices
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, Kind
@@ -32,7 +21,6 @@ from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.settings import Settings
     from duanka.cli.orders import listings
     from duanka.cli.orders import orders_tables as tables
 else:
@@ -55,150 +43,119 @@ _REGISTERED, _CAPTURED = (
 )
 
 
-def add_identity(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
-    """Add `counter` and `reviews` to the commands."""
-    _add_counter(cli, out, AtDesk(settings))
-    _add_reviews(cli, out, AtDesk(settings))
+commands = typer.Typer()
+counter, reviews = new_group(commands, "counter"), new_group(commands, "reviews")
 
 
-def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    counter = typer.Typer(
-        help="Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",
-        no_args_is_help=True,
-    )
-    cli.add_typer(counter, name="counter")
-
-    @command(counter, Permission.RECORD_COUNTER_CHECK)
-    def verify(
-        order: Number,
-        document: Annotated[
-            Document,
-            _DOCUMENTS.option(help="Which document was seen, like 居民身份证; its number is not kept."),
-        ],
-        where: Annotated[str, typer.Option("--counter", help="At which counter, 营业厅.")],
-        why: Why,
-        person: Annotated[bool, typer.Option("--person", help="The person on the document is here.")] = False,
-        card: Annotated[bool, typer.Option("--card", help="The card is in their hand.")] = False,
-        notice: Annotated[
-            bool, typer.Option("--notice", help="They signed the notice of legal risk.")
-        ] = False,
-    ) -> None:
-        """Record that a holder was verified in person; for a high tier somebody else confirms."""
-        seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
-        with at_desk(Permission.RECORD_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, staff, order, Kind.VERIFICATION).id
-            after = here.counter.verify(number, seen, staff, why, app_orders.now())
-        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
-        if after.closed_at is None:
-            confirm = f"duanka counter confirm {after.id}"
-            say(
-                out,
-                f"策略要求双人复核；下一步由另一人：{confirm}",
-                f"The policy wants two: next, by somebody else: {confirm}",
-            )
-
-    @command(counter, Permission.CONFIRM_COUNTER_CHECK)
-    def confirm(order: Number, why: Why) -> None:
-        """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
-        with at_desk(Permission.CONFIRM_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, staff, order, Kind.VERIFICATION).id
-            after = here.counter.confirm(number, staff, why, app_orders.now())
-        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
-
-    @command(counter, Permission.REJECT_COUNTER_CHECK)
-    def reject(order: Number, why: Why) -> None:
-        """Discard what somebody else recorded: the holder is verified anew."""
-        with at_desk(Permission.REJECT_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, staff, order, Kind.VERIFICATION).id
-            after = here.counter.reject(number, staff, why, app_orders.now())
-        state = tables.state(after.state.value)
-        say(out, f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")
-
-    @command(counter, Permission.LIST_COUNTER_CHECKS, "list")
-    def listed(
-        tier: Tiers = None,
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List what waits for a second of the staff, the oldest first."""
-        with at_desk(Permission.LIST_COUNTER_CHECKS) as (here, staff):
-            typed, scope = options({"tier": tier}), scope_of(staff)
-            asked = ListOptions("counter list", as_json, as_csv, count, page, limit, typed, scope)
-            found = every(lambda after, rows: here.counter.waiting(staff, after, rows))
-            print_list(out, listings.COUNTER, (one for one in found if not tier or one.tier in tier), asked)
+@command(counter, Permission.RECORD_COUNTER_CHECK)
+def verify(
+    order: Number,
+    document: Annotated[
+        Document, _DOCUMENTS.option(help="Which document was seen, like 居民身份证; its number is not kept.")
+    ],
+    where: Annotated[str, typer.Option("--counter", help="At which counter, 营业厅.")],
+    why: Why,
+    person: Annotated[bool, typer.Option("--person", help="The person on the document is here.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="The card is in their hand.")] = False,
+    notice: Annotated[bool, typer.Option("--notice", help="They signed the notice of legal risk.")] = False,
+) -> None:
+    """Record that a holder was verified in person; for a high tier somebody else confirms."""
+    seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
+    with at_desk() as (here, staff):
+        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        after = here.counter.verify(number, seen, staff, why, app_orders.now())
+    OUT.print(f"{after.id}: {tables.state(after.state.value)}")
+    if after.closed_at is None:
+        confirm = f"duanka counter confirm {after.id}"
+        say(
+            f"策略要求双人复核；下一步由另一人：{confirm}",
+            f"The policy wants two: next, by somebody else: {confirm}",
+        )
 
 
-def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    reviews = typer.Typer(
-        help="Reviews 人工复核: checks online that a person must look at.", no_args_is_help=True
-    )
-    cli.add_typer(reviews, name="reviews")
+@command(counter, Permission.CONFIRM_COUNTER_CHECK)
+def confirm(order: Number, why: Why) -> None:
+    """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
+    with at_desk() as (here, staff):
+        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        after = here.counter.confirm(number, staff, why, app_orders.now())
+    OUT.print(f"{after.id}: {tables.state(after.state.value)}")
 
-    @command(reviews, Permission.LIST_REVIEWS, "list")
-    def listed(
-        tier: Tiers = None,
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List what waits for a person, the oldest first."""
-        with at_desk(Permission.LIST_REVIEWS) as (here, staff):
-            typed, scope = options({"tier": tier}), scope_of(staff)
-            asked = ListOptions("reviews list", as_json, as_csv, count, page, limit, typed, scope)
-            found = every(lambda after, rows: here.reviews.waiting(staff, after, rows))
-            print_list(out, listings.REVIEWS, (one for one in found if not tier or one.tier in tier), asked)
 
-    @command(reviews, Permission.OPEN_REVIEW, "open")
-    def opened(
-        order: Number,
-        why: Why,
-        wait: Annotated[
-            float, typer.Option(min=1, max=3600, help="Seconds to wait for the page to be opened.")
-        ] = review_page.WAIT_SECONDS,
-    ) -> None:
-        """Look at one: the registered photo beside the frame, and what was measured. It is written down.
+@command(counter, Permission.REJECT_COUNTER_CHECK)
+def reject(order: Number, why: Why) -> None:
+    """Discard what somebody else recorded: the holder is verified anew."""
+    with at_desk() as (here, staff):
+        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        after = here.counter.reject(number, staff, why, app_orders.now())
+    state = tables.state(after.state.value)
+    say(f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")
 
-        The pictures are shown by a browser on this machine, once, and never lie on a disk.
-        """
-        with at_desk(Permission.OPEN_REVIEW) as (here, staff):
-            number = order_meant(here, staff, order, Kind.VERIFICATION).id
-            file = here.reviews.open(number, staff, why, app_orders.now())
-        out.print(tables.review_page(file), highlight=False)
-        both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
-        pictures = [(words, picture) for words, picture in both if picture]
-        if pictures:
-            say(
-                out,
-                "请在本机浏览器打开此地址，只能打开一次：",
-                "Open this address in a browser on this machine; it opens once:",
-            )
 
-            def tell(address: str) -> None:
-                out.print(address, highlight=False, soft_wrap=True)
-                out.file.flush()
+@command(counter, Permission.LIST_COUNTER_CHECKS, "list")
+@lists()
+def waiting_checks(tier: Tiers = None, *, asked: ListOptions) -> None:
+    """List what waits for a second of the staff, the oldest first."""
+    with at_desk() as (here, staff):
+        found = every(lambda after, rows: here.counter.waiting(staff, after, rows))
+        print_list(listings.COUNTER, (one for one in found if not tier or one.tier in tier), asked.of(staff))
 
-            if not review_page.show_once(number, pictures, tell, wait):
-                say(out, "没有人打开，已关闭。", "Nobody opened it: it is closed.")
-        else:
-            say(out, "没有留存画面。", "Pictures: none kept.")
-        decide = f"duanka reviews decide {number}"
-        say(out, f"下一步：{decide} 通过|不通过|转营业厅", f"Next: {decide} pass|fail|to_counter")
 
-    @command(reviews, Permission.VERIFICATION_PASS)
-    def decide(
-        order: Number,
-        verdict: Annotated[
-            Literal["pass", "fail", "to_counter"], _VERDICTS.argument(help="通过, 不通过, 转营业厅.")
-        ],
-        why: Why,
-    ) -> None:
-        """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
-        with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
-            number = order_meant(here, staff, order, Kind.VERIFICATION).id
-            after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
-        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
+@command(reviews, Permission.LIST_REVIEWS, "list")
+@lists()
+def waiting_reviews(tier: Tiers = None, *, asked: ListOptions) -> None:
+    """List what waits for a person, the oldest first."""
+    with at_desk() as (here, staff):
+        found = every(lambda after, rows: here.reviews.waiting(staff, after, rows))
+        print_list(listings.REVIEWS, (one for one in found if not tier or one.tier in tier), asked.of(staff))
+
+
+@command(reviews, Permission.OPEN_REVIEW, "open")
+def opened(
+    order: Number,
+    why: Why,
+    wait: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds to wait for the page to be opened.")
+    ] = review_page.WAIT_SECONDS,
+) -> None:
+    """Look at one: the registered photo beside the frame, and what was measured. It is written down.
+
+    The pictures are shown by a browser on this machine, once, and never lie on a disk.
+    """
+    with at_desk() as (here, staff):
+        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        file = here.reviews.open(number, staff, why, app_orders.now())
+    OUT.print(tables.review_page(file))
+    both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
+    pictures = [(words, picture) for words, picture in both if picture]
+    if pictures:
+        say(
+            "请在本机浏览器打开此地址，只能打开一次：",
+            "Open this address in a browser on this machine; it opens once:",
+        )
+
+        def tell(address: str) -> None:
+            line(address)
+            OUT.file.flush()
+
+        if not review_page.show_once(number, pictures, tell, wait):
+            say("没有人打开，已关闭。", "Nobody opened it: it is closed.")
+    else:
+        say("没有留存画面。", "Pictures: none kept.")
+    decide = f"duanka reviews decide {number}"
+    say(f"下一步：{decide} 通过|不通过|转营业厅", f"Next: {decide} pass|fail|to_counter")
+
+
+@command(reviews, Permission.VERIFICATION_PASS)
+def decide(
+    order: Number,
+    verdict: Annotated[
+        Literal["pass", "fail", "to_counter"], _VERDICTS.argument(help="通过, 不通过, 转营业厅.")
+    ],
+    why: Why,
+) -> None:
+    """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
+    with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
+        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
+    OUT.print(f"{after.id}: {tables.state(after.state.value)}")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from duanka.cli.orders.database import add_backup
-from duanka.cli.orders.order_moves import add_moves, say_to_come, told_proposed
-from duanka.cli.orders.orders_list import add_lists
-from duanka.cli.orders.takes import add_takes
-from duanka.cli.output.lists import say
+from duanka.cli.orders import order_moves, orders_list, takes
+from duanka.cli.orders.database import backup
+from duanka.cli.orders.order_moves import say_to_come, told_proposed
+from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import (
     ActNumber,
-    AtDesk,
     BecauseFull,
     Full,
     Why,
+    at_desk,
     card_meant,
     cards_in_file,
     command,
@@ -28,7 +25,8 @@ from duanka.cli.people.acting import (
 )
 from duanka.cli.shell.completion import choices, ids_like, undoable_like
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
 from duanka.domain.bulk_action import MOST_CARDS, Act, ActState
@@ -39,7 +37,6 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap.orders import OrderDesk
-    from duanka.bootstrap.settings import Settings
     from duanka.cli.orders import orders_tables as tables
     from duanka.cli.orders import takes_tables
     from duanka.orders.queries import service as reading
@@ -63,137 +60,117 @@ Reason = Annotated[
 ]
 ReasonEn = Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")]
 Cards = Annotated[
-    list[str] | None,
-    typer.Argument(help="Cards, for example 8613800000000, or ids of orders about them."),
+    list[str] | None, typer.Argument(help="Cards, for example 8613800000000, or ids of orders about them.")
 ]
 CardsFile = Annotated[
-    Path | None,
-    typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
+    Path | None, typer.Option(help="For many: a text file with a card a line, or a CSV with a column card.")
 ]
 
 
-def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
-    """Add `orders` to the commands."""
-    orders = typer.Typer(
-        help="Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka whoami`).",
-        no_args_is_help=True,
-    )
-    cli.add_typer(orders, name="orders")
-    at_desk = AtDesk(settings)
-    add_lists(orders, out, at_desk)
-    _add_reading(orders, out, at_desk)
-    add_takes(orders, out, at_desk)
-    add_moves(orders, out, at_desk)
-    _add_proposing(orders, out, at_desk)
-    _add_deciding(orders, out, at_desk)
+_reading, _acts = typer.Typer(), typer.Typer()
 
 
-def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.READ_ORDER)
-    def show(
-        order: Annotated[
-            str,
-            typer.Argument(help="Id of an order, act or take, or a card's number.", autocompletion=ids_like),
-        ],
-        full: Full = False,
-        why: BecauseFull = "",
-        after: Annotated[int, typer.Option(min=0, max=MOST_CARDS, help="Of an act: skip so many cards.")] = 0,
-        limit: Annotated[int, typer.Option(min=1, max=200, help="Of an act: how many cards.")] = 50,
-    ) -> None:
-        """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
-        with at_desk(Permission.READ_ORDER) as (here, person):
-            reader = reading.ViewerContext(person, full, why)
-            if order.startswith("T"):
-                out.print(
-                    takes_tables.take_page(here.takes.take(order, person)), highlight=False, soft_wrap=True
-                )
-                return
-            if order.startswith("A"):
-                act = here.acts.act(order, person)
-                cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
-                out.print(tables.act_page(act), highlight=False)
-                out.print(tables.act_cards_table(order, cards, out.width), highlight=False)
-                return
-            number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
-            file = here.reading.order(number, reader, app_orders.now())
-            out.print(tables.order_page(file, here.book.terms.policy), highlight=False)
-
-    @command(orders, Permission.EXPORT_PASSES)
-    def passes(
-        export: Annotated[Path, typer.Option(help="The file to write; its reader sets DUANKA_PASSES to it.")],
-    ) -> None:
-        """Write the sealed list of who passed, for a scan or a live run on a machine without the order book."""
-        with at_desk(Permission.EXPORT_PASSES) as (here, person):
-            cards = here.pass_list.export(export, person, app_orders.now())
-        out.print(f"{cards:,} card(s) that passed: {export}", highlight=False, soft_wrap=True)
-
-    add_backup(orders, out, at_desk)
-
-    @command(orders, Permission.READ_FIGURES)
-    def handled(
-        since: Annotated[
-            str | None,
-            typer.Option(
-                help="From this moment, like 2026-12-31T18:00, operator's time. Default: a day ago."
-            ),
-        ] = None,
-        until: Annotated[
-            str | None, typer.Option(help="To this moment, written alike. Default: now.")
-        ] = None,
-    ) -> None:
-        """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
-        with at_desk(Permission.READ_FIGURES) as (here, person):
-            end = bounded(operator_zone().read(until, "--until")) if until else app_orders.now()
-            begin = bounded(operator_zone().read(since, "--since")) if since else end - timedelta(days=1)
-            out.print(tables.figures_page(here.reading.figures(begin, end, person)), highlight=False)
+@command(_reading, Permission.READ_ORDER)
+def show(
+    order: Annotated[
+        str, typer.Argument(help="Id of an order, act or take, or a card's number.", autocompletion=ids_like)
+    ],
+    full: Full = False,
+    why: BecauseFull = "",
+    after: Annotated[int, typer.Option(min=0, max=MOST_CARDS, help="Of an act: skip so many cards.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Of an act: how many cards.")] = 50,
+) -> None:
+    """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
+    with at_desk() as (here, person):
+        reader = reading.ViewerContext(person, full, why)
+        if order.startswith("T"):
+            line(takes_tables.take_page(here.takes.take(order, person)))
+            return
+        if order.startswith("A"):
+            act = here.acts.act(order, person)
+            cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
+            OUT.print(tables.act_page(act))
+            OUT.print(tables.act_cards_table(order, cards, OUT.width))
+            return
+        number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
+        file = here.reading.order(number, reader, app_orders.now())
+        OUT.print(tables.order_page(file, here.book.terms.policy))
 
 
-def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.PROPOSE_ACT)
-    def stop(
-        reason: Reason,
-        reason_en: ReasonEn,
-        cards: Cards = None,
-        file: CardsFile = None,
-        how: Annotated[
-            Literal["bar_outgoing", "suspend", "punish", "cancel"],
-            _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
-        ] = "suspend",
-        until: Annotated[
-            str | None,
-            typer.Option(
-                help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator."
-            ),
-        ] = None,
-    ) -> None:
-        """Propose to stop cards; a second person approves with `duanka orders approve`."""
-        with at_desk(Permission.PROPOSE_ACT) as (here, person):
-            numbers = _named(here, cards, file)
-            end = bounded(operator_zone().read(until, "--until")) if until else None
-            act = here.acts.propose(
-                Event(how), numbers, BilingualText(reason, reason_en), person, app_orders.now(), end
-            )
-            told_proposed(out, act)
-            _told_running(here, out, act)
+@command(_reading, Permission.EXPORT_PASSES)
+def passes(
+    export: Annotated[Path, typer.Option(help="The file to write; its reader sets DUANKA_PASSES to it.")],
+) -> None:
+    """Write the sealed list of who passed, for a scan or a live run on a machine without the order book."""
+    with at_desk() as (here, person):
+        cards = here.pass_list.export(export, person, app_orders.now())
+    line(f"{cards:,} card(s) that passed: {export}")
 
-    @command(orders, Permission.PROPOSE_ACT)
-    def lift(
-        reason: Reason,
-        reason_en: ReasonEn,
-        cards: Cards = None,
-        file: CardsFile = None,
-        how: Annotated[
-            Literal["restore", "ease", "withdraw"],
-            _LIFTS.option(help="复通, 双停改单停, 撤回 (of the verification)."),
-        ] = "restore",
-    ) -> None:
-        """Give cards back: at once, or where their tier takes two people when a second person has approved."""
-        with at_desk(Permission.PROPOSE_ACT) as (here, person):
-            words = BilingualText(reason, reason_en)
-            named = _named(here, cards, file)
-            act = here.acts.propose(Event(how), named, words, person, app_orders.now())
-            told_proposed(out, act)
-            _told_running(here, out, act)
+
+command(_reading, Permission.BACK_UP)(backup)
+
+
+@command(_reading, Permission.READ_FIGURES)
+def handled(
+    since: Annotated[
+        str | None,
+        typer.Option(help="From this moment, like 2026-12-31T18:00, operator's time. Default: a day ago."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="To this moment, written alike. Default: now.")] = None,
+) -> None:
+    """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
+    with at_desk() as (here, person):
+        end = bounded(operator_zone().read(until, "--until")) if until else app_orders.now()
+        begin = bounded(operator_zone().read(since, "--since")) if since else end - timedelta(days=1)
+        OUT.print(tables.figures_page(here.reading.figures(begin, end, person)))
+
+
+@command(_acts, Permission.PROPOSE_ACT)
+def stop(
+    reason: Reason,
+    reason_en: ReasonEn,
+    cards: Cards = None,
+    file: CardsFile = None,
+    how: Annotated[
+        Literal["bar_outgoing", "suspend", "punish", "cancel"],
+        _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
+    ] = "suspend",
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator."
+        ),
+    ] = None,
+) -> None:
+    """Propose to stop cards; a second person approves with `duanka orders approve`."""
+    with at_desk() as (here, person):
+        numbers = _named(here, cards, file)
+        end = bounded(operator_zone().read(until, "--until")) if until else None
+        act = here.acts.propose(
+            Event(how), numbers, BilingualText(reason, reason_en), person, app_orders.now(), end
+        )
+        told_proposed(act)
+        _told_running(here, act)
+
+
+@command(_acts, Permission.PROPOSE_ACT)
+def lift(
+    reason: Reason,
+    reason_en: ReasonEn,
+    cards: Cards = None,
+    file: CardsFile = None,
+    how: Annotated[
+        Literal["restore", "ease", "withdraw"],
+        _LIFTS.option(help="复通, 双停改单停, 撤回 (of the verification)."),
+    ] = "restore",
+) -> None:
+    """Give cards back: at once, or where their tier takes two people when a second person has approved."""
+    with at_desk() as (here, person):
+        words = BilingualText(reason, reason_en)
+        named = _named(here, cards, file)
+        act = here.acts.propose(Event(how), named, words, person, app_orders.now())
+        told_proposed(act)
+        _told_running(here, act)
 
 
 def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
@@ -202,81 +179,85 @@ def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[
     return [*named, *(cards_in_file(file) if file else ())]
 
 
-def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.CLEAR_ALARM, "clear-alarm")
-    def clear_alarm(
-        source: Annotated[
-            str, typer.Argument(help="Source of the alarm, as `duanka orders alarms` names it.")
-        ],
-        why: Why,
-    ) -> None:
-        """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
-        with at_desk(Permission.CLEAR_ALARM) as (here, person):
-            here.book.clear_alarm(source, person, why, app_orders.now())
-        say(out, f"告警 {source} 已解除。", f"The alarm {source} is over.")
-
-    @command(orders, Permission.APPROVE_ACT)
-    def approve(
-        act: ActNumber,
-        why: Why,
-        without: Annotated[
-            list[str] | None,
-            typer.Option(
-                help="Leave this card as it is: its number, or its line in the act, '#2'; several times."
-            ),
-        ] = None,
-    ) -> None:
-        """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
-        with at_desk(Permission.APPROVE_ACT) as (here, person):
-            approved = here.acts.approve(act, person, why, app_orders.now(), without or ())
-            out.print(tables.act_page(approved), highlight=False)
-            _told_running(here, out, approved)
-
-    @command(orders, Permission.REJECT_ACT)
-    def reject(act: ActNumber, why: Why) -> None:
-        """Do away with what was proposed."""
-        with at_desk(Permission.REJECT_ACT) as (here, person):
-            out.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())), highlight=False)
-
-    @command(orders, Permission.UNDO_ACT)
-    def undo(
-        act: Annotated[
-            str,
-            typer.Argument(help="Id of the act (A...), or of the take (T...).", autocompletion=undoable_like),
-        ],
-        why: Why,
-    ) -> None:
-        """Put back what an act changed, or withdraw what a take opened, where nobody changed it since.
-
-        Cards whose tier takes two people are proposed in one act, for a supervisor who is somebody else.
-        """
-        with at_desk(Permission.UNDO_ACT) as (here, person):
-            if act.startswith("T"):
-                undone_take = here.takes.undo(act, person, why, app_orders.now())
-                out.print(takes_tables.undone_page(undone_take), highlight=False, soft_wrap=True)
-                if undone_take.act:
-                    say_to_come(out, *here.reading.to_come_of_act(undone_take.act.id))
-                return
-            undo = here.acts.undo(act, person, why, app_orders.now())
-            out.print(tables.act_page(undo, here.acts.skipped(undo.id, person)), highlight=False)
-            _told_running(here, out, undo)
-            undone = here.acts.act(act, person)
-            say(out, f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
-            for number in undone.undone_by:
-                proposed = here.acts.act(number, person)
-                if proposed.state is ActState.PROPOSED:
-                    told_proposed(out, proposed)
+@command(_acts, Permission.CLEAR_ALARM, "clear-alarm")
+def clear_alarm(
+    source: Annotated[str, typer.Argument(help="Source of the alarm, as `duanka orders alarms` names it.")],
+    why: Why,
+) -> None:
+    """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
+    with at_desk() as (here, person):
+        here.book.clear_alarm(source, person, why, app_orders.now())
+    say(f"告警 {source} 已解除。", f"The alarm {source} is over.")
 
 
-def _told_running(here: OrderDesk, out: Console, act: Act) -> None:
+@command(_acts, Permission.APPROVE_ACT)
+def approve(
+    act: ActNumber,
+    why: Why,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave this card as it is: its number, or its line in the act, '#2'; several times."
+        ),
+    ] = None,
+) -> None:
+    """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
+    with at_desk() as (here, person):
+        approved = here.acts.approve(act, person, why, app_orders.now(), without or ())
+        OUT.print(tables.act_page(approved))
+        _told_running(here, approved)
+
+
+@command(_acts, Permission.REJECT_ACT)
+def reject(act: ActNumber, why: Why) -> None:
+    """Do away with what was proposed."""
+    with at_desk() as (here, person):
+        OUT.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())))
+
+
+@command(_acts, Permission.UNDO_ACT)
+def undo(
+    act: Annotated[
+        str, typer.Argument(help="Id of the act (A...), or of the take (T...).", autocompletion=undoable_like)
+    ],
+    why: Why,
+) -> None:
+    """Put back what an act changed, or withdraw what a take opened, where nobody changed it since.
+
+    Cards whose tier takes two people are proposed in one act, for a supervisor who is somebody else.
+    """
+    with at_desk() as (here, person):
+        if act.startswith("T"):
+            undone_take = here.takes.undo(act, person, why, app_orders.now())
+            line(takes_tables.undone_page(undone_take))
+            if undone_take.act:
+                say_to_come(*here.reading.to_come_of_act(undone_take.act.id))
+            return
+        undo = here.acts.undo(act, person, why, app_orders.now())
+        OUT.print(tables.act_page(undo, here.acts.skipped(undo.id, person)))
+        _told_running(here, undo)
+        undone = here.acts.act(act, person)
+        say(f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
+        for number in undone.undone_by:
+            proposed = here.acts.act(number, person)
+            if proposed.state is ActState.PROPOSED:
+                told_proposed(proposed)
+
+
+def _told_running(here: OrderDesk, act: Act) -> None:
     """Print the remaining work of a running bulk action, and how to follow it."""
     if act.state is ActState.PROPOSED:
         return
     if act.left:
         progress = f"`duanka orders show {act.id}`"
         say(
-            out,
             f"尚有 {act.left:,} 张卡待 `duanka serve` 处置。进度：{progress}",
             f"{act.left:,} card(s) still to come, by the worker of `duanka serve`. Progress: {progress}",
         )
-    say_to_come(out, *here.reading.to_come_of_act(act.id))
+    say_to_come(*here.reading.to_come_of_act(act.id))
+
+
+commands = typer.Typer()
+orders = new_group(commands, "orders")
+for part in (orders_list.lists_of_orders, _reading, takes.commands, order_moves.moves, _acts):
+    orders.add_typer(part)

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from duanka.cli.output.lists import (
-    AsCSV,
-    AsJSON,
-    Count,
-    ListOptions,
-    PageNumber,
-    Rows,
-    every,
-    fetched,
-    options,
-    print_counts,
-    print_list,
-    print_page,
-)
-from duanka.cli.people.acting import AtDesk, BecauseFull, Full, command
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import every, fetched, print_counts, print_list, print_page
+from duanka.cli.people.acting import BecauseFull, Full, at_desk, command
 from duanka.cli.shell.completion import TIERS, Choices, choices, cities_like, operators_like, reasons_like
-from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
 from duanka.domain.bulk_action import ActState, card_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
-from duanka.domain.order import Kind, Person, State
+from duanka.domain.order import Kind, State
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import TierName
 from duanka.domain.text import BilingualText
@@ -112,18 +98,8 @@ Waiting = Annotated[
 ]
 
 
-def add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    """Add `list`, `acts` and `alarms` to `orders`."""
-    add_orders_list(orders, out, at_desk, "orders list", None)
-    _add_acts(orders, out, at_desk)
-    _add_alarms(orders, out, at_desk)
-
-
-def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: str, only: Kind | None) -> None:
-    """Add `list` to `group`.
-
-    `typed`: the command before its options; `only`: the one kind listed, None for all.
-    """
+def add_orders_list(group: typer.Typer, only: Kind | None) -> None:
+    """Add `list` to `group`. `only`: the one kind listed, None for all."""
 
     def listed(
         state: States = None,
@@ -137,30 +113,13 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
         overdue: Overdue = False,
         waiting: Waiting = False,
         sort: SortBy = None,
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
+        *,
+        asked: ListOptions,
         full: Full = False,
         why: BecauseFull = "",
         kind: Kind | None = None,
     ) -> None:
-        given: dict[str, Any] = {
-            "kind": kind if only is None else None,
-            "state": state,
-            "tier": tier,
-            "rule": rule,
-        }
-        given |= {"city": city, "operator": operator, "due": due, "card": card and "…", "closed": closed}
-        given |= {
-            "overdue": overdue,
-            "waiting": waiting,
-            "sort": sort,
-            "full": full,
-            "why": why if full else "",
-        }
-        with at_desk(Permission.LIST_ORDERS) as (here, person):
+        with at_desk() as (here, person):
             now = app_orders.now()
             which = reading.Filter(
                 only or kind,
@@ -176,8 +135,8 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
                 cities=tuple(map(listing.place_named, city or ())),
             )
             by = listing.Sort(sort or ("updated" if closed else "due"))
-            asked = ListOptions(typed, as_json, as_csv, count, page, limit, options(given), scope_of(person))
-            _print_orders(out, here, which, reading.ViewerContext(person, full, why), now, by, asked)
+            reader = reading.ViewerContext(person, full, why)
+            _print_orders(here, which, reader, now, by, asked.of(person))
 
     # objections are a single kind
     chosen = _KINDS.option(
@@ -189,11 +148,10 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
         if only is None
         else "List objections, with the options of `duanka orders list`."
     )
-    command(group, Permission.LIST_ORDERS, "list")(listed)
+    command(group, Permission.LIST_ORDERS, "list")(lists()(listed))
 
 
 def _print_orders(
-    out: Console,
     here: OrderDesk,
     which: listing.Filter,
     reader: reading.ViewerContext,
@@ -206,7 +164,7 @@ def _print_orders(
         counts = here.reading.order_counts(which, reader, now)
         found = counts.total
         _check_rules(which, found)
-        print_counts(out, rows, found, counts.by, asked)
+        print_counts(rows, found, counts.by, asked)
         return
     items, more = fetched(
         lambda after, limit: here.reading.orders(
@@ -215,7 +173,7 @@ def _print_orders(
         asked.rows,
     )
     _check_rules(which, len(items))
-    print_page(out, rows, items, asked, more=more)
+    print_page(rows, items, asked, more=more)
 
 
 def _check_rules(which: listing.Filter, found: int) -> None:
@@ -235,48 +193,36 @@ def due_by(text: str, now: datetime) -> datetime:
         raise DuankaError(f"{error}; or, from now on, like 30m, 4h or 2d") from None
 
 
-def scope_of(person: Person) -> str:
-    """The person's scope, for the sentence of an empty list; "" where unlimited."""
-    return "" if person.scope.everywhere else shown(person.scope.words)
+lists_of_orders = typer.Typer()
+add_orders_list(lists_of_orders, None)
 
 
-def _add_acts(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.LIST_ACTS)
-    def acts(
-        state: Annotated[
-            list[ActState] | None, _ACT_STATES.option(help="Only in this state; several times.")
-        ] = None,
-        waiting: Annotated[
-            bool, typer.Option("--waiting", help="Only those that wait for a second person.")
-        ] = False,
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List what was proposed, the newest first, and how far it is."""
-        with at_desk(Permission.LIST_ACTS) as (here, person):
-            typed = options({"state": state, "waiting": waiting})
-            asked = ListOptions("orders acts", as_json, as_csv, count, page, limit, typed, scope_of(person))
-            found = every(lambda after, rows: here.reading.acts(person, after, rows, waiting=waiting))
-            print_list(out, listings.ACTS, (one for one in found if not state or one.state in state), asked)
+@command(lists_of_orders, Permission.LIST_ACTS)
+@lists()
+def acts(
+    state: Annotated[
+        list[ActState] | None, _ACT_STATES.option(help="Only in this state; several times.")
+    ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only those that wait for a second person.")
+    ] = False,
+    *,
+    asked: ListOptions,
+) -> None:
+    """List what was proposed, the newest first, and how far it is."""
+    with at_desk() as (here, person):
+        found = every(lambda after, rows: here.reading.acts(person, after, rows, waiting=waiting))
+        print_list(listings.ACTS, (one for one in found if not state or one.state in state), asked.of(person))
 
 
-def _add_alarms(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.LIST_ALARMS)
-    def alarms(
-        is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List alarms, the newest first: what failed, or was set aside, and since when."""
-        with at_desk(Permission.LIST_ALARMS) as (here, person):
-            asked = ListOptions(
-                "orders alarms", as_json, as_csv, count, page, limit, options({"open": is_open})
-            )
-            found = here.reading.alarms(person, is_open=is_open or None, limit=_ALARMS)
-            print_list(out, listings.ALARMS, found, asked)
+@command(lists_of_orders, Permission.LIST_ALARMS)
+@lists()
+def alarms(
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+    *,
+    asked: ListOptions,
+) -> None:
+    """List alarms, the newest first: what failed, or was set aside, and since when."""
+    with at_desk() as (here, person):
+        found = here.reading.alarms(person, is_open=is_open or None, limit=_ALARMS)
+        print_list(listings.ALARMS, found, asked)

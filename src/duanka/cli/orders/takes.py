@@ -6,30 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand
 
 from duanka.cli.orders.order_moves import move, say_to_come, told_proposed
-from duanka.cli.orders.orders_list import scope_of
-from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, PageNumber, Rows, line, print_list
-from duanka.cli.people.acting import AtDesk, Why, cards_in_file, command
-from duanka.cli.shell.completion import (
-    TIERS,
-    cities_like,
-    operators_like,
-    orders_like,
-    reasons_like,
-    takes_like,
-)
+from duanka.cli.orders.orders_list import Tiers
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import line, print_list
+from duanka.cli.people.acting import Why, at_desk, cards_in_file, command
+from duanka.cli.shell.completion import cities_like, operators_like, orders_like, reasons_like, takes_like
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import ExitCode
+from duanka.cli.shell.process import OUT, ExitCode
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import ActState, card_of, numbers_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
-from duanka.domain.take import Choice, TierName
+from duanka.domain.take import Choice
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
@@ -45,10 +38,6 @@ else:
 withdrawing = lazily("duanka.orders.bulk_actions.withdrawal")
 
 
-Tiers = Annotated[
-    list[TierName] | None,
-    TIERS.option("--tier", help="Only of this tier, 低, 中, 高 or 极高; several times."),
-]
 Rules = Annotated[
     list[str] | None,
     typer.Option(
@@ -69,6 +58,7 @@ Operators = Annotated[
     list[str] | None,
     typer.Option("--operator", help="Only of this operator; several times.", autocompletion=operators_like),
 ]
+commands = typer.Typer()
 _HOLD = "--hold"
 _TAKES = 1_000  # the most recent ones
 
@@ -90,81 +80,71 @@ class HoldCommand(TyperCommand):
         return super().parse_args(ctx, typed)
 
 
-def add_takes(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    """Add the commands about takes."""
-    _add_take(orders, out, at_desk)
-    _add_lists(orders, out, at_desk)
-    _add_withdraw(orders, out, at_desk)
+@command(commands, Permission.TAKE_DECISIONS, cls=HoldCommand)
+def take(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Output folder of `duanka scan`, `live` or `morning`; none with --held."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of them; nothing is written.")
+    ] = False,
+    tier: Tiers = None,
+    rule: Rules = None,
+    city: Cities = None,
+    operator: Operators = None,
+    card: Annotated[list[str] | None, typer.Option(help="Only this card; several times.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many, the heaviest; the rest is for the next take.")
+    ] = None,
+    hold: Annotated[
+        str | None,
+        typer.Option(
+            _HOLD,
+            metavar="[CARDS-FILE]",
+            help="Hold the cards of this file back; without a file, whatever is not taken now.",
+        ),
+    ] = None,
+    held: Annotated[
+        bool, typer.Option("--held", help="Take what is held (`duanka orders held`), in place of a folder.")
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", help="Withdraw also where the records cover less than those of the take before."
+        ),
+    ] = False,
+    why: Annotated[str, typer.Option(help="Why cards are held; it stays in the audit trail.")] = "",
+) -> None:
+    """Open orders for what a scan or a live run decided; what was taken before is not taken again.
 
-
-def _add_take(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.TAKE_DECISIONS, cls=HoldCommand)
-    def take(
-        folder: Annotated[
-            Path | None,
-            typer.Argument(help="Output folder of `duanka scan`, `live` or `morning`; none with --held."),
-        ] = None,
-        dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="Say what would become of them; nothing is written.")
-        ] = False,
-        tier: Tiers = None,
-        rule: Rules = None,
-        city: Cities = None,
-        operator: Operators = None,
-        card: Annotated[list[str] | None, typer.Option(help="Only this card; several times.")] = None,
-        limit: Annotated[
-            int | None,
-            typer.Option(min=1, help="At most so many, the heaviest; the rest is for the next take."),
-        ] = None,
-        hold: Annotated[
-            str | None,
-            typer.Option(
-                _HOLD,
-                metavar="[CARDS-FILE]",
-                help="Hold the cards of this file back; without a file, whatever is not taken now.",
-            ),
-        ] = None,
-        held: Annotated[
-            bool,
-            typer.Option("--held", help="Take what is held (`duanka orders held`), in place of a folder."),
-        ] = False,
-        yes: Annotated[
-            bool,
-            typer.Option(
-                "--yes", help="Withdraw also where the records cover less than those of the take before."
-            ),
-        ] = False,
-        why: Annotated[str, typer.Option(help="Why cards are held; it stays in the audit trail.")] = "",
-    ) -> None:
-        """Open orders for what a scan or a live run decided; what was taken before is not taken again.
-
-        Without options all of it. What is not taken stays for the next take of the folder; what is held is asked of
-        nobody, whatever comes, until somebody takes it: `duanka orders take --held`. What the police confirmed is
-        stopped whatever is chosen. Exit code 5: withdrawals wait for --yes; 4: a decision was set aside.
-        """
-        with at_desk(Permission.TAKE_DECISIONS) as (here, person):
-            _must_be_one(folder, held=held)
-            choice = Choice(
-                tiers=frozenset(tier or ()),
-                rules=_known_rules(rule),
-                cities=frozenset(city or ()),
-                operators=frozenset(operator or ()),
-                cards=frozenset(map(card_of, card or ())),
-                limit=limit,
-                hold=frozenset(numbers_of(cards_in_file(Path(hold)))[0]) if hold else frozenset(),
-                hold_rest=hold == "",
-                narrower=yes,
-            )
-            if dry_run:
-                preview = app_orders.preview_take(here, folder, person, choice)
-                out.print(tables.preview(folder, preview), highlight=False, soft_wrap=True)
-                return
-            taken = app_orders.take(here, folder, person, choice, why)
-        out.print(tables.taken(folder, taken), highlight=False, soft_wrap=True)
-        if taken.received.aside:
-            raise typer.Exit(ExitCode.LOOK)
-        if taken.kept.get(kept_decisions.Why.NARROWER):
-            raise typer.Exit(ExitCode.WAITS)
+    Without options all of it. What is not taken stays for the next take of the folder; what is held is asked of
+    nobody, whatever comes, until somebody takes it: `duanka orders take --held`. What the police confirmed is
+    stopped whatever is chosen. Exit code 5: withdrawals wait for --yes; 4: a decision was set aside.
+    """
+    with at_desk() as (here, person):
+        _must_be_one(folder, held=held)
+        choice = Choice(
+            tiers=frozenset(tier or ()),
+            rules=_known_rules(rule),
+            cities=frozenset(city or ()),
+            operators=frozenset(operator or ()),
+            cards=frozenset(map(card_of, card or ())),
+            limit=limit,
+            hold=frozenset(numbers_of(cards_in_file(Path(hold)))[0]) if hold else frozenset(),
+            hold_rest=hold == "",
+            narrower=yes,
+        )
+        if dry_run:
+            preview = app_orders.preview_take(here, folder, person, choice)
+            line(tables.preview(folder, preview))
+            return
+        taken = app_orders.take(here, folder, person, choice, why)
+    line(tables.taken(folder, taken))
+    if taken.received.aside:
+        raise typer.Exit(ExitCode.LOOK)
+    if taken.kept.get(kept_decisions.Why.NARROWER):
+        raise typer.Exit(ExitCode.WAITS)
 
 
 def _must_be_one(folder: Path | None, *, held: bool) -> None:
@@ -174,89 +154,74 @@ def _must_be_one(folder: Path | None, *, held: bool) -> None:
         raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
 
 
-def _add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.LIST_TAKES)
-    def takes(
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List what was taken, the newest first: how much became of it, what is left, what was undone."""
-        with at_desk(Permission.LIST_TAKES) as (here, person):
-            asked = ListOptions("orders takes", as_json, as_csv, count, page, limit)
-            print_list(out, tables.TAKES, here.takes.list(person, _TAKES), asked)
-
-    @command(orders, Permission.LIST_TAKES)
-    def held(
-        count: Count = False,
-        page: PageNumber = 1,
-        limit: Rows = None,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List what is held back, the oldest first: by whom, since when and why."""
-        with at_desk(Permission.LIST_TAKES) as (here, person):
-            asked = ListOptions("orders held", as_json, as_csv, count, page, limit, scope=scope_of(person))
-            found = here.takes.held(person)
-            print_list(out, tables.HELD, found, asked)
-        if found and not (count or asked.for_programs):
-            line(out, shown(tables.RELEASE))
+@command(commands, Permission.LIST_TAKES)
+@lists()
+def takes(asked: ListOptions) -> None:
+    """List what was taken, the newest first: how much became of it, what is left, what was undone."""
+    with at_desk() as (here, person):
+        print_list(tables.TAKES, here.takes.list(person, _TAKES), asked)
 
 
-def _add_withdraw(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.VERIFICATION_WITHDRAW)
-    def withdraw(
-        why: Why,
-        order: Annotated[
-            list[str] | None,
-            typer.Argument(
-                help="Ids of verifications, or numbers of their cards.", autocompletion=orders_like
-            ),
-        ] = None,
-        file: Annotated[
-            Path | None,
-            typer.Option(help="A text file with an id or a card a line, or a CSV with a column card."),
-        ] = None,
-        tier: Tiers = None,
-        rule: Rules = None,
-        city: Cities = None,
-        operator: Operators = None,
-        take: Annotated[
-            str,
-            typer.Option(
-                help="Only those that this take opened or joined (`duanka orders takes`).",
-                autocompletion=takes_like,
-            ),
-        ] = "",
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; nothing is written.")] = False,
-    ) -> None:
-        """Take back what was asked in error; a stop that followed from it is lifted.
+@command(commands, Permission.LIST_TAKES)
+@lists()
+def held(asked: ListOptions) -> None:
+    """List what is held back, the oldest first: by whom, since when and why."""
+    with at_desk() as (here, person):
+        found = here.takes.held(person)
+        print_list(tables.HELD, found, asked.of(person))
+    if found and not (asked.count or asked.for_programs):
+        line(shown(tables.RELEASE))
 
-        Many at once are one act: several ids, a file, or all open ones of a tier, rule, city, operator or take. Where a
-        tier takes two people this proposes it, and says who must approve.
-        """
-        which = withdrawing.Which(
-            (*(order or ()), *(_named_in(file) if file else ())),
-            frozenset(tier or ()),
-            _known_rules(rule),
-            frozenset(city or ()),
-            frozenset(operator or ()),
-            take,
-        )
-        one = which.named[0] if len(which.named) == 1 else ""
-        if one and which == withdrawing.Which(which.named) and not dry_run:
-            move(out, at_desk, one, Event.WITHDRAW, why, Kind.VERIFICATION)
+
+@command(commands, Permission.VERIFICATION_WITHDRAW)
+def withdraw(
+    why: Why,
+    order: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of verifications, or numbers of their cards.", autocompletion=orders_like),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A text file with an id or a card a line, or a CSV with a column card."),
+    ] = None,
+    tier: Tiers = None,
+    rule: Rules = None,
+    city: Cities = None,
+    operator: Operators = None,
+    take: Annotated[
+        str,
+        typer.Option(
+            help="Only those that this take opened or joined (`duanka orders takes`).",
+            autocompletion=takes_like,
+        ),
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; nothing is written.")] = False,
+) -> None:
+    """Take back what was asked in error; a stop that followed from it is lifted.
+
+    Many at once are one act: several ids, a file, or all open ones of a tier, rule, city, operator or take. Where a
+    tier takes two people this proposes it, and says who must approve.
+    """
+    which = withdrawing.Which(
+        (*(order or ()), *(_named_in(file) if file else ())),
+        frozenset(tier or ()),
+        _known_rules(rule),
+        frozenset(city or ()),
+        frozenset(operator or ()),
+        take,
+    )
+    one = which.named[0] if len(which.named) == 1 else ""
+    if one and which == withdrawing.Which(which.named) and not dry_run:
+        move(one, Event.WITHDRAW, why, Kind.VERIFICATION)
+        return
+    with at_desk() as (here, person):
+        if dry_run:
+            OUT.print(tables.to_withdraw(here.withdrawals.look(which, person)))
             return
-        with at_desk(Permission.VERIFICATION_WITHDRAW) as (here, person):
-            if dry_run:
-                out.print(tables.to_withdraw(here.withdrawals.look(which, person)), highlight=False)
-                return
-            act = here.withdrawals.propose(which, person, why, app_orders.now())
-            told_proposed(out, act)
-            if act.state is not ActState.PROPOSED:
-                say_to_come(out, *here.reading.to_come_of_act(act.id))
+        act = here.withdrawals.propose(which, person, why, app_orders.now())
+        told_proposed(act)
+        if act.state is not ActState.PROPOSED:
+            say_to_come(*here.reading.to_come_of_act(act.id))
 
 
 def _named_in(file: Path) -> list[str]:

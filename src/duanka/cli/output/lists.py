@@ -7,15 +7,12 @@ follow from it.
 from __future__ import annotations
 
 import itertools
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
+from rich.console import RenderableType
 from rich.text import Text
 
 from duanka.cli.output.list_columns import (
@@ -28,78 +25,15 @@ from duanka.cli.output.list_columns import (
     json_line,
     json_rows,
 )
+from duanka.cli.output.list_options import ListOptions
 from duanka.cli.shell.completion import remember_shown
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.process import line_breaks
-from duanka.domain.errors import DuankaError
+from duanka.cli.shell.process import OUT, line_breaks
 from duanka.domain.text import BilingualText
 
-AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line (docs/OUTPUT.md).")]
-AsCSV = Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets (docs/OUTPUT.md).")]
-Count = Annotated[bool, typer.Option("--count", help="Print how many there are of each, not the rows.")]
-PageNumber = Annotated[int, typer.Option("--page", min=1, help="Which page, from 1.")]
-Rows = Annotated[
-    int | None,
-    typer.Option("--limit", min=1, help="How many rows; without it a screenful, of JSON and CSV all."),
-]
-SCREENFUL = 20  # default rows per page: with heading and next command they fit 24 lines
 _REMEMBERED = ("id", "operator", "city")  # columns kept for shell completion
 _ROWS_PER_QUERY = 200  # rows per query
 _BOM = "\ufeff"  # marks UTF-8 for spreadsheets
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """How to print a list.
-
-    `command`: what was typed before its options. `filters`, `scope`: the filters and the person's scope, for
-    sentences. `whole`: a short list without pages.
-    """
-
-    command: str
-    json: bool = False
-    csv: bool = False
-    count: bool = False
-    page: int = 1
-    limit: int | None = None
-    filters: str = ""
-    scope: str = ""
-    whole: bool = False
-
-    def __post_init__(self) -> None:
-        if self.json and self.csv:
-            raise DuankaError("give --json or --csv, not both")
-
-    @property
-    def for_programs(self) -> bool:
-        """Whether the output is for programs."""
-        return self.json or self.csv
-
-    @property
-    def rows(self) -> int | None:
-        """Rows per page; None: all remaining."""
-        return self.limit or (None if self.for_programs or self.whole else SCREENFUL)
-
-    @property
-    def skipped(self) -> int:
-        """Number of rows on the pages before. DuankaError: no page size is set."""
-        if self.page > 1 and self.rows is None:
-            raise DuankaError(f"--page {self.page} needs --limit: without it --json and --csv give all rows")
-        return (self.page - 1) * (self.rows or 0)
-
-
-def options(given: Mapping[str, object]) -> str:
-    """Options as typed: flags that are set, and options with values, quoted if needed."""
-    typed = []
-    for name, value in given.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            typed.append(option)
-        elif isinstance(value, list | tuple):
-            typed += [f"{option} {_quoted(str(one))}" for one in value]
-        elif value not in (None, False, ""):
-            typed.append(f"{option} {_quoted(str(value))}")
-    return " ".join(typed)
 
 
 def every(fetch: Callable[[str, int], Any]) -> Iterator[Any]:
@@ -129,53 +63,51 @@ def fetched(fetch: Callable[[str, int], Any], rows: int | None) -> tuple[list[An
             return items, bool(after)
 
 
-def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], asked: ListOptions) -> None:
+def print_list(listing: Listing[Item], items: Iterable[Item], asked: ListOptions) -> None:
     """Print a page of a complete list, or its counts."""
     if asked.count:
         found = list(items)
-        print_counts(out, listing, len(found), _counts(listing, found), asked)
+        print_counts(listing, len(found), _counts(listing, found), asked)
         return
     rest = iter(items)
     here = list(itertools.islice(itertools.islice(rest, asked.skipped, None), asked.rows))
-    print_page(out, listing, here, asked, more=bool(here) and next(rest, None) is not None)
+    print_page(listing, here, asked, more=bool(here) and next(rest, None) is not None)
 
 
-def print_page(
-    out: Console, listing: Listing[Item], items: Sequence[Item], asked: ListOptions, *, more: bool
-) -> None:
+def print_page(listing: Listing[Item], items: Sequence[Item], asked: ListOptions, *, more: bool) -> None:
     """Print one page. `more`: whether another page follows."""
     _remember(listing, items)
     if asked.json:
-        _write(out, json_rows(listing, items))
+        _write(json_rows(listing, items))
     elif asked.csv:
-        _write(out, csv_rows(listing, items), mark=True)
+        _write(csv_rows(listing, items), mark=True)
     elif not items:
-        line(out, _nothing(listing.what, asked))
+        line(_nothing(listing.what, asked))
     else:
-        for text in table_lines(listing, items, out.width):
-            out.print(text, soft_wrap=True, highlight=False)
+        for text in table_lines(listing, items, OUT.width):
+            line(text)
         if more:
             words = BilingualText("下一页：", "More: ")
             limit = f" --limit {asked.limit}" if asked.limit else ""
             filters = f" {asked.filters}" if asked.filters else ""
-            line(out, f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
+            line(f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
 
 
 def print_counts(
-    out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: ListOptions
+    listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: ListOptions
 ) -> None:
     """Print the number of rows by value."""
     remember_shown([{name: value} for name in _REMEMBERED for value in by.get(name, ())])
     if asked.json:
-        _write(out, [json_line({"total": total, **by})])
+        _write([json_line({"total": total, **by})])
     elif asked.csv:
         rows = [("by", "value", "count"), ("total", "", total)]
         rows += [(name, value, count) for name, values in by.items() for value, count in values.items()]
-        _write(out, csv_lines(rows), mark=True)
+        _write(csv_lines(rows), mark=True)
     elif not total:
-        line(out, _nothing(listing.what, asked))
+        line(_nothing(listing.what, asked))
     else:
-        say(out, f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
+        say(f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
         table = Listing[tuple[str, str, int]](
             listing.what,
             (
@@ -193,8 +125,8 @@ def print_counts(
             for name, values in by.items()
             for value, count in values.items()
         ]
-        for text in table_lines(table, rows_shown, out.width):
-            out.print(text, soft_wrap=True, highlight=False)
+        for text in table_lines(table, rows_shown, OUT.width):
+            line(text)
 
 
 def _heading(column: ListColumn[Any] | None, name: str) -> str:
@@ -228,14 +160,14 @@ def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> It
             yield Text("\n".join(_wrapped(one.shown(items[row]), width)))
 
 
-def line(out: Console, text: str) -> None:
-    """Print a sentence without line breaks, since it may contain a command."""
-    out.print(text, soft_wrap=True, highlight=False)
+def line(text: RenderableType) -> None:
+    """Print text without line breaks, since it may contain a command."""
+    OUT.print(text, soft_wrap=True)
 
 
-def say(out: Console, zh: str, en: str) -> None:
+def say(zh: str, en: str) -> None:
     """Print a sentence in the display language without line breaks."""
-    line(out, shown(BilingualText(zh, en)))
+    line(shown(BilingualText(zh, en)))
 
 
 def _widths(
@@ -317,18 +249,14 @@ def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str
     return by
 
 
-def _write(out: Console, lines: Iterable[str], *, mark: bool = False) -> None:
+def _write(lines: Iterable[str], *, mark: bool = False) -> None:
     """Write to standard output as UTF-8, whatever the terminal's encoding."""
-    stream = getattr(out.file, "buffer", None)
+    stream = getattr(OUT.file, "buffer", None)
     texts = ((_BOM if mark and at == 0 else "") + text for at, text in enumerate(lines))
     if stream is None:
-        out.file.writelines(texts)
+        OUT.file.writelines(texts)
         return
-    out.file.flush()
+    OUT.file.flush()
     for text in texts:
         stream.write(text.encode("utf-8", "replace"))
     stream.flush()
-
-
-def _quoted(text: str) -> str:
-    return text if text == "…" else shlex.quote(text)

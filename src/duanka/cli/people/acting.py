@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from typer.core import TyperCommand
 
 from duanka.bootstrap.policies import policy_named
+from duanka.cli.output.list_options import with_parameters
 from duanka.cli.shell.completion import acts_like, orders_like
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission, authorize, roles_text, within
@@ -26,10 +28,11 @@ from duanka.domain.order import Kind, Order, PermissionDenied, Person
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap import settings
     from duanka.bootstrap.orders import OrderDesk
-    from duanka.bootstrap.settings import Settings
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    settings = lazily("duanka.bootstrap.settings")
 
 Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
 Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
@@ -39,8 +42,16 @@ Number = Annotated[
 ]
 ActNumber = Annotated[str, typer.Argument(help="Id of the act.", autocompletion=acts_like)]
 
-# required options that the running command lacks: option -> prompt
-_missing: ContextVar[dict[str, str] | None] = ContextVar("missing", default=None)
+
+@dataclass(frozen=True)
+class _Running:
+    """The running command: its permission, and the prompts of the required options that were not given."""
+
+    permission: Permission
+    missing: Mapping[str, str]
+
+
+_running: ContextVar[_Running] = ContextVar("running")
 
 
 class _Answered(Exception):  # restarts the command with the answers; not an error
@@ -48,51 +59,44 @@ class _Answered(Exception):  # restarts the command with the answers; not an err
         self.answers = answers
 
 
-class AtDesk:
-    """Opens the order book for one command, and identifies the acting person."""
+@contextmanager
+def at_desk(
+    permission: Permission | None = None, *, check_network: bool = True
+) -> Iterator[tuple[OrderDesk, Person]]:
+    """The opened order book and the acting person.
 
-    def __init__(self, settings: Callable[[], Settings], *, check_network: bool = True) -> None:
-        self._settings, self._check_network = settings, check_network
-
-    @contextmanager
-    def __call__(self, permission: Permission) -> Iterator[tuple[OrderDesk, Person]]:
-        """The opened order book and the acting person.
-
-        PermissionDenied: the person lacks `permission`.
-        """
-        chosen = self._settings()
-        policy = policy_named(chosen.policy)
-        with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
-            person = app_orders.who_acts(chosen, here.keys)
-            authorize(person, permission)
-            if missing := _missing.get():
-                raise _Answered(_ask(missing))
-            yield here, person
+    PermissionDenied: the person lacks `permission`; None: that of the running command.
+    """
+    running = _running.get()
+    chosen = settings.load_settings()
+    with app_orders.desk(chosen, policy_named(chosen.policy), check_network=check_network) as here:
+        person = app_orders.who_acts(chosen, here.keys)
+        authorize(person, permission or running.permission)
+        if running.missing:
+            raise _Answered(_ask(running.missing))
+        yield here, person
 
 
 def command(
-    group: typer.Typer,
-    permission: Permission,
-    name: str | None = None,
-    cls: type[TyperCommand] | None = None,
+    group: typer.Typer, permission: Permission, name: str | None = None, cls: type[TyperCommand] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Like `group.command`, for a command that needs `permission`.
 
     The help ends with the roles that have it. Required options with a prompt are asked for on a terminal,
-    after the permission check. `--dry-run` writes nothing and needs none of them.
+    after `at_desk` checked the permission. `--dry-run` writes nothing and needs none of them.
     """
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
-        whole = _asking_late(function)
+        whole = _asking_late(function, permission)
         whole.__dict__["permission"] = permission
         return group.command(name, cls=cls, help=told)(whole)
 
     return add
 
 
-def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
-    """The command with its prompts removed from the options; AtDesk asks for them."""
+def _asking_late(function: Callable[..., None], permission: Permission) -> Callable[..., None]:
+    """The command with its prompts removed from the options; `at_desk` asks for them."""
     signature = inspect.signature(function, eval_str=True)
     prompts = dict[str, str]()
     first, last = list[inspect.Parameter](), list[inspect.Parameter]()
@@ -106,8 +110,6 @@ def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
             plain = typer.Option(*(option.param_decls or ()), help=option.help)
             asked = Annotated[str | None, plain]
             last.append(one.replace(annotation=asked, default=None, kind=inspect.Parameter.KEYWORD_ONLY))
-    if not prompts:
-        return function
 
     @functools.wraps(function)
     def whole(**given: Any) -> None:
@@ -119,18 +121,16 @@ def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
             given["why"] = blank["why"] = given_reason(given["why"])
         elif given.get("why") == "" and "why" in needed:
             given_reason("")
-        token = _missing.set(missing)
+        token = _running.set(_Running(permission, missing))
         try:
             return function(**blank)
         except _Answered as answered:
-            _missing.set(None)
+            _running.set(_Running(permission, {}))
             return function(**given | answered.answers)
         finally:
-            _missing.reset(token)
+            _running.reset(token)
 
-    whole.__signature__ = signature.replace(parameters=[*first, *last])  # type: ignore[attr-defined]
-    whole.__annotations__ = {one.name: one.annotation for one in (*first, *last)}
-    return whole
+    return with_parameters(whole, [*first, *last])
 
 
 def _prompt(one: inspect.Parameter) -> str | None:
@@ -140,7 +140,7 @@ def _prompt(one: inspect.Parameter) -> str | None:
     return str(prompt) if prompt and one.default is inspect.Parameter.empty else None
 
 
-def _ask(missing: dict[str, str]) -> dict[str, str]:
+def _ask(missing: Mapping[str, str]) -> dict[str, str]:
     """Ask for the missing options on the terminal. DuankaError: there is no terminal."""
     if not sys.stdin.isatty():
         options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from duanka.cli.output.grid import grid
-from duanka.cli.people.acting import AtDesk, Why, command
+from duanka.cli.output.lists import line
+from duanka.cli.people.acting import Why, at_desk, command
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import UnreadableInput
@@ -23,10 +23,11 @@ from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.settings import Settings
+    from duanka.bootstrap import settings
     from duanka.ingest.delivery import signatures
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    settings = lazily("duanka.bootstrap.settings")
     signatures = lazily("duanka.ingest.delivery.signatures")
 
 _SOURCES = (
@@ -41,87 +42,72 @@ _NO_SOURCE = BilingualText(
 SourceId = Annotated[str, typer.Argument(metavar="SOURCE", help="Id or name, from `keys sources`.")]
 
 
-def add_case_sources(
-    cli: typer.Typer, keys: typer.Typer, out: Console, settings: Callable[[], Settings]
+commands, of_keys = typer.Typer(), typer.Typer()
+cases = new_group(commands, "cases")
+
+
+@command(of_keys, Permission.APPROVE_CASE_SOURCE, "approve-source")
+def approve_source(source: SourceId, why: Why) -> None:
+    """Approve, as another supervisor: from now on cases that it signs stop cards."""
+    with at_desk() as (here, by):
+        approved = here.case_sources.approve(source, by, why, app_orders.now())
+        app_orders.write_sources(here, settings.load_settings().sources_file)
+    OUT.print(f"{approved.name} is in force: cases that it signs stop cards.")
+    line(f"Its key, to compare with theirs: {approved.public_key.hex()}")
+
+
+@command(of_keys, Permission.REMOVE_CASE_SOURCE, "remove-source")
+def remove_source(source: SourceId, why: Why) -> None:
+    """Let the signature of a source count no longer, at once."""
+    with at_desk() as (here, by):
+        here.case_sources.remove(source, by, why, app_orders.now())
+        app_orders.write_sources(here, settings.load_settings().sources_file)
+    OUT.print(f"{source} is removed.")
+
+
+@command(of_keys, Permission.PROPOSE_CASE_SOURCE, "add-source")
+def add_source(
+    name: Annotated[str, typer.Argument(help="Who signs, like city.bureau.")],
+    public_key: Annotated[Path, typer.Option("--public-key", help="Its Ed25519 public key, PEM.")],
 ) -> None:
-    """Add the commands about sources to `keys`, and `cases`."""
-    at_desk = AtDesk(settings)
-    _add_deciding(keys, out, settings, at_desk)
-    _add_signing(cli, out)
-
-    @command(keys, Permission.PROPOSE_CASE_SOURCE, "add-source")
-    def add_source(
-        name: Annotated[str, typer.Argument(help="Who signs, like city.bureau.")],
-        public_key: Annotated[Path, typer.Option("--public-key", help="Its Ed25519 public key, PEM.")],
-    ) -> None:
-        """Propose whose signature of police cases counts; another supervisor approves."""
-        with at_desk(Permission.PROPOSE_CASE_SOURCE) as (here, by):
-            raw = signatures.public_key_of(_read(public_key))
-            number = here.case_sources.propose(name, raw, by, app_orders.now())
-        out.print(f"{number}: {name} is proposed; its key is {raw.hex()}.", highlight=False, soft_wrap=True)
-        out.print(f"Next, by another supervisor: duanka keys approve-source {number}", highlight=False)
-
-    @command(keys, Permission.LIST_CASE_SOURCES)
-    def sources(
-        export: Annotated[
-            Path | None, typer.Option(help="Write the sealed list for a machine without the order book.")
-        ] = None,
-    ) -> None:
-        """List whose signature of police cases counts, since when, and by whom."""
-        with at_desk(Permission.LIST_CASE_SOURCES) as (here, by):
-            listed = here.case_sources.listed(by)
-            if export:
-                app_orders.write_sources(here, export)
-        table = grid(*_SOURCES)
-        for one in listed:
-            state, source = shown(one.state.words), one.source
-            table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
-        out.print(table if listed else shown(_NO_SOURCE), highlight=False)
-        for one in listed:  # in full: two persons compare it with what the police read out
-            key = one.source.public_key.hex()
-            out.print(f"{one.id} {one.source.name}: {key}", highlight=False, soft_wrap=True)
+    """Propose whose signature of police cases counts; another supervisor approves."""
+    with at_desk() as (here, by):
+        raw = signatures.public_key_of(_read(public_key))
+        number = here.case_sources.propose(name, raw, by, app_orders.now())
+    line(f"{number}: {name} is proposed; its key is {raw.hex()}.")
+    OUT.print(f"Next, by another supervisor: duanka keys approve-source {number}")
 
 
-def _add_deciding(keys: typer.Typer, out: Console, settings: Callable[[], Settings], at_desk: AtDesk) -> None:
-    @command(keys, Permission.APPROVE_CASE_SOURCE, "approve-source")
-    def approve_source(source: SourceId, why: Why) -> None:
-        """Approve, as another supervisor: from now on cases that it signs stop cards."""
-        with at_desk(Permission.APPROVE_CASE_SOURCE) as (here, by):
-            approved = here.case_sources.approve(source, by, why, app_orders.now())
-            app_orders.write_sources(here, settings().sources_file)
-        out.print(f"{approved.name} is in force: cases that it signs stop cards.", highlight=False)
-        out.print(
-            f"Its key, to compare with theirs: {approved.public_key.hex()}", highlight=False, soft_wrap=True
-        )
+@command(of_keys, Permission.LIST_CASE_SOURCES)
+def sources(
+    export: Annotated[
+        Path | None, typer.Option(help="Write the sealed list for a machine without the order book.")
+    ] = None,
+) -> None:
+    """List whose signature of police cases counts, since when, and by whom."""
+    with at_desk() as (here, by):
+        listed = here.case_sources.listed(by)
+        if export:
+            app_orders.write_sources(here, export)
+    table = grid(*_SOURCES)
+    for one in listed:
+        state, source = shown(one.state.words), one.source
+        table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
+    OUT.print(table if listed else shown(_NO_SOURCE))
+    for one in listed:  # in full: two persons compare it with what the police read out
+        key = one.source.public_key.hex()
+        line(f"{one.id} {one.source.name}: {key}")
 
-    @command(keys, Permission.REMOVE_CASE_SOURCE, "remove-source")
-    def remove_source(source: SourceId, why: Why) -> None:
-        """Let the signature of a source count no longer, at once."""
-        with at_desk(Permission.REMOVE_CASE_SOURCE) as (here, by):
-            here.case_sources.remove(source, by, why, app_orders.now())
-            app_orders.write_sources(here, settings().sources_file)
-        out.print(f"{source} is removed.", highlight=False)
 
-
-def _add_signing(cli: typer.Typer, out: Console) -> None:
-    cases = typer.Typer(help="Cases 涉案名单: sign a file of police cases.", no_args_is_help=True)
-    cli.add_typer(cases, name="cases")
-
-    @cases.callback()
-    def group() -> None:
-        """Keep `sign` a command of its own."""
-
-    @cases.command()
-    def sign(
-        file: Annotated[Path, typer.Argument(help="The file of cases, as it is delivered.")],
-        key: Annotated[Path, typer.Option(help="The private key of the source, Ed25519, PEM.")],
-    ) -> None:
-        """Write the signature beside the file. It is the source's own act: the key stays with the police."""
-        beside = file.with_name(file.name + SIGNATURE_ENDING)
-        beside.write_bytes(signatures.sign(_read(file), _read(key)))
-        out.print(
-            f"Signed: {beside}. Deliver it before the file, or together.", highlight=False, soft_wrap=True
-        )
+@cases.command()
+def sign(
+    file: Annotated[Path, typer.Argument(help="The file of cases, as it is delivered.")],
+    key: Annotated[Path, typer.Option(help="The private key of the source, Ed25519, PEM.")],
+) -> None:
+    """Write the signature beside the file. It is the source's own act: the key stays with the police."""
+    beside = file.with_name(file.name + SIGNATURE_ENDING)
+    beside.write_bytes(signatures.sign(_read(file), _read(key)))
+    line(f"Signed: {beside}. Deliver it before the file, or together.")
 
 
 def _read(path: Path) -> bytes:

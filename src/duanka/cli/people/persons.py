@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from duanka.bootstrap.policies import policy_named
-from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, line, options, print_list, say
-from duanka.cli.people.acting import AtDesk, Why, command
-from duanka.cli.people.case_sources import add_case_sources
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import line, print_list, say
+from duanka.cli.people import case_sources
+from duanka.cli.people.acting import Why, at_desk, command
 from duanka.cli.shell.completion import choices
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.person import WITH_KEYS, Person, Role, scope_of
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.settings import Settings
+    from duanka.bootstrap import settings
     from duanka.cli.people import persons_tables as tables
     from duanka.ledger.people import persons as people
     from duanka.ledger.people import requests
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.people.persons_tables")
     people = lazily("duanka.ledger.people.persons")
     requests = lazily("duanka.ledger.people.requests")
@@ -40,239 +41,198 @@ Operators = Annotated[
     list[str] | None, typer.Option("--operator", help="Only orders of this operator; several times.")
 ]
 Cities = Annotated[
-    list[str] | None,
-    typer.Option("--city", help="Only of this city, its code like 130100; several times."),
+    list[str] | None, typer.Option("--city", help="Only of this city, its code like 130100; several times.")
 ]
-_SET_UP = "Needs no key: it is how an order book begins."
 
 
-def add_persons(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
-    """Add `persons`, `keys` and `whoami` to the commands."""
-    at_desk = AtDesk(settings)
-    persons = typer.Typer(
-        help="People 人员: who may act. One proposes a person or a change, a supervisor approves.",
-        no_args_is_help=True,
-    )
-    cli.add_typer(persons, name="persons")
-    _add_set_up(persons, out, settings, at_desk)
-    _add_proposing(persons, out, at_desk)
-    _add_deciding(persons, out, at_desk)
-    add_case_sources(cli, _add_keys(cli, out, at_desk), out, settings)
-
-    @command(cli, Permission.WHO_AM_I)
-    def whoami() -> None:
-        """Say whose key DUANKA_API_KEY is: id, name, role and scope."""
-        with at_desk(Permission.WHO_AM_I) as (_, person):
-            out.print(tables.person_page(person), highlight=False)
+commands = typer.Typer()
+persons, keys = new_group(commands, "persons"), new_group(commands, "keys")
 
 
-def _add_set_up(
-    persons: typer.Typer, out: Console, settings: Callable[[], Settings], at_desk: AtDesk
+@command(commands, Permission.WHO_AM_I)
+def whoami() -> None:
+    """Say whose key DUANKA_API_KEY is: id, name, role and scope."""
+    with at_desk() as (_, person):
+        OUT.print(tables.person_page(person))
+
+
+@persons.command()
+def init(person: PersonId, name: Name = "") -> None:
+    """Make the first supervisor of a new order book. Needs no key: it is how an order book begins."""
+    chosen = settings.load_settings()
+    with app_orders.desk(chosen, policy_named(chosen.policy), create=True) as here:
+        machine = f"{getpass.getuser()} on this machine"
+        key, invitation = here.persons.begin(person, name or person, machine, app_orders.now())
+    _show_key(person, key)
+    _show_invitation(invitation)
+
+
+@persons.command()
+def join(
+    invitation: Annotated[str, typer.Argument(help="What `persons init` printed: di_....")],
+    person: PersonId,
+    name: Name = "",
 ) -> None:
-    @persons.command("init", help=f"Make the first supervisor of a new order book. {_SET_UP}")
-    def init(person: PersonId, name: Name = "") -> None:
-        chosen = settings()
-        with app_orders.desk(chosen, policy_named(chosen.policy), create=True) as here:
-            machine = f"{getpass.getuser()} on this machine"
-            key, invitation = here.persons.begin(person, name or person, machine, app_orders.now())
-        _show_key(out, person, key)
-        _show_invitation(out, invitation)
-
-    @persons.command("join", help=f"Become the second supervisor, by the invitation. {_SET_UP}")
-    def join(
-        invitation: Annotated[str, typer.Argument(help="What `persons init` printed: di_....")],
-        person: PersonId,
-        name: Name = "",
-    ) -> None:
-        chosen = settings()
-        with app_orders.desk(chosen, policy_named(chosen.policy)) as here:
-            key = here.persons.join(invitation, person, name or person, app_orders.now())
-        _show_key(out, person, key)
-
-    @command(persons, Permission.APPROVE_PERSON)
-    def invite() -> None:
-        """Make a new invitation for the second supervisor, where the one of `persons init` is over."""
-        with at_desk(Permission.APPROVE_PERSON) as (here, person):
-            _show_invitation(out, here.persons.invite(person, app_orders.now()))
+    """Become the second supervisor, by the invitation. Needs no key: it is how an order book begins."""
+    chosen = settings.load_settings()
+    with app_orders.desk(chosen, policy_named(chosen.policy)) as here:
+        key = here.persons.join(invitation, person, name or person, app_orders.now())
+    _show_key(person, key)
 
 
-def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(persons, Permission.LIST_PERSONS, "list")
-    def listed(
-        role: Annotated[
-            RoleName | None, _ROLES.option(help="Only of this role: 值班员, 主管, 监管 or 公安.")
-        ] = None,
-        waiting: Annotated[
-            bool, typer.Option("--waiting", help="Only what was proposed and waits for a supervisor.")
-        ] = False,
-        count: Count = False,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List people, and what was proposed of them and waits for a supervisor."""
-        typed = options({"role": role, "waiting": waiting})
-        asked = ListOptions("persons list", as_json, as_csv, count, filters=typed, whole=True)
-        with at_desk(Permission.LIST_PERSONS) as (here, person):
-            if not waiting:
-                found = [one for one in here.persons.list(person) if role in (None, one.person.role)]
-                print_list(out, tables.PERSONS, found, asked)
-            proposed = [one for one in here.persons.waiting(person) if role in (None, one.person.role)]
-            if waiting:
-                print_list(out, tables.REQUESTS, proposed, asked)
-            elif proposed and not (count or asked.for_programs):
-                out.print(f"\n{tables.waiting_title()}", highlight=False)
-                print_list(out, tables.REQUESTS, proposed, asked)
-
-    @command(persons, Permission.PROPOSE_PERSON)
-    def add(
-        person: PersonId,
-        role: Annotated[RoleName, _ROLES.option(help="What they may do: 值班员, 主管, 监管 or 公安.")],
-        name: Name = "",
-        operators: Operators = None,
-        cities: Cities = None,
-    ) -> None:
-        """Propose a person; prints the first half of their key, who approves is shown the second."""
-        wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
-        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(requests.PersonProposal.PERSON, wanted, by, app_orders.now())
-        _show_proposed(out, *asked)
-
-    @command(persons, Permission.PROPOSE_PERSON)
-    def change(
-        person: PersonId,
-        role: Annotated[RoleName, _ROLES.option(help="What they may do from then on.")],
-        name: Name = "",
-        operators: Operators = None,
-        cities: Cities = None,
-    ) -> None:
-        """Propose another role, name and scope for a person: all of it as it is to be."""
-        wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
-        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(requests.PersonProposal.CHANGE, wanted, by, app_orders.now())
-        _show_proposed(out, *asked)
+@command(persons, Permission.APPROVE_PERSON)
+def invite() -> None:
+    """Make a new invitation for the second supervisor, where the one of `persons init` is over."""
+    with at_desk() as (here, person):
+        _show_invitation(here.persons.invite(person, app_orders.now()))
 
 
-def _add_deciding(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(persons, Permission.APPROVE_PERSON)
-    def approve(request: RequestId, why: Why) -> None:
-        """Approve, as another supervisor, a person, a change or a key that somebody proposed."""
-        with at_desk(Permission.APPROVE_PERSON) as (here, by):
-            asked, half = here.persons.approve(request, by, why, app_orders.now())
-        out.print(tables.request_page(asked), highlight=False)
-        if half:
-            whose = asked.person.id
-            say(
-                out,
-                f"{whose} 的密钥后半段，只显示这一次：",
-                f"Second half of the key of {whose}, shown this once:",
-            )
-            line(out, half)
-            say(
-                out,
-                f"只告诉 {whose} 本人；前后两段相连即为密钥。",
-                f"Tell it {whose} alone; the key is both halves, one behind the other.",
-            )
+@command(persons, Permission.LIST_PERSONS, "list")
+@lists(whole=True)
+def list_persons(
+    role: Annotated[
+        RoleName | None, _ROLES.option(help="Only of this role: 值班员, 主管, 监管 or 公安.")
+    ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only what was proposed and waits for a supervisor.")
+    ] = False,
+    *,
+    asked: ListOptions,
+) -> None:
+    """List people, and what was proposed of them and waits for a supervisor."""
+    with at_desk() as (here, person):
+        if not waiting:
+            found = [one for one in here.persons.list(person) if role in (None, one.person.role)]
+            print_list(tables.PERSONS, found, asked)
+        proposed = [one for one in here.persons.waiting(person) if role in (None, one.person.role)]
+        if waiting:
+            print_list(tables.REQUESTS, proposed, asked)
+        elif proposed and not (asked.count or asked.for_programs):
+            OUT.print(f"\n{tables.waiting_title()}")
+            print_list(tables.REQUESTS, proposed, asked)
 
-    @command(persons, Permission.APPROVE_PERSON)
-    def reject(request: RequestId, why: Why) -> None:
-        """Discard what was proposed."""
-        with at_desk(Permission.APPROVE_PERSON) as (here, by):
-            asked = here.persons.reject(request, by, why, app_orders.now())
-        out.print(tables.request_page(asked), highlight=False)
 
-    @command(persons, Permission.DISABLE_PERSON)
-    def disable(person: PersonId, why: Why) -> None:
-        """Take every key of a person out of force, for good."""
-        with at_desk(Permission.DISABLE_PERSON) as (here, by):
-            here.persons.disable(person, by, why, app_orders.now())
+@command(persons, Permission.PROPOSE_PERSON)
+def add(
+    person: PersonId,
+    role: Annotated[RoleName, _ROLES.option(help="What they may do: 值班员, 主管, 监管 or 公安.")],
+    name: Name = "",
+    operators: Operators = None,
+    cities: Cities = None,
+) -> None:
+    """Propose a person; prints the first half of their key, who approves is shown the second."""
+    wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
+    _propose(requests.PersonProposal.PERSON, wanted)
+
+
+@command(persons, Permission.PROPOSE_PERSON)
+def change(
+    person: PersonId,
+    role: Annotated[RoleName, _ROLES.option(help="What they may do from then on.")],
+    name: Name = "",
+    operators: Operators = None,
+    cities: Cities = None,
+) -> None:
+    """Propose another role, name and scope for a person: all of it as it is to be."""
+    wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
+    _propose(requests.PersonProposal.CHANGE, wanted)
+
+
+@command(persons, Permission.APPROVE_PERSON)
+def approve(request: RequestId, why: Why) -> None:
+    """Approve, as another supervisor, a person, a change or a key that somebody proposed."""
+    with at_desk() as (here, by):
+        asked, half = here.persons.approve(request, by, why, app_orders.now())
+    OUT.print(tables.request_page(asked))
+    if half:
+        whose = asked.person.id
+        say(f"{whose} 的密钥后半段，只显示这一次：", f"Second half of the key of {whose}, shown this once:")
+        line(half)
         say(
-            out,
-            f"{person} 已停用，其密钥全部失效。",
-            f"{person} is disabled: none of their keys opens anything.",
+            f"只告诉 {whose} 本人；前后两段相连即为密钥。",
+            f"Tell it {whose} alone; the key is both halves, one behind the other.",
         )
 
 
-def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
-    keys = typer.Typer(help="Keys 密钥 of people; `duanka persons` says who they are.", no_args_is_help=True)
-    cli.add_typer(keys, name="keys")
-
-    @command(keys, Permission.PROPOSE_PERSON)
-    def add(person: PersonId) -> None:
-        """Propose another key for a person; prints its first half, who approves is shown the second."""
-        wanted = Person(person, Role.DESK)
-        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(requests.PersonProposal.KEY, wanted, by, app_orders.now())
-        _show_proposed(out, *asked)
-
-    @command(keys, Permission.LIST_PERSONS, "list")
-    def listed(
-        person: Annotated[str, typer.Option(help="Only of this person.")] = "",
-        in_force: Annotated[bool, typer.Option("--in-force", help="Only those that open something.")] = False,
-        count: Count = False,
-        as_json: AsJSON = False,
-        as_csv: AsCSV = False,
-    ) -> None:
-        """List keys: whose, since when, by whom, whether still in force."""
-        typed = options({"person": person, "in_force": in_force})
-        asked = ListOptions("keys list", as_json, as_csv, count, filters=typed, whole=True)
-        with at_desk(Permission.LIST_PERSONS) as (here, by):
-            found = here.keys.list(by)
-            of_person = (one for one in found if person in ("", one.person.id))
-            print_list(
-                out, tables.KEYS, (one for one in of_person if not (in_force and one.revoked_at)), asked
-            )
-
-    @command(keys, Permission.REVOKE_KEY)
-    def revoke(
-        number: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, from `keys list`.")],
-        why: Why,
-    ) -> None:
-        """Take a key out of force at once: a supervisor any, everybody their own."""
-        with at_desk(Permission.REVOKE_KEY) as (here, by):
-            here.keys.revoke(number, by, why, app_orders.now())
-        say(out, f"密钥 {number} 已作废。", f"Key {number} revoked.")
-
-    return keys
+@command(persons, Permission.APPROVE_PERSON)
+def reject(request: RequestId, why: Why) -> None:
+    """Discard what was proposed."""
+    with at_desk() as (here, by):
+        asked = here.persons.reject(request, by, why, app_orders.now())
+    OUT.print(tables.request_page(asked))
 
 
-def _show_key(out: Console, person: str, key: str) -> None:
-    say(out, f"{person} 的密钥，只显示这一次：", f"The key of {person}, shown this once:")
-    line(out, key)
+@command(persons, Permission.DISABLE_PERSON)
+def disable(person: PersonId, why: Why) -> None:
+    """Take every key of a person out of force, for good."""
+    with at_desk() as (here, by):
+        here.persons.disable(person, by, why, app_orders.now())
+    say(f"{person} 已停用，其密钥全部失效。", f"{person} is disabled: none of their keys opens anything.")
+
+
+@command(keys, Permission.PROPOSE_PERSON, "add")
+def add_key(person: PersonId) -> None:
+    """Propose another key for a person; prints its first half, who approves is shown the second."""
+    _propose(requests.PersonProposal.KEY, Person(person, Role.DESK))
+
+
+@command(keys, Permission.LIST_PERSONS, "list")
+@lists(whole=True)
+def list_keys(
+    person: Annotated[str, typer.Option(help="Only of this person.")] = "",
+    in_force: Annotated[bool, typer.Option("--in-force", help="Only those that open something.")] = False,
+    *,
+    asked: ListOptions,
+) -> None:
+    """List keys: whose, since when, by whom, whether still in force."""
+    with at_desk() as (here, by):
+        found = here.keys.list(by)
+        of_person = (one for one in found if person in ("", one.person.id))
+        print_list(tables.KEYS, (one for one in of_person if not (in_force and one.revoked_at)), asked)
+
+
+@command(keys, Permission.REVOKE_KEY)
+def revoke(
+    number: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, from `keys list`.")], why: Why
+) -> None:
+    """Take a key out of force at once: a supervisor any, everybody their own."""
+    with at_desk() as (here, by):
+        here.keys.revoke(number, by, why, app_orders.now())
+    say(f"密钥 {number} 已作废。", f"Key {number} revoked.")
+
+
+keys.add_typer(case_sources.of_keys)
+
+
+def _show_key(person: str, key: str) -> None:
+    say(f"{person} 的密钥，只显示这一次：", f"The key of {person}, shown this once:")
+    line(key)
     say(
-        out,
         "使用方法：export DUANKA_API_KEY=密钥；API 中写作 `Authorization: Bearer 密钥`",
         "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`",
     )
 
 
-def _show_invitation(out: Console, invitation: str) -> None:
+def _show_invitation(invitation: str) -> None:
     days, join = people.INVITATION_DAYS, "duanka persons join INVITATION ID --name NAME"
     say(
-        out,
         f"第二名主管的邀请码，{days} 天内有效，只能用一次：",
         f"Invitation for the second supervisor, good for {days} days and once:",
     )
-    line(out, invitation)
-    say(out, f"下一步由第二名主管：{join}", f"Next, by the second supervisor: {join}")
+    line(invitation)
+    say(f"下一步由第二名主管：{join}", f"Next, by the second supervisor: {join}")
 
 
-def _show_proposed(out: Console, asked: requests.PersonRequest, half: str | None) -> None:
-    out.print(tables.request_page(asked), highlight=False)
+def _propose(what: requests.PersonProposal, wanted: Person) -> None:
+    with at_desk() as (here, by):
+        asked, half = here.persons.propose(what, wanted, by, app_orders.now())
+    OUT.print(tables.request_page(asked))
     whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
     if half:
+        say(f"{whose} 的密钥前半段，只显示这一次：", f"First half of the key of {whose}, shown this once:")
+        line(half)
         say(
-            out,
-            f"{whose} 的密钥前半段，只显示这一次：",
-            f"First half of the key of {whose}, shown this once:",
-        )
-        line(out, half)
-        say(
-            out,
             f"只告诉 {whose} 本人；复核人会看到后半段。",
             f"Tell it {whose} alone. Who approves is shown the second half.",
         )
-    say(
-        out,
-        f"下一步由另一名主管：{approve}",
-        f"Next, by a supervisor who is somebody else: {approve}",
-    )
+    say(f"下一步由另一名主管：{approve}", f"Next, by a supervisor who is somebody else: {approve}")

@@ -23,8 +23,7 @@ _PERSON, _NAME, _ROLE = (
 _SCOPE, _PROPOSED_BY = BilingualText("范围", "scope"), BilingualText("提出人", "proposed by")
 _WHO = BilingualText("{id}（{name}）：{role}；范围：{scope}", "{id} ({name}): {role}; scope: {scope}")
 _REQUEST = BilingualText(
-    "{id}：{what} {who}，由 {by} 提出；{stands}",
-    "{id}: {what} {who}; proposed by {by}; {stands}",
+    "{id}：{what} {who}，由 {by} 提出；{stands}", "{id}: {what} {who}; proposed by {by}; {stands}"
 )
 _WAITS = BilingualText("待主管复核", "waits for a supervisor")
 _DECIDED = BilingualText("{by} {outcome}", "{outcome} by {by}")
@@ -79,13 +78,7 @@ PERSONS: Listing[ListedPerson] = Listing(
         ListColumn("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
         ListColumn("operators", None, lambda one: sorted(one.person.scope.operators)),
         ListColumn("cities", None, lambda one: sorted(one.person.scope.cities)),
-        ListColumn(
-            "scope",
-            _SCOPE,
-            lambda one: str(one.person.scope),
-            _scope,
-            12,
-        ),
+        ListColumn("scope", _SCOPE, lambda one: str(one.person.scope), _scope, 12),
         ListColumn("since", BilingualText("自", "since"), lambda one: one.created_at, spare=3),
         ListColumn("disabled_at", BilingualText("停用", "disabled"), lambda one: one.disabled_at, spare=1),
     ),
@@ -105,13 +98,7 @@ REQUESTS: Listing[PersonRequest] = Listing(
         ListColumn("person", _PERSON, lambda one: one.person.id),
         ListColumn("name", _NAME, lambda one: one.person.display_name, least=10, spare=3),
         ListColumn("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
-        ListColumn(
-            "scope",
-            _SCOPE,
-            lambda one: str(one.person.scope),
-            _scope,
-            12,
-        ),
+        ListColumn("scope", _SCOPE, lambda one: str(one.person.scope), _scope, 12),
         ListColumn("proposed_by", _PROPOSED_BY, lambda one: one.proposed_by, spare=1),
         ListColumn("proposed_at", BilingualText("时间", "at"), lambda one: one.proposed_at, spare=2),
     ),

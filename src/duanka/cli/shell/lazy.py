@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
@@ -30,28 +29,24 @@ def lazily(name: str) -> ModuleType:
     return _Later(name)
 
 
-@dataclass(frozen=True)
-class DeferredCommand:
-    """A command or group whose module is imported when it runs.
-
-    `help`: its summary line.
-    """
-
-    name: str
-    help: str
-    add: Callable[[typer.Typer], None]  # adds it, and possibly related commands, to an application
+def new_group(commands: typer.Typer, name: str) -> typer.Typer:
+    """A new group of `commands`; `cli.main.COMMANDS` has its help."""
+    group = typer.Typer(no_args_is_help=True)
+    commands.add_typer(group, name=name)
+    return group
 
 
 class DeferredGroup(TyperGroup):
     """Command group that lists commands from a table and imports only the one used."""
 
-    deferred: ClassVar[tuple[DeferredCommand, ...]] = ()
+    helps: ClassVar[Mapping[str, str]] = {}
+    modules: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._waiting = {one.name: one for one in self.deferred}
-        for one in self.deferred:
-            self.commands.setdefault(one.name, TyperCommand(one.name, help=one.help))
+        self._waiting = dict(self.modules)
+        for name, told in self.helps.items():
+            self.commands.setdefault(name, TyperCommand(name, help=told))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command typed, after importing its module."""
@@ -60,15 +55,13 @@ class DeferredGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def load(self, name: str) -> None:
-        """Import the command `name`; no-op if unknown or already imported."""
-        one = self._waiting.pop(name, None)
-        if one is None:
+        """Import the command `name` with the others of its module; no-op if unknown or already imported."""
+        if name not in self._waiting:
             return
-        apart = typer.Typer()
-        one.add(apart)
-        for added, command in get_group(apart).commands.items():
-            if added == name or added in self._waiting:
-                self._waiting.pop(added, None)
+        commands: typer.Typer = import_module(f"duanka.cli.{self._waiting[name]}").commands
+        for added, command in get_group(commands).commands.items():
+            if self._waiting.pop(added, None):
+                command.help = command.help or self.helps[added]
                 self.commands[added] = command
 
     def load_all(self) -> None:
@@ -77,6 +70,10 @@ class DeferredGroup(TyperGroup):
             self.load(name)
 
 
-def deferred_group(commands: Iterable[DeferredCommand]) -> type[DeferredGroup]:
-    """A group class with these commands, in this order."""
-    return type("Commands", (DeferredGroup,), {"deferred": tuple(commands)})
+def deferred_group(helps: Mapping[str, str], modules: Mapping[str, Iterable[str]]) -> type[DeferredGroup]:
+    """A group class with these commands, in this order.
+
+    `helps`: command -> its summary line. `modules`: module below `duanka.cli` -> the commands in its `commands`.
+    """
+    module_of = {name: module for module, names in modules.items() for name in names}
+    return type("Commands", (DeferredGroup,), {"helps": helps, "modules": module_of})

@@ -120,12 +120,7 @@ class Prose(Text):
         plain = justify not in (None, "default", "left") or overflow not in (None, "fold")
         if plain or no_wrap or self.no_wrap or self.plain.isascii():
             return super().wrap(
-                console,
-                width,
-                justify=justify,
-                overflow=overflow,
-                tab_size=tab_size,
-                no_wrap=no_wrap,
+                console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=no_wrap
             )
         lines = Lines()
         for line in self.split(allow_blank=True):
@@ -169,5 +164,7 @@ class SafeConsole(Console):
         return prose
 
 
-# text from files is literal: neither [markup] nor :emoji:
-OUT, ERR = (SafeConsole(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
+# text from files is literal: neither [markup] nor :emoji:, and no number or path in it has a colour
+OUT, ERR = (
+    SafeConsole(markup=False, emoji=False, highlight=False, stderr=stderr) for stderr in (False, True)
+)
