@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
+from duanka.simulator import World
 
-def read(path: Path) -> pl.DataFrame:
+
+def read(world: World, table: str) -> pl.DataFrame:
     """Return a table, be it one file or a folder of files."""
-    return pl.read_parquet(path / "*.parquet" if path.is_dir() else path)
+    folder = world.out / table
+    return pl.read_parquet(folder / "*.parquet" if folder.is_dir() else world.out / f"{table}.parquet")
 
 
 def number(value: object) -> float:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from duanka.simulator import World, simulate
-from simulated import number
+from simulated import number, read
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -58,7 +58,7 @@ def long_world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def habits(long_world: World) -> pl.DataFrame:
     """One row per card with connected calls: the measures, and whether it is fraud."""
-    calls = pl.scan_parquet(long_world.paths["calls"] / "*.parquet").filter("answered")
+    calls = pl.scan_parquet(long_world.out / "calls" / "*.parquet").filter("answered")
     first = pl.date(2021, 5, 3)
     period = (pl.col("started_at").dt.date() - first).dt.total_days() // 30
     cards = (
@@ -74,7 +74,7 @@ def habits(long_world: World) -> pl.DataFrame:
         )
         .collect()
     )
-    truth = pl.read_parquet(long_world.paths["truth"])
+    truth = read(long_world, "truth")
     return cards.join(truth, on="card").with_columns(
         calls_per_month=pl.col("n") / pl.col("months"),
         out_per_month=pl.col("out") / pl.col("months"),
@@ -109,8 +109,8 @@ def test_small_counts_lie_near_the_measured_ones(habits: pl.DataFrame, fraud: bo
 
 
 def test_shares_of_many_phones_and_of_crowded_documents(habits: pl.DataFrame, long_world: World) -> None:
-    cards = pl.read_parquet(long_world.paths["cards"]).join(
-        pl.read_parquet(long_world.paths["truth"]), on="card"
+    cards = read(long_world, "cards").join(
+        read(long_world, "truth"), on="card"
     )
     # The source counts persons: cards of organisations are left out.
     persons = cards.filter(holder_kind="person").with_columns(on_document=pl.len().over("holder"))
@@ -125,9 +125,9 @@ def test_shares_of_many_phones_and_of_crowded_documents(habits: pl.DataFrame, lo
 
 
 def test_hours_honest_calls_have_two_peaks_and_fraud_is_flat(long_world: World) -> None:
-    truth = pl.scan_parquet(long_world.paths["truth"])
+    truth = pl.scan_parquet(long_world.out / "truth.parquet")
     hours = (
-        pl.scan_parquet(long_world.paths["calls"] / "*.parquet")
+        pl.scan_parquet(long_world.out / "calls" / "*.parquet")
         .join(truth, on="card")
         .group_by("fraud", hour=pl.col("started_at").dt.hour())
         .len()
@@ -144,7 +144,7 @@ def test_hours_honest_calls_have_two_peaks_and_fraud_is_flat(long_world: World) 
 
 def test_call_lengths_are_skewed_and_cut(long_world: World) -> None:
     seconds = (
-        pl.scan_parquet(long_world.paths["calls"] / "*.parquet")
+        pl.scan_parquet(long_world.out / "calls" / "*.parquet")
         .filter("answered")
         .select("seconds")
         .collect()

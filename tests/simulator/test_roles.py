@@ -23,13 +23,13 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def truth(small_world: World) -> pl.DataFrame:
-    return read(small_world.paths["truth"])
+    return read(small_world, "truth")
 
 
 @pytest.fixture(scope="module")
 def calls(small_world: World, truth: pl.DataFrame) -> pl.DataFrame:
     """All calls with what is true of their cards."""
-    return read(small_world.paths["calls"]).join(truth, on="card", how="left")
+    return read(small_world, "calls").join(truth, on="card", how="left")
 
 
 def _of(frame: pl.DataFrame, role: str) -> pl.DataFrame:
@@ -117,7 +117,7 @@ def test_bridge_phones_are_on_two_calls_side_by_side(calls: pl.DataFrame) -> Non
 def test_code_receivers_hear_many_platforms_and_say_nothing(
     small_world: World, truth: pl.DataFrame, calls: pl.DataFrame
 ) -> None:
-    messages = read(small_world.paths["messages"]).join(truth, on="card")
+    messages = read(small_world, "messages").join(truth, on="card")
     received = _of(messages, "code_receiver").filter(pl.col("strategy") == "naive")
     assert set(received["direction"]) == {"in"}
     assert number(received.group_by("card").agg(pl.col("peer").n_unique())["peer"].max()) > 15
@@ -129,7 +129,7 @@ def test_code_receivers_hear_many_platforms_and_say_nothing(
 
 
 def test_mules_and_border_traders_are_seen_abroad(small_world: World, truth: pl.DataFrame) -> None:
-    sightings = read(small_world.paths["sightings"]).join(truth, on="card")
+    sightings = read(small_world, "sightings").join(truth, on="card")
     assert number(_of(sightings, "mule_abroad")["city"].is_in(["980101", "980102", "980301"]).mean()) > 0.5
     assert _of(sightings, "border_trader")["city"].str.starts_with("98").any()
     visited = sightings.filter(pl.col("city").is_in(["990201", "990705"]) & ~pl.col("fraud"))
@@ -137,13 +137,13 @@ def test_mules_and_border_traders_are_seen_abroad(small_world: World, truth: pl.
 
 
 def test_machines_honest_and_misused(small_world: World, truth: pl.DataFrame, calls: pl.DataFrame) -> None:
-    cards = read(small_world.paths["cards"]).join(truth, on="card")
+    cards = read(small_world, "cards").join(truth, on="card")
     machines = cards.filter(kind="iot")
     assert set(machines["role"]) == {"honest_iot", "iot_misuse"}
     assert machines["bound_imei"].null_count() == 0
     assert _of(calls, "honest_iot").is_empty()
     assert _of(calls, "iot_misuse").height > 50
-    seen = read(small_world.paths["sightings"]).join(machines, on="card")
+    seen = read(small_world, "sightings").join(machines, on="card")
     same = seen.group_by("role").agg((pl.col("imei") == pl.col("bound_imei")).mean())
     shares = dict(same.iter_rows())
     assert shares["honest_iot"] > 0.99
@@ -151,7 +151,7 @@ def test_machines_honest_and_misused(small_world: World, truth: pl.DataFrame, ca
 
 
 def test_sleepers(small_world: World, truth: pl.DataFrame, calls: pl.DataFrame) -> None:
-    cards = read(small_world.paths["cards"]).join(truth, on="card")
+    cards = read(small_world, "cards").join(truth, on="card")
     woken = _of(cards, "resold_dormant").drop_nulls("last_used_at")
     assert woken.height > 0
     assert woken.filter(pl.col("last_used_at") > pl.date(2021, 2, 1)).is_empty()
@@ -161,7 +161,7 @@ def test_sleepers(small_world: World, truth: pl.DataFrame, calls: pl.DataFrame) 
 
 
 def test_stalls_open_the_gangs_cards(small_world: World, truth: pl.DataFrame) -> None:
-    cards = read(small_world.paths["cards"]).join(truth, on="card")
+    cards = read(small_world, "cards").join(truth, on="card")
     few = _of(cards, "sim_box").group_by("outlet").len()
     assert few.height <= 12
     assert cards.filter(~pl.col("fraud"))["outlet"].is_in(few["outlet"].implode()).any()
@@ -171,8 +171,8 @@ def test_stalls_open_the_gangs_cards(small_world: World, truth: pl.DataFrame) ->
 def test_new_year_brings_new_phones(tmp_path: Path, start: date) -> None:
     def phones(first: date) -> int:
         world = simulate(tmp_path / first.isoformat(), cards=4_000, days=6, seed=9, start=first)
-        seen = pl.scan_parquet(world.paths["sightings"] / "*.parquet").join(
-            pl.scan_parquet(world.paths["truth"]).filter(pl.col("role") == "person"), on="card"
+        seen = pl.scan_parquet(world.out / "sightings" / "*.parquet").join(
+            pl.scan_parquet(world.out / "truth.parquet").filter(pl.col("role") == "person"), on="card"
         )
         many = seen.group_by("card").agg(pl.col("imei").n_unique().alias("imeis"))
         return int(many.filter(pl.col("imeis") > 1).collect().height)

@@ -4,7 +4,6 @@ Its levels are calibrated on measured users.
 """
 
 from duanka.simulator.gangs import Strategy
-from duanka.simulator.signing import PUBLIC_KEY
-from duanka.simulator.world import ROLES, World, simulate
+from duanka.simulator.world import PUBLIC_KEY, ROLES, World, simulate
 
 __all__ = ["PUBLIC_KEY", "ROLES", "Strategy", "World", "simulate"]

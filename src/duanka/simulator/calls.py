@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,28 +35,35 @@ RHYTHMS: tuple[tuple[float, ...], ...] = (
 
 
 @dataclass(frozen=True)
-class CallRows:
-    """Calls as columns of equal length.
+class EventRows:
+    """Messages, or calls, as columns of equal length.
 
-    peer: phone number. at: second of the window. forwarded: number forwarded from, 0 for none.
+    peer: phone number. at: second of the window.
     """
 
     card: Ints
     peer: Ints
     out: Flags
     at: Ints
+
+    def where(self, keep: Flags | Ints) -> Self:
+        """Return the rows picked by a mask or by indices."""
+        return type(self)(*(column[keep] for column in vars(self).values()))
+
+    def and_then(self, *others: Self) -> Self:
+        """Append the rows of `others`."""
+        return type(self)(
+            *map(np.concatenate, zip(*(vars(p).values() for p in (self, *others)), strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class CallRows(EventRows):
+    """Calls. forwarded: number forwarded from, 0 for none."""
+
     seconds: Ints
     answered: Flags
     forwarded: Ints
-
-    def where(self, keep: Flags | Ints) -> CallRows:
-        """Return the rows picked by a mask or by indices."""
-        return CallRows(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
-
-
-def stack(parts: list[CallRows]) -> CallRows:
-    """Concatenate rows."""
-    return CallRows(*(np.concatenate([getattr(p, n) for p in parts]) for n in CallRows.__dataclass_fields__))
 
 
 _HOURS: NDArray[np.int64] = np.stack(
@@ -84,8 +92,7 @@ class CallDay:
         expected = rates[cards] * self.mood[cards]
         if self.weekend:
             expected = expected * t.weekend[cards]
-        used = (t.alive_from[cards] < (self.day + 1) * DAY) & (t.alive_until[cards] > self.day * DAY)
-        return rng.poisson(np.where(used, expected, 0.0))
+        return rng.poisson(np.where(t.used_on(self.day, cards), expected, 0.0))
 
 
 def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
@@ -100,9 +107,8 @@ def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
         parts.append(_with_others(today, card, out, rng))
     card = np.repeat(today.cards, today.counts(t.link_rate, rng))
     parts.append(_with_partners(today, card, rng))
-    rows = stack([part for part, _ in parts])
-    other = np.concatenate([other for _, other in parts])
-    return _both_sides(today, rows, other, rng)
+    rows, *more = (part for part, _ in parts)
+    return _both_sides(today, rows.and_then(*more), np.concatenate([other for _, other in parts]), rng)
 
 
 def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator) -> tuple[CallRows, Ints]:
@@ -206,17 +212,11 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Gene
     Impossible are calls outside a card's life, with itself, or during another of its calls.
     """
     t = today.traits
-    keep = (rows.at >= t.alive_from[rows.card]) & (rows.at <= t.alive_until[rows.card])
+    keep = t.alive(rows.card, rows.at)
     at = np.flatnonzero(other >= 0)
     there = other[at]
-    alive = (
-        (rows.at[at] >= t.alive_from[there])
-        & (rows.at[at] <= t.alive_until[there])
-        & (there != rows.card[at])
-    )
-    keep[at] &= alive
-    rows, other = rows.where(keep), other[keep]
-    rows, other = _one_at_a_time(rows, other)
+    keep[at] &= t.alive(there, rows.at[at]) & (there != rows.card[at])
+    rows, other = _one_at_a_time(rows.where(keep), other[keep])
     heard = _bridged(today, rows, rng)
     mirrored = np.flatnonzero(other >= 0)
     seen = rows.where(mirrored)
@@ -229,7 +229,7 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Gene
         seen.answered,
         np.zeros(len(mirrored), dtype=np.int64),
     )
-    return stack([rows, mirror, heard])
+    return rows.and_then(mirror, heard)
 
 
 def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:

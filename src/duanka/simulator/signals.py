@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from duanka.simulator.calls import RHYTHMS, CallDay
-from duanka.simulator.chance import Flags, Ints, hashed, words
+from duanka.simulator.calls import RHYTHMS, CallDay, EventRows
+from duanka.simulator.chance import Ints, hashed, words
 from duanka.simulator.province import BANKS, OPERATOR_LINES, PUBLIC_LINES, foreign_to_us, platform_numbers
 from duanka.simulator.traits import DAY, Traits
 
 _WAKING = np.cumsum(np.array(RHYTHMS[4]) / np.sum(RHYTHMS[4]))
-
-
-@dataclass(frozen=True)
-class MessageRows:
-    """Messages as columns of equal length; at: second of the window."""
-
-    card: Ints
-    peer: Ints
-    out: Flags
-    at: Ints
 
 
 def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
@@ -33,7 +21,7 @@ def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
     return np.asarray(np.where(turn >= 0, within, second) + day * DAY, dtype=np.int64)
 
 
-def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
+def invent_messages(today: CallDay, rng: np.random.Generator) -> EventRows:
     """Generate the messages of one day: platform codes, notices, texts to contacts."""
     t = today.traits
     code = np.repeat(today.cards, today.counts(t.codes_in, rng))
@@ -49,35 +37,24 @@ def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
     peer = foreign_to_us(hashed(t.key[text], 71, rank))
     own = (partner >= 0) & (rng.random(len(text)) < 0.25)
     peer[own] = today.numbers[partner[own]]
-    card = np.concatenate((code, notice, text))
-    moment = _moments(t, card, today.day, rng)
-    rows = MessageRows(
+    card, received = np.concatenate((code, notice, text)), len(code) + len(notice)
+    rows = EventRows(
         card,
         np.concatenate((senders, lines[pick], peer)),
-        np.arange(len(card)) >= len(code) + len(notice),
-        moment,
+        np.arange(len(card)) >= received,
+        _moments(t, card, today.day, rng),
     )
-    other = np.concatenate((np.full(len(code) + len(notice), -1, dtype=np.int64), np.where(own, partner, -1)))
+    other = np.concatenate((np.full(received, -1, dtype=np.int64), np.where(own, partner, -1)))
     return _received_too(today, rows, other)
 
 
-def _received_too(today: CallDay, rows: MessageRows, other: Ints) -> MessageRows:
-    t = today.traits
-
-    def alive(card: Ints) -> Flags:
-        at: Flags = (rows.at >= t.alive_from[card]) & (rows.at <= t.alive_until[card])
-        return at
-
-    keep = alive(rows.card) & ((other < 0) | alive(other))
-    card, peer, out, at, other = rows.card[keep], rows.peer[keep], rows.out[keep], rows.at[keep], other[keep]
+def _received_too(today: CallDay, rows: EventRows, other: Ints) -> EventRows:
+    keep = today.traits.alive(rows.card, rows.at) & ((other < 0) | today.traits.alive(other, rows.at))
+    rows, other = rows.where(keep), other[keep]
     # Partners receive the text but send no reply by message: most replies go through an app.
-    to = np.flatnonzero(other >= 0)
-    return MessageRows(
-        np.concatenate((card, other[to])),
-        np.concatenate((peer, today.numbers[card[to]])),
-        np.concatenate((out, np.zeros(len(to), dtype=np.bool_))),
-        np.concatenate((at, at[to])),
-    )
+    sent = rows.where(other >= 0)
+    none = np.zeros(len(sent.card), dtype=np.bool_)
+    return rows.and_then(EventRows(other[other >= 0], today.numbers[sent.card], none, sent.at))
 
 
 def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -91,15 +68,14 @@ def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, In
         (start >= today.day * DAY) & (start < (today.day + 1) * DAY) & (t.sightings[today.cards] > 0)
     ]
     card, at = np.concatenate((card, fresh)), np.concatenate((at, t.alive_from[fresh] + 5))
-    keep = (at >= t.alive_from[card]) & (at <= t.alive_until[card])
+    keep = t.alive(card, at)
     return card[keep], at[keep]
 
 
 def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Generate the data volumes of the day: (card, bytes)."""
     t, cards = today.traits, today.cards
-    used = (t.alive_from[cards] < (today.day + 1) * DAY) & (t.alive_until[cards] > today.day * DAY)
-    card = cards[used & (t.megabytes[cards] > 0) & (rng.random(len(cards)) < 0.96)]
+    card = cards[t.used_on(today.day, cards) & (t.megabytes[cards] > 0) & (rng.random(len(cards)) < 0.96)]
     volume = t.megabytes[card] * 1e6 * np.exp(0.8 * rng.standard_normal(len(card)))
     return card, np.maximum(volume, 400).astype(np.int64)
 
@@ -116,5 +92,5 @@ def invent_shop_visits(
     trader = np.repeat(traders, rng.poisson(1.4, len(traders))) if len(today.callable_cards) else traders[:0]
     card = rng.choice(today.callable_cards, len(trader)) if len(trader) else trader
     at = today.day * DAY + rng.integers(10 * 3600, 19 * 3600, len(trader))
-    keep = (at >= t.alive_from[card]) & (at <= t.alive_until[card]) & (t.strategy[card] == 0)
+    keep = t.alive(card, at) & (t.strategy[card] == 0)
     return card[keep], at[keep], trader[keep], rng.integers(0, 4, len(trader))[keep]

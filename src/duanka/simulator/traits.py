@@ -95,6 +95,14 @@ class Traits:
         """Number of cards."""
         return len(self.key)
 
+    def alive(self, card: Ints, at: Ints) -> Flags:
+        """Whether each of `card` can be used at second `at` of the window."""
+        return np.asarray((at >= self.alive_from[card]) & (at <= self.alive_until[card]))
+
+    def used_on(self, day: int, card: Ints) -> Flags:
+        """Whether each of `card` can be used on `day`."""
+        return np.asarray((self.alive_from[card] < (day + 1) * DAY) & (self.alive_until[card] > day * DAY))
+
 
 def blank(count: int, seed: int) -> Traits:
     """Return traits of `count` cards without any activity."""
@@ -116,15 +124,8 @@ def blank(count: int, seed: int) -> Traits:
         else:
             made[field.name] = np.zeros(count, dtype=kinds[str(field.type)])
     traits = Traits(**made)  # type: ignore[arg-type]
-    for absent in (
-        traits.gang,
-        traits.pool,
-        traits.shift_key,
-        traits.burst_from,
-        traits.work_county,
-        traits.bridge,
-    ):
-        absent[:] = -1
+    for absent in ("gang", "pool", "shift_key", "burst_from", "work_county", "bridge"):
+        getattr(traits, absent)[:] = -1
     return traits
 
 

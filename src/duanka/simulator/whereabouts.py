@@ -86,9 +86,7 @@ def _trips(traits: Traits, places: Places, day: int) -> Ints:
     at = np.flatnonzero(traits.trip > 0.001)
     key: Hash = traits.key[at]
     kind = traits.trip_kind[at].astype(np.int64)
-    block = np.array([k[0] for k in TRIPS], dtype=np.int64)[kind]
-    shortest = np.array([k[1] for k in TRIPS], dtype=np.int64)[kind]
-    longest = np.array([k[2] for k in TRIPS], dtype=np.int64)[kind]
+    block, shortest, longest = np.array([k[:3] for k in TRIPS], dtype=np.int64).T[:, kind]
     moment = day + below(hashed(key, 48), block) + 4 * 12
     number, within = moment // block, moment % block
     words = hashed(key, 49, number)

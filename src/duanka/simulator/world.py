@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import get_args
 
 import numpy as np
 import polars as pl
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import DuankaError
 from duanka.domain.ports import Progress, Silent
 from duanka.simulator import register
@@ -28,13 +33,13 @@ from duanka.simulator.province import (
     own_numbers,
 )
 from duanka.simulator.register import Outlets, WindowClock
-from duanka.simulator.signing import sign_cases
-from duanka.simulator.traits import DAY, Traits, blank, draw_ordinary
+from duanka.simulator.traits import Traits, blank, draw_ordinary
 from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
 
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
 FRAUD_SHARE = 0.02
+PUBLIC_KEY = "police.pub"  # of the invented police, who sign their cases with a key from the seed
 RECORDS = ("calls", "messages", "sightings", "data_days")
 _GROUP_CARDS = 250_000  # cards generated at once; bounds the memory of a day
 _SILENT = Silent()
@@ -42,16 +47,10 @@ _SILENT = Silent()
 
 @dataclass(frozen=True)
 class World:
-    """What was written: rows and path (file or folder) by table, cards by role.
-
-    fraud: number of gang cards.
-    """
+    """What was written: the folder, and the number of rows by table."""
 
     out: Path
     rows: dict[str, int]
-    paths: dict[str, Path]
-    roles: dict[str, int]
-    fraud: int
 
 
 @dataclass(frozen=True)
@@ -91,16 +90,11 @@ def simulate(
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.write_parquet(out / f"{name}.parquet", compression="zstd")
-    sign_cases(out, seed)
+    _sign_cases(out, seed)
     (out / "world.toml").write_text(_toml(cards, days, seed, strategy, start, fraud_share), encoding="utf-8")
     rows = {name: table.height for name, table in tables.items()}
-    counted = tables["truth"].group_by("role").len().sort("role")
-    roles = dict(zip(counted["role"].to_list(), counted["len"].to_list(), strict=True))
-    fraud = int(tables["truth"]["fraud"].sum())
     del tables
-    rows |= _live_through(out, province, clock, days, seed, progress)
-    paths = {name: out / name if name in RECORDS else out / f"{name}.parquet" for name in rows}
-    return World(out, rows, paths, roles, fraud)
+    return World(out, rows | _live_through(out, province, clock, days, seed, progress))
 
 
 def _check(out: Path, cards: int, days: int, strategy: str, fraud_share: float) -> None:
@@ -126,15 +120,13 @@ def _settle(cards: int, days: int, seed: int, strategy: Strategy, fraud_share: f
     draw_ordinary(traits, places, seed, days)
     gang_cards = fraud_counts(round(cards * fraud_share), strategy)
     people = honest_counts(cards - sum(gang_cards.values()), days)
-    at, gang_at, first = {}, {}, 0
-    for role, count in people.items():
-        at[role] = np.arange(first, first + count)
-        traits.role[at[role]] = ROLES.index(role)
-        first += count
-    for (kind, role), count in gang_cards.items():
-        gang_at[kind, role] = np.arange(first, first + count)
-        traits.role[gang_at[kind, role]] = ROLES.index(role)
-        first += count
+    casting: list[str | tuple[int, str]] = [*people, *gang_cards]
+    ends = np.cumsum([*people.values(), *gang_cards.values()])
+    ranges = dict(zip(casting, np.split(np.arange(cards), ends[:-1]), strict=True))
+    for who, mine in ranges.items():
+        traits.role[mine] = ROLES.index(who if isinstance(who, str) else who[1])
+    at = {role: ranges[role] for role in people}
+    gang_at = {who: ranges[who] for who in gang_cards}
     settle_people(traits, at, places, seed, days)
     outlets = register.build_outlets(cards, places)
     gangs = found_gangs(sum(gang_cards.values()), strategy, places, outlets.first, seed)
@@ -166,6 +158,7 @@ def _live_through(
         (out / table).mkdir()
     devices = first_devices(traits)
     text = pl.Series("card", numbers).cast(pl.String)
+    everyone = np.arange(traits.count)
     rows = dict.fromkeys(RECORDS, 0)
     # Each group takes every k-th card, so that gang cards are spread over the groups.
     turns = -(-traits.count // _GROUP_CARDS)
@@ -176,11 +169,10 @@ def _live_through(
         if day:
             next_day(devices, day, today, rng)
         weekend = today.weekday() >= 5
-        used = (traits.alive_from < (day + 1) * DAY) & (traits.alive_until > day * DAY)
-        reachable = np.flatnonzero(used & ~traits.iot & (traits.in_rate > 0))
+        reachable = np.flatnonzero(traits.used_on(day, everyone) & ~traits.iot & (traits.in_rate > 0))
         mood = rng.gamma(3.0, 1 / 3.0, traits.count)
         calls = [
-            CallDay(traits, numbers, np.arange(turn, traits.count, turns), day, weekend, reachable, mood)
+            CallDay(traits, numbers, everyone[turn::turns], day, weekend, reachable, mood)
             for turn in range(turns)
         ]
         where = on_day(traits, province.places, day, not weekend)
@@ -189,6 +181,18 @@ def _live_through(
             rows[table] += count
     progress.step("inventing calls", days, days)
     return rows
+
+
+def _sign_cases(out: Path, seed: int) -> None:
+    """Sign cases.parquet in `out` and write the public key.
+
+    The private key is not secret: it is derived from the seed.
+    """
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"invented police {seed}".encode()).digest())
+    signature = base64.b64encode(key.sign((out / "cases.parquet").read_bytes())) + b"\n"
+    (out / f"cases.parquet{SIGNATURE_ENDING}").write_bytes(signature)
+    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    (out / PUBLIC_KEY).write_bytes(key.public_key().public_bytes(encoding, form))
 
 
 def _toml(cards: int, days: int, seed: int, strategy: Strategy, start: date, fraud_share: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from duanka.simulator.calls import CallDay, invent_calls
+from duanka.simulator.calls import CallDay, CallRows, EventRows, invent_calls
 from duanka.simulator.chance import Ints, generator, hashed
 from duanka.simulator.devices import imeis
 from duanka.simulator.register import WindowClock
@@ -37,8 +38,8 @@ class Scene:
         """Number of the day, 0 = first of the window."""
         return self.where.day
 
-    def seen(self, card: Ints, at: Ints, *, recorded: bool) -> tuple[pl.Series, pl.Series, pl.Series]:
-        """Return (imei, cell, city) of `card` at second `at` of the window.
+    def seen(self, card: Ints, at: Ints, *, recorded: bool) -> dict[str, pl.Series]:
+        """Return imei, cell and city of `card` at second `at` of the window.
 
         `recorded`: null where the card's usage records have no place.
         """
@@ -46,7 +47,11 @@ class Scene:
         places, unknown = self.where.places, self.where.traits.unknown_place[card]
         if recorded:  # -1 is out of bounds and becomes null
             place, cell = np.where(unknown > 0, -1, place), np.where(unknown > 1, -1, cell)
-        return self.imei.gather(card), _pick(places.cell_names, cell), _pick(places.codes, place)
+        return {
+            "imei": self.imei.gather(card),
+            "cell": _pick(places.cell_names, cell),
+            "city": _pick(places.codes, place),
+        }
 
 
 def _pick(values: pl.Series, index: Ints) -> pl.Series:
@@ -61,8 +66,8 @@ def write_day(out: Path, scene: Scene, today: date) -> dict[str, int]:
     """Write all record tables of one day under `out`; returns the rows by table."""
     rows = {}
     for table, frames in (
-        ("calls", _calls(scene)),
-        ("messages", _messages(scene)),
+        ("calls", _events(scene, "started_at", 40, invent_calls)),
+        ("messages", _events(scene, "sent_at", 41, invent_messages)),
         ("sightings", _sightings(scene)),
         ("data_days", _data_days(scene, today)),
     ):
@@ -75,54 +80,29 @@ def write_day(out: Path, scene: Scene, today: date) -> dict[str, int]:
     return rows
 
 
-def _calls(scene: Scene) -> list[pl.DataFrame]:
+def _events(
+    scene: Scene, time: str, stream: int, invent: Callable[[CallDay, np.random.Generator], EventRows]
+) -> list[pl.DataFrame]:
+    """Calls or messages; `time`: name of the column of their time."""
     frames = []
     for turn, today in enumerate(scene.calls):
-        rows = invent_calls(today, generator(scene.seed, 40, scene.day, turn))
+        rows = invent(today, generator(scene.seed, stream, scene.day, turn))
         rows = rows.where(np.argsort(rows.at, kind="stable"))
-        imei, cell, city = scene.seen(rows.card, rows.at, recorded=True)
-        forwarded = rows.forwarded
-        frames.append(
-            pl.DataFrame(
-                {
-                    "card": scene.card.gather(rows.card),
-                    "peer": pl.Series(rows.peer).cast(pl.String),
-                    "direction": _DIRECTIONS.gather(rows.out.astype(np.int64)),
-                    "started_at": scene.clock.times("started_at", rows.at),
-                    "seconds": rows.seconds.astype(np.int32),
-                    "answered": rows.answered,
-                    "imei": imei,
-                    "cell": cell,
-                    "city": city,
-                    "forwarded_from": pl.Series(forwarded)
-                    .set(pl.Series(forwarded == 0), None)
-                    .cast(pl.String),
-                }
-            )
-        )
-    return frames
-
-
-def _messages(scene: Scene) -> list[pl.DataFrame]:
-    frames = []
-    for turn, today in enumerate(scene.calls):
-        rows = invent_messages(today, generator(scene.seed, 41, scene.day, turn))
-        order = np.argsort(rows.at, kind="stable")
-        card, at = rows.card[order], rows.at[order]
-        imei, cell, city = scene.seen(card, at, recorded=True)
-        frames.append(
-            pl.DataFrame(
-                {
-                    "card": scene.card.gather(card),
-                    "peer": pl.Series(rows.peer[order]).cast(pl.String),
-                    "direction": _DIRECTIONS.gather(rows.out[order].astype(np.int64)),
-                    "sent_at": scene.clock.times("sent_at", at),
-                    "imei": imei,
-                    "cell": cell,
-                    "city": city,
-                }
-            )
-        )
+        columns = {
+            "peer": pl.Series(rows.peer).cast(pl.String),
+            "direction": _DIRECTIONS.gather(rows.out.astype(np.int64)),
+            time: scene.clock.times(time, rows.at),
+        }
+        forwarded = {}
+        if isinstance(rows, CallRows):
+            columns |= {
+                "seconds": pl.Series(rows.seconds.astype(np.int32)),
+                "answered": pl.Series(rows.answered),
+            }
+            numbers = pl.Series(rows.forwarded).set(pl.Series(rows.forwarded == 0), None)
+            forwarded = {"forwarded_from": numbers.cast(pl.String)}
+        columns |= scene.seen(rows.card, rows.at, recorded=True) | forwarded
+        frames.append(pl.DataFrame({"card": scene.card.gather(rows.card), **columns}))
     return frames
 
 
@@ -132,28 +112,18 @@ def _sightings(scene: Scene) -> list[pl.DataFrame]:
         card, at = invent_sightings(today, generator(scene.seed, 42, scene.day, turn))
         order = np.argsort(at, kind="stable")
         card, at = card[order], at[order]
-        imei, cell, city = scene.seen(card, at, recorded=False)
-        frames.append(_sighting_frame(scene, card, at, imei, cell, city))
+        frames.append(_sighting_frame(scene, card, at, scene.seen(card, at, recorded=False)))
     visits = invent_shop_visits(scene.calls[0], scene.trader_role, generator(scene.seed, 43, scene.day))
     card, at, trader, phone = visits
     t = scene.where.traits
     shop_phone = imeis(hashed(t.device[trader], 64, phone), np.zeros(len(trader), dtype=np.int64))
-    _, cell, city = scene.seen(trader, at, recorded=False)
-    frames.append(_sighting_frame(scene, card, at, pl.Series(shop_phone).cast(pl.String), cell, city))
-    return frames
+    seen = scene.seen(trader, at, recorded=False) | {"imei": pl.Series(shop_phone).cast(pl.String)}
+    return [*frames, _sighting_frame(scene, card, at, seen)]
 
 
-def _sighting_frame(
-    scene: Scene, card: Ints, at: Ints, imei: pl.Series, cell: pl.Series, city: pl.Series
-) -> pl.DataFrame:
+def _sighting_frame(scene: Scene, card: Ints, at: Ints, seen: dict[str, pl.Series]) -> pl.DataFrame:
     return pl.DataFrame(
-        {
-            "card": scene.card.gather(card),
-            "seen_at": scene.clock.times("seen_at", at),
-            "imei": imei,
-            "cell": cell,
-            "city": city,
-        }
+        {"card": scene.card.gather(card), "seen_at": scene.clock.times("seen_at", at), **seen}
     )
 
 
