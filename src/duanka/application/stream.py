@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, CardList, Tally
+from duanka.application.scan import HITS, CardList, Tally
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.judgement import Judgement, Shadows
@@ -256,15 +256,3 @@ def write_lists(
                 card_list.add(card)
                 tally.note(card)
     return tally
-
-
-__all__ = [
-    "CARDS_AT_RISK",
-    "HITS",
-    "QUARANTINE",
-    "SPREADSHEET",
-    "Followed",
-    "Following",
-    "follow_records",
-    "write_lists",
-]

@@ -112,10 +112,8 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all parts in reverse order of their start, and wait for each."""
         self._stopped.set()
-        for part in reversed(tuple(self._parts.values())):
-            part.running.stop()
-            if part.thread:
-                part.thread.join()
+        for name in reversed(tuple(self._parts)):
+            self.end(name)
 
     def end(self, name: str) -> None:
         """Stop one part and wait for it."""

@@ -10,17 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from duanka.application.scan import Tally, without_rules
-from duanka.application.stream import (
-    CARDS_AT_RISK,
-    HITS,
-    QUARANTINE,
-    SPREADSHEET,
-    Followed,
-    Following,
-    follow_records,
-    write_lists,
-)
+from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Tally, without_rules
+from duanka.application.stream import QUARANTINE, Followed, Following, follow_records, write_lists
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from duanka.application.stream import CARDS_AT_RISK, SPREADSHEET
+from duanka.application.scan import CARDS_AT_RISK, SPREADSHEET
 from duanka.bootstrap import live as app_live
 from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.settings import Settings

@@ -161,27 +161,22 @@ def _connect(address: str, shown: str) -> SparkSession:
             raise DuankaError(_MISSING) from error
     logging.getLogger("SQLQueryContextLogger").disabled = True  # it prints every error as a page of JSON
     try:
-        channel = DefaultChannelBuilder(address)
-        grpc.channel_ready_future(channel.toChannel()).result(timeout=_CONNECT_TIMEOUT_SECONDS)
+        with _plainly(
+            lambda _, said: DuankaError(
+                f"{shown!r} is no address of a Spark Connect server ({said}); write sc://host:15002"
+            )
+        ):
+            channel = DefaultChannelBuilder(address)
+            grpc.channel_ready_future(channel.toChannel()).result(timeout=_CONNECT_TIMEOUT_SECONDS)
     except grpc.FutureTimeoutError as error:
         raise DuankaError(
             f"no Spark Connect server answers at {shown}; see that it runs (port 15002 by default) and that this"
             " machine may reach it"
         ) from error
-    except Exception as error:
-        if (said := _said(error)) is None:
-            raise
-        raise DuankaError(
-            f"{shown!r} is no address of a Spark Connect server ({said}); write sc://host:15002"
-        ) from error
-    try:
+    with _plainly(lambda _, said: DuankaError(f"the server at {shown} does not speak Spark Connect: {said}")):
         session = SparkSession.builder.channelBuilder(channel).create()
         session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_MAX_PAUSE_MS)])
         return session
-    except Exception as error:
-        if (said := _said(error)) is None:
-            raise
-        raise DuankaError(f"the server at {shown} does not speak Spark Connect: {said}") from error
 
 
 def _said(error: Exception) -> str | None:

@@ -149,7 +149,7 @@ class RuleEvaluator:
 
         Returns False when no affected card has a hit or can get one.
         """
-        rollups = lean_for(list(rules), narrowed=closing)
+        rollups = lean_for(rules, narrowed=closing)
         if not closing:
             self._rollups(rollups, rules, moments, since, closing=False)
             if not self._can_hit(rules):

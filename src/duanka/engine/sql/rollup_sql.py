@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from duanka.domain.rollups import ROLLUPS, Aggregate, MergeOperation, Rollup, RollupSource
 from duanka.domain.rule import Rule
 from duanka.engine.sql.render import columns, tables
 
+Mention = tuple[frozenset[str], frozenset[str]]  # tables and columns that a statement names
+
+
+def mentions(*statements: str) -> tuple[Mention, ...]:
+    """Tables and columns that each of `statements` names; an empty one is left out."""
+    return tuple((tables(text), columns(text)) for text in statements if text)
+
+
+def as_statements(conditions: Iterable[str]) -> tuple[str, ...]:
+    """`conditions`, such as a rule's `narrow`, as statements that name the same tables and columns."""
+    return tuple(f"SELECT 1 WHERE {text}" for text in conditions)
+
+
+def lean(rollup: Rollup, reads: Iterable[Mention]) -> Rollup | None:
+    """`rollup` with the aggregates that `reads` name; None where they do not name it."""
+    named = [columns for sources, columns in reads if rollup.name in sources]
+    return rollup.only(frozenset().union(*named)) if named else None
+
 
 def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
     """Rollups that `rules` read, in build order, reduced to the aggregates they read."""
-    texts = [text for rule in rules for text in (rule.sql, rule.unsure) if text]
-    texts += [f"SELECT 1 WHERE {text}" for rule in rules for text in rule.narrow.values()]
-    reads = [(tables(text), columns(text)) for text in texts]
+    reads = [
+        one for rule in rules for one in mentions(rule.sql, rule.unsure, *as_statements(rule.narrow.values()))
+    ]
     wanted: list[Rollup] = []
     for rollup in reversed(ROLLUPS.values()):  # a rollup built from another comes after it in ROLLUPS
-        mentioned = [names for sources, names in reads if rollup.name in sources]
-        if mentioned:
-            lean = rollup.only(frozenset().union(*mentioned))
-            kept = [a.name for a in lean.aggregates]
+        if found := lean(rollup, reads):
+            kept = [a.name for a in found.aggregates]
             reads += [
                 (frozenset({p.source}), frozenset(p.values[k].expression for k in kept if k in p.values))
-                for p in lean.parts
+                for p in found.parts
             ]
-            wanted.insert(0, lean)
+            wanted.insert(0, found)
     return wanted
 
 

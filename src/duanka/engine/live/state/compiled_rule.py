@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,14 +11,11 @@ from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.hit_table import hit_columns, hit_rows
-from duanka.engine.sql.render import columns, condition, parameters, render, tables
-from duanka.engine.sql.rollup_sql import rollups_for
+from duanka.engine.sql.render import condition, parameters, render, tables
+from duanka.engine.sql.rollup_sql import Mention, as_statements, lean, mentions, rollups_for
 
 MOMENTS = ("as_of", "records_from", "records_until")
 _UNLIMITED = timedelta(days=36_500)
-
-
-Mention = tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,6 @@ class CompiledRule:
     """
 
     rule: Rule
-    limits: Mapping[str, Literal]
     sql: str
     due: str
     feeds: frozenset[str]
@@ -77,17 +73,17 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> CompiledRule:
     names = parameters(rule.sql) | (parameters(rule.due) if rule.due else frozenset())
     return CompiledRule(
         rule=rule,
-        limits=limits,
         sql=sql,
         due=render(rule.due, limits, left=MOMENTS) if rule.due else "",
-        feeds=_feeds(rule),
+        feeds=frozenset(part.source for rollup in rollups_for([rule]) for part in rollup.parts)
+        & frozenset(TABLES),
         touches=touches,
         narrow=narrow,
         stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
         since_matters="records_from" in names,
         select=hit_rows(hit_columns(rule), sql),
-        mentions=_mentions(rule.sql, rule.due),
-        narrow_mentions=_mentions(*(f"SELECT 1 WHERE {text}" for text in rule.narrow.values())),
+        mentions=mentions(rule.sql, rule.due),
+        narrow_mentions=mentions(*as_statements(rule.narrow.values())),
     )
 
 
@@ -95,29 +91,12 @@ def _condition(text: str, limits: Mapping[str, Literal], renamed: Mapping[str, s
     return condition(text, limits, left=MOMENTS, renamed=renamed or {})
 
 
-def _feeds(rule: Rule) -> frozenset[str]:
-    """The record tables behind the rollups of `rule`."""
-    sources: set[str] = set()
-    for rollup in rollups_for([rule]):
-        sources |= {part.source for part in rollup.parts}
-    return frozenset(name for name in sources if name in TABLES)
-
-
-def _mentions(*statements: str) -> tuple[Mention, ...]:
-    return tuple((tables(text), columns(text)) for text in statements if text)
-
-
-def lean_for(prepared: list[CompiledRule], *, narrowed: bool) -> list[Rollup]:
+def lean_for(prepared: Sequence[CompiledRule], *, narrowed: bool) -> list[Rollup]:
     """The rollups that these rules read, reduced to the aggregates they read."""
-    mentions = [one for rule in prepared for one in rule.mentions]
+    reads = [one for rule in prepared for one in rule.mentions]
     if narrowed:
-        mentions += [one for rule in prepared for one in rule.narrow_mentions]
-    found = []
-    for rollup in ROLLUPS.values():
-        mentioned = [named for sources, named in mentions if rollup.name in sources]
-        if mentioned:
-            found.append(rollup.only(frozenset().union(*mentioned)))
-    return found
+        reads += [one for rule in prepared for one in rule.narrow_mentions]
+    return [found for rollup in ROLLUPS.values() if (found := lean(rollup, reads))]
 
 
 def reaches_back(prepared: CompiledRule) -> timedelta:

@@ -125,8 +125,7 @@ class RollupStore:
         self.create()
 
     def _next(self) -> int:
-        merging = [self.progress.merging.output] if self.progress.merging else []
-        return 1 + max([g.number for g in (*self.progress.sealed, self.progress.fresh)] + merging)
+        return 1 + max(self.progress.numbers)
 
     def merge_some(self) -> bool:
         """Merge one slice; False when there is nothing to merge."""
