@@ -16,6 +16,10 @@ _PAIR = [
     opened("2021-05-12 17:00", card=_TWIN, holder="h1"),
 ]
 
+_TWIN_LATER = opened("2021-05-15 17:00", card=_TWIN, holder="h1")
+_BANK = calls(2, "2021-05-13 09:00", peers=["95588"])
+_BANK_LATER = calls(1, "2021-05-15 09:00", peers=["95588"])
+
 RULE = Rule(
     id="bank_line_stranger",
     title=BilingualText("同日多卡只通银行热线", "Cards of one day that only know the bank"),
@@ -90,12 +94,8 @@ RULE = Rule(
         "{cards_that_day} cards opened on one day; in {min_days} days only bank hotlines in touch",
     ),
     flags=(
-        _case("two cards, one hotline", _PAIR, calls(2, "2021-05-13 09:00", peers=["95588"])),
-        _case(
-            "judged on the third day",
-            [opened("2021-05-15 00:00", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
-            calls(1, "2021-05-15 09:00", peers=["95588"]),
-        ),
+        _case("two cards, one hotline", _PAIR, _BANK),
+        _case("judged on the third day", opened("2021-05-15 00:00", holder="h1"), _TWIN_LATER, _BANK_LATER),
         _case(
             "a message of the bank",
             _PAIR,
@@ -104,18 +104,8 @@ RULE = Rule(
         ),
     ),
     spares=(
-        _case(
-            "a single card",
-            _BEGIN,
-            opened("2021-05-12 10:00", holder="h1"),
-            calls(2, "2021-05-13 09:00", peers=["95588"]),
-        ),
-        _case(
-            "calls a friend too",
-            _PAIR,
-            calls(2, "2021-05-13 09:00", peers=["95588"]),
-            calls(1, "2021-05-13 10:00", peers=["8613900000009"]),
-        ),
+        _case("a single card", _BEGIN, opened("2021-05-12 10:00", holder="h1"), _BANK),
+        _case("calls a friend too", _PAIR, _BANK, calls(1, "2021-05-13 10:00", peers=["8613900000009"])),
         _case(
             "a machine's card opened with the two",
             _PAIR,
@@ -125,9 +115,7 @@ RULE = Rule(
         ),
         _case("no bank", _PAIR, calls(2, "2021-05-13 09:00", peers=["10086"])),
         _case(
-            "the three days are not over",
-            [opened("2021-05-15 00:01", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
-            calls(1, "2021-05-15 09:00", peers=["95588"]),
+            "the three days are not over", opened("2021-05-15 00:01", holder="h1"), _TWIN_LATER, _BANK_LATER
         ),
     ),
 )

@@ -9,6 +9,8 @@ from duanka.domain.text import BilingualText
 
 _PLATFORMS = [f"1069{i:04}" for i in range(30)]
 
+_NINE_CODES = messages(9, "2021-05-17 09:00", peers=_PLATFORMS)
+
 RULE = Rule(
     id="code_receiver",
     title=BilingualText("接码卡", "Code receiver"),
@@ -85,21 +87,9 @@ RULE = Rule(
     ),
     spares=(
         case("five platforms in a day", messages(25, "2021-05-17 09:00", peers=_PLATFORMS[:5])),
-        case(
-            "two calls in the week",
-            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
-            calls(2, "2021-05-12 08:00"),
-        ),
-        case(
-            "is called by people",
-            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
-            calls(2, "2021-05-12 08:00", direction="in"),
-        ),
-        case(
-            "a phone that uses data",
-            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
-            data("2021-05-12", 100.5),
-        ),
+        case("two calls in the week", _NINE_CODES, calls(2, "2021-05-12 08:00")),
+        case("is called by people", _NINE_CODES, calls(2, "2021-05-12 08:00", direction="in")),
+        case("a phone that uses data", _NINE_CODES, data("2021-05-12", 100.5)),
         case(
             "friends, not platforms",
             messages(9, "2021-05-17 09:00", peers=[f"86139{i:08}" for i in range(9)]),

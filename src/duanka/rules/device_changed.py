@@ -8,6 +8,10 @@ from duanka.domain.text import BilingualText
 
 _A, _B, _C = "356938035643809", "490154203237518", "352099001761481"
 
+_OPENED = opened("2021-01-01 12:00")
+_FIRST = calls(1, "2021-05-01 09:00", imei=_A)
+_SECOND = calls(1, "2021-05-17 12:00", imei=_B)
+
 RULE = Rule(
     id="device_changed",
     title=BilingualText("一年内更换终端", "Device changed within a year"),
@@ -57,21 +61,11 @@ RULE = Rule(
         "moved to another device within {days} days; {devices} used",
     ),
     flags=(
-        case(
-            "second device a day before the year is over",
-            opened("2020-05-17 12:00"),
-            calls(1, "2021-05-01 09:00", imei=_A),
-            calls(1, "2021-05-17 12:00", imei=_B),
-        ),
-        case(
-            "seen in another device without a call",
-            opened("2021-01-01 12:00"),
-            calls(1, "2021-05-01 09:00", imei=_A),
-            sighting("2021-05-03 09:00", imei=_B),
-        ),
+        case("second device a day before the year is over", opened("2020-05-17 12:00"), _FIRST, _SECOND),
+        case("seen in another device without a call", _OPENED, _FIRST, sighting("2021-05-03 09:00", imei=_B)),
         case(
             "three devices",
-            opened("2021-01-01 12:00"),
+            _OPENED,
             [
                 c
                 for i, imei in enumerate((_A, _B, _C))
@@ -80,23 +74,13 @@ RULE = Rule(
         ),
     ),
     spares=(
-        case("always the same device", opened("2021-01-01 12:00"), calls(9, "2021-05-17 09:00", imei=_A)),
-        case(
-            "second device when the year is over",
-            opened("2020-05-17 11:59"),
-            calls(1, "2021-05-01 09:00", imei=_A),
-            calls(1, "2021-05-17 12:00", imei=_B),
-        ),
-        case(
-            "the device is not known",
-            opened("2021-01-01 12:00"),
-            calls(1, "2021-05-01 09:00", imei=_A),
-            calls(1, "2021-05-03 09:00"),
-        ),
+        case("always the same device", _OPENED, calls(9, "2021-05-17 09:00", imei=_A)),
+        case("second device when the year is over", opened("2020-05-17 11:59"), _FIRST, _SECOND),
+        case("the device is not known", _OPENED, _FIRST, calls(1, "2021-05-03 09:00")),
         case(
             "an IoT card has its own rule",
             opened("2021-01-01 12:00", kind="iot"),
-            calls(1, "2021-05-01 09:00", imei=_A),
+            _FIRST,
             calls(1, "2021-05-03 09:00", imei=_B),
         ),
     ),

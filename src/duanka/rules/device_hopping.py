@@ -10,11 +10,17 @@ _DEVICES = ("356938035643809", "490154203237518", "352099001761481", "3582400511
 _PUT_AWAY = ("861234567890124", "861234567890132")
 
 
+def _in(device: str, day: str) -> list[Row]:
+    return calls(1, f"{day} 09:00", imei=device)
+
+
 def _in_turn(devices: int, first: str, last: str) -> list[Row]:
     """Return sightings: the last device at `last`, all others on the first day."""
     early = [c for i in range(devices - 1) for c in calls(3, f"{first} 0{8 + i}:00", imei=_DEVICES[i])]
     return early + calls(3, last, imei=_DEVICES[devices - 1])
 
+
+_THREE_IN_A_DAY = _in_turn(3, "2021-05-16", "2021-05-16 15:00")
 
 RULE = Rule(
     id="device_hopping",
@@ -63,19 +69,19 @@ RULE = Rule(
         "{min_devices} or more devices within {days} days, {devices} in all",
     ),
     flags=(
-        case("three devices in a day", _in_turn(3, "2021-05-16", "2021-05-16 15:00")),
+        case("three devices in a day", _THREE_IN_A_DAY),
         case(
             "the third thirty days after the first was put away",
             _in_turn(3, "2021-04-16", "2021-05-16 08:01"),
         ),
         case(
             "two new ones beside the old, however many were put away before",
-            calls(1, "2021-01-01 09:00", imei=_DEVICES[0]),
-            calls(1, "2021-01-02 09:00", imei=_PUT_AWAY[0]),
-            calls(1, "2021-01-03 09:00", imei=_PUT_AWAY[1]),
-            calls(1, "2021-05-14 09:00", imei=_DEVICES[0]),
-            calls(1, "2021-05-15 09:00", imei=_DEVICES[1]),
-            calls(1, "2021-05-16 09:00", imei=_DEVICES[2]),
+            _in(_DEVICES[0], "2021-01-01"),
+            _in(_PUT_AWAY[0], "2021-01-02"),
+            _in(_PUT_AWAY[1], "2021-01-03"),
+            _in(_DEVICES[0], "2021-05-14"),
+            _in(_DEVICES[1], "2021-05-15"),
+            _in(_DEVICES[2], "2021-05-16"),
         ),
     ),
     spares=(
@@ -86,15 +92,15 @@ RULE = Rule(
         ),
         case(
             "one of the three was put away long ago, the first stays in use",
-            calls(1, "2021-01-01 09:00", imei=_DEVICES[0]),
-            calls(1, "2021-01-02 09:00", imei=_PUT_AWAY[0]),
-            calls(1, "2021-05-14 09:00", imei=_DEVICES[0]),
-            calls(1, "2021-05-15 09:00", imei=_DEVICES[1]),
+            _in(_DEVICES[0], "2021-01-01"),
+            _in(_PUT_AWAY[0], "2021-01-02"),
+            _in(_DEVICES[0], "2021-05-14"),
+            _in(_DEVICES[1], "2021-05-15"),
         ),
         case(
             "a tracker that is repaired has its own rule",
             opened("2020-01-01 09:00", kind="iot"),
-            _in_turn(3, "2021-05-16", "2021-05-16 15:00"),
+            _THREE_IN_A_DAY,
         ),
     ),
 )

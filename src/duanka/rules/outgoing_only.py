@@ -6,6 +6,8 @@ from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleS
 from duanka.domain.rule_examples import calls, case, messages, opened
 from duanka.domain.text import BilingualText
 
+_EIGHT_CALLS = calls(8, "2021-05-17 09:00", every=3600)
+
 RULE = Rule(
     id="outgoing_only",
     title=BilingualText("只呼出不呼入", "Outgoing calls only"),
@@ -61,31 +63,15 @@ RULE = Rule(
         "{calls_out} outgoing calls in a day, and in seven days no call or message the other way",
     ),
     flags=(
-        case("eight calls in a day", calls(8, "2021-05-17 09:00", every=3600)),
+        case("eight calls in a day", _EIGHT_CALLS),
         case("codes may come in", calls(9, "2021-05-17 09:00", every=3600), messages(2, "2021-05-17 09:00")),
-        case(
-            "last called eight days ago",
-            calls(1, "2021-05-10 23:00", direction="in"),
-            calls(8, "2021-05-17 09:00", every=3600),
-        ),
+        case("last called eight days ago", calls(1, "2021-05-10 23:00", direction="in"), _EIGHT_CALLS),
     ),
     spares=(
         case("seven calls in a day", calls(7, "2021-05-17 09:00", every=3600)),
-        case(
-            "called once in the week",
-            calls(1, "2021-05-11 09:00", direction="in"),
-            calls(8, "2021-05-17 09:00", every=3600),
-        ),
-        case(
-            "sent a message in the week",
-            messages(1, "2021-05-11 09:00", direction="out"),
-            calls(8, "2021-05-17 09:00", every=3600),
-        ),
+        case("called once in the week", calls(1, "2021-05-11 09:00", direction="in"), _EIGHT_CALLS),
+        case("sent a message in the week", messages(1, "2021-05-11 09:00", direction="out"), _EIGHT_CALLS),
         case("the day is not over", calls(8, "2021-05-18 00:00", every=0)),
-        case(
-            "an IoT card has its own rule",
-            opened("2020-01-01 09:00", kind="iot"),
-            calls(8, "2021-05-17 09:00", every=3600),
-        ),
+        case("an IoT card has its own rule", opened("2020-01-01 09:00", kind="iot"), _EIGHT_CALLS),
     ),
 )

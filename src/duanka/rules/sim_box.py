@@ -7,7 +7,6 @@ from duanka.domain.rule_examples import Row, calls, case
 from duanka.domain.text import BilingualText
 
 _BOX = "356938035643809"
-_AT_THE_SITE: Row = {"imei": _BOX, "cell": "c1", "city": "990100"}
 _SLOTS = tuple(f"86138000002{i:02}" for i in range(4))
 
 
@@ -31,6 +30,24 @@ _HALF_MET = """
               + CASE WHEN d.calls_out >= $min_per_hour THEN 1 ELSE 0 END >= $min_signs - 2
     )
 """
+
+
+def _ten_from(cell: int) -> list[Row]:
+    peers = [f"86136{cell}{i:07}" for i in range(10)]
+    return calls(10, f"2021-05-17 09:{cell}0", peers=peers, cell=f"c{cell}")
+
+
+_ONE_IN = calls(1, "2021-05-17 17:00", direction="in", cell="c1")
+
+
+def _at_the_site(n: int, *, peers: int) -> list[Row]:
+    return calls(n, "2021-05-17 09:00", every=600, peers=peers, imei=_BOX, cell="c1", city="990100")
+
+
+def _from(cell: str) -> list[Row]:
+    """Nine calls from a cell, to other numbers than all before."""
+    return calls(9, "2021-05-17 13:00", every=100, peers=[f"86137{i:08}" for i in range(9)], cell=cell)
+
 
 RULE = Rule(
     id="sim_box",
@@ -124,52 +141,27 @@ RULE = Rule(
         "{signs} of 5 signs of a SIM box: {calls_out} calls to {peers} numbers in a day, {in_share:.0%} incoming",
     ),
     flags=(
-        case(
-            "ten calls to strangers from a shared box",
-            calls(10, "2021-05-17 09:00", every=600, peers=8, **_AT_THE_SITE),
-            _others_in_the_box(3),
-        ),
+        case("ten calls to strangers from a shared box", _at_the_site(10, peers=8), _others_in_the_box(3)),
         case("no box known, but quick", calls(20, "2021-05-17 09:00", every=60, peers=16, cell="c1")),
         case(
             "one call in twenty comes in, two cells",
             calls(10, "2021-05-17 09:00", every=100, peers=10, imei=_BOX, cell="c1"),
-            calls(9, "2021-05-17 13:00", every=100, peers=[f"86137{i:08}" for i in range(9)], cell="c2"),
-            calls(1, "2021-05-17 17:00", direction="in", cell="c1"),
+            _from("c2"),
+            _ONE_IN,
             _others_in_the_box(3),
         ),
     ),
     spares=(
-        case(
-            "nine calls",
-            calls(9, "2021-05-17 09:00", every=600, peers=9, **_AT_THE_SITE),
-            _others_in_the_box(3),
-        ),
-        case(
-            "three cards in the device",
-            calls(10, "2021-05-17 09:00", every=600, peers=10, **_AT_THE_SITE),
-            _others_in_the_box(2),
-        ),
+        case("nine calls", _at_the_site(9, peers=9), _others_in_the_box(3)),
+        case("three cards in the device", _at_the_site(10, peers=10), _others_in_the_box(2)),
         case("nineteen calls an hour", calls(20, "2021-05-17 09:00", every=190, peers=20, cell="c1")),
         case("calls the same people again", calls(20, "2021-05-17 09:00", every=60, peers=15, cell="c1")),
-        case(
-            "a driver on the move",
-            [
-                c
-                for i in range(3)
-                for c in calls(
-                    10,
-                    f"2021-05-17 09:{i * 10:02}",
-                    every=30,
-                    peers=[f"86136{i}{j:07}" for j in range(10)],
-                    cell=f"c{i}",
-                )
-            ],
-        ),
+        case("a driver on the move", _ten_from(0), _ten_from(1), _ten_from(2)),
         case(
             "one call in nineteen comes in",
             calls(9, "2021-05-17 09:00", every=100, peers=9, imei=_BOX, cell="c1"),
-            calls(9, "2021-05-17 13:00", every=100, peers=[f"86137{i:08}" for i in range(9)], cell="c1"),
-            calls(1, "2021-05-17 17:00", direction="in", cell="c1"),
+            _from("c1"),
+            _ONE_IN,
             _others_in_the_box(3),
         ),
         case(

@@ -3,10 +3,18 @@
 from datetime import timedelta
 
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
-from duanka.domain.rule_examples import at, calls, case, data, messages, opened
+from duanka.domain.rule_examples import Row, at, calls, case, data, messages, opened
 from duanka.domain.text import BilingualText
 
 _OTHER = calls(1, "2021-05-17 08:00", card="8613800000099")
+
+_OPENED = opened("2020-01-01 09:00")
+_WOKEN = calls(1, "2021-05-16 10:00")
+
+
+def _last_used(when: str) -> Row:
+    return {**_OPENED, "last_used_at": at(when)}
+
 
 RULE = Rule(
     id="sleeping_card",
@@ -91,42 +99,25 @@ RULE = Rule(
         "no voice, message or data for {days} days or more after {last_used_at}",
     ),
     flags=(
-        case(
-            "asleep for just 90 days", opened("2020-01-01 09:00", last_used_at=at("2021-02-17 00:00")), _OTHER
-        ),
-        case(
-            "woken after 91 days",
-            opened("2020-01-01 09:00", last_used_at=at("2021-02-14 09:00")),
-            calls(1, "2021-05-16 10:00"),
-        ),
-        case(
-            "slept inside the records",
-            opened("2020-01-01 09:00"),
-            calls(1, "2021-01-02 09:00"),
-            calls(1, "2021-05-16 10:00"),
-        ),
+        case("asleep for just 90 days", _last_used("2021-02-17 00:00"), _OTHER),
+        case("woken after 91 days", _last_used("2021-02-14 09:00"), _WOKEN),
+        case("slept inside the records", _OPENED, calls(1, "2021-01-02 09:00"), _WOKEN),
     ),
     spares=(
-        case(
-            "asleep a minute short", opened("2020-01-01 09:00", last_used_at=at("2021-02-17 00:01")), _OTHER
-        ),
+        case("asleep a minute short", _last_used("2021-02-17 00:01"), _OTHER),
         case(
             "data every month",
-            opened("2020-01-01 09:00", last_used_at=at("2021-01-01 09:00")),
+            _last_used("2021-01-01 09:00"),
             [data(f"2021-{month:02}-15", 1) for month in range(1, 6)],
         ),
         case(
             "a message sent on the way",
-            opened("2020-01-01 09:00"),
+            _OPENED,
             calls(1, "2021-01-02 09:00"),
             messages(1, "2021-03-20 09:00", direction="out"),
-            calls(1, "2021-05-16 10:00"),
+            _WOKEN,
         ),
-        case("last use unknown: nobody knows", opened("2020-01-01 09:00"), _OTHER),
-        case(
-            "never used is silent, not asleep",
-            opened("2020-01-01 09:00", last_used_at=at("2020-01-01 09:00")),
-            _OTHER,
-        ),
+        case("last use unknown: nobody knows", _OPENED, _OTHER),
+        case("never used is silent, not asleep", _last_used("2020-01-01 09:00"), _OTHER),
     ),
 )

@@ -9,7 +9,12 @@ from duanka.domain.text import BilingualText
 _RESOLD = "8617000000001"
 _USED = calls(1, "2021-05-10 08:00", card="8613800000099")
 _LISTS: dict[str, tuple[Row, ...]] = {"resale_prefixes": ({"prefix": "86170"}, {"prefix": "86162"})}
-_LONG_AGO = at("2018-03-01 10:00")
+_VERIFIED = opened("2018-03-01 10:00", card="8613800000098", verified_at=at("2021-01-01 09:00"))
+
+
+def _stock(verified: str = "2018-03-01 10:00", **columns: object) -> Row:
+    return opened("2018-03-01 10:00", verified_at=at(verified), **columns)
+
 
 RULE = Rule(
     id="virtual_operator_stock",
@@ -61,42 +66,19 @@ RULE = Rule(
             opened("2020-10-09 23:59", virtual_operator=True),
             opened("2020-10-09 23:59", card="8613800000098", verified_at=at("2021-01-01 09:00")),
         ),
-        case(
-            "last verified before the date",
-            _USED,
-            opened("2018-03-01 10:00", virtual_operator=True, verified_at=at("2020-10-09 23:59")),
-        ),
-        case(
-            "known by its range",
-            _USED,
-            opened("2018-03-01 10:00", card=_RESOLD, verified_at=_LONG_AGO),
-            cards=(_RESOLD,),
-            lists=_LISTS,
-        ),
+        case("last verified before the date", _USED, _stock("2020-10-09 23:59", virtual_operator=True)),
+        case("known by its range", _USED, _stock(card=_RESOLD), cards=(_RESOLD,), lists=_LISTS),
     ),
     spares=(
-        case(
-            "opened on the date",
-            _USED,
-            opened("2020-10-10 00:00", virtual_operator=True),
-            opened("2018-03-01 10:00", card="8613800000098", verified_at=at("2021-01-01 09:00")),
-        ),
+        case("opened on the date", _USED, opened("2020-10-10 00:00", virtual_operator=True), _VERIFIED),
         case(
             "the date is still to come",
             calls(1, "2020-10-01 08:00", card="8613800000099"),
-            opened("2018-03-01 10:00", virtual_operator=True, verified_at=_LONG_AGO),
+            _stock(virtual_operator=True),
             as_of=at("2020-10-09 23:59"),
         ),
-        case(
-            "verified on the date",
-            _USED,
-            opened("2018-03-01 10:00", virtual_operator=True, verified_at=at("2020-10-10 00:00")),
-        ),
-        case(
-            "network operator's card",
-            _USED,
-            opened("2018-03-01 10:00", virtual_operator=False, verified_at=_LONG_AGO),
-        ),
-        case("other range", _USED, opened("2018-03-01 10:00", verified_at=_LONG_AGO), lists=_LISTS),
+        case("verified on the date", _USED, _stock("2020-10-10 00:00", virtual_operator=True)),
+        case("network operator's card", _USED, _stock(virtual_operator=False)),
+        case("other range", _USED, _stock(), lists=_LISTS),
     ),
 )
