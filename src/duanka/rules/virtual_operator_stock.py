@@ -1,6 +1,7 @@
 """Old cards of resale operators that were never verified again."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, at, calls, case, opened
@@ -12,7 +13,7 @@ _LISTS: dict[str, tuple[Row, ...]] = {"resale_prefixes": ({"prefix": "86170"}, {
 _VERIFIED = opened("2018-03-01 10:00", card="8613800000098", verified_at=at("2021-01-01 09:00"))
 
 
-def _stock(verified: str = "2018-03-01 10:00", **columns: object) -> Row:
+def _stock(verified: str = "2018-03-01 10:00", **columns: Any) -> Row:
     return opened("2018-03-01 10:00", verified_at=at(verified), **columns)
 
 
