@@ -17,6 +17,7 @@ from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
+from duanka.engine.live.state.rollup_store import SEAL_ROWS
 from duanka.rules import RULES
 from worlds import LIMITS, Hits, Limits, World
 
@@ -50,7 +51,7 @@ class Cut:
     settle: float = 1.0
     restart: float = 0.0
     crash: float = 0.0
-    seal_rows: int | None = None
+    seal_rows: int = SEAL_ROWS
     history: int = 0
     sources: int = 1
     registers_first: bool = False

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.streaming import Change, HitChange
 from duanka.engine.live import evaluator as judge
+from duanka.engine.live.state.rollup_store import SEAL_ROWS
 from duanka.rules import RULES
 from streams import Cut, Played, differences, plain, standing
 from worlds import LISTS, START, World, canonical, invented, scanned
@@ -29,7 +30,7 @@ _CUTS = st.builds(
     settle=st.sampled_from([1.0, 0.5]),
     restart=st.sampled_from([0.0, 0.2]),
     crash=st.sampled_from([0.0, 1.0]),
-    seal_rows=st.sampled_from([None, 1, 20]),
+    seal_rows=st.sampled_from([SEAL_ROWS, 1, 20]),
     history=st.sampled_from([0, 0, 2]),
     sources=st.sampled_from([1, 2]),
 )

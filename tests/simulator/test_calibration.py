@@ -109,9 +109,7 @@ def test_small_counts_lie_near_the_measured_ones(habits: pl.DataFrame, fraud: bo
 
 
 def test_shares_of_many_phones_and_of_crowded_documents(habits: pl.DataFrame, long_world: World) -> None:
-    cards = read(long_world, "cards").join(
-        read(long_world, "truth"), on="card"
-    )
+    cards = read(long_world, "cards").join(read(long_world, "truth"), on="card")
     # The source counts persons: cards of organisations are left out.
     persons = cards.filter(holder_kind="person").with_columns(on_document=pl.len().over("holder"))
     for fraud in (False, True):
@@ -144,10 +142,7 @@ def test_hours_honest_calls_have_two_peaks_and_fraud_is_flat(long_world: World) 
 
 def test_call_lengths_are_skewed_and_cut(long_world: World) -> None:
     seconds = (
-        pl.scan_parquet(long_world.out / "calls" / "*.parquet")
-        .filter("answered")
-        .select("seconds")
-        .collect()
+        pl.scan_parquet(long_world.out / "calls" / "*.parquet").filter("answered").select("seconds").collect()
     )["seconds"]
     assert number(seconds.mean()) > 1.6 * number(seconds.median())
     assert number(seconds.min()) >= 1

@@ -56,10 +56,7 @@ class LiveEngine(Protocol):
 
     @property
     def in_history(self) -> bool:
-        """Whether the input is still the backlog found at the start.
-
-        Meanwhile no record counts as late, and no card is judged.
-        """
+        """Whether the backlog found at the start is read: no record is late, no card is judged."""
 
     def reaches(self, now: datetime) -> bool:
         """Whether the records have reached `now`, less the lateness allowed."""
@@ -71,10 +68,7 @@ class LiveEngine(Protocol):
         """Origin -> position up to which it is read and committed."""
 
     def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> BatchResult:
-        """Take in a micro-batch.
-
-        `settle`: commit all batches since the last commit; `judge`: judge the cards before.
-        """
+        """Take in a micro-batch; `settle`: commit all since the last commit, `judge`: judge the cards before."""
 
     def finish(self, now: datetime) -> BatchResult:
         """Judge everything, as at the end of the input."""

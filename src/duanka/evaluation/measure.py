@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -95,30 +95,22 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
         flagged=pl.col("action").is_not_null(),
     )
     row = rows_of(known)
-    asked = judged.filter("asked")
     by_rule = sorted(hits.join(known, on="card", how="inner").group_by("rule"))
     # the work list names the counting rules that hit a card, and no rule in shadow
     counting = set(at_risk["rules"].str.split(";").explode())
     return Evaluation(
         cards=known.height,
         fraud=int(known["fraud"].sum()),
-        asked=row("asked", asked),
+        asked=row("asked", judged.filter("asked")),
         stopped=row("stop", judged.filter(pl.col("action") == "stop")),
         rules=tuple(row(str(rule), part) for (rule,), part in by_rule if rule in counting),
         shadows=tuple(row(str(rule), part) for (rule,), part in by_rule if rule not in counting),
         tiers=tuple(
             row(tier, judged.filter(pl.col("tier") == tier)) for tier in ("extreme", "high", "medium", "low")
         ),
-        strategies=_groups(known, asked, "strategy"),
-        roles=_groups(known, asked, "role"),
-        honest_roles=tuple(
-            MeasureRow(name, cards, 0, of)
-            for name, cards, of in judged.filter(~pl.col("fraud"))
-            .group_by("role")
-            .agg(pl.col("asked").sum(), pl.len())
-            .sort("role")
-            .iter_rows()
-        ),
+        strategies=_groups(judged.filter("fraud"), "strategy"),
+        roles=_groups(judged.filter("fraud"), "role"),
+        honest_roles=tuple(replace(one, fraud=0) for one in _groups(judged.filter(~pl.col("fraud")), "role")),
     )
 
 
@@ -158,10 +150,10 @@ def read_truth(path: Path) -> pl.DataFrame:
     return known
 
 
-def _groups(known: pl.DataFrame, asked: pl.DataFrame, column: str) -> tuple[MeasureRow, ...]:
-    reached = dict(asked.filter("fraud").group_by(column).len().iter_rows())
-    counts = known.filter("fraud").group_by(column).len().sort(column).iter_rows()
-    return tuple(MeasureRow(str(name), reached.get(name, 0), reached.get(name, 0), of) for name, of in counts)
+def _groups(judged: pl.DataFrame, column: str) -> tuple[MeasureRow, ...]:
+    """How many of each group of fraud cards get an order."""
+    counts = judged.group_by(column).agg(pl.col("asked").sum(), pl.len()).sort(column).iter_rows()
+    return tuple(MeasureRow(str(name), asked, asked, of) for name, asked, of in counts)
 
 
 def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:

@@ -30,7 +30,7 @@ from duanka.engine.live.rule_changes import reconcile
 from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
 from duanka.engine.live.state.compiled_rule import CompiledRule, prepare
 from duanka.engine.live.state.partial_rollups import AdaptiveAggregation
-from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.rollup_store import SEAL_ROWS, RollupStore
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.live.triggers import EndOfRecords, Triggers
@@ -65,7 +65,7 @@ class Live:
         threads: int | None = None,
         keep: timedelta = _DEFAULT_RETENTION,
         history: bool = True,
-        seal_rows: int | None = None,
+        seal_rows: int = SEAL_ROWS,
         shadows: frozenset[str] = frozenset(),
         passes: Passes | None = None,
     ) -> None:
@@ -250,8 +250,7 @@ class Live:
         for rollup in self._rollups:
             known = rollup.name in progress.shelves
             of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
-            sized = {} if self._seal_rows is None else {"seal_rows": self._seal_rows}
-            self._shelves[rollup.name] = RollupStore(rollup, of_shelf, self._run, **sized)
+            self._shelves[rollup.name] = RollupStore(rollup, of_shelf, self._run, self._seal_rows)
             if not known:
                 self._shelves[rollup.name].create()
         self._appending = {rollup.name: AdaptiveAggregation(rollup) for rollup in self._rollups}

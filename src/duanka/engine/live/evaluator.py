@@ -40,6 +40,25 @@ class JudgementTimes:
     reached: datetime
 
 
+@dataclass(frozen=True)
+class EvaluationPass:
+    """What rules are evaluated by, at one time.
+
+    `latest`: registers are read as known at this time. `moments`: rule -> its times. `anew`: rules that read all
+    cards. `final`: as if the records had ended.
+    """
+
+    latest: datetime
+    moments: Mapping[str, JudgementTimes]
+    anew: frozenset[str]
+    final: bool
+
+    def now_of(self, rule: CompiledRule) -> datetime:
+        """Time up to which due times of `rule` are handled."""
+        moments = self.moments[rule.id]
+        return moments.as_of if self.final else moments.reached
+
+
 class RuleEvaluator:
     """Evaluates groups of rules for the cards in the temporary table `affected`."""
 
@@ -63,16 +82,15 @@ class RuleEvaluator:
         self,
         rules: Sequence[CompiledRule],
         stirred: str,
-        moments: Mapping[str, JudgementTimes],
+        turn: EvaluationPass,
         *,
-        seen: datetime,
         since: datetime | None = None,
         closing: bool = False,
     ) -> Changes:
         """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`.
 
-        `seen`: registers are read as known at this time. `since`: only windows from here on are evaluated. Linked
-        cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
+        `since`: only windows from here on are evaluated. Linked cards are evaluated too, except with `closing` (end
+        of a day), when all active cards are selected anyway.
         """
         changes: Changes = Counter()
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
@@ -87,17 +105,17 @@ class RuleEvaluator:
             where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
             self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
             self._see_company(together, whole=closing or slices > 1)
-            if not self._restrict(rules, moments, seen, since, closing=closing):
+            if not self._restrict(rules, turn, since, closing=closing):
                 continue
             for rule in rules:
                 frozen = self._frozen(rule)
                 # an absence is certain from its due time on, however old; a ratio needs the whole window, so hits
                 # whose window is partly forgotten are not evaluated again
                 judged = since if frozen is None or rule.due else max(frozen, since or frozen)
-                self._find(rule, moments[rule.id], judged)
+                self._find(rule, turn.moments[rule.id], judged)
                 changes += self._settle(rule, since, frozen)
                 if rule.due:
-                    self._plan(rule, moments[rule.id])
+                    self._plan(rule, turn.moments[rule.id])
         return changes
 
     def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
@@ -139,8 +157,7 @@ class RuleEvaluator:
     def _restrict(
         self,
         rules: Sequence[CompiledRule],
-        moments: Mapping[str, JudgementTimes],
-        seen: datetime,
+        turn: EvaluationPass,
         since: datetime | None,
         *,
         closing: bool,
@@ -151,7 +168,7 @@ class RuleEvaluator:
         """
         rollups = lean_for(rules, narrowed=closing)
         if not closing:
-            self._rollups(rollups, rules, moments, since, closing=False)
+            self._rollups(rollups, rules, turn, since, closing=False)
             if not self._can_hit(rules):
                 return False
         registers = frozenset().union(*(rule.registers for rule in rules))
@@ -160,7 +177,7 @@ class RuleEvaluator:
         mentions = [*(m for r in rules for m in r.mentions), *(m for r in rules for m in r.narrow_mentions)]
         for register in registers:
             asked = frozenset().union(*(columns for tables, columns in mentions if register in tables))
-            self._register(register, asked, seen)
+            self._register(register, asked, turn.latest)
         if any("hits" in rule.rule.reads for rule in rules):
             self._make(
                 "hits",
@@ -168,14 +185,14 @@ class RuleEvaluator:
                 f" AND rule NOT IN ({self._unseen})",
             )
         if closing:  # `narrow` conditions may read a register, so registers come first
-            self._rollups(rollups, rules, moments, since, closing=True)
+            self._rollups(rollups, rules, turn, since, closing=True)
         return True
 
     def _rollups(
         self,
         rollups: Sequence[Rollup],
         rules: Sequence[CompiledRule],
-        moments: Mapping[str, JudgementTimes],
+        turn: EvaluationPass,
         since: datetime | None,
         *,
         closing: bool,
@@ -188,7 +205,7 @@ class RuleEvaluator:
             if closing and (narrow := any_of(rule.narrow.get(lean.name, "") for rule in readers)):
                 where = f"{where} AND ({narrow})"
             restricted = self._shelves[lean.name].restricted(lean, where, window)
-            self._make(lean.name, restricted, vars(moments[rules[0].id]))
+            self._make(lean.name, restricted, vars(turn.moments[rules[0].id]))
 
     def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
         """Drop affected cards that have no hit and lack a row that a hit requires."""

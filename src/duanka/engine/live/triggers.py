@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 from duanka.domain.rule import Window
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine.live.announcements import Changes
-from duanka.engine.live.evaluator import JudgementTimes, RuleEvaluator
+from duanka.engine.live.evaluator import EvaluationPass, JudgementTimes, RuleEvaluator
 from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.rollup_store import RollupStore, Run
@@ -23,21 +23,6 @@ class EndOfRecords:
 
     certain: datetime
     midnight: datetime
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """One evaluation pass: times of the ready rules; those in `anew` read all cards."""
-
-    latest: datetime
-    moments: Mapping[str, JudgementTimes]
-    anew: frozenset[str]
-    final: bool
-
-    def now_of(self, rule: CompiledRule) -> datetime:
-        """Time up to which due times of `rule` are handled."""
-        moments = self.moments[rule.id]
-        return moments.as_of if self.final else moments.reached
 
 
 class Triggers:
@@ -70,14 +55,14 @@ class Triggers:
         ready = [rule for rule in able if rule.id in moments]
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
-        turn = _Turn(latest, moments, frozenset(anew), final=end is not None)
+        turn = EvaluationPass(latest, moments, frozenset(anew), final=end is not None)
         seq = progress.seq
         changes = self._all(ready, turn)
         for rule in ready:
             if "hits" in rule.rule.reads:  # runs last, because it reads the hits of the others
                 changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
                 cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
-                changes += self._judged([rule], cards, turn)
+                changes += self._judge.judge([rule], cards, turn)
         progress.since, progress.seen = since, latest
         if end:
             progress.certain, progress.midnight = end.certain, end.midnight
@@ -119,7 +104,7 @@ class Triggers:
                 moments[rule.id] = JudgementTimes(as_of, since, until, reached)
         return moments
 
-    def _all(self, ready: Sequence[CompiledRule], turn: _Turn) -> Changes:
+    def _all(self, ready: Sequence[CompiledRule], turn: EvaluationPass) -> Changes:
         changes: Changes = Counter()
         for group in _alike([rule for rule in ready if rule.rule.monotone]):
             changes += self._at_once(group, turn)
@@ -133,30 +118,19 @@ class Triggers:
             changes += self._when_closed(rule, turn)
         return changes
 
-    def _closing(self, ready: Sequence[CompiledRule], turn: _Turn) -> Sequence[CompiledRule]:
+    def _closing(self, ready: Sequence[CompiledRule], turn: EvaluationPass) -> Sequence[CompiledRule]:
         """Daily rules to run: one a pass, to keep batches short; all of them at the end."""
         closed = self._progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
         over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
         return [*new, *(over if turn.final else over[:1])]
 
-    def _ask_again(self, rule: CompiledRule, turn: _Turn) -> None:
+    def _ask_again(self, rule: CompiledRule, turn: EvaluationPass) -> None:
         """Schedule cards with a changed register row for the end of the next day."""
         if "cards" in rule.registers and rule.id in self._progress.closed:
             self._run(
                 f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
             )
-
-    def _judged(
-        self,
-        rules: Sequence[CompiledRule],
-        stirred: str,
-        turn: _Turn,
-        *,
-        closing: bool = False,
-        since: datetime | None = None,
-    ) -> Changes:
-        return self._judge.judge(rules, stirred, turn.moments, seen=turn.latest, since=since, closing=closing)
 
     def look_ahead(self, register: str, rows: str, latest: datetime | None) -> None:
         """Store register `rows` with a time after `latest`; they take effect at that time."""
@@ -177,19 +151,19 @@ class Triggers:
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
-    def _at_once(self, group: Sequence[CompiledRule], turn: _Turn) -> Changes:
+    def _at_once(self, group: Sequence[CompiledRule], turn: EvaluationPass) -> Changes:
         """Evaluate monotone rules (more records only add hits) for cards touched since."""
         if any(rule.id in turn.anew for rule in group):
-            return self._judged(group, self._judge.everybody(), turn)
+            return self._judge.judge(group, self._judge.everybody(), turn)
         touched = self._touched_rollups(group[0])
         registers = self._touched_registers(group)
         since = self._from_hour(group[0])
         if since is None:
             stirred = " UNION ".join(part for part in (touched, registers) if part)
-            return self._judged(group, stirred, turn) if stirred else Counter()
-        changes: Changes = self._judged(group, touched, turn, since=since) if touched else Counter()
+            return self._judge.judge(group, stirred, turn) if stirred else Counter()
+        changes: Changes = self._judge.judge(group, touched, turn, since=since) if touched else Counter()
         if registers:
-            changes += self._judged(group, registers, turn)
+            changes += self._judge.judge(group, registers, turn)
         return changes
 
     def _touched_rollups(self, rule: CompiledRule) -> str:
@@ -217,43 +191,43 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
-    def _has_hits(self, rule: CompiledRule) -> bool:
-        return bool(self._run(f"SELECT 1 FROM state.hits WHERE rule = '{rule.id}' LIMIT 1"))
-
-    def _when_due(self, rule: CompiledRule, turn: _Turn) -> Changes:
+    def _when_due(self, rule: CompiledRule, turn: EvaluationPass) -> Changes:
         """Evaluate absences: cards whose due time has come, and touched cards with a hit."""
         if rule.id in turn.anew:
             # a rule that is also monotone has just evaluated all cards
-            return Counter() if rule.rule.monotone else self._judged([rule], self._judge.everybody(), turn)
+            return (
+                Counter() if rule.rule.monotone else self._judge.judge([rule], self._judge.everybody(), turn)
+            )
         # at the end of records, a due time that only waits for the day to end counts as reached
         mark = turn.now_of(rule) + (timedelta(days=1) if turn.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
-        if touched and not rule.rule.monotone and self._has_hits(rule):
-            parts.append(f"SELECT card FROM state.hits WHERE rule = '{rule.id}' AND card IN ({touched})")
+        hits = f"SELECT card FROM state.hits WHERE rule = '{rule.id}'"
+        if touched and not rule.rule.monotone and self._run(f"{hits} LIMIT 1"):
+            parts.append(f"{hits} AND card IN ({touched})")
         registers = self._touched_registers([rule])
         if registers:
             parts.append(registers)
         self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
-        return self._judged([rule], "SELECT card FROM asked", turn)
+        return self._judge.judge([rule], "SELECT card FROM asked", turn)
 
-    def _when_closed(self, rule: CompiledRule, turn: _Turn) -> Changes:
+    def _when_closed(self, rule: CompiledRule, turn: EvaluationPass) -> Changes:
         """Evaluate daily ratios for all cards active on the days that have ended."""
         before, reached = self._progress.closed.get(rule.id), turn.moments[rule.id].reached
         if reached > LONG_AGO:
             self._progress.closed[rule.id] = reached.date()
         if before is None or rule.id in turn.anew:
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
-            return self._judged([rule], self._judge.everybody(), turn, closing=True)
+            return self._judge.judge([rule], self._judge.everybody(), turn, closing=True)
         begin = datetime.combine(before, time())
         windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
         active = " UNION ".join(f"SELECT card FROM ({s.raw('card', begin)})" for s in windows)
         since = begin if rule.rule.window is Window.DAY else None
-        changes = self._judged([rule], active, turn, since=since, closing=True)
+        changes = self._judge.judge([rule], active, turn, since=since, closing=True)
         again = f"SELECT card FROM state.again WHERE rule = '{rule.id}'"
         if rule.rule.together == "imei":
             again += f" UNION {self._newcomers(begin)}"
-        changes += self._judged([rule], again, turn, closing=True)
+        changes += self._judge.judge([rule], again, turn, closing=True)
         self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
         return changes
 
