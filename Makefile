@@ -53,7 +53,7 @@ $(FACES)/.done: $(VENV)/.dev
 setup-faces: $(FACES)/.done    ## test faces from public packages, for tests and bench-face; never part of the project
 
 screenshots: setup-dev setup-browser ## the holder's page, screen by screen, into docs/holder-page
-	@PYTHONPATH=tests:tests/api $(BIN)/python tests/api/holder_page_shots.py docs/holder-page
+	@PYTHONPATH=tests $(BIN)/python tests/support/api/holder_page_shots.py docs/holder-page
 
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
@@ -81,7 +81,7 @@ test-long: setup-cluster setup-network setup-browser setup-faces ## the full cou
 
 pages: setup-dev                ## what docs/ says of tables, settings, acts and roles, written anew from the code
 	@for page in tests/test_docs*.py tests/api/test_api_page.py; do \
-		PYTHONPATH=tests:tests/network:tests/ingest:tests/orders $(BIN)/python $$page || exit 1; done
+		PYTHONPATH=tests $(BIN)/python $$page || exit 1; done
 
 coverage: setup-cluster setup-network setup-browser setup-faces ## make test once more, and which lines it does not run: a third more time
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"

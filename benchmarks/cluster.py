@@ -30,7 +30,7 @@ from duanka.domain.schema import TABLES
 from duanka.engine import Cluster, DuckDBEngine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from servers import Server, missing, sail, spark
+from support.servers import Server, missing, sail, spark
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _printed: set[str] = set()

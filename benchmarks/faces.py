@@ -24,7 +24,6 @@ from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import clips
 from duanka.domain.identity import Check, CheckReason, Frame, Gesture, Outcome, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import worker_pool as workers
@@ -32,6 +31,7 @@ from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
 from duanka.identity.embedded.engine import FaceEngine
 from duanka.identity.embedded.images import frame, reference
 from duanka.identity.embedded.measurements import FaceMeasurements
+from support import clips
 
 POLICY = IdentityPolicy()
 GOAL_CPU, GOAL_MEMORY = 2.0, 300

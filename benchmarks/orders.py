@@ -25,7 +25,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from pydantic import SecretStr
 
-import databases
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
 from duanka.bootstrap.order_resources import elements_of
@@ -39,7 +38,8 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
-from fakes import FakeElement, FakeSender
+from support import databases
+from support.fakes import FakeElement, FakeSender
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -26,14 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "network"))
 from duanka.domain.network import NetworkState
 from duanka.network.sip.element import CallProxy
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.phones import Phone
-from phone_number_forms import EMERGENCY as FORMS
-from sip_messages import escaped
-from sipp_calls import Called, Calling, answering, calling, missing
+from support.network.sip_messages import escaped
+from support.network.sipp_calls import Called, Calling, answering, calling, missing
+from support.phone_number_forms import EMERGENCY as FORMS
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CHANGING = 10_000  # cards that are on one of two lists only; nobody calls from them

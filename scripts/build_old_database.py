@@ -1,7 +1,7 @@
 """Build a small order database with the code of an older checkout, as test data for upgrades.
 
-    git worktree add --detach /tmp/old e63b325
-    PYTHONPATH=/tmp/old/src python scripts/build_old_database.py tests/orders/old_databases/release-0.1.0.json.gz
+    git worktree add --detach OLD e63b325
+    PYTHONPATH=OLD/src python scripts/build_old_database.py tests/support/orders/old_databases/release-0.1.0.json.gz
 
 The file holds the statements that made the tables, for SQLite and for PostgreSQL, and every row. Numbers, names and
 pictures are invented; the secret and the keys are for tests alone and stand in the file, too.

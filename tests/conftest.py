@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import databases
-from databases import Postgres
-from desk import duanka
 from duanka.ledger.db.database import Store
 from duanka.simulator import simulate
-from long_first import LongFirst
-from parts import needed
-from requirement_run import Requirements
-from rounds import Rounds
+from support import databases
+from support.databases import Postgres
+from support.desk import duanka
+from support.long_first import LongFirst
+from support.parts import needed
+from support.requirement_run import Requirements
+from support.rounds import Rounds
 
 ROOT = Path(__file__).parents[1]
 

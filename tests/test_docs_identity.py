@@ -12,7 +12,7 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.reference_photos import MOST_PHOTO, PATIENT
 from duanka.identity.vendor import MOST_ANSWERED, MOST_SECONDS, MOST_STEPS
 from duanka.orders.verification.pictures import LONGEST
-from vendor_server import CONTRACT
+from support.vendor_server import CONTRACT
 
 ROOT = Path(__file__).parents[1]
 IDENTITY = ROOT / "docs" / "IDENTITY.md"

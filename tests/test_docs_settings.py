@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from desk import duanka
 from duanka.bootstrap.settings import Settings, in_force, setting_names
+from support.desk import duanka
 
 PAGE = Path(__file__).parents[1] / "docs" / "SETTINGS.md"
 HOW_TO_WRITE = "docs/SETTINGS.md lags behind the code; write it anew with: make pages"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from desk import duanka
 from duanka.bootstrap.doctor import CHECKS, DoctorCheck, examine, folders, installation
 from duanka.bootstrap.doctor.examination import Finding, Installation, Level, ok
-from examined import SECRET, Examined, doctor, order_book
-from waiting import HANG
+from support.desk import duanka
+from support.examined import SECRET, Examined, doctor, order_book
+from support.waiting import HANG
 
 
 def _state(folder: Path) -> dict[str, tuple[int, int, str]]:

@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-import databases
-from databases import Postgres
 from duanka.application.enforcement_worker import PURGE, Duty, Enforcement, Enforcing, duties
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, Person, Role
@@ -33,10 +31,12 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.reconciliation import Reconciling
 from duanka.orders.service import OrderService
-from enacted import enacted
-from fakes import FakeElement
-from parts import needed
-from waiting import HANG, until
+from support import databases
+from support.databases import Postgres
+from support.enacted import enacted
+from support.fakes import FakeElement
+from support.parts import needed
+from support.waiting import HANG, until
 
 ONE = "home_register"
 POLICE = Person("liaison", Role.POLICE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import long_first
+from support import long_first
 
 ROOT = Path(__file__).parent.parent
 CHECK = ROOT / "scripts" / "check_layout.py"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from desk import duanka
 from duanka.cli.detection.live import Ticker
 from duanka.cli.shell.log_lines import FORMATTER, log_as
+from support.desk import duanka
 
 
 @pytest.fixture(autouse=True)

@@ -29,8 +29,8 @@ from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.reports.list_changes import write_changes
-from typed_desk import TypedDesk, card, demand
-from waiting import HANG
+from support.typed_desk import TypedDesk, card, demand
+from support.waiting import HANG
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

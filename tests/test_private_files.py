@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from desk import duanka
 from duanka.decision_log.writer import DecisionLogWriter
 from duanka.domain.network import Carried
 from duanka.domain.private_files import private_file, tighten
@@ -21,7 +20,8 @@ from duanka.network.process import OwnProcess
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.block_list import MessageList
-from waiting import HANG
+from support.desk import duanka
+from support.waiting import HANG
 
 OPEN_UMASK = 0o022
 

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-import desk
-import waiting
-from rounds import look
-from waiting import HANG
+from support import desk, waiting
+from support.rounds import look
+from support.waiting import HANG
 
 
 def _until() -> None:

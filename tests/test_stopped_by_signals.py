@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from waiting import HANG
+from support.waiting import HANG
 
 _SCRIPT = """
 import os, signal, threading

@@ -11,7 +11,7 @@ import pytest
 
 from duanka.application import supervision
 from duanka.application.supervision import Running, Supervisor
-from waiting import until
+from support.waiting import until
 
 
 @dataclass

@@ -15,7 +15,7 @@ from duanka.cli.shell import language as cli_language
 from duanka.domain.local_time import DEFAULT_ZONE, use_zone
 from duanka.domain.streaming import SourceReach
 from duanka.domain.text import Language
-from typed_desk import TypedDesk, card, demand
+from support.typed_desk import TypedDesk, card, demand
 
 # What may stand in a Chinese table in Latin letters: ids, names, numbers, elements and rules.
 _LATIN = re.compile(r"[A-Za-z]{4,}")

@@ -19,7 +19,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
 from duanka.domain.text import BilingualText, WordedEnum
-from typed_desk import Said, TypedDesk, demand
+from support.typed_desk import Said, TypedDesk, demand
 
 
 @pytest.fixture(scope="module")

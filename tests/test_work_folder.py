@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from desk import ENGLISH, Typed, duanka
 from duanka.cli import main as cli
 from duanka.cli.shell.process import ERR, OUT, repeat_home
 from duanka.domain.errors import DuankaError
+from support.desk import ENGLISH, Typed, duanka
 
 
 def _made(folder: Path, *words: str, **environment: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
 from duanka.api import BASE, RequestLimits
 from duanka.api.http import auth as access
 from duanka.api.http.endpoints import May
@@ -26,8 +25,9 @@ from duanka.domain.authority import GRANTS
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
-from people import FIRST
-from waiting import HANG
+from support.api.desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
+from support.people import FIRST
+from support.waiting import HANG
 
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"

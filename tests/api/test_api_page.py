@@ -8,8 +8,6 @@ from pathlib import Path
 
 import httpx
 
-from desks import desk_on, served
-from doors import commands
 from duanka.api import BASE, RequestLimits
 from duanka.api.schemas.errors import CODES
 from duanka.api.schemas.holder_requests import MOST_BYTES
@@ -19,8 +17,10 @@ from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
 from duanka.orders.dispatch.notice_texts import TEMPLATES
+from support.api.desks import desk_on, served
+from support.doors import commands
+from support.waiting import HANG
 from test_access import WHO
-from waiting import HANG
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "API.md").read_text(encoding="utf-8")

@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from desks import NOW, TestDesk, card, demand, desk_on
-from doors import PROCESSES, RECORDS, all_commands, commands
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
@@ -39,7 +37,9 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.people.requests import PersonProposal
 from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.service import OrderService
-from people import People
+from support.api.desks import NOW, TestDesk, card, demand, desk_on
+from support.doors import PROCESSES, RECORDS, all_commands, commands
+from support.people import People
 from test_access import WHO
 
 # how an order book begins, or is upgraded: nobody has a key then that could be asked for

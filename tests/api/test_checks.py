@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from asking import own_calling, own_desk
-from desks import HOUR, NOW, Caller, TestDesk, callers, card
 from duanka.api import RequestLimits
 from duanka.domain.identity import TOLD, CheckReason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit
 from duanka.orders.queries.service import ViewerContext
-from people import SECOND
-from recordings import recording
-from verifications import DARK, LOST, OTHER, PASSED, UNSURE
+from support.api.asking import own_calling, own_desk
+from support.api.desks import HOUR, NOW, Caller, TestDesk, callers, card
+from support.api.recordings import recording
+from support.api.verifications import DARK, LOST, OTHER, PASSED, UNSURE
+from support.people import SECOND
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from asking import one_store, own_desk
-from desks import TestDesk
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.api.http.client_addresses import UNKNOWN, TrustedProxies, client_key
 from duanka.api.http.connections import ConnectionLimits, LimitedConnection
 from duanka.api.server import listening_socket, make_server, server_address
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Role
-from waiting import HANG, until
+from support.api.asking import one_store, own_desk
+from support.api.desks import TestDesk
+from support.waiting import HANG, until
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

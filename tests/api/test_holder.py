@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from asking import own_calling, own_desk
-from desks import HOUR, NOW, Caller, TestDesk, card
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit
+from support.api.asking import own_calling, own_desk
+from support.api.desks import HOUR, NOW, Caller, TestDesk, card
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from asking import own_calling, own_desk
-from desks import HOUR, NOW, Caller, TestDesk, card
 from duanka.domain.identity import CheckReason
 from duanka.domain.order import Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit, notices
 from duanka.orders.dispatch.link_requests import MOST_A_DAY, PAUSE
 from duanka.orders.dispatch.notice_texts import VERIFY
+from support.api.asking import own_calling, own_desk
+from support.api.desks import HOUR, NOW, Caller, TestDesk, card
 from test_checks import agreed, refused
 
 desk = pytest.fixture(own_desk)

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from playwright.sync_api import Request, Route, expect
 
-from desks import HOUR, TestDesk, card
 from duanka.api import BASE
 from duanka.domain.identity import TOLD, CheckReason, Frame, Verdict
 from duanka.domain.order import SYSTEM, Event, Kind, State
-from holder_pages import World, agree, numbers, own_served_world, own_world, record, screen
-from verifications import DARK, OTHER, PASSED, UNSURE
-from waiting import HANG
+from support.api.desks import HOUR, TestDesk, card
+from support.api.holder_pages import World, agree, numbers, own_served_world, own_world, record, screen
+from support.api.verifications import DARK, OTHER, PASSED, UNSURE
+from support.waiting import HANG
 
 served_world = pytest.fixture(scope="module")(own_served_world)
 world = pytest.fixture(own_world)

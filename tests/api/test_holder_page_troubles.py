@@ -7,12 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from browsers import shown
-from desks import HOUR, card, served
 from duanka.domain.identity import TOLD, CheckReason
 from duanka.domain.order import SYSTEM, Event, Kind, Role
 from duanka.orders.dispatch.link_requests import PAUSE
-from holder_pages import World, agree, numbers, own_served_world, own_world, screen
+from support.api.desks import HOUR, card, served
+from support.api.holder_pages import World, agree, numbers, own_served_world, own_world, screen
+from support.browsers import shown
 
 served_world = pytest.fixture(scope="module")(own_served_world)
 world = pytest.fixture(own_world)

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from asking import one_store, own_calling, own_desk
-from desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
 from duanka.api.schemas.holder_texts import not_online, otherwise, restricted, words_digest
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.identity import TOLD, CheckReason, SessionStage, VerificationProgress
@@ -19,6 +17,8 @@ from duanka.domain.order_policy import DeadlineStage as Deadline
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
+from support.api.asking import one_store, own_calling, own_desk
+from support.api.desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from asking import one_store, own_desk
-from desks import TestDesk, served
 from duanka.api import BASE
 from duanka.domain.identity import TOLD, CheckReason
-from recordings import recording
-from waiting import HANG
+from support.api.asking import one_store, own_desk
+from support.api.desks import TestDesk, served
+from support.api.recordings import recording
+from support.waiting import HANG
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

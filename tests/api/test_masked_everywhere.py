@@ -12,13 +12,13 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from asking import one_store, own_calling, own_desk, own_people
-from desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
 from duanka.api import BASE
 from duanka.api.app import create_api
 from duanka.domain.order import Event, Grounds, Kind, Person, Role
 from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
+from support.api.asking import one_store, own_calling, own_desk, own_people
+from support.api.desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

@@ -10,13 +10,13 @@ from datetime import datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from asking import one_store, own_calling, own_desk, own_people
-from desks import PLENTY, Caller, TestDesk, callers, desk_on, phone
 from duanka.api import BASE
 from duanka.api.schemas.requests import Moment
 from duanka.domain.order import Role
 from duanka.ledger.db.database import Store
-from order_policies import AT_ONCE
+from support.api.asking import one_store, own_calling, own_desk, own_people
+from support.api.desks import PLENTY, Caller, TestDesk, callers, desk_on, phone
+from support.order_policies import AT_ONCE
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from described_api import SETTINGS, Asked, ask, asked_api, described
+from support.api.described_api import SETTINGS, Asked, ask, asked_api, described
 
 # a large invented body is a cost of telling it, and no fault
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from asking import own_calling, own_desk, own_people
-from desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
 from duanka.ledger.audit.trail import Fault
-from phone_number_forms import FORMS, LAB_FORMS, REFUSED
+from support.api.asking import own_calling, own_desk, own_people
+from support.api.desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
+from support.phone_number_forms import FORMS, LAB_FORMS, REFUSED
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

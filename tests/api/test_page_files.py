@@ -9,13 +9,13 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from asking import one_store, own_desk
-from desks import TestDesk, desk_on, served
 from duanka.api.routes.static import FILES
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from waiting import HANG
+from support.api.asking import one_store, own_desk
+from support.api.desks import TestDesk, desk_on, served
+from support.waiting import HANG
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

@@ -10,16 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from asking import own_calling, own_desk
-from desks import Caller, TestDesk, callers, desk_on
 from duanka.api import BASE, RequestLimits
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes.online_pictures import MOST_LINE
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 from duanka.ledger.db.database import Store
-from recordings import digests, pictures, recording
-from verifications import PASSED
+from support.api.asking import own_calling, own_desk
+from support.api.desks import Caller, TestDesk, callers, desk_on
+from support.api.recordings import digests, pictures, recording
+from support.api.verifications import PASSED
 
 Calling = Callable[[str | None], Caller]
 

@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from desks import NOW, TestDesk, card, desk_on, served
 from duanka.api import BASE
 from duanka.domain.bulk_action import ActState
 from duanka.domain.identity import Consent
 from duanka.domain.order import Event, Kind, Role
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from people import FIRST
-from waiting import HANG
+from support.api.desks import NOW, TestDesk, card, desk_on, served
+from support.people import FIRST
+from support.waiting import HANG
 
 BROWSER = "b" * 43
 

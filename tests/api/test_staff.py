@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from asking import own_calling, own_desk, own_people
-from desks import NOW, Caller, TestDesk, demand
 from duanka.domain.order import Kind, Order, Role
-from recordings import recording
-from verifications import DARK, UNSURE
+from support.api.asking import own_calling, own_desk, own_people
+from support.api.desks import NOW, Caller, TestDesk, demand
+from support.api.recordings import recording
+from support.api.verifications import DARK, UNSURE
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from decided import decide, high, medium
-from desks import KEY, NOW, callers, demand, desk_on, phone
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.order import Person, Role
 from duanka.domain.take import Choice
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.intake.taking import DecisionTaker
+from support.api.desks import KEY, NOW, callers, demand, desk_on, phone
+from support.decided import decide, high, medium
 
 
 def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_path: Path) -> None:

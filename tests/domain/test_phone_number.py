@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duanka.domain.phone_number import ProtectedNumbers, identity, is_emergency, parse
-from phone_number_forms import (
+from support.phone_number_forms import (
     CARD,
     EMERGENCY,
     EMERGENCY_URIS,

@@ -16,9 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import servers
-from batches import Batch, batches
-from desk import duanka
 from duanka.domain.errors import DuankaError, RuleError
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Rule
@@ -31,7 +28,10 @@ from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.render import render, split_rounding
 from duanka.network.process import free_port
 from duanka.rules import RULES
-from servers import Server
+from support import servers
+from support.desk import duanka
+from support.engine.batches import Batch, batches
+from support.servers import Server
 
 STOCK = "virtual_operator_stock"  # it reads when a card was verified
 

@@ -18,17 +18,17 @@ import pytest
 from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, HitChange
 from duanka.engine.live.state.state_file import STATE
-from play_world import CARDS, play
-from streams import NOW, differences, hits_of, opened, plain, standing
-from waiting import HANG
-from worlds import Hits, invented, scanned
-
-_SCRIPT = Path(__file__).parent / "play_world.py"
+from support import OWN_PROCESS
+from support.engine.play_world import CARDS, play
+from support.engine.streams import NOW, differences, hits_of, opened, plain, standing
+from support.engine.worlds import Hits, invented, scanned
+from support.waiting import HANG
 
 
 def _start(folder: Path, seed: int, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(_SCRIPT), str(folder), str(seed), *more],
+        [sys.executable, "-m", "support.engine.play_world", str(folder), str(seed), *more],
+        env=OWN_PROCESS,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -26,8 +26,8 @@ from duanka.domain.ports import Silent
 from duanka.domain.streaming import Batch, BatchResult, IntakeBacklog
 from duanka.engine import DuckDBEngine
 from duanka.rules import RULES
-from streams import NOW, arrivals, batch_of, cut_up, opened, piece
-from worlds import LIMITS, LISTS, START, World, canonical, invented
+from support.engine.streams import NOW, arrivals, batch_of, cut_up, opened, piece
+from support.engine.worlds import LIMITS, LISTS, START, World, canonical, invented
 
 _SEEDS = st.integers(0, 1_000_000)
 _PATIENT = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}

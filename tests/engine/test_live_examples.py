@@ -15,8 +15,8 @@ from duanka.domain.rule_examples import Case
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine.live import Live
 from duanka.rules import RULES, shared_device
-from streams import NOW, PATIENT, arrivals, batch_of, cut_up, hits_of
-from worlds import World, canonical
+from support.engine.streams import NOW, PATIENT, arrivals, batch_of, cut_up, hits_of
+from support.engine.worlds import World, canonical
 
 _USE = ("calls", "messages", "data_days")
 _NOBODY = "8613700099999"

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from duanka.engine.live.state.state_file import STATE
-from waiting import HANG
+from support.waiting import HANG
 
 HEAD = "card,peer,direction,started_at,seconds\n"
 _LINES = 2_000

@@ -13,7 +13,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, BatchPart
 from duanka.engine.live import Live
 from duanka.rules import RULES
-from worlds import canonical
+from support.engine.worlds import canonical
 
 START = datetime(2021, 1, 1)
 NOW = datetime(2026, 1, 1)

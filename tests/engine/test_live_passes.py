@@ -11,8 +11,8 @@ import pytest
 from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch
 from duanka.engine.live import Live
-from streams import NOW, opened, piece
-from worlds import LISTS, World, canonical
+from support.engine.streams import NOW, opened, piece
+from support.engine.worlds import LISTS, World, canonical
 
 CARD, OTHER = "8617000000001", "8617000000002"
 RULE = "virtual_operator_stock"

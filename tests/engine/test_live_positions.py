@@ -6,7 +6,7 @@ from pathlib import Path
 
 from duanka.domain.streaming import GONE, Batch
 from duanka.engine.live import Live
-from streams import NOW
+from support.engine.streams import NOW
 
 
 def test_an_origin_that_is_gone_is_forgotten_for_good(tmp_path: Path) -> None:

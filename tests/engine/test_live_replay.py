@@ -16,8 +16,8 @@ from duanka.domain.streaming import Change, HitChange
 from duanka.engine.live import evaluator as judge
 from duanka.engine.live.state.rollup_store import SEAL_ROWS
 from duanka.rules import RULES
-from streams import Cut, Played, differences, plain, standing
-from worlds import LISTS, START, World, canonical, invented, scanned
+from support.engine.streams import Cut, Played, differences, plain, standing
+from support.engine.worlds import LISTS, START, World, canonical, invented, scanned
 
 _SEEDS = st.integers(0, 1_000_000)
 _PATIENT = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}

@@ -13,8 +13,19 @@ import pytest
 
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch
-from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, plain, standing
-from worlds import LIMITS, LISTS, START, Hits, Limits, World, invented, scanned
+from support.engine.streams import (
+    NOW,
+    arrivals,
+    batch_of,
+    cut_up,
+    differences,
+    hits_of,
+    opened,
+    piece,
+    plain,
+    standing,
+)
+from support.engine.worlds import LIMITS, LISTS, START, Hits, Limits, World, invented, scanned
 
 
 def _limits(**changed: dict[str, Any]) -> Limits:

@@ -17,8 +17,18 @@ from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Lateness, LiveReason, SetAside
 from duanka.engine.live import Live
 from duanka.engine.live.state import watermarks as marks
-from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, quarantined
-from worlds import LIMITS, LISTS, START, World, canonical, invented, scanned
+from support.engine.streams import (
+    NOW,
+    arrivals,
+    batch_of,
+    cut_up,
+    differences,
+    hits_of,
+    opened,
+    piece,
+    quarantined,
+)
+from support.engine.worlds import LIMITS, LISTS, START, World, canonical, invented, scanned
 
 _HOUR = timedelta(hours=1)
 _EMPTY = World({}, {}, LISTS)

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import clips
-from clips import Image
 from duanka.domain.identity import (
     Check,
     CheckReason,
@@ -27,8 +25,10 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import weights
 from duanka.identity.embedded.checker import EmbeddedChecker, available, steps_of
 from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing
-from parts import needed
-from waiting import HANG
+from support import clips
+from support.clips import Image
+from support.parts import needed
+from support.waiting import HANG
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.identity import CheckReason
 from duanka.identity.embedded.checker import available
-from parts import needed
+from support.parts import needed
 
 Unpack = Callable[[bytes], Any]
 EITHER = pytest.mark.parametrize("which", ["frame", "reference"])

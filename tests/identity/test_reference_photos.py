@@ -27,7 +27,7 @@ from duanka.domain.identity import CheckerDown
 from duanka.domain.identity_ports import ReferencePhotos
 from duanka.identity.reference_photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, HttpTimeouts, photos_of
 from duanka.identity.vendor import vendor_of
-from photo_server import (
+from support.photo_server import (
     CLOSE,
     GENERATED,
     KEY,
@@ -39,7 +39,7 @@ from photo_server import (
     photo_server,
     says,
 )
-from waiting import HANG
+from support.waiting import HANG
 
 NAME = "reference-photos"
 CARD = "8613800138000"

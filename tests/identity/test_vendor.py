@@ -38,8 +38,8 @@ from duanka.domain.identity import (
 from duanka.domain.identity_ports import Checker
 from duanka.identity.reference_photos import HttpTimeouts
 from duanka.identity.vendor import GIVEN, MOST_SECONDS, MOST_STEPS, Vendor
-from photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
-from vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server
+from support.photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
+from support.vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server
 
 SECRET = b"a secret of a test, of thirty-two b"
 ORDER = "V2603020800000001"

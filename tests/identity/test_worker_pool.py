@@ -18,14 +18,14 @@ from random import Random
 
 import pytest
 
-import clips
 from duanka.domain.identity import Check, CheckReason, Outcome, ReferenceUnusable, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import worker_pool as workers
 from duanka.identity.embedded.checker import available, steps_of
 from duanka.identity.worker_pool import OnWorkers, Process, Workers, without_information
-from parts import needed
-from waiting import HANG, until
+from support import OWN_PROCESS, clips
+from support.parts import needed
+from support.waiting import HANG, until
 
 POLICY = IdentityPolicy()
 LOST = Verdict(Outcome.FAILED, (CheckReason.LOST,))
@@ -153,8 +153,8 @@ def test_a_check_that_hangs_is_lost_and_the_next_one_is_judged(
 
 def test_workers_end_with_the_process_that_serves_however_it_ends() -> None:
     needed(clips.missing())
-    script = Path(__file__).with_name("checking_process.py")
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as serving:
+    command = [sys.executable, "-m", "support.identity.checking_process"]
+    with subprocess.Popen(command, env=OWN_PROCESS, stdout=subprocess.PIPE, text=True) as serving:
         try:
             assert serving.stdout
             assert serving.stdout.readline() == "under way\n"

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from deliveries import KEY
 from duanka.ingest.formats.arrow_bounds import OversizedStream, check_stream, text_bytes
 from duanka.ingest.formats.arrow_stream import BrokenStream, blocks_of
 from duanka.ingest.live.batch_builder import BatchBuilder
@@ -18,7 +17,8 @@ from duanka.ingest.live.nats.messages import ARROW, LINES, Message, Messages
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
-from landings import aside_of, counted, seconds_of
+from support.ingest.deliveries import KEY
+from support.ingest.landings import aside_of, counted, seconds_of
 
 CALL = b'{"card":"8613800138000","peer":"8613900139000","direction":"out","started_at":"2021-05-17 09:30:00"'
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import asn1_samples as samples
-from deliveries import quarantined, shipped, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.formats.asn1 import tap3, ts32298
 from duanka.ingest.formats.asn1.ber import elements
 from duanka.ingest.formats.asn1.reader import Asn1Reading
+from support.ingest import asn1_samples as samples
+from support.ingest.deliveries import quarantined, shipped, table, taken
 
 
 def test_calls_of_an_exchange(tmp_path: Path) -> None:

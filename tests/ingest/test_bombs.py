@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from deliveries import CARDS
 from duanka.ingest.formats.unpacked import Unpacked
-from packing import PACK, zstd
+from support import ROOT
+from support.ingest.deliveries import CARDS
+from support.ingest.packing import PACK, zstd
 
 PEAK = 900  # MB that reading may take; the rest of 1 GB and its third is for the rules
 HANG = 240.0  # seconds that only a bomb that went off takes
@@ -28,7 +29,7 @@ GIVEN_UP = "beyond the limits of intake"
 
 def took(how: str, folder: Path) -> dict[str, Any]:
     """What reading the delivery in `folder` took, in a process of its own."""
-    program = Path(__file__).with_name("bombs.py")
+    program = ROOT / "tests/support/ingest/bombs.py"
     done = subprocess.run(
         [sys.executable, str(program), how, str(folder)], capture_output=True, timeout=HANG, check=False
     )

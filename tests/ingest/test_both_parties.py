@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deliveries import mapping, quarantined, table, taken
+from support.ingest.deliveries import mapping, quarantined, table, taken
 
 _SIDE = """
 [[source]]

@@ -25,16 +25,16 @@ import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-import waiting
-from buses import STREAM, Sent, Server, arrow, bus, lines
-from deliveries import KEY
 from duanka.domain.errors import DuankaError
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch
 from duanka.ingest.live.nats.config import BusAddress
 from duanka.ingest.live.nats.feed import Bus
 from duanka.ingest.live.nats.session import BusSession
-from landings import (
+from support import waiting
+from support.buses import STREAM, Sent, Server, arrow, bus, lines
+from support.ingest.deliveries import KEY
+from support.ingest.landings import (
     aside_of,
     calls,
     counted,

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from buses import STREAM, Server, bus
 from duanka.domain.streaming import Batch
 from duanka.ingest.live.nats import session as bus_reader
 from duanka.ingest.live.nats.client import TolerantClient
-from landings import aside_of, counted, running, seconds_of, sources_of
-from landings import until as taken_until
-from waiting import HANG, until
+from support.buses import STREAM, Server, bus
+from support.ingest.landings import aside_of, counted, running, seconds_of, sources_of
+from support.ingest.landings import until as taken_until
+from support.waiting import HANG, until
 
 ARROW = b"Content-Type: application/vnd.apache.arrow.stream\r\n"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deliveries import mapping, quarantined, table, taken
 from duanka.domain.errors import MappingError
 from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
-from landings import drained, put, reasons_of
+from support.ingest.deliveries import mapping, quarantined, table, taken
+from support.ingest.landings import drained, put, reasons_of
 
 _RULES = """
 [[source]]

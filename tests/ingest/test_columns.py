@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
 from duanka.ingest.model.value_text import as_text
 from duanka.ingest.normalise.timestamps import moments
+from support.ingest.deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
 
 
 @pytest.mark.parametrize(

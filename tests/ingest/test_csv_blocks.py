@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliveries import CALL, CALLS, delivered, mapping, quarantined, reasons, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest import take_in
 from duanka.ingest.files.limits import LINE_LIMIT
@@ -19,6 +18,7 @@ from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.model.blocks import Block
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
+from support.ingest.deliveries import CALL, CALLS, delivered, mapping, quarantined, reasons, table, taken
 
 GOOD = CALL.rstrip("\n")
 

@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from deliveries import KEY, mapping, quarantined, reasons, table, taken
 from duanka.ingest.model.value_text import as_text, undecorated, without_exponent
 from duanka.ingest.normalise.amounts import amounts
 from duanka.ingest.normalise.durations import seconds
 from duanka.ingest.normalise.timestamps import moments
+from support.ingest.deliveries import KEY, mapping, quarantined, reasons, table, taken
 
 _CHINA = "Asia/Shanghai"
 _AT = datetime(2021, 5, 17, 9, 30)

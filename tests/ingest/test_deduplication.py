@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.deduplication import settle
 from duanka.ingest.validation.quarantine import Quarantine
+from support.ingest.deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 
 WITH_ID = """
 [[source]]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries import CALL, CALLS, CARDS, delivered
 from duanka.domain.display import display_name, display_text, original_name
 from duanka.ingest import take_in
-from landings import aside_of, calls, drained, inbox, positions_of, put, seconds_of, sources_of
+from support.ingest.deliveries import CALL, CALLS, CARDS, delivered
+from support.ingest.landings import aside_of, calls, drained, inbox, positions_of, put, seconds_of, sources_of
 
 SHOWN = {
     "话单0930.csv".encode("gbk"): r"\xbb\xb0\xb5\xa50930.csv",

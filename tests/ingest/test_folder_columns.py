@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deliveries import mapping, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.model.folder_columns import folder_columns
+from support.ingest.deliveries import mapping, table, taken
 
 _RULES = """
 [[source]]

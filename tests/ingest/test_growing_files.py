@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from duanka.domain.streaming import Batch
 from duanka.ingest import LandingTimeouts
 from duanka.ingest.files.beginnings import is_beginning
-from landings import (
+from support.ingest.landings import (
     aside_of,
     calls,
     counted,

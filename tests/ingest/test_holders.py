@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deliveries import CALL, CALLS, KEY, delivered, mapping, table, taken
 from duanka.domain.errors import MissingKey
 from duanka.ingest import take_in
 from duanka.ingest.model.holders import looks_like_document, without_documents
+from support.ingest.deliveries import CALL, CALLS, KEY, delivered, mapping, table, taken
 
 DOCUMENT = "11010519491231002X"
 OLD = "110105491231002"

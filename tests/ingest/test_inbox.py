@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliveries import CALL, CALLS, CARDS, KEY, mapping, quarantined, shipped, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import finished
 from duanka.ingest import Inbox
-from landings import (
+from support.ingest.deliveries import CALL, CALLS, CARDS, KEY, mapping, quarantined, shipped, table, taken
+from support.ingest.landings import (
     aside_of,
     calls,
     counted,
@@ -37,7 +37,7 @@ from landings import (
     sources_of,
     until,
 )
-from waiting import HANG
+from support.waiting import HANG
 
 
 def test_the_same_rows_and_the_same_quarantine_as_a_scan(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_record_id_is_what_a_record_is_known_by(tmp_path: Path) -> None:
 
 def test_the_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
     put(tmp_path, "calls.csv", calls([1]))
-    code = "import sys\nfrom pathlib import Path\nfrom landings import *\n"
+    code = "import sys\nfrom pathlib import Path\nfrom support.ingest.landings import *\n"
     code += "print(rows_of(drained(Path(sys.argv[1])))['same'][0])"
     here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     told = subprocess.run(

@@ -8,7 +8,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deliveries import (
+from duanka.domain.errors import LostRecords, MappingError, UnreadableInput
+from duanka.domain.schema import TABLES
+from duanka.ingest import take_in
+from duanka.ingest.model.reasons import QuarantineReason
+from duanka.ingest.storage.parquet_store import schema
+from duanka.ingest.validation.quarantine import Quarantine
+from support.ingest.deliveries import (
     CALL,
     CALLS,
     CARDS,
@@ -21,12 +27,6 @@ from deliveries import (
     table,
     taken,
 )
-from duanka.domain.errors import LostRecords, MappingError, UnreadableInput
-from duanka.domain.schema import TABLES
-from duanka.ingest import take_in
-from duanka.ingest.model.reasons import QuarantineReason
-from duanka.ingest.storage.parquet_store import schema
-from duanka.ingest.validation.quarantine import Quarantine
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deliveries import delivered, mapping, taken
 from duanka.domain.errors import DuankaError
 from duanka.ingest import Inbox, LandingTimeouts
 from duanka.ingest.model.nearest_column import nearest
+from support.ingest.deliveries import delivered, mapping, taken
 
 _RULES = """
 [[source]]

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliveries import ROOT, mapping, shipped
 from duanka.domain.errors import MappingError
 from duanka.domain.schema import TABLES
 from duanka.ingest import read_mapping
 from duanka.ingest.model.mapping import NATIVE
+from support import ROOT
+from support.ingest.deliveries import mapping, shipped
 
 GOOD = """
 [[source]]

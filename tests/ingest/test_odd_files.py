@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from duanka.domain.streaming import Batch
-from landings import aside_of, calls, counted, drained, inbox, positions_of, put, running, seconds_of, until
+from support.ingest.landings import (
+    aside_of,
+    calls,
+    counted,
+    drained,
+    inbox,
+    positions_of,
+    put,
+    running,
+    seconds_of,
+    until,
+)
 
 
 def _nothing_for(batches: Iterator[Batch], seconds: float) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deliveries import CALLS, mapping, quarantined, table, taken
 from duanka.ingest.formats.unpacked import Unpacked
 from duanka.ingest.live.inbox.completeness import looks_complete
 from duanka.ingest.model.mapping import Layout
-from landings import aside_of, calls, drained, put, seconds_of
-from packing import MEMBERS, NAMES, PACK, zipped
+from support.ingest.deliveries import CALLS, mapping, quarantined, table, taken
+from support.ingest.landings import aside_of, calls, drained, put, seconds_of
+from support.ingest.packing import MEMBERS, NAMES, PACK, zipped
 
 _ROWS = 8_000
 

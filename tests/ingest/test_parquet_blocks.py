@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliveries import CALL, CALLS, quarantined, reasons, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.formats.parquet_reader import ParquetReading
+from support.ingest.deliveries import CALL, CALLS, quarantined, reasons, table, taken
 
 
 def calls(rows: int, **options: Any) -> bytes:

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deliveries import CALL, CALLS, CARDS, quarantined, table, taken
 from duanka.ingest.formats import parquet_pages
 from duanka.ingest.formats import parquet_reader as parquet_blocks
 from duanka.ingest.formats.thrift_compact import I32, I64, CompactReader, Truncated
+from support.ingest.deliveries import CALL, CALLS, CARDS, quarantined, table, taken
 from test_bombs import GIVEN_UP, PEAK, took
 
 NAMES = ("card", "peer", "direction", "started_at")

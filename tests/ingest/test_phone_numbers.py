@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.ingest.normalise.phone_numbers import Numbers, e164
-from phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
+from support.phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
 
 MOBILE = "8613800138000"
 

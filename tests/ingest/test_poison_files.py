@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deliveries import CARDS
 from duanka.ingest import take_in
-from landings import aside_of, calls, counted, drained, put, seconds_of
+from support.ingest.deliveries import CARDS
+from support.ingest.landings import aside_of, calls, counted, drained, put, seconds_of
 
 HEAD = "card,peer,direction,started_at,seconds\n"
 

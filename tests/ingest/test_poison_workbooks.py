@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deliveries import taken
 from duanka.ingest.files.limits import unpacks_too_much
-from landings import calls, drained, put
-from packing import zipped
-from workbooks import HEADER, book, call, calls_book, row, rows
+from support.ingest.deliveries import taken
+from support.ingest.landings import calls, drained, put
+from support.ingest.packing import zipped
+from support.ingest.workbooks import HEADER, book, call, calls_book, row, rows
 
 _WHOLE = calls_book(*(call(n) for n in range(2000)))
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(3000)

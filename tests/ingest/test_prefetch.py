@@ -10,7 +10,7 @@ import pytest
 
 from duanka.domain.streaming import Batch
 from duanka.ingest.live.prefetch import DEPTH, HandOn, prefetch
-from waiting import HANG
+from support.waiting import HANG
 
 
 def test_reading_runs_ahead_by_two_batches_at_most() -> None:

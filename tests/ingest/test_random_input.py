@@ -12,9 +12,9 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliveries import CARDS, KEY, table, taken
 from duanka.domain.errors import DuankaError
 from duanka.domain.intake_report import Intake
+from support.ingest.deliveries import CARDS, KEY, table, taken
 
 HEADER = "card,peer,direction,started_at,seconds,answered,imei,cell\n"
 

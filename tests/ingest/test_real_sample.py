@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from deliveries import quarantined, shipped, table
 from duanka.ingest import take_in
+from support.ingest.deliveries import quarantined, shipped, table
 
 
 def test_all_333_records_are_used(shared: Path, tmp_path: Path) -> None:

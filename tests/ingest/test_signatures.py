@@ -23,7 +23,7 @@ from duanka.ingest.delivery.signatures import SignedFile, public_key_of, sign
 from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.live.inbox import file_reader
 from duanka.ingest.model.blocks import OpenReader
-from landings import drained
+from support.ingest.landings import drained
 
 CASES = "card,case_id,confirmed_at,signed_by\n8613800000001,A1,2021-05-03 10:00:00,bureau\n"
 CALLS = "card,peer,direction,started_at,seconds\n8613800000001,8613900000001,out,2021-05-03 09:00:00,10\n"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deliveries import CALL, CALLS, mapping, quarantined, reasons, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.formats.csv_header import fitting
-from landings import counted, drained, put, seconds_of
+from support.ingest.deliveries import CALL, CALLS, mapping, quarantined, reasons, table, taken
+from support.ingest.landings import counted, drained, put, seconds_of
 
 _CHINESE = "号码,对方,方向,时间,时长\n13800138000,10086,主叫,2021-05-17 09:30:00,61\n"
 _RULES = """

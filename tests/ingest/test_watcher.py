@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from deliveries import CARDS, mapping
 from duanka.domain.streaming import GONE, Batch, finished
 from duanka.ingest import NATIVE, LandingTimeouts
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
-from landings import (
+from support.ingest.deliveries import CARDS, mapping
+from support.ingest.landings import (
     FAST,
     aside_of,
     calls,

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from deliveries import mapping, quarantined, table, taken
 from duanka.domain.intake_report import Intake
-from workbooks import HEADER, Raw, Shown, Value, book, call, calls_book, row, rows
+from support.ingest.deliveries import mapping, quarantined, table, taken
+from support.ingest.workbooks import HEADER, Raw, Shown, Value, book, call, calls_book, row, rows
 
 _NINE = datetime(2021, 5, 17, 9, 30)
 _DAY = 44_333  # 2021-05-17

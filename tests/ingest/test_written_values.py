@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries import mapping, quarantined, reasons, table, taken
 from duanka.ingest.normalise.durations import seconds
 from duanka.ingest.normalise.timestamps import moments
+from support.ingest.deliveries import mapping, quarantined, reasons, table, taken
 
 _CHINA = "Asia/Shanghai"
 

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from desk import Typed, cards_at_risk, duanka, flagged, hits
 from duanka.application.backtest import Backtest
 from duanka.bootstrap.scan import backtest, policy_named, rule_named
 from duanka.bootstrap.settings import Settings
@@ -20,7 +19,8 @@ from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Action, Literal
 from duanka.evaluation import RuleChangeEffect
-from signed_cases import SECRET, signed, trusting
+from support.desk import Typed, cards_at_risk, duanka, flagged, hits
+from support.signed_cases import SECRET, signed, trusting
 
 A, B, C, D, E = (f"861380000000{n}" for n in range(1, 6))
 VERIFY, COUNTER = Action.VERIFY, Action.VERIFY_AT_COUNTER

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 import typer
 
-from desk import cards_at_risk, duanka, flagged
 from duanka.cli import main as cli
 from duanka.cli.shell.lazy import DeferredGroup
 from duanka.evaluation import evaluate
 from duanka.rules import RULES
+from support.desk import cards_at_risk, duanka, flagged
 
 
 def test_evaluate_counts_what_the_files_say(national: Path, province: Path) -> None:

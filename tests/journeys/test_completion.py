@@ -10,7 +10,7 @@ import pytest
 
 from duanka.bootstrap.policies import rule_ids
 from duanka.cli.shell.completion import reasons_like, rules_like
-from waiting import HANG
+from support.waiting import HANG
 
 _TAB = """
 . "$HOME/.bash_completions/duanka.sh"

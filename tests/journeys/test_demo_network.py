@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from desk import duanka
-from parts import needed
-from switches import missing
+from support.desk import duanka
+from support.parts import needed
+from support.switches import missing
 
 
 @pytest.mark.requirement("R7")

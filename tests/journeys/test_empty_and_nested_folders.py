@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from desk import ENGLISH
 from duanka.cli import main as cli
 from duanka.cli.detection import record_options as cli_records
 from duanka.cli.shell.process import OUT
-from waiting import until
+from support.desk import ENGLISH
+from support.waiting import until
 
 _CALLS = (
     "card,peer,direction,started_at,seconds\n8613800138{0:03d},8613900139000,out,2021-05-17 09:30:00,61\n"

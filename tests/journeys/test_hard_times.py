@@ -13,11 +13,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from desk import cards_at_risk, duanka, flagged, hits
 from duanka.bootstrap.scan import working_folder
 from duanka.domain.errors import MAKE_ROOM
 from duanka.rules import RULES
-from waiting import until
+from support.desk import cards_at_risk, duanka, flagged, hits
+from support.waiting import until
 
 WRITTEN = {
     "hits.parquet",

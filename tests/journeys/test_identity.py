@@ -16,8 +16,6 @@ from random import Random
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-import browsers
-import clips
 from duanka.application.enforcement_worker import Enforcing
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import serve as app_serve
@@ -31,9 +29,10 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.identity.embedded.checker import steps_of
 from duanka.sandbox.network import OwnNetwork
-from parts import needed
-from switches import Switch, missing
-from waiting import HANG, until
+from support import browsers, clips
+from support.parts import needed
+from support.switches import Switch, missing
+from support.waiting import HANG, until
 
 HOLDER, OTHER_CHALLENGE, STILL, WAVED, STRANGER = range(5)
 DRAWN = 20261127  # seed of the challenges: the clip must show what will be asked

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from desk import ENGLISH, Typed, duanka
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
@@ -24,8 +23,9 @@ from duanka.domain.order import SYSTEM, Event, Kind, Order
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER, Role
 from duanka.domain.text import BilingualText
-from people import people_of
-from waiting import HANG
+from support.desk import ENGLISH, Typed, duanka
+from support.people import people_of
+from support.waiting import HANG
 
 STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
 MEDIUM, HIGH = "8613800000001", "8613800000002"

@@ -21,9 +21,9 @@ from duanka.domain.identity import CheckReason, CheckRefused, Consent, Frame, Se
 from duanka.domain.order import Kind, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
-from photo_server import Say
-from vendor_server import StubVendor, picture, vendor_server
-from waiting import until
+from support.photo_server import Say
+from support.vendor_server import StubVendor, picture, vendor_server
+from support.waiting import until
 
 CARD, WITHOUT_PHOTO = "8613800000001", "8613800000002"
 

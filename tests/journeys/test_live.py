@@ -20,9 +20,9 @@ from typing import TypeVar
 import polars as pl
 import pytest
 
-from desk import duanka, hits
 from duanka.simulator import simulate
-from waiting import HANG
+from support.desk import duanka, hits
+from support.waiting import HANG
 
 DAYS = 6
 _T = TypeVar("_T")

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 from nats.js.errors import NotFoundError
 
-from buses import STREAM, Sent, Server, arrow, lines
-from desk import duanka, hits
 from duanka.domain.schema import TABLES
 from duanka.simulator import simulate
-from waiting import until
+from support.buses import STREAM, Sent, Server, arrow, lines
+from support.desk import duanka, hits
+from support.waiting import until
 
 
 def _messages(province: Path) -> list[Sent]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desk import duanka
+from support.desk import duanka
 
 _HEADER = "主叫号码,被叫号码,通话类型,开始时间,通话时长,IMEI\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from desk import Typed, cards_at_risk, duanka
+from support.desk import Typed, cards_at_risk, duanka
 
 MORNING_PAGE = Path(__file__).parents[2] / "docs" / "MORNING.md"
 _HEADER = "card,peer,direction,started_at,seconds,answered\n"

@@ -25,11 +25,11 @@ from duanka.domain.text import BilingualText
 from duanka.orders.monitoring.refusals import refused
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
-from enacted import EnactedRow, enacted
-from parts import needed
-from sipp_calls import call
-from switches import Switch, missing
-from waiting import HANG, until
+from support.enacted import EnactedRow, enacted
+from support.network.sipp_calls import call
+from support.parts import needed
+from support.switches import Switch, missing
+from support.waiting import HANG, until
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from waiting import HANG, until
+from support.waiting import HANG, until
 
 DUANKA = Path(sysconfig.get_path("scripts")) / "duanka"
 CALLS = "card,peer,direction,started_at\n8613800138000,8613900139000,out,2021-05-03 09:00:00\n"

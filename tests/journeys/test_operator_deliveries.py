@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from desk import ENGLISH, cards_at_risk
 from duanka.cli import main as cli
 from duanka.cli.shell.process import OUT
-from operator_deliveries import DELIVERIES, Province, native, province
+from support.desk import ENGLISH, cards_at_risk
+from support.journeys.operator_deliveries import DELIVERIES, Province, native, province
 
 _KEY = {"DUANKA_HOLDER_KEY": "a key for tests, long enough to be one", **ENGLISH}
 

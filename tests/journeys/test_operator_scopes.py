@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from desk import duanka
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.order import Kind, Person, Role
 from duanka.domain.order_policy import OrderPolicy
@@ -20,7 +19,8 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
-from signed_cases import SECRET, signed, trusting
+from support.desk import duanka
+from support.signed_cases import SECRET, signed, trusting
 
 HERE, THERE, NOWHERE, ASKED = (f"861380000000{number}" for number in range(4))
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from desk import duanka, flagged
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
 from duanka.bootstrap.orders import OrderDesk
@@ -20,7 +19,8 @@ from duanka.domain.order import SYSTEM, Event, Kind, PermissionDenied, Person, R
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Scope
 from duanka.domain.text import BilingualText
-from waiting import until
+from support.desk import duanka, flagged
+from support.waiting import until
 
 SECRET = "a secret of a test, of thirty-two characters"  # noqa: S105  # opens nothing
 SECOND = Person("li", Role.SUPERVISOR)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-import browsers
-from parts import needed
+from support import browsers
+from support.parts import needed
 
 MOST_PAGES = 12
 

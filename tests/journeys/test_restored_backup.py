@@ -25,7 +25,7 @@ from duanka.ledger.db.tables import alarms, drifts, outbox
 from duanka.network.sms.element import MessageProxy
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from waiting import until
+from support.waiting import until
 
 POLICE, SUPERVISOR = Person("liaison", Role.POLICE), Person("li", Role.SUPERVISOR)
 PASSED, STOPPED, NEW, LATER = (f"861380000000{n}" for n in range(1, 5))

@@ -11,9 +11,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from desk import cards_at_risk, duanka, hits
 from duanka.domain.schema import TABLES
-from signed_cases import trusting
+from support.desk import cards_at_risk, duanka, hits
+from support.signed_cases import trusting
 
 
 def test_the_output_is_what_the_page_says(national: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from databases import Postgres
-from desk import Typed, duanka
-from people import FIRST, typed_people
-from waiting import HANG
+from support.databases import Postgres
+from support.desk import Typed, duanka
+from support.people import FIRST, typed_people
+from support.waiting import HANG
 
 SECRET = "0123456789abcdef" * 2
 

@@ -17,15 +17,15 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from databases import Postgres
-from desk import Typed, duanka
 from duanka.bootstrap.settings import Settings
 from duanka.domain.person import Role
 from duanka.network.sms.element import MessageProxy
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from people import people_of
-from waiting import HANG, until
+from support.databases import Postgres
+from support.desk import Typed, duanka
+from support.people import people_of
+from support.waiting import HANG, until
 
 CARD = "8613800000001"
 

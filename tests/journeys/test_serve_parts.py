@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from waiting import HANG, until
+from support.waiting import HANG, until
 
 CALLS = "card,peer,direction,started_at,seconds\n8613800000001,8613900000000,out,2021-05-17 09:00:00,60\n"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from desk import Typed, cards_at_risk, duanka, flagged, hits
 from duanka.evaluation import evaluate
+from support.desk import Typed, cards_at_risk, duanka, flagged, hits
 
 QUIET = ("fan_out", "virtual_operator_stock")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desk import cards_at_risk, duanka
+from support.desk import cards_at_risk, duanka
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from desk import cards_at_risk, duanka, flagged
-from signed_cases import trusting
+from support.desk import cards_at_risk, duanka, flagged
+from support.signed_cases import trusting
 
 TRIGGERS = ("new_card_unused", "device_changed", "high_risk_area", "over_frequency")
 ABNORMAL = ("sleeping_card", "silent_card", "cards_per_holder", "virtual_operator_stock", "iot_misuse")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -12,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from desk import ENGLISH, duanka, hits
-from parts import needed
-from switches import missing
-from waiting import HANG
+from support import ROOT
+from support.desk import ENGLISH, duanka, hits
+from support.parts import needed
+from support.switches import missing
+from support.waiting import HANG
 
 MACHINES = ("UTC", "America/Lima", "Asia/Shanghai")
 
@@ -63,12 +63,16 @@ def test_records_of_the_last_hour_are_used_in_every_zone(zone: str, hours: int, 
 @pytest.mark.requirement("R7")
 def test_a_card_in_the_network_has_the_same_moments_on_every_machine(tmp_path: Path) -> None:
     needed(missing())
-    program = Path(__file__).with_name("network_moments.py")
-    path = os.pathsep.join([str(program.parents[1] / room) for room in (".", "network", "ingest")])
+    program = ROOT / "tests/support/journeys/network_moments.py"
     running = [
         subprocess.Popen(
             [sys.executable, str(program), str(tmp_path / machine.replace("/", "-"))],
-            env={"PATH": "/usr/bin:/bin:/usr/sbin", "PYTHONPATH": path, "TZ": machine, **ENGLISH},
+            env={
+                "PATH": "/usr/bin:/bin:/usr/sbin",
+                "PYTHONPATH": str(ROOT / "tests"),
+                "TZ": machine,
+                **ENGLISH,
+            },
             stdout=subprocess.PIPE,
         )
         for machine in MACHINES

@@ -13,10 +13,10 @@ from duanka.domain.network import NetworkState, Unreachable
 from duanka.network.process import OwnProcess
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.network.sip.lists import GOOD_COPY, LISTS
-from parts import needed
-from phone_number_forms import CARD
-from sip_messages import PASSED, RawCaller
-from sipp_calls import missing
+from support.network.sip_messages import PASSED, RawCaller
+from support.network.sipp_calls import missing
+from support.parts import needed
+from support.phone_number_forms import CARD
 
 LATER = "8613800138009"
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.network import Element, ManyAtOnce, NetworkState, UnknownCard, Unreachable, WholeList
-from parts import needed
-from suppliers import CARDS, PROGRAMS, SUPPLIERS, Supplied
-from switches import missing
+from support.network.suppliers import CARDS, PROGRAMS, SUPPLIERS, Supplied
+from support.parts import needed
+from support.switches import missing
 
 STATES = tuple(NetworkState)
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import grpc
 
-from buses import Server
-from databases import Postgres
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.hlr import OwnRegister
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
 from duanka.sandbox.smsc_sessions import Behaviour
-from examined import doctor, order_book
-from parts import needed
-from photo_server import photo_server
-from switches import missing
-from vendor_server import vendor_server
-from waiting import HANG
+from support.buses import Server
+from support.databases import Postgres
+from support.examined import doctor, order_book
+from support.parts import needed
+from support.photo_server import photo_server
+from support.switches import missing
+from support.vendor_server import vendor_server
+from support.waiting import HANG
 
 CARD = "8613800000001"
 PASSWORD = "hunter22"  # noqa: S105  # of a centre on loopback

@@ -22,8 +22,8 @@ from duanka.domain.network import (
     Unreachable,
     WholeList,
 )
-from fakes import FakeElement, FakeSender, read_journal
-from waiting import HANG
+from support.fakes import FakeElement, FakeSender, read_journal
+from support.waiting import HANG
 
 CARD, OTHER = "8613800000001", "8613800000002"
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -31,7 +31,7 @@ _HERE = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 _ENDLESS = """
 import sys
 from pathlib import Path
-from fakes import FakeElement
+from support.fakes import FakeElement
 element, number = FakeElement("e", Path(sys.argv[1])), 0
 while True:
     element.suspend(card := str(8613800000000 + number))
@@ -41,7 +41,7 @@ while True:
 _MANY = """
 import sys
 from pathlib import Path
-from fakes import FakeElement, FakeSender
+from support.fakes import FakeElement, FakeSender
 element, sender = FakeElement("e", Path(sys.argv[1])), FakeSender("s", Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()

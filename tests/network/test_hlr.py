@@ -18,9 +18,9 @@ import pytest
 from duanka.domain.network import ElementRefused, NetworkState, UnknownCard, Unreachable
 from duanka.network.hlr.element import HomeRegister
 from duanka.sandbox.hlr import OwnRegister
-from parts import needed
-from switches import CS, PS, Switch, missing
-from waiting import HANG, until
+from support.parts import needed
+from support.switches import CS, PS, Switch, missing
+from support.waiting import HANG, until
 
 CARDS = tuple(str(8613800000000 + number) for number in range(300))
 NOT_ADMITTED = {CS: 11, PS: 7}  # PLMN not allowed; GPRS services not allowed

@@ -8,9 +8,9 @@ from pathlib import Path
 from duanka.network.log_size import keep_small
 from duanka.network.sip import element as sip
 from duanka.network.sip.kamailio import OwnCallProxy
-from parts import needed
-from switches import missing
-from waiting import HANG, until
+from support.parts import needed
+from support.switches import missing
+from support.waiting import HANG, until
 
 
 def test_a_log_is_emptied_where_it_is_large_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.block_list import MessageList
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from esme import BLOCKED, REFUSED, Esme
-from message_path import own_centre, own_proxy
-from waiting import HANG
+from support.network.esme import BLOCKED, REFUSED, Esme
+from support.network.message_path import own_centre, own_proxy
+from support.waiting import HANG
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

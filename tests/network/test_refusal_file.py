@@ -13,7 +13,7 @@ import pytest
 
 from duanka.domain.network import Carried, NetworkError, Unreachable
 from duanka.network.refusal_store import RefusedFile
-from waiting import HANG
+from support.waiting import HANG
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -18,10 +18,10 @@ from duanka.domain.network import NetworkState, UnknownCard
 from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.phones import Phone, Switchboard
-from esme import until
-from parts import needed
-from sipp_calls import answering, call, missing
-from waiting import HANG
+from support.network.esme import until
+from support.network.sipp_calls import answering, call, missing
+from support.parts import needed
+from support.waiting import HANG
 
 SUSPENDED, BARRED, HONEST, OTHER = "8613800000001", "8613800000002", "8613900000001", "8613900000002"
 MACHINE, LANDLINE = "861064712345678", "861012345678"

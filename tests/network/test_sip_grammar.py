@@ -23,8 +23,10 @@ from duanka.domain.phone_number import (
 from duanka.network.sip.element import LOG
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.network.sip.number_patterns import LEAST_DIGITS
-from parts import needed
-from phone_number_forms import (
+from support.network.sip_messages import PASSED, RawCaller, bound, escaped
+from support.network.sipp_calls import missing
+from support.parts import needed
+from support.phone_number_forms import (
     CARD,
     CLAIMED,
     CODED,
@@ -39,9 +41,7 @@ from phone_number_forms import (
     REFUSED,
     URIS,
 )
-from sip_messages import PASSED, RawCaller, bound, escaped
-from sipp_calls import missing
-from waiting import until
+from support.waiting import until
 
 BARRED, HONEST, ABROAD, FIXED, CALLING = (
     "8613800138001",

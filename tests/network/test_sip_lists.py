@@ -22,10 +22,10 @@ from duanka.network.sip.json_rpc import JsonRpc
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.network.sip.lists import CallLists
 from duanka.sandbox.phones import Phone, Switchboard
-from esme import until
-from parts import needed
-from sipp_calls import answering, calling, missing
-from waiting import HANG
+from support.network.esme import until
+from support.network.sipp_calls import answering, calling, missing
+from support.parts import needed
+from support.waiting import HANG
 
 ACTIVE, BARRED, SUSPENDED = NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED
 HONEST = "8613900000000"

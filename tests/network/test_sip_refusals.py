@@ -17,10 +17,10 @@ from duanka.domain.network import Carried, RefusalReason
 from duanka.network.sip.element import REFUSED, CallProxy
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.phones import Phone, Switchboard
-from esme import until
-from parts import needed
-from sipp_calls import call, missing
-from waiting import HANG
+from support.network.esme import until
+from support.network.sipp_calls import call, missing
+from support.parts import needed
+from support.waiting import HANG
 
 SUSPENDED, BARRED, HONEST = "8613800000001", "8613800000002", "8613900000001"
 EVERY = 0.2

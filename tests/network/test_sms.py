@@ -17,9 +17,9 @@ from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from esme import BLOCKED, CARD, PEER, REFUSED, Esme, command, status, until
-from message_path import own_centre, own_proxy
-from waiting import seconds_without_a_core
+from support.network.esme import BLOCKED, CARD, PEER, REFUSED, Esme, command, status, until
+from support.network.message_path import own_centre, own_proxy
+from support.waiting import seconds_without_a_core
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

@@ -19,8 +19,8 @@ from duanka.network.sms.proxy.text_rules import TextLists
 from duanka.network.sms.proxy.verdict import MessageJudge
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from esme import CARD, PEER, REFUSED, Esme, number, status, submit
-from message_path import own_centre, own_proxy
+from support.network.esme import CARD, PEER, REFUSED, Esme, number, status, submit
+from support.network.message_path import own_centre, own_proxy
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

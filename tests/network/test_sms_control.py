@@ -17,9 +17,9 @@ from duanka.network.sms.element import MessageProxy
 from duanka.network.sms.proxy.process import CONTROL
 from duanka.network.unix_path import reachable
 from duanka.sandbox.message_proxy import OwnMessageProxy
-from esme import BLOCKED
-from message_path import own_centre, own_proxy
-from waiting import HANG
+from support.network.esme import BLOCKED
+from support.network.message_path import own_centre, own_proxy
+from support.waiting import HANG
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

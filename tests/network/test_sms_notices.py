@@ -20,8 +20,8 @@ from duanka.network.smpp.message_text import part_of
 from duanka.network.smpp.text_encodings import readings
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from esme import CARD, Esme, number, status, until
-from message_path import own_centre, own_proxy
+from support.network.esme import CARD, Esme, number, status, until
+from support.network.message_path import own_centre, own_proxy
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

@@ -19,9 +19,22 @@ from duanka.network.sms.proxy.sender_rate import SenderRate
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
-from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, number, sequence, status, submit, until
-from message_path import own_centre, own_proxy
-from waiting import HANG
+from support.network.esme import (
+    BLOCKED,
+    CARD,
+    PEER,
+    POLICY,
+    REFUSED,
+    Esme,
+    command,
+    number,
+    sequence,
+    status,
+    submit,
+    until,
+)
+from support.network.message_path import own_centre, own_proxy
+from support.waiting import HANG
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)

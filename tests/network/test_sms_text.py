@@ -18,8 +18,8 @@ from duanka.network.smpp.message_text import contents_of, part_of
 from duanka.network.smpp.text_encodings import GSM, readings
 from duanka.network.sms.proxy.text_rules import TextLists
 from duanka.network.sms.proxy.verdict import MessageJudge
-from esme import CARD, PEER, number
-from phone_number_forms import EMERGENCY, FORMS, LAB_CARD, LAB_FORMS, LAB_OR_EMERGENCY
+from support.network.esme import CARD, PEER, number
+from support.phone_number_forms import EMERGENCY, FORMS, LAB_CARD, LAB_FORMS, LAB_OR_EMERGENCY
 
 LISTS = TextLists(
     MessagePolicy.of(["安全账户+转账", "VX+返利"], ["evil.com", "t.cn/abc", "https://Bad.example/"], 0, [])

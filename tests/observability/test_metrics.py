@@ -19,7 +19,7 @@ from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, Lateness
 from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.observability import Telemetry
-from waiting import HANG
+from support.waiting import HANG
 
 NOW = datetime(2021, 5, 17, 12)
 Sample = tuple[str, frozenset[tuple[str, str]]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, event, select
 
-from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, OrderError
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
@@ -13,6 +12,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import OrderQueries, ViewerContext
+from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 
 WHY = BilingualText("群众举报", "reported")
 

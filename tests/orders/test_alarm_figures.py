@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from books import HOUR, NOW, POLICE, book_on, card, demand
 from duanka.domain.police_reasons import CLAIMED
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, notices
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.monitoring.waiting import WaitingOrders, watch_claims
+from support.orders.books import HOUR, NOW, POLICE, book_on, card, demand
 
 
 def _told(store: Store) -> list[str]:

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from books import (
+from duanka.domain.order import SYSTEM, Event, Kind, NoSuchTransition, OrderError, State
+from duanka.domain.order_decision import OrderDecision, RequestedAction
+from duanka.domain.person import HOLDER
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, notices, orders
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.receiving import Received
+from support.orders.books import (
     DESK,
     HOUR,
     KEY,
@@ -26,15 +35,6 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.order import SYSTEM, Event, Kind, NoSuchTransition, OrderError, State
-from duanka.domain.order_decision import OrderDecision, RequestedAction
-from duanka.domain.person import HOLDER
-from duanka.domain.text import BilingualText
-from duanka.ledger.audit.trail import Fault, Trail
-from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import audit, notices, orders
-from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.receiving import Received
 
 
 def _notices(store: Store) -> list[str]:

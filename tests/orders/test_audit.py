@@ -10,14 +10,14 @@ from threading import Thread
 import pytest
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand
 from duanka.domain.order import SYSTEM, Event
 from duanka.ledger.audit.trail import AuditEntry, Fault, Trail
 from duanka.ledger.db.database import GENESIS, Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
 from duanka.orders.service import OrderService
-from waiting import HANG
+from support.orders.books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand
+from support.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from duanka.bootstrap import orders as app_orders
 from duanka.domain.order import Kind
-from typed_desk import TypedDesk, card, demand
+from support.typed_desk import TypedDesk, card, demand
 
 WHY = ("--why", "every night")
 

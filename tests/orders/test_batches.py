@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, insert, select, text
 
-from books import HOUR, KEY, NOW, SECOND, book_on, card, delivered, demand, verification
 from duanka.domain.order import SYSTEM, Event, Kind, State
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.bulk import among, update_rows, upsert_rows
@@ -19,6 +18,7 @@ from duanka.ledger.unit_of_work.four_eyes import check_waits
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
+from support.orders.books import HOUR, KEY, NOW, SECOND, book_on, card, delivered, demand, verification
 
 MANY = 120
 MOST = 60  # statements of a batch, however many orders are in it

@@ -6,12 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.text import BilingualText
@@ -19,14 +17,15 @@ from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
 from duanka.orders.bulk_actions.service import ActService
-from waiting import HANG
+from support import OWN_PROCESS
+from support.orders.books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
+from support.waiting import HANG
 
-HERE = Path(__file__).parent
 WHY = BilingualText("窝点", "a farm")
 
 _WORKER = """
 import sys
-from books import NOW, book_on
+from support.orders.books import NOW, book_on
 from duanka.orders.bulk_actions.service import ActService
 from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
@@ -42,7 +41,7 @@ store.close()
 def _worker(url: str) -> subprocess.Popen[str]:
     started = subprocess.Popen(
         [sys.executable, "-c", _WORKER, url],
-        env={"PYTHONPATH": f"{HERE}:{HERE.parent}:{HERE.parents[1] / 'src'}"},
+        env=OWN_PROCESS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

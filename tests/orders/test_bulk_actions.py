@@ -7,20 +7,6 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select, update
 
-from books import (
-    DESK,
-    HOUR,
-    KEY,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    card,
-    delivered,
-    demand,
-    restriction,
-    verification,
-)
 from duanka.domain.bulk_action import Act, ActState, numbers_of
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -46,7 +32,21 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
-from phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
+from support.orders.books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from support.phone_number_forms import CARD, FORMS, LAB_CARD, LAB_FORMS, REFUSED
 
 WHY = BilingualText("养卡窝点", "a farm of cards")
 THIRD = Person("zhao", Role.SUPERVISOR)

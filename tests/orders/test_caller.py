@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from duanka.domain.order import Kind
-from typed_desk import TypedDesk, card, demand
+from support.typed_desk import TypedDesk, card, demand
 
 
 def test_the_first_screen_begins_with_the_sentence_for_the_caller(tmp_path: Path) -> None:

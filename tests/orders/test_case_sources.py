@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, select, update
 
-from books import DESK, KEY, NOW, SECOND
 from duanka.domain.case_source import CaseSource
 from duanka.domain.order import (
     NeedsSecondPerson,
@@ -20,6 +19,7 @@ from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_people import case_sources
 from duanka.ledger.people.case_sources import CaseSources
+from support.orders.books import DESK, KEY, NOW, SECOND
 
 THIRD = Person("sun", Role.SUPERVISOR)
 BUREAU, OTHER = bytes(range(32)), bytes(range(1, 33))

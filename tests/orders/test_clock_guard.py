@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, SECOND, book_on, card, delivered, restriction, verification
 from duanka.domain.order import Event, OrderError, PermissionDenied, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
@@ -16,6 +15,7 @@ from duanka.ledger.db.tables import alarms
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
 from duanka.orders.bulk_actions.service import ActService
+from support.orders.books import DESK, HOUR, NOW, SECOND, book_on, card, delivered, restriction, verification
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 

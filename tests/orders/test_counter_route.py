@@ -12,19 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from books import (
-    DESK,
-    HOUR,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    decided_by_second,
-    delivered,
-    demand,
-    restriction,
-    verification,
-)
 from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import (
@@ -45,8 +32,21 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import counter_checks
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.verification.counter import Counter
-from online import PASSED, UNSURE, Online, count, policy, trail
-from waiting import HANG
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    decided_by_second,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from support.orders.online import PASSED, UNSURE, Online, count, policy, trail
+from support.waiting import HANG
 
 SEEN = CounterCheck(
     Document.ID_CARD, "长安街营业厅", person_present=True, card_in_hand=True, notice_signed=True

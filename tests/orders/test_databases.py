@@ -7,11 +7,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from books import NOW, book_on, card, delivered, demand
-from databases import Postgres, sqlite_order_book
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
-from people import People
+from support.databases import Postgres, sqlite_order_book
+from support.orders.books import NOW, book_on, card, delivered, demand
+from support.people import People
 
 
 def _rows(url: str) -> dict[str, list[object]]:

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
 from duanka.bootstrap.scan import policy_named
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, State
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.ledger.db.database import Store
+from support.orders.books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
 
 
 @pytest.mark.requirement("R1.5")

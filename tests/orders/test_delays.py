@@ -7,12 +7,12 @@ from datetime import datetime
 import pytest
 from sqlalchemy import func, select
 
-from books import DESK, HOUR, NOW, SECOND, card, restriction
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, NoSuchTransition, Order, State
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
-from online import UNSURE, Online
+from support.orders.books import DESK, HOUR, NOW, SECOND, card, restriction
+from support.orders.online import UNSURE, Online
 
 SEEN = CounterCheck(Document.ID_CARD, "hall", person_present=True, card_in_hand=True, notice_signed=True)
 

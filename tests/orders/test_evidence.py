@@ -6,20 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from books import (
-    DESK,
-    HOUR,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    card,
-    decided_by_second,
-    delivered,
-    demand,
-    restriction,
-    verification,
-)
 from duanka.domain.bulk_action import ActState
 from duanka.domain.identity import CheckReason, Outcome, Verdict
 from duanka.domain.network import NetworkState
@@ -41,7 +27,21 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
-from online import PASSED, UNSURE, Online, policy
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    decided_by_second,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from support.orders.online import PASSED, UNSURE, Online, policy
 
 OTHER, THIRD = Person("zhao", Role.DESK), Person("sun", Role.SUPERVISOR)
 STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from duanka.domain.bulk_action import ActState
 from duanka.domain.order import Kind, State
-from typed_desk import TypedDesk, card, demand
+from support.typed_desk import TypedDesk, card, demand
 
 WHY = ("--why", "an error of ours")
 REASON = ("--reason", "窝点", "--reason-en", "a farm")

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from books import HOUR, NOW, POLICE, book_on, card, delivered, restriction
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import SYSTEM, Event, Grounds, GroundsMissing, Kind, State
 from duanka.domain.order_policy import OrderPolicy
@@ -16,6 +15,7 @@ from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
+from support.orders.books import HOUR, NOW, POLICE, book_on, card, delivered, restriction
 
 GOOD = {
     "reason": BilingualText("原因", "reason"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
 from duanka.domain.order import Event, NoSuchTransition, OrderError, PermissionDenied, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
+from support.orders.books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
 
 
 @pytest.mark.requirement("R1.5")

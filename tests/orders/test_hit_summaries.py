@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from books import KEY, NOW, book_on, card, verification
 from duanka.decision_log.reader import DecisionFile
 from duanka.decision_log.writer import DecisionList
 from duanka.domain.decision import Tier
@@ -22,6 +21,7 @@ from duanka.engine.shared.hit_table import by_card
 from duanka.ledger.db.database import Store
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.views import NumberMasking
+from support.orders.books import KEY, NOW, book_on, card, verification
 
 FIRST, LAST = datetime(2021, 5, 17, 9), datetime(2021, 5, 19, 21, 30)
 SAW = BilingualText("一天外呼80个陌生号码，如13800138000", "80 strangers, like 13800138000")

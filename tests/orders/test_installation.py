@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
-from books import NOW, POLICE, book_on, card
 from duanka.domain.errors import DuankaError
 from duanka.ledger.db.database import SCHEMA_VERSION, NoOrderBook, Store
 from duanka.ledger.db.installation import NotUsable
-from waiting import HANG
+from support.orders.books import NOW, POLICE, book_on, card
+from support.waiting import HANG
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 

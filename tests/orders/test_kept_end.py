@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, update
 
-from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import PermissionDenied
 from duanka.ledger.audit.kept_end import END_FILE, KeptEnds, TrailEnd, TrailGuard
@@ -17,6 +16,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, audit, audit_head
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.dispatch.outbox import Outbox
+from support.orders.books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 
 MINUTE = timedelta(minutes=1)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from books import KEY, NOW, POLICE, book_on, card
 from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
@@ -23,8 +22,9 @@ from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import Reconciling
 from duanka.sandbox.message_proxy import OwnMessageProxy
-from parts import needed
-from sipp_calls import missing
+from support.network.sipp_calls import missing
+from support.orders.books import KEY, NOW, POLICE, book_on, card
+from support.parts import needed
 
 MINUTE = timedelta(minutes=1)
 FILES = {

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from books import KEY, NOW, backup_of, restore
 from duanka.domain.order import OrderError, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.audit.kept_end import ACCEPTED, KeptEnds, TrailGuard
@@ -22,7 +21,8 @@ from duanka.ledger.people.kept_people import PEOPLE_FILE, KeptPeople
 from duanka.ledger.people.keys import Keys
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.people.requests import PersonProposal
-from people import FIRST, SECOND, People
+from support.orders.books import KEY, NOW, backup_of, restore
+from support.people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)
 CITY = Scope(cities=frozenset({"石家庄"}))

@@ -5,7 +5,6 @@ import re
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from books import HOUR, KEY, NOW
 from duanka.domain.order import OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.audit.row_digests import PERSONS
@@ -16,7 +15,8 @@ from duanka.ledger.db.tables_people import invitations, person_requests, persons
 from duanka.ledger.db.tables_people import keys as table
 from duanka.ledger.people.keys import Keys, half_hash, key_hash, new_half
 from duanka.ledger.people.requests import PersonProposal
-from people import FIRST, SECOND, People
+from support.orders.books import HOUR, KEY, NOW
+from support.people import FIRST, SECOND, People
 
 TRAIL = Trail(KEY)
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from books import DESK, HOUR, book_on, card, demand
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind
 from duanka.ledger.audit.trail import Fault, Trail
@@ -22,12 +21,14 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, outbox
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
-from fakes import FakeElement, read_journal
-from waiting import HANG
-from worker_process import KEY
+from support import ROOT
+from support.fakes import FakeElement, read_journal
+from support.orders.books import DESK, HOUR, book_on, card, demand
+from support.orders.worker_process import KEY
+from support.waiting import HANG
 
 NAMES = ("home_register", "call_proxy")
-WORKER = Path(__file__).with_name("worker_process.py")
+WORKER = ROOT / "tests/support/orders/worker_process.py"
 
 
 class Worker:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
-from books import HOUR, KEY, NOW, card, delivered
 from duanka.domain.order import Order, State
 from duanka.ledger.audit.trail import AuditEntry, Fault, Trail
 from duanka.ledger.db.database import Store
@@ -22,8 +21,9 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.service import OrderService
-from fakes import FakeElement, FakeSender, read_journal
-from order_policies import AT_ONCE
+from support.fakes import FakeElement, FakeSender, read_journal
+from support.order_policies import AT_ONCE
+from support.orders.books import HOUR, KEY, NOW, card, delivered
 
 NAMES = ("home_register", "call_proxy")
 STEPS = (

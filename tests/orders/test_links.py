@@ -8,7 +8,6 @@ from threading import Barrier
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, KEY, NOW, book_on, card, demand, verification
 from duanka.domain.order import AlreadyUsed, Event, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
@@ -16,7 +15,8 @@ from duanka.ledger.db.tables import links as table
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.service import OrderService
 from duanka.orders.verification.links import LENGTH, Links, LinkState, OtherBrowser
-from waiting import HANG, until
+from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, demand, verification
+from support.waiting import HANG, until
 
 LINKS = Links(KEY, OrderPolicy())
 

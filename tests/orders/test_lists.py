@@ -25,7 +25,7 @@ from duanka.domain.order import State
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.alarms import AlarmService
-from typed_desk import TypedDesk, card, demand
+from support.typed_desk import TypedDesk, card, demand
 
 LONGEST = "virtual_operator_stock"
 CARDS = 25

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.order import OrderError, PermissionDenied
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.trail import Trail
@@ -16,6 +15,7 @@ from duanka.ledger.db.tables import audit, outbox
 from duanka.ledger.unit_of_work.network_elements import ElementDiffers, NetworkElements
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.service import OrderService
+from support.orders.books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 
 LATER = NOW + timedelta(minutes=5)
 AT = {"call_proxy": "/calls", "home_register": "127.0.0.1:4258:4259"}

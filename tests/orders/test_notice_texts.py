@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books import book_on, demand, verification
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, OrderError, State
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
@@ -26,7 +25,8 @@ from duanka.orders.dispatch.notice_texts import (
     writing,
 )
 from duanka.orders.verification.links import LENGTH, Links
-from order_policies import AT_ONCE
+from support.order_policies import AT_ONCE
+from support.orders.books import book_on, demand, verification
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
-from books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
 from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
 from duanka.domain.order import Event, Order, OrderError, State
 from duanka.domain.order_decision import RequestedAction
@@ -22,6 +21,7 @@ from duanka.ledger.db.tables import notice_parts, notices
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.service import OrderService
+from support.orders.books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 

@@ -8,14 +8,25 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction, verification
 from duanka.domain.order import Event, Kind, NoSuchTransition, Order, PermissionDenied, Person, Role, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
-from order_policies import AT_ONCE
+from support.order_policies import AT_ONCE
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    restriction,
+    verification,
+)
 
 HOLDER = Person("holder", Role.HOLDER)
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
-from books import HOUR, NOW, card, demand
 from duanka.domain.identity import CheckReason, CheckRefused, Session, SessionStage
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
-from online import (
+from support.orders.books import HOUR, NOW, card, demand
+from support.orders.online import (
     DARK,
     PASSED,
     RECORDED,
@@ -27,7 +27,7 @@ from online import (
     frames,
     trail,
 )
-from waiting import HANG
+from support.waiting import HANG
 
 
 def at_once(store: Store, *works: Callable[[], object]) -> list[object]:

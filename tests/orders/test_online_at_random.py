@@ -9,12 +9,12 @@ from itertools import count
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from books import DESK, HOUR, NOW, restriction
 from duanka.domain.identity import Challenge, CheckRefused, Session, SessionStage
 from duanka.domain.order import Event, OrderError, State
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks
-from online import DARK, NO, PASSED, STEPS, STRANGER, UNSURE, YES, Online, frames, policy
+from support.orders.books import DESK, HOUR, NOW, restriction
+from support.orders.online import DARK, NO, PASSED, STEPS, STRANGER, UNSURE, YES, Online, frames, policy
 
 STEP = st.tuples(
     st.sampled_from(["agree", "refuse", "draw", "take", "release", "settle", "review", "wait"]),

@@ -9,15 +9,15 @@ from itertools import product
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, card, delivered, demand, restriction
-from books import SECOND as SUPERVISOR
 from duanka.domain.identity import CheckReason, Outcome, Session, SessionStage, Verdict, VerificationProgress
 from duanka.domain.order import Event, State, UnknownOrder
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, pictures
 from duanka.orders.bulk_actions.service import ActService
-from online import (
+from support.orders.books import DESK, HOUR, NOW, card, delivered, demand, restriction
+from support.orders.books import SECOND as SUPERVISOR
+from support.orders.online import (
     DARK,
     PASSED,
     SECOND,

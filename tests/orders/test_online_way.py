@@ -9,13 +9,13 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, POLICE, card, demand, restriction, verification
 from duanka.domain.identity import CheckReason, CheckRefused, Frame, SessionStage, VerificationProgress
 from duanka.domain.identity_ports import CheckBook
 from duanka.domain.order import SYSTEM, AlreadyUsed, Event, State, UnknownOrder
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import frames_seen, sessions
-from online import (
+from support.orders.books import DESK, HOUR, NOW, POLICE, card, demand, restriction, verification
+from support.orders.online import (
     NO,
     PASSED,
     RECORDED,

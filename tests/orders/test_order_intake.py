@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from books import KEY, NOW, book_on, card, verification
 from duanka.decision_log.reader import DecisionFile
 from duanka.decision_log.writer import DecisionList, decision_line
 from duanka.domain.decision import Tier
@@ -12,6 +11,7 @@ from duanka.domain.sealing import Sealer, run_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.intake.decisions import DecisionIntake
+from support.orders.books import KEY, NOW, book_on, card, verification
 
 
 def _decide(folder: Path, cards: range, action: Action = Action.VERIFY) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand
 from duanka.domain.order import Order, PermissionDenied, Person, Role, UnknownOrder
 from duanka.domain.person import scope_of
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.orders.queries.listing import TIERS, Sort
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
+from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand
 
 CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR

@@ -8,20 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from books import (
-    DESK,
-    ELEMENTS,
-    HOUR,
-    KEY,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    card,
-    delivered,
-    demand,
-    verification,
-)
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -42,6 +28,20 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.views import Page
+from support.orders.books import (
+    DESK,
+    ELEMENTS,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    verification,
+)
 
 CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Event
 from duanka.domain.order_decision import RequestedAction
@@ -31,8 +30,9 @@ from duanka.orders.dispatch.outbox import (
     TaskResult,
 )
 from duanka.orders.service import OrderService
-from enacted import enacted
-from fakes import FakeElement, Faults
+from support.enacted import enacted
+from support.fakes import FakeElement, Faults
+from support.orders.books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from books import (
+from duanka.domain.order import Event, Kind
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.service import OrderService
+from duanka.orders.verification.pass_list import PassList
+from support.orders.books import (
     DESK,
     HOUR,
     KEY,
@@ -21,12 +27,6 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.order import Event, Kind
-from duanka.ledger.audit.trail import Fault, Trail
-from duanka.ledger.db.database import Store
-from duanka.orders.monitoring.backups import hours_anew
-from duanka.orders.service import OrderService
-from duanka.orders.verification.pass_list import PassList
 
 
 @pytest.fixture

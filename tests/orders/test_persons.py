@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from books import HOUR, KEY, NOW
 from duanka.domain.order import (
     NeedsSecondPerson,
     NoSuchTransition,
@@ -28,8 +27,9 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.ledger.people.persons import INVITATION_DAYS, Persons
 from duanka.ledger.people.requests import REQUEST_DAYS, PersonProposal
-from people import AT, FIRST, SECOND, People
-from typed_desk import TypedDesk
+from support.orders.books import HOUR, KEY, NOW
+from support.people import AT, FIRST, SECOND, People
+from support.typed_desk import TypedDesk
 
 TRAIL = Trail(KEY)
 DAY = timedelta(days=1)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select, text
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, verification
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.network import Carried, NetworkState, Receipt, Refusal, RefusalReason
 from duanka.domain.order import Event, Order, OrderError, State
@@ -31,7 +30,19 @@ from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.service import OrderService
 from duanka.orders.verification.pictures import CAPTURED, Pictures
-from fakes import FakeElement
+from support.fakes import FakeElement
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    verification,
+)
 
 MANY, BAD = 100, 37  # how many, and which of them is spoilt
 ELEMENT = "home_register"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, restriction, verification
 from duanka.domain.bulk_action import ActState
 from duanka.domain.order import (
     SYSTEM,
@@ -24,6 +23,19 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
 from duanka.orders.receiving import Received
 from duanka.orders.service import OrderService
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
 
 WHY = BilingualText("窝点", "a farm")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from decided import BUREAU, QUARTER, Row, confirmed, decide, high, medium
 from duanka.bootstrap import orders as app_orders
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.order import Kind, PermissionDenied, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.orders.intake.decisions import DecisionIntake
-from people import AT, FIRST, SECOND
-from typed_desk import TypedDesk, card
+from support.decided import BUREAU, QUARTER, Row, confirmed, decide, high, medium
+from support.people import AT, FIRST, SECOND
+from support.typed_desk import TypedDesk, card
 
 
 class Desk(TypedDesk):

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from books import NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
 from duanka.domain.order import ProtectedCard, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.phone_number import PROTECTED_LINES, parse
 from duanka.ledger.db.database import Store
+from support.orders.books import NOW, POLICE, book_on, card, delivered, demand, restriction
 
 POLICY = OrderPolicy(protected=("95588", "+86 10 12345678", "8613900000000", "021-62345678"))
 BEFORE = ("", "86", "+86", "0086", "+86 ", "+86-", "(+86)", "＋８６", "+86 (0)", "86 0", "0", "86 86", "00")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.network import NetworkState, Unreachable
 from duanka.domain.order import OrderError, PermissionDenied
 from duanka.ledger.audit.trail import Fault, Trail
@@ -22,8 +21,9 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciled, Reconciling
 from duanka.orders.service import OrderService
-from enacted import enacted
-from fakes import FakeElement, Faults
+from support.enacted import enacted
+from support.fakes import FakeElement, Faults
+from support.orders.books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 
 ONE = ("home_register",)
 LATER, MINUTE = NOW + timedelta(minutes=5), timedelta(minutes=1)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from books import NOW, card
 from duanka.domain.network import Carried, Refusal, RefusalReason
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.element import MessageProxy
 from duanka.orders.monitoring.refusals import Refusals, refused
+from support.orders.books import NOW, card
 
 HOUR = timedelta(hours=1)
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from books import DESK, HOUR, NOW, POLICE, SECOND
 from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.order import (
     Event,
@@ -22,7 +21,8 @@ from duanka.domain.order import (
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import pictures
 from duanka.orders.verification.pictures import PictureSealed
-from online import PASSED, RECORDED, STRANGER, UNSURE, Online, trail
+from support.orders.books import DESK, HOUR, NOW, POLICE, SECOND
+from support.orders.online import PASSED, RECORDED, STRANGER, UNSURE, Online, trail
 
 MINUTE = timedelta(minutes=1)
 

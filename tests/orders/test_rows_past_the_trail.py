@@ -9,20 +9,6 @@ from sqlalchemy import Column, delete, insert, select, update
 from sqlalchemy.sql.sqltypes import Integer
 from sqlalchemy.types import TypeEngine
 
-from books import (
-    DESK,
-    HOUR,
-    KEY,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    card,
-    delivered,
-    demand,
-    restriction,
-    verification,
-)
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
@@ -40,7 +26,21 @@ from duanka.ledger.people.persons import Persons
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.orders.bulk_actions.service import ActService
-from online import UNSURE, Online
+from support.orders.books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from support.orders.online import UNSURE, Online
 
 EVERY = (ORDERS, CARDS, *NAMED)
 

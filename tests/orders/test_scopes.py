@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import BadPerson, Scope, place_name, scope_of
 from duanka.domain.text import BilingualText
@@ -21,8 +20,9 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
-from people import FIRST, People
-from people import SECOND as SECOND_OF_ALL
+from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
+from support.people import FIRST, People
+from support.people import SECOND as SECOND_OF_ALL
 
 HERE, THERE, NOWHERE = 0, 1, 2  # cards by where they are; of the last nobody knows
 CITY = Scope(cities=frozenset({"石家庄"}))

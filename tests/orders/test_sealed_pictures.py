@@ -12,16 +12,27 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 
-from books import DESK, HOUR, NOW
-from books import SECOND as SUPERVISOR
 from duanka.domain.identity import Frame, SessionStage
 from duanka.domain.order import Event
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
 from duanka.ledger.db.tables_identity import pictures
 from duanka.orders.verification.pictures import CAPTURED, LONGEST, REFERENCE, Pictures, PictureSealed
-from online import PASSED, RECORDED, SECOND, STEPS, STRANGER, UNSURE, Online, count, policy, trail
-from waiting import HANG
+from support.orders.books import DESK, HOUR, NOW
+from support.orders.books import SECOND as SUPERVISOR
+from support.orders.online import (
+    PASSED,
+    RECORDED,
+    SECOND,
+    STEPS,
+    STRANGER,
+    UNSURE,
+    Online,
+    count,
+    policy,
+    trail,
+)
+from support.waiting import HANG
 
 PHOTO = b"\xff\xd8\xff\xe0 a registered photo " + bytes(range(256)) * 40
 

@@ -11,7 +11,6 @@ import pytest
 from rich.cells import cell_len
 from sqlalchemy import update
 
-from decided import ONE_DAY, QUARTER, decide, high, medium, watched
 from duanka.bootstrap import orders as app_orders
 from duanka.cli.shell.process import ExitCode
 from duanka.decision_log.reader import DecisionFile, KeptLines
@@ -22,7 +21,8 @@ from duanka.ledger.db.tables_takes import kept_decisions
 from duanka.orders.intake.decisions import NARROWER, DecisionIntake
 from duanka.orders.intake.kept_decisions import Why
 from duanka.orders.intake.taking import HELD_FOR_TWO, DecisionTaker, TakeResult
-from typed_desk import TypedDesk, card
+from support.decided import ONE_DAY, QUARTER, decide, high, medium, watched
+from support.typed_desk import TypedDesk, card
 
 DESK = Person("wang", Role.DESK)
 SUPERVISOR = Person("li", Role.SUPERVISOR)

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select
 
-from books import KEY, NOW, SECOND, book_on, delivered
 from duanka.domain.order import State
 from duanka.ledger.audit.row_digests import ORDERS
 from duanka.ledger.audit.trail import keyed_hash
 from duanka.ledger.db.database import GENESIS, Store
 from duanka.ledger.db.tables import audit, orders
+from support.orders.books import KEY, NOW, SECOND, book_on, delivered
 
 CHINA = timezone(timedelta(hours=8))
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select, update
 
-from books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand
 from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -42,7 +41,8 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
-from order_policies import AT_ONCE
+from support.order_policies import AT_ONCE
+from support.orders.books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand
 
 STATES = {
     kind: sorted({s for row in TRANSITIONS if row.kind is kind for s in (row.before, row.after)})

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import SYSTEM, Event, Kind, NeedsSecondPerson, Person, Role, State
 from duanka.domain.text import BilingualText
@@ -17,9 +16,10 @@ from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.effects import apply_event
-from online import Online
-from people import FIRST, People
-from people import SECOND as OTHER
+from support.orders.books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
+from support.orders.online import Online
+from support.people import FIRST, People
+from support.people import SECOND as OTHER
 
 ADMIN = Person("root", Role.SUPERVISOR)
 WHY = BilingualText("窝点", "a farm")

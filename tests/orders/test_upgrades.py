@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 from typer.testing import CliRunner
 
-from books import NOW
 from duanka.bootstrap import orders as app_orders
 from duanka.cli import main as cli
 from duanka.cli.shell.process import ExitCode
@@ -26,8 +25,9 @@ from duanka.ledger.db.installation import NotUsable, OlderVersion
 from duanka.ledger.migrations.upgrading import TrailDoesNotHold
 from duanka.ledger.people.keys import half_hash
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE
-from older_books import NAMES, RELEASE, load, opened, put, settings_for
-from waiting import HANG
+from support.orders.books import NOW
+from support.orders.older_books import NAMES, RELEASE, load, opened, put, settings_for
+from support.waiting import HANG
 
 # Columns whose values an upgrade changes: ids in the place of names, and what followed from those.
 CHANGED = {
@@ -279,7 +279,7 @@ sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from duanka.ledger.migrations import steps
 from duanka.bootstrap.settings import Settings
-from older_books import opened
+from support.orders.older_books import opened
 steps.STEPS[int(sys.argv[2])] = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 url = os.environ.get("URL_OF_TEST")
 with opened(Settings(orders=Path(sys.argv[1]), **({"database_url": url} if url else {}))):

@@ -9,21 +9,6 @@ from threading import Barrier
 
 import pytest
 
-from books import (
-    DESK,
-    HOUR,
-    KEY,
-    NOW,
-    POLICE,
-    SECOND,
-    book_on,
-    card,
-    decided_by_second,
-    delivered,
-    demand,
-    restriction,
-    verification,
-)
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Order, TooManyHolders
 from duanka.domain.order_decision import OrderDecision, RequestedAction
@@ -41,7 +26,22 @@ from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.queries.statistics import alarms as raised
 from duanka.orders.receiving import Received
 from duanka.orders.service import OrderService
-from waiting import HANG
+from support.orders.books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    decided_by_second,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from support.waiting import HANG
 
 DAY = 24 * HOUR
 LURE = BilingualText("账户风险 请速拨 139 0000 1111 转人工解除", "call 13900001111 now")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-import browsers
 from duanka.domain.decision import Tier
 from duanka.domain.findings import Findings, ShadowRule
 from duanka.domain.intake_report import FileAccount
@@ -20,8 +19,9 @@ from duanka.reports.list_changes import ListChange, ListChanges
 from duanka.reports.page import write_page
 from duanka.reports.wording import TIERS
 from duanka.rules import RULES
-from invented_findings import NOT_RUN, NOW, empty, invented
-from parts import needed
+from support import browsers
+from support.parts import needed
+from support.reports.invented_findings import NOT_RUN, NOW, empty, invented
 
 COUNTER = Action.VERIFY_AT_COUNTER
 VOID = {"meta", "br", "use", "path", "hr", "img", "input", "link"}

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from duanka.simulator import World, simulate
-from simulated import number, read
+from support.simulator.simulated import number, read
 
 QUANTILES = (0.05, 0.5, 0.95)
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from duanka.simulator import ROLES, World, simulate
-from simulated import number, read
+from support.simulator.simulated import number, read
 
 LOOK_ALIKES = set(ROLES[: ROLES.index("new_customer") + 1]) - {"person"}
 

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from duanka.domain.errors import DuankaError
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.simulator import ROLES, Strategy, World, simulate
-from simulated import number, read
+from support.simulator.simulated import number, read
 
 TYPES: dict[ColumnKind, tuple[pl.DataType, ...]] = {
     ColumnKind.TIME: (pl.Datetime("us"),),

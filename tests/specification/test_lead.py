@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from desk import ENGLISH
 from duanka import specification
 from duanka.bootstrap import questions as app_questions
 from duanka.cli import main as cli
@@ -24,6 +23,7 @@ from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.specification import Age, age, code_of, page
 from duanka.specification.evidence import evidence_of, write
 from ship_evidence import ship
+from support.desk import ENGLISH
 
 ROOT = Path(__file__).parents[2]
 SHOWN = {
@@ -162,7 +162,7 @@ CONFTEST = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "tests")!r})
-import requirement_run
+from support import requirement_run
 requirement_run.ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser):

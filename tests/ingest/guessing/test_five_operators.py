@@ -9,11 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import invented
-from deliveries import KEY, ROOT, table
 from duanka.ingest import read_mapping, take_in
 from duanka.ingest.guessing import GuessAnswers, Guessed, guess_mapping
-from invented import COLUMNS, Call
+from support import ROOT
+from support.ingest import invented
+from support.ingest.deliveries import KEY, table
+from support.ingest.invented import COLUMNS, Call
 
 SHIPPED = {
     name: tomllib.loads((ROOT / "mappings" / f"{name}.toml").read_text()) for name in ("tap3", "ts32298")

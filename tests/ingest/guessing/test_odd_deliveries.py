@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import invented
-from deliveries import table
 from duanka.ingest import read_mapping, take_in
 from duanka.ingest.guessing import Guessed
-from invented import Call
+from support.ingest import invented
+from support.ingest.deliveries import table
+from support.ingest.invented import Call
 from test_five_operators import guessed, read
 
 TRUTH = invented.calls(400)

@@ -1,0 +1,133 @@
+"""A served API that schemathesis asks what its description allows, with all its checks on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis import GenerationMode
+from schemathesis.schemas import BaseSchema
+
+from duanka.api import create_api
+from duanka.domain.order import SYSTEM, Kind
+from duanka.domain.order_policy import OrderPolicy
+from duanka.ledger.db.database import Store
+from support.api.desks import NOW, TestDesk, card, demand, desk_on, phone, served
+from support.api.recordings import digests, recording
+
+SETTINGS = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
+_IN_SESSION = (
+    *("/holder/challenge", "/holder/check", "/holder/check/pictures", "/holder/check/recording"),
+    "/holder/line",
+)
+
+
+@dataclass
+class Asked:
+    """A served API, with orders in many states to ask about; takes turns in who asks and about what."""
+
+    desk: TestDesk
+    address: str
+    keys: Iterator[str]
+    cards: Iterator[int] = field(default_factory=lambda: itertools.cycle(range(12)))
+
+    holders: Iterator[int] = field(
+        default_factory=lambda: itertools.count(100)
+    )  # cards that nobody else stops
+
+    def real(self, case: Any) -> None:
+        """Every other valid question is about something that is there, so that more than 404 is seen."""
+        if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+            return
+        number = next(self.cards)
+        case.body = _with_numbers(case.body, number + number % 2 * 1000)
+        if number % 2:
+            return
+        if "orderId" in (case.path_parameters or {}):
+            kind = Kind.OBJECTION if "/objections/" in case.path else Kind.VERIFICATION
+            if order := self.desk.reading.last(card(number), kind):
+                case.path_parameters["orderId"] = order.id
+        if "actId" in (case.path_parameters or {}):
+            acts = self.desk.reading.acts(SYSTEM).items
+            case.path_parameters["actId"] = acts[number % len(acts)].id if acts else "A000"
+
+    def holder(self, case: Any) -> str:
+        """A holder of their own for each question, as far as the session that it takes."""
+        number = next(self.holders)
+        if not case.path.endswith(_IN_SESSION):
+            return self.desk.asked(number)[1]
+        token = self.desk.sits(number)
+        positive = case.meta is None or case.meta.generation.mode is GenerationMode.POSITIVE
+        if positive and case.method == "POST" and case.path.endswith("/check") and number % 2:
+            drawn = self.desk.way.verification.challenge(token, self.desk.clock.now)
+            case.body = recording(drawn.id)
+            self.desk.clock.now += timedelta(seconds=4)  # as long as that takes
+        if positive and case.path.endswith("/recording") and number % 2:
+            drawn = self.desk.way.verification.challenge(token, self.desk.clock.now)
+            case.body = digests(recording(drawn.id))
+            self.desk.clock.now += timedelta(seconds=4)
+        return token
+
+
+def _with_numbers(body: Any, first: int) -> Any:
+    """The body with a telephone number wherever one is asked for: what may be one, no pattern of a description says."""
+    if isinstance(body, list):
+        return [_with_numbers(inner, first + at) for at, inner in enumerate(body)]
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: _numbers(inner, first) if key.startswith("phoneNumber") else _with_numbers(inner, first)
+        for key, inner in body.items()
+    }
+
+
+def _numbers(asked: Any, first: int) -> Any:
+    if isinstance(asked, list):
+        return [phone(first + at) for at in range(len(asked))]
+    return phone(first) if isinstance(asked, str) else asked
+
+
+def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('openapi')}/orders.sqlite")
+    desk = desk_on(store)
+    desk.book.receive([demand(number) for number in range(12)], NOW)
+    for number in range(0, 12, 2):
+        desk.book.object(card(number), "我没有", desk.keys.who(next(iter(desk.given.values()))), NOW)  # type: ignore[arg-type]
+    with served(desk.api()) as address:
+        yield Asked(desk, address, itertools.cycle(desk.given.values()))
+    store.close()
+
+
+# the description hangs on the policy alone, so that it is there before any database is
+_POLICY: Any = SimpleNamespace(book=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())))
+DESCRIPTION = create_api(_POLICY).openapi()
+
+
+def described(*, boundaries: bool, invented: bool = True) -> BaseSchema:
+    """The description, to be asked with values on both sides of each of its limits, with invented ones, or both."""
+    schema = schemathesis.openapi.from_dict(DESCRIPTION)
+    schema.config.phases.coverage.enabled = boundaries
+    schema.config.phases.fuzzing.enabled = invented
+    return schema
+
+
+def ask(asked: Asked, case: Any) -> None:
+    """One question with one of the keys, and all checks of its answer."""
+    asked.real(case)
+    key = asked.holder(case) if "/holder/" in case.path else next(asked.keys)
+    case.call_and_validate(base_url=asked.address, headers={"Authorization": f"Bearer {key}"})

@@ -1,0 +1,230 @@
+"""A desk and its API for tests, served by a real server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from duanka.api import BASE, RequestLimits, create_api
+from duanka.decision_log.reader import KeptLines
+from duanka.domain.identity import Consent
+from duanka.domain.order import Kind, Order, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.keys import Keys
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.service import OrderQueries
+from duanka.orders.service import OrderService
+from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.counter import Counter
+from duanka.orders.verification.links import Links
+from duanka.orders.verification.pictures import KEY_BYTES, Pictures
+from duanka.orders.verification.reviews import Reviews
+from support.api.verifications import Way, way
+from support.order_policies import AT_ONCE
+from support.people import People
+from support.waiting import HANG
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
+HOUR = timedelta(hours=1)
+KEY = b"a key of a test, thirty-two bytes"
+ELEMENTS = ("home_register", "call_proxy", "message_proxy")
+ROLES = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
+WHY = {"why": "a test"}
+PLENTY = RequestLimits(
+    per_key=1e9,
+    per_key_burst=10**9,
+    failed=1e9,
+    failed_burst=10**9,
+    holder=1e9,
+    holder_burst=10**9,
+    polling=1e9,
+    polling_burst=10**9,
+    pictures=1e9,
+    pictures_burst=10**9,
+)
+_WITHIN = HANG
+_CERTIFICATES = ssl.create_default_context()  # made once: each client would read them all for its own
+
+
+def card(number: int = 0) -> str:
+    return str(8613000000000 + number)
+
+
+def phone(number: int = 0) -> str:
+    return f"+{card(number)}"
+
+
+def demand(number: int = 0, asked: RequestedAction = RequestedAction.VERIFY) -> OrderDecision:
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called")
+    return OrderDecision(
+        card(number), asked, "medium", reason, ("fan_out",), decision=f"0123456789abcdef:{number + 1}"
+    )
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Running(Clock):
+    """A clock that goes on from there, for what takes its time on the holder's side."""
+
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self.began)
+
+
+@dataclass(frozen=True)
+class TestDesk:
+    """Everything that acts on orders or reads them, on one database, and a key of each role."""
+
+    __test__ = False
+
+    store: Store
+    book: OrderService
+    acts: ActService
+    keys: Keys
+    people: People
+    links: Links
+    reading: OrderQueries
+    trail: Trail
+    checks: Checks
+    counter: Counter
+    reviews: Reviews
+    way: Way
+    given: Mapping[Role, str]
+    clock: Clock
+    takes: TakeService
+    withdrawals: Withdrawals
+    woken: list[int] = field(default_factory=list)
+
+    def asked(self, number: int = 0) -> tuple[Order, str]:
+        """An order, and the link token of its notice."""
+        self.book.receive([demand(number)], self.clock())
+        order = self.book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
+        assert order is not None
+        made = self.book.transaction(
+            lambda unit: self.links.make(unit.connection, order.id, self.clock()), NOW
+        )
+        return order, made
+
+    def sits(self, number: int = 0) -> str:
+        """The token of a session about the card."""
+        _, link = self.asked(number)
+        session = self.way.verification.agree(link, Consent(True, True, ""), self.clock(), browser="browser")
+        assert session is not None
+        return session.token
+
+    def api(self, limits: RequestLimits = PLENTY, *, online: bool = True) -> FastAPI:
+        self.book.wake = lambda: self.woken.append(1)
+        return create_api(self, self.clock, limits, self.way.verification if online else None)
+
+
+def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
+    policy, trail = policy or AT_ONCE, Trail(KEY)
+    book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
+    given = {role: people.add(f"the.{role}", role) for role in ROLES}
+    links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
+    checks = Checks(book, links, pictures, KEY)
+    acts = ActService(book)
+    return TestDesk(
+        store,
+        book,
+        acts,
+        people.keys,
+        people,
+        links,
+        OrderQueries(store, trail),
+        trail,
+        checks,
+        Counter(book),
+        Reviews(book, pictures),
+        way(checks, clock),
+        given,
+        clock,
+        TakeService(acts, KeptLines(KEY)),
+        Withdrawals(acts),
+    )
+
+
+@contextmanager
+def served(api: FastAPI) -> Iterator[str]:
+    """The address of `api`, served until the end of the block."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(api, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=2)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            _until(lambda: server.started)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(_WITHIN)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Asks the API with one key."""
+
+    client: httpx.Client
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.client.get(BASE + path, params=query)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        return self.client.post(BASE + path, json=WHY if body is None else body, headers=headers)
+
+
+@contextmanager
+def callers(api: FastAPI) -> Iterator[Callable[[str | None], Caller]]:
+    """Gives a caller for a key, or without one."""
+    opened = list[httpx.Client]()
+    with served(api) as address:
+
+        def caller(key: str | None) -> Caller:
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            opened.append(
+                httpx.Client(base_url=address, headers=headers, timeout=_WITHIN, verify=_CERTIFICATES)
+            )
+            return Caller(opened[-1])
+
+        try:
+            yield caller
+        finally:
+            for client in opened:
+                client.close()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + _WITHIN
+    while not holds():
+        assert time.monotonic() < end, "it did not start"
+        time.sleep(0.01)

@@ -1,0 +1,96 @@
+"""An order book for tests: a clock at a fixed moment, three elements, invented cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+
+from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import metadata
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
+from support.order_policies import AT_ONCE
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
+HOUR = timedelta(hours=1)
+ELEMENTS = ("home_register", "call_proxy", "message_proxy")
+KEY = b"a key of a test, thirty-two bytes"
+DESK, SECOND = Person("wang", Role.DESK), Person("li", Role.SUPERVISOR)
+POLICE = Person("liaison", Role.POLICE)
+
+
+def card(number: int) -> str:
+    return str(8613000000000 + number)
+
+
+def demand(
+    number: int = 0, asked: RequestedAction = RequestedAction.VERIFY, **changes: object
+) -> OrderDecision:
+    facts: dict[str, object] = {
+        "tier": "medium",
+        "reason": BilingualText("一天外呼80个陌生号码", "80 strangers called in a day"),
+        "rules": ("fan_out",),
+        "decision": "0123456789abcdef:1",  # as a scan's, with a seal
+        "signed_by": ("city bureau",) if asked is RequestedAction.STOP else (),
+    }
+    return OrderDecision(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]
+
+
+def book_on(
+    store: Store, policy: OrderPolicy | None = None, elements: tuple[str, ...] = ELEMENTS
+) -> OrderService:
+    return OrderService(store, Terms(policy or AT_ONCE, Trail(KEY), elements))
+
+
+def verification(book: OrderService, number: int = 0) -> Order:
+    found = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
+    assert found is not None
+    return found
+
+
+def restriction(book: OrderService, number: int = 0) -> Order | None:
+    return book.transaction(lambda unit: unit.open_order(card(number), Kind.RESTRICTION), NOW)
+
+
+def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
+    """An order whose notice is delivered at `at`."""
+    book.receive([demand(number)], at)
+    return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+
+
+def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NOW) -> Act:
+    """The one stop that waits for a second person, approved by `by` and carried out."""
+    acts = ActService(book)
+    (proposed,) = acts.acts(SECOND, ActState.PROPOSED)
+    acts.approve(proposed.id, by, "seen", at)
+    acts.carry_out(at)
+    return acts.act(proposed.id)
+
+
+Backup = Mapping[Table, Sequence[Mapping[Any, Any]]]
+
+
+def backup_of(store: Store) -> Backup:
+    """Every row, to put back later."""
+    with store.reading() as connection:
+        tables = metadata.sorted_tables
+        return {table: connection.execute(select(table)).mappings().all() for table in tables}
+
+
+def restore(store: Store, backup: Backup) -> None:
+    """The database as it was, as a backup that is restored."""
+    with store.writing() as connection:
+        for table, rows in backup.items():
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(insert(table), [dict(row) for row in rows])

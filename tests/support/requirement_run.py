@@ -1,0 +1,72 @@
+"""The record of which requirement each test shows: of a whole run, for `duanka spec` and `make evidence`."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import pytest
+
+from duanka import __version__
+from duanka.specification import RESULTS, code_of
+from duanka.specification.evidence import evidence_of, write
+from support import ROOT
+
+
+class Requirements:
+    """Collects which requirement each test shows, and how it went."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
+        self.tests = 0
+        self.date = f"{datetime.now(UTC):%Y-%m-%d}"
+        self.files = dict[str, str]()
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        if not hasattr(session.config, "workerinput"):
+            self.files = code_of(ROOT)  # what runs; it may change meanwhile
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        for item in items:  # a property travels from the process that ran the test to the one that counts
+            numbers = [("requirement", str(m.args[0])) for m in item.iter_markers("requirement")]
+            item.user_properties += numbers
+        one = config.getoption("--requirement", None)
+        if config.option.requirements or one:
+            shows = [item for item in items if _shows(item, one)]
+            config.hook.pytest_deselected(items=[item for item in items if not _shows(item, one)])
+            items[:] = shows
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.tests += report.when == "call" and not report.skipped
+        for number in (str(value) for name, value in report.user_properties if name == "requirement"):
+            passed = self.outcomes[number].get(report.nodeid, True)
+            if report.when == "call" or not report.passed:
+                self.outcomes[number][report.nodeid] = passed and report.passed
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        # a run of some tests says nothing about the whole, and must not overwrite what a whole run said
+        config = session.config
+        whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+        whole = whole and config.option.markexpr in {"", "not long"}
+        whole = whole and not config.getoption("--requirement", None)
+        if not whole or config.option.collectonly or hasattr(config, "workerinput"):
+            return
+        if session.shouldstop or session.shouldfail:  # given up in the middle
+            return
+        found = evidence_of(
+            self.outcomes,
+            date=self.date,
+            version=__version__,
+            python=platform.python_version(),
+            system=f"{platform.system()} {platform.machine()}",
+            tests=self.tests,
+            files=self.files,
+        )
+        write(found, ROOT / RESULTS)
+
+
+def _shows(item: pytest.Item, number: str | None) -> bool:
+    """Whether a test shows the requirement `number`; None: any."""
+    numbers = [str(mark.args[0]) for mark in item.iter_markers("requirement")]
+    return number in numbers if number else bool(numbers)

@@ -1,0 +1,103 @@
+"""An order book and its people, at whose commands a test types in this process: a new one costs two seconds each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.orders import OrderDesk
+from duanka.bootstrap.settings import Settings
+from duanka.cli import main as cli
+from duanka.cli.shell.process import ERR, OUT
+from duanka.domain.order_decision import OrderDecision, RequestedAction
+from duanka.domain.person import Role
+from duanka.domain.text import BilingualText
+from support.desk import ENGLISH
+from support.people import People
+
+WORKS = {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "ministry": Role.REGULATOR}
+SEALED = "0123456789abcdef:1"
+
+
+def card(number: int) -> str:
+    return str(8613000000000 + number)
+
+
+def demand(number: int, tier: str = "medium") -> OrderDecision:
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+    return OrderDecision(card(number), RequestedAction.VERIFY, tier, reason, ("fan_out",), decision=SEALED)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended: its code, and what it printed or the one line of its error."""
+
+    code: int
+    text: str
+
+    def id(self, letter: str) -> str:
+        """The first id of this kind."""
+        found = re.search(rf"\b{letter}[0-9A-Z]{{12}}\b", self.text)
+        assert found, self.text
+        return found[0]
+
+
+@dataclass
+class TypedDesk:
+    """Types commands as one of WORKS. `policy`: the file of a policy, or the name of a shipped one."""
+
+    folder: Path
+    policy: str = "national"
+    keys: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        with self.open(create=True) as here:
+            people = People(here.store, here.trail)
+            self.keys = {name: people.add(name, role) for name, role in WORKS.items()}
+
+    def open(self, *, create: bool = False) -> AbstractContextManager[OrderDesk]:
+        settings = Settings(orders=self.folder, policy=self.policy)
+        return app_orders.desk(settings, app.policy_named(self.policy), create=create)
+
+    def demand(self, *demands: OrderDecision) -> None:
+        with self.open() as here:
+            here.book.receive(demands, app_orders.now())
+
+    def work(self) -> None:
+        """Carry out what the worker of `serve` carries out of acts."""
+        with self.open() as here:
+            while here.acts.carry_out(app_orders.now()):
+                pass
+
+    def type(self, who: str, *words: str, columns: int = 200, **environment: str) -> Said:
+        # A console takes its width when it is made, which another test of this process may have done.
+        for console in (OUT, ERR):
+            console.width = columns
+        found = CliRunner().invoke(
+            cli.cli,
+            list(words),
+            env={
+                "DUANKA_ORDERS": str(self.folder),
+                "DUANKA_POLICY": self.policy,
+                "DUANKA_API_KEY": self.keys.get(who, ""),
+                "COLUMNS": str(columns),
+                **ENGLISH,
+                **environment,
+            },
+        )
+        if found.exception and not isinstance(found.exception, SystemExit):
+            return Said(2, f"{type(found.exception).__name__}: {found.exception}")
+        return Said(found.exit_code, found.output)
+
+    def done(self, who: str, *words: str, columns: int = 200) -> Said:
+        """As `type`; fails where the command did."""
+        said = self.type(who, *words, columns=columns)
+        assert said.code == 0, (words, said.text)
+        return said
