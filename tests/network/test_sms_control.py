@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from duanka.domain.network import ElementRefused, NetworkState, Unreachable
+from duanka.network.deadline_socket import reachable
 from duanka.network.sms.element import MessageProxy
 from duanka.network.sms.proxy.process import CONTROL
-from duanka.network.unix_path import reachable
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from support.network.esme import BLOCKED
 from support.network.message_path import own_centre, own_proxy

@@ -18,7 +18,7 @@ from typing import Any
 
 from duanka.domain.network import ElementRefused, NetworkState, Receipt, UnknownCard, Unreachable
 from duanka.domain.phone_masking import masked_card
-from duanka.network.card_text import CARD
+from duanka.network.card_states import CARD
 
 _READ_BYTES = 1 << 20
 

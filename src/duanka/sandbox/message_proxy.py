@@ -8,9 +8,10 @@ from pathlib import Path
 
 from duanka.domain.network import NetworkError
 from duanka.domain.order_policy import MessagePolicy
+from duanka.network.deadline_socket import Address
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_port
 from duanka.network.sms.element import MessageProxy
-from duanka.network.sms.proxy.process import Address, ProxySettings, make_private
+from duanka.network.sms.proxy.process import ProxySettings, make_private
 from duanka.network.sms.proxy.relay import LinkLimits
 
 

@@ -11,20 +11,18 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from uuid import uuid4
 
 import smpplib.client
 import smpplib.consts
 
 from duanka.domain.network import Unreachable
+from duanka.network.deadline_socket import Address
 from duanka.network.process import OWN_PART_SECONDS
 
 _T1 = 0.5  # seconds until a request is retransmitted; doubles (RFC 3261, 17.1.1.1)
 _DATAGRAM_BYTES = 65_535
 _FIRST_FINAL_CODE = 200
-
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,7 @@ class Phone:
     def __enter__(self) -> Phone:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def call(self, card: str, peer: str) -> CallAnswer:
@@ -132,9 +128,7 @@ class Switchboard:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join()
         self._socket.close()

@@ -20,10 +20,11 @@ from pathlib import Path
 from duanka.domain.network import ElementRefused, NetworkError, NetworkState, UnknownCard
 from duanka.domain.phone_masking import masked_card
 from duanka.domain.phone_number import identity
-from duanka.network.card_text import CARD, checked
+from duanka.network.card_states import CARD, CardStates, checked
+from duanka.network.deadline_socket import Address
 from duanka.network.hlr.ctrl import Ctrl
 from duanka.network.hlr.services_before import Services, ServicesBefore
-from duanka.network.hlr.vty import Address, Vty
+from duanka.network.hlr.vty import Vty
 
 _UNKNOWN_SUBSCRIBER = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _EMPTY_LIST = "% No matching subscriber"
@@ -33,7 +34,7 @@ _IN, _OUT = (True, True), (False, False)  # (circuit-switched, packet-switched)
 _MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
 
 
-class HomeRegister:
+class HomeRegister(CardStates):
     """Element adapter of one OsmoHLR.
 
     `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a call; `restricted` may take longer as
@@ -56,20 +57,12 @@ class HomeRegister:
         self._before = ServicesBefore(services)
         self._vty, self._ctrl = Vty(vty), Ctrl(ctrl)
 
-    def bar_outgoing(self, card: str) -> None:
-        """Keep the card attached or attach it: the register cannot bar one direction."""
-        self.put({card: NetworkState.OUTGOING_BARRED})
-
-    def suspend(self, card: str) -> None:
-        """Remove circuit- and packet-switched service, and detach the card where it is."""
-        self.put({card: NetworkState.SUSPENDED})
-
-    def restore(self, card: str) -> None:
-        """Give back the services the card had; a card that has any service is not changed."""
-        self.put({card: NetworkState.ACTIVE})
-
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Change many cards with pipelined requests; on an error any may be changed."""
+        """Change many cards with pipelined requests; on an error any may be changed.
+
+        Suspended: both services removed, and the card detached where it is. Otherwise the services that the card had
+        before are given back; a card that has them, or had none before and has any, is not changed.
+        """
         until = self._until()
         held, kept = self._access(list(cards), until), self._before.among(cards)
         changes, before = dict[str, Services](), dict[str, Services]()

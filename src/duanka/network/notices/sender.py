@@ -18,6 +18,7 @@ import smpplib.exceptions
 import smpplib.smpp
 
 from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
+from duanka.network.deadline_socket import Address, left
 from duanka.network.notices.parts import Cut, MessageIds, cut, said
 from duanka.network.smpp import codec as smpp
 
@@ -35,13 +36,10 @@ _BROKEN = (
     smpplib.exceptions.UnknownCommandError,
 )
 
-Address = tuple[str, int]
-
 
 class ShortMessageCentre:
     """NoticeSender on the SMSC at `address`, bound as transceiver.
 
-    `short_code`: source address of notices. `seconds`: time limit of a call. `keep`: seconds of silence after which an
     `short_code`: source address of notices. `seconds`: time limit of a call. `keep`: seconds of silence after which
     an enquire_link is sent. `ids`: how the SMSC writes message ids. There is no background thread: call `receipts`
     every few seconds, or the SMSC may close the link as idle.
@@ -80,20 +78,12 @@ class ShortMessageCentre:
         until = time.monotonic() + self._seconds
         try:
             client = self._bound(until)
-            numbers = [
-                self._submit(client, card, part, pieces)
-                for pieces in [cut(text, card)]
-                for part in pieces.parts
-            ]
+            pieces = cut(text, card)
+            numbers = [self._submit(client, card, part, pieces) for part in pieces.parts]
             while any(number not in self._answers for number in numbers):
                 self._read(client, until)
             answers = [self._answers[number] for number in numbers]
-        except (
-            OSError,
-            smpplib.exceptions.ConnectionError,
-            smpplib.exceptions.PDUError,
-            ValueError,
-        ) as error:
+        except _BROKEN as error:
             raise self._lost(error) from error
         finally:
             self._answers.clear()
@@ -118,12 +108,7 @@ class ShortMessageCentre:
                 self._read(client, until)
             if time.monotonic() - self._heard_at > self._keep:
                 self._try_link(client, until)
-        except (
-            OSError,
-            smpplib.exceptions.ConnectionError,
-            smpplib.exceptions.PDUError,
-            ValueError,
-        ) as error:
+        except _BROKEN as error:
             raise self._lost(error) from error
         new, self._new = self._new, []
         self._given, self._unacknowledged = self._unacknowledged, []
@@ -160,7 +145,7 @@ class ShortMessageCentre:
         return self._client
 
     def _linked(self, until: float, bind: str) -> Any:
-        client = _Client(*self._address, timeout=_left(until), allow_unknown_opt_params=True)
+        client = _Client(*self._address, timeout=left(until), allow_unknown_opt_params=True)
         client.logger.disabled = True
         try:
             client.connect()
@@ -199,9 +184,9 @@ class ShortMessageCentre:
 
     def _read(self, client: Any, until: float) -> None:
         """Read and handle one PDU; TimeoutError after `until`."""
-        if not self._readable(client, _left(until)):
+        if not self._readable(client, left(until)):
             raise TimeoutError("silent")
-        client._socket.settimeout(_left(until))
+        client._socket.settimeout(left(until))
         unit = client.read_pdu()
         self._heard_at = time.monotonic()
         match unit.command:
@@ -244,8 +229,7 @@ class ShortMessageCentre:
     def _lost(self, error: Exception) -> NetworkError:
         """Close the link; unacknowledged receipts come again after the next bind."""
         self.close()
-        host, port = self._address
-        return Unreachable(f"{self.name} at {host}:{port} does not answer: {str(error) or 'silent'}")
+        return Unreachable(f"{self.name} at {self.where} does not answer: {str(error) or 'silent'}")
 
 
 def _refused(name: str, status: int) -> NetworkError:
@@ -258,10 +242,3 @@ def _refused(name: str, status: int) -> NetworkError:
 
 def _letters(value: bytes | None) -> str:
     return (value or b"").rstrip(b"\0").decode("latin-1")
-
-
-def _left(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("silent")
-    return left

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkError, NetworkState, Refusal
-from duanka.network.card_text import checked
+from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkError, NetworkState
+from duanka.network.card_states import ProxyElement, checked
 from duanka.network.log_size import keep_small
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.json_rpc import JsonRpc, RpcError
@@ -23,27 +23,15 @@ _NO_SUCH_KEY = (404, 500)  # Kamailio's error codes for a key that is not in a t
 _LOAD_SECONDS = 300.0  # seconds to load a list: a million entries take about 15
 
 
-class CallProxy:
+class CallProxy(ProxyElement):
     """Element, WholeList and RefusalSource of the Kamailio in `folder`."""
 
     def __init__(self, folder: Path, *, name: str = "call_proxy", seconds: float = 4.0) -> None:
         self.name, self._seconds = name, seconds
         self._lists = CallLists(folder, seconds=seconds)
         self._rpc = JsonRpc(folder / CONTROL, seconds=seconds)
-        self._refused = RefusedFile(folder / REFUSED, name, Carried.CALL)
+        self.refused = RefusedFile(folder / REFUSED, name, Carried.CALL)
         self._log = folder / LOG
-
-    def bar_outgoing(self, card: str) -> None:
-        """Refuse calls from the card."""
-        self.put({card: NetworkState.OUTGOING_BARRED})
-
-    def suspend(self, card: str) -> None:
-        """Refuse calls from and to the card."""
-        self.put({card: NetworkState.SUSPENDED})
-
-    def restore(self, card: str) -> None:
-        """Allow calls of the card."""
-        self.put({card: NetworkState.ACTIVE})
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Change many cards with one disk write; on an error some may be changed."""
@@ -58,10 +46,6 @@ class CallProxy:
         """Read the state from Kamailio itself, not from the list on disk."""
         checked(card)
         return next(self._states([card]))
-
-    def shows(self, state: NetworkState) -> NetworkState:
-        """The proxy supports every state."""
-        return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
         """Yield Kamailio's state of every listed card; reload its list if it differs."""
@@ -102,14 +86,6 @@ class CallProxy:
         """Record that the lists agree with the orders."""
         with self._lists.locked():
             self._lists.confirm()
-
-    def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """Return what Kamailio refused after position `after`."""
-        return self._refused.read(after, limit)
-
-    def forget(self, before: int) -> None:
-        """Delete refusals that are recorded elsewhere."""
-        self._refused.forget(before)
 
     def close(self) -> None:
         """Close sockets and files."""

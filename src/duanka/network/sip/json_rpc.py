@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from duanka.domain.network import ElementRefused, Unreachable
-from duanka.network.unix_path import reachable
+from duanka.domain.network import ElementRefused
+from duanka.network.deadline_socket import DeadlineSocket
 
 _MAX_IN_FLIGHT = 8  # requests in flight: a datagram socket queues ten, and drops what finds the queue full
-_MAX_DATAGRAM_BYTES = 65_535
 
 Question = tuple[str, tuple[object, ...]]
 
@@ -34,9 +33,10 @@ class JsonRpc:
     """
 
     def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
-        self._path, self._seconds = path, seconds
+        self._seconds = seconds
         self._numbers = itertools.count(int(time.monotonic() * 1000))
-        self._socket: socket.socket | None = None
+        self._socket = DeadlineSocket(path, "the call proxy", socket.SOCK_DGRAM)
+        self.close = self._socket.close
 
     def ask(self, method: str, *parameters: object, seconds: float | None = None) -> Any:
         """Send one request; return its result."""
@@ -52,45 +52,28 @@ class JsonRpc:
 
         `seconds`: time limit of one answer. `until`: deadline of all of them in `time.monotonic()` seconds.
         """
-        left = iter(questions)
-        while some := list(itertools.islice(left, _MAX_IN_FLIGHT)):
-            most = seconds or self._seconds
-            yield from self._some(some, most if until is None else min(most, until - time.monotonic()))
+        waiting = iter(questions)
+        while some := list(itertools.islice(waiting, _MAX_IN_FLIGHT)):
+            ends = time.monotonic() + (seconds or self._seconds)
+            yield from self._some(some, ends if until is None else min(ends, until))
 
-    def close(self) -> None:
-        """Close the socket."""
-        if self._socket:
-            self._socket.close()
-        self._socket = None
-
-    def _some(self, questions: list[Question], seconds: float) -> list[Any]:
-        until = time.monotonic() + seconds
-        numbers = [next(self._numbers) for _ in questions]
+    def _some(self, questions: list[Question], until: float) -> list[Any]:
+        asked = {next(self._numbers): question for question in questions}
         answers: dict[int, Any] = {}
-        try:
-            with reachable(self._path) as address:
-                self._socket = self._socket or _bound()
-                for number, (method, parameters) in zip(numbers, questions, strict=True):
-                    asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
-                    self._socket.settimeout(max(0.001, until - time.monotonic()))
-                    self._socket.sendto(json.dumps(asked).encode(), address)
-            while len(answers) < len(questions):
-                self._socket.settimeout(max(0.001, until - time.monotonic()))
-                said = json.loads(self._socket.recv(_MAX_DATAGRAM_BYTES))
-                if said.get("id") in numbers:
+        with self._socket.answering():
+            self._socket.open(until)
+            self._socket.send(
+                *(_request(number, *question) for number, question in asked.items()), until=until
+            )
+            while len(answers) < len(asked):
+                said = json.loads(self._socket.receive(until))
+                if said.get("id") in asked:
                     answers[said["id"]] = _result(said)
-        except (OSError, ValueError) as error:
-            self.close()  # a late answer must not be matched to the next request
-            raise Unreachable(
-                f"the call proxy at {self._path} does not answer: {str(error) or 'silent'}"
-            ) from error
-        return [answers[number] for number in numbers]
+        return [answers[number] for number in asked]
 
 
-def _bound() -> socket.socket:
-    asking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    asking.bind("")  # autobind to an abstract address: leaves no file behind
-    return asking
+def _request(number: int, method: str, parameters: tuple[object, ...]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}).encode()
 
 
 def _result(said: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from duanka import __version__
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, ElementRefused, NetworkError, NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
+from duanka.network.deadline_socket import Address
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.element import CONTROL, LOG, REFUSED, CallProxy
@@ -27,7 +28,6 @@ from duanka.network.sip.json_rpc import JsonRpc
 from duanka.network.sip.lists import LISTS, CallLists, make
 from duanka.network.sip.number_patterns import number_patterns
 
-Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
 _CALL_SECONDS = 4 * 3600  # seconds for which an answered call is remembered
 _REFUSALS_PER_WRITE = 1000  # refusals per write; a kill loses at most these and those of one interval

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,16 @@ from duanka.domain.network import (
     ElementRefused,
     ListOrigin,
     NetworkState,
-    Refusal,
-    Unreachable,
 )
-from duanka.network.card_text import checked
+from duanka.network.card_states import ProxyElement, checked
+from duanka.network.deadline_socket import DeadlineSocket
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.process import CONTROL, REFUSED
-from duanka.network.unix_path import reachable
 
 _CARDS_PER_PAGE, _CARDS_PER_CHUNK = 10_000, 5_000
 
 
-class MessageProxy:
+class MessageProxy(ProxyElement):
     """Element, WholeList and RefusalSource of the message proxy in `folder`.
 
     `seconds`: time limit of a call. A list of a million cards takes several; use a larger value for that.
@@ -38,19 +35,8 @@ class MessageProxy:
     def __init__(self, folder: Path, *, name: str = "message_proxy", seconds: float = 4.0) -> None:
         self.name = name
         self._line = _Line(folder / CONTROL, seconds)
-        self._refused = RefusedFile(folder / REFUSED, name, Carried.MESSAGE)
-
-    def bar_outgoing(self, card: str) -> None:
-        """Refuse messages from the card."""
-        self.put({card: NetworkState.OUTGOING_BARRED})
-
-    def suspend(self, card: str) -> None:
-        """Refuse messages from and to the card."""
-        self.put({card: NetworkState.SUSPENDED})
-
-    def restore(self, card: str) -> None:
-        """Allow messages of the card."""
-        self.put({card: NetworkState.ACTIVE})
+        self.close = self._line.close
+        self.refused = RefusedFile(folder / REFUSED, name, Carried.MESSAGE)
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Change many cards in one transaction: all or none."""
@@ -59,10 +45,6 @@ class MessageProxy:
     def state_of(self, card: str) -> NetworkState:
         """Return the state by which the proxy judges messages now."""
         return NetworkState(self._line.ask("states", cards=[checked(card)])["states"][0])
-
-    def shows(self, state: NetworkState) -> NetworkState:
-        """The proxy supports every state."""
-        return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
         """Yield restricted cards in the order of their digits."""
@@ -81,14 +63,6 @@ class MessageProxy:
         ]
         self._line.ask_all([*steps, ("exchange", {"count": len(rows)})])
 
-    def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """Return what the proxy refused after position `after`."""
-        return self._refused.read(after, limit)
-
-    def forget(self, before: int) -> None:
-        """Delete refusals that are recorded elsewhere."""
-        self._refused.forget(before)
-
     def status(self) -> dict[str, Any]:
         """Return counts since the proxy started.
 
@@ -105,19 +79,15 @@ class MessageProxy:
         """Record that the list agrees with the orders."""
         self._line.ask("confirm")
 
-    def close(self) -> None:
-        """Close the socket."""
-        self._line.close()
-
 
 class _Line:
-    """Requests and answers, one line of JSON each."""
+    """Requests and answers, one line of JSON each. Requests are idempotent."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        self._path, self._seconds = path, seconds
+        self._seconds = seconds
         self._numbers = itertools.count(1)
-        self._socket: socket.socket | None = None
-        self._read = b""
+        self._socket = DeadlineSocket(path, "the message proxy")
+        self.close = self._socket.close
 
     def ask(self, what: str, **words: Any) -> dict[str, Any]:
         """Send one request; return its answer."""
@@ -126,58 +96,19 @@ class _Line:
     def ask_all(self, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
         """Send requests one after another on one connection, within the time of one call."""
         until = time.monotonic() + self._seconds
-        fresh = self._socket is None
-        try:
-            try:
-                return [self._asked(what, words, until) for what, words in questions]
-            except (BrokenPipeError, ConnectionResetError, EOFError):
-                # the proxy restarted since the last call; requests are idempotent
-                if fresh:
-                    raise
-                self.close()
-                return [self._asked(what, words, until) for what, words in questions]
-        except (OSError, EOFError, ValueError) as error:
-            self.close()
-            raise Unreachable(f"the message proxy at {self._path} does not answer: {error}") from error
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._socket:
-            self._socket.close()
-        self._socket, self._read = None, b""
+        with self._socket.answering():
+            self._socket.open(until)
+            return [self._asked(what, words, until) for what, words in questions]
 
     def _asked(self, what: str, words: dict[str, Any], until: float) -> dict[str, Any]:
         number = next(self._numbers)
-        connection = self._socket or self._open(until)
-        connection.settimeout(_left(until))
-        connection.sendall(json.dumps({"id": number, "do": what, **words}).encode() + b"\n")
-        while b"\n" not in self._read:
-            connection.settimeout(_left(until))
-            block = connection.recv(1 << 18)
-            if not block:
-                raise EOFError("closed by the other side")
-            self._read += block
-        line, _, self._read = self._read.partition(b"\n")
-        said = json.loads(line)
+        self._socket.send(json.dumps({"id": number, "do": what, **words}).encode(), b"\n", until=until)
+        said = json.loads(self._socket.take(lambda received: received.find(b"\n") + 1, until))
         if not isinstance(said, dict) or said.get("id") != number:
             raise ValueError("an answer to another question")
         if "error" in said:
             raise ElementRefused(f"the message proxy: {said['error']}")
         return said
-
-    def _open(self, until: float) -> socket.socket:
-        self._socket = connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_left(until))
-        with reachable(self._path) as address:
-            connection.connect(address)
-        return connection
-
-
-def _left(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("silent")
-    return left
 
 
 def _rows(cards: Mapping[str, NetworkState]) -> list[tuple[str, str]]:
