@@ -56,11 +56,11 @@ def one_by_one(unit: bytes) -> smpp.Submission:
         at += 1
         return unit[at - 1]
 
-    service = until_zero()
+    until_zero()  # service type
     source = SmppAddress(octet(), octet(), until_zero())
     destination = SmppAddress(octet(), octet(), until_zero())
-    esm_class, protocol, priority = octet(), octet(), octet()
-    schedule, validity = until_zero(), until_zero()
+    esm_class, _, _ = octet(), octet(), octet()  # protocol, priority
+    until_zero(), until_zero()  # schedule, validity
     registered, _, coding, _, length = octet(), octet(), octet(), octet(), octet()
     end = at + length
     if end > len(unit):
@@ -68,7 +68,7 @@ def one_by_one(unit: bytes) -> smpp.Submission:
     _, command, _, sequence = smpp.HEAD.unpack_from(unit)
     return smpp.Submission(
         command, sequence, source, (destination,), esm_class, registered, coding, unit[at:end],
-        smpp.parameters(unit, end), service, protocol, priority, schedule, validity,
+        smpp.parameters(unit, end),
     )  # fmt: skip
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 HEAD = struct.Struct(">IIII")  # total length, command, status, sequence number
 _TLV = struct.Struct(">HH")
 
-BIND_RECEIVER, BIND_TRANSMITTER, QUERY_SM, SUBMIT_SM, DELIVER_SM = 0x01, 0x02, 0x03, 0x04, 0x05
+BIND_RECEIVER, BIND_TRANSMITTER, SUBMIT_SM, DELIVER_SM = 0x01, 0x02, 0x04, 0x05
 UNBIND, REPLACE_SM, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x06, 0x07, 0x09, 0x15
 SUBMIT_MULTI, DATA_SM = 0x21, 0x103
 BINDS = frozenset((BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER))
@@ -21,15 +21,15 @@ SUBMISSIONS = frozenset((SUBMIT_SM, SUBMIT_MULTI, DATA_SM))
 RESPONSE, GENERIC_NACK = 0x80000000, 0x80000000
 
 OK, BAD_LENGTH, UNKNOWN_COMMAND, NOT_BOUND, ALREADY_BOUND = 0x00, 0x02, 0x03, 0x04, 0x05
-SYSTEM_ERROR, BAD_DESTINATION, BIND_FAILED, BAD_PASSWORD = 0x08, 0x0B, 0x0D, 0x0E
-QUEUE_FULL, THROTTLED, TRY_LATER, REFUSED_BY_APPLICATION, NO_SUCH_MESSAGE = 0x14, 0x58, 0x64, 0x66, 0x67
+SYSTEM_ERROR, BAD_DESTINATION, BAD_PASSWORD = 0x08, 0x0B, 0x0E
+QUEUE_FULL, THROTTLED, TRY_LATER, REFUSED_BY_APPLICATION = 0x14, 0x58, 0x64, 0x66
 
 MESSAGE_STATE, PAYLOAD, RECEIPTED_ID = 0x0427, 0x0424, 0x001E
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 
 HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: has a user data header; is a delivery receipt
 # Fields before the text of a submit_sm: service type, source, destination, esm_class to validity, length.
-_TO_ONE = re.compile(rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL)
+_TO_ONE = re.compile(rb"[^\0]*+\0(..[^\0]*+)\0(..[^\0]*+)\0(.)..[^\0]*+\0[^\0]*+\0(.....)", re.DOTALL)
 _TO_NUMBER, _TO_LIST = 1, 2  # destination kinds in a submit_multi: number, distribution list
 _MAX_PADDING_BYTES = 4  # most zero bytes after a text that its length may leave out
 LONGEST = 70_000  # bytes of one PDU: a payload of 65,535 and all other fields
@@ -62,16 +62,6 @@ class Submission(NamedTuple):
     data_coding: int
     message: bytes
     parameters: tuple[tuple[int, bytes], ...] = ()
-    service_type: str = ""
-    protocol_id: int = 0
-    priority: int = 0
-    schedule: str = ""
-    validity: str = ""
-
-    @property
-    def tlvs(self) -> Mapping[int, bytes]:
-        """Optional parameters by tag; the last one where a tag occurs twice."""
-        return dict(self.parameters)
 
     @property
     def payloads(self) -> tuple[bytes, ...]:
@@ -93,32 +83,34 @@ def submission(unit: bytes) -> Submission:
     _, command, _, sequence = HEAD.unpack_from(unit)
     if command not in (SUBMIT_MULTI, DATA_SM, REPLACE_SM):
         return _to_one(unit, command, sequence)
+    destinations: tuple[SmppAddress, ...] = ()
+    esm_class = coding = 0
     try:
-        if command == REPLACE_SM:
-            return _replacement(unit, sequence)
-        service, at = _text(unit, HEAD.size)
+        _, at = _text(unit, HEAD.size)  # service type, or the id of the message that is replaced
         source, at = _address(unit, at)
         if command == DATA_SM:
             destination, at = _address(unit, at)
-            esm_class, registered, coding = unit[at], unit[at + 1], unit[at + 2]
-            return Submission(
-                command, sequence, source, (destination,), esm_class, registered, coding, b"",
-                parameters(unit, at + 3), service,
-            )  # fmt: skip
-        destinations, at = _destinations(unit, at)
-        esm_class, protocol, priority = unit[at], unit[at + 1], unit[at + 2]
-        schedule, at = _text(unit, at + 3)
-        validity, at = _text(unit, at)
-        registered, coding, length = unit[at], unit[at + 2], unit[at + 4]
-        end = at + 5 + length
+            destinations = (destination,)
+            esm_class, registered, coding = unit[at : at + 3]
+            begin = end = at + 3
+        else:
+            if command == SUBMIT_MULTI:
+                destinations, at = _destinations(unit, at)
+                esm_class, at = unit[at], at + 3
+            _, at = texts(unit, at, 2)  # schedule and validity
+            registered = unit[at]
+            if command == SUBMIT_MULTI:  # a replace_sm has neither destinations nor a data_coding
+                coding, at = unit[at + 2], at + 2
+            begin = at + 3
+            end = begin + unit[at + 2]
     except (IndexError, ValueError) as error:
         raise Malformed("a submission ends before its fields do") from error
     if end > len(unit):
         raise Malformed("a short message ends before its length")
     return Submission(
-        command, sequence, source, destinations, esm_class, registered, coding, unit[at + 5 : end],
-        parameters(unit, end) if end < len(unit) else (), service, protocol, priority, schedule, validity,
-    )  # fmt: skip
+        *(command, sequence, source, destinations, esm_class, registered, coding),
+        *(unit[begin:end], parameters(unit, end)),
+    )
 
 
 def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
@@ -129,7 +121,7 @@ def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
     fields = _TO_ONE.match(unit, HEAD.size)
     if fields is None:
         raise Malformed("a submission ends before its fields do")
-    service, source, destination, rest, validity, numbers = fields.groups()
+    source, destination, esm_class, numbers = fields.groups()
     at = fields.end()
     end = at + numbers[4]
     if end > len(unit):
@@ -139,32 +131,12 @@ def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
         sequence,
         SmppAddress(source[0], source[1], source[2:].decode("latin-1")),
         (SmppAddress(destination[0], destination[1], destination[2:].decode("latin-1")),),
-        rest[0],
+        esm_class[0],
         numbers[0],
         numbers[2],
         unit[at:end],
         parameters(unit, end) if end < len(unit) else (),
-        service.decode("latin-1") if service else "",
-        rest[1],
-        rest[2],
-        rest[3:].decode("latin-1") if len(rest) > 3 else "",
-        validity.decode("latin-1") if validity else "",
     )
-
-
-def _replacement(unit: bytes, sequence: int) -> Submission:
-    """Parse a replace_sm; it has neither destinations nor a data_coding."""
-    _, at = _text(unit, HEAD.size)
-    source, at = _address(unit, at)
-    schedule, at = _text(unit, at)
-    validity, at = _text(unit, at)
-    registered, end = unit[at], at + 3 + unit[at + 2]
-    if end > len(unit):
-        raise Malformed("a short message ends before its length")
-    return Submission(
-        REPLACE_SM, sequence, source, (), 0, registered, 0, unit[at + 3 : end],
-        parameters(unit, end), schedule=schedule, validity=validity,
-    )  # fmt: skip
 
 
 def parameters(unit: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
@@ -192,22 +164,14 @@ def _parameters(unit: bytes, at: int) -> tuple[list[tuple[int, bytes]], bool]:
     return found, at == size
 
 
-def length_of(received: bytes, at: int, longest: int = LONGEST) -> int:
-    """Return the length of the PDU at `at`, whose first four bytes must be there.
-
-    Malformed if the length is impossible.
-    """
-    length = int.from_bytes(received[at : at + 4], "big")
-    if not HEAD.size <= length <= longest:
-        raise Malformed(f"a unit of {length} bytes")
-    return length
-
-
 def units(received: bytes, longest: int = LONGEST) -> Iterator[bytes]:
-    """Yield the complete PDUs at the beginning of `received`."""
+    """Yield the complete PDUs at the beginning of `received`; Malformed for an impossible length."""
     at = 0
     while at + 4 <= len(received):
-        end = at + length_of(received, at, longest)
+        length = int.from_bytes(received[at : at + 4], "big")
+        if not HEAD.size <= length <= longest:
+            raise Malformed(f"a unit of {length} bytes")
+        end = at + length
         if end > len(received):
             return
         yield received[at:end]
@@ -284,25 +248,25 @@ def _address(body: bytes, at: int) -> tuple[SmppAddress, int]:
     return SmppAddress(body[at], body[at + 1], body[at + 2 : end].decode("latin-1")), end + 1
 
 
-def only_to(unit: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes]]:
+def only_to(whole: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes]]:
     """Reduce a submit_multi to the destinations whose number `keep` accepts.
 
     Returns the PDU and the removed destinations as a response names them (type, plan, zero-terminated number). All
     other bytes stay the same.
     """
-    _, at = _text(unit, HEAD.size)
-    _, at = _address(unit, at)
+    _, at = _text(whole, HEAD.size)
+    _, at = _address(whole, at)
     kept, left_out, begin = [], [], at + 1
-    for one in _destinations(unit, at)[0]:
-        end = unit.index(0, begin + (3 if unit[begin] == _TO_NUMBER else 1)) + 1
-        if unit[begin] == _TO_NUMBER and keep(one.number):
-            kept.append(unit[begin:end])
+    for one in _destinations(whole, at)[0]:
+        end = whole.index(0, begin + (3 if whole[begin] == _TO_NUMBER else 1)) + 1
+        if whole[begin] == _TO_NUMBER and keep(one.number):
+            kept.append(whole[begin:end])
         else:
             left_out.append(bytes((one.ton, one.npi)) + text(one.number))
         begin = end
-    _, command, status, sequence = HEAD.unpack_from(unit)
-    body = b"".join((unit[HEAD.size : at], bytes((len(kept),)), *kept, unit[begin:]))
-    return HEAD.pack(HEAD.size + len(body), command, status, sequence) + body, left_out
+    _, command, status, sequence = HEAD.unpack_from(whole)
+    body = b"".join((whole[HEAD.size : at], bytes((len(kept),)), *kept, whole[begin:]))
+    return unit(command, sequence, body, status), left_out
 
 
 def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:

@@ -7,14 +7,12 @@ import contextlib
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.outstanding import OutstandingSubmissions
+from duanka.network.sms.proxy.relay import Relay
 from duanka.network.sms.proxy.verdict import NOT_COUNTED
-
-if TYPE_CHECKING:
-    from duanka.network.sms.proxy.relay import Relay
 
 _BUFFER_BYTES = 256 * 1024  # bytes buffered for a slow reader before its writer is paused
 _CLOSE_SECONDS = 5.0
@@ -337,7 +335,7 @@ class _CentreSide(_Side):
         if self.rest:
             data = self.rest + data
         longest, at, size = self._link.relay.limits.longest, 0, len(data)
-        told = []
+        told: list[tuple[int, int, int, bytes]] = []
         changed: list[bytes] = []
         begin = 0  # start of the bytes that are forwarded unchanged
         while at + _HEAD <= size:
@@ -360,13 +358,8 @@ class _CentreSide(_Side):
             return
         self.rest = data[at:]
         answered = self._link.answered
-        for (
-            command,
-            status,
-            sequence,
-            unit,
-        ) in told:  # after forwarding: held input is processed after the response
-            answered(command, status, sequence, unit)
+        for one in told:  # after forwarding: held input is processed after the response
+            answered(*one)
         if size >= _TURN_BYTES:
             self.hold()
             asyncio.get_running_loop().call_soon(self.release)

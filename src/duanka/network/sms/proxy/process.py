@@ -31,20 +31,19 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.domain.private_files import private_file
+from duanka.network.deadline_socket import Address, reachable
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.block_list import MessageList
 from duanka.network.sms.proxy.control import LONGEST_LINE, Control
+from duanka.network.sms.proxy.link import Link
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.network.sms.proxy.relay import LinkLimits, Relay
 from duanka.network.sms.proxy.verdict import MessageJudge
-from duanka.network.unix_path import reachable
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
 _LIST, _LOCK = "restricted.sqlite", "lock"
 _SWITCH_SECONDS = 0.001  # longest wait of the list and log threads for the busy message loop
 _LOG = logging.getLogger(__name__)
-
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,9 @@ class _Process:
         with ThreadPoolExecutor(1, "list") as list_thread, ThreadPoolExecutor(1, "record") as record_thread:
             control = Control(self._cards, self._status, list_thread)
             try:
-                front = await loop.create_server(self._relay.client, *self._settings.listen, backlog=256)
+                front = await loop.create_server(
+                    lambda: Link(self._relay).client, *self._settings.listen, backlog=256
+                )
             except OSError as error:
                 host, port = self._settings.listen
                 raise DuankaError(f"the message proxy cannot listen at {host}:{port}: {error}") from error

@@ -9,20 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from duanka.domain.network import RefusalReason
 from duanka.network.smpp import codec as smpp
-from duanka.network.sms.proxy.link import Link
+from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
 from duanka.network.sms.proxy.verdict import NOT_COUNTED, MessageJudge
 
 _EXPIRY_SECONDS, _EXPIRED_PER_RUN = 0.05, 4_000  # expiry runs: a few ms each at most
 
 
-class Keeping(Protocol):
-    """Store of refusals."""
+class RelayedLink(Protocol):
+    """One client and its connection to the SMSC, see link.py."""
 
-    def add(self, at: datetime, card: str, peer: str, reason: RefusalReason, detail: str) -> None:
-        """Store one refusal."""
+    def abort(self) -> None:
+        """Close both connections at once."""
+
+    def close(self) -> None:
+        """Close both connections after flushing what is written."""
+
+    def look(self) -> None:
+        """Close the link on a time-out."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Relay:
         self,
         centre: tuple[str, int],
         judge: MessageJudge,
-        kept: Keeping,
+        kept: RefusalRecord,
         now: Callable[[], datetime],
         limits: LinkLimits | None = None,
     ) -> None:
@@ -60,14 +65,10 @@ class Relay:
         self.not_bound = 0
         self.displaced = 0
         self.refused: Counter[str] = Counter()
-        self.links: set[Link] = set()
-        self.unbound = UnboundLinks[Link](self.limits.unbound, self.limits.unbound_of_address)
+        self.links: set[RelayedLink] = set()
+        self.unbound = UnboundLinks[RelayedLink](self.limits.unbound, self.limits.unbound_of_address)
 
-    def client(self) -> asyncio.Protocol:
-        """Create the protocol of a new client connection."""
-        return Link(self).client
-
-    def admit(self, link: Link, host: str) -> bool:
+    def admit(self, link: RelayedLink, host: str) -> bool:
         """Return whether one more client fits; may displace one that has not bound."""
         if len(self.links) - len(self.unbound) >= self.limits.links:
             return False
@@ -75,14 +76,14 @@ class Relay:
         self.watch_unbound(link, host)
         return True
 
-    def watch_unbound(self, link: Link, host: str) -> None:
+    def watch_unbound(self, link: RelayedLink, host: str) -> None:
         """Register a link that is not bound, or no longer."""
         displaced = self.unbound.add(link, host)
         if displaced is not None:
             self.displaced += 1
             displaced.abort()
 
-    def discard(self, link: Link) -> None:
+    def discard(self, link: RelayedLink) -> None:
         """Remove a closed link."""
         self.links.discard(link)
         self.unbound.discard(link)
