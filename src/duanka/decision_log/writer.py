@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from duanka.domain.errors import DuankaError
@@ -57,9 +56,7 @@ class DecisionLogWriter:
     def __enter__(self) -> DecisionLogWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -123,9 +120,7 @@ class DecisionList:
         self._seq += 1
         self._file.write(decision_line(self._seq, card, self._sealer, self._covers))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, Unreachable
 from duanka.domain.private_files import private_database
+from duanka.network.sqlite_files import put_aside
 
 _MADE = """
 PRAGMA journal_mode=WAL;
@@ -33,6 +34,9 @@ INSERT OR IGNORE INTO refused (key, at, card, peer, reason, detail)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
   json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]') FROM json_each(?)
 """
+_EPOCH_OF_EARLIER_VERSION = """
+INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs) AND EXISTS (SELECT 1 FROM refused)
+"""
 _LOG = logging.getLogger(__name__)
 _LOCK_SECONDS = 5.0  # seconds to wait for the lock of the other side
 
@@ -51,10 +55,7 @@ class RefusedFile:
         """
         try:
             self._begin_epoch()
-        except (
-            OSError,
-            sqlite3.OperationalError,
-        ) as error:  # locked, full, no permission: the file itself may be intact
+        except (OSError, sqlite3.OperationalError) as error:  # locked, full: the file itself may be intact
             raise Unreachable(f"{self._path} cannot be written: {error}") from error
         except sqlite3.DatabaseError as error:
             self._renew(error)
@@ -77,11 +78,7 @@ class RefusedFile:
             database.executescript(_MADE)
             with database:
                 database.execute("BEGIN IMMEDIATE")
-                if (
-                    not database.execute("SELECT count(*) FROM epochs").fetchone()[0]
-                    and (database.execute("SELECT count(*) FROM refused").fetchone()[0])
-                ):
-                    database.execute("INSERT INTO epochs VALUES (0)")  # the file of an earlier version
+                database.execute(_EPOCH_OF_EARLIER_VERSION)
                 last = database.execute("SELECT max(epoch) FROM epochs").fetchone()[0]
                 step = secrets.randbelow(_MAX_EPOCH_STEP if last else _FIRST_EPOCHS)
                 epoch = min((last or 0) + 1 + step, _LAST_EPOCH)
@@ -100,9 +97,7 @@ class RefusedFile:
         try:
             self._insert(given)
         except Unreachable as error:
-            if (
-                type(error.__cause__) is not sqlite3.DatabaseError
-            ):  # only DatabaseError itself means a damaged file, not its subclasses
+            if type(error.__cause__) is not sqlite3.DatabaseError:  # a subclass does not mean damage
                 raise
             self._renew(error)
             self._insert(given)
@@ -164,16 +159,3 @@ def _is_of(database: sqlite3.Connection, position: int) -> bool:
 def _lenient(text: bytes) -> str:
     """Decode text that may not be UTF-8: an element stores what a caller sent."""
     return text.decode("utf-8", "replace")
-
-
-def put_aside(path: Path) -> Path:
-    """Move a damaged SQLite file and its side files away; one generation is kept.
-
-    Returns where it lies now.
-    """
-    aside = path.with_name(f"{path.name}.spoilt")
-    with contextlib.suppress(FileNotFoundError):
-        path.replace(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside

@@ -9,7 +9,6 @@ import csv
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from duanka.domain.decision import Tier
 from duanka.domain.display import spreadsheet_cell
@@ -54,9 +53,7 @@ class CardsAtRisk:
             )
         )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._files.close()
         if kind is None:
             with (

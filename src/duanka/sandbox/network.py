@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from types import TracebackType
 
 from pydantic import SecretStr
 
@@ -49,9 +48,7 @@ class OwnNetwork:
             self._parts = starting.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._parts.close()
 
     def settings(self, orders: Path, **more: object) -> Settings:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,7 @@ from typing import TextIO
 
 from duanka.domain.network import ElementRefused, ListOrigin, NetworkState, Unreachable
 from duanka.domain.private_files import private_database, private_file, private_folder
-from duanka.network.refusal_store import put_aside
+from duanka.network.sqlite_files import keep_good_copy, restore
 
 LISTS, GOOD_COPY = "lists.sqlite", "lists.good.sqlite"
 _LOG = logging.getLogger(__name__)
@@ -55,16 +53,7 @@ def make(folder: Path) -> None:
     except sqlite3.OperationalError as error:  # locked, full, no permission: the file itself may be intact
         _LOG.error("%s cannot be looked through (%s): the call proxy starts with it as it is", path, error)
     except sqlite3.DatabaseError as error:
-        aside = put_aside(path)
-        origin = ListOrigin.NOTHING
-        if copy.exists():
-            shutil.copyfile(copy, private_file(path))
-            with contextlib.suppress(sqlite3.DatabaseError):
-                _check(path)
-                origin = ListOrigin.COPY
-        if origin is ListOrigin.NOTHING:
-            put_aside(path)
-            _check(path)
+        aside, origin = restore(path, copy, lambda: _check(path))
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("INSERT OR REPLACE INTO live VALUES ('origin', ?)", (origin.value,))
         _LOG.error(
@@ -203,13 +192,8 @@ class CallLists:
         written = [one.stat().st_mtime_ns for one in (path, path.with_name(f"{LISTS}-wal")) if one.exists()]
         if copy.exists() and copy.stat().st_mtime_ns > max(written, default=0):
             return
-        fresh = copy.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
         try:
-            self._reading("VACUUM INTO ?", str(fresh))
-            with fresh.open("rb") as copied:
-                os.fsync(copied.fileno())
-            fresh.replace(copy)
+            keep_good_copy(copy, self._reading)
         except OSError as error:
             raise Unreachable(f"the lists of the call proxy cannot be copied: {error}") from error
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
-import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from duanka.domain.network import ListOrigin, NetworkState
 from duanka.domain.private_files import private_database
-from duanka.network.refusal_store import put_aside
+from duanka.network.sqlite_files import keep_good_copy, put_aside, restore
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
@@ -87,16 +86,7 @@ class MessageList:
 
         Messages keep passing, and reconciliation of the orders restores the list.
         """
-        aside = put_aside(self._path)
-        origin = ListOrigin.NOTHING
-        if self._copy.exists():
-            shutil.copyfile(self._copy, self._path)
-            with contextlib.suppress(sqlite3.DatabaseError):
-                self._open()
-                origin = ListOrigin.COPY
-        if origin is ListOrigin.NOTHING:
-            self._path.unlink(missing_ok=True)
-            self._open()
+        aside, origin = restore(self._path, self._copy, self._open)
         self._note_origin(origin)
         _LOG.error(
             "%s is spoilt (%s), kept as %s; %d cards are on the list now, read from %s."
@@ -110,7 +100,7 @@ class MessageList:
             self._durably(lambda: self._note_origin(ListOrigin.FILE))
 
     def _note_origin(self, origin: ListOrigin) -> None:
-        with _Transaction(self._file):
+        with _transaction(self._file):
             self._file.execute("DELETE FROM origin")
             if origin is not ListOrigin.FILE:
                 self._file.execute("INSERT INTO origin VALUES (?)", (origin.value,))
@@ -120,12 +110,7 @@ class MessageList:
         """Copy the list to a file beside it, if it changed since the last copy."""
         if self._copied:
             return
-        fresh = self._copy.with_name(f"{self._copy.name}.new")
-        fresh.unlink(missing_ok=True)
-        self._file.execute("VACUUM INTO ?", (str(fresh),))
-        with fresh.open("rb") as written:
-            os.fsync(written.fileno())
-        fresh.replace(self._copy)
+        keep_good_copy(self._copy, lambda statement, name: self._file.execute(statement, (name,)))
         self._copied = True
 
     def _rewrite(self, error: sqlite3.DatabaseError) -> None:
@@ -187,12 +172,12 @@ class MessageList:
         self._copied = False
 
     def _exchange(self, rows: list[tuple[str, str]]) -> None:
-        with _Transaction(self._file):
+        with _transaction(self._file):
             self._file.execute("DELETE FROM restricted")
             self._put(rows)
 
     def _change(self, put: list[tuple[str, str]], gone: list[str]) -> None:
-        with _Transaction(self._file):
+        with _transaction(self._file):
             self._put(put)
             self._file.execute(_GONE, (json.dumps(gone),))
 
@@ -205,18 +190,14 @@ class MessageList:
         self._file.close()
 
 
-class _Transaction:
+@contextmanager
+def _transaction(file: sqlite3.Connection) -> Iterator[None]:
     """Transaction on a connection in autocommit mode: all or nothing."""
-
-    def __init__(self, file: sqlite3.Connection) -> None:
-        self._file = file
-
-    def __enter__(self) -> None:
-        self._file.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            self._file.execute("COMMIT")
-            return
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
         with contextlib.suppress(sqlite3.Error):  # in a damaged file the transaction is closed already
-            self._file.execute("ROLLBACK")
+            file.execute("ROLLBACK")
+        raise
+    file.execute("COMMIT")
