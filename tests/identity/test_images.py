@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.identity import CheckReason
-from duanka.identity.embedded.checker import available
+from duanka.identity.embedded.weights import missing
 from support.parts import needed
 
 Unpack = Callable[[bytes], Any]
@@ -24,7 +24,7 @@ EITHER = pytest.mark.parametrize("which", ["frame", "reference"])
 
 
 def unpack(which: str) -> Unpack:
-    needed(available() or "")
+    needed(missing() or "")
     from duanka.identity.embedded import images as pictures
 
     unpacks: Unpack = getattr(pictures, which)
@@ -46,7 +46,7 @@ def said(which: str, picture: bytes) -> CheckReason | tuple[int, ...]:
 @cache
 def drawn(width: int = 320, height: int = 240, form: str = "JPEG", mode: str = "RGB", **more: Any) -> bytes:
     """A picture with edges in it."""
-    needed(available() or "")
+    needed(missing() or "")
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (width, height), "grey")

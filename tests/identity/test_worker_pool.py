@@ -21,7 +21,8 @@ import pytest
 from duanka.domain.identity import Check, CheckReason, Outcome, ReferenceUnusable, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import worker_pool as workers
-from duanka.identity.embedded.checker import available, steps_of
+from duanka.identity.embedded.checker import steps_of
+from duanka.identity.embedded.weights import missing
 from duanka.identity.worker_pool import OnWorkers, Process, Workers, without_information
 from support import OWN_PROCESS, clips
 from support.parts import needed
@@ -141,7 +142,7 @@ def _hangs(asked: Check) -> tuple[Verdict, float]:
 def test_a_check_that_hangs_is_lost_and_the_next_one_is_judged(
     order: str, longest: float, starts_within: float
 ) -> None:
-    needed(available() or "")
+    needed(missing() or "")
     answered: list[Verdict] = []
     queue = Workers(partial(Process, POLICY, longest, starts_within), _hangs, 1)
     for asked in (order, "V2"):

@@ -225,7 +225,7 @@ def test_receipts_go_to_the_client_that_asked(proxy: OwnMessageProxy, centre: Ow
             assert f"id:{named} ".encode() in units[0]
             assert units[1][16:-1].decode() == named
             client.send(smpp.unit(smpp.DELIVER_SM | smpp.RESPONSE, sequence(units[0]), b"\0"))
-        until(lambda: centre.centre.acknowledged == 2)
+        until(lambda: centre.acknowledged == 2)
 
 
 def test_smpplib_sees_no_proxy(proxy: OwnMessageProxy, centre: OwnShortMessageCentre) -> None:

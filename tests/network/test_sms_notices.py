@@ -111,17 +111,17 @@ def test_receipts_wait_for_us_and_are_not_lost_in_a_crash(centre: OwnShortMessag
     first = sender_to(centre)
     message_ids = first.send(CARD, LONG).split(",")
     first.close()  # we are down; the phone is switched on only now
-    until(lambda: not centre.centre.sessions)
+    until(lambda: not centre.sessions)
     centre.receipts_now()
     second = sender_to(centre)
     assert {one.message_id for one in gathered(second, len(message_ids))} == set(message_ids)
     second.close()  # as in a crash: read, and perhaps not written down
-    until(lambda: not centre.centre.sessions)
-    assert centre.centre.acknowledged == 0
+    until(lambda: not centre.sessions)
+    assert centre.acknowledged == 0
     third = sender_to(centre)
     assert {one.message_id for one in gathered(third, len(message_ids))} == set(message_ids)
     assert list(third.receipts()) == []  # the next call says that they are safe
-    until(lambda: centre.centre.acknowledged == len(message_ids))
+    until(lambda: centre.acknowledged == len(message_ids))
     third.close()
     with closing(sender_to(centre)) as fourth:
         assert list(fourth.receipts()) == []

@@ -20,7 +20,8 @@ from duanka.domain.sealing import derived
 from duanka.identity import reference_photos as photos
 from duanka.identity import vendor
 from duanka.identity import worker_pool as workers
-from duanka.identity.embedded.checker import EmbeddedChecker, available
+from duanka.identity.embedded.checker import EmbeddedChecker
+from duanka.identity.embedded.weights import missing
 
 
 @contextlib.contextmanager
@@ -54,7 +55,7 @@ def verification(
 def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:
     """The face checker and its queue."""
     if settings.face == EmbeddedChecker.name:
-        if why := available():
+        if why := missing():
             raise DuankaError(f"DUANKA_FACE=embedded: {why}")
         return workers.embedded(policy, settings.face_workers)
     key = settings.face_key

@@ -42,28 +42,23 @@ _MIN_SECRET_BYTES = 16  # bytes
 # Reasons that a vendor may give. The others are ours (busy, no attempt left, policy …).
 GIVEN = frozenset(
     {
-        *(
-            CheckReason.NO_FACE,
-            CheckReason.TWO_FACES,
-            CheckReason.TOO_SMALL,
-            CheckReason.BLACK,
-            CheckReason.TOO_DARK,
-        ),
-        *(
-            CheckReason.TOO_BRIGHT,
-            CheckReason.BLURRED,
-            CheckReason.CORRUPT,
-            CheckReason.TOO_MANY_PIXELS,
-            CheckReason.OUT_OF_TIME,
-        ),
-        *(
-            CheckReason.REPLAYED,
-            CheckReason.STILL,
-            CheckReason.PHOTOGRAPH,
-            CheckReason.OTHER_GESTURES,
-            CheckReason.FACE_CHANGED,
-        ),
-        *(CheckReason.OTHER_PERSON, CheckReason.UNSURE),
+        CheckReason.NO_FACE,
+        CheckReason.TWO_FACES,
+        CheckReason.TOO_SMALL,
+        CheckReason.BLACK,
+        CheckReason.TOO_DARK,
+        CheckReason.TOO_BRIGHT,
+        CheckReason.BLURRED,
+        CheckReason.CORRUPT,
+        CheckReason.TOO_MANY_PIXELS,
+        CheckReason.OUT_OF_TIME,
+        CheckReason.REPLAYED,
+        CheckReason.STILL,
+        CheckReason.PHOTOGRAPH,
+        CheckReason.OTHER_GESTURES,
+        CheckReason.FACE_CHANGED,
+        CheckReason.OTHER_PERSON,
+        CheckReason.UNSURE,
     }
 )
 _CODE = re.compile(r"[a-z0-9_]{1,40}")

@@ -34,8 +34,8 @@ class Figure:
 def figures(findings: Findings, *, masked: bool) -> tuple[Figure, ...]:
     """Return every figure of the page, in order."""
     profile = findings.profile
-    text = masked_text if masked else _as_it_is
-    device = masked_device if masked else _as_it_is
+    text = masked_text if masked else str
+    device = masked_device if masked else str
     return (
         _rules(findings),
         _days(findings),
@@ -137,44 +137,46 @@ def _days(findings: Findings) -> Figure:
 
 
 def _places(id_: str, title: BilingualText, what: BilingualText, bars: Sequence[plots.ShareBar]) -> Figure:
-    return Figure(
-        id_,
-        title,
-        BilingualText(
-            f"按{what.zh}；风险卡＝处置高于“关注”的卡。占比高而卡数少的，先看卡数再下结论。",
-            f"By {what.en}; at risk = an action beyond watch. A high share of few cards proves little.",
-        ),
-        _most(bars),
-        plots.shares(bars, id_) if bars else "",
-        (
-            what,
-            BilingualText("风险卡", "at risk"),
-            BilingualText("卡数", "cards"),
-            BilingualText("占比", "share"),
-        ),
-        _rows(bars),
+    note = BilingualText(
+        f"按{what.zh}；风险卡＝处置高于“关注”的卡。占比高而卡数少的，先看卡数再下结论。",
+        f"By {what.en}; at risk = an action beyond watch. A high share of few cards proves little.",
     )
+    return _shares(id_, title, note, what, bars, plots.shares(bars, id_) if bars else "")
 
 
 def _devices(bars: Sequence[plots.ShareBar]) -> Figure:
-    return Figure(
-        "devices",
-        BilingualText("哪些终端", "Which devices (IMEI)"),
-        BilingualText(
-            "同一 IMEI 里用过的卡，其中深色为风险卡。IMEI 可被改写，一机多卡也可能是维修机。",
-            "Cards that sat in one IMEI, the dark part at risk. An IMEI can be rewritten; a workshop's phone sees many"
-            " cards too.",
-        ),
-        _most(bars),
-        plots.devices(bars) if bars else "",
-        (
-            BilingualText("终端", "device"),
-            BilingualText("风险卡", "at risk"),
-            BilingualText("卡数", "cards"),
-            BilingualText("占比", "share"),
-        ),
-        _rows(bars),
+    note = BilingualText(
+        "同一 IMEI 里用过的卡，其中深色为风险卡。IMEI 可被改写，一机多卡也可能是维修机。",
+        "Cards that sat in one IMEI, the dark part at risk. An IMEI can be rewritten; a workshop's phone sees many"
+        " cards too.",
     )
+    title, what = BilingualText("哪些终端", "Which devices (IMEI)"), BilingualText("终端", "device")
+    return _shares("devices", title, note, what, bars, plots.devices(bars) if bars else "")
+
+
+def _shares(
+    id_: str,
+    title: BilingualText,
+    note: BilingualText,
+    what: BilingualText,
+    bars: Sequence[plots.ShareBar],
+    svg: str,
+) -> Figure:
+    columns = (
+        BilingualText("风险卡", "at risk"),
+        BilingualText("卡数", "cards"),
+        BilingualText("占比", "share"),
+    )
+    rows = (
+        (
+            f"{bar.title} {bar.detail}".strip(),
+            number(bar.at_risk),
+            number(bar.cards),
+            share(bar.at_risk, bar.cards),
+        )
+        for bar in bars
+    )
+    return Figure(id_, title, note, _most(bars), svg, (what, *columns), tuple(rows))
 
 
 def _bars(
@@ -192,18 +194,6 @@ def _bars(
     )
 
 
-def _rows(bars: Sequence[plots.ShareBar]) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        (
-            f"{bar.title} {bar.detail}".strip(),
-            number(bar.at_risk),
-            number(bar.cards),
-            share(bar.at_risk, bar.cards),
-        )
-        for bar in bars
-    )
-
-
 def _most(bars: Sequence[plots.ShareBar]) -> BilingualText:
     if not bars:
         return BilingualText("没有数据。", "Nothing to show.")
@@ -212,7 +202,3 @@ def _most(bars: Sequence[plots.ShareBar]) -> BilingualText:
         f"最多：{first.title}，{number(first.cards)} 张卡中 {number(first.at_risk)} 张有风险。",
         f"First: {first.title}, {number(first.at_risk)} of {number(first.cards)} cards at risk.",
     )
-
-
-def _as_it_is(text: str) -> str:
-    return text

@@ -13,7 +13,7 @@ from duanka.domain.policy import LISTS, Deciding, Policy
 from duanka.domain.ports import RuleRun
 from duanka.domain.rule import Action, Hit, Rule, RuleSource
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import SourceReach as RecordSource
+from duanka.domain.streaming import SourceReach
 from duanka.domain.text import BilingualText
 from duanka.reports.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
 
@@ -179,7 +179,7 @@ def _meaning(name: str) -> str:
     return next((c.meaning for c in known.columns if c.name == column), known.meaning)
 
 
-def shown_sources(sources: tuple[RecordSource, ...] | None) -> tuple[RecordSource, ...]:
+def shown_sources(sources: tuple[SourceReach, ...] | None) -> tuple[SourceReach, ...]:
     """Return the live sources to show: all, or those furthest behind."""
     if not sources or len(sources) <= MOST_SOURCES:
         return sources or ()

@@ -19,19 +19,19 @@ import uvloop
 
 from duanka.domain.errors import DuankaError
 from duanka.network.process import free_port
-from duanka.sandbox.smsc_sessions import AcceptedMessage, Behaviour, MessageCentre
+from duanka.sandbox.smsc_sessions import Behaviour, MessageCentre
 
 _START_SECONDS = 10.0
 
 
-class OwnShortMessageCentre:
-    """MessageCentre in a thread; a context manager.
+class OwnShortMessageCentre(MessageCentre):
+    """Message centre in a thread; a context manager.
 
     `listen`: None for a free port of loopback.
     """
 
     def __init__(self, behaviour: Behaviour | None = None, listen: tuple[str, int] | None = None) -> None:
-        self.centre = MessageCentre(behaviour)
+        super().__init__(behaviour)
         self.address = listen or ("127.0.0.1", free_port())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -43,16 +43,6 @@ class OwnShortMessageCentre:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """The behaviour, which may be changed at any time."""
-        return self.centre.behaviour
-
-    @property
-    def accepted(self) -> list[AcceptedMessage]:
-        """Accepted messages, oldest first."""
-        return list(self.centre.accepted)
 
     def start(self) -> None:
         """Start it and wait until it listens; a restart reuses the address."""
@@ -68,7 +58,9 @@ class OwnShortMessageCentre:
                 started.set()
                 if not failed:
                     loop.run_forever()
-                    self._end()
+                    if self._server:
+                        self._server.close()
+                    self._close_sessions()
                     runner.run(asyncio.sleep(0))
 
         self._thread = threading.Thread(target=run, name="own-smsc", daemon=True)
@@ -94,31 +86,24 @@ class OwnShortMessageCentre:
 
         def change() -> None:
             self.behaviour.deaf = deaf
-            for session in self.centre.sessions:
+            for session in self.sessions:
                 session.hear(deaf=deaf)
 
         self.call(change)
 
     def receipts_now(self) -> None:
         """Deliver the receipts that were held back."""
-        self.call(self.centre.deliver_held)
+        self.call(self.deliver_held)
 
     def hang_up(self) -> None:
         """Close all connections and keep listening."""
-
-        def close() -> None:
-            for session in list(self.centre.sessions):
-                session.close()
-
-        self.call(close)
+        self.call(self._close_sessions)
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(self.centre.session, *self.address, backlog=256)
+        return await asyncio.get_running_loop().create_server(self.session, *self.address, backlog=256)
 
-    def _end(self) -> None:
-        if self._server:
-            self._server.close()
-        for session in list(self.centre.sessions):
+    def _close_sessions(self) -> None:
+        for session in list(self.sessions):
             session.close()
 
 

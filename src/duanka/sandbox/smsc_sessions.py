@@ -83,7 +83,7 @@ class MessageCentre:
         self._journal = journal.open("ab", buffering=0) if journal else None
         self._unsafe = False
         self._free_at = 0.0
-        self.accepted: deque[AcceptedMessage] = deque(maxlen=self.behaviour.remember)
+        self._accepted: deque[AcceptedMessage] = deque(maxlen=self.behaviour.remember)
         self.taken = 0
         self.acknowledged = 0  # receipts
         self.sessions: set[SmscSession] = set()
@@ -91,6 +91,11 @@ class MessageCentre:
         self._begun = int(datetime.now(UTC).timestamp()) % 10_000_000
         self._held: list[tuple[SmscSession, bytes]] = []
         self._waiting: dict[str, deque[bytes]] = {}  # system_id -> receipts of clients that are not bound
+
+    @property
+    def accepted(self) -> list[AcceptedMessage]:
+        """Accepted messages, oldest first."""
+        return list(self._accepted)
 
     def session(self) -> asyncio.Protocol:
         """Protocol of a new connection."""
@@ -105,7 +110,7 @@ class MessageCentre:
             self._unsafe = True
             self._journal.write(unit)
         if self.behaviour.remember:
-            self.accepted.append(AcceptedMessage(named, session.system_id, submission, unit))
+            self._accepted.append(AcceptedMessage(named, session.system_id, submission, unit))
         if submission.registered_delivery & 0x01:
             for destination in submission.destinations:
                 receipt = _receipt(number, named, submission.source, destination, self.behaviour)

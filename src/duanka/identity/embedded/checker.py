@@ -25,7 +25,6 @@ from duanka.domain.identity import (
     Verdict,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity.embedded.weights import missing
 
 if TYPE_CHECKING:
     from duanka.identity.embedded.engine import FaceEngine
@@ -36,11 +35,6 @@ REST = 1.0  # seconds of looking ahead before the first gesture
 _REST_FRAMES = 3  # frames before the first gesture to compare, beside those of each gesture
 _MIN_EYE_OPENING = 0.8  # relative to the median of the recording
 _MIN_SAME_PERSON = 0.36  # cosine below which two frames of a recording show different people
-
-
-def available() -> str | None:
-    """Return why this checker cannot run here, with the next step; None if it can."""
-    return missing()
 
 
 def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
