@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from duanka.network.log_size import keep_small
+from duanka.network.process_logs import keep_small
 from duanka.network.sip import element as sip
 from duanka.network.sip.kamailio import OwnCallProxy
 from support.parts import needed

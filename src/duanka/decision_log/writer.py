@@ -6,7 +6,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -308,9 +308,7 @@ def _plain(value: object) -> object:
 def _seq(line: bytes) -> int:
     """Return the seq of a complete line; 0 if it is not one of ours."""
     try:
-        found = json.loads(line)
-    except ValueError:
+        seq = json.loads(line)["seq"]
+    except (ValueError, KeyError, TypeError):
         return 0
-    keys: Collection[str] = found if isinstance(found, dict) else ()
-    seq = found["seq"] if "seq" in keys else 0
     return seq if isinstance(seq, int) and seq > 0 else 0

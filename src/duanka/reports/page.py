@@ -15,7 +15,6 @@ from duanka.domain.rule import Grade
 from duanka.reports import sections
 from duanka.reports.figures import figures
 from duanka.reports.list_changes import ListChange, ListChanges
-from duanka.reports.shadows import shadow_rows
 from duanka.reports.wording import number, share, when
 
 
@@ -78,5 +77,5 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "grades": list(Grade),
         "rules": sections.rule_entries(findings),
         "lists": sections.list_entries(findings.policy),
-        "shadows": shadow_rows(findings),
+        "shadows": sections.shadow_rows(findings),
     }

@@ -15,7 +15,7 @@ from duanka.domain.rule import Action, Hit, Rule, RuleSource
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import SourceReach
 from duanka.domain.text import BilingualText
-from duanka.reports.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
+from duanka.reports.wording import ACTIONS, TIERS, TierLook, number, per_100_000, share, unit, value, when
 
 MOST_SOURCES = 20
 MOST_CARDS = 30  # shown in the report
@@ -338,4 +338,51 @@ def deciding(policy: Policy) -> BilingualText:
         f"权衡：不同规则的权重相加，满 {policy.medium:g} 分{medium.zh}，满 {policy.high:g} 分{high.zh}。",
         f"Weighed: the weights of distinct rules are added; from {policy.medium:g} {medium.en}, from"
         f" {policy.high:g} {high.en}.",
+    )
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Cards that would get a heavier action."""
+
+    now: BilingualText
+    then: BilingualText
+    cards: str
+
+
+@dataclass(frozen=True)
+class ShadowRow:
+    """A rule in shadow. `new`: its cards that are not on the work list."""
+
+    rule: Rule
+    ran: bool
+    cards: str
+    rate: str
+    new: str
+    more: str
+    rises: tuple[Rise, ...]
+
+
+def shadow_rows(findings: Findings) -> tuple[ShadowRow, ...]:
+    """Return the rules in shadow, each considered alone."""
+    rules = {rule.id: rule for rule in findings.rules}
+    ran = {run.rule for run in findings.runs if run.ran}
+    return tuple(
+        ShadowRow(
+            rules[one.rule],
+            one.rule in ran,
+            number(one.cards),
+            per_100_000(one.cards, findings.cards),
+            number(one.new),
+            number(sum(one.rises.values())),
+            tuple(
+                Rise(
+                    BilingualText("不作要求", "nothing is asked") if now is Action.WATCH else ACTIONS[now],
+                    ACTIONS[then],
+                    number(cards),
+                )
+                for (now, then), cards in sorted(one.rises.items())
+            ),
+        )
+        for one in findings.shadows
     )

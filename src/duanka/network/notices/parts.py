@@ -17,7 +17,6 @@ from duanka.network.smpp.text_encodings import GSM, GSM_EXTENSION
 _GSM_CODES = {letter: bytes((code,)) for code, letter in enumerate(GSM) if letter != "\x1b"} | {
     letter: bytes((0x1B, code)) for code, letter in GSM_EXTENSION.items()
 }
-_GSM_CODING, _UCS2_CODING = 0, 8
 # Capacity of a single message, and of each part of several: septets, and 16-bit units.
 _SEPTETS, _SEPTETS_OF_PART = 160, 153
 _UNITS, _UNITS_OF_PART = 70, 67
@@ -41,18 +40,22 @@ class MessageIds(StrEnum):
 
         Decimal without leading zeros where response and receipt use different forms.
         """
-        return (
-            _decimal(said, 16 if self is self.HEXADECIMAL_ANSWERS else 10) if self is not self.SAME else said
-        )
+        return self._plain(said, self.HEXADECIMAL_ANSWERS)
 
     def of_receipt(self, said: str) -> str:
         """Normalise an id from a receipt's text.
 
         The tag receipted_message_id has the form of the response instead.
         """
-        return (
-            _decimal(said, 16 if self is self.HEXADECIMAL_RECEIPTS else 10) if self is not self.SAME else said
-        )
+        return self._plain(said, self.HEXADECIMAL_RECEIPTS)
+
+    def _plain(self, said: str, hexadecimal: MessageIds) -> str:
+        if self is self.SAME:
+            return said
+        try:
+            return str(int(said, 16 if self is hexadecimal else 10))
+        except ValueError:
+            return said
 
 
 class Cut(NamedTuple):
@@ -77,17 +80,15 @@ def cut(text: str, whose: str) -> Cut:
     sent again complete the message.
     """
     if all(letter in _GSM_CODES for letter in text):
-        coding, most, most_of_part = _GSM_CODING, _SEPTETS, _SEPTETS_OF_PART
+        coding, most, most_of_part = 0, _SEPTETS, _SEPTETS_OF_PART
         letters = [_GSM_CODES[letter] for letter in text]
-        size = 1
     else:
-        coding, most, most_of_part = _UCS2_CODING, _UNITS, _UNITS_OF_PART
+        coding, most, most_of_part = 8, 2 * _UNITS, 2 * _UNITS_OF_PART  # UCS-2: two bytes a unit
         letters = [letter.encode("utf-16-be", "replace") for letter in text]  # a surrogate pair is not split
-        size = 2
     whole = b"".join(letters)
-    if len(whole) <= most * size:
+    if len(whole) <= most:
         return Cut(coding, [whole])
-    parts = list(_filled(letters, most_of_part * size))
+    parts = list(_filled(letters, most_of_part))
     if len(parts) > _MAX_PARTS:
         raise ElementRefused(f"a notice of {len(text)} letters does not fit into {_MAX_PARTS} messages")
     reference = zlib.crc32(f"{whose} {text}".encode()) & 0xFF
@@ -121,10 +122,3 @@ def _filled(letters: Sequence[bytes], most: int) -> Iterator[bytes]:
             part = b""
         part += letter
     yield part
-
-
-def _decimal(said: str, base: int) -> str:
-    try:
-        return str(int(said, base))
-    except ValueError:
-        return said

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkError, NetworkState
 from duanka.network.card_states import ProxyElement, checked
-from duanka.network.log_size import keep_small
+from duanka.network.process_logs import keep_small
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.json_rpc import JsonRpc, RpcError
 from duanka.network.sip.lists import CallLists, other

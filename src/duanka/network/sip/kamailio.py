@@ -20,6 +20,7 @@ from duanka import __version__
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, ElementRefused, NetworkError, NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
+from duanka.domain.private_files import write_private
 from duanka.network.deadline_socket import Address
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
 from duanka.network.refusal_store import RefusedFile
@@ -97,8 +98,7 @@ class OwnCallProxy(OwnPart):
             suspended=NetworkState.SUSPENDED.value,
             **values,
         )
-        (self.folder / _CONFIG).write_text(written, encoding="utf-8", errors="surrogateescape")
-        (self.folder / _CONFIG).chmod(0o600)
+        write_private(self.folder / _CONFIG, written.encode(errors="surrogateescape"))
 
     def start(self, within: float = OWN_PART_SECONDS) -> None:
         """Start or restart Kamailio, and wait until it has loaded its lists and answers."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried
-from duanka.network.masked_log import mask_stderr
+from duanka.network.process_logs import mask_stderr
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.element import REFUSED
 from duanka.network.sip.lists import make

@@ -109,18 +109,17 @@ class CallLists:
     @property
     def live(self) -> str:
         """Return the name of the active list: a or b."""
-        return str(self._one("SELECT list FROM live WHERE name = 'list'") or "a")
+        return self._noted("list") or "a"
 
     @property
     def filling(self) -> str | None:
         """Return the name of the list that is being filled to become active, if any."""
-        found = self._one("SELECT list FROM live WHERE name = 'filling'")
-        return str(found) if found else None
+        return self._noted("filling")
 
     @property
     def origin(self) -> ListOrigin:
         """Return what the lists were last restored from; FILE once confirmed."""
-        found = self._one("SELECT list FROM live WHERE name = 'origin'")
+        found = self._noted("origin")
         return next((one for one in ListOrigin if one.value == found), ListOrigin.FILE)
 
     def confirm(self) -> None:
@@ -228,7 +227,7 @@ class CallLists:
 
     def count(self) -> int:
         """Return the number of cards on the active list."""
-        return int(str(self._one(f"SELECT count(*) FROM {self.live}")))
+        return int(self._reading(f"SELECT count(*) FROM {self.live}")[0][0])
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[TextIO]:
@@ -239,8 +238,8 @@ class CallLists:
         with lock:
             yield lock
 
-    def _one(self, query: str) -> object:
-        rows = self._reading(query)
+    def _noted(self, name: str) -> str | None:
+        rows = self._reading("SELECT list FROM live WHERE name = ?", name)
         return rows[0][0] if rows else None
 
     def _reading(self, query: str, *values: str) -> list[tuple[str, ...]]:

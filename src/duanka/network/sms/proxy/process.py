@@ -18,11 +18,9 @@ import signal
 import socket
 import sqlite3
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -30,7 +28,7 @@ import uvloop
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import private_file, write_private
 from duanka.network.deadline_socket import Address, reachable
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.block_list import MessageList
@@ -69,8 +67,7 @@ class ProxySettings:
         """Write the settings into the folder, for a process started there."""
         said = json.dumps({**asdict(self), "folder": None}, ensure_ascii=False, indent=1)
         make_private(self.folder)
-        with open(self.folder / SETTINGS, "w", encoding="utf-8", opener=_for_us_alone) as file:
-            file.write(said)
+        write_private(self.folder / SETTINGS, said.encode())
 
     @classmethod
     def read(cls, folder: Path) -> ProxySettings:
@@ -94,13 +91,7 @@ class ProxySettings:
             raise DuankaError(f"{folder / SETTINGS} cannot be used: {error}") from error
 
 
-def run_proxy(
-    settings: ProxySettings,
-    *,
-    text: TextVerdict | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> None:
+def run_proxy(settings: ProxySettings, *, text: TextVerdict | None = None) -> None:
     """Relay messages until SIGTERM or SIGINT; DuankaError if it cannot start.
 
     `text`: replaces the policy's text lists.
@@ -110,17 +101,11 @@ def run_proxy(
     sys.setswitchinterval(_SWITCH_SECONDS)
     _allow_descriptors(settings.limits)
     with _alone(settings.folder), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Process(settings, text, clock, now).run())
+        runner.run(_Process(settings, text).run())
 
 
 class _Process:
-    def __init__(
-        self,
-        settings: ProxySettings,
-        text: TextVerdict | None,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, settings: ProxySettings, text: TextVerdict | None) -> None:
         self._settings = settings
         try:
             self._cards = MessageList(settings.folder / _LIST)
@@ -130,9 +115,9 @@ class _Process:
         file.make()
         self._record = RefusalRecord(file)
         judge = MessageJudge(
-            lambda: self._cards.cards, settings.policy, text=text, clock=clock, emergency=settings.emergency
+            lambda: self._cards.cards, settings.policy, text=text, emergency=settings.emergency
         )
-        self._relay = Relay(settings.centre, judge, self._record, now, settings.limits)
+        self._relay = Relay(settings.centre, judge, self._record, settings.limits)
 
     async def run(self) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -210,10 +195,6 @@ def make_private(folder: Path) -> None:
     for one in folder.iterdir():
         if one.is_file() and not one.is_symlink():
             one.chmod(0o600)
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _allow_descriptors(limits: LinkLimits) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from duanka.network.smpp import codec as smpp
@@ -55,11 +54,9 @@ class Relay:
         centre: tuple[str, int],
         judge: MessageJudge,
         kept: RefusalRecord,
-        now: Callable[[], datetime],
-        limits: LinkLimits | None = None,
+        limits: LinkLimits,
     ) -> None:
-        self.centre, self.judge, self.kept, self.now = centre, judge, kept, now
-        self.limits = limits or LinkLimits()
+        self.centre, self.judge, self.kept, self.limits = centre, judge, kept, limits
         self.passed = 0
         self.malformed = 0
         self.not_bound = 0
@@ -100,7 +97,7 @@ class Relay:
             self.passed += 1
             return None, position
         self.refused[refused.reason.value] += 1
-        self.kept.add(self.now(), refused.card, refused.peer, refused.reason, refused.detail)
+        self.kept.add(datetime.now(UTC), refused.card, refused.peer, refused.reason, refused.detail)
         return smpp.answer(unit, smpp.REFUSED_BY_APPLICATION), NOT_COUNTED
 
     def for_emergency(self, unit: bytes) -> tuple[bytes, list[bytes]] | None:

@@ -1,18 +1,39 @@
-"""A helper process that masks phone numbers in another program's stderr.
+"""Logs of the programs that we start: phone numbers masked, size limited.
 
-Parse errors of such programs quote whole messages.
+Their parse errors quote whole messages, and a peer that sends malformed packets could fill the disk with them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from pathlib import Path
 
 from duanka.domain.phone_masking import masked_log_line
+from duanka.domain.private_files import write_private
 
+MOST_BYTES, KEPT_BYTES = 32 << 20, 4 << 20
 _MAX_LINE_BYTES = 65_536  # bytes of one line; a longer one is split
 _STDERR = 2
 _NICE_LEVEL = 10  # nice level: a flood of error lines must not take CPU time from the program itself
+
+
+def keep_small(log: Path, most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> None:
+    """Truncate `log` when it exceeds `most` bytes; its last `kept` bytes go to NAME.1.
+
+    The writer must have opened it in append mode (as `>>` does), and goes on at the new end. Lines written between copy
+    and truncation are lost. Raises nothing: a log that cannot be truncated must not stop the caller.
+    """
+    with contextlib.suppress(OSError):
+        if log.stat().st_size <= most:
+            return
+        with log.open("r+b") as file:
+            file.seek(-kept, 2)
+            end = file.read(kept)
+            with contextlib.suppress(OSError):  # disk full: truncating matters more than the copy
+                write_private(log.with_name(f"{log.name}.1"), end.partition(b"\n")[2])
+            file.truncate(0)
 
 
 def mask_stderr() -> None:
