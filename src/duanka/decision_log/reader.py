@@ -128,10 +128,7 @@ class KeptLines:
         self._key = key
 
     def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
-        """Parse the decision in a line; UnreadableInput if malformed.
-
-        `sealed`: the seal was valid when the line was read from its file.
-        """
+        """Parse a decision; UnreadableInput. `sealed`: its seal was valid when it was read."""
         text = line.encode(errors="replace")
         try:
             said = json.loads(text)
@@ -144,10 +141,7 @@ class KeptLines:
 
 
 def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecision:
-    """Parse a line; `decision`: its id if sealed.
-
-    Raises ValueError, KeyError or TypeError if it is malformed.
-    """
+    """Parse a line; `decision`: its id if sealed. ValueError, KeyError, TypeError if malformed."""
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
     told = [one for one in reasons if one not in police][:_MAX_REASONS]

@@ -155,19 +155,13 @@ class Endpoint:
 
 
 class DirectoryPhotos:
-    """Photos CARD.jpg, CARD.jpeg or CARD.png in a folder. Thread-safe.
-
-    CARD is E.164 without +.
-    """
+    """Photos CARD.jpg, .jpeg or .png in a folder; CARD is E.164 without +. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def fetch(self, card: str) -> bytes | None:
-        """Return the photo; None without one, or if `card` is not a number.
-
-        CheckerDown if it cannot be read.
-        """
+        """Return the photo; None without one, or if `card` is not a number. CheckerDown."""
         if not _CARD.fullmatch(card):
             return None
         try:
@@ -206,10 +200,7 @@ class DirectoryPhotos:
 
 
 class HttpPhotos:
-    """Photos from the operator's HTTP store. Thread-safe.
-
-    The number is sent in the body, because URLs get into logs.
-    """
+    """Photos from the operator's store. Thread-safe. The body has the number: URLs get into logs."""
 
     def __init__(self, url: str, key: str | None, *, patience: HttpTimeouts = PATIENT) -> None:
         self._endpoint = Endpoint(
@@ -222,10 +213,7 @@ class HttpPhotos:
         )
 
     def fetch(self, card: str) -> bytes | None:
-        """Return the photo; None without one, or if `card` is not a number.
-
-        CheckerDown for every failure.
-        """
+        """Return the photo; None without one, or if `card` is not a number. CheckerDown."""
         if not _CARD.fullmatch(card):
             return None
         correlator = str(uuid4())

@@ -85,10 +85,7 @@ class OwnProcess:
             time.sleep(0.02)
 
     def _last_words(self) -> list[str]:
-        """Return the end of the log.
-
-        The masking helper may write a moment longer than the process lives.
-        """
+        """Return the end of the log, to which the masking helper may write a moment longer."""
         until = time.monotonic() + _LAST_WORDS_SECONDS
         while self._log.stat().st_size <= self._said_before and time.monotonic() < until:
             time.sleep(0.02)

@@ -32,10 +32,7 @@ Page = Callable[[str], PageResponse]
 
 
 class Pages:
-    """Serves `pages` (path -> page) on `host`:`port` once created; port 0: a free one.
-
-    DuankaError if the port is not available.
-    """
+    """Serves path -> page on `host`:`port` once created; port 0: a free one. DuankaError."""
 
     def __init__(self, pages: Mapping[str, Page], host: str, port: int) -> None:
         try:

@@ -83,10 +83,7 @@ class Telemetry:
         return PageResponse(HTTPStatus.OK, kind, encode(self._metrics.registry))
 
     def _health(self, accept: str) -> PageResponse:
-        """Return 200 while batches arrive, else 503 with reasons.
-
-        A silent source is only a warning.
-        """
+        """Return 200 while batches arrive, else 503 with reasons; a silent source is only a warning."""
         noted = self._noted
         since = self._ticks() - noted.at
         reasons = [f"engine: {noted.failure}"] if noted.failure else []

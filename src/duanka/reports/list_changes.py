@@ -42,10 +42,7 @@ class ListChanges:
 
 
 def write_changes(before: Path, now: Path, path: Path) -> ListChanges:
-    """Compare two cards_at_risk.csv and write the changes to `path`.
-
-    Without `before`, only the heading is written.
-    """
+    """Write to `path` how two cards_at_risk.csv differ; only the heading without `before`."""
     first = not before.exists()
     old = {} if first else {row.card: row for row in _rows(before)}
     counts: Counter[ListChange] = Counter()

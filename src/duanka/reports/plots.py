@@ -80,10 +80,7 @@ def cards_per_rule(bars: Sequence[RuleBar]) -> str:
 
 
 def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
-    """Draw a row of bars per rule, each with its own scale.
-
-    Hits before `first` are written as a number at the left.
-    """
+    """Draw a row per rule with its own scale; hits before `first` are a number at the left."""
     last = max([last, *(day for row in rows for day in row.hits)])
     step = -(-((last - first).days + 1) // _MOST_BINS)
     bins = ((last - first).days // step) + 1

@@ -79,10 +79,7 @@ class Story:
         return f"status {status:#04x} " + ("accepted" if status == 0 else "refused")
 
     def until(self, what: str, true: Callable[[], bool]) -> None:
-        """Wait for a condition and record how long it took.
-
-        DuankaError: it is not met within _WAIT_SECONDS seconds.
-        """
+        """Wait for a condition and record how long it took; DuankaError after _WAIT_SECONDS."""
         began = time.monotonic()
         while not true():
             if time.monotonic() - began > _WAIT_SECONDS:
@@ -164,10 +161,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 
 
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
-    """Turn decisions into orders and notices.
-
-    Returns some fraud cards with an open verification, and an honest one.
-    """
+    """Turn decisions into orders and notices; return fraud cards that are asked, and an honest one."""
     received = app_orders.take(story.here, scan, SYSTEM).received
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"

@@ -16,10 +16,7 @@ from duanka.network.sms.proxy.relay import LinkLimits
 
 
 class OwnMessageProxy(OwnPart):
-    """Message proxy in `folder` before the message centre at `smsc`.
-
-    A context manager. `listen`: None for a free port of loopback.
-    """
+    """Message proxy in `folder` before the centre at `smsc`. `listen`: None for a free loopback port."""
 
     def __init__(
         self,

@@ -51,10 +51,7 @@ class Phone:
         self._socket.close()
 
     def call(self, card: str, peer: str) -> CallAnswer:
-        """Call `peer` from `card`; an answered call is ended at once.
-
-        Unreachable: no final answer in time.
-        """
+        """Call `peer` from `card`; an answered call is ended at once. Unreachable: no final answer."""
         call_id, branch, began = uuid4().hex, f"z9hG4bK{uuid4().hex}", time.monotonic()
         invite = self._request("INVITE", card, peer, call_id, branch, 1)
         answer, raw = self._ask(invite, call_id, "INVITE", began)

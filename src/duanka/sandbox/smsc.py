@@ -25,10 +25,7 @@ _START_SECONDS = 10.0
 
 
 class OwnShortMessageCentre(MessageCentre):
-    """Message centre in a thread; a context manager.
-
-    `listen`: None for a free port of loopback.
-    """
+    """Message centre in a thread; a context manager. `listen`: None for a free loopback port."""
 
     def __init__(self, behaviour: Behaviour | None = None, listen: tuple[str, int] | None = None) -> None:
         super().__init__(behaviour)

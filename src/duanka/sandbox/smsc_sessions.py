@@ -73,10 +73,7 @@ class Behaviour:
 
 
 class MessageCentre:
-    """The message centre, in one event loop.
-
-    `journal`: file to which each message is written and synced before its answer.
-    """
+    """The centre, in one event loop. `journal`: has each message, synced, before its answer."""
 
     def __init__(self, behaviour: Behaviour | None = None, journal: Path | None = None) -> None:
         self.behaviour = behaviour or Behaviour()

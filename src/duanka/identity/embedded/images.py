@@ -54,10 +54,7 @@ def reference(photo: bytes) -> Picture:
 
 
 def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
-    """Check the header before decoding.
-
-    A kilobyte can decode to a gigabyte, and 400 can take a minute.
-    """
+    """Check the header first: a kilobyte can decode to a gigabyte, and 400 can take a minute."""
     if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _MAX_SCANS:
         raise Unreadable(CheckReason.CORRUPT)
     try:

@@ -32,10 +32,7 @@ class Ctrl:
         return said
 
     def get_all(self, variables: Sequence[str], until: float) -> list[str | ElementRefused]:
-        """Return the values of `variables` in order, from pipelined requests.
-
-        An ElementRefused stands in place of a variable that has no value.
-        """
+        """Return the values in order, from pipelined requests; ElementRefused in place of a missing one."""
         numbers = {str(next(self._numbers)): variable for variable in variables}
         asked = (f"GET {number} {variable}".encode() for number, variable in numbers.items())
         with self._socket.answering():

@@ -60,8 +60,8 @@ class HomeRegister(CardStates):
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Change many cards with pipelined requests; on an error any may be changed.
 
-        Suspended: both services removed, and the card detached where it is. Otherwise the services that the card had
-        before are given back; a card that has them, or had none before and has any, is not changed.
+        A suspension removes both services and detaches the card where it is. Otherwise a card without service, or with
+        others than before its suspension, gets back what it had.
         """
         until = self._until()
         held, kept = self._access(list(cards), until), self._before.among(cards)
@@ -103,10 +103,7 @@ class HomeRegister(CardStates):
         return NetworkState.SUSPENDED if state is NetworkState.SUSPENDED else NetworkState.ACTIVE
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """List cards without any service.
-
-        A card that lacks only one service was set so by the operator.
-        """
+        """List cards without any service; the operator set those that lack only one."""
         lines = self._vty.ask("show subscribers cs off", self._until(), silence=self._seconds)
         rows = [
             line.split() for line in lines if line[:1].isdigit()

@@ -23,10 +23,7 @@ _LOCK_SECONDS = 2.0  # seconds to wait for the lock of another writer
 
 
 class ServicesBefore:
-    """SQLite file at `path`, created at the first write; None: kept in memory.
-
-    Raises Unreachable where the file cannot be read or written.
-    """
+    """SQLite file at `path`, created at the first write; None: kept in memory. Raises Unreachable."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -36,17 +36,11 @@ class MessageIds(StrEnum):
     HEXADECIMAL_RECEIPTS = "hexadecimal_receipts"  # decimal in the response
 
     def of_answer(self, said: str) -> str:
-        """Normalise an id from a submit response.
-
-        Decimal without leading zeros where response and receipt use different forms.
-        """
+        """Normalise an id from a response: decimal where response and receipt use different forms."""
         return self._plain(said, self.HEXADECIMAL_ANSWERS)
 
     def of_receipt(self, said: str) -> str:
-        """Normalise an id from a receipt's text.
-
-        The tag receipted_message_id has the form of the response instead.
-        """
+        """Normalise an id from a receipt's text; the tag receipted_message_id has the response's form."""
         return self._plain(said, self.HEXADECIMAL_RECEIPTS)
 
     def _plain(self, said: str, hexadecimal: MessageIds) -> str:

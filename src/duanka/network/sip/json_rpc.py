@@ -27,10 +27,7 @@ class RpcError(ElementRefused):
 
 
 class JsonRpc:
-    """Client of the socket at `path`. `seconds`: time limit of one answer.
-
-    Raises Unreachable and RpcError.
-    """
+    """Client of the socket at `path`; Unreachable, RpcError. `seconds`: time limit of one answer."""
 
     def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
         self._seconds = seconds

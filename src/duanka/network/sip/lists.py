@@ -90,10 +90,7 @@ def _taken(lock: TextIO) -> bool:
 
 
 class CallLists:
-    """The lists in `folder`.
-
-    `locked` excludes other processes. A change is durable when the method returns.
-    """
+    """The lists in `folder`. A change is durable on return; `locked` excludes other processes."""
 
     def __init__(self, folder: Path, *, seconds: float) -> None:
         self._folder, self._seconds = folder, seconds

@@ -18,10 +18,7 @@ _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
 def e164(address: SmppAddress) -> str:
-    """Return digits with country code, whatever type of number is claimed.
-
-    Service numbers and alphanumeric senders are returned unchanged.
-    """
+    """Return digits with country code, whatever type is claimed; service numbers and names unchanged."""
     if plain := _PLAIN.fullmatch(address.number):  # fast path of nearly all addresses
         return f"86{plain[1]}"
     if len(address.number) > _MAX_ADDRESS_CHARS:  # not a number, and must not fill the caches
@@ -43,10 +40,7 @@ def _as_text(written: str) -> str:
 
 
 def is_service(number: str) -> bool:
-    """Return whether a sender is a short code or a name (10086, 95588, 1069...).
-
-    Its rate is set by contract, so no rate limit applies.
-    """
+    """Return whether a sender is a short code or a name, whose rate is set by contract (10086, 1069...)."""
     return len(number) <= 8 or number.startswith("10") or not (number.isascii() and number.isdigit())
 
 

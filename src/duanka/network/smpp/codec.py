@@ -279,10 +279,7 @@ def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
 
 
 def _destinations(body: bytes, at: int) -> tuple[tuple[SmppAddress, ...], int]:
-    """Parse the destinations of a submit_multi.
-
-    A distribution list becomes an address that is not a number, whatever its name is.
-    """
+    """Parse destinations of a submit_multi; a distribution list becomes one that is no number."""
     found = []
     count, at = body[at], at + 1
     for _ in range(count):

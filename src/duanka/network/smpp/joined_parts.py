@@ -40,10 +40,7 @@ class _Message:
         self.parts: dict[int, list[_Variant]] = {}
 
     def put(self, number: int, variant: _Variant) -> int:
-        """Add a variant of a part; return by how many bytes the cost grew.
-
-        The first and the latest variants are kept.
-        """
+        """Add a variant of a part, of which the first and latest are kept; return the growth in bytes."""
         known = self.parts.setdefault(number, [])
         if any(one.data == variant.data and one.texts == variant.texts for one in known):
             return 0
@@ -130,10 +127,7 @@ def _looks_written(text: str) -> bool:
 
 
 def usual_characters(text: str) -> int:
-    """Count the characters common in Chinese and English texts.
-
-    GB 2312, printable ASCII, line ends.
-    """
+    """Count the characters of GB 2312, printable ASCII and line ends: common in our texts."""
     octets = text.encode("gb2312", "ignore")
     return len(octets.translate(None, _NOT_WRITTEN)) - len(octets.translate(None, _ASCII)) // 2
 

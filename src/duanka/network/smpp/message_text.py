@@ -37,10 +37,7 @@ class Content(NamedTuple):
 
 
 def whole_text(submission: Submission) -> bytes | None:
-    """Return the text of a submission that can be shown in one way only.
-
-    That is nearly all of them. None: use `contents_of`.
-    """
+    """Return the text if it can be shown in one way only, as nearly all can; None: use `contents_of`."""
     if submission.parameters or submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM:
         return None
     message = submission.message
@@ -131,8 +128,5 @@ def _possible(parts: list[MessagePart]) -> tuple[MessagePart, ...]:
 
 
 def _ends(some: list[T]) -> list[T]:
-    """Return the first and last few of too many.
-
-    Handsets and SMSCs differ in which of several they take.
-    """
+    """Return the first and last few of too many: handsets and SMSCs differ in which they take."""
     return some if len(some) <= _MAX_REPEATS else [*some[: _MAX_REPEATS // 2], *some[-_MAX_REPEATS // 2 :]]

@@ -150,10 +150,7 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
 
 
 def _wap_link(message: bytes) -> str:
-    """Decode a link of a service indication (WAP-167).
-
-    One byte there stands for a usual ending of a link.
-    """
+    """Decode a link of a service indication (WAP-167), where a byte is a usual ending of a link."""
     whole = _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
     return whole.translate(_BLANKS).decode("ascii")
 

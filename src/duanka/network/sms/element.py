@@ -64,10 +64,7 @@ class MessageProxy(ProxyElement):
         self._line.ask_all([*steps, ("exchange", {"count": len(rows)})])
 
     def status(self) -> dict[str, Any]:
-        """Return counts since the proxy started.
-
-        Links, passed, refused by reason, malformed, lost; and the number of cards on its list.
-        """
+        """Return counts since the proxy started, and the number of cards on its list."""
         said = self._line.ask("status")
         return {key: value for key, value in said.items() if key != "id"}
 

@@ -82,10 +82,7 @@ class MessageList:
         return known
 
     def _fall_back(self, error: sqlite3.DatabaseError) -> None:
-        """Use the last good copy, else an empty list.
-
-        Messages keep passing, and reconciliation of the orders restores the list.
-        """
+        """Use the last good copy, else an empty list; reconciliation of the orders restores it."""
         aside, origin = restore(self._path, self._copy, self._open)
         self._note_origin(origin)
         _LOG.error(

@@ -144,10 +144,7 @@ class Link:
         return False
 
     def answered(self, command: int, status: int, sequence: int, unit: bytes) -> None:
-        """Handle an SMSC response or unbind, after it was forwarded to the client.
-
-        `unit`: the PDU of a submit_multi_resp; empty otherwise.
-        """
+        """Handle an SMSC response or unbind once it was forwarded. `unit`: only of a submit_multi_resp."""
         if command in _TAKEN:
             position = self.outstanding.answered(sequence)
             if position == NOT_COUNTED:

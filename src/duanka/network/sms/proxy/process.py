@@ -92,10 +92,7 @@ class ProxySettings:
 
 
 def run_proxy(settings: ProxySettings, *, text: TextVerdict | None = None) -> None:
-    """Relay messages until SIGTERM or SIGINT; DuankaError if it cannot start.
-
-    `text`: replaces the policy's text lists.
-    """
+    """Relay messages until SIGTERM or SIGINT; DuankaError. `text`: replaces the policy's lists."""
     os.umask(0o077)
     make_private(settings.folder)
     sys.setswitchinterval(_SWITCH_SECONDS)

@@ -35,10 +35,7 @@ class SenderRate:
         self._begin = self._end = 0  # positions only grow; modulo the size they index the ring
 
     def take(self, account: str, sender: str, messages: int, now: float) -> int | None:
-        """Count `messages` if they stay within the limit.
-
-        Returns the position for `refund`; None if the limit is reached.
-        """
+        """Count `messages` within the limit; return the position for `refund`, None beyond the limit."""
         end, entries, times = self._end, self._entries, self._times
         if self._begin < end and times[self._begin % entries] <= now - WINDOW_SECONDS:
             self.expire(now, _EXPIRED_PER_CALL)

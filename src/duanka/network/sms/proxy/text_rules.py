@@ -142,10 +142,7 @@ class TextLists:
         return None
 
     def _may_have_set(self, text: str) -> bool:
-        """Return whether two letters of one set occur (one for a set of one letter).
-
-        This filters out most random text.
-        """
+        """Return whether two letters of a set occur, or its only one; most random text has none."""
         for form in set(self._all_set_letters(text)):
             for letter in self._set_letters_of.get(form, ()):
                 if self._second_letter[letter](text):
