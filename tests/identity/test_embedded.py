@@ -23,19 +23,12 @@ from duanka.domain.identity import (
 )
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import weights
-<<<<<<< HEAD
-from duanka.identity.embedded.checker import EmbeddedChecker, available, steps_of
-from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing
+from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
+from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing, missing
 from support import clips
 from support.clips import Image
 from support.parts import needed
 from support.waiting import HANG
-=======
-from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
-from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing, missing
-from parts import needed
-from waiting import HANG
->>>>>>> bf13753 (Reports, identity, sandbox: places and devices are one figure; the sandbox's centre is a message centre; wrappers that renamed are gone)
 
 if TYPE_CHECKING:
     from pathlib import Path
