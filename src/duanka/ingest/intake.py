@@ -31,7 +31,7 @@ from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.parquet_store import IMSIS, TablePartsWriter
-from duanka.ingest.validation.quarantine import Quarantine
+from duanka.ingest.validation.quarantine import QUARANTINE, Quarantine
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
 _STEP = "reading records"
@@ -61,7 +61,7 @@ def take_in(
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
-    path = out / "quarantine.parquet"
+    path = out / QUARANTINE
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         work = _Work(
             shelves,

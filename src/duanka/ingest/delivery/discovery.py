@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -33,17 +33,8 @@ _OTHER_FORMS = {
 _MAX_NAMED_FILES = 3  # maximum number of files named in an error
 # Endings of files that accompany records and hold none.
 _NO_RECORDS = (
-    SIGNATURE_ENDING,
-    ".toml",
-    ".md",
-    ".html",
-    ".pdf",
-    ".doc",
-    ".docx",
-    ".done",
-    ".md5",
-    ".sha256",
-    ".ok",
+    *(SIGNATURE_ENDING, ".done", ".ok", ".md5", ".sha256"),
+    *(".toml", ".md", ".html", ".pdf", ".doc", ".docx"),
 )
 
 
@@ -76,13 +67,9 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
 
     Raises UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
     """
-    if not data.exists():
-        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
     others: list[str] = []
-    paths = [data] if data.is_file() else sorted(_files(data, out, others))
     files: list[Delivered] = []
-    for path in paths:
-        name = path.name if path == data else path.relative_to(data).as_posix()
+    for path, name in _named(data, out, others):
         sources = sources_of(name, mapping)
         if sources:
             files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
@@ -92,12 +79,18 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
     return Delivery(tuple(_without_copies(files)), tuple(others))
 
 
-def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
-    """Yield the files below `data`, except hidden ones and duanka's own output.
+def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:
+    """Files at or below `data` with their relative names, except hidden ones and duanka's own output.
 
-    Adds to `others` what is named like records but is no regular file, and folders that cannot be listed.
+    Adds to `others` what is named like records but is no regular file, and folders that cannot be listed. Raises
+    UnreadableInput when `data` does not exist.
     """
+    if not data.exists():
+        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
+    if data.is_file():
+        return [(data, data.name)]
     own = out.resolve()
+    found: list[Path] = []
 
     def unseen(folder: Unseen) -> None:
         others.append(f"{display_name(folder.name)} ({folder.why})")
@@ -108,7 +101,8 @@ def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
             if looks_like_records(name):
                 others.append(f"{display_name(name)} (no file)")
         elif own not in path.resolve().parents:
-            yield path
+            found.append(path)
+    return [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
 
 
 def is_passed_over(name: str) -> bool:
@@ -121,13 +115,11 @@ def delivered_files(data: Path) -> list[tuple[Path, str]]:
 
     Raises UnreadableInput when `data` does not exist.
     """
-    if not data.exists():
-        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
-    if data.is_file():
-        return [(data, data.name)]
-    found = sorted(_files(data, data / OUTPUT_FOLDER, []))
-    names = ((path, path.relative_to(data).as_posix()) for path in found)
-    return [(path, name) for path, name in names if not name.lower().endswith(_NO_RECORDS)]
+    return [
+        (path, name)
+        for path, name in _named(data, data / OUTPUT_FOLDER, [])
+        if path == data or not name.lower().endswith(_NO_RECORDS)
+    ]
 
 
 def looks_like_records(name: str) -> bool:
@@ -172,7 +164,12 @@ def sources_of(name: str, mapping: Mapping) -> tuple[MappingSource, ...]:
     if mapping.strict:
         table = _native_table(name.lower().split("/"))
         return tuple(source for source in mapping.sources if source.table == table)
-    sources = tuple(source for source in mapping.sources if _matches(source, name))
+    lowered = name.lower()
+    sources = tuple(
+        source
+        for source in mapping.sources
+        if any(fnmatchcase(lowered, pattern.lower()) for pattern in source.files)
+    )
     if any(source.layout != sources[0].layout for source in sources):
         raise MappingError(
             f"{mapping.name}: the sources that take {display_name(name)} disagree on its format, delimiter, "
@@ -187,10 +184,6 @@ def _native_table(parts: Sequence[str]) -> str | None:
         if name.endswith(ending):
             return next((part for part in (*folders, name.removesuffix(ending)) if part in TABLES), None)
     return None
-
-
-def _matches(source: MappingSource, name: str) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
 
 
 def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mapping: Mapping) -> None:
@@ -235,7 +228,7 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
         if len(alike[file.size, purpose]) > 1 and file.size:
             known = first.setdefault((_digest(file.path), purpose), file.name)
             if known != file.name:
-                file = Delivered(file.path, file.name, file.sources, file.size, duplicate_of=known)  # noqa: PLW2901
+                file = replace(file, duplicate_of=known)  # noqa: PLW2901
         marked.append(file)
     return marked
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from duanka.domain.display import display_text
@@ -30,12 +30,14 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
         (source, name, how)
         for source in mapping.sources
         if any(source is one for file in files for one in file.sources)
-        for name, how in ((name, _optional(source, name, how)) for name, how in source.columns.items())
-        if named_columns(name, how)
+        for name, whole in source.columns.items()
+        # of a required column, this part is checked for each file
+        for how in [replace(whole, sources=(), join=None) if name in TABLES[source.table].required else whole]
+        if how.reads - {name}
     ]
     found: dict[str, None] = {}
     for file in files:
-        lacking = [one for one in lacking if missing(*one[1:], found)]
+        lacking = [one for one in lacking if _missing(*one[1:], found)]
         if not lacking:
             return
         try:
@@ -44,61 +46,22 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
             continue
         found |= dict.fromkeys((*columns, *folder_columns(file.name, columns)))
     for source, name, how in lacking:
-        if found and (columns_missing := missing(name, how, found)):
+        if found and (lacks := _missing(name, how, found)):
+            what, instead = f"{source.table}.{name}", found_instead(lacks[0], list(found))
             raise MappingError(
-                not_there(mapping.name, f"{source.table}.{name}", columns_missing[0], list(found))
+                f"{mapping.name}: no file has the column {lacks[0]!r} for {what}; {instead}; {GUESS}"
             )
 
 
-def _optional(source: MappingSource, name: str, how: ColumnMapping) -> ColumnMapping:
-    """The part of a column's mapping that is not checked for each file."""
-    return replace(how, sources=(), join=None) if name in TABLES[source.table].required else how
-
-
-def not_there(where: str, what: str, name: str, columns: Sequence[str]) -> str:
-    """Error text: no file has the column `name` read by `what`; suggests another."""
-    return f"{where}: no file has the column {name!r} for {what}; {found_instead(name, columns)}; {GUESS}"
-
-
-def named_columns(name: str, how: ColumnMapping) -> tuple[str, ...]:
-    """Source columns mapped to the canonical column `name`; none if named alike."""
-    named = (*how.sources, *([how.imsi] if how.imsi else []), *how.short_when)
-    return tuple(one for one in named if one != name)
-
-
-def missing(name: str, how: ColumnMapping, found: Iterable[str]) -> tuple[str, ...]:
-    """Columns of `how` that `found` lacks; of alternatives, one is enough."""
-    there = set(found)
-    lacks = [one for one in (*([how.imsi] if how.imsi else []), *how.short_when) if one not in there]
+def _missing(name: str, how: ColumnMapping, found: Iterable[str]) -> list[str]:
+    """Columns of `how` that `found` lacks, except the canonical `name`; of alternatives, one is enough."""
+    there, imsi = set(found), [how.imsi] if how.imsi else []
+    lacks = [one for one in (*imsi, *how.short_when) if one not in there]
     if how.join is not None:
         lacks += [one for one in how.sources if one not in there]
-    elif how.sources and not there & {*how.sources, *([how.imsi] if how.imsi else [])}:
+    elif not there & {*how.sources, *imsi}:
         lacks += how.sources
-    return tuple(one for one in lacks if one != name)
-
-
-def idle_sources(
-    mapping: mappings.Mapping, matched: Iterable[MappingSource], taken: Mapping[int, int]
-) -> Iterator[BilingualText]:
-    """Yield messages on sources that match no file or take no row.
-
-    `taken`: id() of a source -> rows it took.
-    """
-    seen = {id(source) for source in matched}
-    if mapping.strict:
-        return
-    for number, source in enumerate(mapping.sources, start=1):
-        zh, en = f"第 {number} 个来源（{source.table}）", f"source {number} ({source.table})"
-        if id(source) not in seen:
-            files = display_text(", ".join(source.files))
-            yield BilingualText(f"{zh}：没有文件符合 {files}", f"{en}: no file matches {files}")
-        elif not taken.get(id(source), 0):
-            where = [f"{column} = {'/'.join(sorted(of))}" for column, of in source.where.items()]
-            rows = BilingualText(*(display_text(joined.join(where)) for joined in (" 且 ", " and ")))
-            yield BilingualText(
-                f"{zh}：没有读到一行" + (f"（{rows.zh}）" if where else ""),
-                f"{en}: takes no row" + (f" ({rows.en})" if where else ""),
-            )
+    return [one for one in lacks if one != name]
 
 
 class SourcesSeen:
@@ -106,12 +69,12 @@ class SourcesSeen:
 
     def __init__(self, mapping: mappings.Mapping) -> None:
         self._mapping = mapping
-        self._matched: dict[int, MappingSource] = {}
+        self._matched: set[int] = set()  # id() of each source
         self._taken: Counter[int] = Counter()
 
     def note(self, sources: Iterable[MappingSource], taken: Mapping[int, int]) -> None:
         """Record a file that feeds `sources`, and the rows taken by each."""
-        self._matched |= {id(source): source for source in sources}
+        self._matched.update(map(id, sources))
         self._taken.update(taken)
 
     def note_earlier(self, sources: Iterable[MappingSource]) -> None:
@@ -120,5 +83,18 @@ class SourcesSeen:
         self.note(known, {id(source): 1 for source in known})
 
     def idle(self) -> tuple[BilingualText, ...]:
-        """Messages on unused sources, see `idle_sources`."""
-        return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))
+        """Messages on sources that match no file or take no row; none for the native format."""
+        numbered = () if self._mapping.strict else enumerate(self._mapping.sources, start=1)
+        return tuple(self._unused(*one) for one in numbered if not self._taken[id(one[1])])
+
+    def _unused(self, number: int, source: MappingSource) -> BilingualText:
+        zh, en = f"第 {number} 个来源（{source.table}）", f"source {number} ({source.table})"
+        if id(source) not in self._matched:
+            files = display_text(", ".join(source.files))
+            return BilingualText(f"{zh}：没有文件符合 {files}", f"{en}: no file matches {files}")
+        where = [f"{column} = {'/'.join(sorted(of))}" for column, of in source.where.items()]
+        rows = BilingualText(*(display_text(joined.join(where)) for joined in (" 且 ", " and ")))
+        return BilingualText(
+            f"{zh}：没有读到一行" + (f"（{rows.zh}）" if where else ""),
+            f"{en}: takes no row" + (f" ({rows.en})" if where else ""),
+        )

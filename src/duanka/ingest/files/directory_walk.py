@@ -30,7 +30,8 @@ def walk(
     while waiting:
         below, depth = waiting.pop()
         try:
-            entries = _listed(folder, below)
+            with os.scandir(folder / below) as found:
+                entries = list(found)
         except FileNotFoundError:
             if not below:
                 raise
@@ -49,11 +50,6 @@ def walk(
                 unseen(Unseen(below + entry.name, f"more than {DEEPEST} folders below one another"))
             else:
                 waiting.append((f"{below}{entry.name}/", depth + 1))
-
-
-def _listed(folder: Path, below: str) -> list[os.DirEntry[str]]:
-    with os.scandir(folder / below) as entries:
-        return list(entries)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

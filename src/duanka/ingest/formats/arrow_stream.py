@@ -81,9 +81,6 @@ def _sound(column: Any) -> Any:
     if pa.types.is_dictionary(kind):
         column.validate(full=True)
         return pa.DictionaryArray.from_arrays(column.indices, _sound(column.dictionary))
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        column.validate(full=True)
-        return column
     if pa.types.is_string(kind):
         column.view(pa.binary()).validate(full=True)
     elif pa.types.is_large_string(kind):

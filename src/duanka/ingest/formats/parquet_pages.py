@@ -75,7 +75,9 @@ class RowGroups:
         self._metadata = metadata
         names = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
         columns = [names.index(name) for name in wanted if name in names]
-        self._groups = _groups(_footer(data, size), frozenset(columns))
+        length = footer_size(data, size)
+        data.seek(max(size - 8 - length, 0))
+        self._groups = _groups(data.read(length), frozenset(columns))
         self._unpacked = 0
 
     def check_rows(self) -> None:
@@ -173,12 +175,6 @@ def footer_size(data: BinaryIO, size: int) -> int:
     found = int.from_bytes(data.read(4), "little")
     data.seek(0)
     return found
-
-
-def _footer(data: BinaryIO, size: int) -> bytes:
-    length = footer_size(data, size)
-    data.seek(max(size - 8 - length, 0))
-    return data.read(length)
 
 
 def _groups(footer: bytes, columns: frozenset[int]) -> list[list[Chunk | None]]:

@@ -69,13 +69,16 @@ def try_mapping(
     tools = Tools.of(mapping, Holders(secrets.token_bytes(32)))
     seen = SourcesSeen(mapping)
     with ThreadPoolExecutor(2) as pool:
-        ordered = sorted(
-            ((path, name, _sources(name, mapping, tried)) for path, name in files),
-            key=lambda one: not any(source.table == "cards" for source in one[2]),
-        )
-        for path, name, sources in ordered:
+        found = []
+        for path, name in files:
+            try:
+                found.append((path, name, sources_of(name, mapping)))
+            except DuankaError as fault:
+                tried.errors[name] = str(fault)
+        found.sort(key=lambda one: not any(source.table == "cards" for source in one[2]))
+        for path, name, sources in found:
             if not sources:
-                tried.unmatched += [name] * (name not in tried.errors)
+                tried.unmatched.append(name)
                 continue
             seen.note(sources, {})
             register = mapping.asks_by_imsi and any(source.table == "cards" for source in sources)
@@ -88,14 +91,6 @@ def try_mapping(
         tools.by_imsi.close()
     tried.idle = seen.idle()
     return tried
-
-
-def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[MappingSource, ...]:
-    try:
-        return sources_of(name, mapping)
-    except DuankaError as fault:
-        tried.errors[name] = str(fault)
-        return ()
 
 
 def _one(

@@ -19,6 +19,25 @@ _log = logging.getLogger(__name__)
 HandOn = Callable[[Batch], bool]
 
 
+class Pulse:
+    """Time of the last progress of reading; written by one thread, read by any.
+
+    Progress is reading records, scanning the folder, or hearing that the server has no more.
+    """
+
+    def __init__(self) -> None:
+        self.beat()
+
+    def beat(self) -> None:
+        """Record progress."""
+        self._at = time.monotonic()
+
+    @property
+    def stalled(self) -> float:
+        """Seconds since the last progress."""
+        return time.monotonic() - self._at
+
+
 def prefetch(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterator[Batch]:
     """Yield the batches that `work` hands on in a thread; empty ones after `seconds`.
 

@@ -11,8 +11,6 @@ from duanka.ingest.files.packed import PACKED_ENDINGS
 Rows = abc.Mapping[str, frozenset[str]]
 """A condition on rows: in every named column the row has one of the given texts."""
 
-NO_ROWS: Rows = {}
-
 
 @dataclass(frozen=True)
 class Layout:

@@ -13,22 +13,16 @@ _DELIMITERS = (";", "\t", "|", ",", "^", "~", "\x01")
 GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
 
 
-def did_you_mean(name: str, columns: Sequence[str]) -> str:
-    """`did you mean 'X'?` with the column nearest to `name`; "" if none is near."""
-    near = nearest(name, columns)
-    return f"did you mean {near!r}?" if near is not None else ""
-
-
 def found_instead(name: str, columns: Sequence[str]) -> str:
     """Error text for a missing column `name`: the nearest one, and all columns."""
     if len(columns) == 1 and (other := next((one for one in _DELIMITERS if one in columns[0]), "")):
         said = json.dumps(other)
         return f"its header is one column {display_text(columns[0][:40])!r}: say `delimiter = {said}` in a mapping"
-    near = did_you_mean(name, columns)
+    near = nearest(name, columns)
     there = ", ".join(display_text(one[:40]) for one in columns[:_MAX_LISTED_COLUMNS]) + (
         ", …" if len(columns) > _MAX_LISTED_COLUMNS else ""
     )
-    return f"{near} found {there}" if near else f"found {there}"
+    return f"did you mean {near!r}? found {there}" if near is not None else f"found {there}"
 
 
 def nearest(name: str, columns: Sequence[str]) -> str | None:

@@ -78,10 +78,5 @@ class QuarantineReason(WordedEnum):
 
 
 REASONS: tuple[QuarantineReason, ...] = tuple(QuarantineReason)
-FINE = 0  # code of a value without a fault; code n means REASONS[n - 1]
 CODES: dict[QuarantineReason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
-
-
-def reason_of(code: int) -> QuarantineReason:
-    """Return the reason of `code`, from 1 on."""
-    return REASONS[code - 1]
+"""Fault codes of values: code n means REASONS[n - 1], 0 no fault."""

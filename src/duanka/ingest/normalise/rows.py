@@ -11,7 +11,7 @@ import polars as pl
 
 from duanka.domain.schema import TABLES, Column
 from duanka.ingest.model.mapping import ColumnMapping, MappingSource
-from duanka.ingest.model.reasons import QuarantineReason, reason_of
+from duanka.ingest.model.reasons import REASONS, QuarantineReason
 from duanka.ingest.model.value_text import trimmed
 from duanka.ingest.normalise import columns
 from duanka.ingest.normalise.columns import Faults, Read, Tools
@@ -92,4 +92,4 @@ def misfits(source: MappingSource, fitted: Fitted) -> Iterator[tuple[int, str, Q
         name = names[int(fitted.at[row])]
         read = _SWAPPED.get(name, name) if fitted.swapped is not None and fitted.swapped[row] else name
         label = source.columns.get(read, _ABSENT).label or name
-        yield row, label, reason_of(int(fitted.faults[row]))
+        yield row, label, REASONS[int(fitted.faults[row]) - 1]

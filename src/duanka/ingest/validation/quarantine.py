@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ SCHEMA = pa.schema(
         ("raw", pa.string()),
     ]
 )
+QUARANTINE = "quarantine.parquet"
+_MORE = re.compile("and ([0-9,]+) more like it")
 _FLUSH_ROWS = 20_000  # rows buffered before writing
 _FLUSH_BYTES = 16 << 20
 
@@ -38,6 +41,12 @@ def kept(raw: str) -> str:
 def more_like_it(records: int) -> str:
     """Text of the row that stands for `records` without rows of their own."""
     return f"and {records:,} more like it"
+
+
+def records_of(raw: str) -> int:
+    """Number of records in the text of `more_like_it`; 0 for other text."""
+    found = _MORE.fullmatch(raw)
+    return int(found[1].replace(",", "")) if found else 0
 
 
 class Quarantine:

@@ -15,10 +15,9 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import OUTPUT_FOLDER
 from duanka.ingest.model.reasons import QuarantineReason
+from duanka.ingest.validation.quarantine import QUARANTINE, SCHEMA, records_of
 
-_NAME = "quarantine.parquet"
 _BATCH = 50_000
-_COLUMNS = ("file", "line", "column", "reason", "raw")
 
 _BROKEN = BilingualText(
     "文件本身损坏：请对方重新导出并交付", "the file itself is broken: have it exported and delivered again"
@@ -158,7 +157,7 @@ def counted(out: Path, limit: int) -> dict[str, ReasonCount]:
     for path in _quarantines(out):
         for file, line, column, reason, raw in _rows(path):
             one = found.setdefault(reason, ReasonCount())
-            more = _more(raw) if line is None else 0
+            more = records_of(raw) if line is None else 0
             one.records += more or 1
             one.files[file] += more or 1
             one.columns[column] += more or 1
@@ -167,22 +166,16 @@ def counted(out: Path, limit: int) -> dict[str, ReasonCount]:
     return dict(sorted(found.items(), key=lambda item: -item[1].records))
 
 
-def _more(raw: str) -> int:
-    """Number of records in the text of `quarantine.more_like_it`; 0 for other text."""
-    words = raw.split(" ", 2)
-    number = words[1].replace(",", "") if len(words) == 3 and words[0] == "and" else ""
-    return int(number) if number.isdigit() and words[2] == "more like it" else 0
-
-
 def _quarantines(out: Path) -> list[Path]:
     if out.is_file():
         return [out]
-    if (out / _NAME).is_file():
-        return [out / _NAME]
-    below = out / OUTPUT_FOLDER / _NAME
+    if (out / QUARANTINE).is_file():
+        return [out / QUARANTINE]
+    below = out / OUTPUT_FOLDER / QUARANTINE
     if not below.is_file():
         raise UnreadableInput(
-            f"{display_name(str(out))}: no {_NAME} here; name the output folder of a scan (default: DATA/duanka-out)"
+            f"{display_name(str(out))}: no {QUARANTINE} here; name the output folder of a scan"
+            f" (default: DATA/{OUTPUT_FOLDER})"
         )
     return [below]
 
@@ -190,10 +183,10 @@ def _quarantines(out: Path) -> list[Path]:
 def _rows(path: Path) -> Iterator[tuple[str, int | None, str, str, str]]:
     try:
         with pq.ParquetFile(path) as file:
-            if not set(_COLUMNS) <= set(file.schema_arrow.names):
+            if not set(SCHEMA.names) <= set(file.schema_arrow.names):
                 raise UnreadableInput(f"{display_name(str(path))}: it is no quarantine of Duanka")
-            for batch in file.iter_batches(_BATCH, columns=list(_COLUMNS)):
-                yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+            for batch in file.iter_batches(_BATCH, columns=SCHEMA.names):
+                yield from zip(*(batch.column(name).to_pylist() for name in SCHEMA.names), strict=True)
     except (pa.ArrowException, OSError) as fault:
         raise UnreadableInput(
             f"{display_name(str(path))}: it cannot be read ({type(fault).__name__})"

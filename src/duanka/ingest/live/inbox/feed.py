@@ -21,10 +21,10 @@ from duanka.domain.streaming import Batch, IntakeBacklog
 from duanka.ingest.delivery.discovery import advice, sources_of
 from duanka.ingest.files.directory_walk import walk
 from duanka.ingest.live.inbox import file_names as naming
-from duanka.ingest.live.inbox.file_reader import FileReader, Pulse, ReadOptions
+from duanka.ingest.live.inbox.file_reader import FileReader, ReadOptions
 from duanka.ingest.live.inbox.landed_file import LandingTimeouts, is_finished, name_of
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
-from duanka.ingest.live.prefetch import HandOn, prefetch
+from duanka.ingest.live.prefetch import HandOn, Pulse, prefetch
 from duanka.ingest.model import mapping as mappings
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE
@@ -45,10 +45,7 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
         raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
     others: list[str] = []
 
-    def passed_over(below: str, name: str) -> bool:
-        return naming.passed_over(name) or (not below and name == naming.TAKEN)
-
-    for name, _ in walk(folder, passed_over, lambda _: None):
+    for name, _ in walk(folder, naming.passed_over, lambda _: None):
         try:
             if sources_of(name, mapping):
                 return
@@ -95,13 +92,12 @@ class Inbox:
         self._folder = folder
         self._mapping = mapping or NATIVE
         self._tools = Tools.of(self._mapping, Holders(holder_key, needs_key=False), case_sources, imsis)
-        self._most = batch_records
-        self._seconds = batch_seconds
-        self._wait = wait
         self._after = after
         self._marker = marker
         self._patience = patience or LandingTimeouts()
-        self._stop = threading.Event()
+        self._going = ReadOptions(
+            threading.Event(), self._patience.poll, batch_records, batch_seconds, wait=wait
+        )
         self._landing: DirectoryWatcher | None = None
         self._pulse = Pulse()
         self._away: deque[str] = deque()
@@ -115,14 +111,11 @@ class Inbox:
 
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
-                going = ReadOptions(
-                    self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait
-                )
                 FileReader(
-                    self._folder, self._pulse, landing, self._tools, pool, going, hand_on, self._away
+                    self._folder, self._pulse, landing, self._tools, pool, self._going, hand_on, self._away
                 ).run()
 
-        for batch in prefetch(work, self._stop, self._seconds):
+        for batch in prefetch(work, self._going.stop, self._going.seconds):
             landing.handed_on(batch.positions)
             yield batch
 
@@ -140,7 +133,7 @@ class Inbox:
 
     def stop(self) -> None:
         """End `batches` soon; records not handed on are read again next time."""
-        self._stop.set()
+        self._going.stop.set()
 
     def _put_away(self, origin: str) -> bool:
         """Move or delete a file; False if it stays."""

@@ -17,9 +17,10 @@ _DAY = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,5}|(?:year|month|day|date|hour
 _WITHIN_DAY = re.compile(r"\d\d")
 
 
-def passed_over(name: str) -> bool:
-    """Tell whether to ignore a name: hidden, temporary, or marked as unfinished."""
-    return is_passed_over(name) or name == OUTPUT_FOLDER or name.lower().endswith(_UNFINISHED)
+def passed_over(below: str, name: str) -> bool:
+    """Tell whether to ignore a name in the folder `below`: hidden, unfinished, read before, or output."""
+    ours = name == OUTPUT_FOLDER or (not below and name == TAKEN)
+    return ours or is_passed_over(name) or name.lower().endswith(_UNFINISHED)
 
 
 def place_of(path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.landed_file import ReadyFile, SecondLook
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
-from duanka.ingest.live.prefetch import HandOn
+from duanka.ingest.live.prefetch import HandOn, Pulse
 from duanka.ingest.model.blocks import Block, part
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
@@ -52,25 +51,6 @@ class ReadOptions:
 
 class GivenUp(UnreadableInput):
     """Too many records of a file are rejected: the rest is not read."""
-
-
-class Pulse:
-    """Time of the last progress of reading; written by one thread, read by any.
-
-    Progress is reading records, or scanning the folder.
-    """
-
-    def __init__(self) -> None:
-        self._at = time.monotonic()
-
-    def beat(self) -> None:
-        """Record progress."""
-        self._at = time.monotonic()
-
-    @property
-    def stalled(self) -> float:
-        """Seconds since the last progress."""
-        return time.monotonic() - self._at
 
 
 class FileReader:

@@ -237,7 +237,7 @@ class DirectoryWatcher:
         if name.endswith(naming.MARKER):
             self._markers.note(below, name)
             return True
-        return naming.passed_over(name) or (not below and name == naming.TAKEN)
+        return naming.passed_over(below, name)
 
     def _cannot_list(self, folder: Unseen) -> None:
         self._unseen.add(folder.name)

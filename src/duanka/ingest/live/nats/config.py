@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from duanka.domain.errors import DuankaError
 from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.nats.messages import Messages
-from duanka.ingest.live.prefetch import HandOn
+from duanka.ingest.live.prefetch import HandOn, Pulse
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class ConsumerProgress:
         self.read = self.handed_on = self.committed = done
         self.lag = 0
         self.at_start: int | None = None  # last message in the stream at the start
-        self.moved()
+        self.pulse = Pulse()  # beats when messages come, and while the server has none
         self.stop = stop
         self.wait = wait
 
@@ -82,30 +81,21 @@ class ConsumerProgress:
         if self.at_start is not None:
             self.at_start = min(self.at_start, self.read)
 
-    def moved(self) -> None:
-        """Record that messages came, or that the server has none."""
-        self.moved_at = time.monotonic()
-
 
 class BatchAssembler:
     """Collects messages into batches of `most` records and hands them on."""
 
-    def __init__(self, messages: Messages, origin: str, most: int, seconds: float, hand_on: HandOn) -> None:
+    def __init__(self, messages: Messages, most: int, seconds: float, hand_on: HandOn) -> None:
         self.messages = messages
         self._most = most
         self._seconds = seconds
         self._hand_on = hand_on
         self._pile = BatchBuilder(most, seconds)
 
-    @property
-    def due(self) -> bool:
-        """Whether a batch is to be handed on."""
-        return bool(self._pile) and self._pile.due
-
     def drain(self) -> None:
         """Parse the received messages; hand the batch on if it is due."""
         self.messages.pile_up(self._pile)
-        if self.due:
+        if self._pile.due:
             self.flush()
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -71,7 +70,7 @@ class Bus:
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
                 messages = Messages(self._what.origin, self._what.subject, self._tools, pool)
-                taking = BatchAssembler(messages, self._what.origin, self._most, self._seconds, hand_on)
+                taking = BatchAssembler(messages, self._most, self._seconds, hand_on)
                 asyncio.run(BusSession(self._address, self._what, course, taking).run())
 
         for batch in prefetch(work, self._stop, self._seconds):
@@ -87,8 +86,8 @@ class Bus:
         """Number of messages not handed on yet, as of the last poll of the server."""
         if self._course is None:
             return IntakeBacklog()
-        stalled = time.monotonic() - self._course.moved_at
-        return IntakeBacklog(self._course.lag, stalled=stalled, backlog=self._course.backlog)
+        course = self._course
+        return IntakeBacklog(course.lag, stalled=course.pulse.stalled, backlog=course.backlog)
 
     def stop(self) -> None:
         """End `batches` soon; uncommitted messages are delivered again next time."""

@@ -140,7 +140,7 @@ class BusSession:
                 continue  # from another reader's position: those between ours and theirs would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
-                self._course.moved()  # only now: while `_take` waits for the rules, the stream is not stalled
+                self._course.pulse.beat()  # only now: while `_take` waits for the rules, the stream is not stalled
             if not sound:
                 self._lost = True  # a delivery is missing: everything after the last one is requested again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
@@ -295,7 +295,7 @@ class BusSession:
                 info = await self._glance(client)
                 if info is not None:
                     if not info.num_pending:
-                        self._course.moved()
+                        self._course.pulse.beat()
                     if self._has_all(info):
                         self._course.all_read()
                     self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
