@@ -180,6 +180,17 @@ def test_packed_files_are_read_as_a_whole(tmp_path: Path) -> None:
     assert seconds_of(drained(tmp_path, positions_of(got))) == [0, 1, 2]
 
 
+def test_a_packed_file_that_grows_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = put(tmp_path, "calls.csv.gz", gzip.compress("".join(LINES[:3]).encode()))
+    with running(inbox(tmp_path, wait=True, batch_seconds=0.02)) as batches:
+        until(batches, 2)
+        for records in (3, 4):
+            with path.open("ab") as file:
+                file.write(gzip.compress(LINES[records].encode()))
+            until(batches, records)
+    assert caplog.text.count("being packed, it is read from its beginning again") == 1
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_stopped_and_written_to_anywhere_every_row_comes_once(data: st.DataObject) -> None:

@@ -31,7 +31,7 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
         for source in mapping.sources
         if any(source is one for file in files for one in file.sources)
         for name, whole in source.columns.items()
-        # of a required column, this part is checked for each file
+        # the sources of a required column are checked for each file
         for how in [replace(whole, sources=(), join=None) if name in TABLES[source.table].required else whole]
         if how.reads - {name}
     ]

@@ -21,6 +21,7 @@ from duanka.domain.streaming import GONE, IntakeBacklog
 from duanka.ingest.delivery.discovery import sources_of, why_not_taken
 from duanka.ingest.files.beginnings import Beginning, Beginnings, is_beginning
 from duanka.ingest.files.directory_walk import Unseen, walk
+from duanka.ingest.files.packed import PACKED_ENDINGS
 from duanka.ingest.live.inbox import completeness as wholeness
 from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.landed_file import (
@@ -86,6 +87,7 @@ class DirectoryWatcher:
         self._broken = ""
         self._unseen: set[str] = set()  # folders unreadable at the last full scan
         self._warned: set[Unseen] = set()
+        self._read_anew: set[str] = set()  # packed files that grew after they were read
 
     def next(self) -> ReadyFile | None:
         """Return the oldest file that is ready; None if there is none now."""
@@ -254,6 +256,8 @@ class DirectoryWatcher:
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
+                if found.st_size > seen.size and name.lower().endswith(PACKED_ENDINGS):
+                    self._tell_read_anew(name)
             self._backlog.remove(self._origin(name, seen))
         kind, now = stat.S_IFMT(found.st_mode), time.monotonic()
         grows, hold = seen.changed(found.st_size, now) if seen else (now, 0.0)
@@ -275,6 +279,12 @@ class DirectoryWatcher:
         else:
             self._backlog.add(origin, seen.size)
             self._fresh.add(name)
+
+    def _tell_read_anew(self, name: str) -> None:
+        if name not in self._read_anew:
+            self._read_anew.add(name)
+            grown = "has grown; being packed, it is read from its beginning again, now and whenever it grows"
+            _log.warning(f"%s {grown}", display_name(name))
 
     def _miss(self, now: float) -> None:
         """Record files that have vanished."""
