@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from duanka.application.scan import Scan, TakeIn, nothing_lost
+from duanka.application.scan import Scan, TakeIn
 from duanka.domain.errors import DuankaError
 from duanka.domain.judgement import Judgement
 from duanka.domain.policy import Policy
@@ -56,7 +56,7 @@ def backtest_rule(
     `scan.out`, both in the format of hits.parquet. DuankaError: the records lack what the rule needs.
     """
     intake = take_in(progress)
-    nothing_lost(intake)
+    intake.check_nothing_lost()
     span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
 
     policy = scan.policy.counting([rule.id])

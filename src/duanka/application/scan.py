@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Protocol
 
 from duanka.domain.decision import Tier
-from duanka.domain.errors import LostRecords
 from duanka.domain.findings import CardAtRisk, Findings
 from duanka.domain.intake_report import Intake
 from duanka.domain.judgement import Judgement, Shadows
@@ -79,7 +78,7 @@ def scan_records(
     `covers`: called with the coverage of the records before the first card is decided.
     """
     intake = take_in(progress)
-    nothing_lost(intake)
+    intake.check_nothing_lost()
     span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
     covers(_coverage(span, intake))
 
@@ -166,13 +165,3 @@ def without_rules(rules: Collection[str], profile: Profile) -> Profile:
 
 def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
     return nlargest(TOP, cards, key=lambda c: (c.tier, c.points, len(c.hits)))
-
-
-def nothing_lost(intake: Intake) -> None:
-    """Raise LostRecords unless each record was either used or quarantined."""
-    for file in intake.files:
-        if file.records != file.used + file.quarantined:
-            raise LostRecords(
-                f"{file.file}: {file.records} records came in, {file.used} are used and {file.quarantined}"
-                " quarantined: the rest is lost, which is a defect; please report it with the file's first lines"
-            )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from duanka.domain.errors import LostRecords
 from duanka.domain.text import BilingualText
 
 
@@ -34,8 +35,7 @@ class Intake:
     """Canonical records on disk.
 
     `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null). `columns`: table
-    name
-    -> columns with at least one value, used to check what a rule needs. `ignored`: file -> source columns without a
+    name -> columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a
     mapping. `idle`: sources of the mapping that match no file or take no row, in words.
     """
 
@@ -45,6 +45,15 @@ class Intake:
     quarantine: Path
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     idle: tuple[BilingualText, ...] = ()
+
+    def check_nothing_lost(self) -> None:
+        """Raise LostRecords unless each record was either used or quarantined."""
+        for file in self.files:
+            if file.records != file.used + file.quarantined:
+                raise LostRecords(
+                    f"{file.file}: {file.records} records came in, {file.used} are used and {file.quarantined}"
+                    " quarantined: the rest is lost, which is a defect; please report it with the file's first lines"
+                )
 
     @property
     def records(self) -> int:

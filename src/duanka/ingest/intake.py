@@ -92,9 +92,8 @@ def take_in(
         replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
         for number, account in enumerate(seen)
     )
-    _nothing_lost(accounts, shelves)
     ignored = {**work.ignored, **dict.fromkeys(found.others, ())}
-    return replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle())
+    return _checked(replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle()))
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:
@@ -130,20 +129,15 @@ def _intake(
     )
 
 
-def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, TablePartsWriter]) -> None:
+def _checked(done: Intake) -> Intake:
     """Raise LostRecords unless records read = rows stored + records quarantined."""
-    for account in accounts:
-        if account.records != account.used + account.quarantined:
-            raise LostRecords(
-                f"{account.file}: {account.records} records came in, {account.used} are used and "
-                f"{account.quarantined} quarantined; this is a defect, please report it"
-            )
-    written = sum(pq.read_metadata(part.path).num_rows for s in shelves.values() for part in s.parts)
-    used = sum(account.used for account in accounts)
-    if written != used:
+    done.check_nothing_lost()
+    written = sum(pq.read_metadata(part).num_rows for paths in done.tables.values() for part in paths)
+    if written != done.used:
         raise LostRecords(
-            f"{used} records are used, but {written} are on disk; this is a defect, please report it"
+            f"{done.used} records are used, but {written} are on disk; this is a defect, please report it"
         )
+    return done
 
 
 @dataclass
@@ -234,7 +228,7 @@ class _Work:
 
     def _keep(self, number: int, file: Delivered, sifted: ValidationResult) -> None:
         for record in sifted.aside:
-            self.quarantine.add(file.name, *record)
+            self.quarantine.add(file.name, record)
         for good in sifted.good:
             self.shelves[good.table].add(good.frame, number, good.lines, good.ids, good.twice)
             self.used[number] += good.frame.height

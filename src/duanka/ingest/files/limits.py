@@ -39,11 +39,6 @@ def unpacks_too_much(
     return f"unpacks to more than {ratio} times its size"
 
 
-def is_too_much_xml(packed: int, unpacked: int) -> str:
-    """Why a workbook exceeds the limits; "" if it does not."""
-    return unpacks_too_much(packed, unpacked, freely=FREELY_UNPACKED_XML, ratio=MOST_XML_RATIO)
-
-
 def rejects_too_much(records: int, rejected: int) -> str:
     """Why to give up a file with `rejected` of `records` rejected; "" to go on."""
     if rejected <= REJECTED_MOST or 2 * rejected <= records:

@@ -24,15 +24,15 @@ from duanka.ingest.files.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
 from duanka.ingest.formats.csv_header import BOM, Head, head_of, split
 from duanka.ingest.formats.unpacked import Unpacked
 from duanka.ingest.model.blocks import (
-    Bad,
     Block,
     OpenReader,
     ParsedRecords,
+    Rejected,
     Rows,
     parse_in_pieces,
     raw_text,
-    rejected,
     text_frame,
+    without_rows,
 )
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
@@ -128,14 +128,14 @@ class CsvReading(OpenReader):
             line += block.records
             yield block
         reason = QuarantineReason.OVERSIZED if data.oversized else QuarantineReason.CUT_OFF
-        yield rejected([Bad(line, reason, raw_text(rest[whole:], self._layout.encoding))], data.done)
+        yield without_rows([Rejected(line, reason, raw_text(rest[whole:], self._layout.encoding))], data.done)
 
     def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
         start = data.read(LINE_LIMIT)
         if start or data.broken:
             reason = QuarantineReason.CUT_OFF if data.broken and start else QuarantineReason.UNREADABLE_FILE
             raw = raw_text(start, self._layout.encoding) or data.broken
-            yield rejected([Bad(1 if start else None, reason, raw)], data.done)
+            yield without_rows([Rejected(1 if start else None, reason, raw)], data.done)
 
 
 @dataclass(frozen=True)
@@ -244,12 +244,12 @@ class _Reader:
     def _singly(self, lines: _Lines, first: int, last: int) -> ParsedRecords:
         cells: list[list[str]] = [[] for _ in self._wanted]
         good: list[int] = []
-        bad: list[Bad] = []
+        bad: list[Rejected] = []
         for place in range(first, last):
             data = lines.at(place)
             fields = self._fields(data)
             if isinstance(fields, QuarantineReason):
-                bad.append(Bad(lines.number + place, fields, raw_text(data, self._layout.encoding)))
+                bad.append(Rejected(lines.number + place, fields, raw_text(data, self._layout.encoding)))
                 continue
             good.append(place)
             for cell, at in zip(cells, self._places, strict=True):

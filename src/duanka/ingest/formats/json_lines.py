@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from duanka.ingest.files.limits import LINE_LIMIT
-from duanka.ingest.model.blocks import Bad, Block, ParsedRecords, parse_in_pieces, raw_text, text_frame
+from duanka.ingest.model.blocks import Block, ParsedRecords, Rejected, parse_in_pieces, raw_text, text_frame
 from duanka.ingest.model.reasons import QuarantineReason
 
 _WHOLE = float(2**53)
@@ -28,11 +28,11 @@ def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[st
 
     def singly(first: int, last: int) -> ParsedRecords:
         rows: dict[int, list[str | None]] = {}
-        bad: list[Bad] = []
+        bad: list[Rejected] = []
         for at in range(first, last):
             row = _one(lines[at], wanted)
             if isinstance(row, QuarantineReason):
-                bad.append(Bad(numbers[at], row, raw_text(lines[at])))
+                bad.append(Rejected(numbers[at], row, raw_text(lines[at])))
             else:
                 rows[at] = row
         cells = zip(*rows.values(), strict=True) if rows else [()] * len(wanted)

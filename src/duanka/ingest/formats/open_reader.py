@@ -9,7 +9,8 @@ from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.formats.parquet_reader import ParquetReading, is_parquet
-from duanka.ingest.formats.workbook import NotRead, WorkbookReading, forms
+from duanka.ingest.formats.workbook import forms
+from duanka.ingest.formats.workbook.reading import WorkbookReading
 from duanka.ingest.model.blocks import OpenReader
 from duanka.ingest.model.mapping import Layout
 
@@ -30,7 +31,7 @@ def open_reading(
             elif forms.is_workbook(file, path.name):
                 form = "workbook"
             elif why := forms.not_read(file, path.name):
-                return NotRead(path, why)
+                return forms.NotRead(path, why)
     if form in asn1_blocks.FORMATS:
         return asn1_blocks.Asn1Reading(path, form, root)
     if form == "parquet":

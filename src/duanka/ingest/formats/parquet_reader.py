@@ -19,7 +19,7 @@ from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.limits import LINE_LIMIT, TEXT_AT_ONCE
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.parquet_pages import MOST_FOOTER, RowGroups, TooMuch, footer_size
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, OpenReader, rejected
+from duanka.ingest.model.blocks import RAW_LIMIT, Block, OpenReader, Rejected, without_rows
 from duanka.ingest.model.reasons import QuarantineReason
 
 MAGIC = b"PAR1"  # first and last bytes of a file
@@ -56,7 +56,7 @@ class ParquetReading(OpenReader):
         """Yield the `wanted` columns of the rows, with their types."""
         size = self._path.stat().st_size
         if not self.columns:
-            yield rejected([Bad(None, QuarantineReason.UNREADABLE_FILE, "")], size)
+            yield without_rows([Rejected(None, QuarantineReason.UNREADABLE_FILE, "")], size)
             return
         for name in wanted:
             check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
@@ -81,7 +81,7 @@ class ParquetReading(OpenReader):
                     record = end
             except TooMuch as fault:
                 self.unreadable = str(fault)
-                yield rejected([Bad(record, QuarantineReason.OVERSIZED, self.unreadable)], size)
+                yield without_rows([Rejected(record, QuarantineReason.OVERSIZED, self.unreadable)], size)
 
     def _group(
         self, file: Any, groups: RowGroups, group: int, wanted: list[str], record: int, end: int
@@ -99,13 +99,13 @@ class ParquetReading(OpenReader):
         if end - record > _MAX_REJECTED_ROWS:
             # no real delivery has so many rows in one group: the footer is damaged
             why = f"row group {group} claims {end - record} rows"
-            yield rejected([Bad(record, QuarantineReason.UNREADABLE_ROWS, why)])
+            yield without_rows([Rejected(record, QuarantineReason.UNREADABLE_ROWS, why)])
             return
         while record < end:
             lost = min(BATCH_ROWS, end - record)
-            bad = [Bad(at, QuarantineReason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
+            bad = [Rejected(at, QuarantineReason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
             record += lost
-            yield rejected(bad)
+            yield without_rows(bad)
 
 
 def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
@@ -129,7 +129,7 @@ def block_of(batch: Any, record: int) -> Block:
     rows = batch.num_rows
     if not batch.num_columns:
         return Block(pl.DataFrame(height=rows), np.arange(record, record + rows), rows, 0)
-    bad: list[Bad] = []
+    bad: list[Rejected] = []
     columns = [_plain(column) for column in batch.columns]
     broken, long = np.zeros(rows, bool), np.zeros(rows, bool)
     for column in columns:
@@ -139,11 +139,11 @@ def block_of(batch: Any, record: int) -> Block:
         try:
             column.validate(full=True)
         except pa.ArrowInvalid:
-            broken |= _broken_text(column)
+            broken |= np.array([not _is_utf8(value) for value in _bytes(column)], bool)
     if (broken | long).any():
         keep = pa.array(~(broken | long))
         bad = [
-            Bad(record + int(at), QuarantineReason.TOO_LONG, "")
+            Rejected(record + int(at), QuarantineReason.TOO_LONG, "")
             if long[at]
             else _broken_row(columns, int(at), record)
             for at in np.flatnonzero(broken | long)
@@ -186,25 +186,21 @@ def _too_long(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return found
 
 
-def _broken_text(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Mask of the text values that are not UTF-8."""
-    return np.array([_decoded(value) is None for value in _bytes(column)], bool)
-
-
 def _bytes(column: Any) -> list[bytes | None]:
     binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
     values: list[bytes | None] = column.view(binary).to_pylist()
     return values
 
 
-def _decoded(value: bytes | None) -> str | None:
+def _is_utf8(value: bytes | None) -> bool:
     try:
-        return "" if value is None else value.decode()
+        (value or b"").decode()
     except UnicodeDecodeError:
-        return None
+        return False
+    return True
 
 
-def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
+def _broken_row(columns: list[Any], at: int, record: int) -> Rejected:
     cells = []
     for column in columns:
         one = column.slice(at, 1)
@@ -212,7 +208,7 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
         cells.append(
             value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value or "")
         )
-    return Bad(record + at, QuarantineReason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
+    return Rejected(record + at, QuarantineReason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
 
 
 def check_type(path: Path | str, name: str, kind: Any) -> None:

@@ -54,11 +54,7 @@ class Tried:
 
 
 def try_mapping(
-    files: Sequence[tuple[Path, str]],
-    mapping: Mapping,
-    *,
-    rows: int = 20,
-    sample: int = 20_000,
+    files: Sequence[tuple[Path, str]], mapping: Mapping, *, rows: int = 20, sample: int = 20_000
 ) -> Tried:
     """Validate the first `sample` records of each of `files` (path, name).
 

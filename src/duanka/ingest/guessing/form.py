@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +16,16 @@ from duanka.ingest.formats.asn1.reader import Asn1Reading
 from duanka.ingest.formats.csv_header import fitting, split
 from duanka.ingest.formats.parquet_reader import ParquetReading, is_parquet
 from duanka.ingest.formats.unpacked import Unpacked
-from duanka.ingest.formats.workbook import WorkbookReading, forms
+from duanka.ingest.formats.workbook import forms
+from duanka.ingest.formats.workbook.reading import WorkbookReading
+from duanka.ingest.formats.workbook.rows import HEADER_WITHIN_ROWS, MIN_HEADER_SHARE, is_data
 from duanka.ingest.model.header_names import meanings
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 _SAMPLE_BYTES = 1 << 20  # bytes of a file that are sampled
 _LINES = 200
-_HEADER_WITHIN_LINES = 30  # the header is searched in so many non-empty lines
-_MIN_HEADER_SHARE = 0.6  # minimum width of a header, as share of the table's; titles and notes are narrower
 _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
-_DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 ASCII, UTF_8, GB18030 = "ascii", "utf-8", "gb18030"
 WORKBOOK = "xlsx"
 
@@ -113,8 +111,8 @@ def _text_form(data: bytes, *, whole: bool) -> FileForm:
     if problem:
         return FileForm(problem=problem)
     text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
-    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEADER_WITHIN_LINES]]
-    if not whole and len(physical) < _LINES + _HEADER_WITHIN_LINES:
+    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + HEADER_WITHIN_ROWS]]
+    if not whole and len(physical) < _LINES + HEADER_WITHIN_ROWS:
         physical.pop()
     lines = [line for line in physical if line.strip()]
     if lines[0].lstrip()[:1] in ("{", "["):
@@ -149,9 +147,9 @@ def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, 
 
 def _header_at(rows: list[list[str]], width: int) -> int | None:
     """Index of the header row, skipping narrower titles above it; None for none."""
-    for at, row in enumerate(rows[:_HEADER_WITHIN_LINES]):
+    for at, row in enumerate(rows[:HEADER_WITHIN_ROWS]):
         filled = sum(bool(field.strip()) for field in row)
-        if filled < max(_MIN_HEADER_SHARE * width, 2):
+        if filled < max(MIN_HEADER_SHARE * width, 2):
             continue
         if _is_header(rows[at:]):
             return at
@@ -227,7 +225,7 @@ def _is_header(rows: list[list[str]]) -> bool:
     """Tell whether the first row is a header: none of its fields parses as data."""
     first = [field.strip() for field in rows[0]]
     filled = [field for field in first if field]
-    if not filled or any(_DATA.search(_without_brackets(field)) for field in filled):
+    if not filled or any(is_data(field) for field in filled):
         return False
     known = sum(bool(meanings(field)) for field in filled)
     if known * 3 >= len(filled):
@@ -235,11 +233,6 @@ def _is_header(rows: list[list[str]]) -> bool:
     # without known names, it is a header if the rows below have data in places where it has none
     below = rows[1:51]
     data = sum(
-        sum(bool(_DATA.search(row[at])) for row in below if at < len(row)) * 2 > len(below)
-        for at in range(len(first))
+        sum(is_data(row[at]) for row in below if at < len(row)) * 2 > len(below) for at in range(len(first))
     )
     return bool(below) and data > 0
-
-
-def _without_brackets(field: str) -> str:
-    return re.sub(r"[(\[（【].*?[)\]）】]", "", field)

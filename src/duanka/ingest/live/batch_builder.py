@@ -10,10 +10,11 @@ import polars as pl
 
 from duanka.domain.streaming import Batch, BatchPart, SetAside
 from duanka.ingest.files.limits import BATCH_BYTES, REJECTED_ROWS
+from duanka.ingest.model.blocks import Rejected
 from duanka.ingest.model.sheet_places import placed
 from duanka.ingest.storage.parquet_store import hashes
 from duanka.ingest.validation.quarantine import kept, more_like_it
-from duanka.ingest.validation.validator import RejectedRecord, ValidationResult, ValidRows
+from duanka.ingest.validation.validator import ValidationResult, ValidRows
 
 
 def dedup_key(good: ValidRows) -> pl.Series:
@@ -77,7 +78,7 @@ class BatchBuilder:
             self.set_aside(file, record, sheets)
         self._begin()
 
-    def set_aside(self, file: str, record: RejectedRecord, sheets: Sequence[str] = ()) -> None:
+    def set_aside(self, file: str, record: Rejected, sheets: Sequence[str] = ()) -> None:
         """Add one rejected record."""
         self.records += 1
         self._rejected[file] += 1

@@ -22,12 +22,16 @@ _SINGLY_BELOW = 400  # records; smaller pieces are parsed one by one
 _SPLIT_INTO = 16  # number of pieces into which records are split that cannot be parsed at once
 
 
-class Bad(NamedTuple):
-    """A record that did not become a row; `line` None: unknown position."""
+class Rejected(NamedTuple):
+    """A record that gives no row.
+
+    `line` None: unknown position. `column`: source column at fault, "" for none.
+    """
 
     line: int | None
     reason: QuarantineReason
     raw: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Block:
     lines: Lines
     records: int
     done: int
-    bad: Sequence[Bad] = field(default_factory=tuple)
+    bad: Sequence[Rejected] = field(default_factory=tuple)
     raw: Callable[[Rows], list[str]] | None = None
     stretch: Stretch | None = None
 
@@ -71,7 +75,7 @@ def part(block: Block, begin: int, end: int) -> Block:
     )
 
 
-def rejected(bad: Sequence[Bad], done: int = 0) -> Block:
+def without_rows(bad: Sequence[Rejected], done: int = 0) -> Block:
     """Return a block of bad records alone."""
     return Block(pl.DataFrame(), np.empty(0, np.int64), len(bad), done, bad)
 
@@ -94,7 +98,7 @@ class ParsedRecords(NamedTuple):
 
     frame: pl.DataFrame
     kept: Rows
-    bad: Sequence[Bad] = ()
+    bad: Sequence[Rejected] = ()
 
 
 def parse_in_pieces(

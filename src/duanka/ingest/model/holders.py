@@ -47,7 +47,9 @@ class Holders:
         Null where a key is missing or a spreadsheet has rounded the number. `everything`: treat all values as document
         numbers, else only those that look like one. `where`: name of the column, for MissingKey.
         """
-        text = _without_rounded(_plain_documents(text, everything=everything))
+        text = _plain_documents(text, everything=everything)
+        lost = lost_digits(text)
+        text = text.set(lost, None) if lost.any() else text
         distinct = text.drop_nulls().unique()
         if everything:
             documents = distinct.to_list()
@@ -103,11 +105,6 @@ def lost_digits(written: pl.Series) -> pl.Series:
         wrong = [value for value in text.filter(zeros).unique().to_list() if not _is_checked(value)]
         lost |= text.is_in(wrong).fill_null(False)
     return lost
-
-
-def _without_rounded(text: pl.Series) -> pl.Series:
-    lost = lost_digits(text)
-    return text.set(lost, None) if lost.any() else text
 
 
 def _plain_documents(text: pl.Series, *, everything: bool) -> pl.Series:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.schema import TABLES, ColumnKind
+from duanka.ingest.model.blocks import Rejected
 from duanka.ingest.model.holders import WITHHELD
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS, PartFile, origins, schema
@@ -228,7 +229,7 @@ def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine
                 name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None
             }
             raw = json.dumps(fields, ensure_ascii=False, default=str)
-            quarantine.add(file, row["_line"], "", reason, raw)
+            quarantine.add(file, Rejected(row["_line"], reason, raw))
         if len(told) < len(rows):
             quarantine.add_more(file, reason, len(rows) - len(told))
 

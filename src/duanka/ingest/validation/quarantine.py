@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.ingest.files.limits import REJECTED_ROWS
-from duanka.ingest.model.blocks import RAW_LIMIT
+from duanka.ingest.model.blocks import RAW_LIMIT, Rejected
 from duanka.ingest.model.holders import without_documents
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import placed
@@ -77,15 +77,15 @@ class Quarantine:
         if sheets:
             self._sheets[file] = tuple(sheets)
 
-    def add(self, file: str, line: int | None, column: str, reason: QuarantineReason, raw: str) -> None:
-        """Add one record; identity numbers in `raw` are masked."""
+    def add(self, file: str, record: Rejected) -> None:
+        """Add one record; identity numbers in its text are masked."""
         if not self.room(file):
-            self.add_more(file, reason, 1)
+            self.add_more(file, record.reason, 1)
             return
         self.counts[file] += 1
-        where, row = placed(file, line, self._sheets.get(file, ()))
-        self._rows.append((where, row, column, reason.value, kept(raw)))
-        self._held += len(raw)
+        where, row = placed(file, record.line, self._sheets.get(file, ()))
+        self._rows.append((where, row, record.column, record.reason.value, kept(record.raw)))
+        self._held += len(record.raw)
         if len(self._rows) >= _FLUSH_ROWS or self._held >= _FLUSH_BYTES:
             self._flush()
 

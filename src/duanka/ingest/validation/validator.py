@@ -17,7 +17,7 @@ import polars as pl
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.schema import TABLES, ColumnKind
-from duanka.ingest.model.blocks import Block, Lines, Rows, part
+from duanka.ingest.model.blocks import Block, Lines, Rejected, Rows, part
 from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.holders import WITHHELD, WITHHELD_LINE
 from duanka.ingest.model.mapping import MappingSource
@@ -43,15 +43,6 @@ class ValidRows(NamedTuple):
     twice: pl.Series | None = None
 
 
-class RejectedRecord(NamedTuple):
-    """A rejected record; `column`: source column at fault, "" for none."""
-
-    line: int | None
-    column: str
-    reason: QuarantineReason
-    raw: str
-
-
 @dataclass
 class ValidationResult:
     """Result for a block: every record is either accepted or rejected.
@@ -60,7 +51,7 @@ class ValidationResult:
     """
 
     good: list[ValidRows] = field(default_factory=list)
-    aside: list[RejectedRecord] = field(default_factory=list)
+    aside: list[Rejected] = field(default_factory=list)
     more: int = 0
 
 
@@ -163,13 +154,13 @@ class Validator:
                 "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
             )
             line = int(block.lines[0]) if len(block.lines) else None
-            return ValidationResult([], [RejectedRecord(line, "", QuarantineReason.UNPROCESSABLE, "")])
+            return ValidationResult([], [Rejected(line, QuarantineReason.UNPROCESSABLE, "")])
 
     def _sift(self, block: Block) -> ValidationResult:
         sifted = ValidationResult()
         for bad in block.bad:
             raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
-            sifted.aside.append(RejectedRecord(bad.line, "", bad.reason, raw))
+            sifted.aside.append(bad._replace(raw=raw))
         if not block.frame.height:
             return sifted
         if self._of_folders:
@@ -189,7 +180,7 @@ class Validator:
         raws = raw_rows(block, nowhere, self._holders, self._delimiter)
         for row, raw in zip(nowhere, raws, strict=True):
             sifted.aside.append(
-                RejectedRecord(int(block.lines[row]), self._filters, QuarantineReason.NO_TABLE, raw)
+                Rejected(int(block.lines[row]), QuarantineReason.NO_TABLE, raw, self._filters)
             )
         return sifted
 
@@ -222,7 +213,7 @@ class Validator:
         places = mine[[row for row, _, _ in unfit]]
         raws = raw_rows(block, places, self._holders, self._delimiter)
         for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
-            sifted.aside.append(RejectedRecord(int(block.lines[place]), column, reason, raw))
+            sifted.aside.append(Rejected(int(block.lines[place]), reason, raw, column))
 
     def _good(self, source: MappingSource, side: int, fitted: Fitted, lines: Lines) -> ValidRows:
         frame, ids, twice = fitted.frame, fitted.ids, fitted.twice

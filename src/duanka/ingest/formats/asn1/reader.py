@@ -14,7 +14,7 @@ from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import tap3, ts32298
 from duanka.ingest.formats.asn1.ber import Octets
-from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, OpenReader, text_frame
+from duanka.ingest.model.blocks import RAW_LIMIT, Block, OpenReader, Rejected, text_frame
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_RECORDS = 10_000
@@ -40,7 +40,7 @@ class Asn1Reading(OpenReader):
             decode = self._form.decoder(data)
             rows: list[dict[str, str | None]] = []
             lines: list[int] = []
-            bad: list[Bad] = []
+            bad: list[Rejected] = []
             number = done = 0
             for number, found in enumerate(self._form.records(data), start=1):  # used below
                 if isinstance(found, int):
@@ -48,19 +48,19 @@ class Asn1Reading(OpenReader):
                         f"no {self._form.NAME} record can be made out at byte {found} or after it"
                     )
                     reason = QuarantineReason.CUT_OFF if found else QuarantineReason.UNREADABLE_FILE
-                    bad.append(Bad(number, reason, _raw(data, found)))
+                    bad.append(Rejected(number, reason, _raw(data, found)))
                     done = len(data)
                     continue
                 done = found.after
                 if found.after - found.begin > RECORD_LIMIT:
-                    bad.append(Bad(number, QuarantineReason.TOO_LONG, _raw(data, found.begin)))
+                    bad.append(Rejected(number, QuarantineReason.TOO_LONG, _raw(data, found.begin)))
                     continue
                 octets = data[found.begin : found.after]
                 try:
                     rows.append(decode(octets))
                     lines.append(number)
                 except Exception:  # pycrate raises whatever comes
-                    bad.append(Bad(number, QuarantineReason.UNDECODABLE, _raw(octets)))
+                    bad.append(Rejected(number, QuarantineReason.UNDECODABLE, _raw(octets)))
                 if len(rows) + len(bad) >= BLOCK_RECORDS:
                     yield _block(rows, lines, bad, wanted, done)
                     rows, lines, bad = [], [], []
@@ -69,7 +69,7 @@ class Asn1Reading(OpenReader):
 
 
 def _block(
-    rows: list[dict[str, str | None]], lines: list[int], bad: list[Bad], wanted: Sequence[str], done: int
+    rows: list[dict[str, str | None]], lines: list[int], bad: list[Rejected], wanted: Sequence[str], done: int
 ) -> Block:
     frame = text_frame(wanted, ([row[name] for row in rows] for name in wanted), len(rows))
     return Block(frame, np.array(lines, np.int64), len(rows) + len(bad), done, bad)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from duanka.ingest.files.limits import MB
 from duanka.ingest.files.packed_zip import Broken, Unfit, is_zip, members_of
-from duanka.ingest.model.blocks import Bad, Block, OpenReader, rejected
+from duanka.ingest.model.blocks import Block, OpenReader, Rejected, without_rows
 from duanka.ingest.model.reasons import QuarantineReason
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
@@ -76,5 +76,5 @@ class NotRead(OpenReader):
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the one record."""
         del wanted
-        bad = [Bad(None, QuarantineReason.UNREADABLE_FILE, self.unreadable)]
-        yield rejected(bad, self._path.stat().st_size)
+        bad = [Rejected(None, QuarantineReason.UNREADABLE_FILE, self.unreadable)]
+        yield without_rows(bad, self._path.stat().st_size)

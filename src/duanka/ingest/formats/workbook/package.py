@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-from duanka.ingest.files.limits import is_too_much_xml
+from duanka.ingest.files.limits import FREELY_UNPACKED_XML, MOST_XML_RATIO, unpacks_too_much
 from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Unfit, members_of, unpacked_member
 from duanka.ingest.formats.workbook.events import PIECE, BadXml, End, Events, PartBroken, Start, Text, nothing
 
@@ -61,7 +61,8 @@ class Package:
         while (piece := members.piece(PIECE)) is not None:
             checksum = zlib.crc32(piece, checksum)
             self._unpacked += len(piece)
-            if why := is_too_much_xml(self._size, self._unpacked):
+            limits = {"freely": FREELY_UNPACKED_XML, "ratio": MOST_XML_RATIO}
+            if why := unpacks_too_much(self._size, self._unpacked, **limits):
                 raise PartBroken(why, oversized=True)
             if piece:
                 yield piece

@@ -32,7 +32,7 @@ from duanka.ingest.formats.workbook.rows import (
     rows_of,
 )
 from duanka.ingest.formats.workbook.strings import SharedStrings
-from duanka.ingest.model.blocks import Bad, Block, OpenReader, rejected, text_frame
+from duanka.ingest.model.blocks import Block, OpenReader, Rejected, text_frame, without_rows
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import line_of
@@ -78,7 +78,7 @@ class WorkbookReading(OpenReader):
         size = self._path.stat().st_size
         if not self._tables:
             reason = QuarantineReason.OVERSIZED if self._oversized else QuarantineReason.UNREADABLE_FILE
-            yield rejected([Bad(None, reason, self.unreadable)], size)
+            yield without_rows([Rejected(None, reason, self.unreadable)], size)
             return
         errors, without_value = self._values.errors, 0
         with opened(self._path, self._root) as file:
@@ -201,7 +201,7 @@ class WorkbookReading(OpenReader):
         except PartBroken as fault:
             self.unreadable = f"sheet {display_text(table.sheet.name)} breaks off after row {last} ({fault})"
             reason = QuarantineReason.OVERSIZED if fault.oversized else QuarantineReason.CUT_OFF
-            block.bad.append(Bad(line_of(number, last + 1), reason, self.unreadable))
+            block.bad.append(Rejected(line_of(number, last + 1), reason, self.unreadable))
             yield block.taken(file.tell)
         return heard
 
@@ -217,7 +217,7 @@ class _Block:
     """Builder of a block."""
 
     def __init__(self, sheet: int, columns: Sequence[int], names: Sequence[str], values: CellValues) -> None:
-        self.bad: list[Bad] = []
+        self.bad: list[Rejected] = []
         self._sheet = sheet
         self._columns = columns
         self._names = names
@@ -236,7 +236,7 @@ class _Block:
         """Add a row."""
         line = line_of(self._sheet, row.number)
         if row.long or (self._may_be_long and self._is_long(row)):
-            self.bad.append(Bad(line, QuarantineReason.TOO_LONG, ""))
+            self.bad.append(Rejected(line, QuarantineReason.TOO_LONG, ""))
             return
         self._lines.append(line)
         read, found = self._values.text, row.cells

@@ -15,8 +15,8 @@ _MAX_COLUMNS = 1 << 14
 _DIGITS = "0123456789"
 LOOKED_AT = 200  # rows sampled to find the width of the table
 CELLS_LOOKED_AT = 100_000
-_HEADER_WITHIN_ROWS = 30  # the header is searched in so many non-empty rows
-_MIN_HEADER_SHARE = 0.6  # minimum width, as share of the widest row; titles and notes are narrower
+HEADER_WITHIN_ROWS = 30  # the header is searched in so many non-empty rows
+MIN_HEADER_SHARE = 0.6  # minimum width, as share of the widest row; titles and notes are narrower
 _DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 _BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
 
@@ -159,13 +159,18 @@ class Header(NamedTuple):
 def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
     """Find the header among the first non-empty rows of a sheet."""
     widest = max((row.filled for row in rows), default=0)
-    for row in rows[:_HEADER_WITHIN_ROWS]:
-        if row.filled < _MIN_HEADER_SHARE * widest:
+    for row in rows[:HEADER_WITHIN_ROWS]:
+        if row.filled < MIN_HEADER_SHARE * widest:
             continue
         if names := _names(row, values):
             return Header(row.number, names)
     last = max((max(row.cells) for row in rows if row.cells), default=0)
     return Header(0, {place: f"column {place}" for place in range(1, last + 1)})
+
+
+def is_data(text: str) -> bool:
+    """Tell whether the text of a cell is a number or a time, so that it names no column."""
+    return bool(_DATA.search(_BRACKETS.sub("", text)))
 
 
 def _names(row: SheetRow, values: CellValues) -> dict[int, str]:
@@ -174,6 +179,6 @@ def _names(row: SheetRow, values: CellValues) -> dict[int, str]:
         return {}
     texts = {place: " ".join((values.text(cell) or "").split()) for place, cell in row.cells.items()}
     texts = {place: text for place, text in texts.items() if text}
-    if not texts or any(_DATA.search(_BRACKETS.sub("", text)) for text in texts.values()):
+    if not texts or any(map(is_data, texts.values())):
         return {}
     return {place: texts.get(place, f"column {place}") for place in range(min(texts), max(texts) + 1)}

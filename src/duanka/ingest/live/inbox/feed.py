@@ -116,7 +116,7 @@ class Inbox:
                 ).run()
 
         for batch in prefetch(work, self._going.stop, self._going.seconds):
-            landing.handed_on(batch.positions)
+            landing.backlog.handed_on(batch.positions)
             yield batch
 
     def settled(self, positions: Mapping[str, int]) -> None:
@@ -129,7 +129,7 @@ class Inbox:
         """Number of files not fully handed on, and their bytes on disk."""
         if self._landing is None:
             return IntakeBacklog()
-        return replace(self._landing.waiting(), stalled=self._pulse.stalled)
+        return replace(self._landing.backlog.counted(), stalled=self._pulse.stalled)
 
     def stop(self) -> None:
         """End `batches` soon; records not handed on are read again next time."""

@@ -27,10 +27,10 @@ from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.landed_file import ReadyFile, SecondLook
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
 from duanka.ingest.live.prefetch import HandOn, Pulse
-from duanka.ingest.model.blocks import Block, part
+from duanka.ingest.model.blocks import Block, Rejected, part
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.validation.validator import RejectedRecord, Validator
+from duanka.ingest.validation.validator import Validator
 
 _log = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ class FileReader:
             QuarantineReason.OVERSIZED if isinstance(fault, GivenUp) else QuarantineReason.UNREADABLE_FILE
         )
         self._rejected.clear()  # so that this row is stored whatever the number of rejected records
-        self._pile.set_aside(file.name, RejectedRecord(None, "", reason, _one_line(fault)))
+        self._pile.set_aside(file.name, Rejected(None, reason, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
         self._pile.reach(self._landing.forget_beginning(file))  # if it grows, it is read as another file
 
@@ -241,7 +241,7 @@ class FileReader:
         _log.warning("%s vanished after %d of its records were read", file.name, at)
         if at:
             why = f"vanished after {at} records were read"
-            self._pile.set_aside(file.name, RejectedRecord(None, "", QuarantineReason.UNREADABLE_FILE, why))
+            self._pile.set_aside(file.name, Rejected(None, QuarantineReason.UNREADABLE_FILE, why))
 
 
 def _extent(file: ReadyFile) -> Extent | None:

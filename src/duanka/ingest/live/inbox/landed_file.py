@@ -122,6 +122,12 @@ class InboxBacklog:
         if self._at_start is not None:
             self._at_start.pop(origin, None)
 
+    def handed_on(self, positions: Mapping[str, int]) -> None:
+        """Remove the files that a batch with these positions finished."""
+        for origin, position in positions.items():
+            if position < 0:
+                self.remove(origin)
+
     @property
     def begun(self) -> bool:
         """Whether the first scan is done."""

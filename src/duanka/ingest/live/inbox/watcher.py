@@ -17,7 +17,7 @@ from pathlib import Path
 
 from duanka.domain.display import display_name, original_name
 from duanka.domain.errors import MappingError
-from duanka.domain.streaming import GONE, IntakeBacklog
+from duanka.domain.streaming import GONE
 from duanka.ingest.delivery.discovery import sources_of, why_not_taken
 from duanka.ingest.files.beginnings import Beginning, Beginnings, is_beginning
 from duanka.ingest.files.directory_walk import Unseen, walk
@@ -47,7 +47,7 @@ _FORGET = 86_400.0  # seconds that a folder may be missing before its files coun
 class DirectoryWatcher:
     """Watcher of one folder; `feed`: prefix of its origins.
 
-    Not thread-safe except `waiting` and `handed_on`: the rest is for the reading thread.
+    Not thread-safe except its `backlog`: the rest is for the reading thread.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DirectoryWatcher:
         self._files: dict[str, KnownFile] = {}
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, int, str]] = []
-        self._backlog = InboxBacklog()
+        self.backlog = InboxBacklog()
         self._gone: list[str] = []
         began = time.monotonic()
         self._beginnings = Beginnings(feed, done)
@@ -182,16 +182,6 @@ class DirectoryWatcher:
         some, self._gone = self._gone, []
         return dict.fromkeys(some, GONE)
 
-    def waiting(self) -> IntakeBacklog:
-        """Number and bytes of files not fully handed on; thread-safe."""
-        return self._backlog.counted()
-
-    def handed_on(self, positions: Mapping[str, int]) -> None:
-        """Record that a batch with these positions was handed on; thread-safe."""
-        for origin, position in positions.items():
-            if position < 0:
-                self._backlog.remove(origin)
-
     def away(self, origin: str) -> None:
         """Record that the file of `origin` was moved or deleted."""
         name = name_of(origin)
@@ -205,7 +195,7 @@ class DirectoryWatcher:
         return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
     def _forget(self, origin: str) -> None:
-        self._backlog.remove(origin)
+        self.backlog.remove(origin)
         self._gone.append(origin)
 
     def _look(self) -> None:
@@ -220,8 +210,8 @@ class DirectoryWatcher:
                     with suppress(FileNotFoundError):  # removed meanwhile
                         self._meet(name, entry.stat(follow_symlinks=False))
             self._broken = ""
-            if not self._backlog.begun:
-                self._backlog.begin({self._origin(name, seen): seen for name, seen in self._files.items()})
+            if not self.backlog.begun:
+                self.backlog.begin({self._origin(name, seen): seen for name, seen in self._files.items()})
         except OSError as fault:
             # files that cannot be seen now have not vanished
             if str(fault) != self._broken:
@@ -258,7 +248,7 @@ class DirectoryWatcher:
                 self._forget(self._origin(name, seen))
                 if found.st_size > seen.size and name.lower().endswith(PACKED_ENDINGS):
                     self._tell_read_anew(name)
-            self._backlog.remove(self._origin(name, seen))
+            self.backlog.remove(self._origin(name, seen))
         kind, now = stat.S_IFMT(found.st_mode), time.monotonic()
         grows, hold = seen.changed(found.st_size, now) if seen else (now, 0.0)
         seen = KnownFile(
@@ -277,7 +267,7 @@ class DirectoryWatcher:
         elif not sources_of(name, self.mapping):
             seen.state = FileState.FOREIGN
         else:
-            self._backlog.add(origin, seen.size)
+            self.backlog.add(origin, seen.size)
             self._fresh.add(name)
 
     def _tell_read_anew(self, name: str) -> None:
@@ -311,7 +301,7 @@ class DirectoryWatcher:
             )
         if seen.position:
             self._absent[origin] = (seen.position, time.monotonic())
-        self._backlog.remove(origin)
+        self.backlog.remove(origin)
         self._fresh.discard(name)
         del self._files[name]
 

@@ -14,11 +14,11 @@ from duanka.ingest.files.limits import MESSAGE_LINES
 from duanka.ingest.formats import arrow_stream, json_lines
 from duanka.ingest.formats.arrow_bounds import OversizedStream
 from duanka.ingest.live.batch_builder import BatchBuilder
-from duanka.ingest.model.blocks import Block, raw_text
+from duanka.ingest.model.blocks import Block, Rejected, raw_text
 from duanka.ingest.model.mapping import NATIVE
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.validation.validator import RejectedRecord, Validator
+from duanka.ingest.validation.validator import Validator
 
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
@@ -47,7 +47,7 @@ class Messages:
         }
         self._lines: dict[tuple[str, str], tuple[list[bytes], list[int]]] = {}
         self._blocks: dict[tuple[str, str], list[Block]] = {}
-        self._aside: list[RejectedRecord] = []
+        self._aside: list[Rejected] = []
 
     def add(self, message: Message) -> None:
         """Add one message: JSON lines, Arrow rows, or one rejected record."""
@@ -82,7 +82,7 @@ class Messages:
         self.records += sum(block.records for block in blocks)
 
     def _set_aside(self, message: Message, reason: QuarantineReason, raw: str) -> None:
-        self._aside.append(RejectedRecord(message.number, "", reason, raw))
+        self._aside.append(Rejected(message.number, reason, raw))
         self.records += 1
 
     def pile_up(self, pile: BatchBuilder) -> None:
