@@ -55,6 +55,7 @@ class ValidationResult:
     more: int = 0
 
 
+@dataclass
 class Validator:
     """Validates the blocks of file `name`, which feeds `sources` and has `columns`.
 
@@ -62,30 +63,23 @@ class Validator:
     `devices_unknown`: number of placeholder IMEIs so far, such as zeros. `taken`: id() of a source -> rows so far.
     """
 
-    def __init__(
-        self,
-        name: str,
-        sources: Sequence[MappingSource],
-        columns: Sequence[str],
-        tools: Tools,
-        pool: ThreadPoolExecutor,
-        signed_by: str = "",
-    ) -> None:
-        self._signed_by = signed_by
-        self._name = name
-        self._sources = sources
-        self._sides = sides_of(sources)
-        self._of_folders = folder_columns(name, columns) if columns else {}
-        self._in_file = frozenset(columns)
-        self._columns = (*columns, *self._of_folders)
-        self._tools = tools
-        self._pool = pool
+    name: str
+    sources: Sequence[MappingSource]
+    columns: Sequence[str]
+    tools: Tools
+    pool: ThreadPoolExecutor
+    signed_by: str = ""
+
+    def __post_init__(self) -> None:
+        self._sides = sides_of(self.sources)
+        self._of_folders = folder_columns(self.name, self.columns) if self.columns else {}
+        self._columns = (*self.columns, *self._of_folders)
         self.devices_unknown = 0
         self.taken: Counter[int] = Counter()
-        self._filters = "+".join(dict.fromkeys(field for source in sources for field in source.where))
+        self._filters = "+".join(dict.fromkeys(field for source in self.sources for field in source.where))
         named = {
             field
-            for source in sources
+            for source in self.sources
             for column in TABLES[source.table].columns
             if column.kind is ColumnKind.HOLDER and column.name in source.columns
             for field in source.columns[column.name].sources
@@ -95,8 +89,8 @@ class Validator:
 
     def wanted(self) -> list[str]:
         """Columns of the file that a source reads, in file order."""
-        reads: frozenset[str] = frozenset().union(*(source.reads for source in self._sources))
-        return [name for name in dict.fromkeys(self._columns) if name in reads and name in self._in_file]
+        reads: frozenset[str] = frozenset().union(*(source.reads for source in self.sources))
+        return [name for name in dict.fromkeys(self._columns) if name in reads and name in self.columns]
 
     def ignored(self) -> tuple[str, ...]:
         """Columns of the file that no source reads."""
@@ -105,7 +99,7 @@ class Validator:
 
     def check(self) -> None:
         """Raise UnreadableInput when a required column is missing or repeated."""
-        for source in self._sources:
+        for source in self.sources:
             for column in TABLES[source.table].required:
                 how = source.columns[column]
                 if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
@@ -123,13 +117,13 @@ class Validator:
         for name in self.wanted():
             if self._columns.count(name) > 1:
                 raise UnreadableInput(
-                    f"{self._name}: column {name!r} is there twice; rename one of the two, or name all columns with"
+                    f"{self.name}: column {name!r} is there twice; rename one of the two, or name all columns with"
                     f" `names` and `skip = 1` in a mapping; {GUESS}"
                 )
 
     def _missing(self, what: str, name: str) -> None:
         raise UnreadableInput(
-            f"{self._name}: no column {name!r} for {what}; {found_instead(name, self._columns)}; "
+            f"{self.name}: no column {name!r} for {what}; {found_instead(name, self._columns)}; "
             f"name the right columns with --mapping FILE.toml; {GUESS}"
         )
 
@@ -151,7 +145,7 @@ class Validator:
                     first.good + second.good, first.aside + second.aside, first.more + second.more
                 )
             _log.error(
-                "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
+                "%s: a record cannot be processed (%s); please report it", self.name, type(fault).__name__
             )
             line = int(block.lines[0]) if len(block.lines) else None
             return ValidationResult([], [Rejected(line, QuarantineReason.UNPROCESSABLE, "")])
@@ -186,7 +180,7 @@ class Validator:
 
     @property
     def _delimiter(self) -> str:
-        return self._sources[0].layout.delimiter
+        return self.sources[0].layout.delimiter
 
     def _rows(
         self, sides: Sequence[MappingSource], block: Block, mine: Rows, sifted: ValidationResult
@@ -199,8 +193,8 @@ class Validator:
         fits = np.zeros(len(mine), bool)
         first: Fitted | None = None
         for number, source in enumerate(sides):
-            tools = replace(self._tools, empty=source.layout.empty, stands_in=source.zone)
-            fitted = rows.fit(source, frame, tools, self._name, self._pool)
+            tools = replace(self.tools, empty=source.layout.empty, stands_in=source.zone)
+            fitted = rows.fit(source, frame, tools, self.name, self.pool)
             self.devices_unknown += fitted.devices_unknown
             first = first or fitted
             fine = fitted.faults == 0
@@ -224,10 +218,10 @@ class Validator:
             twice = twice.filter(fine) if twice is not None else None
         if ids is not None and side:
             ids = ids + f"#{side}"  # so that the row of the other party is no repeat of the first
-        if source.table == "cards" and self._tools.by_imsi is not None:
-            self._tools.by_imsi.learn(frame)
+        if source.table == "cards" and self.tools.by_imsi is not None:
+            self.tools.by_imsi.learn(frame)
         if source.table == "cases":
-            frame = frame.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
+            frame = frame.with_columns(pl.lit(self.signed_by or None, pl.String).alias("signed_by"))
         return ValidRows(source.table, frame, lines, ids, twice)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -213,19 +214,24 @@ class WorkbookReading(OpenReader):
         return block
 
 
+@dataclass
 class _Block:
-    """Builder of a block."""
+    """Builder of a block of the columns at `places`, called `names`."""
 
-    def __init__(self, sheet: int, columns: Sequence[int], names: Sequence[str], values: CellValues) -> None:
+    sheet: int
+    places: Sequence[int]
+    names: Sequence[str]
+    values: CellValues
+
+    def __post_init__(self) -> None:
+        self._may_be_long = self.values.strings.longest * len(self.places) > LINE_LIMIT
+        self._begin()
+
+    def _begin(self) -> None:
         self.bad: list[Rejected] = []
-        self._sheet = sheet
-        self._columns = columns
-        self._names = names
-        self._values = values
-        self._cells: list[list[str | None]] = [[] for _ in columns]
+        self._cells: list[list[str | None]] = [[] for _ in self.places]
         self._lines: list[int] = []
         self._size = 0
-        self._may_be_long = values.strings.longest * len(columns) > LINE_LIMIT
 
     @property
     def full(self) -> bool:
@@ -234,26 +240,25 @@ class _Block:
 
     def add(self, row: SheetRow) -> None:
         """Add a row."""
-        line = line_of(self._sheet, row.number)
+        line = line_of(self.sheet, row.number)
         if row.long or (self._may_be_long and self._is_long(row)):
             self.bad.append(Rejected(line, QuarantineReason.TOO_LONG, ""))
             return
         self._lines.append(line)
-        read, found = self._values.text, row.cells
-        for cells, place in zip(self._cells, self._columns, strict=True):
+        read, found = self.values.text, row.cells
+        for cells, place in zip(self._cells, self.places, strict=True):
             text = read(found[place]) if place in found else None
             cells.append(text)
             self._size += len(text) if text else 0
 
     def _is_long(self, row: SheetRow) -> bool:
-        sizes = [self._values.size(cell) for cell in row.cells.values()]
+        sizes = [self.values.size(cell) for cell in row.cells.values()]
         return sum(sizes) > RECORD_LIMIT or max(sizes, default=0) > LINE_LIMIT
 
     def taken(self, done: Callable[[], int]) -> Block:
         """Return the block and start the next one."""
-        frame = text_frame(self._names, self._cells, len(self._lines))
+        frame = text_frame(self.names, self._cells, len(self._lines))
         records = len(self._lines) + len(self.bad)
         block = Block(frame, np.array(self._lines, np.int64), records, done(), tuple(self.bad))
-        self.bad, self._lines, self._size = [], [], 0
-        self._cells = [[] for _ in self._columns]
+        self._begin()
         return block

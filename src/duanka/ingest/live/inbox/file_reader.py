@@ -53,49 +53,41 @@ class GivenUp(UnreadableInput):
     """Too many records of a file are rejected: the rest is not read."""
 
 
+@dataclass
 class FileReader:
     """Reads the files from `landing`; `away`: origins of files moved away meanwhile."""
 
-    def __init__(
-        self,
-        root: Path,
-        pulse: Pulse,
-        landing: DirectoryWatcher,
-        tools: Tools,
-        pool: ThreadPoolExecutor,
-        going: ReadOptions,
-        hand_on: HandOn,
-        away: deque[str],
-    ) -> None:
-        self._root = root
-        self._pulse = pulse
-        self._landing = landing
-        self._tools = tools
-        self._pool = pool
-        self._going = going
-        self._hand_on = hand_on
-        self._away = away
+    root: Path
+    pulse: Pulse
+    landing: DirectoryWatcher
+    tools: Tools
+    pool: ThreadPoolExecutor
+    going: ReadOptions
+    hand_on: HandOn
+    away: deque[str]
+
+    def __post_init__(self) -> None:
         self._rejected: Counter[str] = Counter()  # of the current file
-        self._pile = BatchBuilder(going.most, going.seconds, self._rejected)
+        self._pile = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
         self._refused: set[str] = set()
         self._grows = False  # whether the current file may grow while being read
         self._left = False  # whether its last line is left for later
-        self._sources = SourcesSeen(landing.mapping)
-        self._sources.note_earlier(landing.read_before)
+        self._sources = SourcesSeen(self.landing.mapping)
+        self._sources.note_earlier(self.landing.read_before)
         self._told_idle = False
         self._read = 0  # number of files read
 
     def run(self) -> None:
         """Read until stopped. Raises MissingKey and MappingError, which need a person."""
-        while not self._going.stop.is_set():
-            self._pulse.beat()
-            while self._away:
-                self._landing.away(self._away.popleft())
-            file = self._landing.next()
-            self._pile.reach(self._landing.gone())
+        while not self.going.stop.is_set():
+            self.pulse.beat()
+            while self.away:
+                self.landing.away(self.away.popleft())
+            file = self.landing.next()
+            self._pile.reach(self.landing.gone())
             if file is not None:
                 self._file(file)
-            last = file is None and not self._going.wait and not self._landing.expects
+            last = file is None and not self.going.wait and not self.landing.expects
             if self._pile and (self._pile.due or last):
                 self._flush()
             if file is None and not self._told_idle:
@@ -103,7 +95,7 @@ class FileReader:
             if last:
                 return
             if file is None:
-                self._going.stop.wait(self._going.poll)
+                self.going.stop.wait(self.going.poll)
 
     def _tell_idle(self, *, last: bool) -> None:
         """Log unused sources of the mapping, once the backlog is read."""
@@ -114,9 +106,9 @@ class FileReader:
                 _log.warning("of the mapping, %s so far", one.en)
 
     def _flush(self) -> None:
-        self._hand_on(self._pile.batch())
-        self._pulse.beat()  # the wait was for the rules, not for the files
-        self._pile = BatchBuilder(self._going.most, self._going.seconds, self._rejected)
+        self.hand_on(self._pile.batch())
+        self.pulse.beat()  # the wait was for the rules, not for the files
+        self._pile = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
 
     def _file(self, file: ReadyFile) -> None:
         """Read one file from its last position to its end, or until stopped."""
@@ -124,43 +116,43 @@ class FileReader:
         self._grows = self._left = False
         try:
             for at in self._records(file):  # noqa: B007  # the last position is used below
-                self._pulse.beat()
+                self.pulse.beat()
                 if self._pile.due:
                     self._flush()
-                if self._going.stop.is_set():
+                if self.going.stop.is_set():
                     return
         except BeginningChanged as how:
             _log.warning("%s %s; it is another file, and read anew", file.name, how)
-            self._pile.reach(self._landing.unlearn(file))
+            self._pile.reach(self.landing.unlearn(file))
             return
         # any exception: whatever a file holds, it must not stop the others
         except (Exception, pl.exceptions.PanicException) as fault:
-            found = self._landing.find(file)
+            found = self.landing.find(file)
             if found is SecondLook.SAME:
                 self._failed(file, at, fault)
             else:
                 self._broken_off(file, at, found)
             return
-        found = self._landing.find(file, may_grow=self._grows)
+        found = self.landing.find(file, may_grow=self._grows)
         if found in {SecondLook.SAME, SecondLook.GROWN}:
             self._refused.discard(file.name)
             if self._left:
-                self._landing.leave(file)
+                self.landing.leave(file)
                 return
-            self._pile.reach({file.origin: self._landing.reach(file, finished(at))})
+            self._pile.reach({file.origin: self.landing.reach(file, finished(at))})
         else:
             self._broken_off(file, at, found)
 
     def _records(self, file: ReadyFile) -> Iterator[int]:
         """Add the records of `file` to the batch while there is room; yield the position."""
-        with SignedFile(file.path, file.name, file.sources, self._tools.case_sources, self._root) as signed:
+        with SignedFile(file.path, file.name, file.sources, self.tools.case_sources, self.root) as signed:
             yield from self._records_of(file, signed)
 
     def _records_of(self, file: ReadyFile, signed: SignedFile) -> Iterator[int]:
         reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
         track = reading.track
         self._grows = track is not None
-        sifter = Validator(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
+        sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
         if reading.columns:
             sifter.check()
         place, sheets = naming.place_of(file.name), reading.sheets
@@ -179,10 +171,10 @@ class FileReader:
                 self._pile.add(sifter.sift(some), place, file.origin, file.name, sheets)
                 begin = end
                 at = before - block.records + end
-                self._pile.reach({file.origin: self._landing.reach(file, at)})
+                self._pile.reach({file.origin: self.landing.reach(file, at)})
                 if track and block.stretch:
                     known = block.stretch.beginning(end, at)
-                    self._pile.reach(self._landing.learn(file, known, track.seconds))
+                    self._pile.reach(self.landing.learn(file, known, track.seconds))
                 yield at
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
@@ -201,11 +193,11 @@ class FileReader:
     def _know(self, file: ReadyFile, track: Track | None) -> None:
         """Store the beginning of a file under its current name."""
         if track and file.behind:
-            self._pile.reach(self._landing.learn(file, track.beginning(track.records), track.seconds))
+            self._pile.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
 
     def _is_there(self, file: ReadyFile, block: Block) -> bool:
         """Tell whether `block` is still in the file; appended data does not matter."""
-        found = self._landing.find(file, may_grow=self._grows)
+        found = self.landing.find(file, may_grow=self._grows)
         if found is SecondLook.GROWN:
             self._grows = block.stretch is not None and block.stretch.is_there()
             return self._grows
@@ -214,14 +206,14 @@ class FileReader:
     def _failed(self, file: ReadyFile, at: int, fault: BaseException) -> None:
         """Quarantine an unreadable file, or retry later after an error of the system."""
         try:
-            open_regular(file.path, self._root).close()
+            open_regular(file.path, self.root).close()
         except (OSError, NotRegular) as refused:
             fault = refused
         if isinstance(fault, OSError):
             if file.name not in self._refused:
                 _log.warning("%s cannot be read (%s); it is tried again", file.name, fault.strerror or fault)
             self._refused.add(file.name)
-            self._landing.refuse(file)
+            self.landing.refuse(file)
             return
         _log.warning("%s is set aside: %s", file.name, _one_line(fault))
         reason = (
@@ -229,8 +221,8 @@ class FileReader:
         )
         self._rejected.clear()  # so that this row is stored whatever the number of rejected records
         self._pile.set_aside(file.name, Rejected(None, reason, _one_line(fault)))
-        self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
-        self._pile.reach(self._landing.forget_beginning(file))  # if it grows, it is read as another file
+        self._pile.reach({file.origin: self.landing.reach(file, finished(at + 1))})
+        self._pile.reach(self.landing.forget_beginning(file))  # if it grows, it is read as another file
 
     def _broken_off(self, file: ReadyFile, at: int, found: SecondLook) -> None:
         """Handle a file that changed or vanished while it was read."""

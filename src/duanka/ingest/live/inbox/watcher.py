@@ -13,6 +13,7 @@ import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 
 from duanka.domain.display import display_name, original_name
@@ -44,42 +45,39 @@ _MAX_WARNINGS = 1_000  # maximum number of unreadable folders named in the log
 _FORGET = 86_400.0  # seconds that a folder may be missing before its files count as new
 
 
+@dataclass
 class DirectoryWatcher:
     """Watcher of one folder; `feed`: prefix of its origins.
 
     Not thread-safe except its `backlog`: the rest is for the reading thread.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        mapping: mappings.Mapping,
-        feed: str,
-        done: Mapping[str, int],
-        patience: LandingTimeouts,
-        marker: bool | None,
-        put_away: Callable[[str], bool],
-    ) -> None:
-        self._folder = folder
-        self.mapping = mapping
-        self._feed = feed
-        self._patience = patience
-        self._markers = naming.Markers(folder, marker)
-        self._put_away = put_away
+    folder: Path
+    mapping: mappings.Mapping
+    feed: str
+    done: InitVar[Mapping[str, int]]
+    patience: LandingTimeouts
+    marker: InitVar[bool | None]
+    put_away: Callable[[str], bool]
+
+    def __post_init__(self, done: Mapping[str, int], marker: bool | None) -> None:
+        self._markers = naming.Markers(self.folder, marker)
         self._files: dict[str, KnownFile] = {}
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, int, str]] = []
         self.backlog = InboxBacklog()
         self._gone: list[str] = []
         began = time.monotonic()
-        self._beginnings = Beginnings(feed, done)
+        self._beginnings = Beginnings(self.feed, done)
         mine = (
-            (o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE and not is_beginning(o)
+            (o, n)
+            for o, n in done.items()
+            if o.startswith(f"{self.feed}:") and n != GONE and not is_beginning(o)
         )
         self._absent = {origin: (position, began) for origin, position in mine}
         names = {original_name(origin.partition(":")[2].rsplit("@", 2)[0]) for origin in self._absent}
         self.read_before = tuple(
-            {id(one): one for name in names for one in sources_of(name, mapping)}.values()
+            {id(one): one for name in names for one in sources_of(name, self.mapping)}.values()
         )
         """Sources of files read by earlier runs."""
         self._looks = 0
@@ -101,7 +99,7 @@ class DirectoryWatcher:
             seen.state = FileState.OPEN
             sources = sources_of(name, self.mapping)
             origin = self._origin(name, seen)
-            path, shown, behind = self._folder / name, display_name(name), self._behind(name, seen)
+            path, shown, behind = self.folder / name, display_name(name), self._behind(name, seen)
             return ReadyFile(
                 path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended
             )
@@ -120,7 +118,7 @@ class DirectoryWatcher:
                 return sources_of(entry, self.mapping) == sources_of(name, self.mapping)
             return False
 
-        return self._beginnings.of(name) or self._beginnings.moved(name, self._folder, seen.size, alike)
+        return self._beginnings.of(name) or self._beginnings.moved(name, self.folder, seen.size, alike)
 
     @property
     def expects(self) -> bool:
@@ -168,7 +166,7 @@ class DirectoryWatcher:
     def leave(self, file: ReadyFile) -> None:
         """Leave the unfinished last line for when it is ended or the file rests."""
         seen, now = self._files[file.entry], time.monotonic()
-        seen.state, seen.hold = FileState.FRESH, max(seen.since + self._patience.whole, now)
+        seen.state, seen.hold = FileState.FRESH, max(seen.since + self.patience.whole, now)
         self._fresh.add(file.entry)
 
     def refuse(self, file: ReadyFile) -> None:
@@ -192,7 +190,7 @@ class DirectoryWatcher:
         self._forget(origin)
 
     def _origin(self, name: str, seen: KnownFile) -> str:
-        return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
+        return f"{self.feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
     def _forget(self, origin: str) -> None:
         self.backlog.remove(origin)
@@ -205,7 +203,7 @@ class DirectoryWatcher:
         if thorough:
             self._unseen.clear()
         try:
-            for name, entry in walk(self._folder, self._passed_over, self._cannot_list):
+            for name, entry in walk(self.folder, self._passed_over, self._cannot_list):
                 if thorough or name not in self._files:
                     with suppress(FileNotFoundError):  # removed meanwhile
                         self._meet(name, entry.stat(follow_symlinks=False))
@@ -215,13 +213,13 @@ class DirectoryWatcher:
         except OSError as fault:
             # files that cannot be seen now have not vanished
             if str(fault) != self._broken:
-                _log.warning("%s cannot be looked into (%s); waiting", self._folder, fault.strerror)
+                _log.warning("%s cannot be looked into (%s); waiting", self.folder, fault.strerror)
             self._broken, thorough = str(fault), False
         if thorough:
             self._miss(begun)
         self._judge()
         ended = time.monotonic()
-        self._next_look = ended + max(self._patience.poll, COST * (ended - begun))
+        self._next_look = ended + max(self.patience.poll, COST * (ended - begun))
         if thorough:
             self._next_thorough = self._next_look
 
@@ -259,7 +257,7 @@ class DirectoryWatcher:
         seen.position, _ = self._absent.pop(origin, (0, 0.0))
         if seen.position < 0:
             seen.state = FileState.DONE
-            if self._put_away(origin):
+            if self.put_away(origin):
                 self.away(origin)
         elif refused := why_not_taken(name, kind, self.mapping):
             seen.state = FileState.FOREIGN
@@ -308,7 +306,7 @@ class DirectoryWatcher:
     def _still(self, name: str, seen: KnownFile) -> bool:
         """Tell whether a file is unchanged; reset a changed one, drop a vanished one."""
         try:
-            now = os.lstat(self._folder / name)
+            now = os.lstat(self.folder / name)
         except FileNotFoundError:
             self._lost(name, seen)
             return False
@@ -339,7 +337,7 @@ class DirectoryWatcher:
         marked = self._markers.written_at(name)
         seen.barred = marked is None and self._markers.needed_for(name)
         if seen.barred:
-            if not seen.told and now - seen.since > self._patience.whole:
+            if not seen.told and now - seen.since > self.patience.whole:
                 seen.told = True
                 waits = "waits for its %s, as other files there have one (docs/LIVE.md)"
                 _log.warning(f"%s {waits}", display_name(name), naming.MARKER)
@@ -348,17 +346,17 @@ class DirectoryWatcher:
         # for a file that grew while watched, the writer's clock (mtime) is not used
         age = rested if seen.grows < seen.since else max(rested, time.time() - seen.mtime / 1e9)
         vouched = marked is not None and marked >= seen.mtime  # its marker says that it is complete
-        seen.unended = vouched or age >= self._patience.whole
+        seen.unended = vouched or age >= self.patience.whole
         if seen.position or vouched or (marked is None and self._goes_on(name, seen)):
             return True  # partly read already: no need to wait
-        path, layout = self._folder / name, sources_of(name, self.mapping)[0].layout
-        if rested < self._patience.settle:
+        path, layout = self.folder / name, sources_of(name, self.mapping)[0].layout
+        if rested < self.patience.settle:
             # a file written to without a pause never rests
             grew = now - seen.grows
-            return grew >= self._patience.whole and wholeness.is_plain_text(path, layout, self._folder)
-        if age >= self._patience.whole or wholeness.looks_complete(path, layout, self._folder):
+            return grew >= self.patience.whole and wholeness.is_plain_text(path, layout, self.folder)
+        if age >= self.patience.whole or wholeness.looks_complete(path, layout, self.folder):
             return True
-        seen.hold = now + self._patience.whole - age
+        seen.hold = now + self.patience.whole - age
         return False
 
     def _goes_on(self, name: str, seen: KnownFile) -> bool:
@@ -372,7 +370,7 @@ class DirectoryWatcher:
 
     def _has_grown(self, name: str, seen: KnownFile) -> bool:
         try:
-            now = os.lstat(self._folder / name)
+            now = os.lstat(self.folder / name)
         except OSError:
             return False
         return stat.S_IFMT(now.st_mode) == seen.kind and now.st_size > seen.size

@@ -82,15 +82,17 @@ class ConsumerProgress:
             self.at_start = min(self.at_start, self.read)
 
 
+@dataclass
 class BatchAssembler:
     """Collects messages into batches of `most` records and hands them on."""
 
-    def __init__(self, messages: Messages, most: int, seconds: float, hand_on: HandOn) -> None:
-        self.messages = messages
-        self._most = most
-        self._seconds = seconds
-        self._hand_on = hand_on
-        self._pile = BatchBuilder(most, seconds)
+    messages: Messages
+    most: int
+    seconds: float
+    hand_on: HandOn
+
+    def __post_init__(self) -> None:
+        self._pile = BatchBuilder(self.most, self.seconds)
 
     def drain(self) -> None:
         """Parse the received messages; hand the batch on if it is due."""
@@ -106,5 +108,5 @@ class BatchAssembler:
     def flush(self) -> None:
         """Hand the batch on, full or not; blocks until there is room."""
         if self._pile:
-            self._hand_on(self._pile.batch())
-            self._pile = BatchBuilder(self._most, self._seconds)
+            self.hand_on(self._pile.batch())
+            self._pile = BatchBuilder(self.most, self.seconds)

@@ -7,6 +7,7 @@ import logging
 import random
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error, NoServersError
@@ -37,16 +38,16 @@ _CONSUMER_GONE_CODES = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _CONNECTION_ERRORS = (Error, APIError, OSError, asyncio.TimeoutError)
 
 
+@dataclass
 class BusSession:
     """Reads until stopped or, if `course` does not wait, to the end of the stream."""
 
-    def __init__(
-        self, address: BusAddress, what: Subscription, course: ConsumerProgress, taking: BatchAssembler
-    ) -> None:
-        self._address = address
-        self._what = what
-        self._course = course
-        self._taking = taking
+    address: BusAddress
+    what: Subscription
+    course: ConsumerProgress
+    taking: BatchAssembler
+
+    def __post_init__(self) -> None:
         self._fault = ""
         self._lost = False  # whether the connection was lost, perhaps with messages in flight
         self._next = 1  # expected number of the next delivery
@@ -61,13 +62,13 @@ class BusSession:
         """Connect and read; raises DuankaError, see feed.Bus."""
         client: TolerantClient | None = await self._connected()
         while client is not None and not await self._connection(client):
-            _log.error("the client of the NATS server at %s broke; it connects anew", self._address)
+            _log.error("the client of the NATS server at %s broke; it connects anew", self.address)
             self._lost = True
             client = await self._anew()
 
     async def _anew(self) -> TolerantClient | None:
         """Reconnect, with retries for ever; None when stopped."""
-        while not self._course.stop.is_set():
+        while not self.course.stop.is_set():
             await asyncio.sleep(_ANEW)
             with suppress(DuankaError):
                 return await self._connected()
@@ -90,11 +91,11 @@ class BusSession:
 
     async def _connected(self) -> TolerantClient:
         options: dict[str, Any] = {}
-        if self._address.credentials is not None:
-            options["user_credentials"] = str(self._address.credentials)
+        if self.address.credentials is not None:
+            options["user_credentials"] = str(self.address.credentials)
         client, self._fault = TolerantClient(), ""
         connecting = client.connect(
-            self._address.servers,
+            self.address.servers,
             name=_DURABLE,
             error_cb=self._on_error,
             disconnected_cb=self._on_lost,
@@ -108,7 +109,7 @@ class BusSession:
         except (*_CONNECTION_ERRORS, NoServersError, ValueError) as fault:
             why = self._fault or str(fault) or "it does not answer"
             raise DuankaError(
-                f"no NATS server at {self._address}: {why}; start it, or check the URL"
+                f"no NATS server at {self.address}: {why}; start it, or check the URL"
             ) from None
         return client
 
@@ -119,16 +120,16 @@ class BusSession:
     async def _on_lost(self) -> None:
         if not self._leaving:
             _log.warning(
-                "the NATS server at %s is gone (%s); waiting for it", self._address, self._fault or "closed"
+                "the NATS server at %s is gone (%s); waiting for it", self.address, self._fault or "closed"
             )
 
     async def _on_back(self) -> None:
-        _log.warning("the NATS server at %s is back", self._address)
+        _log.warning("the NATS server at %s is back", self.address)
         self._lost = True
 
     async def _read(self, client: TolerantClient) -> bool:
         pulling: Pulling | None = None
-        while not self._course.stop.is_set():
+        while not self.course.stop.is_set():
             if not client.is_reading:
                 return False
             if pulling is None or self._lost:
@@ -140,15 +141,15 @@ class BusSession:
                 continue  # from another reader's position: those between ours and theirs would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
-                self._course.pulse.beat()  # only now: while `_take` waits for the rules, the stream is not stalled
+                self.course.pulse.beat()  # only now: while `_take` waits for the rules, the stream is not stalled
             if not sound:
                 self._lost = True  # a delivery is missing: everything after the last one is requested again
-            elif not messages and not self._course.wait and client.is_connected and not self._lost:
+            elif not messages and not self.course.wait and client.is_connected and not self._lost:
                 info = await self._glance(client)
                 if info is not None and self._has_all(info):
                     break
-        if not self._course.stop.is_set():
-            await asyncio.to_thread(self._taking.flush)
+        if not self.course.stop.is_set():
+            await asyncio.to_thread(self.taking.flush)
         return True
 
     async def _fetch(self, pulling: Pulling) -> list[Any]:
@@ -166,7 +167,7 @@ class BusSession:
 
     def _take(self, messages: list[Any]) -> bool:
         """Take messages in order; False at a gap in the deliveries, and stop there."""
-        taking, course = self._taking, self._course
+        taking, course = self.taking, self.course
         for message in messages:
             number, delivery = _numbers(message.reply)
             if delivery != self._next:
@@ -196,33 +197,33 @@ class BusSession:
                 await before.end()
             manager = client.jsm()
             state = await self._stream(manager)
-            read = self._course.read
-            if self._course.at_start is None:
-                self._course.at_start = state.last_seq
+            read = self.course.read
+            if self.course.at_start is None:
+                self.course.at_start = state.last_seq
             if state.last_seq < read:
                 raise DuankaError(
-                    f"stream {self._what.stream} ends at message {state.last_seq}, but {read} were read of it: it was "
+                    f"stream {self.what.stream} ends at message {state.last_seq}, but {read} were read of it: it was "
                     "made anew; read it under another name, or begin with a new state"
                 )
             if read and state.first_seq > read + 1:
                 _log.error(
                     "stream %s no longer has messages %d to %d: they were never read",
-                    *(self._what.stream, read + 1, state.first_seq - 1),
+                    *(self.what.stream, read + 1, state.first_seq - 1),
                 )
             with suppress(NotFoundError):
-                await manager.delete_consumer(self._what.stream, _DURABLE)
-            made = await manager.add_consumer(self._what.stream, self._consumer(read))
+                await manager.delete_consumer(self.what.stream, _DURABLE)
+            made = await manager.add_consumer(self.what.stream, self._consumer(read))
             self._made = made.created
-            pulling = Pulling(client, self._what.stream, _DURABLE)
+            pulling = Pulling(client, self.what.stream, _DURABLE)
             await pulling.begin()
         except _CONNECTION_ERRORS as fault:
             if isinstance(fault, APIError) and fault.err_code in _CONSUMER_GONE_CODES:
                 await self._step_back()
             elif isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
-                raise DuankaError(f"stream {self._what.stream}: {fault.description}") from None
+                raise DuankaError(f"stream {self.what.stream}: {fault.description}") from None
             else:
                 _log.warning(
-                    "stream %s does not answer (%s)", self._what.stream, str(fault) or type(fault).__name__
+                    "stream %s does not answer (%s)", self.what.stream, str(fault) or type(fault).__name__
                 )
                 await asyncio.sleep(_REQUEST_SECONDS)
             self._lost = True
@@ -234,7 +235,7 @@ class BusSession:
     async def _is_ours(self, client: TolerantClient) -> bool:
         """Whether the consumer is still ours: another reader of the name replaces it."""
         try:
-            info = await client.jsm().consumer_info(self._what.stream, _DURABLE)
+            info = await client.jsm().consumer_info(self.what.stream, _DURABLE)
         except NotFoundError:
             await self._step_back()
             return False
@@ -253,7 +254,7 @@ class BusSession:
             self._shared = True
             _log.error(
                 "another run reads stream %s under the name %s: both are slow, and nothing is lost; end one of them",
-                *(self._what.stream, _DURABLE),
+                *(self.what.stream, _DURABLE),
             )
         await asyncio.sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311  # so that readers do not keep in step
 
@@ -265,23 +266,23 @@ class BusSession:
             durable_name=_DURABLE,
             ack_policy=AckPolicy.ALL,
             ack_wait=_ACKNOWLEDGE_SECONDS,
-            max_ack_pending=self._what.held,
-            filter_subject=self._what.subject,
+            max_ack_pending=self.what.held,
+            filter_subject=self.what.subject,
             **begin,
         )
 
     async def _stream(self, manager: Any) -> Any:
         """State of the stream; DuankaError if missing or dropping acknowledged messages."""
         try:
-            info = await manager.stream_info(self._what.stream)
+            info = await manager.stream_info(self.what.stream)
         except NotFoundError:
             raise DuankaError(
-                f"no stream {self._what.stream} at {self._address}; make it there, or check the name"
+                f"no stream {self.what.stream} at {self.address}; make it there, or check the name"
             ) from None
         kept = RetentionPolicy(info.config.retention or RetentionPolicy.LIMITS)
         if kept is not RetentionPolicy.LIMITS:
             raise DuankaError(
-                f"stream {self._what.stream} drops messages by {kept.value}, so that nothing can be "
+                f"stream {self.what.stream} drops messages by {kept.value}, so that nothing can be "
                 "read again after a failure; give it retention by limits"
             )
         return info.state
@@ -295,14 +296,14 @@ class BusSession:
                 info = await self._glance(client)
                 if info is not None:
                     if not info.num_pending:
-                        self._course.pulse.beat()
+                        self.course.pulse.beat()
                     if self._has_all(info):
-                        self._course.all_read()
-                    self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
+                        self.course.all_read()
+                    self.course.lag = info.num_pending + max(self.course.read - self.course.handed_on, 0)
 
     async def _glance(self, client: TolerantClient) -> Any:
         with suppress(*_CONNECTION_ERRORS):
-            return await client.jsm().consumer_info(self._what.stream, _DURABLE)
+            return await client.jsm().consumer_info(self.what.stream, _DURABLE)
         return None
 
     def _has_all(self, info: Any) -> bool:
@@ -315,7 +316,7 @@ class BusSession:
         If the acknowledgement is lost, they are delivered again and recognised by sequence number.
         """
         reply = ""
-        while self._replies and self._replies[0][0] <= self._course.committed:
+        while self._replies and self._replies[0][0] <= self.course.committed:
             reply = self._replies.popleft()[1]
         if reply and client.is_connected:
             await client.publish(reply, b"+ACK")
