@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest import take_in
 from duanka.ingest.files.limits import LINE_LIMIT
+from duanka.ingest.formats import csv_reader
 from duanka.ingest.formats.csv_header import split
 from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.model.blocks import Block
@@ -186,14 +187,15 @@ def test_another_encoding(tmp_path: Path) -> None:
     assert quarantined(intake) == [(3, "", "broken encoding")]
 
 
-def test_small_blocks_make_no_difference(tmp_path: Path) -> None:
+def test_small_blocks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"a{number},b" if number % 7 else "broken" for number in range(500)]
     path = tmp_path / "x.csv"
     path.write_text("x,y\n" + "\n".join(lines) + "\n\n\n")
     whole = _all(CsvReading(path, Layout()))
     assert whole[1] == [number + 2 for number in range(500) if number % 7 == 0]
     for size in (1, 3, 64, 1000):
-        assert _all(CsvReading(path, Layout(), size)) == whole
+        monkeypatch.setattr(csv_reader, "BLOCK_BYTES", size)
+        assert _all(CsvReading(path, Layout())) == whole
 
 
 def _all(reading: CsvReading) -> tuple[list[tuple[int, str]], list[int | None], int]:
@@ -215,9 +217,12 @@ PIECES = st.sampled_from(["a", ",", '"', "\n", "\r\n", "\r", "\0", "é", " ", '"
 def test_every_line_is_a_row_or_bad(tmp_path: Path, text: str, size: int) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b"x,y\n" + text.encode())
-    reading = CsvReading(path, Layout(), size)
+    reading = CsvReading(path, Layout())
     lines: list[int] = []
-    for block in reading.blocks(["x", "y"]):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_reader, "BLOCK_BYTES", size)
+        blocks = list(reading.blocks(["x", "y"]))
+    for block in blocks:
         assert block.records == block.frame.height + len(block.bad)
         lines += block.lines.tolist() + [bad.line for bad in block.bad if bad.line]
     body = text.encode().rstrip(b"\r\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +97,7 @@ def test_what_a_later_delivery_of_a_register_says_counts_as_in_a_live_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     """A scan over three months of registers must not ask who was verified since."""
-    monkeypatch.setattr(repeats, "settle", partial(settle, candidates_at_once=at_once))
+    monkeypatch.setattr(repeats, "CANDIDATES_AT_ONCE", at_once)
     months = {
         f"cards/2021-0{month}.csv": "card,kind,verified_at\n"
         + "".join(f"861380013800{card},voice,2021-0{month}-01\n" for card in range(4))
@@ -157,15 +156,10 @@ def test_bounds_of_memory_change_nothing(
             shelf.add(frame, 0, np.arange(at, at + len(some), dtype=np.int64), None)
         shelf.close()
         shelf.abandon()
-    with Quarantine(tmp_path / "quarantine.parquet") as quarantine:
-        settled = settle(
-            "data_days",
-            shelf.parts,
-            ["x"],
-            quarantine,
-            hashes_at_once=hashes_at_once,
-            candidates_at_once=candidates_at_once,
-        )
+        patch.setattr(repeats, "HASHES_AT_ONCE", hashes_at_once)
+        patch.setattr(repeats, "CANDIDATES_AT_ONCE", candidates_at_once)
+        with Quarantine(tmp_path / "quarantine.parquet") as quarantine:
+            settled = settle("data_days", shelf.parts, ["x"], quarantine)
     first = list(dict.fromkeys(seconds))
     left = [value for part in settled.parts for value in pl.read_parquet(part.path)["bytes"].to_list()]
     assert left == first

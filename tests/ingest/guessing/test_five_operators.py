@@ -25,7 +25,7 @@ def guessed(*paths: Path, times_in: str = "", **directions: str) -> Guessed:
     """Guess the mapping of an operator in China."""
     answers = GuessAnswers(times_in, {code.removeprefix("code"): way for code, way in directions.items()})
     return guess_mapping(
-        paths, name="guessed", zone="Asia/Shanghai", region="CN", answers=answers, shipped=SHIPPED
+        paths, name="guessed", zone="Asia/Shanghai", region="CN", answers=answers, shipped=SHIPPED, rows=20
     )
 
 

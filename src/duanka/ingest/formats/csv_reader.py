@@ -46,17 +46,11 @@ class CsvReading(OpenReader):
     """One CSV file. Raises UnreadableInput when its header line is not text."""
 
     def __init__(
-        self,
-        path: Path,
-        layout: Layout,
-        block_bytes: int = BLOCK_BYTES,
-        root: Path | None = None,
-        extent: Extent | None = None,
+        self, path: Path, layout: Layout, root: Path | None = None, extent: Extent | None = None
     ) -> None:
         self._path = path
         self._root = root
         self._layout = layout
-        self._block_bytes = block_bytes
         self._head = Head()
         self._extent = extent or Extent()
         with Unpacked(path, root, self._extent.size) as data:
@@ -87,7 +81,7 @@ class CsvReading(OpenReader):
             reader = _Reader(self._layout, self.columns, wanted, self.track)
             rest = b""
             held = 0  # bytes since the last line end
-            while piece := data.read(self._block_bytes):
+            while piece := data.read(BLOCK_BYTES):
                 buffer = rest + piece
                 body, rest = _cut(buffer)
                 held = 0 if body else held + len(piece)

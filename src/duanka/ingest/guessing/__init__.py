@@ -67,7 +67,7 @@ def guess_mapping(
     region: str,
     answers: GuessAnswers,
     shipped: Values[str, Values[str, Any]],
-    rows: int = 20,
+    rows: int,
 ) -> Guessed:
     """Propose a mapping for the files and directories `paths`.
 

@@ -24,6 +24,7 @@ from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
 EXAMPLES = 3  # example records kept for each reason
+_SAMPLED_RECORDS = 20_000  # of each file
 _MAX_REGISTER_ROWS = 5_000_000  # maximum rows of a register read to resolve the IMSIs in other files
 
 
@@ -53,10 +54,8 @@ class Tried:
         return self.used / self.records if self.records else 0.0
 
 
-def try_mapping(
-    files: Sequence[tuple[Path, str]], mapping: Mapping, *, rows: int = 20, sample: int = 20_000
-) -> Tried:
-    """Validate the first `sample` records of each of `files` (path, name).
+def try_mapping(files: Sequence[tuple[Path, str]], mapping: Mapping, *, rows: int) -> Tried:
+    """Validate the first records of each of `files` (path, name).
 
     Keeps `rows` rows of each table for display.
     """
@@ -78,7 +77,7 @@ def try_mapping(
                 continue
             seen.note(sources, {})
             register = mapping.asks_by_imsi and any(source.table == "cards" for source in sources)
-            most = _MAX_REGISTER_ROWS if register else sample
+            most = _MAX_REGISTER_ROWS if register else _SAMPLED_RECORDS
             try:
                 _one(path, name, sources, tools, pool, tried, seen, rows, most)
             except DuankaError as fault:

@@ -41,21 +41,13 @@ class Settled(NamedTuple):
     lost: Counter[int]
 
 
-def settle(
-    table: str,
-    parts: Sequence[PartFile],
-    files: Sequence[str],
-    quarantine: Quarantine,
-    *,
-    hashes_at_once: int = HASHES_AT_ONCE,
-    candidates_at_once: int = CANDIDATES_AT_ONCE,
-) -> Settled:
+def settle(table: str, parts: Sequence[PartFile], files: Sequence[str], quarantine: Quarantine) -> Settled:
     """Remove repeated records from the `parts` of `table`; `files`: names by number."""
     lost: Counter[int] = Counter()
     keep: dict[int, npt.NDArray[np.bool_]] = {}
-    for repeated in _repeated(parts, hashes_at_once):
-        for some in _chunks(parts, repeated, candidates_at_once):
-            candidates = _candidates(parts, some, candidates_at_once, backwards=table in REGISTER_KEYS)
+    for repeated in _repeated(parts):
+        for some in _chunks(parts, repeated):
+            candidates = _candidates(parts, some, backwards=table in REGISTER_KEYS)
             for later in _repeats(table, candidates):
                 _set_aside(table, later, files, quarantine)
                 for (part,), rows in later.group_by("_part"):
@@ -79,10 +71,10 @@ def _hashes(part: PartFile) -> Hashes:
     return hashes
 
 
-def _repeated(parts: Sequence[PartFile], at_once: int) -> Iterator[Hashes]:
+def _repeated(parts: Sequence[PartFile]) -> Iterator[Hashes]:
     """Yield the hashes that occur more than once, sorted, range by range."""
     total = sum(part.rows for part in parts)
-    passes = -(-total // at_once)
+    passes = -(-total // HASHES_AT_ONCE)
     width = (1 << 64) // max(passes, 1) + 1
     for number in range(passes):
         low = np.uint64(number * width)
@@ -121,7 +113,7 @@ def _among(hashes: Hashes, repeated: Hashes) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _chunks(parts: Sequence[PartFile], repeated: Hashes, at_once: int) -> Iterator[Hashes]:
+def _chunks(parts: Sequence[PartFile], repeated: Hashes) -> Iterator[Hashes]:
     """Split the repeated hashes into chunks whose rows fit into memory."""
     counts = np.zeros(len(repeated), np.int64)
     for part in parts:
@@ -132,26 +124,24 @@ def _chunks(parts: Sequence[PartFile], repeated: Hashes, at_once: int) -> Iterat
     reached = np.cumsum(counts)
     while begin < len(repeated):
         before = reached[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(reached, before + at_once, side="right")))
+        end = max(begin + 1, int(np.searchsorted(reached, before + CANDIDATES_AT_ONCE, side="right")))
         yield repeated[begin:end]
         begin = end
 
 
-def _candidates(
-    parts: Sequence[PartFile], repeated: Hashes, at_once: int, *, backwards: bool = False
-) -> Iterator[pl.DataFrame]:
+def _candidates(parts: Sequence[PartFile], repeated: Hashes, *, backwards: bool) -> Iterator[pl.DataFrame]:
     """Yield rows with a repeated hash and their positions, in order of delivery.
 
-    About `at_once` rows at a time. `backwards`: last row first.
+    About CANDIDATES_AT_ONCE rows at a time. `backwards`: last row first.
     """
     found: list[pl.DataFrame] = []
     held = 0
     step = -1 if backwards else 1
     for number, part in list(enumerate(parts))[::step]:
         all_rows = np.flatnonzero(_among(_hashes(part), repeated))
-        for first in range(0, len(all_rows), at_once)[::step]:
-            rows = all_rows[first : first + at_once]
-            if found and held + len(rows) > at_once:
+        for first in range(0, len(all_rows), CANDIDATES_AT_ONCE)[::step]:
+            rows = all_rows[first : first + CANDIDATES_AT_ONCE]
+            if found and held + len(rows) > CANDIDATES_AT_ONCE:
                 yield pl.concat(found)
                 found, held = [], 0
             found.append(_placed(part, number, rows)[::step])
