@@ -96,10 +96,7 @@ def backtest_rule(
 def _asked(
     engine: Engine, judgement: Judgement, were: Mapping[str, Collection[str]]
 ) -> Iterator[tuple[str, Asked, Asked]]:
-    """Yield each card with its action before and after.
-
-    `were`: for each rule that was run a second time, the cards that it hit in the first run.
-    """
+    """Yield each card with its action before and after; `were`: rule -> cards it hit in the first run."""
     left = {card for cards in were.values() for card in cards}
     for card in engine.cards_with_hits():
         left.discard(card.card)

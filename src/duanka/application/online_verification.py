@@ -36,10 +36,7 @@ _log = logging.getLogger("duanka.application.online_verification")
 
 
 class OnlineVerification:
-    """Online verification. Thread-safe.
-
-    `draw`: random source of the challenges; `clock`: current time, with zone.
-    """
+    """Online verification; thread-safe. `draw`: source of the challenges; `clock`: now, with zone."""
 
     def __init__(
         self,

@@ -215,10 +215,7 @@ def _tell(run: Following) -> int:
 
 
 def _decide_again(run: Following) -> int:
-    """Write the decisions that this policy changes for unchanged hits.
-
-    Returns how many.
-    """
+    """Write the decisions that this policy changes for unchanged hits; return how many."""
     if run.engine.decided_by() == run.judgement.fingerprint:
         return 0
     told = run.ledger.decided()
@@ -235,11 +232,7 @@ def _decide_again(run: Following) -> int:
 def write_lists(
     answers: LiveQueries, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
 ) -> Tally:
-    """Write hits, cards_at_risk.csv and quarantine.parquet of the current state.
-
-    Writes to `out` in the formats of a scan. Notes every card in `shadows`; returns the tally of the listed
-    cards.
-    """
+    """Write hits, list and quarantine of the current state as a scan does; return the tally. Fills `shadows`."""
     tally = Tally()
     answers.write_hits(out / HITS)
     answers.write_quarantine(out / QUARANTINE)

@@ -47,10 +47,7 @@ class Running:
     works: Callable[[], None] = lambda: None
 
     def on_stop(self, callback: Callable[[], object]) -> None:
-        """Call `callback` when the part must end.
-
-        It is called from another thread, or at once if the part must already end.
-        """
+        """Call `callback` when the part must end: from another thread, or at once if it already must."""
         with self._lock:
             self._callbacks.append(callback)
         if self.stopping.is_set():

@@ -15,10 +15,7 @@ _ASKED = pl.col("action") != "watch"
 
 @dataclass(frozen=True)
 class MeasureRow:
-    """A table row: `cards` flagged, `fraud` of them; `of`: fraud cards in all.
-
-    `recalls`: strategy or role of fraud -> share of its cards that is flagged.
-    """
+    """`cards` flagged, `fraud` of them, of `of` fraud cards; `recalls`: strategy or role -> share flagged."""
 
     name: str
     cards: int
@@ -74,10 +71,7 @@ class Evaluation:
 
 
 def evaluate(out: Path, truth: Path) -> Evaluation:
-    """Compare scan output in `out` with a truth.
-
-    `truth`: Parquet file with card, fraud, gang, role, strategy.
-    """
+    """Compare scan output in `out` with `truth`, Parquet: card, fraud, gang, role, strategy."""
     known = read_truth(truth)
     csv = out / "cards_at_risk.csv"
     at_risk = _read(

@@ -1,7 +1,4 @@
-"""An invented province with known ground truth, for demos, evaluation and tests.
-
-Its levels are calibrated on measured users.
-"""
+"""An invented province with known truth, calibrated on measured users: for demos and tests."""
 
 from duanka.simulator.gangs import Strategy
 from duanka.simulator.world import PUBLIC_KEY, ROLES, World, simulate

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from duanka.simulator.chance import Flags, Floats, Ints, below, hashed
+from duanka.simulator.chance import Flags, Floats, Ints, Rng, below, hashed
 from duanka.simulator.chance import words as drawn_words
 from duanka.simulator.province import (
     BANKS,
@@ -36,10 +36,7 @@ RHYTHMS: tuple[tuple[float, ...], ...] = (
 
 @dataclass(frozen=True)
 class EventRows:
-    """Messages, or calls, as columns of equal length.
-
-    peer: phone number. at: second of the window.
-    """
+    """Messages, or calls, as columns of equal length; `at`: second of the window."""
 
     card: Ints
     peer: Ints
@@ -86,7 +83,7 @@ class CallDay:
     callable_cards: Ints  # voice cards in use today, as targets of strangers
     mood: Floats  # factor of the day for every card
 
-    def counts(self, rates: Floats, rng: np.random.Generator) -> Ints:
+    def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
         t, cards = self.traits, self.cards
         expected = rates[cards] * self.mood[cards]
@@ -95,11 +92,8 @@ class CallDay:
         return rng.poisson(np.where(t.used_on(self.day, cards), expected, 0.0))
 
 
-def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
-    """Generate the calls of one day.
-
-    A call between two cards of the province gives two rows, one per subscriber.
-    """
+def invent_calls(today: CallDay, rng: Rng) -> CallRows:
+    """Generate the calls of a day; one between two cards of the province gives two rows."""
     t = today.traits
     parts = []
     for out, rates in ((True, t.out_rate), (False, t.in_rate)):
@@ -111,7 +105,7 @@ def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
     return _both_sides(today, rows.and_then(*more), np.concatenate([other for _, other in parts]), rng)
 
 
-def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator) -> tuple[CallRows, Ints]:
+def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallRows, Ints]:
     t, n = today.traits, len(card)
     stranger = rng.random(n) < (t.stranger_out if out else t.stranger_in)[card]
     rank = np.power(t.favourites[card] + 1.0, rng.random(n)).astype(np.int64)  # P(rank) ~ 1/rank
@@ -138,11 +132,8 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator
     return rows, other
 
 
-def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: np.random.Generator) -> None:
-    """Replace the peer of some calls of people (not SIM boxes) by short codes.
-
-    These are numbers of banks, operators, public lines and emergency services.
-    """
+def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: Rng) -> None:
+    """Let some calls of people (not of SIM boxes) go to banks, operators, public lines, emergencies."""
     lines = np.concatenate((BANKS, OPERATOR_LINES, PUBLIC_LINES))
     chance = rng.random(len(card))
     at = np.flatnonzero((chance < (0.014 if out else 0.02)) & (t.day_strangers[card] == 4.0))
@@ -152,7 +143,7 @@ def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: np.random.Ge
         peer[at] = EMERGENCY[rng.integers(0, len(EMERGENCY), len(at))]
 
 
-def _with_partners(today: CallDay, card: Ints, rng: np.random.Generator) -> tuple[CallRows, Ints]:
+def _with_partners(today: CallDay, card: Ints, rng: Rng) -> tuple[CallRows, Ints]:
     t, n = today.traits, len(card)
     column = (PARTNERS * rng.random(n) ** 1.6).astype(np.int64)
     other = t.partners[card, column].astype(np.int64)
@@ -162,9 +153,7 @@ def _with_partners(today: CallDay, card: Ints, rng: np.random.Generator) -> tupl
     return rows, other
 
 
-def _calls(
-    today: CallDay, card: Ints, peer: Ints, out: Flags, chance: Floats, rng: np.random.Generator
-) -> CallRows:
+def _calls(today: CallDay, card: Ints, peer: Ints, out: Flags, chance: Floats, rng: Rng) -> CallRows:
     t, n = today.traits, len(card)
     answered = rng.random(n) < chance
     seconds = np.where(answered, _lengths(t.median_seconds[card], t.shape[card], rng), 0)
@@ -181,21 +170,20 @@ def _calls(
     return CallRows(card, peer, out, second + today.day * DAY, seconds, answered, forwarded)
 
 
-def _lengths(median: Floats, shape: Floats, rng: np.random.Generator) -> Ints:
+def _lengths(median: Floats, shape: Floats, rng: Rng) -> Ints:
     """Draw call lengths (s): log-logistic, truncated to 1 s and LONGEST."""
     most = 1.0 / (1.0 + (LONGEST / median) ** -shape)
     u = np.maximum(rng.random(len(median)) * most, 1e-9)
     return np.maximum(median * (u / (1.0 - u)) ** (1.0 / shape), 1.0).astype(np.int64)
 
 
-def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: np.random.Generator) -> Ints:
+def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: Rng) -> Ints:
     """Place the calls of each card one after another within its turn.
 
     `card` must be grouped. `start`, `span`: second of the day and length (s) of the turn.
     """
-    spent = (
-        seconds + rng.integers(9, 26, len(card)) + rng.geometric(0.18, len(card))
-    )  # ringing, then a short gap
+    ringing, gap = rng.integers(9, 26, len(card)), rng.geometric(0.18, len(card))
+    spent = seconds + ringing + gap
     before = np.cumsum(spent) - spent
     first = np.flatnonzero(np.diff(card, prepend=-1) != 0)
     group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(card))))
@@ -206,7 +194,7 @@ def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: np.ra
     return np.asarray(np.where(place > start + span, -(1 << 40), place), dtype=np.int64)
 
 
-def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Generator) -> CallRows:
+def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: Rng) -> CallRows:
     """Drop impossible calls; add the peer's row where it is a card of the province.
 
     Impossible are calls outside a card's life, with itself, or during another of its calls.
@@ -246,15 +234,14 @@ def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:
     return rows.where(keep), other[keep]
 
 
-def _bridged(today: CallDay, rows: CallRows, rng: np.random.Generator) -> CallRows:
+def _bridged(today: CallDay, rows: CallRows, rng: Rng) -> CallRows:
     """Generate, for each call of a bridging phone, its partner phone's parallel call."""
     t = today.traits
     said = rows.where((t.bridge[rows.card] >= 0) & rows.out & (rows.peer > 10_000_000))
     ear, n = t.bridge[said.card], len(said.card)
     begun = said.at - rng.integers(3, 20, n)
-    room = hashed(
-        t.gang[ear].astype(np.uint64), 74, rng.integers(0, 5, n)
-    )  # the gang's call room uses a handful of lines
+    # the gang's call room uses a handful of lines
+    room = hashed(t.gang[ear].astype(np.uint64), 74, rng.integers(0, 5, n))
     peer = np.where(rng.random(n) < 0.6, numbers_abroad(room), foreign_to_us(room))
     lasting = said.seconds + (said.at - begun) + rng.integers(1, 9, n)
     lasting = np.where(said.answered, lasting, rng.integers(8, 40, n))

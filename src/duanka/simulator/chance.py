@@ -12,6 +12,7 @@ Hash = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Rng = np.random.Generator
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -50,21 +51,18 @@ def below(words: Hash, limit: Ints | int) -> Ints:
     return np.asarray(unit(words) * limit, dtype=np.int64)
 
 
-def generator(seed: int, *where: int) -> np.random.Generator:
+def generator(seed: int, *where: int) -> Rng:
     """Return a random generator; equal `seed` and `where` give equal draws."""
     return np.random.default_rng(np.random.SeedSequence([seed, *where]))
 
 
-def words(rng: np.random.Generator, count: int) -> Hash:
+def words(rng: Rng, count: int) -> Hash:
     """Draw `count` hashes that depend on no key."""
     return rng.integers(0, 2**64, count, dtype=np.uint64)
 
 
 def apportion(total: int, shares: dict[str, float]) -> dict[str, int]:
-    """Split `total` by shares into integers, by largest remainder.
-
-    The shares need not sum to 1.
-    """
+    """Split `total` by shares, of whatever sum, into integers by largest remainder."""
     weight = sum(shares.values())
     exact = {name: total * share / weight for name, share in shares.items()} if weight else {}
     parts = {name: int(value) for name, value in exact.items()}

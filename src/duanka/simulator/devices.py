@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from duanka.simulator.chance import Hash, Ints, below, hashed, mix
+from duanka.simulator.chance import Hash, Ints, Rng, below, hashed, mix
 from duanka.simulator.traits import Traits
 
 # Spring Festival dates of the years that a simulated window is likely to cover.
@@ -27,10 +27,7 @@ _SPRING_FESTIVALS = tuple(
 
 
 def imeis(words: Hash, sim_slot: Ints) -> Ints:
-    """Map hashes to 15-digit IMEIs with a valid check digit; type codes are invented.
-
-    These begin with 8690. `sim_slot` is added to the serial number.
-    """
+    """Map hashes to IMEIs 8690… with a valid check digit; `sim_slot` is added to the serial number."""
     fourteen = (86_900_000 + below(words, 9_000)) * 1_000_000 + (mix(words) % np.uint64(999_998)).astype(
         np.int64
     )
@@ -75,7 +72,7 @@ def first_devices(traits: Traits) -> DevicePool:
     return devices
 
 
-def next_day(devices: DevicePool, day: int, today: date, rng: np.random.Generator) -> None:
+def next_day(devices: DevicePool, day: int, today: date, rng: Rng) -> None:
     """Advance to `day`: change some phones and rotate cards over gang slots."""
     t = devices.traits
     chance = np.where(t.strategy == 0, t.swap * festive(today), t.swap)
@@ -90,10 +87,7 @@ def next_day(devices: DevicePool, day: int, today: date, rng: np.random.Generato
 
 
 def shift_of(shift_key: Ints, day: int) -> Ints:
-    """Number of slots that the cards of a device have moved by `day`.
-
-    `shift_key` modulo 100 is the number of days per move; 0: they stay.
-    """
+    """Slots that a device's cards have moved by `day`; `shift_key` % 100: days per move, 0: they stay."""
     pace = shift_key % 100
     return np.where(pace > 0, (day + shift_key // 100 % 7) // np.maximum(pace, 1), 0)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from duanka.simulator.chance import Ints, generator
+from duanka.simulator.chance import Ints, Rng, generator
 from duanka.simulator.gangs import Gang, enlist, live, open_in_bulk
 from duanka.simulator.people import EVASIVE_RHYTHM, FLAT_RHYTHM
 from duanka.simulator.province import OPERATORS, Places
@@ -50,7 +50,7 @@ def cast_gangs(cast: Cast, at: dict[tuple[int, str], Ints], seed: int) -> None:
             _ROLES[role](cast, cards, strategy == EVASIVE, rng)
 
 
-def _plain(t: Traits, at: Ints, rng: np.random.Generator) -> None:
+def _plain(t: Traits, at: Ints, rng: Rng) -> None:
     """Set common traits of gang cards: no commute, few messages, some complaints."""
     t.work_county[at], t.away[at], t.trip[at] = -1, 0.0, 0.0
     t.link_rate[at] = 0.0
@@ -64,9 +64,7 @@ def _plain(t: Traits, at: Ints, rng: np.random.Generator) -> None:
     t.operator[at[resale]] = len(OPERATORS) + rng.integers(0, 2, int(resale.sum()))
 
 
-def _dial_lists(
-    t: Traits, at: Ints, rng: np.random.Generator, connected: float, spread: float, most: float
-) -> None:
+def _dial_lists(t: Traits, at: Ints, rng: Rng, connected: float, spread: float, most: float) -> None:
     """Set call traits for dialling lists of strangers.
 
     `connected`: median of answered calls a day; `spread`: sigma of its logarithm; `most`: maximum attempts a day.
@@ -84,7 +82,7 @@ def _dial_lists(
     t.shape[at] = rng.uniform(1.5, 1.9, len(at))
 
 
-def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t = cast.traits
     live(t, at, rng, cast.days, 5.5, 1.2)
     _dial_lists(t, at, rng, 35.0, 1.0, 550.0)
@@ -96,7 +94,7 @@ def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> N
     open_in_bulk(t, at, cast.gangs, rng, 40, 0.55)
 
 
-def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
+def _fill_boxes(cast: Cast, at: Ints, rng: Rng) -> None:
     """Spread a gang's cards over at most 15 boxes of 32 to 128 slots, one site a box."""
     t = cast.traits
     boxes = int(np.clip(len(at) // 36, 1, 15))
@@ -134,7 +132,7 @@ def _seat(t: Traits, cards: Ints, slots: int, turns: tuple[tuple[int, int], ...]
         heapq.heappush(free, (int(t.alive_until[card]), slot, turn))
 
 
-def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t = cast.traits
     silence(t, at)
     t.notices_in[at] = t.codes_in[at] = t.sightings[at] = t.accounts[at] = t.complaints[at] = 0.0
@@ -144,7 +142,7 @@ def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator)
     t.idle_days[at] = np.nan
 
 
-def _member(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _member(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     """Operators and minders: ordinary use, and work at the gang's site."""
     t = cast.traits
     monthly = np.minimum(lognormal(rng, 140, 1.0, 1.4, len(at)), 5_000)
@@ -162,7 +160,7 @@ def _member(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> No
     t.sightings[at], t.complaints[at] = 2.6, 0.0005
 
 
-def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 15.0, 0.8)
     _dial_lists(t, at, rng, 14.0, 0.85, 90.0)
@@ -184,7 +182,7 @@ def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generato
     open_in_bulk(t, at, cast.gangs, rng, 8, 0.1)
 
 
-def _bridge_phone(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _bridge_phone(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     """Pairs of phones: one is called by the call room abroad, the other dials victims."""
     t = cast.traits
     live(t, at, rng, cast.days, 14.0, 0.6)
@@ -204,7 +202,7 @@ def _bridge_phone(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator)
     open_in_bulk(t, at, cast.gangs, rng, 6, 0.1)
 
 
-def _code_receiver(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _code_receiver(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 20.0, 0.8)
     silence(t, at)
@@ -224,7 +222,7 @@ def _code_receiver(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator
     open_in_bulk(t, at, cast.gangs, rng, 8 if evasive else 30, 0.15 if evasive else 0.4)
 
 
-def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 60.0, 0.9)
     monthly = np.minimum(lognormal(rng, 150, 1.3, 1.65, n), 5_000)
@@ -241,7 +239,7 @@ def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) 
     t.idle_days[at] = 0.4
 
 
-def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     """Old cards unused for months, resold and used in another phone."""
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 10.0, 0.8)
@@ -256,7 +254,7 @@ def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generato
     t.swap[at] = 0.12 if evasive else 0.04
 
 
-def _iot_misuse(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
+def _iot_misuse(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 22.0, 0.7)
     t.iot[at] = t.organisation[at] = True
@@ -268,7 +266,7 @@ def _iot_misuse(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -
     t.idle_days[at] = np.where(rng.random(n) < 0.5, np.nan, 20.0)
 
 
-_ROLES: dict[str, Callable[[Cast, Ints, bool, np.random.Generator], None]] = {
+_ROLES: dict[str, Callable[[Cast, Ints, bool, Rng], None]] = {
     "sim_box": _sim_box,
     "unused_stock": _unused_stock,
     "gang_operator": _member,

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from duanka.simulator.chance import Ints, apportion, generator
+from duanka.simulator.chance import Ints, Rng, apportion, generator
 from duanka.simulator.province import Places
 from duanka.simulator.traits import DAY, EVASIVE, NAIVE, Traits
 
@@ -41,10 +41,7 @@ _NAIVE_PART: dict[str, float] = {"naive": 1.0, "evasive": 0.0, "mixed": 0.56}
 
 @dataclass(frozen=True)
 class Gang:
-    """One gang.
-
-    sites: (county, cell) of its rooms, the largest first. outlets: stalls that open its cards.
-    """
+    """One gang. `sites`: (county, cell) of its rooms, largest first; `outlets`: stalls for its cards."""
 
     number: int
     name: str
@@ -79,18 +76,15 @@ def found_gangs(cards: int, strategy: Strategy, places: Places, stalls: Ints, se
             county = int(rng.choice(places.home, p=places.weight))
             rooms = [county, *rng.choice(places.home, 3, p=places.weight).tolist()]
             sites = tuple((int(c), int(rng.integers(places.cells[c]))) for c in rooms)
-            near = (
-                rng.integers(0, 4, 3) * 4 + 3
-            )  # every fourth outlet is a stall that opens cards of all brands
+            near = rng.integers(0, 4, 3) * 4 + 3  # every fourth outlet is a stall for cards of all brands
             outlets = np.array([stalls[rooms[0]], stalls[rooms[0]], stalls[rooms[1]]]) + near
-            letter = "N" if kind == NAIVE else "E"
-            name = f"{letter}{index + 1:02d}"
+            name = f"{'N' if kind == NAIVE else 'E'}{index + 1:02d}"
             weight = float(weights[index] / weights.sum())
             gangs.append(Gang(len(gangs), name, kind, weight, sites, outlets.astype(np.int64)))
     return gangs
 
 
-def enlist(traits: Traits, at: Ints, gangs: list[Gang], strategy: int, rng: np.random.Generator) -> None:
+def enlist(traits: Traits, at: Ints, gangs: list[Gang], strategy: int, rng: Rng) -> None:
     """Distribute the cards `at` over the gangs of `strategy` and the gangs' sites."""
     own = [gang for gang in gangs if gang.strategy == strategy]
     parts = apportion(len(at), {gang.name: gang.weight for gang in own})
@@ -105,7 +99,7 @@ def enlist(traits: Traits, at: Ints, gangs: list[Gang], strategy: int, rng: np.r
         traits.cell[mine] = np.array([site[1] for site in gang.sites])[which]
 
 
-def live(traits: Traits, at: Ints, rng: np.random.Generator, days: int, median: float, spread: float) -> None:
+def live(traits: Traits, at: Ints, rng: Rng, days: int, median: float, spread: float) -> None:
     """Give the cards `at` a short life (log-normal, days) that overlaps the window."""
     life = np.clip(median * np.exp(spread * rng.standard_normal(len(at))), 1.0, 240.0)
     touch = np.minimum(1.0, life / 2)
@@ -117,9 +111,7 @@ def live(traits: Traits, at: Ints, rng: np.random.Generator, days: int, median: 
     traits.alive_until[at] = np.maximum(traits.alive_until[at], 20 * 3600)
 
 
-def open_in_bulk(
-    traits: Traits, at: Ints, gangs: list[Gang], rng: np.random.Generator, batch: int, crowded: float
-) -> None:
+def open_in_bulk(traits: Traits, at: Ints, gangs: list[Gang], rng: Rng, batch: int, crowded: float) -> None:
     """Open the cards `at` in batches at the gang's stalls, some days before first use.
 
     `batch`: cards per batch. `crowded`: share of cards whose document (another person's) carries five or more.
@@ -138,15 +130,12 @@ def open_in_bulk(
     traits.idle_days[at] = np.where(traits.alive_from[at] < 0, 0.3, np.nan)
 
 
-def _share_documents(traits: Traits, cards: Ints, rng: np.random.Generator, crowded: float) -> None:
+def _share_documents(traits: Traits, cards: Ints, rng: Rng, crowded: float) -> None:
     place = 0
     # Convert the share of cards into a share of documents: large ones carry 7 cards on average, small ones 1.8.
     large = crowded / 7 / (crowded / 7 + (1 - crowded) / 1.8)
     while place < len(cards):
-        size = (
-            int(rng.integers(5, 10))
-            if rng.random() < large
-            else int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
-        )
+        many = rng.random() < large
+        size = int(rng.integers(5, 10) if many else rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
         traits.holder[cards[place : place + size]] = traits.holder[cards[place]]
         place += size

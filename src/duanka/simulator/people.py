@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from duanka.simulator.chance import Flags, Ints, apportion, generator
+from duanka.simulator.chance import Flags, Ints, Rng, apportion, generator
 from duanka.simulator.province import BORDER_CITY, COUNTIES, Places
 from duanka.simulator.traits import DAY, PARTNERS, Traits, lognormal, set_calls, shrink, silence
 
@@ -61,7 +61,7 @@ def settle_people(traits: Traits, at: dict[str, Ints], places: Places, seed: int
     traits.back[at["new_phone"]] = 0.0
 
 
-def _courier(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _courier(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.answer_out[at] = rng.uniform(0.78, 0.93, len(at))
     t.answer_in[at] = rng.uniform(0.75, 0.9, len(at))
     volume = lognormal(rng, 45, 0.4, 0.4, len(at))
@@ -73,7 +73,7 @@ def _courier(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> N
     t.weekend[at] = 0.95
 
 
-def _driver(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _driver(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.answer_out[at] = rng.uniform(0.8, 0.95, len(at))
     volume = lognormal(rng, 16, 0.5, 0.4, len(at))
     set_calls(t, at, volume, volume * rng.uniform(0.7, 1.2, len(at)))
@@ -85,7 +85,7 @@ def _driver(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> No
     t.weekend[at] = 1.1
 
 
-def _call_centre(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _call_centre(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.answer_out[at] = rng.uniform(0.5, 0.75, len(at))
     volume = lognormal(rng, 75, 0.4, 0.4, len(at))
     set_calls(t, at, volume, volume * rng.uniform(0.12, 0.35, len(at)))
@@ -95,7 +95,7 @@ def _call_centre(t: Traits, at: Ints, places: Places, rng: np.random.Generator) 
     _desk(t, at)
 
 
-def _hotline(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _hotline(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.answer_in[at] = rng.uniform(0.85, 0.98, len(at))
     volume = lognormal(rng, 70, 0.5, 0.4, len(at))
     set_calls(t, at, volume * rng.uniform(0.05, 0.2, len(at)), volume)
@@ -115,12 +115,12 @@ def _desk(t: Traits, at: Ints) -> None:
     t.county[at] = t.county[at[np.arange(len(at)) // 20 * 20]]
 
 
-def _traveller(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _traveller(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.trip[at], t.trip_kind[at] = rng.uniform(0.5, 0.95, len(at)), 1
     t.away_places[at] = 20
 
 
-def _border_trader(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _border_trader(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.county[at] = BORDER_CITY * COUNTIES + rng.integers(0, COUNTIES, len(at))
     t.cell[at] = (rng.random(len(at)) * places.cells[t.county[at]]).astype(np.int64)
     t.work_county[at] = -1
@@ -128,7 +128,7 @@ def _border_trader(t: Traits, at: Ints, places: Places, rng: np.random.Generator
     t.foreign[at] = rng.uniform(0.1, 0.4, len(at))
 
 
-def _elderly(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _elderly(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     shrink(t, at, 0.4)
     t.favourites[at] = rng.uniform(4, 12, len(at))
     t.megabytes[at] = np.where(rng.random(len(at)) < 0.5, 0.0, 15.0)
@@ -137,7 +137,7 @@ def _elderly(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> N
     t.codes_in[at], t.accounts[at] = 0.05, 0.5
 
 
-def _spare(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _spare(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     silence(t, at)
     t.idle_days[at] = lognormal(rng, 160, 0.6, 0.8, len(at))
     never = rng.random(len(at)) < 0.2
@@ -148,14 +148,14 @@ def _spare(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> Non
     t.codes_in[at], t.accounts[at] = 0.0, 0.2
 
 
-def _data_only(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _data_only(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     shrink(t, at, 0.0)
     t.megabytes[at] = lognormal(rng, 900, 0.8, 0.8, len(at))
     t.texts_out[at], t.codes_in[at] = 0.0, 0.02
     t.notices_in[at], t.accounts[at] = 0.1, 0.2
 
 
-def _fleet(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _fleet(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     shrink(t, at, 0.5)
     t.link_rate[at] = 0.0
     t.organisation[at] = True
@@ -166,7 +166,7 @@ def _fleet(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> Non
     t.codes_in[at], t.accounts[at], t.megabytes[at] = 0.0, 0.1, 20.0
 
 
-def _honest_iot(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _honest_iot(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     silence(t, at)
     t.iot[at] = t.organisation[at] = True
     t.operator[at] %= 3  # resale brands sell no IoT cards here
@@ -179,7 +179,7 @@ def _honest_iot(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -
     t.wander[moving], t.away[moving], t.sightings[moving] = 1, 0.4, 5.0
 
 
-def _dual_sim(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _dual_sim(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     first, second = at[: len(at) // 2 * 2 : 2], at[1::2]
     for shared in (t.holder, t.county, t.cell, t.work_county, t.work_cell, t.device):
         shared[second] = shared[first]
@@ -191,19 +191,19 @@ def _dual_sim(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> 
     shrink(t, second, 0.4)
 
 
-def _phone_trader(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _phone_trader(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     shrink(t, at, 1.5)
     t.swap[at], t.back[at] = rng.uniform(0.1, 0.3, len(at)), 0.5
     t.work_county[at] = t.county[at]
 
 
-def _shopper(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
+def _shopper(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     t.codes_in[at] = lognormal(rng, 4.5, 0.4, 0.5, len(at))
     t.platforms[at] = rng.integers(40, 140, len(at))
     t.accounts[at] = lognormal(rng, 8, 0.4, 0.4, len(at))
 
 
-_CHANGES: dict[str, Callable[[Traits, Ints, Places, np.random.Generator], None]] = {
+_CHANGES: dict[str, Callable[[Traits, Ints, Places, Rng], None]] = {
     "courier": _courier,
     "driver": _driver,
     "call_centre": _call_centre,
@@ -221,7 +221,7 @@ _CHANGES: dict[str, Callable[[Traits, Ints, Places, np.random.Generator], None]]
 }
 
 
-def _new_customers(t: Traits, at: Ints, days: int, rng: np.random.Generator) -> None:
+def _new_customers(t: Traits, at: Ints, days: int, rng: Rng) -> None:
     n = len(at)
     t.opened[at] = rng.integers(0, days, n) * DAY + rng.integers(9 * 3600, 20 * 3600, n)
     # Most use the card within the hour, in the shop; some in the evening, a few after days.
@@ -233,7 +233,7 @@ def _new_customers(t: Traits, at: Ints, days: int, rng: np.random.Generator) -> 
     t.accounts[at] *= 0.5
 
 
-def _documents(t: Traits, at: dict[str, Ints], rng: np.random.Generator) -> None:
+def _documents(t: Traits, at: dict[str, Ints], rng: Rng) -> None:
     """Assign shared documents: families of 3 to 7, pairs, spare cards of the elderly."""
     family = at["family"]
     place = 0

@@ -1,7 +1,4 @@
-"""An invented province: places, cells, operators, phone numbers, short codes.
-
-No place in it is real.
-"""
+"""An invented province, where no place is real: places, cells, operators, numbers."""
 
 from __future__ import annotations
 

@@ -42,10 +42,7 @@ class WindowClock:
 
 @dataclass(frozen=True)
 class Outlets:
-    """Outlets of a county: first[county] and the next ones, count[county] in all.
-
-    Every fourth outlet is a stall, which sells cards of all operators.
-    """
+    """Outlets of a county: count[county] from first[county]; every fourth sells cards of all brands."""
 
     first: Ints
     count: Ints
@@ -61,10 +58,7 @@ def build_outlets(cards: int, places: Places) -> Outlets:
 
 
 def assign_outlets(traits: Traits, outlets: Outlets) -> None:
-    """Give every card an outlet of its county: its operator's, or a stall.
-
-    Cards of resale brands always come from stalls.
-    """
+    """Give every card an outlet of its county: its operator's, or a stall, as to all resale brands."""
     words = hashed(traits.key, 91)
     quad = below(words, outlets.count[traits.county] // 4)
     stall = (unit(mix(words)) < 0.25) | (traits.operator >= len(OPERATORS))
@@ -74,7 +68,7 @@ def assign_outlets(traits: Traits, outlets: Outlets) -> None:
 
 
 def _outlet_names(numbers: Ints) -> pl.Series:
-    return pl.Series("outlet", numbers + 1_000_001).cast(pl.String).str.replace("^1", "S")
+    return _text(numbers + 1_000_001).str.replace("^1", "S")
 
 
 def outlets_table(outlets: Outlets, places: Places) -> pl.DataFrame:
@@ -112,11 +106,11 @@ def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowCloc
     home = np.minimum(t.county, places.home - 1)
     table = pl.DataFrame(
         {
-            "card": pl.Series(numbers).cast(pl.String),
-            "imsi": pl.Series(
+            "card": _text(numbers),
+            "imsi": _text(
                 460_000_000_000_000 + numbers % 10_000_000_000 + operator.astype(np.int64) * 10**10
-            ).cast(pl.String),
-            "iccid": "89860" + pl.Series(100_000_000_000_000 + numbers % 10**12 * 10).cast(pl.String),
+            ),
+            "iccid": "89860" + _text(100_000_000_000_000 + numbers % 10**12 * 10),
             "holder": _hex(hashes) + _hex(mix(hashes)),
             "holder_kind": pl.Series(["person", "organisation"]).gather(t.organisation.astype(np.int64)),
             "operator": pl.Series([*OPERATORS, *RESALE]).gather(operator),
@@ -129,10 +123,14 @@ def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowCloc
             "verified_at": _known(
                 clock.times("verified_at", np.minimum(checked, np.maximum(t.opened, 0))), verified
             ),
-            "bound_imei": _known(pl.Series(bound).cast(pl.String), t.iot),
+            "bound_imei": _known(_text(bound), t.iot),
         }
     )
     return table.sort("card")
+
+
+def _text(numbers: Ints) -> pl.Series:
+    return pl.Series(numbers).cast(pl.String)
 
 
 def _hex(words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> pl.Series:
@@ -150,7 +148,7 @@ def truth_table(traits: Traits, numbers: Ints, roles: tuple[str, ...], gang_name
     """Return card, fraud, gang, role, strategy of every card."""
     table = pl.DataFrame(
         {
-            "card": pl.Series(numbers).cast(pl.String),
+            "card": _text(numbers),
             "fraud": traits.strategy > 0,
             "gang": pl.Series([None, *gang_names], dtype=pl.String).gather(traits.gang + 1),
             "role": pl.Series(roles).gather(traits.role.astype(np.int64)),
@@ -172,9 +170,9 @@ def accounts_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int,
     bound = begin + (rng.random(len(card)) * np.maximum(end - begin, 1)).astype(np.int64)
     table = pl.DataFrame(
         {
-            "card": pl.Series(numbers[card]).cast(pl.String),
+            "card": _text(numbers[card]),
             "platform": pl.Series(PLATFORM_NAMES).gather(pick),
-            "account": "u" + pl.Series(rng.integers(10**9, 10**10, len(card))).cast(pl.String),
+            "account": "u" + _text(rng.integers(10**9, 10**10, len(card))),
             "bound_at": clock.times("bound_at", bound),
         }
     )
@@ -198,7 +196,7 @@ def complaints_table(traits: Traits, numbers: Ints, clock: WindowClock, days: in
     card, at = card[at < days * DAY], at[at < days * DAY]
     return pl.DataFrame(
         {
-            "card": pl.Series(numbers[card]).cast(pl.String),
+            "card": _text(numbers[card]),
             "reported_at": clock.times("reported_at", at),
             "channel": pl.Series(_CHANNELS).gather(rng.integers(0, len(_CHANNELS), len(card))),
             "category": pl.Series(_CATEGORIES).gather(rng.integers(0, len(_CATEGORIES), len(card))),
@@ -212,10 +210,10 @@ def cases_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, se
     seen = np.maximum(traits.alive_from, 0) + DAY
     card = np.flatnonzero((traits.strategy > 0) & (seen < days * DAY) & (rng.random(traits.count) < 0.045))
     at = seen[card] + (rng.random(len(card)) * (days * DAY - seen[card])).astype(np.int64)
-    case = pl.Series((traits.gang[card] * 40 + at // (3 * DAY)) + 10_000).cast(pl.String)
+    case = _text((traits.gang[card] * 40 + at // (3 * DAY)) + 10_000)
     return pl.DataFrame(
         {
-            "card": pl.Series(numbers[card]).cast(pl.String),
+            "card": _text(numbers[card]),
             "case_id": "invented-" + case,
             "confirmed_at": clock.times("confirmed_at", at),
             "source": pl.Series(["invented county police", "invented provincial fraud centre"]).gather(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from duanka.simulator.calls import RHYTHMS, CallDay, EventRows
-from duanka.simulator.chance import Ints, hashed, words
+from duanka.simulator.chance import Ints, Rng, hashed, words
 from duanka.simulator.province import BANKS, OPERATOR_LINES, PUBLIC_LINES, foreign_to_us, platform_numbers
 from duanka.simulator.traits import DAY, Traits
 
 _WAKING = np.cumsum(np.array(RHYTHMS[4]) / np.sum(RHYTHMS[4]))
 
 
-def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
+def _moments(t: Traits, card: Ints, day: int, rng: Rng) -> Ints:
     """Draw times (s of the window): in waking hours, or in a box card's dialling turn."""
     hour = np.searchsorted(_WAKING, rng.random(len(card))).astype(np.int64)
     second = np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, len(card))
@@ -21,7 +21,7 @@ def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
     return np.asarray(np.where(turn >= 0, within, second) + day * DAY, dtype=np.int64)
 
 
-def invent_messages(today: CallDay, rng: np.random.Generator) -> EventRows:
+def invent_messages(today: CallDay, rng: Rng) -> EventRows:
     """Generate the messages of one day: platform codes, notices, texts to contacts."""
     t = today.traits
     code = np.repeat(today.cards, today.counts(t.codes_in, rng))
@@ -57,7 +57,7 @@ def _received_too(today: CallDay, rows: EventRows, other: Ints) -> EventRows:
     return rows.and_then(EventRows(other[other >= 0], today.numbers[sent.card], none, sent.at))
 
 
-def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def invent_sightings(today: CallDay, rng: Rng) -> tuple[Ints, Ints]:
     """Generate location updates: (card, second of the window)."""
     t = today.traits
     card = np.repeat(today.cards, today.counts(t.sightings, rng))
@@ -72,7 +72,7 @@ def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, In
     return card[keep], at[keep]
 
 
-def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def invent_data(today: CallDay, rng: Rng) -> tuple[Ints, Ints]:
     """Generate the data volumes of the day: (card, bytes)."""
     t, cards = today.traits, today.cards
     card = cards[t.used_on(today.day, cards) & (t.megabytes[cards] > 0) & (rng.random(len(cards)) < 0.96)]
@@ -80,13 +80,8 @@ def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
     return card, np.maximum(volume, 400).astype(np.int64)
 
 
-def invent_shop_visits(
-    today: CallDay, trader_role: int, rng: np.random.Generator
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """Generate cards that customers try in a second-hand phone of a shop.
-
-    Returns (card, second of the window, trader, phone 0..3).
-    """
+def invent_shop_visits(today: CallDay, trader_role: int, rng: Rng) -> tuple[Ints, Ints, Ints, Ints]:
+    """Cards tried in a second-hand phone of a shop: card, second of the window, trader, phone 0..3."""
     t = today.traits
     traders = np.flatnonzero(t.role == trader_role)
     trader = np.repeat(traders, rng.poisson(1.4, len(traders))) if len(today.callable_cards) else traders[:0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from duanka.simulator.chance import Flags, Floats, Hash, Ints, generator, mix
+from duanka.simulator.chance import Flags, Floats, Hash, Ints, Rng, generator, mix
 from duanka.simulator.province import Places
 
 DAY = 86_400
@@ -129,11 +129,8 @@ def blank(count: int, seed: int) -> Traits:
     return traits
 
 
-def lognormal(rng: np.random.Generator, median: float, low: float, high: float, count: int) -> Floats:
-    """Draw from a log-normal around `median` with different spreads on each side.
-
-    `low`, `high`: sigma of the logarithm below and above the median.
-    """
+def lognormal(rng: Rng, median: float, low: float, high: float, count: int) -> Floats:
+    """Draw from a log-normal; `low`, `high`: sigma of the logarithm below and above `median`."""
     z = rng.standard_normal(count)
     return np.asarray(median * np.exp(np.where(z < 0, low * z, high * z)), dtype=np.float64)
 
@@ -168,7 +165,7 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
     return monthly
 
 
-def _draw_calls(traits: Traits, monthly: Floats, rng: np.random.Generator) -> None:
+def _draw_calls(traits: Traits, monthly: Floats, rng: Rng) -> None:
     n = traits.count
     share = 1 / (1 + np.exp(-(0.08 + 0.82 * rng.standard_normal(n))))
     # Cards with few calls often make only outgoing ones: median share 0.86 in the lowest eighth of measured users.
@@ -193,7 +190,7 @@ def _draw_calls(traits: Traits, monthly: Floats, rng: np.random.Generator) -> No
     traits.weekend[:] = rng.uniform(0.7, 1.1, n)
 
 
-def _draw_places(traits: Traits, places: Places, monthly: Floats, rng: np.random.Generator) -> None:
+def _draw_places(traits: Traits, places: Places, monthly: Floats, rng: Rng) -> None:
     n = traits.count
     traits.county[:] = rng.choice(places.home, n, p=places.weight)
     traits.cell[:] = (rng.random(n) * places.cells[traits.county]).astype(np.int64)

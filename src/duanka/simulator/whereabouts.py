@@ -35,10 +35,7 @@ class Whereabouts:
     outing_until: Ints
 
     def at(self, card: Ints, second: Ints) -> tuple[Ints, Ints]:
-        """Return (place, cell) of `card` at `second` of the day, arrays of equal length.
-
-        The cell is an index into `Places.cell_names`.
-        """
+        """Return place and cell (index into `Places.cell_names`) of `card` at `second` of the day."""
         t = self.traits
         place, cell = t.county[card], t.cell[card]
         hour = second // 3600

@@ -184,10 +184,7 @@ def _live_through(
 
 
 def _sign_cases(out: Path, seed: int) -> None:
-    """Sign cases.parquet in `out` and write the public key.
-
-    The private key is not secret: it is derived from the seed.
-    """
+    """Sign cases.parquet in `out` by a key from the seed, so no secret; write the public key."""
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"invented police {seed}".encode()).digest())
     signature = base64.b64encode(key.sign((out / "cases.parquet").read_bytes())) + b"\n"
     (out / f"cases.parquet{SIGNATURE_ENDING}").write_bytes(signature)

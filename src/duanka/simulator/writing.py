@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from duanka.simulator.calls import CallDay, CallRows, EventRows, invent_calls
-from duanka.simulator.chance import Ints, generator, hashed
+from duanka.simulator.chance import Ints, Rng, generator, hashed
 from duanka.simulator.devices import imeis
 from duanka.simulator.register import WindowClock
 from duanka.simulator.signals import invent_data, invent_messages, invent_shop_visits, invent_sightings
@@ -39,10 +39,7 @@ class Scene:
         return self.where.day
 
     def seen(self, card: Ints, at: Ints, *, recorded: bool) -> dict[str, pl.Series]:
-        """Return imei, cell and city of `card` at second `at` of the window.
-
-        `recorded`: null where the card's usage records have no place.
-        """
+        """Imei, cell, city of `card` at second `at` of the window; null where `recorded` ones have none."""
         place, cell = self.where.at(card, np.clip(at - self.day * DAY, 0, DAY - 1))
         places, unknown = self.where.places, self.where.traits.unknown_place[card]
         if recorded:  # -1 is out of bounds and becomes null
@@ -81,7 +78,7 @@ def write_day(out: Path, scene: Scene, today: date) -> dict[str, int]:
 
 
 def _events(
-    scene: Scene, time: str, stream: int, invent: Callable[[CallDay, np.random.Generator], EventRows]
+    scene: Scene, time: str, stream: int, invent: Callable[[CallDay, Rng], EventRows]
 ) -> list[pl.DataFrame]:
     """Calls or messages; `time`: name of the column of their time."""
     frames = []

@@ -179,9 +179,7 @@ class Live:
             end = None
             if finish:
                 self._progress.history = False
-                self._progress.tidied = (
-                    None  # forces retention to run: `rest` may have merged generations since
-                )
+                self._progress.tidied = None  # retention must run: `rest` may have merged since
                 if records := self._marks.lasts():
                     end = EndOfRecords(*end_of_records(records))
             if judge:

@@ -50,9 +50,6 @@ class AvailableData:
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """Condition for the rows that any reader of a rollup needs; "": all of them.
-
-    `conditions`: of each reader; "": it needs all.
-    """
+    """Condition for the rows that any reader needs; "", as one of `conditions` or returned: all rows."""
     each = list(conditions)
     return " OR ".join(f"({one})" for one in each) if all(each) else ""

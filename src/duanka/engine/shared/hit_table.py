@@ -34,10 +34,7 @@ def hit_columns(rule: Rule) -> tuple[str, ...]:
 
 
 def hit_rows(columns: Sequence[str], source: str) -> str:
-    """SELECT of distinct card, seen_at, evidence (JSON) over a rule's SELECT `source`.
-
-    `columns`: the columns of `source`, see `hit_columns`.
-    """
+    """SELECT of distinct card, seen_at, evidence (JSON) over a rule's SELECT of `columns`."""
     fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
     return (
         "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
