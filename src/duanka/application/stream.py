@@ -232,7 +232,7 @@ def _decide_again(run: Following) -> int:
 def write_lists(
     answers: LiveQueries, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
 ) -> Tally:
-    """Write hits, list and quarantine of the current state as a scan does; return the tally. Fills `shadows`."""
+    """Write the lists of the current state as a scan does; fill `shadows`, return the tally of listed cards."""
     tally = Tally()
     answers.write_hits(out / HITS)
     answers.write_quarantine(out / QUARANTINE)

@@ -132,10 +132,7 @@ class Cluster(BatchEngine):
         return self._db.sql(f"SELECT * FROM {source}").to_arrow_table()
 
     def _send(self, name: str, rows: pa.Table) -> None:
-        """Create a table on the cluster through the shared folder.
-
-        A Spark Connect message cannot hold millions of rows.
-        """
+        """Create a table on the cluster by a shared file: a message to it cannot hold millions of rows."""
         if not rows.num_rows:
             self._remote.empty(name, rows.schema)
             return

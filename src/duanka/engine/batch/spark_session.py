@@ -44,10 +44,7 @@ _NOT_IN_PATHS = re.compile(r"[\[\]{}*?%#\\:\"<>|^`\n]")
 
 
 class Remote:
-    """A session at `address`, for example "sc://host:15002".
-
-    Raises DuankaError when the server cannot be reached.
-    """
+    """A session at `address`, like "sc://host:15002"; DuankaError when no server is reached."""
 
     def __init__(self, address: str) -> None:
         self._address = address

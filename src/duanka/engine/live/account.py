@@ -11,9 +11,9 @@ from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Profile, RecordCoverage, RuleRun
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import LiveReason, SourceReach
-from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
-from duanka.engine.live.state.rollup_store import RollupStore, Run
+from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.breakdown import profile
@@ -24,14 +24,9 @@ class Accounts:
     """Reads report figures. `everybody`: a SELECT of all cards in the state."""
 
     def __init__(
-        self,
-        run: Run,
-        progress: Checkpoint,
-        marks: Watermarks,
-        shelves: Mapping[str, RollupStore],
-        everybody: str,
+        self, state: LiveState, marks: Watermarks, shelves: Mapping[str, RollupStore], everybody: str
     ) -> None:
-        self._run, self._progress, self._marks = run, progress, marks
+        self._run, self._progress, self._marks = state.run, state.progress, marks
         self._shelves, self._everybody = shelves, everybody
 
     def account(
@@ -74,21 +69,13 @@ class Accounts:
 
     def _runs(self, rules: Sequence[CompiledRule], given: AvailableData) -> list[RuleRun]:
         """Result of each rule; live runs do not count the cards that could not be judged."""
-        hits = {
-            rule: (count, cards)
-            for rule, count, cards in self._run(
-                "SELECT rule, count(*), count(DISTINCT card) FROM state.hits GROUP BY 1"
-            )
-        }
-        return [
-            RuleRun(
-                one.id,
-                *hits.get(one.id, (0, 0)),
-                lacks=given.lacks(one.rule),
-                without=given.without(one.rule),
-            )
-            for one in rules
-        ]
+        counts = self._run("SELECT rule, count(*), count(DISTINCT card) FROM state.hits GROUP BY 1")
+        found = {rule: (hits, cards) for rule, hits, cards in counts}
+        runs = []
+        for one in rules:
+            lacks, without = given.lacks(one.rule), given.without(one.rule)
+            runs.append(RuleRun(one.id, *found.get(one.id, (0, 0)), lacks=lacks, without=without))
+        return runs
 
     def _cards(self) -> int:
         registered = int(self._run("SELECT count(*) FROM state.cards")[0][0])

@@ -10,31 +10,29 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
-import duckdb
 import pyarrow as pa
 
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.streaming import Change
-from duanka.engine.live.state.checkpoint import Checkpoint
-from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.shared.duckdb_database import lent
 
 Changes = Counter[tuple[str, Change]]  # of hits, by (rule, kind)
 
 
-def log_changes(run: Run, progress: Checkpoint, changed: str, order: str) -> Changes:
+def log_changes(state: LiveState, changed: str, order: str) -> Changes:
     """Log the rows of the table or subquery `changed` (kind and a hit's columns), sorted by `order`."""
-    counts = run(f"SELECT rule, kind, count(*) FROM {changed} GROUP BY ALL")
-    run(
-        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY {order}),"
+    counts = state.run(f"SELECT rule, kind, count(*) FROM {changed} GROUP BY ALL")
+    state.run(
+        f"INSERT INTO state.changes SELECT {state.progress.seq} + row_number() OVER (ORDER BY {order}),"
         f" kind, card, rule, seen_at, evidence FROM {changed}"
     )
     found = Counter({(rule, Change(kind)): count for rule, kind, count in counts})
-    progress.seq += found.total()
+    state.progress.seq += found.total()
     return found
 
 
-def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Changes:
+def announce_cases(state: LiveState, now: datetime) -> Changes:
     """Log new police cases: each (card, case) once, and once more when it is signed.
 
     A delivered case takes effect immediately; it waits neither for a record of the card nor for the end of a window.
@@ -44,26 +42,24 @@ def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Changes:
         "SELECT card, case_id, coalesce(signed_by, '') AS signed_by, min(confirmed_at) AS moment FROM state.cases"
         " GROUP BY ALL"
     )
-    run(
+    state.run(
         f"CREATE OR REPLACE TEMP TABLE announced AS SELECT *, '{Change.RAISED.value}' AS kind,"
         f" CASE signed_by WHEN '' THEN '{CLAIMED}' ELSE '{CONFIRMED}' END AS rule,"
         f" coalesce(moment, TIMESTAMP '{now}') AS seen_at,"
         " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) AS evidence"
         f" FROM ({new}) ANTI JOIN state.confirmed USING (card, case_id, signed_by)"
     )
-    cases = log_changes(run, progress, "announced", "card, case_id, signed_by").total()
-    run("INSERT INTO state.confirmed SELECT card, case_id, signed_by FROM announced")
-    run("DROP TABLE announced")
+    cases = log_changes(state, "announced", "card, case_id, signed_by").total()
+    state.run("INSERT INTO state.confirmed SELECT card, case_id, signed_by FROM announced")
+    state.run("DROP TABLE announced")
     return Counter({(CONFIRMED, Change.RAISED): cases} if cases else {})
 
 
-def announce_again(
-    db: duckdb.DuckDBPyConnection, run: Run, progress: Checkpoint, cards: Collection[str]
-) -> Changes:
+def announce_again(state: LiveState, cards: Collection[str]) -> Changes:
     """Log one change for each of `cards` (all have a hit or case): new decisions."""
     first = "(kind, rule, seen_at, evidence)"
-    with lent(db, "given", pa.table({"card": pa.array(list(cards), pa.string())})):
-        run(
+    with lent(state.db, "given", pa.table({"card": pa.array(list(cards), pa.string())})):
+        state.run(
             f"CREATE OR REPLACE TEMP TABLE announced AS SELECT '{Change.REVISED.value}' AS kind, card,"
             f" arg_min(rule, {first}) AS rule, arg_min(seen_at, {first}) AS seen_at,"
             f" arg_min(evidence, {first}) AS evidence FROM ("
@@ -73,6 +69,6 @@ def announce_again(
             " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
             ") WHERE card IN (SELECT card FROM given) GROUP BY card"
         )
-    found = log_changes(run, progress, "announced", "card")
-    run("DROP TABLE announced")
+    found = log_changes(state, "announced", "card")
+    state.run("DROP TABLE announced")
     return found

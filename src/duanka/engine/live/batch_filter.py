@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +20,8 @@ import pyarrow.compute as pc
 from duanka.domain.errors import LostRecords
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, Lateness, LiveReason, SetAside
-from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
-from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.live.state.checkpoint import SourceProgress
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.shared.duckdb_database import lent
 
@@ -46,29 +45,16 @@ class FilterResult:
 class BatchFilter:
     """Filters batches one by one; `state.recent` holds hashes to detect repeats.
 
-    `progress` and `marks` are updated. `rows`: table -> number of used rows in the current batch.
+    Progress and `marks` are updated. `rows`: table -> number of used rows in the current batch.
     """
 
-    def __init__(
-        self,
-        db: duckdb.DuckDBPyConnection,
-        run: Run,
-        lateness: Lateness,
-        progress: Checkpoint,
-        marks: Watermarks,
-    ) -> None:
-        self._db = db
-        self._run = run
-        self._lateness = lateness
-        self._progress = progress
-        self._marks = marks
+    def __init__(self, state: LiveState, lateness: Lateness, marks: Watermarks) -> None:
+        self._db, self._run, self._progress = state.db, state.run, state.progress
+        self._lateness, self._marks = lateness, marks
         self.rows: dict[str, int] = {}
 
     def sort(self, batch: Batch, now: datetime) -> FilterResult:
-        """Create views of used records, store rejected ones, advance the watermarks.
-
-        `now`: local time.
-        """
+        """Create views of used records, store rejected ones, advance the watermarks to `now` (local)."""
         done = FilterResult()
         self._aside(batch.aside)
         highs: list[tuple[SourceProgress, datetime]] = []

@@ -97,7 +97,7 @@ class Live:
         with self._state.working():
             self._state.restore(history=history)
             self._attach()
-            reconcile(self._run, self._progress, self._rules, self._rollups, lists, self._shadows)
+            reconcile(self._state, self._rules, self._rollups, lists, self._shadows)
             self._state.commit()
 
     def __enter__(self) -> Self:
@@ -173,7 +173,7 @@ class Live:
             changes = self._told_again
             self._told_again = Counter()
             if self._cases_came:  # police cases wait for no rule
-                changes += announce_cases(self._run, self._progress, now)
+                changes += announce_cases(self._state, now)
                 self._cases_came = False
             self._take_passes()
             end = None
@@ -193,7 +193,7 @@ class Live:
             return
         version = self._passes.version()  # read first: a concurrent change is then seen by the next call
         if version != self._passes_version:
-            registers.take_passes(self._state.db, self._run, self._passes)
+            registers.take_passes(self._state, self._passes)
             self._passes_version = version
 
     def finish(self, now: datetime) -> BatchResult:
@@ -214,7 +214,7 @@ class Live:
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
         """Switch to another policy; republish the decisions for `cards`, which it changes."""
         with self._state.working():
-            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
+            self._told_again += announce_again(self._state, cards)
             self._progress.policy = policy
             self._state.commit()
 
@@ -254,9 +254,9 @@ class Live:
         self._appending = {rollup.name: AdaptiveAggregation(rollup) for rollup in self._rollups}
         self._passes_version = None  # a rollback takes the passes back too
         self._marks = Watermarks(progress, self._lateness, self._rules)
-        self._sorting = BatchFilter(self._state.db, self._run, self._lateness, progress, self._marks)
-        self._judge = RuleEvaluator(self._state.db, self._run, self._shelves, progress, self._shadows)
-        self._triggers = Triggers(self._run, self._judge, self._shelves, progress, self._marks)
+        self._sorting = BatchFilter(self._state, self._lateness, self._marks)
+        self._judge = RuleEvaluator(self._state, self._shelves, self._shadows)
+        self._triggers = Triggers(self._state, self._judge, self._shelves, self._marks)
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Add the batch to the rollups and registers."""
@@ -296,7 +296,7 @@ class Live:
             registers.touch_left_behind(self._run)
         if register == "cards" and (moved := registers.moved_cards(self._run)):
             # A decision names operator and city: when the register changes either, publish it again.
-            self._told_again += announce_again(self._state.db, self._run, self._progress, moved)
+            self._told_again += announce_again(self._state, moved)
         registers.take_news(self._run, register)
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
@@ -310,7 +310,7 @@ class Live:
 
     def account(self, out: Path, now: datetime) -> LiveAccount | None:
         """Report figures, besides the output files in `out`; None before the first record."""
-        accounts = Accounts(self._run, self._progress, self._marks, self._shelves, self._judge.everybody())
+        accounts = Accounts(self._state, self._marks, self._shelves, self._judge.everybody())
         return accounts.account(self._rules, self._given(), out, now)
 
     def _able(self) -> list[CompiledRule]:

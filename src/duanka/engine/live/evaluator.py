@@ -20,9 +20,9 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Change
 from duanka.engine.live.announcements import Changes, log_changes
-from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
-from duanka.engine.live.state.rollup_store import RollupStore, Run
+from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.coverage import known
@@ -64,17 +64,12 @@ class RuleEvaluator:
 
     def __init__(
         self,
-        db: duckdb.DuckDBPyConnection,
-        run: Run,
+        state: LiveState,
         shelves: Mapping[str, RollupStore],
-        progress: Checkpoint,
         shadows: frozenset[str] = frozenset(),
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
-        self._db = db
-        self._run = run
-        self._shelves = shelves
-        self._progress = progress
+        self._state, self._run, self._shelves = state, state.run, shelves
         self._at_once = AT_ONCE
         self._unseen = ", ".join(f"'{rule}'" for rule in sorted(shadows)) or "''"
 
@@ -162,10 +157,7 @@ class RuleEvaluator:
         *,
         closing: bool,
     ) -> bool:
-        """Create the tables that `rules` read, restricted to the visible cards.
-
-        Returns False when no affected card has a hit or can get one.
-        """
+        """Create the tables that `rules` read, of visible cards; False when none of them can get a hit."""
         rollups = lean_for(rules, narrowed=closing)
         if not closing:
             self._rollups(rollups, rules, turn, since, closing=False)
@@ -251,13 +243,13 @@ class RuleEvaluator:
     def _execute(self, sql: str, given: Mapping[str, Any]) -> None:
         named = {name: value for name, value in given.items() if f"${name}" in sql}
         if named:
-            self._db.execute(sql, named).fetchall()
+            self._state.db.execute(sql, named).fetchall()
         else:
-            self._db.execute(sql).fetchall()
+            self._state.db.execute(sql).fetchall()
 
     def _frozen(self, rule: CompiledRule) -> datetime | None:
         """Time before which hits stay unchanged: their data is beyond retention."""
-        horizon = self._progress.horizon
+        horizon = self._state.progress.horizon
         if horizon and any(self._shelves[name].window for name in rule.rollups):
             return horizon + rule.rule.look_back
         return None
@@ -304,4 +296,4 @@ class RuleEvaluator:
             WHERE (card, seen_at) NOT IN (SELECT (card, seen_at) FROM new)
             """,
         )
-        return log_changes(self._run, self._progress, "changed", "card, seen_at, kind")
+        return log_changes(self._state, "changed", "card, seen_at, kind")

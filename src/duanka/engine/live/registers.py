@@ -5,11 +5,10 @@ The passes of second verifications are kept up to date like a register.
 
 from __future__ import annotations
 
-import duckdb
-
 from duanka.domain.passed_cards import Passes
 from duanka.domain.schema import TABLES
 from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.shared.duckdb_database import lent, pass_rows
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
@@ -58,12 +57,12 @@ def _columns(register: str) -> str:
     return ", ".join(column.name for column in TABLES[register].columns)
 
 
-def take_passes(db: duckdb.DuckDBPyConnection, run: Run, passes: Passes) -> None:
+def take_passes(state: LiveState, passes: Passes) -> None:
     """Replace the stored passes with `passes`; mark the cards that differ as touched."""
-    with lent(db, "given", pass_rows(passes.read())):
-        run(
+    with lent(state.db, "given", pass_rows(passes.read())):
+        state.run(
             "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM ((FROM given EXCEPT FROM state.passes)"
             " UNION ALL (FROM state.passes EXCEPT FROM given)) SEMI JOIN state.cards USING (card)"
         )
-        run("DELETE FROM state.passes")
-        run("INSERT INTO state.passes SELECT card, passed_at FROM given")
+        state.run("DELETE FROM state.passes")
+        state.run("INSERT INTO state.passes SELECT card, passed_at FROM given")

@@ -11,16 +11,14 @@ from duanka.domain.policy import LISTS
 from duanka.domain.rollups import Rollup
 from duanka.domain.streaming import Change
 from duanka.engine.live.announcements import log_changes
-from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
-from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.live.state.state_file import LiveState
 
 Lists = Mapping[str, Sequence[Mapping[str, object]]]
 
 
 def reconcile(
-    run: Run,
-    progress: Checkpoint,
+    state: LiveState,
     rules: Sequence[CompiledRule],
     rollups: Sequence[Rollup],
     lists: Lists,
@@ -30,6 +28,7 @@ def reconcile(
 
     Raises DuankaError when the rollups of the state have another shape than those of `rules`.
     """
+    progress = state.progress
     shape = _fingerprint(*(f"{r.name} {r.columns}" for r in rollups))
     if progress.shape and progress.shape != shape:
         raise DuankaError(
@@ -45,13 +44,11 @@ def reconcile(
             continue
         progress.able.discard(rule)
         progress.closed.pop(rule, None)
-        run(f"DELETE FROM state.due WHERE rule = '{rule}'")
+        state.run(f"DELETE FROM state.due WHERE rule = '{rule}'")
         if rule not in able:
             hits = f"FROM state.hits WHERE rule = '{rule}'"
-            log_changes(
-                run, progress, f"(SELECT '{Change.REVOKED.value}' AS kind, * {hits})", "card, seen_at"
-            )
-            run(f"DELETE {hits}")
+            log_changes(state, f"(SELECT '{Change.REVOKED.value}' AS kind, * {hits})", "card, seen_at")
+            state.run(f"DELETE {hits}")
     progress.rules = today
 
 

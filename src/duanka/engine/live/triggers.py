@@ -11,9 +11,9 @@ from duanka.domain.rule import Window
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine.live.announcements import Changes
 from duanka.engine.live.evaluator import EvaluationPass, JudgementTimes, RuleEvaluator
-from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule
-from duanka.engine.live.state.rollup_store import RollupStore, Run
+from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import LONG_AGO, Watermarks
 
 
@@ -29,18 +29,10 @@ class Triggers:
     """Finds the cards that each rule must evaluate now, and has them evaluated."""
 
     def __init__(
-        self,
-        run: Run,
-        judge: RuleEvaluator,
-        shelves: Mapping[str, RollupStore],
-        progress: Checkpoint,
-        marks: Watermarks,
+        self, state: LiveState, judge: RuleEvaluator, shelves: Mapping[str, RollupStore], marks: Watermarks
     ) -> None:
-        self._run = run
-        self._judge = judge
-        self._shelves = shelves
-        self._progress = progress
-        self._marks = marks
+        self._run, self._progress = state.run, state.progress
+        self._judge, self._shelves, self._marks = judge, shelves, marks
 
     def pull(self, able: Sequence[CompiledRule], now: datetime, end: EndOfRecords | None = None) -> Changes:
         """Evaluate what is due; with `end`, as if no more records came."""
