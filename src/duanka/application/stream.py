@@ -68,7 +68,7 @@ class LiveEngine(Protocol):
         """Origin -> position up to which it is read and committed."""
 
     def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> BatchResult:
-        """Take in a micro-batch; `settle`: commit all since the last commit, `judge`: judge the cards before."""
+        """Take in a micro-batch; `settle`: commit all since the last commit; `judge`: judge before it."""
 
     def finish(self, now: datetime) -> BatchResult:
         """Judge everything, as at the end of the input."""
@@ -232,7 +232,7 @@ def _decide_again(run: Following) -> int:
 def write_lists(
     answers: LiveQueries, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
 ) -> Tally:
-    """Write the lists of the current state as a scan does; fill `shadows`, return the tally of listed cards."""
+    """Write the lists of the current state as a scan does; fill `shadows`, return the tally."""
     tally = Tally()
     answers.write_hits(out / HITS)
     answers.write_quarantine(out / QUARANTINE)
