@@ -87,7 +87,7 @@ def backtest_tables(
     known = (*map(shown, _KNOWN), *changes.strategies) if truth else ()
     tables: list[Titled] = [
         (
-            shown(_HITS).format(rule=outcome.rule.id),
+            shown(_HITS, rule=outcome.rule.id),
             ("", shown(_CARDS), shown(_COUNT), *known),
             [_flagged(name, one, changes.strategies) for name, one in flagged],
         )
@@ -116,36 +116,36 @@ def backtest_tables(
 def _head(outcome: Backtest, policy: Policy) -> str:
     before, after = outcome.limits_before, outcome.limits_after
     changed = [
-        shown(_INSTEAD).format(name=name, after=after[name], before=before[name])
+        shown(_INSTEAD, name=name, after=str(after[name]), before=str(before[name]))
         for name in after
         if after[name] != before[name]
     ]
     if not outcome.before:
         limits = ", ".join(f"{name}={value}" for name, value in after.items())
-        what = shown(_AGAINST_NONE).format(rule=outcome.rule.id, limits=limits)
+        what = shown(_AGAINST_NONE, rule=outcome.rule.id, limits=limits)
     else:
-        what = shown(_WITH_LIMITS).format(
-            rule=outcome.rule.id, limits=shown(_AND).join(changed) or shown(_AS_THEY_ARE)
+        what = shown(
+            _WITH_LIMITS, rule=outcome.rule.id, limits=shown(_AND).join(changed) or shown(_AS_THEY_ARE)
         )
     first, until = (f"{at:%Y-%m-%d %H:%M}" for at in (outcome.span.first, outcome.span.until))
-    return shown(_HEAD).format(what=what, policy=policy.id, first=first, until=until)
+    return shown(_HEAD, what=what, policy=policy.id, first=first, until=until)
 
 
 def _notes(outcome: Backtest, policy: Policy) -> list[str]:
     rule, weighed = outcome.rule.id, policy.deciding is Deciding.WEIGH
-    weight = shown(_WEIGHT).format(weight=f"{outcome.policy.rules[rule].weight:g}") if weighed else ""
+    weight = shown(_WEIGHT, weight=f"{outcome.policy.rules[rule].weight:g}") if weighed else ""
     notes = []
     if rule not in policy.rules:
-        notes.append(shown(_NOT_IN_POLICY).format(policy=policy.id, rule=rule, weight=weight))
+        notes.append(shown(_NOT_IN_POLICY, policy=policy.id, rule=rule, weight=weight))
     elif rule in policy.shadows:
-        notes.append(shown(_IN_SHADOW).format(policy=policy.id, rule=rule, weight=weight))
+        notes.append(shown(_IN_SHADOW, policy=policy.id, rule=rule, weight=weight))
     if outcome.after.without:
-        notes.append(shown(_RAN_WITHOUT).format(rule=rule, without=", ".join(outcome.after.without)))
+        notes.append(shown(_RAN_WITHOUT, rule=rule, without=", ".join(outcome.after.without)))
     if outcome.after.unsure:
-        notes.append(shown(_UNSURE).format(rule=rule, cards=f"{outcome.after.unsure:,}"))
+        notes.append(shown(_UNSURE, rule=rule, cards=outcome.after.unsure))
     lacking = [run.rule for run in outcome.runs if not run.ran]
     if lacking:
-        notes.append(shown(_LACKING).format(rules=", ".join(lacking)))
+        notes.append(shown(_LACKING, rules=", ".join(lacking)))
     return notes
 
 
@@ -173,21 +173,22 @@ def _orders(outcome: Backtest, changes: RuleChangeEffect) -> str:
     def some(words: BilingualText, wanted: Callable[[int], bool]) -> str:
         chosen = [move for move in changes.moves if wanted(move.more)]
         cards = sum(move.cards for move in chosen)
-        said = shown(words).format(cards=f"{cards:,}")
+        said = shown(words, cards=cards)
         if changes.before.known is None:
             return said
         fraud, honest = sum(m.fraud or 0 for m in chosen), sum(m.honest or 0 for m in chosen)
-        return said + shown(_OF_THEM).format(fraud=f"{fraud:,}", honest=f"{honest:,}")
+        return said + shown(_OF_THEM, fraud=fraud, honest=honest)
 
     before, after = (
         sum(n for asked, n in outcome.orders.items() if (asked[side] or Action.WATCH) > Action.WATCH)
         for side in (0, 1)
     )
-    return shown(_ORDERS).format(
+    return shown(
+        _ORDERS,
         more=some(_ASKED_MORE, lambda more: more > 0),
         less=some(_ASKED_LESS, lambda more: more < 0),
-        before=f"{before:,}",
-        after=f"{after:,}",
+        before=before,
+        after=after,
     )
 
 
@@ -202,7 +203,7 @@ def _examples(
         return []
     return [
         (
-            shown(_SOME).format(word=shown(words).capitalize(), some=len(examples), cards=f"{of.cards:,}"),
+            shown(_SOME, word=shown(words).capitalize(), some=len(examples), cards=of.cards),
             [_lines(one, outcome, limits) for one in examples],
         )
     ]
@@ -216,7 +217,7 @@ def _lines(one: Example, outcome: Backtest, limits: Mapping[str, Literal]) -> li
         f"{shown(fact.title)} {fact.value}{f' {shown(fact.unit)}' if fact.unit else ''}"
         for fact in facts(one.hit, outcome.rule, masked=True)
     )
-    times = shown(_TIMES if one.hit.times > 1 else _ONCE).format(times=f"{one.hit.times:,}")
+    times = shown(_TIMES if one.hit.times > 1 else _ONCE, times=one.hit.times)
     known = f"; {one.truth}" if one.truth else ""
     return [
         f"{masked_card(one.hit.card)}  {times} {one.hit.seen_at:%Y-%m-%d %H:%M}; {asked}{known}",

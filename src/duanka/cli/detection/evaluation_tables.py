@@ -54,12 +54,13 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         (_BY_RULE, _RULE, found.rules),
         *(((_BY_SHADOW, _RULE, found.shadows),) if found.shadows else ()),
     )
-    head = shown(_EVALUATED).format(
-        cards=f"{found.cards:,}",
-        fraud=f"{found.fraud:,}",
+    head = shown(
+        _EVALUATED,
+        cards=found.cards,
+        fraud=found.fraud,
         asked=f"{found.asked_per_100k:,.0f}",
         honest=f"{found.honest_asked_per_100k:,.0f}",
-        stopped=found.stopped.honest,
+        stopped=str(found.stopped.honest),
     )
     strategies = [row.name for row in found.strategies]
     roles = [row.name for row in found.roles]

@@ -261,11 +261,9 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
         if (records := getattr(done, count)) or always:
             table.add_row(shown(name), f"{records:,}", shown(why))
     lines = [source_line(one) for one in done.last.sources]
+    lines += [shown(_NOT_RUN, rule=rule, lacks=", ".join(lacks)) for rule, lacks in outcome.lacks.items()]
     lines += [
-        shown(_NOT_RUN).format(rule=rule, lacks=", ".join(lacks)) for rule, lacks in outcome.lacks.items()
-    ]
-    lines += [
-        shown(_IN_SHADOW).format(rule=one.rule, cards=f"{one.cards:,}", more=f"{sum(one.rises.values()):,}")
+        shown(_IN_SHADOW, rule=one.rule, cards=one.cards, more=sum(one.rises.values()))
         for one in outcome.shadows
     ]
     written = shown(_WITH_REPORT if outcome.findings else _LISTS)
@@ -275,11 +273,11 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
 
 def source_line(one: SourceReach) -> str:
     """Progress of a source: its last record, and the time up to which it is complete."""
-    line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
+    line = shown(_SOURCE, name=one.name, records=one.records)
     if one.high:
         times = {"last": f"{one.high:%Y-%m-%d %H:%M}", "to": f"{one.complete:%Y-%m-%d %H:%M}"}
-        line += shown(_COMPLETE).format(**times)
+        line += shown(_COMPLETE, **times)
     else:
         line += shown(_NONE_IN_TIME)
-    line += shown(_LATE).format(late=f"{one.late:,}") if one.late else ""
+    line += shown(_LATE, late=one.late) if one.late else ""
     return line + (shown(_SILENT) if one.silent else "")

@@ -83,7 +83,7 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
         yield from tried(found.tried, None)
     for shape in found.guess.unknown:
         names = ", ".join(shape.patterns[:3])
-        told = shown(_UNTOLD).format(names=display_text(names), files=f"{len(shape.files):,}")
+        told = shown(_UNTOLD, names=display_text(names), files=len(shape.files))
         yield Prose(told, style="yellow")
     for file in found.guess.unread:
         problem = display_text(file.form.problem)
@@ -99,12 +99,7 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
     """First rows, rejected records and unmatched files; `mapping` None: not final yet."""
     for name, rows in found.rows.items():
         yield _Rows(name, rows)
-    fits = shown(_FITS).format(
-        used=f"{found.used:,}",
-        records=f"{found.records:,}",
-        share=f"{found.fits:.2%}",
-        files=f"{found.files:,}",
-    )
+    fits = shown(_FITS, used=found.used, records=found.records, share=f"{found.fits:.2%}", files=found.files)
     yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
     if found.reasons:
         table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
@@ -185,8 +180,8 @@ class _Rows:
         yield self._table(["", *(str(number + 1) for number in range(fit))], turned, fit)
 
     def _table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], height: int) -> RenderableType:
-        fewer = shown(_FEWER).format(rows=len(self._rows)) if height < len(self._rows) else ""
-        table = grid(*headings, title=f"\n{self._name}: {shown(_AS_READ).format(rows=height)}{fewer}")
+        fewer = shown(_FEWER, rows=len(self._rows)) if height < len(self._rows) else ""
+        table = grid(*headings, title=f"\n{self._name}: {shown(_AS_READ, rows=height)}{fewer}")
         for row in rows:
             table.add_row(*row)
         return table
@@ -212,5 +207,5 @@ def _cell(kind: ColumnKind, name: str, value: object) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    more = shown(_MORE).format(more=f"{len(names) - _MAX_SHOWN:,}") if len(names) > _MAX_SHOWN else ""
+    more = shown(_MORE, more=len(names) - _MAX_SHOWN) if len(names) > _MAX_SHOWN else ""
     return ", ".join(display_text(name[:80]) for name in names[:_MAX_SHOWN]) + more

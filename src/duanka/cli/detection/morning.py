@@ -120,14 +120,14 @@ def _day(text: str) -> date:
 
 def _told(done: app_morning.Morning) -> RenderableType:
     counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
-    lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED).format(counts=counts)]
+    lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED, counts=counts)]
     for source, last in done.missing.items():
         gap = (done.day - last) // timedelta(days=1)
-        lines.append(shown(_MISSING).format(source=source, day=done.day, last=last, gap=gap))
-    lines += [shown(_CAME).format(source=source, day=day) for source, day in done.came.items()]
+        lines.append(shown(_MISSING, source=source, day=done.day, last=last, gap=gap))
+    lines += [shown(_CAME, source=source, day=day) for source, day in done.came.items()]
     if done.bad_share:
-        lines.append(shown(_BAD).format(share=f"{done.bad_share:.2%}"))
+        lines.append(shown(_BAD, share=f"{done.bad_share:.2%}"))
     folder = done.outcome.out
     files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_morning.SPREADSHEET}
-    lines.append(shown(_FILES).format(**files))
+    lines.append(shown(_FILES, **files))
     return Group(last_words(done.outcome), Prose("\n".join(lines)))

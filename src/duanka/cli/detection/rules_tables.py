@@ -59,7 +59,7 @@ _TRIED = BilingualText("{examples} 个例子，{wrong} 个错误", "{examples} e
 
 def policy_line(policy: Policy) -> str:
     """The policy of a list, in one line."""
-    return shown(_POLICY).format(policy=policy.id, title=shown(policy.title), since=policy.since)
+    return shown(_POLICY, policy=policy.id, title=shown(policy.title), since=policy.since)
 
 
 def rules_listing(policy: Policy) -> Listing[Rule]:
@@ -75,21 +75,19 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
         return shown(rule.asks_for.words) + (shown(_SHADOWED) if rule.id in policy.shadows else "")
 
     columns: tuple[ListColumn[Rule], ...] = (
-        ListColumn("id", BilingualText("规则", "id"), lambda rule: rule.id),
+        ListColumn("id", ("规则", "id"), lambda rule: rule.id),
         ListColumn(
             "asks_for",
-            BilingualText("处置", "asks for"),
+            ("处置", "asks for"),
             lambda rule: rule.asks_for.word,
             asks_for,
             word=lambda word: shown(Action[word.upper()].words),
         ),
         ListColumn("shadow", None, lambda rule: rule.id in policy.shadows),
-        ListColumn("grade", BilingualText("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
-        ListColumn("weight", BilingualText("权重", "weight"), weight, spare=4, right=True),
-        ListColumn(
-            "title", BilingualText("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True
-        ),
-        ListColumn("limits", BilingualText("阈值", "limits"), limits, least=20, spare=2),
+        ListColumn("grade", ("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
+        ListColumn("weight", ("权重", "weight"), weight, spare=4, right=True),
+        ListColumn("title", ("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True),
+        ListColumn("limits", ("阈值", "limits"), limits, least=20, spare=2),
     )
     return Listing(BilingualText("规则", "rules"), columns, ("asks_for", "grade"))
 
@@ -105,7 +103,7 @@ def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     evidence = grid(*_EVIDENCE)
     for e in rule.evidence:
         evidence.add_row(e.name, shown(e.title), _unit(e.unit))
-    reads = shown(_READS).format(reads=", ".join(rule.reads), days=rule.look_back.days)
+    reads = shown(_READS, reads=", ".join(rule.reads), days=rule.look_back.days)
     text = Prose()
     for head, body in (
         (_RULE, f"{rule.id}: {shown(rule.title)}"),
@@ -142,9 +140,9 @@ def trials_table(outcomes: Sequence[RuleTestResult]) -> RenderableType:
     """Result of each example; failures with their explanation."""
     table = grid(*_TRIALS)
     for o in outcomes:
-        outcome = shown(_OK) if o.passed else shown(_WRONG).format(wrong=", ".join(o.wrong))
+        outcome = shown(_OK) if o.passed else shown(_WRONG, wrong=", ".join(o.wrong))
         must = shown(_FLAG if o.flags else _SPARE)
         table.add_row(o.rule, must, o.title, outcome, style="" if o.passed else "red")
     wrong = sum(not o.passed for o in outcomes)
-    total = shown(_TRIED).format(examples=len(outcomes), wrong=wrong)
+    total = shown(_TRIED, examples=len(outcomes), wrong=wrong)
     return Group(table, Prose(total, style="bold red" if wrong else "bold"))

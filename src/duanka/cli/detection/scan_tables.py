@@ -93,9 +93,10 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     intake, span = findings.intake, findings.span
     parts: list[RenderableType] = [
         Prose(
-            shown(_SCANNED).format(
-                records=f"{intake.records:,}",
-                cards=f"{findings.cards:,}",
+            shown(
+                _SCANNED,
+                records=intake.records,
+                cards=findings.cards,
                 first=f"{span.first:%Y-%m-%d %H:%M}",
                 until=f"{span.until:%Y-%m-%d %H:%M}",
                 policy=findings.policy.id,
@@ -112,16 +113,16 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     if findings.shadows:
         parts.append(_shadows(findings))
     parts += [Prose(line, style="yellow") for line in _cautions(findings)]
-    aside = shown(_ASIDE).format(aside=f"{intake.quarantined:,}", records=f"{intake.records:,}")
+    aside = shown(_ASIDE, aside=intake.quarantined, records=intake.records)
     file = out / "quarantine.parquet"
     if too_bad:
         unreadable = [f"{f.file}: {f.unreadable}" for f in intake.files if f.unreadable]
-        above = shown(_ABOVE).format(share=f"{allowed:.3%}".rstrip("0"))
+        above = shown(_ABOVE, share=f"{allowed:.3%}".rstrip("0"))
         why = "; ".join(unreadable[:3]) or above
-        parts.append(Prose(shown(_TOO_BAD).format(aside=aside, why=why, file=file), style="red"))
+        parts.append(Prose(shown(_TOO_BAD, aside=aside, why=why, file=file), style="red"))
     elif intake.quarantined:
-        parts.append(Prose(shown(_REASONS).format(aside=aside, file=file)))
-    lists = shown(_LISTS).format(work_list=out / "cards_at_risk.xlsx", report=out / "report.html")
+        parts.append(Prose(shown(_REASONS, aside=aside, file=file)))
+    lists = shown(_LISTS, work_list=out / "cards_at_risk.xlsx", report=out / "report.html")
     parts.append(Prose(lists))
     return Group(*parts)
 
@@ -144,42 +145,34 @@ def _shadows(findings: Findings) -> RenderableType:
 
 
 def _cautions(findings: Findings) -> list[str]:
-    lines = [shown(_CLAIMED).format(cards=f"{findings.claimed:,}")] * bool(findings.claimed)
+    lines = [shown(_CLAIMED, cards=findings.claimed)] * bool(findings.claimed)
     lines += [
-        shown(_NOT_RUN).format(rule=run.rule, lacks=", ".join(run.lacks))
-        for run in findings.runs
-        if not run.ran
+        shown(_NOT_RUN, rule=run.rule, lacks=", ".join(run.lacks)) for run in findings.runs if not run.ran
     ]
     lines += [
-        shown(_WITHOUT).format(rule=run.rule, without=", ".join(run.without))
+        shown(_WITHOUT, rule=run.rule, without=", ".join(run.without))
         for run in findings.runs
         if run.ran and run.without
     ]
-    lines += [
-        shown(_UNSURE).format(rule=run.rule, cards=f"{run.unsure:,}") for run in findings.runs if run.unsure
-    ]
+    lines += [shown(_UNSURE, rule=run.rule, cards=run.unsure) for run in findings.runs if run.unsure]
     span = findings.span
     if span.reach and span.until - span.reach > timedelta(days=1):
-        lines.append(shown(_AS_OF).format(days=f"{(span.until - span.reach).days:,}"))
-    lines += [shown(_TWICE).format(file=f.file) for f in findings.intake.files if f.duplicate_of]
+        lines.append(shown(_AS_OF, days=(span.until - span.reach).days))
+    lines += [shown(_TWICE, file=f.file) for f in findings.intake.files if f.duplicate_of]
     lines += [f"{f.file}{shown(_COLON)}{shown(note)}" for f in findings.intake.files for note in f.notes]
     if findings.span.outside:
-        lines.append(shown(_OUTSIDE).format(records=f"{findings.span.outside:,}"))
+        lines.append(shown(_OUTSIDE, records=findings.span.outside))
     unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)
-    lines += [shown(_IDLE).format(idle=shown(one)) for one in findings.intake.idle]
+    lines += [shown(_IDLE, idle=shown(one)) for one in findings.intake.idle]
     if unread:
-        lines.append(shown(_UNREAD).format(files=", ".join(unread)))
+        lines.append(shown(_UNREAD, files=", ".join(unread)))
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
     if ignored:
-        more = (
-            shown(_MORE).format(more=f"{len(ignored) - _COLUMNS_SHOWN:,}")
-            if len(ignored) > _COLUMNS_SHOWN
-            else ""
-        )
+        more = shown(_MORE, more=len(ignored) - _COLUMNS_SHOWN) if len(ignored) > _COLUMNS_SHOWN else ""
         named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS_SHOWN])
-        lines.append(shown(_COLUMNS_UNREAD).format(columns=named + more))
+        lines.append(shown(_COLUMNS_UNREAD, columns=named + more))
     if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
         lines.append(shown(many))
     if findings.lists_from:
-        lines.append(shown(_AREA_LISTS).format(file=display_name(str(findings.lists_from))))
+        lines.append(shown(_AREA_LISTS, file=display_name(str(findings.lists_from))))
     return lines

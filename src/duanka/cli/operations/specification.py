@@ -219,15 +219,16 @@ def _totals(
     )
     return [
         "",
-        shown(_TOTALS).format(
+        shown(
+            _TOTALS,
             all=len(stated),
             works=states["works"],
             partly=states["partly"],
             not_yet=states["not yet"],
             confirmed=standings["confirmed"],
         )
-        + (shown(_TO_CONFIRM).format(again=again) if again else shown(_STOP)),
-        *([shown(_OPEN).format(open=unanswered)] if unanswered else []),
+        + (shown(_TO_CONFIRM, again=again) if again else shown(_STOP)),
+        *([shown(_OPEN, open=unanswered)] if unanswered else []),
         *([shown(_LEGEND)] if ran else []),
     ]
 
@@ -237,10 +238,10 @@ def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
     if ran is None or since is None:
         return [shown(_NO_RUN)]
     run = {"date": ran.date, "code": ran.key, "python": ran.python, "system": ran.system}
-    lines = [shown(_EVIDENCE).format(tests=f"{ran.tests:,}", **run)]
+    lines = [shown(_EVIDENCE, tests=ran.tests, **run)]
     if since.changed:
         named = f" ({', '.join(since.changed)})" if len(since.changed) <= _FILES_SHOWN else ""
-        changed = shown(_CODE_CHANGED).format(files=f"{len(since.changed):,}", named=named)
+        changed = shown(_CODE_CHANGED, files=len(since.changed), named=named)
         lines.append(changed + (shown(_ANEW) if since.whole else ""))
     elif since.whole:
         lines.append(shown(_SAME_CODE))
@@ -251,7 +252,7 @@ def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
 
 def _unknown(stated: tuple[Requirement, ...], confirmed: dict[str, Confirmation], path: Path) -> list[str]:
     gone = specification.unknown_numbers(stated, confirmed)
-    return [shown(_GONE).format(path=path, numbers=", ".join(gone))] if gone else []
+    return [shown(_GONE, path=path, numbers=", ".join(gone))] if gone else []
 
 
 @spec_cli.command("show")
@@ -296,7 +297,7 @@ def spec_page(
     preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
     of_page = None if only == "both" else asked_for(only) or said_language()
     pages.write_page(out, preface, _stated(), ran, since, confirmed, figures, of_page)
-    OUT.print(shown(_WRITTEN).format(path=out))
+    OUT.print(shown(_WRITTEN, path=out))
     if not (of_page or only):
         OUT.print(shown(_IN_BOTH))
     for line in _age_lines(ran, since):
@@ -315,7 +316,7 @@ def spec_measure(
     """Measure what other answers to the open questions would do on an invented province."""
     figures = app_questions.measure(data, _stated(), OUT.print)
     specification.write_figures(figures, out)
-    OUT.print(shown(_WRITTEN_NEXT).format(path=out))
+    OUT.print(shown(_WRITTEN_NEXT, path=out))
 
 
 @spec_cli.command("confirm")
@@ -335,7 +336,7 @@ def spec_confirm(
     stated, path = _stated(), _confirmed_file(file)
     today = operator_zone().now().date()
     made = specification.confirm(path, stated, number, by, today, choose or (), note)
-    OUT.print(shown(_CONFIRMED).format(number=made.number, by=made.by, on=made.on, path=path))
+    OUT.print(shown(_CONFIRMED, number=made.number, by=made.by, on=made.on, path=path))
     for question in specification.named(stated, made.number).questions:
         code = made.chose(question)
         said = {
@@ -345,4 +346,4 @@ def spec_confirm(
             "change": shown(question.changed_by),
         }
         words = _CHOSE_OTHER if code and code != question.chosen.code else _CHOSE_OURS if code else _OURS
-        OUT.print(shown(words).format(**said))
+        OUT.print(shown(words, **said))

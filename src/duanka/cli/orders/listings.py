@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from duanka.cli.output.list_columns import ListColumn, Listing
-from duanka.cli.shell.language import shown, term, tier
+from duanka.cli.shell.language import shown, tier
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.bulk_action import ActState
 from duanka.domain.counter_check import Document
@@ -40,45 +39,28 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
     """
     what = _OBJECTIONS if kind is Kind.OBJECTION else _OPEN if only_open else _ALL
     columns: tuple[ListColumn[Order], ...] = (
-        ListColumn("id", BilingualText("工单", "order"), lambda one: one.id),
+        ListColumn("id", ("工单", "order"), lambda one: one.id),
         ListColumn("kind", None, lambda one: one.kind.value),
-        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
-        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("state", ("状态", "state"), lambda one: one.state.value, word=State, least=10),
         ListColumn(
-            "state",
-            BilingualText("状态", "state"),
-            lambda one: one.state.value,
-            word=partial(term, State),
-            least=10,
+            "due_at", ("期限", "due"), lambda one: one.due_at, lambda one: due(one.due_at, now), right=True
         ),
-        ListColumn(
-            "due_at",
-            BilingualText("期限", "due"),
-            lambda one: one.due_at,
-            lambda one: due(one.due_at, now),
-            right=True,
-        ),
-        ListColumn(
-            "rules", BilingualText("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]
-        ),
-        ListColumn("", BilingualText("", ""), lambda one: None, _more_rules, spare=1),
+        ListColumn("rules", ("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]),
+        ListColumn("", ("", ""), lambda one: None, _more_rules, spare=1),
         ListColumn("asked", None, lambda one: one.asked),
-        ListColumn("hits", BilingualText("次数", "hits"), lambda one: one.hits, spare=3, right=True),
-        ListColumn("operator", BilingualText("运营商", "operator"), lambda one: one.operator, spare=5),
-        ListColumn("city", BilingualText("城市", "city"), lambda one: one.city, spare=4),
-        ListColumn("opened_at", BilingualText("建单", "opened"), lambda one: one.opened_at, spare=6),
+        ListColumn("hits", ("次数", "hits"), lambda one: one.hits, spare=3, right=True),
+        ListColumn("operator", ("运营商", "operator"), lambda one: one.operator, spare=5),
+        ListColumn("city", ("城市", "city"), lambda one: one.city, spare=4),
+        ListColumn("opened_at", ("建单", "opened"), lambda one: one.opened_at, spare=6),
         ListColumn("updated_at", None, lambda one: one.updated_at),
         ListColumn("delivered_at", None, lambda one: one.delivered_at),
         ListColumn("closed_at", None, lambda one: one.closed_at),
         ListColumn("parent", None, lambda one: one.parent),
         ListColumn("hit_summaries", None, _summaries),
         ListColumn(
-            "reason",
-            BilingualText("原因", "reason"),
-            lambda one: one.grounds.reason,
-            least=24,
-            spare=2,
-            both=True,
+            "reason", ("原因", "reason"), lambda one: one.grounds.reason, least=24, spare=2, both=True
         ),
     )
     if kind is Kind.OBJECTION:  # an objection has no hits
@@ -108,30 +90,21 @@ def due(at: datetime | None, now: datetime) -> str:
 ACTS: Listing[ActView] = Listing(
     BilingualText("批量处置", "acts"),
     (
-        ListColumn("id", BilingualText("处置", "act"), lambda one: one.id),
-        ListColumn("event", BilingualText("动作", "event"), lambda one: one.event, word=partial(term, Event)),
-        ListColumn(
-            "state", BilingualText("状态", "state"), lambda one: one.state, word=partial(term, ActState)
-        ),
-        ListColumn("cards", BilingualText("号码数", "cards"), lambda one: one.total, right=True),
-        ListColumn("done", BilingualText("完成", "done"), lambda one: one.done, right=True),
-        ListColumn("skipped", BilingualText("跳过", "skipped"), lambda one: one.skipped, right=True, spare=3),
-        ListColumn("proposed_by", BilingualText("提出人", "by"), lambda one: one.proposed_by, least=8),
-        ListColumn("proposed_at", BilingualText("提出", "proposed"), lambda one: one.proposed_at, spare=2),
-        ListColumn(
-            "approved_by", BilingualText("复核人", "approved by"), lambda one: one.approved_by, least=8
-        ),
+        ListColumn("id", ("处置", "act"), lambda one: one.id),
+        ListColumn("event", ("动作", "event"), lambda one: one.event, word=Event),
+        ListColumn("state", ("状态", "state"), lambda one: one.state, word=ActState),
+        ListColumn("cards", ("号码数", "cards"), lambda one: one.total, right=True),
+        ListColumn("done", ("完成", "done"), lambda one: one.done, right=True),
+        ListColumn("skipped", ("跳过", "skipped"), lambda one: one.skipped, right=True, spare=3),
+        ListColumn("proposed_by", ("提出人", "by"), lambda one: one.proposed_by, least=8),
+        ListColumn("proposed_at", ("提出", "proposed"), lambda one: one.proposed_at, spare=2),
+        ListColumn("approved_by", ("复核人", "approved by"), lambda one: one.approved_by, least=8),
         ListColumn("approved_at", None, lambda one: one.approved_at),
         ListColumn("finished_at", None, lambda one: one.finished_at),
         ListColumn("undoes", None, lambda one: one.undoes),
         ListColumn("undone_by", None, lambda one: one.undone_by),
         ListColumn(
-            "reason",
-            BilingualText("原因", "reason"),
-            lambda one: one.grounds.reason,
-            least=16,
-            spare=4,
-            both=True,
+            "reason", ("原因", "reason"), lambda one: one.grounds.reason, least=16, spare=4, both=True
         ),
     ),
     ("state", "event", "proposed_by"),
@@ -140,11 +113,11 @@ ACTS: Listing[ActView] = Listing(
 ALARMS: Listing[Alarm] = Listing(
     BilingualText("告警", "alarms"),
     (
-        ListColumn("source", BilingualText("告警", "alarm"), lambda one: one.source),
+        ListColumn("source", ("告警", "alarm"), lambda one: one.source),
         ListColumn("since", None, lambda one: one.since),
-        ListColumn("raised_at", BilingualText("发出", "raised"), lambda one: one.raised_at),
-        ListColumn("cleared_at", BilingualText("解除", "over"), lambda one: one.cleared_at),
-        ListColumn("detail", BilingualText("内容", "what"), lambda one: one.detail, below=True),
+        ListColumn("raised_at", ("发出", "raised"), lambda one: one.raised_at),
+        ListColumn("cleared_at", ("解除", "over"), lambda one: one.cleared_at),
+        ListColumn("detail", ("内容", "what"), lambda one: one.detail, below=True),
     ),
     ("source",),
 )
@@ -152,21 +125,13 @@ ALARMS: Listing[Alarm] = Listing(
 COUNTER: Listing[CounterWaiting] = Listing(
     BilingualText("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
     (
-        ListColumn("id", BilingualText("工单", "order"), lambda one: one.order_id),
-        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
-        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
-        ListColumn(
-            "document",
-            BilingualText("证件", "document"),
-            lambda one: one.document.value,
-            word=partial(term, Document),
-            spare=3,
-        ),
-        ListColumn("counter", BilingualText("营业厅", "counter"), lambda one: one.counter, least=10),
-        ListColumn(
-            "recorded_by", BilingualText("登记人", "recorded by"), lambda one: one.first_by, least=8, spare=2
-        ),
-        ListColumn("recorded_at", BilingualText("时间", "at"), lambda one: one.first_at, spare=4),
+        ListColumn("id", ("工单", "order"), lambda one: one.order_id),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("document", ("证件", "document"), lambda one: one.document.value, word=Document, spare=3),
+        ListColumn("counter", ("营业厅", "counter"), lambda one: one.counter, least=10),
+        ListColumn("recorded_by", ("登记人", "recorded by"), lambda one: one.first_by, least=8, spare=2),
+        ListColumn("recorded_at", ("时间", "at"), lambda one: one.first_at, spare=4),
     ),
     ("tier", "counter", "recorded_by"),
 )
@@ -179,24 +144,22 @@ def _told(reason: str) -> str:
 REVIEWS: Listing[ReviewItem] = Listing(
     BilingualText("待人工复核的核验", "checks that wait for review"),
     (
-        ListColumn("id", BilingualText("工单", "order"), lambda one: one.order_id),
-        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
-        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
-        ListColumn("since", BilingualText("自", "since"), lambda one: one.since),
+        ListColumn("id", ("工单", "order"), lambda one: one.order_id),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("since", ("自", "since"), lambda one: one.since),
         ListColumn(
             "similarity",
-            BilingualText("相似度", "similarity"),
+            ("相似度", "similarity"),
             lambda one: one.similarity,
             lambda one: cli_grid.share(one.similarity),
             spare=2,
             right=True,
         ),
-        ListColumn(
-            "failures", BilingualText("失败", "failures"), lambda one: one.failures, spare=3, right=True
-        ),
+        ListColumn("failures", ("失败", "failures"), lambda one: one.failures, spare=3, right=True),
         ListColumn(
             "reasons",
-            BilingualText("原因", "why"),
+            ("原因", "why"),
             lambda one: [reason.value for reason in one.reasons],
             lambda one: "; ".join(shown(identity.TOLD[reason]) for reason in one.reasons),
             least=20,
@@ -210,23 +173,11 @@ REVIEWS: Listing[ReviewItem] = Listing(
 DIFFERENCES: Listing[Drift] = Listing(
     BilingualText("网络不一致", "differences"),
     (
-        ListColumn("element", BilingualText("网元", "element"), lambda one: one.element),
-        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
-        ListColumn(
-            "wanted",
-            BilingualText("应为", "wanted"),
-            lambda one: one.wanted,
-            word=partial(term, NetworkState),
-            least=8,
-        ),
-        ListColumn(
-            "found",
-            BilingualText("实为", "found"),
-            lambda one: one.found,
-            word=partial(term, NetworkState),
-            least=8,
-        ),
-        ListColumn("found_at", BilingualText("发现", "found at"), lambda one: one.found_at, spare=1),
+        ListColumn("element", ("网元", "element"), lambda one: one.element),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("wanted", ("应为", "wanted"), lambda one: one.wanted, word=NetworkState, least=8),
+        ListColumn("found", ("实为", "found"), lambda one: one.found, word=NetworkState, least=8),
+        ListColumn("found_at", ("发现", "found at"), lambda one: one.found_at, spare=1),
     ),
     ("element", "wanted", "found"),
 )
@@ -235,8 +186,8 @@ DIFFERENCES: Listing[Drift] = Listing(
 ELEMENTS: Listing[tuple[str, str]] = Listing(
     BilingualText("网元", "elements"),
     (
-        ListColumn("element", BilingualText("网元", "element"), lambda one: one[0]),
-        ListColumn("address", BilingualText("地址", "address"), lambda one: one[1]),
+        ListColumn("element", ("网元", "element"), lambda one: one[0]),
+        ListColumn("address", ("地址", "address"), lambda one: one[1]),
     ),
     ("element",),
 )

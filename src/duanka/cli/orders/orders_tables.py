@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -129,7 +128,7 @@ def _open_orders(one: ActCard) -> str:
 
 def _why_asked(one: ActCard) -> str:
     """Why a card is affected or skipped, and its earlier passed verification."""
-    passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else ""
+    passed = shown(_PASSES, times=one.passes, at=local(one.passed_at)) if one.passes else ""
     reason = shown(one.reason) if one.reason else ""
     return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
 
@@ -172,11 +171,9 @@ def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
     An objection or a manual stop requests no action and has no hits.
     """
     asked = (
-        [shown(_ASKED).format(asked=term(RequestedAction, order.asked), hits=order.hits)]
-        if order.asked
-        else []
+        [shown(_ASKED, asked=term(RequestedAction, order.asked), hits=str(order.hits))] if order.asked else []
     )
-    graded = [shown(_OF_TIER).format(tier=tier(order.tier))] if order.tier else []
+    graded = [shown(_OF_TIER, tier=tier(order.tier))] if order.tier else []
     facts = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
     facts += [(_TIER, tier(order.tier))] if graded and not asked else []
     rules = "\n".join(rules_seen(order))
@@ -195,9 +192,9 @@ def rules_seen(order: Order) -> Iterator[str]:
         if not (one := seen.get(rule)):
             yield rule
             continue
-        span = shown(_DAYS).format(first=one.first_day, last=one.last_day, days=one.days)
+        span = shown(_DAYS, first=one.first_day, last=one.last_day, days=one.days)
         days = f"{one.first_day}" if one.days == 1 else span
-        yield shown(_SEEN).format(rule=rule, days=days, what=shown(one.words))
+        yield shown(_SEEN, rule=rule, days=days, what=shown(one.words))
 
 
 def _read_out(said: BilingualText) -> RenderableType:
@@ -226,11 +223,11 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     """Page of one bulk action with its progress."""
     act = _MASKED.seen(act)
-    done = shown(_DONE).format(done=f"{act.done:,}", skipped=f"{act.skipped:,}", left=f"{act.left:,}")
+    done = shown(_DONE, done=act.done, skipped=act.skipped, left=act.left)
     if act.seconds is not None:
-        done += shown(_TOOK).format(seconds=f"{act.seconds:.1f}")
+        done += shown(_TOOK, seconds=f"{act.seconds:.1f}")
     facts = _facts(
-        (_ACT, shown(_ACT_IS).format(id=act.id, event=shown(act.event.words), cards=f"{act.total:,}")),
+        (_ACT, shown(_ACT_IS, id=act.id, event=shown(act.event.words), cards=act.total)),
         (_STATE, shown(act.state.words)),
         (_PROGRESS, done),
         (_REASON, shown(act.grounds.reason)),
@@ -245,7 +242,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     for one in skipped[:_SKIPPED_SHOWN]:
         table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
     more = len(skipped) - _SKIPPED_SHOWN
-    rest = [Prose(shown(_MORE_SKIPPED).format(more=f"{more:,}", act=act.id))] if more > 0 else []
+    rest = [Prose(shown(_MORE_SKIPPED, more=more, act=act.id))] if more > 0 else []
     return Group(facts, table, *rest)
 
 
@@ -253,9 +250,7 @@ _ORDERS: Listing[Order] = Listing(
     _ORDER,
     (
         ListColumn("id", _ORDER, lambda one: one.id),
-        ListColumn(
-            "kind", BilingualText("类型", "kind"), lambda one: one.kind.value, word=partial(term, Kind)
-        ),
+        ListColumn("kind", ("类型", "kind"), lambda one: one.kind.value, word=Kind),
         ListColumn("state", _STATE, lambda one: one.state.value, word=state),
         ListColumn("opened_at", _OPENED, lambda one: one.opened_at),
         ListColumn("closed_at", _CLOSED, lambda one: one.closed_at),
@@ -265,15 +260,13 @@ _ORDERS: Listing[Order] = Listing(
 _ACT_CARDS: Listing[ActCard] = Listing(
     _CARD,
     (
-        ListColumn("line", BilingualText("#", "#"), lambda one: one.line, right=True),
+        ListColumn("line", ("#", "#"), lambda one: one.line, right=True),
         ListColumn("card", _CARD, lambda one: one.card),
-        ListColumn("state", BilingualText("现状", "now"), lambda one: one.state, word=state),
+        ListColumn("state", ("现状", "now"), lambda one: one.state, word=state),
         ListColumn("tier", _TIER, lambda one: one.tier, word=tier),
-        ListColumn("outcome", BilingualText("结果", "outcome"), lambda one: one.outcome, _outcome),
-        ListColumn(
-            "objection", BilingualText("异议", "objection"), lambda one: one.objection, word=_objection
-        ),
-        ListColumn("open", BilingualText("未结工单", "open"), lambda one: None, _open_orders),
+        ListColumn("outcome", ("结果", "outcome"), lambda one: one.outcome, _outcome),
+        ListColumn("objection", ("异议", "objection"), lambda one: one.objection, word=_objection),
+        ListColumn("open", ("未结工单", "open"), lambda one: None, _open_orders),
         ListColumn("told", _REASON, lambda one: None, _why_asked, below=True),
     ),
 )
@@ -292,14 +285,11 @@ def figures_page(figures: Figures) -> RenderableType:
     rows = [(shown(_HANDLED), f"{figures.handled:,}")]
     rows += [(f"  {shown(row_words(what))}", f"{count:,}") for what, count in figures.handled_by.items()]
     rows += [
-        (shown(_OPENED_OF).format(kind=term(Kind, kind)), f"{count:,}")
-        for kind, count in figures.opened.items()
+        (shown(_OPENED_OF, kind=term(Kind, kind)), f"{count:,}") for kind, count in figures.opened.items()
     ]
     rows += [
         (
-            shown(_REFUSED_OF).format(
-                carried=term(Carried, one.carried), reason=term(RefusalReason, one.reason)
-            ),
+            shown(_REFUSED_OF, carried=term(Carried, one.carried), reason=term(RefusalReason, one.reason)),
             f"{one.count:,}",
         )
         for one in figures.refused
@@ -308,13 +298,13 @@ def figures_page(figures: Figures) -> RenderableType:
         (shown(_ALARMS), f"{figures.alarms:,}"),
         (shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
     ]
-    period = shown(_PERIOD).format(since=local(figures.since), until=local(figures.until))
+    period = shown(_PERIOD, since=local(figures.since), until=local(figures.until))
     return Group(Prose(period), _table(*rows))
 
 
 def fault_line(fault: Fault) -> Prose:
     """Where the audit trail is broken."""
-    return Prose(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
+    return Prose(shown(_FAULT, row=str(fault.seq), what=fault.what), style="red")
 
 
 def _facts(*rows: tuple[BilingualText, str]) -> Table:
@@ -334,7 +324,8 @@ def review_page(file: ReviewFile) -> RenderableType:
     """What a check measured, and what earlier checks said."""
     order = file.order
     lines = [
-        shown(_REVIEW).format(
+        shown(
+            _REVIEW,
             id=order.id,
             card=order.card,
             state=shown(order.state.words),
@@ -344,7 +335,8 @@ def review_page(file: ReviewFile) -> RenderableType:
             signals=", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
         ),
         *(
-            shown(_EARLIER).format(
+            shown(
+                _EARLIER,
                 at=local(one.at),
                 outcome=term(CheckOutcome, one.outcome),
                 similarity=share(one.similarity),

@@ -100,10 +100,10 @@ def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
     width = len(str(max(told.seq for told in trail)))
     for told in trail:
         facts = {"row": f"{told.seq:>{width}}", "at": moment(told.at), "what": shown(row_words(told.what))}
-        lines.append(Prose(shown(_TRAIL_ROW).format(**facts, who=told.who, role=term(Role, told.role))))
-        below = [shown(_WHY).format(why=told.why)] if told.why else []
+        lines.append(Prose(shown(_TRAIL_ROW, **facts, who=told.who, role=term(Role, told.role))))
+        below = [shown(_WHY, why=told.why)] if told.why else []
         if changed := shown(_NEXT).join(_changes(told)):
-            below.append(shown(_CHANGED).format(changed=changed))
+            below.append(shown(_CHANGED, changed=changed))
         lines += [Padding(Prose(one), (0, 0, 0, width + 2)) for one in below]
     return Group(*lines)
 
@@ -179,12 +179,8 @@ def notices_told(notices: Sequence[Notice]) -> RenderableType:
     for one in notices:
         title = shown(TITLES[one.template]) if one.template in TITLES else one.template
         outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
-        lines.append(Prose(shown(_NOTICE).format(title=title, outcome=outcome)))
+        lines.append(Prose(shown(_NOTICE, title=title, outcome=outcome)))
         at = (one.created_at, one.sent_at, one.receipt_at)
-        times = [
-            shown(words).format(at=moment(when))
-            for words, when in zip(_NOTICE_TIMES, at, strict=True)
-            if when
-        ]
+        times = [shown(words, at=moment(when)) for words, when in zip(_NOTICE_TIMES, at, strict=True) if when]
         lines += [Padding(Prose(text), (0, 0, 0, 2)) for text in (shown(_NEXT).join(times), one.text) if text]
     return Group(*lines)

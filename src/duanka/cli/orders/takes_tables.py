@@ -180,12 +180,12 @@ def taken(folder: Path | None, done: TakeResult) -> RenderableType:
     """Result of a take, what it left, and the next commands."""
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
-    lines = [Prose(shown(_TAKEN).format(source=source, counts=counts))]
+    lines = [Prose(shown(_TAKEN, source=source, counts=counts))]
     lines += _kept(folder, done)
     if done.received.unsealed:
-        lines.append(Prose(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
+        lines.append(Prose(shown(_UNSEALED, count=done.received.unsealed), style="red"))
     if done.take_id:
-        lines.append(Prose(shown(_TAKE_IS).format(take=done.take_id)))
+        lines.append(Prose(shown(_TAKE_IS, take=done.take_id)))
     undone = _not_done(folder, done)
     return Group(*lines, *(undone or [Prose(shown(_THEN))]))
 
@@ -196,7 +196,7 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     came = _counted(vars(found.received)) or shown(_NOTHING_NEW)
     lines: list[RenderableType] = [
         Prose(shown(_DRY_RUN)),
-        Prose(shown(_FROM).format(source=source, counts=came)),
+        Prose(shown(_FROM, source=source, counts=came)),
         *_kept(folder, found, would=True),
         *_not_done(folder, found),
     ]
@@ -215,16 +215,16 @@ def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list
     """Decisions not taken, with the reason and the command that takes them."""
     kept, lines = done.kept, list[Prose]()
     if left := kept.get(Why.LEFT, 0):
-        lines.append(Prose(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
+        lines.append(Prose(shown(_LEFT, count=left, folder=folder)))
     if held := kept.get(Why.HELD, 0):
-        lines.append(Prose(shown(_HELD).format(count=f"{held:,}")))
+        lines.append(Prose(shown(_HELD, count=held)))
     if done.police:
-        lines.append(Prose(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
+        lines.append(Prose(shown(_POLICE, count=done.police), style="red"))
     if done.replaced:
-        lines.append(Prose(shown(_REPLACED).format(count=f"{done.replaced:,}")))
+        lines.append(Prose(shown(_REPLACED, count=done.replaced)))
     if done.not_found:
         end = shown(_STOP if would else _NOT_HELD)
-        lines.append(Prose(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
+        lines.append(Prose(shown(_NOT_FOUND, count=done.not_found) + end))
     return lines
 
 
@@ -232,7 +232,7 @@ def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
     """Incomplete work, which is also reported by the exit code."""
     lines = list[Prose]()
     if aside := done.received.aside:
-        lines.append(Prose(shown(_ASIDE).format(count=f"{aside:,}"), style="yellow"))
+        lines.append(Prose(shown(_ASIDE, count=aside), style="yellow"))
     if narrower := done.kept.get(Why.NARROWER, 0):
         lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
     return lines
@@ -241,37 +241,30 @@ def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
 def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
     told = ""
     if why:
-        told = shown(_COVERS).format(covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
+        told = shown(_COVERS, covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
         lacks = shown(_NEXT).join(map(shown, why.lacks))
-        told += shown(_BEFORE).format(before=shown(why.before.words), lacks=lacks)
-    return shown(_NARROWER).format(count=f"{count:,}", told=told, folder=folder)
+        told += shown(_BEFORE, before=shown(why.before.words), lacks=lacks)
+    return shown(_NARROWER, count=count, told=told, folder=folder)
 
 
 def take_page(take: Take) -> RenderableType:
     """Page of one take."""
-    taken_at = shown(_ONE_TAKE).format(
-        take=take.id, at=local(take.at), by=take.by, source=folder_of(take.source)
-    )
-    covers = (
-        shown(_RECORDS).format(covers=shown(take.covers.words)) if take.covers else shown(_RECORDS_UNSAID)
-    )
-    chosen = shown(_CHOSEN).format(chosen=_listed(take.chosen)) if take.chosen else shown(_ALL)
+    taken_at = shown(_ONE_TAKE, take=take.id, at=local(take.at), by=take.by, source=folder_of(take.source))
+    covers = shown(_RECORDS, covers=shown(take.covers.words)) if take.covers else shown(_RECORDS_UNSAID)
+    chosen = shown(_CHOSEN, chosen=_listed(take.chosen)) if take.chosen else shown(_ALL)
     lines = [taken_at, f"  {story(take)}", covers, chosen]
     if not take.undone_at:
-        lines.append(shown(_TAKES_BACK).format(take=take.id))
+        lines.append(shown(_TAKES_BACK, take=take.id))
     return Prose("\n".join(lines))
 
 
 def story(take: Take) -> str:
     """Outcome of a take, and what is still pending."""
     told = [_counted(take.counts) or shown(_NONE)]
-    told += [
-        shown(_STILL).format(count=f"{count:,}", why=term(Why, why))
-        for why, count in sorted(take.kept.items())
-    ]
+    told += [shown(_STILL, count=count, why=term(Why, why)) for why, count in sorted(take.kept.items())]
     if take.undone_at:
         acts = shown(_AND).join(map(_act, take.undone_in))
-        told.append(shown(_UNDONE).format(at=local(take.undone_at), by=take.undone_by, acts=acts))
+        told.append(shown(_UNDONE, at=local(take.undone_at), by=take.undone_by, acts=acts))
     return shown(_NEXT).join(told)
 
 
@@ -286,9 +279,9 @@ def _became(name: str) -> ListColumn[Take]:
 TAKES: Listing[Take] = Listing(
     BilingualText("接收", "takes"),
     (
-        ListColumn("id", BilingualText("接收", "take"), lambda one: one.id),
-        ListColumn("at", BilingualText("时间", "at"), lambda one: one.at),
-        ListColumn("by", BilingualText("人员", "by"), lambda one: one.by),
+        ListColumn("id", ("接收", "take"), lambda one: one.id),
+        ListColumn("at", ("时间", "at"), lambda one: one.at),
+        ListColumn("by", ("人员", "by"), lambda one: one.by),
         *map(_became, ("opened", "attached", "stopped", "withdrawn", "protected", "aside")),
         ListColumn("waiting", None, lambda one: one.kept.get("left", 0)),
         ListColumn("held", None, lambda one: one.kept.get("held", 0)),
@@ -296,7 +289,7 @@ TAKES: Listing[Take] = Listing(
         ListColumn("undone_at", None, lambda one: one.undone_at),
         ListColumn("undone_by", None, lambda one: one.undone_by),
         ListColumn("undone_in", None, lambda one: one.undone_in),
-        ListColumn("", BilingualText("结果", "result"), lambda one: None, story, below=True),
+        ListColumn("", ("结果", "result"), lambda one: None, story, below=True),
     ),
     ("by",),
 )
@@ -304,23 +297,19 @@ TAKES: Listing[Take] = Listing(
 HELD: Listing[HeldDecision] = Listing(
     BilingualText("暂缓的研判结果", "decisions that are held"),
     (
-        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
-        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
-        ListColumn("since", BilingualText("暂缓自", "held since"), lambda one: one.since),
-        ListColumn("by", BilingualText("人员", "by"), lambda one: one.by),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("since", ("暂缓自", "held since"), lambda one: one.since),
+        ListColumn("by", ("人员", "by"), lambda one: one.by),
         ListColumn(
-            "why",
-            BilingualText("暂缓理由", "why it is held"),
-            lambda one: masked_text(one.why),
-            least=10,
-            spare=1,
+            "why", ("暂缓理由", "why it is held"), lambda one: masked_text(one.why), least=10, spare=1
         ),
         ListColumn("asked", None, lambda one: one.asked),
         ListColumn("rules", None, lambda one: one.rules),
         ListColumn("operator", None, lambda one: one.operator),
         ListColumn("city", None, lambda one: one.city),
         ListColumn("take", None, lambda one: one.take_id),
-        ListColumn("reason", BilingualText("原因", "reason"), _held_for, below=True, both=True),
+        ListColumn("reason", ("原因", "reason"), _held_for, below=True, both=True),
     ),
     ("tier", "rules", "city", "operator", "by"),
 )
@@ -331,19 +320,19 @@ def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
     lines = [shown(_KEPT_TITLE)]
     for one in kept:
         facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
-        why = shown(_KEPT_WHY).format(why=masked_text(one.reason)) if one.reason else ""
-        lines.append(shown(_KEPT_IS[one.why]).format(why=why, **facts))
+        why = shown(_KEPT_WHY, why=masked_text(one.reason)) if one.reason else ""
+        lines.append(shown(_KEPT_IS[one.why], why=why, **facts))
     return Prose("\n".join(lines))
 
 
 def to_withdraw(found: OpenVerifications) -> RenderableType:
     """Verifications that a withdrawal would affect."""
     withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
-    lines = [shown(_WOULD_WITHDRAW).format(**withdrawn)]
+    lines = [shown(_WOULD_WITHDRAW, **withdrawn)]
     if found.for_two:
-        lines.append(shown(_FOR_TWO).format(count=f"{found.for_two:,}"))
+        lines.append(shown(_FOR_TWO, count=found.for_two))
     if found.left_out:
-        lines.append(shown(_LEFT_OUT).format(count=f"{len(found.left_out):,}"))
+        lines.append(shown(_LEFT_OUT, count=len(found.left_out)))
     return Prose("\n".join(lines))
 
 
@@ -352,18 +341,18 @@ def undone_page(done: Undone) -> RenderableType:
     withdrawn = done.act.done if done.act else 0
     proposed = done.proposed.total if done.proposed else 0
     counts = {"withdrawn": f"{withdrawn:,}", "proposed": f"{proposed:,}", "left": f"{len(done.left):,}"}
-    lines = [shown(_TAKE_UNDONE).format(take=done.take_id, **counts)]
+    lines = [shown(_TAKE_UNDONE, take=done.take_id, **counts)]
     if done.proposed:
         by, act = done.proposed.proposed_by, done.proposed.id
-        lines.append(shown(_SECOND).format(count=f"{proposed:,}", by=by, act=act))
+        lines.append(shown(_SECOND, count=proposed, by=by, act=act))
     if done.left:
-        lines.append(shown(_LEFT_ALONE).format(why=summary(done.left)))
+        lines.append(shown(_LEFT_ALONE, why=summary(done.left)))
         lines += [f"  {one.order_id}  {one.why}" for one in done.left[:_LEFT_SHOWN]]
         if len(done.left) > _LEFT_SHOWN:
-            lines.append(shown(_MORE).format(more=f"{len(done.left) - _LEFT_SHOWN:,}"))
+            lines.append(shown(_MORE, more=len(done.left) - _LEFT_SHOWN))
     if done.act:
         words = _CHANGED if done.act.skipped else _BY_CARD
-        lines.append(shown(words).format(count=f"{done.act.skipped:,}", act=done.act.id))
+        lines.append(shown(words, count=done.act.skipped, act=done.act.id))
     return Prose("\n".join(lines))
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
-from duanka.cli.shell.language import shown
+from duanka.cli.shell.language import shown, term
 from duanka.cli.shell.process import UNSAFE, with_home
 from duanka.domain.display import spreadsheet_cell
 from duanka.domain.local_time import operator_zone
-from duanka.domain.text import BilingualText
+from duanka.domain.text import BilingualText, WordedEnum
 
 Item = TypeVar("Item")
 Cell = (
@@ -32,15 +32,15 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{
 class ListColumn(Generic[Item]):
     """One column of a list.
 
-    `name`: field name in JSON and CSV; "": for people only. `heading`: None: for programs only. `of`: value
-    for programs; `cell`: text for people where it differs. `least`: width in cells to which it may be cut on
+    `name`: field name in JSON and CSV; "": for people only. `heading`: Chinese and English; None: for programs
+    only. `of`: value for programs; `cell`: text for people where it differs. `least`: width in cells to which it may be cut on
     a short line; 0: never cut, as ids and numbers. `spare`: columns omitted from a short line, the highest
     first; 0: never omitted. `both`: a text in both languages, two columns in CSV. `below`: printed in full
-    under its row. `word`: display text of a value, in cells and in counts.
+    under its row. `word`: display texts of values, in cells and in counts: an enum, or a function.
     """
 
     name: str
-    heading: BilingualText | None
+    heading: tuple[str, str] | None
     of: Callable[[Item], Cell]
     cell: Callable[[Item], str] | None = None
     least: int = 0
@@ -48,16 +48,27 @@ class ListColumn(Generic[Item]):
     right: bool = False
     both: bool = False
     below: bool = False
-    word: Callable[[str], str] | None = None
+    word: type[WordedEnum] | Callable[[str], str] | None = None
 
     def shown(self, item: Item) -> str:
         """Text of the cell on a terminal: one line, safe to print."""
         if self.cell:
             text = self.cell(item)
         else:
-            text = self.word(as_text(self.of(item))) if self.word else in_cell(self.of(item))
+            text = self.text_of(as_text(self.of(item))) if self.word else in_cell(self.of(item))
         text = UNSAFE.sub("\ufffd", _OTHERS.sub(" ", with_home(text))).strip()
         return text or ("-" if self.name else "")
+
+    def text_of(self, value: str) -> str:
+        """Display text of a value."""
+        if isinstance(self.word, type):
+            return term(self.word, value)
+        return self.word(value) if self.word else value
+
+    @property
+    def title(self) -> str:
+        """The heading in the display language; "" for programs only."""
+        return shown(BilingualText(*self.heading)) if self.heading else ""
 
 
 @dataclass(frozen=True)

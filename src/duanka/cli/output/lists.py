@@ -34,6 +34,14 @@ from duanka.domain.text import BilingualText
 _REMEMBERED = ("id", "operator", "city")  # columns kept for shell completion
 _ROWS_PER_QUERY = 200  # rows per query
 _BOM = "\ufeff"  # marks UTF-8 for spreadsheets
+_COUNTS: Listing[tuple[str, str, int]] = Listing(
+    BilingualText("数量", "counts"),
+    (
+        ListColumn("by", ("分类", "by"), lambda row: row[0]),
+        ListColumn("value", ("值", "value"), lambda row: row[1]),
+        ListColumn("count", ("数量", "count"), lambda row: f"{row[2]:,}", right=True),
+    ),
+)
 
 
 def every(fetch: Callable[[str, int], Any]) -> Iterator[Any]:
@@ -84,13 +92,11 @@ def print_page(listing: Listing[Item], items: Sequence[Item], asked: ListOptions
     elif not items:
         line(_nothing(listing.what, asked))
     else:
-        for text in table_lines(listing, items, OUT.width):
-            line(text)
+        _print_table(listing, items)
         if more:
-            words = BilingualText("下一页：", "More: ")
-            limit = f" --limit {asked.limit}" if asked.limit else ""
-            filters = f" {asked.filters}" if asked.filters else ""
-            line(f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
+            limit = f"--limit {asked.limit}" if asked.limit else ""
+            typed = " ".join(filter(None, (asked.command, asked.filters, limit, f"--page {asked.page + 1}")))
+            say(f"下一页：duanka {typed}", f"More: duanka {typed}")
 
 
 def print_counts(
@@ -108,34 +114,29 @@ def print_counts(
         line(_nothing(listing.what, asked))
     else:
         say(f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
-        table = Listing[tuple[str, str, int]](
-            listing.what,
-            (
-                ListColumn("by", BilingualText("分类", "by"), lambda row: row[0]),
-                ListColumn("value", BilingualText("值", "value"), lambda row: row[1]),
-                ListColumn("count", BilingualText("数量", "count"), lambda row: f"{row[2]:,}", right=True),
-            ),
-        )
-        columns = {
-            one.name.removesuffix("s"): one for one in listing.columns
-        }  # `rule` counts the values of `rules`
+        # the values of the column `rules` are counted as `rule`
+        columns = {one.name.removesuffix("s"): one for one in listing.columns}
         columns |= {one.name: one for one in listing.columns}
-        rows_shown = [
-            (_heading(columns.get(name), name), _word(columns.get(name), value), count)
-            for name, values in by.items()
-            for value, count in values.items()
-        ]
-        for text in table_lines(table, rows_shown, OUT.width):
-            line(text)
+        _print_table(
+            _COUNTS,
+            [
+                _counted(name, columns.get(name), value, count)
+                for name, values in by.items()
+                for value, count in values.items()
+            ],
+        )
 
 
-def _heading(column: ListColumn[Any] | None, name: str) -> str:
-    """Name of a counted column: its heading in Chinese, its field name in English."""
-    return shown(BilingualText(column.heading.zh, name)) if column and column.heading else name
+def _counted(name: str, column: ListColumn[Any] | None, value: str, count: int) -> tuple[str, str, int]:
+    """A row of _COUNTS: a column goes by its heading in Chinese, by its field name in English."""
+    if column is None or column.heading is None:
+        return name, value, count
+    return shown(BilingualText(column.heading[0], name)), column.text_of(value), count
 
 
-def _word(column: ListColumn[Any] | None, value: str) -> str:
-    return column.word(value) if column and column.word else value
+def _print_table(listing: Listing[Item], items: Sequence[Item]) -> None:
+    for text in table_lines(listing, items, OUT.width):
+        line(text)
 
 
 def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> Iterator[Text]:
@@ -146,7 +147,7 @@ def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> It
     columns = [one for one in listing.columns if one.heading and not one.below]
     below = [one for one in listing.columns if one.below]
     cells = {one.name: [one.shown(item) for item in items] for one in columns}
-    heads = {one.name: shown(one.heading) for one in columns if one.heading}
+    heads = {one.name: one.title for one in columns}
     natural = {
         name: max(map(cell_len, (heads[name], *column)), default=cell_len(heads[name]))
         for name, column in cells.items()
@@ -215,19 +216,11 @@ def _nothing(what: BilingualText, asked: ListOptions) -> str:
     """Sentence for an empty list, with its filters."""
     if asked.page > 1:
         return shown(BilingualText(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
-    filters = (
-        BilingualText(f"（{asked.filters}）", f" with {asked.filters}")
-        if asked.filters
-        else BilingualText("", "")
-    )
-    scope = (
-        BilingualText(f"，范围：{asked.scope}", f" in your scope: {asked.scope}")
-        if asked.scope
-        else BilingualText("", "")
-    )
-    return shown(
-        BilingualText(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}.")
-    )
+    zh = f"没有{what.zh}{f'（{asked.filters}）' if asked.filters else ''}"
+    en = f"No {what.en}{f' with {asked.filters}' if asked.filters else ''}"
+    if asked.scope:
+        zh, en = f"{zh}，范围：{asked.scope}", f"{en} in your scope: {asked.scope}"
+    return shown(BilingualText(f"{zh}。", f"{en}."))
 
 
 def _remember(listing: Listing[Item], items: Sequence[Item]) -> None:

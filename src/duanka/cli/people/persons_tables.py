@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -37,16 +35,21 @@ def person_page(person: Person) -> RenderableType:
 
 def _who(person: Person) -> str:
     name = person.display_name or person.id
-    return shown(_WHO).format(id=person.id, name=name, role=role(person), scope=scope(person.scope))
+    return shown(_WHO, id=person.id, name=name, role=role(person), scope=scope(person.scope))
 
 
 def request_page(one: PersonRequest) -> RenderableType:
     """A request: its effect and its state."""
-    decided = shown(_DECIDED).format(outcome=term(RequestOutcome, one.outcome), by=one.decided_by or "-")
+    decided = shown(_DECIDED, outcome=term(RequestOutcome, one.outcome), by=one.decided_by or "-")
     stands = decided if one.outcome else shown(_WAITS)
     return Text(
-        shown(_REQUEST).format(
-            id=one.id, what=shown(one.what.words), who=_who(one.person), by=one.proposed_by, stands=stands
+        shown(
+            _REQUEST,
+            id=one.id,
+            what=shown(one.what.words),
+            who=_who(one.person),
+            by=one.proposed_by,
+            stands=stands,
         )
     )
 
@@ -75,12 +78,12 @@ PERSONS: Listing[ListedPerson] = Listing(
     (
         ListColumn("id", _PERSON, lambda one: one.person.id),
         ListColumn("name", _NAME, lambda one: one.person.display_name, least=10, spare=2),
-        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
+        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=Role),
         ListColumn("operators", None, lambda one: sorted(one.person.scope.operators)),
         ListColumn("cities", None, lambda one: sorted(one.person.scope.cities)),
         ListColumn("scope", _SCOPE, lambda one: str(one.person.scope), _scope, 12),
-        ListColumn("since", BilingualText("自", "since"), lambda one: one.created_at, spare=3),
-        ListColumn("disabled_at", BilingualText("停用", "disabled"), lambda one: one.disabled_at, spare=1),
+        ListColumn("since", ("自", "since"), lambda one: one.created_at, spare=3),
+        ListColumn("disabled_at", ("停用", "disabled"), lambda one: one.disabled_at, spare=1),
     ),
     ("role",),
 )
@@ -88,19 +91,14 @@ PERSONS: Listing[ListedPerson] = Listing(
 REQUESTS: Listing[PersonRequest] = Listing(
     BilingualText("待主管复核的申请", "requests that wait for a supervisor"),
     (
-        ListColumn("id", BilingualText("申请", "request"), lambda one: one.id),
-        ListColumn(
-            "what",
-            BilingualText("内容", "what"),
-            lambda one: one.what.value,
-            word=partial(term, PersonProposal),
-        ),
+        ListColumn("id", ("申请", "request"), lambda one: one.id),
+        ListColumn("what", ("内容", "what"), lambda one: one.what.value, word=PersonProposal),
         ListColumn("person", _PERSON, lambda one: one.person.id),
         ListColumn("name", _NAME, lambda one: one.person.display_name, least=10, spare=3),
-        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
+        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=Role),
         ListColumn("scope", _SCOPE, lambda one: str(one.person.scope), _scope, 12),
         ListColumn("proposed_by", _PROPOSED_BY, lambda one: one.proposed_by, spare=1),
-        ListColumn("proposed_at", BilingualText("时间", "at"), lambda one: one.proposed_at, spare=2),
+        ListColumn("proposed_at", ("时间", "at"), lambda one: one.proposed_at, spare=2),
     ),
     ("what", "role"),
 )
@@ -108,18 +106,14 @@ REQUESTS: Listing[PersonRequest] = Listing(
 KEYS: Listing[Key] = Listing(
     BilingualText("密钥", "keys"),
     (
-        ListColumn("id", BilingualText("密钥", "key"), lambda one: one.id),
+        ListColumn("id", ("密钥", "key"), lambda one: one.id),
         ListColumn("person", _PERSON, lambda one: one.person.id),
-        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
-        ListColumn("given_at", BilingualText("发放", "given"), lambda one: one.created_at, spare=2),
+        ListColumn("role", _ROLE, lambda one: one.person.role.value, word=Role),
+        ListColumn("given_at", ("发放", "given"), lambda one: one.created_at, spare=2),
         ListColumn(
-            "by",
-            BilingualText("经办", "by"),
-            lambda one: f"{one.proposed_by} + {one.approved_by}",
-            least=12,
-            spare=3,
+            "by", ("经办", "by"), lambda one: f"{one.proposed_by} + {one.approved_by}", least=12, spare=3
         ),
-        ListColumn("revoked_at", BilingualText("吊销", "revoked"), lambda one: one.revoked_at, spare=1),
+        ListColumn("revoked_at", ("吊销", "revoked"), lambda one: one.revoked_at, spare=1),
     ),
     ("person", "role"),
 )

@@ -50,7 +50,7 @@ class Choices:
             if wanted in (_plain(value), *map(_plain, words)):
                 return value
         said = {"zh": "、".join(words.zh for words in self.words.values()), "values": ", ".join(self.words)}
-        raise DuankaError(shown(_NO_SUCH).format(what=shown(self.what), typed=typed, **said))
+        raise DuankaError(shown(_NO_SUCH, what=shown(self.what), typed=typed, **said))
 
     def like(self, ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         """Completions: display texts in a Chinese session, or values where those match."""

@@ -93,9 +93,12 @@ def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language,
     return of_zone, f"{_OF_ZONE}{zone}"
 
 
-def shown(words: BilingualText) -> str:
-    """The text in the display language."""
-    return words.in_(language())
+def shown(words: BilingualText, **facts: object) -> str:
+    """The text in the display language, with these facts in it; whole numbers have separators."""
+    text = words.in_(language())
+    if not facts:
+        return text
+    return text.format(**{name: f"{one:,}" if type(one) is int else one for name, one in facts.items()})
 
 
 def term(enum: type[WordedEnum], value: str | None, otherwise: str = "-") -> str:
