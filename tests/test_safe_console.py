@@ -53,9 +53,7 @@ def test_chinese_fills_its_lines_and_no_closing_mark_begins_one(width: int, form
     if form == "text":
         console.print(Prose(CHINESE), highlight=False)
     else:
-        table = grid("")
-        table.add_row(CHINESE)
-        console.print(table)
+        console.print(grid([""], [(CHINESE,)]))
     lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
     assert "".join(lines).replace(" ", "") == CHINESE.replace(" ", "")
     assert max(map(cell_len, lines)) <= width

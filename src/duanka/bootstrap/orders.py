@@ -85,6 +85,10 @@ class OrderDesk:
     takes: TakeService
     withdrawals: Withdrawals
 
+    def now(self) -> datetime:
+        """As `now`."""
+        return now()
+
 
 @contextmanager
 def desk(

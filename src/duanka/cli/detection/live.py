@@ -14,7 +14,7 @@ from rich.table import Table
 
 from duanka.bootstrap.policies import policy_named, rule_named
 from duanka.bootstrap.settings import load_settings
-from duanka.cli.shell.completion import policies_like
+from duanka.cli.detection.record_options import AreaLists, Memory, PolicyName, TableLanguage
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.log_lines import log_as, log_line
@@ -178,13 +178,11 @@ commands = typer.Typer()
 def live(
     inbox: Inbox = None,
     nats: Nats = None,
-    policy: Annotated[
-        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
-    ] = "national",
+    policy: PolicyName = "national",
     mapping: Annotated[
         Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md), for --inbox.")
     ] = None,
-    lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+    lists: AreaLists = None,
     to: Annotated[
         Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
     ] = Path("duanka-live"),
@@ -210,10 +208,8 @@ def live(
     stream: Annotated[str, typer.Option(help="JetStream stream, for --nats.")] = "duanka",
     subject: Annotated[str, typer.Option(help="Its subjects, for --nats.")] = "duanka.records.>",
     credentials: Annotated[Path | None, typer.Option(help="NATS credentials file, for --nats.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
-    language: Annotated[
-        Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
-    ] = None,
+    memory: Memory = None,
+    language: TableLanguage = None,
 ) -> None:
     """Follow records as they come, and judge them minute by minute by the same rules as scan."""
     if inbox is None and nats is None:

@@ -68,7 +68,7 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
     for source in found.guess.sources:
         files = display_text(", ".join(source.shape.patterns[:3]))
         yield Prose(f"\n{files} -> {source.table}")
-        table = grid(*_GUESSED)
+        table = grid(_GUESSED)
         if source.raw:
             table.add_row("-", "-", shown(Sureness.SURE.words), shown(source.why))
         for column, one in source.columns.items():
@@ -102,10 +102,15 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
     fits = shown(_FITS, used=found.used, records=found.records, share=f"{found.fits:.2%}", files=found.files)
     yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
     if found.reasons:
-        table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
-        for (reason, column, file), records in found.reasons.most_common(_MAX_SHOWN):
-            table.add_row(_reason(reason), display_text(column) or "-", display_text(file), f"{records:,}")
-        yield table
+        yield grid(
+            _ASIDE,
+            (
+                (_reason(reason), display_text(column) or "-", display_text(file), f"{records:,}")
+                for (reason, column, file), records in found.reasons.most_common(_MAX_SHOWN)
+            ),
+            title=_ASIDE_TITLE,
+            right=("records",),
+        )
         for file, line, _, reason, raw in found.examples[:_MAX_SHOWN]:
             yield _example(file, line, _reason(reason), raw)
     for name, fault in found.errors.items():
@@ -126,7 +131,7 @@ def quarantined(
     if not found:
         yield Prose(shown(_NOTHING_ASIDE))
         return
-    table = grid(*_COUNTED, right=("records", "files"))
+    table = grid(_COUNTED, right=("records", "files"))
     for reason, one in found.items():
         columns = _listed([name for name, _ in one.columns.most_common(3) if name]) or "-"
         table.add_row(_reason(reason), f"{one.records:,}", f"{len(one.files):,}", columns)
@@ -181,10 +186,7 @@ class _Rows:
 
     def _table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], height: int) -> RenderableType:
         fewer = shown(_FEWER, rows=len(self._rows)) if height < len(self._rows) else ""
-        table = grid(*headings, title=f"\n{self._name}: {shown(_AS_READ, rows=height)}{fewer}")
-        for row in rows:
-            table.add_row(*row)
-        return table
+        return grid(headings, rows, title=f"\n{self._name}: {shown(_AS_READ, rows=height)}{fewer}")
 
 
 def _width(cells: Iterable[str]) -> int:

@@ -12,8 +12,7 @@ from rich.console import Group, RenderableType
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.live import Ticker, last_words
-from duanka.cli.detection.record_options import share_of
-from duanka.cli.shell.completion import policies_like
+from duanka.cli.detection.record_options import AreaLists, Memory, PolicyName, TableLanguage, share_of
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.log_lines import log_as
@@ -60,13 +59,11 @@ def morning(
     to: Annotated[
         Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
     ] = Path("duanka-morning"),
-    policy: Annotated[
-        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
-    ] = "national",
+    policy: PolicyName = "national",
     mapping: Annotated[
         Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
     ] = None,
-    lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+    lists: AreaLists = None,
     day: Annotated[
         str | None,
         typer.Option(
@@ -79,10 +76,8 @@ def morning(
     after: Annotated[
         Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
     ] = "keep",
-    memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
-    language: Annotated[
-        Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
-    ] = None,
+    memory: Memory = None,
+    language: TableLanguage = None,
 ) -> None:
     """Take in what came since yesterday; write today's lists and what changed.
 

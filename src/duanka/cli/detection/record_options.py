@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -39,6 +39,11 @@ MappingFile = Annotated[
 ]
 Lists = Annotated[
     Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
+]
+AreaLists = Annotated[Path | None, typer.Option("--lists", help="Area lists, FILE.toml.")]
+Memory = Annotated[str | None, typer.Option("--memory", help="Memory to stay within. Default 1GB.")]
+TableLanguage = Annotated[
+    Literal["zh", "en"] | None, typer.Option("--language", help="Language of tables and of the work list.")
 ]
 AsOf = Annotated[
     str | None,

@@ -94,15 +94,13 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     """Full description of one rule."""
-    limits = grid(*_LIMITS)
+    limits = grid(_LIMITS)
     for name, value in (policy.limits(rule) if rule.id in policy.rules else {}).items():
         by = policy.authority(rule, name)
         authority = f"{by.text} ({by.grade})" if by else shown(_OURS)
         limit = rule.limits[name]
         limits.add_row(name, str(value), _unit(limit.unit), shown(limit.meaning), authority)
-    evidence = grid(*_EVIDENCE)
-    for e in rule.evidence:
-        evidence.add_row(e.name, shown(e.title), _unit(e.unit))
+    evidence = grid(_EVIDENCE, ((e.name, shown(e.title), _unit(e.unit)) for e in rule.evidence))
     reads = shown(_READS, reads=", ".join(rule.reads), days=rule.look_back.days)
     text = Prose()
     for head, body in (
@@ -138,7 +136,7 @@ def _dedented(sql: str) -> str:
 
 def trials_table(outcomes: Sequence[RuleTestResult]) -> RenderableType:
     """Result of each example; failures with their explanation."""
-    table = grid(*_TRIALS)
+    table = grid(_TRIALS)
     for o in outcomes:
         outcome = shown(_OK) if o.passed else shown(_WRONG, wrong=", ".join(o.wrong))
         must = shown(_FLAG if o.flags else _SPARE)

@@ -104,7 +104,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
             )
         )
     ]
-    tiers = grid(*_TIERS, right=("cards", "per 100,000"))
+    tiers = grid(_TIERS, right=("cards", "per 100,000"))
     for tier, what in _TO_DO.items():
         n = findings.tiers.get(tier, 0)
         rate = f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-"
@@ -130,7 +130,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
 def _shadows(findings: Findings) -> RenderableType:
     """What each shadow rule would change if it alone counted."""
     ran = {run.rule for run in findings.runs if run.ran}
-    table = grid(*_SHADOWS, right=("cards", "not listed", "asked more"))
+    table = grid(_SHADOWS, right=("cards", "not listed", "asked more"))
     for one in findings.shadows:
         if one.rule not in ran:
             table.add_row(one.rule, shown(_NOT_RUN_SHORT), "-", "-", "-")

@@ -15,11 +15,9 @@ from duanka.domain.authority import Permission
 
 if TYPE_CHECKING:
     from duanka.bootstrap import order_resources
-    from duanka.bootstrap import orders as app_orders
     from duanka.cli.orders import listings
     from duanka.orders.queries import service as reading
 else:
-    app_orders = lazily("duanka.bootstrap.orders")
     order_resources = lazily("duanka.bootstrap.order_resources")
     listings = lazily("duanka.cli.orders.listings")
     reading = lazily("duanka.orders.queries.service")
@@ -50,7 +48,7 @@ def set_element(
     """Put an element in, or say where it is now."""
     with at_desk(check_network=False) as (here, person):
         where = order_resources.element_address(element, address)
-        told = here.elements.set(element, where, person, why, app_orders.now())
+        told = here.elements.set(element, where, person, why, here.now())
     OUT.print(f"{element} is at {where}; {told:,} stopped card(s) will be told to it.")
     OUT.print("Restart every `duanka serve`, so that it speaks with it.")
 
@@ -59,7 +57,7 @@ def set_element(
 def remove(element: ElementName, why: Why) -> None:
     """Take an element out: nothing more is told to it."""
     with at_desk(check_network=False) as (here, person):
-        here.elements.remove(element, person, why, app_orders.now())
+        here.elements.remove(element, person, why, here.now())
     OUT.print(f"{element} is told nothing more. Restart every `duanka serve`.")
 
 
@@ -69,7 +67,7 @@ def differences(asked: ListOptions, full: Full = False, why: BecauseFull = "") -
     """List where the network does otherwise than the order book says and is not mended, the latest first."""
     with at_desk() as (here, person):
         reader = reading.ViewerContext(person, full, why)
-        found = here.reading.drifts(reader, app_orders.now(), 200, is_open=True)
+        found = here.reading.drifts(reader, here.now(), 200, is_open=True)
         print_list(listings.DIFFERENCES, found, asked.of(person))
 
 
@@ -81,5 +79,5 @@ def allow(
 ) -> None:
     """Let the next comparison of an element change more cards than the policy's reconcile_max, within a day."""
     with at_desk() as (here, person):
-        here.elements.allow(element, changes, person, why, app_orders.now())
+        here.elements.allow(element, changes, person, why, here.now())
     OUT.print(f"The next comparison of {element} may change {changes:,} cards.")

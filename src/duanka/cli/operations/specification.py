@@ -174,31 +174,30 @@ def spec(
     stated, ran = _stated(), _evidence(results)
     path = _confirmed_file(file)
     confirmed = specification.read_confirmations(path)
-    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
     if as_json:
-        # for programs: on one line, and in ASCII for any terminal
-        typer.echo(json.dumps(pages.as_data(stated, ran, since, confirmed), indent=1))
+        # in ASCII for any terminal
+        typer.echo(json.dumps(pages.as_data(stated, ran, _age(ran), confirmed), indent=1))
         return
-    table = grid(*_TABLE, right=("tests",))
-    for one in stated:
-        state, tests = specification.state_of(one, ran)
-        files = len(ran.shown.get(one.number, {})) if ran else 0
-        failed = ran.tests_of(one.number)[1] if ran else 0
-        words = shown(_TESTS_FAILED if failed else _TESTS)
-        by = words.format(tests=tests, files=files, failed=failed) if tests else "-"
-        table.add_row(one.number, _title(one), shown(STATE_WORDS[state]), by, _standing(one, confirmed))
-    OUT.print(table)
+    OUT.print(grid(_TABLE, (_row(one, ran, confirmed) for one in stated), right=("tests",)))
     for line in (
         *_totals(stated, ran, confirmed),
-        *_age_lines(ran, since),
+        *_age_lines(ran, _age(ran)),
         *_unknown(stated, confirmed, path),
     ):
         OUT.print(line)
 
 
-def _title(one: Requirement) -> str:
-    """The title in the display language."""
-    return shown(in_two(one.title))
+def _row(one: Requirement, ran: EvidenceRun | None, confirmed: dict[str, Confirmation]) -> tuple[str, ...]:
+    """A row of _TABLE."""
+    state, tests = specification.state_of(one, ran)
+    files = len(ran.shown.get(one.number, {})) if ran else 0
+    failed = ran.tests_of(one.number)[1] if ran else 0
+    by = shown(_TESTS_FAILED if failed else _TESTS, tests=tests, files=files, failed=failed) if tests else "-"
+    return one.number, shown(in_two(one.title)), shown(STATE_WORDS[state]), by, _standing(one, confirmed)
+
+
+def _age(ran: EvidenceRun | None) -> Age | None:
+    return specification.age(ran, _sources(), _PACKAGE) if ran else None
 
 
 def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
@@ -269,7 +268,7 @@ def spec_show(
         indent = " " * (len(line) - len(line.lstrip(" ")))
         for part in Text(line.strip()).wrap(OUT, OUT.width - len(indent)) or [Text()]:
             OUT.print(f"{indent}{part.plain.rstrip()}")
-    for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
+    for line in _age_lines(ran, _age(ran)):
         OUT.print(line)
 
 
@@ -291,8 +290,7 @@ def spec_page(
 ) -> None:
     """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
     ran, path = _evidence(results), _confirmed_file(file)
-    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
-    confirmed = specification.read_confirmations(path)
+    since, confirmed = _age(ran), specification.read_confirmations(path)
     figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
     preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
     of_page = None if only == "both" else asked_for(only) or said_language()

@@ -48,7 +48,7 @@ def show(
     """Show a card: its state, its orders, what the network has in force, what it was refused."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        found = here.reading.dossier(number, reading.ViewerContext(person, full, why, case), app_orders.now())
+        found = here.reading.dossier(number, reading.ViewerContext(person, full, why, case), here.now())
         OUT.print(tables.dossier_page(found, here.book.terms.policy, OUT.width))
         kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
     if kept:
@@ -99,14 +99,14 @@ def end(
         if file is None:
             line(f"{present.seq}:{present.hash}")
         else:
-            here.ends.write(file, present, app_orders.now())
+            here.ends.write(file, present, here.now())
 
 
 @command(audit, Permission.ACCEPT_RESTORED, "accept-restored")
 def accept_restored(why: Why) -> None:
     """Go on with a database that is older than an end of its trail: a restored backup, after a look at it."""
     with at_desk() as (here, person):
-        accepted, passed = app_orders.accept_restored(here, person, why, app_orders.now())
+        accepted, passed = app_orders.accept_restored(here, person, why, here.now())
     for seq in sorted({older.seq for older in accepted}):
         OUT.print(f"Accepted without the rows up to {seq}.")
     if passed:

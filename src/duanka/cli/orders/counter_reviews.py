@@ -20,11 +20,9 @@ from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import orders as app_orders
     from duanka.cli.orders import listings
     from duanka.cli.orders import orders_tables as tables
 else:
-    app_orders = lazily("duanka.bootstrap.orders")
     listings = lazily("duanka.cli.orders.listings")
     tables = lazily("duanka.cli.orders.orders_tables")
 
@@ -63,7 +61,7 @@ def verify(
     seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.counter.verify(number, seen, staff, why, app_orders.now())
+        after = here.counter.verify(number, seen, staff, why, here.now())
     OUT.print(f"{after.id}: {tables.state(after.state.value)}")
     if after.closed_at is None:
         confirm = f"duanka counter confirm {after.id}"
@@ -78,7 +76,7 @@ def confirm(order: Number, why: Why) -> None:
     """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.counter.confirm(number, staff, why, app_orders.now())
+        after = here.counter.confirm(number, staff, why, here.now())
     OUT.print(f"{after.id}: {tables.state(after.state.value)}")
 
 
@@ -87,7 +85,7 @@ def reject(order: Number, why: Why) -> None:
     """Discard what somebody else recorded: the holder is verified anew."""
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.counter.reject(number, staff, why, app_orders.now())
+        after = here.counter.reject(number, staff, why, here.now())
     state = tables.state(after.state.value)
     say(f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")
 
@@ -124,7 +122,7 @@ def opened(
     """
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        file = here.reviews.open(number, staff, why, app_orders.now())
+        file = here.reviews.open(number, staff, why, here.now())
     OUT.print(tables.review_page(file))
     both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
     pictures = [(words, picture) for words, picture in both if picture]
@@ -157,5 +155,5 @@ def decide(
     """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
     with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
+        after = here.book.act(number, Event(verdict), staff, why, here.now())
     OUT.print(f"{after.id}: {tables.state(after.state.value)}")

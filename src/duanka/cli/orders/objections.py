@@ -16,10 +16,8 @@ from duanka.domain.bounds import given_reason
 from duanka.domain.order import Event, Kind
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import orders as app_orders
     from duanka.cli.orders import orders_tables as tables
 else:
-    app_orders = lazily("duanka.bootstrap.orders")
     tables = lazily("duanka.cli.orders.orders_tables")
 
 Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help="What the holder says.")]
@@ -35,7 +33,7 @@ def file(card: CardOrOrder, text: Said) -> None:
     """File an objection for a holder who came or called (代为登记); a second one joins the first."""
     said = given_reason(text) if text else text
     with at_desk() as (here, person):
-        filed = here.book.object(card_meant(here, card), said, person, app_orders.now())
+        filed = here.book.object(card_meant(here, card), said, person, here.now())
         told_state(filed)
         accept = f"duanka objections accept {filed.id} --why …"
         say(f"下一步：{accept}", f"Next: {accept}")

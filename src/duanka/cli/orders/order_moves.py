@@ -78,12 +78,12 @@ def move(text: str, event: Event, why: str, kind: Kind) -> None:
     with at_desk(move_permission(kind, event)) as (here, person):
         order = order_meant(here, person, text, kind)
         if event in LIFTS:
-            done = giving_back.give_back(here.acts, order, event, person, why, app_orders.now())
+            done = giving_back.give_back(here.acts, order, event, person, why, here.now())
             if isinstance(done, Act):
                 told_proposed(done)
                 return
         else:
-            done = here.book.act(order.id, event, person, why, app_orders.now())
+            done = here.book.act(order.id, event, person, why, here.now())
         told_after(here, done)
 
 
@@ -117,7 +117,7 @@ def extend(
     """Give a holder in hardship more time, once."""
     with at_desk() as (here, person):
         number = order_meant(here, person, order, Kind.VERIFICATION).id
-        after = here.book.extend(number, hardship, person, why, app_orders.now())
+        after = here.book.extend(number, hardship, person, why, here.now())
     due = tables.local(after.due_at)
     say(f"{after.id}：期限 {due}", f"{after.id}: due {due}")
 
@@ -127,7 +127,7 @@ def link(order: Number, why: Why) -> None:
     """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
     with at_desk() as (here, person):
         number = order_meant(here, person, order, Kind.VERIFICATION).id
-        address = app_orders.link_for(here, number, person, why, app_orders.now())
+        address = app_orders.link_for(here, number, person, why, here.now())
     line(address)
 
 
@@ -144,7 +144,7 @@ def police_stop(card: CardOrOrder, case: Case, why: Why) -> None:
     """Stop a card at once on a police notice (公安机关通知停机), with the key of somebody of the police."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.book.police_stop(number, case, person, why, app_orders.now()))
+        told_after(here, here.book.police_stop(number, case, person, why, here.now()))
 
 
 @command(moves, Permission.RESTRICTION_POLICE_RELEASE, "police-release")
@@ -152,4 +152,4 @@ def police_release(card: CardOrOrder, case: Case, why: Why) -> None:
     """Consent to the release of a card that the police stopped (公安机关同意解除): it works again at once."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.book.police_release(number, person, f"{case}: {why}", app_orders.now()))
+        told_after(here, here.book.police_release(number, person, f"{case}: {why}", here.now()))

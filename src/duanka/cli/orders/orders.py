@@ -35,13 +35,11 @@ from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap.orders import OrderDesk
     from duanka.cli.orders import orders_tables as tables
     from duanka.cli.orders import takes_tables
     from duanka.orders.queries import service as reading
 else:
-    app_orders = lazily("duanka.bootstrap.orders")
     tables = lazily("duanka.cli.orders.orders_tables")
     takes_tables = lazily("duanka.cli.orders.takes_tables")
     reading = lazily("duanka.orders.queries.service")
@@ -88,12 +86,12 @@ def show(
             return
         if order.startswith("A"):
             act = here.acts.act(order, person)
-            cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
+            cards = here.reading.act_cards(order, reader, here.now(), after, limit)
             OUT.print(tables.act_page(act))
             OUT.print(tables.act_cards_table(order, cards, OUT.width))
             return
         number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
-        file = here.reading.order(number, reader, app_orders.now())
+        file = here.reading.order(number, reader, here.now())
         OUT.print(tables.order_page(file, here.book.terms.policy))
 
 
@@ -103,7 +101,7 @@ def passes(
 ) -> None:
     """Write the sealed list of who passed, for a scan or a live run on a machine without the order book."""
     with at_desk() as (here, person):
-        cards = here.pass_list.export(export, person, app_orders.now())
+        cards = here.pass_list.export(export, person, here.now())
     line(f"{cards:,} card(s) that passed: {export}")
 
 
@@ -120,7 +118,7 @@ def handled(
 ) -> None:
     """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
     with at_desk() as (here, person):
-        end = bounded(operator_zone().read(until, "--until")) if until else app_orders.now()
+        end = bounded(operator_zone().read(until, "--until")) if until else here.now()
         begin = bounded(operator_zone().read(since, "--since")) if since else end - timedelta(days=1)
         OUT.print(tables.figures_page(here.reading.figures(begin, end, person)))
 
@@ -147,7 +145,7 @@ def stop(
         numbers = _named(here, cards, file)
         end = bounded(operator_zone().read(until, "--until")) if until else None
         act = here.acts.propose(
-            Event(how), numbers, BilingualText(reason, reason_en), person, app_orders.now(), end
+            Event(how), numbers, BilingualText(reason, reason_en), person, here.now(), end
         )
         told_proposed(act)
         _told_running(here, act)
@@ -168,7 +166,7 @@ def lift(
     with at_desk() as (here, person):
         words = BilingualText(reason, reason_en)
         named = _named(here, cards, file)
-        act = here.acts.propose(Event(how), named, words, person, app_orders.now())
+        act = here.acts.propose(Event(how), named, words, person, here.now())
         told_proposed(act)
         _told_running(here, act)
 
@@ -186,7 +184,7 @@ def clear_alarm(
 ) -> None:
     """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
     with at_desk() as (here, person):
-        here.book.clear_alarm(source, person, why, app_orders.now())
+        here.book.clear_alarm(source, person, why, here.now())
     say(f"告警 {source} 已解除。", f"The alarm {source} is over.")
 
 
@@ -203,7 +201,7 @@ def approve(
 ) -> None:
     """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
     with at_desk() as (here, person):
-        approved = here.acts.approve(act, person, why, app_orders.now(), without or ())
+        approved = here.acts.approve(act, person, why, here.now(), without or ())
         OUT.print(tables.act_page(approved))
         _told_running(here, approved)
 
@@ -212,7 +210,7 @@ def approve(
 def reject(act: ActNumber, why: Why) -> None:
     """Do away with what was proposed."""
     with at_desk() as (here, person):
-        OUT.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())))
+        OUT.print(tables.act_page(here.acts.reject(act, person, why, here.now())))
 
 
 @command(_acts, Permission.UNDO_ACT)
@@ -228,12 +226,12 @@ def undo(
     """
     with at_desk() as (here, person):
         if act.startswith("T"):
-            undone_take = here.takes.undo(act, person, why, app_orders.now())
+            undone_take = here.takes.undo(act, person, why, here.now())
             line(takes_tables.undone_page(undone_take))
             if undone_take.act:
                 say_to_come(*here.reading.to_come_of_act(undone_take.act.id))
             return
-        undo = here.acts.undo(act, person, why, app_orders.now())
+        undo = here.acts.undo(act, person, why, here.now())
         OUT.print(tables.act_page(undo, here.acts.skipped(undo.id, person)))
         _told_running(here, undo)
         undone = here.acts.act(act, person)

@@ -24,14 +24,12 @@ from duanka.domain.take import TierName
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap import policies
     from duanka.bootstrap.orders import OrderDesk
     from duanka.cli.orders import listings
     from duanka.orders.queries import listing
     from duanka.orders.queries import service as reading
 else:
-    app_orders = lazily("duanka.bootstrap.orders")
     policies = lazily("duanka.bootstrap.policies")
     listings = lazily("duanka.cli.orders.listings")
     listing = lazily("duanka.orders.queries.listing")
@@ -120,7 +118,7 @@ def add_orders_list(group: typer.Typer, only: Kind | None) -> None:
         kind: Kind | None = None,
     ) -> None:
         with at_desk() as (here, person):
-            now = app_orders.now()
+            now = here.now()
             which = reading.Filter(
                 only or kind,
                 tuple(state or ()),

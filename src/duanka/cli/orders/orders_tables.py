@@ -20,7 +20,7 @@ from duanka.cli.orders.story_tables import (
     trail_told,
 )
 from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # re-exported
-from duanka.cli.output.grid import grid, share
+from duanka.cli.output.grid import facts, grid, share
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
 from duanka.cli.shell.language import shown, term, tier
@@ -133,18 +133,12 @@ def _why_asked(one: ActCard) -> str:
     return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
 
 
-def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
-    """The table, followed by the command for the next page."""
-    more = [Prose(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
-    return Group(table, *more)
-
-
 def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
     """Page of one order; the first lines are the answer to a caller."""
     order, grounds = file.order, file.order.grounds
     moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
     said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
-    facts = _facts(
+    page = _facts(
         (_ORDER, f"{order.id} ({shown(order.kind.words)})"),
         (_CARD, order.card),
         (_STATE, shown(order.state.words)),
@@ -162,7 +156,7 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_CLOSED, local(order.closed_at)),
     )
     trail = [_in_words(told, grounds.reason) for told in file.trail]
-    return Group(said, facts, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
+    return Group(said, page, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
 
 
 def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
@@ -174,10 +168,10 @@ def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
         [shown(_ASKED, asked=term(RequestedAction, order.asked), hits=str(order.hits))] if order.asked else []
     )
     graded = [shown(_OF_TIER, tier=tier(order.tier))] if order.tier else []
-    facts = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
-    facts += [(_TIER, tier(order.tier))] if graded and not asked else []
+    rows = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
+    rows += [(_TIER, tier(order.tier))] if graded and not asked else []
     rules = "\n".join(rules_seen(order))
-    return [*facts, (_RULES, rules)] if rules else facts
+    return [*rows, (_RULES, rules)] if rules else rows
 
 
 def _in_words(told: AuditEntryView, reason: BilingualText) -> AuditEntryView:
@@ -207,7 +201,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
     said = _read_out(answer(card.card, card.orders, card.since, policy, known=card.known))
     if not card.known:
         return said
-    facts = _facts(
+    page = _facts(
         (_CARD, card.card),
         (_STATE, state(card.state)),
         (_SINCE, local(card.since)),
@@ -217,7 +211,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
     title = [Prose(shown(_ORDERS_TITLE), style="bold")] if card.orders else []
     orders = Group(*title, *listed)
     refused = refused_table(card.refusals)
-    return Group(said, facts, orders, confirmed_table(card.network), refused, notices_told(card.notices))
+    return Group(said, page, orders, confirmed_table(card.network), refused, notices_told(card.notices))
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
@@ -226,7 +220,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     done = shown(_DONE, done=act.done, skipped=act.skipped, left=act.left)
     if act.seconds is not None:
         done += shown(_TOOK, seconds=f"{act.seconds:.1f}")
-    facts = _facts(
+    page = _facts(
         (_ACT, shown(_ACT_IS, id=act.id, event=shown(act.event.words), cards=act.total)),
         (_STATE, shown(act.state.words)),
         (_PROGRESS, done),
@@ -237,13 +231,11 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
         (_UNDONE_BY, ", ".join(act.undone_by) or "-"),
     )
     if not skipped:
-        return facts
-    table = grid(*_SKIPPED, title=_SKIPPED_TITLE)
-    for one in skipped[:_SKIPPED_SHOWN]:
-        table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
+        return page
+    rows = ((_MASKED.number(one.card), masked_text(one.why or "-")) for one in skipped[:_SKIPPED_SHOWN])
     more = len(skipped) - _SKIPPED_SHOWN
     rest = [Prose(shown(_MORE_SKIPPED, more=more, act=act.id))] if more > 0 else []
-    return Group(facts, table, *rest)
+    return Group(page, grid(_SKIPPED, rows, title=_SKIPPED_TITLE), *rest)
 
 
 _ORDERS: Listing[Order] = Listing(
@@ -277,29 +269,24 @@ def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableT
 
     `page` is already masked.
     """
-    return _with_next(Group(*table_lines(_ACT_CARDS, page.items, width)), f"orders show {act_id}", page.next)
+    following = f"{shown(_NEXT)}duanka orders show {act_id} --after {page.next}"
+    more = [Prose(following)] if page.next else []
+    return Group(*table_lines(_ACT_CARDS, page.items, width), *more)
 
 
 def figures_page(figures: Figures) -> RenderableType:
     """Figures of a period."""
-    rows = [(shown(_HANDLED), f"{figures.handled:,}")]
-    rows += [(f"  {shown(row_words(what))}", f"{count:,}") for what, count in figures.handled_by.items()]
-    rows += [
-        (shown(_OPENED_OF, kind=term(Kind, kind)), f"{count:,}") for kind, count in figures.opened.items()
-    ]
-    rows += [
-        (
-            shown(_REFUSED_OF, carried=term(Carried, one.carried), reason=term(RefusalReason, one.reason)),
-            f"{one.count:,}",
-        )
-        for one in figures.refused
-    ]
-    rows += [
-        (shown(_ALARMS), f"{figures.alarms:,}"),
-        (shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
-    ]
+    counts = {shown(_HANDLED): figures.handled}
+    counts |= {f"  {shown(row_words(what))}": count for what, count in figures.handled_by.items()}
+    counts |= {shown(_OPENED_OF, kind=term(Kind, kind)): count for kind, count in figures.opened.items()}
+    for one in figures.refused:
+        carried, reason = term(Carried, one.carried), term(RefusalReason, one.reason)
+        counts[shown(_REFUSED_OF, carried=carried, reason=reason)] = one.count
+    counts[shown(_ALARMS)] = figures.alarms
+    rows = [(name, f"{count:,}") for name, count in counts.items()]
+    rows.append((shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"))
     period = shown(_PERIOD, since=local(figures.since), until=local(figures.until))
-    return Group(Prose(period), _table(*rows))
+    return Group(Prose(period), facts(rows))
 
 
 def fault_line(fault: Fault) -> Prose:
@@ -308,16 +295,7 @@ def fault_line(fault: Fault) -> Prose:
 
 
 def _facts(*rows: tuple[BilingualText, str]) -> Table:
-    return _table(*((shown(name), value) for name, value in rows if value != "-"))
-
-
-def _table(*rows: tuple[str, str]) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+    return facts((shown(name), value) for name, value in rows if value != "-")
 
 
 def review_page(file: ReviewFile) -> RenderableType:

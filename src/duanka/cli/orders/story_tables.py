@@ -136,39 +136,35 @@ def _readable(name: str, value: object) -> str:
 
 def legs_table(legs: Sequence[DispatchView]) -> RenderableType:
     """Dispatch to each element, and its outcome."""
-    if not legs:
-        return Group()
-    table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
-    for leg in legs:
-        took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
-        said = f"{term(TaskOutcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
-        wanted = term(NetworkState, leg.wanted)
-        times = (moment(leg.created_at), moment(leg.done_at))
-        table.add_row(leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said)
-    return table
+    right = ("step", "seconds", "tries")
+    return grid(_LEGS, map(_leg, legs), title=_LEGS_TITLE, right=right) if legs else Group()
+
+
+def _leg(leg: DispatchView) -> tuple[str, ...]:
+    took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
+    said = f"{term(TaskOutcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
+    wanted, times = term(NetworkState, leg.wanted), (moment(leg.created_at), moment(leg.done_at))
+    return leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said
 
 
 def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
     """State confirmed by each element for a card."""
-    if not network:
-        return Group()
-    table = grid(*_CONFIRMED, title=_LEGS_TITLE)
-    for one in network:
-        waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip()
-        in_force = term(NetworkState, one.confirmed)
-        table.add_row(one.element, in_force, moment(one.confirmed_at), waits if one.waiting else "-")
-    return table
+    return grid(_CONFIRMED, map(_confirmed, network), title=_LEGS_TITLE) if network else Group()
+
+
+def _confirmed(one: Confirmed) -> tuple[str, ...]:
+    waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip() if one.waiting else "-"
+    return one.element, term(NetworkState, one.confirmed), moment(one.confirmed_at), waits
 
 
 def refused_table(refusals: Sequence[RefusedView]) -> RenderableType:
     """Refused calls and messages of a card."""
-    if not refusals:
-        return Group()
-    table = grid(*_REFUSED, title=_REFUSED_TITLE)
-    for met in refusals:
-        why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
-        table.add_row(moment(met.at), met.element, term(Carried, met.carried), met.peer, why)
-    return table
+    return grid(_REFUSED, map(_refused, refusals), title=_REFUSED_TITLE) if refusals else Group()
+
+
+def _refused(met: RefusedView) -> tuple[str, ...]:
+    why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
+    return moment(met.at), met.element, term(Carried, met.carried), met.peer, why
 
 
 def notices_told(notices: Sequence[Notice]) -> RenderableType:

@@ -218,7 +218,7 @@ def withdraw(
         if dry_run:
             OUT.print(tables.to_withdraw(here.withdrawals.look(which, person)))
             return
-        act = here.withdrawals.propose(which, person, why, app_orders.now())
+        act = here.withdrawals.propose(which, person, why, here.now())
         told_proposed(act)
         if act.state is not ActState.PROPOSED:
             say_to_come(*here.reading.to_come_of_act(act.id))

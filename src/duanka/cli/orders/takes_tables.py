@@ -181,9 +181,7 @@ def taken(folder: Path | None, done: TakeResult) -> RenderableType:
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
     lines = [Prose(shown(_TAKEN, source=source, counts=counts))]
-    lines += _kept(folder, done)
-    if done.received.unsealed:
-        lines.append(Prose(shown(_UNSEALED, count=done.received.unsealed), style="red"))
+    lines += [*_kept(folder, done), *_told((_UNSEALED, done.received.unsealed, "red"))]
     if done.take_id:
         lines.append(Prose(shown(_TAKE_IS, take=done.take_id)))
     undone = _not_done(folder, done)
@@ -202,49 +200,45 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     ]
     for name, counts in found.opened_by.items():
         if counts:
-            table = grid(_BY.get(name, name), _OPENED, right=(_OPENED.en,))
-            for value, count in list(counts.items())[:_CITIES_SHOWN]:
-                table.add_row(tier(value) if name == "tier" else value, f"{count:,}")
-            if len(counts) > _CITIES_SHOWN:
-                table.add_row("…", f"{sum(list(counts.values())[_CITIES_SHOWN:]):,}")
+            first, rest = list(counts.items())[:_CITIES_SHOWN], list(counts.values())[_CITIES_SHOWN:]
+            rows = [(tier(value) if name == "tier" else value, f"{count:,}") for value, count in first]
+            rows += [("…", f"{sum(rest):,}")] if rest else []
+            table = grid((_BY.get(name, name), _OPENED), rows, right=(_OPENED.en,))
             lines += [Prose(""), table]
     return Group(*lines)
 
 
 def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list[Prose]:
     """Decisions not taken, with the reason and the command that takes them."""
-    kept, lines = done.kept, list[Prose]()
-    if left := kept.get(Why.LEFT, 0):
-        lines.append(Prose(shown(_LEFT, count=left, folder=folder)))
-    if held := kept.get(Why.HELD, 0):
-        lines.append(Prose(shown(_HELD, count=held)))
-    if done.police:
-        lines.append(Prose(shown(_POLICE, count=done.police), style="red"))
-    if done.replaced:
-        lines.append(Prose(shown(_REPLACED, count=done.replaced)))
+    lines = _told(
+        (_LEFT, done.kept.get(Why.LEFT, 0), ""),
+        (_HELD, done.kept.get(Why.HELD, 0), ""),
+        (_POLICE, done.police, "red"),
+        (_REPLACED, done.replaced, ""),
+        folder=folder,
+    )
     if done.not_found:
-        end = shown(_STOP if would else _NOT_HELD)
-        lines.append(Prose(shown(_NOT_FOUND, count=done.not_found) + end))
+        lines.append(Prose(shown(_NOT_FOUND, count=done.not_found) + shown(_STOP if would else _NOT_HELD)))
     return lines
+
+
+def _told(*counts: tuple[BilingualText, int, str], **facts: object) -> list[Prose]:
+    """The text of each count that is not 0, in its style."""
+    return [Prose(shown(text, count=count, **facts), style=style) for text, count, style in counts if count]
 
 
 def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
     """Incomplete work, which is also reported by the exit code."""
-    lines = list[Prose]()
-    if aside := done.received.aside:
-        lines.append(Prose(shown(_ASIDE, count=aside), style="yellow"))
-    if narrower := done.kept.get(Why.NARROWER, 0):
-        lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
-    return lines
+    narrower = (_NARROWER, done.kept.get(Why.NARROWER, 0), "yellow")
+    told = _narrower(done.narrower) if done.narrower else ""
+    return _told((_ASIDE, done.received.aside, "yellow"), narrower, folder=folder, told=told)
 
 
-def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
-    told = ""
-    if why:
-        told = shown(_COVERS, covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
-        lacks = shown(_NEXT).join(map(shown, why.lacks))
-        told += shown(_BEFORE, before=shown(why.before.words), lacks=lacks)
-    return shown(_NARROWER, count=count, told=told, folder=folder)
+def _narrower(why: Narrower) -> str:
+    told = shown(_COVERS, covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
+    return told + shown(
+        _BEFORE, before=shown(why.before.words), lacks=shown(_NEXT).join(map(shown, why.lacks))
+    )
 
 
 def take_page(take: Take) -> RenderableType:
@@ -327,13 +321,9 @@ def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
 
 def to_withdraw(found: OpenVerifications) -> RenderableType:
     """Verifications that a withdrawal would affect."""
-    withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
-    lines = [shown(_WOULD_WITHDRAW, **withdrawn)]
-    if found.for_two:
-        lines.append(shown(_FOR_TWO, count=found.for_two))
-    if found.left_out:
-        lines.append(shown(_LEFT_OUT, count=len(found.left_out)))
-    return Prose("\n".join(lines))
+    withdrawn = shown(_WOULD_WITHDRAW, count=len(found.orders), tiers=_counted(found.tiers))
+    rest = _told((_FOR_TWO, found.for_two, ""), (_LEFT_OUT, len(found.left_out), ""))
+    return Group(Prose(withdrawn), *rest)
 
 
 def undone_page(done: Undone) -> RenderableType:

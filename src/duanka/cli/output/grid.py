@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -33,16 +33,19 @@ The first column and those in `words` are text, the others numbers.
 
 
 def grid(
-    *columns: str | BilingualText, title: str | BilingualText = "", right: Collection[str] = ()
+    headings: Iterable[str | BilingualText],
+    rows: Iterable[Sequence[str]] = (),
+    title: str | BilingualText = "",
+    right: Collection[str] = (),
 ) -> Table:
-    """An empty table with headings in the display language.
+    """A table with headings in the display language.
 
     `right`: columns aligned to the right, by their English headings.
     """
     table = Table(
         title=_text(title) or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for heading in columns:
+    for heading in headings:
         column = heading if isinstance(heading, str) else heading.en
         # narrow columns wrap, except ids and numbers: part of one would read as another
         table.add_column(
@@ -52,6 +55,18 @@ def grid(
             overflow="fold",
             no_wrap=column in _WHOLE,
         )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Names and values, without headings."""
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -62,10 +77,7 @@ def _text(heading: str | BilingualText) -> str:
 def as_table(titled: Titled, *, words: Collection[str] = ()) -> RenderableType:
     """The table for a terminal."""
     title, columns, rows = titled
-    table = grid(*columns, title=f"\n{title}", right=set(columns[1:]) - set(words))
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return grid(columns, rows, title=f"\n{title}", right=set(columns[1:]) - set(words))
 
 
 def as_markdown(titled: Titled, *, words: Collection[str] = ()) -> str:

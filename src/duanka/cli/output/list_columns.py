@@ -33,10 +33,10 @@ class ListColumn(Generic[Item]):
     """One column of a list.
 
     `name`: field name in JSON and CSV; "": for people only. `heading`: Chinese and English; None: for programs
-    only. `of`: value for programs; `cell`: text for people where it differs. `least`: width in cells to which it may be cut on
-    a short line; 0: never cut, as ids and numbers. `spare`: columns omitted from a short line, the highest
-    first; 0: never omitted. `both`: a text in both languages, two columns in CSV. `below`: printed in full
-    under its row. `word`: display texts of values, in cells and in counts: an enum, or a function.
+    only. `of`: value for programs; `cell`: text for people where it differs. `least`: width in cells to which
+    it may be cut on a short line; 0: never cut, as ids and numbers. `spare`: columns omitted from a short
+    line, the highest first; 0: never omitted. `both`: a text in both languages, two columns in CSV. `below`:
+    printed in full under its row. `word`: display texts of values, in cells and in counts: an enum, or a function.
     """
 
     name: str

@@ -50,7 +50,7 @@ cases = new_group(commands, "cases")
 def approve_source(source: SourceId, why: Why) -> None:
     """Approve, as another supervisor: from now on cases that it signs stop cards."""
     with at_desk() as (here, by):
-        approved = here.case_sources.approve(source, by, why, app_orders.now())
+        approved = here.case_sources.approve(source, by, why, here.now())
         app_orders.write_sources(here, settings.load_settings().sources_file)
     OUT.print(f"{approved.name} is in force: cases that it signs stop cards.")
     line(f"Its key, to compare with theirs: {approved.public_key.hex()}")
@@ -60,7 +60,7 @@ def approve_source(source: SourceId, why: Why) -> None:
 def remove_source(source: SourceId, why: Why) -> None:
     """Let the signature of a source count no longer, at once."""
     with at_desk() as (here, by):
-        here.case_sources.remove(source, by, why, app_orders.now())
+        here.case_sources.remove(source, by, why, here.now())
         app_orders.write_sources(here, settings.load_settings().sources_file)
     OUT.print(f"{source} is removed.")
 
@@ -73,7 +73,7 @@ def add_source(
     """Propose whose signature of police cases counts; another supervisor approves."""
     with at_desk() as (here, by):
         raw = signatures.public_key_of(_read(public_key))
-        number = here.case_sources.propose(name, raw, by, app_orders.now())
+        number = here.case_sources.propose(name, raw, by, here.now())
     line(f"{number}: {name} is proposed; its key is {raw.hex()}.")
     OUT.print(f"Next, by another supervisor: duanka keys approve-source {number}")
 
@@ -89,11 +89,11 @@ def sources(
         listed = here.case_sources.listed(by)
         if export:
             app_orders.write_sources(here, export)
-    table = grid(*_SOURCES)
-    for one in listed:
-        state, source = shown(one.state.words), one.source
-        table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
-    OUT.print(table if listed else shown(_NO_SOURCE))
+    rows = (
+        (one.id, one.source.name, one.proposed_by, one.approved_by or "-", shown(one.state.words))
+        for one in listed
+    )
+    OUT.print(grid(_SOURCES, rows) if listed else shown(_NO_SOURCE))
     for one in listed:  # in full: two persons compare it with what the police read out
         key = one.source.public_key.hex()
         line(f"{one.id} {one.source.name}: {key}")

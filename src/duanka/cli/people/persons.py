@@ -62,7 +62,7 @@ def init(person: PersonId, name: Name = "") -> None:
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy), create=True) as here:
         machine = f"{getpass.getuser()} on this machine"
-        key, invitation = here.persons.begin(person, name or person, machine, app_orders.now())
+        key, invitation = here.persons.begin(person, name or person, machine, here.now())
     _show_key(person, key)
     _show_invitation(invitation)
 
@@ -76,7 +76,7 @@ def join(
     """Become the second supervisor, by the invitation. Needs no key: it is how an order book begins."""
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy)) as here:
-        key = here.persons.join(invitation, person, name or person, app_orders.now())
+        key = here.persons.join(invitation, person, name or person, here.now())
     _show_key(person, key)
 
 
@@ -84,7 +84,7 @@ def join(
 def invite() -> None:
     """Make a new invitation for the second supervisor, where the one of `persons init` is over."""
     with at_desk() as (here, person):
-        _show_invitation(here.persons.invite(person, app_orders.now()))
+        _show_invitation(here.persons.invite(person, here.now()))
 
 
 @command(persons, Permission.LIST_PERSONS, "list")
@@ -142,7 +142,7 @@ def change(
 def approve(request: RequestId, why: Why) -> None:
     """Approve, as another supervisor, a person, a change or a key that somebody proposed."""
     with at_desk() as (here, by):
-        asked, half = here.persons.approve(request, by, why, app_orders.now())
+        asked, half = here.persons.approve(request, by, why, here.now())
     OUT.print(tables.request_page(asked))
     if half:
         whose = asked.person.id
@@ -158,7 +158,7 @@ def approve(request: RequestId, why: Why) -> None:
 def reject(request: RequestId, why: Why) -> None:
     """Discard what was proposed."""
     with at_desk() as (here, by):
-        asked = here.persons.reject(request, by, why, app_orders.now())
+        asked = here.persons.reject(request, by, why, here.now())
     OUT.print(tables.request_page(asked))
 
 
@@ -166,7 +166,7 @@ def reject(request: RequestId, why: Why) -> None:
 def disable(person: PersonId, why: Why) -> None:
     """Take every key of a person out of force, for good."""
     with at_desk() as (here, by):
-        here.persons.disable(person, by, why, app_orders.now())
+        here.persons.disable(person, by, why, here.now())
     say(f"{person} 已停用，其密钥全部失效。", f"{person} is disabled: none of their keys opens anything.")
 
 
@@ -197,7 +197,7 @@ def revoke(
 ) -> None:
     """Take a key out of force at once: a supervisor any, everybody their own."""
     with at_desk() as (here, by):
-        here.keys.revoke(number, by, why, app_orders.now())
+        here.keys.revoke(number, by, why, here.now())
     say(f"密钥 {number} 已作废。", f"Key {number} revoked.")
 
 
@@ -225,7 +225,7 @@ def _show_invitation(invitation: str) -> None:
 
 def _propose(what: requests.PersonProposal, wanted: Person) -> None:
     with at_desk() as (here, by):
-        asked, half = here.persons.propose(what, wanted, by, app_orders.now())
+        asked, half = here.persons.propose(what, wanted, by, here.now())
     OUT.print(tables.request_page(asked))
     whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
     if half:

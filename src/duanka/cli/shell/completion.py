@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -93,29 +93,17 @@ def reasons_like(incomplete: str) -> list[str]:
     return _like(incomplete, [*_names("rules", "*.py"), CLAIMED, CONFIRMED])
 
 
-def orders_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of recently displayed orders with this prefix."""
-    return _seen_like(ctx, "id", incomplete, "VRO")
+def _ids_like(letters: str) -> Callable[[typer.Context, str], list[str]]:
+    """Completion by the ids that lists displayed last and that begin with one of these letters."""
+
+    def like(ctx: typer.Context, incomplete: str) -> list[str]:
+        return _seen_like(ctx, "id", incomplete, letters)
+
+    return like
 
 
-def acts_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of recently displayed bulk actions with this prefix."""
-    return _seen_like(ctx, "id", incomplete, "A")
-
-
-def undoable_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of recently displayed bulk actions and takes with this prefix."""
-    return _seen_like(ctx, "id", incomplete, "AT")
-
-
-def takes_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of recently displayed takes with this prefix."""
-    return _seen_like(ctx, "id", incomplete, "T")
-
-
-def ids_like(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Recently displayed ids with this prefix that `orders show` accepts."""
-    return _seen_like(ctx, "id", incomplete, "VROAT")
+orders_like, acts_like, takes_like = _ids_like("VRO"), _ids_like("A"), _ids_like("T")
+undoable_like, ids_like = _ids_like("AT"), _ids_like("VROAT")  # ids that `orders undo`, `orders show` take
 
 
 def cities_like(ctx: typer.Context, incomplete: str) -> list[str]:
