@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.bootstrap.settings import Settings
-from duanka.domain.identity import COUNTED, LEAST_FRAMES, MOST_FRAMES, TOLD, CheckReason, Gesture
+from duanka.domain.identity import COUNTED, LEAST_FRAMES, MOST_FRAMES, CheckReason, Gesture
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.reference_photos import MOST_PHOTO, PATIENT
 from duanka.identity.vendor import MOST_ANSWERED, MOST_SECONDS, MOST_STEPS
@@ -29,7 +29,7 @@ def _rows() -> Iterator[str]:
     yield "| code | the holder is told | | counted |"
     yield "|---|---|---|---|"
     for reason in CheckReason:
-        words = TOLD[reason]
+        words = reason.words
         yield f"| `{reason}` | {words.zh} | {words.en} | {'**yes**' if reason in COUNTED else ''} |"
 
 

@@ -21,7 +21,6 @@ from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import statistics as figures
-from duanka.domain.authority import GRANTS
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
@@ -49,7 +48,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
             if key in FREE:
                 continue
             assert permissions or by_link, f"{key} has no permission: name it in @router.endpoint(...)"
-            roles = [GRANTS[one].roles & {*WITH_KEYS} for one in permissions]
+            roles = [one.roles & {*WITH_KEYS} for one in permissions]
             found[key] = frozenset(WITH_KEYS).intersection(*roles) if roles else NOBODY
     return found
 

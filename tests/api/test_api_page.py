@@ -11,7 +11,6 @@ import httpx
 from duanka.api import BASE, RequestLimits
 from duanka.api.schemas.errors import CODES
 from duanka.api.schemas.holder_requests import MOST_BYTES
-from duanka.domain.authority import GRANTS
 from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES, UPLOAD
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
@@ -71,7 +70,7 @@ def generated() -> str:
     lines += [_row(what, roles) for what, roles in asked]
     lines += ["", f"| command | {heads} |", "|---|" + "---|" * len(WITH_KEYS)]
     for what, permission in commands().items():
-        lines.append(_row(f"duanka {what}", GRANTS[permission].roles))
+        lines.append(_row(f"duanka {what}", permission.roles))
     return "\n".join(lines)
 
 

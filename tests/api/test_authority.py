@@ -17,7 +17,7 @@ from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.cli import main as cli
-from duanka.domain.authority import GRANTS, Permission, authorize, may, move_permission
+from duanka.domain.authority import Permission, authorize, may, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import (
     TRANSITIONS,
@@ -100,10 +100,9 @@ WITHIN = {
 
 
 def test_every_permission_is_granted_or_given_by_a_transition() -> None:
-    assert set(GRANTS) == set(Permission)
     moves = {move_permission(row.kind, row.event) for row in TRANSITIONS}
     assert {one for one in Permission if "." in one} == moves
-    assert all(grant.roles for grant in GRANTS.values())
+    assert all(permission.roles for permission in Permission)
 
 
 def test_every_permission_is_tried() -> None:
@@ -170,7 +169,7 @@ def test_role_and_scope_decide_together(
 ) -> None:
     person = Person("somebody", role, scope=Scope(operators))
     order = _an_order(operator)
-    scoped = not operators or (operator in operators and not GRANTS[permission].everywhere)
+    scoped = not operators or (operator in operators and not permission.everywhere)
     expected = may(role, permission) and scoped
     try:
         authorize(person, permission, order)
@@ -289,4 +288,4 @@ def _value(one: Any, folder: Path) -> str:
 def test_every_endpoint_and_command_of_one_permission_let_the_same_in() -> None:
     assert {role for roles in WHO.values() for role in roles} <= {*WITH_KEYS}
     for words, permission in commands().items():
-        assert GRANTS[permission].roles & {*WITH_KEYS}, f"nobody with a key may `duanka {words}`"
+        assert permission.roles & {*WITH_KEYS}, f"nobody with a key may `duanka {words}`"

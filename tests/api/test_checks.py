@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from duanka.api import RequestLimits
-from duanka.domain.identity import TOLD, CheckReason, ReferenceUnusable
+from duanka.domain.identity import CheckReason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit
 from duanka.orders.queries.service import ViewerContext
@@ -69,7 +69,7 @@ def sent(desk: TestDesk, session: Caller, verdict: Any = None) -> dict[str, Any]
 def refused(answer: Any, status: int, reason: CheckReason) -> None:
     told = answer.json()
     assert (answer.status_code, told["status"], told.get("reason")) == (status, status, reason)
-    assert told["words"] == {"zh": TOLD[reason].zh, "en": TOLD[reason].en}
+    assert told["words"] == {"zh": reason.words.zh, "en": reason.words.en}
 
 
 def test_from_the_consent_to_the_pass(desk: TestDesk, calling: Calling) -> None:
@@ -195,7 +195,7 @@ def test_tries_are_counted_and_lead_to_the_counter(desk: TestDesk, calling: Call
     assert dark["reasons"] == [
         {
             "code": "too_dark",
-            "words": {"zh": TOLD[CheckReason.TOO_DARK].zh, "en": TOLD[CheckReason.TOO_DARK].en},
+            "words": {"zh": CheckReason.TOO_DARK.words.zh, "en": CheckReason.TOO_DARK.words.en},
         }
     ]
     lost = sent(desk, session, LOST)
@@ -245,7 +245,7 @@ def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calli
         alone = elsewhere(desk.asked()[1])
         online = alone.get("/holder/order").json()["online"]
         assert (online["open"], online["supplier"], online["stage"]) == (False, None, None)
-        assert online["why"]["en"] == TOLD[CheckReason.NOT_AVAILABLE].en
+        assert online["why"]["en"] == CheckReason.NOT_AVAILABLE.words.en
         refused(alone.post("/holder/session", agreed(alone)), 409, CheckReason.NOT_AVAILABLE)
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Request, Route, expect
 
 from duanka.api import BASE
-from duanka.domain.identity import TOLD, CheckReason, Frame, Verdict
+from duanka.domain.identity import CheckReason, Frame, Verdict
 from duanka.domain.order import SYSTEM, Event, Kind, State
 from support.api.desks import HOUR, TestDesk, card
 from support.api.holder_pages import World, agree, numbers, own_served_world, own_world, record, screen
@@ -67,7 +67,7 @@ def test_from_the_link_to_the_pass_in_chinese(world: World) -> None:
         assert 16 <= len(check.frames) <= 40
         assert all(one.jpeg.startswith(b"\xff\xd8") for one in check.frames)
         screen(page, "again")
-        assert TOLD[CheckReason.TOO_DARK].zh in page.inner_text("main")
+        assert CheckReason.TOO_DARK.words.zh in page.inner_text("main")
         assert "本次不计次数。还可以再试 3 次" in page.inner_text("main")
         page.get_by_role("button", name="再试一次").click()
         screen(page, "ready")
@@ -202,8 +202,8 @@ def test_the_last_try_leads_to_the_counter(world: World) -> None:
         screen(page, "counter")
         said = page.inner_text("main")
         for words in (
-            TOLD[CheckReason.OTHER_PERSON].en,
-            TOLD[CheckReason.USED_UP].en,
+            CheckReason.OTHER_PERSON.words.en,
+            CheckReason.USED_UP.words.en,
             "any of our own counters",
         ):
             assert words in said

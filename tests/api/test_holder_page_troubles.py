@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from duanka.domain.identity import TOLD, CheckReason
+from duanka.domain.identity import CheckReason
 from duanka.domain.order import SYSTEM, Event, Kind, Role
 from duanka.orders.dispatch.link_requests import PAUSE
 from support.api.desks import HOUR, card, served
@@ -24,7 +24,7 @@ def test_when_we_are_away_the_page_says_how_long(world: World) -> None:
         agree(page, english=True)
         screen(page, "busy")
         world.desk.way.photos.down = False
-        assert TOLD[CheckReason.NOT_AVAILABLE].en in page.inner_text("main")
+        assert CheckReason.NOT_AVAILABLE.words.en in page.inner_text("main")
         expect(page.get_by_text("You can try again in 29 seconds.")).to_be_visible()
         expect(page.get_by_role("button", name="Try again")).to_be_disabled()
         page.get_by_role("button", name="Go to a counter instead").click()
@@ -185,7 +185,7 @@ def test_without_a_judge_the_page_names_the_counter(world: World) -> None:
         shown(world.browser, f"{address}/v#{token}") as found,
     ):
         screen(found.page, "start")
-        assert "目前不能在线办理：" + TOLD[CheckReason.NOT_AVAILABLE].zh in found.page.inner_text("main")
+        assert "目前不能在线办理：" + CheckReason.NOT_AVAILABLE.words.zh in found.page.inner_text("main")
         assert found.page.get_by_role("checkbox").count() == 0
 
 

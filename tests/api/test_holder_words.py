@@ -9,7 +9,7 @@ import pytest
 
 from duanka.api.schemas.holder_texts import not_online, otherwise, restricted, words_digest
 from duanka.domain.counter_check import CounterCheck, Document
-from duanka.domain.identity import TOLD, CheckReason, SessionStage, VerificationProgress
+from duanka.domain.identity import CheckReason, SessionStage, VerificationProgress
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
@@ -110,7 +110,7 @@ def test_what_the_police_stopped_is_not_promised_back(desk: TestDesk) -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (None, TOLD[CheckReason.NOT_AVAILABLE]),
+        (None, CheckReason.NOT_AVAILABLE.words),
         *(
             (VerificationProgress(stage, State.IN_PROGRESS, 3), None)
             for stage in (SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN)
@@ -119,7 +119,7 @@ def test_what_the_police_stopped_is_not_promised_back(desk: TestDesk) -> None:
             VerificationProgress(
                 SessionStage.COUNTER, State.IN_PROGRESS, 0, (CheckReason.OTHER_PERSON, CheckReason.USED_UP)
             ),
-            TOLD[CheckReason.USED_UP],
+            CheckReason.USED_UP.words,
         ),
     ],
     ids=["nobody-judges", "ready", "waiting", "again", "used-up"],

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from duanka.api import BASE
-from duanka.domain.identity import TOLD, CheckReason
+from duanka.domain.identity import CheckReason
 from support.api.asking import one_store, own_desk
 from support.api.desks import TestDesk, served
 from support.api.recordings import recording
@@ -72,7 +72,7 @@ def test_a_hundred_megabytes_are_refused_and_never_held(
     assert head.startswith(b"HTTP/1.1 413 "), answer[:200]
     told = json.loads(body)
     assert (told["status"], told["reason"]) == (413, CheckReason.TOO_LARGE)
-    assert told["words"]["zh"] == TOLD[CheckReason.TOO_LARGE].zh
+    assert told["words"]["zh"] == CheckReason.TOO_LARGE.words.zh
     assert held < _HELD, f"{held >> 20} MiB held"
     assert sent < _SENT // 2, "it hung up"
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import OrderError, State
-from duanka.domain.text import BilingualText, WordedEnum
+from duanka.domain.text import WordedEnum
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
 UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests were sent in time
@@ -25,23 +25,13 @@ _MAX_START_SECONDS, _MAX_END_SECONDS, _MAX_GAP_SECONDS = 1.0, 1.5, 1.5  # tolera
 _CLOCK_SECONDS = 0.5  # seconds by which a recording may appear shorter to the server
 
 
-class Gesture(StrEnum):
+class Gesture(WordedEnum):
     """A movement asked of the holder; left and right are the holder's own."""
 
-    CLOSE_EYES = "close_eyes"
-    OPEN_MOUTH = "open_mouth"
-    TURN_LEFT = "turn_left"
-    TURN_RIGHT = "turn_right"
-
-
-ASKED: Mapping[Gesture, BilingualText] = {
-    Gesture.CLOSE_EYES: BilingualText(
-        "请闭上眼睛一秒钟，再睁开", "Close your eyes for a second, then open them"
-    ),
-    Gesture.OPEN_MOUTH: BilingualText("请张大嘴巴", "Open your mouth wide"),
-    Gesture.TURN_LEFT: BilingualText("请把头向左转", "Turn your head to the left"),
-    Gesture.TURN_RIGHT: BilingualText("请把头向右转", "Turn your head to the right"),
-}
+    CLOSE_EYES = "close_eyes", "请闭上眼睛一秒钟，再睁开", "Close your eyes for a second, then open them"
+    OPEN_MOUTH = "open_mouth", "请张大嘴巴", "Open your mouth wide"
+    TURN_LEFT = "turn_left", "请把头向左转", "Turn your head to the left"
+    TURN_RIGHT = "turn_right", "请把头向右转", "Turn your head to the right"
 
 
 @dataclass(frozen=True)
@@ -106,43 +96,133 @@ class Outcome(WordedEnum):
     FAILED = "failed", "未通过"
 
 
-class CheckReason(StrEnum):
+class CheckReason(WordedEnum):
     """Why a check did not pass, or why frames were not checked."""
 
     # picture quality: shown with advice, not counted as a failure
-    NO_FACE = "no_face"
-    TWO_FACES = "two_faces"
-    TOO_SMALL = "too_small"
-    BLACK = "black"
-    TOO_DARK = "too_dark"
-    TOO_BRIGHT = "too_bright"
-    BLURRED = "blurred"
+    NO_FACE = "no_face", "画面中没有看到人脸，请正对镜头", "No face was seen. Look straight at the camera."
+    TWO_FACES = (
+        "two_faces",
+        "画面中不止一张人脸，请只让本人入镜",
+        "More than one face was seen. Be alone in the picture.",
+    )
+    TOO_SMALL = "too_small", "人脸太小，请把手机拿近一些", "Your face is too small. Hold the phone closer."
+    BLACK = (
+        "black",
+        "画面是黑的，请检查镜头是否被遮住",
+        "The picture is black. See whether the camera is covered.",
+    )
+    TOO_DARK = (
+        "too_dark",
+        "光线太暗，请到亮处，面向光源",
+        "It is too dark. Go where it is bright, and face the light.",
+    )
+    TOO_BRIGHT = (
+        "too_bright",
+        "光线太强，请避开直射的灯光或阳光",
+        "It is too bright. Turn away from the glare.",
+    )
+    BLURRED = (
+        "blurred",
+        "画面模糊，请擦净镜头，拿稳手机",
+        "The picture is blurred. Clean the lens and hold still.",
+    )
     # file
-    CORRUPT = "corrupt"
-    TOO_MANY_PIXELS = "too_many_pixels"
-    TOO_LARGE = "too_large"
+    CORRUPT = "corrupt", "图片损坏，无法读取，请重试", "A picture arrived damaged. Please try again."
+    TOO_MANY_PIXELS = (
+        "too_many_pixels",
+        "图片尺寸过大，请用本页面拍摄",
+        "A picture has too many pixels. Use this page to record.",
+    )
+    TOO_LARGE = (
+        "too_large",
+        "上传内容过大，请用本页面拍摄",
+        "What was sent is too large. Use this page to record.",
+    )
     # answer to the challenge
-    OUT_OF_TIME = "out_of_time"  # frames missing, out of order, or not within the time of the challenge
-    EXPIRED = "expired"  # the challenge had expired
-    REPLAYED = "replayed"
-    OTHER_SESSION = "other_session"
-    OTHER_BROWSER = "other_browser"  # another browser agreed by this link first
+    # frames missing, out of order, or not within the time of the challenge
+    OUT_OF_TIME = (
+        "out_of_time",
+        "画面不完整，或不在规定时间内拍摄，请重试",
+        "Pictures are missing or were not taken within the time asked. Please try again.",
+    )
+    # the challenge had expired
+    EXPIRED = (
+        "expired",
+        "本次动作要求已过期，请重新开始",
+        "These instructions are out of date. Please start again.",
+    )
+    REPLAYED = (
+        "replayed",
+        "这组画面已经提交过，请重新拍摄",
+        "These pictures were sent before. Please record again.",
+    )
+    OTHER_SESSION = (
+        "other_session",
+        "这组画面不属于本次核验，请重新拍摄",
+        "These pictures belong to another session. Please record again.",
+    )
+    # another browser agreed by this link first
+    OTHER_BROWSER = (
+        "other_browser",
+        "这个链接已在另一台手机或浏览器上开始使用，请在那里继续，或获取新链接",
+        "This link is in use on another phone or browser. Go on there, or get a new link.",
+    )
     # liveness
-    STILL = "still"
-    PHOTOGRAPH = "photograph"  # moves as a whole, without parallax
-    OTHER_GESTURES = "other_gestures"
-    FACE_CHANGED = "face_changed"
+    STILL = "still", "画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."
+    # moves as a whole, without parallax
+    PHOTOGRAPH = (
+        "photograph",
+        "画面像是照片，请本人对着镜头",
+        "This looks like a photograph. Be before the camera yourself.",
+    )
+    OTHER_GESTURES = (
+        "other_gestures",
+        "动作与提示不一致，请按提示的顺序做",
+        "The movements were not those asked. Follow the order shown.",
+    )
+    FACE_CHANGED = (
+        "face_changed",
+        "中途换了人脸，请本人全程面对镜头",
+        "The face changed on the way. Stay before the camera throughout.",
+    )
     # person
-    OTHER_PERSON = "other_person"
-    UNSURE = "unsure"
-    POLICY = "policy"  # the policy requires a person to decide, however certain the check is
+    OTHER_PERSON = (
+        "other_person",
+        "与证件登记的人像不符",
+        "The face does not match the registered document.",
+    )
+    UNSURE = "unsure", "系统不能确定，将由工作人员审核", "We are not sure. A person will look at it."
+    # the policy requires a person to decide, however certain the check is
+    POLICY = "policy", "按规定由工作人员复核", "A person will confirm it, as the rules ask."
     # failures on our side: never counted
-    NO_REFERENCE = "no_reference"
-    LOST = "lost"
-    BUSY = "busy"
-    NOT_AVAILABLE = "not_available"
-    USED_UP = "used_up"
-    TOO_SOON = "too_soon"  # a message was just sent, or today's number is used up
+    NO_REFERENCE = (
+        "no_reference",
+        "没有可比对的登记照片，请到营业厅办理",
+        "There is no registered photo to compare with. Please go to a counter.",
+    )
+    LOST = "lost", "是我们的故障，请重试，本次不计次数", "That was our fault. Try again: it does not count."
+    BUSY = (
+        "busy",
+        "正在核验的人很多，请稍候再试",
+        "Many people are being verified. Please wait and try again.",
+    )
+    NOT_AVAILABLE = (
+        "not_available",
+        "目前不能在线核验，请到营业厅办理",
+        "Online verification is not available. Please go to a counter.",
+    )
+    USED_UP = (
+        "used_up",
+        "在线核验的次数已用完，请到营业厅办理",
+        "The tries online are used up. Please go to a counter.",
+    )
+    # a message was just sent, or today's number is used up
+    TOO_SOON = (
+        "too_soon",
+        "短信刚刚发送过，请查看短信，稍后再试",
+        "A message was sent a moment ago. Look for it, or try again later.",
+    )
 
 
 # Only these count as failures, as they say something about the person; the others ask to try again.
@@ -155,95 +235,6 @@ COUNTED = frozenset(
         CheckReason.OTHER_PERSON,
     }
 )
-
-TOLD: Mapping[CheckReason, BilingualText] = {
-    CheckReason.NO_FACE: BilingualText(
-        "画面中没有看到人脸，请正对镜头", "No face was seen. Look straight at the camera."
-    ),
-    CheckReason.TWO_FACES: BilingualText(
-        "画面中不止一张人脸，请只让本人入镜", "More than one face was seen. Be alone in the picture."
-    ),
-    CheckReason.TOO_SMALL: BilingualText(
-        "人脸太小，请把手机拿近一些", "Your face is too small. Hold the phone closer."
-    ),
-    CheckReason.BLACK: BilingualText(
-        "画面是黑的，请检查镜头是否被遮住", "The picture is black. See whether the camera is covered."
-    ),
-    CheckReason.TOO_DARK: BilingualText(
-        "光线太暗，请到亮处，面向光源", "It is too dark. Go where it is bright, and face the light."
-    ),
-    CheckReason.TOO_BRIGHT: BilingualText(
-        "光线太强，请避开直射的灯光或阳光", "It is too bright. Turn away from the glare."
-    ),
-    CheckReason.BLURRED: BilingualText(
-        "画面模糊，请擦净镜头，拿稳手机", "The picture is blurred. Clean the lens and hold still."
-    ),
-    CheckReason.CORRUPT: BilingualText(
-        "图片损坏，无法读取，请重试", "A picture arrived damaged. Please try again."
-    ),
-    CheckReason.TOO_MANY_PIXELS: BilingualText(
-        "图片尺寸过大，请用本页面拍摄", "A picture has too many pixels. Use this page to record."
-    ),
-    CheckReason.TOO_LARGE: BilingualText(
-        "上传内容过大，请用本页面拍摄", "What was sent is too large. Use this page to record."
-    ),
-    CheckReason.OUT_OF_TIME: BilingualText(
-        "画面不完整，或不在规定时间内拍摄，请重试",
-        "Pictures are missing or were not taken within the time asked. Please try again.",
-    ),
-    CheckReason.EXPIRED: BilingualText(
-        "本次动作要求已过期，请重新开始", "These instructions are out of date. Please start again."
-    ),
-    CheckReason.REPLAYED: BilingualText(
-        "这组画面已经提交过，请重新拍摄", "These pictures were sent before. Please record again."
-    ),
-    CheckReason.OTHER_SESSION: BilingualText(
-        "这组画面不属于本次核验，请重新拍摄", "These pictures belong to another session. Please record again."
-    ),
-    CheckReason.OTHER_BROWSER: BilingualText(
-        "这个链接已在另一台手机或浏览器上开始使用，请在那里继续，或获取新链接",
-        "This link is in use on another phone or browser. Go on there, or get a new link.",
-    ),
-    CheckReason.STILL: BilingualText(
-        "画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."
-    ),
-    CheckReason.PHOTOGRAPH: BilingualText(
-        "画面像是照片，请本人对着镜头", "This looks like a photograph. Be before the camera yourself."
-    ),
-    CheckReason.OTHER_GESTURES: BilingualText(
-        "动作与提示不一致，请按提示的顺序做", "The movements were not those asked. Follow the order shown."
-    ),
-    CheckReason.FACE_CHANGED: BilingualText(
-        "中途换了人脸，请本人全程面对镜头", "The face changed on the way. Stay before the camera throughout."
-    ),
-    CheckReason.OTHER_PERSON: BilingualText(
-        "与证件登记的人像不符", "The face does not match the registered document."
-    ),
-    CheckReason.UNSURE: BilingualText(
-        "系统不能确定，将由工作人员审核", "We are not sure. A person will look at it."
-    ),
-    CheckReason.POLICY: BilingualText("按规定由工作人员复核", "A person will confirm it, as the rules ask."),
-    CheckReason.NO_REFERENCE: BilingualText(
-        "没有可比对的登记照片，请到营业厅办理",
-        "There is no registered photo to compare with. Please go to a counter.",
-    ),
-    CheckReason.LOST: BilingualText(
-        "是我们的故障，请重试，本次不计次数", "That was our fault. Try again: it does not count."
-    ),
-    CheckReason.BUSY: BilingualText(
-        "正在核验的人很多，请稍候再试", "Many people are being verified. Please wait and try again."
-    ),
-    CheckReason.NOT_AVAILABLE: BilingualText(
-        "目前不能在线核验，请到营业厅办理", "Online verification is not available. Please go to a counter."
-    ),
-    CheckReason.TOO_SOON: BilingualText(
-        "短信刚刚发送过，请查看短信，稍后再试",
-        "A message was sent a moment ago. Look for it, or try again later.",
-    ),
-    CheckReason.USED_UP: BilingualText(
-        "在线核验的次数已用完，请到营业厅办理", "The tries online are used up. Please go to a counter."
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -280,7 +271,7 @@ class CheckRefused(OrderError):
     """A challenge or frames are not accepted; `reason`, `wait`: seconds until a retry."""
 
     def __init__(self, reason: CheckReason, wait: int = 0) -> None:
-        super().__init__(TOLD[reason].en)
+        super().__init__(reason.words.en)
         self.reason, self.wait = reason, wait
 
 

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import (
-    TOLD,
     Check,
     CheckerDown,
     CheckReason,
@@ -202,7 +201,7 @@ def _usable(answer: object) -> str | None:
         if known or unknown:
             raise _Broken("usable stands beside a reason against it")
         return None
-    return TOLD[known[0]].en if known else "the vendor does not say why"
+    return known[0].words.en if known else "the vendor does not say why"
 
 
 def _reasons(given: object) -> tuple[tuple[CheckReason, ...], bool]:

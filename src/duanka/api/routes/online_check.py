@@ -29,7 +29,6 @@ from duanka.api.schemas.holder_responses import (
 from duanka.api.schemas.holder_texts import DECLINED, deadline, words_digest
 from duanka.api.schemas.responses import WordsShown
 from duanka.domain.identity import (
-    ASKED,
     LEAST_FRAMES,
     MOST_FRAMES,
     Challenge,
@@ -166,7 +165,7 @@ def _told(challenge: Challenge) -> ChallengeShown:
         rest_seconds=challenge.steps[0].begins,
         steps=[
             StepShown(
-                gesture=one.gesture, begins=one.begins, ends=one.ends, words=WordsShown.of(ASKED[one.gesture])
+                gesture=one.gesture, begins=one.begins, ends=one.ends, words=WordsShown.of(one.gesture.words)
             )
             for one in challenge.steps
         ],

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from duanka.api.schemas.responses import WordsShown
 from duanka.domain.bulk_action import MalformedCard
 from duanka.domain.errors import DuankaError
-from duanka.domain.identity import TOLD, CheckReason, CheckRefused
+from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -114,7 +114,7 @@ def answer(
         "message": masked_text(message),
     }
     if reason:
-        told |= {"reason": reason.value, "words": {"zh": TOLD[reason].zh, "en": TOLD[reason].en}}
+        told |= {"reason": reason.value, "words": {"zh": reason.words.zh, "en": reason.words.en}}
     return JSONResponse(told, status, dict(headers or {}))
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from duanka.api.schemas.holder_texts import HolderClock
 from duanka.api.schemas.responses import GroundsShown, ShownModel, WordsShown
-from duanka.domain.identity import TOLD, CheckReason, Gesture, QueuePlace, SessionStage, VerificationProgress
+from duanka.domain.identity import CheckReason, Gesture, QueuePlace, SessionStage, VerificationProgress
 from duanka.domain.order import State
 from duanka.domain.text import BilingualText
 from duanka.orders.verification.links import LinkState
@@ -206,4 +206,4 @@ class CheckShown(ShownModel):
 
 def reasons(found: VerificationProgress) -> list[ReasonShown]:
     """Return the reasons of a verdict as a response."""
-    return [ReasonShown(code=one, words=WordsShown.of(TOLD[one])) for one in found.reasons]
+    return [ReasonShown(code=one, words=WordsShown.of(one.words)) for one in found.reasons]

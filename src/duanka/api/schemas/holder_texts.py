@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from duanka.domain.counter_check import digest_of
-from duanka.domain.identity import TOLD, CheckReason, SessionStage, VerificationProgress
+from duanka.domain.identity import CheckReason, SessionStage, VerificationProgress
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
@@ -156,11 +156,11 @@ def not_online(found: VerificationProgress | None) -> BilingualText | None:
     `found`: None if there is no online verification.
     """
     if found is None:
-        return TOLD[CheckReason.NOT_AVAILABLE]
+        return CheckReason.NOT_AVAILABLE.words
     if found.stage in OPEN:
         return None
     if found.stage is SessionStage.COUNTER and found.reasons:
-        return TOLD[found.reasons[-1]]
+        return found.reasons[-1].words
     return _BY_STAGE[found.stage]
 
 

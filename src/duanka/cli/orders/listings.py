@@ -138,7 +138,7 @@ COUNTER: Listing[CounterWaiting] = Listing(
 
 
 def _told(reason: str) -> str:
-    return shown(identity.TOLD[identity.CheckReason(reason)]) if reason in [*identity.CheckReason] else reason
+    return shown(identity.CheckReason(reason).words) if reason in [*identity.CheckReason] else reason
 
 
 REVIEWS: Listing[ReviewItem] = Listing(
@@ -161,7 +161,7 @@ REVIEWS: Listing[ReviewItem] = Listing(
             "reasons",
             ("原因", "why"),
             lambda one: [reason.value for reason in one.reasons],
-            lambda one: "; ".join(shown(identity.TOLD[reason]) for reason in one.reasons),
+            lambda one: "; ".join(shown(reason.words) for reason in one.reasons),
             least=20,
             spare=1,
         ),

@@ -28,7 +28,6 @@ from duanka.cli.shell.process import Prose
 from duanka.domain.bulk_action import Act, Skipped
 from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.hit_summary import decoded_summaries
-from duanka.domain.identity import TOLD
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
 from duanka.domain.order import Kind, Order, State
@@ -309,7 +308,7 @@ def review_page(file: ReviewFile) -> RenderableType:
             state=shown(order.state.words),
             tier=tier(order.tier),
             similarity=share(file.similarity),
-            reasons=shown(_AND).join(shown(TOLD[reason]) for reason in file.reasons),
+            reasons=shown(_AND).join(shown(reason.words) for reason in file.reasons),
             signals=", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
         ),
         *(
@@ -318,7 +317,7 @@ def review_page(file: ReviewFile) -> RenderableType:
                 at=local(one.at),
                 outcome=term(CheckOutcome, one.outcome),
                 similarity=share(one.similarity),
-                reasons=shown(_AND).join(shown(TOLD[reason]) for reason in one.reasons) or shown(_NO_REASON),
+                reasons=shown(_AND).join(shown(reason.words) for reason in one.reasons) or shown(_NO_REASON),
             )
             for one in file.earlier
         ),
