@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from duanka.domain.errors import UnreadableInput
 
@@ -16,6 +17,7 @@ FOLDERS = ("src", "tests", "policies", "mappings")  # code covered by the digest
 _GENERATED = ("evidence.json", "measured.json")  # derived from runs, so not part of the code
 _DIGEST_DIGITS = 12  # of SHA-256; sufficient against accidental collisions
 _AGAIN = "`make test`, then `make evidence`, writes it again"
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -90,23 +92,21 @@ def write(evidence: EvidenceRun, path: Path) -> None:
 
 def results(path: Path) -> EvidenceRun | None:
     """Read evidence; None without a file. UnreadableInput: the content is invalid."""
-    if not path.is_file():
-        return None
+    return from_json(EvidenceRun, path, "results of a test run", _AGAIN) if path.is_file() else None
+
+
+def from_json(kind: type[Kind], path: Path, what: str, again: str) -> Kind:
+    """Read a dataclass from JSON. UnreadableInput says `what` the file does not hold, and what to do."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  # most commands read no such file
+
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        shown = {
-            str(number): {
-                str(file): Shown(int(one["passed"]), int(one["failed"])) for file, one in by.items()
-            }
-            for number, by in read["shown"].items()
-        }
-        files = {str(file): str(digest) for file, digest in read["files"].items()}
-        about = {name: str(read[name]) for name in ("date", "version", "python", "system")}
-        failed = tuple(map(str, read["failed"]))
-        return EvidenceRun(**about, tests=int(read["tests"]), files=files, shown=shown, failed=failed)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise UnreadableInput(f"{path}: holds no results of a test run ({what}); {_AGAIN}") from error
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except OSError as error:
+        raise UnreadableInput(f"{path}: cannot be read ({error.strerror}); {again}") from error
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise UnreadableInput(f"{path}: holds no {what} ({where}: {wrong['msg']}); {again}") from error
 
 
 def code_of(root: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from duanka.domain.errors import UnreadableInput
+from duanka.specification.evidence import from_json
 
 MEASURED = Path(__file__).with_name("measured.json")  # shipped; written by `duanka spec measure`
 
@@ -57,19 +57,4 @@ def read_figures(path: Path, *, named: bool) -> MeasuredFigures | None:
     """
     if not named and not path.is_file():
         return None
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        measured = {
-            str(key): Measured(str(one["command"]), tuple(MeasuredRow(**row) for row in one["rows"]))
-            for key, one in read["measured"].items()
-        }
-        about = (str(read["date"]), str(read["version"]), str(read["data"]), int(read["cards"]))
-        return MeasuredFigures(*about, measured)
-    except OSError as error:
-        raise UnreadableInput(
-            f"{path}: cannot be read ({error.strerror}); `duanka spec measure` writes it"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreadableInput(
-            f"{path}: holds no figures ({error}); `duanka spec measure` writes them"
-        ) from error
+    return from_json(MeasuredFigures, path, "figures", "`duanka spec measure` writes them")
