@@ -10,6 +10,7 @@ from duanka.domain.bulk_action import ActState
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
+from duanka.domain.identity import CheckReason, Gesture
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
 from duanka.domain.order import Event, Kind, State
@@ -32,7 +33,7 @@ from duanka.orders.intake.kept_decisions import Why
 from duanka.reports.list_changes import ListChange
 
 _HAN = re.compile("[\u4e00-\u9fff]")
-# Every enum whose members stand in a table of the command line.
+# Every enum whose members people read: in a table of the command line, or on the holder's page.
 IN_TABLES = (
     *(
         State,
@@ -61,7 +62,7 @@ IN_TABLES = (
         ListChange,
         Sureness,
     ),
-    *(RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
+    *(CheckReason, Gesture, RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
 )
 
 

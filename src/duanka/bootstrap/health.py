@@ -82,10 +82,7 @@ class PartAlarms:
         self._alarms, self._say, self._clock = alarms, say, clock
 
     def failed(self, part: str, error: BaseException) -> None:
-        """Log the failure and raise the alarm.
-
-        Without a database only the log line remains.
-        """
+        """Log the failure and raise the alarm. Without a database only the log line remains."""
         said = in_one_line(error)
         with suppress(Exception):
             self._say(f"{part}: {said}; it is started again")
@@ -191,10 +188,7 @@ class HealthMonitor:
 
 
 def _is_ours(source: str) -> bool:
-    """Whether an alarm concerns a component (element, message centre, audit trail).
-
-    Alarms about single rows do not affect health.
-    """
+    """Whether an alarm is about a component: element, message centre, trail; not about single rows."""
     return source.endswith(("_register", "_proxy", "_centre", " refuses")) or source == "audit trail"
 
 

@@ -69,11 +69,7 @@ class FromBus:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """Options of a live run.
-
-    `batch_records`, `batch_seconds`: limits of a micro-batch; `pace`: seconds between judgements in a
-    backlog.
-    """
+    """Options. `batch_records`, `batch_seconds`: of a micro-batch; `pace`: seconds between judgements."""
 
     source: FromInbox | FromBus
     policy: Policy
@@ -292,19 +288,13 @@ def _with_lists(asked: LiveRun) -> Policy:
 
 
 def _check_something_is_there(asked: LiveRun) -> None:
-    """Raise UnreadableInput where the first run of a new state would read nothing.
-
-    The folder is then probably the wrong one.
-    """
+    """UnreadableInput where a new state's first run would read nothing: probably the wrong folder."""
     if isinstance(asked.source, FromInbox):
         check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
 
 
 def check_source(asked: LiveRun) -> None:
-    """Raise DuankaError where the source is misconfigured.
-
-    Called at the start, when a person can still correct it.
-    """
+    """DuankaError where the source is misconfigured; at the start, when a person can correct it."""
     if isinstance(asked.source, FromInbox):
         if not asked.source.folder.is_dir():
             raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")
@@ -374,10 +364,7 @@ def lateness(texts: Sequence[str], silent: str) -> Lateness:
 
 
 def duration(text: str, option: str) -> timedelta:
-    """Parse `90s`, `30m`, `2h`, `3d`.
-
-    DuankaError: no duration, or more than ten years.
-    """
+    """Parse `90s`, `30m`, `2h`, `3d`. DuankaError: no duration, or more than ten years."""
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhd])\s*", text)
     if not found or (seconds := int(found[1]) * _UNITS[found[2]]) > 3650 * 86400:
         raise DuankaError(f"{option} {text!r} is no time; write it like 90s, 30m, 2h or 3d")

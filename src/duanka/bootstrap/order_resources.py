@@ -22,10 +22,7 @@ _SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
 
 
 def forms_of(secret: bytes) -> tuple[bytes, ...]:
-    """The secret as used now, then the form used by release 0.1.0.
-
-    Release 0.1.0 decoded the hexadecimal text of the file `secret` to bytes.
-    """
+    """The secret as used now, then as release 0.1.0 did: it decoded the file's hexadecimal text."""
     try:
         return (secret, bytes.fromhex(secret.decode("ascii")))
     except ValueError:
@@ -67,10 +64,7 @@ def secret_of(settings: Settings, is_new: bool = False) -> bytes:
 
 
 def _secret_in_file(path: Path) -> bytes:
-    """Read a secret from a file; the same bytes as DUANKA_SECRET with the same text.
-
-    An installation can therefore move from one to the other.
-    """
+    """Read a secret from a file: the same bytes as DUANKA_SECRET with that text, to move to and fro."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -84,10 +78,7 @@ def _secret_in_file(path: Path) -> bytes:
 
 
 def _made(path: Path) -> bytes:
-    """Generate a secret in a file that only its owner can read.
-
-    Of two processes that start at the same time, both use the secret of the first.
-    """
+    """Make a secret that only its owner can read; of two processes, both use that of the first."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_hex(32)
     aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
@@ -115,10 +106,7 @@ def elements_of(settings: Settings) -> dict[str, str]:
 
 
 def element_address(name: str, written: str) -> str:
-    """Canonical address of an element.
-
-    host:vty:ctrl for a home register, otherwise an absolute folder.
-    """
+    """Canonical address of an element. host:vty:ctrl for a home register, otherwise an absolute folder."""
     if name != HOME_REGISTER:
         return os.path.abspath(Path(written).expanduser())  # resolves `..` but keeps symbolic links
     (host, vty), (_, ctrl) = register_ports(written)

@@ -163,10 +163,7 @@ def desk(
 def upgrade_terms(
     settings: Settings, say: Callable[[BilingualText], None], despite_faults: str = ""
 ) -> Upgrade:
-    """Terms for upgrading a database of an earlier version.
-
-    `say`: receives messages that people must see.
-    """
+    """Terms for upgrading a database of an earlier version. `say`: receives messages that people must see."""
     by = f"{getpass.getuser()} on this machine"
     return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
 
@@ -255,10 +252,7 @@ def write_sources(here: OrderDesk, path: Path) -> None:
 
 
 def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:
-    """Create a link for an order, as in a notice, and return its address.
-
-    The audit trail records who made it and why.
-    """
+    """Make a link for an order, as in a notice, and return its address; the trail has who and why."""
 
     def work(unit: UnitOfWork) -> str:
         order = unit.order(order_id)
@@ -280,8 +274,5 @@ def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime
 
 
 def now() -> datetime:
-    """Current time with zone, for entry points.
-
-    The layers below receive the time as an argument.
-    """
+    """Current time with zone, for entry points. The layers below receive the time as an argument."""
     return datetime.now(UTC)

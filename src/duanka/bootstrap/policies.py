@@ -63,10 +63,7 @@ def mapping_named(path: Path) -> Path:
 
 
 def limit_of(rule: Rule, text: str) -> tuple[str, Literal]:
-    """Parse `limit=value` for a limit of `rule`.
-
-    DuankaError: the rule has no such limit, or the value is invalid.
-    """
+    """Parse `limit=value` of `rule`; DuankaError: no such limit, or an invalid value."""
     name, _, value = text.partition("=")
     if name not in rule.limits:
         raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")

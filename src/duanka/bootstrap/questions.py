@@ -1,7 +1,4 @@
-"""Measures alternative answers to the open questions in SPECIFICATION.md.
-
-Runs the commands named there on simulated records of a province.
-"""
+"""Measures other answers to the questions in SPECIFICATION.md, by its commands on invented records."""
 
 from __future__ import annotations
 

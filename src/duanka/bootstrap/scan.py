@@ -79,10 +79,7 @@ def scan(
     language: Language | None = None,
     remote: str | None = None,
 ) -> Findings:
-    """Scan `data` and write the files of _WRITTEN to `out`.
-
-    `remote`: Spark Connect server that runs the rules; None: run them locally.
-    """
+    """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: here."""
     _make(data, out, mapping)
     policy, lists_from = _with_lists(policy, data, lists)
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
@@ -160,10 +157,7 @@ def try_examples(rule: Rule) -> list[RuleTestResult]:
 
 
 def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
-    """How records are read: by the mapping, or in Duanka's own format.
-
-    Times in Duanka's own format are local to the policy's zone.
-    """
+    """How records are read: by the mapping, or in Duanka's format, with times of the policy's zone."""
     return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
 
 
@@ -262,10 +256,7 @@ def in_bytes(text: str) -> int:
 
 
 def output_folder(data: Path, out: Path | None) -> Path:
-    """Output folder of a scan.
-
-    `out`, else duanka-out inside the data, else (data not writable) inside the current folder.
-    """
+    """`out`, else duanka-out inside the data, else (not writable) inside the current folder."""
     if out:
         return out
     inside = data if data.is_dir() else data.parent
@@ -283,10 +274,7 @@ def _is_text(folder: Path) -> bool:
 
 
 def must_be_text(folder: Path, option: str) -> None:
-    """Raise DuankaError where the engine cannot open files in `folder`.
-
-    `option`: the option that named the folder.
-    """
+    """DuankaError where the engine cannot open files in `folder`, which `option` named."""
     if not _is_text(folder):
         shown = display_name(str(folder.absolute()))
         raise DuankaError(
@@ -330,10 +318,7 @@ def _make(data: Path, out: Path, mapping: Path | None) -> None:
 
 @contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
-    """A temporary folder in `parent`, removed afterwards.
-
-    Folders left by killed runs are removed too.
-    """
+    """A temporary folder in `parent`, removed afterwards. Folders left by killed runs are removed too."""
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{_WORK}*"):
         _discard(left)

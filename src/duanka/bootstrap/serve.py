@@ -59,10 +59,7 @@ _SHUTDOWN_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Serving:
-    """Options of `serve`.
-
-    `decisions`: output folders of scans and live runs; `records`: a live run inside this process.
-    """
+    """Options of `serve`. `decisions`: folders of scans and live runs; `records`: a live run in here."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -225,10 +222,7 @@ def serve(
     say: Callable[[str], None],
     watch: RecordsWatch,
 ) -> LiveOutcome | None:
-    """Run API, worker and intake until Ctrl-C or SIGTERM.
-
-    Each is a supervised part: its failure does not end the others.
-    """
+    """Run API, worker and intake until Ctrl-C or SIGTERM; the failure of one ends no other."""
     network = Network(settings, policy.orders.short_code)
     ending = threading.Event()
     for folder in asked.decisions:
@@ -287,10 +281,7 @@ def listening(
 
 
 def _there(folder: Path, say: Callable[[str], None]) -> None:
-    """Refuse a folder that does not exist.
-
-    A misspelt one would otherwise be polled for ever without a message.
-    """
+    """Refuse a folder that does not exist: a misspelt one would be polled for ever, in silence."""
     path = DecisionFile(folder).path
     if not path.parent.is_dir():
         raise DuankaError(

@@ -95,10 +95,7 @@ def not_set_up(settings: Settings) -> tuple[str, ...]:
 
 
 class ServeParts:
-    """The parts of `serve` beside the worker, each started by one method.
-
-    `outcome`: result of the live run, once it has ended.
-    """
+    """The parts of `serve` beside the worker. `outcome`: of the live run, once it has ended."""
 
     def __init__(
         self, settings: Settings, policy: Policy, here: OrderDesk, say: Callable[[str], None]
@@ -193,10 +190,7 @@ class ServeParts:
             raise wrong[0]
 
     def listen(self, host: str, port: int, trusted_proxies: str) -> str:
-        """Serve the API; returns the HOST:PORT it listens at.
-
-        DuankaError: the address cannot be bound.
-        """
+        """Serve the API; returns the HOST:PORT it listens at. DuankaError: the address cannot be bound."""
         trusted = TrustedProxies(trusted_proxies)
         held = contextlib.ExitStack()
         first = held.enter_context(listening_socket(host, port))

@@ -126,10 +126,7 @@ class Settings(BaseModel):
 
     @property
     def known_secret(self) -> bytes | None:
-        """The secret of this installation, from settings or file.
-
-        None where there is none. Reading never creates a secret.
-        """
+        """The secret of this installation, from settings or file; None without one, and none is made."""
         if self.secret:
             return self.secret.get_secret_value().encode()
         try:
@@ -176,10 +173,7 @@ class Settings(BaseModel):
         return self.passes or self.orders / PASSES_FILE
 
     def passes_in(self, zone: OperatorZone) -> PassFile:
-        """The list of passed verifications, for records with times local to `zone`.
-
-        The file is not read yet.
-        """
+        """The list of passed verifications, for times local to `zone`; not read yet."""
         secret = self.known_secret
         key = derived(secret, PURPOSE) if secret else None
         return PassFile(self.passes_file, key, zone, required=self.passes is not None)
@@ -187,10 +181,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Resolved:
-    """The settings in force.
-
-    `sources`: setting -> where its value comes from; `place`: folder of duanka.toml.
-    """
+    """Settings in force. `sources`: setting -> where from; `place`: folder of duanka.toml."""
 
     settings: Settings
     sources: Mapping[str, str]
@@ -198,10 +189,7 @@ class Resolved:
 
 
 def load_settings() -> Settings:
-    """Load the settings: environment, else duanka.toml, else default.
-
-    DuankaError: a setting is invalid.
-    """
+    """Load the settings: environment, else duanka.toml, else default. DuankaError: a setting is invalid."""
     return resolve_settings().settings
 
 

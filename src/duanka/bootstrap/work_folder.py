@@ -42,10 +42,7 @@ def find_place() -> Path | None:
 
 
 def read_place(place: Path) -> dict[str, object]:
-    """Read the values in duanka.toml of `place`.
-
-    DuankaError: the file cannot be read, belongs to another user, or is writable by everybody.
-    """
+    """Read duanka.toml. DuankaError: unreadable, another user's, or writable by everybody."""
     path = place / FILE
     try:
         found = path.stat()

@@ -204,10 +204,7 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
 
 
 def gives(person: Person, scope: Scope) -> None:
-    """Return if `person` may grant or revoke this scope; PermissionDenied otherwise.
-
-    Nobody grants a scope beyond their own.
-    """
+    """PermissionDenied unless `person` may grant or revoke this scope: none beyond their own."""
     if not person.scope.contains(scope):
         raise PermissionDenied(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
 

@@ -13,10 +13,7 @@ LONGEST_DAYS = 1096  # longest punishment: three years
 
 
 def bounded(moment: datetime) -> datetime:
-    """Return an aware time in UTC.
-
-    OrderError: no offset, or outside of 2000 to 2099.
-    """
+    """Return an aware time in UTC. OrderError: no offset, or outside of 2000 to 2099."""
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise OrderError("a time needs its offset from UTC, like 2026-03-02T16:00:00+08:00")
     # check the year first: near the limits of datetime a conversion to UTC overflows
@@ -29,10 +26,7 @@ def bounded(moment: datetime) -> datetime:
 
 
 def given_reason(text: str) -> str:
-    """Return a person's reason, trimmed.
-
-    OrderError: empty, too long, or with control characters.
-    """
+    """Return a person's reason, trimmed. OrderError: empty, too long, or with control characters."""
     said = text.strip()
     if not said or len(said) > MOST_LETTERS:
         raise OrderError(f"say why, in 1 to {MOST_LETTERS} letters: the reason stays in the audit trail")
@@ -42,10 +36,7 @@ def given_reason(text: str) -> str:
 
 
 def end_of_measure(until: datetime, now: datetime) -> datetime:
-    """Return the end of a temporary measure.
-
-    OrderError: not after now, or more than three years from now.
-    """
+    """Return the end of a temporary measure. OrderError: not after now, or more than three years from now."""
     until = bounded(until)
     if until <= now:
         raise OrderError("the end of a punishment lies after now")

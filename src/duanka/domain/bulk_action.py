@@ -91,10 +91,7 @@ def can_be_asked(event: Event) -> bool:
 
 
 def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """Return unique cards in order, E.164 without +; and the number of repeats.
-
-    MalformedCard lists all cards that are malformed.
-    """
+    """Return the distinct cards in order (E.164 without +), and how many repeat; MalformedCard lists all."""
     named = list(cards)
     found = {card: _card(card) for card in named}
     if not found:

@@ -1,7 +1,4 @@
-"""Sources of police cases and the sealed file that lists them.
-
-Only a case signed (Ed25519) by a listed source can stop a card.
-"""
+"""Sources of police cases, and their sealed list: only a case signed (Ed25519) by one can stop a card."""
 
 from __future__ import annotations
 

@@ -71,10 +71,7 @@ class CounterWaiting:
 
 
 def without_document_number(text: str) -> str:
-    """Return `text`; OrderError if it contains a document number.
-
-    The audit trail keeps text forever.
-    """
+    """Return `text`; OrderError if it contains a document number. The audit trail keeps text forever."""
     if _DOCUMENT_NUMBER.search(unicodedata.normalize("NFKC", text)):
         raise OrderError("this text holds a document number: leave it out, it is never stored here")
     return text

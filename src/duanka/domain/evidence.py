@@ -87,10 +87,7 @@ def named_verification(restriction: Order) -> str | None:
 
 
 def had_a_hand_in(order: Order, name: str, *also: str) -> bool:
-    """Whether this person was involved in the order.
-
-    That is: opened it, made a link for it, acted for the holder, or is one of `also`.
-    """
+    """Whether they opened the order, made a link for it, acted for the holder, or are one of `also`."""
     return any(same_person(name, other) for other in (order.opened_by, *order.helped_by, *also) if other)
 
 

@@ -60,10 +60,7 @@ def encoded_summaries(summaries: Sequence[HitSummary]) -> str:
 
 
 def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
-    """Decode what `encoded_summaries` wrote; empty for any other text.
-
-    An order must stay readable without its summaries.
-    """
+    """Decode; empty for any other text, so that an order stays readable without its summaries."""
     if not text:
         return ()
     try:

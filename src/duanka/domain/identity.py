@@ -36,10 +36,7 @@ class Gesture(WordedEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A gesture and when it is asked: seconds from the first frame.
-
-    Before the first step the holder looks straight ahead.
-    """
+    """A gesture, asked at seconds after the first frame; before, the holder looks straight ahead."""
 
     gesture: Gesture
     begins: float
@@ -276,10 +273,7 @@ class CheckRefused(OrderError):
 
 
 class ReferenceUnusable(DuankaError):
-    """The registered photo has no usable face; verification goes to the counter.
-
-    It shows no face, several, or one that is too small.
-    """
+    """The registered photo shows no face, several or a small one; verification goes to the counter."""
 
 
 class CheckerDown(DuankaError):
@@ -325,10 +319,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Session:
-    """One holder at one verification, from consent on.
-
-    `token` is returned only once, to the holder's page.
-    """
+    """One holder at one verification, from consent on. `token`: given once, to the holder's page."""
 
     id: str
     order_id: str

@@ -43,10 +43,7 @@ class CheckQueue(Protocol):
     """A bounded first-in, first-out queue of checks with several workers."""
 
     def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
-        """Queue a check; CheckRefused(BUSY) if too many wait.
-
-        `done` is called once, from another thread.
-        """
+        """Queue a check; CheckRefused(BUSY) if too many wait. `done` is called once, from another thread."""
 
     def expected(self, order_id: str | None = None) -> QueuePlace:
         """Estimate the rest of this order's check; without an order, that of a new check."""
@@ -59,10 +56,7 @@ class ReferencePhotos(Protocol):
     """The operator's store of registered photos."""
 
     def fetch(self, card: str) -> bytes | None:
-        """Return the photo (JPEG or PNG) of the card's holder; None if there is none.
-
-        CheckerDown if the store is unavailable.
-        """
+        """Return the photo (JPEG or PNG) of the card's holder; None without one. CheckerDown."""
 
 
 class CheckBook(Protocol):
@@ -72,19 +66,13 @@ class CheckBook(Protocol):
         """Return the progress of this order's verification."""
 
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
-        """Start a session from the link in the notice.
-
-        None: consent was refused, so the holder goes to a counter.
-        """
+        """Start a session from the link in the notice. None without consent: the counter remains."""
 
     def session(self, token: str, now: datetime) -> Session:
         """Return the session with this token; UnknownOrder, AlreadyUsed."""
 
     def drawn(self, session: Session, now: datetime) -> Challenge | None:
-        """Return the session's open challenge; None: a new one may be issued.
-
-        CheckRefused if no attempt is left.
-        """
+        """Return the open challenge; None: a new one may be issued. CheckRefused: no attempt is left."""
 
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """Issue a challenge, or return the open one; CheckRefused if no attempt is left."""
@@ -92,10 +80,7 @@ class CheckBook(Protocol):
     def recorded(
         self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
     ) -> str:
-        """Return a receipt that these frames exist by now; pictures may follow later.
-
-        CheckRefused as for `take`.
-        """
+        """Return a receipt that these frames exist by now; pictures may follow. CheckRefused."""
 
     def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
         """Raise CheckRefused unless frames may still arrive for the challenge."""

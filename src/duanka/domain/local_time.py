@@ -44,10 +44,7 @@ class OperatorZone:
         return self.local(at).isoformat(" ", "seconds")
 
     def read(self, text: str, option: str) -> datetime:
-        """Parse a typed time; without an offset it is in this zone. Returns an aware time.
-
-        DuankaError says what to write.
-        """
+        """Parse a typed time, without an offset of this zone; returns an aware one. DuankaError."""
         found = _TYPED.fullmatch(text.strip())
         try:
             at = datetime.fromisoformat(text.strip().replace(" +", "+").replace(" -", "-"))
@@ -66,10 +63,7 @@ class OperatorZone:
         return self.local(at).replace(tzinfo=None)
 
     def place(self, at: datetime) -> tuple[str, str]:
-        """Return the zone's name at that time, Chinese and English, or its UTC offset.
-
-        For example `北京时间`, `Beijing time`.
-        """
+        """Return the zone's name then, `北京时间` or `Beijing time`, else its UTC offset."""
         if self.name == DEFAULT_ZONE:
             return "北京时间", "Beijing time"
         offset = self.local(at).isoformat()[-6:]

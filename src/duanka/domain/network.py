@@ -184,10 +184,7 @@ class NoticeSender(Protocol):
     name: str
 
     def send(self, card: str, text: str) -> str:
-        """Submit all parts of `text` with a receipt request; return the message id.
-
-        Raises NetworkError.
-        """
+        """Submit all parts of `text` with a receipt request; return the message id. Raises NetworkError."""
 
     def receipts(self) -> Iterable[Receipt]:
         """Return the receipts that arrived since the last call."""

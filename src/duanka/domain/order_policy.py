@@ -123,10 +123,7 @@ class OrderPolicy:
         return ProtectedNumbers(self.protected)
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
-        """Return `now` plus `days` working days.
-
-        Monday to Friday except `holidays`, in the operator's zone.
-        """
+        """Return `now` plus working days: Monday to Friday but `holidays`, in the operator's zone."""
         day = self.local_time.local(now)
         while days:
             day += timedelta(days=1)

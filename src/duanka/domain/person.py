@@ -156,10 +156,7 @@ _TOGETHER = (frozenset({"CJK", "LATIN"}), frozenset({"CJK", "HIRAGANA", "KATAKAN
 
 
 def _visible(letter: str) -> bool:
-    """Whether a character is visible.
-
-    Not so: control, format, private, unassigned, fillers, separators except a blank.
-    """
+    """Whether a character is seen: no control, format, private, unassigned, filler, odd separator."""
     if letter == " ":
         return True
     if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"):

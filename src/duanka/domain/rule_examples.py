@@ -69,10 +69,7 @@ def calls(
     seconds: int = 20,
     **columns: Any,
 ) -> list[Row]:
-    """Return `n` calls, one every `every` seconds, cycling through `peers`.
-
-    The first `answered` of them are answered.
-    """
+    """Return `n` calls, one every `every` seconds, around `peers`; the first `answered` are answered."""
     numbers = [f"86139{i:08d}" for i in range(peers)] if isinstance(peers, int) else list(peers)
     taken = n if answered is None else answered
     return [

@@ -26,10 +26,7 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a canonical table.
-
-    `required`: a source must provide it. `may_be_unknown`: a row without its value is still valid.
-    """
+    """A canonical column. `required` from a source; `may_be_unknown`: a row without its value is valid."""
 
     name: str
     kind: ColumnKind

@@ -51,10 +51,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Batch:
-    """A micro-batch of `records`; those in `aside` are quarantined.
-
-    An empty batch marks the passage of time.
-    """
+    """A micro-batch of `records`, those in `aside` quarantined; an empty one marks that time passed."""
 
     pieces: tuple[BatchPart, ...] = ()
     aside: tuple[SetAside, ...] = ()
@@ -86,10 +83,7 @@ GONE = -(1 << 62)
 
 
 def finished(records: int) -> int:
-    """Return the position (< 0) of a fully read origin.
-
-    The position of an open one is the number of records read.
-    """
+    """Return the position (< 0) of a fully read origin; of an open one it is the records read."""
     return -1 - records
 
 

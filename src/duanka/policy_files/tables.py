@@ -110,10 +110,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(model: type[Model], path: Path, given: object, where: str = "") -> Model:
-    """Validate a table of the file `path`; `where`: its name, "" for the whole file.
-
-    PolicyError names the first wrong key.
-    """
+    """Validate a table; `where`: its name, "" for the file. PolicyError names the first wrong key."""
     try:
         return model.model_validate(given)
     except ValidationError as error:

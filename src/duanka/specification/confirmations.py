@@ -28,10 +28,7 @@ _KEYS = ("text", "by", "on", "choose", "note")
 
 @dataclass(frozen=True)
 class Confirmation:
-    """Confirmation of one requirement.
-
-    `text`: digest of its wording when confirmed; `choose`: codes of chosen answers, one per question.
-    """
+    """One confirmation. `text`: digest of the words confirmed; `choose`: codes, one per question."""
 
     number: str
     text: str
@@ -50,10 +47,7 @@ class Confirmation:
 
 
 def read_confirmations(path: Path) -> dict[str, Confirmation]:
-    """Read confirmations by requirement number; empty without a file.
-
-    UnreadableInput: the file is invalid; the message names the next step.
-    """
+    """Read confirmations by requirement number; empty without a file. UnreadableInput: invalid."""
     if not path.exists():
         return {}
     try:
@@ -162,10 +156,7 @@ def _toml(one: Confirmation) -> str:
 
 
 def _text(text: str) -> str:
-    """Encode a TOML string; its escapes are those of JSON.
-
-    The exception is DEL, which JSON leaves raw.
-    """
+    """Encode a TOML string; its escapes are those of JSON. The exception is DEL, which JSON leaves raw."""
     return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

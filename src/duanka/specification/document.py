@@ -109,10 +109,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class Preface:
-    """Introduction for readers, in two languages.
-
-    `sources`: source and grade; `words`: term and meaning; `limits`: what the system does not do.
-    """
+    """Introduction. `sources`: with grade; `words`: with meaning; `limits`: what the system does not do."""
 
     sources: tuple[tuple[BilingualText, str], ...]
     words: tuple[tuple[str, BilingualText], ...]
@@ -146,10 +143,7 @@ def _part(text: str, title: str) -> str:
 
 
 def read(path: Path) -> tuple[Requirement, ...]:
-    """Read the requirements in document order.
-
-    UnreadableInput: a requirement has no state, or a question is incomplete.
-    """
+    """Read the requirements. UnreadableInput: one has no state, or a question is incomplete."""
     sections = _sections(path.read_text(encoding="utf-8"))
     questions = [_question(path, one) for one in sections if one.question]
     found = [_requirement(path, one, questions) for one in sections if not one.question]

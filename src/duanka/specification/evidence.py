@@ -82,10 +82,7 @@ def evidence_of(
 
 
 def write(evidence: EvidenceRun, path: Path) -> None:
-    """Write evidence as JSON, one line per file, readable by everybody.
-
-    The format keeps differences in version control small.
-    """
+    """Write evidence as JSON, a line per file, so that its differences stay small."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -142,10 +139,7 @@ class Age:
 
 
 def age(evidence: EvidenceRun, root: Path | None, package: Path) -> Age:
-    """Compare the code of a run with the present code.
-
-    `root`: root of the sources; None: only the installed `package` is present.
-    """
+    """Compare with the present code under `root`; None: only the installed `package` is there."""
     if root is not None:
         return Age(_differing(evidence.files, code_of(root)), whole=True)
     prefix = "src/duanka/"

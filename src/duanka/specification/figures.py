@@ -33,10 +33,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class MeasuredFigures:
-    """All measurements on one set of records.
-
-    `date`: ISO 8601; `data`: the folder of the records, or the command that generates them.
-    """
+    """All measurements on one set of records. `date`: ISO 8601; `data`: their folder or command."""
 
     date: str
     version: str
@@ -51,10 +48,7 @@ def write_figures(figures: MeasuredFigures, path: Path) -> None:
 
 
 def read_figures(path: Path, *, named: bool) -> MeasuredFigures | None:
-    """Read figures; None where `path` does not exist and was not `named`.
-
-    UnreadableInput: a named file does not exist, or the content is invalid.
-    """
+    """Read figures; None where a path not `named` does not exist. UnreadableInput."""
     if not named and not path.is_file():
         return None
     return from_json(MeasuredFigures, path, "figures", "`duanka spec measure` writes them")

@@ -239,10 +239,7 @@ def write_page(
     figures: MeasuredFigures | None,
     language: Language | None = None,
 ) -> None:
-    """Write the report to FILE.html or FILE.pdf, atomically.
-
-    `language`: None for both. DuankaError: another extension.
-    """
+    """Write FILE.html or .pdf, atomically; `language` None: both. DuankaError: another extension."""
     kind = path.suffix.lower()
     if kind not in (".html", ".pdf"):
         raise DuankaError(f"{path}: the page is a FILE.html or a FILE.pdf")
@@ -294,10 +291,7 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(one: Mapping[str, Any]) -> str:
-    """Command that confirms a requirement with its present answers.
-
-    To choose another answer, the lead replaces a code in it.
-    """
+    """Command that confirms a requirement with its present answers; the lead may replace a code."""
     chosen = (question["lead_chose"] or question["chosen"]["code"] for question in one["questions"])
     return " ".join(
         (f"duanka spec confirm {one['number']} --by NAME", *(f"--choose {code}" for code in chosen))
@@ -305,10 +299,7 @@ def _command(one: Mapping[str, Any]) -> str:
 
 
 def _both(name: str, text: BilingualText) -> dict[str, Runs]:
-    """A bilingual text as runs.
-
-    English only if it differs, as for a setting or command.
-    """
+    """A bilingual text as runs. English only if it differs, as for a setting or command."""
     zh, en = (" ".join(one.split()) for one in text)
     return {f"{name}_zh": runs(zh), f"{name}_en": runs(en) if en != zh else []}
 
@@ -329,10 +320,7 @@ def blocks(text: str) -> list[dict[str, Any]]:
 
 
 def runs(text: str) -> Runs:
-    """Parse one line of Markdown to runs: text, code, strong.
-
-    A link becomes its text, since the page is used alone.
-    """
+    """Parse a line of Markdown to runs: text, code, strong. A link is its text: the page stands alone."""
     found, at = Runs(), 0
     for mark in _INLINE.finditer(text):
         found += [{"kind": "text", "text": text[at : mark.start()]}] if mark.start() > at else []

@@ -1,7 +1,4 @@
-"""`duanka doctor`: examines an installation without changing it.
-
-Each check is one small function in `CHECKS`.
-"""
+"""`duanka doctor`: examines an installation without changing it, by the checks in `CHECKS`."""
 
 from duanka.bootstrap.doctor.checks import CHECKS
 from duanka.bootstrap.doctor.examination import (

@@ -1,7 +1,4 @@
-"""All checks of `duanka doctor`, in output order.
-
-To add a check, write its function and add a line here.
-"""
+"""All checks of `duanka doctor`, in output order. To add a check, write its function and add a line here."""
 
 from __future__ import annotations
 

@@ -24,10 +24,7 @@ ALL_SECONDS = 8.0  # timeout of all checks, so that the command ends within 10 s
 
 
 class Level(StrEnum):
-    """Severity of a finding.
-
-    A FAULT keeps something from working; a WARNING may lead to a fault, or wastes something.
-    """
+    """Severity: a FAULT keeps something from working, a WARNING may lead to one or wastes something."""
 
     OK = "OK"
     WARNING = "WARNING"
@@ -36,10 +33,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of output: a state and, unless it is OK, the next step.
-
-    Contains no secret and no complete phone number.
-    """
+    """One line: a state and, unless OK, the next step; no secret and no complete phone number."""
 
     level: Level
     text: str
@@ -57,10 +51,7 @@ def warning(text: str, next_step: str) -> Finding:
 
 
 def fault(text: str, next_step: str = "") -> Finding:
-    """It does not work.
-
-    `next_step` may be empty where `text` is an error message that already names it.
-    """
+    """It does not work. `next_step` may be empty where `text` is an error message that already names it."""
     return Finding(Level.FAULT, text, next_step)
 
 
@@ -81,10 +72,7 @@ class OpenedOrderBook:
 
 @dataclass
 class Installation:
-    """What a check examines.
-
-    `errors`: of the settings; invalid ones have their default.
-    """
+    """What a check examines. `errors`: of the settings; invalid ones have their default."""
 
     resolved: Resolved
     errors: tuple[DuankaError, ...]
@@ -102,10 +90,7 @@ class Installation:
         return self.resolved.settings
 
     def book(self) -> OpenedOrderBook:
-        """The opened order book.
-
-        Where it cannot be opened, every call raises the same NoBook.
-        """
+        """The opened order book. Where it cannot be opened, every call raises the same NoBook."""
         with self._lock:
             if self._book is None:
                 self._book = self._opened()

@@ -152,10 +152,7 @@ def _kept_files(found: Installation) -> dict[Path, bool]:
 
 
 def network_file_system(folder: Path, mounts: str) -> str | None:
-    """Type of the network file system that holds `folder`; None: a local disk.
-
-    `mounts`: text in the format of mountinfo(5).
-    """
+    """Type of the network file system of `folder`, None: local. `mounts`: as in mountinfo(5)."""
     here = folder.resolve()
     best, kind = Path(), ""
     for line in mounts.splitlines():

@@ -1,7 +1,4 @@
-"""Checks of home register, call proxy, message proxy and message centre.
-
-Read-only.
-"""
+"""Checks of home register, call proxy, message proxy and message centre. Read-only."""
 
 from __future__ import annotations
 
@@ -109,10 +106,7 @@ def _addresses(found: Installation) -> dict[str, str]:
 
 
 def _by_settings(found: Installation) -> dict[str, str]:
-    """Element -> address from the settings.
-
-    Omits a malformed home register, which its own check reports.
-    """
+    """Element -> address from the settings. Omits a malformed home register, which its own check reports."""
     try:
         return elements_of(found.settings)
     except DuankaError:

@@ -53,10 +53,7 @@ def backup(found: Installation) -> Iterator[Finding]:
 
 
 def people(found: Installation) -> Iterator[Finding]:
-    """Check that two persons can act, and that two supervisors exist.
-
-    Four eyes: nobody restricts a card alone or admits a person alone.
-    """
+    """Check for two persons and two supervisors: nobody restricts a card or admits a person alone."""
     now = found.book().condition
     if not now.people:
         yield fault("nobody has a key", "`duanka persons init ID` gives the first one")
