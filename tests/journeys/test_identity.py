@@ -107,7 +107,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     policy = replace(national, orders=replace(national.orders, site=f"http://127.0.0.1:{port}"))
     clock = Clock()
     with OwnNetwork(folder, policy) as network, sync_playwright() as playwright:
-        imsis = network.add([card(number) for number in range(5)])
+        imsis = network.register.add([card(number) for number in range(5)])
         settings = network.settings(folder / "orders").model_copy(
             update={"face": "embedded", "reference_photos": str(photos)}
         )

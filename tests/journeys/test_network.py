@@ -146,7 +146,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     policy = policy_named("national")
     clock = Clock()
     with OwnNetwork(folder, policy) as network:
-        imsis = network.add([card(n) for n in range(MANY + 10)] + [HONEST])
+        imsis = network.register.add([card(n) for n in range(MANY + 10)] + [HONEST])
         settings = network.settings(folder / "orders")
         timed = TimedNetwork(settings, clock)
         with (

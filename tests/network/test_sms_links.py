@@ -169,13 +169,24 @@ def test_other_units_pass_as_they_are(proxy: OwnMessageProxy) -> None:
         assert (command(odd), status(odd)) == (smpp.GENERIC_NACK, smpp.UNKNOWN_COMMAND)
 
 
+def turn_deaf(centre: OwnShortMessageCentre, deaf: bool) -> None:
+    """Let the centre stop or resume reading from all clients."""
+
+    def change() -> None:
+        centre.behaviour.deaf = deaf
+        for session in centre.sessions:
+            session.hear(deaf=deaf)
+
+    centre.call(change)
+
+
 def test_a_silent_centre_costs_bounded_memory_and_no_verdict(
     tmp_path: Path, centre: OwnShortMessageCentre
 ) -> None:
     with OwnMessageProxy(tmp_path, centre.address) as proxy, closing(proxy.element()) as element:
         element.suspend(BLOCKED)
         with Esme(proxy.address) as esme, Esme(proxy.address) as other:
-            centre.deaf(True)
+            turn_deaf(centre, True)
             big = submit(1, "文" * 100) * 1000
             before = _resident(proxy.pid)
             esme.socket.settimeout(1.0)
@@ -185,7 +196,7 @@ def test_a_silent_centre_costs_bounded_memory_and_no_verdict(
             assert other.says("hi", BLOCKED) == REFUSED  # answered by the proxy itself
             element.suspend("8613800138009")
             assert element.state_of("8613800138009") is NetworkState.SUSPENDED
-            centre.deaf(False)
+            turn_deaf(centre, False)
             assert other.says("hi") == smpp.OK
 
 

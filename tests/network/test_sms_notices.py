@@ -16,7 +16,7 @@ from duanka.network.notices.parts import MessageIds, cut, said
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.network.process import free_port
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.message_text import part_of
+from duanka.network.smpp.message_text import contents_of
 from duanka.network.smpp.text_encodings import readings
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
@@ -63,9 +63,8 @@ def shown(centre: OwnShortMessageCentre) -> str:
     """What a handset puts together from the parts that the centre took."""
     parts = []
     for one in centre.accepted:
-        part, message, _ = part_of(one.submission)
-        assert part is not None
-        parts.append((part.number, readings(one.submission.data_coding, message)[0]))
+        content = contents_of(one.submission)[0]
+        parts.append((content.parts[0].number, readings(one.submission.data_coding, content.data)[0]))
     assert [which for which, _ in sorted(parts)] == list(range(1, len(parts) + 1))
     return "".join(text for _, text in sorted(parts))
 
@@ -112,7 +111,7 @@ def test_receipts_wait_for_us_and_are_not_lost_in_a_crash(centre: OwnShortMessag
     message_ids = first.send(CARD, LONG).split(",")
     first.close()  # we are down; the phone is switched on only now
     until(lambda: not centre.sessions)
-    centre.receipts_now()
+    centre.call(centre.deliver_held)
     second = sender_to(centre)
     assert {one.message_id for one in gathered(second, len(message_ids))} == set(message_ids)
     second.close()  # as in a crash: read, and perhaps not written down

@@ -14,7 +14,7 @@ from duanka.network.smpp import codec as smpp
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
 from duanka.network.smpp.codec import SmppAddress
 from duanka.network.smpp.joined_parts import JoinedParts
-from duanka.network.smpp.message_text import contents_of, part_of
+from duanka.network.smpp.message_text import contents_of
 from duanka.network.smpp.text_encodings import GSM, readings
 from duanka.network.sms.proxy.text_rules import TextLists
 from duanka.network.sms.proxy.verdict import MessageJudge
@@ -356,7 +356,6 @@ def test_no_bytes_break_the_reading(body: bytes, command: int) -> None:
         found = smpp.submission(unit)
     except smpp.Malformed:
         return
-    part_of(found)
     for content in contents_of(found):
         readings(found.data_coding, content.data)
 

@@ -18,7 +18,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, Lateness, LiveObserver, SourceReach
 from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
 from duanka.engine.live.state.watermarks import Watermarks
-from duanka.observability import Telemetry
+from duanka.observability.watch import Telemetry
 from support.waiting import HANG
 
 NOW = datetime(2021, 5, 17, 12)

@@ -28,7 +28,7 @@ from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText, Language
 from duanka.engine.live import Live
 from duanka.ingest import Inbox, check_holds_records
-from duanka.observability import Telemetry
+from duanka.observability.watch import Telemetry
 from duanka.policy_files.loader import read_lists
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.list_changes import ListChanges

@@ -41,7 +41,7 @@ from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.ledger.audit.kept_end import KeptEnds
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
-from duanka.observability import Metrics
+from duanka.observability.metrics import Metrics
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.rules import RULES
 

@@ -56,31 +56,21 @@ def figures(findings: Findings, *, masked: bool) -> tuple[Figure, ...]:
 
 
 def _rules(findings: Findings) -> Figure:
-    ran = {run.rule for run in findings.runs if run.ran}
-    bars = [
-        plots.RuleBar(
-            rule.title.zh,
-            rule.id,
-            {tier: findings.counts.get((rule.id, tier), 0) for tier in Tier},
-            rule.id in ran,
-        )
-        for rule in findings.counting
-    ]
-    runs = {run.rule: run for run in findings.runs}
+    runs = {run.rule: run for run in findings.runs if run.ran}
     tiers = sorted(Tier, reverse=True)
-    rows = []
-    for bar in bars:
-        run = runs.get(bar.id)
-        cells = [number(bar.cards[tier]) if bar.ran else "—" for tier in tiers]
-        hits = number(run.hits) if run is not None and bar.ran else "未运行 not run"
-        rows.append((f"{bar.title} {bar.id}", *cells, hits))
-    totals = {rule.id: sum(bar.cards.values()) for rule, bar in zip(findings.counting, bars, strict=True)}
+    bars, rows, totals = [], [], {}
+    for rule in findings.counting:
+        cards, run = {tier: findings.counts.get((rule.id, tier), 0) for tier in tiers}, runs.get(rule.id)
+        totals[rule.id] = sum(cards.values())
+        bars.append(plots.RuleBar(rule.title.zh, rule.id, cards, run is not None))
+        cells = [number(cards[tier]) if run else "—" for tier in tiers]
+        rows.append((f"{rule.title.zh} {rule.id}", *cells, number(run.hits) if run else "未运行 not run"))
     most = max(findings.counting, key=lambda rule: totals[rule.id], default=None)
     says = BilingualText("没有规则命中。", "No rule was tripped.")
     if most is not None and totals[most.id]:
-        cards = number(totals[most.id])
+        total = number(totals[most.id])
         says = BilingualText(
-            f"命中最多：{most.title.zh}，{cards} 张卡。", f"Most cards: {most.title.en}, {cards}."
+            f"命中最多：{most.title.zh}，{total} 张卡。", f"Most cards: {most.title.en}, {total}."
         )
     return Figure(
         "rules",

@@ -150,7 +150,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
     say("2. Starting OsmoHLR, Kamailio, a message proxy and a message centre on loopback ...")
     with OwnNetwork(folder / "network", policy) as network:
         cards = pl.read_parquet(folder / "province" / "cards.parquet", columns=["card"])["card"].to_list()
-        network.add(cards)
+        network.register.add(cards)
         own = network.settings(folder / "orders", policy=settings.policy)
         say(f"   {app_serve.Network(own).said()}; {len(cards):,} cards registered")
         with (

@@ -11,6 +11,7 @@ from duanka.network.hlr.element import HomeRegister
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_address, program
 
 _VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has fixed ports, so each instance has its own address
+_FIRST_IMSI = 460_000_000_000_001
 _CONFIG = """\
 log stderr
  logging filter all 1
@@ -45,14 +46,14 @@ class OwnRegister(OwnPart):
         self._process = OwnProcess(command, self._folder / "osmo-hlr.log")
         self._process.until(lambda: all(answers(self.host, port) for port in (_VTY, _CTRL, _GSUP)))
 
-    def add(self, cards: Iterable[str], first_imsi: int = 460_000_000_000_001) -> dict[str, str]:
+    def add(self, cards: Iterable[str]) -> dict[str, str]:
         """Register cards in both services; returns card -> IMSI.
 
         The process must be running, since it creates the database.
         """
         with sqlite3.connect(self.database, timeout=30) as database:
             known = database.execute("SELECT count(*) FROM subscriber").fetchone()[0]
-            imsis = {card: str(first_imsi + known + number) for number, card in enumerate(cards)}
+            imsis = {card: str(_FIRST_IMSI + known + number) for number, card in enumerate(cards)}
             database.executemany(
                 "INSERT INTO subscriber (imsi, msisdn) VALUES (?, ?)", [(i, c) for c, i in imsis.items()]
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -60,10 +60,6 @@ class OwnNetwork:
             message_centre=SecretStr(f"smpp://duanka:{behaviour.password}@{host}:{port}"),
             **more,  # type: ignore[arg-type]
         )
-
-    def add(self, cards: Iterable[str]) -> dict[str, str]:
-        """Register cards; returns card -> IMSI."""
-        return self.register.add(cards)
 
     def in_force(self, cards: Collection[str], state: NetworkState) -> bool:
         """Whether every element reports `state` for each of these cards."""

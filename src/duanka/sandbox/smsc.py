@@ -57,7 +57,8 @@ class OwnShortMessageCentre(MessageCentre):
                     loop.run_forever()
                     if self._server:
                         self._server.close()
-                    self._close_sessions()
+                    for session in list(self.sessions):
+                        session.close()
                     runner.run(asyncio.sleep(0))
 
         self._thread = threading.Thread(target=run, name="own-smsc", daemon=True)
@@ -78,30 +79,8 @@ class OwnShortMessageCentre(MessageCentre):
         assert self._loop is not None, "it is not started"  # noqa: S101
         self._loop.call_soon_threadsafe(what)
 
-    def deaf(self, deaf: bool) -> None:
-        """Stop or resume reading from all clients."""
-
-        def change() -> None:
-            self.behaviour.deaf = deaf
-            for session in self.sessions:
-                session.hear(deaf=deaf)
-
-        self.call(change)
-
-    def receipts_now(self) -> None:
-        """Deliver the receipts that were held back."""
-        self.call(self.deliver_held)
-
-    def hang_up(self) -> None:
-        """Close all connections and keep listening."""
-        self.call(self._close_sessions)
-
     async def _listen(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(self.session, *self.address, backlog=256)
-
-    def _close_sessions(self) -> None:
-        for session in list(self.sessions):
-            session.close()
 
 
 async def _serve(host: str, port: int, most: int, journal: Path | None) -> None:

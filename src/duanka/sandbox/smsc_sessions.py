@@ -14,7 +14,7 @@ from typing import cast
 
 from duanka.network.smpp import codec as smpp
 from duanka.network.smpp.codec import SmppAddress, Submission
-from duanka.network.smpp.message_text import part_of
+from duanka.network.smpp.message_text import contents_of
 from duanka.network.smpp.text_encodings import claimed
 
 _SYSTEM_ID = "duanka-smsc"
@@ -42,8 +42,8 @@ class AcceptedMessage:
     @property
     def text(self) -> str:
         """The text as a handset would show it."""
-        _, message, payload = part_of(self.submission)
-        return claimed(self.submission.data_coding, message or payload)
+        contents = contents_of(self.submission)
+        return claimed(self.submission.data_coding, contents[0].data) if contents else ""
 
 
 @dataclass

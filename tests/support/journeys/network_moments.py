@@ -48,7 +48,7 @@ def story(folder: Path) -> dict[str, Any]:
     """Ask a card, let its hours pass, and let its holder pass at the counter; return what was stored and said."""
     policy, clock = policy_named("national"), _Clock()
     with OwnNetwork(folder, policy) as network:
-        network.add([_CARD])
+        network.register.add([_CARD])
         settings = network.settings(folder / "orders")
         with (
             desk(settings, policy, create=True) as here,

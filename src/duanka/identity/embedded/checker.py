@@ -25,11 +25,11 @@ from duanka.domain.identity import (
     Verdict,
 )
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.identity.embedded import liveness
 
 if TYPE_CHECKING:
     from duanka.identity.embedded.engine import FaceEngine
     from duanka.identity.embedded.images import Picture
-    from duanka.identity.embedded.liveness import FrameMoment
 
 REST = 1.0  # seconds of looking ahead before the first gesture
 _REST_FRAMES = 3  # frames before the first gesture to compare, beside those of each gesture
@@ -78,7 +78,6 @@ class EmbeddedChecker:
 
     def _judge(self, check: Check, registered: Any) -> Verdict:
         from duanka.identity.embedded import images as pictures  # noqa: PLC0415
-        from duanka.identity.embedded import liveness  # noqa: PLC0415
 
         try:
             shown = [pictures.frame(frame.jpeg) for frame in check.frames]
@@ -107,12 +106,11 @@ class EmbeddedChecker:
     def _flat(
         self,
         shown: Sequence[Picture],
-        rest: FrameMoment,
-        gestures: Iterable[tuple[Gesture, tuple[FrameMoment, ...]]],
+        rest: liveness.FrameMoment,
+        gestures: Iterable[tuple[Gesture, tuple[liveness.FrameMoment, ...]]],
         signals: dict[str, float],
     ) -> bool:
         """Whether a gesture is only the frame at rest, moved; adds scores to `signals`."""
-        from duanka.identity.embedded import liveness  # noqa: PLC0415
         from duanka.identity.embedded import planarity as plane  # noqa: PLC0415
 
         flat = False

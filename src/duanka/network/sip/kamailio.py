@@ -100,7 +100,7 @@ class OwnCallProxy(OwnPart):
         )
         write_private(self.folder / _CONFIG, written.encode(errors="surrogateescape"))
 
-    def start(self, within: float = OWN_PART_SECONDS) -> None:
+    def start(self) -> None:
         """Start or restart Kamailio, and wait until it has loaded its lists and answers."""
         self.stop()
         self._end_left_over()
@@ -111,7 +111,7 @@ class OwnCallProxy(OwnPart):
             with contextlib.suppress(ElementRefused), kept_open.exchanging():
                 kept_open.abandon()  # a half-filled list that a crash left
             self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
-            self._process.until(self._ready, within)
+            self._process.until(self._ready)
 
     def command(self) -> list[str]:
         """Return the command line, which repairs damaged lists and then execs Kamailio."""

@@ -10,9 +10,8 @@ from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
 from duanka.network.smpp.codec import SmppAddress
 
 _MAX_ADDRESS_CHARS = 200  # characters: SMPP allows 65, and a URI may stand for a number
-_PLAIN = re.compile(
-    f"(?:86)?({MOBILE})"
-)  # same result as `identity` and ProtectedNumbers, without their caches
+# Gives the same result as `identity` and ProtectedNumbers, without their caches.
+_PLAIN = re.compile(f"(?:86)?({MOBILE})")
 # A gateway's prefix before the number of a handset: such messages are treated as the handset's.
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 

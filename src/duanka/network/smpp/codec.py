@@ -68,11 +68,6 @@ class Submission(NamedTuple):
         """All message_payload values: texts too long for `message`."""
         return tuple(value for tag, value in self.parameters if tag == PAYLOAD)
 
-    @property
-    def payload(self) -> bytes:
-        """The text that replaces an empty `message`."""
-        return self.payloads[-1] if self.payloads else b""
-
 
 def submission(unit: bytes) -> Submission:
     """Parse a submission PDU or deliver_sm; Malformed if it contradicts its length.

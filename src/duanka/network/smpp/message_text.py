@@ -77,20 +77,6 @@ def contents_of(submission: Submission) -> list[Content]:
     return found
 
 
-def part_of(submission: Submission) -> tuple[MessagePart | None, bytes, bytes]:
-    """Return the part that the header announces; message and payload without it."""
-    message, payload = submission.message, submission.payload
-    parts: tuple[MessagePart, ...] = ()
-    if submission.esm_class & HAS_HEADER:
-        if message:
-            parts, message, _ = _without_header(message)
-        elif payload:
-            parts, payload, _ = _without_header(payload)
-    else:
-        parts = _sar_parts(submission)
-    return (parts[0] if parts else None), message, payload
-
-
 def _sar_parts(submission: Submission) -> tuple[MessagePart, ...]:
     named: dict[int, list[int]] = {SAR_REFERENCE: [], SAR_TOTAL: [], SAR_NUMBER: []}
     for tag, value in submission.parameters:
