@@ -1,4 +1,8 @@
-"""Minimal HTTP server in a thread: GET and HEAD of fixed pages."""
+"""Minimal HTTP server in a thread: GET and HEAD of fixed pages.
+
+The server of prometheus_client would be weaker: no time limit for a request, metrics at every path and no other page,
+and a look-up of our own host name at the start.
+"""
 
 from __future__ import annotations
 
