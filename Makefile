@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -75,6 +75,9 @@ types: setup-dev               ## mypy, strict
 
 test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
+
+test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" --fast
 
 test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
 	@$(BIN)/pytest

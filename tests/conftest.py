@@ -17,6 +17,7 @@ from duanka.simulator import simulate
 from support import databases
 from support.databases import Postgres
 from support.desk import duanka
+from support.fast import Fast
 from support.long_first import LongFirst
 from support.parts import needed
 from support.requirement_run import Requirements
@@ -100,6 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--burners", type=int, default=os.cpu_count(), help="processes that keep the cores busy meanwhile"
     )
+    parser.addoption("--fast", action="store_true", help="run only what `make test-fast` runs")
     parser.addoption("--requirements", action="store_true", help="run only the tests that show a requirement")
     parser.addoption("--requirement", metavar="NUMBER", help="run only the tests that show this one, as R1.5")
 
@@ -113,6 +115,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
+    if config.getoption("--fast"):
+        config.pluginmanager.register(Fast(), "fast")
     if config.getoption("--rounds") == 1:  # of many rounds the short ones come first
         config.pluginmanager.register(LongFirst(), "long_first")
     config.pluginmanager.register(
