@@ -30,7 +30,8 @@ def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
     assert (first.line, second.line, page.next) == (1, 2, "2")
     assert first.card == "+86 130****0000"
     assert (first.state, first.tier, first.passes, first.objection) == ("active", "medium", 0, "filed")
-    assert first.reason == BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+    assert first.reason
+    assert first.reason.words == BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     assert sorted((one.kind, one.state) for one in first.open_orders) == [
         ("objection", "filed"),
         ("verification", "opened"),

@@ -20,7 +20,7 @@ from duanka.domain.text import BilingualText
 from duanka.engine.shared.hit_table import by_card
 from duanka.ledger.db.database import Store
 from duanka.orders.intake.decisions import DecisionIntake
-from duanka.orders.views import NumberMasking
+from duanka.orders.masking import NumberMasking
 from support.orders.books import KEY, NOW, book_on, card, verification
 
 FIRST, LAST = datetime(2021, 5, 17, 9), datetime(2021, 5, 19, 21, 30)

@@ -6,7 +6,6 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
 
 from duanka.domain.order import OrderError
 from duanka.domain.text import BilingualText, WordedEnum
@@ -55,19 +54,6 @@ class CounterCheck:
             (self.notice_signed, "they must sign the notice of legal risk (notice_signed)"),
         )
         return tuple(what for seen, what in asked if not seen)
-
-
-@dataclass(frozen=True)
-class CounterWaiting:
-    """A verification in person waiting for a second clerk. `card`: masked."""
-
-    order_id: str
-    card: str
-    tier: str
-    document: Document
-    counter: str
-    first_by: str
-    first_at: datetime
 
 
 def without_document_number(text: str) -> str:

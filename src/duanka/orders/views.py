@@ -1,30 +1,22 @@
-"""Views of the order database for people, with numbers masked."""
+"""Views of the order database for people: what services return, and the API answers."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from pydantic import Field
 from sqlalchemy import RowMapping
 
-from duanka.domain.bulk_action import Act
-from duanka.domain.hit_summary import decoded_summaries, encoded_summaries
-from duanka.domain.order import Grounds, Order
-from duanka.domain.phone_masking import masked_card, masked_text
+from duanka.domain.order import Kind, Order, State
 from duanka.domain.text import BilingualText
+from duanka.orders.masking import MASKED, NumberMasking, ShownNumber, View
 
 Item = TypeVar("Item")
 
-_LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
-# Fields with text that the program made (ids, cursors) or that `NumberMasking.number` has masked already.
-_OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card", "hit_summaries"})
-DONE = "done"
-View = TypeVar("View")
+_DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -35,60 +27,40 @@ class Page(Generic[Item]):
     next: str | None
 
 
-@dataclass(frozen=True)
-class NumberMasking:
-    """How much of numbers a reader sees."""
+class WordsShown(View):
+    """A text in Chinese and English."""
 
-    unmasked: bool
+    zh: str
+    en: str
 
-    def number(self, card: str) -> str:
-        """Show a card's number: +86 138****0001, or in full +8613800000001."""
-        if self.unmasked:
-            return f"+{card}" if card.isdigit() else card
-        return masked_card(card)
-
-    def text(self, text: str) -> str:
-        """Mask numbers in a text, and remove links of holders."""
-        text = _LINK.sub("…", text)
-        return text if self.unmasked else masked_text(text)
-
-    def order(self, order: Order) -> Order:
-        """Mask an order; its `card` is what `number` shows."""
-        summaries = order.hit_summaries
-        # Within the quotes: a masked number would otherwise swallow JSON syntax.
-        if summaries and not self.unmasked:
-            summaries = encoded_summaries(self.seen(decoded_summaries(summaries)))
-        return self.seen(replace(order, card=self.number(order.card), hit_summaries=summaries))
-
-    def facts(self, told: str) -> Mapping[str, Any]:
-        """Parse and mask the JSON of an audit trail entry."""
-        facts: dict[str, Any] = json.loads(told)
-        return {
-            name: self.number(value) if name == "card" and isinstance(value, str) else self.seen(value)
-            for name, value in facts.items()
-        }
-
-    def seen(self, view: View) -> View:
-        """Apply `text` to every text in a view, list or mapping, whatever its field."""
-        shown: Any = view
-        if isinstance(view, Enum):
-            return view
-        if isinstance(view, str):
-            shown = self.text(view)
-        elif is_dataclass(view) and not isinstance(view, type):
-            inner = {one.name: getattr(view, one.name) for one in fields(view) if one.init}
-            shown = replace(view, **{n: v if n in _OURS else self.seen(v) for n, v in inner.items()})
-        elif isinstance(view, Mapping):
-            shown = {n: v if n in _OURS else self.seen(v) for n, v in view.items()}
-        elif isinstance(view, tuple | list):
-            inside = [self.seen(one) for one in view]
-            shown = type(view)(*inside) if hasattr(view, "_fields") else type(view)(inside)
-        return shown  # type: ignore[no-any-return]  # has the type of its argument
+    @property
+    def words(self) -> BilingualText:
+        """The text, for the terminal."""
+        return BilingualText(self.zh, self.en)
 
 
-@dataclass(frozen=True)
-class AuditEntryView:
-    """An entry of the audit trail."""
+class GroundsShown(View):
+    """What the holder is told (law, art. 32).
+
+    Reason (理由), way of redress (救济途径), papers to bring (所需材料).
+    """
+
+    reason: WordsShown
+    redress: WordsShown
+    papers: WordsShown
+
+
+class OrderCountsShown(View):
+    """Number of orders of each kind (工单计数)."""
+
+    total: int
+    by: dict[str, dict[str, int]] = Field(
+        description="By tier, state, rule, city and operator; an order counts for each of its rules."
+    )
+
+
+class ToldShown(View):
+    """A row of the audit trail (审计记录)."""
 
     seq: int
     at: datetime
@@ -96,13 +68,12 @@ class AuditEntryView:
     role: str
     what: str
     why: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class DispatchView:
-    """A change that an element was to carry out. `outcome`: None while pending."""
+class LegShown(View):
+    """A state change to send to one element of the network (网元)."""
 
     element: str
     step: int
@@ -110,13 +81,14 @@ class DispatchView:
     created_at: datetime
     tries: int
     done_at: datetime | None
-    outcome: str | None
+    outcome: str | None = Field(
+        description="done, superseded, unknown_card, refused; null: still to be done."
+    )
     error: str | None
 
 
-@dataclass(frozen=True)
-class Confirmed:
-    """State that an element itself confirmed for a card, and what is still pending."""
+class ConfirmedShown(View):
+    """The state an element (网元) confirmed for the card, and what is still to be sent."""
 
     element: str
     confirmed: str | None
@@ -125,9 +97,8 @@ class Confirmed:
     error: str | None
 
 
-@dataclass(frozen=True)
-class Notice:
-    """A notice to the holder. `outcome`: None until the message centre has it."""
+class NoticeShown(View):
+    """A notice to the holder (短信通知), without its link."""
 
     template: str
     created_at: datetime
@@ -138,9 +109,8 @@ class Notice:
     error: str | None
 
 
-@dataclass(frozen=True)
-class RefusedView:
-    """A refused call or message of the card."""
+class RefusedShown(View):
+    """A refused call or message (拦截记录); the other side stays masked."""
 
     at: datetime
     element: str
@@ -155,9 +125,9 @@ class OrderFile:
     """An order with its audit trail, network changes and notices."""
 
     order: Order
-    trail: tuple[AuditEntryView, ...]
-    legs: tuple[DispatchView, ...]
-    notices: tuple[Notice, ...]
+    trail: tuple[ToldShown, ...]
+    legs: tuple[LegShown, ...]
+    notices: tuple[NoticeShown, ...]
 
 
 @dataclass(frozen=True)
@@ -169,9 +139,9 @@ class Dossier:
     wanted: str
     since: datetime | None
     orders: tuple[Order, ...]
-    network: tuple[Confirmed, ...]
-    refusals: tuple[RefusedView, ...]
-    notices: tuple[Notice, ...]
+    network: tuple[ConfirmedShown, ...]
+    refusals: tuple[RefusedShown, ...]
+    notices: tuple[NoticeShown, ...]
 
     @property
     def known(self) -> bool:
@@ -179,14 +149,17 @@ class Dossier:
         return bool(self.since or self.orders or self.refusals or self.notices)
 
 
-@dataclass(frozen=True)
-class ActView:
-    """A bulk action and its progress."""
+class ActShown(View):
+    """A bulk action, and its progress (批量处置)."""
+
+    OURS = View.OURS | {"undone_by"}
 
     id: str
     event: str
-    state: str
-    grounds: Grounds
+    state: str = Field(
+        description="proposed, running, done, rejected, partly_undone (it still stops a card), undone."
+    )
+    grounds: GroundsShown
     until: datetime | None
     proposed_by: str
     proposed_at: datetime
@@ -194,82 +167,76 @@ class ActView:
     approved_at: datetime | None
     finished_at: datetime | None
     undoes: str | None
+    undone_by: tuple[str, ...] = Field(
+        description="The acts that put this one back; what takes two people is proposed in one of them."
+    )
     total: int
     done: int
     skipped: int
-    undone_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class OpenOrder:
-    """An open order of a card."""
+class OpenOrderShown(View):
+    """An open order about a card."""
 
-    id: str
-    kind: str
-    state: str
+    id: str = Field(examples=["V0123456789AB"])
+    kind: Kind
+    state: State
 
 
-@dataclass(frozen=True)
-class ActCard:
-    """One card of a bulk action, its outcome, and what an approver must know.
+class ActCardShown(View):
+    """A card of an act: its result, and what the second person must know of it."""
 
-    `line`: its place, from 1. `why`: reason it was skipped. `state` of the card now; `tier` and `reason` of its
-    latest order; `passes`: how often its holder passed; `objection`: state of the latest.
-    """
-
-    line: int
-    card: str
+    line: int = Field(description="Its place in the act; `approve` takes it in `without`.", examples=[1])
+    card: ShownNumber
     order_id: str | None
     before: str | None
     after: str | None
     outcome: str | None
-    why: str | None
-    state: str
-    tier: str
-    reason: BilingualText | None
-    open_orders: tuple[OpenOrder, ...]
-    passes: int
-    passed_at: datetime | None
-    objection: str | None
+    why: str | None = Field(description="Why it was skipped.")
+    state: str = Field(description="How the card is treated now.", examples=["active"])
+    tier: str = Field(description="Of its latest order; empty: it has none.", examples=["high"])
+    reason: WordsShown | None = Field(description="Of its latest order.")
+    open_orders: tuple[OpenOrderShown, ...]
+    passes: int = Field(description="How often its holder proved who they are.", examples=[0])
+    passed_at: datetime | None = Field(description="When they did so last.")
+    objection: str | None = Field(description="The state of its latest objection.", examples=["filed"])
 
 
-@dataclass(frozen=True)
-class RefusalCount:
-    """Number of calls or messages refused for one reason."""
+class CountedShown(View):
+    """Refused calls or messages, by reason."""
 
     carried: str
     reason: str
     count: int
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Counts of a period. `handled`: distinct numbers with an order that ended in it."""
+class FiguresShown(View):
+    """What was done in a period (统计)."""
 
     since: datetime
     until: datetime
-    handled: int
-    handled_by: Mapping[str, int]
-    opened: Mapping[str, int]
-    refused: tuple[RefusalCount, ...]
+    handled: int = Field(
+        description="Distinct numbers with an order that ended (处置涉诈号码); each counts once."
+    )
+    handled_by: dict[str, int]
+    opened: dict[str, int]
+    refused: tuple[CountedShown, ...]
     alarms: int
     drifts: int
     drifts_repaired: int
 
 
-@dataclass(frozen=True)
-class Handled:
-    """A handled number: its order, and how that ended first."""
+class HandledShown(View):
+    """A handled number, and its order that ended first."""
 
-    card: str
+    card: ShownNumber
     order_id: str
     what: str
     at: datetime
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """A failure, with its beginning and end."""
+class AlarmShown(View):
+    """An alarm (告警)."""
 
     source: str
     since: datetime
@@ -278,63 +245,45 @@ class Alarm:
     detail: str
 
 
-@dataclass(frozen=True)
-class Drift:
-    """A card that an element treats otherwise than wanted."""
+class DriftShown(View):
+    """A difference between the network and the orders (状态不一致)."""
 
     element: str
-    card: str
+    card: ShownNumber
     wanted: str
     found: str
     found_at: datetime
     repaired_at: datetime | None
 
 
-def audit_entry(row: RowMapping, sight: NumberMasking) -> AuditEntryView:
-    """Mask a row of the audit trail."""
-    plain: dict[str, Any] = {name: row[name] for name in ("seq", "at", "who", "role", "what")}
-    before, after = sight.facts(row["before"]), sight.facts(row["after"])
-    return AuditEntryView(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
+def told(row: RowMapping, sight: NumberMasking) -> ToldShown:
+    """Show a row of the audit trail."""
+    facts = {name: sight.facts(row[name]) for name in ("before", "after")}
+    return ToldShown.of({**row, **facts}, sight)
 
 
-def dispatch_entry(row: RowMapping, sight: NumberMasking) -> DispatchView:
-    """Mask a row of the outbox: errors of elements name the card."""
-    columns = ("element", "step", "wanted", "created_at", "tries", "done_at", "outcome", "error")
-    return sight.seen(DispatchView(*(row[name] for name in columns)))
+def notice(row: RowMapping, sight: NumberMasking) -> NoticeShown:
+    """Show a row of `notices`."""
+    return NoticeShown.of({**row, "text": row["body"] or None}, sight)
 
 
-def notice(row: RowMapping, sight: NumberMasking) -> Notice:
-    """Mask a notice."""
-    columns = ("template", "created_at", "sent_at", "receipt_at", "outcome")
-    plain: dict[str, Any] = {name: row[name] for name in columns}
-    return sight.seen(Notice(**plain, text=row["body"] or None, error=row["error"]))
+def refused(row: RowMapping, sight: NumberMasking) -> RefusedShown:
+    """Show a refusal; the called number belongs to somebody else and is always masked."""
+    others = {"peer": MASKED.number(row["peer"]), "detail": MASKED.text(row["detail"])}
+    return RefusedShown.of({**row, **others}, sight)
 
 
-def refused(row: RowMapping, sight: NumberMasking) -> RefusedView:
-    """Mask a refusal; the called number belongs to somebody else and is always masked."""
-    peer = NumberMasking(unmasked=False).number(row["peer"])
-    detail = NumberMasking(unmasked=False).text(row["detail"])
-    return sight.seen(RefusedView(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
-
-
-def act_view(act: Act, sight: NumberMasking) -> ActView:
-    """Mask a bulk action."""
-    names = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
-    facts: dict[str, Any] = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
-    view = ActView(act.id, act.event.value, act.state.value, act.grounds, **facts)
-    return replace(sight.seen(view), undone_by=act.undone_by)
-
-
-def in_force(legs: Sequence[DispatchView]) -> tuple[Confirmed, ...]:
+def in_force(legs: Sequence[LegShown]) -> tuple[ConfirmedShown, ...]:
     """Return confirmed and pending states per element; `legs`: oldest first."""
-    found: dict[str, Confirmed] = {}
+    found: dict[str, ConfirmedShown] = {}
     for one in legs:
-        so_far = found.get(one.element, Confirmed(one.element, None, None, None, None))
-        if one.outcome == DONE:
-            so_far = Confirmed(one.element, one.wanted, one.done_at, None, None)
+        unknown = {**dict.fromkeys(ConfirmedShown.model_fields), "element": one.element}
+        so_far = found.get(one.element) or ConfirmedShown.of(unknown)
+        if one.outcome == _DONE:
+            so_far = ConfirmedShown.of({**unknown, "confirmed": one.wanted, "confirmed_at": one.done_at})
         elif one.done_at is None:
-            so_far = replace(so_far, waiting=one.wanted, error=one.error)
+            so_far = so_far.model_copy(update={"waiting": one.wanted, "error": one.error})
         elif one.error:
-            so_far = replace(so_far, error=one.error)
+            so_far = so_far.model_copy(update={"error": one.error})
         found[one.element] = so_far
     return tuple(found[name] for name in sorted(found))

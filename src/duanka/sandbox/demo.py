@@ -26,7 +26,7 @@ from duanka.domain.order import SYSTEM, Event, Kind, OrderError, Person, Role, S
 from duanka.domain.ports import Silent
 from duanka.ingest.delivery.signatures import public_key_of
 from duanka.orders.queries.service import Filter, ViewerContext
-from duanka.orders.views import Figures
+from duanka.orders.views import FiguresShown
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
 
@@ -241,7 +241,7 @@ def _counted(story: Story) -> None:
     story.say(f"   audit trail: {verdict.rows} rows, verified")
 
 
-def _figures(story: Story) -> Figures:
+def _figures(story: Story) -> FiguresShown:
     until = story.clock() + timedelta(days=1)
     return story.here.reading.figures(until - timedelta(days=7), until, _CLERK)
 

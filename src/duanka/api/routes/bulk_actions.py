@@ -14,6 +14,7 @@ from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import ActState
 from duanka.domain.order import Event
+from duanka.orders import views
 from duanka.orders.queries.service import ViewerContext
 
 router = Endpoints("acts")
@@ -26,12 +27,12 @@ router = Endpoints("acts")
     fails=(409, 422),
     status_code=201,
 )
-def propose_act(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
+def propose_act(here: Here, by: access.Caller, asks: asked.Proposal) -> views.ActShown:
     """A stop waits for a second person (双人复核); a release begins at once."""
     policy = here.desk.book.terms.policy
     grounds = asks.grounds(policy.redress, policy.papers)
     act = here.desk.acts.propose(Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until)
-    return shown.ActShown.of(act)
+    return views.ActShown.of(act)
 
 
 @router.endpoint("GET /acts", "What was proposed · 处置列表", Permission.LIST_ACTS, fails=(404,))
@@ -43,14 +44,13 @@ def list_acts(
     limit: asked.Limit = 50,
 ) -> shown.Acts:
     """The latest first, with the progress of each."""
-    page = here.desk.reading.acts(by, after or "", limit, waiting=waiting)
-    return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
+    return shown.Acts.of(here.desk.reading.acts(by, after or "", limit, waiting=waiting))
 
 
 @router.endpoint("GET /acts/{actId}", "One act and how far it is · 处置进度", Permission.LIST_ACTS)
-def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShown:
+def get_act(here: Here, by: access.Caller, number: asked.ActId) -> views.ActShown:
     """What was proposed, by whom, and how many of its cards are done."""
-    return shown.ActShown.of(here.desk.reading.act(number, by))
+    return here.desk.reading.act(number, by)
 
 
 @router.endpoint("GET /acts/{actId}/cards", "The cards of an act · 处置号码明细", Permission.LIST_ACTS)
@@ -58,8 +58,9 @@ def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
     """With what is known of each card and its result; numbers masked."""
-    page = here.desk.reading.act_cards(number, ViewerContext(by), here.now, int(after or 0), limit)
-    return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
+    return shown.ActCards.of(
+        here.desk.reading.act_cards(number, ViewerContext(by), here.now, int(after or 0), limit)
+    )
 
 
 @router.endpoint(
@@ -70,7 +71,7 @@ def list_act_cards(
 )
 def approve_act(
     here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval
-) -> shown.ActShown:
+) -> views.ActShown:
     """By a supervisor other than the proposer, who has seen its cards.
 
     Cards can be excluded. Again gives the state.
@@ -78,24 +79,24 @@ def approve_act(
     act = here.desk.acts.act(number, by)
     if act.approved_by != by.id:
         act = here.desk.acts.approve(number, by, because.why, here.now, because.without)
-    return shown.ActShown.of(act)
+    return views.ActShown.of(act)
 
 
 @router.endpoint(
     "POST /acts/{actId}/reject", "Reject what was proposed · 复核不通过", Permission.REJECT_ACT, fails=(409,)
 )
-def reject_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def reject_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> views.ActShown:
     """No card is changed. Again gives the state."""
     act = here.desk.acts.act(number, by)
     if act.state is not ActState.REJECTED:
         act = here.desk.acts.reject(number, by, because.why, here.now)
-    return shown.ActShown.of(act)
+    return views.ActShown.of(act)
 
 
 @router.endpoint(
     "POST /acts/{actId}/undo", "Take back what was done · 撤销处置", Permission.UNDO_ACT, fails=(409,)
 )
-def undo_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def undo_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> views.ActShown:
     """Cards return to their earlier state unless changed since. Again gives the state.
 
     `undone_by` names the acts that restore them: cards whose tier takes two people are proposed in one of them, and
@@ -103,4 +104,4 @@ def undo_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.
     """
     if not here.desk.acts.being_undone(number, by):
         here.desk.acts.undo(number, by, because.why.strip(), here.now)
-    return shown.ActShown.of(here.desk.acts.act(number, by))
+    return views.ActShown.of(here.desk.acts.act(number, by))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
@@ -15,6 +13,8 @@ from duanka.domain.bulk_action import card_of
 from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders import views
+from duanka.orders.masking import NumberMasking
 from duanka.orders.receiving import Received, receive_in
 
 router = Endpoints("cards")
@@ -36,10 +36,10 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     dossier = here.desk.reading.dossier(number, wanted, here.now)
     policy = here.desk.book.terms.policy
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
-    found = shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
+    found = shown.DossierShown.of(dossier, NumberMasking(wanted.unmasked))
     kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
     told = [shown.KeptShown.of(one) for one in kept]
-    return found.model_copy(update={"answer": shown.WordsShown.of(said), "kept": told})
+    return found.model_copy(update={"answer": views.WordsShown.of(said), "kept": told})
 
 
 @router.endpoint(
@@ -85,6 +85,4 @@ def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown
         unit.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
         return receive_in(unit, demands, by)
 
-    received = here.desk.book.transaction(work, here.now)
-    counts = {name: count for name, count in asdict(received).items() if not name.startswith("unsealed")}
-    return shown.ReceivedShown(**counts)
+    return shown.ReceivedShown.of(here.desk.book.transaction(work, here.now))

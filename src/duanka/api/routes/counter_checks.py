@@ -8,7 +8,7 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.routes.orders import masked
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
-from duanka.api.schemas.staff_responses import CounterCheckShown, CounterChecksShown, CounterWaitingShown
+from duanka.api.schemas.staff_responses import CounterCheckShown, CounterChecksShown
 from duanka.domain.authority import Permission
 from duanka.domain.order import NoSuchTransition, State
 
@@ -74,5 +74,4 @@ def list_counter_checks(
     here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
 ) -> CounterChecksShown:
     """The oldest first, numbers masked."""
-    page = here.desk.counter.waiting(by, after or "", limit)
-    return CounterChecksShown(items=[CounterWaitingShown.of(one) for one in page.items], next=page.next)
+    return CounterChecksShown.of(here.desk.counter.waiting(by, after or "", limit))

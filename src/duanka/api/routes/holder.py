@@ -10,7 +10,6 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
-from duanka.api.schemas import responses as shown
 from duanka.api.schemas.holder_responses import DeadlineShown, LinkSent, OnlineShown, OwnOrder, policy_text
 from duanka.api.schemas.holder_texts import (
     NEVER_ASKED,
@@ -24,9 +23,10 @@ from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgr
 from duanka.domain.order import Order
 from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
+from duanka.orders import views
 from duanka.orders.dispatch import link_requests
+from duanka.orders.masking import MASKED
 from duanka.orders.verification.links import LinkState, OtherBrowser
-from duanka.orders.views import NumberMasking
 
 router = Endpoints("holder")
 
@@ -73,7 +73,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
     policy = here.desk.book.terms.policy
     about = restriction or order
     told = told_to_holder(about, policy)
-    reason = NumberMasking(unmasked=False).seen(told.reason)
+    reason = MASKED.seen(told.reason)
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
@@ -82,8 +82,8 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
         state=(asked_for or order).state,
         restriction=restriction.state if restriction else None,
         restricted=_shown(restricted(restriction)),
-        grounds=shown.GroundsShown(
-            reason=shown.WordsShown.of(reason),
+        grounds=views.GroundsShown(
+            reason=views.WordsShown.of(reason),
             redress=policy_text(told.redress),
             papers=policy_text(told.papers),
         ),
@@ -129,5 +129,5 @@ def _online(here: Context, order: Order | None) -> OnlineShown:
     )
 
 
-def _shown(words: BilingualText | None) -> shown.WordsShown | None:
+def _shown(words: BilingualText | None) -> views.WordsShown | None:
     return policy_text(words) if words else None

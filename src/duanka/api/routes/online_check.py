@@ -27,7 +27,6 @@ from duanka.api.schemas.holder_responses import (
     reasons,
 )
 from duanka.api.schemas.holder_texts import DECLINED, deadline, words_digest
-from duanka.api.schemas.responses import WordsShown
 from duanka.domain.identity import (
     LEAST_FRAMES,
     MOST_FRAMES,
@@ -37,6 +36,7 @@ from duanka.domain.identity import (
     VerificationProgress,
 )
 from duanka.domain.order import Kind, State
+from duanka.orders.views import WordsShown
 
 router = Endpoints("holder")
 

@@ -24,9 +24,9 @@ from duanka.domain.order import (
     State,
     states_before,
 )
+from duanka.orders.masking import IN_FULL, MASKED, NumberMasking
 from duanka.orders.queries.listing import Filter, Sort, place_named
 from duanka.orders.queries.service import ViewerContext
-from duanka.orders.views import NumberMasking
 
 router = Endpoints("orders")
 
@@ -126,7 +126,7 @@ def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFil
 def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
     """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
     file = here.desk.reading.order(number, reader(by, asks), here.now)
-    return shown.OrderFileShown.of(file, unmasked=True)
+    return shown.OrderFileShown.of(file, IN_FULL)
 
 
 @router.endpoint(
@@ -236,7 +236,7 @@ def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerConte
 
 def masked(order: Order) -> shown.OrderShown:
     """Return an order as a response, masked."""
-    return shown.OrderShown.of(NumberMasking(unmasked=False).order(order))
+    return shown.OrderShown.of(MASKED.order(order))
 
 
 def _one(value: str | None) -> tuple[str, ...]:
@@ -260,6 +260,5 @@ def _found(
 ) -> shown.Orders:
     reading = here.desk.reading
     page = reading.orders(which, who, here.now, after or "", limit, sort=sort)
-    counted = shown.OrderCountsShown.of(reading.order_counts(which, who, here.now)) if counts else None
-    items = [shown.OrderShown.of(order, unmasked=who.unmasked) for order in page.items]
-    return shown.Orders(items=items, next=page.next, counts=counted)
+    counted = reading.order_counts(which, who, here.now) if counts else None
+    return shown.Orders.of({**vars(page), "counts": counted}, NumberMasking(who.unmasked))

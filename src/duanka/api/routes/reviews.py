@@ -6,7 +6,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
-from duanka.api.schemas.staff_responses import ReviewFileShown, ReviewShown, ReviewsShown
+from duanka.api.schemas.staff_responses import ReviewFileShown, ReviewsShown
 from duanka.domain.authority import Permission
 
 router = Endpoints("second verification")
@@ -19,8 +19,7 @@ def list_reviews(
     here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
 ) -> ReviewsShown:
     """The oldest first, numbers masked. No deadline runs while they wait."""
-    page = here.desk.reviews.waiting(by, after or "", limit)
-    return ReviewsShown(items=[ReviewShown.of(one) for one in page.items], next=page.next)
+    return ReviewsShown.of(here.desk.reviews.waiting(by, after or "", limit))
 
 
 @router.endpoint(
@@ -36,4 +35,4 @@ def open_review(
 
     Then decide with pass, fail or to-counter.
     """
-    return ReviewFileShown.found(here.desk.reviews.open(number, by, because.why, here.now))
+    return ReviewFileShown.of(here.desk.reviews.open(number, by, because.why, here.now))

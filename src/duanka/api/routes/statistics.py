@@ -14,10 +14,11 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, HealthReport, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
-from duanka.api.schemas import statistics_responses as shown
+from duanka.api.schemas import responses as shown
 from duanka.api.schemas.errors import Problem, too_many
 from duanka.api.schemas.staff_responses import PersonShown
 from duanka.domain.authority import Permission
+from duanka.orders import views
 from duanka.orders.queries.service import ViewerContext
 
 router = Endpoints("figures")
@@ -27,9 +28,9 @@ _MAX_FAULTS = 100  # shown at most; more add no information
 
 
 @router.endpoint("GET /figures", "What was done in a period · 统计", Permission.READ_FIGURES)
-def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> shown.FiguresShown:
+def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> views.FiguresShown:
     """Counted from the audit trail, so that figures of a past period do not change."""
-    return shown.FiguresShown.of(here.desk.reading.figures(since, until, by))
+    return here.desk.reading.figures(since, until, by)
 
 
 @router.endpoint(
@@ -44,8 +45,9 @@ def list_handled_numbers(
     limit: asked.Limit = 50,
 ) -> shown.HandledNumbers:
     """Each number once, with the order that ended first; numbers masked."""
-    page = here.desk.reading.handled(since, until, ViewerContext(by), here.now, int(after or 0), limit)
-    return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
+    return shown.HandledNumbers.of(
+        here.desk.reading.handled(since, until, ViewerContext(by), here.now, int(after or 0), limit)
+    )
 
 
 @router.endpoint("GET /alarms", "Alarms · 告警", Permission.LIST_ALARMS)
@@ -57,14 +59,14 @@ def list_alarms(
 ) -> shown.Alarms:
     """The latest first."""
     found = here.desk.reading.alarms(by, is_open=is_open, limit=limit)
-    return shown.Alarms(items=[shown.AlarmShown.of(alarm) for alarm in found])
+    return shown.Alarms(items=list(found))
 
 
 @router.endpoint("GET /drifts", "Where the network did otherwise · 状态不一致", Permission.LIST_DRIFTS)
 def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
     """The latest first; numbers masked."""
     found = here.desk.reading.drifts(ViewerContext(by), here.now, limit)
-    return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
+    return shown.Drifts(items=list(found))
 
 
 @router.endpoint(

@@ -16,9 +16,10 @@ from duanka.api.schemas.requests import ORDER_ID, Because, PhoneNumber
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import card_of
 from duanka.domain.take import Choice, Take, TierName
+from duanka.orders import views
 from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.bulk_actions.withdrawal import Which
-from duanka.orders.intake.takes import HeldDecision, Undone
+from duanka.orders.masking import ShownNumber, View
 
 router = Endpoints("takes")
 
@@ -34,7 +35,7 @@ TakeId = Annotated[
 _Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f|]+$")]
 
 
-class TakeShown(shown.ShownModel):
+class TakeShown(View):
     """The result of taking one folder's decisions (接收批次)."""
 
     id: str = Field(examples=["T0123456789AB"])
@@ -56,42 +57,35 @@ class TakeShown(shown.ShownModel):
         return cls.of({**facts, "covers": str(take.covers or "")})
 
 
-class Takes(shown.ShownModel):
+class Takes(View):
     """The latest takes, the newest first."""
 
     items: list[TakeShown]
 
 
-class LeftShown(shown.ShownModel):
+class LeftShown(View):
     """An order of a take that an undo leaves unchanged, and why."""
 
     order_id: str
     why: str
 
 
-class UndoneShown(shown.ShownModel):
+class UndoneShown(View):
     """The result of undoing a take."""
 
     take_id: str
-    act: shown.ActShown | None = Field(description="Withdrew at once.")
-    proposed: shown.ActShown | None = Field(description="Waits for a second person: its tier takes two.")
+    act: views.ActShown | None = Field(description="Withdrew at once.")
+    proposed: views.ActShown | None = Field(description="Waits for a second person: its tier takes two.")
     left: list[LeftShown]
 
-    @classmethod
-    def of_undone(cls, done: Undone) -> UndoneShown:
-        """Convert to a response."""
-        acts = [shown.ActShown.of(act) if act else None for act in (done.act, done.proposed)]
-        left = [LeftShown.of(one) for one in done.left]
-        return cls(take_id=done.take_id, act=acts[0], proposed=acts[1], left=left)
 
-
-class HeldShown(shown.ShownModel):
+class HeldShown(View):
     """A decision on hold: the holder is not asked until it is taken."""
 
-    phone_number: shown.ShownNumber
+    card: ShownNumber
     tier: str
     asked: str
-    reason: shown.WordsShown
+    reason: views.WordsShown
     rules: list[str]
     city: str
     operator: str
@@ -99,13 +93,8 @@ class HeldShown(shown.ShownModel):
     by: str
     why: str
 
-    @classmethod
-    def of_held(cls, held: HeldDecision) -> HeldShown:
-        """Convert to a response."""
-        return cls.of(held)
 
-
-class HeldList(shown.ShownModel):
+class HeldList(View):
     """Decisions on hold, the oldest first."""
 
     items: list[HeldShown]
@@ -169,13 +158,13 @@ def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -
 
     Those that take two people are proposed in one act.
     """
-    return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
+    return UndoneShown.of(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
 
 @router.endpoint("GET /held-decisions", "What is held back · 暂缓列表", Permission.LIST_TAKES)
 def list_held_decisions(here: Here, by: access.Caller) -> HeldList:
     """No holder is asked because of these until they are taken."""
-    return HeldList(items=[HeldShown.of_held(one) for one in here.desk.takes.held(by)])
+    return HeldList(items=[HeldShown.of(one) for one in here.desk.takes.held(by)])
 
 
 @router.endpoint(
@@ -197,9 +186,9 @@ def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.R
     fails=(404, 409, 422),
     status_code=201,
 )
-def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> shown.ActShown:
+def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> views.ActShown:
     """In one act: at once, or after a second person approved, where a tier needs it.
 
     Beyond 500 the worker continues it: `getAct` tells the progress.
     """
-    return shown.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))
+    return views.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))

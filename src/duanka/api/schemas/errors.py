@@ -14,7 +14,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
-from duanka.api.schemas.responses import WordsShown
 from duanka.domain.bulk_action import MalformedCard
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
@@ -26,6 +25,7 @@ from duanka.domain.order import (
     UnknownOrder,
 )
 from duanka.domain.phone_masking import masked_text
+from duanka.orders.views import WordsShown
 
 _log = logging.getLogger("duanka.api")
 

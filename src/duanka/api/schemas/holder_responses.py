@@ -8,22 +8,23 @@ from typing import Literal
 from pydantic import Field
 
 from duanka.api.schemas.holder_texts import HolderClock
-from duanka.api.schemas.responses import GroundsShown, ShownModel, WordsShown
 from duanka.domain.identity import CheckReason, Gesture, QueuePlace, SessionStage, VerificationProgress
 from duanka.domain.order import State
 from duanka.domain.text import BilingualText
+from duanka.orders.masking import IN_FULL, View
 from duanka.orders.verification.links import LinkState
+from duanka.orders.views import GroundsShown, WordsShown
 
 
 def policy_text(words: BilingualText) -> WordsShown:
     """Return a policy text unmasked: it may name the operator's own telephone numbers."""
-    return WordsShown.of(words, unmasked=True)
+    return WordsShown.of(words, IN_FULL)
 
 
-class OnlineShown(ShownModel):
+class OnlineShown(View):
     """Online verification: whether it is available, who checks, what to agree to."""
 
-    OURS = ShownModel.OURS | {"supplier", "words_digest"}
+    OURS = View.OURS | {"supplier", "words_digest"}
 
     open: bool = Field(description="Whether it can go on online.", examples=[True])
     why: WordsShown | None = Field(description="Why not; null: it is open.")
@@ -40,7 +41,7 @@ class OnlineShown(ShownModel):
     )
 
 
-class DeadlineShown(ShownModel):
+class DeadlineShown(View):
     """How long the holder has."""
 
     clock: HolderClock = Field(
@@ -56,10 +57,10 @@ class DeadlineShown(ShownModel):
         return cls(clock=found[0], at=found[1])
 
 
-class OwnOrder(ShownModel):
+class OwnOrder(View):
     """A holder's own order, as they see it."""
 
-    OURS = ShownModel.OURS | {"hotline", "short_code"}
+    OURS = View.OURS | {"hotline", "short_code"}
 
     order_id: str
     link: LinkState = Field(
@@ -95,7 +96,7 @@ class OwnOrder(ShownModel):
     now: datetime = Field(description="The time here: a phone's own clock can be wrong.")
 
 
-class LinkSent(ShownModel):
+class LinkSent(View):
     """A message with a new link is on its way."""
 
     phone_number_ending: str = Field(
@@ -103,20 +104,20 @@ class LinkSent(ShownModel):
     )
 
 
-class SessionBegun(ShownModel):
+class SessionBegun(View):
     """A session from consent to verdict. Its token is returned only here."""
 
-    OURS = ShownModel.OURS | {"session_token"}
+    OURS = View.OURS | {"session_token"}
 
     session_token: str = Field(examples=["q3vJ5oW8rXk0…"])
     expires_at: datetime
     stage: SessionStage = Field(examples=["ready"])
 
 
-class ToCounter(ShownModel):
+class ToCounter(View):
     """Response when consent is refused: go to a counter; no restriction follows."""
 
-    OURS = ShownModel.OURS | {"hotline"}
+    OURS = View.OURS | {"hotline"}
 
     route: Literal["counter"] = "counter"
     words: WordsShown
@@ -127,7 +128,7 @@ class ToCounter(ShownModel):
     hotline: str
 
 
-class StepShown(ShownModel):
+class StepShown(View):
     """A gesture, and when it is asked: seconds from the first picture."""
 
     gesture: Gesture = Field(examples=["turn_left"])
@@ -136,10 +137,10 @@ class StepShown(ShownModel):
     words: WordsShown
 
 
-class ChallengeShown(ShownModel):
+class ChallengeShown(View):
     """The gestures to make, and how to record them."""
 
-    OURS = ShownModel.OURS | {"challenge_id"}
+    OURS = View.OURS | {"challenge_id"}
 
     challenge_id: str = Field(examples=["C7Yx1b0PqS2"])
     expires_at: datetime = Field(
@@ -152,7 +153,7 @@ class ChallengeShown(ShownModel):
     steps: list[StepShown]
 
 
-class WaitingShown(ShownModel):
+class WaitingShown(View):
     """Estimated waiting time."""
 
     place: int = Field(description="Checks that come first.", examples=[2])
@@ -164,24 +165,24 @@ class WaitingShown(ShownModel):
         return cls(place=max(waiting.place, 0), seconds=max(waiting.seconds, 0.0)) if waiting else None
 
 
-class ReasonShown(ShownModel):
+class ReasonShown(View):
     """Why the check did not pass: code, and text with advice."""
 
     code: CheckReason = Field(examples=["too_dark"])
     words: WordsShown
 
 
-class PicturesAccepted(ShownModel):
+class PicturesAccepted(View):
     """The pictures have arrived and wait to be checked."""
 
     stage: SessionStage = Field(examples=["waiting"])
     waiting: WaitingShown | None
 
 
-class RecordingTaken(ShownModel):
+class RecordingTaken(View):
     """The recording is known; its pictures wait to be checked, or some are missing."""
 
-    OURS = ShownModel.OURS | {"receipt"}
+    OURS = View.OURS | {"receipt"}
 
     receipt: str = Field(
         description="Give it back with the same frames: they were recorded in time.",
@@ -192,7 +193,7 @@ class RecordingTaken(ShownModel):
     waiting: WaitingShown | None
 
 
-class CheckShown(ShownModel):
+class CheckShown(View):
     """Progress of the verification."""
 
     stage: SessionStage

@@ -3,75 +3,30 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator
 
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.order import Kind, State
-from duanka.orders.views import NumberMasking
-
-ShownNumber = Annotated[
-    str,
-    Field(
-        validation_alias="card",
-        serialization_alias="phoneNumber",
-        description="The card (号码), masked (掩码) unless it was asked for in full.",
-        examples=["+86 138****0000"],
-    ),
-]
-
-
-_MASKED = NumberMasking(unmasked=False)
-
-
-class ShownModel(BaseModel):
-    """Base of responses: masks numbers in every text unless `of` is told otherwise."""
-
-    # Fields with generated values: masking could damage an id, a cursor, a token or a picture.
-    OURS: ClassVar[frozenset[str]] = frozenset({"id", "order_id", "parent", "undoes", "next"})
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        from_attributes=True,
-        frozen=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-    @classmethod
-    def of(cls, view: object, *, unmasked: bool = False) -> Self:
-        """Convert a service's view. `unmasked`: for people who may see full numbers."""
-        return cls.model_validate(view, context={"unmasked": unmasked})
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _masked(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.field_name in cls.OURS or (info.context or {}).get("unmasked"):
-            return value
-        return _MASKED.seen(value) if isinstance(value, str | list | dict) else value
+from duanka.orders.masking import ShownNumber, View
+from duanka.orders.views import (
+    ActCardShown,
+    ActShown,
+    AlarmShown,
+    ConfirmedShown,
+    DriftShown,
+    GroundsShown,
+    HandledShown,
+    LegShown,
+    NoticeShown,
+    OrderCountsShown,
+    RefusedShown,
+    ToldShown,
+    WordsShown,
+)
 
 
-class WordsShown(ShownModel):
-    """A text in Chinese and English."""
-
-    zh: str
-    en: str
-
-
-class GroundsShown(ShownModel):
-    """What the holder is told (law, art. 32).
-
-    Reason (理由), way of redress (救济途径), papers to bring (所需材料).
-    """
-
-    reason: WordsShown
-    redress: WordsShown
-    papers: WordsShown
-
-
-class HitSummaryShown(ShownModel):
+class HitSummaryShown(View):
     """Hits of one rule on the card (规则命中)."""
 
     rule: str
@@ -81,12 +36,12 @@ class HitSummaryShown(ShownModel):
     words: WordsShown
 
 
-class OrderShown(ShownModel):
+class OrderShown(View):
     """An order (工单)."""
 
     id: str = Field(examples=["V0123456789AB"])
     kind: Kind
-    phone_number: ShownNumber
+    card: ShownNumber
     state: State
     step: int = Field(description="Counts its changes.")
     grounds: GroundsShown
@@ -119,16 +74,7 @@ class OrderShown(ShownModel):
         return decoded_summaries(value) if isinstance(value, str) else value
 
 
-class OrderCountsShown(ShownModel):
-    """Number of orders of each kind (工单计数)."""
-
-    total: int
-    by: dict[str, dict[str, int]] = Field(
-        description="By tier, state, rule, city and operator; an order counts for each of its rules."
-    )
-
-
-class Orders(ShownModel):
+class Orders(View):
     """A page of orders, sorted as requested."""
 
     items: list[OrderShown]
@@ -138,47 +84,7 @@ class Orders(ShownModel):
     )
 
 
-class ToldShown(ShownModel):
-    """A row of the audit trail (审计记录)."""
-
-    seq: int
-    at: datetime
-    who: str
-    role: str
-    what: str
-    why: str
-    before: dict[str, Any]
-    after: dict[str, Any]
-
-
-class LegShown(ShownModel):
-    """A state change to send to one element of the network (网元)."""
-
-    element: str
-    step: int
-    wanted: str
-    created_at: datetime
-    tries: int
-    done_at: datetime | None
-    outcome: str | None = Field(
-        description="done, superseded, unknown_card, refused; null: still to be done."
-    )
-    error: str | None
-
-
-class NoticeShown(ShownModel):
-    """A notice to the holder (短信通知), without its link."""
-
-    template: str
-    created_at: datetime
-    sent_at: datetime | None
-    receipt_at: datetime | None
-    outcome: str | None
-    text: str | None
-    error: str | None
-
-
-class OrderFileShown(ShownModel):
+class OrderFileShown(View):
     """An order with its audit trail, and its messages to network and holder."""
 
     order: OrderShown
@@ -187,28 +93,7 @@ class OrderFileShown(ShownModel):
     notices: list[NoticeShown]
 
 
-class ConfirmedShown(ShownModel):
-    """The state an element (网元) confirmed for the card, and what is still to be sent."""
-
-    element: str
-    confirmed: str | None
-    confirmed_at: datetime | None
-    waiting: str | None
-    error: str | None
-
-
-class RefusedShown(ShownModel):
-    """A refused call or message (拦截记录); the other side stays masked."""
-
-    at: datetime
-    element: str
-    carried: str
-    peer: str
-    reason: str
-    detail: str
-
-
-class KeptShown(ShownModel):
+class KeptShown(View):
     """A decision about the card that led to no order (未建单的研判结果)."""
 
     why: str = Field(
@@ -222,10 +107,10 @@ class KeptShown(ShownModel):
     take_id: str
 
 
-class DossierShown(ShownModel):
+class DossierShown(View):
     """All that is known of a card (号码档案)."""
 
-    phone_number: ShownNumber
+    card: ShownNumber
     state: str
     wanted: str = Field(
         description="How the network is to treat the card: active, outgoing_barred, suspended."
@@ -244,72 +129,21 @@ class DossierShown(ShownModel):
     )
 
 
-class ActShown(ShownModel):
-    """A bulk action, and its progress (批量处置)."""
-
-    id: str
-    event: str
-    state: str = Field(
-        description="proposed, running, done, rejected, partly_undone (it still stops a card), undone."
-    )
-    grounds: GroundsShown
-    until: datetime | None
-    proposed_by: str
-    proposed_at: datetime
-    approved_by: str | None
-    approved_at: datetime | None
-    finished_at: datetime | None
-    undoes: str | None
-    undone_by: list[str] = Field(
-        description="The acts that put this one back; what takes two people is proposed in one of them."
-    )
-    total: int
-    done: int
-    skipped: int
-
-
-class Acts(ShownModel):
+class Acts(View):
     """A page of acts, the latest first."""
 
     items: list[ActShown]
     next: str | None
 
 
-class OpenOrderShown(ShownModel):
-    """An open order about a card."""
-
-    id: str = Field(examples=["V0123456789AB"])
-    kind: Kind
-    state: State
-
-
-class ActCardShown(ShownModel):
-    """A card of an act: its result, and what the second person must know of it."""
-
-    line: int = Field(description="Its place in the act; `approve` takes it in `without`.", examples=[1])
-    phone_number: ShownNumber
-    order_id: str | None
-    before: str | None
-    after: str | None
-    outcome: str | None
-    why: str | None = Field(description="Why it was skipped.")
-    state: str = Field(description="How the card is treated now.", examples=["active"])
-    tier: str = Field(description="Of its latest order; empty: it has none.", examples=["high"])
-    reason: WordsShown | None = Field(description="Of its latest order.")
-    open_orders: list[OpenOrderShown]
-    passes: int = Field(description="How often its holder proved who they are.", examples=[0])
-    passed_at: datetime | None = Field(description="When they did so last.")
-    objection: str | None = Field(description="The state of its latest objection.", examples=["filed"])
-
-
-class ActCards(ShownModel):
+class ActCards(View):
     """A page of the cards of an act."""
 
     items: list[ActCardShown]
     next: str | None
 
 
-class ReceivedShown(ShownModel):
+class ReceivedShown(View):
     """The result of received decisions; the counts add up to their number."""
 
     opened: int
@@ -318,3 +152,52 @@ class ReceivedShown(ShownModel):
     protected: int
     withdrawn: int
     left: int
+
+
+class HandledNumbers(View):
+    """A page of handled numbers."""
+
+    items: list[HandledShown]
+    next: str | None
+
+
+class Alarms(View):
+    """Alarms, the latest first."""
+
+    items: list[AlarmShown]
+
+
+class Drifts(View):
+    """Drifts, the latest first."""
+
+    items: list[DriftShown]
+
+
+class FaultShown(View):
+    """Where the audit trail is broken."""
+
+    seq: int
+    what: str
+
+
+class Verification(View):
+    """Whether the audit trail is intact (审计链校验)."""
+
+    holds: bool
+    rows: int
+    faults: list[FaultShown] = Field(description="The first hundred.")
+    verified_at: datetime
+
+
+class Health(View):
+    """State of the installation."""
+
+    status: str = Field(
+        description="`up`; `degraded`: something is not set up, and waits; `failing`.", examples=["up"]
+    )
+    database: str = Field(
+        description="`up`: it can be written, and its tables fit; else `down`.", examples=["up"]
+    )
+    reasons: list[str] = Field(
+        description="What does not work or is not set up; no number and no secret is among it.", examples=[[]]
+    )

@@ -20,9 +20,9 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.cli.output import grid as cli_grid
     from duanka.domain import identity
-    from duanka.domain.counter_check import CounterWaiting
-    from duanka.orders.verification.reviews import ReviewItem
-    from duanka.orders.views import ActView, Alarm, Drift
+    from duanka.orders.verification.counter import CounterWaitingShown
+    from duanka.orders.verification.reviews import ReviewShown
+    from duanka.orders.views import ActShown, AlarmShown, DriftShown
 else:  # needed by one list only
     cli_grid = lazily("duanka.cli.output.grid")
     identity = lazily("duanka.domain.identity")
@@ -87,7 +87,7 @@ def due(at: datetime | None, now: datetime) -> str:
     return f"{local:%m-%d}" if local.year == operator_zone().local(now).year else f"{local:%Y-%m-%d}"
 
 
-ACTS: Listing[ActView] = Listing(
+ACTS: Listing[ActShown] = Listing(
     BilingualText("批量处置", "acts"),
     (
         ListColumn("id", ("处置", "act"), lambda one: one.id),
@@ -104,13 +104,13 @@ ACTS: Listing[ActView] = Listing(
         ListColumn("undoes", None, lambda one: one.undoes),
         ListColumn("undone_by", None, lambda one: one.undone_by),
         ListColumn(
-            "reason", ("原因", "reason"), lambda one: one.grounds.reason, least=16, spare=4, both=True
+            "reason", ("原因", "reason"), lambda one: one.grounds.reason.words, least=16, spare=4, both=True
         ),
     ),
     ("state", "event", "proposed_by"),
 )
 
-ALARMS: Listing[Alarm] = Listing(
+ALARMS: Listing[AlarmShown] = Listing(
     BilingualText("告警", "alarms"),
     (
         ListColumn("source", ("告警", "alarm"), lambda one: one.source),
@@ -122,7 +122,7 @@ ALARMS: Listing[Alarm] = Listing(
     ("source",),
 )
 
-COUNTER: Listing[CounterWaiting] = Listing(
+COUNTER: Listing[CounterWaitingShown] = Listing(
     BilingualText("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
     (
         ListColumn("id", ("工单", "order"), lambda one: one.order_id),
@@ -141,7 +141,7 @@ def _told(reason: str) -> str:
     return shown(identity.CheckReason(reason).words) if reason in [*identity.CheckReason] else reason
 
 
-REVIEWS: Listing[ReviewItem] = Listing(
+REVIEWS: Listing[ReviewShown] = Listing(
     BilingualText("待人工复核的核验", "checks that wait for review"),
     (
         ListColumn("id", ("工单", "order"), lambda one: one.order_id),
@@ -170,7 +170,7 @@ REVIEWS: Listing[ReviewItem] = Listing(
 )
 
 
-DIFFERENCES: Listing[Drift] = Listing(
+DIFFERENCES: Listing[DriftShown] = Listing(
     BilingualText("网络不一致", "differences"),
     (
         ListColumn("element", ("网元", "element"), lambda one: one.element),

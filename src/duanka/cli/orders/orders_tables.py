@@ -6,7 +6,6 @@ Times are in the operator's zone, with offset.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -38,10 +37,10 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.bulk_actions.execution import CardOutcome
+from duanka.orders.masking import MASKED
 from duanka.orders.verification.reviews import ReviewFile
-from duanka.orders.views import ActCard, AuditEntryView, Dossier, Figures, NumberMasking, OrderFile, Page
+from duanka.orders.views import ActCardShown, Dossier, FiguresShown, OrderFile, Page, ToldShown
 
-_MASKED = NumberMasking(unmasked=False)
 _SKIPPED_SHOWN = 50
 
 _ORDER, _CARD, _STATE = (
@@ -113,7 +112,7 @@ def state(word: str) -> str:
     return term(State, word)
 
 
-def _outcome(one: ActCard) -> str:
+def _outcome(one: ActCardShown) -> str:
     return term(CardOutcome, one.outcome, shown(_TO_COME))
 
 
@@ -121,14 +120,14 @@ def _objection(word: str) -> str:
     return term(State, word or None)
 
 
-def _open_orders(one: ActCard) -> str:
+def _open_orders(one: ActCardShown) -> str:
     return ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders)
 
 
-def _why_asked(one: ActCard) -> str:
+def _why_asked(one: ActCardShown) -> str:
     """Why a card is affected or skipped, and its earlier passed verification."""
     passed = shown(_PASSES, times=one.passes, at=local(one.passed_at)) if one.passes else ""
-    reason = shown(one.reason) if one.reason else ""
+    reason = shown(one.reason.words) if one.reason else ""
     return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
 
 
@@ -173,9 +172,9 @@ def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
     return [*rows, (_RULES, rules)] if rules else rows
 
 
-def _in_words(told: AuditEntryView, reason: BilingualText) -> AuditEntryView:
+def _in_words(told: ToldShown, reason: BilingualText) -> ToldShown:
     """Translate the reason of a decision, which the trail keeps in English."""
-    return replace(told, why=shown(reason)) if told.why and told.why == reason.en else told
+    return told.model_copy(update={"why": shown(reason)}) if told.why and told.why == reason.en else told
 
 
 def rules_seen(order: Order) -> Iterator[str]:
@@ -215,7 +214,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     """Page of one bulk action with its progress."""
-    act = _MASKED.seen(act)
+    act = MASKED.seen(act)
     done = shown(_DONE, done=act.done, skipped=act.skipped, left=act.left)
     if act.seconds is not None:
         done += shown(_TOOK, seconds=f"{act.seconds:.1f}")
@@ -231,7 +230,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     )
     if not skipped:
         return page
-    rows = ((_MASKED.number(one.card), masked_text(one.why or "-")) for one in skipped[:_SKIPPED_SHOWN])
+    rows = ((MASKED.number(one.card), masked_text(one.why or "-")) for one in skipped[:_SKIPPED_SHOWN])
     more = len(skipped) - _SKIPPED_SHOWN
     rest = [Prose(shown(_MORE_SKIPPED, more=more, act=act.id))] if more > 0 else []
     return Group(page, grid(_SKIPPED, rows, title=_SKIPPED_TITLE), *rest)
@@ -248,7 +247,7 @@ _ORDERS: Listing[Order] = Listing(
         ListColumn("reason", _REASON, lambda one: one.grounds.reason, below=True),
     ),
 )
-_ACT_CARDS: Listing[ActCard] = Listing(
+_ACT_CARDS: Listing[ActCardShown] = Listing(
     _CARD,
     (
         ListColumn("line", ("#", "#"), lambda one: one.line, right=True),
@@ -263,7 +262,7 @@ _ACT_CARDS: Listing[ActCard] = Listing(
 )
 
 
-def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableType:
+def act_cards_table(act_id: str, page: Page[ActCardShown], width: int) -> RenderableType:
     """Every card of a bulk action, as the second person must see it.
 
     `page` is already masked.
@@ -273,7 +272,7 @@ def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableT
     return Group(*table_lines(_ACT_CARDS, page.items, width), *more)
 
 
-def figures_page(figures: Figures) -> RenderableType:
+def figures_page(figures: FiguresShown) -> RenderableType:
     """Figures of a period."""
     counts = {shown(_HANDLED): figures.handled}
     counts |= {f"  {shown(row_words(what))}": count for what, count in figures.handled_by.items()}

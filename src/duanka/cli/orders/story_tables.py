@@ -23,7 +23,7 @@ from duanka.ledger.audit.trail_texts import field_words, row_words
 from duanka.orders.dispatch.notice_texts import TITLES
 from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
-from duanka.orders.views import AuditEntryView, Confirmed, DispatchView, Notice, RefusedView
+from duanka.orders.views import ConfirmedShown, LegShown, NoticeShown, RefusedShown, ToldShown
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
 _ELEMENT, _OUTCOME = BilingualText("网元", "element"), BilingualText("结果", "outcome")
@@ -92,7 +92,7 @@ def carried_by(entitled: str) -> str:
     return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
 
 
-def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
+def trail_told(trail: Sequence[ToldShown]) -> RenderableType:
     """Rows of the audit trail, one line each, with reason and changes below."""
     if not trail:
         return Group()
@@ -108,7 +108,7 @@ def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
     return Group(*lines)
 
 
-def _changes(told: AuditEntryView) -> Iterator[str]:
+def _changes(told: ToldShown) -> Iterator[str]:
     """Fields changed by a row; for new fields, only the value."""
     for name, value in told.after.items():
         before, after = _readable(name, told.before.get(name)), _readable(name, value)
@@ -134,40 +134,40 @@ def _readable(name: str, value: object) -> str:
     return carried_by(value) if isinstance(value, str) and name == "carried_by" else str(value)
 
 
-def legs_table(legs: Sequence[DispatchView]) -> RenderableType:
+def legs_table(legs: Sequence[LegShown]) -> RenderableType:
     """Dispatch to each element, and its outcome."""
     right = ("step", "seconds", "tries")
     return grid(_LEGS, map(_leg, legs), title=_LEGS_TITLE, right=right) if legs else Group()
 
 
-def _leg(leg: DispatchView) -> tuple[str, ...]:
+def _leg(leg: LegShown) -> tuple[str, ...]:
     took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
     said = f"{term(TaskOutcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
     wanted, times = term(NetworkState, leg.wanted), (moment(leg.created_at), moment(leg.done_at))
     return leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said
 
 
-def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
+def confirmed_table(network: Sequence[ConfirmedShown]) -> RenderableType:
     """State confirmed by each element for a card."""
     return grid(_CONFIRMED, map(_confirmed, network), title=_LEGS_TITLE) if network else Group()
 
 
-def _confirmed(one: Confirmed) -> tuple[str, ...]:
+def _confirmed(one: ConfirmedShown) -> tuple[str, ...]:
     waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip() if one.waiting else "-"
     return one.element, term(NetworkState, one.confirmed), moment(one.confirmed_at), waits
 
 
-def refused_table(refusals: Sequence[RefusedView]) -> RenderableType:
+def refused_table(refusals: Sequence[RefusedShown]) -> RenderableType:
     """Refused calls and messages of a card."""
     return grid(_REFUSED, map(_refused, refusals), title=_REFUSED_TITLE) if refusals else Group()
 
 
-def _refused(met: RefusedView) -> tuple[str, ...]:
+def _refused(met: RefusedShown) -> tuple[str, ...]:
     why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
     return moment(met.at), met.element, term(Carried, met.carried), met.peer, why
 
 
-def notices_told(notices: Sequence[Notice]) -> RenderableType:
+def notices_told(notices: Sequence[NoticeShown]) -> RenderableType:
     """Notices to the holder with time and delivery; the text is below each."""
     if not notices:
         return Group()

@@ -16,7 +16,8 @@ from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.people.places import NOWHERE, places_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
-from duanka.orders.views import ActCard, NumberMasking, OpenOrder
+from duanka.orders.masking import NumberMasking
+from duanka.orders.views import ActCardShown
 
 MOST_STRUCK = 10_000  # cards that one approval may leave out
 _LINE = re.compile(r"#([1-9][0-9]{0,5})")
@@ -47,12 +48,12 @@ def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person
 
 def cards_shown(
     connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: NumberMasking
-) -> tuple[ActCard, ...]:
+) -> tuple[ActCardShown, ...]:
     """Return views of these cards; `first_line`: line of the first in the bulk action."""
     numbers = [row["card"] for row in rows]
     states, known = _states(connection, numbers), _orders(connection, numbers)
     return tuple(
-        sight.seen(_shown(row, line, states, known.get(row["card"], ()), sight))
+        _shown(row, line, states, known.get(row["card"], ()), sight)
         for line, row in enumerate(rows, first_line)
     )
 
@@ -83,29 +84,23 @@ def strike(unit: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
 
 def _shown(
     row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: NumberMasking
-) -> ActCard:
+) -> ActCardShown:
     """Build the view of one card. `known`: its orders, latest first."""
     latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)
     passed = [order for order in known if (order.kind, order.state) == (Kind.VERIFICATION, State.PASSED)]
     objection = next((order for order in known if order.kind is Kind.OBJECTION), None)
-    return ActCard(
-        line=line,
-        card=sight.number(row["card"]),
-        order_id=row["order_id"],
-        before=row["before"],
-        after=row["after"],
-        outcome=row["outcome"],
-        why=row["why"],
-        state=states.get(row["card"], State.ACTIVE.value),
-        tier=latest.tier if latest else "",
-        reason=latest.grounds.reason if latest else None,
-        open_orders=tuple(
-            OpenOrder(one.id, one.kind.value, one.state.value) for one in known if one.closed_at is None
-        ),
-        passes=len(passed),
-        passed_at=max((order.closed_at for order in passed if order.closed_at), default=None),
-        objection=objection.state.value if objection else None,
-    )
+    facts = {
+        "line": line,
+        "card": sight.number(row["card"]),
+        "state": states.get(row["card"], State.ACTIVE.value),
+        "tier": latest.tier if latest else "",
+        "reason": latest.grounds.reason if latest else None,
+        "open_orders": [order for order in known if order.closed_at is None],
+        "passes": len(passed),
+        "passed_at": max((order.closed_at for order in passed if order.closed_at), default=None),
+        "objection": objection.state.value if objection else None,
+    }
+    return ActCardShown.of({**row, **facts}, sight)
 
 
 def _states(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:

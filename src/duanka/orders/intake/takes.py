@@ -28,9 +28,7 @@ from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
 from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
 from duanka.orders.intake.take_record import ATTACHED, OPENED, STOPPED
 from duanka.orders.intake.taking import DecisionTaker, TakeResult
-from duanka.orders.views import NumberMasking
-
-_MASKED = NumberMasking(unmasked=False)
+from duanka.orders.masking import MASKED
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ class TakeService:
         found, _ = readable(rows, self._read)
         return tuple(
             HeldDecision(
-                _MASKED.number(demand.card),
+                MASKED.number(demand.card),
                 demand.tier,
                 demand.asked.value,
                 demand.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,7 @@ from duanka.domain.order import Kind, State, UnknownOrder
 from duanka.ledger.db.tables import orders
 from duanka.orders.monitoring.waiting import waits
 from duanka.orders.pagination import MOST
+from duanka.orders.views import OrderCountsShown
 
 TIERS = ("extreme", "high", "medium", "low")  # heaviest first
 COUNTED = ("tier", "state", "rule", "city", "operator")
@@ -65,17 +66,6 @@ class Filter:
     rules: Sequence[str] = ()
     operators: Sequence[str] = ()
     cities: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class OrderCounts:
-    """Number of orders that match a filter: all, by tier, state, rule, city, operator.
-
-    An order with several rules counts for each of them.
-    """
-
-    total: int
-    by: Mapping[str, Mapping[str, int]]
 
 
 def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
@@ -128,8 +118,8 @@ def cursor(sort: Sort, row: RowMapping) -> str:
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> OrderCounts:
-    """Count the orders that match `where`."""
+def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> OrderCountsShown:
+    """Count the orders that match `where`; one with several rules counts for each."""
     # The most selective column first: a database that sorts compares less.
     columns = (orders.c.rules, orders.c.city, orders.c.operator, orders.c.tier, orders.c.state)
     query = select(*columns, func.count()).where(*where).group_by(*columns)
@@ -149,7 +139,7 @@ def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Orde
         )
         for name, found in by.items()
     }
-    return OrderCounts(total, told)
+    return OrderCountsShown(total=total, by=told)
 
 
 def place_named(written: str) -> str:

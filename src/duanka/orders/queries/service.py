@@ -20,35 +20,32 @@ from duanka.ledger.db.tables import act_cards, acts, audit, cards, notices, orde
 from duanka.ledger.people.places import NOWHERE, acts_in, orders_in, places_of
 from duanka.orders.bulk_actions.review import cards_shown, seen_act
 from duanka.orders.bulk_actions.undo import with_undoing
+from duanka.orders.masking import NumberMasking
 from duanka.orders.pagination import page, page_of
 from duanka.orders.pagination import within as at_most
 from duanka.orders.queries import statistics as figures
 from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # re-exported for callers of OrderQueries
-from duanka.orders.queries.listing import OrderCounts, Sort, conditions, counts, cursor, sorted_page
+from duanka.orders.queries.listing import Sort, conditions, counts, cursor, sorted_page
 from duanka.orders.verification.attempts import verification_of
 from duanka.orders.views import (
-    ActCard,
-    ActView,
-    Alarm,
-    Confirmed,
-    DispatchView,
+    ActCardShown,
+    ActShown,
+    AlarmShown,
     Dossier,
-    Drift,
-    Figures,
-    Handled,
-    Notice,
-    NumberMasking,
+    DriftShown,
+    FiguresShown,
+    HandledShown,
+    LegShown,
+    NoticeShown,
+    OrderCountsShown,
     OrderFile,
     Page,
-    act_view,
-    audit_entry,
-    dispatch_entry,
     in_force,
     notice,
     refused,
+    told,
 )
 
-_MASKED = NumberMasking(unmasked=False)
 _DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
 
 
@@ -92,7 +89,7 @@ class OrderQueries:
         following = cursor(sort, here[-1]) if len(rows) > len(here) else None
         return Page(tuple(sight.order(order_of(row)) for row in here), following)
 
-    def order_counts(self, which: Filter, reader: ViewerContext, now: datetime) -> OrderCounts:
+    def order_counts(self, which: Filter, reader: ViewerContext, now: datetime) -> OrderCountsShown:
         """Count orders: all, and by tier, state, rule, city and operator."""
         _may_list(which, reader.person)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, _):
@@ -109,7 +106,7 @@ class OrderQueries:
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
             return OrderFile(
                 sight.order(order_of(row)),
-                tuple(audit_entry(r, sight) for r in connection.execute(steps).mappings()),
+                tuple(told(r, sight) for r in connection.execute(steps).mappings()),
                 _legs(connection, sight, outbox.c.order_id == number),
                 _notices(connection, sight, notices.c.order_id == number),
             )
@@ -131,18 +128,20 @@ class OrderQueries:
 
     def to_come(self, card: str) -> tuple[int, int]:
         """Count the card's pending network changes and pending notices."""
-        legs = select(func.count()).where(outbox.c.card == card, outbox.c.done_at.is_(None))
-        letters = select(func.count()).where(notices.c.card == card, notices.c.done_at.is_(None))
-        with self._store.reading() as connection:
-            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+        return self._to_come(outbox.c.card == card, notices.c.card == card)
 
     def to_come_of_act(self, act_id: str) -> tuple[int, int]:
         """As `to_come`, for all cards of a bulk action."""
         theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
-        legs = select(func.count()).where(outbox.c.card.in_(theirs), outbox.c.done_at.is_(None))
-        letters = select(func.count()).where(notices.c.card.in_(theirs), notices.c.done_at.is_(None))
+        return self._to_come(outbox.c.card.in_(theirs), notices.c.card.in_(theirs))
+
+    def _to_come(self, changes: ColumnElement[bool], letters: ColumnElement[bool]) -> tuple[int, int]:
         with self._store.reading() as connection:
-            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+            legs, told = (
+                connection.execute(select(func.count()).where(which, table.c.done_at.is_(None))).scalar_one()
+                for table, which in ((outbox, changes), (notices, letters))
+            )
+        return legs, told
 
     def verification_of(self, order: Order) -> Order | None:
         """Return the card's verification: this order, else the open or last one."""
@@ -183,12 +182,12 @@ class OrderQueries:
                     sight.order(order_of(r))
                     for r in connection.execute(all_orders.limit(_DOSSIER_ROWS)).mappings()
                 ),
-                _confirmed(connection, sight, card),
+                in_force(_legs(connection, sight, outbox.c.card == card)),
                 tuple(refused(r, sight) for r in connection.execute(met.limit(_DOSSIER_ROWS)).mappings()),
                 _notices(connection, sight, notices.c.card == card),
             )
 
-    def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
+    def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActShown]:
         """Return a page of bulk actions, latest first. `waiting`: only those for approval."""
         authorize(by, Permission.LIST_ACTS)
         query = select(acts).where(*acts_in(by, acts.c.id))
@@ -198,18 +197,18 @@ class OrderQueries:
         with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
             found = with_undoing(connection, [act_of(row) for row in rows])
-        return page(found, limit, lambda act: act_view(act, _MASKED), lambda one: (one.proposed_at, one.id))
+        return page(found, limit, ActShown.of, lambda one: (one.proposed_at, one.id))
 
-    def act(self, number: str, by: Person) -> ActView:
+    def act(self, number: str, by: Person) -> ActShown:
         """Return a bulk action. UnknownOrder. PermissionDenied: a card is out of scope."""
         authorize(by, Permission.LIST_ACTS)
         with self._store.reading() as connection:
             (act,) = with_undoing(connection, [act_of(seen_act(connection, number, by))])
-            return act_view(act, _MASKED)
+            return ActShown.of(act)
 
     def act_cards(
         self, number: str, reader: ViewerContext, now: datetime, after: int = 0, limit: int = 50
-    ) -> Page[ActCard]:
+    ) -> Page[ActCardShown]:
         """Return a page of a bulk action's cards, by number, with what is known of each.
 
         `after`: number of cards to skip.
@@ -223,7 +222,7 @@ class OrderQueries:
             found = cards_shown(connection, rows[:limit], after + 1, sight)
         return Page(found, str(after + limit) if len(rows) > limit else None)
 
-    def figures(self, since: datetime, until: datetime, by: Person) -> Figures:
+    def figures(self, since: datetime, until: datetime, by: Person) -> FiguresShown:
         """Return counts of the period within `by`'s scope; `until` is exclusive."""
         authorize(by, Permission.READ_FIGURES)
         with self._store.reading() as connection:
@@ -237,7 +236,7 @@ class OrderQueries:
         now: datetime,
         after: int = 0,
         limit: int = 50,
-    ) -> Page[Handled]:
+    ) -> Page[HandledShown]:
         """Return the cards that `figures` counts as handled.
 
         Each with the first end of one of its orders in the period.
@@ -246,23 +245,24 @@ class OrderQueries:
         limit = at_most(limit)
         with self._read(reader, now, "read.handled", "handled") as (connection, sight):
             rows = figures.handled(connection, since, until, after, limit + 1, reader.person)
-        found = tuple(Handled(sight.number(row.card), row.order_id, row.what, row.at) for row in rows[:limit])
-        return Page(found, str(rows[limit - 1].seq) if len(rows) > limit else None)
+        found = tuple(
+            HandledShown.of({**row, "card": sight.number(row["card"])}, sight) for row in rows[:limit]
+        )
+        return Page(found, str(rows[limit - 1]["seq"]) if len(rows) > limit else None)
 
-    def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
+    def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[AlarmShown]:
         """Return alarms, latest first."""
         authorize(by, Permission.LIST_ALARMS)
         with self._store.reading() as connection:
-            return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
+            return figures.alarms(connection, is_open, at_most(limit))
 
     def drifts(
         self, reader: ViewerContext, now: datetime, limit: int = 100, *, is_open: bool = False
-    ) -> Sequence[Drift]:
+    ) -> Sequence[DriftShown]:
         """Return drifts of the network, latest first. `is_open`: only those not repaired."""
         authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
-            found = figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
-            return sight.seen(found)
+            return figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
 
     @contextmanager
     def _read(
@@ -288,17 +288,13 @@ def _may_list(which: Filter, by: Person) -> None:
         authorize(by, Permission.SEARCH_BY_NUMBER)
 
 
-def _legs(
-    connection: Connection, sight: NumberMasking, which: ColumnElement[bool]
-) -> tuple[DispatchView, ...]:
+def _legs(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[LegShown, ...]:
     query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
-    return tuple(dispatch_entry(row, sight) for row in connection.execute(query).mappings())
+    return tuple(LegShown.of(dict(row), sight) for row in connection.execute(query).mappings())
 
 
-def _notices(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[Notice, ...]:
+def _notices(
+    connection: Connection, sight: NumberMasking, which: ColumnElement[bool]
+) -> tuple[NoticeShown, ...]:
     query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_DOSSIER_ROWS)
     return tuple(notice(row, sight) for row in connection.execute(query).mappings())
-
-
-def _confirmed(connection: Connection, sight: NumberMasking, card: str) -> tuple[Confirmed, ...]:
-    return in_force(_legs(connection, sight, outbox.c.card == card))

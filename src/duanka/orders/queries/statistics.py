@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Connection, Row, RowMapping, Select, and_, func, or_, select
 
 from duanka.domain.order import Event, Kind, Person
 from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusals
@@ -14,7 +14,8 @@ from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import drifts as drifts_table
 from duanka.ledger.people.places import cards_in, orders_in
 from duanka.orders.bulk_actions.execution import DONE
-from duanka.orders.views import Alarm, Drift, Figures, NumberMasking, RefusalCount
+from duanka.orders.masking import NumberMasking
+from duanka.orders.views import AlarmShown, CountedShown, DriftShown, FiguresShown
 
 # Events that end an order about a number (R7.3): verified, stopped, cancelled or released. A punishment stops
 # a card until a day; one direction barred (单停) is only a stage, and a withdrawal counts as nothing.
@@ -30,7 +31,7 @@ ENDS = (
 )
 
 
-def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> Figures:
+def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> FiguresShown:
     """Count everything in scope, from `since` until before `until`; all alarms."""
     ended = _ended(since, until, by).subquery()
     by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
@@ -40,7 +41,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         .group_by(orders.c.kind)
     )
     met = (
-        select(refusals.c.carried, refusals.c.reason, func.count())
+        select(refusals.c.carried, refusals.c.reason, func.count().label("count"))
         .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
         .group_by(refusals.c.carried, refusals.c.reason)
         .order_by(refusals.c.carried, refusals.c.reason)
@@ -51,13 +52,13 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
     )
     drifts_found, repaired = connection.execute(found).one()
     raised = alarms_table.c.raised_at
-    return Figures(
+    return FiguresShown(
         since=since,
         until=until,
         handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
         handled_by=_counts(connection.execute(by_end)),
         opened=_counts(connection.execute(opened)),
-        refused=tuple(RefusalCount(*row) for row in connection.execute(met)),
+        refused=tuple(CountedShown.of(dict(row)) for row in connection.execute(met).mappings()),
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
         drifts=drifts_found,
         drifts_repaired=repaired,
@@ -66,7 +67,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
 
 def handled(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
-) -> Sequence[Row[Any]]:
+) -> Sequence[RowMapping]:
     """Return per number its first end in the period: seq, card, order_id, what, at.
 
     `after`: the seq to continue from.
@@ -80,7 +81,7 @@ def handled(
         .order_by(ended.c.seq)
         .limit(limit)
     )
-    return tuple(connection.execute(query))
+    return connection.execute(query).mappings().all()
 
 
 def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
@@ -102,27 +103,24 @@ def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
     )
 
 
-def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Alarm, ...]:
+def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[AlarmShown, ...]:
     """Return alarms, latest first."""
     column = alarms_table.c
-    query = select(column.source, column.since, column.raised_at, column.cleared_at, column.detail)
+    query = select(alarms_table).order_by(column.id.desc()).limit(limit)
     if is_open is not None:
         query = query.where(column.cleared_at.is_(None) if is_open else column.cleared_at.is_not(None))
-    return tuple(Alarm(*row) for row in connection.execute(query.order_by(column.id.desc()).limit(limit)))
+    return tuple(AlarmShown.of(dict(row)) for row in connection.execute(query).mappings())
 
 
 def drifts(
     connection: Connection, sight: NumberMasking, limit: int, by: Person, *, is_open: bool = False
-) -> tuple[Drift, ...]:
+) -> tuple[DriftShown, ...]:
     """Return drifts, latest first. `is_open`: only those not repaired."""
     query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))
     if is_open:
         query = query.where(drifts_table.c.repaired_at.is_(None))
-    rows = connection.execute(query.order_by(drifts_table.c.id.desc()).limit(limit))
-    return tuple(
-        Drift(row.element, sight.number(row.card), row.wanted, row.found, row.found_at, row.repaired_at)
-        for row in rows
-    )
+    rows = connection.execute(query.order_by(drifts_table.c.id.desc()).limit(limit)).mappings()
+    return tuple(DriftShown.of({**row, "card": sight.number(row["card"])}, sight) for row in rows)
 
 
 def _counts(rows: Iterable[Row[Any]]) -> dict[str, int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
 from sqlalchemy import RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.counter_check import (
     CounterCheck,
-    CounterWaiting,
     Document,
     digest_of,
     without_document_number,
@@ -35,14 +35,27 @@ from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.deadlines import hours_anew
 from duanka.orders.effects import apply_event
+from duanka.orders.masking import MASKED, ShownNumber, View
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
 from duanka.orders.verification_delays import may_delay
-from duanka.orders.views import NumberMasking, Page
+from duanka.orders.views import Page
 
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
 _VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
+
+
+class CounterWaitingShown(View):
+    """A verification in person that waits for a second member of the staff."""
+
+    order_id: str = Field(examples=["V0123456789AB"])
+    card: ShownNumber
+    tier: str = Field(examples=["extreme"])
+    document: Document
+    counter: str
+    first_by: str = Field(description="Who recorded it, and may not confirm it.")
+    first_at: datetime
 
 
 class Counter:
@@ -140,7 +153,7 @@ class Counter:
 
         return self._book.transaction(work, now)
 
-    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaitingShown]:
         """Return a page of records awaiting confirmation, oldest first.
 
         `after`: `next` of the previous page; UnknownOrder: invalid cursor.
@@ -199,13 +212,5 @@ def _facts(seen: CounterCheck) -> dict[str, object]:
     return {name: int(getattr(seen, name)) for name in names}
 
 
-def _shown(row: RowMapping) -> CounterWaiting:
-    return CounterWaiting(
-        row["order_id"],
-        NumberMasking(unmasked=False).number(row["card"]),
-        row["tier"],
-        Document(row["document"]),
-        row["counter"],
-        row["first_by"],
-        row["first_at"],
-    )
+def _shown(row: RowMapping) -> CounterWaitingShown:
+    return CounterWaitingShown.of({**row, "card": MASKED.number(row["card"])})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import Field
 from sqlalchemy import RowMapping, and_, func, select
 
 from duanka.domain.authority import Permission, authorize
@@ -19,37 +20,36 @@ from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.masking import MASKED, ShownNumber, View
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
 from duanka.orders.verification.attempts import reasons_of
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures
-from duanka.orders.views import NumberMasking, Page
+from duanka.orders.views import Page
 
 _JUDGED = tuple(outcome.value for outcome in Outcome)
 
 
-@dataclass(frozen=True)
-class ReviewItem:
-    """A pending review. `card`: masked; `since`: its start; `failures`: before it."""
+class ReviewShown(View):
+    """An online check that waits for a person (待人工审核)."""
 
-    order_id: str
-    card: str
-    tier: str
-    since: datetime
-    similarity: float | None
-    reasons: tuple[CheckReason, ...]
-    failures: int
+    order_id: str = Field(examples=["V0123456789AB"])
+    card: ShownNumber
+    tier: str = Field(examples=["high"])
+    since: datetime = Field(description="When the check left it to a person.")
+    similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
+    reasons: tuple[CheckReason, ...] = Field(examples=[["unsure"]])
+    failures: int = Field(description="Those that count before it.", examples=[0])
 
 
-@dataclass(frozen=True)
-class EarlierVerdict:
-    """Verdict of an earlier check of the same verification."""
+class VerdictShown(View):
+    """The result of an earlier check of the same verification."""
 
     at: datetime
     outcome: Outcome
     reasons: tuple[CheckReason, ...]
     similarity: float | None
-    counted: bool
+    counted: bool = Field(description="Whether it is one of the failures that lead to the counter.")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ReviewFile:
     similarity: float | None
     signals: Mapping[str, float]
     reasons: tuple[CheckReason, ...]
-    earlier: tuple[EarlierVerdict, ...]
+    earlier: tuple[VerdictShown, ...]
 
     def __repr__(self) -> str:
         return f"ReviewFile({self.order.id})"  # no pictures in logs
@@ -74,7 +74,7 @@ class Reviews:
     def __init__(self, book: OrderService, pictures: Pictures) -> None:
         self._book, self._pictures = book, pictures
 
-    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewShown]:
         """Return a page of pending reviews, oldest first.
 
         `after`: `next` of the previous page; UnknownOrder: invalid cursor.
@@ -136,7 +136,7 @@ class Reviews:
             seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
             unit.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
             return ReviewFile(
-                order=NumberMasking(unmasked=False).order(order),
+                order=MASKED.order(order),
                 reference=shown[REFERENCE],
                 captured=shown[CAPTURED],
                 similarity=last["similarity"] if last else None,
@@ -148,19 +148,10 @@ class Reviews:
         return self._book.transaction(work, now)
 
 
-def _item(row: RowMapping) -> ReviewItem:
-    return ReviewItem(
-        row["id"],
-        NumberMasking(unmasked=False).number(row["card"]),
-        row["tier"],
-        row["since"],
-        row["similarity"],
-        reasons_of(row),
-        int(row["failures"]),
-    )
+def _item(row: RowMapping) -> ReviewShown:
+    facts = {"order_id": row["id"], "card": MASKED.number(row["card"]), "reasons": reasons_of(row)}
+    return ReviewShown.of({**row, **facts})
 
 
-def _verdict(row: RowMapping) -> EarlierVerdict:
-    return EarlierVerdict(
-        row["decided_at"], Outcome(row["outcome"]), reasons_of(row), row["similarity"], bool(row["counted"])
-    )
+def _verdict(row: RowMapping) -> VerdictShown:
+    return VerdictShown.of({**row, "at": row["decided_at"], "reasons": reasons_of(row)})
