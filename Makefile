@@ -65,10 +65,11 @@ demo: setup                    ## invent a province, scan it, say where report.h
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network
 
-lint: setup-dev                ## ruff, the direction of imports, and the layout of src
+lint: setup-dev                ## ruff, the direction of imports, the layout of src, and the Chinese of its texts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@PYTHONPATH=src $(BIN)/lint-imports
 	@$(BIN)/python scripts/check_layout.py
+	@$(BIN)/python scripts/chinese_texts.py --check
 
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy

@@ -92,13 +92,16 @@ def _root(
     ] = None,
     language: Annotated[
         Literal["zh", "en"] | None,
-        typer.Option(help="Language of tables; else DUANKA_LANGUAGE, locale, zone (docs/SETTINGS.md)."),
+        typer.Option(
+            is_eager=True,
+            callback=cli_language.begin,
+            help="Display language; else DUANKA_LANGUAGE, locale, zone (docs/SETTINGS.md).",
+        ),
     ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     place.choose(home)
     repeat_home(home, COMMANDS.keys() - {"init"})  # `init` creates another folder
-    cli_language.begin(language)
     if version:
         OUT.print(f"duanka {__version__}")
         raise typer.Exit
@@ -118,18 +121,16 @@ def main() -> None:
         cli()
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
-            ERR.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
+            _report("interrupted; what an earlier scan wrote is as it was")
         raise
     except DuankaError as error:
-        told = (
+        _report(
             masked_text(str(error)) if {*sys.argv[1:]} & {*_ABOUT_CARDS} else str(error)
         )  # --home may come before the command
-        ERR.print(f"duanka: {told}", style="red", soft_wrap=True)
         sys.exit(ExitCode.WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        next_step = MAKE_ROOM if error.errno in NO_ROOM else ""
-        ERR.print(f"duanka: {where}{error.strerror or error}{next_step}", style="red", soft_wrap=True)
+        _report(f"{where}{error.strerror or error}{MAKE_ROOM if error.errno in NO_ROOM else ''}")
         sys.exit(ExitCode.WRONG_USE)
     except Exception as error:
         if "sqlalchemy" not in sys.modules:
@@ -138,8 +139,13 @@ def main() -> None:
 
         if (said := in_words(error)) is None:
             raise
-        ERR.print(f"duanka: {said}", style="red", soft_wrap=True)
+        _report(said)
         sys.exit(ExitCode.WRONG_USE)
+
+
+def _report(error: str) -> None:
+    """Print an error in the display language."""
+    ERR.print(f"duanka: {cli_language.error_text(error)}", style="red", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from duanka.cli.orders.order_moves import move, say_to_come, told_proposed
 from duanka.cli.orders.orders_list import Tiers
@@ -15,7 +14,7 @@ from duanka.cli.output.lists import line, print_list
 from duanka.cli.people.acting import Why, at_desk, cards_in_file, command
 from duanka.cli.shell.completion import cities_like, operators_like, orders_like, reasons_like, takes_like
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import ShownCommand, lazily
 from duanka.cli.shell.process import OUT, ExitCode
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import ActState, card_of, numbers_of
@@ -63,7 +62,7 @@ _HOLD = "--hold"
 _TAKES = 1_000  # the most recent ones
 
 
-class HoldCommand(TyperCommand):
+class HoldCommand(ShownCommand):
     """A command whose `--hold` may have no value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
+from duanka.bootstrap.work_folder import find_place, read_place
+from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import DEFAULT_ZONE, operator_zone
 from duanka.domain.text import BilingualText, Language, WordedEnum
 
@@ -66,6 +68,37 @@ def language_in_force() -> tuple[Language, str]:
     if zone == DEFAULT_ZONE:
         zone = zone_of(resolved.settings.policy)
     return unset_language(os.environ, zone)
+
+
+def language_of_texts() -> Language:
+    """Display language of help and errors.
+
+    Found without loading all settings, which takes longer than the rest of a help; wrong ones do not count.
+    """
+    if known := _found.get() or _asked.get():
+        return known
+    try:
+        place = find_place()
+        content = read_place(place) if place else {}
+    except DuankaError:
+        place, content = None, {}
+    named = os.environ.get("DUANKA_LANGUAGE") or content.get("language")
+    if named in ("zh", "en"):
+        return named
+    zone = operator_zone().name
+    if zone == DEFAULT_ZONE:
+        in_place = place / str(content["policy"]) if place and "policy" in content else ""
+        zone = zone_of(os.environ.get("DUANKA_POLICY") or str(in_place))
+    return unset_language(os.environ, zone)[0]
+
+
+def error_text(text: str) -> str:
+    """An error in the display language."""
+    if language_of_texts() == "en":
+        return text
+    from duanka.cli.shell.chinese import in_chinese  # noqa: PLC0415  # only for help and errors in Chinese
+
+    return in_chinese(text)
 
 
 def said_language() -> Language | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
+
+from duanka.cli.shell.language import language_of_texts
 
 
 class _Later(ModuleType):
@@ -36,17 +39,84 @@ def new_group(commands: typer.Typer, name: str) -> typer.Typer:
     return group
 
 
-class DeferredGroup(TyperGroup):
-    """Command group that lists commands from a table and imports only the one used."""
+@contextmanager
+def _display_language() -> Iterator[None]:
+    """Show texts of the command library in the display language meanwhile."""
+    if language_of_texts() == "en":
+        yield
+        return
+    from duanka.cli.shell.chinese import library_in_chinese  # noqa: PLC0415  # only for help and errors in Chinese
+
+    with library_in_chinese():
+        yield
+
+
+class ShownCommand(TyperCommand):
+    """Command whose help is in the display language."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        with _display_language():
+            super().format_help(ctx, formatter)
+
+
+class ShownGroup(TyperGroup):
+    """Group of commands whose help is in the display language."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        with _display_language():
+            super().format_help(ctx, formatter)
+
+
+def _show(app: typer.Typer) -> None:
+    """Let the commands and groups of `app` show their help in the display language."""
+    for command in app.registered_commands:
+        command.cls = ShownCommand if command.cls in (None, TyperCommand) else command.cls
+    for group in app.registered_groups:
+        if group.typer_instance:
+            group.typer_instance.info.cls = ShownGroup
+            _show(group.typer_instance)
+
+
+class DeferredGroup(ShownGroup):
+    """Command group that lists commands from a table and imports only the one used.
+
+    What was typed wrong is reported in the display language.
+    """
 
     helps: ClassVar[Mapping[str, str]] = {}
     modules: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        self._until_shown = ExitStack()
         self._waiting = dict(self.modules)
         for name, told in self.helps.items():
             self.commands.setdefault(name, TyperCommand(name, help=told))
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command typed."""
+        with ExitStack() as self._until_shown:
+            return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse what stands before the command's name."""
+        with self._errors_in_display_language():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with self._errors_in_display_language():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _errors_in_display_language(self) -> Iterator[None]:
+        try:
+            yield
+        except (typer.TyperException, typer.Abort, EOFError):
+            self._until_shown.enter_context(_display_language())
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command typed, after importing its module."""
@@ -59,6 +129,7 @@ class DeferredGroup(TyperGroup):
         if name not in self._waiting:
             return
         commands: typer.Typer = import_module(f"duanka.cli.{self._waiting[name]}").commands
+        _show(commands)
         for added, command in get_group(commands).commands.items():
             if self._waiting.pop(added, None):
                 command.help = command.help or self.helps[added]

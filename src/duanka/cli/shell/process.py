@@ -67,7 +67,7 @@ class _MaskedRecord(logging.LogRecord):
 
 # Text that stays on one line: a number, a time, a word. Chinese may break after any character, but not before
 # closing punctuation.
-_UNBROKEN = re.compile(
+UNBROKEN = re.compile(
     r"[（「『《【]*"
     r"(?:\+\d{1,3} [\x21-\u2fff]+|\d{4}-\d\d-\d\d \d\d:[\d:+.]+|[\x21-\u2fff]+[年月日时分秒]?|[^\x21-\u2fff])"
     r"[，。；：、）」』》】！？％]* ?"
@@ -133,7 +133,7 @@ class Prose(Text):
 def line_breaks(text: str, width: int) -> list[int]:
     """Start indexes of all lines but the first, for lines of at most `width` cells."""
     found, at = list[int](), 0
-    for part in _UNBROKEN.finditer(text):
+    for part in UNBROKEN.finditer(text):
         size = cell_len(part[0].rstrip())
         if at and at + size > width:
             found.append(part.start())
