@@ -28,6 +28,9 @@ from duanka.cli.shell import chinese
 SRC = Path(__file__).parent.parent / "src" / "duanka"
 # Errors of others that Duanka raises, and whose text a person may read.
 _OTHERS = {"ValueError", "BadParameter", "TimeoutError"}
+# Functions of policies and mappings that are given a text to be read after a key, or a part of one.
+_READERS_OF_FILES = ("duanka.policy_files.", "duanka.ingest.mapping_files.")
+_MAKERS = {"fault", "must_be", "wrong"}
 # Programs read the errors of the API; its answers are English by contract (api/schemas/errors.py).
 _FOR_PROGRAMS = ("api",)
 _MOST_WORDINGS = 4  # of one error: its alternatives multiply; beyond, they are read as texts of their own
@@ -99,7 +102,8 @@ class Reader:
                         yield from self.read(argument, around)
 
     def _is_error(self, call: ast.Call, around: ast.AST) -> bool:
-        if _last(call.func) in self.code.errors:
+        makers = _MAKERS if self.module.startswith(_READERS_OF_FILES) else set()
+        if _last(call.func) in self.code.errors | makers:
             return True
         own_words = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "super().__init__"
         return own_words and isinstance(around, ast.FunctionDef) and around.name == "__init__"

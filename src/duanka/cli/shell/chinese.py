@@ -29,10 +29,12 @@ _ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n?)+)', re.MULTILINE)
 _VALUE = re.compile(
     r"\{(\d+)(:word)?\}"
 )  # in Chinese also {0:word}: a word of the desk's enums, to be translated
-_STRONG = 12  # letters around the values
+_STRONG = 13  # letters around the values
+_LONGEST_KEY = 8  # words, as in `an entry of [rules.fan_out] limits 3`
 Template = tuple[list[str], str]  # the texts around its values, and all of it
+_GAP = re.compile("(?<=[\u4e00-\u9fff，；：]) (?=[\u4e00-\u9fff])")  # where a value turned out to be Chinese
 # Two texts joined by one of these are each translated.
-_JOINS = (("\n", "\n", ""), ("; ", "；", ""), (": ", "：", ""), (" (", "（", ")"))
+_JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"))
 
 
 def entries(file: Path) -> dict[str, str]:
@@ -85,7 +87,12 @@ def known_text(text: str) -> str | None:
         return None
     if exact := catalogue().get(text) or catalogue().get(bare):
         return exact
-    return _of_template(text, _templates()) or _of_parts(text) or _of_template(text, _weak_templates())
+    return (
+        _of_template(text, _templates())
+        or _after_key(text)
+        or _of_parts(text)
+        or _of_template(text, _weak_templates())
+    )
 
 
 def _of_template(text: str, templates: Sequence[Template]) -> str | None:
@@ -97,7 +104,8 @@ def _of_template(text: str, templates: Sequence[Template]) -> str | None:
             for one in _VALUE.finditer(translated)
         }
         if None not in shown.values():
-            return _VALUE.sub(lambda one: shown[one[0]] or "", translated)  # noqa: B023  # called at once
+            filled = _VALUE.sub(lambda one: shown[one[0]] or "", translated)  # noqa: B023  # called at once
+            return _GAP.sub("", filled)
     return None
 
 
@@ -108,6 +116,18 @@ def _of_parts(text: str) -> str | None:
             chinese = known_text(left), known_text(right)
             if any(chinese):
                 return f"{chinese[0] or left}{chinese_mark}{chinese[1] or right}{'）' if end else ''}"
+    return None
+
+
+def _after_key(text: str) -> str | None:
+    """A text that is read after the key of a setting: "[orders] stages must be ..."."""
+    words = text.split(" ")
+    for end in range(1, min(_LONGEST_KEY, len(words))):
+        if words[end - 1].endswith((":", ";")):
+            break
+        key, rest = " ".join(words[:end]), " ".join(words[end:])
+        if chinese := catalogue().get(rest) or _of_template(rest, _templates()):
+            return _GAP.sub("", f"{in_chinese(key)} {chinese}")
     return None
 
 
