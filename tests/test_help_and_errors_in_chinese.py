@@ -14,13 +14,13 @@ import pytest
 from rich.cells import cell_len
 from typer.main import get_command
 
-from support.desk import duanka
 from duanka.cli import main as cli
 from duanka.cli.shell import chinese
 from duanka.cli.shell.process import ERR
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State, next_state
 from duanka.domain.person import Role
+from support.desk import duanka
 
 ROOT = Path(__file__).parent.parent
 # What stays as it is typed: code, options, paths and addresses, names in capitals, values and their examples.
