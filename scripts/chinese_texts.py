@@ -313,9 +313,8 @@ def write() -> None:
         own = {one: known.get(one, "") for one, where in said.items() if where == department}
         own = {one: zh for one, zh in own.items() if zh or not _is_help_template(one, department)}
         if file.exists():
-            own |= {
-                one: zh for one, zh in chinese.entries(file).items() if one not in own and _matched(one, said)
-            }
+            kept = chinese.entries(file).items()
+            own |= {one: zh for one, zh in kept if one not in own and _is_said(one, department, said)}
         head = f"# Chinese texts of {department.replace('_', ' of ')}; scripts/chinese_texts.py keeps the list.\n"
         blocks = (
             f"msgid {json.dumps(one, ensure_ascii=False)}\nmsgstr {json.dumps(zh, ensure_ascii=False)}\n"
