@@ -168,11 +168,11 @@ def _word(text: str) -> str | None:
 @functools.cache
 def _words() -> dict[str, str]:
     """The Chinese of the words that errors are made of, by value and by English word; those of orders go first."""
-    from duanka.domain.authority import GRANTS  # noqa: PLC0415  # not needed for help
+    from duanka.domain.authority import Permission  # noqa: PLC0415  # not needed for help
 
     enums = sorted(WordedEnum.__subclasses__(), key=lambda enum: enum.__module__ == State.__module__)
     words = [(one.value, one.words) for enum in enums for one in enum]
-    texts = [grant.words for grant in GRANTS.values()] + [one for _, one in words]
+    texts = [permission.words for permission in Permission] + [one for _, one in words]
     return {one.en: one.zh for one in texts} | {value: one.zh for value, one in words}
 
 
