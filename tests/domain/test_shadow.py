@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duanka.domain.decision import Tier, decide, would_be
+from duanka.domain.decision import Tier, decide
 from duanka.domain.errors import PolicyError
 from duanka.domain.findings import CardAtRisk, ShadowRule
 from duanka.domain.judgement import Judgement, Shadows
@@ -59,11 +59,11 @@ def test_what_would_be_is_what_they_say_when_they_count(
     policy = SHIPPED[name]
     quiet = policy.with_shadow(shadow)
     whole = decide(tripped, policy, ASKS, confirmed=confirmed)
-    assert would_be(tripped, quiet, ASKS, confirmed=confirmed) == whole
+    assert decide(tripped, quiet, ASKS, confirmed=confirmed, shadows=shadow) == whole
     assert decide(tripped, quiet.counting(shadow), ASKS, confirmed=confirmed) == whole
     for rule in shadow & tripped:
         alone = decide(tripped - shadow | {rule}, policy, ASKS, confirmed=confirmed)
-        assert would_be(tripped, quiet, ASKS, confirmed=confirmed, only=rule) == alone
+        assert decide(tripped, quiet, ASKS, confirmed=confirmed, shadows=[rule]) == alone
 
 
 def test_a_shadow_rule_gives_no_reason_and_asks_for_nothing() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +18,11 @@ from random import Random
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from duanka.api import create_api
+from duanka.api.http.client_addresses import TrustedProxies
+from duanka.api.server import listening_socket, make_server
 from duanka.application.enforcement_worker import Enforcing
+from duanka.application.online_verification import OnlineVerification
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import serve as app_serve
 from duanka.bootstrap.orders import OrderDesk, desk
@@ -90,6 +96,22 @@ class Town:
         return steps_of(IdentityPolicy(), Random(self.asked.getrandbits(128)))
 
 
+@contextlib.contextmanager
+def listening(
+    here: OrderDesk, port: int, online: OnlineVerification | None, clock: Callable[[], datetime]
+) -> Iterator[None]:
+    """Serve the API in a thread of its own."""
+    with listening_socket("127.0.0.1", port) as listening:
+        server = make_server(create_api(here, clock, verification=online), TrustedProxies(""))
+        thread = threading.Thread(target=server.run, args=([listening],), name="api")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(HANG)
+
+
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     for why in (missing(), clips.missing(), browsers.missing()):
@@ -116,7 +138,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             desk(settings, policy, create=True) as here,
             app_serve.working(here, policy.orders, parts, print, clock) as worker,
             app_identity.verification(settings, here, clock, Random(DRAWN)) as online,
-            app_serve.listening(here, app_serve.Serving(port=port), online, clock),
+            listening(here, port, online, clock),
         ):
             browser = browsers.launched(playwright, camera)
             try:

@@ -94,13 +94,7 @@ def _moved(what: str, zh: str, moves: Sequence[Move]) -> MeasuredRow:
 
 def _scanned(settings: Settings, data: Path, truth: Path, policy: str) -> MeasuredRow:
     with app.working_folder(settings.work or Path.cwd()) as out:
-        app.scan(
-            settings,
-            data,
-            out,
-            policy=policy_named(policy),
-            progress=Silent(),
-        )
+        app.scan(settings, data, out, policy=policy_named(policy), progress=Silent())
         asked: MeasureRow = evaluation.evaluate(out, truth).asked
     return MeasuredRow(
         f"asked under {policy}", f"{policy} 策略下要求核验", asked.cards, asked.fraud, asked.honest

@@ -7,17 +7,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from duanka.api import create_api
-from duanka.api.http.client_addresses import TrustedProxies
-from duanka.api.server import listening_socket, make_server, server_address
 from duanka.application.enforcement_worker import Enforcement, Enforcing, Unwatched
-from duanka.application.online_verification import OnlineVerification
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
@@ -35,7 +31,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
+from duanka.domain.network import Element
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.domain.streaming import LiveObserver as RecordsWatch
@@ -53,8 +49,6 @@ from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.monitoring.waiting import WaitingOrders
-
-_SHUTDOWN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -110,10 +104,10 @@ def working(
             clock=clock,
             ticks=time.monotonic,
             say=say,
-            notices=NoticeDispatcher(here.book, worker, sender, writing(policy, here.links), alarms)
-            if (sender := network.sender())
+            notices=NoticeDispatcher(here.book, worker, centre, writing(policy, here.links), alarms)
+            if (centre := network.message_centre())
             else None,
-            refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
+            refusals=[Refusals(here.store, one, alarms) for one in network.proxies()],
             compared=[
                 Reconciling(
                     here.store, here.trail, one, alarms=alarms, limit=ChangeLimit(policy.reconcile_max)
@@ -121,7 +115,7 @@ def working(
                 for one in network.elements()
             ],
             compare_every=policy.reconcile_minutes * 60,
-            lists=[KeptListWatch(one, alarms) for one in network.lists()],
+            lists=[KeptListWatch(one, alarms) for one in network.proxies()],
             purge=here.checks.purge,
             guard=guard,
             write_passes=here.pass_list.write_changed,
@@ -167,24 +161,12 @@ class Network:
         """The elements that receive orders."""
         register = self.addresses.get(HOME_REGISTER)
         if not register:
-            return list(self._proxies())
+            return list(self.proxies())
         services = self._settings.orders / "home-register.sqlite"
-        return [HomeRegister(*register_ports(register), services=services), *self._proxies()]
-
-    def sources(self) -> Sequence[RefusalSource]:
-        """The elements that record refusals."""
-        return self._proxies()
-
-    def lists(self) -> Sequence[KeptList]:
-        """The elements that store the list of cards themselves."""
-        return self._proxies()
-
-    def sender(self) -> NoticeSender | None:
-        """The sender of notices; None where no message centre is configured."""
-        return self.message_centre()
+        return [HomeRegister(*register_ports(register), services=services), *self.proxies()]
 
     def message_centre(self) -> ShortMessageCentre | None:
-        """The configured short message centre, not yet connected."""
+        """The sender of notices, not yet connected; None where none is configured."""
         if self._settings.message_centre is None:
             return None
         try:
@@ -201,7 +183,8 @@ class Network:
             short_code=self._short_code,
         )
 
-    def _proxies(self) -> list[CallProxy | MessageProxy]:
+    def proxies(self) -> list[CallProxy | MessageProxy]:
+        """The elements that record refusals and store the list of cards themselves."""
         calls, messages = self.addresses.get(CALL_PROXY), self.addresses.get(MESSAGE_PROXY)
         return [
             *([CallProxy(Path(calls))] if calls else []),
@@ -216,11 +199,7 @@ class Network:
 
 
 def serve(
-    settings: Settings,
-    policy: Policy,
-    asked: Serving,
-    say: Callable[[str], None],
-    watch: RecordsWatch,
+    settings: Settings, policy: Policy, asked: Serving, say: Callable[[str], None], watch: RecordsWatch
 ) -> LiveOutcome | None:
     """Run API, worker and intake until Ctrl-C or SIGTERM; the failure of one ends no other."""
     network = Network(settings, policy.orders.short_code)
@@ -257,27 +236,6 @@ class _Silent:
     def failed(self, part: str, error: BaseException) -> None: ...
 
     def works(self, part: str) -> None: ...
-
-
-@contextlib.contextmanager
-def listening(
-    here: OrderDesk,
-    asked: Serving,
-    online: OnlineVerification | None = None,
-    clock: Callable[[], datetime] = app_orders.now,
-) -> Iterator[str]:
-    """Serve the API in its own thread; yields the HOST:PORT it listens at."""
-    with listening_socket(asked.host, asked.port) as listening:
-        server = make_server(
-            create_api(here, clock, verification=online), TrustedProxies(asked.trusted_proxies)
-        )
-        thread = threading.Thread(target=server.run, args=([listening],), name="api")
-        thread.start()
-        try:
-            yield server_address(asked.host, listening)
-        finally:
-            server.should_exit = True
-            thread.join(_SHUTDOWN_SECONDS)
 
 
 def _there(folder: Path, say: Callable[[str], None]) -> None:

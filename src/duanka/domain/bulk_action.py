@@ -30,10 +30,7 @@ class ActState(WordedEnum):
     DONE = "done", "已完成"
     REJECTED = "rejected", "已否决"
     UNDONE = "undone", "已撤销"
-    PARTLY_UNDONE = (
-        "partly_undone",
-        "部分撤销",
-    )  # shown while it still stops a card; stored as undone
+    PARTLY_UNDONE = ("partly_undone", "部分撤销")  # shown while it still stops a card; stored as undone
 
 
 @dataclass(frozen=True)

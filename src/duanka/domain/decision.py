@@ -65,45 +65,18 @@ def decide(
     confirmed: bool = False,
     claimed: bool = False,
     score: float | None = None,
+    shadows: Collection[str] = (),
 ) -> Decision:
     """Decide about a card that the `rules` (ids) hit under `policy`.
 
     `asks_for`: rule id -> action of the rule by itself. `confirmed`: the police confirmed the card in a signed case;
     only this gives tier extreme. `claimed`: a case names the card, but no registered source signed it; gives tier high.
-    `score`: a learned probability, 0 to 1, added as one more weight; None: no score.
+    `score`: a learned probability, 0 to 1, added as one more weight; None: no score. `shadows`: rules in shadow that
+    count here; the others do not count and are not given as reasons.
 
-    Hits alone never decide a stop, however many there are: only `confirmed` does. Rules in shadow do not count and are
-    not given as reasons.
+    Hits alone never decide a stop, however many there are: only `confirmed` does.
     """
-    counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
-    return _decided(counting, policy, asks_for, confirmed, claimed, score)
-
-
-def would_be(
-    rules: Collection[str],
-    policy: Policy,
-    asks_for: Mapping[str, Action],
-    *,
-    confirmed: bool = False,
-    claimed: bool = False,
-    score: float | None = None,
-    only: str | None = None,
-) -> Decision:
-    """Decide as if rules in shadow counted: all, or `only` this id; see `decide`."""
-    counting = {
-        r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or only in (None, r))
-    }
-    return _decided(counting, policy, asks_for, confirmed, claimed, score)
-
-
-def _decided(
-    weights: Mapping[str, float],
-    policy: Policy,
-    asks_for: Mapping[str, Action],
-    confirmed: bool,
-    claimed: bool,
-    score: float | None,
-) -> Decision:
+    weights = {r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or r in shadows)}
     reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))
     points = sum(weights.values()) + (policy.high * score if score is not None else 0.0)
     if confirmed:

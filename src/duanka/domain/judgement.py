@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from duanka.domain.decision import Decision, decide, would_be
+from duanka.domain.decision import Decision, decide
 from duanka.domain.findings import CardAtRisk, ShadowRule
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.policy import Policy
@@ -41,12 +41,12 @@ class Judgement:
             if not (theirs := sorted(tripped & shadows)):
                 return {}, None
             each = {
-                rule: would_be(
-                    tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, only=rule
+                rule: decide(
+                    tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, shadows=[rule]
                 ).action
                 for rule in theirs
             }
-            every = would_be(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed)
+            every = decide(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, shadows=theirs)
             return each, every.action
 
         self._decision, self._shadowed = decision, shadowed

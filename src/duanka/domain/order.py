@@ -208,10 +208,7 @@ FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED}
 # An order in one of these states is closed. An expired or failed verification stays open while the card is restricted
 # for it, because a late pass still lifts the restriction.
 CLOSED = frozenset(
-    {
-        *(State.PASSED, State.WITHDRAWN, State.RESTORED, State.CANCELLED),
-        *(State.UPHELD, State.REJECTED),
-    }
+    {*(State.PASSED, State.WITHDRAWN, State.RESTORED, State.CANCELLED), *(State.UPHELD, State.REJECTED)}
 )
 STOP_EVENTS = frozenset(
     {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
@@ -88,17 +89,13 @@ class OrderPolicy:
 
     def after(self, state: NetworkState) -> DeadlineStage | None:
         """Return the stage after the one that set `state`; None: it was the last."""
-        for stage, following in zip(self.stages, self.stages[1:], strict=False):
-            if stage.state is state:
-                return following
-        return None
+        return next((after for stage, after in pairwise(self.stages) if stage.state is state), None)
 
     def hours_until_next(self, state: NetworkState) -> float:
         """Return the hours from the stage that set `state` to the next; 0: none follows."""
-        for stage, following in zip(self.stages, self.stages[1:], strict=False):
-            if stage.state is state:
-                return following.hours - stage.hours
-        return 0
+        return next(
+            (after.hours - stage.hours for stage, after in pairwise(self.stages) if stage.state is state), 0
+        )
 
     @cached_property
     def local_time(self) -> OperatorZone:

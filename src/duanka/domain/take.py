@@ -133,12 +133,7 @@ class Choice:
 
     def facts(self) -> dict[str, object]:
         """Return it as JSON values without card numbers, for audit trail and takes."""
-        named = {
-            "tiers": self.tiers,
-            "rules": self.rules,
-            "cities": self.cities,
-            "operators": self.operators,
-        }
+        named = {"tiers": self.tiers, "rules": self.rules, "cities": self.cities, "operators": self.operators}
         told: dict[str, object] = {name: sorted(values) for name, values in named.items() if values}
         counts = {"cards": len(self.cards), "hold": len(self.hold), "limit": self.limit}
         told |= {name: count for name, count in counts.items() if count}

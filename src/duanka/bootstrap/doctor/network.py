@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,24 +60,23 @@ def home_register(found: Installation) -> Iterator[Finding]:
 
 def call_proxy(found: Installation) -> Iterator[Finding]:
     """Check that it answers and that its list matches the order book."""
-    where = _addresses(found).get(CALL_PROXY)
-    if where is None:
-        yield _not_set_up(CALL_PROXY)
-        return
-    folder = Path(where)
-    yield from _folder(folder, CALL_PROXY) or _list(found, CALL_PROXY, CallProxy(folder, seconds=SECONDS))
+    yield from _proxy(found, CALL_PROXY, CallProxy)
 
 
 def message_proxy(found: Installation) -> Iterator[Finding]:
     """Check that it answers and that its list matches the order book."""
-    where = _addresses(found).get(MESSAGE_PROXY)
+    yield from _proxy(found, MESSAGE_PROXY, MessageProxy)
+
+
+def _proxy(found: Installation, name: str, kind: type[CallProxy] | type[MessageProxy]) -> Iterable[Finding]:
+    where = _addresses(found).get(name)
     if where is None:
-        yield _not_set_up(MESSAGE_PROXY)
-        return
+        return [_not_set_up(name)]
     folder = Path(where)
-    yield from _folder(folder, MESSAGE_PROXY) or _list(
-        found, MESSAGE_PROXY, MessageProxy(folder, seconds=SECONDS)
-    )
+    if folder.is_dir():
+        return _list(found, name, kind(folder, seconds=SECONDS))
+    hint = f"start `{_COMMANDS[name]} --folder {folder} ...`, or see DUANKA_{name.upper()} (`duanka network set`)"
+    return [fault(f"its folder {folder} is not there", hint)]
 
 
 def message_centre(found: Installation) -> Iterator[Finding]:
@@ -115,13 +114,6 @@ def _by_settings(found: Installation) -> dict[str, str]:
 
 def _not_set_up(name: str) -> Finding:
     return ok(f"not set up (DUANKA_{name.upper()})")
-
-
-def _folder(folder: Path, name: str) -> list[Finding]:
-    if folder.is_dir():
-        return []
-    hint = f"start `{_COMMANDS[name]} --folder {folder} ...`, or see DUANKA_{name.upper()} (`duanka network set`)"
-    return [fault(f"its folder {folder} is not there", hint)]
 
 
 def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> Iterator[Finding]:
