@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -201,42 +202,28 @@ class OrderMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family."""
         found = self._health.backlog()
-        yield _gauge("duanka_open_orders", "Open orders", ("kind", "state"), found.open_orders.items())
+        yield _by(("kind", "state"), "duanka_open_orders", "Open orders", found.open_orders)
         yield _one("duanka_overdue_orders", "Open orders whose deadline has passed", found.overdue)
         yield _one("duanka_reviews_waiting", "Checks that wait for a reviewer", found.reviews)
-        yield _gauge(
-            "duanka_restricted_cards", "Cards that are restricted", ("state",), _keyed(found.restricted)
-        )
+        yield _by(("state",), "duanka_restricted_cards", "Cards that are restricted", found.restricted)
         waiting = "Changes that an element was not told yet"
-        yield _gauge("duanka_element_waiting", waiting, ("element",), _keyed(found.outbox))
+        yield _by(("element",), "duanka_element_waiting", waiting, found.outbox)
         tried = "Of these, how many were tried in vain"
-        yield _gauge("duanka_element_tried_in_vain", tried, ("element",), _keyed(found.outbox_tried))
+        yield _by(("element",), "duanka_element_tried_in_vain", tried, found.outbox_tried)
         oldest = "Seconds since the oldest of these was decided"
-        yield _gauge("duanka_element_oldest_seconds", oldest, ("element",), _keyed(found.outbox_oldest))
+        yield _by(("element",), "duanka_element_oldest_seconds", oldest, found.outbox_oldest)
         yield _one("duanka_notices_waiting", "Notices that were not handed in yet", found.notices)
-        yield _one(
-            "duanka_notices_tried_in_vain", "Of these, how many were tried in vain", found.notices_tried
-        )
+        yield _one("duanka_notices_tried_in_vain", tried, found.notices_tried)
         yield _one("duanka_notices_oldest_seconds", "Seconds since the oldest of these", found.notices_oldest)
         yield _one("duanka_open_alarms", "Alarms that are open", len(found.alarms))
-        yield from self._process()
-
-    def _process(self) -> Iterator[Metric]:
         parts = self._health.parts()
-        up = (((part.name,), float(part.alive and not part.failing)) for part in parts)
-        yield _gauge("duanka_part_up", "1 where a part of the process works", ("part",), up)
-        restarts = CounterMetricFamily(
-            "duanka_part_restarts_total", "Restarts of a part since the start", labels=("part",)
-        )
-        for part in parts:
-            restarts.add_metric((part.name,), part.restarts)
-        yield restarts
-        failures = CounterMetricFamily(
-            "duanka_duty_failures_total", "Failures of a duty of the worker since the start", labels=("duty",)
-        )
-        for duty, count in self._health.duty_failures().items():
-            failures.add_metric((duty,), count)
-        yield failures
+        up = {part.name: float(part.alive and not part.failing) for part in parts}
+        yield _by(("part",), "duanka_part_up", "1 where a part of the process works", up)
+        again, restarts = "Restarts of a part since the start", {part.name: part.restarts for part in parts}
+        yield _by(("part",), "duanka_part_restarts_total", again, restarts, CounterMetricFamily)
+        failed = "Failures of a duty of the worker since the start"
+        failures = self._health.duty_failures()
+        yield _by(("duty",), "duanka_duty_failures_total", failed, failures, CounterMetricFamily)
         yield _one("duanka_up", "1 where GET /health answers 200", float(self._health.state().up))
 
 
@@ -251,14 +238,14 @@ def _one(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
-def _keyed(values: object) -> Iterable[tuple[tuple[str, ...], float]]:
-    return (((key,), value) for key, value in dict(values).items())  # type: ignore[call-overload]
-
-
-def _gauge(
-    name: str, meaning: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]
+def _by(
+    labels: tuple[str, ...],
+    name: str,
+    meaning: str,
+    values: Mapping[Any, float],
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily] = GaugeMetricFamily,
 ) -> Metric:
-    family = GaugeMetricFamily(name, meaning, labels=labels)
-    for key, value in values:
-        family.add_metric(key, value)
+    family = kind(name, meaning, labels=labels)
+    for key, value in values.items():
+        family.add_metric((key,) if isinstance(key, str) else key, value)
     return family

@@ -4,38 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action
-from duanka.domain.text import BilingualText
+from duanka.domain.text import RankedEnum
 
 
-class Tier(IntEnum):
+class Tier(RankedEnum):
     """Risk tiers as used in Shenzhen and Huizhou."""
 
-    LOW = 0
-    MEDIUM = 1
-    HIGH = 2
-    EXTREME = 3
-
-    @property
-    def word(self) -> str:
-        """The tier as written in files."""
-        return self.name.lower()
-
-    @property
-    def words(self) -> BilingualText:
-        """The tier as shown to people."""
-        return _TIER_WORDS[self]
-
-
-_TIER_WORDS = {
-    Tier.LOW: BilingualText("低", "low"),
-    Tier.MEDIUM: BilingualText("中", "medium"),
-    Tier.HIGH: BilingualText("高", "high"),
-    Tier.EXTREME: BilingualText("极高", "extreme"),
-}
+    LOW = 0, "低", "low"
+    MEDIUM = 1, "中", "medium"
+    HIGH = 2, "高", "high"
+    EXTREME = 3, "极高", "extreme"
 
 
 ACTION_OF_TIER = {

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from duanka.domain.text import BilingualText
@@ -38,9 +39,7 @@ def joined(earlier: str, later: Sequence[HitSummary]) -> str:
 def bounded(summaries: Iterable[HitSummary]) -> tuple[HitSummary, ...]:
     """Return the first MOST_RULES, with texts of at most MOST_LETTERS."""
     found: list[HitSummary] = []
-    for one in summaries:
-        if len(found) == MOST_RULES:
-            break
+    for one in islice(summaries, MOST_RULES):
         short = BilingualText(
             *(text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…" for text in one.words)
         )

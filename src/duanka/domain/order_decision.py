@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from duanka.domain.hit_summary import HitSummary
-from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported: orders are about people who act
-from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
-from duanka.domain.person import Person as Person  # noqa: PLC0414
-from duanka.domain.person import Role as Role  # noqa: PLC0414
 from duanka.domain.text import BilingualText, WordedEnum
 
 
@@ -42,12 +38,6 @@ class OrderDecision:
     cases: tuple[str, ...] = ()
     operator: str = ""
     city: str = ""
-
-    @property
-    def place(self) -> dict[str, str]:
-        """Return operator and city of the card, where known, as fields of an order."""
-        return {"operator": self.operator, "city": self.city} if self.operator or self.city else {}
-
     decision: str = ""
     signed_by: tuple[str, ...] = ()
     seen_until: datetime | None = None
@@ -55,6 +45,11 @@ class OrderDecision:
     points: float = 0.0
     covers: Mapping[str, object] | None = None
     line: str = field(default="", repr=False, compare=False)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Return operator and city of the card, where known, as fields of an order."""
+        return {"operator": self.operator, "city": self.city} if self.operator or self.city else {}
 
     @property
     def run(self) -> str:

@@ -5,40 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from duanka.domain.rule_examples import Case
-from duanka.domain.text import BilingualText, WordedEnum
+from duanka.domain.text import BilingualText, RankedEnum, WordedEnum
 
 Literal = int | float | date
 MOST = 100_000_000  # largest limit: beyond it dates and integers overflow
 
 
-class Action(IntEnum):
+class Action(RankedEnum):
     """What a decision asks the desk to do, in rising severity."""
 
-    WATCH = 0
-    VERIFY = 1
-    VERIFY_AT_COUNTER = 2
-    STOP = 3
-
-    @property
-    def word(self) -> str:
-        """The action as written in files: `verify_at_counter`."""
-        return self.name.lower()
-
-    @property
-    def words(self) -> BilingualText:
-        """The action as shown in tables."""
-        return _ACTION_WORDS[self]
-
-
-_ACTION_WORDS = {
-    Action.WATCH: BilingualText("关注", "watch"),
-    Action.VERIFY: BilingualText("线上核验", "verify"),
-    Action.VERIFY_AT_COUNTER: BilingualText("到厅核验", "verify at counter"),
-    Action.STOP: BilingualText("停机", "stop"),
-}
+    WATCH = 0, "关注", "watch"
+    VERIFY = 1, "线上核验", "verify"
+    VERIFY_AT_COUNTER = 2, "到厅核验", "verify at counter"
+    STOP = 3, "停机", "stop"
 
 
 class Grade(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Literal, NamedTuple, Self
 
 Language = Literal["zh", "en"]
@@ -37,3 +37,21 @@ class WordedEnum(StrEnum):
         member._value_ = value
         member.words = BilingualText(zh, en or value.replace("_", " "))
         return member
+
+
+class RankedEnum(IntEnum):
+    """An ordered enum with display texts: `NAME = rank, "中文", "English"`; files use `word`."""
+
+    words: BilingualText
+
+    def __new__(cls, rank: int, zh: str = "", en: str = "") -> Self:
+        """Create the member, displayed as `zh` or `en`."""
+        member = int.__new__(cls, rank)
+        member._value_ = rank
+        member.words = BilingualText(zh, en)
+        return member
+
+    @property
+    def word(self) -> str:
+        """The member as written in files: `verify_at_counter`."""
+        return self.name.lower()
