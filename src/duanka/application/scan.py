@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from heapq import nlargest
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from duanka.domain.decision import Tier
@@ -32,16 +31,8 @@ class TakeIn(Protocol):
         """Read all records; invalid ones go to quarantine."""
 
 
-class CardList(Protocol):
+class CardList(AbstractContextManager[object], Protocol):
     """Writer of the list of cards at risk; the file is complete when closed."""
-
-    def __enter__(self) -> object:
-        """Open the file."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Close the file."""
 
     def add(self, card: CardAtRisk) -> None:
         """Write one card."""
@@ -73,8 +64,7 @@ def scan_records(
 ) -> Findings:
     """Read the records, run the rules, and decide about every card with a hit.
 
-    Writes hits.parquet to `scan.out`, and each card to all `card_lists`, one of which must write cards_at_risk.csv
-    there.
+    Writes hits.parquet to `scan.out`, and each card to all `card_lists`; one of them writes cards_at_risk.csv there.
     `covers`: called with the coverage of the records before the first card is decided.
     """
     intake = take_in(progress)

@@ -44,10 +44,9 @@ def trials(rule: Rule, limits: Mapping[str, Literal] | None = None) -> list[Rule
     """Run every example of `rule` under `limits`, by default the rule's own."""
     used = limits or {name: limit.value for name, limit in rule.limits.items()}
     outcomes = []
-    for example in rule.flags:
-        missed = set(example.cards) - flagged(rule, example, used)
-        outcomes.append(RuleTestResult(rule.id, example.title, True, tuple(sorted(missed))))
-    for example in rule.spares:
-        hit = set(example.cards) & flagged(rule, example, used)
-        outcomes.append(RuleTestResult(rule.id, example.title, False, tuple(sorted(hit))))
+    for flags, examples in ((True, rule.flags), (False, rule.spares)):
+        for example in examples:
+            hit = set(example.cards) & flagged(rule, example, used)
+            wrong = set(example.cards) - hit if flags else hit
+            outcomes.append(RuleTestResult(rule.id, example.title, flags, tuple(sorted(wrong))))
     return outcomes
