@@ -122,7 +122,6 @@ class Rule:
     look_alikes: BilingualText
     limits: Mapping[str, Limit]
     reads: tuple[str, ...]
-    needs: tuple[str, ...]
     look_back: timedelta
     monotone: bool
     sql: str
@@ -131,6 +130,7 @@ class Rule:
     flags: tuple[Case, ...]
     spares: tuple[Case, ...]
     raw_reason: str = ""
+    needs: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     narrow: Mapping[str, str] = field(default_factory=dict)
     stirs: Mapping[str, str] = field(default_factory=dict)

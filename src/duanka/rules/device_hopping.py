@@ -42,7 +42,6 @@ RULE = Rule(
         "days": Limit(30, "days", "期间", "within"),
     },
     reads=("card_devices", "cards"),
-    needs=(),
     look_back=timedelta(days=30),
     monotone=True,
     sql="""

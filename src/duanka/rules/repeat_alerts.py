@@ -25,7 +25,6 @@ RULE = Rule(
         "days": Limit(30, "days", "期间", "within"),
     },
     reads=("hits",),
-    needs=(),
     look_back=timedelta(days=30),
     monotone=False,  # a hit can be revoked
     sql="""

@@ -37,7 +37,6 @@ RULE = Rule(
         ),
     },
     reads=("card_devices",),
-    needs=(),
     look_back=timedelta(days=30),
     monotone=True,
     together="imei",

@@ -242,10 +242,7 @@ class RuleEvaluator:
 
     def _execute(self, sql: str, given: Mapping[str, Any]) -> None:
         named = {name: value for name, value in given.items() if f"${name}" in sql}
-        if named:
-            self._state.db.execute(sql, named).fetchall()
-        else:
-            self._state.db.execute(sql).fetchall()
+        self._state.db.execute(sql, named or None).fetchall()
 
     def _frozen(self, rule: CompiledRule) -> datetime | None:
         """Time before which hits stay unchanged: their data is beyond retention."""

@@ -120,19 +120,15 @@ class RollupStore:
         if self.waits or not fresh.rows or not (fresh.rows >= large or over):
             return
         self.progress.sealed.append(fresh)
-        self.progress.fresh = Generation(number=self._next())
+        self.progress.fresh = Generation(number=1 + max(self.progress.numbers))
         self.progress.judged = 0
         self.create()
 
-    def _next(self) -> int:
-        return 1 + max(self.progress.numbers)
-
     def merge_some(self) -> bool:
         """Merge one slice; False when there is nothing to merge."""
-        if self.progress.merging is None and not self._begin():
+        merging = self.progress.merging or self._begin()
+        if merging is None:
             return False
-        merging = self.progress.merging
-        assert merging is not None  # noqa: S101  # set by _begin
         keys = ", ".join(self.rollup.keys)
         aggregates = "".join(f", {a.how}({a.name})" for a in self.rollup.aggregates)
         columns = ", ".join(self.rollup.columns)
@@ -148,16 +144,16 @@ class RollupStore:
             self._finish(merging)
         return True
 
-    def _begin(self) -> bool:
+    def _begin(self) -> Merging | None:
         sealed = self.progress.sealed
         raw = [g for g in sealed if not g.merged]
         if not raw:
-            return False
+            return None
         inputs = self._near(raw) if self.window else sealed
-        output = self._next()
-        self.progress.merging = Merging(inputs=[g.number for g in inputs], output=output)
+        output = 1 + max(self.progress.numbers)
         self._make(output, packed=True)
-        return True
+        self.progress.merging = Merging(inputs=[g.number for g in inputs], output=output)
+        return self.progress.merging
 
     @staticmethod
     def _near(raw: list[Generation]) -> list[Generation]:

@@ -139,7 +139,11 @@ class Watermarks:
 
     def latest(self) -> datetime | None:
         """The latest event of all tables: the current time of rules that fire immediately."""
-        ends = [end_of(table, last) for table, last in self._progress.lasts.items() if TABLES[table].record]
+        ends = [
+            last + _DAY if by_day(table) else last  # a daily total covers its day
+            for table, last in self._progress.lasts.items()
+            if TABLES[table].record
+        ]
         return max(ends, default=None)
 
     def since(self) -> datetime | None:
@@ -192,8 +196,3 @@ class Watermarks:
 
 def _key(name: str, table: str) -> str:
     return f"{name} {table}"
-
-
-def end_of(table: str, last: datetime) -> datetime:
-    """End of what an event covers: its own time; for daily totals, the end of the day."""
-    return last + _DAY if by_day(table) else last
