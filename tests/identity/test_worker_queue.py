@@ -241,7 +241,8 @@ class Supplier:
 
 def test_a_vendor_is_asked_on_threads() -> None:
     answers = Answers()
-    checker, queue = workers.on_threads(Supplier, 2)
+    checker = Supplier()
+    queue = workers.on_threads(checker, 2)
     assert checker.name == "vendor"
     for order in ("V1", "away"):
         queue.submit(check(order), answers.to(order))

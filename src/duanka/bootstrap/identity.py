@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from random import Random, SystemRandom
@@ -59,13 +58,9 @@ def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQu
             raise DuankaError(f"DUANKA_FACE=embedded: {why}")
         return workers.embedded(policy, settings.face_workers)
     key = settings.face_key
-    make = functools.partial(
-        vendor.vendor_of,
-        str(settings.face),
-        key.get_secret_value() if key else None,
-        derived(secret_of(settings), "face vendor"),
-    )
-    return workers.on_threads(make, settings.face_workers)
+    secret = derived(secret_of(settings), "face vendor")
+    checker = vendor.vendor_of(str(settings.face), key.get_secret_value() if key else None, secret)
+    return checker, workers.on_threads(checker, settings.face_workers)
 
 
 def said(settings: Settings) -> str:

@@ -213,12 +213,9 @@ def embedded(
     return OnWorkers(queue, policy), queue
 
 
-def on_threads(
-    make: Callable[[], Checker], workers: int, most_waiting: int | None = None
-) -> tuple[Checker, Workers]:
-    """Create a thread-safe Checker, such as a vendor's, on `workers` threads."""
-    checker = make()
-    return checker, Workers(_Here, partial(_timed, checker), workers, most_waiting)
+def on_threads(checker: Checker, workers: int) -> Workers:
+    """Run a thread-safe Checker, such as a vendor's, on `workers` threads."""
+    return Workers(_Here, partial(_timed, checker), workers)
 
 
 class _Here:

@@ -58,7 +58,6 @@ class Behaviour:
     number of messages kept in `accepted`.
     """
 
-    passwords: dict[str, str] = field(default_factory=dict)  # by system_id; `password` for all others
     password: str = "secret"  # noqa: S105  # loopback only
     off: set[str] = field(default_factory=set)
     status: int = smpp.OK
@@ -282,8 +281,7 @@ class SmscSession(asyncio.Protocol):
             (system_id, password), _ = smpp.texts(unit, smpp.HEAD.size, 2)
         except ValueError:
             return smpp.answer(unit, smpp.BAD_LENGTH)
-        behaviour = self._centre.behaviour
-        if password != behaviour.passwords.get(system_id, behaviour.password):
+        if password != self._centre.behaviour.password:
             return smpp.answer(unit, smpp.BAD_PASSWORD)
         self.system_id, self._bound = system_id, command
         if self.receives:

@@ -140,9 +140,8 @@ class CallProxy(ProxyElement):
         Cards that are being changed at this moment are not counted.
         """
         with self._lists.locked():
-            held = {str(one["name"]): int(one["all"]) for one in self._rpc.ask("htable.stats")}
             missing = [card for card in odd if self._lists.has(card)]
-            return _ACTIVE in self._states(missing) or held[self._live()] > self._lists.count()
+            return _ACTIVE in self._states(missing) or self.count() > self._lists.count()
 
     def _tell(
         self, table: str, states: Mapping[str, NetworkState | None], until: float | None = None
