@@ -21,6 +21,11 @@ from support.waiting import HANG, until
 LINKS = Links(KEY, OrderPolicy())
 
 
+def opened(store: Store, token: str, now: datetime) -> Order:
+    with store.reading() as connection:
+        return LINKS.open_in(connection, token, now)
+
+
 def asked(store: Store) -> tuple[OrderService, Order, str]:
     """A book with one order, and the link of its notice."""
     book = book_on(store)
@@ -66,7 +71,7 @@ def test_a_link_is_the_browsers_that_agreed_first_as_often_as_it_likes(store: St
         with store.reading() as connection:
             return LINKS.state_of(connection, token, browser)
 
-    assert [LINKS.open_link(store, token, NOW).id for _ in range(3)] == [order.id] * 3
+    assert [opened(store, token, NOW).id for _ in range(3)] == [order.id] * 3
     assert [seen("mine"), seen("")] == [LinkState.OPEN, LinkState.OPEN]
     assert [claimed(store, token, "mine") for _ in range(2)] == [order.id] * 2
     assert [seen("mine"), seen("other"), seen("")] == [LinkState.YOURS, *[LinkState.ELSEWHERE] * 2]
@@ -107,9 +112,9 @@ def test_who_agrees_by_a_later_link_takes_over_and_an_earlier_one_takes_nothing_
 def test_a_link_ends_when_the_policy_says(store: Store) -> None:
     _, _, token = asked(store)
     ends = NOW + timedelta(hours=OrderPolicy().link_hours)
-    assert LINKS.open_link(store, token, ends - timedelta(seconds=1)).card == card(0)
+    assert opened(store, token, ends - timedelta(seconds=1)).card == card(0)
     with pytest.raises(AlreadyUsed, match="time of this link"):
-        LINKS.open_link(store, token, ends)
+        opened(store, token, ends)
     with pytest.raises(AlreadyUsed, match="time of this link"):
         claimed(store, token, "browser", ends)
 
@@ -118,7 +123,7 @@ def test_a_closed_order_refuses(store: Store) -> None:
     book, order, token = asked(store)
     book.act(order.id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
     with pytest.raises(AlreadyUsed, match="over"):
-        LINKS.open_link(store, token, NOW + HOUR)
+        opened(store, token, NOW + HOUR)
     with pytest.raises(AlreadyUsed, match="over"):
         claimed(store, token, "browser", NOW + HOUR)
 
@@ -128,7 +133,7 @@ def test_every_changed_letter_is_refused(store: Store) -> None:
     for at, letter in enumerate(token):
         changed = token[:at] + ("A" if letter != "A" else "B") + token[at + 1 :]
         with pytest.raises(UnknownOrder):
-            LINKS.open_link(store, changed, NOW)
+            opened(store, changed, NOW)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_every_changed_letter_is_refused(store: Store) -> None:
 def test_nonsense_is_refused(store: Store, token: str) -> None:
     asked(store)
     with pytest.raises(UnknownOrder, match="hotline"):
-        LINKS.open_link(store, token, NOW)
+        opened(store, token, NOW)
 
 
 def test_another_key_signs_nothing_of_ours(store: Store) -> None:
@@ -145,7 +150,7 @@ def test_another_key_signs_nothing_of_ours(store: Store) -> None:
     other = Links(b"another key, thirty-two bytes in all", OrderPolicy())
     token = book.transaction(lambda unit: other.make(unit.connection, order.id, NOW), NOW)
     with pytest.raises(UnknownOrder):
-        LINKS.open_link(store, token, NOW)
+        opened(store, token, NOW)
 
 
 def test_a_link_of_a_transaction_that_failed_is_refused(store: Store) -> None:
@@ -157,7 +162,7 @@ def test_a_link_of_a_transaction_that_failed_is_refused(store: Store) -> None:
     with pytest.raises(LookupError) as failed:
         book.transaction(fail, NOW)
     with pytest.raises(UnknownOrder):
-        LINKS.open_link(store, str(failed.value), NOW)
+        opened(store, str(failed.value), NOW)
 
 
 def test_a_token_is_short_and_the_database_does_not_hold_it(store: Store) -> None:
@@ -167,7 +172,7 @@ def test_a_token_is_short_and_the_database_does_not_hold_it(store: Store) -> Non
         assert len(token) == LENGTH == 44
         assert token[-1].isalnum()
         assert base64.urlsafe_b64decode(token)
-        assert LINKS.open_link(store, token, NOW).id == order.id
+        assert opened(store, token, NOW).id == order.id
     with store.reading() as connection:
         for row in connection.execute(select(table)).all():
             assert token not in str(row)

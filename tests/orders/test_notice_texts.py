@@ -155,7 +155,8 @@ def test_the_link_of_a_notice_opens_its_order(store: Store) -> None:
     about, write = verification(book), writing(POLICY, links)
     text = book.transaction(lambda unit: write(unit.connection, VERIFY, about, NOW), NOW)
     token = re.findall(r"https://verify\.operator\.example/v#(\S+) ", text)
-    assert [links.open_link(store, one, NOW).id for one in token] == [about.id]
+    with store.reading() as connection:
+        assert [links.open_in(connection, one, NOW).id for one in token] == [about.id]
     plain = book.transaction(lambda unit: write(unit.connection, "verify_at_counter", about, NOW), NOW)
     assert "https" not in plain
     with pytest.raises(OrderError, match="victim_warning"):

@@ -211,9 +211,10 @@ def test_who_proposed_under_a_name_does_not_approve_under_an_id(release: Book) -
 def test_links_pictures_and_reviews_of_0_1_0_go_on(release: Book) -> None:
     links = release.old["links"]
     with opened(release.settings) as here:
-        assert here.links.open_link(here.store, links["open"], NOW).kind is Kind.VERIFICATION
-        with pytest.raises(AlreadyUsed):
-            here.links.open_link(here.store, links["used"], NOW)
+        with here.store.reading() as connection:
+            assert here.links.open_in(connection, links["open"], NOW).kind is Kind.VERIFICATION
+            with pytest.raises(AlreadyUsed):
+                here.links.open_in(connection, links["used"], NOW)
         ((number,),) = release.sql("SELECT order_id FROM checks")
         with here.store.reading() as connection:
             assert here.pictures.opened(connection, number, REFERENCE) == b"\xff\xd8\xff reference"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import func, select
+
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STAFF,
+    SYSTEM,
     Event,
     Kind,
     NoSuchTransition,
@@ -17,11 +20,14 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.order_decision import RequestedAction
+from duanka.ledger.db.tables import audit
 from duanka.ledger.unit_of_work.four_eyes import check_waits
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
+MOST_DELAYS = 2  # of one verification, by staff alone
+_DELAYS = ("verification.submit", "counter.reject")
 
 
 def changed_deadlines(
@@ -115,3 +121,14 @@ def next_stage(unit: UnitOfWork, order: Order) -> Event | None:
         return None
     stage = unit.policy.after(NetworkState.OUTGOING_BARRED)
     return STAGE_EVENT[stage.state] if stage else None
+
+
+def may_delay(unit: UnitOfWork, order: Order) -> bool:
+    """Whether staff may pause the response time of this verification once more.
+
+    While it waits for staff its response time is paused, and afterwards the holder gets the full time again. One person
+    alone can cause this, by a submission without an online check or by discarding a counter record: without a limit,
+    that person could keep a verification from ever running out.
+    """
+    mine = (audit.c.subject == order.id, audit.c.what.in_(_DELAYS), audit.c.role != SYSTEM.role.value)
+    return unit.connection.execute(select(func.count()).where(*mine)).scalar_one() < MOST_DELAYS

@@ -33,9 +33,8 @@ from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.deadlines import STAGE_EVENT, changed_deadlines, stage_due
+from duanka.orders.deadlines import MOST_DELAYS, STAGE_EVENT, changed_deadlines, may_delay, stage_due
 from duanka.orders.proposals import propose_after, settle_proposal
-from duanka.orders.verification_delays import MOST_DELAYS, may_delay
 
 _STAGE_STATE = {
     NetworkState.OUTGOING_BARRED: State.OUTGOING_BARRED,

@@ -103,18 +103,6 @@ def _keys(seal_key: SealKey, is_new: bool) -> Sequence[bytes]:
     return (given,) if isinstance(given, bytes) else given
 
 
-def version_of(connection: Connection, name: str) -> int | None:
-    """Return the version of the tables; None: empty. NotUsable: no order database."""
-    found = frozenset(inspect(connection).get_table_names())
-    if not found:
-        return None
-    try:
-        _identity(connection, name, found)
-    except OlderVersion as older:
-        return older.version
-    return SCHEMA_VERSION
-
-
 def version_words(version: int) -> BilingualText:
     """Describe a version of the tables for people."""
     if version == RELEASE_0_1_0:

@@ -29,18 +29,15 @@ _LETS_GO = {
 }
 
 
-def takes_two(unit: UnitOfWork, card: str) -> bool:
-    """Whether two people must lift this card, by the tier of its open orders."""
+def takes_two(unit: UnitOfWork, card: str, *about: Order) -> bool:
+    """Whether the tier of one of these orders, or of an open order of the card, takes two.
+
+    While the police stop the card, its open orders do not count: only the police can lift it.
+    """
     restriction = unit.open_order(card, Kind.RESTRICTION)
-    if restriction is not None and restriction.state is State.FORCED_STOP:
-        return False  # only the police can lift it
-    verification = unit.open_order(card, Kind.VERIFICATION)
-    return any(order is not None and _of_two(unit, order) for order in (verification, restriction))
-
-
-def withdrawing_takes_two(unit: UnitOfWork, verification: Order) -> bool:
-    """Whether its withdrawal takes two people, also while the police stop its card."""
-    return _of_two(unit, verification) or takes_two(unit, verification.card)
+    by_police = restriction is not None and restriction.state is State.FORCED_STOP
+    liftable = () if by_police else (unit.open_order(card, Kind.VERIFICATION), restriction)
+    return any(order is not None and _of_two(unit, order) for order in (*about, *liftable))
 
 
 def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:
@@ -67,7 +64,9 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
             accept = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and "
             how = f"{'' if before.helped_by else accept}let somebody else uphold it"
         case _:
-            alone = (before.kind, event) in _LETS_GO and _tier_takes_two(unit, before)
+            # A withdrawal lifts a restriction by an event of its own, which is checked by itself.
+            also = before.kind is Kind.RESTRICTION and takes_two(unit, before.card)
+            alone = (before.kind, event) in _LETS_GO and (also or _of_two(unit, before))
             how = (
                 f"{typed(before.kind, event, before.id)} (HTTP: POST /acts) proposes it, and a supervisor who is"
                 " somebody else approves"
@@ -132,14 +131,6 @@ def _of_two(unit: UnitOfWork, order: Order) -> bool:
     return order.tier in unit.policy.identity.second_person_tiers
 
 
-def _tier_takes_two(unit: UnitOfWork, before: Order) -> bool:
-    """Whether the tier of the order, or of the verification it would end, takes two."""
-    if _of_two(unit, before):
-        return True
-    verification = unit.open_order(before.card, Kind.VERIFICATION)
-    return before.kind is Kind.RESTRICTION and verification is not None and _of_two(unit, verification)
-
-
 def _confirmed(unit: UnitOfWork, order: Order) -> bool:
     two = exists().where(
         counter_checks.c.order_id == order.id,
@@ -153,11 +144,7 @@ def _reviews(unit: UnitOfWork, order: Order, by: Person) -> bool:
     """Whether `by` reviews an online check without having been involved."""
     if order.state is not State.UNDER_REVIEW or had_a_hand_in(order, by.id):
         return False
-    return bool(unit.connection.execute(select(_undecided(order))).scalar())
-
-
-def _undecided(order: Order) -> ColumnElement[bool]:
-    return exists().where(*_reviews_of(order))
+    return bool(unit.connection.execute(select(exists().where(*_reviews_of(order)))).scalar())
 
 
 def _reviews_of(order: Order) -> tuple[ColumnElement[bool], ...]:

@@ -30,7 +30,7 @@ from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.rows import grounds_of
 from duanka.ledger.db.tables import act_cards, acts
-from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_two
+from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
 from duanka.orders.deadlines import stage_due
 from duanka.orders.effects import apply_event, stop_for
@@ -194,9 +194,8 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
     """Raise NeedsSecondPerson if one person proposed this and now the tier takes two."""
-    withdrawn = order.kind is Kind.VERIFICATION
-    takes = withdrawing_takes_two(unit, order) if withdrawn else takes_two(unit, order.card)
-    if act["approved_by"] is None and takes:
+    withdrawn = (order,) if order.kind is Kind.VERIFICATION else ()
+    if act["approved_by"] is None and takes_two(unit, order.card, *withdrawn):
         raise NeedsSecondPerson(
             f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
         )

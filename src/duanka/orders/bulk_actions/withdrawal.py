@@ -28,7 +28,7 @@ from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import act_cards, orders
 from duanka.ledger.db.tables_takes import taken_orders
 from duanka.ledger.people.places import orders_in
-from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
+from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry
@@ -109,7 +109,7 @@ class Withdrawals:
 
         def work(unit: UnitOfWork) -> str:
             unit.lock([order.card for order in seen.orders])
-            alone = not any(withdrawing_takes_two(unit, order) for order in seen.orders)
+            alone = not any(takes_two(unit, order.card, order) for order in seen.orders)
             if not alone:
                 not_too_many(unit, by, len(seen.orders))
             return store_withdrawal(

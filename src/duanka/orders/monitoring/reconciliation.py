@@ -20,6 +20,7 @@ from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState, U
 from duanka.domain.order import SYSTEM
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import AuditEntry, Trail
+from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, drifts, outbox
 from duanka.ledger.monitoring.alarms import AlarmService
@@ -76,8 +77,8 @@ class ChangeLimit:
 class Reconciling:
     """Compares one element with the order database.
 
-    `element`: an object of its own, so that orders do not wait for it. `repair_foreign`: whether to free restricted
-    cards without an order; else they are only reported, because the operator may have other reasons.
+    `element`: an object of its own, so that orders do not wait for it. Restricted cards without an order are only
+    reported, because the operator may have other reasons.
     """
 
     def __init__(
@@ -86,7 +87,6 @@ class Reconciling:
         trail: Trail,
         element: Element,
         *,
-        repair_foreign: bool = False,
         alarms: AlarmService | None = None,
         limit: ChangeLimit | None = None,
     ) -> None:
@@ -95,11 +95,9 @@ class Reconciling:
         self._limit = limit or ChangeLimit()
         self._alarm_source = f"compare {element.name}"
         self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
-        self._spoilt: dict[
-            str, tuple[str, Exception]
-        ] = {}  # card -> its order, and why it cannot be compared
+        # card -> its order, and why it cannot be compared
+        self._spoilt: dict[str, tuple[str, Exception]] = {}
         self._store, self._trail, self._element = store, trail, element
-        self._repair_foreign = repair_foreign
         self._unlike: set[str] = set()  # cards that differed in this comparison
 
     def compare(self, now: datetime) -> Reconciled:
@@ -116,7 +114,7 @@ class Reconciling:
             for known in some:
                 found.pop(known.card, None)
         compared, foreign = restricted, 0
-        for names in _pieces(sorted(found)):
+        for names in in_parts(sorted(found), _SLICE_CARDS):
             free = self._known(names)
             differ += self._slice(free, found, now)
             strange = sorted(set(names) - {known.card for known in free} - self._spoilt.keys())
@@ -202,13 +200,13 @@ class Reconciling:
     def _strangers(
         self, some: Collection[_Card], found: dict[str, NetworkState], now: datetime
     ) -> list[_Drift]:
-        """Return the drifts of cards without an order: reported once, freed if configured."""
+        """Return the drifts of cards without an order: reported once."""
         self._unlike.update(known.card for known in some)
         reported = self._reported([known.card for known in some])
         return [
-            _Drift(known, found[known.card], self._repair_foreign)
+            _Drift(known, found[known.card], repair=False)
             for known in some
-            if reported.get(known.card) != found[known.card] or self._repair_foreign
+            if reported.get(known.card) != found[known.card]
         ]
 
     def _asked(self, known: _Card) -> NetworkState | None:
@@ -238,7 +236,7 @@ class Reconciling:
         with self._store.reading() as connection:
             rows = connection.execute(select(drifts.c.id, drifts.c.card).where(*mine)).all()
         over = [row.id for row in rows if row.card not in self._unlike]
-        for some in (over[at : at + _SLICE_CARDS] for at in range(0, len(over), _SLICE_CARDS)):
+        for some in in_parts(over, _SLICE_CARDS):
             mended = update(drifts).where(drifts.c.id.in_(some)).values(repaired_at=now)
             self._store.transact(lambda connection, mended=mended: connection.execute(mended))  # type: ignore[misc]
 
@@ -259,22 +257,18 @@ class Reconciling:
             )
             self._alarms.raise_now(self._alarm_source, now, f"{zh} / {en}")
             differ = [replace(drift, repair=False) for drift in differ]
-        repairing = 0
-        for at in range(0, len(differ), _SLICE_CARDS):
-            repairing += self._record(list(differ[at : at + _SLICE_CARDS]), now)
+        repairing = sum(self._record(some, now) for some in in_parts(differ, _SLICE_CARDS))
         if not held:
             self._alarms.working(self._alarm_source, now)
         if wanted > most and not held:
             self._store.transact(lambda c: use_allowance(c, self._trail, self.name, repairing, now))
         return repairing
 
-    def _record(self, differ: list[_Drift], now: datetime) -> int:
+    def _record(self, differ: Sequence[_Drift], now: datetime) -> int:
         """Record drifts, put repairs into the outbox; return how many are repaired."""
-        if not differ:
-            return 0
         return self._store.transact(lambda connection: self._record_in(connection, differ, now))
 
-    def _record_in(self, connection: Connection, differ: list[_Drift], now: datetime) -> int:
+    def _record_in(self, connection: Connection, differ: Sequence[_Drift], now: datetime) -> int:
         names = [drift.known.card for drift in differ]
         # An order that moves the card meanwhile waits for this lock, or its change is visible here.
         rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
@@ -300,9 +294,9 @@ class Reconciling:
             if not drift.repair:
                 continue
             tasks.append(_task(known, self.name, number, now))
-            subject = known.card if known.order_id == _NOBODY else known.order_id
             was, will = {self.name: drift.found.value}, {self.name: known.wanted.value}
-            entries.append(AuditEntry(now, SYSTEM, "network.drift", subject, f"drift {number}", was, will))
+            why = f"drift {number}"
+            entries.append(AuditEntry(now, SYSTEM, "network.drift", known.order_id, why, was, will))
         if tasks:
             connection.execute(insert(outbox), tasks)
         self._trail.append(connection, entries)
@@ -340,7 +334,3 @@ def _waiting(connection: Connection, element: str, names: Collection[str]) -> fr
 
 def _card(row: Any) -> _Card:
     return _Card(row.card, NetworkState(row.wanted), row.order_id, row.since)
-
-
-def _pieces(some: list[str]) -> Iterator[list[str]]:
-    return (some[at : at + _SLICE_CARDS] for at in range(0, len(some), _SLICE_CARDS))

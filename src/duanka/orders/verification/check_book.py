@@ -37,7 +37,6 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.orders.verification import sessions
-from duanka.orders.verification.admission import begun, refusal
 from duanka.orders.verification.attempts import (
     REFUSED,
     RELEASED,
@@ -53,7 +52,6 @@ from duanka.orders.verification.attempts import (
 from duanka.orders.verification.links import Links, LinkState, OtherBrowser
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
 from duanka.orders.verification.recordings import Recordings
-from duanka.orders.verification.retention import forget_old
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
 NO_REFERENCE = "photo.unusable"  # audit trail entry
@@ -130,7 +128,7 @@ class Checks:
             unit.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
             self._links.claim(unit.connection, link, browser, now)
             sessions.end_all(unit.connection, order.id, now)
-            order = begun(unit, order)
+            order = sessions.begun(unit, order)
             return sessions.begin(unit.connection, order, consent.words, now, self._policy.session_minutes)
 
         return self._book.transaction_then_raise(work, now)
@@ -149,7 +147,7 @@ class Checks:
         def work(unit: UnitOfWork) -> Challenge | CheckRefused:
             if found := self._open(unit, session):
                 return found
-            order = begun(unit, unit.order(session.order_id))
+            order = sessions.begun(unit, unit.order(session.order_id))
             ends = now + timedelta(seconds=self._policy.challenge_seconds)
             drawn = Challenge(secrets.token_urlsafe(16), order.id, steps, now, ends)
             row = {
@@ -169,10 +167,10 @@ class Checks:
         """Return the open challenge, or why none may be drawn; None: one may be drawn."""
         order = unit.order(session.order_id)
         tries = self._tries(unit.connection, order.id, unit.now)
-        if refused := refusal(unit, session, order, tries):
+        if refused := sessions.refusal(unit, session, order, tries):
             return refused
         if found := tries.open_for(session.id):
-            begun(unit, order)
+            sessions.begun(unit, order)
             return found
         if tries.used_up:
             self._counter_if_used_up(unit, order)
@@ -234,7 +232,7 @@ class Checks:
         if row["submitted_at"] and row["outcome"] != SUPERSEDED:
             return order, CheckRefused(CheckReason.REPLAYED)
         tries = self._tries(unit.connection, order.id, unit.now)
-        if refused := refusal(unit, session, order, tries):
+        if refused := sessions.refusal(unit, session, order, tries):
             return order, refused
         too_many = tries.failures >= self._policy.failures
         return order, CheckRefused(CheckReason.USED_UP) if too_many else challenge_of(row)
@@ -354,7 +352,7 @@ class Checks:
         left = self._pictures.purge(now)
         sessions_before = now - timedelta(hours=self._book.terms.policy.link_hours)
         frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
-        return left + forget_old(self._book.store, sessions_before, frames_before)
+        return left + sessions.forget_old(self._book.store, sessions_before, frames_before)
 
     # --- internal ---
 

@@ -33,12 +33,11 @@ from duanka.ledger.people.keys import acts_still
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.deadlines import hours_anew
+from duanka.orders.deadlines import hours_anew, may_delay
 from duanka.orders.effects import apply_event
 from duanka.orders.masking import MASKED, ShownNumber, View
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
-from duanka.orders.verification_delays import may_delay
 from duanka.orders.views import Page
 
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
@@ -71,7 +70,7 @@ class Counter:
         """Record a verification in person; passes at once or after a second confirms it.
 
         While the confirmation is pending the response time is paused, a limited number of times
-        (`verification_delays`). OrderError: something is missing. PermissionDenied. NoSuchTransition: the
+        (`may_delay`). OrderError: something is missing. PermissionDenied. NoSuchTransition: the
         verification is closed, with the fraud centre, or pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK

@@ -24,7 +24,6 @@ from sqlalchemy import Connection, insert, or_, select, update
 from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
-from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import LETTERS, order_of
 from duanka.ledger.db.tables import links, orders
 
@@ -82,18 +81,10 @@ class Links:
         """Address for the notice: what follows # never reaches a server, so no log has it."""
         return f"{self._policy.site.rstrip('/')}/v#{token}"
 
-    def open_link(self, store: Store, token: str, now: datetime) -> Order:
-        """Return the link's order, without using the link up.
-
-        UnknownOrder: invalid link. AlreadyUsed: the link expired, a later one was used, or the order is closed.
-        """
-        with store.reading() as connection:
-            return self.open_in(connection, token, now)
-
     def claim(self, connection: Connection, token: str, browser: str, now: datetime) -> Order:
         """Bind the link to this browser, in a writing transaction; return its order.
 
-        `browser`: the secret in its cookie. OtherBrowser: bound to another one. Errors of `open_link`.
+        `browser`: the secret in its cookie. OtherBrowser: bound to another one. Errors of `open_in`.
         """
         order = self.open_in(connection, token, now)
         mine, link = _hash(browser), links.c.token_hash == _hash(token)
@@ -129,7 +120,10 @@ class Links:
         return _open_order(connection, said.order_id)
 
     def open_in(self, connection: Connection, token: str, now: datetime) -> Order:
-        """As `open_link`, within a transaction."""
+        """Return the link's order, without using the link up.
+
+        UnknownOrder: invalid link. AlreadyUsed: the link expired, a later one was used, or the order is closed.
+        """
         said = self._read(token)
         if now >= said.expires_at:
             raise AlreadyUsed("the time of this link is over: call the hotline, or go to a counter")
@@ -164,12 +158,8 @@ def _open_order(connection: Connection, number: str) -> Order:
         raise UnknownOrder(_UNKNOWN)
     order = order_of(found)
     if order.closed_at:
-        raise _over()
+        raise AlreadyUsed("what this link was for is over: nothing is left to do")
     return order
-
-
-def _over() -> AlreadyUsed:
-    return AlreadyUsed("what this link was for is over: nothing is left to do")
 
 
 def _hash(token: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions of holders: consent, expiry, and which phone may send frames."""
+"""Sessions of holders: consent, which phone may send frames, expiry, deletion."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from duanka.domain.identity import Session
-from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
+from duanka.domain.identity import CheckReason, CheckRefused, Session
+from duanka.domain.order import AlreadyUsed, Event, Kind, Order, State, UnknownOrder, states_before
+from duanka.domain.person import HOLDER
+from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import orders
-from duanka.ledger.db.tables_identity import checks, sessions
-from duanka.orders.verification.attempts import SUPERSEDED
+from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.effects import apply_event
+from duanka.orders.verification.attempts import SUPERSEDED, VerificationAttempts
 
 PREFIX = "hs_"  # identifies a session token found in a text
 _TOKEN_BYTES = 32  # random bytes
 _MAX_DIGEST_LETTERS = 128  # letters of a digest
+_BATCH_HASHES = 5000  # frame hashes deleted per transaction
+_RETRY_AFTER_SECONDS = 10  # seconds after which a refused caller retries
+_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 
 
 def begin(connection: Connection, order: Order, words: str, now: datetime, minutes: float) -> Session:
@@ -63,20 +70,50 @@ def found(connection: Connection, token: str, now: datetime) -> Session:
     return Session(row["id"], order.id, order.card, order.tier, row["expires_at"])
 
 
-def goes_on(connection: Connection, session: Session, now: datetime) -> bool:
-    """Whether this session may draw and send frames."""
+def refusal(
+    unit: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
+) -> CheckRefused | None:
+    """Return why this session may not draw or send frames now; None: it may."""
     mine = (
         sessions.c.id == session.id,
         sessions.c.order_id == session.order_id,
         sessions.c.ended_at.is_(None),
-        sessions.c.expires_at > now,
+        sessions.c.expires_at > unit.now,
     )
-    return connection.execute(select(sessions.c.id).where(*mine)).first() is not None
+    if unit.connection.execute(select(sessions.c.id).where(*mine)).first() is None:
+        return CheckRefused(CheckReason.OTHER_SESSION)
+    if order.state is State.UNDER_REVIEW or tries.in_person(order):
+        return CheckRefused(CheckReason.NOT_AVAILABLE)
+    return CheckRefused(CheckReason.BUSY, _RETRY_AFTER_SECONDS) if tries.under_way else None
 
 
-def forget(connection: Connection, before: datetime) -> None:
-    """Delete sessions that ended before this time."""
-    connection.execute(delete(sessions).where(sessions.c.expires_at < before))
+def begun(unit: UnitOfWork, order: Order) -> Order:
+    """Mark the verification as begun, also after a refused consent.
+
+    A late one stays late: passing then lifts the restriction.
+    """
+    if order.state in _BEGUN_FROM:
+        return apply_event(unit, order, Event.BEGIN, HOLDER, "verified online")
+    return order
+
+
+def forget_old(store: Store, sessions_before: datetime, frames_before: datetime) -> int:
+    """Delete older sessions and hashes of frames; above 0: more may be left."""
+    old = select(frames_seen.c.hash).where(frames_seen.c.at < frames_before)
+    over = sessions.c.expires_at < sessions_before
+    with store.reading() as connection:
+        if not any(
+            connection.execute(query.limit(1)).first() for query in (old, select(sessions.c.id).where(over))
+        ):
+            return 0
+
+    def work(connection: Connection) -> int:
+        connection.execute(delete(sessions).where(over))
+        some = delete(frames_seen).where(frames_seen.c.hash.in_(old.limit(_BATCH_HASHES)))
+        return connection.execute(some).rowcount
+
+    forgotten = store.transact(work)
+    return forgotten if forgotten >= _BATCH_HASHES else 0
 
 
 def _hash(token: str) -> str:
