@@ -38,12 +38,9 @@ DIGITS = 3  # hexadecimal digits that identify a changed column
 def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
     """Return the cards of each bulk action: two people approved exactly this list."""
     listed = {act: hashlib.sha256() for act in of}
-    for part in in_parts(list(listed), AT_ONCE):
-        query = select(act_cards.c.act_id, act_cards.c.card).where(
-            among(connection, act_cards.c.act_id, part)
-        )
-        for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
-            listed[act].update(f"{card}\n".encode())
+    query = select(act_cards.c.act_id, act_cards.c.card).where(among(connection, act_cards.c.act_id, of))
+    for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
+        listed[act].update(f"{card}\n".encode())
     return {act: {"list of cards": digest.hexdigest()} for act, digest in listed.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -96,7 +96,7 @@ def update_rows(
 
 
 def among(
-    connection: Connection, column: ColumnElement[Any], values: Collection[object]
+    connection: Connection, column: ColumnElement[Any], values: Iterable[object]
 ) -> ColumnElement[bool]:
     """Condition: the column, of texts or numbers, is one of `values`.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, Connection, exists, not_, or_, select
 
 from duanka.domain.person import Person, Scope
-from duanka.ledger.db.bulk import among, in_parts
+from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import act_places, orders
 
 Place = tuple[str, str]  # operator, city; "" if unknown
@@ -16,15 +16,12 @@ NOWHERE: Place = ("", "")
 
 def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
     """Map cards to the place of their latest order with one; others are left out."""
-    found: dict[str, Place] = {}
-    for part in in_parts(sorted(set(cards))):
-        query = (
-            select(orders.c.card, orders.c.operator, orders.c.city)
-            .where(among(connection, orders.c.card, part), or_(orders.c.operator != "", orders.c.city != ""))
-            .order_by(orders.c.opened_at)
-        )
-        found |= {row.card: (row.operator, row.city) for row in connection.execute(query)}
-    return found
+    query = (
+        select(orders.c.card, orders.c.operator, orders.c.city)
+        .where(among(connection, orders.c.card, cards), or_(orders.c.operator != "", orders.c.city != ""))
+        .order_by(orders.c.opened_at)
+    )
+    return {row.card: (row.operator, row.city) for row in connection.execute(query)}
 
 
 def orders_in(person: Person) -> list[ColumnElement[bool]]:

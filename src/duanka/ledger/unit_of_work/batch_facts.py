@@ -13,8 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
-from duanka.ledger.db.bulk import in_parts
-
 _MAX_BATCH_READS = 3  # of a fact in a transaction; if it is cleared more often, it is read for single keys
 
 Value = TypeVar("Value")
@@ -44,10 +42,9 @@ class BatchFacts:
         if key not in known:
             reads = self._reads[fact] = self._reads.get(fact, 0) + 1
             ahead = batch if reads <= _MAX_BATCH_READS else ()
-            unread = sorted({key, *ahead} - known.keys())
+            unread = {key, *ahead} - known.keys()
             known |= dict.fromkeys(unread, fact.absent)
-            for part in in_parts(unread):
-                known |= fact.read(self._connection, part)
+            known |= fact.read(self._connection, unread)
         value: Value = known[key]
         return value
 

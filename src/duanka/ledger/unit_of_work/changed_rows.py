@@ -12,13 +12,12 @@ from duanka.domain.order import Order, in_the_network
 from duanka.ledger.audit.row_digests import CARDS, FOUND, ORDERS, label
 from duanka.ledger.audit.row_digests import found as rows_found
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.bulk import among, in_parts, put_rows, update_rows, upsert_rows
+from duanka.ledger.db.bulk import among, put_rows, update_rows, upsert_rows
 from duanka.ledger.db.rows import row_of
 from duanka.ledger.db.tables import cards, orders, outbox
 from duanka.ledger.lease_queue import closed
 
 Row = Mapping[str, Any]
-_VALUES_PER_IN = 400  # values per IN: below SQLite's limit
 
 
 def write_orders(
@@ -98,13 +97,10 @@ def add_digests(
 
 def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
     """Supersede pending changes of these cards; leased ones are completed first."""
-    for part in in_parts(sorted(of), _VALUES_PER_IN):
-        connection.execute(
-            update(outbox)
-            .where(
-                among(connection, outbox.c.card, part),
-                outbox.c.done_at.is_(None),
-                or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
-            )
-            .values(closed(now, "superseded"))
+    if of:
+        waits = (
+            outbox.c.done_at.is_(None),
+            or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
         )
+        these = update(outbox).where(among(connection, outbox.c.card, of), *waits)
+        connection.execute(these.values(closed(now, "superseded")))

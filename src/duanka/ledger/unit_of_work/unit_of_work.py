@@ -35,7 +35,7 @@ from duanka.domain.order import (
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
 from duanka.ledger.audit.trail import AuditEntry, Trail
-from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
+from duanka.ledger.db.bulk import among, dictionaries, put_rows
 from duanka.ledger.db.rows import audited_fields, changes, order_id, order_of
 from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
@@ -44,7 +44,6 @@ from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, writ
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
-_VALUES_PER_IN = 400  # values per IN: below SQLite's limit
 Value = TypeVar("Value")
 _CARD_LOCK_CLASS, _CARD_LOCKS = 20201010, 1024  # PostgreSQL advisory locks: our number; shared by all cards
 _PEOPLE_LOCK_CLASS = 20201011  # advisory lock of people
@@ -108,18 +107,19 @@ class UnitOfWork:
     def lock(self, of: Collection[str]) -> None:
         """Load and lock the open orders of these cards, in a fixed order: no deadlocks."""
         new = sorted({card for card in of if card not in self._open})
-        for some in in_parts(new, _VALUES_PER_IN):
-            self._open |= {card: {} for card in some}
-            self._wait_for(some)
-            found = (
-                select(orders)
-                .where(among(self.connection, orders.c.card, some), orders.c.closed_at.is_(None))
-                .order_by(orders.c.card, orders.c.kind)
-                .with_for_update()
-            )
-            for row in dictionaries(self.connection.execute(found)):
-                order = self._keep(row)
-                self._open[order.card][order.kind] = order.id
+        if not new:
+            return
+        self._open |= {card: {} for card in new}
+        self._wait_for(new)
+        found = (
+            select(orders)
+            .where(among(self.connection, orders.c.card, new), orders.c.closed_at.is_(None))
+            .order_by(orders.c.card, orders.c.kind)
+            .with_for_update()
+        )
+        for row in dictionaries(self.connection.execute(found)):
+            order = self._keep(row)
+            self._open[order.card][order.kind] = order.id
 
     def _wait_for(self, some: Sequence[str]) -> None:
         """Serialise changes of these cards until the transaction ends.
@@ -377,10 +377,5 @@ def _must_be_open(order: Order) -> None:
 
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
     """Return which of these cards are cancelled for good."""
-    found: set[str] = set()
-    for part in in_parts(sorted(set(of)), _VALUES_PER_IN):
-        rows = select(cards.c.card).where(
-            among(connection, cards.c.card, part), cards.c.state == State.CANCELLED.value
-        )
-        found.update(connection.execute(rows).scalars())
-    return frozenset(found)
+    gone = (among(connection, cards.c.card, of), cards.c.state == State.CANCELLED.value)
+    return frozenset(connection.execute(select(cards.c.card).where(*gone)).scalars())

@@ -164,9 +164,8 @@ def remove(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     for card, source in rows:
         by_source.setdefault(source, []).append(card)
     for source, numbers in by_source.items():
-        for part in in_parts(numbers):
-            these = (kept_decisions.c.source == source, kept_decisions.c.card.in_(part))
-            unit.connection.execute(delete(kept_decisions).where(*these))
+        these = (kept_decisions.c.source == source, among(unit.connection, kept_decisions.c.card, numbers))
+        unit.connection.execute(delete(kept_decisions).where(*these))
 
 
 def forget_replaced(unit: UnitOfWork, source: str, run: str) -> int:
@@ -213,21 +212,18 @@ def readable(
 def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Return those without an order so far, from this file or a copy."""
     ids = [demand.decision for demand in demands if demand.decision]
-    known = set[str]()
-    for part in in_parts(ids):
-        query = select(decisions_taken.c.decision).where(among(connection, decisions_taken.c.decision, part))
-        known.update(connection.execute(query).scalars())
+    query = select(decisions_taken.c.decision).where(among(connection, decisions_taken.c.decision, ids))
+    known = set(connection.execute(query).scalars())
     return [demand for demand in demands if demand.decision not in known]
 
 
 def _known(connection: Connection, numbers: Iterable[str]) -> dict[str, list[RowMapping]]:
     found = dict[str, list[RowMapping]]()
     columns = kept_decisions.c
-    for part in in_parts(sorted(set(numbers))):
-        query = select(
-            *(columns.card, columns.source, columns.why, columns.run),
-            *(columns.kept_at, columns.kept_by, columns.reason),
-        )
-        for row in connection.execute(query.where(among(connection, columns.card, part))).mappings():
-            found.setdefault(row["card"], []).append(row)
+    query = select(
+        *(columns.card, columns.source, columns.why, columns.run),
+        *(columns.kept_at, columns.kept_by, columns.reason),
+    )
+    for row in connection.execute(query.where(among(connection, columns.card, set(numbers)))).mappings():
+        found.setdefault(row["card"], []).append(row)
     return found

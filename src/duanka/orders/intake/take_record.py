@@ -15,7 +15,7 @@ from duanka.domain.order import SYSTEM, Person
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.take import Choice, Coverage, as_json, coverage_of
 from duanka.domain.text import BilingualText
-from duanka.ledger.db.bulk import among, in_parts, put_rows
+from duanka.ledger.db.bulk import among, put_rows
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables_takes import taken_orders, takes
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -123,12 +123,11 @@ def _write_orders(unit: UnitOfWork, number: str) -> None:
     """Store which orders the take touched; for each, the first effect counts."""
     did = {order.id: what for order, what in reversed(unit.of_decisions)}
     joined = [order for order, what in did.items() if what == ATTACHED]
-    for part in in_parts(joined):
-        known = select(taken_orders.c.order_id).where(
-            taken_orders.c.take_id == number, among(unit.connection, taken_orders.c.order_id, part)
-        )
-        for order in unit.connection.execute(known).scalars():
-            del did[order]
+    known = select(taken_orders.c.order_id).where(
+        taken_orders.c.take_id == number, among(unit.connection, taken_orders.c.order_id, joined)
+    )
+    for order in unit.connection.execute(known).scalars():
+        del did[order]
     rows = [{"take_id": number, "order_id": order, "what": what} for order, what in did.items()]
     put_rows(unit.connection, taken_orders, rows)
 

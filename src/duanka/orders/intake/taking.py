@@ -189,9 +189,12 @@ class DecisionTaker:
             unit.lock([row["card"] for row in new])
             facts = {"why": Why.HELD.value, "kept_at": now, "kept_by": by.id, "reason": self._why}
             for source in {row["source"] for row in new}:
-                for part in in_parts([row["card"] for row in new if row["source"] == source]):
-                    these = (kept_decisions.c.source == source, kept_decisions.c.card.in_(part))
-                    unit.connection.execute(update(kept_decisions).where(*these).values(facts))
+                numbers = [row["card"] for row in new if row["source"] == source]
+                these = (
+                    kept_decisions.c.source == source,
+                    among(unit.connection, kept_decisions.c.card, numbers),
+                )
+                unit.connection.execute(update(kept_decisions).where(*these).values(facts))
             said: dict[str, object] = {"held": len(new), **self._choice.facts()}
             unit.note(by, "decisions.hold", self._record.id or HELD, self._why, {}, said)
 
@@ -339,11 +342,8 @@ def _held(row: RowMapping) -> RowMapping:
 
 def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[str]:
     """Return which of these cards are stopped on police cases."""
-    found = set[str]()
-    stopped = select(orders.c.card).where(orders.c.state == State.FORCED_STOP.value)
-    for part in in_parts(sorted(numbers)):
-        found.update(connection.execute(stopped.where(among(connection, orders.c.card, part))).scalars())
-    return found
+    stopped = (orders.c.state == State.FORCED_STOP.value, among(connection, orders.c.card, numbers))
+    return set(connection.execute(select(orders.c.card).where(*stopped)).scalars())
 
 
 def _opened_by(opened: Sequence[OrderDecision]) -> dict[str, dict[str, int]]:
