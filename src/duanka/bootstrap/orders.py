@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
@@ -35,7 +36,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds, TrailEnd
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.installation import SecretKeys, Upgrade
+from duanka.ledger.db.installation import SecretKeys, Upgrade, Upgraded
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import Keys
@@ -165,7 +166,13 @@ def upgrade_terms(
 ) -> Upgrade:
     """Terms for upgrading a database of an earlier version. `say`: receives messages that people must see."""
     by = f"{getpass.getuser()} on this machine"
-    return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
+    return Upgrade(_run_upgrade, lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
+
+
+def _run_upgrade(*given: Any) -> Upgraded:
+    from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # imports Alembic
+
+    return upgrade_database(*given)
 
 
 def _keys_of(secret: bytes) -> list[SecretKeys]:

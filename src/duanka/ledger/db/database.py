@@ -206,8 +206,6 @@ class Store:
 
     def _upgrade_once(self, terms: Upgrade) -> None:
         """Upgrade in one transaction, unless another process has done so meanwhile."""
-        from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # imports Alembic
-
         database = Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
         with self._alone_after_others() as connection:
             try:
@@ -220,7 +218,7 @@ class Store:
                         f"upgrading the order book {self.name} {was.en} ...",
                     )
                 )
-                done = upgrade_database(connection, self.name, terms, found, database)
+                done = terms.run(connection, self.name, terms, found, database)
             else:
                 return
         zh, en = (f"；原样备份：{done.copy}", f"; as it was: {done.copy}") if done.copy else ("", "")

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
@@ -51,13 +52,24 @@ class SecretKeys:
 
 
 @dataclass(frozen=True)
+class Upgraded:
+    """Result of an upgrade. `copy`: earlier database; None: on a server, not copied."""
+
+    before: int
+    copy: Path | None
+    entries: int
+    said: Sequence[BilingualText]
+
+
+@dataclass(frozen=True)
 class Upgrade:
     """Parameters of an upgrade. `keys`: of each form of the secret, or a DuankaError.
 
-    `by`: who upgrades, for the audit trail. `say`: receives lines for people. `despite_faults`: reason to continue
-    although the audit trail does not hold; empty: stop then.
+    `run`: `upgrade_database` of `ledger.migrations`. `by`: who upgrades, for the audit trail. `say`: receives lines for
+    people. `despite_faults`: reason to continue although the audit trail does not hold; empty: stop then.
     """
 
+    run: Callable[[Connection, str, Upgrade, OlderVersion, Path | None], Upgraded]
     keys: Callable[[], Sequence[SecretKeys]]
     by: str
     say: Callable[[BilingualText], None]

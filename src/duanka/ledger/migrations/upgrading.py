@@ -7,7 +7,6 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,12 +17,12 @@ from sqlalchemy import Connection, select, update
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.order import SYSTEM
 from duanka.domain.private_files import put_in_place
-from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import UPGRADED, AuditEntry, Trail
 from duanka.ledger.db.installation import (
     OlderVersion,
     SecretKeys,
     Upgrade,
+    Upgraded,
     fitting_secret,
     put_installation,
     version_words,
@@ -37,16 +36,6 @@ from duanka.ledger.migrations.trail_facts import TrailFacts, read_trail
 
 class TrailDoesNotHold(DuankaError):
     """The audit trail of the database to upgrade is broken; a person must look first."""
-
-
-@dataclass(frozen=True)
-class Upgraded:
-    """Result of an upgrade. `copy`: earlier database; None: on a server, not copied."""
-
-    before: int
-    copy: Path | None
-    entries: int
-    said: Sequence[BilingualText]
 
 
 def upgrade_database(
