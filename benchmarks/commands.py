@@ -21,7 +21,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.domain.order import Kind
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
-from duanka.ledger.db.database import SCHEMA_VERSION
+from duanka.ledger.db.tables import SCHEMA_VERSION
 from duanka.orders.service import OrderService
 
 DATA = Path("bench-data")

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from duanka.domain.order import SYSTEM, Event
 from duanka.ledger.audit.trail import AuditEntry, Fault, Trail
-from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.installation import GENESIS
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
 from duanka.orders.service import OrderService

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from duanka.domain.errors import DuankaError
-from duanka.ledger.db.database import SCHEMA_VERSION, NoOrderBook, Store
+from duanka.ledger.db.database import NoOrderBook, Store
 from duanka.ledger.db.installation import NotUsable
+from duanka.ledger.db.tables import SCHEMA_VERSION
 from support.orders.books import NOW, POLICE, book_on, card
 from support.waiting import HANG
 

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from duanka.domain.order import State
 from duanka.ledger.audit.row_digests import ORDERS
-from duanka.ledger.audit.trail import keyed_hash
-from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.audit.trail_encoding import keyed_hash
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.installation import GENESIS
 from duanka.ledger.db.tables import audit, orders
 from support.orders.books import KEY, NOW, SECOND, book_on, delivered
 

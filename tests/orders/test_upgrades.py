@@ -20,8 +20,9 @@ from duanka.cli import main as cli
 from duanka.cli.shell.process import ExitCode
 from duanka.domain.order import AlreadyUsed, Event, Kind, NeedsSecondPerson
 from duanka.ledger.audit.trail import Fault
-from duanka.ledger.db.database import SCHEMA_VERSION, Store
+from duanka.ledger.db.database import Store
 from duanka.ledger.db.installation import NotUsable, OlderVersion
+from duanka.ledger.db.tables import SCHEMA_VERSION
 from duanka.ledger.migrations.upgrading import TrailDoesNotHold
 from duanka.ledger.people.keys import half_hash
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE

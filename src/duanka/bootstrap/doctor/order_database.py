@@ -9,7 +9,7 @@ from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.phone_masking import masked_text
-from duanka.ledger.db.database import SCHEMA_VERSION
+from duanka.ledger.db.tables import SCHEMA_VERSION
 from duanka.ledger.people.requests import REQUEST_DAYS
 
 BACKUP_DAYS = 2  # tolerates one failed daily backup

@@ -9,32 +9,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
-from json.encoder import encode_basestring
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, literal, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.ledger.audit.row_comparison import Comparison
 from duanka.ledger.audit.row_digests import AuditedTable, RowsTold, label
-from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
+from duanka.ledger.audit.trail_encoding import canonical, keyed_hash, object_text, text, utc
+from duanka.ledger.db.bulk import among, dictionaries, put_rows
 from duanka.ledger.db.columns import storable
-from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.installation import GENESIS
 from duanka.ledger.db.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
 UPGRADED = "book.upgrade"  # the database was upgraded: later entries record rows in their new form
-_BLOCK_BYTES = 64  # of SHA-256
 _BATCH_ROWS = 5_000
 _MAX_ROWS_NAMED = 100  # orders without an opening entry that are named; more would add no information
 
 
+_HEAD = select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)
 _AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 
 
@@ -103,13 +103,11 @@ class Trail:
         """Append `entries` in the transaction of the changes they record."""
         if not entries:
             return
-        head = connection.execute(
-            select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal).with_for_update()
-        ).one()
+        head = connection.execute(_HEAD.with_for_update()).one()
         seq, last = head.seq, head.hash
         found = connection.execute(_AT_END).first()
         there = (found.seq, found.hash) if found else (0, GENESIS)
-        if not self._sealed(*head) or there != (seq, last):
+        if not self.is_sealed(head) or there != (seq, last):
             if there[0] > seq:  # an older end was put back, so its next number is taken
                 seq, last = there
             # Work continues, but the tampering with the end stays visible for ever.
@@ -131,13 +129,13 @@ class Trail:
                 "what": entry.what,
                 "subject": entry.subject,
                 "why": storable(entry.why),
-                "before": _object(entry.before),
-                "after": _object(entry.after),
+                "before": object_text(entry.before),
+                "after": object_text(entry.after),
             }
             facts = (entry.before, entry.after)
             digests = entry.digests or told.of(entry.what, entry.subject, facts)
-            row["digests"] = _object(digests) if digests else ""
-            last = row["hash"] = self._hash(row, last)
+            row["digests"] = object_text(digests) if digests else ""
+            last = row["hash"] = self._hash(row, last, _TOLD)
             rows.append(row)
         put_rows(connection, audit, rows)
         connection.execute(update(audit_head).values(seq=seq, hash=last, seal=self._seal(seq, last)))
@@ -167,9 +165,9 @@ class Trail:
         """
         ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
         with store.reading() as connection:
-            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
-            expected, last, comparison = 1, GENESIS, Comparison()
-            for row in _rows(connection):
+            head = self.head(connection)
+            end, comparison = (0, GENESIS), Comparison()
+            for row, expected, ours in self.walk(audit_rows(connection)):
                 yield from (Fault(row["seq"], what) for what in comparison.read(row))
                 if row["seq"] < expected:
                     yield Fault(row["seq"], "put in: the trail begins with 1")
@@ -179,25 +177,36 @@ class Trail:
                         f"{expected}" if row["seq"] == expected + 1 else f"{expected} to {row['seq'] - 1}"
                     )
                     yield Fault(expected, f"missing: {missing}")
-                elif not self.bears_our_hash(row, last):
+                elif not ours:
                     yield Fault(row["seq"], "changed, or moved from another place")
                 if row["what"] == BROKEN:
                     yield Fault(row["seq"], "before this row the end of the trail was changed")
                 if any(row["seq"] == seq and row["hash"] != last_kept for seq, last_kept in ends):
                     yield Fault(row["seq"], "not the row that was kept")
-                # continue from what the row claims, so that one wrong row counts as one fault
-                expected, last = row["seq"] + 1, row["hash"]
+                end = row["seq"], row["hash"]
                 if row["seq"] % _BATCH_ROWS == 0:
                     yield row["seq"]
-            if (head.seq, head.hash) != (expected - 1, last):
+            expected = end[0] + 1
+            if (head.seq, head.hash) != end:
                 yield Fault(expected, f"the end is wrong: the trail went to {head.seq}")
-            elif not self._sealed(*head):
+            elif not self.is_sealed(head):
                 yield Fault(expected, "the end was changed: it does not bear our seal")
             if (furthest := max((seq for seq, _ in ends), default=0)) >= expected:
                 yield Fault(expected, f"the end is missing: the trail went to {furthest} when that was kept")
             yield from (Fault(0, f"order {number} has no beginning here") for number in _untold(connection))
             yield from (Fault(0, what) for what in comparison.faults(connection))
             yield expected - 1
+
+    def walk(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], int, bool]]:
+        """Yield each row, the number expected there, and whether we wrote it after the one before.
+
+        It continues from what a row claims, so that one wrong row counts as one fault.
+        """
+        expected, last = 1, GENESIS
+        for row in rows:
+            yield row, expected, self.bears_our_hash(row, last)
+            if row["seq"] >= expected:
+                expected, last = row["seq"] + 1, row["hash"]
 
     def tells(
         self,
@@ -216,7 +225,7 @@ class Trail:
             digest = next((found for _, found, _ in table.rows(connection, [key])), "")
         name = label(table, key)
         about = (audit.c.subject.in_(subjects), audit.c.digests.contains(f'"{name}":', autoescape=True))
-        told = next(iter(self._with_the_one_before(connection, *about, limit=1)), None)
+        told = next(iter(self._latest(connection, *about, limit=1)), None)
         if told is None or json.loads(told["digests"])[name] != digest:
             return False
         return self._is_ours(told)
@@ -229,43 +238,26 @@ class Trail:
         untold = set(found)
         place = func.strpos if connection.dialect.name == "postgresql" else func.instr
         names_it = place(audit.c.digests, literal(f'"{label(table, "")}') + audit.c.subject + '":') > 0
-        for part in in_parts(sorted(found)):
-            last = (
-                select(func.max(audit.c.seq))
-                .where(among(connection, audit.c.subject, part), names_it)
-                .group_by(audit.c.subject)
-            )
-            before = audit.alias()
-            query = (
-                select(audit, before.c.hash.label("chained"))
-                .outerjoin(before, before.c.seq == audit.c.seq - 1)
-                .where(audit.c.seq.in_(last))
-            )
-            for row in dictionaries(connection.execute(query)):
-                key = row["subject"]
-                # Only a name with its value is encoded like this: quotes within a text are escaped.
-                says = f"{_canonical(label(table, key))}:{_canonical(found[key])}"
-                if says in row["digests"] and self._is_ours(row):
-                    untold.discard(key)
+        last = select(func.max(audit.c.seq)).where(among(connection, audit.c.subject, found), names_it)
+        query = _with_the_one_before().where(audit.c.seq.in_(last.group_by(audit.c.subject)))
+        for row in dictionaries(connection.execute(query)):
+            key = row["subject"]
+            # Only a name with its value is encoded like this: quotes within a text are escaped.
+            says = f"{canonical(label(table, key))}:{canonical(found[key])}"
+            if says in row["digests"] and self._is_ours(row):
+                untold.discard(key)
         return untold
 
     def has(self, connection: Connection, what: str, subject: str) -> bool:
         """Whether there is such an entry under our hash."""
-        rows = self._with_the_one_before(connection, audit.c.what == what, audit.c.subject == subject)
+        rows = self._latest(connection, audit.c.what == what, audit.c.subject == subject)
         return any(map(self._is_ours, rows))
 
-    def _with_the_one_before(
+    def _latest(
         self, connection: Connection, *which: ColumnElement[bool], limit: int = _MAX_ROWS_NAMED
     ) -> Sequence[Mapping[str, Any]]:
         """Return rows, latest first, each with its predecessor's hash as `chained`."""
-        before = audit.alias()
-        rows = (
-            select(audit, before.c.hash.label("chained"))
-            .outerjoin(before, before.c.seq == audit.c.seq - 1)
-            .where(*which)
-            .order_by(audit.c.seq.desc())
-            .limit(limit)
-        )
+        rows = _with_the_one_before().where(*which).order_by(audit.c.seq.desc()).limit(limit)
         return dictionaries(connection.execute(rows))
 
     def _is_ours(self, row: Mapping[str, Any]) -> bool:
@@ -278,22 +270,22 @@ class Trail:
         Before database version 5 an entry had no digests, and the hash covered a list shorter by one. Neither list
         can be mistaken for the other, so accepting both helps nobody without the key.
         """
-        if hmac.compare_digest(self._hash(row, last), row["hash"]):
+        if hmac.compare_digest(self._hash(row, last, _TOLD), row["hash"]):
             return True
-        return not row["digests"] and hmac.compare_digest(self._hash_without_digests(row, last), row["hash"])
+        return not row["digests"] and hmac.compare_digest(self._hash(row, last, _TOLD_BEFORE), row["hash"])
 
-    def head(self, connection: Connection) -> tuple[int, str, str]:
+    def head(self, connection: Connection) -> Row[int, str, str]:
         """Return number, hash and seal of the end, as stored."""
-        row = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
-        return row.seq, row.hash, row.seal
+        return connection.execute(_HEAD).one()
 
-    def is_sealed(self, head: tuple[int, str, str]) -> bool:
+    def is_sealed(self, head: Row[int, str, str]) -> bool:
         """Whether this end is under our seal."""
-        return self._sealed(*head)
+        fresh = (head.seq, head.hash, head.seal) == (0, GENESIS, "")
+        return fresh or hmac.compare_digest(self._seal(head.seq, head.hash), head.seal)
 
     def upgrades(self, connection: Connection) -> list[UpgradeTold]:
         """Return the upgrades recorded under our hash, earliest first."""
-        rows = self._with_the_one_before(connection, audit.c.what == UPGRADED)
+        rows = self._latest(connection, audit.c.what == UPGRADED)
         ours = [row for row in reversed(rows) if self._is_ours(row)]
         return [
             UpgradeTold(row["seq"], row["at"], json.loads(row["before"])["version"], json.loads(row["after"]))
@@ -302,44 +294,41 @@ class Trail:
 
     def signed(self, purpose: str, *told: object) -> str:
         """Return a keyed hash over data outside of the database."""
-        return hmac.new(self._key, _canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
 
     def is_signed(self, seal: str, purpose: str, *told: object) -> bool:
         """Whether `seal` is that hash."""
         return hmac.compare_digest(self.signed(purpose, *told).encode(), seal.encode())
 
     def _seal(self, seq: int, last: str) -> str:
-        return hmac.new(self._key, _canonical(["end", seq, last]).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, canonical(["end", seq, last]).encode(), hashlib.sha256).hexdigest()
 
-    def _sealed(self, seq: int, last: str, seal: str) -> bool:
-        fresh = (seq, last, seal) == (0, GENESIS, "")
-        return fresh or hmac.compare_digest(self._seal(seq, last), seal)
-
-    def _hash(self, row: Mapping[str, Any], last: str) -> str:
-        # equals `_canonical` of [last, seq, at, ...], whose general encoding would dominate the time of a sweep
-        texts = ",".join(map(_text, _TOLD(row)))
-        told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
-        return self._mac(told.encode())
-
-    def _hash_without_digests(self, row: Mapping[str, Any], last: str) -> str:
-        texts = ",".join(map(_text, _TOLD(row)[:-1]))
-        told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
-        return self._mac(told.encode())
+    def _hash(self, row: Mapping[str, Any], last: str, told: Callable[[Any], tuple[str, ...]]) -> str:
+        # equals `canonical` of [last, seq, at, ...], whose general encoding would dominate the time of a sweep
+        texts = ",".join(map(text, told(row)))
+        return self._mac(f"[{text(last)},{row['seq']},{text(utc(row['at']))},{texts}]".encode())
 
 
+_TOLD_BEFORE = itemgetter("who", "role", "what", "subject", "why", "before", "after")
 _TOLD = itemgetter("who", "role", "what", "subject", "why", "before", "after", "digests")
 
 
-def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
-    after = None
-    while True:
-        query = select(audit).order_by(audit.c.seq).limit(_BATCH_ROWS)
-        query = query if after is None else query.where(audit.c.seq > after)
-        rows = dictionaries(connection.execute(query))
-        if not rows:
-            return
+def audit_rows(
+    connection: Connection, table: FromClause = audit, after: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the trail in order, read in batches. `table`: as it is in an earlier version."""
+    query = select(table).order_by(table.c.seq).limit(_BATCH_ROWS)
+    while rows := dictionaries(
+        connection.execute(query if after is None else query.where(table.c.seq > after))
+    ):
         yield from rows
         after = rows[-1]["seq"]
+
+
+def _with_the_one_before() -> Select[Any]:
+    """Select rows, each with its predecessor's hash as `chained`."""
+    before = audit.alias()
+    return select(audit, before.c.hash.label("chained")).outerjoin(before, before.c.seq == audit.c.seq - 1)
 
 
 def _untold(connection: Connection) -> Iterator[str]:
@@ -354,41 +343,3 @@ def _untold(connection: Connection) -> Iterator[str]:
     yield from connection.execute(
         select(orders.c.id).where(~opening).order_by(orders.c.id).limit(_MAX_ROWS_NAMED)
     ).scalars()
-
-
-@lru_cache(maxsize=1024)  # all rows of a transaction have the same time
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()
-
-
-# a single encoder: its output is hashed and must not depend on the caller
-_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
-_text: Callable[[str], str] = encode_basestring  # of a text, as `_canonical`
-
-
-def _object(facts: Mapping[str, object]) -> str:
-    """As `_canonical`, three times as fast for texts and whole numbers; `storable`."""
-    if not facts:
-        return "{}"
-    each = [
-        f"{_text(name)}:{_text(value)}"
-        if type(value) is str
-        else f"{_text(name)}:{value if type(value) is int else _canonical(value)}"
-        for name, value in sorted(facts.items())
-    ]
-    whole = f"{{{','.join(each)}}}"
-    return whole if whole.isascii() else storable(whole)  # JSON contains no raw zero byte
-
-
-def keyed_hash(key: bytes) -> Callable[[bytes], str]:
-    """Return HMAC-SHA-256 with `key` set up once: twice as fast as `hmac.digest`."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
-    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
-
-    def mac(told: bytes) -> str:
-        within, around = inner.copy(), outer.copy()
-        within.update(told)
-        around.update(within.digest())
-        return around.hexdigest()
-
-    return mac

@@ -19,7 +19,6 @@ from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.installation import (
-    GENESIS,
     OlderVersion,
     SealKey,
     Upgrade,
@@ -28,8 +27,6 @@ from duanka.ledger.db.installation import (
     version_words,
 )
 from duanka.ledger.db.tables import SCHEMA_VERSION
-
-__all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
 _BUSY_MS = 30_000  # ms that a writer waits for another one on SQLite
 _CONNECT_TIMEOUT_SECONDS = 3  # time-out of a server for read-only access

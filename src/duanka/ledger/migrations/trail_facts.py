@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, column, inspect, table
 
 from duanka.domain.person import SYSTEM, Role
 from duanka.domain.text import BilingualText
-from duanka.ledger.audit.trail import BROKEN, Trail
-from duanka.ledger.db.bulk import dictionaries
+from duanka.ledger.audit.trail import BROKEN, Trail, audit_rows
 from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.installation import GENESIS
 
-_BATCH_ROWS = 5_000
 _MAX_FAULTS_NAMED = 5
 _NAMES = ("seq", "who", "role", "what", "subject", "why", "before", "after", "hash")
 # events by which staff take part in the outcome of an order
@@ -55,11 +53,11 @@ class TrailFacts:
 
 def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFacts:
     """Read and verify the trail of any version; other tables are not compared with it."""
-    facts, expected, last = TrailFacts(now), 1, GENESIS
-    for row in _rows(connection):
+    facts, end = TrailFacts(now), (0, GENESIS)
+    for row, expected, ours in trail.walk(_rows(connection)):
         if row["seq"] != expected:
             _fault(facts, f"row {expected} is missing")
-        if trail.bears_our_hash(row, last):
+        if ours:
             facts.has_rows_of_ours = True
             _take(facts, row)
         else:
@@ -67,10 +65,10 @@ def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFact
         if row["what"] == BROKEN:
             _fault(facts, f"before row {row['seq']} the end was changed")
         facts.first_hash = facts.first_hash or row["hash"]
-        expected, last = row["seq"] + 1, row["hash"]
-    facts.rows = expected - 1
+        end = row["seq"], row["hash"]
+    facts.rows = end[0]
     head = trail.head(connection)
-    if head[:2] != (facts.rows, last) or not trail.is_sealed(head):
+    if (head.seq, head.hash) != end or not trail.is_sealed(head):
         _fault(facts, "its end was changed")
     return facts
 
@@ -84,11 +82,7 @@ def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
     there = {one["name"] for one in inspect(connection).get_columns("audit")}
     names = [*_NAMES, *({"digests"} & there)]
     audit = table("audit", *map(column, names), column("at", UtcMicroseconds))
-    after = 0
-    query = select(audit).order_by(audit.c.seq).limit(_BATCH_ROWS)
-    while rows := dictionaries(connection.execute(query.where(audit.c.seq > after))):
-        yield from ({"digests": "", **row} for row in rows)
-        after = rows[-1]["seq"]
+    return ({"digests": "", **row} for row in audit_rows(connection, audit, after=0))
 
 
 def _take(facts: TrailFacts, row: Mapping[str, Any]) -> None:
