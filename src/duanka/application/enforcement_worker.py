@@ -101,25 +101,15 @@ class EnforcementObserver(Protocol):
         """A duty failed and will be retried."""
 
 
-class Unwatched:
-    """No-op observer."""
-
-    def worked(self, duty: str, seconds: float) -> None:
-        """Do nothing."""
-
-    def failed(self, duty: str, error: BaseException) -> None:
-        """Do nothing: the failure is also reported through `Enforcement.say`."""
-
-
 @dataclass(frozen=True)
 class Duty:
     """A repeated task.
 
-    `work` returns whether more work waits; `every`: longest interval between two runs, in seconds.
+    `work` returns something true when more work waits; `every`: longest interval between two runs, in seconds.
     """
 
     name: str
-    work: Callable[[datetime], bool]
+    work: Callable[[datetime], object]
     every: float
 
 
@@ -142,7 +132,7 @@ class Enforcement:
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
     say: Callable[[str], None]
-    watch: EnforcementObserver = Unwatched()  # noqa: RUF009  # it has no state
+    watch: EnforcementObserver | None = None
     notices: Dispatcher | None = None
     refusals: Sequence[RefusalRecorder] = ()
     compared: Sequence[Reconciler] = ()
@@ -163,68 +153,58 @@ class Enforcement:
         return (*self.elements.values(), *([self.notices] if self.notices else []))
 
 
+def _once(work: Callable[[datetime], object]) -> Callable[[datetime], object]:
+    """Work that leaves none waiting."""
+
+    def worked(now: datetime) -> bool:
+        work(now)
+        return False
+
+    return worked
+
+
+def _comparison(one: Reconciler, guard: Guard | None) -> Callable[[datetime], object]:
+    def work(now: datetime) -> None:
+        if not (guard and guard.check(now)):
+            one.compare(now)
+
+    return _once(work)
+
+
 def duties(parts: Enforcement) -> tuple[Duty, ...]:
     """All duties of a worker with their intervals."""
 
-    def sweep(now: datetime) -> bool:
-        return not parts.holds and parts.sweep(now, _DEADLINE_BATCH) >= _DEADLINE_BATCH
+    def unless_held(work: Callable[[datetime], object]) -> Callable[[datetime], object]:
+        return lambda now: not parts.holds and work(now)
 
-    def purge(now: datetime) -> bool:
-        return bool(parts.purge and parts.purge(now))
-
-    def carry_out(now: datetime) -> bool:
-        return not parts.holds and bool(parts.carry_out(now))
-
-    def send(notices: Dispatcher) -> Callable[[datetime], bool]:
-        return lambda now: not parts.holds and notices.work(now)
-
-    def compare(one: Reconciler) -> Callable[[datetime], bool]:
-        def work(now: datetime) -> bool:
-            if not (parts.guard and parts.guard.check(now)):
-                one.compare(now)
-            return False
-
-        return work
-
-    def look(one: Listed) -> Callable[[datetime], bool]:
-        def work(now: datetime) -> bool:
-            one.look(now)
-            return False
-
-        return work
-
-    def watch(now: datetime) -> bool:
+    def watch(now: datetime) -> None:
         for one in parts.draining:
             one.watch(now)
-        return False
 
-    return (
-        Duty(DEADLINES, sweep, _IDLE_SECONDS),
-        Duty(ACTS, carry_out, _IDLE_SECONDS),
+    sweep, notices, passes = parts.sweep, parts.notices, parts.write_passes
+    found = [
+        Duty(
+            DEADLINES, unless_held(lambda now: sweep(now, _DEADLINE_BATCH) >= _DEADLINE_BATCH), _IDLE_SECONDS
+        ),
+        Duty(ACTS, unless_held(parts.carry_out), _IDLE_SECONDS),
         *(Duty(name, one.work, _IDLE_SECONDS) for name, one in parts.elements.items()),
-        *([Duty(NOTICES, send(parts.notices), _NOTICE_SECONDS)] if parts.notices else []),
         *(Duty(f"refusals of {one.name}", one.read, _REFUSAL_SECONDS) for one in parts.refusals),
-        *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
-        *(Duty(f"list of {one.name}", look(one), _LIST_SECONDS) for one in parts.lists),
-        *_listing(parts),
-        *([Duty(PURGE, purge, _IDLE_SECONDS)] if parts.purge else []),
-        *([Duty("end of the trail", parts.guard.work, _GUARD_SECONDS)] if parts.guard else []),
-        Duty("alarms", watch, _ALARM_SECONDS),
-    )
-
-
-def _listing(parts: Enforcement) -> Sequence[Duty]:
-    write = parts.write_passes
-    if write is None:
-        return ()
-
-    def work(now: datetime) -> bool:
-        del now
-        if not parts.holds:  # a restored, older database would shorten the list
-            write()
-        return False
-
-    return (Duty(PASSES, work, _PASSES_SECONDS),)
+        *(
+            Duty(f"comparison of {one.name}", _comparison(one, parts.guard), parts.compare_every)
+            for one in parts.compared
+        ),
+        *(Duty(f"list of {one.name}", _once(one.look), _LIST_SECONDS) for one in parts.lists),
+        Duty("alarms", _once(watch), _ALARM_SECONDS),
+    ]
+    if notices:
+        found.append(Duty(NOTICES, unless_held(notices.work), _NOTICE_SECONDS))
+    if passes:  # a restored, older database would shorten the list
+        found.append(Duty(PASSES, _once(unless_held(lambda _: passes())), _PASSES_SECONDS))
+    if parts.purge:
+        found.append(Duty(PURGE, parts.purge, _IDLE_SECONDS))
+    if parts.guard:
+        found.append(Duty("end of the trail", parts.guard.work, _GUARD_SECONDS))
+    return tuple(found)
 
 
 @dataclass
@@ -242,7 +222,8 @@ class Enforcing:
         threads = []
         for duty in duties(self.parts):
             self._wakeups[duty.name] = threading.Event()
-            threads.append(threading.Thread(target=self._supervise, args=(duty,), name=duty.name))
+            wakeup = self._wakeups[duty.name]
+            threads.append(threading.Thread(target=self._supervise, args=(duty, wakeup), name=duty.name))
         for thread in threads:
             thread.start()
         try:
@@ -275,7 +256,7 @@ class Enforcing:
             if wakeup := self._wakeups.get(name):
                 wakeup.set()
 
-    def _supervise(self, duty: Duty, wakeup: threading.Event | None = None) -> None:
+    def _supervise(self, duty: Duty, wakeup: threading.Event) -> None:
         """Restart the duty whatever it raises: its thread must not end unnoticed."""
         while not self._stopped.is_set():
             try:
@@ -284,9 +265,9 @@ class Enforcing:
                 self._failed(duty, error, 1)
                 self._stopped.wait(_BACKOFF_SECONDS)
 
-    def _run_loop(self, duty: Duty, wakeup: threading.Event | None = None) -> None:
+    def _run_loop(self, duty: Duty, wakeup: threading.Event) -> None:
         """Run the duty until stopped: when woken, when due, or while more work waits."""
-        wakeup, in_a_row = wakeup or self._wakeups[duty.name], 0
+        in_a_row = 0
         while not self._stopped.is_set():
             wakeup.clear()
             begun = self.parts.ticks()
@@ -300,13 +281,15 @@ class Enforcing:
             if in_a_row:
                 self._tell(lambda: self.parts.say(f"{duty.name}: works again"))
             in_a_row = 0
-            self._tell(lambda: self.parts.watch.worked(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
+            if watch := self.parts.watch:
+                self._tell(lambda: watch.worked(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
             if not more:
                 wakeup.wait(duty.every)
 
     def _failed(self, duty: Duty, error: BaseException, in_a_row: int) -> None:
         self.failures[duty.name] = self.failures.get(duty.name, 0) + 1
-        self._tell(lambda: self.parts.watch.failed(duty.name, error))
+        if watch := self.parts.watch:
+            self._tell(lambda: watch.failed(duty.name, error))
         if in_a_row == 1:  # reported once per outage
             reason = masked_text((str(error).strip() or type(error).__name__).splitlines()[0])
             self._tell(lambda: self.parts.say(f"{duty.name}: {reason}; it is tried again"))

@@ -22,6 +22,7 @@ from duanka.bootstrap.order_resources import (
 from duanka.bootstrap.settings import Settings
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
@@ -275,8 +276,7 @@ def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime
         return here.links.make(unit.connection, order_id, now)
 
     authorize(by, Permission.MAKE_LINK)
-    if not why.strip():
-        raise OrderError("say why a link is made: the reason stays in the audit trail")
+    reason_for(why, "a link is made")
     return here.links.address(here.book.transaction(work, now))
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from duanka.application.enforcement_worker import Enforcement, Enforcing, Unwatched
+from duanka.application.enforcement_worker import Enforcement, Enforcing
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
@@ -119,7 +119,7 @@ def working(
             purge=here.checks.purge,
             guard=guard,
             write_passes=here.pass_list.write_changed,
-            watch=supervision.duties if supervision else Unwatched(),
+            watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)
         here.book.wake = enforcing.wake  # work queued by any transaction starts at once

@@ -35,6 +35,13 @@ def given_reason(text: str) -> str:
     return said
 
 
+def reason_for(why: str, what: str = "") -> str:
+    """Return a person's reason, trimmed. OrderError: empty; `what`: completes "say why"."""
+    if not why.strip():
+        raise OrderError(f"say why{what and ' '}{what}: the reason stays in the audit trail")
+    return why.strip()
+
+
 def end_of_measure(until: datetime, now: datetime) -> datetime:
     """Return the end of a temporary measure. OrderError: not after now, or more than three years from now."""
     until = bounded(until)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -84,17 +85,14 @@ class OrderService:
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Apply `event` to an order, with its effects. OrderError: why it is not possible."""
-        if not why.strip():
-            raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
+        why = reason_for(why, f"you {event} {number}")
         return self.transaction(
-            lambda unit: apply_event(unit, unit.order(number), event, by, why.strip(), **facts), now
+            lambda unit: apply_event(unit, unit.order(number), event, by, why, **facts), now
         )
 
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
         """Extend the deadline of a holder in hardship, once."""
-
-        if not why.strip():
-            raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
+        reason_for(why, f"{number} is given more time")
 
         def work(unit: UnitOfWork) -> Order:
             order = unit.order(number)
@@ -179,13 +177,12 @@ class OrderService:
     def clear_alarm(self, source: str, by: Person, why: str, now: datetime) -> None:
         """Clear an alarm that a supervisor has handled; the trail records who and why."""
         authorize(by, Permission.CLEAR_ALARM)
-        if not why.strip():
-            raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
+        why = reason_for(why, f"the alarm {source} is cleared")
 
         def work(unit: UnitOfWork) -> None:
             if not clear(unit.connection, source, now):
                 raise OrderError(f"no open alarm {source!r}; `duanka orders alarms` names them")
-            unit.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
+            unit.note(by, "alarm.clear", source, why, {"open": True}, {"open": False})
 
         self.transaction(work, now)
 

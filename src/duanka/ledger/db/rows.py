@@ -1,4 +1,4 @@
-"""Mapping between orders and database rows."""
+"""Mapping between database rows and orders, bulk actions and persons."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Grounds, Kind, Order, State
+from duanka.domain.person import Person, Role, Scope
 from duanka.domain.text import BilingualText
 
 _KINDS = {kind.value: kind for kind in Kind}
@@ -148,3 +149,9 @@ def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
             value = ", ".join(value)
         facts[name] = value
     return facts
+
+
+def person_of(row: Mapping[Any, Any]) -> Person:
+    """Parse a row of `persons`."""
+    scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
+    return Person(row["id"], Role(row["role"]), row["display_name"], scope)

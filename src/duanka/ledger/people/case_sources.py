@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.case_source import KEY_BYTES, CaseSource
 from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.person import same_person
@@ -24,7 +25,8 @@ from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables_people import case_sources
-from duanka.ledger.people.keys import Kept, acts_still
+from duanka.ledger.people.kept_people import KeptPeople
+from duanka.ledger.people.keys import acts_still
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
@@ -67,7 +69,7 @@ class CaseSources:
     `key`: for the rows' seals. `kept`: state known outside of the database; None: none.
     """
 
-    def __init__(self, store: Store, trail: Trail, key: bytes, kept: Kept | None = None) -> None:
+    def __init__(self, store: Store, trail: Trail, key: bytes, kept: KeptPeople | None = None) -> None:
         self._store, self._trail, self._key, self._kept = store, trail, key, kept
 
     def propose(self, name: str, public_key: bytes, by: Person, now: datetime) -> str:
@@ -158,12 +160,11 @@ class CaseSources:
         now: datetime,
         **to: object,
     ) -> None:
-        if not why.strip():
-            raise OrderError("say why: the reason stays in the audit trail")
+        why = reason_for(why)
         after: dict[str, object] = {**row, **to}
         mine = update(case_sources).where(case_sources.c.id == row["id"])
         connection.execute(mine.values(**to, seal=self._seal(after)))
-        self._note(connection, by, what, after, why.strip(), now)
+        self._note(connection, by, what, after, why, now)
 
     def _note(
         self, connection: Connection, by: Person, what: str, row: dict[str, object], why: str, now: datetime

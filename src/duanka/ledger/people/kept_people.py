@@ -24,10 +24,10 @@ from duanka.ledger.audit.kept_end import ACCEPTED, END_FILE, TrailEnd, missing
 from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import person_of
 from duanka.ledger.db.tables import audit
 from duanka.ledger.db.tables_installation import installation
 from duanka.ledger.db.tables_people import keys, persons
-from duanka.ledger.people.keys import person_of
 
 PEOPLE_FILE = "audit-people.json"
 FOLDERS_SECONDS = 2.0  # cache time of the folders, which every request needs
@@ -322,6 +322,3 @@ def _keys_put_in_force(
             connection.execute(update(keys).where(keys.c.id == row["id"]).values(revoked_at=now))
             told = {"person": row["person"]}
             yield AuditEntry(now, by, "key.kept", row["id"], why, before=told, found=found_as)
-
-
-__all__ = ["PEOPLE_FILE", "KeptPeople", "KeptPerson", "KnownPeople"]

@@ -10,22 +10,25 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives, may
+from duanka.domain.bounds import reason_for
 from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
-from duanka.domain.person import Scope, same_person
+from duanka.domain.person import same_person
 from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.rows import new_id, person_of
 from duanka.ledger.db.tables import audit_head
 from duanka.ledger.db.tables_people import keys, persons
+from duanka.ledger.people.kept_people import KeptPeople
 
 _log = logging.getLogger("duanka.ledger.people.keys")
 
@@ -47,32 +50,13 @@ class Key:
     revoked_at: datetime | None
 
 
-class Kept(Protocol):
-    """State of people kept outside of the database (`kept_people`)."""
-
-    def as_kept(self, person: Person, key: str) -> Person | None:
-        """Return who acts with this key; None: revoked or disabled by the kept state."""
-
-    def is_disabled(self, person: str) -> bool:
-        """Whether this person was disabled."""
-
-    def removed(self) -> frozenset[str]:
-        """Return the ids of removed case sources."""
-
-    def is_ahead(self, connection: Connection) -> bool:
-        """Whether the database is older than the kept state."""
-
-    def keep_at_once(self, now: datetime) -> None:
-        """Write the present state."""
-
-
 class Keys:
     """Authenticates, lists and revokes keys; `ledger/people/persons.py` issues them.
 
     `kept`: state of people outside of the database; None: none.
     """
 
-    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+    def __init__(self, store: Store, trail: Trail, kept: KeptPeople | None = None) -> None:
         self._store, self._trail, self._kept = store, trail, kept
 
     def who(self, key: str) -> Person | None:
@@ -108,10 +92,8 @@ class Keys:
         the last two supervisors, without whom no key could ever be issued again.
         """
         authorize(by, Permission.REVOKE_KEY)
-        if not why.strip():
-            raise OrderError("say why the key is revoked: the reason stays in the audit trail")
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        reason_for(why, "the key is revoked")
+        with changing_people(self._store) as connection:
             row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
             if row is None:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
@@ -148,12 +130,6 @@ class Keys:
         return [Key(row["key_id"], person_of(row), *(row[f"key_{name}"] for name in names)) for row in rows]
 
 
-def person_of(row: Mapping[Any, Any]) -> Person:
-    """Parse a row of `persons`."""
-    scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
-    return Person(row["id"], Role(row["role"]), row["display_name"], scope)
-
-
 def _hash_of(key: str) -> str | None:
     """Return the stored hash for a key; None: malformed."""
     if halves := _KEY.fullmatch(key):
@@ -187,9 +163,12 @@ def put_key(
     return number
 
 
-def one_at_a_time(connection: Connection) -> None:
-    """Serialise changes of people: what is read after this stays true until the end."""
-    connection.execute(select(audit_head.c.seq).with_for_update())
+@contextmanager
+def changing_people(store: Store) -> Iterator[Connection]:
+    """A transaction that changes people: what it reads stays true until its end."""
+    with store.writing() as connection:
+        connection.execute(select(audit_head.c.seq).with_for_update())
+        yield connection
 
 
 def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives
+from duanka.domain.bounds import reason_for
 from duanka.domain.order import (
     SYSTEM,
     NeedsSecondPerson,
@@ -26,18 +27,17 @@ from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.rows import new_id, person_of
 from duanka.ledger.db.tables_people import invitations, person_requests, persons
+from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import (
     PREFIX,
-    Kept,
     acts_still,
+    changing_people,
     gives_all,
     half_hash,
     key_hash,
     new_half,
-    one_at_a_time,
-    person_of,
     put_key,
     supervisors_with_keys,
 )
@@ -71,7 +71,7 @@ class Persons:
     `kept`: state of people outside of the database; None: none.
     """
 
-    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+    def __init__(self, store: Store, trail: Trail, kept: KeptPeople | None = None) -> None:
         self._store, self._trail, self._kept = store, trail, kept
 
     # --- set-up ---
@@ -82,8 +82,7 @@ class Persons:
         `machine`: who ran the set-up, for the trail. OrderError: there are persons already.
         """
         first = Person(person_id(person), Role.SUPERVISOR, display_name(name))
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        with changing_people(self._store) as connection:
             self._not_older(connection)
             if _count(connection):
                 raise OrderError(
@@ -101,8 +100,7 @@ class Persons:
     def invite(self, by: Person, now: datetime) -> str:
         """Replace the second supervisor's invitation while there is only one person."""
         authorize(by, Permission.APPROVE_PERSON)
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        with changing_people(self._store) as connection:
             if _count(connection) != 1:
                 raise OrderError("only the first supervisor alone invites; propose with `duanka persons add`")
             invitation = self._invite(connection, by, now)
@@ -112,8 +110,7 @@ class Persons:
     def join(self, invitation: str, person: str, name: str, now: datetime) -> str:
         """Join as second supervisor, once; return the key. OrderError: invitation invalid."""
         second = Person(person_id(person), Role.SUPERVISOR, display_name(name))
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        with changing_people(self._store) as connection:
             self._not_older(connection)
             mine = invitations.c.hash == _invitation_hash(invitation)
             row = connection.execute(select(invitations).where(mine)).first()
@@ -141,8 +138,7 @@ class Persons:
         `person`: the proposed state; for a key only the id matters. OrderError, BadPerson: what is wrong with it.
         """
         authorize(by, Permission.PROPOSE_PERSON)
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        with changing_people(self._store) as connection:
             wanted = self._checked(connection, what, person, by)
             nothing_waits(connection, wanted.id, now)
             not_too_many(connection, by)
@@ -168,9 +164,8 @@ class Persons:
         NeedsSecondPerson: `by` proposed it, or it is about them. NoSuchTransition: decided or expired.
         """
         authorize(by, Permission.APPROVE_PERSON)
-        _why(why)
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        why = reason_for(why)
+        with changing_people(self._store) as connection:
             row = waiting_request(connection, number, now)
             request = request_of(row)
             if same_person(by.id, request.proposed_by) or same_person(by.id, request.person.id):
@@ -198,9 +193,7 @@ class Persons:
                 told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
             decided = self._decide(connection, number, RequestOutcome.APPROVED, by, now)
             was = _facts(person_of(before)) if before else {}
-            entry = AuditEntry(
-                now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
-            )
+            entry = AuditEntry(now, by, f"{request.what}.approve", wanted.id, why, was, told, found=found_as)
             self._trail.append(connection, [entry])
         self._keep(now)
         return decided, second
@@ -208,22 +201,20 @@ class Persons:
     def reject(self, number: str, by: Person, why: str, now: datetime) -> PersonRequest:
         """Reject a request; by a supervisor."""
         authorize(by, Permission.APPROVE_PERSON)
-        _why(why)
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        why = reason_for(why)
+        with changing_people(self._store) as connection:
             request = request_of(waiting_request(connection, number, None))
             decided = self._decide(connection, number, RequestOutcome.REJECTED, by, now)
             told = {"request": number}
-            entry = AuditEntry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
+            entry = AuditEntry(now, by, f"{request.what}.reject", request.person.id, why, {}, told)
             self._trail.append(connection, [entry])
         return decided
 
     def disable(self, person: str, by: Person, why: str, now: datetime) -> None:
         """Disable a person and all their keys for good; idempotent."""
         authorize(by, Permission.DISABLE_PERSON)
-        _why(why)
-        with self._store.writing() as connection:
-            one_at_a_time(connection)
+        why = reason_for(why)
+        with changing_people(self._store) as connection:
             row = _known(connection, person)
             if row["disabled_at"]:
                 return
@@ -232,7 +223,7 @@ class Persons:
             connection.execute(update(persons).where(persons.c.id == person).values(disabled_at=now))
             _two_supervisors_stay(connection, row)
             was = _facts(person_of(row))
-            entry = AuditEntry(now, by, "person.disable", person, why.strip(), was, found=found_as)
+            entry = AuditEntry(now, by, "person.disable", person, why, was, found=found_as)
             self._trail.append(connection, [entry])
         self._keep(now)
 
@@ -361,8 +352,3 @@ def _facts(person: Person) -> dict[str, object]:
 
 def _invitation_hash(invitation: str) -> str:
     return hashlib.sha256(invitation.encode()).hexdigest()
-
-
-def _why(why: str) -> None:
-    if not why.strip():
-        raise OrderError("say why: the reason stays in the audit trail")

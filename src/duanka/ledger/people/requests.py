@@ -9,8 +9,8 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.order import NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.text import WordedEnum
+from duanka.ledger.db.rows import person_of
 from duanka.ledger.db.tables_people import person_requests
-from duanka.ledger.people.keys import person_of
 
 REQUEST_DAYS = 14
 MOST_WAITING = 50  # pending per proposer

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Integer, func, insert, literal, select, update
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, OrderError
@@ -92,8 +93,7 @@ class NetworkElements:
         OrderError: no such element, or a bad number. PermissionDenied: needs a supervisor.
         """
         authorize(by, Permission.ALLOW_CHANGES)
-        if not why.strip():
-            raise OrderError("say why so many changes are allowed: the reason stays in the audit trail")
+        why = reason_for(why, "so many changes are allowed")
         if not 0 < changes <= _MAX_CHANGES:
             raise OrderError(f"--changes is a number of cards, 1 to {_MAX_CHANGES:,}")
 
@@ -105,7 +105,7 @@ class NetworkElements:
             was = found(connection, ELEMENTS, name)
             connection.execute(update(elements).where(elements.c.name == name).values(values))
             told = {"changes_allowed": changes, "allowed_until": until.isoformat()}
-            entry = AuditEntry(now, by, "element.allow", name, why.strip(), {}, told, found=was)
+            entry = AuditEntry(now, by, "element.allow", name, why, {}, told, found=was)
             self._trail.append(connection, [entry])
 
         self._store.transact(work)
@@ -164,8 +164,7 @@ def _may_change(name: str, by: Person, why: str) -> None:
     authorize(by, Permission.CONFIGURE_NETWORK)
     if name not in ELEMENT_NAMES:
         raise OrderError(f"no element {name!r}; elements are {', '.join(ELEMENT_NAMES)}")
-    if not why.strip():
-        raise OrderError(f"say why {name} is changed: the reason stays in the audit trail")
+    reason_for(why, f"{name} is changed")
 
 
 def _bring_up_to_date(connection: Connection, name: str, now: datetime) -> int:

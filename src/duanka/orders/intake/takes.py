@@ -11,8 +11,9 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.bulk_action import MOST_CARDS, Act
-from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, State, UnknownOrder
+from duanka.domain.order import Kind, NoSuchTransition, Order, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.rows import order_of
@@ -191,8 +192,7 @@ class TakeService:
         """
         authorize(by, Permission.UNDO_ACT)
         authorize(by, Permission.VERIFICATION_WITHDRAW)
-        if not why.strip():
-            raise OrderError(f"say why {number} is undone: the reason stays in the audit trail")
+        why = reason_for(why, f"{number} is undone")
 
         def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[Left, ...]]:
             row = unit.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
@@ -208,7 +208,7 @@ class TakeService:
                 raise NoSuchTransition(
                     f"{number}: nothing is left to undo; {summary(found.left) or 'it opened none'}"
                 )
-            told = BilingualText(f"撤销{number}：{why.strip()}", f"undone {number}: {why.strip()}")
+            told = BilingualText(f"撤销{number}：{why}", f"undone {number}: {why}")
             act, proposed = (
                 store_withdrawal(unit, some, told, by, alone=alone, undoes=number) if some else None
                 for some, alone in ((found.alone, True), (found.for_two, False))
@@ -217,7 +217,7 @@ class TakeService:
             unit.connection.execute(update(takes).where(takes.c.id == number).values(facts))
             said: dict[str, object] = {"withdrawn": len(found.alone), "proposed": len(found.for_two)}
             said |= {"left": len(found.left), "acts": [one for one in (act, proposed) if one]}
-            unit.note(by, "take.undo", number, why.strip(), {}, said)
+            unit.note(by, "take.undo", number, why, {}, said)
             return act, proposed, tuple(found.left)
 
         act, proposed, left = self._book.transaction(work, now)

@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.counter_check import (
     CounterCheck,
     Document,
@@ -172,9 +173,7 @@ class Counter:
 
 def _said(why: str, by: Person, permission: Permission) -> str:
     authorize(by, permission)
-    if not why.strip():
-        raise OrderError("say why: the reason stays in the audit trail")
-    return without_document_number(why.strip())
+    return without_document_number(reason_for(why))
 
 
 def _can_be_verified(order: Order) -> None:

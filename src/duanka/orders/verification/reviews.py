@@ -14,8 +14,9 @@ from pydantic import Field
 from sqlalchemy import RowMapping, and_, func, select
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import reason_for
 from duanka.domain.identity import CheckReason, Outcome
-from duanka.domain.order import NoSuchTransition, Order, OrderError, Person, State
+from duanka.domain.order import NoSuchTransition, Order, Person, State
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.people.places import orders_in
@@ -115,8 +116,7 @@ class Reviews:
         not open.
         """
         authorize(by, Permission.OPEN_REVIEW)
-        if not why.strip():
-            raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
+        why = reason_for(why, "you need to see the pictures")
 
         def work(unit: UnitOfWork) -> ReviewFile:
             order = unit.order(order_id)
@@ -134,7 +134,7 @@ class Reviews:
                 what: self._pictures.opened(unit.connection, order_id, what) for what in (REFERENCE, CAPTURED)
             }
             seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
-            unit.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
+            unit.note(by, "pictures.seen", order_id, why, {}, seen)
             return ReviewFile(
                 order=MASKED.order(order),
                 reference=shown[REFERENCE],
