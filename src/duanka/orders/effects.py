@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -86,14 +86,6 @@ def _evidence(unit: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
     return {}
 
 
-def _expired(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    _restrict(unit, order, by, why, TOO_LATE)
-
-
-def _failed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    _restrict(unit, order, by, why, NOT_PASSED)
-
-
 def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
     """Apply the first stage of the timetable.
 
@@ -124,9 +116,8 @@ def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: Bil
         apply_event(unit, opened, STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
     elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
         apply_event(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
-    elif (
-        restriction.state is State.OUTGOING_BARRED
-    ):  # barred by hand before: the timetable applies from now on
+    elif restriction.state is State.OUTGOING_BARRED:
+        # barred by hand before: the timetable applies from now on
         unit.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
 
 
@@ -276,8 +267,8 @@ def _tell_by(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
 
 _V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
 _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], None]] = {
-    (_V, Event.EXPIRE): _expired,
-    (_V, Event.FAIL): _failed,
+    (_V, Event.EXPIRE): partial(_restrict, because=TOO_LATE),
+    (_V, Event.FAIL): partial(_restrict, because=NOT_PASSED),
     (_V, Event.PASS): _passed,
     (_V, Event.SUBMIT): _submitted,
     (_V, Event.TO_COUNTER): _to_counter,

@@ -24,7 +24,7 @@ from duanka.ledger.db.tables import decisions_taken
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, untaken
+from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, still_signed, untaken
 from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
 from duanka.orders.monitoring.offsets import position_of, store_offset
 from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
@@ -124,11 +124,12 @@ class DecisionIntake:
         if not demands:
             return None
         digest = self._decisions.digest(position)
-        demands = self._signed(demands)
+        demands = still_signed(demands, self._signers) if self._signers else demands
 
         def work(unit: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
             store_offset(unit.connection, self._decisions.source, position, digest)
-            replaced = self._forget_replaced(unit)
+            source = self._decisions.source
+            replaced = forget_replaced(unit, source, self._decisions.run()) if self._replaced else 0
             unit.lock([demand.card for demand in demands])
             found = self.record.narrower_than(unit.connection, demands)
             waits = withdrawals(unit, demands) if found else frozenset()
@@ -143,7 +144,7 @@ class DecisionIntake:
             number, whole = self.record.write(unit, by, counts, demands[-1].run, covers, found)
             here = {id(one) for one in kept}
             split = replace(split, kept=[(one, why) for one, why in split.kept if id(one) in here])
-            settle(unit, split, self._decisions.source, number, by)
+            settle(unit, split, source, number, by)
             if by is not SYSTEM:
                 said: dict[str, object] = {"decisions": len(demands), "digest": digest, "take": number}
                 said |= {"kept": len(kept)} if kept else {}
@@ -170,12 +171,6 @@ class DecisionIntake:
             watch_claims(self._book.store, self._alarms, now)
         return received
 
-    def _forget_replaced(self, unit: UnitOfWork) -> int:
-        """If the file was replaced, delete decisions kept from the former one."""
-        if not self._replaced:
-            return 0
-        return forget_replaced(unit, self._decisions.source, self._decisions.run())
-
     def _say_narrower(self, found: Narrower, now: datetime) -> None:
         """Raise an alarm that withdrawals wait for a person, and how to take them."""
         folder = folder_of(self._decisions.source)
@@ -184,16 +179,6 @@ class DecisionIntake:
             f" before: `duanka orders take {folder} --yes`"
         )
         self._alarms.say_now(NARROWER, now, detail)
-
-    def _signed(self, demands: Sequence[OrderDecision]) -> Sequence[OrderDecision]:
-        """Drop signatures of sources that were removed since the decision."""
-        if self._signers is None or not any(demand.signed_by for demand in demands):
-            return demands
-        names = self._signers()
-        return [
-            replace(demand, signed_by=tuple(name for name in demand.signed_by if name in names))
-            for demand in demands
-        ]
 
     def _pass_over(self, error: Exception, now: datetime) -> None:
         """Set the next decision aside."""

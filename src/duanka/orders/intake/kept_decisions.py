@@ -7,7 +7,8 @@ delay it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -31,11 +32,7 @@ class Why(WordedEnum):
     LEFT = "left", "待下次接收"  # not chosen, or over the limit: for the next take of its folder
     HELD = "held", "暂缓"  # by a person, until it is taken again
     # Withdraws, but its records cover less than those of the previous take.
-    NARROWER = (
-        "narrower",
-        "待确认范围缩小",
-        "narrower",
-    )
+    NARROWER = "narrower", "待确认范围缩小", "narrower"
 
 
 class ReadLine(Protocol):
@@ -89,12 +86,10 @@ def sort(
     return found
 
 
-def settle(
-    unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person, held_by: str = ""
-) -> None:
-    """Delete what newer decisions replace and store those that are kept.
+def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person) -> None:
+    """Delete what newer decisions replace, and store those without an order.
 
-    `held_by`: the reason, where `by` holds them.
+    Of those, the last one per card and file counts.
     """
     replaced = [
         (row["card"], row["source"])
@@ -103,43 +98,27 @@ def settle(
         if (_ends_a_hold(demand) or row["why"] != Why.HELD) and _replaces(demand, row)
     ]
     remove(unit, replaced)
-    keep(unit, found.kept, source, take_id, by, held_by, found.known)
-
-
-def keep(
-    unit: UnitOfWork,
-    kept: Sequence[tuple[OrderDecision, Why]],
-    source: str,
-    take_id: str,
-    by: Person,
-    reason: str,
-    known: dict[str, list[RowMapping]],
-) -> None:
-    """Store decisions without an order; per card and file the last one counts."""
-    if not kept:
-        return
     holders = {
-        card: next((row for row in rows if row["why"] == Why.HELD), None) for card, rows in known.items()
+        card: next((row for row in rows if row["why"] == Why.HELD), None)
+        for card, rows in found.known.items()
     }
-    rows = dict[str, dict[str, object]]()
-    for demand, why in kept:
-        before = (row for row in known.get(demand.card, ()) if row["source"] == kept_as(source))
+    here, rows = kept_as(source), dict[str, dict[str, object]]()
+    for demand, why in found.kept:
+        before = [row for row in found.known.get(demand.card, ()) if row["source"] == here]
         holder = holders.get(demand.card) if why is Why.HELD else None
         if not all(_replaces(demand, row) for row in (*before, *((holder,) if holder else ()))):
             continue
+        told = holder or {"kept_at": unit.now, "kept_by": by.id, "reason": ""}
         rows[demand.card] = {
             "card": demand.card,
-            "source": kept_as(source),
+            "source": here,
             "run": demand.run,
             "why": why.value,
             "line": demand.line,
             "take_id": take_id,
-            "kept_at": holder["kept_at"] if holder else unit.now,
-            "kept_by": holder["kept_by"] if holder else by.id,
-            "reason": holder["reason"] if holder else reason,
+            **{name: told[name] for name in ("kept_at", "kept_by", "reason")},
         }
-    moved = [(row["card"], row["source"]) for row in holders.values() if row and row["card"] in rows]
-    remove(unit, moved)
+    remove(unit, [(row["card"], row["source"]) for row in holders.values() if row and row["card"] in rows])
     for part in in_parts(list(rows.values()), 50):
         put = upsert(unit.connection, kept_decisions).values(list(part))
         names = [name for name in part[0] if name not in ("card", "source")]
@@ -190,23 +169,28 @@ def waiting(connection: Connection, whys: Collection[Why], source: str | None, r
     )
 
 
-def read_row(row: RowMapping, read: ReadLine) -> OrderDecision:
-    """Return the decision of a row; UnreadableInput."""
-    demand = read(row["line"], sealed=bool(row["run"]))
-    return demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
-
-
-def readable(
-    rows: Iterable[RowMapping], read: ReadLine
-) -> tuple[list[tuple[RowMapping, OrderDecision]], list[RowMapping]]:
-    """Return rows with their decisions, and unreadable rows (changed from outside)."""
-    found, spoilt = list[tuple[RowMapping, OrderDecision]](), list[RowMapping]()
+def readable(rows: Iterable[RowMapping], read: ReadLine) -> list[tuple[RowMapping, OrderDecision]]:
+    """Return rows with their decisions; without those that were changed from outside."""
+    found = list[tuple[RowMapping, OrderDecision]]()
     for row in rows:
-        try:
-            found.append((row, read_row(row, read)))
-        except UnreadableInput:
-            spoilt.append(row)
-    return found, spoilt
+        with suppress(UnreadableInput):
+            demand = read(row["line"], sealed=bool(row["run"]))
+            as_stored = demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
+            found.append((row, as_stored))
+    return found
+
+
+def still_signed(
+    demands: Sequence[OrderDecision], signers: Callable[[], frozenset[str]]
+) -> Sequence[OrderDecision]:
+    """Drop signatures of sources that were removed since the decision."""
+    if not any(demand.signed_by for demand in demands):
+        return demands
+    names = signers()
+    return [
+        replace(demand, signed_by=tuple(name for name in demand.signed_by if name in names))
+        for demand in demands
+    ]
 
 
 def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:

@@ -136,7 +136,7 @@ class TakeService:
         for number, what, count in connection.execute(touched):
             counts[number][what] += count
         still = select(kept_decisions).where(kept_decisions.c.take_id.in_(ids))
-        for row, demand in readable(connection.execute(still).mappings().all(), self._read)[0]:
+        for row, demand in readable(connection.execute(still).mappings().all(), self._read):
             if by.scope.covers(demand.operator, demand.city):
                 kept[row["take_id"]][row["why"]] += 1
         return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
@@ -146,7 +146,7 @@ class TakeService:
         authorize(by, Permission.LIST_TAKES)
         with self._book.store.reading() as connection:
             rows = waiting(connection, [Why.HELD], None, "")
-        found, _ = readable(rows, self._read)
+        found = readable(rows, self._read)
         return tuple(
             HeldDecision(
                 MASKED.number(demand.card),
@@ -175,7 +175,7 @@ class TakeService:
             KeptDecision(
                 Why(row["why"]), demand.tier, row["kept_at"], row["kept_by"], row["reason"], row["take_id"]
             )
-            for row, demand in readable(rows, self._read)[0]
+            for row, demand in readable(rows, self._read)
             if by.scope.covers(demand.operator, demand.city)
         )
 
@@ -299,18 +299,13 @@ def _shown(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Take, ..
 
 
 def _take(row: RowMapping, kept: Mapping[str, int], undone: tuple[str, ...]) -> Take:
-    covers = coverage_of(json.loads(row["covers"])) if row["covers"] else None
-    chosen, counts = json.loads(row["chosen"]), json.loads(row["counts"])
-    names = ("id", "at", "by", "source")
-    facts = {name: row[name] for name in names}
+    names = ("id", "at", "by", "source", "undone_at", "undone_by")
     return Take(
-        **facts,
-        chosen=chosen,
-        counts=counts,
-        covers=covers,
+        **{name: row[name] for name in names},
+        chosen=json.loads(row["chosen"]),
+        counts=json.loads(row["counts"]),
+        covers=coverage_of(json.loads(row["covers"])) if row["covers"] else None,
         narrower=bool(row["narrower"]),
-        undone_at=row["undone_at"],
-        undone_by=row["undone_by"],
         undone_in=undone,
         kept=kept,
     )

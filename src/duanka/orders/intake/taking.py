@@ -28,6 +28,7 @@ from duanka.orders.intake.kept_decisions import (
     readable,
     remove,
     sort,
+    still_signed,
     untaken,
     waiting,
 )
@@ -141,7 +142,7 @@ class DecisionTaker:
             )
         elif alarms.is_open(HELD_FOR_TWO, now):
             with self._book.store.reading() as connection:
-                kept, _ = readable(waiting(connection, [Why.HELD], None, ""), self._read)
+                kept = readable(waiting(connection, [Why.HELD], None, ""), self._read)
             if not any(demand.tier in tiers for _, demand in kept):
                 alarms.working(HELD_FOR_TWO, now)
 
@@ -151,8 +152,8 @@ class DecisionTaker:
         else:
             whys = [Why.LEFT, Why.NARROWER] if self._choice.narrower else [Why.LEFT]
             rows = waiting(connection, whys, self._decisions.source, self._decisions.run())
-        found, _ = readable(rows, self._read)
-        demands = self._signed([demand for _, demand in found])
+        found = readable(rows, self._read)
+        demands = still_signed([demand for _, demand in found], self._signers)
         return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
@@ -207,7 +208,7 @@ class DecisionTaker:
 
         def work(part: Sequence[Kept]) -> None:
             def in_turn(unit: UnitOfWork) -> tuple[Counter[str], str, Counter[str]]:
-                demands = self._signed([demand for _, demand in part])
+                demands = still_signed([demand for _, demand in part], self._signers)
                 unit.lock([demand.card for demand in demands])
                 remove(unit, [(row["card"], row["source"]) for row, _ in part])
                 new = first_time(unit, demands)
@@ -237,19 +238,11 @@ class DecisionTaker:
 
         try:
             work(some)
-        except (PermissionDenied, TooManyHolders):
-            raise
         except Exception as error:
-            if is_outage(error):
+            if is_outage(error) or isinstance(error, PermissionDenied | TooManyHolders):
                 raise
             each_alone(some, work, set_aside)
         return counts
-
-    def _signed(self, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
-        names = self._signers()
-        return [
-            replace(one, signed_by=tuple(name for name in one.signed_by if name in names)) for one in demands
-        ]
 
     def _left(self) -> dict[Why, int]:
         """Count what is kept of this source now, by reason."""
@@ -279,7 +272,7 @@ class DecisionTaker:
         waits: Collection[str] = ()
         new = list[OrderDecision]()
         if self._decisions:
-            new = self._signed(untaken(unit.connection, self._all_new(unit.connection)))
+            new = [*still_signed(untaken(unit.connection, self._all_new(unit.connection)), self._signers)]
             unit.lock([demand.card for demand in new])
             found = self._record.narrower_than(unit.connection, new)
             waits = withdrawals(unit, new) if found else ()
@@ -296,7 +289,7 @@ class DecisionTaker:
         ]
         unit.lock([demand.card for _, demand in candidates])
         chosen, rest = self._split(candidates)
-        receive(untaken(unit.connection, self._signed([demand for _, demand in chosen])))
+        receive(untaken(unit.connection, still_signed([demand for _, demand in chosen], self._signers)))
         counts.update(word for _, word in outcome)
         held = {id(row) for row, _ in self._to_hold(rest, by)}
         rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]

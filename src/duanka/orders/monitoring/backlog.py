@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, Table, func, select
 
 from duanka.domain.order import Kind, State
 from duanka.ledger.db.bulk import upsert
@@ -39,11 +40,7 @@ class Backlog:
 
 def backlog(store: Store, now: datetime) -> Backlog:
     """Count pending work."""
-    is_open, waits, unsent = (
-        orders.c.closed_at.is_(None),
-        outbox.c.done_at.is_(None),
-        notices.c.done_at.is_(None),
-    )
+    is_open = orders.c.closed_at.is_(None)
     with store.reading() as connection:
         run = connection.execute
         by_state = run(
@@ -55,18 +52,12 @@ def backlog(store: Store, now: datetime) -> Backlog:
         restricted = run(
             select(cards.c.wanted, func.count()).where(cards.c.wanted != "active").group_by(cards.c.wanted)
         ).all()
-        legs = run(
-            select(outbox.c.element, func.count(), func.min(outbox.c.created_at))
-            .where(waits)
+        tasks = run(
+            select(outbox.c.element, *_pending(outbox))
+            .where(outbox.c.done_at.is_(None))
             .group_by(outbox.c.element)
         ).all()
-        tried = run(
-            select(outbox.c.element, func.count())
-            .where(and_(waits, outbox.c.tries > 0))
-            .group_by(outbox.c.element)
-        ).all()
-        letters = run(select(func.count(), func.min(notices.c.created_at)).where(unsent)).one()
-        in_vain = run(select(func.count()).where(unsent, notices.c.tries > 0)).scalar_one()
+        letters = run(select(*_pending(notices)).where(notices.c.done_at.is_(None))).one()
         sources = run(select(alarms.c.source).where(alarms.c.cleared_at.is_(None))).scalars().all()
     review = (Kind.VERIFICATION.value, State.UNDER_REVIEW.value)
     counted = {(kind, state): count for kind, state, count in by_state}
@@ -75,12 +66,12 @@ def backlog(store: Store, now: datetime) -> Backlog:
         overdue=overdue,
         reviews=counted.get(review, 0),
         restricted={row[0]: row[1] for row in restricted},
-        outbox={element: count for element, count, _ in legs},
-        outbox_tried={row[0]: row[1] for row in tried},
-        outbox_oldest={element: _age(now, oldest) for element, _, oldest in legs},
-        notices=letters[0],
-        notices_tried=in_vain,
-        notices_oldest=_age(now, letters[1]),
+        outbox={row.element: row.waiting for row in tasks},
+        outbox_tried={row.element: row.tried for row in tasks if row.tried},
+        outbox_oldest={row.element: _age(now, row.oldest) for row in tasks},
+        notices=letters.waiting,
+        notices_tried=letters.tried,
+        notices_oldest=_age(now, letters.oldest),
         alarms=tuple(sorted(sources)),
     )
 
@@ -94,6 +85,15 @@ def probe_writing(store: Store, now: datetime) -> None:
             .values(source=_PROBE, **facts)
             .on_conflict_do_update(index_elements=["source"], set_=facts)
         )
+    )
+
+
+def _pending(table: Table) -> tuple[ColumnElement[Any], ...]:
+    """Columns of a query about pending rows: how many, how many with failed tries, the oldest."""
+    tried = func.count().filter(table.c.tries > 0)
+    return (
+        *(func.count().label("waiting"), tried.label("tried")),
+        func.min(table.c.created_at).label("oldest"),
     )
 
 
