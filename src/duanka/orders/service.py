@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
@@ -51,7 +51,7 @@ class OrderService:
         self.store = store
         self.terms = terms
         # callback for a row that cannot be processed and left its queue: queue, id, error, time
-        self.set_aside: SetAside = AlarmService(store, lambda _: None, timedelta()).set_aside
+        self.set_aside: SetAside = AlarmService(store).set_aside
         # callback after a transaction that leaves work for the worker
         self.wake: Callable[[], None] = lambda: None
 

@@ -76,11 +76,13 @@ class Comparison:
         """Yield a description of every row that differs from the trail's last record."""
         for table in NAMED:
             yield from self._named(connection, table)
-        yield from _orders(connection)
+        yield from _of_orders(connection, ORDERS, "order")
         yield from _cards(connection)
         yield from _removed_orders(connection)
         for rows in OF_ORDERS:
-            yield from _of_orders(connection, rows)
+            what = f"{rows.table.name.replace('_', ' ')} of order"
+            yield from _of_orders(connection, rows, what)
+            yield from _removed(connection, rows, what)
 
     def _named(self, connection: Connection, table: AuditedTable) -> Iterator[str]:
         seen = set()
@@ -97,15 +99,6 @@ class Comparison:
 
 _MORE = ("list of cards",)
 _SMALL = {table.table.name: table for table in NAMED}
-
-
-def _orders(connection: Connection) -> Iterator[str]:
-    for part in _keys(connection, ORDERS):
-        last, faults = _told_of(connection, part, ORDERS)
-        for seq, order, fault in faults:
-            yield f"before row {seq} order {order} {fault}"
-        for key, digest, names in ORDERS.rows(connection, part):
-            yield from _differs(f"order {key}", last.get(label(ORDERS, key)), digest, names)
 
 
 def _cards(connection: Connection) -> Iterator[str]:
@@ -127,22 +120,25 @@ def _cards(connection: Connection) -> Iterator[str]:
         yield f"the card of order {lost.id} was removed past the trail"
 
 
-def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
-    """Compare rows that belong to orders with the last entry of each order."""
-    name = table.table.name.replace("_", " ")
+def _of_orders(connection: Connection, table: AuditedTable, what: str) -> Iterator[str]:
+    """Compare orders, or rows that belong to them (`what`), with the entries of each order."""
     for part in _keys(connection, table):
         last, faults = _told_of(connection, part, table)
         for seq, order, fault in faults:
-            yield f"before row {seq} {name} of order {order} {fault}"
+            yield f"before row {seq} {what} {order} {fault}"
         query = select(audit.c.subject).where(
             audit.c.subject.in_(part), audit.c.what.in_(table.begun_by), audit.c.digests == ""
         )
         # Recorded by an earlier version, without digests.
-        earlier = frozenset(connection.execute(query).scalars())
+        earlier = frozenset(connection.execute(query).scalars()) if table.begun_by else frozenset()
         for key, digest, names in table.rows(connection, part):
             told = last.get(label(table, key))
             if told or key not in earlier:
-                yield from _differs(f"{name} of order {key}", told, digest, names)
+                yield from _differs(f"{what} {key}", told, digest, names)
+
+
+def _removed(connection: Connection, table: AuditedRows, what: str) -> Iterator[str]:
+    """Yield orders whose rows in this table are gone."""
     there = table.keys().where(table.table.c[table.key] == audit.c.subject).exists()
     gone = (
         select(audit.c.subject)
@@ -151,7 +147,7 @@ def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
         .limit(_MAX_REMOVED_NAMED)
     )
     for number in connection.execute(gone).scalars():
-        yield f"{name} of order {number} was removed past the trail"
+        yield f"{what} {number} was removed past the trail"
 
 
 def _removed_orders(connection: Connection) -> Iterator[str]:

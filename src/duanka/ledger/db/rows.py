@@ -9,12 +9,13 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Grounds, Kind, Order, State
 from duanka.domain.person import Person, Role, Scope
 from duanka.domain.text import BilingualText
+from duanka.ledger.db.tables import orders
 
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
@@ -65,6 +66,12 @@ def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
         evidence=row["evidence"],
         hit_summaries=row["hit_summaries"],
     )
+
+
+def find_order(connection: Connection, number: str) -> Order | None:
+    """Read an order, without a lock."""
+    row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+    return order_of(row) if row else None
 
 
 def row_of(order: Order) -> dict[str, object]:

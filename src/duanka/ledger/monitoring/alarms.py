@@ -22,10 +22,13 @@ _MAX_SOURCE_LETTERS = 24
 class AlarmService:
     """Raises and clears alarms. Thread-safe.
 
-    `say`: receives a line for each change. `after`: how long a failure must last to raise an alarm.
+    `say`: receives a line for each change; by default alarms are only stored. `after`: how long a failure must last to
+    raise an alarm.
     """
 
-    def __init__(self, store: Store, say: Callable[[str], None], after: timedelta) -> None:
+    def __init__(
+        self, store: Store, say: Callable[[str], object] = lambda _: None, after: timedelta = timedelta()
+    ) -> None:
         self.after = after
         self._store, self._say = store, say
         self._lock = threading.Lock()

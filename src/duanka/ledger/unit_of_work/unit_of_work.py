@@ -242,8 +242,11 @@ class UnitOfWork:
                 del rows[length:]
             raise
 
-    def notify(self, order: Order, template: str) -> None:
-        """Queue the notice `template` to the holder about this step."""
+    def notify(self, order: Order, template: str, repeat: int = 0) -> None:
+        """Queue the notice `template` to the holder about this step.
+
+        `repeat`: how often the holder has asked again.
+        """
         self._notices.append(
             {
                 "order_id": order.id,
@@ -252,6 +255,7 @@ class UnitOfWork:
                 "card": order.card,
                 "created_at": self.now,
                 "next_try_at": self.now,
+                "repeat": repeat,
             }
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import CheckReason, CheckRefused
@@ -41,15 +41,6 @@ def request_link(unit: UnitOfWork, links: Links, token: str) -> str:
     if free_at > unit.now:
         raise CheckRefused(CheckReason.TOO_SOON, wait=int((free_at - unit.now).total_seconds()) + 1)
     again = select(func.count()).where(notices.c.order_id == order.id, notices.c.template == VERIFY)
-    row = {
-        "order_id": order.id,
-        "step": order.step,
-        "template": VERIFY,
-        "card": card,
-        "created_at": unit.now,
-        "next_try_at": unit.now,
-        "repeat": unit.connection.execute(again).scalar_one(),
-    }
-    unit.connection.execute(insert(notices).values(row))
+    unit.notify(order, VERIFY, repeat=unit.connection.execute(again).scalar_one())
     unit.note(HOLDER, "link.request", order.id, "asked for on the page", {}, {})
     return card[-4:]

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -80,7 +80,7 @@ class DecisionIntake:
     ) -> None:
         self._book, self._decisions, self._signers = book, decisions, signers
         self._choice, self._keep_all = choice, keep_all
-        self._alarms = AlarmService(book.store, _log.warning, timedelta())
+        self._alarms = AlarmService(book.store, _log.warning)
         self._position, self._replaced = _known(book.store, decisions)
         self._unsealed = 0  # stops without a seal since this object was made
         self.record = TakeRecord(decisions.source, choice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 
 from sqlalchemy import Connection, RowMapping, select, update
@@ -107,7 +107,7 @@ class DecisionTaker:
         left = self._left()
         self._watch(held, by, now)
         if self._choice.narrower and not left.get(Why.NARROWER):
-            AlarmService(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
+            AlarmService(self._book.store).working(NARROWER, now)
         return TakeResult(
             Received(**counts),
             self._record.id,
@@ -133,7 +133,7 @@ class DecisionTaker:
 
     def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
         """Raise an alarm if one person holds back cards of a tier that takes two people."""
-        alarms = AlarmService(self._book.store, lambda _: None, timedelta())
+        alarms = AlarmService(self._book.store)
         tiers = self._book.terms.policy.identity.second_person_tiers
         if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
             detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
+from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, State
-from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import alarms, cards, notices, orders, outbox, positions
+from duanka.ledger.db.tables import alarms, cards, notices, orders, outbox
+from duanka.orders.monitoring.offsets import store_offset
 
 _PROBE = "health"  # row that a write probe updates
 
@@ -49,9 +50,7 @@ def backlog(store: Store, now: datetime) -> Backlog:
             .group_by(orders.c.kind, orders.c.state)
         ).all()
         overdue = run(select(func.count()).where(is_open, orders.c.due_at < now)).scalar_one()
-        restricted = run(
-            select(cards.c.wanted, func.count()).where(cards.c.wanted != "active").group_by(cards.c.wanted)
-        ).all()
+        restricted = restricted_cards(connection)
         tasks = run(
             select(outbox.c.element, *_pending(outbox))
             .where(outbox.c.done_at.is_(None))
@@ -65,7 +64,7 @@ def backlog(store: Store, now: datetime) -> Backlog:
         open_orders=counted,
         overdue=overdue,
         reviews=counted.get(review, 0),
-        restricted={row[0]: row[1] for row in restricted},
+        restricted=restricted,
         outbox={row.element: row.waiting for row in tasks},
         outbox_tried={row.element: row.tried for row in tasks if row.tried},
         outbox_oldest={row.element: _age(now, row.oldest) for row in tasks},
@@ -78,14 +77,13 @@ def backlog(store: Store, now: datetime) -> Backlog:
 
 def probe_writing(store: Store, now: datetime) -> None:
     """Commit a write; raises the database's error if that fails."""
-    facts = {"position": int(now.timestamp()), "digest": None}
-    store.transact(
-        lambda connection: connection.execute(
-            upsert(connection, positions)
-            .values(source=_PROBE, **facts)
-            .on_conflict_do_update(index_elements=["source"], set_=facts)
-        )
-    )
+    store.transact(lambda connection: store_offset(connection, _PROBE, int(now.timestamp())))
+
+
+def restricted_cards(connection: Connection) -> dict[str, int]:
+    """Count restricted cards by wanted state."""
+    total = select(cards.c.wanted, func.count()).where(cards.c.wanted != NetworkState.ACTIVE.value)
+    return dict(connection.execute(total.group_by(cards.c.wanted)).tuples().all())
 
 
 def _pending(table: Table) -> tuple[ColumnElement[Any], ...]:

@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import alarms, audit, cards
+from duanka.ledger.db.tables import alarms, audit
 from duanka.ledger.db.tables_people import invitations, keys, person_requests, persons
 from duanka.ledger.people.keys import supervisors_with_keys
+from duanka.orders.monitoring.backlog import restricted_cards
 
 BACKUP = "book.backup"  # audit trail entry of a backup on SQLite
 
@@ -65,14 +66,7 @@ def condition(store: Store) -> Condition:
                     .order_by(alarms.c.source)
                 )
             },
-            restricted={
-                row.wanted: row.total
-                for row in run(
-                    select(cards.c.wanted, func.count().label("total"))
-                    .where(cards.c.wanted != "active")
-                    .group_by(cards.c.wanted)
-                )
-            },
+            restricted=restricted_cards(connection),
         )
 
 

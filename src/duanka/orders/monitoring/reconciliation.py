@@ -94,7 +94,7 @@ class Reconciling:
         self.name = element.name
         self._limit = limit or ChangeLimit()
         self._alarm_source = f"compare {element.name}"
-        self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
+        self._alarms = alarms or AlarmService(store)
         # card -> its order, and why it cannot be compared
         self._spoilt: dict[str, tuple[str, Exception]] = {}
         self._store, self._trail, self._element = store, trail, element

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -29,7 +29,7 @@ class Refusals:
         """`alarms`: told of what cannot be recorded; default: alarms are only stored."""
         self.name = source.name
         self._store, self._source = store, source
-        self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
+        self._alarms = alarms or AlarmService(store)
 
     def read(self, now: datetime) -> bool:
         """Record a batch of new refusals; return whether there may be more.

@@ -30,8 +30,7 @@ from duanka.domain.identity import (
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder, states_before
 from duanka.domain.person import HOLDER
-from duanka.ledger.db.rows import order_of
-from duanka.ledger.db.tables import orders
+from duanka.ledger.db.rows import find_order
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
@@ -73,10 +72,9 @@ class Checks:
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Return the stage of the card's verification. UnknownOrder."""
         with self._book.store.reading() as connection:
-            row = connection.execute(select(orders).where(orders.c.id == order_id)).mappings().first()
-            if row is None:
+            order = find_order(connection, order_id)
+            if order is None:
                 raise UnknownOrder(f"no order {order_id!r}")
-            order = order_of(row)
             verification = verification_of(connection, order)
             if verification is None:
                 return VerificationProgress(

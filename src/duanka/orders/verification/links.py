@@ -24,8 +24,8 @@ from sqlalchemy import Connection, insert, or_, select, update
 from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
-from duanka.ledger.db.rows import LETTERS, order_of
-from duanka.ledger.db.tables import links, orders
+from duanka.ledger.db.rows import LETTERS, find_order
+from duanka.ledger.db.tables import links
 
 _KINDS = "VRO"
 _ID_LETTERS = 12
@@ -153,10 +153,9 @@ class Links:
 
 def _open_order(connection: Connection, number: str) -> Order:
     """Return the order of a link. UnknownOrder: there is none. AlreadyUsed: it is closed."""
-    found = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
-    if found is None:
+    order = find_order(connection, number)
+    if order is None:
         raise UnknownOrder(_UNKNOWN)
-    order = order_of(found)
     if order.closed_at:
         raise AlreadyUsed("what this link was for is over: nothing is left to do")
     return order

@@ -12,8 +12,7 @@ from duanka.domain.identity import CheckReason, CheckRefused, Session
 from duanka.domain.order import AlreadyUsed, Event, Kind, Order, State, UnknownOrder, states_before
 from duanka.domain.person import HOLDER
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.rows import new_id, order_of
-from duanka.ledger.db.tables import orders
+from duanka.ledger.db.rows import find_order, new_id
 from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
@@ -59,14 +58,11 @@ def end_all(connection: Connection, order_id: str, now: datetime) -> None:
 def found(connection: Connection, token: str, now: datetime) -> Session:
     """Return the session of a token. UnknownOrder: not ours. AlreadyUsed: expired."""
     row = connection.execute(select(sessions).where(sessions.c.token_hash == _hash(token))).mappings().first()
-    about = (
-        row and connection.execute(select(orders).where(orders.c.id == row["order_id"])).mappings().first()
-    )
-    if not row or not about:
+    order = find_order(connection, row["order_id"]) if row else None
+    if not row or not order:
         raise UnknownOrder("this session is none of ours: open the link of the notice again")
     if now >= row["expires_at"]:
         raise AlreadyUsed("the time of this session is over: open the link of the notice again")
-    order = order_of(about)
     return Session(row["id"], order.id, order.card, order.tier, row["expires_at"])
 
 
