@@ -23,6 +23,7 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import SCHEMA_VERSION
 from duanka.orders.service import OrderService
+from support.orders.books import receive
 
 DATA = Path("bench-data")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -40,8 +41,10 @@ def fill(book: OrderService, count: int) -> None:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     for begin in range(0, count, AT_ONCE):
         some = (card(number) for number in range(begin, min(begin + AT_ONCE, count)))
-        book.receive(
-            [OrderDecision(one, RequestedAction.VERIFY, "medium", reason, ("fan_out",)) for one in some], NOW
+        receive(
+            book,
+            [OrderDecision(one, RequestedAction.VERIFY, "medium", reason, ("fan_out",)) for one in some],
+            NOW,
         )
 
 

@@ -40,6 +40,7 @@ from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from support import databases
 from support.fakes import FakeElement, FakeSender
+from support.orders.books import receive
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -133,7 +134,8 @@ def take_in(book: OrderService, count: int, unsealed: range) -> None:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     for begin in range(0, count, AT_ONCE):
         numbers = range(begin, min(begin + AT_ONCE, count))
-        book.receive(
+        receive(
+            book,
             [
                 OrderDecision(
                     card(number),

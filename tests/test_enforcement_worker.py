@@ -35,6 +35,7 @@ from support import databases
 from support.databases import Postgres
 from support.enacted import enacted
 from support.fakes import FakeElement
+from support.orders.books import receive
 from support.parts import needed
 from support.waiting import HANG, until
 
@@ -271,7 +272,7 @@ def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
             decision="run:1",
             signed_by=("bureau",),
         )
-        book.receive([replace(stop, card=card) for card in cards], begun)
+        receive(book, [replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
         done = enacted(store, begun)
     assert len(done) == 500

@@ -29,6 +29,7 @@ from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.reports.list_changes import write_changes
+from support.orders.books import receive
 from support.typed_desk import TypedDesk, card, demand
 from support.waiting import HANG
 
@@ -129,13 +130,13 @@ def test_an_order_book_without_room_loses_nothing_and_goes_on(tmp_path: Path) ->
     more = [demand(number) for number in range(1, 200)]
     with desk.open() as here:
         with room_for(40_000), pytest.raises(OperationalError) as full:
-            here.book.receive(more, app_orders.now())
+            receive(here.book, more, app_orders.now())
         told = in_words(full.value)
         assert told is not None
         assert "nothing of it was done" in told
         assert told.endswith(MAKE_ROOM)
         assert card(1) not in told
-        assert here.book.receive([*more, demand(0)], app_orders.now()).opened == 199
+        assert receive(here.book, [*more, demand(0)], app_orders.now()).opened == 199
         assert not [one for one in here.trail.verify(here.store) if isinstance(one, Fault)]
     with room_for(4096):
         assert MAKE_ROOM in desk.type("wang", "cards", "show", card(0)).text

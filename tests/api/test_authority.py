@@ -39,6 +39,7 @@ from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.service import OrderService
 from support.api.desks import NOW, TestDesk, card, demand, desk_on
 from support.doors import PROCESSES, RECORDS, all_commands, commands
+from support.orders.books import receive
 from support.people import People
 from test_access import WHO
 
@@ -64,7 +65,7 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.LIST_ALARMS: lambda d, o, by: d.reading.alarms(by),
     Permission.LIST_DRIFTS: lambda d, o, by: d.reading.drifts(_reader(by), NOW),
     Permission.VERIFY_AUDIT: lambda d, o, by: d.trail.verdict(d.store, by),
-    Permission.TAKE_DECISIONS: lambda d, o, by: d.book.receive([demand()], NOW, by),
+    Permission.TAKE_DECISIONS: lambda d, o, by: receive(d.book, [demand()], NOW, by),
     Permission.FILE_OBJECTION: lambda d, o, by: d.book.object(card(), "a text", by, NOW),
     Permission.VERIFICATION_EXTEND: lambda d, o, by: d.book.extend(o.id, "hospital", by, "why", NOW),
     Permission.RESTRICTION_POLICE_STOP: lambda d, o, by: d.book.police_stop(card(9), "c", by, "why", NOW),
@@ -220,7 +221,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
         assert isinstance(here.book, OrderService)
         people = People(here.store, here.trail)
         keys = {role: people.add(f"the.{role}", role) for role in WITH_KEYS}
-        here.book.receive([demand()], app_orders.now())
+        receive(here.book, [demand()], app_orders.now())
     (folder / "decisions.jsonl").touch()
     return Book(folder, keys)
 

@@ -19,6 +19,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from support.api.asking import one_store, own_calling, own_desk
 from support.api.desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
+from support.orders.books import receive
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
@@ -66,7 +67,7 @@ def test_while_we_look_no_hours_run(desk: TestDesk) -> None:
 
 
 def test_while_a_second_of_the_staff_is_waited_for_no_hours_run(desk: TestDesk) -> None:
-    desk.book.receive([replace(demand(), tier="extreme")], NOW)
+    receive(desk.book, [replace(demand(), tier="extreme")], NOW)
     order = desk.reading.last(card(), Kind.VERIFICATION)
     assert order is not None
     desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)

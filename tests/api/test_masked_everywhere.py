@@ -19,6 +19,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
 from support.api.asking import one_store, own_calling, own_desk, own_people
 from support.api.desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
+from support.orders.books import receive
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
@@ -40,7 +41,7 @@ def _planted(desk: TestDesk) -> tuple[list[str], str]:
     ids = list[str]()
     for number in (CARD, "8613900139000"):
         one = demand(0)
-        desk.book.receive([type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
+        receive(desk.book, [type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
         order = desk.book.transaction(lambda unit, n=number: unit.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
         assert order
         desk.book.act(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)

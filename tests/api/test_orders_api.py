@@ -11,6 +11,7 @@ from duanka.domain.phone_number import is_emergency
 from duanka.ledger.audit.trail import Fault
 from support.api.asking import own_calling, own_desk, own_people
 from support.api.desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
+from support.orders.books import receive
 from support.phone_number_forms import FORMS, LAB_FORMS, REFUSED
 
 desk = pytest.fixture(own_desk)
@@ -122,7 +123,7 @@ def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: Peopl
 
 
 def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: People) -> None:
-    desk.book.receive([demand(n) for n in range(5)], NOW)
+    receive(desk.book, [demand(n) for n in range(5)], NOW)
     seen, after = list[str](), None
     while True:
         page = people[REGULATOR].get("/orders", limit=2, **({"after": after} if after else {})).json()
@@ -139,8 +140,8 @@ def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: Peo
 
 
 def test_orders_are_filtered_sorted_and_counted(desk: TestDesk, people: People) -> None:
-    desk.book.receive([replace(demand(n), rules=("fan_out", "sim_box")[: 1 + n % 2]) for n in range(4)], NOW)
-    desk.book.receive([replace(demand(9), tier="high")], NOW + HOUR)
+    receive(desk.book, [replace(demand(n), rules=("fan_out", "sim_box")[: 1 + n % 2]) for n in range(4)], NOW)
+    receive(desk.book, [replace(demand(9), tier="high")], NOW + HOUR)
     heavy = people[REGULATOR].get("/orders", sort="weight", counts=True, limit=1).json()
     assert [order["tier"] for order in heavy["items"]] == ["high"]
     assert (heavy["counts"]["total"], heavy["counts"]["by"]["tier"]) == (5, {"high": 1, "medium": 4})

@@ -15,6 +15,7 @@ from support.api.asking import own_calling, own_desk, own_people
 from support.api.desks import NOW, Caller, TestDesk, demand
 from support.api.recordings import recording
 from support.api.verifications import DARK, UNSURE
+from support.orders.books import receive
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
@@ -48,7 +49,7 @@ def under_review(desk: TestDesk, calling: Calling, number: int) -> str:
 
 
 def of_tier(desk: TestDesk, number: int, tier: str) -> Order:
-    desk.book.receive([replace(demand(number), tier=tier)], NOW)
+    receive(desk.book, [replace(demand(number), tier=tier)], NOW)
     order = desk.reading.last(demand(number).card, Kind.VERIFICATION)
     assert order is not None
     return order

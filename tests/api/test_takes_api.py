@@ -12,6 +12,7 @@ from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.intake.taking import DecisionTaker
 from support.api.desks import KEY, NOW, callers, demand, desk_on, phone
 from support.decided import decide, high, medium
+from support.orders.books import receive
 
 
 def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
 
 def test_one_request_withdraws_a_part_and_the_worker_the_rest(store: Store) -> None:
     desk = desk_on(store)
-    desk.book.receive([demand(number) for number in range(AT_ONCE + 1)], NOW)
+    receive(desk.book, [demand(number) for number in range(AT_ONCE + 1)], NOW)
     with callers(desk.api()) as calling:
         act = calling(desk.given[Role.DESK]).post("/withdrawals", {"tiers": ["medium"], "why": "w"}).json()
     assert (act["state"], act["done"]) == ("running", AT_ONCE)

@@ -36,6 +36,7 @@ from duanka.domain.text import BilingualText
 from duanka.identity.embedded.checker import steps_of
 from duanka.sandbox.network import OwnNetwork
 from support import browsers, clips
+from support.orders.books import receive
 from support.parts import needed
 from support.switches import Switch, missing
 from support.waiting import HANG, until
@@ -158,7 +159,7 @@ def test_the_holder_proves_who_they_are_and_nobody_else_does(
         OrderDecision(card(number), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
         for number in range(5)
     ]
-    town.here.book.receive(demands, town.clock())
+    receive(town.here.book, demands, town.clock())
     until(lambda: all(_state(town, number) is State.NOTIFIED for number in range(5)))
     for state in (NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED):
         town.clock.moved += timedelta(hours=24, minutes=2)

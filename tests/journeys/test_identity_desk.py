@@ -24,6 +24,7 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER, Role
 from duanka.domain.text import BilingualText
 from support.desk import ENGLISH, Typed, duanka
+from support.orders.books import receive
 from support.people import people_of
 from support.waiting import HANG
 
@@ -94,7 +95,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
             (MEDIUM, RequestedAction.VERIFY, "medium"),
             (HIGH, RequestedAction.VERIFY_AT_COUNTER, "high"),
         )
-        here.book.receive([OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
+        receive(here.book, [OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
         for card, *_ in tiers:
             order = _open(here, card)
             here.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
@@ -167,7 +168,7 @@ def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     now, card = app_orders.now(), "8613800000003"
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     office.inside(
-        lambda here: here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
+        lambda here: receive(here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
     )
     address = office.out("wang", "orders", "link", card, "--why", "lost the message").strip()
     assert re.fullmatch(r"https://verify\.operator\.example/v#[A-Za-z0-9_-]{44}", address)
@@ -183,7 +184,7 @@ def test_a_link_is_made_for_a_verification_alone(office: Office) -> None:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
 
     def objected(here: app_orders.OrderDesk) -> None:
-        here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
+        receive(here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
         others.append(here.book.object(card, "not me", HOLDER, now))
 
     office.inside(objected)
@@ -195,7 +196,7 @@ def test_who_may_not_search_by_number_does_not_learn_whether_there_is_such_a_car
     known, unknown = "8613800000005", "8613800000006"
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     demand = OrderDecision(known, RequestedAction.VERIFY, "medium", reason)
-    office.inside(lambda here: here.book.receive([demand], app_orders.now()))
+    office.inside(lambda here: receive(here.book, [demand], app_orders.now()))
     for who, *words in (("bureau", "show"), ("liaison", "pass")):
         why = ("--why", "curious")
         told = {office.refused(who, "orders", *words, card, *why) for card in (known, unknown)}

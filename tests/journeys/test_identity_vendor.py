@@ -21,6 +21,7 @@ from duanka.domain.identity import CheckReason, CheckRefused, Consent, Frame, Se
 from duanka.domain.order import Kind, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
+from support.orders.books import receive
 from support.photo_server import Say
 from support.vendor_server import StubVendor, picture, vendor_server
 from support.waiting import until
@@ -50,7 +51,7 @@ class Way:
     def link(self, card: str = CARD) -> str:
         """The token of a notice about a card."""
         reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
-        self.here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock())
+        receive(self.here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock())
         order = self.here.book.transaction(
             lambda unit: unit.open_order(card, Kind.VERIFICATION), self.clock()
         )

@@ -27,6 +27,7 @@ from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
 from support.enacted import EnactedRow, enacted
 from support.network.sipp_calls import call
+from support.orders.books import receive
 from support.parts import needed
 from support.switches import Switch, missing
 from support.waiting import HANG, until
@@ -125,7 +126,7 @@ class Town:
             OrderDecision(card(n), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
             for n in numbers
         ]
-        self.here.book.receive(demands, self.clock())
+        receive(self.here.book, demands, self.clock())
         self.worker.wake()
 
     def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:

@@ -20,6 +20,7 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Scope
 from duanka.domain.text import BilingualText
 from support.desk import duanka, flagged
+from support.orders.books import receive
 from support.waiting import until
 
 SECRET = "a secret of a test, of thirty-two characters"  # noqa: S105  # opens nothing
@@ -42,8 +43,10 @@ def ended(here: OrderDesk, card: str, event: Event) -> None:
     """A verification of this card that ends so."""
     now = app_orders.now()
     reason = BilingualText("转售企业存量卡", "old stock of a resale operator")
-    here.book.receive(
-        [OrderDecision(card, RequestedAction.VERIFY, "medium", reason, ("virtual_operator_stock",))], now
+    receive(
+        here.book,
+        [OrderDecision(card, RequestedAction.VERIFY, "medium", reason, ("virtual_operator_stock",))],
+        now,
     )
     order = here.book.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), now)
     assert order is not None

@@ -12,7 +12,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import OrderQueries, ViewerContext
-from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
+from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, receive, verification
 
 WHY = BilingualText("群众举报", "reported")
 
@@ -20,7 +20,7 @@ WHY = BilingualText("群众举报", "reported")
 def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
     book = book_on(store)
     acts, read = ActService(book), OrderQueries(store, Trail(KEY))
-    book.receive([demand(0), demand(1)], NOW)
+    receive(book, [demand(0), demand(1)], NOW)
     book.act(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
     passed = book.act(verification(book, 1).id, Event.PASS, DESK, "it is them", NOW + HOUR)
     book.object(card(0), "我在卖车", DESK, NOW)

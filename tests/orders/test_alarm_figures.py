@@ -11,7 +11,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, notices
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.monitoring.waiting import WaitingOrders, watch_claims
-from support.orders.books import HOUR, NOW, POLICE, book_on, card, demand
+from support.orders.books import HOUR, NOW, POLICE, book_on, card, demand, receive
 
 
 def _told(store: Store) -> list[str]:
@@ -24,7 +24,7 @@ def test_cases_without_a_signature_are_counted_as_they_are_now(store: Store) -> 
     book, told = book_on(store), AlarmService(store, lambda _: None, timedelta())
     watch = WaitingOrders(store, told, timedelta(hours=1000))
     for number in range(4):
-        book.receive([demand(number, rules=(CLAIMED,))], NOW)
+        receive(book, [demand(number, rules=(CLAIMED,))], NOW)
         watch_claims(store, told, NOW)
     (detail,) = _told(store)
     assert "4 card(s) in cases without signature" in detail
@@ -40,7 +40,7 @@ def test_cases_without_a_signature_are_counted_as_they_are_now(store: Store) -> 
 
 def test_an_order_whose_notice_is_on_its_way_waits_for_no_person(store: Store) -> None:
     book, told = book_on(store), AlarmService(store, lambda _: None, timedelta())
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     watch = WaitingOrders(store, told, HOUR)
     watch.watch(NOW + 2 * HOUR)
     assert _told(store) == []

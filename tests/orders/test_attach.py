@@ -20,7 +20,7 @@ from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices, orders
 from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.receiving import Received
+from duanka.orders.intake.receiving import Received
 from support.orders.books import (
     DESK,
     HOUR,
@@ -32,6 +32,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -45,7 +46,7 @@ def _notices(store: Store) -> list[str]:
 def test_a_repeated_hit_joins_the_order_and_moves_no_deadline(store: Store) -> None:
     book = book_on(store)
     first = delivered(book)
-    book.receive([demand(rules=("one_way_calls",), tier="low")], NOW + HOUR)
+    receive(book, [demand(rules=("one_way_calls",), tier="low")], NOW + HOUR)
     order = verification(book)
     assert (order.id, order.hits, order.due_at) == (first.id, 2, first.due_at)
     assert (order.rules, order.tier) == (("one_way_calls", "fan_out"), "medium")
@@ -55,17 +56,17 @@ def test_a_repeated_hit_joins_the_order_and_moves_no_deadline(store: Store) -> N
 
 def test_a_heavier_hit_sends_to_the_counter_and_says_so_once(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     for _ in range(2):
-        book.receive([demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + HOUR)
-    book.receive([demand()], NOW + HOUR)
+        receive(book, [demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + HOUR)
+    receive(book, [demand()], NOW + HOUR)
     order = verification(book)
     assert (order.asked, order.tier, order.hits) == (RequestedAction.VERIFY_AT_COUNTER, "high", 4)
     assert _notices(store) == ["verify", "verify_at_counter"]
 
 
 def test_the_same_card_twice_in_one_delivery_is_one_order(store: Store) -> None:
-    received = book_on(store).receive([demand(), demand(), demand(1)], NOW)
+    received = receive(book_on(store), [demand(), demand(), demand(1)], NOW)
     assert received == Received(opened=2, attached=1)
 
 
@@ -76,8 +77,8 @@ def test_what_the_records_take_back_is_taken_back_from_whom_we_only_asked(store:
     book.act(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
     book.act(verification(book, 2).id, Event.WITHDRAW, DESK, "in error", NOW)
     book.sweep(NOW + 24 * HOUR)
-    book.receive([demand(5)], NOW + 24 * HOUR)
-    taken = book.receive([demand(n, RequestedAction.NOTHING) for n in range(6)], NOW + 25 * HOUR)
+    receive(book, [demand(5)], NOW + 24 * HOUR)
+    taken = receive(book, [demand(n, RequestedAction.NOTHING) for n in range(6)], NOW + 25 * HOUR)
     assert taken == Received(withdrawn=1, left=5), "who is stopped for it waits for a person"
     assert restriction(book, 0)
 
@@ -127,7 +128,7 @@ def test_a_card_cancelled_is_asked_nothing_any_more(store: Store) -> None:
         demand(asked=RequestedAction.STOP, cases=("case",)),
         demand(asked=RequestedAction.VERIFY_AT_COUNTER),
     ]
-    assert book.receive(asked, NOW) == Received(left=3)
+    assert receive(book, asked, NOW) == Received(left=3)
     with pytest.raises(NoSuchTransition, match="cancelled"):
         book.police_stop(card(0), "case", POLICE, "why", NOW)
     assert restriction(book) is None
@@ -149,7 +150,7 @@ def test_a_receipt_with_a_wrong_time_starts_no_deadline_early(
     store: Store, receipt: Any, counts: Any
 ) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     number = verification(book).id
     order = book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW + HOUR, delivered_at=receipt)
     assert (order.delivered_at, order.due_at) == (counts, counts + 24 * HOUR)
@@ -166,7 +167,7 @@ def test_a_clock_that_jumps_back_fires_nothing_twice(store: Store) -> None:
     assert restriction(book) == stopped
     book.act(order.id, Event.PASS, DESK, "it is them", NOW - 10 * HOUR)
     assert restriction(book) is None
-    book.receive([demand(tier="high")], NOW - 20 * HOUR)
+    receive(book, [demand(tier="high")], NOW - 20 * HOUR)
     again = book.act(verification(book).id, Event.BEGIN, HOLDER, "came", NOW - 30 * HOUR)
     assert again.delivered_at == again.opened_at
     assert again.due_at == again.opened_at + 24 * HOUR
@@ -201,10 +202,10 @@ def test_the_same_demands_received_at_once_make_one_order_each(store: Store) -> 
         received: list[Received] = []
         orders_of_work = (asked, asked[::-1], [*asked[30:], *asked[:30]], asked)
 
-        def receive(part: list[OrderDecision], received: list[Received] = received) -> None:
-            received.append(book.receive(part, NOW))
+        def take(part: list[OrderDecision], received: list[Received] = received) -> None:
+            received.append(receive(book, part, NOW))
 
-        assert _at_once(*(partial(receive, part) for part in orders_of_work)) == [None] * 4
+        assert _at_once(*(partial(take, part) for part in orders_of_work)) == [None] * 4
         assert sum(r.opened for r in received) == 60
         assert sum(r.attached for r in received) == 180
         assert verification(book, round_ * 100).hits == 4
@@ -237,8 +238,8 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
     for number in range(8):
         failed = _at_once(
             lambda n=number: book.police_stop(card(n), "a", SECOND, "why", NOW),  # type: ignore[misc]
-            lambda n=number: book.receive([demand(n, RequestedAction.STOP, cases=("b",))], NOW),  # type: ignore[misc]
-            lambda n=number: book.receive([demand(n)], NOW),  # type: ignore[misc]
+            lambda n=number: receive(book, [demand(n, RequestedAction.STOP, cases=("b",))], NOW),  # type: ignore[misc]
+            lambda n=number: receive(book, [demand(n)], NOW),  # type: ignore[misc]
         )
         assert [isinstance(one, OrderError) for one in failed] == [
             True,
@@ -252,9 +253,9 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
 
 def test_the_trail_says_what_a_hit_that_joined_changed(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     more = demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), decision="")
-    book.receive([more], NOW + HOUR, DESK)
+    receive(book, [more], NOW + HOUR, DESK)
     with store.reading() as connection:
         row = connection.execute(select(audit).where(audit.c.what == "verification.attach")).one()
     before, after = json.loads(row.before), json.loads(row.after)

@@ -17,7 +17,7 @@ from duanka.ledger.db.installation import GENESIS
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
 from duanka.orders.service import OrderService
-from support.orders.books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand
+from support.orders.books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand, receive
 from support.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ def test_an_end_cut_off_with_the_head_moved_back_is_found(book: OrderService) ->
         connection.execute(delete(audit).where(audit.c.seq == end))
         connection.execute(update(audit_head).values(seq=end - 1, hash=last))
     assert "seal" in faults(book.store)[0].what
-    book.receive([demand(9)], NOW + 30 * HOUR)  # the book goes on, and does not seal over what was done
+    receive(book, [demand(9)], NOW + 30 * HOUR)  # the book goes on, and does not seal over what was done
     found = faults(book.store)
     assert [one.seq for one in found if one.seq] == [end], "beside the rows that the cut entry told of"
     assert "the end of the trail was changed" in found[0].what
@@ -149,7 +149,7 @@ def test_a_trail_that_was_emptied_is_found(book: OrderService) -> None:
         connection.execute(delete(audit))
         connection.execute(update(audit_head).values(seq=0, hash=GENESIS, seal=""))
     assert {one.seq for one in faults(book.store)} == {0}
-    book.receive([demand(9)], NOW + 30 * HOUR)
+    receive(book, [demand(9)], NOW + 30 * HOUR)
     assert sum("has no beginning" in one.what for one in faults(book.store)) == 3
 
 
@@ -165,7 +165,7 @@ def test_an_order_that_came_past_the_book_is_found(book: OrderService) -> None:
 
 def test_an_older_copy_shows_against_the_end_that_was_kept(book: OrderService) -> None:
     early = Trail(KEY).end(book.store)
-    book.receive([demand(9)], NOW + 30 * HOUR)
+    receive(book, [demand(9)], NOW + 30 * HOUR)
     late = Trail(KEY).end(book.store)
     assert faults(book.store, early) == faults(book.store, late) == []
     (found,) = faults(book.store, (late[0] + 1, "f" * 64))
@@ -221,7 +221,7 @@ def test_processes_that_append_at_once_keep_one_chain(store: Store, order_book_u
 
 def test_a_trail_that_grows_while_it_is_verified_is_whole(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(n) for n in range(200)], NOW)
+    receive(book, [demand(n) for n in range(200)], NOW)
     stop: list[bool] = []
 
     def grow() -> None:

@@ -43,6 +43,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -245,7 +246,7 @@ def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> 
     assert (act.state, act.done, act.skipped) == (ActState.DONE, 2, 1)
     assert acts.skipped(act.id)[0].why == "it is not stopped"
     assert restriction(book, 0) is None
-    book.receive([demand(5)], NOW)
+    receive(book, [demand(5)], NOW)
     act = acts.propose(Event.WITHDRAW, [card(5), card(6)], WHY, DESK, NOW + HOUR)
     assert (act.done, acts.skipped(act.id)[0].why) == (1, "nothing is asked of its holder")
     suspended(acts, [7])
@@ -384,7 +385,7 @@ def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> 
 
 def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> None:
     book, acts = book_on(store), ActService(book_on(store))
-    book.receive([demand(0, tier="extreme")], NOW)
+    receive(book, [demand(0, tier="extreme")], NOW)
     act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
     acts.carry_out(NOW)
@@ -439,7 +440,7 @@ def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) ->
     book = book_on(store)
     acts = ActService(book)
     suspended(acts, [0])
-    book.receive([demand(0)], NOW)
+    receive(book, [demand(0)], NOW)
     act = acts.propose(event, [card(0)], WHY, DESK, NOW)
     if event is Event.CANCEL:
         acts.approve(act.id, SECOND, "fine", NOW)

@@ -42,6 +42,7 @@ from support.orders.books import (
     decided_by_second,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -381,7 +382,7 @@ def test_a_word_that_a_review_failed_ends_it_and_the_hours_run_anew(store: Store
 
 def test_a_discarded_record_starts_no_hours_before_the_notice_is_delivered(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(tier="high")], NOW)
+    receive(book, [demand(tier="high")], NOW)
     counter, order = Counter(book), verification(book)
     counter.verify(order.id, SEEN, DESK, WHY, NOW)
     assert counter.reject(order.id, DESK, "wrong", NOW).due_at is None

@@ -10,7 +10,7 @@ import pytest
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
 from support.databases import Postgres, sqlite_order_book
-from support.orders.books import NOW, book_on, card, delivered, demand
+from support.orders.books import NOW, book_on, card, delivered, demand, receive
 from support.people import People
 
 
@@ -51,7 +51,7 @@ def _used(url: str, orders: int = 1) -> Store:
     book = book_on(store)
     People(store, book.terms.trail)
     delivered(book)
-    book.receive([demand(number) for number in range(1, orders)], NOW)
+    receive(book, [demand(number) for number in range(1, orders)], NOW)
     return store
 
 

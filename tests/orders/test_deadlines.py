@@ -9,7 +9,17 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, State
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.ledger.db.database import Store
-from support.orders.books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    book_on,
+    delivered,
+    demand,
+    receive,
+    restriction,
+    verification,
+)
 
 
 @pytest.mark.requirement("R1.5")
@@ -28,7 +38,7 @@ def test_the_hours_run_from_delivery_to_the_second(store: Store) -> None:
 @pytest.mark.requirement("R1.5")
 def test_an_undelivered_notice_starts_no_clock(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     book.act(verification(book).id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
     assert book.sweep(NOW + 10_000 * HOUR) == 0
     assert restriction(book) is None

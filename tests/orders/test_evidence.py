@@ -38,6 +38,7 @@ from support.orders.books import (
     decided_by_second,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -49,7 +50,7 @@ STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)
 
 def _demanded(book: OrderService, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
     """A verification that one person demands, its notice delivered."""
-    book.receive([demand(number, tier=tier, decision="")], NOW, by)
+    receive(book, [demand(number, tier=tier, decision="")], NOW, by)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
 
@@ -104,7 +105,7 @@ def test_what_one_person_demanded_expires_into_a_proposal_that_another_decides(s
 def test_the_hours_carry_a_stop_only_behind_a_receipt(store: Store, receipt: bool) -> None:
     """Who made a link can begin in the holder's place; that the holder was told, only the message centre says."""
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     order = book.act(verification(book).id, Event.BEGIN, HOLDER, "verified online", NOW)
     assert order.due_at == NOW + 24 * HOUR
     if receipt:
@@ -122,7 +123,7 @@ def test_the_hours_carry_a_stop_only_behind_a_receipt(store: Store, receipt: boo
 
 def test_begin_by_the_staff_starts_no_hours(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     order = book.act(verification(book).id, Event.BEGIN, DESK, "came", NOW)
     assert (order.due_at, order.delivered_at, order.helped_by) == (None, None, ("wang",))
     assert book.sweep(NOW + 1000 * HOUR) == 0
@@ -209,7 +210,7 @@ def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
 
 
 def _stopped_high(book: OrderService) -> tuple[Order, Order]:
-    book.receive([demand(tier="extreme")], NOW)
+    receive(book, [demand(tier="extreme")], NOW)
     order = book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + 24 * HOUR)
     stopped = restriction(book)
@@ -237,7 +238,7 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
         act = acts.propose(event, [card(0)], why, by, later)
         assert act.state is ActState.PROPOSED
         acts.reject(act.id, by, "never mind", later)
-    book.receive([demand(asked=RequestedAction.NOTHING, decision="")], later, by)
+    receive(book, [demand(asked=RequestedAction.NOTHING, decision="")], later, by)
     assert restriction(book) == stopped
     assert verification(book).id == order.id
 
@@ -305,7 +306,7 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
     """Or whoever asks first, with no seal, keeps a card from ever being stopped."""
     book = book_on(store)
     order = _demanded(book)
-    book.receive([demand(reason=BilingualText("群呼", "calls by the hundred"))], NOW + 20 * HOUR)
+    receive(book, [demand(reason=BilingualText("群呼", "calls by the hundred"))], NOW + 20 * HOUR)
     taken = verification(book)
     assert (taken.id, taken.decision, taken.due_at) == (order.id, demand().decision, None)
     assert taken.grounds.reason.en == "calls by the hundred", "and that is what the holder is told"
@@ -318,8 +319,8 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
 
 def test_a_stop_without_a_seal_is_a_question(store: Store) -> None:
     book = book_on(store)
-    received = book.receive(
-        [replace(demand(asked=RequestedAction.STOP, tier="extreme", cases=("X1",)), decision="")], NOW
+    received = receive(
+        book, [replace(demand(asked=RequestedAction.STOP, tier="extreme", cases=("X1",)), decision="")], NOW
     )
     assert (received.opened, received.stopped, received.unsealed, received.unsealed_stops) == (1, 0, 1, 1)
     order = verification(book)
@@ -329,7 +330,7 @@ def test_a_stop_without_a_seal_is_a_question(store: Store) -> None:
 
 def test_what_the_holder_of_a_police_stop_reads_is_the_police_and_no_rule(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(asked=RequestedAction.STOP, tier="extreme", cases=("公诈7号",))], NOW)
+    receive(book, [demand(asked=RequestedAction.STOP, tier="extreme", cases=("公诈7号",))], NOW)
     stopped = restriction(book)
     assert stopped
     assert stopped.grounds.reason == BilingualText(

@@ -7,7 +7,17 @@ import pytest
 from duanka.domain.order import Event, NoSuchTransition, OrderError, PermissionDenied, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
-from support.orders.books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    book_on,
+    delivered,
+    demand,
+    receive,
+    restriction,
+    verification,
+)
 
 
 @pytest.mark.requirement("R1.5")
@@ -43,7 +53,7 @@ def test_what_is_no_hardship_gives_nothing(store: Store) -> None:
 
 def test_time_that_does_not_run_is_not_extended(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     with pytest.raises(NoSuchTransition):
         book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)
     order = delivered(book, 1)
@@ -56,7 +66,7 @@ def test_time_that_does_not_run_is_not_extended(store: Store) -> None:
 @pytest.mark.parametrize("event", [Event.BEGIN, Event.TO_COUNTER])
 def test_no_hours_are_given_before_a_notice_is_delivered(store: Store, event: Event) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     book.act(verification(book).id, event, DESK, "came", NOW)
     with pytest.raises(NoSuchTransition, match="no hours run"):
         book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)

@@ -23,7 +23,7 @@ from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from support import ROOT
 from support.fakes import FakeElement, read_journal
-from support.orders.books import DESK, HOUR, book_on, card, demand
+from support.orders.books import DESK, HOUR, book_on, card, demand, receive
 from support.orders.worker_process import KEY
 from support.waiting import HANG
 
@@ -53,7 +53,7 @@ def notified(book: OrderService, count: int) -> None:
     then = datetime.now(UTC) - 25 * HOUR
     for begin in range(0, count, 500):
         some = range(begin, min(begin + 500, count))
-        book.receive([demand(number) for number in some], then)
+        receive(book, [demand(number) for number in some], then)
         numbers = [card(number) for number in some]
 
         def deliver(unit: object, numbers: list[str] = numbers) -> None:

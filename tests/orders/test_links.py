@@ -15,7 +15,7 @@ from duanka.ledger.db.tables import links as table
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.service import OrderService
 from duanka.orders.verification.links import LENGTH, Links, LinkState, OtherBrowser
-from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, demand, verification
+from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, demand, receive, verification
 from support.waiting import HANG, until
 
 LINKS = Links(KEY, OrderPolicy())
@@ -29,7 +29,7 @@ def opened(store: Store, token: str, now: datetime) -> Order:
 def asked(store: Store) -> tuple[OrderService, Order, str]:
     """A book with one order, and the link of its notice."""
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     order = verification(book)
     return book, order, book.transaction(lambda unit: LINKS.make(unit.connection, order.id, NOW), NOW)
 

@@ -26,7 +26,7 @@ from duanka.orders.dispatch.notice_texts import (
 )
 from duanka.orders.verification.links import LENGTH, Links
 from support.order_policies import AT_ONCE
-from support.orders.books import book_on, demand, verification
+from support.orders.books import book_on, demand, receive, verification
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()
@@ -151,7 +151,7 @@ def test_a_link_only_stands_where_it_belongs() -> None:
 
 def test_the_link_of_a_notice_opens_its_order(store: Store) -> None:
     book, links = book_on(store), Links(b"k" * 32, POLICY)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     about, write = verification(book), writing(POLICY, links)
     text = book.transaction(lambda unit: write(unit.connection, VERIFY, about, NOW), NOW)
     token = re.findall(r"https://verify\.operator\.example/v#(\S+) ", text)

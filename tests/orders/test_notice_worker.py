@@ -21,7 +21,7 @@ from duanka.ledger.db.tables import notice_parts, notices
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.service import OrderService
-from support.orders.books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
+from support.orders.books import DESK, HOUR, NOW, POLICE, book_on, card, demand, receive, verification
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
@@ -98,7 +98,7 @@ class Desk:
 
 def test_the_hours_run_from_the_receipt(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW + SECOND)
     assert verification(desk.book).state is State.OPENED, "handed in is not delivered"
     desk.centre.receipt("m1", NOW + 3 * HOUR)
@@ -111,7 +111,7 @@ def test_the_hours_run_from_the_receipt(store: Store) -> None:
 
 def test_what_opens_the_link_is_sent_and_not_kept(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     assert "#secret-token" in desk.centre.sent[0][1]
     assert "secret-token" not in desk.rows()[0].body
@@ -127,7 +127,7 @@ def test_a_receipt_is_never_of_the_future_nor_before_the_notice(
     store: Store, told: timedelta, counted: timedelta
 ) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + told)
     desk.work(NOW + 4 * HOUR)
@@ -137,7 +137,7 @@ def test_a_receipt_is_never_of_the_future_nor_before_the_notice(
 
 def test_a_notice_is_delivered_when_all_its_parts_are(store: Store) -> None:
     desk = Desk(store, Centre(parts=3))
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m3", NOW + 2 * HOUR)
     desk.centre.receipt("m1", NOW + HOUR)
@@ -150,7 +150,7 @@ def test_a_notice_is_delivered_when_all_its_parts_are(store: Store) -> None:
 
 def test_one_part_that_does_not_arrive_is_a_notice_that_does_not(store: Store) -> None:
     desk = Desk(store, Centre(parts=2))
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + HOUR, delivered=False)
     desk.work(NOW + HOUR)
@@ -163,7 +163,7 @@ def test_one_part_that_does_not_arrive_is_a_notice_that_does_not(store: Store) -
 
 def test_the_same_receipt_twice_is_one(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     for _ in range(2):
         desk.centre.receipt("m1", NOW + HOUR)
@@ -176,7 +176,7 @@ def test_a_receipt_that_comes_before_its_notice_is_stored_waits_and_an_unknown_o
     store: Store,
 ) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.centre.receipt("m1", NOW)
     desk.centre.receipt("stranger", NOW)
     desk.work(NOW)  # the receipt is read first, the notice goes after it
@@ -192,7 +192,7 @@ def test_a_receipt_that_comes_before_its_notice_is_stored_waits_and_an_unknown_o
 
 def test_receipts_are_not_lost_when_the_database_is_away(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + HOUR)
     rename(store, "notice_parts", "away")
@@ -211,7 +211,7 @@ def rename(store: Store, table: str, to: str) -> None:
 def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: Store) -> None:
     desk = Desk(store)
     for number in range(20):
-        desk.book.receive([demand(number)], NOW)
+        receive(desk.book, [demand(number)], NOW)
     desk.posting.work(NOW - MINUTE)  # nothing is due: the link was there once
     desk.centre.refuses = {card(number): Unreachable("silent") for number in range(20)}
     now = NOW
@@ -240,7 +240,7 @@ def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: 
 
 def test_a_number_that_the_centre_does_not_know_is_for_a_person_to_look_at(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(0), demand(1)], NOW)
+    receive(desk.book, [demand(0), demand(1)], NOW)
     desk.centre.refuses = {card(0): UnknownCard("no such number"), card(1): ElementRefused("0x0C")}
     desk.work(NOW)
     assert [row.outcome for row in desk.rows()] == ["given_up", None], "a refusal is tried some times more"
@@ -252,9 +252,9 @@ def test_a_number_that_the_centre_does_not_know_is_for_a_person_to_look_at(store
 
 def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_nobody(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(0), demand(1), demand(66), demand(2)], NOW)
+    receive(desk.book, [demand(0), demand(1), demand(66), demand(2)], NOW)
     desk.book.act(verification(desk.book, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
-    desk.book.receive([demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
+    receive(desk.book, [demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
     assert [row.outcome for row in desk.rows()].count("given_up") == 3
@@ -266,7 +266,7 @@ def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_no
 
 def test_who_is_sent_to_the_counter_is_told_where_to_go(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(0)], NOW)
+    receive(desk.book, [demand(0)], NOW)
     desk.work(NOW)
     desk.book.act(verification(desk.book).id, Event.TO_COUNTER, DESK, "unclear", NOW)
     desk.work(NOW)
@@ -289,7 +289,7 @@ def test_notices_of_a_card_go_one_after_the_other(store: Store) -> None:
 
 def test_two_workers_send_each_notice_once(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(number) for number in range(60)], NOW)
+    receive(desk.book, [demand(number) for number in range(60)], NOW)
     workers = [desk.worker("a"), desk.worker("b")]
     while sum(worker.work(NOW) for worker in workers):
         pass
@@ -298,7 +298,7 @@ def test_two_workers_send_each_notice_once(store: Store) -> None:
 
 def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotten(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(0)], NOW)
+    receive(desk.book, [demand(0)], NOW)
     desk.posting._claim(NOW, 10)  # and then it dies
     other = desk.worker("other")
     other.work(NOW + 19 * SECOND)
@@ -306,7 +306,7 @@ def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotte
     other.work(NOW + 21 * SECOND)
     assert len(desk.centre.sent) == 1
     desk.centre.first = 1  # the centre was installed anew and counts from one
-    desk.book.receive([demand(1)], NOW)
+    receive(desk.book, [demand(1)], NOW)
     other.work(NOW + 22 * SECOND)
     with store.reading() as connection:
         assert connection.execute(select(notice_parts)).all() == [("m1", 2, None)]
@@ -314,7 +314,7 @@ def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotte
 
 def test_told_to_stop_it_gives_back_what_it_has_not_begun(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand(number) for number in range(5)], NOW)
+    receive(desk.book, [demand(number) for number in range(5)], NOW)
     desk.centre.sending = desk.posting.stop
     desk.work(NOW)
     assert len(desk.centre.sent) == 1
@@ -323,6 +323,6 @@ def test_told_to_stop_it_gives_back_what_it_has_not_begun(store: Store) -> None:
 
 def test_times_are_utc(store: Store) -> None:
     desk = Desk(store)
-    desk.book.receive([demand()], NOW)
+    receive(desk.book, [demand()], NOW)
     desk.work(NOW)
     assert desk.rows()[0].sent_at.tzinfo is UTC

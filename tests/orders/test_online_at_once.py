@@ -13,7 +13,7 @@ from duanka.domain.identity import CheckReason, CheckRefused, Session, SessionSt
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
-from support.orders.books import HOUR, NOW, card, demand
+from support.orders.books import HOUR, NOW, card, demand, receive
 from support.orders.online import (
     DARK,
     PASSED,
@@ -120,7 +120,7 @@ def test_the_open_verification_counts_and_not_one_of_before(store: Store) -> Non
     way = Online(store)
     first = way.asked()
     assert way.settled(way.agreed(first.id), PASSED).stage is SessionStage.PASSED
-    way.book.receive([demand(tier="high")], NOW + HOUR)  # heavier than what was passed
+    receive(way.book, [demand(tier="high")], NOW + HOUR)  # heavier than what was passed
     second = way.book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW)
     assert second
     assert way.checks.standing(first.id, NOW + HOUR).stage is SessionStage.PASSED

@@ -15,7 +15,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, pictures
 from duanka.orders.bulk_actions.service import ActService
-from support.orders.books import DESK, HOUR, NOW, card, delivered, demand, restriction
+from support.orders.books import DESK, HOUR, NOW, card, delivered, demand, receive, restriction
 from support.orders.books import SECOND as SUPERVISOR
 from support.orders.online import (
     DARK,
@@ -158,7 +158,7 @@ def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> No
     for number, tier in enumerate(("high", "extreme")):
         order = way.asked(number)
         challenge, here = way.taken(way.agreed(order.id))
-        way.book.receive([demand(number, tier=tier)], here)
+        receive(way.book, [demand(number, tier=tier)], here)
         found = way.checks.settle(challenge.id, PASSED, None, here)
         assert found.stage is {"high": SessionStage.REVIEW, "extreme": SessionStage.COUNTER}[tier]
         assert way.state(order.id).state is not State.PASSED

@@ -14,7 +14,7 @@ from duanka.domain.identity_ports import CheckBook
 from duanka.domain.order import SYSTEM, AlreadyUsed, Event, State, UnknownOrder
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import frames_seen, sessions
-from support.orders.books import DESK, HOUR, NOW, POLICE, card, demand, restriction, verification
+from support.orders.books import DESK, HOUR, NOW, POLICE, card, demand, receive, restriction, verification
 from support.orders.online import (
     NO,
     PASSED,
@@ -93,7 +93,7 @@ def test_who_takes_the_consent_back_ends_what_the_phone_was_at(store: Store) -> 
 @pytest.mark.parametrize("delivery", ["none", "failed"])
 def test_who_begins_before_the_receipt_has_got_the_notice(store: Store, delivery: str) -> None:
     way = Online(store)
-    way.book.receive([demand()], NOW)
+    receive(way.book, [demand()], NOW)
     order = verification(way.book)
     if delivery == "failed":
         way.book.act(order.id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)

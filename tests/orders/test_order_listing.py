@@ -14,7 +14,7 @@ from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.orders.queries.listing import TIERS, Sort
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
-from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand
+from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand, receive
 
 CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR
@@ -29,8 +29,10 @@ def test_pages_of_every_sort_show_everything_once_in_one_order(store: Store, sor
     book, read = book_on(store), reading(store)
     for number in range(20, 40):
         rules = ("fan_out", "sim_box")[: 1 + number % 2]
-        book.receive(
-            [demand(number, tier="high" if number % 3 else "medium", rules=rules)], NOW + number % 4 * HOUR
+        receive(
+            book,
+            [demand(number, tier="high" if number % 3 else "medium", rules=rules)],
+            NOW + number % 4 * HOUR,
         )
     for number in (20, 25, 26):
         delivered(book, number, NOW + (60 - number) * HOUR)
@@ -72,7 +74,7 @@ def test_counts_are_of_what_the_filter_finds_and_of_the_scope(store: Store) -> N
     for number in range(6):
         city = "130100" if number % 2 else ""
         rules = ("fan_out", "sim_box") if number == 1 else ("fan_out",)
-        book.receive([demand(number, rules=rules, operator="unicom" if city else "", city=city)], NOW)
+        receive(book, [demand(number, rules=rules, operator="unicom" if city else "", city=city)], NOW)
     read = reading(store)
     found = read.order_counts(Filter(is_open=True), CLERK, NOW)
     assert (found.total, found.by["rule"], found.by["city"]) == (

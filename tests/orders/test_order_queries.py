@@ -40,6 +40,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     verification,
 )
 
@@ -61,8 +62,8 @@ def mixed(store: Store) -> OrderService:
     """Orders of cards 0 to 8, opened an hour apart: 0-5 asked, 6 at the counter, 7 expired, 8 stopped by the police."""
     book = book_on(store)
     for number in range(6):
-        book.receive([demand(number)], NOW + number * HOUR)
-    book.receive([demand(6, RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + 6 * HOUR)
+        receive(book, [demand(number)], NOW + number * HOUR)
+    receive(book, [demand(6, RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + 6 * HOUR)
     delivered(book, 7, NOW + 7 * HOUR)
     book.sweep(NOW + 31 * HOUR)
     book.police_stop(card(8), "case-1", POLICE, "confirmed", NOW + 32 * HOUR)
@@ -106,12 +107,12 @@ def test_what_is_late_is_found(store: Store) -> None:
 
 def test_pages_show_everything_once_while_more_comes(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(n) for n in range(25)], NOW)  # all at one moment: the id must order them
+    receive(book, [demand(n) for n in range(25)], NOW)  # all at one moment: the id must order them
     read, seen, after = reading(store), list[str](), ""
     while True:
         page = read.orders(Filter(), CLERK, NOW, after, limit=10)
         seen += [order.id for order in page.items]
-        book.receive([demand(100 + len(seen))], NOW + HOUR)
+        receive(book, [demand(100 + len(seen))], NOW + HOUR)
         if page.next is None:
             break
         after = page.next
@@ -126,7 +127,7 @@ def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None
 
 def test_numbers_are_masked_unless_one_who_may_asks_and_says_why(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(0, reason=BilingualText(f"呼叫{card(77)}", f"called {card(77)}"))], NOW)
+    receive(book, [demand(0, reason=BilingualText(f"呼叫{card(77)}", f"called {card(77)}"))], NOW)
     order = verification(book)
     read = reading(store)
     answers: dict[ViewerContext, list[Any]] = {
@@ -150,7 +151,7 @@ def test_numbers_are_masked_unless_one_who_may_asks_and_says_why(store: Store) -
 
 
 def test_who_may_not_see_numbers_in_full_cannot_search_by_one(store: Store) -> None:
-    book_on(store).receive([demand()], NOW)
+    receive(book_on(store), [demand()], NOW)
     with pytest.raises(PermissionDenied, match="by number"):
         reading(store).orders(Filter(card=card(0)), REGULATOR, NOW)
     assert trail(store, "read.%") == []
@@ -162,7 +163,7 @@ def shown(answer: Any) -> str:
 
 def test_who_read_what_stands_in_the_trail(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     order, read = verification(book), reading(store)
     read.orders(Filter(card=card(0)), CLERK, NOW)
     read.order(order.id, ViewerContext(DESK, unmasked=True, why="on the telephone"), NOW)
@@ -182,7 +183,7 @@ def test_who_read_what_stands_in_the_trail(store: Store) -> None:
 
 
 def test_a_read_that_cannot_be_written_down_shows_nothing(store: Store) -> None:
-    book_on(store).receive([demand()], NOW)
+    receive(book_on(store), [demand()], NOW)
     with store.writing() as connection:
         connection.exec_driver_sql("DROP TABLE audit")
     with pytest.raises(Exception, match="audit"):
@@ -259,7 +260,7 @@ def handled_of(store: Store, since: datetime, until: datetime) -> tuple[int, set
 @pytest.mark.requirement("R7.3")
 def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(n) for n in range(7)], NOW)
+    receive(book, [demand(n) for n in range(7)], NOW)
 
     def of(number: int) -> str:
         return verification(book, number).id
@@ -283,7 +284,7 @@ def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) 
     book.police_release(card(3), POLICE, "an error", NOW + 32 * HOUR)
     everybody = (3, {f"+{card(n)}" for n in (0, 1, 3)})
     assert handled_of(store, NOW, NOW + 2 * DAY) == everybody
-    book.receive([demand(0)], NOW + 33 * HOUR)
+    receive(book, [demand(0)], NOW + 33 * HOUR)
     assert handled_of(store, NOW, NOW + 2 * DAY) == everybody, "what is open again was handled all the same"
     first_day = reading(store).figures(NOW, NOW + DAY, DESK)
     assert (first_day.handled, first_day.opened) == (1, {"verification": 7})

@@ -32,7 +32,18 @@ from duanka.orders.dispatch.outbox import (
 from duanka.orders.service import OrderService
 from support.enacted import enacted
 from support.fakes import FakeElement, Faults
-from support.orders.books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    book_on,
+    card,
+    delivered,
+    demand,
+    receive,
+    restriction,
+)
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)
@@ -291,7 +302,7 @@ def test_a_police_stop_of_a_card_that_an_element_does_not_know_raises_an_alarm(s
     """By the police's key and by a case that they signed; not what follows from a verification of ours."""
     book, bench = book_on(store, elements=ONE), Bench(store)
     stopped(book, 0)
-    book.receive([demand(1, RequestedAction.STOP, tier="extreme", cases=("A1",))], NOW)
+    receive(book, [demand(1, RequestedAction.STOP, tier="extreme", cases=("A1",))], NOW)
     delivered(book, 2)
     book.sweep(NOW + 24 * HOUR)
     bench.faults.unknown = {card(number) for number in range(3)}

@@ -41,6 +41,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     verification,
 )
 
@@ -187,7 +188,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_notices_one_of_which_cannot_be_written(desk: Desk, failure: Exception) -> None:
-    desk.book.receive([demand(number) for number in range(MANY)], NOW)
+    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
 
     def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
         if order.card == card(BAD):
@@ -204,7 +205,7 @@ def test_notices_one_of_which_cannot_be_written(desk: Desk, failure: Exception) 
 
 
 def test_notices_the_order_of_one_of_which_cannot_be_read(desk: Desk) -> None:
-    desk.book.receive([demand(number) for number in range(MANY)], NOW)
+    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
     desk.spoil("UPDATE orders SET state = 'nonsense' WHERE card = :card", card=card(BAD))
     centre = Centre()
     worked(posting(desk, centre).work, NOW)
@@ -216,7 +217,7 @@ _UNREADABLE, _NAIVE = "of an order that cannot be read", "at a time without an o
 
 @pytest.mark.parametrize("spoilt", [_UNREADABLE, _NAIVE])
 def test_receipts(desk: Desk, spoilt: str) -> None:
-    desk.book.receive([demand(number) for number in range(MANY)], NOW)
+    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
     centre = Centre()
     work = posting(desk, centre).work
     worked(work, NOW)
@@ -314,7 +315,7 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
 
 def test_pictures_that_are_kept_no_longer(desk: Desk) -> None:
     kept = Pictures(desk.book, b"0" * 32)
-    desk.book.receive([demand(number) for number in range(MANY)], NOW)
+    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
     for number in range(MANY):
         order = verification(desk.book, number)
         desk.book.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
@@ -370,6 +371,6 @@ def test_whatever_time_is_stored_can_be_read_shown_and_compared(desk: Desk, stor
 def test_both_databases_refuse_the_same(desk: Desk) -> None:
     for bad in ("8" * 25, "86\x00", "86\ud800"):
         with pytest.raises(DoesNotFit) as refused:
-            desk.book.receive([demand(), replace(demand(), card=bad)], NOW)
+            receive(desk.book, [demand(), replace(demand(), card=bad)], NOW)
         assert bad not in str(refused.value)
     assert desk.count(orders) == 0

@@ -21,7 +21,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
-from duanka.orders.receiving import Received
+from duanka.orders.intake.receiving import Received
 from duanka.orders.service import OrderService
 from support.orders.books import (
     DESK,
@@ -33,6 +33,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -107,7 +108,7 @@ def test_a_release_ends_what_was_at_the_fraud_centre(store: Store) -> None:
     delivered(book)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     book.police_release(card(0), POLICE, "an error", NOW)
-    assert book.receive([demand()], NOW).opened == 1, "nothing of before is still open"
+    assert receive(book, [demand()], NOW).opened == 1, "nothing of before is still open"
 
 
 OTHER_POLICE = Person("bureau", Role.POLICE)
@@ -116,7 +117,7 @@ OTHER_POLICE = Person("bureau", Role.POLICE)
 @pytest.mark.parametrize("way", ["notice", "notice over a stop by the clock", "fraud centre"])
 def test_one_of_the_police_frees_nothing_that_two_must_free(store: Store, way: str) -> None:
     book = book_on(store)
-    book.receive([demand(tier="extreme")], NOW)
+    receive(book, [demand(tier="extreme")], NOW)
     asked, then = verification(book), NOW + 25 * HOUR
     book.act(asked.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     if way != "notice":
@@ -147,17 +148,17 @@ def test_one_of_the_police_takes_back_their_own_stop_and_what_others_sent_them(s
     delivered(book)  # of a tier that one person lets go
     book.police_stop(card(0), "case", POLICE, "a wrong digit", NOW)
     assert book.police_release(card(0), POLICE, "an error", NOW).state is State.RESTORED
-    book.receive([demand(1, tier="extreme")], NOW)
+    receive(book, [demand(1, tier="extreme")], NOW)
     book.act(verification(book, 1).id, Event.TO_FRAUD_CENTRE, SECOND, "theirs", NOW)
     book.act(verification(book, 1).id, Event.PASS, POLICE, "it is them", NOW)
     stop = demand(2, asked=RequestedAction.STOP, cases=("A1",), tier="extreme")
-    book.receive([demand(2, tier="extreme"), stop], NOW)
+    receive(book, [demand(2, tier="extreme"), stop], NOW)
     assert book.police_release(card(2), POLICE, "an error", NOW).state is State.RESTORED
 
 
 def test_while_the_police_stop_a_card_nobody_of_ours_takes_its_question_back_alone(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(tier="extreme")], NOW)
+    receive(book, [demand(tier="extreme")], NOW)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     act = Withdrawals(ActService(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
     assert act.state is ActState.PROPOSED
@@ -177,8 +178,8 @@ def test_only_the_police_stop_by_notice_and_with_its_number(store: Store) -> Non
 def test_a_confirmed_card_is_stopped_and_a_second_notice_joins(store: Store) -> None:
     book = book_on(store)
     stop = demand(asked=RequestedAction.STOP, cases=("A1", "A2"), tier="extreme")
-    assert book.receive([stop], NOW) == Received(stopped=1)
-    assert book.receive([stop], NOW) == Received(left=1)
+    assert receive(book, [stop], NOW) == Received(stopped=1)
+    assert receive(book, [stop], NOW) == Received(left=1)
     first = restriction(book)
     assert first
     assert first.carried_by == "police_notice:A1, A2"
@@ -189,7 +190,7 @@ def test_a_confirmed_card_is_stopped_and_a_second_notice_joins(store: Store) -> 
 def test_whom_the_police_stopped_we_ask_nothing_new(store: Store) -> None:
     book = book_on(store)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
-    assert book.receive([demand()], NOW) == Received(left=1)
+    assert receive(book, [demand()], NOW) == Received(left=1)
     delivered(book, 1)
     book.police_stop(card(1), "case", POLICE, "confirmed", NOW)
-    assert book.receive([demand(1)], NOW) == Received(attached=1)
+    assert receive(book, [demand(1)], NOW) == Received(attached=1)

@@ -14,7 +14,7 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.phone_number import PROTECTED_LINES, parse
 from duanka.ledger.db.database import Store
-from support.orders.books import NOW, POLICE, book_on, card, delivered, demand, restriction
+from support.orders.books import NOW, POLICE, book_on, card, delivered, demand, receive, restriction
 
 POLICY = OrderPolicy(protected=("95588", "+86 10 12345678", "8613900000000", "021-62345678"))
 BEFORE = ("", "86", "+86", "0086", "+86 ", "+86-", "(+86)", "＋８６", "+86 (0)", "86 0", "0", "86 86", "00")
@@ -98,7 +98,7 @@ def test_a_line_of_one_city_protects_none_of_another() -> None:
 
 def test_no_demand_touches_a_protected_card(store: Store) -> None:
     book = book_on(store, OrderPolicy(protected=(card(1)[2:],)))
-    received = book.receive([demand(0), demand(1), demand(1, RequestedAction.STOP, cases=("case",))], NOW)
+    received = receive(book, [demand(0), demand(1), demand(1, RequestedAction.STOP, cases=("case",))], NOW)
     assert (received.opened, received.protected, received.stopped) == (1, 2, 0)
     with pytest.raises(ProtectedCard):
         book.police_stop(card(1), "case", POLICE, "confirmed", NOW)

@@ -37,6 +37,7 @@ from support.orders.books import (
     card,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -277,7 +278,7 @@ def test_a_deadline_that_somebody_wrote_into_the_database_stops_nobody(
     book.set_aside = AlarmService(store, said.append, timedelta(minutes=5)).set_aside
     for number in range(3):
         delivered(book, number)
-    book.receive([demand(3, decision="")], NOW, DESK)
+    receive(book, [demand(3, decision="")], NOW, DESK)
     forged = verification(book, 3).id
     with store.writing() as connection:
         facts = {

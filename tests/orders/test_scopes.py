@@ -20,7 +20,7 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
-from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
+from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, receive, verification
 from support.people import FIRST, People
 from support.people import SECOND as SECOND_OF_ALL
 
@@ -36,7 +36,7 @@ def near(person: Person, scope: Scope = CITY) -> Person:
 def opened(store: Store) -> OrderService:
     book = book_on(store)
     places = {HERE: ("河北移动", "石家庄"), THERE: ("河北移动", "唐山"), NOWHERE: ("", "")}
-    book.receive([demand(n, operator=op, city=city) for n, (op, city) in places.items()], NOW)
+    receive(book, [demand(n, operator=op, city=city) for n, (op, city) in places.items()], NOW)
     return book
 
 
@@ -75,7 +75,7 @@ def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
         lambda: book.act(number, Event.WITHDRAW, clerk, "why", NOW),
         lambda: book.extend(number, "hospital", clerk, "why", NOW),
         lambda: book.object(card(where), "text", clerk, NOW),
-        lambda: book.receive([demand(where)], NOW, clerk),
+        lambda: receive(book, [demand(where)], NOW, clerk),
         lambda: book.police_stop(card(where), "case", near(Person("p", Role.POLICE)), "why", NOW),
         lambda: Counter(book).reject(number, clerk, "why", NOW),
     ]

@@ -42,7 +42,7 @@ from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
-from support.orders.books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand
+from support.orders.books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand, receive
 
 STATES = {
     kind: sorted({s for row in TRANSITIONS if row.kind is kind for s in (row.before, row.after)})
@@ -91,7 +91,7 @@ def _everything(store: Store) -> list[object]:
 @pytest.mark.parametrize("kind", Kind)
 def test_what_is_not_in_the_table_writes_nothing(store: Store, kind: Kind) -> None:
     book = book_on(store)
-    book.receive([demand(n) for n in range(len(STATES[kind]))], NOW)
+    receive(book, [demand(n) for n in range(len(STATES[kind]))], NOW)
     if kind is not Kind.VERIFICATION:
         for number in range(len(STATES[kind])):
             book.police_stop(card(number), "case", Person("p", Role.POLICE), "why", NOW)
@@ -117,7 +117,7 @@ def test_what_is_not_in_the_table_writes_nothing(store: Store, kind: Kind) -> No
 def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> None:
     """A verification that ran out stays as it is when its card is free: nobody passes it a second time."""
     book = book_on(store)
-    book.receive([demand()], NOW)
+    receive(book, [demand()], NOW)
     number = _open(book)[0].id
     desk = Person("wang", Role.DESK)
     book.act(number, Event.BEGIN, desk, "came", NOW)
@@ -187,8 +187,8 @@ class Anybody(RuleBasedStateMachine):
         tier=st.sampled_from(["medium", "high", "extreme"]),
     )
     def receive(self, which: list[int], asked: RequestedAction, tier: str) -> None:
-        received = self.book.receive(
-            [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
+        received = receive(
+            self.book, [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
         )
         assert sum(vars(received).values()) == len(which)
 

@@ -21,10 +21,10 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.dispatch.notice_texts import NoticeTexts
+from duanka.orders.intake.receiving import Received
 from duanka.orders.monitoring.waiting import WaitingOrders
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.queries.statistics import alarms as raised
-from duanka.orders.receiving import Received
 from duanka.orders.service import OrderService
 from support.orders.books import (
     DESK,
@@ -38,6 +38,7 @@ from support.orders.books import (
     decided_by_second,
     delivered,
     demand,
+    receive,
     restriction,
     verification,
 )
@@ -52,7 +53,7 @@ LURE = BilingualText("账户风险 请速拨 139 0000 1111 转人工解除", "ca
 
 def _passed(store: Store, **asked: object) -> OrderService:
     book = book_on(store)
-    book.receive([demand(**asked)], NOW)  # type: ignore[arg-type]
+    receive(book, [demand(**asked)], NOW)  # type: ignore[arg-type]
     for event in (Event.BEGIN, Event.PASS):
         book.act(verification(book).id, event, SYSTEM, "the check online", NOW + HOUR)
     return book
@@ -78,20 +79,20 @@ def test_who_passed_is_not_asked_again_for_the_same(
 ) -> None:
     book = _passed(store)
     expected = Received(opened=1) if asked else Received(left=1)
-    assert book.receive([again], NOW + after) == expected
+    assert receive(book, [again], NOW + after) == expected
 
 
 def test_what_is_known_at_the_pass_counts_in_the_operators_time(store: Store) -> None:
     book = _passed(store)  # at 17:00 in Shanghai
     local = (NOW + 8 * HOUR).replace(tzinfo=None)
     before, behind = local + 0.9 * HOUR, local + 1.1 * HOUR
-    assert book.receive([demand(seen_until=before)], NOW + 91 * DAY) == Received(left=1)
-    assert book.receive([demand(seen_until=behind)], NOW + 91 * DAY) == Received(opened=1)
+    assert receive(book, [demand(seen_until=before)], NOW + 91 * DAY) == Received(left=1)
+    assert receive(book, [demand(seen_until=behind)], NOW + 91 * DAY) == Received(opened=1)
 
 
 def test_a_pass_holds_no_police_stop_up(store: Store) -> None:
     book = _passed(store)
-    assert book.receive([demand(asked=RequestedAction.STOP, cases=("A1",))], NOW + DAY).stopped == 1
+    assert receive(book, [demand(asked=RequestedAction.STOP, cases=("A1",))], NOW + DAY).stopped == 1
 
 
 # --- one key ---
@@ -99,18 +100,20 @@ def test_a_pass_holds_no_police_stop_up(store: Store) -> None:
 
 def test_one_person_asks_only_so_many_holders_a_day(store: Store) -> None:
     book = book_on(store, OrderPolicy(holders_a_day=3))
-    book.receive([demand(n, decision="") for n in range(2)], NOW, DESK)
+    receive(book, [demand(n, decision="") for n in range(2)], NOW, DESK)
     with pytest.raises(TooManyHolders, match="3 holders a day"):
-        book.receive([demand(n, decision="") for n in range(2, 4)], NOW, DESK)
-    book.receive([demand(2, decision="")], NOW, DESK)
+        receive(book, [demand(n, decision="") for n in range(2, 4)], NOW, DESK)
+    receive(book, [demand(2, decision="")], NOW, DESK)
     with pytest.raises(TooManyHolders):
-        book.receive([demand(3, decision="")], NOW + HOUR, DESK)
-    book.receive([demand(3, decision="")], NOW, SECOND)
-    book.receive([demand(n) for n in range(10, 20)], NOW, DESK)  # sealed: it is not who brings them that asks
+        receive(book, [demand(3, decision="")], NOW + HOUR, DESK)
+    receive(book, [demand(3, decision="")], NOW, SECOND)
+    receive(
+        book, [demand(n) for n in range(10, 20)], NOW, DESK
+    )  # sealed: it is not who brings them that asks
     midnight = NOW.replace(hour=16)  # in Shanghai
     with pytest.raises(TooManyHolders):
-        book.receive([demand(4, decision="")], midnight - HOUR, DESK)
-    assert book.receive([demand(4, decision="")], midnight, DESK).opened == 1
+        receive(book, [demand(4, decision="")], midnight - HOUR, DESK)
+    assert receive(book, [demand(4, decision="")], midnight, DESK).opened == 1
 
 
 def _told(order: Order) -> str:
@@ -126,7 +129,7 @@ def _told(order: Order) -> str:
 
 def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(0, decision="", reason=LURE)], NOW, DESK)
+    receive(book, [demand(0, decision="", reason=LURE)], NOW, DESK)
     book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + DAY)
     decided_by_second(book, at=NOW + DAY)
@@ -146,7 +149,7 @@ def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
 @pytest.mark.parametrize("written", ["suspected_fraud", "涉嫌被用于电信网络诈骗"])
 def test_a_person_names_a_reason_of_the_policy(store: Store, written: str) -> None:
     book = book_on(store)
-    book.receive([demand(decision="", reason=BilingualText(written, "because"))], NOW, DESK)
+    receive(book, [demand(decision="", reason=BilingualText(written, "because"))], NOW, DESK)
     assert (
         told_to_holder(verification(book), OrderPolicy()).reason.en
         == "it is suspected of being used for fraud"
@@ -193,7 +196,7 @@ def test_an_order_that_no_clock_moves_stands_in_a_list_and_becomes_an_alarm(stor
     parked = verification(book, 0).id
     for event in (Event.BEGIN, Event.SUBMIT):
         book.act(parked, event, DESK, "to look at", NOW)
-    book.receive([demand(3)], NOW)
+    receive(book, [demand(3)], NOW)
     book.act(verification(book, 3).id, Event.NOT_DELIVERED, SYSTEM, "no such number", NOW)
     book.object(card(1), "why me", HOLDER, NOW)
     assert _waiting(store) == [card(0), card(1), card(3)]
@@ -221,7 +224,7 @@ def test_one_person_who_asks_at_many_doors_at_once_asks_no_more_holders_a_day(st
     def ask(number: int) -> bool:
         together.wait(timeout=HANG)
         try:
-            return book.receive([demand(number, decision="")], NOW, DESK).opened == 1
+            return receive(book, [demand(number, decision="")], NOW, DESK).opened == 1
         except TooManyHolders:
             return False
 

@@ -20,6 +20,7 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.text import BilingualText
 from support.desk import ENGLISH
+from support.orders.books import receive
 from support.people import People
 
 WORKS = {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "ministry": Role.REGULATOR}
@@ -68,7 +69,7 @@ class TypedDesk:
 
     def demand(self, *demands: OrderDecision) -> None:
         with self.open() as here:
-            here.book.receive(demands, app_orders.now())
+            receive(here.book, demands, app_orders.now())
 
     def work(self) -> None:
         """Carry out what the worker of `serve` carries out of acts."""

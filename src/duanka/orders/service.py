@@ -22,7 +22,6 @@ from duanka.domain.order import (
     Person,
     State,
 )
-from duanka.domain.order_decision import OrderDecision
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ORDERS, found
 from duanka.ledger.db.database import Store
@@ -33,7 +32,6 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.deadlines import next_stage
 from duanka.orders.effects import apply_event
 from duanka.orders.police_stops import police_stop
-from duanka.orders.receiving import Received, receive_in
 
 SetAside = Callable[[BilingualText, str, Exception, datetime], None]
 _ORDER = BilingualText("到期工单", "the order that is due,")
@@ -78,10 +76,6 @@ class OrderService:
         if isinstance(answer, OrderError):
             raise answer
         return answer
-
-    def receive(self, demands: Sequence[OrderDecision], now: datetime, by: Person = SYSTEM) -> Received:
-        """Turn decisions into orders; a hit joins the card's open order of the kind."""
-        return self.transaction(lambda unit: receive_in(unit, demands, by), now)
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Apply `event` to an order, with its effects. OrderError: why it is not possible."""

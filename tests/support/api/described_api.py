@@ -21,6 +21,7 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from support.api.desks import NOW, TestDesk, card, demand, desk_on, phone, served
 from support.api.recordings import digests, recording
+from support.orders.books import receive
 
 SETTINGS = settings(
     derandomize=True,
@@ -105,7 +106,7 @@ def _numbers(asked: Any, first: int) -> Any:
 def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('openapi')}/orders.sqlite")
     desk = desk_on(store)
-    desk.book.receive([demand(number) for number in range(12)], NOW)
+    receive(desk.book, [demand(number) for number in range(12)], NOW)
     for number in range(0, 12, 2):
         desk.book.object(card(number), "我没有", desk.keys.who(next(iter(desk.given.values()))), NOW)  # type: ignore[arg-type]
     with served(desk.api()) as address:

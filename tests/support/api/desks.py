@@ -39,6 +39,7 @@ from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.api.verifications import Way, way
 from support.order_policies import AT_ONCE
+from support.orders.books import receive
 from support.people import People
 from support.waiting import HANG
 
@@ -125,7 +126,7 @@ class TestDesk:
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
         """An order, and the link token of its notice."""
-        self.book.receive([demand(number)], self.clock())
+        receive(self.book, [demand(number)], self.clock())
         order = self.book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
         assert order is not None
         made = self.book.transaction(

@@ -23,6 +23,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
 from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.sandbox.network import OwnNetwork
+from support.orders.books import receive
 from support.waiting import until
 
 _BEGAN = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)  # another day in Shanghai than in Lima
@@ -64,7 +65,7 @@ def story(folder: Path) -> dict[str, Any]:
                 ("fan_out",),
                 decision="run:1",
             )
-            here.book.receive([asked], clock())
+            receive(here.book, [asked], clock())
             worker.wake()
             until(lambda: _stored(here, "SELECT due_at FROM orders WHERE due_at IS NOT NULL"))
             _settle(here)

@@ -18,6 +18,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.intake.receiving import Received, receive_in
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
 
@@ -52,6 +53,13 @@ def book_on(
     return OrderService(store, Terms(policy or AT_ONCE, Trail(KEY), elements))
 
 
+def receive(
+    book: OrderService, demands: Sequence[OrderDecision], now: datetime, by: Person = SYSTEM
+) -> Received:
+    """Make orders of decisions, as the API does."""
+    return book.transaction(lambda unit: receive_in(unit, demands, by), now)
+
+
 def verification(book: OrderService, number: int = 0) -> Order:
     found = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
     assert found is not None
@@ -64,7 +72,7 @@ def restriction(book: OrderService, number: int = 0) -> Order | None:
 
 def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
     """An order whose notice is delivered at `at`."""
-    book.receive([demand(number)], at)
+    receive(book, [demand(number)], at)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
 

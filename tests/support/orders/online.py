@@ -37,7 +37,7 @@ from duanka.orders.verification.links import Links
 from duanka.orders.verification.pictures import Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.order_policies import AT_ONCE
-from support.orders.books import NOW, book_on, demand, verification
+from support.orders.books import NOW, book_on, demand, receive, verification
 
 SECOND = timedelta(seconds=1)
 SECRET = hashlib.sha256(b"a key of a test").digest()
@@ -85,7 +85,7 @@ class Online:
 
     def asked(self, number: int = 0, tier: str = "medium", at: datetime = NOW) -> Order:
         """An order whose notice is delivered."""
-        self.book.receive([demand(number, RequestedAction.VERIFY, tier=tier)], at)
+        receive(self.book, [demand(number, RequestedAction.VERIFY, tier=tier)], at)
         order = verification(self.book, number)
         return self.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 

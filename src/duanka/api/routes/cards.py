@@ -14,8 +14,8 @@ from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders import views
+from duanka.orders.intake.receiving import Received, receive_in
 from duanka.orders.masking import NumberMasking
-from duanka.orders.receiving import Received, receive_in
 
 router = Endpoints("cards")
 

@@ -25,10 +25,10 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, still_signed, untaken
+from duanka.orders.intake.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
 from duanka.orders.monitoring.offsets import position_of, store_offset
 from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
-from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
 from duanka.orders.service import OrderService
 
 _BATCH_DECISIONS = 500

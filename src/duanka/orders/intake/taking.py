@@ -32,9 +32,9 @@ from duanka.orders.intake.kept_decisions import (
     untaken,
     waiting,
 )
+from duanka.orders.intake.receiving import Received, receive_in, receive_one
 from duanka.orders.intake.take_record import Narrower, TakeRecord
 from duanka.orders.monitoring.offsets import position_of
-from duanka.orders.receiving import Received, receive_in, receive_one
 from duanka.orders.service import OrderService
 
 HELD = "held"  # source of a take of held decisions

@@ -25,7 +25,7 @@ from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
-from duanka.orders.passed_cards import passed_lately
+from duanka.orders.intake.passed_cards import passed_lately
 from duanka.orders.police_stops import police_stop
 
 NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
