@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api.http.dependencies import Context, DeskServices, HealthReport, RequestLimits, present
+from duanka.api.http.dependencies import Context, HealthReport, RequestLimits, present
 from duanka.api.http.middleware import BodyLimit, RequestMiddleware
 from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
@@ -25,6 +25,7 @@ from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
+from duanka.orders.desk import DeskServices
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\

@@ -47,6 +47,7 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
+from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
@@ -62,30 +63,18 @@ from duanka.orders.verification.reviews import Reviews
 _log = logging.getLogger("duanka.orders.database")
 
 
-@dataclass(frozen=True)
-class OrderDesk:
-    """Every service that changes or reads orders, on one database and one policy."""
+@dataclass(frozen=True, kw_only=True)
+class OrderDesk(DeskServices):
+    """Those services, and what only commands and workers use."""
 
-    store: Store
     elements: NetworkElements
     ends: KeptEnds
-    book: OrderService
-    acts: ActService
-    keys: Keys
     persons: Persons
-    links: Links
-    reading: OrderQueries
-    trail: Trail
     pictures: Pictures
-    checks: Checks
-    counter: Counter
-    reviews: Reviews
     decision_key: bytes
     case_sources: CaseSources
     sources_key: bytes
     pass_list: PassList
-    takes: TakeService
-    withdrawals: Withdrawals
 
     def now(self) -> datetime:
         """As `now`."""
@@ -137,26 +126,26 @@ def desk(
         pictures = Pictures(book, derived(root, "pictures"))
         acts, decision_key = ActService(book), derived(secret, "decisions")
         yield OrderDesk(
-            store,
-            elements,
-            ends,
-            book,
-            acts,
-            Keys(store, trail, kept),
-            Persons(store, trail, kept),
-            links,
-            OrderQueries(store, trail),
-            trail,
-            pictures,
-            Checks(book, links, pictures, derived(root, "frames")),
-            Counter(book),
-            Reviews(book, pictures),
-            decision_key,
-            sources,
-            derived(secret, "case sources"),
-            PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
-            TakeService(acts, KeptLines(decision_key), lambda: _signers(sources)),
-            Withdrawals(acts),
+            store=store,
+            elements=elements,
+            ends=ends,
+            book=book,
+            acts=acts,
+            keys=Keys(store, trail, kept),
+            persons=Persons(store, trail, kept),
+            links=links,
+            reading=OrderQueries(store, trail),
+            trail=trail,
+            pictures=pictures,
+            checks=Checks(book, links, pictures, derived(root, "frames")),
+            counter=Counter(book),
+            reviews=Reviews(book, pictures),
+            decision_key=decision_key,
+            case_sources=sources,
+            sources_key=derived(secret, "case sources"),
+            pass_list=PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
+            takes=TakeService(acts, KeptLines(decision_key), lambda: _signers(sources)),
+            withdrawals=Withdrawals(acts),
         )
     finally:
         store.close()

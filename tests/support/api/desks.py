@@ -25,10 +25,10 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.people.keys import Keys
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
@@ -100,28 +100,16 @@ class Running(Clock):
         return self.now + timedelta(seconds=time.monotonic() - self.began)
 
 
-@dataclass(frozen=True)
-class TestDesk:
+@dataclass(frozen=True, kw_only=True)
+class TestDesk(DeskServices):
     """Everything that acts on orders or reads them, on one database, and a key of each role."""
 
     __test__ = False
 
-    store: Store
-    book: OrderService
-    acts: ActService
-    keys: Keys
     people: People
-    links: Links
-    reading: OrderQueries
-    trail: Trail
-    checks: Checks
-    counter: Counter
-    reviews: Reviews
     way: Way
     given: Mapping[Role, str]
     clock: Clock
-    takes: TakeService
-    withdrawals: Withdrawals
     woken: list[int] = field(default_factory=list)
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
@@ -154,22 +142,22 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     checks = Checks(book, links, pictures, KEY)
     acts = ActService(book)
     return TestDesk(
-        store,
-        book,
-        acts,
-        people.keys,
-        people,
-        links,
-        OrderQueries(store, trail),
-        trail,
-        checks,
-        Counter(book),
-        Reviews(book, pictures),
-        way(checks, clock),
-        given,
-        clock,
-        TakeService(acts, KeptLines(KEY)),
-        Withdrawals(acts),
+        store=store,
+        book=book,
+        acts=acts,
+        keys=people.keys,
+        people=people,
+        links=links,
+        reading=OrderQueries(store, trail),
+        trail=trail,
+        checks=checks,
+        counter=Counter(book),
+        reviews=Reviews(book, pictures),
+        way=way(checks, clock),
+        given=given,
+        clock=clock,
+        takes=TakeService(acts, KeptLines(KEY)),
+        withdrawals=Withdrawals(acts),
     )
 
 

@@ -13,70 +13,7 @@ from fastapi import Depends, Request
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.application.online_verification import OnlineVerification
-from duanka.domain.identity_ports import CheckBook
-from duanka.ledger.audit.trail import Trail
-from duanka.ledger.db.database import Store
-from duanka.ledger.people.keys import Keys
-from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.bulk_actions.withdrawal import Withdrawals
-from duanka.orders.intake.takes import TakeService
-from duanka.orders.queries.service import OrderQueries
-from duanka.orders.service import OrderService
-from duanka.orders.verification.counter import Counter
-from duanka.orders.verification.links import Links
-from duanka.orders.verification.reviews import Reviews
-
-
-class DeskServices(Protocol):
-    """The services that change or read orders, on one database and policy."""
-
-    @property
-    def store(self) -> Store:
-        """The database."""
-
-    @property
-    def book(self) -> OrderService:
-        """Changes orders."""
-
-    @property
-    def acts(self) -> ActService:
-        """Bulk actions and approvals."""
-
-    @property
-    def keys(self) -> Keys:
-        """Persons and their keys."""
-
-    @property
-    def links(self) -> Links:
-        """Links in notices."""
-
-    @property
-    def reading(self) -> OrderQueries:
-        """Queries of what people may see."""
-
-    @property
-    def trail(self) -> Trail:
-        """The audit trail."""
-
-    @property
-    def checks(self) -> CheckBook:
-        """Sessions of online verification."""
-
-    @property
-    def counter(self) -> Counter:
-        """Verification in person."""
-
-    @property
-    def reviews(self) -> Reviews:
-        """Online checks that wait for a person."""
-
-    @property
-    def takes(self) -> TakeService:
-        """Takes of decisions, and decisions on hold."""
-
-    @property
-    def withdrawals(self) -> Withdrawals:
-        """Withdraws many verifications in one bulk action."""
+from duanka.orders.desk import DeskServices
 
 
 class HealthReport(Protocol):

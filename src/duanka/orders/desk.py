@@ -1,0 +1,36 @@
+"""The services of the order database that commands and API share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.keys import Keys
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.service import OrderQueries
+from duanka.orders.service import OrderService
+from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.counter import Counter
+from duanka.orders.verification.links import Links
+from duanka.orders.verification.reviews import Reviews
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskServices:
+    """The services that change or read orders, on one database and policy."""
+
+    store: Store
+    book: OrderService
+    acts: ActService
+    keys: Keys
+    links: Links
+    reading: OrderQueries
+    trail: Trail
+    checks: Checks
+    counter: Counter
+    reviews: Reviews
+    takes: TakeService
+    withdrawals: Withdrawals
