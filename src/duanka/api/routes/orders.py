@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Path, Query
 
@@ -21,11 +21,10 @@ from duanka.domain.order import (
     NoSuchTransition,
     Order,
     Person,
-    State,
     states_before,
 )
 from duanka.orders.masking import IN_FULL, MASKED, NumberMasking
-from duanka.orders.queries.listing import Filter, Sort, place_named
+from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import ViewerContext
 
 router = Endpoints("orders")
@@ -55,38 +54,14 @@ TheObjection = Annotated[
 
 
 @router.endpoint("GET /orders", "List orders · 工单列表", Permission.LIST_ORDERS, fails=(404,))
-def list_orders(
-    here: Here,
-    by: access.Caller,
-    kind: Kind | None = None,
-    state: State | None = None,
-    tier: Literal["low", "medium", "high", "extreme"] | None = None,
-    is_open: Annotated[bool | None, Query(alias="open", description="true: open, false: closed.")] = None,
-    since: Annotated[asked.Moment | None, Query(description="Opened at this moment or later.")] = None,
-    until: Annotated[asked.Moment | None, Query(description="Opened before this moment.")] = None,
-    overdue: Annotated[bool, Query(description="Only those whose deadline has come.")] = False,
-    waiting: Annotated[bool, Query(description="Only those that wait for a person.")] = False,
-    due: Annotated[asked.Moment | None, Query(description="Due at this moment or earlier.")] = None,
-    rule: asked.RuleId | None = None,
-    operator: asked.PlaceName | None = None,
-    city: asked.PlaceName | None = None,
-    sort: Sort = Sort.OPENED,
-    counts: Annotated[bool, Query(description="Count all of them, too.")] = False,
-    after: asked.After = None,
-    limit: asked.Limit = 50,
-) -> shown.Orders:
+def list_orders(here: Here, by: access.Caller, query: Annotated[asked.OrderQuery, Query()]) -> shown.Orders:
     """Numbers masked (掩码).
 
     `sort`: opened or updated, latest first; due, next first; weight.
 
     To search by number, which must not be in a URL, see searches.
     """
-    which = Filter(
-        kind, is_open=is_open, since=since, until=until, overdue=overdue, waiting=waiting, due=due,
-        states=(state,) if state else (), tiers=_one(tier), rules=_one(rule),
-        operators=_place(operator), cities=_place(city),
-    )  # fmt: skip
-    return _found(here, which, ViewerContext(by), after, limit, sort, counts=counts)
+    return _found(here, query, query.filter(), ViewerContext(by))
 
 
 @router.endpoint(
@@ -101,14 +76,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
     A regulator sees them masked.
     """
     card = card_of(search.phone_number) if search.phone_number else None
-    which = Filter(
-        search.kind, card=card, is_open=search.open, since=search.since, until=search.until,
-        overdue=search.overdue, waiting=search.waiting, due=search.due,
-        states=(search.state,) if search.state else (), tiers=_one(search.tier), rules=_one(search.rule),
-        operators=_place(search.operator), cities=_place(search.city),
-    )  # fmt: skip
-    who = reader(by, search.unmask)
-    return _found(here, which, who, search.after, search.limit, search.sort, counts=search.counts)
+    return _found(here, search, search.filter(card), reader(by, search.unmask))
 
 
 @router.endpoint("GET /orders/{orderId}", "One order with its trail · 工单详情", Permission.READ_ORDER)
@@ -239,26 +207,8 @@ def masked(order: Order) -> shown.OrderShown:
     return shown.OrderShown.of(MASKED.order(order))
 
 
-def _one(value: str | None) -> tuple[str, ...]:
-    return (value,) if value else ()
-
-
-def _place(name: str | None) -> tuple[str, ...]:
-    """Return an operator or city as a filter; `-` stands for unknown."""
-    return (place_named(name),) if name else ()
-
-
-def _found(
-    here: Context,
-    which: Filter,
-    who: ViewerContext,
-    after: str | None,
-    limit: int,
-    sort: Sort,
-    *,
-    counts: bool,
-) -> shown.Orders:
+def _found(here: Context, asks: asked.OrderQuery, which: Filter, who: ViewerContext) -> shown.Orders:
     reading = here.desk.reading
-    page = reading.orders(which, who, here.now, after or "", limit, sort=sort)
-    counted = reading.order_counts(which, who, here.now) if counts else None
+    page = reading.orders(which, who, here.now, asks.after or "", asks.limit, sort=asks.sort)
+    counted = reading.order_counts(which, who, here.now) if asks.counts else None
     return shown.Orders.of({**vars(page), "counts": counted}, NumberMasking(who.unmasked))

@@ -16,7 +16,7 @@ from duanka.domain.order import Event, Grounds, Kind, State
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.order_decision import RequestedAction as AskedFor
 from duanka.domain.text import BilingualText
-from duanka.orders.queries.listing import Sort
+from duanka.orders.queries.listing import Filter, Sort, place_named
 
 _RFC3339 = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -113,16 +113,16 @@ ActId = Annotated[
         alias="actId", pattern=r"^[A-Z0-9]{1,16}$", description="The act (处置).", examples=["A0123456789AB"]
     ),
 ]
+_CURSOR = r"^[A-Za-z0-9_-]{1,120}$"
 After = Annotated[
     str | None,
-    Query(
-        pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before; without it the first page."
-    ),
+    Query(pattern=_CURSOR, description="`next` of the page before; without it the first page."),
 ]
 Skip = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before; without it the first page."),
 ]
+Tier = Literal["low", "medium", "high", "extreme"]
 RuleId = Annotated[
     str,
     Field(
@@ -214,31 +214,55 @@ class Unmask(AskedModel):
     why: Why
 
 
-class Search(AskedModel):
+class OrderQuery(AskedModel):
+    """Which orders to list; omitted parameters do not restrict."""
+
+    kind: Kind | None = None
+    state: State | None = None
+    tier: Tier | None = None
+    open: bool | None = Field(default=None, description="true: open, false: closed.")
+    since: Moment | None = Field(default=None, description="Opened at this moment or later.")
+    until: Moment | None = Field(default=None, description="Opened before this moment.")
+    overdue: bool = Field(default=False, description="Only those whose deadline has come.")
+    waiting: bool = Field(default=False, description="Only those that wait for a person.")
+    due: Moment | None = Field(default=None, description="Due at this moment or earlier.")
+    rule: RuleId | None = None
+    operator: PlaceName | None = None
+    city: PlaceName | None = None
+    sort: Sort = Sort.OPENED
+    counts: bool = Field(default=False, description="Count all of them, too.")
+    after: After = None
+    limit: Limit = 50
+
+    def filter(self, card: str | None = None) -> Filter:
+        """Return the filter; of an operator or city, `-` stands for unknown."""
+        same = {name: getattr(self, name) for name in ("kind", "since", "until", "overdue", "waiting", "due")}
+        return Filter(
+            **same,
+            card=card,
+            is_open=self.open,
+            states=(self.state,) if self.state else (),
+            tiers=(self.tier,) if self.tier else (),
+            rules=(self.rule,) if self.rule else (),
+            operators=(place_named(self.operator),) if self.operator else (),
+            cities=(place_named(self.city),) if self.city else (),
+        )
+
+
+class Search(OrderQuery):
     """Which orders to find; omitted fields do not restrict."""
 
     phone_number: PhoneNumber | None = None
     kind: Kind | None = Field(
         default=None, description="verification 实人核验, restriction 停机, objection 异议."
     )
-    state: State | None = None
-    tier: Literal["low", "medium", "high", "extreme"] | None = None
     open: StrictBool | None = Field(
         default=None, description="true: only open ones, false: only closed ones."
     )
-    since: Moment | None = Field(default=None, description="Opened at this moment or later.")
-    until: Moment | None = Field(default=None, description="Opened before this moment.")
     overdue: StrictBool = Field(default=False, description="Only those whose deadline has come.")
     waiting: StrictBool = Field(default=False, description="Only those that wait for a person.")
-    due: Moment | None = Field(default=None, description="Due at this moment or earlier.")
-    rule: RuleId | None = None
-    operator: PlaceName | None = None
-    city: PlaceName | None = None
-    sort: Sort = Sort.OPENED
     counts: StrictBool = Field(default=False, description="Count all of them, too.")
-    after: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before."
-    )
+    after: str | None = Field(default=None, pattern=_CURSOR, description="`next` of the page before.")
     limit: Annotated[int, Field(strict=True, ge=1, le=200), BeforeValidator(whole)] = 50
     unmask: Unmask | None = None
 
@@ -333,7 +357,7 @@ class DemandAsked(AskedModel):
     asked: Literal[AskedFor.NOTHING, AskedFor.VERIFY, AskedFor.VERIFY_AT_COUNTER] = Field(
         description="What is asked of the holder. A stop takes a police notice or two people, and has its own place."
     )
-    tier: Literal["low", "medium", "high", "extreme"]
+    tier: Tier
     reason: WordsAsked
     rules: list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]] = Field(default=[], max_length=40)
 
