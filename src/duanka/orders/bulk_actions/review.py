@@ -1,22 +1,24 @@
-"""The approver's view of a bulk action, card by card, and striking cards from it."""
+"""The cards of a bulk action: stored, shown to the approver, struck from it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from duanka.domain.authority import within
-from duanka.domain.bulk_action import card_of
-from duanka.domain.order import Kind, Order, OrderError, Person, State, UnknownOrder
+from duanka.domain.bulk_action import Act, ActState, card_of
+from duanka.domain.order import Event, Grounds, Kind, Order, OrderError, Person, State, UnknownOrder
 from duanka.ledger.db.bulk import in_parts
-from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.people.places import NOWHERE, places_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
 from duanka.orders.masking import NumberMasking
+from duanka.orders.proposals import store_act
 from duanka.orders.views import ActCardShown
 
 MOST_STRUCK = 10_000  # cards that one approval may leave out
@@ -34,6 +36,58 @@ def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = Fa
         for place in connection.execute(places):
             within(by, f"a card of {act_id}", *place)
     return row
+
+
+def store_with_cards(
+    unit: UnitOfWork,
+    event: Event,
+    grounds: Grounds,
+    by: Person,
+    numbers: Mapping[str, str | None],
+    skipped: Mapping[str, str],
+    *,
+    alone: bool,
+    until: datetime | None = None,
+    undoes: str | None = None,
+    **said: object,
+) -> str:
+    """Store a bulk action and its cards, without their places; return its id.
+
+    `numbers`: card -> the order that is meant, None: whichever is open; `skipped`: card of it -> why. `alone`: it
+    runs at once, else a second person approves it. `said`: more for the audit trail.
+    """
+    act = Act(
+        id=new_id("A"),
+        event=event,
+        state=ActState.RUNNING if alone else ActState.PROPOSED,
+        grounds=grounds,
+        proposed_by=by.id,
+        proposed_at=unit.now,
+        approved_at=unit.now if alone else None,
+        total=len(numbers),
+        skipped=len(skipped),
+        until=until,
+        undoes=undoes,
+    )
+    store_act(unit, act)
+    rows = [
+        {
+            "act_id": act.id,
+            "card": card,
+            "order_id": None if card in skipped else order_id,
+            "outcome": SKIPPED if card in skipped else None,
+            "why": skipped.get(card),
+        }
+        for card, order_id in numbers.items()
+    ]
+    if rows:
+        unit.connection.execute(insert(act_cards), rows)
+    facts: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": act.total}
+    facts |= {"skipped": act.skipped, "two_people": not alone, **said}
+    facts |= {"until": until.isoformat()} if until else {}
+    facts |= {"undoes": undoes} if undoes else {}
+    unit.note(by, "act.propose", act.id, grounds.reason.en, {}, facts)
+    return act.id
 
 
 def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import end_of_measure
@@ -29,7 +29,7 @@ from duanka.domain.order import (
 from duanka.domain.person import same_person
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ACTS, found
-from duanka.ledger.db.rows import act_of, new_id
+from duanka.ledger.db.rows import act_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.ledger.people.keys import acts_still
@@ -45,9 +45,8 @@ from duanka.orders.bulk_actions.conditions import (
     still_to_decide,
 )
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
-from duanka.orders.bulk_actions.review import put_places, seen_act, strike
+from duanka.orders.bulk_actions.review import put_places, seen_act, store_with_cards, strike
 from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
-from duanka.orders.proposals import store_act
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the act")
@@ -92,29 +91,14 @@ class ActService:
             alone = one_person_suffices(unit, event, numbers)
             if not alone:
                 not_too_many(unit, by, len(numbers))
-            act = Act(
-                id=new_id("A"),
-                event=event,
-                state=ActState.RUNNING if alone else ActState.PROPOSED,
-                grounds=grounds,
-                proposed_by=by.id,
-                proposed_at=now,
-                total=len(numbers),
-                skipped=len(skipped),
-                approved_at=now if alone else None,
-                until=until,
-            )
-            store_act(unit, act)
-            put_places(unit, act.id, numbers, by)
-            unit.connection.execute(insert(act_cards), _rows(act.id, numbers, skipped))
-            said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
-            said |= {"skipped": len(skipped), "named_twice": repeated, "two_people": not alone}
-            if until:
-                said["until"] = until.isoformat()
-            unit.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+            number = store_with_cards(
+                unit, event, grounds, by, dict.fromkeys(numbers), skipped,
+                alone=alone, until=until, named_twice=repeated,
+            )  # fmt: skip
+            put_places(unit, number, numbers, by)
             if event in LIFTS and alone:
-                carry(unit, [_locked(unit, act.id)], AT_ONCE)
-            return act.id
+                carry(unit, [_locked(unit, number)], AT_ONCE)
+            return number
 
         return self.act(self.book.transaction(work, now))
 
@@ -321,18 +305,6 @@ class ActService:
 def _carry_one(unit: UnitOfWork, act_id: str) -> int:
     row = _locked(unit, act_id)
     return carry(unit, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
-
-
-def _rows(act_id: str, numbers: Iterable[str], skipped: dict[str, str]) -> list[dict[str, object]]:
-    return [
-        {
-            "act_id": act_id,
-            "card": card,
-            "outcome": SKIPPED if card in skipped else None,
-            "why": skipped.get(card),
-        }
-        for card in numbers
-    ]
 
 
 def _locked(unit: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:

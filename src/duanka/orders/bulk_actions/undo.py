@@ -15,12 +15,11 @@ from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, or_,
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, Person
 from duanka.ledger.db.bulk import in_parts
-from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import act_cards, act_places, acts, orders
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
-from duanka.orders.proposals import store_act
+from duanka.orders.bulk_actions.review import store_with_cards
 
 UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 _GOES_ON = (ActState.PROPOSED.value, ActState.RUNNING.value)
@@ -94,10 +93,10 @@ def put_back(unit: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person)
     for_two = _for_two(unit, undone["id"])
     left_out = dict[str, str]()
     if for_two:
-        proposal = _store(unit, undone, grounds, by, for_two, {}, ActState.PROPOSED)
+        proposal = _store(unit, undone, grounds, by, for_two, {}, alone=False)
         why = f"its tier takes two people: {proposal} proposes to put it back"
         left_out = dict.fromkeys(for_two, why)
-    return _store(unit, undone, grounds, by, cards, left_out, ActState.RUNNING)
+    return _store(unit, undone, grounds, by, cards, left_out, alone=True)
 
 
 def _store(
@@ -107,40 +106,17 @@ def _store(
     by: Person,
     cards: Sequence[str],
     left_out: dict[str, str],
-    state: ActState,
+    *,
+    alone: bool,
 ) -> str:
-    act = Act(
-        id=new_id("A"),
-        event=Event.RESTORE,
-        state=state,
-        grounds=grounds,
-        proposed_by=by.id,
-        proposed_at=unit.now,
-        approved_at=unit.now if state is ActState.RUNNING else None,
-        undoes=undone["id"],
-        total=len(cards),
-        skipped=len(left_out),
+    number = store_with_cards(
+        unit, Event.RESTORE, grounds, by, dict.fromkeys(cards), left_out, alone=alone, undoes=undone["id"]
     )
-    store_act(unit, act)
-    places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
+    places = select(literal(number), act_places.c.operator, act_places.c.city).where(
         act_places.c.act_id == undone["id"]
     )
     unit.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
-    rows = [
-        {
-            "act_id": act.id,
-            "card": card,
-            "outcome": SKIPPED if card in left_out else None,
-            "why": left_out.get(card),
-        }
-        for card in cards
-    ]
-    if rows:
-        unit.connection.execute(insert(act_cards), rows)
-    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
-    said |= {"skipped": len(left_out), "two_people": state is ActState.PROPOSED, "undoes": undone["id"]}
-    unit.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
-    return act.id
+    return number
 
 
 def _for_two(unit: UnitOfWork, act_id: str) -> list[str]:

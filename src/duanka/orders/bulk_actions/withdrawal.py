@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, literal, or_, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bulk_action import MOST_CARDS, Act, ActState, card_of
@@ -24,17 +24,16 @@ from duanka.domain.order import (
 )
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts
-from duanka.ledger.db.rows import new_id, order_of
-from duanka.ledger.db.tables import act_cards, orders
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_takes import taken_orders
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
-from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry
-from duanka.orders.bulk_actions.review import put_places, seen_act
+from duanka.orders.bulk_actions.execution import AT_ONCE, carry
+from duanka.orders.bulk_actions.review import put_places, seen_act, store_with_cards
 from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.proposals import store_act
 
 
 @dataclass(frozen=True)
@@ -144,33 +143,11 @@ def store_withdrawal(
 ) -> str:
     """Create a bulk action that withdraws these orders; `alone`: it runs at once."""
     skipped = left_out or {}
-    act = Act(
-        id=new_id("A"),
-        event=Event.WITHDRAW,
-        state=ActState.RUNNING if alone else ActState.PROPOSED,
-        grounds=Grounds(reason, unit.policy.redress, unit.policy.papers).complete(),
-        proposed_by=by.id,
-        proposed_at=unit.now,
-        approved_at=unit.now if alone else None,
-        total=len(found) + len(skipped),
-        skipped=len(skipped),
-        undoes=undoes,
-    )
-    store_act(unit, act)
-    put_places(unit, act.id, [*(order.card for order in found), *skipped], by)
-    rows: list[dict[str, object]] = [
-        {"act_id": act.id, "card": order.card, "order_id": order.id, "outcome": None, "why": None}
-        for order in found
-    ]
-    rows += [
-        {"act_id": act.id, "card": card, "order_id": None, "outcome": SKIPPED, "why": why}
-        for card, why in skipped.items()
-    ]
-    unit.connection.execute(insert(act_cards), rows)
-    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
-    said |= {"skipped": act.skipped, "two_people": not alone} | ({"undoes": undoes} if undoes else {})
-    unit.note(by, "act.propose", act.id, reason.en, {}, said)
-    return act.id
+    grounds = Grounds(reason, unit.policy.redress, unit.policy.papers).complete()
+    cards = {order.card: order.id for order in found} | dict.fromkeys(skipped)
+    number = store_with_cards(unit, Event.WITHDRAW, grounds, by, cards, skipped, alone=alone, undoes=undoes)
+    put_places(unit, number, cards, by)
+    return number
 
 
 def _find(connection: Connection, which: Which, by: Person) -> tuple[list[Order], dict[str, str]]:
