@@ -75,7 +75,7 @@ def test_errors_have_one_form(people: People) -> None:
         {"phoneNumber": phone(), "text": "t", "more": 1},
         {"phoneNumber": phone(), "text": " "},
         {"phoneNumber": phone(), "text": "a\x00b"},
-        {"phoneNumber": phone()[:-1], "text": "t"},
+        {"phoneNumber": phone()[:-2], "text": "t"},  # ten digits are a card of a test system
         {"phoneNumber": phone() + "\n", "text": "t"},
         {"phoneNumber": phone(), "text": "t" * 501},
         {"phone_number": phone(), "text": "t"},
