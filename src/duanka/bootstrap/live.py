@@ -45,11 +45,7 @@ _UNSIGNED = (
 
 @dataclass(frozen=True)
 class FromInbox:
-    """Input files from a folder.
-
-    `after`: what happens to a processed file: keep, move or delete. `marker`: wait for a `.done` file before
-    reading.
-    """
+    """A folder. `after` a file is read: keep, move or delete it; `marker`: first wait for its `.done`."""
 
     folder: Path
     mapping: Path | None = None
@@ -112,10 +108,7 @@ class Several:
 
 
 class SaysUnsigned:
-    """Decision log that warns once about police cases without a registered signature.
-
-    Such a case raises the tier of its cards but causes no restriction.
-    """
+    """Decision log that warns once of an unsigned police case: it raises the tier, and stops no card."""
 
     def __init__(self, ledger: DecisionLogWriter, said: Callable[[str], None]) -> None:
         self._ledger, self._said, self._done = ledger, said, False
@@ -164,11 +157,7 @@ def live(
 
 
 def write_report(outcome: LiveOutcome, changes: ListChanges | None = None) -> None:
-    """Write report.html beside the lists, once the state is closed.
-
-    The plots use the memory that the state held until then. `changes`: differences from the previous list,
-    included in the report.
-    """
+    """Write report.html when the state is closed: plots take its memory. `changes`: to the last list."""
     if outcome.findings is None:
         return
     from duanka.reports.page import write_page  # noqa: PLC0415  # the plot library takes 50 MB

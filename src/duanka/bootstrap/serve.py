@@ -144,10 +144,7 @@ def working(
 
 
 class Network:
-    """Network elements and message centre; each method opens new connections.
-
-    `addresses`: element -> address from the settings, until `join` replaces them by those in the order book.
-    """
+    """Each method opens new connections. `addresses`: from settings, after `join` the order book's."""
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code

@@ -74,10 +74,7 @@ class _Works:
 
 @dataclass
 class _Held:
-    """Whether a restored backup awaits acceptance.
-
-    Decisions are not taken meanwhile: those since the backup were already handled before the restore.
-    """
+    """Whether a restored backup waits to be accepted: decisions since it were handled before."""
 
     ends: KeptEnds
     _looked: tuple[float, bool] | None = None
@@ -161,11 +158,7 @@ class ServeParts:
         self._start(f"decisions of {folder}", run)
 
     def verify_online(self) -> None:
-        """Run online face checks, if configured.
-
-        While they fail, the counter remains open. DuankaError: the settings are wrong; raised at the start,
-        when a person can correct them.
-        """
+        """Run online checks, if set up; while they fail, the counter is open. DuankaError: the settings."""
         if not self._settings.face:
             return
         opened, wrong = threading.Event(), list[DuankaError]()

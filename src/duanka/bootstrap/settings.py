@@ -148,11 +148,7 @@ class Settings(BaseModel):
 
     @property
     def trusted_sources(self) -> tuple[CaseSource, ...]:
-        """Sources whose signature of police cases counts; empty without a list.
-
-        UnreadableInput, MissingKey or another DuankaError: the list cannot be read, or its seal does not
-        verify.
-        """
+        """Sources whose signatures count, () without a list. DuankaError: unreadable, or a wrong seal."""
         path = self.sources_file
         secret = self.known_secret
         try:
@@ -207,21 +203,14 @@ def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
 
 
 def unknown_variables() -> dict[str, str]:
-    """Unknown environment variables that begin with DUANKA_.
-
-    Returns name -> most similar known variable, or "". Without this check, a misspelt variable would silently
-    leave the default in force.
-    """
+    """DUANKA_ variables that nothing reads -> nearest known one, or "": a misspelt one sets nothing."""
     known = [variable(name) for name in _NAMES] + [HOME]
     ours = [name for name in os.environ if name.startswith(_PREFIX) and name not in known]
     return {name: _nearest(name, known) for name in sorted(ours)}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """Return the known setting that `name` may be a misspelling of; "" where none is near.
-
-    The prefix that all share is left out, or a short name would be near to everything.
-    """
+    """Return the setting nearest to `name`, or "". Prefixes are left out: they make all names near."""
     bare = [one.removeprefix(_PREFIX) for one in known]
     found = difflib.get_close_matches(name.removeprefix(_PREFIX), bare, 1)
     return f"{_PREFIX}{found[0]}" if found else ""

@@ -183,10 +183,7 @@ def roles_text(permission: Permission) -> str:
 
 
 def authorize(person: Person, permission: Permission, about: Order | None = None) -> None:
-    """Return if `person` has the permission; PermissionDenied otherwise.
-
-    The error names the roles that have it, or says that `about` is out of the person's scope.
-    """
+    """PermissionDenied unless they have it; names the roles that do, or says `about` is out of scope."""
     if person.role not in permission.roles:
         takes = roles_text(permission) or "ourselves"
         what = permission.words.en

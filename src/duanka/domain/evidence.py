@@ -60,11 +60,7 @@ def evidence_of(verification: Order, event: Event, witnesses: Witnesses = NOBODY
 
 
 def may_stop(before: Order, after: Order, event: Event, role: Role, verification: Order | None) -> bool:
-    """Whether the evidence `after.carried_by` allows the restriction `after`.
-
-    `before`: the same order before `event`. `verification`: the one that `carried_by` names, if any. `role`: who
-    acts.
-    """
+    """Whether evidence allows the restriction `after`; `verification`: the one that it names, if any."""
     evidence, _, reference = after.carried_by.partition(":")
     if not reference:
         return False

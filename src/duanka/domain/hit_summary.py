@@ -27,10 +27,7 @@ class HitSummary:
 
 
 def joined(earlier: str, later: Sequence[HitSummary]) -> str:
-    """Merge `later` hits, which come first, into the encoded summaries of an order.
-
-    Days counted by both are counted once: the larger number of days is kept.
-    """
+    """Put `later` hits before the encoded ones; of a rule's days the larger number is kept."""
     known = {one.rule: one for one in decoded_summaries(earlier)}
     found = [_one(known.pop(one.rule), one) if one.rule in known else one for one in later]
     return encoded_summaries(bounded([*found, *known.values()]))
@@ -69,10 +66,7 @@ def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
 
 
 def summaries_of(reasons: Iterable[Any]) -> tuple[HitSummary, ...]:
-    """Return the summaries among a decision's reasons; older decisions have none.
-
-    Raises ValueError, KeyError or TypeError if a reason is malformed.
-    """
+    """Return a decision's summaries, if it has any; ValueError, KeyError, TypeError if malformed."""
     return bounded(
         _read(one["rule"], one["first_day"], one["last_day"], one["days"], one["zh"], one["en"])
         for one in reasons

@@ -70,10 +70,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameDigest:
-    """Digest of a frame, sent before it: number, seconds, SHA-256 (hex) of the JPEG.
-
-    It commits the sender to the picture, so the upload may take longer than the challenge.
-    """
+    """Number, seconds and SHA-256 (hex) of a frame, sent first: so the upload may take its time."""
 
     order: int
     at: float
@@ -283,10 +280,7 @@ class CheckerDown(DuankaError):
 def in_time(
     steps: Sequence[Step], frames: Sequence[Frame] | Sequence[FrameDigest], recorded_within: float
 ) -> bool:
-    """Whether the frames cover the challenge: in order, without gaps, in time.
-
-    `recorded_within`: seconds between issuing the challenge and the arrival of the frames or their digests.
-    """
+    """Whether the frames cover the challenge: in order, no gap, and arrived `recorded_within` seconds."""
     if not LEAST_FRAMES <= len(frames) <= MOST_FRAMES:
         return False
     times = [frame.at for frame in frames]

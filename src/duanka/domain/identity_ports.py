@@ -88,10 +88,7 @@ class CheckBook(Protocol):
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> Challenge:
-        """Use the challenge up with these frames; CheckRefused with the reason.
-
-        `receipt`: from `recorded` for the same frames; without one, now is taken as the time of recording.
-        """
+        """Use the challenge up; CheckRefused. `receipt`: from `recorded`, else the frames are of now."""
 
     def release(self, challenge_id: str, now: datetime) -> None:
         """Do not count the attempt: the frames were not checked, through our fault."""

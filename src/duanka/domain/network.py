@@ -78,10 +78,7 @@ class ManyAtOnce(Protocol):
     """An element with cheap batch changes."""
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Set the states of these cards; on return all are in effect and durable.
-
-        Raises as an Element does, within the same time; it is then unknown which cards were changed.
-        """
+        """Set their states, durably. Raises as an Element does; which were changed is then unknown."""
 
 
 class WholeList(Protocol):

@@ -1,7 +1,4 @@
-"""Sealed file of cards that passed verification, read by scans and live runs.
-
-One JSON line per card, then a sealed line with the SHA-256 of everything before it.
-"""
+"""Sealed list of cards that passed, for scans: a JSON line per card, then a seal over all of them."""
 
 from __future__ import annotations
 
@@ -79,10 +76,7 @@ class PassFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self) -> Mapping[str, datetime]:
-        """Return card -> latest pass, naive and local to the zone.
-
-        UnreadableInput: the file is missing; MissingKey: no secret; DuankaError: wrong seal.
-        """
+        """Return card -> latest pass, local. UnreadableInput: no file; MissingKey; DuankaError: its seal."""
         try:
             file = self._path.read_bytes()
         except FileNotFoundError:

@@ -121,10 +121,7 @@ def _is_place(name: str) -> bool:
 
 
 def display_name(text: str) -> str:
-    """Normalise a display name: NFKC, single blanks.
-
-    BadPerson: empty, too long, with control or invisible characters, or mixing scripts whose letters look alike.
-    """
+    """Normalise (NFKC, single blanks); BadPerson: length, invisible letters, scripts that look alike."""
     name = " ".join(unicodedata.normalize("NFKC", text).split())
     if not 1 <= len(name) <= MOST_LETTERS:
         raise BadPerson(f"a display name has 1 to {MOST_LETTERS} letters")

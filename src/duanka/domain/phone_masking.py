@@ -66,10 +66,7 @@ def masked_device(imei: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Mask every number in `text`, also with full-width, Chinese or separated digits.
-
-    ISO 8601 time stamps, times of day and server addresses are kept.
-    """
+    """Mask each number, also in other digits; keep ISO 8601 times, times of day, server addresses."""
     return _masked(text, _NOT_A_NUMBER)
 
 

@@ -57,10 +57,7 @@ class Deciding(WordedEnum):
 
 @dataclass(frozen=True)
 class Setting:
-    """A policy's setting of one rule. A limit without an authority is shown as ours.
-
-    `shadow`: the rule runs and its hits are recorded, but they do not count in decisions.
-    """
+    """A rule's setting. Limits without authority are ours; in `shadow`, its hits decide nothing."""
 
     weight: float = 1.0
     limits: Mapping[str, Literal] = field(default_factory=dict)

@@ -126,10 +126,7 @@ class Engine(Protocol):
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> RecordCoverage:
-        """Open canonical Parquet files; ignore all after `as_of`.
-
-        `as_of` None: end of the last day. `columns`: table -> columns with at least one value.
-        """
+        """Open Parquet files; ignore all after `as_of`, None: the last day. `columns`: those with values."""
 
     def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
         """Build the rollups that `rules` read."""

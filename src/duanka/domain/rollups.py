@@ -39,10 +39,7 @@ class Value:
 
 @dataclass(frozen=True)
 class RollupSource:
-    """One source of a rollup: a raw table or a finer rollup.
-
-    `keys`: rollup key -> expression over the source; `rows`: condition on source rows.
-    """
+    """A raw table or finer rollup. `keys`: key -> expression over it; `rows`: condition on its rows."""
 
     source: str
     keys: Mapping[str, str]

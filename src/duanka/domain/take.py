@@ -26,10 +26,7 @@ class TierName(StrEnum):
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the records behind decisions cover.
-
-    `days`: record table -> days with records; `files`: number of files read, None if unknown.
-    """
+    """What records cover. `days`: table -> days with records; `files`: how many were read, if known."""
 
     since: date
     until: date
@@ -155,10 +152,7 @@ def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Take:
-    """A listed take. `counts`: outcome -> decisions; `kept`: why -> waiting decisions.
-
-    `undone_in`: the bulk actions that undo it, each with its state.
-    """
+    """A take. `counts`: outcome -> decisions; `kept`: why they wait; `undone_in`: acts with states."""
 
     id: str
     at: datetime

@@ -20,10 +20,7 @@ class BilingualText(NamedTuple):
 
 
 class WordedEnum(StrEnum):
-    """An enum with display texts: `NAME = "value", "中文", "English"`.
-
-    Programs and files use the value. The default English text is the value with spaces for underscores.
-    """
+    """Enum with display texts: `NAME = "value", "中文", "English"`; English is by default the value."""
 
     words: BilingualText
     # Hash of the value, which a member equals: Enum's own hash is that of the name, and slower.

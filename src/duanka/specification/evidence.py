@@ -128,11 +128,7 @@ def _digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Age:
-    """Differences since a run.
-
-    `changed`: files changed, added or removed. `whole`: whether all files could be compared; in an installed
-    package without sources, only the program itself can.
-    """
+    """Files `changed` since a run. `whole`: all were compared; without sources, only the program."""
 
     changed: tuple[str, ...]
     whole: bool

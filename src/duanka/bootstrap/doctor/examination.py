@@ -155,10 +155,7 @@ class DoctorResult:
 def examine(
     found: Installation, checks: Sequence[DoctorCheck], seconds: float = ALL_SECONDS
 ) -> list[DoctorResult]:
-    """Run all checks in parallel; results are in the order of `checks`.
-
-    `seconds`: timeout of all checks. A check that exceeds its timeout is reported as a fault.
-    """
+    """Run all at once, within `seconds`; one that takes longer is a fault. Results in their order."""
     done: dict[str, list[Finding]] = {}
 
     def run(check: DoctorCheck) -> None:
