@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from duanka.specification import EVIDENCE, RESULTS, age, results
-from duanka.specification.evidence import write
 
 ROOT = Path(__file__).parents[2]
 _NOT_THERE = 3
@@ -27,7 +26,7 @@ def ship(root: Path, out: Path, *, check: bool) -> int:
         sys.stderr.write(f"The last test run was of other code: {len(changed)} files differ ({names}).\n")
         return _NOT_THERE
     if not check:
-        write(found, out)
+        out.write_bytes((root / RESULTS).read_bytes())
         sys.stdout.write(
             f"{out.name}: {found.tests} tests of {found.date} show {len(found.shown)} requirements, code {found.key}\n"
         )

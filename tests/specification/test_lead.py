@@ -21,9 +21,9 @@ from duanka.cli.operations import specification as door
 from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.specification import Age, age, code_of, page
-from duanka.specification.evidence import evidence_of, write
 from ship_evidence import ship
 from support.desk import ENGLISH
+from support.requirement_run import evidence_of, write
 
 ROOT = Path(__file__).parents[2]
 SHOWN = {

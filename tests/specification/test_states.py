@@ -14,7 +14,7 @@ import pytest
 
 from duanka.domain.errors import UnreadableInput
 from duanka.specification import EvidenceRun, Requirement, State, read, results, state_of
-from duanka.specification.evidence import evidence_of, write
+from support.requirement_run import evidence_of, write
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "SPECIFICATION.md"

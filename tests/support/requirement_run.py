@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from duanka import __version__
 from duanka.specification import RESULTS, code_of
-from duanka.specification.evidence import evidence_of, write
+from duanka.specification.evidence import EvidenceRun, Shown
 from support import ROOT
+
+
+def evidence_of(
+    outcomes: Mapping[str, Mapping[str, bool]],
+    *,
+    date: str,
+    version: str,
+    python: str,
+    system: str,
+    tests: int,
+    files: Mapping[str, str],
+) -> EvidenceRun:
+    """Build evidence from outcomes: requirement -> test id -> passed."""
+    shown = dict[str, dict[str, Shown]]()
+    for number, by_test in sorted(outcomes.items()):
+        found = dict[str, Shown]()
+        for test, passed in sorted(by_test.items()):
+            file = test.partition("::")[0]
+            so_far = found.get(file, Shown(0, 0))
+            found[file] = Shown(so_far.passed + passed, so_far.failed + (not passed))
+        shown[number] = found
+    failed = {test for by_test in outcomes.values() for test, passed in by_test.items() if not passed}
+    return EvidenceRun(date, version, python, system, tests, dict(files), shown, tuple(sorted(failed)))
+
+
+def write(evidence: EvidenceRun, path: Path) -> None:
+    """Write evidence as JSON, a line per file, so that its differences stay small."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 class Requirements:

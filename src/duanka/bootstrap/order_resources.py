@@ -10,14 +10,8 @@ from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError, MissingKey
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
-
-
 _KEPT_IN = "secret"  # file in the folder of the orders
-
-
 _PORT_LIMIT = 65_536
-
-
 _SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
 
 

@@ -33,7 +33,7 @@ from duanka.domain.ports import Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.text import Language
-from duanka.engine import Cluster, DuckDBEngine, RuleTestResult, trials
+from duanka.engine import Cluster, DuckDBEngine, trials
 from duanka.evaluation import RuleChangeEffect, compare
 from duanka.ingest import NATIVE, read_mapping, take_in
 from duanka.ingest import Mapping as RecordsMapping
@@ -42,12 +42,7 @@ from duanka.policy_files.loader import read_lists
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.rules import RULES
 
-__all__ = [
-    "mapping_named",
-    "policy_named",
-    "rule_named",
-    "shipped",
-]  # re-exported, besides what is defined here
+__all__ = ["mapping_named", "policy_named", "rule_named", "shipped", "trials"]  # re-exported
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
@@ -149,11 +144,6 @@ def backtest(
             outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
         hits = work / HITS_BEFORE, work / HITS_AFTER
         return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
-
-
-def try_examples(rule: Rule) -> list[RuleTestResult]:
-    """Run the rule on its own examples."""
-    return trials(rule)
 
 
 def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:

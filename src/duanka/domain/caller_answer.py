@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from duanka.domain.evidence import Evidence
+from duanka.domain.evidence import Evidence, named_verification
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import CLOSED, Kind, Order, State
@@ -132,7 +132,7 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
         until = _moment(order.until, policy)
         return BilingualText(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
     redress = told_to_holder(order, policy)
-    by_passing = verification is not None or _follows_verification(order)
+    by_passing = verification is not None or named_verification(order) is not None
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
     if order.state is State.OUTGOING_BARRED and order.due_at:
@@ -141,10 +141,6 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
             f"{how.zh}；{due.zh}前未通过将停机（双停）", f"{how.en}; from {due.en} on it is suspended"
         )
     return BilingualText(f"{how.zh}，不设期限", f"{how.en}; no time is set")
-
-
-def _follows_verification(order: Order) -> bool:
-    return order.carried_by.partition(":")[0] in (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
 
 
 def _in_person(order: Order) -> bool:

@@ -12,18 +12,15 @@ from duanka.domain.phone_number import parse
 # Headings of a card column, compared without case.
 _HEADINGS = frozenset(
     {
-        "card",
-        "number",
-        "phone",
-        "phone number",
-        "phonenumber",
-        "msisdn",
-        "号码",
-        "号码 card",  # of our own Chinese workbook
-        "手机号",
-        "手机号码",
-        "电话号码",
-        "卡号",
+        *("card", "number", "phone", "phone number", "phonenumber", "msisdn"),
+        *(
+            "号码",
+            "手机号",
+            "手机号码",
+            "电话号码",
+            "卡号",
+            "号码 card",
+        ),  # the last of our own Chinese workbook
     }
 )
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

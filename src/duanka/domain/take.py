@@ -103,8 +103,7 @@ class Choice:
     @property
     def selects(self) -> bool:
         """Whether some decisions are left: filtered out, over the limit, or held back."""
-        named = (self.tiers, self.rules, self.cities, self.operators, self.cards, self.hold)
-        return any(named) or self.limit is not None or self.hold_rest
+        return self.filters or bool(self.hold) or self.hold_rest
 
     @property
     def filters(self) -> bool:

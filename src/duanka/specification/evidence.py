@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -56,35 +55,6 @@ class EvidenceRun:
         """(passed, failed) over all test files of a requirement."""
         files = self.shown.get(number, {}).values()
         return sum(one.passed for one in files), sum(one.failed for one in files)
-
-
-def evidence_of(
-    outcomes: Mapping[str, Mapping[str, bool]],
-    *,
-    date: str,
-    version: str,
-    python: str,
-    system: str,
-    tests: int,
-    files: Mapping[str, str],
-) -> EvidenceRun:
-    """Build evidence from outcomes: requirement -> test id -> passed."""
-    shown = dict[str, dict[str, Shown]]()
-    for number, by_test in sorted(outcomes.items()):
-        found = dict[str, Shown]()
-        for test, passed in sorted(by_test.items()):
-            file = test.partition("::")[0]
-            so_far = found.get(file, Shown(0, 0))
-            found[file] = Shown(so_far.passed + passed, so_far.failed + (not passed))
-        shown[number] = found
-    failed = {test for by_test in outcomes.values() for test, passed in by_test.items() if not passed}
-    return EvidenceRun(date, version, python, system, tests, dict(files), shown, tuple(sorted(failed)))
-
-
-def write(evidence: EvidenceRun, path: Path) -> None:
-    """Write evidence as JSON, a line per file, so that its differences stay small."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def results(path: Path) -> EvidenceRun | None:

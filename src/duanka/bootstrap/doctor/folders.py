@@ -15,16 +15,7 @@ from duanka.domain.private_files import UMASK
 _MB = 1 << 20
 LEAST_ROOM, ENOUGH_ROOM = 100 * _MB, 2048 * _MB  # free bytes: fault below the first, warning below the second
 NETWORK_FILE_SYSTEMS = (
-    "nfs",
-    "cifs",
-    "smb",
-    "9p",
-    "ceph",
-    "gluster",
-    "lustre",
-    "afs",
-    "fuse.sshfs",
-    "beegfs",
+    *("nfs", "cifs", "smb", "9p", "ceph", "gluster", "lustre", "afs", "fuse.sshfs", "beegfs"),
 )
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # escapes in /proc/self/mountinfo

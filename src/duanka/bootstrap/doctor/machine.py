@@ -36,7 +36,11 @@ def zone(found: Installation) -> Iterator[Finding]:
                 f"set TZ={operator.name}, or install the package tzdata",
             )
             return
-    differs = [at for at in (now, now + _HALF_A_YEAR) if _offset(at) != operator.local(at).utcoffset()]
+    differs = [
+        at
+        for at in (now, now + _HALF_A_YEAR)
+        if at.astimezone().utcoffset() != operator.local(at).utcoffset()
+    ]
     if not differs:
         yield ok(f"{operator.name}, of the operator and of the machine")
         return
@@ -46,10 +50,6 @@ def zone(found: Installation) -> Iterator[Finding]:
         f"orders and lists go by the operator's; cron goes by the machine's: CRON_TZ={operator.name} before"
         " `duanka morning`",
     )
-
-
-def _offset(at: datetime) -> timedelta | None:
-    return at.astimezone().utcoffset()
 
 
 def _written(at: datetime) -> str:

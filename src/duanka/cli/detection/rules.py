@@ -60,7 +60,7 @@ def rules_test(
 ) -> None:
     """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
     chosen = [rule_named(rule)] if rule else list(RULES)
-    outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
+    outcomes = [outcome for one in chosen for outcome in app.trials(one)]
     OUT.print(tables.trials_table(outcomes))
     if any(not outcome.passed for outcome in outcomes):
         raise typer.Exit(ExitCode.WRONG_USE)

@@ -9,13 +9,12 @@ from sqlalchemy import Connection, RowMapping, select, text
 
 from duanka.domain.order import Order
 from duanka.domain.order_decision import OrderDecision
+from duanka.domain.take import TIERS
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import PASSED_ORDERS, orders
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-
-_TIERS = ("", "low", "medium", "high", "extreme")
 
 
 def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, RowMapping]:
@@ -47,7 +46,7 @@ def passed_lately(unit: UnitOfWork, demand: OrderDecision) -> str | None:
 
 
 def _heavier(demand: OrderDecision, passed: Order) -> bool:
-    return _TIERS.index(demand.tier) > _TIERS.index(passed.tier)
+    return TIERS.index(demand.tier) > TIERS.index(passed.tier)
 
 
 def _another_device(unit: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
