@@ -10,6 +10,7 @@ from rich.text import Text
 from duanka.application.backtest import Backtest
 from duanka.cli.output.grid import Titled, as_markdown, as_table, share
 from duanka.cli.shell.language import shown
+from duanka.cli.shell.process import CAUTION, Indented
 from duanka.domain.judgement import in_words
 from duanka.domain.phone_masking import masked_card, masked_text
 from duanka.domain.policy import Deciding, Policy
@@ -107,10 +108,10 @@ def backtest_tables(
         ]
         return "\n\n".join(parts)
     printed = [
-        Text(f"\n{title}\n" + "\n".join("\n    ".join(lines) for lines in of)) for title, of in examples
+        Indented(f"\n{title}\n" + "\n".join("\n    ".join(lines) for lines in of)) for title, of in examples
     ]
-    yellow = [Text(note, style="yellow") for note in notes]
-    return Group(head, *yellow, *(as_table(one, words=text) for one in tables), f"\n{orders}", *printed)
+    cautions = [Text(note, style=CAUTION) for note in notes]
+    return Group(head, *cautions, *(as_table(one, words=text) for one in tables), f"\n{orders}", *printed)
 
 
 def _head(outcome: Backtest, policy: Policy) -> str:

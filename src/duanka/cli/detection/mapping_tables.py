@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.process import Prose
+from duanka.cli.shell.process import CAUTION, Indented, Prose
 from duanka.domain.display import display_text
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
 from duanka.domain.schema import TABLES, ColumnKind
@@ -77,22 +77,22 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
             table.add_row(column, display_text(read), sure, why)
         if source.missing:
             missing = ", ".join(source.missing)
-            table.add_row(missing, "?", shown(_NOT_KNOWN), shown(_SEE_BELOW), style="yellow")
+            table.add_row(missing, "?", shown(_NOT_KNOWN), shown(_SEE_BELOW), style=CAUTION)
         yield table
     if found.tried is not None:
         yield from tried(found.tried, None)
     for shape in found.guess.unknown:
         names = ", ".join(shape.patterns[:3])
         told = shown(_UNTOLD, names=display_text(names), files=len(shape.files))
-        yield Prose(told, style="yellow")
+        yield Prose(told, style=CAUTION)
     for file in found.guess.unread:
         problem = display_text(file.form.problem)
-        yield Prose(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style="yellow")
+        yield Prose(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style=CAUTION)
     if found.guess.questions:
         yield Prose(shown(_QUESTIONS), style="bold")
     for number, question in enumerate(found.guess.questions, start=1):
         yield Prose(f"{number}. {display_text(question.about)}")
-        yield Prose(f"   {masked_text(display_text(shown(question.text)))}")
+        yield Indented(f"   {masked_text(display_text(shown(question.text)))}")
 
 
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
@@ -100,7 +100,7 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
     for name, rows in found.rows.items():
         yield _Rows(name, rows)
     fits = shown(_FITS, used=found.used, records=found.records, share=f"{found.fits:.2%}", files=found.files)
-    yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
+    yield Prose(fits, style="" if found.fits >= 0.99 else CAUTION)
     if found.reasons:
         yield grid(
             _ASIDE,
@@ -117,9 +117,9 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
         told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
         yield Prose(f"{shown(_UNREAD)}{told}", style="red")
     for one in found.idle if mapping is not None else ():
-        yield Prose(shown(one), style="yellow")
+        yield Prose(shown(one), style=CAUTION)
     if found.unmatched and mapping is not None:
-        yield Prose(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
+        yield Prose(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style=CAUTION)
     if found.ignored:
         yield Prose(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
 
@@ -151,11 +151,11 @@ def _reason(value: str) -> str:
     )
 
 
-def _example(file: str, line: int | None, what: str, raw: str) -> Prose:
+def _example(file: str, line: int | None, what: str, raw: str) -> Indented:
     place = f"{display_text(file)}:{line}" if line is not None else display_text(file)
     shown = masked_text(display_text(raw))
     shown = shown if len(shown) <= _RAW_LENGTH else shown[:_RAW_LENGTH] + "…"
-    return Prose(f"  {place}  {what}  {shown}", style="dim")
+    return Indented(f"  {place}  {what}  {shown}", style="dim")
 
 
 class _Rows:

@@ -22,7 +22,7 @@ from duanka.cli.detection.record_options import (
 from duanka.cli.shell.completion import rules_like
 from duanka.cli.shell.language import asked_for
 from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import OUT, ExitCode
+from duanka.cli.shell.process import CAUTION, OUT, ExitCode
 from duanka.domain.local_time import operator_zone
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def scan(
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
     OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
-        OUT.print(app.NO_SEAL, style="yellow")
+        OUT.print(app.NO_SEAL, style=CAUTION)
     if too_bad:
         raise typer.Exit(ExitCode.SET_ASIDE)
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.process import Prose
+from duanka.cli.shell.process import CAUTION, Prose
 from duanka.domain.decision import Tier
 from duanka.domain.device_id import many_unknown
 from duanka.domain.display import display_name, display_text
@@ -112,7 +112,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     parts.append(tiers)
     if findings.shadows:
         parts.append(_shadows(findings))
-    parts += [Prose(line, style="yellow") for line in _cautions(findings)]
+    parts += [Prose(line, style=CAUTION) for line in _cautions(findings)]
     aside = shown(_ASIDE, aside=intake.quarantined, records=intake.records)
     file = out / "quarantine.parquet"
     if too_bad:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import OUT, ExitCode, with_home
+from duanka.cli.shell.process import CAUTION, OUT, ExitCode, with_home
 
 if TYPE_CHECKING:
     from duanka.bootstrap import doctor as app_doctor
 else:
     app_doctor = lazily("duanka.bootstrap.doctor")
 
-_STYLES = {"OK": "green", "WARNING": "yellow", "FAULT": "red"}
+_STYLES = {"OK": "green", "WARNING": CAUTION, "FAULT": "red"}
 
 
 commands = typer.Typer()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.text import Text
 
 from duanka import specification
 from duanka.bootstrap.policies import shipped
@@ -16,7 +15,7 @@ from duanka.bootstrap.work_folder import find_place
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import asked_for, language, said_language, shown
 from duanka.cli.shell.lazy import lazily
-from duanka.cli.shell.process import OUT
+from duanka.cli.shell.process import OUT, Indented
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.text import BilingualText
@@ -264,10 +263,7 @@ def spec_show(
     one, ran = specification.named(_stated(), number), _evidence(results)
     confirmed = specification.read_confirmations(_confirmed_file(file))
     figures = specification.read_figures(specification.MEASURED, named=False)
-    for line in pages.as_text(one, ran, confirmed.get(one.number), figures, language()).split("\n"):
-        indent = " " * (len(line) - len(line.lstrip(" ")))
-        for part in Text(line.strip()).wrap(OUT, OUT.width - len(indent)) or [Text()]:
-            OUT.print(f"{indent}{part.plain.rstrip()}")
+    OUT.print(Indented(pages.as_text(one, ran, confirmed.get(one.number), figures, language())))
     for line in _age_lines(ran, _age(ran)):
         OUT.print(line)
 

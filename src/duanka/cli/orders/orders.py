@@ -82,7 +82,7 @@ def show(
     with at_desk() as (here, person):
         reader = reading.ViewerContext(person, full, why)
         if order.startswith("T"):
-            line(takes_tables.take_page(here.takes.take(order, person)))
+            OUT.print(takes_tables.take_page(here.takes.take(order, person)))
             return
         if order.startswith("A"):
             act = here.acts.act(order, person)

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import shown, term, tier
-from duanka.cli.shell.process import Prose
+from duanka.cli.shell.process import Indented, Prose
 from duanka.domain.evidence import Evidence
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import Carried, NetworkState, RefusalReason
@@ -96,16 +95,15 @@ def trail_told(trail: Sequence[ToldShown]) -> RenderableType:
     """Rows of the audit trail, one line each, with reason and changes below."""
     if not trail:
         return Group()
-    lines: list[RenderableType] = [Prose(shown(_TRAIL_TITLE), style="bold")]
-    width = len(str(max(told.seq for told in trail)))
+    lines, width = list[str](), len(str(max(told.seq for told in trail)))
     for told in trail:
-        facts = {"row": f"{told.seq:>{width}}", "at": moment(told.at), "what": shown(row_words(told.what))}
-        lines.append(Prose(shown(_TRAIL_ROW, **facts, who=told.who, role=term(Role, told.role))))
+        row = {"row": f"{told.seq:>{width}}", "at": moment(told.at), "what": shown(row_words(told.what))}
+        lines.append(shown(_TRAIL_ROW, **row, who=told.who, role=term(Role, told.role)))
         below = [shown(_WHY, why=told.why)] if told.why else []
         if changed := shown(_NEXT).join(_changes(told)):
             below.append(shown(_CHANGED, changed=changed))
-        lines += [Padding(Prose(one), (0, 0, 0, width + 2)) for one in below]
-    return Group(*lines)
+        lines += [f"{'':{width + 2}}{one}" for text in below for one in text.split("\n")]
+    return Group(Prose(shown(_TRAIL_TITLE), style="bold"), Indented("\n".join(lines)))
 
 
 def _changes(told: ToldShown) -> Iterator[str]:
@@ -171,12 +169,12 @@ def notices_told(notices: Sequence[NoticeShown]) -> RenderableType:
     """Notices to the holder with time and delivery; the text is below each."""
     if not notices:
         return Group()
-    lines: list[RenderableType] = [Prose(shown(_NOTICES_TITLE), style="bold")]
+    lines = list[str]()
     for one in notices:
         title = shown(TITLES[one.template]) if one.template in TITLES else one.template
         outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
-        lines.append(Prose(shown(_NOTICE, title=title, outcome=outcome)))
-        at = (one.created_at, one.sent_at, one.receipt_at)
-        times = [shown(words, at=moment(when)) for words, when in zip(_NOTICE_TIMES, at, strict=True) if when]
-        lines += [Padding(Prose(text), (0, 0, 0, 2)) for text in (shown(_NEXT).join(times), one.text) if text]
-    return Group(*lines)
+        at = zip(_NOTICE_TIMES, (one.created_at, one.sent_at, one.receipt_at), strict=True)
+        times = shown(_NEXT).join(shown(words, at=moment(when)) for words, when in at if when)
+        lines.append(shown(_NOTICE, title=title, outcome=outcome))
+        lines += [f"  {line}" for text in (times, one.text) if text for line in text.split("\n")]
+    return Group(Prose(shown(_NOTICES_TITLE), style="bold"), Indented("\n".join(lines)))

@@ -11,7 +11,7 @@ from duanka.cli.orders.story_tables import local
 from duanka.cli.output.grid import grid
 from duanka.cli.output.list_columns import ListColumn, Listing, in_cell
 from duanka.cli.shell.language import language, shown, term, tier
-from duanka.cli.shell.process import Prose
+from duanka.cli.shell.process import CAUTION, Indented, Prose
 from duanka.domain.bulk_action import ActState
 from duanka.domain.decision import Tier
 from duanka.domain.phone_masking import masked_text
@@ -229,9 +229,9 @@ def _told(*counts: tuple[BilingualText, int, str], **facts: object) -> list[Pros
 
 def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
     """Incomplete work, which is also reported by the exit code."""
-    narrower = (_NARROWER, done.kept.get(Why.NARROWER, 0), "yellow")
+    narrower = (_NARROWER, done.kept.get(Why.NARROWER, 0), CAUTION)
     told = _narrower(done.narrower) if done.narrower else ""
-    return _told((_ASIDE, done.received.aside, "yellow"), narrower, folder=folder, told=told)
+    return _told((_ASIDE, done.received.aside, CAUTION), narrower, folder=folder, told=told)
 
 
 def _narrower(why: Narrower) -> str:
@@ -249,7 +249,7 @@ def take_page(take: Take) -> RenderableType:
     lines = [taken_at, f"  {story(take)}", covers, chosen]
     if not take.undone_at:
         lines.append(shown(_TAKES_BACK, take=take.id))
-    return Prose("\n".join(lines))
+    return Indented("\n".join(lines))
 
 
 def story(take: Take) -> str:
@@ -316,7 +316,7 @@ def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
         facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
         why = shown(_KEPT_WHY, why=masked_text(one.reason)) if one.reason else ""
         lines.append(shown(_KEPT_IS[one.why], why=why, **facts))
-    return Prose("\n".join(lines))
+    return Indented("\n".join(lines))
 
 
 def to_withdraw(found: OpenVerifications) -> RenderableType:

@@ -28,7 +28,7 @@ from duanka.cli.output.list_columns import (
 from duanka.cli.output.list_options import ListOptions
 from duanka.cli.shell.completion import remember_shown
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.process import OUT, line_breaks
+from duanka.cli.shell.process import OUT, indented_lines
 from duanka.domain.text import BilingualText
 
 _REMEMBERED = ("id", "operator", "city")  # columns kept for shell completion
@@ -158,7 +158,7 @@ def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> It
     for row in range(len(items)):
         yield Text(_line(kept, [cells[one.name][row] for one in kept], widths))
         for one in below:
-            yield Text("\n".join(_wrapped(one.shown(items[row]), width)))
+            yield Text("\n".join(indented_lines(f"  {one.shown(items[row])}", width)))
 
 
 def line(text: RenderableType) -> None:
@@ -204,12 +204,6 @@ def _line(columns: Sequence[ListColumn[Any]], cells: Sequence[str], widths: Mapp
             length = cell_len(cell)
         parts.append(" " * (size - length) + cell if one.right else cell + " " * (size - length))
     return " ".join(parts).rstrip()
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    """The text in lines of at most `width` cells, indented by two."""
-    breaks = [0, *line_breaks(text, width - 2), len(text)]
-    return (f"  {text[begin:end].strip()}".rstrip() for begin, end in itertools.pairwise(breaks))
 
 
 def _nothing(what: BilingualText, asked: ListOptions) -> str:

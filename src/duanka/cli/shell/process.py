@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import logging
 import os
 import re
 import resource
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, Group, JustifyMethod, OverflowMethod
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, OverflowMethod, RenderResult
 from rich.containers import Lines
 from rich.text import Text
 
@@ -65,13 +66,16 @@ class _MaskedRecord(logging.LogRecord):
         return masked_log_line(super().getMessage())
 
 
+CAUTION = "dark_orange3"  # yellow cannot be read on a light terminal
+_OPENING, _CLOSING = "[（「『《【]*", "[，。；：、）」』》】！？％]* ?"
 # Text that stays on one line: a number, a time, a word. Chinese may break after any character, but not before
 # closing punctuation.
 UNBROKEN = re.compile(
-    r"[（「『《【]*"
-    r"(?:\+\d{1,3} [\x21-\u2fff]+|\d{4}-\d\d-\d\d \d\d:[\d:+.]+|[\x21-\u2fff]+[年月日时分秒]?|[^\x21-\u2fff])"
-    r"[，。；：、）」』》】！？％]* ?"
+    _OPENING
+    + r"(?:\+\d{1,3} [\x21-\u2fff]+|\d{4}-\d\d-\d\d \d\d:[\d:+.]+|[\x21-\u2fff]+[年月日时分秒]?|[^\x21-\u2fff])"
+    + _CLOSING
 )
+_COMMAND = re.compile(f"{_OPENING}`[^`]*`{_CLOSING}")
 
 
 _at_home: ContextVar[Callable[[str], str] | None] = ContextVar("at_home", default=None)
@@ -118,7 +122,7 @@ class Prose(Text):
         In a Chinese sentence those are merely between numbers and words.
         """
         plain = justify not in (None, "default", "left") or overflow not in (None, "fold")
-        if plain or no_wrap or self.no_wrap or self.plain.isascii():
+        if plain or no_wrap or self.no_wrap or (self.plain.isascii() and "`" not in self.plain):
             return super().wrap(
                 console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=no_wrap
             )
@@ -133,7 +137,7 @@ class Prose(Text):
 def line_breaks(text: str, width: int) -> list[int]:
     """Start indexes of all lines but the first, for lines of at most `width` cells."""
     found, at = list[int](), 0
-    for part in UNBROKEN.finditer(text):
+    for part in _unbroken_parts(text, width):
         size = cell_len(part[0].rstrip())
         if at and at + size > width:
             found.append(part.start())
@@ -147,6 +151,38 @@ def line_breaks(text: str, width: int) -> list[int]:
                 at = 0
             at += cell_len(letter)
     return found
+
+
+def _unbroken_parts(text: str, width: int) -> Iterator[re.Match[str]]:
+    """Parts that stay on one line: a command, so that it can be copied, where it fits on one."""
+    at = 0
+    for command in _COMMAND.finditer(text):
+        if cell_len(command[0].rstrip()) <= width:
+            yield from UNBROKEN.finditer(text, at, command.start())
+            yield command
+            at = command.end()
+    yield from UNBROKEN.finditer(text, at)
+
+
+def indented_lines(text: str, width: int) -> Iterator[str]:
+    """Lines of at most `width` cells; each line of the text wraps under itself, by the spaces it begins with."""
+    for line in text.split("\n"):
+        words = line.lstrip(" ")
+        indent = " " * (len(line) - len(words))
+        breaks = [0, *line_breaks(words, width - len(indent)), len(words)]
+        yield from (f"{indent}{words[a:b].strip()}".rstrip() for a, b in itertools.pairwise(breaks))
+
+
+class Indented:
+    """Text to print by `indented_lines`."""
+
+    def __init__(self, text: str, style: str = "") -> None:
+        self._text, self._style = UNSAFE.sub(_SHOWN_INSTEAD, with_home(text)), style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines, for the width at hand."""
+        for line in indented_lines(self._text, options.max_width):
+            yield Text(line, self._style)
 
 
 class SafeConsole(Console):
