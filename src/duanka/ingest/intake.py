@@ -199,8 +199,7 @@ class _Work:
             sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
             if ignored := sifter.ignored():
                 self.ignored[file.name] = ignored
-            if reading.columns:
-                sifter.check()
+            sifter.check()
             records, given_up = 0, ""
             for block in reading.blocks(sifter.wanted()):
                 sifted = sifter.sift(block)

@@ -242,8 +242,5 @@ def _purpose(file: Delivered) -> str:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with opened(path) as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -42,8 +42,11 @@ class SignedFile:
         self._copy: BinaryIO | None = None
         if sources and any(source.table == "cases" for source in feeds):
             self.by, content = _signed(path, sources, root)
-            if self.by:
-                self._keep(content)
+        if self.by:
+            self._copy = open(os.memfd_create("cases"), "w+b")  # noqa: SIM115  # closed in __exit__
+            self._copy.write(content)
+            self._copy.flush()
+            self.path, self.root = Path(f"/proc/self/fd/{self._copy.fileno()}"), None
 
     def __enter__(self) -> Self:
         return self
@@ -53,12 +56,6 @@ class SignedFile:
             self._copy.close()
             if isinstance(fault, UnreadableInput) and str(self.path) in str(fault):
                 raise UnreadableInput(str(fault).replace(str(self.path), self._name)) from None
-
-    def _keep(self, content: bytes) -> None:
-        self._copy = open(os.memfd_create("cases"), "w+b")  # noqa: SIM115  # closed in __exit__
-        self._copy.write(content)
-        self._copy.flush()
-        self.path, self.root = Path(f"/proc/self/fd/{self._copy.fileno()}"), None
 
 
 def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tuple[str, bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
@@ -25,7 +25,7 @@ class NotRegular(UnreadableInput):
     """The path is a pipe, a device, or a link out of the inbox."""
 
 
-def opened(path: Path, root: Path | None = None) -> BinaryIO:
+def opened(path: Path, root: Path | None = None) -> BufferedReader:
     """Open `path` for reading bytes.
 
     `root`: a folder writable by others, below which no link is followed. None: a link is followed if its owner is
@@ -41,7 +41,7 @@ def opened(path: Path, root: Path | None = None) -> BinaryIO:
         ) from None
 
 
-def open_regular(path: Path, root: Path | None = None) -> BinaryIO:
+def open_regular(path: Path, root: Path | None = None) -> BufferedReader:
     """Open like `opened`, but raise OSError unchanged."""
     descriptor = _descriptor(path) if root is None else _below(path, root)
     try:

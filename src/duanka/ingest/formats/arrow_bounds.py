@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,9 @@ def check_stream(data: bytes) -> None:
     """
     unpacked = rows = batches = 0
     try:
-        for metadata, body in _messages(data):
+        for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(data)):
             batches += 1
-            length, size = _batch(metadata, body)
+            length, size = _batch(message.metadata.to_pybytes(), message.body)
             rows, unpacked = rows + length, unpacked + size
             if rows > MOST_ROWS:
                 raise OversizedStream(f"claims more than {MOST_ROWS:,} rows")
@@ -76,12 +75,6 @@ def _lengths(column: Any) -> npt.NDArray[np.int64] | None:
 
 
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-
-
-def _messages(data: bytes) -> Iterator[tuple[bytes, Any]]:
-    reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
-    for message in reader:
-        yield message.metadata.to_pybytes(), message.body
 
 
 def _batch(metadata: bytes, body: Any) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def guess_mapping(
     shapes, unread = shapes_of(files)
     guess = Guess(unread=unread)
     known = Knowledge(Numbers(region), zone, answers)
-    looked = [(with_names(shape), None) if _is_binary(shape) else _looked(shape, known) for shape in shapes]
+    looked = [_looked(shape, known) for shape in shapes]
     cards: set[str] = set()
     for _, columns in looked:
         if columns is not None and tables.is_register(columns):
@@ -87,10 +87,12 @@ def guess_mapping(
     known = replace(known, register=frozenset(cards))
     for shape, columns in looked:
         if columns is None:
+            form = shape.form.format
+            why = BilingualText(f"同随附的映射 {form}", f"as the shipped mapping {form}")
             guess.sources += [
-                SourceGuess(shape, one["table"], {}, _as_shipped(shape), raw=one)
-                for one in shipped[shape.form.format]["source"]
-                if one.get("format") == shape.form.format
+                SourceGuess(shape, one["table"], {}, why, raw=one)
+                for one in shipped[form]["source"]
+                if one.get("format") == form
             ]
             continue
         columns.knowledge = known
@@ -114,12 +116,10 @@ def guess_mapping(
     return Guessed(text, guess, tried)
 
 
-def _is_binary(shape: Shape) -> bool:
-    return shape.form.format in asn1_blocks.FORMATS
-
-
-def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns]:
-    """The shape (with known column names of a switchboard) and its sampled columns."""
+def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns | None]:
+    """The shape (with known column names of a switchboard) and its sampled columns; None for binary records."""
+    if shape.form.format in asn1_blocks.FORMATS:
+        return shape, None
     shape = with_names(shape)
     frames = []
     for file in shape.sample:
@@ -157,7 +157,3 @@ def _cards(columns: Columns) -> set[str]:
         return set()
     text = trimmed(columns.frame[own.name])
     return set(columns.knowledge.numbers.normalise(text, peer=False).drop_nulls().to_list())
-
-
-def _as_shipped(shape: Shape) -> BilingualText:
-    return BilingualText(f"同随附的映射 {shape.form.format}", f"as the shipped mapping {shape.form.format}")

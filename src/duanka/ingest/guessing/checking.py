@@ -101,8 +101,7 @@ def _one(
 ) -> None:
     reading = open_reading(path, sources[0].layout)
     sifter = Validator(display_name(name), sources, reading.columns, tools, pool)
-    if reading.columns:
-        sifter.check()
+    sifter.check()
     tried.files += 1
     for column in sifter.ignored():
         tried.ignored[column] = tried.ignored.get(column, 0) + 1

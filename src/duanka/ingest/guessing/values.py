@@ -50,6 +50,11 @@ class TimeReading:
     values: pl.Series | None = None
 
 
+def _share_of(pattern: str) -> cached_property[float]:
+    """Share of the values that match `pattern`."""
+    return cached_property(lambda values: values._share(values.filled.str.contains(pattern)))
+
+
 class Values:
     """One column of a sample; shares are of its non-empty values, 0 without any."""
 
@@ -162,26 +167,14 @@ class Values:
         right = sum(len(one) == 15 and _luhn(one) for one in full)
         return right / len(full) if len(full) * 2 > min(len(text), 500) else 0.0
 
-    @cached_property
-    def imsis(self) -> float:
-        """Share of IMSIs."""
-        return self._share(self.filled.str.contains(_IMSI))
-
-    @cached_property
-    def iccids(self) -> float:
-        """Share of ICCIDs."""
-        return self._share(self.filled.str.contains(_ICCID))
+    imsis, iccids = _share_of(_IMSI), _share_of(_ICCID)
+    cities = _share_of(_CITY)  # six-digit administrative codes of China
 
     @cached_property
     def documents(self) -> float:
         """Share of resident identity numbers."""
         some = self.filled.head(1000).to_list()
         return sum(map(looks_like_document, some)) / len(some) if some else 0.0
-
-    @cached_property
-    def cities(self) -> float:
-        """Share of six-digit administrative codes of China."""
-        return self._share(self.filled.str.contains(_CITY))
 
     def _share(self, right: pl.Series) -> float:
         return float(right.fill_null(False).sum()) / len(self.filled) if len(self.filled) else 0.0

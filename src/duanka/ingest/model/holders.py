@@ -67,7 +67,8 @@ class Holders:
                 " text of 16 characters or more that stays the same, or DUANKA_HOLDER_KEY_FILE to a file with one"
                 " (`openssl rand -hex 32`; `duanka init` makes one)"
             )
-        hashes = [self._hash(value) for value in documents]
+        plain = (value.strip().upper().encode() for value in documents)
+        hashes = [hmac.new(self._key, one, hashlib.sha256).hexdigest() for one in plain]
         return text.replace(pl.Series(documents), pl.Series(hashes))
 
     def _warn(self, where: str) -> None:
@@ -78,10 +79,6 @@ class Holders:
                 "DUANKA_HOLDER_KEY, start again and deliver them again",
                 where,
             )
-
-    def _hash(self, document: str) -> str:
-        key = self._key or b""
-        return hmac.new(key, document.strip().upper().encode(), hashlib.sha256).hexdigest()
 
 
 def looks_like_document(text: str) -> bool:

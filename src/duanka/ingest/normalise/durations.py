@@ -13,15 +13,19 @@ import polars as pl
 from duanka.ingest.normalise.amounts import amounts
 
 _WORTH = (("d", 86_400.0), ("days", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
-CLOCK_UNITS = ("hhmmss", "mm:ss", "hh:mm")
-"""Forms that a mapping must name, because the digits are ambiguous: `123456`, `02:06`."""
-
 # Hours may be any number; minutes and seconds must be below sixty.
 _CLOCK = (
     r"^(?:(?<d>[0-9]{1,4})(?: ?(?:days?|天|日),? ?|[.]))?"
     r"(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
 )
 _PACKED = r"^(?<h>[0-9]{2,4})(?<m>[0-5][0-9])(?<s>[0-5][0-9])$"
+_FORMS = {
+    "hhmmss": _PACKED,
+    "mm:ss": r"^(?<m>[0-9]{1,5}):(?<s>[0-5]?[0-9])$",
+    "hh:mm": r"^(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9])$",
+}
+CLOCK_UNITS = tuple(_FORMS)
+"""Forms that a mapping must name, because the digits are ambiguous: `123456`, `02:06`."""
 _N = "[0-9]+(?:[.,][0-9]+)?"
 _WORDS = (
     rf"^(?i)(?:P(?:(?<d>{_N})D)?T?|(?<days>{_N}) ?(?:天|日|days?|d),? ?)?"
@@ -43,10 +47,8 @@ def seconds(text: pl.Series, form: str | None) -> pl.Series:
     `form`: one of CLOCK_UNITS. Without it a number means seconds, except six digits beginning with 0, which are hhmmss
     as written by exchanges.
     """
-    if form == "hhmmss":
-        return _added(text, _PACKED)
-    if form in ("mm:ss", "hh:mm"):
-        return _pairs(text, form)
+    if form is not None:
+        return _added(text, _FORMS[form])
     found = amounts(text)
     padded = text.str.contains(ZERO_PADDED).fill_null(False)
     if padded.any():
@@ -71,9 +73,3 @@ def _added(text: pl.Series, pattern: str) -> pl.Series:
             there |= part.is_not_null()
             total += part.fill_null(0.0) * worth
     return total.set(~there, None)
-
-
-def _pairs(text: pl.Series, form: str) -> pl.Series:
-    parts = text.str.extract_groups(r"^(?<a>[0-9]{1,5}):(?<b>[0-5]?[0-9])$").struct.unnest()
-    whole, part = (parts[name].cast(pl.Float64, strict=False) for name in ("a", "b"))
-    return whole * 60.0 + part if form == "mm:ss" else whole * 3_600.0 + part * 60.0

@@ -63,7 +63,9 @@ def moments(
     converted to `zone`; others are converted from `stands_in`, if given.
     """
     zones = Zones(zone, stands_in)
-    if epoch == _DAYS:
+    if epoch is not None and (source.dtype.is_temporal() or source.dtype == pl.Boolean):
+        found = pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
+    elif epoch == _DAYS:
         found = _spreadsheet_days(source, zones)
     elif epoch is not None:
         found = _since_1970(source, epoch, zones)
@@ -72,7 +74,9 @@ def moments(
     elif isinstance(source.dtype, pl.Datetime):
         found = _local(source, zones)
     elif source.dtype.is_numeric() and not formats:
-        found = _packed(source, zones, region)  # 20210517093000
+        text = as_text(source)  # days, and times to the minute or second: 20210517093000
+        packed = text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None)
+        found = _written(packed, zones, region)
     elif source.dtype != pl.String:
         found = pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     elif formats:
@@ -119,8 +123,6 @@ def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
 
 def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
     """Parse spreadsheet day numbers; their fraction is exact to about a millisecond."""
-    if source.dtype.is_temporal() or source.dtype == pl.Boolean:
-        return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     days = source.cast(pl.Float64, strict=False)
     days = days.set(~days.is_between(1, 200_000).fill_null(True), None)
     millis = (days * 86_400_000).round().cast(pl.Int64)
@@ -135,8 +137,6 @@ def _local(series: pl.Series, zones: Zones) -> pl.Series:
 
 
 def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
-    if source.dtype.is_temporal() or source.dtype == pl.Boolean:
-        return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     whole = source.cast(pl.Int64, strict=False)
     per_second = _PER_SECOND[epoch]
     if source.dtype.is_integer() or whole.null_count() == source.null_count():
@@ -192,12 +192,6 @@ def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
         for zone, part in written_times.in_named_zones(text.set(found.is_not_null(), None)):
             found = found.zip_with(found.is_not_null(), _written(part, Zones(zones.local, zone), region))
     return found
-
-
-def _packed(source: pl.Series, zones: Zones, region: str) -> pl.Series:
-    """Parse days, and times to the minute or second, stored as numbers of digits."""
-    text = as_text(source)
-    return _written(text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None), zones, region)
 
 
 def _iso(text: pl.Series, zones: Zones) -> pl.Series:

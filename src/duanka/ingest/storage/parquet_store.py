@@ -5,7 +5,6 @@ During intake a second file beside each part holds the origin of its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ class TablePartsWriter:
         origin["line"] = lines
         origin["hash"] = hashes(self._table, frame, ids, twice).to_numpy()
         # in a source with ids, a record without one has the hash of null and is compared in full
-        origin["id"] = NO_ID if ids is None else _id_hashes(ids)
+        origin["id"] = NO_ID if ids is None else ids.hash(_ID_SEED).set(ids.is_null(), NO_ID).to_numpy()
         self._frames.append(frame)
         self._origins.append(origin)
         self._held += frame.height
@@ -174,11 +173,6 @@ class TablePartsWriter:
         self._writer = None
 
 
-def _id_hashes(ids: pl.Series) -> npt.NDArray[np.uint64]:
-    hashes = ids.hash(_ID_SEED).set(ids.is_null(), NO_ID)
-    return hashes.to_numpy()
-
-
 def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
     """Write `frame` as one row group."""
     arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -187,16 +181,11 @@ def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
 
 def clear(out: Path) -> None:
     """Remove the results of an earlier intake in `out`."""
-    for path in _own_files(out):
+    for path in (out / "quarantine.parquet", *out.glob(f"{IMSIS}*")):
         path.unlink(missing_ok=True)
     for table in TABLES:
+        for path in (out / table).glob("part-*"):
+            if path.suffix in (".parquet", ".origin"):
+                path.unlink(missing_ok=True)
         with suppress(OSError):  # keep a folder with other content
             (out / table).rmdir()
-
-
-def _own_files(out: Path) -> Iterator[Path]:
-    yield out / "quarantine.parquet"
-    yield from out.glob(f"{IMSIS}*")
-    for table in TABLES:
-        yield from (out / table).glob("part-*.parquet")
-        yield from (out / table).glob("part-*.origin")

@@ -98,8 +98,8 @@ class Validator:
         return tuple(name for name in self._columns if name not in reads)
 
     def check(self) -> None:
-        """Raise UnreadableInput when a required column is missing or repeated."""
-        for source in self.sources:
+        """Raise UnreadableInput when a required column is missing or repeated; not for a file without columns."""
+        for source in self.sources if self.columns else ():
             for column in TABLES[source.table].required:
                 how = source.columns[column]
                 if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
@@ -107,11 +107,8 @@ class Validator:
                 for name in how.sources if how.join is not None else ():
                     if name not in self._columns:
                         self._missing(f"{source.table}.{column}", name)
-            needed = {
-                *source.where,
-                *source.swap_when,
-                *([source.record_id] if source.record_id is not None else []),
-            }
+            ids = () if source.record_id is None else (source.record_id,)
+            needed = {*source.where, *source.swap_when, *ids}
             for name in sorted(needed - set(self._columns)):
                 self._missing("the mapping", name)
         for name in self.wanted():

@@ -14,6 +14,9 @@ _PADDING_CHUNK_BYTES = 1 << 16  # padding skipped at once
 _PADDING = b"\x00\xff"  # fills a block of a charging file after its last record
 
 
+Fields = dict[str, str | None]  # of a flattened record
+
+
 class BrokenFrame(Exception):  # not named Error: the file is at fault, not the program
     """No element begins here, or it extends beyond the data."""
 

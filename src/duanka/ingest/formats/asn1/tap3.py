@@ -7,7 +7,7 @@ from typing import Any
 
 from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.formats.asn1.bcd import bcd
-from duanka.ingest.formats.asn1.ber import BerElement, BrokenFrame, Octets, element, elements
+from duanka.ingest.formats.asn1.ber import BerElement, BrokenFrame, Fields, Octets, element, elements
 
 COLUMNS = (
     *("record", "teleservice", "imsi", "imei", "msisdn", "calling_number", "called_number"),
@@ -15,15 +15,12 @@ COLUMNS = (
 )
 NAME = "TAP 3"
 
-Fields = dict[str, str | None]
-Found = BerElement | int
-
 _BATCH, _NOTIFICATION = b"\x61", b"\x62"
 _CALLS = ("mobileOriginatedCall", "mobileTerminatedCall")
 _EVENTS, _CONTROL, _NETWORK = b"\x63", b"\x64", b"\x66"
 
 
-def records(data: Octets) -> Iterator[Found]:
+def records(data: Octets) -> Iterator[BerElement | int]:
     """Yield the call events of a file; stop at a broken one with its offset."""
     for part in _parts(data):
         if isinstance(part, int):
@@ -32,7 +29,7 @@ def records(data: Octets) -> Iterator[Found]:
             yield from elements(data, part.first, part.last)
 
 
-def _parts(data: Octets) -> Iterator[Found]:
+def _parts(data: Octets) -> Iterator[BerElement | int]:
     """Yield the parts of the batch; a truncated file is read up to its end."""
     try:
         batch = element(data, 0, len(data), cut=True)

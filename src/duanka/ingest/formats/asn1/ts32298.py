@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from duanka.ingest.formats.asn1.bcd import address, tbcd
-from duanka.ingest.formats.asn1.ber import BerElement, Octets, elements
+from duanka.ingest.formats.asn1.ber import BerElement, Fields, Octets, elements
 
 COLUMNS = (
     *("record", "imsi", "imei", "msisdn", "calling_number", "called_number", "service_centre"),
@@ -15,11 +15,8 @@ COLUMNS = (
 )
 NAME = "3GPP TS 32.298"
 
-Fields = dict[str, str | None]
-Found = BerElement | int
 
-
-def records(data: Octets) -> Iterator[Found]:
+def records(data: Octets) -> Iterator[BerElement | int]:
     """Yield the records of a file; stop at a broken one with its offset."""
     return elements(data, 0, len(data), padded=True)
 

@@ -18,7 +18,7 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.streaming import finished
 from duanka.ingest.delivery.mapped_columns import SourcesSeen
 from duanka.ingest.delivery.signatures import SignedFile
-from duanka.ingest.files.beginnings import BeginningChanged, Extent, Track
+from duanka.ingest.files.beginnings import BeginningChanged, Extent
 from duanka.ingest.files.limits import rejects_too_much
 from duanka.ingest.files.open_file import NotRegular, open_regular
 from duanka.ingest.formats.open_reader import open_reading
@@ -153,12 +153,12 @@ class FileReader:
         track = reading.track
         self._grows = track is not None
         sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
-        if reading.columns:
-            sifter.check()
+        sifter.check()
         place, sheets = naming.place_of(file.name), reading.sheets
         before = first = track.records if track else 0
         self._rejected.clear()
-        self._know(file, track)
+        if track and file.behind:  # known under its current name
+            self._pile.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
         for block in reading.blocks(sifter.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
             if begin >= block.records:
@@ -189,11 +189,6 @@ class FileReader:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
         for note in reading.notes:
             _log.warning("%s: %s", display_name(file.name), note.en)
-
-    def _know(self, file: ReadyFile, track: Track | None) -> None:
-        """Store the beginning of a file under its current name."""
-        if track and file.behind:
-            self._pile.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
 
     def _is_there(self, file: ReadyFile, block: Block) -> bool:
         """Tell whether `block` is still in the file; appended data does not matter."""

@@ -276,20 +276,15 @@ class DirectoryWatcher:
 
     def _miss(self, now: float) -> None:
         """Record files that have vanished."""
-        for name in [
-            n
-            for n, s in self._files.items()
-            if s.look != self._looks and s.state is not FileState.OPEN and not self._is_unseen(n)
-        ]:
-            self._lost(name, self._files[name])
+        unseen = tuple(f"{folder}/" for folder in self._unseen)
+        for name, seen in list(self._files.items()):
+            if seen.look != self._looks and seen.state is not FileState.OPEN and not name.startswith(unseen):
+                self._lost(name, seen)
         for origin in [o for o, (_, since) in self._absent.items() if now - since > _FORGET]:
             del self._absent[origin]
             self._gone.append(origin)
             if (name := name_of(origin)) not in self._files:
                 self._gone.extend(self._beginnings.forget(name))
-
-    def _is_unseen(self, name: str) -> bool:
-        return any(name.startswith(f"{folder}/") for folder in self._unseen)
 
     def _lost(self, name: str, seen: KnownFile) -> None:
         origin = self._origin(name, seen)
