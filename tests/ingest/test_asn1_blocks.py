@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.errors import UnreadableInput
-from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.formats.asn1 import tap3, ts32298
-from duanka.ingest.formats.asn1.ber import elements
+from duanka.ingest.formats.asn1.ber import FileBytes, elements
 from duanka.ingest.formats.asn1.reader import Asn1Reading
 from support.ingest import asn1_samples as samples
 from support.ingest.deliveries import quarantined, shipped, table, taken

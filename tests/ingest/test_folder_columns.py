@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.ingest.model.folder_columns import folder_columns
+from duanka.ingest.delivery.discovery import folder_columns
 from support.ingest.deliveries import mapping, table, taken
 
 _RULES = """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import unquote
 
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.display import display_name
@@ -17,7 +18,6 @@ from duanka.domain.schema import RECORD_TABLES, TABLES
 from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.files.open_file import is_file, kind_of, opened
 from duanka.ingest.files.packed import PACKED_ENDINGS
-from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, MappingSource
 
 OUTPUT_FOLDER = "duanka-out"  # default output of `duanka scan`; never read as input
@@ -30,6 +30,7 @@ _OTHER_FORMS = {
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
 }
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # in the name of a folder of Hive or Spark
 _MAX_NAMED_FILES = 3  # maximum number of files named in an error
 # Endings of files that accompany records and hold none.
 _NO_RECORDS = (
@@ -244,3 +245,13 @@ def _purpose(file: Delivered) -> str:
 def _digest(path: Path) -> str:
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_columns(path: str, own: Collection[str] = ()) -> dict[str, str | None]:
+    """Columns and values in the folders of `path`, as in `dt=2021-05-17/`, except columns `own` of the file."""
+    found: dict[str, str | None] = {}
+    for folder in path.split("/")[:-1]:
+        name, equals, value = folder.partition("=")
+        if equals and name and unquote(name) not in own:
+            found[unquote(name)] = None if value == _NO_VALUE else unquote(value)
+    return found

@@ -10,10 +10,9 @@ from duanka.domain.display import display_text
 from duanka.domain.errors import DuankaError, MappingError
 from duanka.domain.schema import TABLES
 from duanka.domain.text import BilingualText
-from duanka.ingest.delivery.discovery import Delivered
+from duanka.ingest.delivery.discovery import Delivered, folder_columns
 from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.model import mapping as mappings
-from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.mapping import ColumnMapping, MappingSource
 from duanka.ingest.model.nearest_column import GUESS, found_instead
 

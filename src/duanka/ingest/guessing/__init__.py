@@ -13,7 +13,7 @@ import polars as pl
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.text import BilingualText
-from duanka.ingest.delivery.discovery import delivered_files
+from duanka.ingest.delivery.discovery import delivered_files, folder_columns
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.open_reader import open_reading, readable
 from duanka.ingest.guessing import parties, tables
@@ -23,7 +23,6 @@ from duanka.ingest.guessing.proposal import Guess, GuessAnswers, GuessQuestion, 
 from duanka.ingest.guessing.shapes import Shape, shapes_of, with_names
 from duanka.ingest.guessing.toml_text import toml_text
 from duanka.ingest.mapping_files.loader import mapping_of
-from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.header_names import Meaning
 from duanka.ingest.model.value_text import as_text, trimmed
 from duanka.ingest.normalise.phone_numbers import Numbers

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duanka.domain.errors import DuankaError
-from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
-from duanka.ingest.formats.asn1.ber import BerElement
+from duanka.ingest.formats.asn1.ber import BerElement, FileBytes
 from duanka.ingest.formats.asn1.reader import Asn1Reading
 from duanka.ingest.formats.csv_header import fitting, split
 from duanka.ingest.formats.parquet_reader import ParquetReading, is_parquet

@@ -114,9 +114,9 @@ class Columns:
         pick = self.pick(meaning, fits, what, least)
         return pick.guess() if pick else None
 
-    def by_values(
+    def guess_by_values(
         self, fits: Callable[[Values], float], what: BilingualText, taken: set[str], least: float = 0.98
-    ) -> Pick | None:
+    ) -> ColumnGuess | None:
         """The only column without a known name whose values fit; None if not unique."""
         found = [
             (name, share)
@@ -127,7 +127,7 @@ class Columns:
         if len(found) != 1:
             return None
         name, share = found[0]
-        return Pick(name, share, Sureness.LIKELY, by_its_values(share, what))
+        return ColumnGuess(name, Sureness.LIKELY, by_its_values(share, what))
 
     def ask(self, zh: str, en: str) -> None:
         """Add a question for a person."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from duanka.domain.schema import TABLES
 from duanka.domain.text import BilingualText
@@ -246,12 +247,11 @@ def _imei(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
     if found is not None:
         values = columns.values[found.sources[0]]
         if values.imeis < 0.5:
-            return ColumnGuess({"from": found.sources[0], "opaque": True}, found.sure, found.why)
+            return replace(found, keys={"from": found.sources[0], "opaque": True})
         return found
     if meaning is not Meaning.IMEI:
         return None
-    pick = columns.by_values(lambda v: v.checked_imeis, CHECKED_DEVICES, set())
-    return pick.guess() if pick else None
+    return columns.guess_by_values(lambda v: v.checked_imeis, CHECKED_DEVICES, set())
 
 
 def _cell(columns: Columns) -> ColumnGuess | None:
@@ -281,20 +281,20 @@ def _bytes(columns: Columns) -> ColumnGuess | None:
         return None
     name = found.sources[0].upper()
     unit = next((one for one in ("KB", "MB", "GB") if name.rstrip(")）").endswith(one)), "")
-    return ColumnGuess({"from": found.sources[0], "unit": unit}, found.sure, found.why) if unit else found
+    return replace(found, keys={"from": found.sources[0], "unit": unit}) if unit else found
 
 
 def _register(columns: Columns) -> dict[str, ColumnGuess | None]:
     own = {name for name, _ in columns.called(Meaning.OWN)}
-    imsi = columns.pick(Meaning.IMSI, lambda v: v.imsis, _IMSIS) or columns.by_values(
+    imsi = columns.guess(Meaning.IMSI, lambda v: v.imsis, _IMSIS) or columns.guess_by_values(
         lambda v: v.imsis if v.checked_imeis < 0.5 else 0.0, _IMSIS, own
     )
-    iccid = columns.pick(Meaning.ICCID, lambda v: v.iccids, _ICCIDS) or columns.by_values(
+    iccid = columns.guess(Meaning.ICCID, lambda v: v.iccids, _ICCIDS) or columns.guess_by_values(
         lambda v: v.iccids, _ICCIDS, own
     )
     return {
-        "imsi": imsi.guess() if imsi else None,
-        "iccid": iccid.guess() if iccid else None,
+        "imsi": imsi,
+        "iccid": iccid,
         "holder": _holder(columns),
         "holder_kind": _choice(columns, Meaning.HOLDER_KIND),
         "kind": _choice(columns, Meaning.KIND),
@@ -308,13 +308,12 @@ def _holder(columns: Columns) -> ColumnGuess | None:
     """The column of holders: document numbers are hashed, the operator's hashes stay."""
     text = _text(columns, Meaning.HOLDER)
     if text is None:
-        pick = columns.by_values(
-            lambda v: v.documents, BilingualText("证件号码", "document numbers"), set(), 0.5
-        )
-        return pick.guess({"hash": True}) if pick else None
+        what = BilingualText("证件号码", "document numbers")
+        text = columns.guess_by_values(lambda v: v.documents, what, set(), 0.5)
+        return text and replace(text, keys={"from": text.sources[0], "hash": True})
     values = columns.values[text.sources[0]]
     hashed = float(values.filled.str.contains(_HEX).sum()) >= 0.99 * len(values.filled)
-    return text if hashed else ColumnGuess({"from": text.sources[0], "hash": True}, text.sure, text.why)
+    return text if hashed else replace(text, keys={"from": text.sources[0], "hash": True})
 
 
 def _choice(columns: Columns, meaning: Meaning) -> ColumnGuess | None:

@@ -10,8 +10,7 @@ import polars as pl
 
 from duanka.domain.streaming import Batch, BatchPart, SetAside
 from duanka.ingest.files.limits import BATCH_BYTES, REJECTED_ROWS
-from duanka.ingest.model.blocks import Rejected
-from duanka.ingest.model.sheet_places import placed
+from duanka.ingest.model.blocks import Rejected, placed
 from duanka.ingest.storage.parquet_store import hashes
 from duanka.ingest.validation.quarantine import kept, more_like_it
 from duanka.ingest.validation.validator import ValidationResult, ValidRows

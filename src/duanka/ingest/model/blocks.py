@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from duanka.domain.display import display_text
 from duanka.domain.text import BilingualText
 from duanka.ingest.files.beginnings import Stretch, Track
 from duanka.ingest.model.reasons import QuarantineReason
@@ -18,6 +19,7 @@ Lines = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 RAW_LIMIT = 10_000  # maximum characters kept of a raw record
+_SHEET = 10_000_000  # more than the rows of a sheet; decimal, so that people can read the number
 _SINGLY_BELOW = 400  # records; smaller pieces are parsed one by one
 _SPLIT_INTO = 16  # number of pieces into which records are split that cannot be parsed at once
 
@@ -125,6 +127,22 @@ def parse_in_pieces(
     frames, kept, bad = zip(*parsed(first, last), strict=True)
     frame = frames[0] if len(frames) == 1 else pl.concat(frames)
     return ParsedRecords(frame, np.concatenate(kept), [one for some in bad for one in some])
+
+
+def line_of(sheet: int, row: int) -> int:
+    """Line number of row `row` (from 1) in the `sheet`-th sheet read (from 0)."""
+    return sheet * _SHEET + row
+
+
+def placed(file: str, line: int | None, sheets: Sequence[str]) -> tuple[str, int | None]:
+    """File name and line for display: for a workbook, name with sheet, and row.
+
+    `sheets`: names of the sheets read; () unless it is a workbook.
+    """
+    if not sheets or line is None:
+        return file, line
+    number, row = divmod(line, _SHEET)
+    return (f"{file} [{display_text(sheets[number])}]", row) if number < len(sheets) else (file, line)
 
 
 class OpenReader(Protocol):

@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.ingest.files.limits import REJECTED_ROWS
-from duanka.ingest.model.blocks import RAW_LIMIT, Rejected
+from duanka.ingest.model.blocks import RAW_LIMIT, Rejected, placed
 from duanka.ingest.model.holders import without_documents
 from duanka.ingest.model.reasons import QuarantineReason
-from duanka.ingest.model.sheet_places import placed
 
 SCHEMA = pa.schema(
     [

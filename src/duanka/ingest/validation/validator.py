@@ -17,8 +17,8 @@ import polars as pl
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.schema import TABLES, ColumnKind
+from duanka.ingest.delivery.discovery import folder_columns
 from duanka.ingest.model.blocks import Block, Lines, Rejected, Rows, part
-from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.holders import WITHHELD, WITHHELD_LINE
 from duanka.ingest.model.mapping import MappingSource
 from duanka.ingest.model.nearest_column import GUESS, found_instead

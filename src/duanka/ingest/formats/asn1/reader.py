@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import tap3, ts32298
-from duanka.ingest.formats.asn1.ber import Octets
+from duanka.ingest.formats.asn1.ber import FileBytes, Octets
 from duanka.ingest.model.blocks import RAW_LIMIT, Block, OpenReader, Rejected, text_frame
 from duanka.ingest.model.reasons import QuarantineReason
 

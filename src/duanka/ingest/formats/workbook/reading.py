@@ -33,10 +33,9 @@ from duanka.ingest.formats.workbook.rows import (
     rows_of,
 )
 from duanka.ingest.formats.workbook.strings import SharedStrings
-from duanka.ingest.model.blocks import Block, OpenReader, Rejected, text_frame, without_rows
+from duanka.ingest.model.blocks import Block, OpenReader, Rejected, line_of, text_frame, without_rows
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
-from duanka.ingest.model.sheet_places import line_of
 
 _BLOCK_ROWS = 1 << 15
 _BLOCK_BYTES = 16 * MB  # text of a block
