@@ -63,15 +63,8 @@ def take_in(
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / QUARANTINE
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
-        work = _Work(
-            shelves,
-            quarantine,
-            tools,
-            pool,
-            progress or Silent(),
-            sum(f.size for f in found.files),
-            SourcesSeen(mapping),
-        )
+        total = sum(f.size for f in found.files)
+        work = _Work(shelves, quarantine, tools, pool, progress or Silent(), total, SourcesSeen(mapping))
         # read the register first, because other files may identify its cards by IMSI
         order = list(enumerate(found.files))
         if mapping.asks_by_imsi:

@@ -27,13 +27,13 @@ ERRORS = (
 
 
 class Packed(Protocol):
-    """A decompressed stream.
+    """A decompressed stream; its classes inherit the defaults.
 
     `broken`: why it ended early, if it did. `oversized`: whether that was because of a limit.
     """
 
-    broken: str
-    oversized: bool
+    broken: str = ""
+    oversized: bool = False
 
     def piece(self, limit: int) -> bytes | None:
         """Return up to `limit` decompressed bytes, maybe b""; None at the end or damage."""
@@ -96,12 +96,10 @@ XZ = PackedFormat(
 )
 
 
-class Members:
+class Members(Packed):
     """The members of `file` in the format `form`, from its current position."""
 
     def __init__(self, file: BinaryIO, form: PackedFormat) -> None:
-        self.broken = ""
-        self.oversized = False
         self._file = file
         self._form = form
         self._input = b""  # read but not yet decompressed; only between members

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from duanka.domain.display import display_name
 from duanka.ingest.files.limits import MOST_DIRECTORY
-from duanka.ingest.files.packed import Decompressor, Inflate, Members, PackedFormat, Stored
+from duanka.ingest.files.packed import Decompressor, Inflate, Members, Packed, PackedFormat, Stored
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # an empty archive
@@ -43,12 +43,10 @@ class Unfit(Exception):
     """A zip file that cannot be used; the message says why and what to do."""
 
 
-class Zip:
-    """The file of records in the zip file `file`; implements Packed."""
+class Zip(Packed):
+    """The file of records in the zip file `file`."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.broken = ""
-        self.oversized = False
         self._file = file
         self._checksum = 0
         self._members: Members | None = None

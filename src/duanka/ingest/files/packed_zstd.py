@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from duanka.ingest.files.limits import MB, MOST_WINDOW
-from duanka.ingest.files.packed import PIECE
+from duanka.ingest.files.packed import PIECE, Packed
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 _LAST_TRY = 2
@@ -37,16 +37,14 @@ class _Fed:
         """Do nothing; the owner closes the file."""
 
 
-class Zstd:
-    """The frames of `file`; implements Packed.
+class Zstd(Packed):
+    """The frames of `file`.
 
     At damage Arrow raises an error and discards what it decompressed just before. So the data is decompressed again:
     once with the last piece fed byte by byte, and once with its output also taken byte by byte.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.broken = ""
-        self.oversized = False
         self._file = file
         self._given = 0
         self._tries = 0

@@ -107,7 +107,9 @@ class RowGroups:
                     continue
                 largest = max(largest, page.size)
                 if is_text:
-                    rows = min(rows, _rows_within(page))
+                    # of DELTA_BYTE_ARRAY each value may repeat the whole previous one
+                    values = 1 if page.encoding == _DELTA_BYTE_ARRAY else max(page.values, 1)
+                    rows = min(rows, TEXT_AT_ONCE * values // max(page.size, 1))
             together += largest + dictionary
             if together > _MAX_PAGE_BYTES_AT_ONCE:
                 raise TooMuch(f"row group {group} has pages of {together >> 20} MB together")
@@ -237,10 +239,3 @@ def _page(fields: Fields, at: int) -> PageHeader:
         raise ValueError("a page header says nothing sensible")
     size, packed, values, _ = numbers
     return PageHeader(at, int(packed or 0), of_dictionary, int(size or 0), int(values or 0), int(encoding))
-
-
-def _rows_within(page: PageHeader) -> int:
-    """Number of rows of such a page whose text fits into the memory limit."""
-    if page.encoding == _DELTA_BYTE_ARRAY:  # each value may repeat the whole previous one
-        return TEXT_AT_ONCE // max(page.size, 1)
-    return TEXT_AT_ONCE * max(page.values, 1) // max(page.size, 1)

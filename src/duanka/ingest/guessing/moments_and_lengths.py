@@ -28,13 +28,8 @@ from duanka.ingest.normalise import durations
 from duanka.ingest.normalise import timestamps as times
 
 _JOINED = (
-    "",
-    "%Y-%m-%d %H%M%S",
-    "%Y%m%d %H%M%S",
-    "%Y/%m/%d %H%M%S",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M:%S",
+    *("", "%Y-%m-%d %H%M%S", "%Y%m%d %H%M%S", "%Y/%m/%d %H%M%S"),
+    *("%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S"),
 )
 _UNITS = {
     "ms": ("ms", "毫秒", "millisecond", "milliseconds", "msec"),

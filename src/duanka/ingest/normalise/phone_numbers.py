@@ -119,16 +119,12 @@ def _by_plan(number: str, region: str, *, peer: bool, bare: str) -> str | None:
     if abroad:
         return _read("+" + digits, None) or parse(number, "")
     if _SHORT.fullmatch(digits):
-        return _few_digits(digits, region, peer=peer)
+        # a short code or, outside China, a full number
+        whole = None if region == "CN" or len(digits) < 7 else _read(digits, region, sure=True)
+        return whole or (digits if peer else None)
     if peer and region == "CN" and _SHORT_CN.fullmatch(digits):
         return digits
     return _at_home(digits, region, peer=peer, bare=bare)
-
-
-def _few_digits(digits: str, region: str, *, peer: bool) -> str | None:
-    """Parse three to eight digits: a short code or, outside China, a full number."""
-    whole = None if region == "CN" or len(digits) < 7 else _read(digits, region, sure=True)
-    return whole or (digits if peer else None)
 
 
 def _at_home(digits: str, region: str, *, peer: bool, bare: str) -> str | None:

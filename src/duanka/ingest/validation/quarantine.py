@@ -16,15 +16,8 @@ from duanka.ingest.model.blocks import RAW_LIMIT, Rejected, placed
 from duanka.ingest.model.holders import without_documents
 from duanka.ingest.model.reasons import QuarantineReason
 
-SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("line", pa.int64()),
-        ("column", pa.string()),
-        ("reason", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
+_TEXT = pa.string()
+SCHEMA = pa.schema({"file": _TEXT, "line": pa.int64(), "column": _TEXT, "reason": _TEXT, "raw": _TEXT})
 QUARANTINE = "quarantine.parquet"
 _MORE = re.compile("and ([0-9,]+) more like it")
 _FLUSH_ROWS = 20_000  # rows buffered before writing

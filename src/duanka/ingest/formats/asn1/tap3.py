@@ -101,6 +101,7 @@ def _value(kind: Any, octets: bytes) -> dict[str, Any]:
 
 def _fields(kind: str, values: dict[str, Any], offsets: dict[int, str], network: str | None) -> Fields:
     basic = values.get("basicCallInformation", {})
+    kind_of_device, device = values.get("equipmentIdentifier", ("", b""))
     _, subscriber = basic.get("chargeableSubscriber", ("", {}))
     to, origin = basic.get("destination", {}), basic.get("callOriginator", {})
     place = values.get("locationInformation", {}).get("networkLocation", {}) if basic else {}
@@ -110,7 +111,7 @@ def _fields(kind: str, values: dict[str, Any], offsets: dict[int, str], network:
         "record": kind,
         "teleservice": _service(values) if basic else None,
         "imsi": bcd(subscriber.get("imsi", b"")),
-        "imei": _device(values) if basic else None,
+        "imei": bcd(device) if basic and kind_of_device == "imei" else None,
         "msisdn": bcd(subscriber.get("msisdn", subscriber.get("mdn", b""))),
         "calling_number": bcd(origin.get("callingNumber", b"")) or _ascii(origin.get("sMSOriginator")),
         "called_number": next(called, None) or _ascii(to.get("sMSDestinationNumber")),
@@ -130,11 +131,6 @@ def _text(value: int | None) -> str | None:
 
 def _ascii(octets: bytes | None) -> str | None:
     return octets.decode("ascii", "replace") if octets else None
-
-
-def _device(values: dict[str, Any]) -> str | None:
-    kind, octets = values.get("equipmentIdentifier", ("", b""))
-    return bcd(octets) if kind == "imei" else None
 
 
 def _service(values: dict[str, Any]) -> str | None:

@@ -16,20 +16,15 @@ _LEAST_MOMENT = 366  # days; smaller values are durations or times of day
 _MOST_DAYS = 2_958_465  # 9999-12-31
 _EXACT = 2**53  # up to here a float holds every integer
 _MS = 86_400_000
-_TEXT = ("s", "str", "inlineStr")
+TEXT_KINDS = ("s", "str", "inlineStr")
 
 
 class Cell(NamedTuple):
-    """A cell as stored: type, style number and value, each "" if absent."""
+    """A cell as stored: type, style number and value, each "" if absent; see TEXT_KINDS."""
 
     kind: str
     style: str
     value: str
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the cell holds text."""
-        return self.kind in _TEXT
 
 
 class CellValues:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from duanka.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
-from duanka.ingest.formats.workbook.cells import Cell, CellValues
+from duanka.ingest.formats.workbook.cells import TEXT_KINDS, Cell, CellValues
 from duanka.ingest.formats.workbook.events import BadXml, Events
 
 MOST_ROWS = 1 << 20  # maximum rows of a sheet
@@ -175,7 +175,7 @@ def is_data(text: str) -> bool:
 
 def _names(row: SheetRow, values: CellValues) -> dict[int, str]:
     """Names in a row by position; {} if a cell cannot be a name."""
-    if not all(cell.is_text for cell in row.cells.values()):
+    if not all(cell.kind in TEXT_KINDS for cell in row.cells.values()):
         return {}
     texts = {place: " ".join((values.text(cell) or "").split()) for place, cell in row.cells.items()}
     texts = {place: text for place, text in texts.items() if text}

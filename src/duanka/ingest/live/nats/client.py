@@ -1,11 +1,15 @@
-"""NATS client that accepts any message a server may hold.
+"""NATS client that accepts any message a server may hold, and pulls many at a time.
 
-The original client stops reading at a subject that is not UTF-8.
+The original client stops reading at a subject that is not UTF-8. Its own `fetch` waits for each message separately and
+returns only at the timeout, which with one record a message costs most of the time.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+import time
 from typing import Any
 
 from nats.aio.client import PING_PROTO, Client
@@ -21,6 +25,7 @@ parser.MSG_RE = re.compile(rb"\AMSG[ \t]+(%b)[ \t]+(\d+)[ \t]+((%b)[ \t]+)?(\d+)
 parser.HMSG_RE = re.compile(
     rb"\AHMSG[ \t]+(%b)[ \t]+(\d+)[ \t]+((%b)[ \t]+)?(\d+)[ \t]+(\d+)\r\n" % (_NAME, _NAME)
 )
+_GRACE_SECONDS = 2.0  # after the end of a request until it counts as lost
 
 
 class TolerantClient(Client):
@@ -36,7 +41,8 @@ class TolerantClient(Client):
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Any:
         shown = display_name(subject.decode("utf-8", "surrogateescape"))
-        return super()._build_message(sid, shown.encode(), _text(reply).encode(), data, headers)
+        reply_to = reply.decode("utf-8", "backslashreplace")
+        return super()._build_message(sid, shown.encode(), reply_to.encode(), data, headers)
 
     async def _process_connect_init(self) -> None:
         """Sign in; raises Error or OSError when the server refuses."""
@@ -68,5 +74,63 @@ class TolerantClient(Client):
         return found
 
 
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "backslashreplace")
+class Pulling:
+    """Requests messages from a consumer and collects them; start it with `begin`."""
+
+    def __init__(self, client: Any, stream: str, durable: str) -> None:
+        self._client = client
+        self._ask_at = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._inbox = client.new_inbox()
+        self._subscription: Any = None
+        self._came: list[Any] = []
+        self._news = asyncio.Event()
+        self._open = 0  # requested messages that may still come
+        self._until = 0.0
+
+    async def begin(self) -> None:
+        """Subscribe to the inbox for responses."""
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._on)
+
+    async def end(self) -> None:
+        """Unsubscribe."""
+        await self._subscription.unsubscribe()
+
+    async def _on(self, message: Any) -> None:
+        if message.reply:
+            self._came.append(message)
+            self._open -= 1
+        else:
+            self._open = 0  # the server ends the request
+        if self._open <= 0 or len(self._came) == 1:
+            self._news.set()
+
+    async def fetch(self, many: int, seconds: float) -> list[Any]:
+        """Return about `many` messages; [] if none comes within `seconds`."""
+        if not self._came:
+            self._news.clear()
+            await self.ask(many, seconds)
+            try:
+                await asyncio.wait_for(self._news.wait(), seconds)
+            except TimeoutError:
+                return []
+        # the other messages arrive together with the first one, or the server reports that there are none
+        settled = time.monotonic() + seconds
+        seen = -1
+        while (
+            self._open > 0
+            and len(self._came) < many
+            and len(self._came) != seen
+            and time.monotonic() < settled
+        ):
+            seen = len(self._came)
+            await asyncio.sleep(0.005)
+        came, self._came = self._came, []
+        return came
+
+    async def ask(self, many: int, seconds: float) -> None:
+        """Request messages, unless a request is still open."""
+        if self._open > 0 and time.monotonic() < self._until:
+            return
+        wish = {"batch": many, "expires": int(seconds * 1e9)}
+        self._open, self._until = many, time.monotonic() + seconds + _GRACE_SECONDS
+        await self._client.publish(self._ask_at, json.dumps(wish).encode(), self._inbox)

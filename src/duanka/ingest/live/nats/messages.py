@@ -132,7 +132,5 @@ def _one(blocks: list[Block]) -> Block:
 
 def kind_of(headers: Mapping[str, str] | None) -> str:
     """Content type in the headers, matched case-insensitively; "" for none."""
-    for name, value in (headers or {}).items():
-        if name.lower() == "content-type":
-            return value
-    return ""
+    kinds = (value for name, value in (headers or {}).items() if name.lower() == "content-type")
+    return next(kinds, "")

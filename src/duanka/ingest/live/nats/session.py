@@ -15,9 +15,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolic
 from nats.js.errors import APIError, NotFoundError
 
 from duanka.domain.errors import DuankaError
-from duanka.ingest.live.nats.client import TolerantClient
+from duanka.ingest.live.nats.client import Pulling, TolerantClient
 from duanka.ingest.live.nats.messages import Message, kind_of
-from duanka.ingest.live.nats.pull import Pulling
 
 if TYPE_CHECKING:
     from duanka.ingest.live.nats.config import BatchAssembler, BusAddress, ConsumerProgress, Subscription
@@ -90,9 +89,7 @@ class BusSession:
                 await asyncio.wait_for(client.close(), _CONNECT)
 
     async def _connected(self) -> TolerantClient:
-        options: dict[str, Any] = {}
-        if self.address.credentials is not None:
-            options["user_credentials"] = str(self.address.credentials)
+        credentials = self.address.credentials
         client, self._fault = TolerantClient(), ""
         connecting = client.connect(
             self.address.servers,
@@ -102,7 +99,7 @@ class BusSession:
             reconnected_cb=self._on_back,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
-            **options,
+            user_credentials=None if credentials is None else str(credentials),
         )
         try:
             await asyncio.wait_for(connecting, _CONNECT)
@@ -259,16 +256,14 @@ class BusSession:
         await asyncio.sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311  # so that readers do not keep in step
 
     def _consumer(self, read: int) -> ConsumerConfig:
-        begin: dict[str, Any] = {}
-        if read:
-            begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": read + 1}
         return ConsumerConfig(
             durable_name=_DURABLE,
             ack_policy=AckPolicy.ALL,
             ack_wait=_ACKNOWLEDGE_SECONDS,
             max_ack_pending=self.what.held,
             filter_subject=self.what.subject,
-            **begin,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE if read else DeliverPolicy.ALL,
+            opt_start_seq=read + 1 if read else None,
         )
 
     async def _stream(self, manager: Any) -> Any:
