@@ -18,7 +18,8 @@ from duanka.domain.errors import LostRecords, UnreadableInput
 from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
 from duanka.domain.schema import TABLES
-from duanka.ingest.delivery import discovery as delivery
+from duanka.domain.text import BilingualText
+from duanka.ingest.delivery import discovery
 from duanka.ingest.delivery.discovery import Delivered
 from duanka.ingest.delivery.mapped_columns import SourcesSeen, check_columns
 from duanka.ingest.delivery.signatures import SignedFile
@@ -56,25 +57,25 @@ def take_in(
     record is neither used nor quarantined. Replaces the results of an earlier intake in `out`.
     """
     mapping = mapping or NATIVE
-    found = delivery.find(data, out, mapping)
-    check_columns(found.files, mapping)
+    files, others = discovery.find(data, out, mapping)
+    check_columns(files, mapping)
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / QUARANTINE
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
-        total = sum(f.size for f in found.files)
+        total = sum(f.size for f in files)
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), total, SourcesSeen(mapping))
         # read the register first, because other files may identify its cards by IMSI
-        order = list(enumerate(found.files))
+        order = list(enumerate(files))
         if mapping.asks_by_imsi:
             order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
         read = {number: work.file(number, file) for number, file in order}
-        work.check_failed(found.files)
+        work.check_failed(files)
         seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
-        names = [file.name for file in found.files]
+        names = [file.name for file in files]
         for table, shelf in shelves.items():
             settled = repeats.settle(table, shelf.parts, names, quarantine)
             shelf.parts = settled.parts
@@ -85,8 +86,8 @@ def take_in(
         replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
         for number, account in enumerate(seen)
     )
-    ignored = {**work.ignored, **dict.fromkeys(found.others, ())}
-    return _checked(replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle()))
+    ignored = {**work.ignored, **dict.fromkeys(others, ())}
+    return _intake(shelves, accounts, path, ignored, work.sources.idle())
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:
@@ -111,19 +112,18 @@ def _intake(
     accounts: tuple[FileAccount, ...],
     quarantine: Path,
     ignored: dict[str, tuple[str, ...]],
+    idle: tuple[BilingualText, ...],
 ) -> Intake:
+    """Result; raises LostRecords unless records read = rows stored + records quarantined."""
     filled = {table: shelf for table, shelf in shelves.items() if shelf.parts}
-    return Intake(
+    done = Intake(
         tables={table: tuple(part.path for part in shelf.parts) for table, shelf in filled.items()},
         columns={table: frozenset(shelf.filled) for table, shelf in filled.items()},
         files=accounts,
         quarantine=quarantine,
         ignored=ignored,
+        idle=idle,
     )
-
-
-def _checked(done: Intake) -> Intake:
-    """Raise LostRecords unless records read = rows stored + records quarantined."""
     done.check_nothing_lost()
     written = sum(pq.read_metadata(part).num_rows for paths in done.tables.values() for part in paths)
     if written != done.used:

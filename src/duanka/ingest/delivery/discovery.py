@@ -55,16 +55,8 @@ class Delivered:
         return "+".join(dict.fromkeys(source.table for source in self.sources))
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """`files` in reading order; `others`: names of data files that no source takes."""
-
-    files: tuple[Delivered, ...]
-    others: tuple[str, ...]
-
-
-def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
-    """Find the delivered files in `data` (a directory or one file).
+def find(data: Path, out: Path, mapping: Mapping) -> tuple[list[Delivered], list[str]]:
+    """Find the delivered files in `data` (a directory or one file), and names of data files that no source takes.
 
     Raises UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
     """
@@ -77,7 +69,7 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
         elif looks_like_records(name):
             others.append(display_name(name) + advice(name))
     _enough(data, files, others, mapping)
-    return Delivery(tuple(_without_copies(files)), tuple(others))
+    return _without_copies(files), others
 
 
 def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:

@@ -156,11 +156,8 @@ def _one_of(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
 
 def _is_not_ours(name: str) -> bool:
     lowered = name.lower()
-    return (
-        lowered.startswith(_NOT_OURS)
-        or lowered.rpartition("/")[2].startswith(".")
-        or lowered.endswith(_NOT_OURS)
-    )
+    hidden = lowered.rpartition("/")[2].startswith(".")
+    return hidden or lowered.startswith(_NOT_OURS) or lowered.endswith(_NOT_OURS)
 
 
 def _first(file: BinaryIO) -> zipfile.ZipInfo:

@@ -181,10 +181,8 @@ def _why_undivided(lines: list[str]) -> str:
 def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
     """Encoding of text that begins with `data`, or why there is none; the other is ""."""
     if data[:4000].count(b"\0") * 4 > len(data[:4000]):
-        return (
-            "",
-            "binary, or UTF-16 text without its mark; convert it to UTF-8 (`iconv -f UTF-16LE -t UTF-8`)",
-        )
+        why = "binary, or UTF-16 text without its mark; convert it to UTF-8 (`iconv -f UTF-16LE -t UTF-8`)"
+        return "", why
     if data.isascii():
         return ASCII, ""
     for encoding in (UTF_8, GB18030):

@@ -142,11 +142,9 @@ def by_its_values(share: float, what: BilingualText) -> BilingualText:
 
 
 def _why(exact: bool, share: float, what: BilingualText) -> BilingualText:
-    named = (
-        BilingualText("常用列名", "usual name")
-        if exact
-        else BilingualText("列名含常用词", "a usual name within its own")
-    )
+    named = BilingualText("常用列名", "usual name")
+    if not exact:
+        named = BilingualText("列名含常用词", "a usual name within its own")
     if what is TEXT:
         return named
     return BilingualText(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")

@@ -15,8 +15,7 @@ from duanka.domain.text import BilingualText
 from duanka.ingest.files.beginnings import Stretch, Track
 from duanka.ingest.model.reasons import QuarantineReason
 
-Lines = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]  # positions of rows, or their lines in the file
 
 RAW_LIMIT = 10_000  # maximum characters kept of a raw record
 _SHEET = 10_000_000  # more than the rows of a sheet; decimal, so that people can read the number
@@ -47,7 +46,7 @@ class Block:
     """
 
     frame: pl.DataFrame
-    lines: Lines
+    lines: Rows
     records: int
     done: int
     bad: Sequence[Rejected] = field(default_factory=tuple)

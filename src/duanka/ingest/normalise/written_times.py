@@ -160,13 +160,11 @@ def packed_shape(form: str) -> str:
     if not any(packed):
         return ""
     shapes = {"%Y": "[0-9]{4}"}
-    return (
-        "^"
-        + "".join(
+    return "^{}$".format(
+        "".join(
             shapes.get(one, "[0-9]{2}") if alone else (re.escape(one) if len(one) == 1 else ".+?")
             for one, alone in zip(parts, packed, strict=True)
         )
-        + "$"
     )
 
 

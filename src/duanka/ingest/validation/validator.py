@@ -18,7 +18,7 @@ import polars as pl
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.ingest.delivery.discovery import folder_columns
-from duanka.ingest.model.blocks import Block, Lines, Rejected, Rows, part
+from duanka.ingest.model.blocks import Block, Rejected, Rows, part
 from duanka.ingest.model.holders import WITHHELD, WITHHELD_LINE
 from duanka.ingest.model.mapping import MappingSource
 from duanka.ingest.model.nearest_column import GUESS, found_instead
@@ -38,7 +38,7 @@ class ValidRows(NamedTuple):
 
     table: str
     frame: pl.DataFrame
-    lines: Lines
+    lines: Rows
     ids: pl.Series | None
     twice: pl.Series | None = None
 
@@ -206,7 +206,7 @@ class Validator:
         for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
             sifted.aside.append(Rejected(int(block.lines[place]), reason, raw, column))
 
-    def _good(self, source: MappingSource, side: int, fitted: Fitted, lines: Lines) -> ValidRows:
+    def _good(self, source: MappingSource, side: int, fitted: Fitted, lines: Rows) -> ValidRows:
         frame, ids, twice = fitted.frame, fitted.ids, fitted.twice
         if fitted.faults.any():
             fine = pl.Series(fitted.faults == 0)

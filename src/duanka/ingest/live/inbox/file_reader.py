@@ -99,10 +99,9 @@ class FileReader:
 
     def _tell_idle(self, *, last: bool) -> None:
         """Log unused sources of the mapping, once the backlog is read."""
-        idle = self._sources.idle()
         if last or self._read:
             self._told_idle = True
-            for one in idle if self._read else ():
+            for one in self._sources.idle() if self._read else ():
                 _log.warning("of the mapping, %s so far", one.en)
 
     def _flush(self) -> None:

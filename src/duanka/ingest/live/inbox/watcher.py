@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import InitVar, dataclass
 from pathlib import Path
 
-from duanka.domain.display import display_name, original_name
+from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError
 from duanka.domain.streaming import GONE
 from duanka.ingest.delivery.discovery import sources_of, why_not_taken
@@ -69,13 +69,12 @@ class DirectoryWatcher:
         self._gone: list[str] = []
         began = time.monotonic()
         self._beginnings = Beginnings(self.feed, done)
-        mine = (
-            (o, n)
-            for o, n in done.items()
-            if o.startswith(f"{self.feed}:") and n != GONE and not is_beginning(o)
-        )
-        self._absent = {origin: (position, began) for origin, position in mine}
-        names = {original_name(origin.partition(":")[2].rsplit("@", 2)[0]) for origin in self._absent}
+        self._absent = {
+            origin: (position, began)
+            for origin, position in done.items()
+            if origin.startswith(f"{self.feed}:") and position != GONE and not is_beginning(origin)
+        }
+        names = {name_of(origin) for origin in self._absent}
         self.read_before = tuple(
             {id(one): one for name in names for one in sources_of(name, self.mapping)}.values()
         )

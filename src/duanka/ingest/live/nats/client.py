@@ -61,9 +61,8 @@ class TolerantClient(Client):
             await super()._process_connect_init()
         finally:
             transport.write = write
-        if (
-            not self.is_connected
-        ):  # the server hung up instead of answering, which the client takes for success
+        # the client takes it for success when the server hangs up instead of answering
+        if not self.is_connected:
             raise Error("the server hung up")
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
