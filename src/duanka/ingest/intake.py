@@ -114,7 +114,7 @@ def _intake(
     ignored: dict[str, tuple[str, ...]],
     idle: tuple[BilingualText, ...],
 ) -> Intake:
-    """Result; raises LostRecords unless records read = rows stored + records quarantined."""
+    """Result; raises LostRecords unless all records are stored or quarantined."""
     filled = {table: shelf for table, shelf in shelves.items() if shelf.parts}
     done = Intake(
         tables={table: tuple(part.path for part in shelf.parts) for table, shelf in filled.items()},

@@ -56,9 +56,10 @@ class Delivered:
 
 
 def find(data: Path, out: Path, mapping: Mapping) -> tuple[list[Delivered], list[str]]:
-    """Find the delivered files in `data` (a directory or one file), and names of data files that no source takes.
+    """Find the delivered files in `data` (a directory or one file).
 
-    Raises UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
+    Also returns the names of data files that no source takes. Raises UnreadableInput when there is nothing to read,
+    MappingError when sources contradict each other about a file.
     """
     others: list[str] = []
     files: list[Delivered] = []
@@ -73,7 +74,7 @@ def find(data: Path, out: Path, mapping: Mapping) -> tuple[list[Delivered], list
 
 
 def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:
-    """Files at or below `data` with their relative names, except hidden ones and duanka's own output.
+    """Files at or below `data` with relative names; no hidden ones, no own output.
 
     Adds to `others` what is named like records but is no regular file, and folders that cannot be listed. Raises
     UnreadableInput when `data` does not exist.
@@ -240,7 +241,7 @@ def _digest(path: Path) -> str:
 
 
 def folder_columns(path: str, own: Collection[str] = ()) -> dict[str, str | None]:
-    """Columns and values in the folders of `path`, as in `dt=2021-05-17/`, except columns `own` of the file."""
+    """Columns in the folders of `path` (`dt=2021-05-17/`), except `own` of the file."""
     found: dict[str, str | None] = {}
     for folder in path.split("/")[:-1]:
         name, equals, value = folder.partition("=")

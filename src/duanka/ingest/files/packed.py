@@ -41,7 +41,7 @@ class Packed(Protocol):
 
 
 class Inflate:
-    """zlib with the interface of `bz2.BZ2Decompressor`. `wbits`: 31 for gzip, -15 for bare deflate."""
+    """zlib as a `bz2.BZ2Decompressor`; `wbits`: 31 for gzip, -15 for bare deflate."""
 
     def __init__(self, wbits: int) -> None:
         self.eof, self.needs_input, self.unused_data = False, True, b""
@@ -57,7 +57,7 @@ class Inflate:
 
 
 class Stored:
-    """An uncompressed member of `size` bytes, with the interface of `bz2.BZ2Decompressor`."""
+    """An uncompressed member of `size` bytes, as a `bz2.BZ2Decompressor`."""
 
     def __init__(self, size: int) -> None:
         self.eof, self.needs_input, self.unused_data = not size, bool(size), b""

@@ -31,7 +31,7 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, No
 
 
 def is_parquet(start: bytes, name: str) -> bool:
-    """Tell whether a file with the first bytes `start` is a Parquet file, or has the name of one."""
+    """Tell whether first bytes or name are those of a Parquet file."""
     return start.startswith(MAGIC) or name.lower().endswith((".parquet", ".pq"))
 
 

@@ -116,7 +116,7 @@ def guess_mapping(
 
 
 def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns | None]:
-    """The shape (with known column names of a switchboard) and its sampled columns; None for binary records."""
+    """The shape, with names of a switchboard's columns, and a sample; None if binary."""
     if shape.form.format in asn1_blocks.FORMATS:
         return shape, None
     shape = with_names(shape)

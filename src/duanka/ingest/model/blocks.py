@@ -82,7 +82,7 @@ def without_rows(bad: Sequence[Rejected], done: int = 0) -> Block:
 
 
 def text_frame(names: Sequence[str], cells: Iterable[Sequence[str | None]], height: int) -> pl.DataFrame:
-    """Return columns of text; `height`: number of rows, which no column tells if none is wanted."""
+    """Return columns of text; `height`: rows of the frame without columns."""
     if not names:
         return pl.DataFrame(height=height)
     columns = zip(names, cells, strict=True)
@@ -108,7 +108,7 @@ def parse_in_pieces(
     together: Callable[[int, int], pl.DataFrame | None],
     singly: Callable[[int, int], ParsedRecords],
 ) -> ParsedRecords:
-    """Parse records `first` to `last` (exclusive) at once if possible, else in smaller and smaller pieces.
+    """Parse records `first` to `last` (exclusive) at once, else in smaller pieces.
 
     `together`: gives all rows, or None if one is not plain. `singly`: tells the good records from the bad.
     """

@@ -92,7 +92,7 @@ class Tools:
         case_sources: tuple[CaseSource, ...] = (),
         imsis: Path | None = None,
     ) -> Tools:
-        """Context of `mapping`; `imsis`: file of the cards by IMSI, if it needs them; None: in memory."""
+        """Context of `mapping`; `imsis`: file of cards by IMSI; None: in memory."""
         numbers = Numbers(mapping.region or "CN", opaque=mapping.opaque, bare=mapping.bare)
         by_imsi = CardsByImsi(imsis) if mapping.asks_by_imsi else None
         return cls(mapping.zone, numbers, holders, case_sources=case_sources, by_imsi=by_imsi)

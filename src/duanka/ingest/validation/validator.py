@@ -98,7 +98,7 @@ class Validator:
         return tuple(name for name in self._columns if name not in reads)
 
     def check(self) -> None:
-        """Raise UnreadableInput when a required column is missing or repeated; not for a file without columns."""
+        """Raise UnreadableInput when a required column is missing or repeated, if there are any."""
         for source in self.sources if self.columns else ():
             for column in TABLES[source.table].required:
                 how = source.columns[column]

@@ -1,4 +1,4 @@
-"""Parser of the rows of a sheet, cells as stored; and the header row, below any titles."""
+"""Parser of the rows of a sheet, cells as stored; finds its header row."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
 
 
 def is_data(text: str) -> bool:
-    """Tell whether the text of a cell is a number or a time, so that it names no column."""
+    """Tell whether a text is a number or a time, which names no column."""
     return bool(_DATA.search(_BRACKETS.sub("", text)))
 
 

@@ -18,7 +18,7 @@ _WITHIN_DAY = re.compile(r"\d\d")
 
 
 def passed_over(below: str, name: str) -> bool:
-    """Tell whether to ignore a name in the folder `below`: hidden, unfinished, read before, or output."""
+    """Tell whether to ignore a name in `below`: hidden, unfinished, taken, output."""
     ours = name == OUTPUT_FOLDER or (not below and name == TAKEN)
     return ours or is_passed_over(name) or name.lower().endswith(_UNFINISHED)
 
