@@ -39,8 +39,3 @@ def open_reading(
     if form == "workbook":
         return WorkbookReading(path, layout, root)
     return CsvReading(path, layout, root=root, extent=extent)
-
-
-def readable(reading: OpenReader) -> list[str]:
-    """The distinct columns whose type a mapping can read."""
-    return [name for name in dict.fromkeys(reading.columns) if name not in reading.other_types]

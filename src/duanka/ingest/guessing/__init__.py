@@ -15,7 +15,7 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import delivered_files, folder_columns
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
-from duanka.ingest.formats.open_reader import open_reading, readable
+from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.guessing import parties, tables
 from duanka.ingest.guessing.checking import Tried, try_mapping
 from duanka.ingest.guessing.picking import Columns, Knowledge
@@ -124,7 +124,8 @@ def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns | None]:
     for file in shape.sample:
         layout = shape.form.layout
         reading = open_reading(file.path, layout)
-        for block in reading.blocks(readable(reading)):
+        readable = [name for name in dict.fromkeys(reading.columns) if name not in reading.other_types]
+        for block in reading.blocks(readable):
             frame = block.frame.head(_SAMPLE_ROWS)
             extra = folder_columns(file.name, reading.columns)
             frames.append(frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in extra.items()))

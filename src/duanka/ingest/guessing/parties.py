@@ -123,8 +123,8 @@ def _own_and_peer(
     found = _direction_column(columns)
     if found is None:
         if way:
-            why = BilingualText(f"对方号码列是 {peer.name!r}", f"the other party's column is {peer.name!r}")
-            return [Side(card, other, ColumnGuess({"value": way}, Sureness.LIKELY, why))]
+            zh, en = f"对方号码列是 {peer.name!r}", f"the other party's column is {peer.name!r}"
+            return [Side(card, other, _always(way, zh, en))]
         return [Side(card, other, None)]
     name, ways, sure = found
     if not ways:
@@ -168,12 +168,10 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
     numbers = {pick.name: _normal(columns, pick.name) for pick in (own, caller, called)}
     is_caller, is_called = (numbers[own.name] == numbers[pick.name] for pick in (caller, called))
     card, from_, to = (as_number(columns, pick) for pick in (own, caller, called))
-    if _share(is_caller) >= 0.99:
-        out = ColumnGuess({"value": "out"}, Sureness.LIKELY, _always(own, caller))
-        return [Side(card, to, out)]
-    if _share(is_called) >= 0.99:
-        into = ColumnGuess({"value": "in"}, Sureness.LIKELY, _always(own, called))
-        return [Side(card, from_, into)]
+    for way, side, pick, other in (("out", is_caller, caller, to), ("in", is_called, called, from_)):
+        if _share(side) >= 0.99:
+            zh, en = f"{own.name!r} 总是 {pick.name!r}", f"{own.name!r} is always {pick.name!r}"
+            return [Side(card, other, _always(way, zh, en))]
     found = _direction_column(columns)
     if found is None:
         columns.ask(
@@ -188,16 +186,14 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
     for way, side, other in (("out", is_caller, to), ("in", is_called, from_)):
         mine = [code for code in columns.values[name].codes if _share(side.filter(text == code)) >= 0.95]
         if mine:
-            why = BilingualText(
-                f"看 {own.name!r} 是主叫还是被叫", f"by whether {own.name!r} is caller or called"
-            )
-            value = ColumnGuess({"value": way}, Sureness.LIKELY, why)
-            sides.append(Side(card, other, value, "", {name: mine}))
+            zh, en = f"看 {own.name!r} 是主叫还是被叫", f"by whether {own.name!r} is caller or called"
+            sides.append(Side(card, other, _always(way, zh, en), "", {name: mine}))
     return sides
 
 
-def _always(one: Pick, other: Pick) -> BilingualText:
-    return BilingualText(f"{one.name!r} 总是 {other.name!r}", f"{one.name!r} is always {other.name!r}")
+def _always(way: str, zh: str, en: str) -> ColumnGuess:
+    """The direction that all records of a view have, and why."""
+    return ColumnGuess({"value": way}, Sureness.LIKELY, BilingualText(zh, en))
 
 
 def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
@@ -239,19 +235,16 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
 def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
     """Views of both parties, or of one if the register knows only its numbers."""
     from_, to = as_number(columns, caller), as_number(columns, called)
-    why = BilingualText(
-        "没有一列说明方向：一行记录双方", "no column says which way: one row for both parties"
-    )
-    out, into = (ColumnGuess({"value": way}, Sureness.LIKELY, why) for way in ("out", "in"))
+    zh, en = "没有一列说明方向：一行记录双方", "no column says which way: one row for both parties"
+    out, into = _always("out", zh, en), _always("in", zh, en)
     register = columns.knowledge.register
     if register:
         callers, calleds = (_among(_normal(columns, pick.name), register) for pick in (caller, called))
         if callers >= 0.5 and calleds < 0.01:
-            known = BilingualText("被叫都不在用户资料中", "no called number is in the register")
-            return [Side(from_, to, ColumnGuess({"value": "out"}, Sureness.LIKELY, known))]
+            zh, en = "被叫都不在用户资料中", "no called number is in the register"
+            return [Side(from_, to, _always("out", zh, en))]
         if calleds >= 0.5 and callers < 0.01:
-            known = BilingualText("主叫都不在用户资料中", "no caller is in the register")
-            return [Side(to, from_, ColumnGuess({"value": "in"}, Sureness.LIKELY, known))]
+            return [Side(to, from_, _always("in", "主叫都不在用户资料中", "no caller is in the register"))]
     return [Side(from_, to, out, own_devices=False), Side(to, from_, into, own_devices=False)]
 
 

@@ -151,18 +151,13 @@ class Inbox:
             if self._after == "delete":
                 path.unlink()
             else:
-                target = _free(
-                    _own_folder(self._folder, naming.TAKEN, *PurePath(name).parts[:-1]) / path.name
-                )
-                path.rename(target)
+                folder = _own_folder(self._folder, naming.TAKEN, *PurePath(name).parts[:-1])
+                path.rename(_free(folder / path.name))
         except FileNotFoundError:
             return False
         except OSError as fault:
-            _log.warning(
-                "%s is read, but cannot be put away (%s); it stays",
-                display_name(name),
-                fault.strerror or fault,
-            )
+            why = fault.strerror or fault
+            _log.warning("%s is read, but cannot be put away (%s); it stays", display_name(name), why)
             return False
         return True
 

@@ -288,9 +288,8 @@ class DirectoryWatcher:
     def _lost(self, name: str, seen: KnownFile) -> None:
         origin = self._origin(name, seen)
         if seen.state in {FileState.FRESH, FileState.QUEUED}:
-            _log.warning(
-                "%s vanished after %d of its records were read", display_name(name), max(seen.position, 0)
-            )
+            read = max(seen.position, 0)
+            _log.warning("%s vanished after %d of its records were read", display_name(name), read)
         if seen.position:
             self._absent[origin] = (seen.position, time.monotonic())
         self.backlog.remove(origin)
