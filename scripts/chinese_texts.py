@@ -28,9 +28,14 @@ from duanka.cli.shell import chinese
 SRC = Path(__file__).parent.parent / "src" / "duanka"
 # Errors of others that Duanka raises, and whose text a person may read.
 _OTHERS = {"ValueError", "BadParameter", "TimeoutError"}
-# Functions of policies and mappings that are given a text to be read after a key, or a part of one.
+# Functions that are given a text, or a part of one, for an error that they make; and where.
 _READERS_OF_FILES = ("duanka.policy_files.", "duanka.ingest.mapping_files.")
-_MAKERS = {"fault", "must_be", "wrong"}
+_MAKERS = {
+    "reason_for": ("duanka.",),
+    "fault": _READERS_OF_FILES,
+    "must_be": _READERS_OF_FILES,
+    "wrong": _READERS_OF_FILES,
+}
 # Programs read the errors of the API; its answers are English by contract (api/schemas/errors.py).
 _FOR_PROGRAMS = ("api",)
 _MOST_WORDINGS = 4  # of one error: its alternatives multiply; beyond, they are read as texts of their own
@@ -102,8 +107,8 @@ class Reader:
                         yield from self.read(argument, around)
 
     def _is_error(self, call: ast.Call, around: ast.AST) -> bool:
-        makers = _MAKERS if self.module.startswith(_READERS_OF_FILES) else set()
-        if _last(call.func) in self.code.errors | makers:
+        name = _last(call.func)
+        if name in self.code.errors or self.module.startswith(_MAKERS.get(name, "none")):
             return True
         own_words = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "super().__init__"
         return own_words and isinstance(around, ast.FunctionDef) and around.name == "__init__"

@@ -34,7 +34,7 @@ _LONGEST_KEY = 8  # words, as in `an entry of [rules.fan_out] limits 3`
 Template = tuple[list[str], str]  # the texts around its values, and all of it
 _GAP = re.compile("(?<=[\u4e00-\u9fff，；：]) (?=[\u4e00-\u9fff])")  # where a value turned out to be Chinese
 # Two texts joined by one of these are each translated.
-_JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"))
+_JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"), (", ", "、", ""))
 
 
 def entries(file: Path) -> dict[str, str]:
