@@ -12,6 +12,7 @@ from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, line, print_list, say
 from duanka.cli.people.acting import Number, Why, at_desk, command, order_meant
 from duanka.cli.shell.completion import Choices, choices
+from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
@@ -62,7 +63,7 @@ def verify(
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
         after = here.counter.verify(number, seen, staff, why, here.now())
-    OUT.print(f"{after.id}: {tables.state(after.state.value)}")
+    OUT.print(f"{after.id}: {shown(after.state.words)}")
     if after.closed_at is None:
         confirm = f"duanka counter confirm {after.id}"
         say(
@@ -77,7 +78,7 @@ def confirm(order: Number, why: Why) -> None:
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
         after = here.counter.confirm(number, staff, why, here.now())
-    OUT.print(f"{after.id}: {tables.state(after.state.value)}")
+    OUT.print(f"{after.id}: {shown(after.state.words)}")
 
 
 @command(counter, Permission.REJECT_COUNTER_CHECK)
@@ -86,7 +87,7 @@ def reject(order: Number, why: Why) -> None:
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
         after = here.counter.reject(number, staff, why, here.now())
-    state = tables.state(after.state.value)
+    state = shown(after.state.words)
     say(f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")
 
 
@@ -156,4 +157,4 @@ def decide(
     with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
         after = here.book.act(number, Event(verdict), staff, why, here.now())
-    OUT.print(f"{after.id}: {tables.state(after.state.value)}")
+    OUT.print(f"{after.id}: {shown(after.state.words)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,15 +10,10 @@ from duanka.cli.orders.order_moves import CardOrOrder, add_move, say_to_come, to
 from duanka.cli.orders.orders_list import add_orders_list
 from duanka.cli.output.lists import say
 from duanka.cli.people.acting import at_desk, card_meant, command
-from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.lazy import new_group
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
 from duanka.domain.order import Event, Kind
-
-if TYPE_CHECKING:
-    from duanka.cli.orders import orders_tables as tables
-else:
-    tables = lazily("duanka.cli.orders.orders_tables")
 
 Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help="What the holder says.")]
 

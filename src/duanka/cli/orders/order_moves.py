@@ -8,10 +8,12 @@ import typer
 
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import Number, Why, at_desk, card_meant, command, order_meant
+from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import LIFTS, Act, ActState
+from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.text import BilingualText
@@ -48,7 +50,7 @@ def told_after(here: OrderDesk, after: Order) -> None:
 
 def told_state(after: Order, zh: str = "", en: str = "") -> None:
     """Print the state of an order with the remark `zh` or `en`."""
-    state = tables.state(after.state.value)
+    state = shown(after.state.words)
     say(f"{after.id}：{state}{zh}。", f"{after.id}: {state}{en}.")
 
 
@@ -118,7 +120,7 @@ def extend(
     with at_desk() as (here, person):
         number = order_meant(here, person, order, Kind.VERIFICATION).id
         after = here.book.extend(number, hardship, person, why, here.now())
-    due = tables.local(after.due_at)
+    due = operator_zone().written(after.due_at) if after.due_at else "-"
     say(f"{after.id}：期限 {due}", f"{after.id}: due {due}")
 
 

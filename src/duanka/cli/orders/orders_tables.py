@@ -14,11 +14,11 @@ from duanka.cli.orders.story_tables import (
     carried_by,
     confirmed_table,
     legs_table,
+    local,
     notices_told,
     refused_table,
     trail_told,
 )
-from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # re-exported
 from duanka.cli.output.grid import facts, grid, share
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
@@ -107,21 +107,12 @@ _EARLIER = BilingualText(
 _NO_REASON, _AND = BilingualText("无原因", "no reason"), BilingualText("；", "; ")
 
 
-def state(word: str) -> str:
-    """Display text of a state."""
-    return term(State, word)
-
-
 def _outcome(one: ActCardShown) -> str:
     return term(CardOutcome, one.outcome, shown(_TO_COME))
 
 
-def _objection(word: str) -> str:
-    return term(State, word or None)
-
-
 def _open_orders(one: ActCardShown) -> str:
-    return ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders)
+    return ", ".join(f"{order.id} {term(State, order.state)}" for order in one.open_orders)
 
 
 def _why_asked(one: ActCardShown) -> str:
@@ -201,7 +192,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
         return said
     page = _facts(
         (_CARD, card.card),
-        (_STATE, state(card.state)),
+        (_STATE, term(State, card.state)),
         (_SINCE, local(card.since)),
         (_WANTED, term(NetworkState, card.wanted)),
     )
@@ -241,7 +232,7 @@ _ORDERS: Listing[Order] = Listing(
     (
         ListColumn("id", _ORDER, lambda one: one.id),
         ListColumn("kind", ("类型", "kind"), lambda one: one.kind.value, word=Kind),
-        ListColumn("state", _STATE, lambda one: one.state.value, word=state),
+        ListColumn("state", _STATE, lambda one: one.state.value, word=State),
         ListColumn("opened_at", _OPENED, lambda one: one.opened_at),
         ListColumn("closed_at", _CLOSED, lambda one: one.closed_at),
         ListColumn("reason", _REASON, lambda one: one.grounds.reason, below=True),
@@ -252,10 +243,10 @@ _ACT_CARDS: Listing[ActCardShown] = Listing(
     (
         ListColumn("line", ("#", "#"), lambda one: one.line, right=True),
         ListColumn("card", _CARD, lambda one: one.card),
-        ListColumn("state", ("现状", "now"), lambda one: one.state, word=state),
+        ListColumn("state", ("现状", "now"), lambda one: one.state, word=State),
         ListColumn("tier", _TIER, lambda one: one.tier, word=tier),
         ListColumn("outcome", ("结果", "outcome"), lambda one: one.outcome, _outcome),
-        ListColumn("objection", ("异议", "objection"), lambda one: one.objection, word=_objection),
+        ListColumn("objection", ("异议", "objection"), lambda one: one.objection, word=State),
         ListColumn("open", ("未结工单", "open"), lambda one: None, _open_orders),
         ListColumn("told", _REASON, lambda one: None, _why_asked, below=True),
     ),
