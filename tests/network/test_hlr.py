@@ -155,9 +155,11 @@ def peer(
     ],
     ids=["silence", "HTTP", "an empty frame", "another's answer", "noise"],
 )
-def test_a_silent_or_senseless_peer_is_unreachable_in_time(answer: bytes | None, trickling: bool) -> None:
+def test_a_silent_or_senseless_peer_is_unreachable_in_time(
+    answer: bytes | None, trickling: bool, tmp_path: Path
+) -> None:
     with peer(answer, trickling=trickling) as address:
-        element = HomeRegister(address, address, seconds=0.2)
+        element = HomeRegister(address, address, seconds=0.2, services=tmp_path / "services.sqlite")
         for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
             began = time.monotonic()
             with pytest.raises(Unreachable):
@@ -167,21 +169,21 @@ def test_a_silent_or_senseless_peer_is_unreachable_in_time(answer: bytes | None,
 
 
 @pytest.mark.parametrize("whose", ["8613800138001", "", "13800138000"])
-def test_an_answer_about_another_card_is_none(whose: str) -> None:
+def test_an_answer_about_another_card_is_none(whose: str, tmp_path: Path) -> None:
     """The number of the question alone does not say whose access it is."""
     lines = "\n".join(("id\t1", *([f"msisdn\t{whose}"] if whose else []), "nam_cs\t0", "nam_ps\t0"))
     text = f"GET_REPLY 1 subscriber.by-msisdn-{CARDS[0]}.info\n{lines}".encode()
     said = struct.pack(">HBB", len(text) + 1, 0xEE, 0x00) + text
     with peer(b"\r\nOsmoHLR> ") as vty, peer(said) as ctrl:
-        element = HomeRegister(vty, ctrl, seconds=5)
+        element = HomeRegister(vty, ctrl, seconds=5, services=tmp_path / "services.sqlite")
         with contextlib.closing(element), pytest.raises(ElementRefused, match="another card"):
             element.state_of(CARDS[0])
 
 
-def test_what_is_no_card_opens_no_connection() -> None:
+def test_what_is_no_card_opens_no_connection(tmp_path: Path) -> None:
     taken: list[socket.socket] = []
     with peer(None, taken) as address:
-        element = HomeRegister(address, address, seconds=1.0)
+        element = HomeRegister(address, address, seconds=1.0, services=tmp_path / "services.sqlite")
         for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
             with pytest.raises(UnknownCard):
                 act("1 delete\r")
@@ -190,11 +192,11 @@ def test_what_is_no_card_opens_no_connection() -> None:
         assert len(taken) == 1
 
 
-def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister) -> None:
+def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister, tmp_path: Path) -> None:
     """The terminal's word is not taken for it: its change is read back."""
     register.add(CARDS[:1])
     with peer(b"Hello\r\nOsmoHLR> ") as quiet:
-        deaf = HomeRegister(quiet, register.ctrl, seconds=1.0)
+        deaf = HomeRegister(quiet, register.ctrl, seconds=1.0, services=tmp_path / "services.sqlite")
         with contextlib.closing(deaf), pytest.raises((ElementRefused, Unreachable)):
             deaf.suspend(CARDS[0])
     element = register.element()

@@ -37,7 +37,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.ledger.audit.kept_end import TrailGuard
 from duanka.ledger.monitoring.alarms import AlarmService
-from duanka.network.hlr.element import HomeRegister
+from duanka.network.hlr.element import SERVICES, HomeRegister
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
@@ -159,7 +159,7 @@ class Network:
         register = self.addresses.get(HOME_REGISTER)
         if not register:
             return list(self.proxies())
-        services = self._settings.orders / "home-register.sqlite"
+        services = self._settings.orders / SERVICES
         return [HomeRegister(*register_ports(register), services=services), *self.proxies()]
 
     def message_centre(self) -> ShortMessageCentre | None:

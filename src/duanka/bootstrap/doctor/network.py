@@ -17,7 +17,7 @@ from duanka.bootstrap.order_resources import (
 from duanka.bootstrap.serve import Network
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import ListOrigin
-from duanka.network.hlr.element import HomeRegister
+from duanka.network.hlr.element import SERVICES, HomeRegister
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
 
@@ -47,7 +47,8 @@ def home_register(found: Installation) -> Iterator[Finding]:
     if where is None:
         yield _not_set_up(HOME_REGISTER)
         return
-    register = HomeRegister(*register_ports(where), seconds=SECONDS)
+    services = found.settings.orders / SERVICES
+    register = HomeRegister(*register_ports(where), seconds=SECONDS, services=services)
     try:
         register.check_interfaces()
     except DuankaError as error:

@@ -26,6 +26,7 @@ from duanka.network.hlr.ctrl import Ctrl
 from duanka.network.hlr.services_before import Services, ServicesBefore
 from duanka.network.hlr.vty import Vty
 
+SERVICES = "home-register.sqlite"  # file in the folder of the orders
 _UNKNOWN_SUBSCRIBER = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _EMPTY_LIST = "% No matching subscriber"
 _LIST_COUNT = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
@@ -40,7 +41,7 @@ class HomeRegister(CardStates):
     `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a call; `restricted` may take longer as
     long as the list keeps coming without a pause of more than `seconds`. A card is found under its number with and
     without the country code. `services`: file that keeps what cards could use before a suspension where that was one
-    service only; None: kept in memory.
+    service only.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class HomeRegister(CardStates):
         vty: Address,
         ctrl: Address,
         *,
+        services: Path,
         name: str = "home_register",
         seconds: float = 4.0,
-        services: Path | None = None,
     ) -> None:
         self.name = name
         self._seconds = seconds

@@ -5,6 +5,7 @@ The home register does not keep this, so a restoration could not give the same b
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection
@@ -23,49 +24,36 @@ _LOCK_SECONDS = 2.0  # seconds to wait for the lock of another writer
 
 
 class ServicesBefore:
-    """SQLite file at `path`, created at the first write; None: kept in memory. Raises Unreachable."""
+    """SQLite file at `path`, created at the first write. Raises Unreachable."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._held: dict[str, Services] = {}
 
     def keep(self, card: str, services: Services) -> None:
         """Store the card's services unless some are stored already; durable on return."""
-        if self._path is None:
-            self._held.setdefault(card, services)
-        else:
-            self._do(
-                self._path, "INSERT OR IGNORE INTO services VALUES (?, ?, ?)", (card, *map(int, services))
-            )
+        self._do("INSERT OR IGNORE INTO services VALUES (?, ?, ?)", card, *map(int, services))
 
     def among(self, cards: Collection[str]) -> dict[str, Services]:
         """Return the stored services of those `cards` that have any."""
-        if self._path is None or not self._path.exists():
-            return {card: self._held[card] for card in cards if card in self._held}
-        rows = self._do(
-            self._path,
-            "SELECT card, cs, ps FROM services WHERE card IN (SELECT value FROM json_each(?))",
-            (json.dumps([*cards]),),
-        )
-        return {card: (bool(cs), bool(ps)) for card, cs, ps in rows}
+        if not self._path.exists():
+            return {}
+        listed = "SELECT card, cs, ps FROM services WHERE card IN (SELECT value FROM json_each(?))"
+        return {card: (bool(cs), bool(ps)) for card, cs, ps in self._do(listed, json.dumps([*cards]))}
 
     def forget(self, card: str) -> None:
         """Remove the card's entry: its services were given back."""
-        if self._path is None:
-            self._held.pop(card, None)
-        else:
-            self._do(self._path, "DELETE FROM services WHERE card = ?", (card,))
+        self._do("DELETE FROM services WHERE card = ?", card)
 
-    @staticmethod
-    def _do(path: Path, statement: str, values: tuple[str | int, ...]) -> list[Any]:
+    def _do(self, statement: str, *values: str | int) -> list[Any]:
         try:
-            database = sqlite3.connect(private_database(path), timeout=_LOCK_SECONDS)
-            try:
-                with database:
-                    database.execute("PRAGMA synchronous = FULL")
-                    database.execute(_MADE)
-                    return database.execute(statement, values).fetchall()
-            finally:
-                database.close()
+            with (
+                contextlib.closing(
+                    sqlite3.connect(private_database(self._path), timeout=_LOCK_SECONDS)
+                ) as database,
+                database,
+            ):
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute(_MADE)
+                return database.execute(statement, values).fetchall()
         except (OSError, sqlite3.Error) as error:
-            raise Unreachable(f"{path} cannot be read or written: {error}") from error
+            raise Unreachable(f"{self._path} cannot be read or written: {error}") from error
