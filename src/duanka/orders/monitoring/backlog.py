@@ -83,7 +83,7 @@ def probe_writing(store: Store, now: datetime) -> None:
 def restricted_cards(connection: Connection) -> dict[str, int]:
     """Count restricted cards by wanted state."""
     total = select(cards.c.wanted, func.count()).where(cards.c.wanted != NetworkState.ACTIVE.value)
-    return dict(connection.execute(total.group_by(cards.c.wanted)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(total.group_by(cards.c.wanted))}
 
 
 def _pending(table: Table) -> tuple[ColumnElement[Any], ...]:
