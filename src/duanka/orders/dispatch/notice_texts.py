@@ -131,6 +131,7 @@ _OTHERWISE = {
     NetworkState.SUSPENDED: BilingualText("停机（双停）", "is suspended"),
     NetworkState.ACTIVE: BilingualText("再次通知", "will be asked about again"),
 }
+_NO_END = BilingualText("另行通知之日", "further notice")
 
 
 def _otherwise(policy: OrderPolicy) -> BilingualText:
@@ -190,48 +191,52 @@ class NoticeTexts:
     def _always(self) -> dict[str, str]:
         policy = self.policy
         return {
-            "operator": policy.operator.zh,
-            "operator_en": policy.operator.en,
+            **_both(operator=policy.operator, counter=policy.counter),
             "short_code": policy.short_code,
             "hotline": policy.hotline,
-            "counter": policy.counter.zh,
-            "counter_en": policy.counter.en,
             "days": str(policy.objection_days),
         }
 
     def _facts(self, order: Order, now: datetime, link: str) -> dict[str, str]:
-        otherwise = _otherwise(self.policy)
-        by, by_en = self._by(order, now)
-        following = self.policy.after(NetworkState.OUTGOING_BARRED) if order.due_at else None
-        nothing = following is None or order.due_at is None
-        until, local = order.until, self.policy.local_time.local
+        following = self.policy.after(NetworkState.OUTGOING_BARRED)
+        then = BilingualText("", "")
+        if following and order.due_at:
+            due = self._moment(order.due_at)
+            then = BilingualText(f"{due.zh}前未通过核验将停机（双停）。", f"From {due.en} it is suspended.")
         return {
             **self._always(),
-            "papers": order.grounds.papers.zh,
-            "papers_en": order.grounds.papers.en,
+            **_both(
+                papers=order.grounds.papers,
+                by=self._by(order, now),
+                otherwise=_otherwise(self.policy),
+                since=self._moment(order.updated_at),
+                until=self._moment(order.until) if order.until else _NO_END,
+                next=then,
+            ),
             "tail": order.card[-4:],
             "id": order.id,
             "link": link,
-            "by": by,
-            "by_en": by_en,
-            "otherwise": otherwise.zh,
-            "otherwise_en": otherwise.en,
-            "since": _zh(local(order.updated_at)),
-            "since_en": _en(local(order.updated_at)),
-            "until": _zh(local(until)) if until else "另行通知之日",
-            "until_en": _en(local(until)) if until else "further notice",
-            "next": "" if nothing else f"{_zh(local(order.due_at or now))}前未通过核验将停机（双停）。",
-            "next_en": "" if nothing else f"From {_en(local(order.due_at or now))} it is suspended.",
         }
 
-    def _by(self, order: Order, now: datetime) -> tuple[str, str]:
+    def _by(self, order: Order, now: datetime) -> BilingualText:
         """The time to answer by; a first notice states hours from delivery instead."""
-        local = self.policy.local_time.local
+        ends = self._moment(order.due_at or now + self.policy.answer_within)
         if order.due_at:
-            return f"{_zh(local(order.due_at))}前", _en(local(order.due_at))
-        ends = now + self.policy.answer_within
+            return BilingualText(f"{ends.zh}前", ends.en)
         hours = f"{self.policy.stages[0].hours:g}"
-        return f"收到后{hours}小时内（即{_zh(local(ends))}前）", f"{_en(local(ends))} ({hours} hours)"
+        return BilingualText(f"收到后{hours}小时内（即{ends.zh}前）", f"{ends.en} ({hours} hours)")
+
+    def _moment(self, at: datetime) -> BilingualText:
+        local = self.policy.local_time.local(at)
+        en = f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}"
+        return BilingualText(f"{local.year}年{local.month}月{local.day}日{local:%H:%M}", en)
+
+
+def _both(**words: BilingualText) -> dict[str, str]:
+    """Return each text by its name, and in English by its name with `_en`."""
+    return {name: text.zh for name, text in words.items()} | {
+        f"{name}_en": text.en for name, text in words.items()
+    }
 
 
 def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Order, datetime], str]:
@@ -289,14 +294,6 @@ def shortened(text: str, letters: int) -> str:
     if at == len(kept) and re.match(r"[A-Za-z0-9]", text[at]):
         at = len(re.sub(r"[A-Za-z0-9]+$", "", kept)) or at
     return kept[:at].rstrip(" ，。；、：,;:") + "…"
-
-
-def _zh(local: datetime) -> str:
-    return f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
-
-
-def _en(local: datetime) -> str:
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}"
 
 
 # not %B: it depends on the locale of the machine

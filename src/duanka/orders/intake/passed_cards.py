@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, RowMapping, select, text
 
-from duanka.domain.order import Order
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.take import TIERS
 from duanka.ledger.db.bulk import among
@@ -40,26 +39,11 @@ def passed_lately(unit: UnitOfWork, demand: OrderDecision) -> str | None:
     if row is None:
         return None
     passed = order_of(row)
-    if _heavier(demand, passed) or _another_device(unit, demand, passed):
+    new_rules = set(demand.rules) - set(passed.rules)
+    heavier = TIERS.index(demand.tier) > TIERS.index(passed.tier)
+    if heavier or new_rules & set(unit.policy.ask_again_rules) or passed.closed_at is None:
         return None
-    return passed.id if _known_then(unit, demand, passed) or _within(unit, passed) else None
-
-
-def _heavier(demand: OrderDecision, passed: Order) -> bool:
-    return TIERS.index(demand.tier) > TIERS.index(passed.tier)
-
-
-def _another_device(unit: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
-    return bool((set(demand.rules) - set(passed.rules)) & set(unit.policy.ask_again_rules))
-
-
-def _known_then(unit: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
-    """Whether the rules and their evidence existed when the holder passed."""
-    if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
-        return False
-    return demand.seen_until <= unit.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
-
-
-def _within(unit: UnitOfWork, passed: Order) -> bool:
-    days = timedelta(days=unit.policy.ask_again_days)
-    return passed.closed_at is not None and unit.now < passed.closed_at + days
+    passed_at = unit.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
+    known_then = not new_rules and demand.seen_until is not None and demand.seen_until <= passed_at
+    lately = unit.now < passed.closed_at + timedelta(days=unit.policy.ask_again_days)
+    return passed.id if known_then or lately else None

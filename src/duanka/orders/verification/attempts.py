@@ -112,22 +112,22 @@ def closed_online(order: Order, policy: IdentityPolicy) -> bool:
 def progress_of(order: Order, tries: VerificationAttempts) -> VerificationProgress:
     """Return the stage of the verification."""
     left = max(0, tries.policy.failures - tries.failures)
+
+    def progress(stage: SessionStage, *reasons: CheckReason) -> VerificationProgress:
+        return VerificationProgress(stage, order.state, left, reasons)
+
     if order.state is State.PASSED:
-        return VerificationProgress(SessionStage.PASSED, order.state, left)
+        return progress(SessionStage.PASSED)
     if order.closed_at is None and order.state is State.UNDER_REVIEW:
-        return VerificationProgress(SessionStage.REVIEW, order.state, left, tries.reasons)
+        return progress(SessionStage.REVIEW, *tries.reasons)
     if order.closed_at is None and tries.under_way:
-        return VerificationProgress(SessionStage.WAITING, order.state, left)
+        return progress(SessionStage.WAITING)
     if tries.in_person(order):
-        return VerificationProgress(SessionStage.COUNTER, order.state, left, (CheckReason.NOT_AVAILABLE,))
+        return progress(SessionStage.COUNTER, CheckReason.NOT_AVAILABLE)
     if tries.used_up and (tries.failures >= tries.policy.failures or not tries.answerable):
-        return VerificationProgress(
-            SessionStage.COUNTER, order.state, left, (*tries.reasons, CheckReason.USED_UP)
-        )
+        return progress(SessionStage.COUNTER, *tries.reasons, CheckReason.USED_UP)
     tried = any(_tried(row) for row in tries.rows)
-    return VerificationProgress(
-        SessionStage.AGAIN if tried else SessionStage.READY, order.state, left, tries.reasons
-    )
+    return progress(SessionStage.AGAIN if tried else SessionStage.READY, *tries.reasons)
 
 
 def _tried(row: RowMapping) -> bool:

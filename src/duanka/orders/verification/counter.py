@@ -91,20 +91,12 @@ class Counter:
                 raise NoSuchTransition(f"{order_id} waits for a second of the staff: confirm or reject that")
             alone = order.tier not in unit.policy.identity.second_person_tiers
             words = digest_of(unit.policy.identity.legal_notice)
-            row = {
-                "order_id": order_id,
-                "document": seen.document.value,
-                "counter": seen.counter.strip(),
-                **_facts(seen),
-                "words": words,
-                "first_by": by.id,
-                "first_at": now,
-                "outcome": PASSED if alone else None,
-            }
-            was = found(unit.connection, COUNTER_CHECKS, order_id)
-            unit.connection.execute(insert(counter_checks).values(row))
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
-            unit.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
+            told["words"] = words
+            first = {"first_by": by.id, "first_at": now, "outcome": PASSED if alone else None}
+            was = found(unit.connection, COUNTER_CHECKS, order_id)
+            unit.connection.execute(insert(counter_checks).values(order_id=order_id, **told, **first))
+            unit.note(by, "counter.verify", order_id, why, {}, {**told, "alone": alone}, was)
             if order.state in _BEGUN_FROM:
                 order = apply_event(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
