@@ -110,10 +110,7 @@ class Checks:
             if not agrees:
                 unit.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
                 sessions.end_all(unit.connection, order.id, now)
-                if order.state in _TO_COUNTER_FROM:
-                    apply_event(
-                        unit, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data"
-                    )
+                _to_counter(unit, order, "the holder does not agree to face data")
                 return None
             tries = self._tries(unit.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
@@ -303,10 +300,7 @@ class Checks:
         if order.closed_at:
             return
         if order.tier in self._policy.counter_tiers:  # the tier rose while the frames were being checked
-            if order.state in _TO_COUNTER_FROM:
-                apply_event(
-                    unit, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
-                )
+            _to_counter(unit, order, f"a card of tier {order.tier} is verified there")
         elif found.outcome is Outcome.PASSED:
             if order.state in _PASSED_FROM:
                 apply_event(unit, order, Event.PASS, SYSTEM, "the check online passed")
@@ -367,15 +361,20 @@ class Checks:
         if found is None:
             raise UnknownOrder("no such challenge")
         unit.order(found["order_id"])
-        again = _row(unit.connection, challenge_id)
-        return again or found
+        return _row(unit.connection, challenge_id) or found
 
     def _counter_if_used_up(self, unit: UnitOfWork, order: Order) -> None:
         """Send the holder to the counter after the last attempt: no lockout, no failure."""
         tries = self._tries(unit.connection, order.id, unit.now)
-        if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
-            apply_event(unit, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
+        if CheckReason.USED_UP in progress_of(order, tries).reasons:
+            _to_counter(unit, order, "the tries online are used up")
 
 
 def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
     return connection.execute(select(checks).where(checks.c.id == challenge_id)).mappings().first()
+
+
+def _to_counter(unit: UnitOfWork, order: Order, why: str) -> None:
+    """Send the holder to a counter, unless the order is past that."""
+    if order.state in _TO_COUNTER_FROM:
+        apply_event(unit, order, Event.TO_COUNTER, SYSTEM, why)
