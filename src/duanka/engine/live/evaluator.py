@@ -63,10 +63,7 @@ class RuleEvaluator:
     """Evaluates groups of rules for the cards in the temporary table `affected`."""
 
     def __init__(
-        self,
-        state: LiveState,
-        shelves: Mapping[str, RollupStore],
-        shadows: frozenset[str] = frozenset(),
+        self, state: LiveState, shelves: Mapping[str, RollupStore], shadows: frozenset[str] = frozenset()
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
         self._state, self._run, self._shelves = state, state.run, shelves
@@ -150,12 +147,7 @@ class RuleEvaluator:
         )
 
     def _restrict(
-        self,
-        rules: Sequence[CompiledRule],
-        turn: EvaluationPass,
-        since: datetime | None,
-        *,
-        closing: bool,
+        self, rules: Sequence[CompiledRule], turn: EvaluationPass, since: datetime | None, *, closing: bool
     ) -> bool:
         """Create the tables that `rules` read, of visible cards; False when none of them can get a hit."""
         rollups = lean_for(rules, narrowed=closing)

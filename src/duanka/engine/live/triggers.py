@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -168,9 +168,8 @@ class Triggers:
 
     def _touched_registers(self, group: Sequence[CompiledRule]) -> str:
         names = ", ".join(f"'{name}'" for name in sorted({n for rule in group for n in rule.registers}))
-        if not names or not self._run(f"SELECT 1 FROM state.touched WHERE tbl IN ({names}) LIMIT 1"):
-            return ""
-        return f"SELECT card FROM state.touched WHERE tbl IN ({names})"
+        touched = f"SELECT card FROM state.touched WHERE tbl IN ({names})"
+        return touched if names and self._run(f"{touched} LIMIT 1") else ""
 
     def _from_hour(self, rule: CompiledRule) -> datetime | None:
         """The first touched hour, for a rule with hourly windows; None for others."""
@@ -185,11 +184,10 @@ class Triggers:
 
     def _when_due(self, rule: CompiledRule, turn: EvaluationPass) -> Changes:
         """Evaluate absences: cards whose due time has come, and touched cards with a hit."""
+        if rule.id in turn.anew and rule.rule.monotone:  # it has just evaluated all cards
+            return Counter()
         if rule.id in turn.anew:
-            # a rule that is also monotone has just evaluated all cards
-            return (
-                Counter() if rule.rule.monotone else self._judge.judge([rule], self._judge.everybody(), turn)
-            )
+            return self._judge.judge([rule], self._judge.everybody(), turn)
         # at the end of records, a due time that only waits for the day to end counts as reached
         mark = turn.now_of(rule) + (timedelta(days=1) if turn.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
@@ -197,8 +195,7 @@ class Triggers:
         hits = f"SELECT card FROM state.hits WHERE rule = '{rule.id}'"
         if touched and not rule.rule.monotone and self._run(f"{hits} LIMIT 1"):
             parts.append(f"{hits} AND card IN ({touched})")
-        registers = self._touched_registers([rule])
-        if registers:
+        if registers := self._touched_registers([rule]):
             parts.append(registers)
         self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
         return self._judge.judge([rule], "SELECT card FROM asked", turn)
@@ -233,10 +230,10 @@ class Triggers:
         )
 
 
-def _alike(rules: Sequence[CompiledRule]) -> Iterator[list[CompiledRule]]:
+def _alike(rules: Sequence[CompiledRule]) -> list[list[CompiledRule]]:
     """Group rules with the same inputs and conditions; they share their cards."""
     groups: dict[object, list[CompiledRule]] = {}
     for rule in rules:
         touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))
         groups.setdefault((touches, rule.rule.window), []).append(rule)
-    yield from groups.values()
+    return list(groups.values())

@@ -28,10 +28,7 @@ _BY_DEVICE = """
 
 
 def profile(
-    run: Run,
-    built: Collection[str],
-    run_on_hits: Run | None = None,
-    tables: Mapping[str, str] | None = None,
+    run: Run, built: Collection[str], run_on_hits: Run | None = None, tables: Mapping[str, str] | None = None
 ) -> Profile:
     """Count the cards in table `at_risk` by outlet, city and device, and hits by day.
 
