@@ -38,8 +38,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
     found = shown.DossierShown.of(dossier, NumberMasking(wanted.unmasked))
     kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
-    told = [shown.KeptShown.of(one) for one in kept]
-    return found.model_copy(update={"answer": views.WordsShown.of(said), "kept": told})
+    return found.model_copy(update={"answer": views.WordsShown.of(said), "kept": list(kept)})
 
 
 @router.endpoint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
@@ -28,29 +28,6 @@ from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import ViewerContext
 
 router = Endpoints("orders")
-
-_ID = asked.ORDER_ID
-TheOrder = Annotated[
-    str,
-    Path(
-        alias="orderId", pattern=rf"^[VRO]{_ID}", description="The order (工单).", examples=["V0123456789AB"]
-    ),
-]
-Moved = Annotated[
-    str,
-    Path(
-        alias="orderId",
-        pattern=rf"^[VR]{_ID}",
-        description="The verification or restriction.",
-        examples=["V0123456789AB"],
-    ),
-]
-TheObjection = Annotated[
-    str,
-    Path(
-        alias="orderId", pattern=rf"^O{_ID}", description="The objection (异议).", examples=["O0123456789AB"]
-    ),
-]
 
 
 @router.endpoint("GET /orders", "List orders · 工单列表", Permission.LIST_ORDERS, fails=(404,))
@@ -80,7 +57,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
 
 
 @router.endpoint("GET /orders/{orderId}", "One order with its trail · 工单详情", Permission.READ_ORDER)
-def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
+def get_order(here: Here, by: access.Caller, number: asked.AnyOrder) -> shown.OrderFileShown:
     """With audit trail, messages to the network and to the holder; numbers masked."""
     return shown.OrderFileShown.of(here.desk.reading.order(number, ViewerContext(by), here.now))
 
@@ -91,7 +68,9 @@ def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFil
     Permission.READ_ORDER,
     Permission.UNMASK,
 )
-def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
+def unmask_order(
+    here: Here, by: access.Caller, number: asked.AnyOrder, asks: asked.Unmask
+) -> shown.OrderFileShown:
     """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
     file = here.desk.reading.order(number, reader(by, asks), here.now)
     return shown.OrderFileShown.of(file, IN_FULL)
@@ -103,7 +82,9 @@ def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Un
     Permission.VERIFICATION_EXTEND,
     fails=(409,),
 )
-def extend_order(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) -> shown.OrderShown:
+def extend_order(
+    here: Here, by: access.Caller, number: asked.MovedOrder, asks: asked.Extension
+) -> shown.OrderShown:
     """Again for the same hardship gives the state."""
     order = here.desk.reading.state(number)
     authorize(by, Permission.VERIFICATION_EXTEND, order)
@@ -159,7 +140,10 @@ def _permissions(path: str, event: Event) -> list[Permission]:
     return [move_permission(kind, event) for kind in kinds if states_before(kind, event)]
 
 
-for _path, _events, _which in (("orders", _MOVES, Moved), ("objections", _JUDGEMENTS, TheObjection)):
+for _path, _events, _which in (
+    ("orders", _MOVES, asked.MovedOrder),
+    ("objections", _JUDGEMENTS, asked.TheObjection),
+):
     for _event in _events:
         _name = _event.replace("_", "-")
         router.endpoint(

@@ -5,33 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import Field
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import responses as shown
-from duanka.api.schemas.requests import ORDER_ID, Because, PhoneNumber
+from duanka.api.schemas.requests import ORDER_ID, Because, PhoneNumber, TakeId
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import card_of
 from duanka.domain.take import Choice, Take, TierName
 from duanka.orders import views
 from duanka.orders.bulk_actions.execution import AT_ONCE
 from duanka.orders.bulk_actions.withdrawal import Which
-from duanka.orders.masking import ShownNumber, View
+from duanka.orders.intake.takes import HeldShown, LeftShown
+from duanka.orders.masking import View
 
 router = Endpoints("takes")
 
-TakeId = Annotated[
-    str,
-    Path(
-        alias="takeId",
-        pattern=r"^T[A-Z0-9]{1,15}$",
-        description="The take (批次).",
-        examples=["T0123456789AB"],
-    ),
-]
 _Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f|]+$")]
 
 
@@ -53,21 +45,13 @@ class TakeShown(View):
     @classmethod
     def of_take(cls, take: Take) -> TakeShown:
         """Convert; the path of its file is left out, as it means nothing elsewhere."""
-        facts = {name: value for name, value in vars(take).items() if name in cls.model_fields}
-        return cls.of({**facts, "covers": str(take.covers or "")})
+        return cls.of({**vars(take), "covers": str(take.covers or "")})
 
 
 class Takes(View):
     """The latest takes, the newest first."""
 
     items: list[TakeShown]
-
-
-class LeftShown(View):
-    """An order of a take that an undo leaves unchanged, and why."""
-
-    order_id: str
-    why: str
 
 
 class UndoneShown(View):
@@ -77,21 +61,6 @@ class UndoneShown(View):
     act: views.ActShown | None = Field(description="Withdrew at once.")
     proposed: views.ActShown | None = Field(description="Waits for a second person: its tier takes two.")
     left: list[LeftShown]
-
-
-class HeldShown(View):
-    """A decision on hold: the holder is not asked until it is taken."""
-
-    card: ShownNumber
-    tier: str
-    asked: str
-    reason: views.WordsShown
-    rules: list[str]
-    city: str
-    operator: str
-    since: datetime
-    by: str
-    why: str
 
 
 class HeldList(View):
@@ -164,7 +133,7 @@ def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -
 @router.endpoint("GET /held-decisions", "What is held back · 暂缓列表", Permission.LIST_TAKES)
 def list_held_decisions(here: Here, by: access.Caller) -> HeldList:
     """No holder is asked because of these until they are taken."""
-    return HeldList(items=[HeldShown.of(one) for one in here.desk.takes.held(by)])
+    return HeldList(items=list(here.desk.takes.held(by)))
 
 
 @router.endpoint(

@@ -98,21 +98,22 @@ CaseNumber = Annotated[
     ),
 ]
 ORDER_ID = "[0-9A-HJKMNP-TV-Z]{12}$"  # after the letter of the kind
-TheVerification = Annotated[
-    str,
-    Path(
-        alias="orderId",
-        pattern=rf"^V{ORDER_ID}",
-        description="The verification (实人核验).",
-        examples=["V0123456789AB"],
-    ),
-]
-ActId = Annotated[
-    str,
-    Path(
-        alias="actId", pattern=r"^[A-Z0-9]{1,16}$", description="The act (处置).", examples=["A0123456789AB"]
-    ),
-]
+
+
+def _path(alias: str, pattern: str, description: str, letter: str) -> Any:
+    return Path(alias=alias, pattern=pattern, description=description, examples=[f"{letter}0123456789AB"])
+
+
+def _order(letters: str, description: str) -> Any:
+    return _path("orderId", rf"^{letters}{ORDER_ID}", description, letters.strip("[]")[0])
+
+
+AnyOrder = Annotated[str, _order("[VRO]", "The order (工单).")]
+MovedOrder = Annotated[str, _order("[VR]", "The verification or restriction.")]
+TheVerification = Annotated[str, _order("V", "The verification (实人核验).")]
+TheObjection = Annotated[str, _order("O", "The objection (异议).")]
+ActId = Annotated[str, _path("actId", r"^[A-Z0-9]{1,16}$", "The act (处置).", "A")]
+TakeId = Annotated[str, _path("takeId", r"^T[A-Z0-9]{1,15}$", "The take (批次).", "T")]
 _CURSOR = r"^[A-Za-z0-9_-]{1,120}$"
 After = Annotated[
     str | None,

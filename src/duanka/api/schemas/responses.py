@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.order import Kind, State
+from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
 from duanka.orders.views import (
     ActCardShown,
@@ -91,20 +92,6 @@ class OrderFileShown(View):
     trail: list[ToldShown]
     legs: list[LegShown]
     notices: list[NoticeShown]
-
-
-class KeptShown(View):
-    """A decision about the card that led to no order (未建单的研判结果)."""
-
-    why: str = Field(
-        description="held: somebody holds it back; left: for the next take of its folder; narrower: a withdrawal of a"
-        " list that covers less."
-    )
-    tier: str
-    since: datetime
-    by: str = Field(description="Who holds it, or took the rest of its folder.")
-    reason: str = Field(description="Why it is held, in their words.")
-    take_id: str
 
 
 class DossierShown(View):

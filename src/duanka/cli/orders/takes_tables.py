@@ -20,7 +20,7 @@ from duanka.domain.text import BilingualText
 from duanka.orders.bulk_actions.withdrawal import OpenVerifications
 from duanka.orders.intake.kept_decisions import Why
 from duanka.orders.intake.take_record import Narrower, folder_of
-from duanka.orders.intake.takes import HeldDecision, KeptDecision, Undone, summary
+from duanka.orders.intake.takes import HeldShown, KeptShown, Undone, summary
 from duanka.orders.intake.taking import Preview, TakeResult
 
 _CITIES_SHOWN, _LEFT_SHOWN = 12, 10
@@ -262,10 +262,6 @@ def story(take: Take) -> str:
     return shown(_NEXT).join(told)
 
 
-def _held_for(one: HeldDecision) -> BilingualText:
-    return BilingualText(masked_text(one.reason.zh), masked_text(one.reason.en))
-
-
 def _became(name: str) -> ListColumn[Take]:
     return ListColumn(name, None, lambda one: one.counts.get(name, 0))
 
@@ -288,7 +284,7 @@ TAKES: Listing[Take] = Listing(
     ("by",),
 )
 
-HELD: Listing[HeldDecision] = Listing(
+HELD: Listing[HeldShown] = Listing(
     BilingualText("暂缓的研判结果", "decisions that are held"),
     (
         ListColumn("card", ("号码", "card"), lambda one: one.card),
@@ -303,19 +299,19 @@ HELD: Listing[HeldDecision] = Listing(
         ListColumn("operator", None, lambda one: one.operator),
         ListColumn("city", None, lambda one: one.city),
         ListColumn("take", None, lambda one: one.take_id),
-        ListColumn("reason", ("原因", "reason"), _held_for, below=True, both=True),
+        ListColumn("reason", ("原因", "reason"), lambda one: one.reason.words, below=True, both=True),
     ),
     ("tier", "rules", "city", "operator", "by"),
 )
 
 
-def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
+def kept_page(kept: Sequence[KeptShown]) -> RenderableType:
     """Decisions on a card that are not orders; for the desk only, not for callers."""
     lines = [shown(_KEPT_TITLE)]
     for one in kept:
         facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
         why = shown(_KEPT_WHY, why=masked_text(one.reason)) if one.reason else ""
-        lines.append(shown(_KEPT_IS[one.why], why=why, **facts))
+        lines.append(shown(_KEPT_IS[Why(one.why)], why=why, **facts))
     return Indented("\n".join(lines))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from pydantic import Field
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.authority import Permission, authorize
@@ -29,12 +30,12 @@ from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
 from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
 from duanka.orders.intake.take_record import ATTACHED, OPENED, STOPPED
 from duanka.orders.intake.taking import DecisionTaker, TakeResult
-from duanka.orders.masking import MASKED
+from duanka.orders.masking import MASKED, ShownNumber, View
+from duanka.orders.views import WordsShown
 
 
-@dataclass(frozen=True)
-class Left:
-    """An order that the undo of its take leaves alone, and why."""
+class LeftShown(View):
+    """An order of a take that an undo leaves unchanged, and why."""
 
     order_id: str
     why: str
@@ -50,36 +51,41 @@ class Undone:
     take_id: str
     act: Act | None
     proposed: Act | None
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftShown, ...] = ()
 
 
-@dataclass(frozen=True)
-class KeptDecision:
-    """A decision about one card without an order yet. `reason`: why a person holds it."""
+class KeptShown(View):
+    """A decision about the card that led to no order (未建单的研判结果)."""
 
-    why: Why
+    OURS = View.OURS | {"take_id"}
+
+    why: str = Field(
+        description="held: somebody holds it back; left: for the next take of its folder; narrower: a withdrawal of a"
+        " list that covers less."
+    )
     tier: str
     since: datetime
-    by: str
-    reason: str
+    by: str = Field(description="Who holds it, or took the rest of its folder.")
+    reason: str = Field(description="Why it is held, in their words.")
     take_id: str
 
 
-@dataclass(frozen=True)
-class HeldDecision:
-    """A held decision; `card` masked."""
+class HeldShown(View):
+    """A decision on hold: the holder is not asked until it is taken."""
 
-    card: str
+    OURS = View.OURS | {"take_id"}
+
+    card: ShownNumber
     tier: str
     asked: str
-    reason: BilingualText
+    reason: WordsShown
     rules: tuple[str, ...]
     city: str
     operator: str
     since: datetime
     by: str
     why: str
-    take_id: str
+    take_id: str = Field(exclude=True)  # for the terminal alone
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class _WithdrawalPlan:
 
     alone: list[Order] = field(default_factory=list)
     for_two: list[Order] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
+    left: list[LeftShown] = field(default_factory=list)
 
 
 class TakeService:
@@ -141,40 +147,28 @@ class TakeService:
                 kept[row["take_id"]][row["why"]] += 1
         return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
 
-    def held(self, by: Person) -> tuple[HeldDecision, ...]:
+    def held(self, by: Person) -> tuple[HeldShown, ...]:
         """List held decisions in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         with self._book.store.reading() as connection:
             rows = waiting(connection, [Why.HELD], None, "")
         found = readable(rows, self._read)
         return tuple(
-            HeldDecision(
-                MASKED.number(demand.card),
-                demand.tier,
-                demand.asked.value,
-                demand.reason,
-                demand.rules,
-                demand.city,
-                demand.operator,
-                row["kept_at"],
-                row["kept_by"],
-                row["reason"],
-                row["take_id"],
+            HeldShown.of(
+                {**vars(demand), **_whose(row), "card": MASKED.number(demand.card), "why": row["reason"]}
             )
             for row, demand in found
             if by.scope.covers(demand.operator, demand.city)
         )
 
-    def kept_of(self, card: str, by: Person) -> tuple[KeptDecision, ...]:
+    def kept_of(self, card: str, by: Person) -> tuple[KeptShown, ...]:
         """List decisions about a card without order, in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)
         with self._book.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(
-            KeptDecision(
-                Why(row["why"]), demand.tier, row["kept_at"], row["kept_by"], row["reason"], row["take_id"]
-            )
+            KeptShown.of({**row, **_whose(row), "tier": demand.tier})
             for row, demand in readable(rows, self._read)
             if by.scope.covers(demand.operator, demand.city)
         )
@@ -194,7 +188,7 @@ class TakeService:
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         why = reason_for(why, f"{number} is undone")
 
-        def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[Left, ...]]:
+        def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[LeftShown, ...]]:
             row = unit.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
             take = row.mappings().first()
             if take is None:
@@ -229,7 +223,11 @@ class TakeService:
         )
 
 
-def summary(left: Sequence[Left]) -> str:
+def _whose(row: RowMapping) -> dict[str, object]:
+    return {"since": row["kept_at"], "by": row["kept_by"], "take_id": row["take_id"]}
+
+
+def summary(left: Sequence[LeftShown]) -> str:
     """Summarise why orders are left alone, with counts for each reason."""
     reasons = Counter(one.why for one in left)
     return "; ".join(f"{count:,} {why}" for why, count in reasons.most_common())
@@ -248,7 +246,7 @@ def _sorted(unit: UnitOfWork, number: str) -> _WithdrawalPlan:
     for row in unit.connection.execute(query.order_by(orders.c.card)).mappings():
         order = order_of(row)
         if why := _why_left(order, what[order.id], also.get(order.id)):
-            found.left.append(Left(order.id, why))
+            found.left.append(LeftShown(order_id=order.id, why=why))
         elif takes_two(unit, order.card, order):
             found.for_two.append(order)
         else:
