@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request
+from pydantic import BaseModel
 
 from duanka.api.http.middleware import CORRELATOR
 from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo, Problem
@@ -44,6 +45,7 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
 # one takes half a second, so each is cached under its hardships: `serve` may recreate its API.
 _CACHED: dict[tuple[str, ...], dict[str, Any]] = {}
 _CACHE_LOCK = Lock()
+_READ_BY_HAND = (Frames, Recording)
 _STATUS_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
@@ -56,6 +58,18 @@ def _error(status: int) -> dict[str, Any]:
     example = {"status": status, "code": CODES[status], "message": MEANINGS[status]}
     content = {"schema": {"$ref": f"#/components/schemas/{ErrorInfo.__name__}"}, "example": example}
     return {"description": MEANINGS[status], "content": {"application/json": content}}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe a body that the endpoint reads itself, for `openapi_extra`; its model is one of `_READ_BY_HAND`."""
+    return _body("application/json", {"$ref": f"#/components/schemas/{model.__name__}"})
+
+
+def _body(media_type: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+BYTES_BODY = _body("application/octet-stream", {"type": "string", "format": "binary"})
 
 
 def describe(api: FastAPI, policy: OrderPolicy) -> None:
@@ -89,7 +103,7 @@ def _whole(described: dict[str, Any], hardships: tuple[str, ...]) -> dict[str, A
 def _read_by_hand() -> dict[str, Any]:
     """Describe bodies that endpoints read themselves, unknown to the framework."""
     found: dict[str, Any] = {}
-    for model in (Frames, Recording):
+    for model in _READ_BY_HAND:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= {**schema.pop("$defs"), model.__name__: schema}
     return found

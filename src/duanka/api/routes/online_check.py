@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import json_body
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import Agreement, Frames, read_by_hand
 from duanka.api.schemas.holder_responses import (
@@ -95,12 +96,7 @@ def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     "The pictures that answer · 提交画面",
     fails=(409,),
     status_code=202,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Frames"}}},
-        }
-    },
+    openapi_extra=json_body(Frames),
 )
 async def send_pictures(request: Request, here: Here, sits: access.Sits) -> PicturesAccepted:
     """All pictures at once, at most 6 MiB; they use the challenge up.

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import BYTES_BODY, json_body
 from duanka.api.routes.online_check import CHECK
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import CHALLENGE_ID, Recording, read_by_hand
@@ -25,16 +26,10 @@ router = Endpoints("holder")
 
 PICTURES, LINE = f"{CHECK}/pictures", "/holder/line"
 MOST_LINE = 65_536  # bytes of a measurement
-_BYTES = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @router.endpoint(
-    f"POST {LINE}", "How fast is my line · 测试网络", fails=(409,), status_code=204, openapi_extra=_BYTES
+    f"POST {LINE}", "How fast is my line · 测试网络", fails=(409,), status_code=204, openapi_extra=BYTES_BODY
 )
 async def measure_line(request: Request, sends: access.Sends) -> Response:
     """Discards up to 64 KiB; the page measures the time to choose its pictures."""
@@ -49,7 +44,7 @@ async def measure_line(request: Request, sends: access.Sends) -> Response:
     "One picture, while it is recorded · 边录边传",
     fails=(409,),
     status_code=204,
-    openapi_extra=_BYTES,
+    openapi_extra=BYTES_BODY,
 )
 async def send_picture(
     request: Request,
@@ -78,12 +73,7 @@ async def send_picture(
     "The recording is over · 录制结束",
     fails=(409,),
     status_code=202,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Recording"}}},
-        }
-    },
+    openapi_extra=json_body(Recording),
 )
 async def send_recording(request: Request, here: Here, sits: access.Sits) -> RecordingTaken:
     """Lists the recorded pictures, within the time of the challenge.
