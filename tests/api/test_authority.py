@@ -70,7 +70,7 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.VERIFICATION_EXTEND: lambda d, o, by: d.book.extend(o.id, "hospital", by, "why", NOW),
     Permission.RESTRICTION_POLICE_STOP: lambda d, o, by: d.book.police_stop(card(9), "c", by, "why", NOW),
     Permission.RESTRICTION_POLICE_RELEASE: lambda d, o, by: d.book.police_release(card(8), by, "why", NOW),
-    Permission.LIST_ACTS: lambda d, o, by: d.acts.acts(by),
+    Permission.LIST_ACTS: lambda d, o, by: d.reading.acts(by),
     Permission.PROPOSE_ACT: lambda d, o, by: d.acts.propose(Event.RESTORE, [card()], WORDS, by, NOW),
     Permission.APPROVE_ACT: lambda d, o, by: d.acts.approve("A0", by, "why", NOW),
     Permission.REJECT_ACT: lambda d, o, by: d.acts.reject("A0", by, "why", NOW),

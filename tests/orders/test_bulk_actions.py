@@ -39,6 +39,7 @@ from support.orders.books import (
     NOW,
     POLICE,
     SECOND,
+    acts_of,
     book_on,
     card,
     delivered,
@@ -154,7 +155,7 @@ def test_others_propose_nothing(store: Store, role: Role) -> None:
         acts.propose(Event.SUSPEND, [card(0)], WHY, Person("x", role), NOW)
     with pytest.raises(PermissionDenied):
         acts.propose(Event.WITHDRAW, [card(0)], WHY, Person("x", role), NOW)
-    assert acts.acts(SECOND) == ()
+    assert acts_of(acts, SECOND) == []
 
 
 def test_a_rejected_act_never_runs(store: Store) -> None:
@@ -168,8 +169,8 @@ def test_a_rejected_act_never_runs(store: Store) -> None:
     mine = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     assert acts.reject(mine.id, DESK, "my error", NOW).state is ActState.REJECTED
     assert run(acts) == 0
-    assert [act.state for act in acts.acts(SECOND, ActState.REJECTED)] == [ActState.REJECTED] * 2
-    assert acts.acts(SECOND, ActState.PROPOSED) == ()
+    assert [act.state for act in acts_of(acts, SECOND, ActState.REJECTED)] == [ActState.REJECTED] * 2
+    assert acts_of(acts, SECOND, ActState.PROPOSED) == []
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_one_malformed_number_refuses_all(store: Store, given: list[str], says: 
     acts = ActService(book_on(store))
     with pytest.raises(OrderError, match=says.replace("*", r"\*")):
         acts.propose(Event.SUSPEND, given, WHY, DESK, NOW)
-    assert acts.acts(SECOND) == ()
+    assert acts_of(acts, SECOND) == []
 
 
 def test_the_same_card_twice_is_one_card(store: Store) -> None:
@@ -410,7 +411,7 @@ def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> Non
     acts.carry_out(NOW)
     assert restriction(book) is None
     assert acts.act(act.id).state is ActState.UNDONE
-    assert [one.state for one in acts.acts(SECOND) if one.id == act.id] == [ActState.UNDONE]
+    assert [one.state for one in acts_of(acts, SECOND) if one.id == act.id] == [ActState.UNDONE]
     holds(book)
 
 

@@ -33,6 +33,7 @@ from support.orders.books import (
     NOW,
     POLICE,
     SECOND,
+    acts_of,
     book_on,
     card,
     decided_by_second,
@@ -55,7 +56,7 @@ def _demanded(book: OrderService, by: Person = DESK, number: int = 0, tier: str 
 
 
 def _proposed(book: OrderService) -> list[str]:
-    return [str(act.verification) for act in ActService(book).acts(SECOND, ActState.PROPOSED)]
+    return [str(act.verification) for act in acts_of(ActService(book), SECOND, ActState.PROPOSED)]
 
 
 # --- who can stop a card alone: nobody ---
@@ -90,7 +91,7 @@ def test_what_one_person_demanded_expires_into_a_proposal_that_another_decides(s
     book.sweep(NOW + 24 * HOUR)
     assert verification(book).state is State.EXPIRED
     assert restriction(book) is None
-    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
+    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
     assert (act.proposed_by, act.verification, act.event) == ("li", order.id, Event.SUSPEND)
     with pytest.raises(NeedsSecondPerson):
         ActService(book).approve(act.id, SECOND, "my own demand", NOW + 25 * HOUR)
@@ -136,7 +137,7 @@ def test_a_failure_that_one_person_says_does_not_stop_the_clock(store: Store) ->
     order = delivered(book)
     book.act(order.id, Event.BEGIN, DESK, "came", NOW)
     book.act(order.id, Event.FAIL, DESK, "not them", NOW + HOUR)
-    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
+    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
     with pytest.raises(NeedsSecondPerson):
         ActService(book).reject(act.id, DESK, "oh well", NOW + HOUR)
     ActService(book).reject(act.id, SECOND, "not for this", NOW + HOUR)
@@ -293,7 +294,7 @@ def test_a_proposal_that_was_approved_stops_nobody_who_passed_before_it_ran(stor
     book = book_on(store)
     order = _demanded(book)
     book.sweep(NOW + 24 * HOUR)
-    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
+    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
     ActService(book).approve(act.id, SECOND, "seen", NOW + 25 * HOUR)
     book.act(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
     ActService(book).carry_out(NOW + 25 * HOUR)

@@ -37,6 +37,7 @@ from support.orders.books import (
     NOW,
     POLICE,
     SECOND,
+    acts_of,
     book_on,
     card,
     delivered,
@@ -352,7 +353,7 @@ def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> No
             NOW,
             datetime.fromisoformat(until),
         )
-    assert acts.acts(DESK) == ()
+    assert acts_of(acts, DESK) == []
 
 
 @pytest.mark.parametrize("stored", [-(1 << 63), 0, 253402300799999999, (1 << 63) - 1])

@@ -20,7 +20,19 @@ from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
-from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, receive, verification
+from support.orders.books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    SECOND,
+    acts_of,
+    book_on,
+    card,
+    demand,
+    receive,
+    verification,
+)
 from support.people import FIRST, People
 from support.people import SECOND as SECOND_OF_ALL
 
@@ -51,7 +63,7 @@ def test_lists_and_counts_have_what_is_in_scope(store: Store) -> None:
     assert len(read.orders(Filter(), ViewerContext(DESK), NOW).items) == 3
     one, both = (acts.propose(Event.SUSPEND, [*map(card, cards)], WHY, DESK, NOW) for cards in ([0], [0, 1]))
     assert [act.id for act in read.acts(near(SECOND)).items] == [one.id]
-    assert [act.id for act in acts.acts(near(SECOND))] == [one.id]
+    assert [act.id for act in acts_of(acts, near(SECOND))] == [one.id]
     assert {act.id for act in read.acts(SECOND).items} == {one.id, both.id}
 
 

@@ -19,6 +19,7 @@ from duanka.ledger.db.tables import metadata
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.intake.receiving import Received, receive_in
+from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
 
@@ -76,10 +77,16 @@ def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
 
+def acts_of(acts: ActService, by: Person, *states: ActState) -> list[Act]:
+    """The acts that `by` sees, the latest first, in one of `states`."""
+    found = OrderQueries(acts.book.store, acts.book.terms.trail).acts(by).items
+    return [acts.act(one.id) for one in found if not states or one.state in states]
+
+
 def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NOW) -> Act:
     """The one stop that waits for a second person, approved by `by` and carried out."""
     acts = ActService(book)
-    (proposed,) = acts.acts(SECOND, ActState.PROPOSED)
+    (proposed,) = acts_of(acts, SECOND, ActState.PROPOSED)
     acts.approve(proposed.id, by, "seen", at)
     acts.carry_out(at)
     return acts.act(proposed.id)

@@ -33,7 +33,6 @@ from duanka.ledger.db.rows import act_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.ledger.people.keys import acts_still
-from duanka.ledger.people.places import acts_in
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import (
     left_out,
@@ -272,17 +271,6 @@ class ActService:
         authorize(by, Permission.LIST_ACTS)
         with self.book.store.reading() as connection:
             return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
-
-    def acts(self, by: Person, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
-        """List the latest bulk actions in the scope of `by`, newest first."""
-        authorize(by, Permission.LIST_ACTS)
-        query = select(acts).where(*acts_in(by, acts.c.id))
-        query = query.order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
-        if state is not None:
-            query = query.where(acts.c.state == state.value)
-        with self.book.store.reading() as connection:
-            found = [act_of(row) for row in connection.execute(query).mappings()]
-            return with_undoing(connection, found)
 
     def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
         """List the cards that the bulk action skipped, by number, each with its reason."""
