@@ -30,10 +30,11 @@ _asked: ContextVar[Language | None] = ContextVar("asked", default=None)
 _found: ContextVar[Language | None] = ContextVar("found", default=None)
 
 
-def begin(asked: Language | None) -> None:
-    """Begin a command; `asked`: value of `duanka --language`, None where not given."""
+def begin(asked: Language | None) -> Language | None:
+    """Begin a command; `asked`: value of `duanka --language`, None where not given; returned for the option."""
     _asked.set(asked)
     _found.set(None)
+    return asked
 
 
 def asked_for(of_command: Language | None) -> Language | None:
