@@ -5,6 +5,7 @@ Files may grow to so many bytes and no more (RLIMIT_FSIZE), which a writer meets
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.reports.list_changes import write_changes
+from support.desk import ENGLISH
 from support.orders.books import receive
 from support.typed_desk import TypedDesk, card, demand
 from support.waiting import HANG
@@ -104,7 +106,12 @@ def test_the_command_says_what_to_do(records: Path, tmp_path: Path) -> None:
         f"sys.argv = ['duanka', 'scan', {str(records)!r}, '--out', {str(tmp_path / 'out')!r}]\ncli.main()"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=HANG
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG,
+        env={**os.environ, **ENGLISH},
     )
     assert ran.returncode == 2
     assert ran.stderr.rstrip().endswith(MAKE_ROOM), ran.stderr

@@ -16,7 +16,7 @@ import pytest
 from duanka.bootstrap.scan import working_folder
 from duanka.domain.errors import MAKE_ROOM
 from duanka.rules import RULES
-from support.desk import cards_at_risk, duanka, flagged, hits
+from support.desk import ENGLISH, cards_at_risk, duanka, flagged, hits
 from support.waiting import until
 
 WRITTEN = {
@@ -138,7 +138,10 @@ def test_a_scan_that_breaks_off_leaves_the_earlier_files(tmp_path: Path) -> None
         "def full(*_): raise OSError(28, 'No space left on device')\n"
         f"page.write_page, sys.argv = full, ['duanka', 'scan', {str(data)!r}]\ncli.main()"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    english = {**os.environ, **ENGLISH}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=english
+    )
     assert (ran.returncode, ran.stderr) == (2, f"duanka: No space left on device{MAKE_ROOM}\n")
     assert {path.name: path.read_bytes() for path in (data / "duanka-out").iterdir()} == before
 
@@ -184,7 +187,8 @@ def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path
     for number in itertools.count():
         out = tmp_path / f"out-{number}"
         typed = [sys.executable, "-m", "duanka.cli.main", "scan", str(province), "--out", str(out)]
-        run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        english = {**os.environ, **ENGLISH}
+        run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=english)
         until(lambda out=out: any(out.glob(".duanka-work-*/engine")))  # type: ignore[misc]
         os.kill(run.pid, signal.SIGINT)
         printed, said = run.communicate()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from support.desk import ENGLISH
 from support.waiting import HANG, until
 
 CALLS = "card,peer,direction,started_at,seconds\n8613800000001,8613900000000,out,2021-05-17 09:00:00,60\n"
@@ -85,7 +86,7 @@ def test_a_source_that_is_named_wrongly_is_said_at_the_start(tmp_path: Path) -> 
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin", **ENGLISH},
         capture_output=True,
         text=True,
         timeout=HANG,

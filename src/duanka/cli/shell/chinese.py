@@ -34,7 +34,8 @@ _LONGEST_KEY = 8  # words, as in `an entry of [rules.fan_out] limits 3`
 Template = tuple[list[str], str]  # the texts around its values, and all of it
 _GAP = re.compile("(?<=[\u4e00-\u9fff，；：]) (?=[\u4e00-\u9fff])")  # where a value turned out to be Chinese
 # Two texts joined by one of these are each translated.
-_JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"), (", ", "、", ""))
+_JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"))
+_LIST = ((", ", "、", ""),)
 
 
 def entries(file: Path) -> dict[str, str]:
@@ -90,8 +91,9 @@ def known_text(text: str) -> str | None:
     return (
         _of_template(text, _templates())
         or _after_key(text)
-        or _of_parts(text)
+        or _of_parts(text, _JOINS)
         or _of_template(text, _weak_templates())
+        or _of_parts(text, _LIST)
     )
 
 
@@ -109,8 +111,8 @@ def _of_template(text: str, templates: Sequence[Template]) -> str | None:
     return None
 
 
-def _of_parts(text: str) -> str | None:
-    for mark, chinese_mark, end in _JOINS:
+def _of_parts(text: str, joins: Sequence[tuple[str, str, str]]) -> str | None:
+    for mark, chinese_mark, end in joins:
         for joint in re.finditer(re.escape(mark), text if text.endswith(end) else ""):
             left, right = text[: joint.start()], text[joint.end() : len(text) - len(end)]
             chinese = known_text(left), known_text(right)
