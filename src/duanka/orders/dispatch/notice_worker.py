@@ -88,15 +88,15 @@ class NoticeDispatcher:
 
         try:
             more = self._receipts.take(now)
-            letters = self._claim(now, 1 if failures else self._at_once)
-            self._hand_in(letters, begun + self._queue.lease.total_seconds() - _CALL_TIMEOUT_SECONDS, at)
+            claimed = self._claim(now, 1 if failures else self._at_once)
+            self._hand_in(claimed, begun + self._queue.lease.total_seconds() - _CALL_TIMEOUT_SECONDS, at)
         except DuankaError:  # the link to the message centre is down
             self._circuit.failed()
             raise
         self._circuit.worked()
         if failures >= _OUTAGE_FAILURES:
             self._queue.retry_now(at())
-        return more or bool(letters)
+        return more or bool(claimed)
 
     def watch(self, now: datetime) -> None:
         """Raise or clear the alarm: a notice has waited too long after failed tries.
@@ -132,7 +132,7 @@ class NoticeDispatcher:
             due = self._queue.due(connection, names, now, limit, ~waits)
             about = select(orders).where(orders.c.id.in_({row.order_id for row in due}))
             known = {one["id"]: one for one in connection.execute(about).mappings()}
-            letters = []
+            claimed = []
             for row in due:
                 number, order_id, template = row.id, row.order_id, row.template
                 try:
@@ -147,56 +147,56 @@ class NoticeDispatcher:
                         raise
                     unwritten.append((number, template, f"{order_id}: {in_one_line(error)}"))
                     continue
-                letters.append(ClaimedNotice(number, template, order, text, row.tries))
-            self._queue.lease_rows(connection, [letter.id for letter in letters], now)
-            return letters
+                claimed.append(ClaimedNotice(number, template, order, text, row.tries))
+            self._queue.lease_rows(connection, [notice.id for notice in claimed], now)
+            return claimed
 
-        letters = self._store.transact(work)
+        claimed = self._store.transact(work)
         for number, template, why in unwritten:
             self._receipts.given_up(number, f"no text: {why}", now)
             detail = f"通知“{template}”无法生成 / the notice {template} cannot be written: {why}"
             self._alarms.raise_now(_UNWRITTEN.format(number), now, detail)
-        return letters
+        return claimed
 
-    def _hand_in(self, letters: Sequence[ClaimedNotice], until: float, at: Callable[[], datetime]) -> None:
+    def _hand_in(self, claimed: Sequence[ClaimedNotice], until: float, at: Callable[[], datetime]) -> None:
         """Send notices; none begins after `until` (ticks), or it could outlive its lease."""
-        for number, letter in enumerate(letters):
+        for number, notice in enumerate(claimed):
             if self._stopping or self._ticks() > until:
-                return self._give_back(letters[number:])
+                return self._give_back(claimed[number:])
             try:
-                ids = self._sender.send(letter.order.card, letter.text)
+                ids = self._sender.send(notice.order.card, notice.text)
             except UnknownCard as error:
-                self._receipts.given_up(letter.id, str(error), at())
+                self._receipts.given_up(notice.id, str(error), at())
             except ElementRefused as error:
-                if letter.tries + 1 < _MAX_REFUSED_TRIES:
-                    self._later(letter, at(), error)
+                if notice.tries + 1 < _MAX_REFUSED_TRIES:
+                    self._later(notice, at(), error)
                 else:
-                    self._receipts.given_up(letter.id, str(error), at())
+                    self._receipts.given_up(notice.id, str(error), at())
             except Exception as error:
-                self._later(letter, at(), error)
-                self._give_back(letters[number + 1 :])
+                self._later(notice, at(), error)
+                self._give_back(claimed[number + 1 :])
                 raise
             else:
-                kept = _BEHIND_THE_HASH.sub(r"\1…", letter.text)
-                self._receipts.handed_in(letter.id, ids.split(","), kept, at())
+                kept = _BEHIND_THE_HASH.sub(r"\1…", notice.text)
+                self._receipts.handed_in(notice.id, ids.split(","), kept, at())
         return None
 
-    def _later(self, letter: ClaimedNotice, now: datetime, error: Exception) -> None:
+    def _later(self, notice: ClaimedNotice, now: datetime, error: Exception) -> None:
         tried = {
-            "tries": letter.tries + 1,
-            "next_try_at": now + self._circuit.back_off(letter.tries + 1),
+            "tries": notice.tries + 1,
+            "next_try_at": now + self._circuit.back_off(notice.tries + 1),
             "error": f"{type(error).__name__}: {error}",
         }
-        self._change_mine([letter], notices.c.done_at.is_(None), values=tried | RELEASED)
+        self._change_mine([notice], notices.c.done_at.is_(None), values=tried | RELEASED)
 
-    def _give_back(self, letters: Sequence[ClaimedNotice]) -> None:
-        if letters:
-            self._change_mine(letters, values=RELEASED)
+    def _give_back(self, claimed: Sequence[ClaimedNotice]) -> None:
+        if claimed:
+            self._change_mine(claimed, values=RELEASED)
 
     def _change_mine(
-        self, letters: Sequence[ClaimedNotice], *which: ColumnElement[bool], values: Mapping[str, Any]
+        self, claimed: Sequence[ClaimedNotice], *which: ColumnElement[bool], values: Mapping[str, Any]
     ) -> None:
-        these = (notices.c.id.in_([one.id for one in letters]), self._queue.is_mine, *which)
+        these = (notices.c.id.in_([one.id for one in claimed]), self._queue.is_mine, *which)
         self._store.transact(
             lambda connection: connection.execute(update(notices).where(*these).values(values))
         )

@@ -108,7 +108,7 @@ class Receipts:
             over = closed(now, NoticeOutcome.GIVEN_UP.value, error=why)
             unit.connection.execute(update(notices).where(mine).values(over))
             if row.template in _ASKS and follows:
-                _happen(unit, row.order_id, Event.NOT_DELIVERED, why)
+                _apply_if_open(unit, row.order_id, Event.NOT_DELIVERED, why)
 
         follows = True
         try:
@@ -193,12 +193,12 @@ def _told(unit: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: 
         return
     if failed:
         why = f"receipt {failed[0].message_id}: {failed[0].detail or 'not delivered'}"
-        _happen(unit, notice["order_id"], Event.NOT_DELIVERED, why)
+        _apply_if_open(unit, notice["order_id"], Event.NOT_DELIVERED, why)
     else:
         why = f"receipt {came[-1].message_id}"
-        _happen(unit, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
+        _apply_if_open(unit, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
 
 
-def _happen(unit: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
+def _apply_if_open(unit: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
     with suppress(NoSuchTransition):  # the holder answered before the receipt came, or the order is closed
         apply_event(unit, unit.order(order_id), event, SYSTEM, why, **facts)

@@ -56,7 +56,7 @@ def backlog(store: Store, now: datetime) -> Backlog:
             .where(outbox.c.done_at.is_(None))
             .group_by(outbox.c.element)
         ).all()
-        letters = run(select(*_pending(notices)).where(notices.c.done_at.is_(None))).one()
+        unsent = run(select(*_pending(notices)).where(notices.c.done_at.is_(None))).one()
         sources = run(select(alarms.c.source).where(alarms.c.cleared_at.is_(None))).scalars().all()
     review = (Kind.VERIFICATION.value, State.UNDER_REVIEW.value)
     counted = {(kind, state): count for kind, state, count in by_state}
@@ -68,9 +68,9 @@ def backlog(store: Store, now: datetime) -> Backlog:
         outbox={row.element: row.waiting for row in tasks},
         outbox_tried={row.element: row.tried for row in tasks if row.tried},
         outbox_oldest={row.element: _age(now, row.oldest) for row in tasks},
-        notices=letters.waiting,
-        notices_tried=letters.tried,
-        notices_oldest=_age(now, letters.oldest),
+        notices=unsent.waiting,
+        notices_tried=unsent.tried,
+        notices_oldest=_age(now, unsent.oldest),
         alarms=tuple(sorted(sources)),
     )
 
