@@ -8,17 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from duanka.domain.network import NetworkState
-from duanka.domain.order import (
-    STAFF,
-    SYSTEM,
-    Event,
-    Kind,
-    NoSuchTransition,
-    Order,
-    OrderError,
-    Person,
-    State,
-)
+from duanka.domain.order import STAFF, SYSTEM, Event, Kind, NoSuchTransition, Order, OrderError, Person, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.ledger.db.tables import audit
 from duanka.ledger.unit_of_work.four_eyes import check_waits

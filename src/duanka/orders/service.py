@@ -12,16 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.order import (
-    SYSTEM,
-    Event,
-    Kind,
-    NoSuchTransition,
-    Order,
-    OrderError,
-    Person,
-    State,
-)
+from duanka.domain.order import SYSTEM, Event, Kind, NoSuchTransition, Order, OrderError, Person, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ORDERS, found
 from duanka.ledger.db.database import Store
@@ -207,17 +198,10 @@ def _fall_due_alone(unit: UnitOfWork, order: Order, now: datetime) -> None:
 def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
         return  # moved by the effects of another deadline of this transaction
+    written = unit.policy.local_time.written(order.due_at)
     if order.kind is Kind.VERIFICATION:
-        apply_event(
-            unit, order, Event.EXPIRE, SYSTEM, f"no answer by {unit.policy.local_time.written(order.due_at)}"
-        )
+        apply_event(unit, order, Event.EXPIRE, SYSTEM, f"no answer by {written}")
     elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
-        apply_event(
-            unit,
-            order,
-            event,
-            SYSTEM,
-            f"the stage of {unit.policy.local_time.written(order.due_at)} has come",
-        )
+        apply_event(unit, order, event, SYSTEM, f"the stage of {written} has come")
     else:  # an objection not answered in time: a person must look, notified once
         unit.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

@@ -172,14 +172,7 @@ PLACES = AuditedRows(
     ),
     about="act_id",
 )
-NAMED = (
-    PERSONS,
-    KEYS,
-    REQUESTS,
-    ELEMENTS,
-    ACTS,
-    PLACES,
-)
+NAMED = (PERSONS, KEYS, REQUESTS, ELEMENTS, ACTS, PLACES)
 # What a stop or its lifting may rest on: who saw the person, and the results of online checks.
 COUNTER_CHECKS = AuditedRows(counter_checks, ("counter",), begun_by=frozenset({"counter.verify"}))
 CHECKS = AuditedRows(

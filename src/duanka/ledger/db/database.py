@@ -18,14 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
 from duanka.domain.text import BilingualText
-from duanka.ledger.db.installation import (
-    OlderVersion,
-    SealKey,
-    Upgrade,
-    check,
-    prepare,
-    version_words,
-)
+from duanka.ledger.db.installation import OlderVersion, SealKey, Upgrade, check, prepare, version_words
 from duanka.ledger.db.tables import SCHEMA_VERSION
 
 _BUSY_MS = 30_000  # ms that a writer waits for another one on SQLite

@@ -15,14 +15,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.bounds import reason_for
-from duanka.domain.order import (
-    SYSTEM,
-    NeedsSecondPerson,
-    OrderError,
-    Person,
-    Role,
-    UnknownOrder,
-)
+from duanka.domain.order import SYSTEM, NeedsSecondPerson, OrderError, Person, Role, UnknownOrder
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail

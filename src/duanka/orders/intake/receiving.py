@@ -10,15 +10,7 @@ from typing import Any
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.evidence import ran_out
 from duanka.domain.hit_summary import encoded_summaries, joined
-from duanka.domain.order import (
-    STAFF,
-    SYSTEM,
-    Event,
-    Kind,
-    Order,
-    Person,
-    State,
-)
+from duanka.domain.order import STAFF, SYSTEM, Event, Kind, Order, Person, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import TIERS
 from duanka.ledger.unit_of_work.four_eyes import takes_two

@@ -9,12 +9,7 @@ from sqlalchemy import RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.counter_check import (
-    CounterCheck,
-    Document,
-    digest_of,
-    without_document_number,
-)
+from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.order import (
     Event,
     Kind,
