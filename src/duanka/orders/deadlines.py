@@ -30,10 +30,8 @@ def changed_deadlines(
             clock = _delivered(unit, order, facts.pop("delivered_at", None))
         case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
             # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
-            # notice.
-            at = max(
-                order.opened_at, unit.now
-            )  # a clock that was set back must not date anything before its order
+            # notice. A clock that was set back must not date anything before its order.
+            at = max(order.opened_at, unit.now)
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
             # From now on a counter visit is asked; pending notices about anything else are not sent any more.

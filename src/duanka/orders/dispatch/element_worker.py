@@ -17,9 +17,8 @@ from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 _CALL_TIMEOUT_SECONDS = 5.0  # upper bound: elements are configured with shorter time-outs
 _MAX_DEFECT_TRIES = 5  # of a row that fails by a defect; then it is set aside, and an alarm names it
 _TASK = BilingualText("停复机指令", "the act of order")
-_MAX_CARDS_PER_CALL = (
-    25  # cards per batch call, where the element supports that: what it does in its time-out on a bad day
-)
+# cards per batch call, where the element supports that: what it does in its time-out on a bad day
+_MAX_CARDS_PER_CALL = 25
 _OUTAGE_FAILURES = 3  # consecutive; from here on the element, not a card, is considered at fault
 
 

@@ -65,9 +65,9 @@ class Counter:
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
         """Record a verification in person; passes at once or after a second confirms it.
 
-        While the confirmation is pending the response time is paused, a limited number of times
-        (`may_delay`). OrderError: something is missing. PermissionDenied. NoSuchTransition: the
-        verification is closed, with the fraud centre, or pending already.
+        While the confirmation is pending the response time is paused, a limited number of times (`may_delay`).
+        OrderError: something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the
+        fraud centre, or pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
         why = _said(why, by, permission)
