@@ -292,7 +292,8 @@ def _is_said(english: str, department: str, said: dict[str, str]) -> bool:
         case "library":
             return True
         case "parts":
-            return all(any(piece in one for one in _constants()) for piece in re.split(r"\{\d+\}", english))
+            pieces = [piece.strip(" ;") for piece in re.split(r"\{\d+\}", english)]
+            return all(any(piece in one for one in _constants()) for piece in pieces)
         case _:
             return english in said or (department.startswith("help_") and _matched(english, said))
 
