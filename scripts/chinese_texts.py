@@ -295,7 +295,9 @@ def _is_said(english: str, department: str, said: dict[str, str]) -> bool:
             pieces = [piece.strip(" ;") for piece in re.split(r"\{\d+\}", english)]
             return all(any(piece in one for one in _constants()) for piece in pieces)
         case _:
-            return english in said or (department.startswith("help_") and _matched(english, said))
+            return said.get(english) == department or (
+                department.startswith("help_") and _matched(english, said)
+            )
 
 
 def _is_help_template(english: str, department: str) -> bool:
@@ -314,6 +316,9 @@ def write() -> None:
     """Add what has no Chinese with an empty translation, and remove what is not said any more."""
     said = helps() | errors()
     known = chinese.catalogue()
+    for file in chinese.CATALOGUE.glob("*_*.po"):
+        if file.stem not in said.values():
+            file.unlink()
     for department in sorted({*said.values()}):
         file = chinese.CATALOGUE / f"{department}.po"
         own = {one: known.get(one, "") for one, where in said.items() if where == department}
