@@ -145,7 +145,7 @@ def main() -> None:
 
 def _report(error: str) -> None:
     """Print an error in the display language."""
-    ERR.print(f"duanka: {cli_language.error_text(error)}", style="red", soft_wrap=True)
+    ERR.print(f"duanka: {cli_language.text_shown(error)}", style="red", soft_wrap=True)
 
 
 if __name__ == "__main__":

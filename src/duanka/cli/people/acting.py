@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 from duanka.bootstrap.policies import policy_named
 from duanka.cli.output.list_options import with_parameters
 from duanka.cli.shell.completion import acts_like, orders_like
+from duanka.cli.shell.language import text_shown
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission, authorize, roles_text, within
 from duanka.domain.bounds import given_reason
@@ -145,7 +146,7 @@ def _ask(missing: Mapping[str, str]) -> dict[str, str]:
     if not sys.stdin.isatty():
         options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise DuankaError(f"give {options}: nobody can be asked here, and it stays in the audit trail")
-    answers = {name: typer.prompt(prompt) for name, prompt in missing.items()}
+    answers = {name: typer.prompt(text_shown(prompt)) for name, prompt in missing.items()}
     return {name: given_reason(answer) if name == "why" else answer for name, answer in answers.items()}
 
 

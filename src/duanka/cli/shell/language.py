@@ -93,8 +93,8 @@ def language_of_texts() -> Language:
     return unset_language(os.environ, zone)[0]
 
 
-def error_text(text: str) -> str:
-    """An error in the display language."""
+def text_shown(text: str) -> str:
+    """An error or a prompt in the display language."""
     if language_of_texts() == "en":
         return text
     from duanka.cli.shell.chinese import in_chinese  # noqa: PLC0415  # only for help and errors in Chinese
