@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from support.desk import ENGLISH
 from support.waiting import HANG, until
 
 DUANKA = Path(sysconfig.get_path("scripts")) / "duanka"
@@ -20,7 +21,13 @@ SHOWN = r"\xbb\xb0\xb5\xa5"
 
 def duanka(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(DUANKA), *words], cwd=folder, capture_output=True, text=True, timeout=HANG, check=False
+        [str(DUANKA), *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+        env={**os.environ, **ENGLISH},
     )
 
 
