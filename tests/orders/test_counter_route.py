@@ -356,7 +356,7 @@ def test_what_waits_comes_page_by_page_the_oldest_first(store: Store) -> None:
 def test_no_hours_are_given_while_a_second_of_the_staff_is_waited_for(store: Store) -> None:
     way = Online(store)
     order = high(way)
-    with pytest.raises(NoSuchTransition, match="no hours run"):
+    with pytest.raises(NoSuchTransition, match="no response time runs"):
         way.book.extend(order.id, "hospital", OTHER, "a paper", NOW + HOUR)
     assert way.book.sweep(NOW + 1000 * HOUR) == 0
 

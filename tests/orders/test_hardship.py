@@ -68,6 +68,6 @@ def test_no_hours_are_given_before_a_notice_is_delivered(store: Store, event: Ev
     book = book_on(store)
     receive(book, [demand()], NOW)
     book.act(verification(book).id, event, DESK, "came", NOW)
-    with pytest.raises(NoSuchTransition, match="no hours run"):
+    with pytest.raises(NoSuchTransition, match="no response time runs"):
         book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)
     assert book.sweep(NOW + 1000 * HOUR) == 0

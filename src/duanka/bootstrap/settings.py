@@ -33,16 +33,16 @@ class Settings(BaseModel):
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
 
     orders: Path = Path("duanka-orders")
-    """Folder of the order book where no database is named, of the secret where none is given, and of live records."""
+    """Folder of live records and, unless set elsewhere, of the order book and the secret."""
 
     inbox: Path | None = None
-    """Folder in which records land, of `duanka live` without --inbox or --nats."""
+    """Folder from which `duanka live` reads records, without --inbox or --nats."""
 
     out: Path | None = None
     """Output folder of `duanka scan` without --out; None: DATA/duanka-out."""
 
     decisions: Path | None = None
-    """Folder whose decisions become orders, of `duanka serve` without --decisions; None: none."""
+    """Folder whose decisions `duanka serve` turns into orders, without --decisions; None: no folder."""
 
     host: str = "127.0.0.1"
     """Address that the API of `duanka serve` listens at."""
@@ -60,10 +60,10 @@ class Settings(BaseModel):
     """Key of the audit trail, of links in notices and of the redress addresses; None: a file in `orders`."""
 
     secret_file: Path | None = None
-    """File with that key in its place, as a service manager or a container hands secrets in."""
+    """File with the key of DUANKA_SECRET, as service managers and containers pass secrets."""
 
     api_key: SecretStr | None = None
-    """Who acts when a command acts on orders: a key of theirs (`duanka persons`, `duanka keys`)."""
+    """Key of the person who acts, for commands about orders (`duanka persons`, `duanka keys`)."""
 
     home_register: str | None = None
     """The home register's control ports, as host:vty:ctrl, for example 127.0.0.1:4258:4259; None: there is none."""
@@ -75,25 +75,25 @@ class Settings(BaseModel):
     """Folder of the message proxy's socket and spool (`duanka message-proxy`); None: there is none."""
 
     message_centre: SecretStr | None = None
-    """Where notices are handed in, as smpp://user:password@host:2775; None: notices wait."""
+    """Message centre that sends the notices, as smpp://user:password@host:2775; None: notices wait."""
 
     face: str | None = None
     """Who judges faces online: `embedded`, or the https:// address of a vendor; None: only the counter is open."""
 
     face_key: SecretStr | None = None
-    """Key that the face vendor knows us by."""
+    """Duanka's key at the face vendor."""
 
     face_workers: int = Field(default=1, ge=1, le=64)
-    """Processes that judge faces; with a vendor, requests at once."""
+    """Processes that judge faces; with a vendor, parallel requests."""
 
     trusted_proxies: str | None = None
-    """Addresses or networks of the proxies before the API whose X-Forwarded-For is believed; None: nobody's is."""
+    """Proxies before the API whose X-Forwarded-For is trusted: addresses or networks; None: no proxy."""
 
     reference_photos: str | None = None
     """Where registered photos come from: a folder of CARD.jpg, or the https:// address of the operator's store."""
 
     reference_photos_key: SecretStr | None = None
-    """Key that the photo store knows us by."""
+    """Duanka's key at the photo store."""
 
     case_sources: Path | None = None
     """Sealed list of the sources of police cases (`duanka keys sources --export`); None: the one in `orders`."""
@@ -102,10 +102,10 @@ class Settings(BaseModel):
     """Sealed list of who passed the second verification (`duanka orders passes`); None: the one in `orders`."""
 
     language: Language | None = None
-    """Language of tables, and of the work list: zh or en; None: see above, and the work list's reasons are Chinese."""
+    """Language of output and work list: zh or en; None: by locale or zone, work list reasons in Chinese."""
 
     log: Literal["text", "json"] = "text"
-    """Form of the log of `serve`, `live`, `morning` and `message-proxy`: text, or json: an object for each line."""
+    """Log format of `serve`, `live`, `morning` and `message-proxy`: text, or json (an object per line)."""
 
     memory: str = "1GB"
     """Memory that a scan may use; beyond it, it spills to disk."""
@@ -117,7 +117,7 @@ class Settings(BaseModel):
     """Threads of the engine; None: all cores."""
 
     work: Path | None = None
-    """Folder for what spills; None: inside the scan's output folder."""
+    """Folder for data that spills to disk; None: inside the scan's output folder."""
 
     @property
     def key(self) -> bytes | None:
@@ -126,7 +126,7 @@ class Settings(BaseModel):
 
     @property
     def known_secret(self) -> bytes | None:
-        """The secret of this installation, from settings or file; None without one, and none is made."""
+        """The secret of this installation, from settings or file; None: there is none (it is not created)."""
         if self.secret:
             return self.secret.get_secret_value().encode()
         try:
@@ -203,14 +203,14 @@ def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
 
 
 def unknown_variables() -> dict[str, str]:
-    """DUANKA_ variables that nothing reads -> nearest known one, or "": a misspelt one sets nothing."""
+    """Unknown DUANKA_ variables, which have no effect -> the nearest known one, or ""."""
     known = [variable(name) for name in _NAMES] + [HOME]
     ours = [name for name in os.environ if name.startswith(_PREFIX) and name not in known]
     return {name: _nearest(name, known) for name in sorted(ours)}
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """Return the setting nearest to `name`, or "". Prefixes are left out: they make all names near."""
+    """Return the variable nearest to `name`, or ""; compared without the prefix, which all share."""
     bare = [one.removeprefix(_PREFIX) for one in known]
     found = difflib.get_close_matches(name.removeprefix(_PREFIX), bare, 1)
     return f"{_PREFIX}{found[0]}" if found else ""

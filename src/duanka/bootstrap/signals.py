@@ -1,4 +1,4 @@
-"""Signal handling: Ctrl-C and SIGTERM end a long run in order."""
+"""Signal handling: Ctrl-C and SIGTERM shut a long run down gracefully."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
-    """End the run in order at the first Ctrl-C or SIGTERM; at a second one, at once.
+    """Shut down gracefully at the first Ctrl-C or SIGTERM, at once at the second.
 
     Nothing is lost either way. A signal handler interrupts the main thread anywhere, possibly while it holds
     the lock that `stop` takes. The handler therefore only writes to a pipe, and a separate thread ends the

@@ -1,4 +1,4 @@
-"""decisions.jsonl as orders read it. See docs/OUTPUT.md."""
+"""Reads decisions.jsonl, from which orders are made. See docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class KeptLines:
         self._key = key
 
     def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
-        """Parse a decision; UnreadableInput. `sealed`: its seal was valid when it was read."""
+        """Parse a decision, or raise UnreadableInput. `sealed`: its seal was valid when first read."""
         text = line.encode(errors="replace")
         try:
             said = json.loads(text)

@@ -1,4 +1,4 @@
-"""Sources of police cases, and their sealed list: only a case signed (Ed25519) by one can stop a card."""
+"""Sources of police cases, and their sealed list: only a case that one of them signed can stop a card."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def listed(sources: Iterable[CaseSource], key: bytes) -> bytes:
 
 
 def read_list(file: bytes, key: bytes, where: str) -> tuple[CaseSource, ...]:
-    """Parse such a file; DuankaError if its seal is not this installation's."""
+    """Parse a file made by `listed`; DuankaError if its seal is not this installation's."""
     if run_of(key, file) is None:
         raise DuankaError(
             f"{where}: the list of sources of police cases does not bear the seal of this installation; write it anew"

@@ -26,7 +26,7 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A canonical column. `required` from a source; `may_be_unknown`: a row without its value is valid."""
+    """A canonical column. `required`: of every source; `may_be_unknown`: values may be empty even so."""
 
     name: str
     kind: ColumnKind
@@ -56,7 +56,7 @@ class Table:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of the columns that every row needs."""
+        """Names of the columns that every source needs."""
         return tuple(c.name for c in self.columns if c.required)
 
 
@@ -108,7 +108,7 @@ CARDS = Table(
 
 CALLS = Table(
     "calls",
-    "one row per call and subscriber seen; a call between two own cards gives two",
+    "one row per call and own card; a call between two own cards gives two",
     (
         _CARD,
         _PEER,
@@ -127,7 +127,7 @@ CALLS = Table(
 
 MESSAGES = Table(
     "messages",
-    "one row per short message and subscriber seen",
+    "one row per short message and own card",
     (_CARD, _PEER, _DIRECTION, _time("sent_at", "when it was sent"), _IMEI, _CELL, _CITY),
     time="sent_at",
     record=True,

@@ -1,4 +1,4 @@
-"""Texts in the two languages of the desks, Chinese and English."""
+"""Display texts in two languages, Chinese and English."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WordedEnum(StrEnum):
     """Enum with display texts: `NAME = "value", "中文", "English"`; English is by default the value."""
 
     words: BilingualText
-    # Hash of the value, which a member equals: Enum's own hash is that of the name, and slower.
+    # A member equals its value, so it needs the same hash; Enum would hash the name, more slowly.
     __hash__ = str.__hash__
 
     def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:

@@ -1,4 +1,4 @@
-"""Main path of intake: files in; canonical tables, quarantine and an account out."""
+"""Main path of intake: files in; canonical tables, quarantine and counts out."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _kind(file: Delivered) -> tuple[int, ...]:
 
 @contextmanager
 def _shelves(out: Path) -> Iterator[dict[str, TablePartsWriter]]:
-    """Yield a writer for every table; delete the files of row origins at the end."""
+    """Yield a writer for every table; delete the temporary `.origin` files at the end."""
     shelves = {table: TablePartsWriter(out, table) for table in TABLES}
     try:
         yield shelves
@@ -166,7 +166,7 @@ class _Work:
         return account
 
     def check_failed(self, files: Sequence[Delivered]) -> None:
-        """Raise UnreadableInput when all `files` of a kind are unreadable.
+        """Raise UnreadableInput when all `files` of the same sources are unreadable.
 
         Then mapping or settings are the likely fault. A single unreadable file does not stop the others, as in live
         intake.

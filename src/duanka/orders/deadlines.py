@@ -16,7 +16,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
-MOST_DELAYS = 2  # of one verification, by staff alone
+MOST_DELAYS = 2  # pauses of a verification's response time that staff may cause
 _DELAYS = ("verification.submit", "counter.reject")
 
 
@@ -29,12 +29,12 @@ def changed_deadlines(
         case Kind.VERIFICATION, Event.DELIVERED:
             clock = _delivered(unit, order, facts.pop("delivered_at", None))
         case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
-            # The response time runs from delivery, once. Whoever answers before the receipt arrives has received the
-            # notice. A clock that was set back must not date anything before its order.
-            at = max(order.opened_at, unit.now)
+            # The response time starts once, at delivery. Whoever answers before the receipt arrives has
+            # received the notice.
+            at = max(order.opened_at, unit.now)  # the system clock may have been set back
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
-            # From now on a counter visit is asked; pending notices about anything else are not sent any more.
+            # The requested action is now a counter visit: pending notices of another one are not sent.
             clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
                 # The response time stood still during the review; now it is the holder's turn again.
@@ -42,8 +42,8 @@ def changed_deadlines(
         case Kind.VERIFICATION, Event.EXTEND:
             if order.due_at is None:
                 raise NoSuchTransition(
-                    f"no hours run for {order.id} now: there is nothing to extend until a notice is delivered or"
-                    " what waits for a person is decided"
+                    f"no response time runs for {order.id} now: it can be extended once a notice is"
+                    " delivered, or once the pending review or counter check is decided"
                 )
             clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
         case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
@@ -62,7 +62,7 @@ def changed_deadlines(
 
 
 def _delivered(unit: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
-    """Start the response time at the first receipt; a review only records it."""
+    """Start the response time at the first receipt; while staff are awaited, record it only."""
     if order.receipt_at:
         return {}
     # A receipt with a wrong clock must not predate the order or lie in the future.

@@ -30,7 +30,7 @@ def listed_place(
 ) -> Rule:
     """Build a rule about the policy's list `places`.
 
-    `roaming`: only cards that the register places elsewhere. `days`: meaning of the limit in Chinese and English.
+    `roaming`: only cards whose home city is elsewhere. `days`: meaning of the limit in Chinese and English.
     `place`: name and titles of the evidence column that names the place.
     """
     name = place[0]

@@ -61,7 +61,7 @@ RULE = Rule(
         "moved to another device within {days} days; {devices} used",
     ),
     flags=(
-        case("second device a day before the year is over", opened("2020-05-17 12:00"), _FIRST, _SECOND),
+        case("second device at the end of the year", opened("2020-05-17 12:00"), _FIRST, _SECOND),
         case("seen in another device without a call", _OPENED, _FIRST, sighting("2021-05-03 09:00", imei=_B)),
         case(
             "three devices",
@@ -75,7 +75,7 @@ RULE = Rule(
     ),
     spares=(
         case("always the same device", _OPENED, calls(9, "2021-05-17 09:00", imei=_A)),
-        case("second device when the year is over", opened("2020-05-17 11:59"), _FIRST, _SECOND),
+        case("second device a minute after the year", opened("2020-05-17 11:59"), _FIRST, _SECOND),
         case("the device is not known", _OPENED, _FIRST, calls(1, "2021-05-03 09:00")),
         case(
             "an IoT card has its own rule",

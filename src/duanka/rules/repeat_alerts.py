@@ -18,7 +18,8 @@ RULE = Rule(
         "To trip a rule once is common; to trip rules again and again is not.",
     ),
     look_alikes=BilingualText(
-        "每天忙碌的快递员、客服；按天计数。", "Couriers and desks that are busy every day; days are counted."
+        "每天忙碌的快递员、客服；按天计数。",
+        "Couriers and service desks, busy every day; days with alerts are counted, not alerts.",
     ),
     limits={
         "min_alerts": Limit(3, "days", "有预警的天数达到", "days with an alert, from"),
@@ -48,7 +49,7 @@ RULE = Rule(
     ),
     flags=(
         case(
-            "three days, thirty days apart at most",
+            "three days, the last thirty days after the first",
             _USED,
             alert("fan_out", "2021-04-17 00:00"),
             alert("over_frequency", "2021-05-02 10:00"),
@@ -59,7 +60,7 @@ RULE = Rule(
     spares=(
         case("two days", _USED, [alert("fan_out", f"2021-05-1{d} 00:00") for d in (4, 5)]),
         case(
-            "three days, thirty-one days apart",
+            "three days, the last thirty-one days after the first",
             _USED,
             alert("fan_out", "2021-04-16 00:00"),
             alert("over_frequency", "2021-05-02 10:00"),

@@ -16,7 +16,7 @@ from duanka.network.sms.proxy.relay import LinkLimits
 
 
 class OwnMessageProxy(OwnPart):
-    """Message proxy in `folder` before the centre at `smsc`. `listen`: None for a free loopback port."""
+    """Message proxy in `folder`, in front of the SMSC at `smsc`. `listen`: None for a free loopback port."""
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class Scene:
         return self.where.day
 
     def seen(self, card: Ints, at: Ints, *, recorded: bool) -> dict[str, pl.Series]:
-        """Imei, cell, city of `card` at second `at` of the window; null where `recorded` ones have none."""
+        """Imei, cell, city of `card` at second `at` of the window; `recorded`: with gaps, as in records."""
         place, cell = self.where.at(card, np.clip(at - self.day * DAY, 0, DAY - 1))
         places, unknown = self.where.places, self.where.traits.unknown_place[card]
         if recorded:  # -1 is out of bounds and becomes null

@@ -1,4 +1,4 @@
-"""Connection limits: how many, and time limits for headers, body and answer.
+"""Connection limits: number, and time for headers, body and answer.
 
 uvicorn closes idle connections, but waits without limit for one that sends a byte now and then. When all places are
 taken, the connection that has waited longest for its request is closed in favour of the new one: clients that hold
@@ -24,8 +24,8 @@ from duanka.api.http.client_addresses import client_key
 class ConnectionLimits:
     """Numbers of connections, and time limits in seconds.
 
-    A body may take `body_seconds`, and longer while it arrives at `body_rate` bytes/s. `answer_seconds`: limit while
-    the client reads nothing of its answer. `per_address` does not apply to trusted proxies.
+    A body may take `body_seconds`, plus a second for each `body_rate` bytes received. `answer_seconds`:
+    how long the client may stop reading its answer. `per_address` does not apply to trusted proxies.
     """
 
     total: int = 512
@@ -37,7 +37,7 @@ class ConnectionLimits:
 
 
 class _Phase(Enum):
-    IDLE = auto()  # between two requests; uvicorn closes it after its keep-alive time
+    IDLE = auto()  # between two requests; uvicorn closes the connection after its keep-alive time
     HEADERS = auto()
     BODY = auto()
     ANSWER = auto()
@@ -130,7 +130,7 @@ class LimitedConnection(H11Protocol):
         self._writing = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
 
     def resume_writing(self) -> None:
-        """Stop that time limit: the client reads again."""
+        """Cancel the time limit of `pause_writing`: the client reads again."""
         super().resume_writing()
         self._writing = _cancelled(self._writing)
 
@@ -204,7 +204,7 @@ class LimitedConnection(H11Protocol):
 
 
 def limited_connections(gate: ConnectionGate) -> type[LimitedConnection]:
-    """Return a protocol class whose connections `gate` counts."""
+    """Return a protocol class of connections that `gate` limits."""
     return type("GatedConnection", (LimitedConnection,), {"gate": gate})
 
 

@@ -1,4 +1,4 @@
-"""Declaration of endpoints: a line for path, summary, permission and errors."""
+"""Declares endpoints: path, summary, permission and errors in one line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Endpoints(APIRouter):
         """Decorate the function that answers `asked`, like `GET /orders`; its name is the operation id.
 
         `permissions`: all are needed; none for holders. `fails`: error statuses beside those that `describe` adds;
-        `answers`: others. `more`: for FastAPI.
+        `answers`: other responses. `more`: passed to FastAPI.
         """
         method, path = asked.split()
         needed = [Depends(May(one)) for one in permissions]

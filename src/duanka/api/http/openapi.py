@@ -1,4 +1,4 @@
-"""OpenAPI description: what holds for all endpoints, and look-up of a request in it."""
+"""OpenAPI description: parts common to all endpoints, and look-up of a request."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo, Problem
 from duanka.api.schemas.holder_requests import Frames, Recording
 from duanka.domain.order_policy import OrderPolicy
 
-KEY_SCHEME = "apiKey"  # the scheme of people; holders have a link or a session
+KEY_SCHEME = "apiKey"  # the scheme of staff; holders have a link or a session
 _COMMON_STATUSES = (400, 429, 500, 503)
 _CORRELATOR = {
     "name": "x-correlator",
     "in": "header",
     "required": False,
-    "description": "Names the request in both systems' logs; comes back as it was sent, or is made.",
+    "description": "Identifies the request in both systems' logs; returned as sent, or else generated.",
     "schema": {"type": "string", "pattern": CORRELATOR, "example": "b4333c46-49c0-4f62-80d7-f0ef930f1c46"},
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "x-correlator": {
-        "description": "As it was sent, or made.",
+        "description": "As sent, or else generated.",
         "required": True,
         "schema": {"type": "string", "pattern": CORRELATOR},
     },
@@ -50,7 +50,7 @@ _STATUS_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Ret
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return error responses of an endpoint; `describe` adds those that follow from the rest."""
+    """Return error responses of an endpoint; `describe` adds those that path, body and security imply."""
     return {status: {"model": ErrorInfo, **_error(status)} for status in statuses}
 
 
@@ -129,7 +129,7 @@ def methods(request: Request) -> set[str]:
 
 
 def only_described(request: Request) -> None:
-    """Refuse unknown query parameters: `opne=true` must not list everything."""
+    """Refuse unknown query parameters: a misspelt `opne=true` must not list everything."""
     if not request.query_params:
         return
     operation = _described(request).get(request.method.lower(), {})

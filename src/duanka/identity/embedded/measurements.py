@@ -27,11 +27,11 @@ class FaceMeasurements:
 
 @dataclass(frozen=True)
 class PlanarityScores:
-    """How much of a second picture a moved photograph of the first explains, 0 to 1.
+    """How well a moved photograph of the first picture explains a second, 0 to 1.
 
     `plane`: share of the face's points that moved like points of one plane. `eyes`, `mouth`: similarity of these
-    parts once the planes are aligned; the less similar eye. `bent`: share of the tracked points that moved like
-    points of one smooth sheet, such as paper round a roll.
+    parts once the planes are aligned (of the eyes, the lower). `bent`: share of the tracked points that moved
+    like points of one smooth sheet, such as paper round a roll.
     """
 
     plane: float

@@ -20,8 +20,8 @@ from duanka.ingest.model.nearest_column import GUESS, found_instead
 def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None:
     """Raise MappingError when `mapping` names an optional column that no file has.
 
-    A column that one of `files` has, under any source, may be missing in the others; so may one that has its canonical
-    name. Required columns are checked for each file when it is read.
+    It is enough that one of `files` has the column, under any source. Columns with their canonical name are
+    not checked. Required columns are checked for each file when it is read.
     """
     if mapping.strict:
         return
@@ -53,7 +53,7 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
 
 
 def _missing(name: str, how: ColumnMapping, found: Iterable[str]) -> list[str]:
-    """Columns of `how` that `found` lacks, except `name`; one of alternatives is enough."""
+    """Columns of `how` that `found` lacks, except `name`; one of several alternatives suffices."""
     there, imsi = set(found), [how.imsi] if how.imsi else []
     lacks = [one for one in (*imsi, *how.short_when) if one not in there]
     if how.join is not None:
@@ -82,7 +82,7 @@ class SourcesSeen:
         self.note(known, {id(source): 1 for source in known})
 
     def idle(self) -> tuple[BilingualText, ...]:
-        """Messages on sources that match no file or take no row; () if native."""
+        """Messages on sources that match no file or take no row; none for the native format."""
         numbered = () if self._mapping.strict else enumerate(self._mapping.sources, start=1)
         return tuple(self._unused(*one) for one in numbered if not self._taken[id(one[1])])
 

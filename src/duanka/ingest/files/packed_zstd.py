@@ -14,7 +14,7 @@ _LAST_TRY = 2
 
 
 class _Fed:
-    """Input for Arrow; the first read from offset `bytewise` on comes byte by byte."""
+    """Input for Arrow; the piece at offset `bytewise` is passed on byte by byte."""
 
     closed = False
 
@@ -40,8 +40,8 @@ class _Fed:
 class Zstd(Packed):
     """The frames of `file`.
 
-    At damage Arrow raises an error and discards what it decompressed just before. So the data is decompressed again:
-    once with the last piece fed byte by byte, and once with its output also taken byte by byte.
+    On damaged data Arrow raises an error and discards what it has just decompressed. So the data is
+    decompressed again: once with the last piece fed byte by byte, and once with its output also taken so.
     """
 
     def __init__(self, file: BinaryIO) -> None:

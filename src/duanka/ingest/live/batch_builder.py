@@ -17,11 +17,11 @@ from duanka.ingest.validation.validator import ValidationResult, ValidRows
 
 
 def dedup_key(good: ValidRows) -> pl.Series:
-    """Return the hash of each row that identifies it when it is delivered again."""
+    """Return for each row a hash by which a repeated delivery is detected."""
     same = hashes(good.table, good.frame, good.ids, good.twice)
     if good.ids is None:
         return same
-    # the hash alone decides here, so records without an id need the hash of their content
+    # live repeats are detected by hash alone: hash the content of records without an id
     return hashes(good.table, good.frame, None, good.twice).zip_with(good.ids.is_null(), same)
 
 

@@ -1,4 +1,4 @@
-"""Mapping: files of each table, and reading of each column; see docs/MAPPING.md."""
+"""Mapping: which files feed a table, how columns are read; see docs/MAPPING.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Layout:
 
     `names`: columns of a file without a header line; None: it has one. `skip`: for text, lines above the header or,
     with `names`, above the first record. `sheet`: pattern of the names of a workbook's sheets to read; "": the largest
-    and those with the same columns.
+    sheet and those with its columns.
     """
 
     format: str = "auto"
@@ -39,7 +39,7 @@ class ColumnMapping:
     value: str | None = None
     formats: tuple[str, ...] = ()
     epoch: str | None = None
-    factor: float | None = None  # of the unit named in the mapping
+    factor: float | None = None  # values are multiplied by it: the unit named in the mapping
     clock: str | None = None  # format of durations named in the mapping
     codes: abc.Mapping[str, str] | None = None
     strip: str = ""
@@ -56,7 +56,7 @@ class ColumnMapping:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Every column of the source that it looks at."""
+        """Every column of the file that it reads."""
         return frozenset(self.sources) | frozenset(self.short_when) | frozenset({self.imsi} - {""})
 
 
@@ -64,7 +64,7 @@ class ColumnMapping:
 class MappingSource:
     """Files that feed one table.
 
-    A row goes to the sources with the first `where`, in the order of the mapping, that it meets.
+    A row goes to the first source in the mapping whose `where` it meets, and to those with the same `where`.
     """
 
     files: tuple[str, ...]
@@ -78,7 +78,7 @@ class MappingSource:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Every column of the source that it looks at."""
+        """Every column of the files that it reads."""
         named = frozenset(self.where) | frozenset(self.swap_when)
         named = named.union(*(how.reads for how in self.columns.values()))
         return named | {self.record_id} if self.record_id is not None else named
@@ -86,7 +86,7 @@ class MappingSource:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A whole mapping; `region` None: that given to `take_in`."""
+    """A whole mapping. `region`, `bare`: how numbers are read, see docs/MAPPING.md."""
 
     name: str
     sources: tuple[MappingSource, ...]
@@ -99,7 +99,7 @@ class Mapping:
 
     @property
     def asks_by_imsi(self) -> bool:
-        """Whether a source identifies cards by IMSI, so that the register comes first."""
+        """Whether a source identifies cards by IMSI; then the register is read first."""
         return any(how.imsi for source in self.sources for how in source.columns.values())
 
 

@@ -1,4 +1,4 @@
-"""Parses times of people and spreadsheets: `2021/5/17 下午3:05`, `20210517 093015`.
+"""Parses times as people and spreadsheets write them: `2021/5/17 下午3:05`, `20210517 093015`.
 
 Also `2021年5月17日 9时30分` and 24:00. Only unambiguous forms: the year comes first, or the country has one order of
 day and month.
@@ -33,7 +33,7 @@ _COMPACT = (
 _DAY_FIRST = rf"^(?<d>[0-9]{{1,2}})[-/.](?<mo>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
 _MONTH_FIRST = rf"^(?<mo>[0-9]{{1,2}})[-/.](?<d>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
 
-# Countries with one order for dates that do not begin with the year. Where several are in use, such dates are rejected.
+# Dates that do not begin with the year: month first, rejected (several orders in use), or else day first.
 _MONTH_FIRST_IN = frozenset({"US", "FM", "MH", "PW"})
 _YEAR_FIRST_IN = frozenset(
     {"CN", "TW", "HK", "MO", "JP", "KR", "KP", "MN", "HU", "LT", "CA", "PH", "ZA", "SE"}
@@ -112,7 +112,7 @@ def _number(text: pl.Series) -> pl.Series:
 
 
 def in_named_zones(text: pl.Series) -> Iterator[tuple[str, pl.Series]]:
-    """Yield each zone written after times, and its times without it.
+    """Yield each zone named after times, and those times without the name.
 
     Example: `2021-05-17 09:30:00 Asia/Shanghai`.
     """
@@ -142,7 +142,7 @@ def says_none(source: pl.Series, epoch: str | None) -> pl.Series:
 
 
 def with_lost_zeros(text: pl.Series) -> pl.Series:
-    """Restore leading zeros of a hhmmss part after a blank, lost by use of numbers."""
+    """Restore leading zeros of a time hhmmss after a blank, lost where it was a number."""
     parts = text.str.extract_groups(r"^(?<day>.* )(?<clock>[0-9]{1,5})$").struct.unnest()
     padded = parts["day"] + parts["clock"].str.zfill(6)
     return padded.zip_with(padded.is_not_null(), text)

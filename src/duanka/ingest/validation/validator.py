@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class ValidRows(NamedTuple):
     """Accepted rows; `frame`: exactly the canonical columns of `table`.
 
-    `ids`: the source's record ids, if any. `twice`: source text of times in a repeated local hour, if any.
+    `ids`: the source's record ids, if any. `twice`: source text of times in an hour that occurs twice.
     """
 
     table: str
@@ -47,7 +47,7 @@ class ValidRows(NamedTuple):
 class ValidationResult:
     """Result for a block: every record is either accepted or rejected.
 
-    `more`: additional rows of accepted records that give one row for each of their two parties.
+    `more`: number of second rows, of accepted records that give a row for each of two parties.
     """
 
     good: list[ValidRows] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Validator:
         return tuple(name for name in self._columns if name not in reads)
 
     def check(self) -> None:
-        """Raise UnreadableInput when a required column is missing or repeated, if there are any."""
+        """Raise UnreadableInput if a required column is missing or repeated; a file may have no columns."""
         for source in self.sources if self.columns else ():
             for column in TABLES[source.table].required:
                 how = source.columns[column]
@@ -214,7 +214,7 @@ class Validator:
             ids = ids.filter(fine) if ids is not None else None
             twice = twice.filter(fine) if twice is not None else None
         if ids is not None and side:
-            ids = ids + f"#{side}"  # so that the row of the other party is no repeat of the first
+            ids = ids + f"#{side}"  # otherwise the other party's row would be dropped as a repeat
         if source.table == "cards" and self.tools.by_imsi is not None:
             self.tools.by_imsi.learn(frame)
         if source.table == "cases":

@@ -30,7 +30,7 @@ from duanka.ledger.db.columns import DoesNotFit
 
 Item = TypeVar("Item")
 _VALUES_PER_IN = 400  # below SQLite's limit
-_COPY_FROM_ROWS = 50  # from here on COPY is faster
+_COPY_FROM_ROWS = 50  # from this many rows on, the driver (COPY) is faster
 _ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
 
 
@@ -98,7 +98,7 @@ def update_rows(
 def among(
     connection: Connection, column: ColumnElement[Any], values: Iterable[object]
 ) -> ColumnElement[bool]:
-    """Condition: the column, of texts or numbers, is one of `values`.
+    """Return the condition that `column`, of texts or numbers, equals one of `values`.
 
     They are bound as one array, so that PostgreSQL parses the statement once for any number of values.
     """
@@ -118,7 +118,7 @@ def dictionaries(result: CursorResult[Any]) -> list[dict[str, Any]]:
 
 
 def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> bool:
-    """Whether the column can hold the value; others (zero bytes) match no row."""
+    """Whether the column can hold the value; if not (zero byte), no row equals it."""
     if isinstance(column.type, TypeDecorator):
         try:
             column.type.process_bind_param(value, connection.dialect)
@@ -139,7 +139,7 @@ def _driver_values(
 
 
 def _bound(kind: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[object]:
-    """Convert a column to driver values; equal or plain values are converted together."""
+    """Convert a column to driver values; each distinct value at most once."""
     if not isinstance(kind, TypeDecorator) or (
         isinstance(kind, kept.String | kept.Text) and kind.all_fit(values)
     ):
@@ -181,6 +181,6 @@ def upsert(connection: Connection, table: Table) -> Any:
 
 
 def in_parts(items: Sequence[Item], size: int = _VALUES_PER_IN) -> Iterator[Sequence[Item]]:
-    """Split `items` into parts of at most `size`; by default the values of one IN."""
+    """Split `items` into parts of at most `size`; default: what one IN clause may hold."""
     for at in range(0, len(items), size):
         yield items[at : at + size]

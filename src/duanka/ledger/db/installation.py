@@ -38,14 +38,14 @@ class OlderVersion(NotUsable):
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
             f"{name} is an order book {version_words(version).en}; this Duanka needs version {SCHEMA_VERSION}:"
-            " `duanka database upgrade` makes it one (docs/OPERATIONS.md); nothing was changed"
+            " upgrade it with `duanka database upgrade` (docs/OPERATIONS.md); nothing was changed"
         )
         self.name, self.version = name, version
 
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """Keys derived from one form of the secret: of the seal and of the audit trail."""
+    """Keys of seal and audit trail, from one form of the secret (release 0.1.0 had another)."""
 
     installation: bytes
     audit: bytes
@@ -53,7 +53,7 @@ class SecretKeys:
 
 @dataclass(frozen=True)
 class Upgraded:
-    """Result of an upgrade. `copy`: earlier database; None: on a server, not copied."""
+    """Result of an upgrade. `copy`: of the database before it; None: on a server."""
 
     before: int
     copy: Path | None
@@ -63,10 +63,10 @@ class Upgraded:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """Parameters of an upgrade. `keys`: of each form of the secret, or a DuankaError.
+    """Parameters of an upgrade. `keys`: returns those of each form of the secret, or raises.
 
     `run`: `upgrade_database` of `ledger.migrations`. `by`: who upgrades, for the audit trail. `say`: receives lines for
-    people. `despite_faults`: reason to continue although the audit trail does not hold; empty: stop then.
+    people. `despite_faults`: reason to continue although the audit trail is invalid; empty: stop then.
     """
 
     run: Callable[[Connection, str, Upgrade, OlderVersion, Path | None], Upgraded]
@@ -135,7 +135,7 @@ def put_installation(connection: Connection, number: str, key: bytes | None, now
 
 
 def check(connection: Connection, name: str) -> None:
-    """NotUsable if the tables are not of this version; at any time after the start."""
+    """Raise NotUsable if the tables are not of this version; usable at any time."""
     _identity(connection, name, frozenset(inspect(connection).get_table_names()))
 
 

@@ -1,4 +1,4 @@
-"""Undo log for dictionaries: costs as much as the changes, not as a copy."""
+"""Undo log for dictionaries; its cost grows with the changes, not with their size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class UndoLog:
     """Changes dictionaries (without None values) and undoes changes since a mark."""
 
     def __init__(self) -> None:
-        self._changes: list[tuple[dict[Any, Any], Any, Any]] = []  # with the previous value
+        self._changes: list[tuple[dict[Any, Any], Any, Any]] = []  # dictionary, key, previous value
 
     @property
     def mark(self) -> int:

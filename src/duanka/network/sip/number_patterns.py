@@ -7,7 +7,7 @@ import re
 from duanka.domain import phone_number as grammar
 from duanka.domain.phone_number import ProtectedNumbers
 
-# Headers that name a caller or diverting party beside From: asserted or merely claimed (RFC 3325, 5806, 7044).
+# Headers besides From that name a caller or diverting party, asserted or only claimed (RFC 3325, 5806, 7044).
 IDENTITY_HEADERS = (
     *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"),
 )

@@ -23,10 +23,10 @@ _RECORD = BilingualText("拦截记录", "the refusal record")
 
 
 class Refusals:
-    """Reads one source and deletes what is recorded; a crash duplicates nothing."""
+    """Records the refusals of one source, then deletes them there; safe to repeat."""
 
     def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:
-        """`alarms`: told of what cannot be recorded; default: alarms are only stored."""
+        """`alarms`: receives refusals that cannot be recorded; default: alarms are stored, not sent."""
         self.name = source.name
         self._store, self._source = store, source
         self._alarms = alarms or AlarmService(store)

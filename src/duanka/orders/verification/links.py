@@ -84,7 +84,7 @@ class Links:
     def claim(self, connection: Connection, token: str, browser: str, now: datetime) -> Order:
         """Bind the link to this browser, in a writing transaction; return its order.
 
-        `browser`: the secret in its cookie. OtherBrowser: bound to another one. Errors of `open_in`.
+        `browser`: the secret in its cookie. OtherBrowser: bound to another one. Raises also as `open_in`.
         """
         order = self.open_in(connection, token, now)
         mine, link = _hash(browser), links.c.token_hash == _hash(token)
@@ -135,7 +135,7 @@ class Links:
         return _open_order(connection, said.order_id)
 
     def _read(self, token: str) -> _Token:
-        """Parse the token and check its signature. UnknownOrder."""
+        """Parse the token and check its signature, or raise UnknownOrder."""
         try:
             raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (UnicodeEncodeError, binascii.Error):
@@ -157,7 +157,7 @@ def _open_order(connection: Connection, number: str) -> Order:
     if order is None:
         raise UnknownOrder(_UNKNOWN)
     if order.closed_at:
-        raise AlreadyUsed("what this link was for is over: nothing is left to do")
+        raise AlreadyUsed("the order of this link is closed: nothing is left to do")
     return order
 
 

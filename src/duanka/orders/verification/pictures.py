@@ -1,7 +1,7 @@
 """Sealed pictures that a reviewer may compare; deleted when the order closes.
 
 There are two per verification. Each is sealed with AES-256-GCM (NIST SP 800-38D) under a key outside of the database,
-bound to its order and its kind: moved to another row it does not open.
+bound to its order and its kind: in another row it cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Pictures:
         0: none is left. The audit trail says for each order what was deleted. Safe to run concurrently.
         """
         over = self._over(now).limit(limit)
-        # Read first: mostly there are none, and no writer is delayed.
+        # Read before locking: usually no picture has expired, and no writer is delayed.
         with self._book.store.reading() as connection:
             ids = connection.execute(over).scalars().all()
         left: list[str] = []

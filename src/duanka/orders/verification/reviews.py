@@ -40,7 +40,7 @@ class ReviewShown(View):
     since: datetime = Field(description="When the check left it to a person.")
     similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
     reasons: tuple[CheckReason, ...] = Field(examples=[["unsure"]])
-    failures: int = Field(description="Those that count before it.", examples=[0])
+    failures: int = Field(description="Number of earlier failures that count.", examples=[0])
 
 
 class VerdictShown(View):
@@ -92,7 +92,7 @@ class Reviews:
             checks.c.outcome == Outcome.REVIEW.value,
             checks.c.reviewed_at.is_(None),
         )
-        # Staff can submit without a check, too. The response time is paused then, so it must be listed.
+        # Staff can submit without a check: the response time is then paused, so the order must be listed.
         since = func.coalesce(checks.c.decided_at, orders.c.updated_at)
         query = (
             select(

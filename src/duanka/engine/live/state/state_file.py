@@ -19,7 +19,7 @@ from duanka.engine.shared.duckdb_database import TYPES, Rows, bound, lent
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
-_WAL_SIZE = "256MB"  # size of the log that a restart replays; a smaller one is flushed more often
+_WAL_SIZE = "256MB"  # maximum log that a restart replays; smaller means more frequent flushes
 _HEADER_BYTES = 3 * 4096  # bytes of the headers of a DuckDB file
 _NO_ROOM = (
     duckdb.IOException,
@@ -27,15 +27,15 @@ _NO_ROOM = (
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
 )
-# tables that a state of version 1 may lack; created empty, then its cases are logged and its passes read
+# tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
-    "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
+    "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",  # hashes of records, to detect repeats
     "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
-    "touched": "tbl VARCHAR, card VARCHAR",
-    "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "again": "rule VARCHAR, card VARCHAR",
+    "touched": "tbl VARCHAR, card VARCHAR",  # cards whose register rows changed
+    "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",  # register rows that take effect later
+    "again": "rule VARCHAR, card VARCHAR",  # cards that a daily rule evaluates again
     "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
     "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases already logged as changes
     "passes": "card VARCHAR, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
@@ -62,7 +62,7 @@ class LiveState:
         return self.db.execute(sql).fetchall()
 
     def restore(self, *, history: bool) -> None:
-        """Read the checkpoint or create a state, which with `history` reads the backlog."""
+        """Read the checkpoint, or create a state; `history`: it reads the backlog."""
         self.run("CREATE SCHEMA IF NOT EXISTS state")
         there = {
             name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")

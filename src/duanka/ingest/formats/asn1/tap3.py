@@ -21,7 +21,7 @@ _EVENTS, _CONTROL, _NETWORK = b"\x63", b"\x64", b"\x66"
 
 
 def records(data: Octets) -> Iterator[BerElement | int]:
-    """Yield the call events of a file; stop at a broken one with its offset."""
+    """Yield the call events of a file; at a broken one, yield its offset and stop."""
     for part in _parts(data):
         if isinstance(part, int):
             yield part
@@ -30,7 +30,7 @@ def records(data: Octets) -> Iterator[BerElement | int]:
 
 
 def _parts(data: Octets) -> Iterator[BerElement | int]:
-    """Yield the parts of the batch; a truncated file is read up to its end."""
+    """Yield the parts of the batch, even if truncated; at a broken one, its offset."""
     try:
         batch = element(data, 0, len(data), cut=True)
     except BrokenFrame:
@@ -94,7 +94,7 @@ def _value(kind: Any, octets: bytes) -> dict[str, Any]:
     try:
         kind.from_ber(octets)
         value: dict[str, Any] = kind.get_val()
-    except Exception:  # pycrate raises whatever comes
+    except Exception:  # pycrate raises exceptions of any type
         return {}
     return value
 
@@ -147,7 +147,7 @@ def _moment(stamp: dict[str, Any], offsets: dict[int, str]) -> str | None:
     digits = _ascii(stamp.get("localTimeStamp")) or ""
     if len(digits) != 14:
         return digits or None
-    # without the offset the time is unknown: this text does not parse as one, so the record is rejected
+    # without an offset the time is unknown: this text is no valid time, so the record is rejected
     offset = offsets.get(stamp.get("utcTimeOffsetCode", -1)) or " at an unknown offset"
     day, clock = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}", f"{digits[8:10]}:{digits[10:12]}:{digits[12:]}"
     return f"{day} {clock}{offset}"

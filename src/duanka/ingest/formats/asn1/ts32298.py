@@ -17,7 +17,7 @@ NAME = "3GPP TS 32.298"
 
 
 def records(data: Octets) -> Iterator[BerElement | int]:
-    """Yield the records of a file; stop at a broken one with its offset."""
+    """Yield the records of a file; at a broken one, yield its offset and stop."""
     return elements(data, 0, len(data), padded=True)
 
 
@@ -76,7 +76,7 @@ def _whole(octets: bytes | None) -> str | None:
 
 
 def _moment(octets: bytes | None) -> str | None:
-    """A TimeStamp as ISO 8601: YYMMDDhhmmssShhmm, BCD digits, the sign in ASCII."""
+    """Convert a TimeStamp (YYMMDDhhmmssShhmm in BCD, S in ASCII) to ISO 8601."""
     if not octets:
         return None
     year, month, day, hour, minute, second = (octets[at : at + 1].hex() for at in range(6))
