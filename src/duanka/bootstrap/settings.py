@@ -221,9 +221,7 @@ def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
     errors: list[DuankaError] = []
     place, content = _place_and_content(errors)
     environment = {name: os.environ.get(variable(name), "") for name in _NAMES}
-    if (
-        environment["secret"] or environment["secret_file"]
-    ):  # either variable overrides both entries of the file
+    if environment["secret"] or environment["secret_file"]:  # either one overrides both entries of the file
         content = {key: value for key, value in content.items() if key not in ("secret", "secret_file")}
     values: dict[str, object] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")

@@ -157,9 +157,7 @@ class LimitedConnection(H11Protocol):
 
     def _running(self) -> RequestResponseCycle | None:
         """Return the request that is not answered yet."""
-        cycle: RequestResponseCycle | None = (
-            self.cycle
-        )  # None before the first request, contrary to uvicorn's annotation
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle if cycle and not cycle.response_complete else None
 
     def _enter(self, phase: _Phase) -> None:
