@@ -133,4 +133,4 @@ def test_a_scan_names_what_is_no_file(tmp_path: Path, poison: str) -> None:
     _deliver(data, poison)
     intake = take_in(data, tmp_path / "out")
     assert (intake.used, intake.quarantined) == (100, 0)
-    assert intake.ignored == {"calls/p.csv (no file)": ()}
+    assert intake.ignored == {"calls/p.csv (not a regular file)": ()}

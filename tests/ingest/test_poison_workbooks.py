@@ -72,7 +72,7 @@ NOT_READ = {
     "deep": (_sheet(_MAIN.encode() + b"<c>" * 100), "sheet a: more elements in one another than"),
     "far column": (
         _sheet(f'{_MAIN}<row><c r="XFE1" t="str"><v>a</v></c></row></sheetData></worksheet>'.encode()),
-        "sheet a: a cell in the column 'XFE'",
+        "sheet a: a cell in the column 'XFE', which no sheet has",
     ),
     "long tag": (_sheet(_MAIN.encode() + b'<c r="' + b"A" * 2_000_000), "sheet a: a tag longer than any"),
     "names": (

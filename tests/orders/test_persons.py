@@ -41,7 +41,7 @@ def test_an_order_book_begins_with_a_first_supervisor_and_an_invitation_for_the_
     assert {people.who(one.id).role for one in (FIRST, SECOND)} == {Role.SUPERVISOR}
     with pytest.raises(OrderError, match="has people already"):
         people.persons.begin("third", "third", "a test", NOW)
-    with pytest.raises(OrderError, match="only the first supervisor"):
+    with pytest.raises(OrderError, match="there is a second person already"):
         people.persons.invite(FIRST, NOW)
     assert not [found for found in TRAIL.verify(store) if isinstance(found, Fault)]
 

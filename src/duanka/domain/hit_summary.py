@@ -27,7 +27,7 @@ class HitSummary:
 
 
 def joined(earlier: str, later: Sequence[HitSummary]) -> str:
-    """Put `later` hits before the encoded ones; of a rule's days the larger number is kept."""
+    """Encode `later` followed by the encoded `earlier`; a rule in both gets one summary."""
     known = {one.rule: one for one in decoded_summaries(earlier)}
     found = [_one(known.pop(one.rule), one) if one.rule in known else one for one in later]
     return encoded_summaries(bounded([*found, *known.values()]))

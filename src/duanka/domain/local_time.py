@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from duanka.domain.errors import DuankaError
 
 DEFAULT_ZONE = "Asia/Shanghai"
-_MARGIN = timedelta(days=2)  # kept from datetime's limits; no zone is further from UTC
+_MARGIN = timedelta(days=2)  # distance from datetime's limits; larger than any UTC offset
 _FIRST, _LAST = (end.replace(tzinfo=UTC) for end in (datetime.min + _MARGIN, datetime.max - _MARGIN))
 _TYPED = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?(?P<offset> ?(?:Z|[+-]\d{2}:?\d{2}))?"
@@ -44,7 +44,7 @@ class OperatorZone:
         return self.local(at).isoformat(" ", "seconds")
 
     def read(self, text: str, option: str) -> datetime:
-        """Parse a typed time, without an offset of this zone; returns an aware one. DuankaError."""
+        """Parse a typed time as an aware one, in this zone if it has no offset. DuankaError."""
         found = _TYPED.fullmatch(text.strip())
         try:
             at = datetime.fromisoformat(text.strip().replace(" +", "+").replace(" -", "-"))
@@ -63,7 +63,7 @@ class OperatorZone:
         return self.local(at).replace(tzinfo=None)
 
     def place(self, at: datetime) -> tuple[str, str]:
-        """Return the zone's name then, `北京时间` or `Beijing time`, else its UTC offset."""
+        """Return the zone as `北京时间` and `Beijing time`, or with its UTC offset at `at`."""
         if self.name == DEFAULT_ZONE:
             return "北京时间", "Beijing time"
         offset = self.local(at).isoformat()[-6:]

@@ -13,7 +13,7 @@ from duanka.domain.text import BilingualText, WordedEnum
 class RequestedAction(WordedEnum):
     """The action that a decision requests."""
 
-    # watch only, or not even that: an unneeded verification is withdrawn
+    # watch, or less: a verification that is no longer needed is withdrawn
     NOTHING = "nothing", "不处置"
     VERIFY = "verify", "线上核验"
     VERIFY_AT_COUNTER = "verify_at_counter", "到厅核验", "verify at counter"
@@ -24,9 +24,9 @@ class RequestedAction(WordedEnum):
 class OrderDecision:
     """A decision about a card, as orders take it. `reason`: heaviest first.
 
-    `cases`: police cases, for a stop. `operator`, `city`: of the card. `decision`: id of the sealed decision; "" if
-    it is not from one, and then a later stop must be proposed to a second person. `seen_until`: latest hit, local and
-    naive. `signed_by`: signers of the cases; without one nothing is stopped. `points`: weight within its tier.
+    `cases`: police cases, for a stop. `operator`, `city`: of the card. `decision`: id of the sealed decision;
+    "" without one: a later stop then takes a second person. `seen_until`: latest hit, local and naive.
+    `signed_by`: signers of the cases; without one nothing is stopped. `points`: weight within its tier.
     `covers`: coverage of its records (domain/take.py). `line`: the line of the file.
     """
 
@@ -58,5 +58,5 @@ class OrderDecision:
 
     @property
     def police_stop(self) -> bool:
-        """Whether it stops the card directly: our decision on signed police cases."""
+        """Whether it stops the card directly: a sealed decision on signed police cases."""
         return self.asked is RequestedAction.STOP and bool(self.decision and self.signed_by)

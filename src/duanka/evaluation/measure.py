@@ -15,7 +15,7 @@ _ASKED = pl.col("action") != "watch"
 
 @dataclass(frozen=True)
 class MeasureRow:
-    """`cards` flagged, `fraud` of them, of `of` fraud cards; `recalls`: strategy or role -> share flagged."""
+    """Flagged `cards`, `fraud` among them, `of` all fraud cards; `recalls`: strategy or role -> share."""
 
     name: str
     cards: int
@@ -43,7 +43,7 @@ class MeasureRow:
 class Evaluation:
     """Result of `duanka evaluate`. An order is an action beyond watch.
 
-    `rules`: counting rules; `shadows`: rules in shadow. `roles`: fraud roles with their recall by orders;
+    `rules`: rules that decide; `shadows`: shadow rules. `roles`: fraud roles with their recall by orders;
     `honest_roles`: honest roles with the number of cards that get an order.
     """
 
@@ -90,7 +90,7 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
     row = rows_of(known)
     by_rule = sorted(hits.join(known, on="card", how="inner").group_by("rule"))
-    # the work list names the counting rules that hit a card, and no rule in shadow
+    # the work list names the deciding rules that hit a card, and no shadow rule
     counting = set(at_risk["rules"].str.split(";").explode())
     return Evaluation(
         cards=known.height,
@@ -131,7 +131,7 @@ _TRUTH = {"card": pl.String, "fraud": pl.Boolean, "role": pl.String, "strategy":
 
 
 def read_truth(path: Path) -> pl.DataFrame:
-    """Read a truth with exactly one row per card; a gap would count as honest."""
+    """Read a truth with exactly one row per card: a missing one would count as honest."""
     known = _read(path, lambda: pl.read_parquet(path))
     for column, kind in _TRUTH.items():
         if column not in known.columns:
@@ -145,7 +145,7 @@ def read_truth(path: Path) -> pl.DataFrame:
 
 
 def _groups(judged: pl.DataFrame, column: str) -> tuple[MeasureRow, ...]:
-    """How many of each group of fraud cards get an order."""
+    """Per group: its cards (`of`), and those that get an order (`cards`)."""
     counts = judged.group_by(column).agg(pl.col("asked").sum(), pl.len()).sort(column).iter_rows()
     return tuple(MeasureRow(str(name), asked, asked, of) for name, asked, of in counts)
 

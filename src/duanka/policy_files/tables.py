@@ -34,7 +34,7 @@ def fault(message: str) -> PydanticCustomError:
 
 
 def _unknown(name: str, names: Collection[str]) -> str:
-    """Say that a key is not one of `names`: a misspelt one would be ignored."""
+    """Say that a key is not one of `names`: a misspelt one must not be ignored."""
     near = get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(sorted(names))}"
     return f"does not know {name!r}; {hint}"

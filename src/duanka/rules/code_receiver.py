@@ -15,7 +15,7 @@ RULE = Rule(
     id="code_receiver",
     title=BilingualText("接码卡", "Code receiver"),
     source=RuleSource(
-        "Anti-fraud law, article 14 (code-receiving devices and platforms); the numbers are ours", Grade.K
+        "Anti-fraud law, article 14 (code-receiving devices and platforms); the limits are ours", Grade.K
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

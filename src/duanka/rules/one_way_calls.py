@@ -22,7 +22,7 @@ _SELDOM_ANSWERED = "calls_out >= $min_calls AND known > 0 AND answered <= $max_a
 
 
 def _week(numbers: int, answered: int, *, out: int = 20) -> list[Row]:
-    """Return `out` calls to `numbers` numbers on five days; the first are answered."""
+    """Return `out` calls to `numbers` numbers on five days; the first `answered` are answered."""
     return calls(out, "2021-05-12 09:00", every=86400 / 4, peers=_PEOPLE[:numbers], answered=answered)
 
 
@@ -34,7 +34,7 @@ RULE = Rule(
     id="one_way_calls",
     title=BilingualText("单向外呼", "One-way calls"),
     source=RuleSource(
-        "contacts per call and outgoing share of 6,106 measured users; the numbers are ours", Grade.K
+        "contacts per call and outgoing share of 6,106 measured users; the limits are ours", Grade.K
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

@@ -12,7 +12,7 @@ RULE = Rule(
     id="outgoing_only",
     title=BilingualText("只呼出不呼入", "Outgoing calls only"),
     source=RuleSource(
-        "GOIP features in police and press reports: outgoing only; the numbers are ours", Grade.S2
+        "GOIP features in police and press reports: outgoing only; the limits are ours", Grade.S2
     ),
     asks_for=Action.WATCH,
     why=BilingualText(

@@ -17,7 +17,7 @@ def _in_the_box(cards: int, events: int) -> list[Row]:
 RULE = Rule(
     id="shared_device",
     title=BilingualText("一机多卡", "Many cards in one device"),
-    source=RuleSource("press on number farming (养机): four or more numbers in one IMEI", Grade.S3),
+    source=RuleSource("press reports on number farming (养机): four or more numbers in one IMEI", Grade.S3),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "猫池和养卡设备让许多卡轮流使用同一终端。",
@@ -33,7 +33,7 @@ RULE = Rule(
             3,
             "events",
             "每张卡在该终端上的活动数达到",
-            "events of a card in the device for it to count, from",
+            "events in the device for a card to count, from",
         ),
     },
     reads=("card_devices",),

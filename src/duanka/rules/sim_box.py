@@ -14,8 +14,8 @@ def _others_in_the_box(n: int) -> list[Row]:
     return [c for card in _SLOTS[:n] for c in calls(2, "2021-05-15 09:00", card=card, imei=_BOX)]
 
 
-# Days with at least $min_signs - 2 of the three signs that are cheap to compute. Only for these can the two expensive
-# ones (strangers, cells) decide.
+# Days with at least $min_signs - 2 of the three cheap signs. On other days the two expensive signs
+# (strangers, cells) could not reach $min_signs.
 _HALF_MET = """
     (card, day) IN (
         SELECT d.card, d.day FROM card_days d
@@ -53,7 +53,7 @@ RULE = Rule(
     id="sim_box",
     title=BilingualText("疑似 GOIP/猫池用卡", "As if in a SIM box"),
     source=RuleSource(
-        "GOIP features in police and press reports; Anti-fraud law, article 14; the numbers are ours",
+        "GOIP features in police and press reports; Anti-fraud law, article 14; the limits are ours",
         Grade.S2,
     ),
     asks_for=Action.VERIFY_AT_COUNTER,

@@ -1,4 +1,4 @@
-"""Measured effects of other answers to the open questions, with their commands."""
+"""Measured effects of alternative answers to the open questions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEASURED = Path(__file__).with_name("measured.json")  # shipped; written by `dua
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """A number of cards, and who they are by the labels of the simulation."""
+    """A number of cards, split into fraud and honest by the simulation's labels."""
 
     what: str
     what_zh: str
@@ -48,7 +48,7 @@ def write_figures(figures: MeasuredFigures, path: Path) -> None:
 
 
 def read_figures(path: Path, *, named: bool) -> MeasuredFigures | None:
-    """Read figures; None where a path not `named` does not exist. UnreadableInput."""
+    """Read figures. Without a file: None, or UnreadableInput if the user `named` it."""
     if not named and not path.is_file():
         return None
     return from_json(MeasuredFigures, path, "figures", "`duanka spec measure` writes them")

@@ -1,8 +1,8 @@
 """Pictures sent one by one during the recording, for slow lines.
 
-There all pictures together take longer than a challenge. So the digests of all pictures are sent when the recording
-ends: from then on no picture can be exchanged, and the challenge no longer expires. Pictures may arrive before and
-after.
+On a slow line, sending all pictures takes longer than a challenge is valid. So their digests are sent when
+the recording ends: from then on no picture can be replaced, and the challenge no longer expires. Pictures may
+arrive before and after that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_LINE = 65_536  # bytes of a measurement
     f"POST {LINE}", "How fast is my line · 测试网络", fails=(409,), status_code=204, openapi_extra=BYTES_BODY
 )
 async def measure_line(request: Request, sends: access.Sends) -> Response:
-    """Discards up to 64 KiB; the page measures the time to choose its pictures."""
+    """Discards up to 64 KiB; the page times the transfer to choose its picture size."""
     del sends
     async for _ in request.stream():
         pass
@@ -93,7 +93,7 @@ def _taken(here: Context, sits: access.CurrentSession, content_type: str, body: 
     held = here.uploads.of(order, asks.challenge_id)
     missing = [one.order for one in digests if one.sha256 not in held]
     if missing:
-        # the pictures of an answered challenge are gone from here: they are not asked for again
+        # an answered challenge has no pictures here any more: do not report them as missing
         if asks.receipt:
             sits.online.require_unanswered(sits.token, asks.challenge_id, here.now)
         stage = sits.online.standing(order, here.now).stage

@@ -72,7 +72,7 @@ class OpenedOrderBook:
 
 @dataclass
 class Installation:
-    """What a check examines. `errors`: of the settings; invalid ones have their default."""
+    """What a check examines. `errors`: of invalid settings, whose defaults are used."""
 
     resolved: Resolved
     errors: tuple[DuankaError, ...]
@@ -155,7 +155,7 @@ class DoctorResult:
 def examine(
     found: Installation, checks: Sequence[DoctorCheck], seconds: float = ALL_SECONDS
 ) -> list[DoctorResult]:
-    """Run all at once, within `seconds`; one that takes longer is a fault. Results in their order."""
+    """Run all checks in parallel, within `seconds`; a late one is a fault. Results in order of `checks`."""
     done: dict[str, list[Finding]] = {}
 
     def run(check: DoctorCheck) -> None:

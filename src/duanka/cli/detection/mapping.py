@@ -36,8 +36,8 @@ _KEPT = ".before"
 Rows = Annotated[int, typer.Option(min=0, max=1000, help="Rows of each table to show as they would be read.")]
 _NAME = "mapping.toml"
 _NO_KEY = (
-    "First: document numbers are kept as keyed hashes alone: set DUANKA_HOLDER_KEY or DUANKA_HOLDER_KEY_FILE"
-    " (`openssl rand -hex 32`); `duanka init` makes one"
+    "Before that, set DUANKA_HOLDER_KEY or DUANKA_HOLDER_KEY_FILE (`openssl rand -hex 32`; `duanka init`"
+    " makes one): document numbers are kept only as keyed hashes"
 )
 
 
@@ -54,13 +54,13 @@ def guess(
     rows: Rows = 20,
     zone: Annotated[str | None, typer.Option(help="The operator's time zone; default Asia/Shanghai.")] = None,
     region: Annotated[
-        str, typer.Option(help="Two letters: the country whose numbers come without its code.")
+        str, typer.Option(help="Two letters: the country whose numbers come without a country code.")
     ] = "CN",
     times_in: Annotated[
-        str | None, typer.Option("--times-in", help="Zone of times that carry none, if it is another: UTC.")
+        str | None, typer.Option("--times-in", help="Zone of times that state none, if not --zone: UTC.")
     ] = None,
     direction: Annotated[
-        str, typer.Option(help="What codes of the direction mean: 1=out,2=in. Only where it is asked.")
+        str, typer.Option(help="What the direction codes mean: 1=out,2=in. Needed only if `guess` asks.")
     ] = "",
 ) -> None:
     """Propose a mapping for files of any form, say how sure each column is, and check it on a sample.

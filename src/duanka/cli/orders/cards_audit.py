@@ -45,7 +45,7 @@ def show(
     why: BecauseFull = "",
     case: Annotated[str, typer.Option(help="Number of the case, for the police.")] = "",
 ) -> None:
-    """Show a card: its state, its orders, what the network has in force, what it was refused."""
+    """Show a card: its state, its orders, its state in the network, its refused calls and messages."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
         found = here.reading.dossier(number, reading.ViewerContext(person, full, why, case), here.now())
@@ -93,7 +93,7 @@ def end(
         Path | None, typer.Option("--out", help="A file for it, instead of the terminal.")
     ] = None,
 ) -> None:
-    """Print the end of the trail, SEQ:HASH, to keep it where nobody of ours can change it."""
+    """Print the end of the trail, SEQ:HASH, to keep where none of our staff can change it."""
     with at_desk() as (here, _):
         present = here.ends.present()
         if file is None:
@@ -104,11 +104,11 @@ def end(
 
 @command(audit, Permission.ACCEPT_RESTORED, "accept-restored")
 def accept_restored(why: Why) -> None:
-    """Go on with a database that is older than an end of its trail: a restored backup, after a look at it."""
+    """Accept a restored backup, which is older than a kept end of its trail; examine it first."""
     with at_desk() as (here, person):
         accepted, passed = app_orders.accept_restored(here, person, why, here.now())
     for seq in sorted({older.seq for older in accepted}):
-        OUT.print(f"Accepted without the rows up to {seq}.")
+        OUT.print(f"Accepted, although rows of the trail up to {seq} are missing.")
     if passed:
-        OUT.print(f"{passed:,} holder(s) who passed since the backup passed again.")
+        OUT.print(f"{passed:,} pass(es) of holders since the backup are in force again.")
     OUT.print("Deadlines, notices and comparisons go on.")

@@ -114,7 +114,7 @@ def print_counts(
         line(_nothing(listing.what, asked))
     else:
         say(f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
-        # the values of the column `rules` are counted as `rule`
+        # `by` may count the values of a column `rules` under the name `rule`
         columns = {one.name.removesuffix("s"): one for one in listing.columns}
         columns |= {one.name: one for one in listing.columns}
         _print_table(
@@ -181,7 +181,7 @@ def _widths(
         whole = natural[one.name]
         return min(whole, max(one.least, cell_len(heads[one.name]))) if one.least else whole
 
-    def asked(one: ListColumn[Any]) -> int:  # optional columns go before others are cut
+    def asked(one: ListColumn[Any]) -> int:  # optional columns are dropped before others are cut
         return least(one) if one.spare else natural[one.name]
 
     while sum(map(asked, kept)) + len(kept) - 1 > width and any(one.spare for one in kept):

@@ -99,7 +99,7 @@ def list_persons(
     *,
     asked: ListOptions,
 ) -> None:
-    """List people, and what was proposed of them and waits for a supervisor."""
+    """List people, and the proposals about them that wait for a supervisor."""
     with at_desk() as (here, person):
         if not waiting:
             found = [one for one in here.persons.list(person) if role in (None, one.person.role)]
@@ -120,7 +120,7 @@ def add(
     operators: Operators = None,
     cities: Cities = None,
 ) -> None:
-    """Propose a person; prints the first half of their key, who approves is shown the second."""
+    """Propose a person; prints the first half of their key, and `approve` prints the second."""
     wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
     _propose(requests.PersonProposal.PERSON, wanted)
 
@@ -133,7 +133,7 @@ def change(
     operators: Operators = None,
     cities: Cities = None,
 ) -> None:
-    """Propose another role, name and scope for a person: all of it as it is to be."""
+    """Propose a new role, name and scope for a person; all three replace the present ones."""
     wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
     _propose(requests.PersonProposal.CHANGE, wanted)
 
@@ -172,7 +172,7 @@ def disable(person: PersonId, why: Why) -> None:
 
 @command(keys, Permission.PROPOSE_PERSON, "add")
 def add_key(person: PersonId) -> None:
-    """Propose another key for a person; prints its first half, who approves is shown the second."""
+    """Propose another key for a person; prints its first half, and `approve` prints the second."""
     _propose(requests.PersonProposal.KEY, Person(person, Role.DESK))
 
 
@@ -180,7 +180,7 @@ def add_key(person: PersonId) -> None:
 @lists(whole=True)
 def list_keys(
     person: Annotated[str, typer.Option(help="Only of this person.")] = "",
-    in_force: Annotated[bool, typer.Option("--in-force", help="Only those that open something.")] = False,
+    in_force: Annotated[bool, typer.Option("--in-force", help="Only keys that are not revoked.")] = False,
     *,
     asked: ListOptions,
 ) -> None:
@@ -195,7 +195,7 @@ def list_keys(
 def revoke(
     number: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, from `keys list`.")], why: Why
 ) -> None:
-    """Take a key out of force at once: a supervisor any, everybody their own."""
+    """Revoke a key at once: a supervisor any key, everybody else their own."""
     with at_desk() as (here, by):
         here.keys.revoke(number, by, why, here.now())
     say(f"密钥 {number} 已作废。", f"Key {number} revoked.")

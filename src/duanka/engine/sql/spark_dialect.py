@@ -42,7 +42,7 @@ def _grouped(node: exp.Expr) -> exp.Expr:
 
 
 def _ranged(node: exp.Expr) -> exp.Expr:
-    """Write a RANGE of days in integers; Sail treats one of intervals as unbounded."""
+    """Write a RANGE of days in integers; Sail ignores bounds that are intervals."""
     spec, order = node.args.get("spec"), node.args.get("order")
     if spec is None or order is None or str(spec.args.get("kind")).upper() != "RANGE":
         return node
@@ -96,8 +96,8 @@ def _repaired(tree: exp.Expr, repairs: _Repairs) -> exp.Expr:
 def without_rounding(query: exp.Query) -> dict[str, str]:
     """Remove rounding from the result columns of `query`; return it as column -> SQL.
 
-    The SQL is DuckDB's, which rounds for both engines: the binary value of 0.0375 is slightly smaller; DuckDB rounds
-    it to 0.037, Spark to 0.038.
+    DuckDB runs this SQL for both engines, since they round differently: the binary value of 0.0375 is
+    slightly smaller, and DuckDB rounds it to 0.037, Spark to 0.038.
     """
     afterwards = {}
     for column in query.selects:

@@ -16,11 +16,11 @@ from duanka.domain.identity import CheckReason
 
 Picture = np.ndarray[Any, np.dtype[Any]]  # uint8: rows, columns, channels blue green red
 
-_MAX_FRAME_PIXELS, _MAX_REFERENCE_PIXELS = 1920, 6000  # largest longer side in pixels that is decoded
+_MAX_FRAME_PIXELS, _MAX_REFERENCE_PIXELS = 1920, 6000  # limits of the longer side in pixels
 _MIN_PIXELS = 2
 _PALETTE_MODES = ("1", "P", "PA")
-_ANALYSED_PIXELS = 640  # longer side in pixels of what is analysed
-_MAX_SCANS = 20  # of a JPEG; a progressive one has about ten, and 400 kB of empty ones take a minute of CPU
+_ANALYSED_PIXELS = 640  # longer side in pixels to which pictures are scaled
+_MAX_SCANS = 20  # scans in a JPEG: a progressive one has about ten; 400 kB of empty scans take a minute
 
 
 class Unreadable(Exception):
@@ -32,13 +32,13 @@ class Unreadable(Exception):
 
 
 def frame(jpeg: bytes) -> Picture:
-    """Decode a camera picture, scaled to at most 640 pixels; Unreadable."""
+    """Decode a camera picture, scaled to at most 640 pixels. Raises Unreadable."""
     _seen(jpeg, ("JPEG",), _MAX_FRAME_PIXELS)
     return _smaller(_unpacked(jpeg))
 
 
 def reference(photo: bytes) -> Picture:
-    """Decode a registered photo (JPEG, PNG), upright, at most 640 pixels; Unreadable."""
+    """Decode a registered photo (JPEG, PNG), upright, at most 640 pixels. Raises Unreadable."""
     _seen(photo, ("JPEG", "PNG"), _MAX_REFERENCE_PIXELS)
     try:
         with _opened(photo, ("JPEG", "PNG")) as image:
@@ -54,7 +54,7 @@ def reference(photo: bytes) -> Picture:
 
 
 def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
-    """Check the header first: a kilobyte can decode to a gigabyte, and 400 can take a minute."""
+    """Check scans and size before decoding, which could take a gigabyte or a minute."""
     if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _MAX_SCANS:
         raise Unreadable(CheckReason.CORRUPT)
     try:

@@ -93,7 +93,7 @@ def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:
         path = data / name
         if not is_file(path):
             if looks_like_records(name):
-                others.append(f"{display_name(name)} (no file)")
+                others.append(f"{display_name(name)} (not a regular file)")
         elif own not in path.resolve().parents:
             found.append(path)
     return [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
@@ -134,7 +134,7 @@ def advice(name: str) -> str:
 
 
 def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
-    """Reason to report that no source takes the file `name`; "" for none.
+    """Why no source takes the file `name`; "" if that is not to be reported.
 
     `kind`: file type, the mode of stat.
     """

@@ -107,7 +107,7 @@ def _single(columns: Columns) -> str:
 
 
 def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
-    """Sources of one view: calls, messages, or both, split by a service column."""
+    """Sources for one party's view: calls, messages, or both, split by a service column."""
     by_service = _services(columns)
     seconds = moments_and_lengths.length(columns)
     kinds: list[tuple[str, dict[str, list[str]], BilingualText]]
@@ -225,7 +225,7 @@ def _text(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
 def _device_and_place(
     columns: Columns, source: SourceGuess, *, own_devices: bool
 ) -> dict[str, ColumnGuess | None]:
-    """IMEI, cell and city; in rows for both parties only the party's own columns."""
+    """IMEI, cell and city; in rows about both parties only columns of this one."""
     meaning = Meaning.IMEI
     direction = source.columns.get("direction")
     if isinstance(direction, ColumnGuess) and isinstance(direction.keys, dict) and "value" in direction.keys:

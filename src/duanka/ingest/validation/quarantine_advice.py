@@ -24,8 +24,8 @@ _BROKEN = BilingualText(
 )
 _LINES = BilingualText(
     "分隔符、引号或换行与文件不符：用 `duanka mapping guess` 再看一遍，或请对方修正导出",
-    "delimiter, quotes or line ends are others than the file's: look again with `duanka mapping guess`, or have the"
-    " export mended",
+    "delimiter, quotes or line ends differ from the mapping's: look again with `duanka mapping guess`, or"
+    " have the export corrected",
 )
 ADVICE: dict[str, BilingualText] = {
     QuarantineReason.WRONG_COLUMN_COUNT: _LINES,
@@ -127,7 +127,7 @@ ADVICE: dict[str, BilingualText] = {
     ),
     "too late": BilingualText(
         "晚于允许的时延：见 docs/LIVE.md 的 lateness",
-        "behind what the lateness of its source allows (docs/LIVE.md)",
+        "later than the `lateness` of its source allows (docs/LIVE.md)",
     ),
     "ahead of the clock": BilingualText(
         "记录时间在本机时钟之后：检查两边的时钟和时区", "check the clocks and zones of both sides"

@@ -51,7 +51,7 @@ INVITATION_DAYS = 3
 
 @dataclass(frozen=True)
 class ListedPerson:
-    """A person, with beginning and end."""
+    """A person, with the times of creation and disabling."""
 
     person: Person
     created_at: datetime
@@ -95,7 +95,7 @@ class Persons:
         authorize(by, Permission.APPROVE_PERSON)
         with changing_people(self._store) as connection:
             if _count(connection) != 1:
-                raise OrderError("only the first supervisor alone invites; propose with `duanka persons add`")
+                raise OrderError("there is a second person already; propose others with `duanka persons add`")
             invitation = self._invite(connection, by, now)
             self._trail.append(connection, [AuditEntry(now, by, "person.invite", by.id)])
         return invitation
@@ -245,15 +245,15 @@ class Persons:
             self._kept.keep_at_once(now)
 
     def _not_older(self, connection: Connection) -> None:
-        """OrderError if a restored backup is older than known people: no second set-up."""
+        """OrderError if the database is older than the kept people: a restored backup."""
         if self._kept and self._kept.is_ahead(connection):
             raise OrderError(
                 "the order book is older than the list of people that is kept beside it (audit-people.json): a backup"
-                " was restored; whoever is in force in both goes on (docs/OPERATIONS.md)"
+                " was restored; people in force in both can act as before (docs/OPERATIONS.md)"
             )
 
     def _checked(self, connection: Connection, what: PersonProposal, person: Person, by: Person) -> Person:
-        """Return the proposed person. OrderError, BadPerson: impossible, or not by `by`."""
+        """Return the proposed person. OrderError, BadPerson: invalid, or outside the scope of `by`."""
         if self._kept and self._kept.is_disabled(person.id):
             raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
         wanted, before = _checked(connection, what, person), _find(connection, person.id)

@@ -83,7 +83,7 @@ def _too_old(row: RowMapping, now: datetime) -> bool:
 
 
 def request_row(connection: Connection, number: str) -> RowMapping:
-    """Return the row of a request. UnknownOrder."""
+    """Return the row of a request. UnknownOrder if there is none."""
     query = select(person_requests).where(person_requests.c.id == number)
     row = connection.execute(query).mappings().first()
     if row is None:

@@ -1,4 +1,4 @@
-"""Message proxy adapter: an element, a whole list, a source of refusals.
+"""Message proxy adapter: implements Element, WholeList and RefusalSource.
 
 See docs/NETWORK.md.
 """
@@ -27,7 +27,7 @@ _CARDS_PER_PAGE, _CARDS_PER_CHUNK = 10_000, 5_000
 
 
 class MessageProxy(ProxyElement):
-    """Element, WholeList and RefusalSource of the message proxy in `folder`.
+    """The message proxy whose files are in `folder`.
 
     `seconds`: time limit of a call. A list of a million cards takes several; use a larger value for that.
     """

@@ -84,7 +84,7 @@ def carry(unit: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
 
 
 def skip_one(unit: UnitOfWork, act_id: str, why: str) -> int:
-    """Skip the first pending card without reading its orders; return 1, or 0: none."""
+    """Skip the first pending card without reading its orders; return how many (0 or 1)."""
     act = unit.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
     waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     card = unit.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
@@ -193,7 +193,7 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 
 
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
-    """Raise NeedsSecondPerson if one person proposed this and now the tier takes two."""
+    """Raise NeedsSecondPerson if nobody approved the act and the tier now takes two people."""
     withdrawn = (order,) if order.kind is Kind.VERIFICATION else ()
     if act["approved_by"] is None and takes_two(unit, order.card, *withdrawn):
         raise NeedsSecondPerson(
@@ -218,9 +218,9 @@ def _withdraw(unit: UnitOfWork, act: RowMapping, card: str, meant: str | None) -
 
 
 def moved_on(order: Order) -> str:
-    """Return why undoing a take leaves an order as it is, or "" if it withdraws it.
+    """Return why undoing a take keeps an order, or "" if it withdraws the order.
 
-    It leaves what a person has acted on since.
+    An order that a person has acted on since is kept.
     """
     return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
@@ -246,9 +246,9 @@ def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order
 
 
 def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
-    """Keep the card restricted on the evidence of its verification.
+    """Keep the card restricted, with its expired verification as the legal basis.
 
-    The verification has run out, which restricts the card even without the bulk action: it becomes the legal basis.
+    The expired verification restricts the card even without the bulk action.
     """
     if order.state is State.PUNISHED:
         # A punishment would end at its date and would not be lifted when the holder passes: replace it by the
@@ -269,7 +269,7 @@ def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapp
 
 
 def carried_by(act: RowMapping) -> str:
-    """Return the legal basis of its restrictions: two people, or one where allowed."""
+    """Return the legal basis of an act's restrictions: two people, or one where allowed."""
     return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
 
 

@@ -1,7 +1,7 @@
 """Texts of notices to holders: sender, reason, deadline, place, how to verify.
 
-Fraudsters send short messages too. So only the first question carries a link, every notice names a way to verify it
-that does not depend on the notice itself, and none asks for anything that gives access to an account.
+Fraudsters send short messages too. So only the request to verify has a link; every notice names a way to
+verify it that does not depend on the notice itself; none asks for anything that gives access to an account.
 """
 
 from __future__ import annotations
@@ -260,8 +260,8 @@ def parts(text: str) -> int:
 
 
 # What a phone turns into a link: a scheme, a path, a name with a top-level domain after a dot of any width, a
-# numeric address, a mailbox. Rather too much than too little: a false match costs the reason a word, a missed
-# one a holder's savings.
+# numeric address, a mailbox. False matches are accepted: they remove a word of the reason; a missed link can
+# be abused for fraud.
 _DOT = "[.．｡\u2024]"
 _TOP = r"(?:[A-Za-zＡ-Ｚａ-ｚ]{2}|中国|中國|公司|网络|網絡|网址|网店|商城|集团|在线|我爱你|香港)"
 _RUN = r"[^\s，。；：！？、（）【】“”《》]*"

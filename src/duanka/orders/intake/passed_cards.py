@@ -1,4 +1,4 @@
-"""Holders who passed are not asked again for facts known then, nor soon after."""
+"""Holders who passed are not asked again for older facts, nor soon after."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, 
 def passed_lately(unit: UnitOfWork, demand: OrderDecision) -> str | None:
     """Return the id of the verification that spares this holder a new one; None: ask.
 
-    The same rules on evidence from before the pass never ask again. Within the policy's days after it, only a heavier
-    tier or a new rule that indicates another device asks again.
+    A heavier tier, or a new rule of `ask_again_rules`, always asks again. Otherwise the same rules do not
+    ask on evidence from before the pass, and no rule asks within `ask_again_days` after it.
     """
     row = unit.about_cards(_LAST_PASS, demand.card)
     if row is None:

@@ -39,7 +39,7 @@ class Generation(BaseModel):
 
 
 class Merging(BaseModel):
-    """A merge in progress of generations `inputs` into `output`; `slices` are done."""
+    """A merge in progress of generations `inputs` into `output`; `slices`: number done."""
 
     inputs: list[int]
     output: int
@@ -68,8 +68,8 @@ class Checkpoint(BaseModel):
     `marks`: rule -> its watermark at the last evaluation; `closed`: rule -> days before this one are evaluated.
     `firsts`, `lasts`: table -> first and last event. `days`: record table -> day -> number of records and last event;
     None in a state of an earlier version. `filled`: table -> columns that hold a value.
-    At the last evaluation: `since`: absences were certain from here on; `able`: rules that could run; `seen`: time as
-    of which registers were read; `certain`, `midnight`: the end of records, if one was assumed.
+    At the last evaluation: `since`: records were complete from here on; `able`: rules that could run;
+    `seen`: time as of which registers were read; `certain`, `midnight`: see EndOfRecords, None without one.
     `history`: the backlog is being read, so no record is late and no window closes. `horizon`: windows before it are
     deleted. `forgotten`: table -> time before which repeats are no longer detected, so records are late.
     `policy`: fingerprint of the policy of the last published decisions; empty if unknown.

@@ -60,7 +60,7 @@ class RollupStore:
         return rows
 
     def stretch(self, first: datetime, last: datetime) -> None:
-        """Extend the window range of the open generation by `first` to `last`."""
+        """Extend the window range of the open generation to include `first` and `last`."""
         fresh = self.progress.fresh
         fresh.first = min(fresh.first or first, first)
         fresh.last = max(fresh.last or last, last)

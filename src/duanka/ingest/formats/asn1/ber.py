@@ -1,4 +1,4 @@
-"""Boundaries of the elements in a BER file: a broken record loses no other."""
+"""Element boundaries in a BER file; a broken record does not affect the others."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _MAX_COLUMNS = 1 << 14
 _DIGITS = "0123456789"
 LOOKED_AT = 200  # rows sampled to find the width of the table
 CELLS_LOOKED_AT = 100_000
-HEADER_WITHIN_ROWS = 30  # the header is searched in so many non-empty rows
+HEADER_WITHIN_ROWS = 30  # first non-empty rows in which the header is searched
 MIN_HEADER_SHARE = 0.6  # minimum width, as share of the widest row; titles and notes are narrower
 _DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 _BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
@@ -34,7 +34,7 @@ class SheetRow(NamedTuple):
 
 
 class SheetRows:
-    """Parser of a sheet's part; keeps non-empty rows, of their cells columns `wanted`.
+    """Parser of a sheet's XML; keeps non-empty rows, with their cells in `wanted` columns.
 
     `wanted` None: all columns. `without_value`: number of formulas without a stored value.
     """
@@ -127,7 +127,7 @@ class SheetRows:
             for letter in letters.upper()[:4]:
                 known = known * 26 + ord(letter) - 64
             if not 1 <= known <= _MAX_COLUMNS or not letters.isascii() or not letters.isalpha():
-                raise BadXml(f"a cell in the column {letters[:10]!r}")
+                raise BadXml(f"a cell in the column {letters[:10]!r}, which no sheet has")
             self._columns[letters] = known
         return known
 

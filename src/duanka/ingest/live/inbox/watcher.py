@@ -139,7 +139,7 @@ class DirectoryWatcher:
         return SecondLook.CHANGED if file.entry in self._files else SecondLook.GONE
 
     def reach(self, file: ReadyFile, position: int) -> int:
-        """Record the position of `file`, maybe one of `finished`; return it."""
+        """Record the position of `file`, negative when fully read (`finished`); return it."""
         seen = self._files[file.entry]
         seen.position = position
         if position < 0:
@@ -152,7 +152,7 @@ class DirectoryWatcher:
         return self._beginnings.learn(file.entry, beginning)
 
     def unlearn(self, file: ReadyFile) -> dict[str, int]:
-        """Drop the beginning of a changed file, to read it whole; return positions."""
+        """Drop the beginning of a changed file, to read it whole; return changed positions."""
         if seen := self._files.get(file.entry):
             seen.state = FileState.FRESH
             self._fresh.add(file.entry)
@@ -163,7 +163,7 @@ class DirectoryWatcher:
         return self._beginnings.forget(file.entry)
 
     def leave(self, file: ReadyFile) -> None:
-        """Leave the unfinished last line for when it is ended or the file rests."""
+        """Read the unfinished last line later: when it ends, or the file stops growing."""
         seen, now = self._files[file.entry], time.monotonic()
         seen.state, seen.hold = FileState.FRESH, max(seen.since + self.patience.whole, now)
         self._fresh.add(file.entry)
@@ -353,7 +353,7 @@ class DirectoryWatcher:
         return False
 
     def _goes_on(self, name: str, seen: KnownFile) -> bool:
-        """Tell whether a file with a known beginning can still begin with it."""
+        """Tell whether the file has a known beginning and is at least as long."""
         known = self._beginnings.of(name)
         if known is None or seen.size >= known.size:
             return known is not None
