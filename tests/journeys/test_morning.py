@@ -89,6 +89,19 @@ def test_three_mornings(inbox: Path, tmp_path: Path) -> None:
     assert "Came late, and is judged now: calls of 2021-05-18" in late.out
 
 
+def test_a_folder_of_earlier_days_that_came_again_is_not_waited_for(inbox: Path, tmp_path: Path) -> None:
+    out = tmp_path / "morning"
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}))
+    assert _morning(inbox, out, "2021-05-16").code == 0
+    (inbox / "again" / "calls").mkdir(parents=True)
+    (inbox / "again" / "calls" / "0516-copy.csv").write_text(
+        _calls(16, {1: 70}) + "\n"
+    )  # other bytes, same records
+    (inbox / "calls" / "0517.csv").write_text(_calls(17, {2: 70}))
+    told = _morning(inbox, out, "2021-05-17")
+    assert (told.code, "MISSING" in told.out) == (0, False), told.out
+
+
 def test_a_night_of_bad_records_ends_with_three(inbox: Path, tmp_path: Path) -> None:
     (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 3}) + "8613800138001,x,y,z,9,true\n" * 5)
     ended = _morning(inbox, tmp_path / "morning", "2021-05-16")

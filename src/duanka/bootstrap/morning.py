@@ -71,8 +71,12 @@ def morning(
 
 
 def late_sources(sources: tuple[SourceReach, ...], day: date) -> dict[str, date]:
-    """Source -> last day with records, for sources that end before `day`."""
-    return {source.name: source.high.date() for source in sources if source.high and source.high.date() < day}
+    """Source -> last day with records, for sources that end before `day`; nobody waits for more of a mere copy."""
+    return {
+        source.name: source.high.date()
+        for source in sources
+        if source.high and source.high.date() < day and not source.is_copy
+    }
 
 
 def _came(path: Path, sources: tuple[SourceReach, ...]) -> dict[str, date]:

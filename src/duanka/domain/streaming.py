@@ -134,7 +134,7 @@ class SourceReach:
     """Progress of a source. `complete`: no record before this time may still come.
 
     `high`: its latest event time; None if everything it delivered was late or ahead of our clock. `silent`: it lags
-    behind the others by more than the allowed time.
+    behind the others by more than the allowed time. `repeated`: records that any source delivered before.
     """
 
     name: str
@@ -144,6 +144,12 @@ class SourceReach:
     high: datetime | None
     complete: datetime
     silent: bool = False
+    repeated: int = 0
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether nothing it delivered was new, as from a folder of earlier days that was put there again."""
+        return 0 < self.repeated >= self.records - self.late
 
 
 @dataclass(frozen=True)

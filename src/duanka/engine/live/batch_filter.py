@@ -60,8 +60,9 @@ class BatchFilter:
         highs: list[tuple[SourceProgress, datetime]] = []
         for table, pieces in _by_table(batch.pieces):
             if TABLES[table].record:
-                rows = self._in_time(table, pieces, now, done, highs)
-                rows = self._once(table, rows, [p.origin for p in pieces], done)
+                sources = [self._marks.source(piece.source, table, now) for piece in pieces]
+                rows = self._in_time(table, pieces, sources, now, done, highs)
+                rows = self._once(table, rows, pieces, sources, done)
                 self._count_days(table, rows)
             else:
                 rows = pa.concat_tables([_placed(pa.table(p.rows), k) for k, p in enumerate(pieces)])
@@ -95,14 +96,14 @@ class BatchFilter:
         self,
         table: str,
         pieces: Sequence[BatchPart],
+        sources: Sequence[SourceProgress],
         now: datetime,
         done: FilterResult,
         highs: list[tuple[SourceProgress, datetime]],
     ) -> pa.Table:
         """Rows neither late nor ahead, with `event` and `place` (index of the piece)."""
         kept = []
-        for place, piece in enumerate(pieces):
-            known = self._marks.source(piece.source, table, now)
+        for place, (piece, known) in enumerate(zip(pieces, sources, strict=True)):
             rows = pa.table(piece.rows)
             rows = rows.append_column("event", rows[str(TABLES[table].time)].cast(_EVENT))
             rows = _placed(rows, place)
@@ -154,7 +155,14 @@ class BatchFilter:
             before, last_before = known.get(day, (0, last))
             known[day] = (before + records, max(last, last_before))
 
-    def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: FilterResult) -> pa.Table:
+    def _once(
+        self,
+        table: str,
+        rows: pa.Table,
+        pieces: Sequence[BatchPart],
+        sources: Sequence[SourceProgress],
+        done: FilterResult,
+    ) -> pa.Table:
         """`rows` without repeats of records in this batch or an earlier one.
 
         Equal records have equal event times, so only hashes in the time span of the batch are compared.
@@ -167,9 +175,9 @@ class BatchFilter:
             f" AND event BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}')"
         )
         with lent(self._db, "given", rows):
-            known = self._run(f"SELECT count(*) FROM given SEMI JOIN {recent} r USING (event, same)")[0][0]
+            seen = self._run(f"SELECT count(*) FROM given SEMI JOIN {recent} r USING (event, same)")[0][0]
             distinct = self._run("SELECT count(DISTINCT (event, same)) FROM given")[0][0]
-            if known or distinct < rows.num_rows:
+            if seen or distinct < rows.num_rows:
                 again: pa.Table = self._db.sql(
                     "SELECT row_number() OVER (PARTITION BY event, same ORDER BY place, line) > 1"
                     f" OR EXISTS (SELECT 1 FROM {recent} r WHERE r.event = g.event AND r.same = g.same) AS again,"
@@ -177,10 +185,11 @@ class BatchFilter:
                 ).to_arrow_table()
                 rows = again.filter(pc.invert(again["again"])).drop_columns(["again"])
                 repeated = again.filter(again["again"])
-                for place, origin in enumerate(origins):
+                for place, (piece, known) in enumerate(zip(pieces, sources, strict=True)):
                     mine = repeated.filter(pc.equal(repeated["place"], place))
+                    known.repeated += mine.num_rows
                     if mine.num_rows:
-                        self._refuse(table, origin, LiveReason.REPEATED, mine, done)
+                        self._refuse(table, piece.origin, LiveReason.REPEATED, mine, done)
         with lent(self._db, "given", rows):
             self._run(f"INSERT INTO state.recent SELECT '{table}', event, same FROM given")
         return rows

@@ -21,6 +21,7 @@ class SourceProgress(BaseModel):
     table: str
     records: int = 0
     late: int = 0
+    repeated: int = 0
     high: datetime | None = None
     floor: datetime | None = None
     heard_at: datetime | None = None

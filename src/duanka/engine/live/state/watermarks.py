@@ -191,6 +191,7 @@ class Watermarks:
                     source.high,
                     self._complete(source),
                     self._silent(source, now),
+                    source.repeated,
                 )
 
 
