@@ -135,8 +135,8 @@ def test_shared_strings_beyond_the_limit_are_refused(tmp_path: Path, monkeypatch
 
 
 def test_what_unpacks_out_of_proportion_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("duanka.ingest.files.limits.FREELY_UNPACKED_XML", 1000)
-    monkeypatch.setattr("duanka.ingest.files.limits.MOST_XML_RATIO", 5)
+    monkeypatch.setattr("duanka.ingest.formats.workbook.package.FREELY_UNPACKED_XML", 1000)
+    monkeypatch.setattr("duanka.ingest.formats.workbook.package.MOST_XML_RATIO", 5)
     empty = book({"a": _HEAD + "<row/>" * 100_000})
     sheets = book({f"s{number}": "<row/>" * 1000 for number in range(9)})
     intake = taken(tmp_path, {"calls/a.xlsx": empty, "calls/b.xlsx": sheets, "calls/c.csv": calls([1])})
