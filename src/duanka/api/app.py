@@ -52,9 +52,9 @@ def create_api(
 ) -> FastAPI:
     """Create the API on `desk`, with the holder's page at `/v`.
 
-    `verification`: online verification; None: verification at the counter only. `online`: returns it instead, called
-    for each request, for one that may fail and come back. `health`: state of the installation; without it only the
-    database is checked. `metrics`: content of `/metrics`, in the text format of Prometheus.
+    `verification`: online verification; None: verification at the counter only. `online`: called for each
+    request instead, where the verification may fail and recover. `health`: state of the installation;
+    None: only the database is checked. `metrics`: content of `/metrics`, in the text format of Prometheus.
 
     Endpoints are synchronous and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust
     its X-Forwarded-For, because rate limits by address must see the client.

@@ -16,13 +16,13 @@ from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.http.connections import ConnectionGate, ConnectionLimits, limited_connections
 from duanka.domain.errors import DuankaError
 
-_MIN_CONNECTIONS = 16  # connections, even if few file descriptors are allowed
+_MIN_CONNECTIONS = 16  # allowed even if the process may open few files
 
 
 def make_server(
     api: FastAPI, trusted: TrustedProxies | None = None, limits: ConnectionLimits | None = None
 ) -> uvicorn.Server:
-    """Create a server of `api`, for `run` with sockets of `listening_socket`.
+    """Create a server of `api`; call its `run` with a `listening_socket`.
 
     At most half of the process's file descriptors are for connections: the worker needs the others.
     """
@@ -47,7 +47,7 @@ def make_server(
 
 @contextlib.contextmanager
 def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a socket bound to a local address or name (port 0: any). DuankaError."""
+    """Yield a bound socket (port 0: any free one); DuankaError if binding fails."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]

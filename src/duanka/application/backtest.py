@@ -21,10 +21,10 @@ Asked = Action | None
 class Backtest:
     """Effect of other limits of one rule on historical records.
 
-    `policy`: the operator's policy, but the rule counts even if it runs there in shadow or not at all.
+    `policy`: the operator's, changed so that the rule counts even if it is in shadow or off there.
     `before`, `after`: runs of the rule with `limits_before` and `limits_after`; `before` is None where the
-    rule did not run before. `runs`: the other rules. `orders`: (action before, action after) -> number of
-    cards, over every card listed in either run. `moved`: the cards whose action differs, with both actions.
+    first run was without the rule. `runs`: those of the other rules. `orders`: (action before, action
+    after) -> number of cards, over all cards listed in either run. `moved`: cards whose action differs.
     """
 
     rule: Rule
@@ -74,7 +74,7 @@ def backtest_rule(
     engine.write_hits(scan.out / HITS_BEFORE)
     before = runs.pop(rule.id, None)
 
-    again = [one for one in rules if one is rule or "hits" in one.reads]  # their hits depend on the rule
+    again = [one for one in rules if one is rule or "hits" in one.reads]  # rules that read hits depend on it
     were = {one.id: engine.flagged(one.id) for one in again}
     for one in again:
         engine.forget(one.id)

@@ -19,11 +19,11 @@ from duanka.domain.phone_masking import masked_text
 _POLL_SECONDS = 0.25  # polling interval for work queued by other processes
 _NOTICE_SECONDS, _REFUSAL_SECONDS, _ALARM_SECONDS, _IDLE_SECONDS = 1.0, 2.0, 5.0, 30.0
 _LIST_SECONDS = 10.0
-_PASSES_SECONDS = 2.0  # delay until scans and live runs see a pass
-_GUARD_SECONDS = 1.0  # the end of the audit trail that a crash may leave without a copy outside
+_PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
+_GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
 _DEADLINE_BATCH = 500
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
-DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # names in `Enforcement.look`
+DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # duties that `Enforcement.look` may name
 PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 
@@ -85,10 +85,10 @@ class Guard(Protocol):
         """Whether repairs, restrictions and notices are suspended."""
 
     def check(self, now: datetime) -> bool:
-        """Check now; returns whether the guard holds."""
+        """Check now; returns `holds`."""
 
     def work(self, now: datetime) -> bool:
-        """Check now and record how far the database has come. The form of a duty."""
+        """Check if something changed, and copy the trail's end; signature of `Duty.work`."""
 
 
 class EnforcementObserver(Protocol):
@@ -154,7 +154,7 @@ class Enforcement:
 
 
 def _once(work: Callable[[datetime], object]) -> Callable[[datetime], object]:
-    """Work that leaves none waiting."""
+    """Wrap `work` so that it never reports more work."""
 
     def worked(now: datetime) -> bool:
         work(now)
@@ -198,7 +198,7 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     ]
     if notices:
         found.append(Duty(NOTICES, unless_held(notices.work), _NOTICE_SECONDS))
-    if passes:  # a restored, older database would shorten the list
+    if passes:  # held by the guard: a restored, older database would shorten the list
         found.append(Duty(PASSES, _once(unless_held(lambda _: passes())), _PASSES_SECONDS))
     if parts.purge:
         found.append(Duty(PURGE, parts.purge, _IDLE_SECONDS))
@@ -243,7 +243,7 @@ class Enforcing:
         self.wake()
 
     def wake(self) -> None:
-        """A transaction queued work: poll at once."""
+        """Poll at once, because a transaction has queued work."""
         self._left.set()
 
     def _poll(self, now: datetime) -> bool:

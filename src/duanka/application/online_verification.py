@@ -36,7 +36,7 @@ _log = logging.getLogger("duanka.application.online_verification")
 
 
 class OnlineVerification:
-    """Online verification; thread-safe. `draw`: source of the challenges; `clock`: now, with zone."""
+    """Online verification; thread-safe. `draw`: random source of challenges; `clock`: now, with zone."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The main path: records in, cards at risk with reasons out. Read this first."""
+"""The scan: from records to a list of cards at risk. Start reading here."""
 
 from __future__ import annotations
 

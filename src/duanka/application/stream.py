@@ -1,7 +1,7 @@
 """The live path: micro-batches in, changes of hits and decisions out.
 
 Three positions advance in this order: the input that is committed, the state committed with it, and the
-changes written to the decision log. After a restart, only the changes missing from the log are written again.
+changes written to the decision log. After a restart, the changes still missing from the log are written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText
 
 QUARANTINE = "quarantine.parquet"
-_MAINTENANCE_SECONDS = 2.0  # seconds of maintenance while no records arrive
+_MAINTENANCE_SECONDS = 2.0  # time for maintenance after an empty batch
 _CHANGES_PER_WRITE = 20_000  # changes per write; each takes about 1 kB with its texts
 
 
@@ -56,7 +56,7 @@ class LiveEngine(Protocol):
 
     @property
     def in_history(self) -> bool:
-        """Whether the backlog found at the start is read: no record is late, no card is judged."""
+        """Whether the backlog found at the start is being read: no record is late, no card is judged."""
 
     def reaches(self, now: datetime) -> bool:
         """Whether the records have reached `now`, less the lateness allowed."""
@@ -68,7 +68,7 @@ class LiveEngine(Protocol):
         """Origin -> position up to which it is read and committed."""
 
     def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> BatchResult:
-        """Take in a micro-batch; `settle`: commit all since the last commit; `judge`: judge before it."""
+        """Take in a micro-batch; with `settle`, run the rules (if `judge`), then commit all so far."""
 
     def finish(self, now: datetime) -> BatchResult:
         """Judge everything, as at the end of the input."""
@@ -80,10 +80,10 @@ class LiveEngine(Protocol):
         """Fingerprint of the policy of the last decisions written; empty where unknown."""
 
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
-        """Adopt another policy: add a change for each of `cards`, where decisions differ."""
+        """Adopt another policy; add a change for each of `cards`, whose decisions differ under it."""
 
     def coverage(self) -> Coverage | None:
-        """Coverage of the records; None before the first, and while the backlog is read."""
+        """Coverage of the records; None before the first record and during the backlog."""
 
     def told(self, seq: int) -> None:
         """Acknowledge that changes up to `seq` are written to the decision log."""
@@ -163,7 +163,7 @@ def follow_records(run: Following) -> Followed:
         waits |= batch.positions
         waiting = run.feed.waiting()
         caught_up = not waiting.pieces
-        # An empty batch alone proves nothing: a server has not answered yet, or one large file is being read.
+        # An empty batch does not end the backlog: a server may be slow, or one large file is being read.
         if run.engine.in_history and not run.once and not batch.records and waiting.backlog == 0:
             run.engine.end_history()  # the backlog found at the start is processed
         judge = caught_up or run.ticks() - judged_at >= run.pace
@@ -195,7 +195,7 @@ def follow_records(run: Following) -> Followed:
 def _has_caught_up(run: Following) -> bool:
     """Whether the backlog is processed and records are current.
 
-    Needed where records never pause. One current record among three months of old ones does not suffice:
+    Needed where no batch is ever empty. One current record among three months of old ones does not suffice:
     clocks may be wrong, and files come in any order.
     """
     return run.feed.waiting().backlog == 0 and run.engine.reaches(run.clock())

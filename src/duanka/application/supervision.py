@@ -1,7 +1,7 @@
 """Supervision: runs each part of a process in a thread, restarts it with back-off.
 
 A part is a function that runs until told to stop. An exception or an early return is a failure of this part
-alone: it is reported when it begins and when it is over, and shown in `states` meanwhile.
+alone: start and end of the failure are reported, and `states` shows it meanwhile.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Supervisor:
     def _begin(self, part: _Part) -> None:
         thread = threading.Thread(target=self._run, args=(part,), name=part.name)
         thread.start()
-        part.thread = thread  # after its start, or the watcher would take it for dead
+        part.thread = thread  # set after its start, or the watcher would restart it as dead
 
     def _run(self, part: _Part) -> None:
         while not part.running.stopping.is_set():

@@ -24,7 +24,7 @@ from duanka.orders.monitoring.backlog import Backlog, backlog, probe_writing
 
 PROBE_SECONDS = 5.0
 _STALE_SECONDS = 30.0  # maximum age of the last database check
-_QUIET_SECONDS = 300.0  # maximum time without a micro-batch; empty ones count
+_QUIET_SECONDS = 300.0  # maximum time without a micro-batch, even an empty one
 _MIN_FAILURES = 3  # consecutive failures after which a duty counts as failing
 
 
@@ -70,7 +70,7 @@ class DutyWatch:
         self._alarms.follow(f"duty {duty}", since, detail, now)
 
     def failing(self) -> list[str]:
-        """The duties with several consecutive failures."""
+        """The duties with at least _MIN_FAILURES consecutive failures."""
         return sorted(duty for duty, (count, _) in tuple(self._failing.items()) if count >= _MIN_FAILURES)
 
 

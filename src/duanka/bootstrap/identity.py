@@ -64,7 +64,7 @@ def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQu
 
 
 def said(settings: Settings) -> str:
-    """Description of the verification channel for the log."""
+    """How holders verify (counter, embedded, vendor), for the log."""
     if not settings.face:
         return "at the counter alone (online: set DUANKA_FACE and DUANKA_REFERENCE_PHOTOS; docs/IDENTITY.md)"
     if settings.face == EmbeddedChecker.name:

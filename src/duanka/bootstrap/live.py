@@ -36,7 +36,7 @@ from duanka.rules import RULES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATE = "state"
-IMSIS = "imsi.sqlite"  # card of each IMSI, as last reported by the register
+IMSIS = "imsi.sqlite"  # card of each IMSI, as last seen in table `cards`
 _UNSIGNED = (
     "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
     " docs/FORMAT.md)"
@@ -45,7 +45,7 @@ _UNSIGNED = (
 
 @dataclass(frozen=True)
 class FromInbox:
-    """A folder. `after` a file is read: keep, move or delete it; `marker`: first wait for its `.done`."""
+    """A folder. `after`: keep, move or delete a read file; `marker`: wait for FILE.done; None: if any is."""
 
     folder: Path
     mapping: Path | None = None
@@ -65,7 +65,7 @@ class FromBus:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """Options. `batch_records`, `batch_seconds`: of a micro-batch; `pace`: seconds between judgements."""
+    """Options. `batch_records`, `batch_seconds`: micro-batch limits; `pace`: seconds between judgements."""
 
     source: FromInbox | FromBus
     policy: Policy
@@ -108,7 +108,7 @@ class Several:
 
 
 class SaysUnsigned:
-    """Decision log that warns once of an unsigned police case: it raises the tier, and stops no card."""
+    """Decision log that warns once of unsigned police cases, which raise the tier and stop no card."""
 
     def __init__(self, ledger: DecisionLogWriter, said: Callable[[str], None]) -> None:
         self._ledger, self._said, self._done = ledger, said, False
@@ -157,7 +157,7 @@ def live(
 
 
 def write_report(outcome: LiveOutcome, changes: ListChanges | None = None) -> None:
-    """Write report.html when the state is closed: plots take its memory. `changes`: to the last list."""
+    """Write report.html, once the state has freed its memory for plots. `changes`: since the last list."""
     if outcome.findings is None:
         return
     from duanka.reports.page import write_page  # noqa: PLC0415  # the plot library takes 50 MB
@@ -277,13 +277,13 @@ def _with_lists(asked: LiveRun) -> Policy:
 
 
 def _check_something_is_there(asked: LiveRun) -> None:
-    """UnreadableInput where a new state's first run would read nothing: probably the wrong folder."""
+    """UnreadableInput where the first run of a new state finds no records: probably the wrong folder."""
     if isinstance(asked.source, FromInbox):
         check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
 
 
 def check_source(asked: LiveRun) -> None:
-    """DuankaError where the source is misconfigured; at the start, when a person can correct it."""
+    """DuankaError where the source is misconfigured. Called at the start, when a person can correct it."""
     if isinstance(asked.source, FromInbox):
         if not asked.source.folder.is_dir():
             raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")

@@ -16,7 +16,7 @@ _SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
 
 
 def forms_of(secret: bytes) -> tuple[bytes, ...]:
-    """The secret as used now, then as release 0.1.0 did: it decoded the file's hexadecimal text."""
+    """The secret as used now, and as release 0.1.0 used it: decoded from hexadecimal text."""
     try:
         return (secret, bytes.fromhex(secret.decode("ascii")))
     except ValueError:
@@ -35,7 +35,7 @@ def secret_of(settings: Settings, is_new: bool = False) -> bytes:
 
     `is_new`: the order book is being created; on SQLite its secret is then generated once. MissingKey: there
     is no secret, or there are two. A secret is never generated for an order book that already has one, nor
-    beside a database server, which other machines use too.
+    for one on a database server, which other machines use too.
     """
     if settings.secret and settings.secret_file:
         raise MissingKey("both DUANKA_SECRET and DUANKA_SECRET_FILE are set; unset one of them")
@@ -58,7 +58,7 @@ def secret_of(settings: Settings, is_new: bool = False) -> bytes:
 
 
 def _secret_in_file(path: Path) -> bytes:
-    """Read a secret from a file: the same bytes as DUANKA_SECRET with that text, to move to and fro."""
+    """Read a secret from a file; DUANKA_SECRET set to the same text gives the same bytes."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -72,7 +72,7 @@ def _secret_in_file(path: Path) -> bytes:
 
 
 def _made(path: Path) -> bytes:
-    """Make a secret that only its owner can read; of two processes, both use that of the first."""
+    """Make a file of a new secret, for its owner only; a concurrent process uses the same one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_hex(32)
     aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
@@ -100,7 +100,7 @@ def elements_of(settings: Settings) -> dict[str, str]:
 
 
 def element_address(name: str, written: str) -> str:
-    """Canonical address of an element. host:vty:ctrl for a home register, otherwise an absolute folder."""
+    """Canonical address of an element: host:vty:ctrl of a home register, else an absolute folder."""
     if name != HOME_REGISTER:
         return os.path.abspath(Path(written).expanduser())  # resolves `..` but keeps symbolic links
     (host, vty), (_, ctrl) = register_ports(written)

@@ -65,7 +65,7 @@ _log = logging.getLogger("duanka.orders.database")
 
 @dataclass(frozen=True, kw_only=True)
 class OrderDesk(DeskServices):
-    """Those services, and what only commands and workers use."""
+    """`DeskServices`, and the services that only commands and workers use."""
 
     elements: NetworkElements
     ends: KeptEnds
@@ -77,7 +77,7 @@ class OrderDesk(DeskServices):
     pass_list: PassList
 
     def now(self) -> datetime:
-        """As `now`."""
+        """As the function `now` of this module."""
         return now()
 
 
@@ -107,7 +107,7 @@ def desk(
         upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
     )
     secret = secret_of(settings)
-    # keys that release 0.1.0 derived use the form of the secret at the creation of the database
+    # keys known to release 0.1.0 are derived from the secret in the form that created the database
     root = forms_of(secret)[store.secret_form]
     try:
         trail = Trail(derived(root, "audit"))
@@ -222,9 +222,9 @@ def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, wh
 def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:
     """Accept a restored backup.
 
-    Returns the lost ends of the trail, and restored passes. Verifications passed since the backup are in the
-    list of passes that the worker keeps. They are applied again before any deadline of the older order book
-    expires, and those deadlines start anew. Raises the errors of `KeptEnds.accept`.
+    Returns the lost ends of the trail, and the number of passes applied again: verifications passed since
+    the backup are in the list of passes that the worker keeps. They are applied before any deadline of the
+    older order book expires, and its deadlines start anew. Raises the errors of `KeptEnds.accept`.
     """
     authorize(by, Permission.ACCEPT_RESTORED)
     passed = 0
@@ -249,12 +249,12 @@ def write_sources(here: OrderDesk, path: Path) -> None:
 
 
 def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:
-    """Make a link for an order, as in a notice, and return its address; the trail has who and why."""
+    """Make a link for an order, as in a notice, and return its address. The trail keeps who and why."""
 
     def work(unit: UnitOfWork) -> str:
         order = unit.order(order_id)
         authorize(by, Permission.MAKE_LINK, order)
-        if order.kind is not Kind.VERIFICATION:  # whoever makes a link takes part in what is done with it
+        if order.kind is not Kind.VERIFICATION:  # `helped_by` belongs on the order that the link answers
             raise OrderError(f"{order_id} is no verification, and a link answers one: give its id (V...)")
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def shipped(folder: str, name: str) -> Path:
-    """A file shipped with Duanka: policies/national.toml, mappings/simbox_sample.toml."""
+    """Path of a file shipped with Duanka, for example policies/national.toml."""
     inside = Path(str(resources.files("duanka"))) / folder / name
     return inside if inside.exists() else Path(__file__).parents[3] / folder / name
 

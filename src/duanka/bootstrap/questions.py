@@ -1,4 +1,4 @@
-"""Measures other answers to the questions in SPECIFICATION.md, by its commands on invented records."""
+"""Measures alternative answers to the questions in SPECIFICATION.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFAULT = "national"
 
 
 def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None]) -> MeasuredFigures:
-    """Run the command of each question that names one, once each, on `data`.
+    """Run each command that the questions name, once, on `data`.
 
     UnreadableInput: truth.parquet is missing beside `data`; without it, no figure can tell fraudulent cards
     from honest ones. DuankaError: a command in the document cannot be measured.

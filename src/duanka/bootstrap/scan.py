@@ -48,7 +48,7 @@ REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
 _OWN_LISTS = "world.toml"  # area lists that a folder of records may contain
 _TRUTH = "truth.parquet"  # labels of its cards, if known
-# memory outside the engine: interpreter, libraries, intake remains, blocks in transit
+# memory outside the engine: interpreter, libraries, what intake has not freed, blocks in transit
 _OVERHEAD_BYTES = 400 << 20
 _MIN_MEMORY_BYTES, _MAX_MEMORY_BYTES = 400 << 20, 1000 << 40
 _OUT = "duanka-out"
@@ -74,7 +74,7 @@ def scan(
     language: Language | None = None,
     remote: str | None = None,
 ) -> Findings:
-    """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: here."""
+    """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: embedded."""
     _make(data, out, mapping)
     policy, lists_from = _with_lists(policy, data, lists)
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
@@ -147,7 +147,7 @@ def backtest(
 
 
 def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
-    """How records are read: by the mapping, or in Duanka's format, with times of the policy's zone."""
+    """The mapping named, or that of Duanka's own format with times in the policy's zone."""
     return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
 
 
@@ -246,7 +246,7 @@ def in_bytes(text: str) -> int:
 
 
 def output_folder(data: Path, out: Path | None) -> Path:
-    """`out`, else duanka-out inside the data, else (not writable) inside the current folder."""
+    """`out`, else duanka-out in the data, or in the current folder where the data cannot hold it."""
     if out:
         return out
     inside = data if data.is_dir() else data.parent

@@ -53,7 +53,7 @@ from duanka.orders.monitoring.waiting import WaitingOrders
 
 @dataclass(frozen=True)
 class Serving:
-    """Options of `serve`. `decisions`: folders of scans and live runs; `records`: a live run in here."""
+    """Options of `serve`. `decisions`: folders of other scans and live runs; `records`: its own live run."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -73,8 +73,8 @@ def working(
 ) -> Iterator[Enforcing]:
     """Run a worker in its own thread until the context ends.
 
-    It then finishes what is in hand. `supervision`: restarts the worker, observes its failures and guards the
-    clock; without it, the thread runs alone.
+    The worker then finishes what is in hand. `supervision`: restarts the worker, observes its failures and
+    guards the clock; without it, the thread runs alone.
     """
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
@@ -139,12 +139,12 @@ def working(
         yield enforcing
     finally:
         supervisor.end("worker")
-        with contextlib.suppress(Exception):  # also for the last rows; the next start compares
+        with contextlib.suppress(Exception):  # copy the end of the trail; the next start does if this fails
             guard.check(clock())
 
 
 class Network:
-    """Each method opens new connections. `addresses`: from settings, after `join` the order book's."""
+    """Makes elements anew at each call. `addresses`: from the settings; after `join`, the order book's."""
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code

@@ -46,7 +46,7 @@ from duanka.orders.intake.decisions import DecisionIntake
 from duanka.rules import RULES
 
 POLL_SECONDS = 0.2  # polling interval for a file of decisions
-HELD_SECONDS = 1.0  # polling interval for a restored backup
+HELD_SECONDS = 1.0  # interval of checks for a restored backup
 NO_MESSAGE_CENTRE = "notices wait: no message centre (DUANKA_MESSAGE_CENTRE)"
 OPENS_WITHIN_SECONDS = 60.0  # timeout for starting the face-check workers
 
@@ -62,7 +62,7 @@ class Supervision:
 
 @dataclass(frozen=True)
 class _Works:
-    """A `LiveObserver` that reports arriving records to the supervisor as healthy."""
+    """A `LiveObserver` that reports its part as healthy at each micro-batch."""
 
     running: Running
 
@@ -74,7 +74,7 @@ class _Works:
 
 @dataclass
 class _Held:
-    """Whether a restored backup waits to be accepted: decisions since it were handled before."""
+    """Whether a restored backup is not yet accepted: it lacks what became of later decisions."""
 
     ends: KeptEnds
     _looked: tuple[float, bool] | None = None
@@ -158,7 +158,7 @@ class ServeParts:
         self._start(f"decisions of {folder}", run)
 
     def verify_online(self) -> None:
-        """Run online checks, if set up; while they fail, the counter is open. DuankaError: the settings."""
+        """Run online checks, if set up; while they fail, counters verify. DuankaError: invalid settings."""
         if not self._settings.face:
             return
         opened, wrong = threading.Event(), list[DuankaError]()

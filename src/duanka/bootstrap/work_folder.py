@@ -1,4 +1,4 @@
-"""Working folder of an installation: its duanka.toml, and the settings in it."""
+"""Place (folder) of an installation: its duanka.toml, and the settings in it."""
 
 from __future__ import annotations
 

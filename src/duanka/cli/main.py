@@ -24,7 +24,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
 
 
-# Command -> its help: that of a group is here, that of a command is also the first paragraph of its docstring.
+# Command -> its help. The help of a single command repeats the first paragraph of its docstring.
 COMMANDS = {
     "simulate": "Invent a province with known truth: records in our own format, and truth.parquet.",
     "scan": "Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined.",
@@ -126,7 +126,7 @@ def main() -> None:
     except DuankaError as error:
         _report(
             masked_text(str(error)) if {*sys.argv[1:]} & {*_ABOUT_CARDS} else str(error)
-        )  # --home may come before the command
+        )  # looks at all arguments: --home may come before the command
         sys.exit(ExitCode.WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -49,7 +49,7 @@ _IN_THE_LINK = "what follows # in the link of the notice"
 def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
     """Return the person with this key; 401 without one."""
     known: Person | None = getattr(request.state, "person", None)
-    if known and _has_no_body(request):  # `KeyFirstRoute` has checked the key and left it there
+    if known and _has_no_body(request):  # `KeyFirstRoute` has checked the key and stored its person
         return known
     # reading a body can take minutes: check again, as the key may have been revoked meanwhile
     found = here.desk.keys.who(given.credentials) if given else None
@@ -105,7 +105,7 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
 
 
 def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> str:
-    """Return a link of an open order, also if expired or bound to another browser."""
+    """Return the token of an open order's link, even expired or of another browser."""
     with _unless_guessing(request, here):
         token = _token(given, _IN_THE_LINK)
         with here.desk.store.reading() as connection:
@@ -196,7 +196,7 @@ def online(here: Context) -> OnlineVerification:
 
 
 def _address(request: Request) -> str:
-    """Return the key of limits by address."""
+    """Return the rate-limit key of the client's address."""
     return client_key(request.client.host if request.client else "")
 
 

@@ -1,4 +1,4 @@
-"""Client addresses: keys for limits by address, and trusted proxies."""
+"""Client addresses: rate-limit keys, and trusted proxies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from duanka.domain.errors import DuankaError
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-UNKNOWN = "unknown"  # anything that is not an address counts as one client
+UNKNOWN = "unknown"  # all clients without a valid address share this key
 
 
 def client_key(host: str) -> str:
-    """Return the key of a limit by address: a normalised IPv4 address, or an IPv6 /64."""
+    """Return the rate-limit key of `host`: its IPv4 address, or its IPv6 /64 network."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

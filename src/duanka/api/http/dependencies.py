@@ -29,16 +29,16 @@ class HealthReport(Protocol):
 
     @property
     def wants(self) -> tuple[str, ...]:
-        """Missing configuration for which something waits."""
+        """Missing settings that keep work waiting."""
 
 
 @dataclass(frozen=True)
 class RequestLimits:
     """Request limits. Rates are per minute; `*_burst`: requests allowed at once.
 
-    `body`: bytes. `polling`: polls of one session's verdict; `pictures`: pictures of one session, sent one by one;
-    `frames`: bytes of a body with all pictures, and of one challenge's pictures; `uploads`: bytes of all waiting
-    single pictures.
+    `body`: bytes. `polling`: polls of one session's verdict; `pictures`: pictures of one session, sent one
+    by one; `frames`: bytes of a body with all pictures, and of all single pictures of one challenge;
+    `uploads`: bytes of all single pictures held in memory.
     """
 
     per_key: float = 600
@@ -72,11 +72,11 @@ class Context:
     online: Callable[[], OnlineVerification | None] = lambda: None
     health: Callable[[], HealthReport] | None = None  # None: only the database is checked
     metrics: Callable[[], bytes] | None = None  # text format of Prometheus; None: no metrics
-    verifying: Lock = field(default_factory=Lock)  # verification of the whole trail: one at a time
+    verifying: Lock = field(default_factory=Lock)  # held during a verification of the whole audit trail
 
     @property
     def verification(self) -> OnlineVerification | None:
-        """The online verification; None: at present only the counter."""
+        """The online verification; None: at present, only counters verify."""
         return self.online()
 
     @property

@@ -22,7 +22,7 @@ _log = logging.getLogger("duanka.api")
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """Most bytes of a body, and the message for a holder who sends more."""
+    """Maximum body size (bytes), and the reason told to a holder who exceeds it."""
 
     bytes: int
     reason: CheckReason | None = None
@@ -31,7 +31,7 @@ class BodyLimit:
 class RequestMiddleware:
     """Echoes or creates `x-correlator`, limits bodies, answers unhandled errors.
 
-    `body`: most bytes of a body. `others`: paths with a limit of their own.
+    `body`: maximum body size (bytes). `others`: path -> its own limit.
     """
 
     def __init__(self, app: ASGIApp, body: int, others: Mapping[str, BodyLimit] | None = None) -> None:
@@ -76,7 +76,7 @@ class RequestMiddleware:
         try:
             await self._app(scope, _counted(receiving, most), sending)
         except Exception as error:
-            # log place and type only: the message can quote what was sent
+            # log place and type only: the error's message can quote the request
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("%s %s: %s\n%s", correlator, scope["method"], type(error).__name__, where)
             if begun:
@@ -85,7 +85,7 @@ class RequestMiddleware:
 
 
 def _counted(receive: Receive, most: BodyLimit) -> Receive:
-    """Count the bytes of bodies without a declared length."""
+    """Enforce the limit while reading, for bodies without a declared length."""
     read = 0
 
     async def receiving() -> Message:

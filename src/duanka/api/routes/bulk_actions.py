@@ -57,7 +57,7 @@ def get_act(here: Here, by: access.Caller, number: asked.ActId) -> views.ActShow
 def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
-    """With what is known of each card and its result; numbers masked."""
+    """Each card with what is known of it, and its result; numbers masked."""
     return shown.ActCards.of(
         here.desk.reading.act_cards(number, ViewerContext(by), here.now, int(after or 0), limit)
     )
@@ -72,7 +72,7 @@ def list_act_cards(
 def approve_act(
     here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval
 ) -> views.ActShown:
-    """By a supervisor other than the proposer, who has seen its cards.
+    """A supervisor other than the proposer approves, after looking at the cards.
 
     Cards can be excluded. Again gives the state.
     """

@@ -48,7 +48,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     fails=(409, 422),
 )
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
-    """At once, in every element. The notice joins the order of a card stopped before."""
+    """At once, in every element; joins the order of a card that is already stopped."""
     card = card_of(asks.phone_number)
     order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
     return masked(order)
@@ -61,7 +61,7 @@ def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.
     fails=(409,),
 )
 def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
-    """At once, in every element. For a card released before, gives the state."""
+    """At once, in every element. If the card is already released, gives the state."""
     card = card_of(asks.phone_number)
     try:
         order = here.desk.book.police_release(card, by, asks.because(), here.now)

@@ -24,7 +24,7 @@ router = Endpoints("second verification")
 def record_counter_check(
     here: Here, by: access.Caller, number: asked.TheVerification, asks: asked.CounterCheckAsked
 ) -> CounterCheckShown:
-    """Passed at once, or once a second member of the staff confirms it.
+    """Passed at once, or when a second member of the staff has confirmed it.
 
     409 names what is missing. No field accepts a document number: the holder register has it.
     """
@@ -60,7 +60,7 @@ def confirm_counter_check(
 def reject_counter_check(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
-    """Also one's own record. The deadline starts again. Again gives the state."""
+    """One's own record, too. The deadline starts anew. Again gives the state."""
     return masked(here.desk.counter.reject(number, by, because.why, here.now))
 
 

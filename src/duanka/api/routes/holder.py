@@ -35,8 +35,8 @@ router = Endpoints("holder")
 def get_own_order(request: Request, here: Here, holder: access.IsHolder, response: Response) -> OwnOrder:
     """Why (为什么), until when (期限), which ways (办理方式), how to object (异议).
 
-    Viewing does not use the link up. A browser without our secret gets one (a cookie), which binds a link to the
-    browser that agrees with it.
+    Viewing does not use the link up. A browser without our cookie gets one with a secret; by it, consent
+    binds the link to the browser.
     """
     if not access.browser_secret(request):
         access.remember_browser(request, here, response, secrets.token_urlsafe(32))
@@ -45,7 +45,7 @@ def get_own_order(request: Request, here: Here, holder: access.IsHolder, respons
 
 @router.endpoint("POST /holder/objection", "I object · 我有异议", fails=(409,))
 def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
-    """A person answers within the policy's working days.
+    """A person answers within the working days that the policy sets.
 
     A second objection joins the first.
     """

@@ -43,7 +43,7 @@ router = Endpoints("holder")
 
 CHECK = "/holder/check"
 _NOT_AGREED = "Not agreed: the way is the counter, and nothing is stopped for it."
-_PICTURE_SECONDS = 0.25  # interval: what a cheap phone can do, and enough for the shortest gesture
+_PICTURE_SECONDS = 0.25  # capture interval: a cheap phone can keep it, and the shortest gesture is seen
 
 
 @router.endpoint(
@@ -57,7 +57,7 @@ _PICTURE_SECONDS = 0.25  # interval: what a cheap phone can do, and enough for t
 def begin_session(
     request: Request, here: Here, holder: access.IsHolder, asks: Agreement, response: Response
 ) -> SessionBegun | Response:
-    """By the notice's link, which is bound to this browser from then on (a cookie).
+    """Uses the link in the notice, and binds it to this browser (by a cookie).
 
     409: the texts that were shown are no longer in force, or the link is bound to another browser.
     """
@@ -87,7 +87,7 @@ def begin_session(
 
 @router.endpoint("POST /holder/challenge", "What to do before the camera · 领取动作", fails=(409, 413))
 def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
-    """Random, for this session. Again gives the same until it is used or expired."""
+    """Drawn at random for this session; the same until it is used or expired."""
     return _told(sits.online.challenge(sits.token, here.now))
 
 
@@ -135,9 +135,9 @@ def get_check(here: Here, sits: access.Polls) -> CheckShown:
 def _given_back(
     here: Context, sits: access.CurrentSession, found: VerificationProgress
 ) -> tuple[bool, State | None]:
-    """Return whether the pass lifted the restriction, and any that still holds.
+    """Return whether the pass lifted the restriction, and the state of an open one.
 
-    For example a stop by the police.
+    A police stop stays open, for example.
     """
     if found.stage is not SessionStage.PASSED:
         return False, None

@@ -34,7 +34,7 @@ router = Endpoints("orders")
 def list_orders(here: Here, by: access.Caller, query: Annotated[asked.OrderQuery, Query()]) -> shown.Orders:
     """Numbers masked (掩码).
 
-    `sort`: opened or updated, latest first; due, next first; weight.
+    `sort`: opened or updated, latest first; due, earliest first; weight, heaviest first.
 
     To search by number, which must not be in a URL, see searches.
     """
@@ -160,7 +160,7 @@ for _path, _events, _which in (
     tags=["objections"],
 )
 def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
-    """About what is open for the card. A second objection joins the first."""
+    """Against the card's open restriction or verification; joins an open objection."""
     order = here.desk.book.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)
 
@@ -182,7 +182,7 @@ def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> 
 
 
 def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerContext:
-    """Return the viewer, and whether they ask for full numbers."""
+    """Return the viewer's context: the person, and why they need full numbers, if so."""
     return ViewerContext(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
 
 

@@ -31,7 +31,7 @@ def list_reviews(
 def open_review(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> ReviewFileShown:
-    """Only while under review; the audit trail keeps who saw them and why.
+    """Only during the review; the audit trail keeps who saw them and why.
 
     Then decide with pass, fail or to-counter.
     """

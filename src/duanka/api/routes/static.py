@@ -36,7 +36,7 @@ HEADERS: Mapping[str, str] = {
 
 
 def add_page(api: FastAPI, policy: OrderPolicy) -> None:
-    """Serve the page of an operator, with the texts needed without a link or scripts."""
+    """Serve the page, filled with the operator's texts that need no link or script."""
     told = {
         "operator_zh": policy.operator.zh,
         "operator_en": policy.operator.en,
@@ -54,19 +54,19 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
         if name == _FIRST:
             for field, words in told.items():
                 text = text.replace("{{" + field + "}}", html.escape(words))
-        # a plain route below FastAPI: a link to which a phone added `?from=…` still opens
+        # a Starlette route, without `only_described`: phones may add `?from=…` to the link
         api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
 
 
 def _compact(script: str) -> str:
-    """Remove indentation and comment lines; no text of ours spans lines."""
+    """Remove indentation and comment lines; no string literal in ours spans lines."""
     lines = (line.strip() for line in script.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
     body = text.encode()
-    packed = gzip.compress(body, mtime=0)  # compression is safe: equal for everybody, and without a secret
+    packed = gzip.compress(body, mtime=0)  # compression leaks nothing: equal for everybody, no secret
 
     async def serve(request: Request) -> Response:
         headers = {**HEADERS, "Vary": "Accept-Encoding"}

@@ -116,13 +116,13 @@ def get_health(here: Here, response: Response) -> shown.Health:
 
 @router.head("/health", include_in_schema=False)
 def head_health(here: Here, response: Response) -> Response:
-    """The status only, for probes: with the headers of the GET."""
+    """For probes: status and headers of the GET, without its body."""
     told = jsonable_encoder(get_health(here, response))
     return JSONResponse(told, response.status_code or 200)
 
 
 def add_metrics(api: FastAPI) -> None:
-    """Serve `/metrics` to this machine and its networks; no cards, no key needed."""
+    """Serve `/metrics` without a key: no cards in it; a proxy must limit who reads it."""
 
     @api.get("/metrics", include_in_schema=False)
     @api.head("/metrics", include_in_schema=False)

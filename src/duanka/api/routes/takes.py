@@ -44,7 +44,7 @@ class TakeShown(View):
 
     @classmethod
     def of_take(cls, take: Take) -> TakeShown:
-        """Convert; the path of its file is left out, as it means nothing elsewhere."""
+        """Convert, without the file's path, which means nothing on other machines."""
         return cls.of({**vars(take), "covers": str(take.covers or "")})
 
 
@@ -123,16 +123,16 @@ def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
     fails=(409,),
 )
 def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
-    """Its orders that nobody has changed are withdrawn.
+    """Orders from it that nobody has changed since are withdrawn.
 
-    Those that take two people are proposed in one act.
+    Those whose tier needs two people are proposed in one act.
     """
     return UndoneShown.of(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
 
 @router.endpoint("GET /held-decisions", "What is held back · 暂缓列表", Permission.LIST_TAKES)
 def list_held_decisions(here: Here, by: access.Caller) -> HeldList:
-    """No holder is asked because of these until they are taken."""
+    """No holder is asked to verify because of these until they are taken."""
     return HeldList(items=list(here.desk.takes.held(by)))
 
 
@@ -156,7 +156,7 @@ def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.R
     status_code=201,
 )
 def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> views.ActShown:
-    """In one act: at once, or after a second person approved, where a tier needs it.
+    """In one act: at once, or once a second person has approved where a tier needs it.
 
     Beyond 500 the worker continues it: `getAct` tells the progress.
     """

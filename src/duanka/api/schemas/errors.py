@@ -1,4 +1,4 @@
-"""Errors in CAMARA's format {status, code, message}, and their mapping from ours."""
+"""Errors in CAMARA's format {status, code, message}; mapping from DuankaError."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Problem(Exception):
 
 
 class TooLarge(HTTPException):
-    """A body over its limit, which ends the reading; `reason`: for holders."""
+    """Ends the reading of a body over its limit; `reason`: told to a holder."""
 
     def __init__(self, limit: int, reason: CheckReason | None = None) -> None:
         super().__init__(413, f"a body may have {limit} bytes; send less at once")
@@ -119,7 +119,7 @@ def answer(
 
 
 def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) -> None:
-    """Handle all errors of `api` alike; `methods`: those of a request's path."""
+    """Handle all errors of `api` alike; `methods`: returns the methods of a path."""
 
     @api.exception_handler(Problem)
     def told(_: Request, problem: Problem) -> JSONResponse:
@@ -164,7 +164,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
         return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
 
 
-# others mean that the state does not allow it: challenge expired, no attempt left
+# other reasons give 409, as the state forbids it: challenge expired, no attempt left
 _REFUSED = {
     CheckReason.BUSY: 503,
     CheckReason.NOT_AVAILABLE: 503,

@@ -43,7 +43,7 @@ class Agreement(AskedModel):
 
 
 def _decoded(value: Any) -> Any:
-    """Decode a picture; an oversized one is reported as such, whatever it contains."""
+    """Decode a picture; CheckRefused for an oversized one, even if it is malformed."""
     if not isinstance(value, str):
         return value
     if len(value) > _MAX_BASE64_CHARS:
@@ -101,7 +101,7 @@ class Frames(AskedModel):
 
 
 class FrameDigestAsked(_Recorded):
-    """Digest of a picture, sent without it."""
+    """Digest of a picture, sent in its place."""
 
     sha256: str = Field(
         pattern=r"^[0-9a-f]{64}$",
@@ -134,7 +134,7 @@ class Recording(AskedModel):
 def read_by_hand(model: type[_Asked], content_type: str, body: bytes) -> _Asked:
     """Parse a body that the endpoint read itself.
 
-    The framework would read the body before checking the session.
+    It reads the body only after checking the session; the framework would read it first.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem(400, "body: send JSON, and say so in Content-Type")

@@ -89,8 +89,8 @@ OPEN = frozenset({SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN})
 class HolderClock(StrEnum):
     """State of a holder's deadline."""
 
-    UNTIL = "until"  # it ends at a moment
-    FROM_NOTICE = "from_notice"  # it begins with the delivery of the notice
+    UNTIL = "until"  # ends at a known moment
+    FROM_NOTICE = "from_notice"  # begins with the delivery of the notice
     STOPPED = "stopped"  # no deadline runs
     OVER = "over"  # passed; verification is still possible
 
@@ -98,7 +98,7 @@ class HolderClock(StrEnum):
 def deadline(
     order: Order, restriction: Order | None, policy: OrderPolicy
 ) -> tuple[HolderClock, datetime | None]:
-    """Return the deadline for every screen and response. `order`: the verification."""
+    """Return state and end of the holder's deadline. `order`: the verification."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:

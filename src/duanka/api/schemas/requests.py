@@ -1,4 +1,4 @@
-"""Request bodies; strict: what is not described is refused."""
+"""Request bodies and parameters; unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")  # an unescaped + 
 def _moment(value: Any) -> Any:
     """Parse RFC 3339 with an offset; a leap second becomes the second before it.
 
-    A blank before the offset is an unescaped plus, which a query decodes to a blank.
+    A blank before the offset counts as `+`: query strings decode an unescaped plus to a blank.
     """
     if isinstance(value, datetime):
         return value
@@ -178,7 +178,7 @@ class Approval(Because):
 
 
 class CounterCheckAsked(AskedModel):
-    """What the staff saw at a counter. It passes only if all three are true."""
+    """What the staff saw at a counter; a pass needs all three booleans to be true."""
 
     document: Document = Field(description="Which document was seen; its number is not taken.")
     counter: Annotated[str, Field(pattern=_SAID, max_length=MOST_LETTERS)] = Field(
@@ -236,7 +236,7 @@ class OrderQuery(AskedModel):
     limit: Limit = 50
 
     def filter(self, card: str | None = None) -> Filter:
-        """Return the filter; of an operator or city, `-` stands for unknown."""
+        """Return the filter; operator or city `-` means unknown."""
         same = {name: getattr(self, name) for name in ("kind", "since", "until", "overdue", "waiting", "due")}
         return Filter(
             **same,

@@ -131,7 +131,7 @@ class ActCards(View):
 
 
 class ReceivedShown(View):
-    """The result of received decisions; the counts add up to their number."""
+    """What became of received decisions; the counts add up to the number received."""
 
     opened: int
     attached: int

@@ -36,14 +36,14 @@ class PersonShown(View):
 
 
 class ReviewsShown(View):
-    """A page of the queue, the oldest first."""
+    """A page of the checks that wait for a reviewer, the oldest first."""
 
     items: list[ReviewShown]
     next: str | None = Field(description="Give it as `after` for the next page; null: this was the last.")
 
 
 class ReviewFileShown(View):
-    """All that is needed to decide. Pictures: JPEG or PNG in base64; null: not kept."""
+    """All that a reviewer needs. Pictures: JPEG or PNG in base64; null: not kept."""
 
     OURS = View.OURS | {"reference", "captured"}
 

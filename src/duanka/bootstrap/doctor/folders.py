@@ -22,7 +22,7 @@ _ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # escapes in /pro
 
 
 def orders(found: Installation) -> Iterator[Finding]:
-    """Check the folder of order book, secret and live records."""
+    """Check the folder `orders`, with order book, secret and live records."""
     folder = found.settings.orders
     if not folder.exists():
         known = found.resolved.place or found.resolved.sources["orders"] != "default"

@@ -16,14 +16,14 @@ from duanka.ledger.monitoring.clock_guard import IDLE, JUMP, SOURCE
 
 SERVER_DIFFERS = timedelta(seconds=5)  # tolerated difference from the clock of a database server
 FACE_WORKER = 400 << 20  # bytes; 340 MB measured
-# Of two times half a year apart, one has daylight saving time if the zone has it.
+# If a zone has daylight saving time, one of two times half a year apart is in it.
 _HALF_A_YEAR = timedelta(days=182)
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MEMINFO = Path("/proc/meminfo")
 
 
 def zone(found: Installation) -> Iterator[Finding]:
-    """Check that the machine's zone equals the operator's, or differs on purpose."""
+    """Check that the machine's UTC offset is the operator's, now and in half a year."""
     operator = OperatorZone(found.policy.orders.zone)
     now = app_orders.now()
     named = os.environ.get("TZ", "").lstrip(":")

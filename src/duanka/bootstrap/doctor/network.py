@@ -41,7 +41,7 @@ def elements(found: Installation) -> Iterator[Finding]:
 
 
 def home_register(found: Installation) -> Iterator[Finding]:
-    """Check that both interfaces answer."""
+    """Check that the VTY and CTRL ports answer."""
     elements_of(found.settings)  # raises DuankaError for a malformed address
     where = _addresses(found).get(HOME_REGISTER)
     if where is None:
@@ -60,12 +60,12 @@ def home_register(found: Installation) -> Iterator[Finding]:
 
 
 def call_proxy(found: Installation) -> Iterator[Finding]:
-    """Check that it answers and that its list matches the order book."""
+    """Check that the proxy answers and that its list matches the order book."""
     yield from _proxy(found, CALL_PROXY, CallProxy)
 
 
 def message_proxy(found: Installation) -> Iterator[Finding]:
-    """Check that it answers and that its list matches the order book."""
+    """Check that the proxy answers and that its list matches the order book."""
     yield from _proxy(found, MESSAGE_PROXY, MessageProxy)
 
 
@@ -81,7 +81,7 @@ def _proxy(found: Installation, name: str, kind: type[CallProxy] | type[MessageP
 
 
 def message_centre(found: Installation) -> Iterator[Finding]:
-    """Check the credentials with a bind that is released at once."""
+    """Check the credentials: bind by SMPP, and unbind at once."""
     sender = Network(found.settings.model_copy(update={"home_register": None})).message_centre()
     if sender is None:
         yield warning(
@@ -121,7 +121,7 @@ def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> It
     """Check that the proxy answers, and compare its list with the order book."""
     try:
         if isinstance(proxy, CallProxy):
-            held, origin = proxy.count(), ListOrigin.FILE  # a corrupt list raises an alarm
+            held, origin = proxy.count(), ListOrigin.FILE  # `serve` raises an alarm for a corrupt list
         else:
             said = proxy.status()
             held, origin = int(said["cards"]), ListOrigin(said.get("list_from", ListOrigin.FILE))

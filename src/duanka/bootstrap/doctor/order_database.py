@@ -17,7 +17,7 @@ _MOST_ALARMS = 5
 
 
 def database(found: Installation) -> Iterator[Finding]:
-    """Check that the database answers, its version and seal, and that it is no restored backup."""
+    """Check connection, version and seal, and that the database is no restored backup."""
     try:
         book = found.book()
     except NoBook as error:
@@ -50,7 +50,7 @@ def backup(found: Installation) -> Iterator[Finding]:
 
 
 def people(found: Installation) -> Iterator[Finding]:
-    """Check for two persons and two supervisors: nobody restricts a card or admits a person alone."""
+    """Check for two persons and two supervisors: a stop or a new person takes two."""
     now = found.book().condition
     if not now.people:
         yield fault("nobody has a key", "`duanka persons init ID` gives the first one")

@@ -76,7 +76,7 @@ def backtest_tables(
 ) -> RenderableType:
     """The tables of `duanka rules backtest`.
 
-    `policy`: as the user named it; under `outcome.policy` the rule counts even if it is in shadow here.
+    `policy`: as the user named it; in `outcome.policy` the rule counts even if it is in shadow in `policy`.
     """
     names = (_AS_IT_IS, _CHANGED) if outcome.before else (_WITHOUT, _WITH)
     flagged = zip(

@@ -1,4 +1,4 @@
-"""Output of `duanka evaluate`: fraud and honest cards reached."""
+"""Output of `duanka evaluate`: how many fraudulent and honest cards are reached."""
 
 from __future__ import annotations
 

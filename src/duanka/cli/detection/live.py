@@ -52,7 +52,7 @@ class Ticker:
             self._status.stop()
 
     def say(self, text: str) -> None:
-        """Print a permanent line with the operator's time and a level."""
+        """Print a permanent log line: time in the operator's zone, level, text."""
         line = log_line(_level(text), with_home(text))
         self._console.print(line, soft_wrap=True)  # one line per log entry
 

@@ -47,7 +47,7 @@ _FITS = BilingualText(
 )
 _AS_READ = BilingualText("读出的前 {rows} 行", "first {rows} rows as they would be read")
 _FEWER = BilingualText("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
-_COLUMN_GAP = 2  # cells between the columns of a table
+_COLUMN_GAP = 2  # terminal cells between the columns of a table
 _ASIDE_TITLE = BilingualText("\n会被搁置", "\nWould be set aside")
 _REASON, _RECORDS = BilingualText("原因", "reason"), BilingualText("记录数", "records")
 _ASIDE = (_REASON, BilingualText("列", "column"), BilingualText("文件", "file"), _RECORDS)
@@ -96,7 +96,7 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
 
 
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
-    """First rows, rejected records and unmatched files; `mapping` None: not final yet."""
+    """First rows, rejected records, unmatched files; `mapping` None: a guess so far."""
     for name, rows in found.rows.items():
         yield _Rows(name, rows)
     fits = shown(_FITS, used=found.used, records=found.records, share=f"{found.fits:.2%}", files=found.files)

@@ -58,7 +58,7 @@ def rules_test(
         str | None, typer.Argument(help="Id of the rule; all without one.", autocompletion=rules_like)
     ] = None,
 ) -> None:
-    """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
+    """Run the rules over their own examples; exit code 2 when an outcome is not the one stated."""
     chosen = [rule_named(rule)] if rule else list(RULES)
     outcomes = [outcome for one in chosen for outcome in app.trials(one)]
     OUT.print(tables.trials_table(outcomes))
@@ -90,7 +90,7 @@ def rules_backtest(
     ] = 0,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
+    """Run a rule over past records with changed limits: cards gained and lost, what is asked, and of whom."""
     one, under = rule_named(rule), policy_named(policy)
     changed = dict(limit_of(one, text) for text in change or ())
     with steps() as shown:

@@ -36,7 +36,7 @@ _READ, _NEEDS, _FIRES = (
     BilingualText("需要", "needs"),
     BilingualText("命中时刻", "fires"),
 )
-_QUIET = {  # units omitted where the value already shows them
+_QUIET = {  # units that `unit` omits, because a formatted value shows them
     "share": BilingualText("比例", "share"),
     "local time": BilingualText("当地时间", "local time"),
     "date": BilingualText("日期", "date"),
@@ -58,7 +58,7 @@ _TRIED = BilingualText("{examples} 个例子，{wrong} 个错误", "{examples} e
 
 
 def policy_line(policy: Policy) -> str:
-    """The policy of a list, in one line."""
+    """One line that names the policy of a list of rules."""
     return shown(_POLICY, policy=policy.id, title=shown(policy.title), since=policy.since)
 
 
