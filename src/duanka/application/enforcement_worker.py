@@ -88,7 +88,7 @@ class Guard(Protocol):
         """Check now; returns `holds`."""
 
     def work(self, now: datetime) -> bool:
-        """Check if something changed, and copy the trail's end; signature of `Duty.work`."""
+        """Check if something changed, then copy the trail's end; usable as `Duty.work`."""
 
 
 class EnforcementObserver(Protocol):

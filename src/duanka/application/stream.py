@@ -1,7 +1,7 @@
 """The live path: micro-batches in, changes of hits and decisions out.
 
-Three positions advance in this order: the input that is committed, the state committed with it, and the
-changes written to the decision log. After a restart, the changes still missing from the log are written.
+Input positions and state are committed in one transaction; then their changes are written to the decision
+log. After a restart, the committed changes that the log lacks are written.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ _UNSIGNED = (
 
 @dataclass(frozen=True)
 class FromInbox:
-    """A folder. `after`: keep, move or delete a read file; `marker`: wait for FILE.done; None: if any is."""
+    """A folder. `after`: keep, move or delete read files; `marker`: await FILE.done; None: if any."""
 
     folder: Path
     mapping: Path | None = None

@@ -54,7 +54,7 @@ def yesterday(zone: OperatorZone, now: datetime) -> date:
 def morning(
     settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[str], None]
 ) -> Morning:
-    """Process new records, compare with the last list. Raises as `live` does; then the last list stays."""
+    """Process new records, compare with the last list. On an error, raised as by `live`, that list stays."""
     asked.out.mkdir(parents=True, exist_ok=True)
     outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
     changes = write_changes(asked.out / _LAST, asked.out / CARDS_AT_RISK, asked.out / CHANGES)

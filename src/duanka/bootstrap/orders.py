@@ -107,7 +107,7 @@ def desk(
         upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
     )
     secret = secret_of(settings)
-    # keys known to release 0.1.0 are derived from the secret in the form that created the database
+    # keys that release 0.1.0 had derive from the form of the secret that the database was made with
     root = forms_of(secret)[store.secret_form]
     try:
         trail = Trail(derived(root, "audit"))

@@ -105,7 +105,7 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
 
 
 def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> str:
-    """Return the token of an open order's link, even expired or of another browser."""
+    """Return the token of an open order's link, even if expired or another browser's."""
     with _unless_guessing(request, here):
         token = _token(given, _IN_THE_LINK)
         with here.desk.store.reading() as connection:

@@ -99,8 +99,8 @@ def reject_act(here: Here, by: access.Caller, number: asked.ActId, because: aske
 def undo_act(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> views.ActShown:
     """Cards return to their earlier state unless changed since. Again gives the state.
 
-    `undone_by` names the acts that restore them: cards whose tier takes two people are proposed in one of them, and
-    the state is `partly_undone` until nothing is stopped by this act any more.
+    `undone_by` names the acts that restore the cards; one of these proposes the cards whose tier takes two
+    people. The state is `partly_undone` while this act still stops a card.
     """
     if not here.desk.acts.being_undone(number, by):
         here.desk.acts.undo(number, by, because.why.strip(), here.now)

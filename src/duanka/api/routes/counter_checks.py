@@ -60,7 +60,7 @@ def confirm_counter_check(
 def reject_counter_check(
     here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
-    """One's own record, too. The deadline starts anew. Again gives the state."""
+    """Allowed on one's own record. The deadline starts anew. Again gives the state."""
     return masked(here.desk.counter.reject(number, by, because.why, here.now))
 
 

@@ -59,7 +59,7 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
 def request_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
     """For a link that is expired or bound to another browser.
 
-    A message with a new link goes to the number itself: one in two minutes and five a day at most (429).
+    A message with a new link goes to the number itself: at most one in two minutes and five a day; else 429.
     """
     ending = here.desk.book.transaction(
         lambda unit: link_requests.request_link(unit, here.desk.links, token), here.now

@@ -50,7 +50,7 @@ def list_orders(here: Here, by: access.Caller, query: Annotated[asked.OrderQuery
 def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
     """Like the list. `unmask` asks for full numbers and is kept in the audit trail.
 
-    A regulator sees them masked.
+    A regulator may neither search by number nor see full numbers (403).
     """
     card = card_of(search.phone_number) if search.phone_number else None
     return _found(here, search, search.filter(card), reader(by, search.unmask))

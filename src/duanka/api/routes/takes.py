@@ -158,6 +158,6 @@ def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.R
 def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> views.ActShown:
     """In one act: at once, or once a second person has approved where a tier needs it.
 
-    Beyond 500 the worker continues it: `getAct` tells the progress.
+    Beyond 500 cards the worker continues it; `getAct` shows the progress.
     """
     return views.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))

@@ -134,7 +134,7 @@ class Recording(AskedModel):
 def read_by_hand(model: type[_Asked], content_type: str, body: bytes) -> _Asked:
     """Parse a body that the endpoint read itself.
 
-    It reads the body only after checking the session; the framework would read it first.
+    So the session is checked before the body is read; the framework would read first.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem(400, "body: send JSON, and say so in Content-Type")
