@@ -31,9 +31,9 @@ _NUL = b"\x00"
 class DecisionLogWriter:
     """Two append-only files in `folder`, created if missing; one writer at a time.
 
-    A line torn by a crash or a full disk is cut off when the files are opened, and is written again when the changes
-    after `last_seq` are. DuankaError if the files cannot be written, or are not a decision log. `key`: seals the
-    decisions; without a seal, a later stop takes a second person.
+    A line torn by a crash or a full disk is cut off when the files are opened, and is written again with the
+    changes after `last_seq`. DuankaError if the files cannot be written, or are not a decision log. `key`:
+    seals the decisions; without a seal, a later stop takes a second person.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
@@ -108,7 +108,7 @@ class DecisionList:
         self._covers: Coverage | None = None
 
     def covers(self, coverage: Coverage) -> None:
-        """Set the coverage of the records behind the decisions, which every line contains."""
+        """Set the coverage that every line contains: that of the records behind the decisions."""
         self._covers = coverage
 
     def __enter__(self) -> DecisionList:
@@ -125,9 +125,9 @@ class DecisionList:
 
 
 class _JsonLinesFile:
-    """JSON lines in rising order of seq. `last`: seq of the last complete line.
+    """JSON lines in rising order of seq.
 
-    0 if there is none. `last_line`: the last line when the file was opened; empty without one.
+    `last`: seq of the last complete line; 0: none. `last_line`: that line when the file was opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -155,7 +155,7 @@ class _JsonLinesFile:
             return
         text = b"".join(line for _, line in new)
         try:
-            os.ftruncate(self._file, self._size)  # remainder of an earlier failure
+            os.ftruncate(self._file, self._size)  # remove the remainder of a failed write
             self._put(text)
             os.fsync(self._file)
         except OSError as error:

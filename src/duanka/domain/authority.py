@@ -1,8 +1,7 @@
 """Authorization: one table of permissions, and the one function that checks it.
 
-Services, API and commands all ask it. It decides by role, permission and scope. What the state of an order allows is
-decided by its table of transitions, which also gives the roles of every permission that moves an order, so that they
-are written down once.
+Services, API and commands call `authorize`, which decides by role, permission and scope. The table of
+transitions decides what the state of an order allows, and has the roles of the permissions that move one.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _READERS = STAFF | {Role.REGULATOR}
 _WITH_CASE = STAFF | {Role.POLICE}  # the police may do it with their case number
 _HOLDER = frozenset({Role.HOLDER})
 _EVERYBODY = _READERS | {Role.POLICE}
-_ALL = True  # it concerns the whole installation
+_ALL = True  # the permission concerns the whole installation
 
 
 class Permission(StrEnum):
     """Everything that a person can do; a dotted name (kind.event) moves an order.
 
-    `roles` have it; `words` complete "may not ..." and 不可……. `everywhere`: it concerns the whole installation, so the
-    person's scope must cover all operators and cities.
+    `roles` have it; `words` complete "may not ..." and 不可……. `everywhere`: it concerns the whole
+    installation, so the person's scope must cover all operators and cities.
     """
 
     roles: frozenset[Role]
@@ -42,9 +41,9 @@ class Permission(StrEnum):
         granted: frozenset[Role] = frozenset(),
         zh: str = "",
         en: str = "",
-        everywhere: bool = False,  # a member's last value
+        everywhere: bool = False,  # given as `_ALL`
     ) -> Self:
-        """Create the member; a move of orders has the roles and words of its transitions."""
+        """Create the member; one that moves orders takes roles and words from TRANSITIONS."""
         kind, _, event = value.partition(".")
         if event:
             granted = frozenset().union(
@@ -163,7 +162,7 @@ def move_permission(kind: Kind, event: Event) -> Permission:
     return Permission(f"{kind.value}.{event.value}")
 
 
-# Alternatives named in a refusal; without an order, as none is known here.
+# Commands suggested in a refusal; without the id of an order, which is not known here.
 _POLICE_STOP, _POLICE_RELEASE = "`duanka orders police-stop`", "`duanka orders police-release`"
 _INSTEAD: Mapping[tuple[Role, Permission], str] = {
     (Role.POLICE, Permission.RESTRICTION_RESTORE): f"the police lift what they stopped: {_POLICE_RELEASE}",
@@ -173,7 +172,7 @@ _INSTEAD: Mapping[tuple[Role, Permission], str] = {
 
 
 def may(role: Role, permission: Permission) -> bool:
-    """Whether the role has the permission, in some order state and within its scope."""
+    """Whether the role has the permission at all, whatever the order's state and the scope."""
     return role in permission.roles
 
 
@@ -183,7 +182,7 @@ def roles_text(permission: Permission) -> str:
 
 
 def authorize(person: Person, permission: Permission, about: Order | None = None) -> None:
-    """PermissionDenied unless they have it; names the roles that do, or says `about` is out of scope."""
+    """Raise PermissionDenied unless `person` has the permission, and `about` is within their scope."""
     if person.role not in permission.roles:
         takes = roles_text(permission) or "ourselves"
         what = permission.words.en
@@ -201,12 +200,12 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
 
 
 def gives(person: Person, scope: Scope) -> None:
-    """PermissionDenied unless `person` may grant or revoke this scope: none beyond their own."""
+    """Raise PermissionDenied if `scope` exceeds that of `person`, who grants or revokes it."""
     if not person.scope.contains(scope):
         raise PermissionDenied(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
 
 
 def within(person: Person, what: str, operator: str, city: str) -> None:
-    """Return if operator and city are in the person's scope; else PermissionDenied."""
+    """Raise PermissionDenied, naming `what`, unless operator and city are in the person's scope."""
     if not person.scope.covers(operator, city):
         raise PermissionDenied(f"{what} is out of the scope of {person.id} ({person.scope})")

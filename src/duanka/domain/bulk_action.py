@@ -1,4 +1,4 @@
-"""Bulk actions: one decision for up to ten thousand cards, run card by card."""
+"""Bulk actions: one decision for up to 100,000 cards, run card by card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from duanka.domain.order import STOP_EVENTS, Event, Grounds, OrderError
 from duanka.domain.phone_number import identity, is_emergency, parse
 from duanka.domain.text import WordedEnum
 
-LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.WITHDRAW})  # these lift something: one person suffices
+LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.WITHDRAW})  # one person suffices, unless a tier needs two
 MOST_CARDS = 100_000
 
 _INNER_DIGITS = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # to mask: all but first 3, last 2
@@ -88,7 +88,7 @@ def can_be_asked(event: Event) -> bool:
 
 
 def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """Return the distinct cards in order (E.164 without +), and how many repeat; MalformedCard lists all."""
+    """Return the distinct cards, sorted (E.164 without +), and the number of repeats. MalformedCard."""
     named = list(cards)
     found = {card: _card(card) for card in named}
     if not found:
@@ -104,7 +104,7 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
 
 
 def card_of(text: str) -> str:
-    """Return one written card as E.164 without +; MalformedCard if it is not a number."""
+    """Return a card, written in any form, as E.164 without +; MalformedCard: not a number."""
     return numbers_of([text])[0][0]
 
 

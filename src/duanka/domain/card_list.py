@@ -30,9 +30,9 @@ _DIGITS = re.compile("[0-9]{3}")  # no heading has three digits in a row
 def cards_in(octets: bytes, name: str) -> list[str]:
     """Return the text of each card in a file, in order; malformed ones are included.
 
-    UTF-8, UTF-16 and GBK are detected. Formats: one card a line, several separated by blanks, or a table with a
-    heading; then its column `card` (or 号码, …), else the one that holds cards. DuankaError: not a text, or no such
-    column.
+    UTF-8, UTF-16 and GBK are detected. Formats: one card a line, several separated by blanks, or a table, of
+    which the column headed `card` (or 号码, …) is read, else the first that holds cards. DuankaError: not a
+    text, or no such column.
     """
     rows = [row for row in _rows(_text(octets, name)) if any(row)]
     if not rows:
@@ -76,7 +76,7 @@ def _rows(text: str) -> list[list[str]]:
 
 def _text(octets: bytes, name: str) -> str:
     coding = next((coding for mark, coding in _MARKS if octets.startswith(mark)), None)
-    if coding is None and octets[1::2].count(0) * 4 > len(octets):  # half are digits
+    if coding is None and octets[1::2].count(0) * 4 > len(octets):  # UTF-16: half the characters are ASCII
         coding = "utf-16-le"
     for one in [coding] if coding else ["utf-8", "gb18030"]:
         try:

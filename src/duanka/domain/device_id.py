@@ -16,21 +16,21 @@ WRITTEN = "^[0-9]{14,16}$"
 """A written IMEI: the identity, alone or with a check digit or software version."""
 
 COPIED = (
-    "01234567890123",  # counting up: examples, and phones with a rewritten memory
+    "01234567890123",  # counting up: in examples, and in phones whose memory was rewritten
     "12345678901234",
     "12345678912345",
     "98765432109876",
-    "13579024681122",  # the number on copied chips sold by the hundred thousand
+    "13579024681122",  # in copied chips, sold by the hundred thousand
 )
 """Identities that many telephones share because they were written into them."""
 
 _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
 
 PLACEHOLDER = f"^(?:{_ONE_DIGIT}|00[0-9]{{12}}|{'|'.join(COPIED)})$"
-"""The first 14 digits of an IMEI that identifies no device.
+"""Pattern of the first 14 digits of an IMEI that identifies no device.
 
-One digit repeated, at any length, as a switch writes for an unknown device; reporting body 00, which is for tests
-(GSMA TS.06); and those of COPIED.
+It matches one digit repeated, at any length, which switches write for an unknown device; reporting body 00,
+which is for tests (GSMA TS.06); and COPIED.
 """
 
 _MANY_SHARE = 0.01  # fraction of the records

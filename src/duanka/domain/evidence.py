@@ -14,7 +14,7 @@ from duanka.domain.text import WordedEnum
 
 
 class Evidence(WordedEnum):
-    """What entitles to a stop; the part of `carried_by` before the colon."""
+    """What a stop may rest on; the part of `carried_by` before the colon."""
 
     POLICE_NOTICE = "police_notice", "公安通报"
     EXPIRED_VERIFICATION = (
@@ -46,9 +46,9 @@ _STAGES = (Event.BAR_OUTGOING, Event.SUSPEND)  # automatic stages of a policy
 def evidence_of(verification: Order, event: Event, witnesses: Witnesses = NOBODY) -> Evidence | None:
     """Return the evidence for a stop after `event` (EXPIRE or FAIL); None: none.
 
-    Without evidence a stop needs a second person. `verification`: its state before the event. Whoever opened it, made
-    a link or acted for the holder could have produced the failed check themselves, and so does not count as its
-    reviewer.
+    Without evidence a stop needs a second person. `verification`: the order before the event. Staff who
+    opened it, made a link for it or acted for the holder could have caused the failure themselves, so they do
+    not count as reviewers of the check.
     """
     if event is Event.EXPIRE:
         whole = verification.decision and verification.receipt_at and verification.delivered_at
@@ -83,7 +83,7 @@ def named_verification(restriction: Order) -> str | None:
 
 
 def had_a_hand_in(order: Order, name: str, *also: str) -> bool:
-    """Whether they opened the order, made a link for it, acted for the holder, or are one of `also`."""
+    """Whether `name` opened the order, made a link for it, acted for the holder, or is one of `also`."""
     return any(same_person(name, other) for other in (order.opened_by, *order.helped_by, *also) if other)
 
 

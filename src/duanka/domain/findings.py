@@ -64,8 +64,8 @@ class ShadowRule:
 class LiveAccount:
     """Status of a live state. `sources`: the deliverers, with their progress.
 
-    `intake`: events since the state began, as a whole, not by file and without register rows. `runs`: without the
-    number of cards a rule could not judge.
+    `intake`: one total of the records since the state began, not by file and without register rows. `runs`:
+    without the number of cards that a rule could not judge.
     """
 
     span: RecordCoverage

@@ -20,8 +20,8 @@ from duanka.domain.order import OrderError, State
 from duanka.domain.text import WordedEnum
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
-UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests were sent in time
-_MAX_START_SECONDS, _MAX_END_SECONDS, _MAX_GAP_SECONDS = 1.0, 1.5, 1.5  # tolerated seconds
+UPLOAD = timedelta(minutes=5)  # extra time after a challenge for pictures whose digests were sent in time
+_MAX_START_SECONDS, _MAX_END_SECONDS, _MAX_GAP_SECONDS = 1.0, 1.5, 1.5  # longest time without a frame
 _CLOCK_SECONDS = 0.5  # seconds by which a recording may appear shorter to the server
 
 
@@ -36,7 +36,7 @@ class Gesture(WordedEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A gesture, asked at seconds after the first frame; before, the holder looks straight ahead."""
+    """A gesture and its time, in seconds of the recording; before the first, the holder looks ahead."""
 
     gesture: Gesture
     begins: float
@@ -61,7 +61,7 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Frame:
-    """A camera picture: sequence number from 0, seconds from the first, JPEG bytes."""
+    """A camera picture: sequence number from 0, seconds since the recording began, JPEG bytes."""
 
     order: int
     at: float
@@ -70,7 +70,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameDigest:
-    """Number, seconds and SHA-256 (hex) of a frame, sent first: so the upload may take its time."""
+    """Number, seconds and SHA-256 (hex) of a frame; sent in time, so the picture may arrive later."""
 
     order: int
     at: float
@@ -156,7 +156,7 @@ class CheckReason(WordedEnum):
         "这组画面不属于本次核验，请重新拍摄",
         "These pictures belong to another session. Please record again.",
     )
-    # another browser agreed by this link first
+    # another browser was first to give consent by this link
     OTHER_BROWSER = (
         "other_browser",
         "这个链接已在另一台手机或浏览器上开始使用，请在那里继续，或获取新链接",
@@ -280,7 +280,7 @@ class CheckerDown(DuankaError):
 def in_time(
     steps: Sequence[Step], frames: Sequence[Frame] | Sequence[FrameDigest], recorded_within: float
 ) -> bool:
-    """Whether the frames cover the challenge: in order, no gap, and arrived `recorded_within` seconds."""
+    """Whether the frames cover the challenge in order and without gap, within `recorded_within` seconds."""
     if not LEAST_FRAMES <= len(frames) <= MOST_FRAMES:
         return False
     times = [frame.at for frame in frames]
@@ -296,7 +296,7 @@ def in_time(
 
 @dataclass(frozen=True)
 class QueuePlace:
-    """Position in the queue: `place` checks before it, about `seconds` from now."""
+    """Position in the queue: `place` checks come first; the result is due in about `seconds`."""
 
     place: int
     seconds: float

@@ -11,9 +11,9 @@ from duanka.domain.text import BilingualText
 class IdentityPolicy:
     """Thresholds of face match and liveness, and rules of online verification.
 
-    Angles in degrees. Cosine from `similarity` passes; from `review` a person decides. `eyes`: fall of the eye
-    opening against its median; `mouth`: opening relative to its width; `turn`: turn of the head against its median.
-    Luminance is 0 to 255, `sharpness` the variance of the face's Laplacian.
+    Angles in degrees. A cosine of at least `similarity` passes; from `review` to there, a person decides.
+    `eyes`: fall of the eye opening against its median; `mouth`: opening relative to its width; `turn`: turn
+    of the head against its median. Luminance is 0 to 255, `sharpness` the variance of the face's Laplacian.
     """
 
     similarity: float = 0.45

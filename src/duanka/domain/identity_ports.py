@@ -46,7 +46,7 @@ class CheckQueue(Protocol):
         """Queue a check; CheckRefused(BUSY) if too many wait. `done` is called once, from another thread."""
 
     def expected(self, order_id: str | None = None) -> QueuePlace:
-        """Estimate the rest of this order's check; without an order, that of a new check."""
+        """Estimate when this order's check ends; None: when a new one would."""
 
     def close(self) -> None:
         """Stop; waiting checks end as LOST."""
@@ -80,7 +80,7 @@ class CheckBook(Protocol):
     def recorded(
         self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
     ) -> str:
-        """Return a receipt that these frames exist by now; pictures may follow. CheckRefused."""
+        """Return a receipt that these frames exist now; the pictures may follow later. CheckRefused."""
 
     def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
         """Raise CheckRefused unless frames may still arrive for the challenge."""
@@ -88,7 +88,7 @@ class CheckBook(Protocol):
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> Challenge:
-        """Use the challenge up; CheckRefused. `receipt`: from `recorded`, else the frames are of now."""
+        """Use the challenge up; CheckRefused. `receipt`: of `recorded`; "": the frames count as of `now`."""
 
     def release(self, challenge_id: str, now: datetime) -> None:
         """Do not count the attempt: the frames were not checked, through our fault."""

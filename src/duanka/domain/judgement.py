@@ -82,7 +82,7 @@ class Judgement:
         return decided.action if decided.reasons or confirmed or claimed else None
 
     def words(self, hit: Hit) -> BilingualText:
-        """Explain `hit` with its evidence and limits; also a police case among changes."""
+        """Explain `hit` with its evidence and limits; it may stand for a police case."""
         if hit.rule == CONFIRMED:
             return _police_words([str(hit.evidence["case_id"])])
         if hit.rule == CLAIMED:

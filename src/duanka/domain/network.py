@@ -33,7 +33,7 @@ class UnknownCard(NetworkError):
 
 
 class Unreachable(NetworkError):
-    """The element did not answer; it may have acted. A retry is right."""
+    """The element did not answer; it may have made the change. Retry: requests are idempotent."""
 
 
 class ElementRefused(NetworkError):
@@ -78,7 +78,7 @@ class ManyAtOnce(Protocol):
     """An element with cheap batch changes."""
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Set their states, durably. Raises as an Element does; which were changed is then unknown."""
+        """Set these states, durably. Raises what Element raises; it is then unknown which were set."""
 
 
 class WholeList(Protocol):
@@ -93,7 +93,7 @@ class ListOrigin(StrEnum):
 
     FILE = "file"
     COPY = "copy"  # the file was damaged or gone: changes since the copy are missing
-    NOTHING = "nothing"  # the copy too: the list was empty
+    NOTHING = "nothing"  # the copy was damaged or gone too: the list began empty
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """Orders: durable tasks that follow decisions, and their transition table.
 
-Three kinds of order have a state: a verification (does the holder prove their identity), a restriction (how the
+There are three kinds of order: a verification (does the holder prove their identity), a restriction (how the
 network treats the card) and an objection. A state changes only by a row of TRANSITIONS. Times are UTC and aware.
 """
 
@@ -212,7 +212,7 @@ CLOSED = frozenset(
 )
 STOP_EVENTS = frozenset(
     {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
-)  # manually only by two people
+)  # a person may cause these only with a second person, unless the policy allows one
 
 _IN_THE_NETWORK = {
     State.ACTIVE: NetworkState.ACTIVE,
@@ -332,7 +332,7 @@ class Order:
         return order
 
     def changed(self, **facts: Any) -> Order:
-        """Return a changed copy, five times as fast as `replace`: it matters for all deadlines at once."""
+        """Return a changed copy, five times as fast as `replace`, for many deadlines at once."""
         after = object.__new__(Order)
         after.__dict__.update(self.__dict__)
         after.__dict__.update(facts)

@@ -120,7 +120,7 @@ class OrderPolicy:
         return ProtectedNumbers(self.protected)
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
-        """Return `now` plus working days: Monday to Friday but `holidays`, in the operator's zone."""
+        """Return `now` plus working days: Monday to Friday except `holidays`, in the operator's zone."""
         day = self.local_time.local(now)
         while days:
             day += timedelta(days=1)
@@ -130,10 +130,10 @@ class OrderPolicy:
 
 @dataclass(frozen=True)
 class MessagePolicy:
-    """What the message proxy refuses beside restricted cards.
+    """What the message proxy refuses, besides messages of restricted cards.
 
-    `per_minute`: messages per sender; 0: no limit. `trusted`: senders that are not judged if sent by one of
-    `trusted_accounts` (system_id): a client can claim any sender, and only the SMSC authenticates clients.
+    `per_minute`: messages per sender; 0: no limit. `trusted`: senders that are not checked on
+    `trusted_accounts` (system_id): a client can claim any sender, but the SMSC authenticates its account.
     """
 
     keywords: tuple[tuple[str, ...], ...] = ()

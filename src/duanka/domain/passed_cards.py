@@ -36,7 +36,7 @@ class Passes(Protocol):
 
 
 def listed(passes: Iterable[Pass], key: bytes) -> bytes:
-    """Return the file of these passes, sealed with this installation's key."""
+    """Return the content of a pass list, sealed with this installation's key."""
     lines = [encoded({"card": one.card, "passed_at": one.passed_at.isoformat()}) for one in passes]
     body = b"".join(lines)
     end = {"seq": len(lines), "sha256": hashlib.sha256(body).hexdigest()}
@@ -44,7 +44,7 @@ def listed(passes: Iterable[Pass], key: bytes) -> bytes:
 
 
 def read_list(file: bytes, key: bytes, where: str) -> list[Pass]:
-    """Parse such a file; DuankaError if its seal is not this installation's."""
+    """Parse the content of a pass list; DuankaError if its seal is not this installation's."""
     cut = file.rstrip(b"\r\n").rfind(b"\n") + 1
     body, end = file[:cut], file[cut:]
     facts: Any = json.loads(end) if run_of(key, end) else {}
@@ -76,7 +76,7 @@ class PassFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self) -> Mapping[str, datetime]:
-        """Return card -> latest pass, local. UnreadableInput: no file; MissingKey; DuankaError: its seal."""
+        """Return card -> latest pass, local. UnreadableInput: no file; MissingKey; DuankaError: bad seal."""
         try:
             file = self._path.read_bytes()
         except FileNotFoundError:

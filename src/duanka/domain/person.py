@@ -81,7 +81,7 @@ EVERYWHERE = Scope()
 
 @dataclass(frozen=True)
 class Person:
-    """A person. `id`: in the audit trail, compared; `display_name`: only shown."""
+    """A person. `id`: identifies them, also in the audit trail; `display_name`: only shown."""
 
     id: str
     role: Role

@@ -8,7 +8,7 @@ import unicodedata
 _MASK = "****"
 # Country codes of one, two and three digits (ITU-T E.164).
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
-# After 1, eleven digits that do not begin with 10 or 11: 1069…, 1008… are service numbers of China.
+# With 1 first: eleven digits, but not 10… or 11…, which are service numbers of China (1069…, 1008…).
 _E164 = re.compile(r"1[2-9][0-9]{9}|[2-9][0-9]{7,14}")
 _CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{8,9}")  # as stored in orders; other countries need a plus sign
 # Digits in a row that may be a person's number or a device; fewer are counts, short codes or area codes. After a plus
@@ -35,7 +35,7 @@ _COMPACT_MOMENT = re.compile(
 _CHINESE = dict(zip("〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖", "001234567891123456789", strict=True))
 _CHINESE_RUN = re.compile(
     rf"[{''.join(_CHINESE)}](?:[\W_]{{0,3}}[{''.join(_CHINESE)}]){{6,}}"
-)  # 张三 is a name, not a digit three
+)  # at least seven in a row: the 三 in 张三 is part of a name
 
 
 def spelled_card(card: str) -> str:
@@ -66,7 +66,7 @@ def masked_device(imei: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Mask each number, also in other digits; keep ISO 8601 times, times of day, server addresses."""
+    """Mask numbers in digits of any alphabet; keep ISO 8601 times, times of day, server addresses."""
     return _masked(text, _NOT_A_NUMBER)
 
 

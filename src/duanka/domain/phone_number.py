@@ -3,7 +3,7 @@
 Every entry point (intake, orders, API, command line, call proxy, message proxy, home register) parses numbers here.
 The patterns use only what Python, POSIX and Rust regular expressions have in common, because Kamailio's configuration
 and column-wise processing use them too. A number is never corrected into another one: what fits no numbering plan is
-None, but for numbers with a country code that test systems really have (`LAB`, `_may_be`).
+None, except numbers with a country code that test systems use (`LAB`, `_may_be`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-# Numbers that no order may change and every card may call: emergency, hotlines, police. Handsets without a card dial
-# the three after 911 as emergency numbers (3GPP TS 22.101, 10.1.1).
+# Numbers that no order may change and every card may call: emergency, hotlines, police. To handsets without a
+# card, 000, 08 and 118 are emergency numbers too (3GPP TS 22.101, 10.1.1).
 PROTECTED_LINES = (
     *("110", "119", "120", "122", "999", "112", "911", "000", "08", "118"),
     *("12110", "12119", "12395", "96110", "12381", "12321"),
@@ -26,14 +26,14 @@ MOBILE = "1[3-689][0-9]{9}|17[0-8][0-9]{8}"  # 179 begins carrier selection code
 MACHINE = "14[0-9]{11}|1064[6-9][0-9]{8}"
 FIXED = "10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}"
 AREA = "10|2[0-9]|[3-9][0-9][0-9]"
-# Cards of laboratories and operators' test systems: a mobile with ten digits. Only with its country code: without it,
-# and with further prefixes between the code and the number, it may be a mobile that lost or gained digits.
+# Cards of laboratories and operators' test systems: a mobile with ten digits. Accepted only with the country
+# code and no carrier code after it: otherwise the number may be a mobile that lost or gained digits.
 LAB = "1[3-9][0-9]{8}"
 FREEPHONE = "[48]00[0-9]{7}"  # dialled without a 0
 NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
 
-# Before a number: carrier selection (17951, 12593, 11808, 10193, 193 ...), international prefix, country code. 12583
-# with 1 to 3 after it selects a second number of the same card.
+# Before a number: carrier selection (17951, 12593, 11808, 10193, 193 ...), international prefix, country
+# code. 125831 to 125833 select a second number of the same card.
 CARRIER = "(179[0-9]{2}|12583[1-3]|1[12][0-9]{3}|10193|19[0-7])"
 _SIGN = "[+]?(00)?"
 _CODE = "(86(00)?)+[+]?0?"
@@ -54,7 +54,7 @@ LAB_FORM = f"^{CODES}{CARRIER}?([0]{{0,3}}[+])?[0]{{0,4}}860?({LAB}){AFTER}$"
 NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
 # Any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is sent by older telephones.
 SENT_SOS = "^((sips?:)?urn:(nena:)?service:sos|sips?:sos([.][a-z-]+)*@)"
-# Separators between digits. `_between` adds dashes, blanks and invisible marks of other alphabets.
+# ASCII separators between digits; `_kept` also drops Unicode dashes, blanks and invisible marks.
 SEPARATORS = "-. ()/~_!'\"[]"
 
 _COUNTRY_CODE = re.compile(
@@ -70,10 +70,10 @@ _GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
 _FLOAT = re.compile("([1-9][0-9]{4,})[.]([0-9]{1,6})")
 _EXPONENT = re.compile("([1-9])[.]([0-9]{10,14})[eE][+]?(1[0-4])")
 _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
-# A country, perhaps with the beginning of an area: only short numbers of three digits make sense in it.
+# A country code, perhaps with part of an area code: with it, only three-digit numbers make sense.
 SHORT_CONTEXT = "[+][0-9]{1,4}"
 _PLUS = re.compile("%2B", re.IGNORECASE)
-_HOST = re.compile("@[^@].*")  # after another @, or escaped
+_HOST = re.compile("@[^@].*")  # a host that `_user_part` left: after a second @, or an escaped one
 _OUTSIDE = re.compile("[09][,pw]+(?=[0-9*#+])", re.IGNORECASE)  # prefix for an outside line, then a pause
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
@@ -84,9 +84,9 @@ _NORTH_AMERICAN = re.compile(NORTH_AMERICAN_FORM)
 _CHINESE = tuple(
     re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM, LAB_FORM)
 )
-# Accepted although no plan has them: they do not hide a service number behind the same digits.
+# `parse` accepts these although no plan has them, so the digits may still be those of a protected line.
 _UNPLANNED = re.compile(f"86{LAB}|7[0-9]{{6,9}}|7[0-9]{{11,14}}")
-_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # also a number elsewhere
+_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # has China's code, so `country` is ignored
 _ABROAD = re.compile(f"{CODES}{CARRIER}?(?:[+]|00|[+]00)([1-9][0-9]{{6,14}}){AFTER}")
 _BARE = re.compile(f"{CODES}([1-9][0-9]{{6,14}}){AFTER}")
 _DIGITS = re.compile(f"{CODES}[+]?([0-9]{{2,21}}){AFTER}")
@@ -149,8 +149,9 @@ def _last(found: re.Match[str]) -> str:
 def _may_be(number: str, *, explicit: bool = False) -> bool:
     """Whether digits that begin with a country code may be a number in that country.
 
-    `explicit`: written with `+` or `00`; such a number may have any length. Behind `+1` what is no number of North
-    America stays a service number or carrier code of China (10690…, 12530…, 17951…): clients put `+` before everything.
+    `explicit`: written with `+` or `00`; then any length is right. Digits that begin with 1 and are no North
+    American number are service numbers or carrier codes of China (10690…, 12530…, 17951…), even after `+`,
+    which clients put before everything.
     """
     if number.startswith("86"):  # the plan of China was tried already, without a match
         return False
@@ -172,7 +173,7 @@ def dialled(text: str) -> str:
     written, context = _user_part(written)
     if "%" in written:  # after splitting the parts: an escaped mark is not a delimiter
         written = _unescaped(written)
-    if "@" in written and _URI.match(text):  # without a scheme it may contain an IMSI, or be a mailbox
+    if "@" in written and _URI.match(text):  # without a scheme, the text may be an IMSI or a mailbox
         written = _HOST.sub("", written)
     if cell := _CELL.fullmatch(written):
         written = cell[1] or cell[2] or ""
@@ -182,7 +183,7 @@ def dialled(text: str) -> str:
         elif len(point[2]) < 3:
             return text  # digits after the point: not a phone number
     if (exponent := _EXPONENT.fullmatch(written)) and len(exponent[2]) == int(exponent[3]):
-        written = exponent[1] + exponent[2]  # all of its digits
+        written = exponent[1] + exponent[2]  # every digit is there, none was rounded
     if written.lstrip().startswith(("+", "00")):
         written = written.replace("(0)", "")
     number = "".join(map(_kept, written))
@@ -193,7 +194,7 @@ def dialled(text: str) -> str:
 
 
 def _without_pauses(number: str) -> str:
-    """Return what is dialled at once: no outside-line prefix, no digits after a pause."""
+    """Remove a prefix for an outside line with its pause, and the digits after a later pause."""
     if outside := _OUTSIDE.match(number):
         number = number[outside.end() :]
     after = _AFTER_DIALLING.search(number)
@@ -201,7 +202,7 @@ def _without_pauses(number: str) -> str:
 
 
 def _local(text: str) -> str:
-    """Return what is dialled if the phone-context is ignored; "" if it is longer."""
+    """Return what is dialled if the phone-context is ignored; "" unless it is a SHORT_CONTEXT."""
     found = _CONTEXT.search(text)
     if len(text) > _MAX_CHARS or not found or not re.fullmatch(SHORT_CONTEXT, _user_part(text)[1]):
         return ""
@@ -270,7 +271,7 @@ class ProtectedNumbers:
             return True
         if number and not _UNPLANNED.fullmatch(number):
             return False
-        # Safety first: do not read 8610 11.0 as a float; and a handset that ignores the phone-context would dial 110.
+        # In doubt, protected: 8610 11.0 may be no float, and a handset may ignore the phone-context.
         readings = (dialled(text), dialled(text.replace(".", "")), _local(text))
         return any(map(self._form.fullmatch, readings))
 
@@ -279,7 +280,7 @@ def line_form(lines: Iterable[str]) -> str:
     """Return a pattern of short `lines` with any prefix that may be dialled before."""
     either = "|".join(
         f"{line}[0-9]{{0,4}}" if line == "12110" else line for line in lines
-    )  # followed by the area
+    )  # 12110 may have an area code behind it
     return f"^{ANY_CODE}({BEFORE}|{CARRIER}?(0|{CHINA})({AREA})|9)({either}){AFTER}$"
 
 

@@ -57,7 +57,7 @@ class Deciding(WordedEnum):
 
 @dataclass(frozen=True)
 class Setting:
-    """A rule's setting. Limits without authority are ours; in `shadow`, its hits decide nothing."""
+    """A rule's setting. Limits without `authority` are Duanka's; `shadow`: hits decide nothing."""
 
     weight: float = 1.0
     limits: Mapping[str, Literal] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Protocols between `application` and the departments that `bootstrap` injects."""
+"""Protocols that `application` uses; `bootstrap` injects their implementations."""
 
 from __future__ import annotations
 
@@ -144,10 +144,10 @@ class Engine(Protocol):
         """Write hits.parquet: card, rule, seen_at, evidence (JSON), sorted."""
 
     def cards_with_hits(self) -> Iterator[CardHits]:
-        """Yield each card with a hit or police case, in order; the first hit per rule."""
+        """Yield each card with a hit or police case, in order, with the first hit of each rule."""
 
     def profile(self, cards_at_risk: Path) -> Profile:
         """Return where and when the cards of cards_at_risk.csv are."""
 
     def cards(self) -> int:
-        """Return the number of cards: in the register, or without one in the records."""
+        """Return the number of cards in the register or, without a register, in the records."""

@@ -120,7 +120,7 @@ CARD_HOURS = Rollup(
 )
 
 
-# Use is activity of the holder; an unanswered incoming call or a welcome message is not.
+# Activity of the holder counts as use; an unanswered incoming call or a welcome message does not.
 _USED_CALL = f"{_OUT} OR coalesce(seconds, 1) > 0"
 
 

@@ -102,13 +102,13 @@ class Rule:
 
     `reads`       rollups, registers, lists of the policy, or `hits`
     `raw_reason`  why it reads a raw record table, if it does
-    `needs`       "table.column": if it has no value at all, the rule does not run and says so
+    `needs`       "table.column": if the column has no value at all, the rule does not run and says so
     `wants`       optional tables; a missing one is reported in the summary
     `narrow`      rollup -> condition over its keys that every hit fulfils; other rows are not built (speed only)
     `stirs`       rollup -> condition on its rows; a card without such a row has no hit (speed only, live)
     `unsure`      SQL that counts the cards whose records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
-    `seen_at`     windows: their first moment; absences: the moment they became due; events: the event
+    `seen_at`     time of a hit: start of its window, moment when an absence became due, or the event
     `window`      time span of a hit; live, only hits in a changed window are evaluated again
     `together`    "imei" or "holder": cards that share one are evaluated together
     `due`         SQL returning `card, due_at`: when the rule must be evaluated again without new records
@@ -158,11 +158,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Hit:
-    """A hit of a rule on a card. `evidence`: by column, of the first time.
+    """Hits of a rule on a card. `evidence`: by column, of the first hit.
 
-    `seen_at`: the first time, `times`: how often in all.
-
-    `last_at`: the latest time, None if it is the only one; `days`: number of days with a hit.
+    `seen_at`: time of the first hit; `times`: number of hits; `last_at`: time of the latest hit, None if
+    there is only one; `days`: number of days with a hit.
     """
 
     card: str

@@ -69,7 +69,7 @@ def calls(
     seconds: int = 20,
     **columns: Any,
 ) -> list[Row]:
-    """Return `n` calls, one every `every` seconds, around `peers`; the first `answered` are answered."""
+    """Return `n` calls, `every` seconds apart, with each peer in turn; the first `answered` are answered."""
     numbers = [f"86139{i:08d}" for i in range(peers)] if isinstance(peers, int) else list(peers)
     taken = n if answered is None else answered
     return [
@@ -97,7 +97,7 @@ def messages(
     direction: str = "in",
     **columns: Any,
 ) -> list[Row]:
-    """Return `n` messages, one every `every` seconds, cycling through `peers`."""
+    """Return `n` messages, `every` seconds apart, with each peer in turn."""
     return [
         {
             "table": "messages",
@@ -112,7 +112,7 @@ def messages(
 
 
 def sighting(when: str, card: str = CARD, **columns: Any) -> Row:
-    """Return a record that the network saw the card."""
+    """Return a row of `sightings`: the network saw the card."""
     return {"table": "sightings", "card": card, "seen_at": at(when), **columns}
 
 

@@ -1,7 +1,7 @@
 """Types between intake, live engine and observers: micro-batches, changes of hits.
 
-Each record counts once. `Batch.positions` says how far every origin (file, stream) is read including the batch; the
-engine commits it with the state in one transaction, and after a restart intake continues from there.
+Each record counts once. `Batch.positions`: how far every origin (file, stream) is read, this batch included.
+The engine commits them with the state in one transaction, and after a restart intake continues from there.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class IntakeBacklog:
-    """Input that intake has not handed on: files or messages, and bytes where known.
+    """Input that intake has not handed on: files or messages (`pieces`), and bytes (`size`) where known.
 
     `stalled`: seconds since intake last read something or found nothing waiting; small in normal operation.
-    `backlog`: pieces left of those readable at the start; None while unknown.
+    `backlog`: how many of `pieces` were already there at the start; None while unknown.
     """
 
     pieces: int = 0
@@ -83,7 +83,7 @@ GONE = -(1 << 62)
 
 
 def finished(records: int) -> int:
-    """Return the position (< 0) of a fully read origin; of an open one it is the records read."""
+    """Return the position (< 0) of a fully read origin; that of an open one is its records read."""
     return -1 - records
 
 
@@ -131,7 +131,7 @@ class HitChange:
 
 @dataclass(frozen=True)
 class SourceReach:
-    """Progress of a source. `complete`: no record before this time may still come.
+    """Progress of a source. `complete`: its watermark, to which its records are complete.
 
     `high`: its latest event time; None if everything it delivered was late or ahead of our clock. `silent`: it lags
     behind the others by more than the allowed time. `repeated`: records that any source delivered before.
@@ -185,7 +185,7 @@ _DAILY_LATENESS = timedelta(hours=48)  # data volumes are delivered daily
 
 @dataclass(frozen=True)
 class Lateness:
-    """How much later than newer records a record may come, by source.
+    """Lateness allowed to each source: how far a record may lie behind the latest one.
 
     `silent`: time without a delivery after which a source no longer holds back the watermark. `ahead`: tolerance for
     a source's clock that runs ahead of ours.

@@ -34,7 +34,7 @@ class Coverage:
     files: int | None = None
 
     def lacks(self, before: Coverage) -> tuple[BilingualText, ...]:
-        """Say what it covers less than `before`; empty if nothing."""
+        """Say what this lacks compared with `before`; empty if nothing."""
         less = [
             BilingualText(
                 f"{table} {self.days.get(table, 0)} 天，原为 {days} 天",
@@ -102,7 +102,7 @@ class Choice:
 
     @property
     def selects(self) -> bool:
-        """Whether some decisions are left: filtered out, over the limit, or held back."""
+        """Whether some decisions may be left out: by a filter, by the limit, or held back."""
         return self.filters or bool(self.hold) or self.hold_rest
 
     @property
@@ -151,7 +151,7 @@ def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Take:
-    """A take. `counts`: outcome -> decisions; `kept`: why they wait; `undone_in`: acts with states."""
+    """A take. `counts`: decisions by outcome; `kept`: waiting ones by reason; `undone_in`: acts, states."""
 
     id: str
     at: datetime

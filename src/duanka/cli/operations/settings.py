@@ -108,7 +108,7 @@ def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tu
     for one in _FOLDERS:
         private_folder(folder / one)
     content = _CONTENT.format(policy=json.dumps(policy, ensure_ascii=False))
-    if url := os.environ.get("DUANKA_DATABASE_URL"):  # so that it also holds in the next shell
+    if url := os.environ.get("DUANKA_DATABASE_URL"):  # so that the setting also holds in the next shell
         write_private(folder / "database-url", f"{url}\n".encode())
         content = content.replace(
             '# database_url_file = "database-url"  ', 'database_url_file = "database-url"'

@@ -174,7 +174,7 @@ def spec(
     path = _confirmed_file(file)
     confirmed = specification.read_confirmations(path)
     if as_json:
-        # in ASCII for any terminal
+        # ASCII, which every terminal can show
         typer.echo(json.dumps(pages.as_data(stated, ran, _age(ran), confirmed), indent=1))
         return
     OUT.print(grid(_TABLE, (_row(one, ran, confirmed) for one in stated), right=("tests",)))

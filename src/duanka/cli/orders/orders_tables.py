@@ -116,7 +116,7 @@ def _open_orders(one: ActCardShown) -> str:
 
 
 def _why_asked(one: ActCardShown) -> str:
-    """Why a card is affected or skipped, and its earlier passed verification."""
+    """Reason of the card's latest order, earlier passes, and why the card was skipped."""
     passed = shown(_PASSES, times=one.passes, at=local(one.passed_at)) if one.passes else ""
     reason = shown(one.reason.words) if one.reason else ""
     return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)

@@ -47,7 +47,7 @@ def grid(
     )
     for heading in headings:
         column = heading if isinstance(heading, str) else heading.en
-        # narrow columns wrap, except ids and numbers: part of one would read as another
+        # narrow columns wrap, but ids and numbers do not: a part could be mistaken for another one
         table.add_column(
             _text(heading),
             justify="right" if column in right else "left",

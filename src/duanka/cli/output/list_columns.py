@@ -32,11 +32,12 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{
 class ListColumn(Generic[Item]):
     """One column of a list.
 
-    `name`: field name in JSON and CSV; "": for people only. `heading`: Chinese and English; None: for programs
-    only. `of`: value for programs; `cell`: text for people where it differs. `least`: width in cells to which
-    it may be cut on a short line; 0: never cut, as ids and numbers. `spare`: columns omitted from a short
-    line, the highest first; 0: never omitted. `both`: a text in both languages, two columns in CSV. `below`:
-    printed in full under its row. `word`: display texts of values, in cells and in counts: an enum, or a function.
+    `name`: field name in JSON and CSV; "": for people only. `heading`: Chinese and English; None: for
+    programs only. `of`: value for programs; `cell`: text for people where it differs. On a narrow terminal:
+    `least`: width in cells to which the text may be cut; 0: never, for ids and numbers; `spare`: columns are
+    omitted, the highest first; 0: never. `both`: value in both languages, two columns in CSV. `below`:
+    printed in full under its row. `word`: enum or function that gives the text of a value, in cells and in
+    counts.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Options of every list: its form, its page, and the filters that its sentences repeat."""
+"""Options of every list: output format, page, and the filters that its messages repeat."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ SCREENFUL = 20  # default rows per page: with heading and next command they fit 
 class ListOptions:
     """How to print a list.
 
-    `command`: what was typed before its options. `filters`, `scope`: the filters and the person's scope, for
-    sentences. `whole`: a short list without pages.
+    `command`: names of the command and its groups, as typed. `filters`, `scope`: the filters and the person's
+    scope, for messages. `whole`: a short list without pages.
     """
 
     command: str
@@ -77,13 +77,13 @@ class ListOptions:
 
     @property
     def skipped(self) -> int:
-        """Number of rows on the pages before. DuankaError: no page size is set."""
+        """Number of rows on earlier pages. DuankaError: no page size is set."""
         if self.page > 1 and self.rows is None:
             raise DuankaError(f"--page {self.page} needs --limit: without it --json and --csv give all rows")
         return (self.page - 1) * (self.rows or 0)
 
     def of(self, person: Person) -> ListOptions:
-        """The same, for a list of what lies in the person's scope."""
+        """A copy with the person's scope; unchanged if the scope covers everything."""
         return self if person.scope.everywhere else replace(self, scope=shown(person.scope.words))
 
 
@@ -127,11 +127,11 @@ def with_parameters(
 
 
 def _filters(given: Mapping[str, Any]) -> str:
-    """Filters as typed: flags that are set, and options with values, quoted if needed; no number of a card."""
+    """Filters as typed: flags that are set, and options with values; … in place of a card number."""
     typed = []
     for name, value in {"kind": None, **given}.items():  # the kind comes first
         option = f"--{name.removeprefix('is_').replace('_', '-')}"
-        if value in (None, False, "") or (name == "why" and not given["full"]):  # that reason is of --full
+        if value in (None, False, "") or (name == "why" and not given["full"]):  # --why is only for --full
             continue
         if value is True:
             typed.append(option)

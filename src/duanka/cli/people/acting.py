@@ -66,7 +66,7 @@ def at_desk(
 ) -> Iterator[tuple[OrderDesk, Person]]:
     """The opened order book and the acting person.
 
-    PermissionDenied: the person lacks `permission`; None: that of the running command.
+    `permission`: None means that of the running command. PermissionDenied: the person lacks it.
     """
     running = _running.get()
     chosen = settings.load_settings()
@@ -84,7 +84,7 @@ def command(
     """Like `group.command`, for a command that needs `permission`.
 
     The help ends with the roles that have it. Required options with a prompt are asked for on a terminal,
-    after `at_desk` checked the permission. `--dry-run` writes nothing and needs none of them.
+    after `at_desk` checked the permission. `--dry-run` writes nothing and needs none of these options.
     """
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
@@ -97,7 +97,7 @@ def command(
 
 
 def _asking_late(function: Callable[..., None], permission: Permission) -> Callable[..., None]:
-    """The command with its prompts removed from the options; `at_desk` asks for them."""
+    """The command with options that do not prompt; `at_desk` asks for the missing values."""
     signature = inspect.signature(function, eval_str=True)
     prompts = dict[str, str]()
     first, last = list[inspect.Parameter](), list[inspect.Parameter]()

@@ -1,7 +1,4 @@
-"""`duanka keys add-source`, `sources`.
-
-`duanka cases`: sources of police cases, signing.
-"""
+"""Sources of police cases (`duanka keys add-source`, ...); signing (`duanka cases`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Help and errors in Chinese: the texts of cli/chinese/*.po, found by the English text.
 
-An error is a text with values in it: the first template that it matches says the Chinese text. A value that is
-itself a known text (a cause, a next step) is translated too. What is not known stays English.
+An error contains values: the first template that matches it gives the Chinese text. A value that is itself a
+known text (a cause, a next step) is translated too. Unknown texts stay English.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ CATALOGUE = Path(__file__).parent.parent / "chinese"
 _ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n?)+)', re.MULTILINE)
 _VALUE = re.compile(
     r"\{(\d+)(:word)?\}"
-)  # in Chinese also {0:word}: a word of the desk's enums, to be translated
-_STRONG = 13  # letters around the values
-_LONGEST_KEY = 8  # words, as in `an entry of [rules.fan_out] limits 3`
-Template = tuple[list[str], str]  # the texts around its values, and all of it
-_GAP = re.compile("(?<=[\u4e00-\u9fff，；：]) (?=[\u4e00-\u9fff])")  # where a value turned out to be Chinese
-# Two texts joined by one of these are each translated.
+)  # a Chinese text may have {0:word}: an enum value, which `_word` translates
+_STRONG = 13  # fewest characters around the values of a template that is tried early
+_LONGEST_KEY = 8  # words; keys of settings have fewer: `an entry of [rules.fan_out] limits 3`
+Template = tuple[list[str], str]  # the pieces between its values, and the whole English text
+_GAP = re.compile("(?<=[\u4e00-\u9fff，；：]) (?=[\u4e00-\u9fff])")  # blank beside a Chinese value
+# Marks that join two texts, in English and Chinese, and the end of the second: each text is translated.
 _JOINS = (("\n", "\n", ""), (": ", "：", ""), ("; ", "；", ""), (" (", "（", ")"))
 _LIST = ((", ", "、", ""),)
 
@@ -65,7 +65,7 @@ def _templates() -> list[Template]:
 
 @functools.cache
 def _weak_templates() -> list[Template]:
-    """Templates of so few letters that they would match parts of other texts."""
+    """Templates of few letters: tried late, as they would match parts of other texts."""
     return [one for one in _all_templates() if sum(map(len, one[0])) < _STRONG]
 
 
@@ -122,7 +122,7 @@ def _of_parts(text: str, joins: Sequence[tuple[str, str, str]]) -> str | None:
 
 
 def _after_key(text: str) -> str | None:
-    """A text that is read after the key of a setting: "[orders] stages must be ..."."""
+    """Translate a text that begins with the key of a setting: "[orders] stages must be ..."."""
     words = text.split(" ")
     for end in range(1, min(_LONGEST_KEY, len(words))):
         if words[end - 1].endswith((":", ";")):
@@ -169,7 +169,7 @@ def _word(text: str) -> str | None:
 
 @functools.cache
 def _words() -> dict[str, str]:
-    """The Chinese of the words that errors are made of, by value and by English word; those of orders go first."""
+    """Chinese of enum values and permissions, by value and by English word; the enums of orders win."""
     from duanka.domain.authority import Permission  # noqa: PLC0415  # not needed for help
 
     enums = sorted(WordedEnum.__subclasses__(), key=lambda enum: enum.__module__ == State.__module__)
@@ -193,7 +193,7 @@ class _Paragraph(Prose):
 
 @contextmanager
 def library_in_chinese() -> Iterator[None]:
-    """Show help and errors of the command library in Chinese meanwhile."""
+    """Show help and errors of the command library in Chinese within the context."""
     from typer import rich_utils  # noqa: PLC0415  # loaded by the first help or error
 
     library: Any = rich_utils

@@ -1,6 +1,6 @@
 """Display language of tables.
 
-The first of these that is set: --language, DUANKA_LANGUAGE, duanka.toml, the locale, the operator's zone.
+Set by the first of: --language, DUANKA_LANGUAGE, duanka.toml, the locale, the operator's zone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from duanka.domain.local_time import DEFAULT_ZONE, operator_zone
 from duanka.domain.text import BilingualText, Language, WordedEnum
 
 # Zones of mainland China with their former names. Hong Kong, Macau and Taipei are left out: the Chinese texts
-# are in simplified characters. The setting or the locale selects them there.
+# are in simplified characters. There, only the setting or the locale selects Chinese.
 CHINESE_ZONES = frozenset(
     {"Asia/Shanghai", "Asia/Urumqi"}
     | {"Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "Asia/Kashgar", "PRC"}
@@ -31,7 +31,7 @@ _found: ContextVar[Language | None] = ContextVar("found", default=None)
 
 
 def begin(asked: Language | None) -> Language | None:
-    """Begin a command; `asked`: value of `duanka --language`, None where not given; returned for the option."""
+    """Begin a command; return `asked`, the value of `duanka --language` (None: not given)."""
     _asked.set(asked)
     _found.set(None)
     return asked
@@ -40,7 +40,7 @@ def begin(asked: Language | None) -> Language | None:
 def asked_for(of_command: Language | None) -> Language | None:
     """The command's own --language, else `duanka --language`; None: neither was given.
 
-    Tables follow the result.
+    `of_command`, if given, also becomes the language of tables.
     """
     if of_command:
         begin(of_command)
@@ -74,7 +74,7 @@ def language_in_force() -> tuple[Language, str]:
 def language_of_texts() -> Language:
     """Display language of help and errors.
 
-    Found without loading all settings, which takes longer than the rest of a help; wrong ones do not count.
+    Read without loading all settings, which takes longer than printing a help. Invalid settings are ignored.
     """
     if known := _found.get() or _asked.get():
         return known
@@ -105,7 +105,7 @@ def text_shown(text: str) -> str:
 def said_language() -> Language | None:
     """Language named by an option, a setting or the locale; None: none of them.
 
-    The zone alone is no statement by a person.
+    The operator's zone does not count: nobody chose a language with it.
     """
     found, says = language_in_force()
     return None if says.startswith(_OF_ZONE) else found

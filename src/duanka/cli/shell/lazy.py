@@ -41,7 +41,7 @@ def new_group(commands: typer.Typer, name: str) -> typer.Typer:
 
 @contextmanager
 def _display_language() -> Iterator[None]:
-    """Show texts of the command library in the display language meanwhile."""
+    """Show texts of the command library in the display language within the context."""
     if language_of_texts() == "en":
         yield
         return
@@ -82,7 +82,7 @@ def _show(app: typer.Typer) -> None:
 class DeferredGroup(ShownGroup):
     """Command group that lists commands from a table and imports only the one used.
 
-    What was typed wrong is reported in the display language.
+    Usage errors are reported in the display language.
     """
 
     helps: ClassVar[Mapping[str, str]] = {}
@@ -101,7 +101,7 @@ class DeferredGroup(ShownGroup):
             return super().main(*args, **options)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
-        """Parse what stands before the command's name."""
+        """Parse the options before the command's name."""
         with self._errors_in_display_language():
             return super().make_context(*args, **options)
 

@@ -23,7 +23,7 @@ class LogFormatter(logging.Formatter):
         return operator_zone().written(datetime.fromtimestamp(record.created, UTC))
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line, or as text with its traceback."""
+        """The record with its traceback: text, or a JSON object on one line."""
         if self.form == "text":
             return super().format(record)
         trace = self.formatException(record.exc_info) if record.exc_info else ""
@@ -34,12 +34,12 @@ FORMATTER = LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def log_as(form: LogForm) -> None:
-    """Write all further lines in this form."""
+    """Write all later log lines in this form."""
     FORMATTER.form = form
 
 
 def log_line(level: str, text: str) -> str:
-    """A line that a command says itself."""
+    """A log line that a command prints itself, without `logging`."""
     now = operator_zone().written(datetime.now(UTC))
     return f"{now} {level} {text}" if FORMATTER.form == "text" else _object(now, level, "duanka", text)
 

@@ -82,7 +82,7 @@ _at_home: ContextVar[Callable[[str], str] | None] = ContextVar("at_home", defaul
 
 
 def repeat_home(home: Path | None, commands: Iterable[str]) -> None:
-    """Repeat this --home in the commands that texts suggest; None: it was not given.
+    """Add this --home to the commands that texts suggest; None: --home was not given.
 
     `commands`: names of the commands that take it.
     """
@@ -117,9 +117,9 @@ class Prose(Text):
         tab_size: int = 8,
         no_wrap: bool | None = None,
     ) -> Lines:
-        """As Text.wrap, which would break only at spaces.
+        """Like Text.wrap, but also break between Chinese characters.
 
-        In a Chinese sentence those are merely between numbers and words.
+        Text.wrap breaks only at spaces, and a Chinese sentence has few.
         """
         plain = justify not in (None, "default", "left") or overflow not in (None, "fold")
         if plain or no_wrap or self.no_wrap or (self.plain.isascii() and "`" not in self.plain):
@@ -154,7 +154,7 @@ def line_breaks(text: str, width: int) -> list[int]:
 
 
 def _unbroken_parts(text: str, width: int) -> Iterator[re.Match[str]]:
-    """Parts that stay on one line: a command, so that it can be copied, where it fits on one."""
+    """Parts that stay on one line: matches of UNBROKEN, and commands that fit, so that they can be copied."""
     at = 0
     for command in _COMMAND.finditer(text):
         if cell_len(command[0].rstrip()) <= width:
@@ -165,7 +165,7 @@ def _unbroken_parts(text: str, width: int) -> Iterator[re.Match[str]]:
 
 
 def indented_lines(text: str, width: int) -> Iterator[str]:
-    """Lines of at most `width` cells; each line of the text wraps under itself, by the spaces it begins with."""
+    """Lines of at most `width` cells; a wrapped line keeps its indentation."""
     for line in text.split("\n"):
         words = line.lstrip(" ")
         indent = " " * (len(line) - len(words))
@@ -189,7 +189,7 @@ class SafeConsole(Console):
     """Console for untrusted text: shows control characters as a replacement mark."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """As Console.print, which joins its texts to one plain text."""
+        """Like Console.print, which would turn Prose into a plain Text."""
         super().print(*(Group(one) if isinstance(one, Prose) else one for one in objects), **options)
 
     def render_str(self, text: str, **options: Any) -> Text:

@@ -94,9 +94,9 @@ class BatchEngine(ABC):
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> RecordCoverage:
-        """Show the rules each table as known at the end of the records; begin without hits.
+        """Create each table for the rules, as known at the end of the records; delete all hits.
 
-        `there`: tables that `given_TABLE` holds -> their columns with at least one value.
+        `there`: each TABLE with a `given_TABLE` -> its columns with at least one value.
         """
         records = {name: f"given_{name}" for name in there if TABLES[name].record}
         found = coverage.of_records(records, as_of, self._rows)
@@ -121,7 +121,7 @@ class BatchEngine(ABC):
 
     @abstractmethod
     def _view(self, name: str, select: str) -> None:
-        """Make the table `name` of the schema a view of `select`, where the rules run."""
+        """Create the schema's table `name` as a view of `select`, where the rules run."""
 
     def build(
         self,
@@ -145,7 +145,7 @@ class BatchEngine(ABC):
 
     @abstractmethod
     def _build_one(self, rollup: Rollup, sources: Collection[str], narrow: str) -> None:
-        """Build `rollup` over the `sources` there are, for the groups that fulfil `narrow`."""
+        """Build `rollup` from those of its sources that exist, for the groups that fulfil `narrow`."""
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Run one rule and add its hits to the table `hits`."""
