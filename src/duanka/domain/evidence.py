@@ -32,7 +32,7 @@ class Evidence(WordedEnum):
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Who found a verification failed: `staff` (id of a reviewer), `machine` check."""
+    """Who established that a verification failed: `staff` (id of a reviewer), `machine` check."""
 
     staff: str = ""
     machine: bool = False

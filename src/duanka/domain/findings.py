@@ -48,7 +48,7 @@ class CardAtRisk:
 
 @dataclass(frozen=True)
 class ShadowRule:
-    """What a rule in shadow would change if it alone counted; it has no effect.
+    """What a rule in shadow would change if it alone counted; as yet it has no effect.
 
     `cards`: cards it hit; `new`: those of them not on the work list; `rises`: (action now, action if it counted) ->
     cards, where that is higher. A card that is not listed counts as watched.

@@ -236,7 +236,7 @@ def states_before(kind: Kind, event: Event) -> frozenset[State]:
 
 
 def next_state(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
-    """Return the state after `event`; NoSuchTransition or PermissionDenied names commands with `order_id`."""
+    """Return the state after `event`. NoSuchTransition: it suggests commands for `order_id`. PermissionDenied."""
     row = _TABLE.get((kind, before, event))
     if row is None:
         hint = _instead(kind, before, event, role, order_id)

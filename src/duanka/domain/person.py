@@ -121,7 +121,7 @@ def _is_place(name: str) -> bool:
 
 
 def display_name(text: str) -> str:
-    """Normalise (NFKC, single blanks); BadPerson: length, invisible letters, scripts that look alike."""
+    """Normalise (NFKC, single blanks). BadPerson: bad length, invisible letters, or mixed scripts."""
     name = " ".join(unicodedata.normalize("NFKC", text).split())
     if not 1 <= len(name) <= MOST_LETTERS:
         raise BadPerson(f"a display name has 1 to {MOST_LETTERS} letters")
@@ -153,7 +153,7 @@ _TOGETHER = (frozenset({"CJK", "LATIN"}), frozenset({"CJK", "HIRAGANA", "KATAKAN
 
 
 def _visible(letter: str) -> bool:
-    """Whether a character is seen: no control, format, private, unassigned, filler, odd separator."""
+    """Whether a character is visible or a blank: no control, format, private, unassigned, filler."""
     if letter == " ":
         return True
     if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"):

@@ -66,7 +66,7 @@ def masked_device(imei: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Mask numbers in digits of any alphabet; keep ISO 8601 times, times of day, server addresses."""
+    """Mask telephone and device numbers, in digits of any script; keep times and server addresses."""
     return _masked(text, _NOT_A_NUMBER)
 
 

@@ -158,9 +158,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Hit:
-    """Hits of a rule on a card. `evidence`: by column, of the first hit.
+    """A hit of a rule on a card, with its repeats. `evidence`: by column, of the first hit.
 
-    `seen_at`: time of the first hit; `times`: number of hits; `last_at`: time of the latest hit, None if
+    `seen_at`: time of the first hit; `times`: number of hits; `last_at`: time of the latest one, None if
     there is only one; `days`: number of days with a hit.
     """
 

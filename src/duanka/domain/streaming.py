@@ -51,7 +51,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Batch:
-    """A micro-batch of `records`, those in `aside` quarantined; an empty one marks that time passed."""
+    """A micro-batch of `records`; those in `aside` are quarantined. Empty: time has passed."""
 
     pieces: tuple[BatchPart, ...] = ()
     aside: tuple[SetAside, ...] = ()
@@ -157,7 +157,7 @@ class BatchResult:
     """Result of a micro-batch: records == used + aside + late + repeated + ahead.
 
     `late`: beyond the source's lateness; `repeated`: delivered before; `ahead`: of a time that has not come.
-    `changes`: of hits, by (rule, kind). Durations in seconds.
+    `changes`: (rule, kind) -> number of hit changes. Durations in seconds.
     """
 
     records: int = 0

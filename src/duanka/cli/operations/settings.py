@@ -33,7 +33,7 @@ _CONTENT = """# Settings of this installation; `duanka config` shows those in fo
 # Paths are relative to this file. The environment (DUANKA_...) goes before this file.
 orders = "orders"            # order book (SQLite), live records
 secret_file = "secret"       # key of the audit trail and of links: keep a copy apart from the database
-holder_key_file = "holder-key"   # key of the hashes that stand for document numbers: with another one, other holders
+holder_key_file = "holder-key"   # key of the hashes of document numbers: with another one, no holder is recognised
 inbox = "inbox"              # records land here: `duanka live`
 out = "out"                  # what `duanka scan` writes
 decisions = "out"            # what `duanka serve` makes orders of

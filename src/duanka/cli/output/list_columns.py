@@ -36,8 +36,7 @@ class ListColumn(Generic[Item]):
     programs only. `of`: value for programs; `cell`: text for people where it differs. On a narrow terminal:
     `least`: width in cells to which the text may be cut; 0: never, for ids and numbers; `spare`: columns are
     omitted, the highest first; 0: never. `both`: value in both languages, two columns in CSV. `below`:
-    printed in full under its row. `word`: enum or function that gives the text of a value, in cells and in
-    counts.
+    printed in full under its row. `word`: enum or function giving the text of a value, in cells and counts.
     """
 
     name: str

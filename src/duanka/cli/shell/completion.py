@@ -53,7 +53,7 @@ class Choices:
         raise DuankaError(shown(_NO_SUCH, what=shown(self.what), typed=typed, **said))
 
     def like(self, ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-        """Completions: display texts in a Chinese session, or values where those match."""
+        """Completions of `incomplete`: in a Chinese session display texts; values if none match."""
         language = _language(ctx)
         told = [(words.zh, str(value)) for value, words in self.words.items()] if language == "zh" else []
         values = [(str(value), "" if language == "zh" else words.zh) for value, words in self.words.items()]
