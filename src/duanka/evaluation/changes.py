@@ -19,7 +19,7 @@ _HIT = ["card", "seen_at"]
 
 @dataclass(frozen=True)
 class Flagged:
-    """`cards` with `hits` of the rule; `known`: their truth, None without one."""
+    """Numbers of cards and hits of the rule; `known`: measures by the truth, if given."""
 
     name: str
     cards: int
@@ -62,7 +62,7 @@ class Example:
 class RuleChangeEffect:
     """Effect of a change of one rule.
 
-    `strategies`: of the truth, in order. `moves`: the largest rise first.
+    `strategies`: fraud strategies in the truth, sorted. `moves`: the largest rise first.
     """
 
     before: Flagged
@@ -86,7 +86,7 @@ def compare(
     """Compare the hits of `rule` (id) in two files with the format of hits.parquet.
 
     `moved`: card -> action before and after, where it changes. `truth`: Parquet file as in `evaluate`. `examples`:
-    number of gained and of lost cards to show; those for which most changes come first.
+    number of gained and of lost cards to show; those whose action changes most come first.
     """
     then, now = (_hits(path, rule) for path in (before, after))
     known = read_truth(truth) if truth else None
@@ -125,7 +125,7 @@ def _hits(path: Path, rule: str) -> pl.DataFrame:
 
 
 def _more(hits: pl.DataFrame, others: pl.DataFrame) -> int:
-    """Return how many more hits there are, per card: shifted hits do not count."""
+    """Sum over cards of the hits that exceed those in `others`; shifted hits do not count."""
     counts = (one.group_by("card").agg(pl.len().cast(pl.Int64).alias("hits")) for one in (hits, others))
     both = next(counts).join(next(counts), on="card", how="left", suffix="_other")
     return int((both["hits"] - both["hits_other"].fill_null(0)).clip(lower_bound=0).sum())

@@ -123,7 +123,7 @@ class Endpoint:
         return CheckerDown(f"{self._called} does not answer as it should: {why}")
 
     def refused(self, answer: HttpAnswer) -> CheckerDown:
-        """Return the error for an unwanted status; names its `code`, never its message."""
+        """Return the error for an unwanted status; quotes the body's `code`, never its message."""
         if answer.status in (401, 403):
             return self.down(f"{answer.status}: it does not take our key; see {self._setting}_KEY")
         if 300 <= answer.status < 400:
@@ -131,7 +131,7 @@ class Endpoint:
         return self.down(f"{answer.status} {code_of(answer)}".rstrip())
 
     async def _twice(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        # a limit for the whole call: every byte may be in time, and the last never come
+        # for the whole call, because a peer that sends byte by byte never exceeds the read time-out
         async with asyncio.timeout(self._patience.whole):
             try:
                 return await self._once(url, body, headers)
@@ -161,7 +161,7 @@ class DirectoryPhotos:
         self._folder = folder
 
     def fetch(self, card: str) -> bytes | None:
-        """Return the photo; None without one, or if `card` is not a number. CheckerDown."""
+        """Return the photo; None if there is none or `card` is no number. Raises CheckerDown."""
         if not _CARD.fullmatch(card):
             return None
         try:
@@ -200,7 +200,7 @@ class DirectoryPhotos:
 
 
 class HttpPhotos:
-    """Photos from the operator's store. Thread-safe. The body has the number: URLs get into logs."""
+    """Photos from the operator's store. Thread-safe. Numbers go into the body: URLs are logged."""
 
     def __init__(self, url: str, key: str | None, *, patience: HttpTimeouts = PATIENT) -> None:
         self._endpoint = Endpoint(
@@ -213,7 +213,7 @@ class HttpPhotos:
         )
 
     def fetch(self, card: str) -> bytes | None:
-        """Return the photo; None without one, or if `card` is not a number. CheckerDown."""
+        """Return the photo; None if there is none or `card` is no number. Raises CheckerDown."""
         if not _CARD.fullmatch(card):
             return None
         correlator = str(uuid4())
@@ -243,7 +243,7 @@ def is_photo_name(name: str) -> bool:
 
 
 def photos_of(setting: str, key: str | None, patience: HttpTimeouts = PATIENT) -> ReferencePhotos:
-    """Open the photos of DUANKA_REFERENCE_PHOTOS: folder or address. DuankaError."""
+    """Open the photos at `setting`, a folder or an address. Raises DuankaError."""
     if _SCHEME.match(setting):
         return HttpPhotos(setting, key, patience=patience)
     folder = Path(setting)

@@ -1,7 +1,7 @@
 """Client of an external face-check vendor; see docs/identity-vendor.openapi.yaml.
 
-The vendor gets faces and an opaque reference, never a number. Every failure (no answer, slow, malformed, endless) is
-a CheckerDown: our fault towards the holder, and not counted. Its outcome is accepted where it can be explained.
+The vendor gets faces and an opaque reference, never a number. Every failure (no answer, slow, malformed,
+endless) is a CheckerDown: it does not count against the holder. Outcomes that can be explained are accepted.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _log = logging.getLogger("duanka.identity")
 
 FACE = "DUANKA_FACE"
 MOST_ANSWERED = 1_000_000  # bytes
-MOST_STEPS, MOST_SECONDS, LEAST_STEP = 6, 30.0, 0.5
-_MAX_SIGNALS = 40  # numeric signals by name: fewer than any face embedding has
+MOST_STEPS, MOST_SECONDS, LEAST_STEP = 6, 30.0, 0.5  # gestures; seconds of all; seconds of each
+_MAX_SIGNALS = 40  # maximum number of signals, too few to hold a face embedding
 _MIN_SECRET_BYTES = 16  # bytes
 
 # Reasons that a vendor may give. The others are ours (busy, no attempt left, policy …).
@@ -92,11 +92,11 @@ class Vendor:
             raise ReferenceUnusable(f"the registered photo cannot be compared with: {usable}")
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
-        """Get gestures from the vendor; CheckerDown. `draw`: seeds an idempotency key."""
+        """Get gestures from the vendor, or raise CheckerDown. `draw`: for the idempotency key."""
         return self._ask("challenges", {}, f"{draw.getrandbits(128):032x}", steps_of)
 
     def check(self, check: Check) -> Verdict:
-        """Have the vendor check the frames; CheckerDown."""
+        """Have the vendor check the frames. Raises CheckerDown."""
         body = {
             "orderReference": self._mark("order", check.order_id.encode()),
             "steps": [
@@ -159,9 +159,9 @@ def steps_of(answer: object) -> tuple[Step, ...]:
 def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -> Verdict:
     """Parse a verdict from a response; _Broken if malformed.
 
-    The outcome is accepted, and similarity is not compared with our thresholds, as each vendor has its own scale. But
-    a pass with a reason against it or without similarity, and a failure (which counts against the holder) for a
-    reason that we cannot explain to them, both go to a person.
+    Similarity is not compared with our thresholds, as each vendor has its own scale. The outcome is accepted,
+    but two go to a person: a pass with a reason against it or without similarity, and a failure without a
+    reason that we can explain, because a failure counts against the holder.
     """
     said = _object(answer)
     outcome = said.get("outcome")
@@ -230,7 +230,7 @@ def _signals(given: object) -> dict[str, float]:
 
 
 def _best(said: Mapping[str, object], steps: Sequence[Step], frames: Sequence[Frame]) -> int | None:
-    """Return the frame for a reviewer; by default the last before the first gesture."""
+    """Index of the frame for a reviewer; by default the last before the first gesture."""
     if said.get("bestFrame") is not None:
         given = _number(said["bestFrame"], "bestFrame", 0, len(frames) - 1)
         if given != int(given):
@@ -253,7 +253,7 @@ def _number(value: object, where: str, low: float, high: float) -> float:
 
 
 def _shown(value: object) -> str:
-    """Return a value that has the form of a code; messages quote nothing else."""
+    """Quote `value` if it has the form of a code; else "something else", for safe messages."""
     return repr(value) if isinstance(value, str) and _CODE.fullmatch(value) else "something else"
 
 

@@ -1,8 +1,8 @@
 """Bounded pool of check workers: processes (embedded checker), threads (vendor).
 
-A worker that dies, hangs or is unavailable is our fault: its check ends as lost, which is not counted, and the worker
-is replaced. Embedded workers are processes, so that one holder's input cannot affect another's check. Every check is
-answered exactly once.
+A worker that dies, hangs or is unavailable is our fault: its check ends as lost, which does not count against
+the holder, and the worker is replaced. Embedded workers are processes, so that one holder's input cannot
+affect another's check. Every check is answered exactly once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
 
 _log = logging.getLogger("duanka.identity")
 
-WAIT_FOR_EACH = 30  # waiting checks per worker: as long as a holder will wait
+WAIT_FOR_EACH = 30  # maximum waiting checks per worker: holders would not wait longer
 LONGEST = 30.0  # seconds that a worker may take for a check
 _START_SECONDS = 60.0  # extra seconds for a worker's first check, which loads the engine
 _ASSUMED_SECONDS = 1.5  # estimated seconds per check before one was measured
@@ -71,7 +71,7 @@ class _Ticket:
 
 
 class Workers:
-    """Thread-safe CheckQueue. `worker` creates each of `workers`; `judge` runs on it."""
+    """Thread-safe CheckQueue. `worker`: factory; `workers`: number; `judge`: run on workers."""
 
     def __init__(
         self, worker: Callable[[], Worker], judge: Judge, workers: int, most_waiting: int | None = None
@@ -93,7 +93,7 @@ class Workers:
             thread.start()
 
     def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
-        """Queue a check; CheckRefused(BUSY) with seconds until those before it are done."""
+        """Queue a check. When full, raises CheckRefused(BUSY) with the seconds to wait."""
         with self._changed:
             ahead = len(self._line)
             if self._closed or ahead >= self._most:
@@ -105,13 +105,13 @@ class Workers:
             return self._waiting(ahead)
 
     def expected(self, order_id: str | None = None) -> QueuePlace:
-        """Estimate the rest of this order's check; if none is open, that of a new check."""
+        """Estimate the wait until this order's check, or else a new one, is done."""
         with self._changed:
             places = [at for at, ticket in enumerate(self._line.values()) if ticket.order_id == order_id]
             return self._waiting(places[-1] if places else len(self._line))
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Future[Result]:
-        """Run a question on the next free worker, before waiting checks. CheckerDown."""
+        """Run a question on the next free worker, before waiting checks. Raises CheckerDown."""
         future = Future[Result]()
         with self._changed:
             if self._closed:
@@ -230,7 +230,7 @@ class _Here:
 
 
 class Process:
-    """A worker process, started on first use and again after it died. For one thread."""
+    """A worker process, started on first use and again after it died. Not thread-safe."""
 
     def __init__(
         self, policy: IdentityPolicy, longest: float = LONGEST, starts_within: float = _START_SECONDS
@@ -348,7 +348,7 @@ def _ends_with(sentinel: int) -> None:
 
 @contextlib.contextmanager
 def in_time() -> Iterator[EmbeddedChecker]:
-    """Yield the engine with a time limit, which also ends a hanging C call."""
+    """Yield the checker; past the time limit the process is killed, even in a C call."""
     assert _checker is not None  # noqa: S101  # set by _begin
     signal.setitimer(signal.ITIMER_REAL, _longest)
     try:

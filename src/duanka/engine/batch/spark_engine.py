@@ -1,8 +1,8 @@
 """Cluster engine: the same rules on an existing Spark, through Spark Connect.
 
-Large data (records, rollups) stays on the cluster. Small results are fetched: the hits of each rule, into the same
-local table as in the embedded engine, and the police cases. Records, rollups and the tables lent to the cluster lie
-in one folder that this machine and every node of the cluster see under the same path.
+Large data (records, rollups) stays on the cluster. Small results are fetched: hits, into the same local
+table as in the embedded engine, and police cases. Records, rollups and the tables sent to the cluster
+lie in one folder that this machine and every node of the cluster see under the same path.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Cluster(BatchEngine):
     ) -> None:
         self._work = work.absolute()
         self._lent = 0
-        self._remote = Remote(remote)  # before intake, so that an unreachable cluster is reported at once
+        self._remote = Remote(remote)  # before intake, to report an unreachable cluster at once
         super().__init__(self._work / "local", memory=memory, threads=threads, passes=passes)
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class Cluster(BatchEngine):
         super().close()
 
     def _open(self, tables: Mapping[str, Sequence[Path]]) -> None:
-        """As in the base; raises DuankaError when the cluster does not see the files."""
+        """As in BatchEngine; raises DuankaError when the cluster does not see the files."""
         self._remote.renew()  # intake may have outlasted the server's idle timeout
         for name, paths in tables.items():
             self._remote.open(f"given_{name}", paths, arrow_schema(TABLES[name]))
@@ -93,7 +93,7 @@ class Cluster(BatchEngine):
     def _build_one(self, rollup: Rollup, sources: Collection[str], narrow: str) -> None:
         """Build `rollup` as shared Parquet files.
 
-        Cached on the cluster it would be lost with a node, and not every server honours a request to cache.
+        A cached rollup would be lost with a node, and not every server honours a request to cache.
         """
         text = rollup_sql(rollup, sources, narrow)
         self._run(f"CREATE OR REPLACE TABLE {rollup.name} AS {text} LIMIT 0")
@@ -132,7 +132,7 @@ class Cluster(BatchEngine):
         return self._db.sql(f"SELECT * FROM {source}").to_arrow_table()
 
     def _send(self, name: str, rows: pa.Table) -> None:
-        """Create a table on the cluster by a shared file: a message to it cannot hold millions of rows."""
+        """Create a table on the cluster through a shared file: a request cannot hold millions of rows."""
         if not rows.num_rows:
             self._remote.empty(name, rows.schema)
             return

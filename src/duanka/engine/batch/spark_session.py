@@ -39,7 +39,7 @@ _MISSING = (
     "the engine spark needs the client of Spark Connect, which is not installed;"
     ' run: python -m pip install "pyspark-client>=4.1"'
 )
-# Special characters of glob patterns (Spark reads a path as one) and of URLs (other servers read it as one).
+# Special characters of glob patterns and of URLs: Spark reads a path as a pattern, other servers as a URL.
 _NOT_IN_PATHS = re.compile(r"[\[\]{}*?%#\\:\"<>|^`\n]")
 
 
@@ -156,7 +156,7 @@ def _connect(address: str, shown: str) -> SparkSession:
             from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
         except ImportError as error:
             raise DuankaError(_MISSING) from error
-    logging.getLogger("SQLQueryContextLogger").disabled = True  # it prints every error as a page of JSON
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # it logs every error as a page of JSON
     try:
         with _plainly(
             lambda _, said: DuankaError(

@@ -1,4 +1,4 @@
-"""The log of changes, and those not made by rules: police cases, new decisions on the same hits.
+"""Log of hit changes, including those made by no rule: cases, new decisions.
 
 All are rows of `state.changes` with a sequence number, so that they reach hits.jsonl and decisions.jsonl exactly once,
 also across crashes.
@@ -56,7 +56,7 @@ def announce_cases(state: LiveState, now: datetime) -> Changes:
 
 
 def announce_again(state: LiveState, cards: Collection[str]) -> Changes:
-    """Log one change for each of `cards` (all have a hit or case): new decisions."""
+    """Log one change for each of `cards` (with a hit or case), to publish new decisions."""
     first = "(kind, rule, seen_at, evidence)"
     with lent(state.db, "given", pa.table({"card": pa.array(list(cards), pa.string())})):
         state.run(

@@ -1,4 +1,4 @@
-"""Filters a micro-batch: records are used, or rejected as late, repeated or ahead.
+"""Filters a micro-batch; rejects records that are late, repeated or in the future.
 
 Used records are exposed as temporary views named like the canonical tables, so that the SQL of the rollups runs over
 them. A batch in which nothing is rejected is not copied.
@@ -54,7 +54,7 @@ class BatchFilter:
         self.rows: dict[str, int] = {}
 
     def sort(self, batch: Batch, now: datetime) -> FilterResult:
-        """Create views of used records, store rejected ones, advance the watermarks to `now` (local)."""
+        """Create views of used records, store rejected ones, advance watermarks. `now`: local time."""
         done = FilterResult()
         self._aside(batch.aside)
         highs: list[tuple[SourceProgress, datetime]] = []
@@ -101,7 +101,7 @@ class BatchFilter:
         done: FilterResult,
         highs: list[tuple[SourceProgress, datetime]],
     ) -> pa.Table:
-        """Rows neither late nor ahead, with `event` and `place` (index of the piece)."""
+        """Rows neither late nor in the future, with `event` and `place` (index of the piece)."""
         kept = []
         for place, (piece, known) in enumerate(zip(pieces, sources, strict=True)):
             rows = pa.table(piece.rows)
@@ -213,7 +213,7 @@ class BatchFilter:
                 self._run("INSERT INTO state.quarantine SELECT * FROM given")
 
     def forget(self, over: Mapping[str, datetime]) -> None:
-        """Drop hashes of events before `over` (by table): repeats of them would be late."""
+        """Drop hashes of events before `over` (table -> time); their repeats are late anyway."""
         for table, moment in over.items():
             self._run(f"DELETE FROM state.recent WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
 

@@ -115,7 +115,7 @@ class Live:
         return dict(self._run("SELECT origin, done FROM state.positions"))
 
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
-        """Let watermarks wait for `sources` (name -> table) before their first record."""
+        """Let watermarks wait for `sources` (name -> table) that have no record yet."""
         with self._state.working():
             self._marks.expect(sources, now)
             self._state.commit()
@@ -179,7 +179,7 @@ class Live:
             end = None
             if finish:
                 self._progress.history = False
-                self._progress.tidied = None  # retention must run: `rest` may have merged since
+                self._progress.tidied = None  # run retention again: `rest` may have merged since
                 if records := self._marks.lasts():
                     end = EndOfRecords(*end_of_records(records))
             if judge:
@@ -221,7 +221,7 @@ class Live:
     def coverage(self) -> Coverage | None:
         """The days that the records cover; None before the first record, and in a backlog.
 
-        What is read of a backlog depends on the order of its files.
+        During a backlog, the days read so far depend on the order of its files.
         """
         return None if self._progress.history else self._marks.coverage()
 
@@ -263,7 +263,7 @@ class Live:
         for register in REGISTERS:
             if register in self._sorting.rows:
                 self._upsert(register)
-        there = [name for name in spans if name in self._sorting.rows]  # not if all were repeats
+        there = [name for name in spans if name in self._sorting.rows]  # not tables with repeats only
         if not there:
             return
         first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
@@ -309,7 +309,7 @@ class Live:
         return {p.id: needs for p in self._rules if (needs := given.lacks(p.rule))}
 
     def account(self, out: Path, now: datetime) -> LiveAccount | None:
-        """Report figures, besides the output files in `out`; None before the first record."""
+        """Figures of the report, some from the files in `out`; None before the first record."""
         accounts = Accounts(self._state, self._marks, self._shelves, self._judge.everybody())
         return accounts.account(self._rules, self._given(), out, now)
 
@@ -339,7 +339,7 @@ class Live:
         return True
 
     def _tidy(self) -> None:
-        """Seal generations that are due and drop data beyond every rule's look-back."""
+        """Seal generations that are due and drop data older than the retention."""
         closed = max(self._progress.closed.values(), default=None)
         border = datetime.combine(closed, datetime.min.time()) if closed else None
         for shelf in self._shelves.values():

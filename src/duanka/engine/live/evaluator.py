@@ -32,7 +32,7 @@ AT_ONCE = 1_000_000  # cards evaluated together; more are evaluated in slices
 
 @dataclass(frozen=True)
 class JudgementTimes:
-    """Local times that a rule's SQL may read; results up to `reached` are final."""
+    """Local times for a rule: three that its SQL may read; results up to `reached` are final."""
 
     as_of: datetime
     records_from: datetime
@@ -42,10 +42,10 @@ class JudgementTimes:
 
 @dataclass(frozen=True)
 class EvaluationPass:
-    """What rules are evaluated by, at one time.
+    """Inputs of one evaluation of several rules.
 
-    `latest`: registers are read as known at this time. `moments`: rule -> its times. `anew`: rules that read all
-    cards. `final`: as if the records had ended.
+    `latest`: registers are read as known at this time. `moments`: rule -> its times. `anew`: rules evaluated
+    for all cards. `final`: as if the records had ended.
     """
 
     latest: datetime
@@ -101,8 +101,8 @@ class RuleEvaluator:
                 continue
             for rule in rules:
                 frozen = self._frozen(rule)
-                # an absence is certain from its due time on, however old; a ratio needs the whole window, so hits
-                # whose window is partly forgotten are not evaluated again
+                # an absence stays certain once it is due, however old; a ratio needs its whole window, so
+                # hits whose window is partly deleted are not evaluated again
                 judged = since if frozen is None or rule.due else max(frozen, since or frozen)
                 self._find(rule, turn.moments[rule.id], judged)
                 changes += self._settle(rule, since, frozen)
@@ -128,7 +128,7 @@ class RuleEvaluator:
         """A SELECT of all cards in the state."""
         days = self._shelves.get("card_days")
         there = {part.source for part in days.rollup.parts} if days else set()
-        # card_days covers every use of a card, but sightings only where a rule reads them
+        # card_days covers every use of a card, except sources that no rule reads in it, such as sightings
         seen = [
             shelf
             for shelf in self._shelves.values()
@@ -138,7 +138,7 @@ class RuleEvaluator:
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
     def _plan(self, rule: CompiledRule, moments: JudgementTimes) -> None:
-        """Store when to evaluate the affected cards again: their due times to come."""
+        """Store the future due times of the affected cards, to evaluate them again then."""
         self._run(f"DELETE FROM state.due WHERE rule = '{rule.id}' AND card IN (SELECT card FROM affected)")
         self._execute(
             f"INSERT INTO state.due SELECT '{rule.id}', card, due_at FROM ({rule.due})"
@@ -149,7 +149,7 @@ class RuleEvaluator:
     def _restrict(
         self, rules: Sequence[CompiledRule], turn: EvaluationPass, since: datetime | None, *, closing: bool
     ) -> bool:
-        """Create the tables that `rules` read, of visible cards; False when none of them can get a hit."""
+        """Create the tables that `rules` read, for visible cards; False if no card can have a hit."""
         rollups = lean_for(rules, narrowed=closing)
         if not closing:
             self._rollups(rollups, rules, turn, since, closing=False)
@@ -206,7 +206,7 @@ class RuleEvaluator:
         return bool(self._run("SELECT 1 FROM few LIMIT 1"))
 
     def _spread(self, column: str, cards: str, into: str) -> int:
-        """Add cards to `into` that share `column` with one in `cards`; return their count."""
+        """Add to `into` the cards that share `column` with one of `cards`; return their count."""
         source = "state.cards"
         if column == "imei":
             source = f"({self._shelves['card_devices'].raw('card, imei')})"

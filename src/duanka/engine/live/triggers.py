@@ -40,7 +40,7 @@ class Triggers:
         since, latest = self._marks.since(), self._marks.latest()
         if since is None or latest is None:
             return Counter()
-        # registers were already read as of an end assumed earlier: never go back
+        # registers may have been read as of an assumed end of records: never go back before it
         latest = end.midnight if end else max(latest, progress.seen or latest)
         self._registered(latest)
         moments = self._moments(able, since, latest, now, end)
@@ -62,7 +62,7 @@ class Triggers:
         return changes
 
     def _done(self, ready: Sequence[CompiledRule], moments: Mapping[str, JudgementTimes]) -> None:
-        """Record that the `ready` rules have seen all that came."""
+        """Mark everything received so far as evaluated by the `ready` rules."""
         reached = {rule.id: moments[rule.id].reached for rule in ready if moments[rule.id].reached > LONG_AGO}
         self._progress.able |= reached.keys()
         self._progress.marks |= {
@@ -82,7 +82,7 @@ class Triggers:
     ) -> dict[str, JudgementTimes]:
         """Times of each rule; a rule without a watermark yet has none.
 
-        With `end`, `reached` stays at the watermark: if records follow after all, the rest is evaluated again.
+        With `end`, `reached` stays at the watermark, so that records that still follow are evaluated.
         """
         certain, midnight = self._progress.certain, self._progress.midnight
         moments = {}
@@ -111,7 +111,7 @@ class Triggers:
         return changes
 
     def _closing(self, ready: Sequence[CompiledRule], turn: EvaluationPass) -> Sequence[CompiledRule]:
-        """Daily rules to run: one a pass, to keep batches short; all of them at the end."""
+        """Daily rules to run: new ones and one other, to keep batches short; all at the end."""
         closed = self._progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
         over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
@@ -144,7 +144,7 @@ class Triggers:
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
     def _at_once(self, group: Sequence[CompiledRule], turn: EvaluationPass) -> Changes:
-        """Evaluate monotone rules (more records only add hits) for cards touched since."""
+        """Evaluate monotone rules (more records only add hits) for the newly touched cards."""
         if any(rule.id in turn.anew for rule in group):
             return self._judge.judge(group, self._judge.everybody(), turn)
         touched = self._touched_rollups(group[0])
@@ -231,7 +231,7 @@ class Triggers:
 
 
 def _alike(rules: Sequence[CompiledRule]) -> list[list[CompiledRule]]:
-    """Group rules with the same inputs and conditions; they share their cards."""
+    """Group rules with the same inputs and conditions: the same cards are evaluated."""
     groups: dict[object, list[CompiledRule]] = {}
     for rule in rules:
         touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))

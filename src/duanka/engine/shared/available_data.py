@@ -50,6 +50,6 @@ class AvailableData:
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """Condition for the rows that any reader needs; "", as one of `conditions` or returned: all rows."""
+    """Condition for the rows that any of `conditions` needs; "", given or returned, means all rows."""
     each = list(conditions)
     return " OR ".join(f"({one})" for one in each) if all(each) else ""

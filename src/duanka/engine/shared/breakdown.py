@@ -33,8 +33,7 @@ def profile(
     """Count the cards in table `at_risk` by outlet, city and device, and hits by day.
 
     `built`: rollups that exist; without card_devices, no devices are counted. `run_on_hits`: runs SQL on the hits, if
-    they are elsewhere than what `run` reads. `tables`: actual names of cards, outlets, card_devices
-    and hits, where they differ.
+    `run` cannot read them. `tables`: actual names of cards, outlets, card_devices and hits, if they differ.
     """
     called = {**{name: name for name in _TABLES}, **(tables or {})}
 
@@ -44,7 +43,7 @@ def profile(
         )
         return tuple(Share(*row) for row in rows)
 
-    # hits on register data may lie years back; the plot shows the last two months
+    # hits on register data may be years old; the plot shows the last 60 days
     days = (run_on_hits or run)(
         f"SELECT CAST(seen_at AS DATE) AS day, rule, count(*) FROM {called['hits']} WHERE seen_at >="
         f" (SELECT max(seen_at) - INTERVAL 60 DAYS FROM {called['hits']}) GROUP BY ALL ORDER BY 1, 2"

@@ -36,7 +36,7 @@ class Day(NamedTuple):
 def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> RecordCoverage:
     """Find the coverage of record tables; UnreadableInput when all are empty.
 
-    `sources`: table name -> SQL source; `as_of`: the current time that a person gave, if any.
+    `sources`: table name -> SQL source; `as_of`: the current time as given by a person, if any.
     """
     days = {
         name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
@@ -77,7 +77,7 @@ _DAYS = (
 
 
 def without_strays(days: Sequence[Day]) -> Sequence[Day]:
-    """The days of a table, in order, without days of a wrong clock."""
+    """The days of a table, in order, without strays."""
     typical = median(d.records for d in days)
     if typical < _STRAYS_FROM:
         return days

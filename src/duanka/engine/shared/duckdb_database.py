@@ -84,7 +84,7 @@ def register(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
 def lent(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
     """Let SQL read `rows` as `name`.
 
-    After an error the name stays, for in a transaction that failed it cannot be taken back.
+    After an error the name stays registered: within a failed transaction it cannot be removed.
     """
     db.register(name, rows)
     yield

@@ -17,7 +17,7 @@ from duanka.engine.sql.render import output_columns
 
 
 def at_risk(cards_at_risk: Path) -> str:
-    """CREATE of `at_risk` (card): cards_at_risk.csv without those only watched."""
+    """CREATE of `at_risk` (card) from cards_at_risk.csv, without cards only watched."""
     return (
         "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
         f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"

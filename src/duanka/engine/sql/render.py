@@ -53,7 +53,7 @@ def render(
     """Return `sql` with every `$name` replaced from `values`, written in `dialect`.
 
     `left`: names that stay parameters, for a statement that runs repeatedly. `renamed`: table -> table read in its
-    place. Raises RuleError when the SQL does not parse or names a missing value.
+    place. Raises RuleError when the SQL does not parse or a `$name` has no value.
     """
     try:
         tree = _tree(sql)

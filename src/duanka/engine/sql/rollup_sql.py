@@ -22,7 +22,7 @@ def as_statements(conditions: Iterable[str]) -> tuple[str, ...]:
 
 
 def lean(rollup: Rollup, reads: Iterable[Mention]) -> Rollup | None:
-    """`rollup` with the aggregates that `reads` name; None where they do not name it."""
+    """`rollup` reduced to the aggregates that `reads` name; None if they do not name it."""
     named = [columns for sources, columns in reads if rollup.name in sources]
     return rollup.only(frozenset().union(*named)) if named else None
 

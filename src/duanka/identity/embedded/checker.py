@@ -68,7 +68,7 @@ class EmbeddedChecker:
         return steps_of(self._policy, draw)
 
     def check(self, check: Check) -> Verdict:
-        """Check the frames; any input gives a verdict. ReferenceUnusable."""
+        """Check the frames, whatever they contain. Raises ReferenceUnusable."""
         began = time.process_time()
         registered = self._registered(check.reference)
         return replace(self._judge(check, registered), seconds=time.process_time() - began)
@@ -90,7 +90,7 @@ class EmbeddedChecker:
         # frames at rest, eyes open first, then by sharpness
         rest = sorted(judged.rest, key=lambda one: (one.eyes < _MIN_EYE_OPENING, -one.seen.sharpness))
         best = rest[0]
-        # this comes first: frames of two people cannot be aligned, which would look like a flat photograph
+        # before `_flat`: frames of two people cannot be aligned, and would count as a photograph
         compared = [*rest[:_REST_FRAMES], *(one for some in judged.shown for one in some)]
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
@@ -110,7 +110,7 @@ class EmbeddedChecker:
         gestures: Iterable[tuple[Gesture, tuple[liveness.FrameMoment, ...]]],
         signals: dict[str, float],
     ) -> bool:
-        """Whether a gesture is only the frame at rest, moved; adds scores to `signals`."""
+        """Whether moving the frame at rest explains a gesture; adds scores to `signals`."""
         from duanka.identity.embedded import planarity as plane  # noqa: PLC0415
 
         flat = False

@@ -19,7 +19,7 @@ from duanka.identity.embedded.weights import weights
 Points = np.ndarray[Any, np.dtype[Any]]  # n points (x y or x y z) in pixels of the picture
 
 _MIN_FACE_SCORE = 0.75  # YuNet score from which a detection counts as a face
-_SECOND_FACE_WIDTH = 0.5  # of the largest face's, from which a second face counts: not a distant poster
+_SECOND_FACE_WIDTH = 0.5  # of the largest face's, from which a second one counts; excludes distant posters
 _MIN_PICTURE_PIXELS, _MIN_FACE_PIXELS = 32, 16  # pixels, below which the detector returns false faces
 _MESH_PIXELS, _EYE_PIXELS, _LIGHT_PIXELS = 192, 64, 96  # input size of the models in pixels
 _MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # crop relative to the width of face and eye, as in MediaPipe
@@ -32,7 +32,7 @@ _LOWER_LID, _UPPER_LID, _EYE_CORNERS = slice(1, 8), slice(9, 16), (0, 8)
 
 
 class FaceEngine:
-    """YuNet, SFace, face mesh and iris models, on one core. WeightsMissing."""
+    """YuNet, SFace, face mesh and iris models, on one core. Raises WeightsMissing."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)

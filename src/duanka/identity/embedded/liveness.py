@@ -1,8 +1,8 @@
 """Liveness: does a living face make the requested gestures? Uses numbers only.
 
-Two conditions must hold. Every gesture is seen in its time, and no other one instead. And the frames that show it are
-not the frame at rest, moved: a tilted photograph reads as a head that turns by 15 degrees or more, but it is a plane
-(`plane`) or, if bent, a smooth sheet, with eyes and mouth where the plane has them.
+Two conditions must hold. Every gesture is seen in its time, and no other one instead. And moving the frame at
+rest does not explain the frames that show the gesture: a tilted photograph measures like a head turned by 15
+degrees or more, but moves as a plane or, if bent, as a smooth sheet, and its eyes and mouth move with it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _MIN_LUMINANCE = 12.0  # mean luminance of a picture too dark to use
 _MAX_FACELESS_SHARE = 0.25  # share of frames that may lack a face: turned away, out of the picture
 _SECOND_FACE_FRAMES = 3  # frames with a second face from which it is not a passer-by
 _MIN_OVERLAP = 0.10  # least overlap of two boxes of one face a quarter of a second apart
-_MAX_UNSEEN_FRAMES = 2  # frames without a face after which the next one must still be in place
-_MAX_STILL_MOTION = 0.02  # of the face's width: movement of a face on a tripod
-_MIN_EYE_OPENING = 0.06  # eye opening at rest below which the eyes were closed: a sleeper closes none
-_MIN_MOUTH_RISE = 0.12  # least rise of the mouth opening against its rest: a broad smile is open throughout
+_MAX_UNSEEN_FRAMES = 2  # frames without a face between two frames whose faces must still overlap
+_MAX_STILL_MOTION = 0.02  # motion in face widths, below which a face is still (a picture on a tripod)
+_MIN_EYE_OPENING = 0.06  # eye opening at rest, below which the eyes were closed throughout (asleep)
+_MIN_MOUTH_RISE = 0.12  # least rise of the mouth opening above rest; a constant broad smile has none
 # seconds that the previous gesture may last into a step; seconds that a gesture may come late
 _REACTION_SECONDS, _GRACE_SECONDS = 1.0, 0.8
-_COMPARED_FRAMES = 2  # frames of each gesture that are compared with the rest, in both parts of the check
+_COMPARED_FRAMES = 2  # frames of each gesture that both parts of the check compare
 # Largest part of a gesture that a moved photograph may explain. Measured: turning, people gave 0.35 or less,
 # photographs 0.68 or more; opening the mouth 0.67 and 0.91; closing the eyes 0.92 and, unless blurred, 0.95.
 _MAX_PLANE, _MAX_MOUTH_SIMILARITY, _MAX_EYE_SIMILARITY = 0.50, 0.80, 0.93
@@ -43,7 +43,7 @@ class FrameMoment:
     order: int
     at: float
     seen: FaceMeasurements
-    eyes: float  # relative to the median of the more open half
+    eyes: float  # opening relative to the median of the half with the widest open eyes
     mouth: float
     rise: float  # of the mouth opening above rest
     turn: float  # degrees from rest, positive to the person's left
@@ -98,7 +98,7 @@ def judged(
 
 
 def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, float, float], ...]:
-    """Return what a moved photograph explains of a gesture: (signal, value, limit)."""
+    """Return how far a moved photograph explains a gesture, as (signal, value, limit)."""
     match gesture:
         case Gesture.CLOSE_EYES:
             return (("eyes_alike", alike.eyes, _MAX_EYE_SIMILARITY),)
@@ -124,7 +124,7 @@ def _moments(
     found: Sequence[tuple[int, float, FaceMeasurements]], steps: Sequence[Step]
 ) -> tuple[FrameMoment, ...]:
     ahead = [one for _, at, one in found if at < steps[0].begins] or [one for *_, one in found[:3]]
-    # from the more open half: who closes the eyes twice for two seconds has them closed most of the time
+    # of the half with the widest open eyes: who closes them twice for two seconds has them closed mostly
     eyes = median(sorted(one.eyes for *_, one in found)[len(found) // 2 :])
     mouth, yaw = median(one.mouth for one in ahead), median(one.yaw for one in ahead)
     return tuple(
@@ -163,7 +163,7 @@ def _signals(moments: Sequence[FrameMoment]) -> dict[str, float]:
 def _picture(
     moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
 ) -> CheckReason | None:
-    """Return a picture fault that the holder can fix; it says nothing of who it is."""
+    """Return a picture fault that the holder can fix; it does not tell who is pictured."""
     if signals["faces"] >= _SECOND_FACE_FRAMES:
         return CheckReason.TWO_FACES
     if signals["face_pixels"] < policy.face_pixels:
@@ -224,7 +224,7 @@ def _clearest(
 def _not_alive(
     moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
 ) -> CheckReason:
-    """Explain a failure: nothing moved, only the whole picture, or other movements."""
+    """Return why a gesture is missing: nothing moved, all moved as one, or other gestures."""
     if any(one.shows(gesture, policy) for one in moments for gesture in Gesture):
         return CheckReason.OTHER_GESTURES
     return CheckReason.STILL if signals["motion"] < _MAX_STILL_MOTION else CheckReason.PHOTOGRAPH

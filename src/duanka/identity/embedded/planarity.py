@@ -1,10 +1,10 @@
 """Planarity: tells a moved photograph of a face from a moving face.
 
-A photograph stays a plane however it is turned; a face does not. The face mesh alone is not enough: it fits a face to
-everything, and reads tilted paper as a turned head. So the second picture is aligned with the first by a plane
-transform, and the rest is measured. A turning head moves its nose against its cheeks; moving lips and lids do not fit
-the plane. Paper bent round a roll is not a plane but is smooth and has no nose; a smooth sheet is fitted the same
-way.
+A photograph stays a plane however it is turned; a face does not. The face mesh alone is not enough: it fits
+a face to everything, and reads tilted paper as a turned head. So the second picture is aligned with the first
+by a plane transform, and what does not fit is measured. A turning head moves its nose against its cheeks;
+moving lips and lids do not fit the plane. Paper bent round a roll is no plane but is smooth and has no nose:
+a smooth sheet is fitted likewise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Grid = np.ndarray[Any, np.dtype[Any]]
 _SIDE_PIXELS = 128  # side in pixels of the square in which faces are compared
 _EYES = (([33, 133, 159, 145], 3), ([362, 263, 386, 374], 3))  # mesh points, margin in pixels
 _MOUTH = ([61, 291, 0, 17, 13, 14], 4)
-_PLAY = 5  # pixels by which a part may be off the plane's position: paper bends
+_PLAY = 5  # pixels by which a part may differ from its position in the plane: paper bends
 _MAX_POINTS, _MIN_POINTS = 200, 20  # points tracked between the pictures; with fewer there is no result
 _TOLERANCE_PIXELS = 1.2  # tolerance in pixels for a point of a plane
 _BLUR_PIXELS = 8  # pixels around, over which light and contrast are normalised
@@ -62,7 +62,7 @@ def _even(picture: Picture, way: Any) -> Grid:
 
 
 def _evened(face: Picture) -> Grid:
-    """Return grey values without lighting: a turned photograph reflects differently."""
+    """Return grey values normalised for light: a turned photograph reflects differently."""
     grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.float32)
     detail = smooth - cv2.GaussianBlur(smooth, (0, 0), _BLUR_PIXELS)
@@ -99,8 +99,8 @@ def _found(flat: Grid, moved: Grid, points: Any) -> tuple[Any, Any]:
 def _bent(flat: Grid, second: Picture, mesh: tuple[Grid, Grid], points: Any, scale: float) -> float:
     """Return the share of the tracked points that moved like one smooth sheet.
 
-    `mesh`: its points in the square and in `second`. With too few tracked points it is 1: paper that is turned out of
-    sight must not pass for a head.
+    `mesh`: the face's points in the square and in `second`. With too few tracked points the share is 1: paper
+    that is turned out of sight must not pass for a head.
     """
     way, _ = _sheet(*mesh, 2.5 * _TOLERANCE_PIXELS / scale)
     everywhere = _terms(np.indices((_SIDE_PIXELS, _SIDE_PIXELS))[::-1].reshape(2, -1).T)
@@ -119,10 +119,10 @@ def _bent(flat: Grid, second: Picture, mesh: tuple[Grid, Grid], points: Any, sca
 
 
 def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
-    """Robustly fit a smooth map from `here` to `there`; return it and each error."""
+    """Robustly fit a smooth map from `here` to `there`; return it and each point's error."""
     terms = _terms(here)
     weights = np.ones(len(terms))
-    for _ in range(15):  # iteratively reweighted: outliers move by themselves
+    for _ in range(15):  # reweighted in each iteration, as outliers move by themselves
         way = np.linalg.lstsq(terms * weights[:, None], there * weights[:, None], rcond=None)[0]
         missed = np.linalg.norm(terms @ way - there, axis=1)
         weights = 1 / np.sqrt(np.maximum(missed, off / 3))

@@ -57,13 +57,13 @@ def missing() -> str | None:
 
 
 def weights(which: str) -> Path:
-    """Return the path of a weight file after checking its SHA-256; WeightsMissing."""
+    """Return the path of a weight file with the right SHA-256, else raise WeightsMissing."""
     package, name, digest = WEIGHTS[which]
     path = _folder(package) / name
     if not path.is_file():
         raise WeightsMissing(f"the weights {name} of {package} are not installed; {_NEXT}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        raise WeightsMissing(f"{path.name} is not the one that was measured; {_NEXT}")
+        raise WeightsMissing(f"{path.name} differs from the tested file (SHA-256); {_NEXT}")
     return path
 
 

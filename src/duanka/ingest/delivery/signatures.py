@@ -23,7 +23,7 @@ _MAX_SIGNATURE_BYTES = 1024
 
 
 class SignedFile:
-    """A case file while its records are read; a context manager.
+    """Context manager of a file while it is read; verifies the signature of police cases.
 
     `by`: the source that signed it; "" when unsigned or without cases. Signed content is read from a copy in memory,
     at `path` below `root`, because a file in a folder writable by others may be replaced after the check.

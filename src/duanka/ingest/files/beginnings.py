@@ -48,7 +48,7 @@ class Beginning:
 class Extent:
     """Part of a file to read: after `behind`, up to `size` bytes; None: no limit.
 
-    `unended`: whether a last line without a line end is read.
+    `unended`: whether to read a last line that has no line end.
     """
 
     behind: Beginning | None = None
@@ -116,7 +116,7 @@ class Beginnings:
 
 
 def _digests(path: Path, root: Path, sizes: Sequence[int]) -> Iterator[str]:
-    """Yield the digest of a file's first n bytes for each n of `sizes`, ascending.
+    """Yield the digest of the first n bytes of a file for each n in `sizes` (ascending).
 
     Stops where the file is shorter.
     """
@@ -140,7 +140,7 @@ def is_beginning(origin: str) -> bool:
 
 
 class Track:
-    """Running digest of the first `size` bytes; `records`: those read by earlier runs."""
+    """Running digest of the first `size` bytes; `records`: number read by earlier runs."""
 
     def __init__(self, path: Path, root: Path | None) -> None:
         self.size = 0
@@ -177,7 +177,7 @@ class Track:
         file.seek(at)
         begin = at + file.read(self.size - at).rfind(b"\n") + 1
         if begin == at:
-            raise BeginningChanged("goes on with its first line, or one too long")
+            raise BeginningChanged("continues its first line, or a line that is too long")
         file.seek(0)
         self.size, self._digest = 0, hashlib.sha256()
         self._take(file, begin)
@@ -215,7 +215,7 @@ class Stretch:
     def beginning(self, records: int, total: int) -> Beginning:
         """The file up to record `records` of the block (record `total` of the file).
 
-        Call it in ascending order.
+        Call it in ascending order of `records`.
         """
         upto = min(int(self.ends[records - 1]) + 1, len(self.body))
         self.track.feed(memoryview(self.body)[:upto], self.end - (len(self.body) - upto))

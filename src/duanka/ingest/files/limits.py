@@ -7,7 +7,7 @@ MB = 1 << 20
 # Decompression. Call records compress 10 to 20 times; 1,000 times indicates a decompression bomb.
 FREELY_UNPACKED = 256 * MB  # allowed for any file, whatever its ratio
 MOST_UNPACKED_RATIO = 250  # unpacked bytes per packed byte, beyond FREELY_UNPACKED
-FREELY_UNPACKED_XML = 64 * MB  # the same for a workbook, whose XML takes much longer to read than text
+FREELY_UNPACKED_XML = 64 * MB  # the same for a workbook: XML takes much longer to read than text
 MOST_XML_RATIO = 100
 MOST_PADDING = 64 * MB  # padding after packed data or between binary records
 EMPTY_MEMBERS = 100_000  # consecutive empty members of a packed file
@@ -17,7 +17,7 @@ MOST_DIRECTORY = 4 * MB  # central directory of a zip file
 
 # Text.
 LINE_LIMIT = 1 << 16  # maximum length of a line, or of a text value, of a record
-LONGEST_LINE = 256 * MB  # a file without a line end for so long is not text
+LONGEST_LINE = 256 * MB  # more bytes without a line end are not text
 TEXT_AT_ONCE = 64 * MB  # text of all columns decoded at once
 BATCH_BYTES = 128 * MB  # maximum size of a micro-batch
 BLOCK_LINES = 1 << 18  # maximum lines read at once
@@ -27,7 +27,7 @@ RECORD_LIMIT = MB  # maximum size of a binary record
 
 # Rejected records.
 REJECTED_ROWS = 100_000  # rows of one file in quarantine; further ones are counted in one row a reason
-REJECTED_MOST = 1_000_000  # a file is given up when so many, and most, of its records are rejected
+REJECTED_MOST = 1_000_000  # reading a file stops above it, if over half of the records are rejected
 
 
 def unpacks_too_much(

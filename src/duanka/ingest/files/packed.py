@@ -41,14 +41,14 @@ class Packed(Protocol):
 
 
 class Inflate:
-    """zlib as a `bz2.BZ2Decompressor`; `wbits`: 31 for gzip, -15 for bare deflate."""
+    """zlib with `bz2.BZ2Decompressor`'s interface; `wbits`: 31 for gzip, -15 for raw deflate."""
 
     def __init__(self, wbits: int) -> None:
         self.eof, self.needs_input, self.unused_data = False, True, b""
         self._member = zlib.decompressobj(wbits)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Decompress `data`; return at most `max_length` bytes for now."""
+        """Add `data`; return up to `max_length` decompressed bytes and keep the rest."""
         member = self._member
         piece = member.decompress(member.unconsumed_tail + data, max_length)
         self.eof, self.unused_data = member.eof, member.unused_data
@@ -57,7 +57,7 @@ class Inflate:
 
 
 class Stored:
-    """An uncompressed member of `size` bytes, as a `bz2.BZ2Decompressor`."""
+    """An uncompressed member of `size` bytes, with `bz2.BZ2Decompressor`'s interface."""
 
     def __init__(self, size: int) -> None:
         self.eof, self.needs_input, self.unused_data = not size, bool(size), b""
@@ -65,7 +65,7 @@ class Stored:
         self._held = b""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return at most `max_length` bytes of `data` and what is held from before."""
+        """Add `data`; return up to `max_length` bytes and keep the rest."""
         self._held += data[: self._missing]
         self._missing -= min(len(data), self._missing)
         piece, self._held = self._held[:max_length], self._held[max_length:]
@@ -81,7 +81,7 @@ Decompressor = bz2.BZ2Decompressor | lzma.LZMADecompressor | Inflate | Stored
 
 @dataclass(frozen=True)
 class PackedFormat:
-    """A compression format; `magic`: first bytes of a member, `single`: only one."""
+    """A compression format; `magic`: first bytes of a member; `single`: a file has only one."""
 
     name: str
     magic: bytes
@@ -190,7 +190,7 @@ class Members(Packed):
             return False
         if not form.single and not self._input.startswith(form.magic):
             self.broken = (
-                f"what follows the {form.name} data is none"
+                f"what follows the {form.name} data is not {form.name} data"
                 if self._started
                 else f"it is not {form.name} data"
             )

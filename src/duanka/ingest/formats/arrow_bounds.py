@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from duanka.ingest.files.limits import MB
 
-MOST_UNPACKED = 128 * MB  # bytes of all buffers of a stream, and separately of all text
+MOST_UNPACKED = 128 * MB  # bytes of all buffers of a stream; the same limit for all its text
 MOST_ROWS = 1_000_000  # maximum rows of a stream
 _MAX_BATCHES = 10_000
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
@@ -44,7 +44,7 @@ def check_stream(data: bytes) -> None:
 
 
 def text_bytes(column: Any) -> int:
-    """Bytes of text in `column` when each row has its own copy; 0 for other types.
+    """Bytes of text in `column` if each row had its own copy; 0 for other types.
 
     `column` must be valid.
     """
@@ -99,7 +99,7 @@ def _batch(metadata: bytes, body: Any) -> tuple[int, int]:
 
 
 def _declared(body: Any, offset: int, length: int) -> int:
-    """Decompressed size that a compressed buffer claims; -1 if not compressed."""
+    """Decompressed size of a buffer, as its header claims (-1 there: not compressed)."""
     if length < 8:
         return 0
     size: int = struct.unpack_from("<q", body, offset)[0]

@@ -13,7 +13,7 @@ from duanka.ingest.model.nearest_column import GUESS
 from duanka.ingest.model.reasons import QuarantineReason
 
 BOM = b"\xef\xbb\xbf"
-_SAMPLE_ROWS = 200  # records sampled to find the width of a table
+_SAMPLE_ROWS = 200  # records sampled to find the number of columns
 
 
 class Head(NamedTuple):
@@ -52,7 +52,7 @@ def head_of(path: Path, start: bytes, layout: Layout, *, whole: bool) -> Head:
 def fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Adapt the header `names` to `rows` that differ only in trailing separators.
 
-    Separators that all rows have at the end and the header lacks add unnamed, empty columns; and the other way round.
+    Trailing separators of `rows` alone add unnamed, empty columns; those of `names` alone are dropped.
     """
     widths = {len(row) for row in rows}
     if len(widths) == 1 and (width := widths.pop()) != len(names):

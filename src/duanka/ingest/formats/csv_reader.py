@@ -38,7 +38,7 @@ from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_BYTES = 1 << 24
-_EMPTY_LINES_BYTES = 1 << 22  # bytes of empty lines held back, as they may be the end of the file
+_EMPTY_LINES_BYTES = 1 << 22  # maximum bytes of empty lines held back, as they may end the file
 _CHUNK_BYTES = 1 << 20  # bytes of a chunk that Arrow parses on one core
 
 

@@ -15,12 +15,12 @@ from duanka.ingest.files.limits import MB, TEXT_AT_ONCE, unpacks_too_much
 from duanka.ingest.formats.thrift_compact import I32, I64, LIST, STRUCT, CompactReader, Fields, Truncated
 
 MOST_FOOTER = 16 * MB
-_MAX_PAGES = 20_000  # maximum of a column in a row group; usual pages hold 1 MB or 20,000 values
+_MAX_PAGES = 20_000  # maximum pages of a column in a row group; a page usually has 1 MB or 20,000 values
 _MAX_PAGE_BYTES = 64 * MB
 _MAX_PAGE_BYTES_AT_ONCE = 256 * MB  # sum over the largest pages of all columns, held together
 _DELTA_VALUES = 10_000_000  # maximum values of a delta-encoded page, whose lengths are decoded together
 _FREE_ROWS = 10_000_000  # rows allowed for any file, whatever its size
-_ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS; even one bit a row gives eight
+_ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS; one bit a row would give only eight
 _SHORT_DICTIONARY = 1 << 10  # bytes; a shorter dictionary is not searched for its longest text
 _CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _UNPACKED, _KNOWN_CODECS = 0, range(8)
@@ -170,7 +170,7 @@ class RowGroups:
 
 
 def footer_size(data: BinaryIO, size: int) -> int:
-    """Bytes of the footer, from the end of the file; 0 if the file is too short."""
+    """Bytes of the footer, as stated at the end of the file; 0 if the file is too short."""
     if size < 12:
         return 0
     data.seek(size - 8)
@@ -180,7 +180,7 @@ def footer_size(data: BinaryIO, size: int) -> int:
 
 
 def _groups(footer: bytes, columns: frozenset[int]) -> list[list[Chunk | None]]:
-    """The `columns` of each row group in the footer (FileMetaData); None if invalid."""
+    """The `columns` of each row group in the footer (FileMetaData); None for invalid ones."""
     reader = CompactReader(footer)
     groups: list[list[Chunk | None]] = []
     with suppress(Truncated, ValueError):  # of a truncated footer, keep what was parsed

@@ -32,11 +32,11 @@ class CompactReader:
         self._data = data
 
     def struct(self, depth: int = 0) -> Fields:
-        """Return the fields of a struct; text and lists are skipped, as None."""
+        """Return the fields of a struct; text and lists are skipped and become None."""
         return {field: self.value(field[1], depth) for field in self.fields(depth)}
 
     def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield id and type of each field; the caller reads the value before the next."""
+        """Yield id and type of each field; the caller reads its value before the next field."""
         if depth > _MAX_DEPTH:
             raise ValueError("nested too deep")
         field = 0
@@ -46,7 +46,7 @@ class CompactReader:
             yield field, kind
 
     def elements(self) -> Iterator[int]:
-        """Yield the type of each list element; the caller reads it before the next."""
+        """Yield the type of each list element; the caller reads the element before the next."""
         kind, size = self._list()
         for _ in range(size):
             yield kind

@@ -132,7 +132,7 @@ def is_utf16(start: bytes) -> bool:
 
 
 class AsUtf8:
-    """Converts what `read` returns, UTF-16 with byte order mark, to UTF-8 with one.
+    """Converts UTF-16 from `read` to UTF-8; both begin with a byte order mark.
 
     Invalid code units become U+FFFD.
     """

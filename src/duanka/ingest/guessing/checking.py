@@ -24,7 +24,7 @@ from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
 EXAMPLES = 3  # example records kept for each reason
-_SAMPLED_RECORDS = 20_000  # of each file
+_SAMPLED_RECORDS = 20_000  # records of each file
 _MAX_REGISTER_ROWS = 5_000_000  # maximum rows of a register read to resolve the IMSIs in other files
 
 

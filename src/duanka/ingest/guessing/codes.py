@@ -13,7 +13,7 @@ Meant = TypeVar("Meant")
 
 
 class Way(NamedTuple):
-    """Meaning of a direction code; `table`: service that it implies, "" for none."""
+    """Meaning of a direction code; `table`: service it implies, with "?" if unsure, or ""."""
 
     way: str
     table: str = ""
@@ -100,7 +100,7 @@ def ways(values: Iterable[str], header: str) -> dict[str, Way]:
 
 
 def services(values: Iterable[str]) -> dict[str, str]:
-    """Table of each value as a service, "" for unused services; {} if one is unknown."""
+    """Table for each value as a service ("" for unused services); {} if one is unknown."""
     found = _if_all_known({value: _SERVICE_OF.get(spoken(value)) for value in values})
     return found if any(found.values()) else {}
 

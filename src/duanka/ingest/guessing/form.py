@@ -33,8 +33,8 @@ WORKBOOK = "xlsx"
 class FileForm:
     """Detected format of a file.
 
-    `columns`: names, or `column N` without a header. `problem`: why it cannot be read. `skip`: lines above the header
-    or, without one, the first record. `twice`: whether column names were repeated. `encoding`: ASCII if any would do.
+    `columns`: names, or `column N` without a header. `problem`: why the file cannot be read. `skip`: lines
+    above the header or first record. `twice`: whether column names repeat. `encoding`: ASCII if any would do.
     """
 
     format: str = "csv"
@@ -179,7 +179,7 @@ def _why_undivided(lines: list[str]) -> str:
 
 
 def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
-    """Encoding of text that begins with `data`, or why there is none; the other is ""."""
+    """Encoding of text that begins with `data`, and ""; or "" and why there is none."""
     if data[:4000].count(b"\0") * 4 > len(data[:4000]):
         why = "binary, or UTF-16 text without its mark; convert it to UTF-8 (`iconv -f UTF-16LE -t UTF-8`)"
         return "", why

@@ -37,13 +37,13 @@ _UNITS = {
 }
 _SECONDS = ("s", "秒", "sec", "second", "seconds")
 _ASTERISK = {"ANSWERED": "true", **dict.fromkeys(("NO ANSWER", "BUSY", "FAILED", "CONGESTION"), "false")}
-_MAX_MEDIAN_SECONDS = 5_000  # median in seconds above which values are hardly seconds
+_MAX_MEDIAN_SECONDS = 5_000  # median above which values are hardly seconds
 _MIN_DISTINCT_LENGTHS = 5  # minimum distinct durations; fewer may be codes
-_MIN_TIMES = 200  # minimum times for a conclusion from their hours of the day
+_MIN_TIMES = 200  # minimum number of timestamps to infer their zone from the hours of the day
 
 
 def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGuess | None:
-    """The column of the time, or two of day and time of day; `day`: a day is enough."""
+    """The column of the time, or two of day and time of day; `day`: only a day is needed."""
     picks: list[tuple[Pick, TimeReading]] = []
     for name, exact in columns.called(meaning):
         read = columns.values[name].moments
@@ -260,8 +260,8 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
         return None
     keys = seconds.keys if isinstance(seconds.keys, dict) else {}
     values = columns.values[seconds.sources[0]]
-    # Ambiguous pairs of numbers do not parse as durations. And if no call has 0 seconds, only answered calls were
-    # delivered: an inferred answer rate of 100% would be wrong.
+    # In pairs of numbers (mm:ss, hh:mm) zeros are not recognised. And if no call has 0 seconds, only answered
+    # calls were delivered: an inferred answer rate of 100% would be wrong.
     if keys.get("unit") in ("mm:ss", "hh:mm") or values.durations < FITS or not (values.seconds == 0).any():
         return None
     why = BilingualText("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")

@@ -18,7 +18,7 @@ from duanka.ingest.model.value_text import trimmed
 from duanka.ingest.normalise.columns import without_withheld
 
 _MIN_RATIO = 3.0  # a side with so many times fewer distinct numbers holds the network's own cards
-_MIN_RECORDS = 20  # minimum records of a code for telling its sides apart
+_MIN_RECORDS = 20  # minimum records of a code to tell which side is the network's own
 _SAYS_CALLER = ("主叫", "src", "caller", "calling", "发送方", "sender")
 
 
@@ -50,7 +50,7 @@ def as_number(columns: Columns, pick: Pick) -> ColumnGuess:
 
 
 def sides(columns: Columns) -> list[Side]:
-    """Views of the records; [] for one party, or when a person must decide."""
+    """Views of the records; [] if they have one party, or a person must decide."""
     own = number_of(columns, Meaning.OWN, card=True)
     caller = number_of(columns, Meaning.CALLER, card=False)
     called = number_of(columns, Meaning.CALLED, card=False)
@@ -305,7 +305,7 @@ def _owner_of(columns: Columns, name: str, ways: Mapping[str, Way], caller: str,
     if owner is not None:
         return owner
     if any(plain(caller).startswith(word) for word in _SAYS_CALLER) and second >= first:
-        return called  # the column is named caller, and the values do not contradict
+        return called  # `caller` is named as the other party; the values do not contradict
     return None
 
 

@@ -13,7 +13,7 @@ from duanka.ingest.guessing.shapes import DeliveredFile, Shape
 
 
 class Sureness(IntEnum):
-    """How sure a column is; a mere GUESS is left out and asked instead."""
+    """How sure a column is; a GUESS is left out and becomes a question."""
 
     GUESS = 1
     LIKELY = 2
@@ -30,7 +30,7 @@ class Sureness(IntEnum):
 
 
 def sure_if(told: bool) -> Sureness:
-    """SURE if its name or values tell, else LIKELY."""
+    """SURE if `told` (proven by name or values), else LIKELY."""
     return Sureness.SURE if told else Sureness.LIKELY
 
 

@@ -16,7 +16,7 @@ from duanka.ingest.guessing.form import ASCII, WORKBOOK, FileForm, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
-_MIN_SAMPLED_FILES, _MAX_SAMPLED_FILES = 3, 48  # many if they are small, as hourly files
+_MIN_SAMPLED_FILES, _MAX_SAMPLED_FILES = 3, 48  # more for small files, such as hourly ones
 _ENOUGH_BYTES = 1 << 18
 _SPECIAL = re.compile(r"([\[\]*?])")
 _ASTERISK = (

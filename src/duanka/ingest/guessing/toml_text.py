@@ -36,7 +36,7 @@ def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
                 lines += [f"# ? {display_text(question.text.zh)}", f"# ? {display_text(question.text.en)}"]
         lines += _source(source)
     for shape in guess.unknown:
-        lines += ["", f"# Not read, no table is told: {display_text(', '.join(shape.patterns[:3]))}"]
+        lines += ["", f"# Not read, its table is unknown: {display_text(', '.join(shape.patterns[:3]))}"]
     for file in guess.unread:
         lines += ["", f"# Not read: {display_text(file.name)}: {display_text(file.form.problem)}"]
     return "\n".join(lines) + "\n"

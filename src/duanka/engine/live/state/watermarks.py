@@ -1,11 +1,11 @@
 """Watermarks of sources and rules.
 
-The watermark of a source is its latest event less its allowed lateness. The watermark of a rule is the minimum over
-the sources of the tables that feed it. A source without progress for a configured time is silent: it is reported and
-no longer delays the rules; what it still delivers for windows evaluated without it is late. Only later events count as
-progress, because a source that repeats the same hours would otherwise delay the rules for ever. A new source delays
-the rules at most as long as a silent one, however many other new ones follow, until it has proven itself by
-progressing for the same time.
+The watermark of a source is its latest event less its allowed lateness. The watermark of a rule is the
+minimum over the sources of the tables that feed it. A source without progress for a configured time is
+silent: it is reported and no longer delays the rules; what it delivers for windows evaluated without it is
+late. Only later events count as progress; else a source that repeats the same hours would delay the rules
+for ever. New sources, however many follow one another, delay the rules only as long as a silent one does; a
+source is no longer new after it has progressed for that time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from duanka.engine.shared.coverage import Day, by_day, since, without_strays
 
 _DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
-_MOST_SOURCES = 2_000  # beyond it, new source names share one watermark a table
+_MOST_SOURCES = 2_000  # from here on, new source names share one watermark a table
 _OTHER_SOURCES = "(others)/{}"
 
 
@@ -45,7 +45,7 @@ class Watermarks:
             source.heard_at = max(source.heard_at or now, now)
 
     def source(self, name: str, table: str, now: datetime) -> SourceProgress:
-        """Progress of a delivering source; its floor is what was evaluated without it."""
+        """Progress of a delivering source; sets its `floor` to the time evaluated so far."""
         found = self._known(name, table, now)
         judged = max(self._judged(table), self._progress.forgotten.get(table, LONG_AGO))
         if judged > LONG_AGO and not self._progress.history:
@@ -157,12 +157,12 @@ class Watermarks:
         return since(first) if first else None
 
     def lasts(self) -> dict[str, datetime]:
-        """The last event of each record table, without days of a wrong clock."""
+        """The last event of each record table, without stray days."""
         lasts = {table: last for table, last in self._progress.lasts.items() if TABLES[table].record}
         return lasts | {table: days[-1].last for table, days in self._covered().items()}
 
     def _covered(self) -> dict[str, Sequence[Day]]:
-        """The days that each table covers, without days of a wrong clock."""
+        """The days that each table covers, without stray days."""
         return {
             table: without_strays([Day(day, *days[day]) for day in sorted(days)])
             for table, days in (self._progress.days or {}).items()

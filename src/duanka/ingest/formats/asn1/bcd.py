@@ -23,7 +23,7 @@ def bcd(octets: bytes) -> str:
 
 
 def address(octets: bytes) -> str:
-    """A number whose first octet is its type and plan; `+` before international ones."""
+    """Decode a number after an octet with its type and plan; `+` if international."""
     if not octets:
         return ""
     sign = "+" if octets[0] >> 4 & 7 == _INTERNATIONAL else ""

@@ -41,7 +41,7 @@ class Asn1Reading(OpenReader):
             lines: list[int] = []
             bad: list[Rejected] = []
             number = done = 0
-            for number, found in enumerate(self._form.records(data), start=1):  # used below
+            for number, found in enumerate(self._form.records(data), start=1):
                 if isinstance(found, int):
                     self.unreadable = (
                         f"no {self._form.NAME} record can be made out at byte {found} or after it"
@@ -58,7 +58,7 @@ class Asn1Reading(OpenReader):
                 try:
                     rows.append(decode(octets))
                     lines.append(number)
-                except Exception:  # pycrate raises whatever comes
+                except Exception:  # pycrate may raise any exception
                     bad.append(Rejected(number, QuarantineReason.UNDECODABLE, _raw(octets)))
                 if len(rows) + len(bad) >= BLOCK_RECORDS:
                     yield _block(rows, lines, bad, wanted, done)

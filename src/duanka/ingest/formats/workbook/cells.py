@@ -90,12 +90,12 @@ class CellValues:
 def _amount(number: float, form: NumberFormat) -> str:
     if not number.is_integer():
         return repr(number)
-    # beyond this digits are lost: scientific notation makes the value fail with the right reason
+    # beyond this, digits are lost: in scientific notation, the value is rejected for that reason
     return f"{number:.14E}" if abs(number) > _EXACT else str(int(number)).zfill(form.zeros)
 
 
 def _clock(millis: int, form: NumberFormat) -> str:
-    """A duration as h:mm:ss, or as hh:mm where the format shows only that (ambiguous)."""
+    """A time or duration as hh:mm:ss; h:mm if the format shows no seconds (ambiguous)."""
     seconds, rest = divmod(millis, 1000)
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)

@@ -15,7 +15,7 @@ ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls files, and workbooks with a password
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _MAX_SEARCHED_BYTES = 64 * MB
-_SAMPLE_BYTES = 4096  # bytes sampled to tell whether it is text
+_SAMPLE_BYTES = 4096  # bytes sampled to tell whether a file is text
 _WEB_PAGE = (
     "a web page or XML under the name of a spreadsheet; open it in a spreadsheet program and save it as .xlsx"
 )
@@ -39,7 +39,7 @@ def is_workbook(file: BinaryIO, name: str) -> bool:
 def not_read(file: BinaryIO, name: str) -> str:
     """Why an unsupported spreadsheet is not read; "" if the file is no spreadsheet.
 
-    A text file that only has the name of a spreadsheet is none: it is read as text.
+    A text file with the name of a spreadsheet does not count as one: it is read as text.
     """
     file.seek(0)
     start = file.read(_SAMPLE_BYTES)

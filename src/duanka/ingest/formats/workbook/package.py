@@ -17,7 +17,7 @@ _MAX_SHEETS = 1000
 
 
 class Sheet(NamedTuple):
-    """A sheet of cells: name, part, whether visible, size stated in the directory."""
+    """A sheet of cells: name, part, whether visible, bytes stated in the zip directory."""
 
     name: str
     part: str
@@ -31,7 +31,7 @@ class Package:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = file.seek(0, io.SEEK_END)
-        self._unpacked = 0  # bytes of all parts together: the limit must not apply to each of many small ones
+        self._unpacked = 0  # bytes of all parts: many small ones must not evade the limit
         try:
             members = members_of(file)
         except Broken:
@@ -42,7 +42,7 @@ class Package:
         self.names = frozenset(self._members)  # of the parts, in lower case
 
     def size(self, part: str) -> int:
-        """Bytes of a part as stated in the directory; 0 if missing."""
+        """Bytes of a part as stated in the zip directory; 0 if missing."""
         member = self._members.get(_plain(part))
         return member.file_size if member else 0
 

@@ -170,7 +170,7 @@ class WorkbookReading(OpenReader):
                 rows += some
                 if len(rows) >= LOOKED_AT or sum(row.filled for row in rows) > CELLS_LOOKED_AT:
                     break
-        except PartBroken as fault:  # reported when the sheet is read, if it has a header
+        except PartBroken as fault:  # reported when the sheet is read, or if no sheet has rows
             why = f"sheet {display_text(sheet.name)}: {fault}"
             self._fault = self._fault or PartBroken(why, oversized=fault.oversized)
         rows = rows[:LOOKED_AT]
@@ -206,7 +206,7 @@ class WorkbookReading(OpenReader):
         return heard
 
     def _counted(self, block: Block) -> Block:
-        """Raise PartBroken when repeated long strings exceed the limit of text."""
+        """Return `block`; PartBroken when repeated long strings exceed the text limit."""
         self._given += int(block.frame.estimated_size())
         if why := unpacks_too_much(os.path.getsize(self._path), self._given):
             raise PartBroken(why, oversized=True)

@@ -1,4 +1,4 @@
-"""Shared strings of a workbook, stored compactly: their bytes and 8 bytes each."""
+"""Shared strings of a workbook, stored compactly: UTF-8 and 8 bytes per string."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unescaped(text: str) -> str:
 
 
 class SharedStrings:
-    """Parser of the shared strings; one over the size limit is cut to just over it."""
+    """Parser of the shared strings; a too long one is cut to just over the limit."""
 
     def __init__(self) -> None:
         self.longest = 0  # bytes of the longest string
