@@ -1,7 +1,7 @@
-"""Lease queue: a table of tasks that several workers carry out, each row by one at a time.
+"""Lease queue: a table of tasks for several workers; one works on a row at a time.
 
 A worker leases the rows that it carries out. The leases of a crashed worker run out. A worker that was only suspended
-may wake after its lease: it cannot settle a row that another worker has leased since, but a call that it makes late may
+may wake after its lease: it cannot close a row that another worker has leased since, but a call that it makes late may
 still have an effect. So no call begins that could outlive the lease; see the dispatchers.
 """
 
@@ -33,7 +33,7 @@ RELEASED = {"leased_until": None, "leased_by": None}
 
 
 def closed(now: datetime, outcome: str, **facts: object) -> dict[str, Any]:
-    """Return the columns of a row that nobody carries out any more."""
+    """Return the columns that close a row."""
     return {"done_at": now, "outcome": outcome, **RELEASED, **facts}
 
 
@@ -41,7 +41,7 @@ class LeaseQueue:
     """One worker's access to the tasks in `table`.
 
     `table` has the columns id, created_at, next_try_at, tries, leased_until, leased_by and done_at. `worker`: a name
-    that no other process has. `only`: conditions on the rows that are this queue.
+    that no other process has. `only`: conditions on the rows that belong to this queue.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class LeaseQueue:
         return found
 
     def is_leased(self, rows: FromClause, now: datetime) -> ColumnElement[bool]:
-        """Whether a lease is in force; one that ends too late predates a clock set back."""
+        """Whether a lease is in force; one that ends too far ahead is from a wrong clock."""
         return and_(rows.c.leased_until >= now, rows.c.leased_until <= now + 2 * self.lease)
 
     def due(
@@ -77,7 +77,7 @@ class LeaseQueue:
         limit: int,
         *which: ColumnElement[bool],
     ) -> Sequence[Row[Any]]:
-        """Lock up to `limit` due and free rows that fulfil `which`; return columns `names`."""
+        """Lock up to `limit` due, free rows that fulfil `which`; return columns `names`."""
         columns = self._table.c
         free = or_(columns.leased_until.is_(None), ~self.is_leased(self._table, now))
         found = (
@@ -90,7 +90,7 @@ class LeaseQueue:
         rows = connection.execute(found.where(columns.next_try_at <= now)).all()
         if rows:
             return rows
-        # The clock was set back: no back-off is this long.
+        # No back-off is this long: the clock was set back, so these rows are due.
         return connection.execute(found.where(columns.next_try_at > now + 2 * LONGEST)).all()
 
     def lease_rows(self, connection: Connection, ids: Collection[int], now: datetime) -> datetime:
@@ -106,7 +106,7 @@ class LeaseQueue:
         return self._table.c.leased_by == self._worker
 
     def retry_now(self, now: datetime) -> None:
-        """Make waiting rows due: what they failed by works again."""
+        """Make rows in back-off due, when the cause of their failures is gone."""
         waiting = update(self._table).where(*self._open, self._table.c.next_try_at > now)
         self._store.transact(lambda connection: connection.execute(waiting.values(next_try_at=now)))
 

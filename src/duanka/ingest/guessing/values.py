@@ -40,7 +40,7 @@ _ICCID = r"^89[0-9]{16,17}[0-9A-Fa-f]?$"
 
 @dataclass(frozen=True)
 class TimeReading:
-    """A column parsed as times; `keys`: of the mapping, `other`: a second reading."""
+    """A column parsed as times; `keys`: mapping keys, `other`: keys that fit as well."""
 
     share: float = 0.0
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ def _share_of(pattern: str) -> cached_property[float]:
 
 
 class Values:
-    """One column of a sample; shares are of its non-empty values, 0 without any."""
+    """One column of a sample; shares count its non-empty values, 0 if there are none."""
 
     def __init__(self, series: pl.Series, numbers: Numbers, zone: str) -> None:
         self.series = series
@@ -95,7 +95,7 @@ class Values:
 
     @cached_property
     def pseudonyms(self) -> float:
-        """Share of values of equal length that look like hashes, not numbers."""
+        """Share of hash-like values; 0 if of many lengths, or if 5 % are phone numbers."""
         same = self.filled.str.len_chars().n_unique() <= 2
         return self._share(self.filled.str.contains(_PSEUDONYM)) if same and self.cards < 0.05 else 0.0
 
@@ -105,7 +105,7 @@ class Values:
         return _moments(self.series, self._plain, self._zone, self._numbers.region)
 
     def read_as_moments(self, series: pl.Series, keys: Mapping[str, Any]) -> pl.Series:
-        """Parse `series` row by row by mapping keys."""
+        """Parse each row of `series` as a time by mapping `keys`; null if invalid."""
         text = series.str.strip_chars() if series.dtype == pl.String else series
         formats = (keys["formats"],) if "formats" in keys else ()
         return times.moments(text, formats, keys.get("epoch"), self._zone, region=self._numbers.region)
@@ -142,13 +142,13 @@ class Values:
 
     @cached_property
     def packed_clock(self) -> bool:
-        """Whether all are six digits, some with leading 0: hhmmss."""
+        """Whether the values look like packed hhmmss: some have a leading 0."""
         six = self._share(self.filled.str.contains("^[0-9]{2,4}[0-5][0-9][0-5][0-9]$"))
         return six >= 0.99 and bool(self.filled.str.contains(durations.ZERO_PADDED).any())
 
     @cached_property
     def parts_of_a_day(self) -> bool:
-        """Whether all numbers are spreadsheet durations: fractions of a day, many digits."""
+        """Whether the values are durations of a spreadsheet: long fractions of a day."""
         counted = self.filled.cast(pl.Float64, strict=False)
         below = self._share(counted.is_between(0, 1, closed="left"))
         return below >= 0.99 and self._share(self.filled.str.contains(r"[.][0-9]{6}|[eE]-")) >= 0.5
@@ -161,7 +161,7 @@ class Values:
 
     @cached_property
     def checked_imeis(self) -> float:
-        """Share of 15-digit IMEIs with a correct check digit, among the known ones."""
+        """Share of 15-digit IMEIs with a correct check digit; 0 if few values are IMEIs."""
         text = imei_digits(self.filled).filter(~devices(self.filled).placeholders)
         full = text.filter(text.str.contains(device.WRITTEN)).head(500).to_list()
         right = sum(len(one) == 15 and _luhn(one) for one in full)

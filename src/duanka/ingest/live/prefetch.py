@@ -39,10 +39,10 @@ class Pulse:
 
 
 def prefetch(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterator[Batch]:
-    """Yield the batches that `work` hands on in a thread; empty ones after `seconds`.
+    """Yield the batches of `work`, run in a thread; an empty one after idle `seconds`.
 
-    `work` receives a function that takes a batch and blocks until there is room. It returns False once `stop` is set:
-    the batch is then dropped and `work` should end. An error of `work` is raised here, after its last batch.
+    `work` receives a function that takes a batch, blocks until there is room and returns True. Once `stop` is
+    set, it drops the batch and returns False: `work` should end. An error of `work` is raised after its last batch.
     """
     line: queue.Queue[Batch | None] = queue.Queue(DEPTH)
     faults: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""A table of a TOML file that knows its place, for error messages."""
+"""Tables of a TOML file with their place in it, for error messages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Section:
         return default if found is None else found
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return the texts of `key`, one or a list; () without the key."""
+        """Return the text or list of texts of `key` as a tuple; () without the key."""
         value = self.values.get(key, [])
         items = value if isinstance(value, list) else [value]
         return tuple(self._as_text(key, item) for item in items)

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]  # positions of rows, or their lines in the file
 
 RAW_LIMIT = 10_000  # maximum characters kept of a raw record
 _SHEET = 10_000_000  # more than the rows of a sheet; decimal, so that people can read the number
-_SINGLY_BELOW = 400  # records; smaller pieces are parsed one by one
+_SINGLY_BELOW = 400  # records; in pieces of up to this size, each is parsed alone
 _SPLIT_INTO = 16  # number of pieces into which records are split that cannot be parsed at once
 
 
@@ -57,7 +57,7 @@ class Block:
 def part(block: Block, begin: int, end: int) -> Block:
     """Return records `begin` to `end` (exclusive) of `block`, in order of lines.
 
-    Counted from 0, bad records included; those without a line come last.
+    Positions count from 0 and include bad records; bad records without a line come last.
     """
     last = np.iinfo(np.int64).max
     faulty = np.array([last if bad.line is None else bad.line for bad in block.bad], np.int64)
@@ -82,7 +82,7 @@ def without_rows(bad: Sequence[Rejected], done: int = 0) -> Block:
 
 
 def text_frame(names: Sequence[str], cells: Iterable[Sequence[str | None]], height: int) -> pl.DataFrame:
-    """Return columns of text; `height`: rows of the frame without columns."""
+    """Return columns of text; `height`: number of rows if there are no columns."""
     if not names:
         return pl.DataFrame(height=height)
     columns = zip(names, cells, strict=True)
@@ -110,7 +110,7 @@ def parse_in_pieces(
 ) -> ParsedRecords:
     """Parse records `first` to `last` (exclusive) at once, else in smaller pieces.
 
-    `together`: gives all rows, or None if one is not plain. `singly`: tells the good records from the bad.
+    `together`: returns all rows, or None if it cannot parse all. `singly`: separates good and bad records.
     """
 
     def parsed(begin: int, end: int) -> Iterator[ParsedRecords]:
@@ -148,7 +148,7 @@ class OpenReader(Protocol):
     """An opened file; readers inherit the defaults.
 
     `columns`: names of the source columns, in order; an unnamed one is called `column N`, from 1. After reading,
-    `unreadable`: why a part was not read, else "". `sheets`: names of the sheets that are read, of a workbook. `notes`:
+    `unreadable`: why a part was not read, else "". `sheets`: for a workbook, names of the sheets read. `notes`:
     remarks for people besides read errors, complete after reading. `other_types`: columns whose type no mapping can
     read. `track`: digest of a file that may grow; `left`: whether its last line is left for later.
     """

@@ -58,7 +58,7 @@ class Meaning(StrEnum):
     BOUND_AT = "bound_at"
 
 
-# Names as returned by `plain`, best first: of two such columns in a file, the better name is meant.
+# Names as returned by `plain`, best first: of two columns with such names, the one listed first is meant.
 _NAMES: dict[Meaning, str] = {
     Meaning.OWN: (
         "card 计费号码 本机号码 用户号码 服务号码 业务号码 手机号码 本端号码 己方号码 计费用户号码 "
@@ -263,7 +263,7 @@ def meanings(header: str) -> tuple[Named, ...]:
 
 
 def _words(header: str) -> frozenset[str]:
-    """Latin words of a header, also joined: `read_codec` gives codec but not adcode."""
+    """Latin words of a header, single and joined: in `read_codec`, adcode is no word."""
     text = _BRACKETS.sub("", unicodedata.normalize("NFKC", header))
     found = [word.lower() for word in _WORD.findall(text)]
     runs = ("".join(found[at:end]) for at in range(len(found)) for end in range(at + 1, len(found) + 1))

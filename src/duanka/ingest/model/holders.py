@@ -92,8 +92,8 @@ def looks_like_document(text: str) -> bool:
 def lost_digits(written: pl.Series) -> pl.Series:
     """Mask of the document numbers rounded by a spreadsheet.
 
-    A spreadsheet keeps 15 digits, so the last three of 18 become zeros and the check digit is wrong. Many persons would
-    be taken for one holder.
+    A spreadsheet keeps 15 digits, so the last three of 18 become zeros and the check digit is wrong. Without
+    this mask, many persons would count as one holder.
     """
     text = _plain_documents(trimmed(written), everything=False)
     lost = text.str.contains(_EXPONENT).fill_null(False)

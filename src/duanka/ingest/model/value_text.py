@@ -21,8 +21,8 @@ _QUOTED = r"^(?:\"([^\"]*)\"|'([^']*)'?)$"
 def as_text(series: pl.Series) -> pl.Series:
     """Return `series` as text, whole floats and decimals without `.0`.
 
-    Programs turn phone numbers into floats. One that may have been rounded is written so that it is no valid phone
-    number.
+    Programs turn phone numbers into floats. A float that may have been rounded is written so that it is no
+    valid phone number.
     """
     if series.dtype == pl.String:
         return series
@@ -56,7 +56,7 @@ def trimmed(series: pl.Series) -> pl.Series:
 def undecorated(text: pl.Series) -> pl.Series:
     """Return `text` with ASCII digits, without invisible characters and outer quotes.
 
-    The meaning is unchanged. Apply it only to values that could not be parsed, since few need it.
+    The meaning is unchanged. For speed, apply this function only to values that could not be parsed.
     """
     plain = text.str.normalize("NFKC").str.replace_all(_INVISIBLE, "").str.replace_all(r"[\p{Pd}−]", "-")
     if plain.str.contains(r"[^\x00-\x7f]").any():

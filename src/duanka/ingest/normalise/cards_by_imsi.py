@@ -24,7 +24,7 @@ class CardsByImsi:
 
     @property
     def _file(self) -> sqlite3.Connection:
-        """The database, opened at first use, when its folder exists."""
+        """The database, opened at first use: before, its folder may not exist."""
         if self._opened is None:
             where = ":memory:" if self._path is None else str(private_database(self._path))
             self._opened = sqlite3.connect(where, check_same_thread=False, isolation_level=None)

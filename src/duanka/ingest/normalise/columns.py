@@ -44,7 +44,7 @@ _WITHHELD = (
     r"|(?:主叫|来电|号码|对方)?(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示|无显|不详|私人).*|无|空)$"
 )
 # ANONYMOUS, UNAVAILABLE, RESTRICTED, BLOCKED and UNKNOWN on the keys of a telephone, as switches send them.
-# Those that could be a real number are accepted only after a sign, where no number has this length.
+# Those that could be a real number are accepted only with +, after which no number has this length.
 _WITHHELD_KEYS = (
     "266696687",
     "+266696687",
@@ -110,7 +110,7 @@ class ColumnContext(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A canonical column with a fault code per row (0: none); None: no faults at all.
+    """A canonical column. `faults`: a code per row (0: none), None if all are 0.
 
     `unknown`: number of placeholders for unknown values, such as an IMEI of zeros. `twice`: source text of times in a
     repeated local hour, see timestamps.written_twice.
@@ -277,7 +277,7 @@ def _may_be_packed(given: ColumnContext) -> bool:
 
 
 def _seconds(given: ColumnContext) -> pl.Series:
-    """Return durations in seconds; with a unit in the mapping, they are plain numbers."""
+    """Return durations in seconds; if the mapping names a unit, from plain numbers."""
     if given.source.dtype == pl.Duration:
         return given.source.dt.total_microseconds() / 1e6
     if given.source.dtype == pl.Time:

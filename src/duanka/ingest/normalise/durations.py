@@ -38,7 +38,7 @@ _WORDS = (
 _DAY_ZERO = r"^(?:1899[-/.]12[-/.]3[01]|1900[-/.]0?1[-/.]0{1,2}|1904[-/.]0?1[-/.]0?1)[ T]+"
 DAYS_ZERO = (date(1899, 12, 30), date(1899, 12, 31), date(1904, 1, 1))
 ZERO_PADDED = r"^0[0-9]{5}$"
-"""Six digits beginning with 0: not written for a count, but by exchanges for hhmmss."""
+"""Six digits with a leading 0: a count has none, so this is hhmmss of an exchange."""
 
 
 def seconds(text: pl.Series, form: str | None) -> pl.Series:

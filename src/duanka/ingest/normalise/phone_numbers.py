@@ -21,7 +21,7 @@ _PEER_CN = f"^(?:{_CHINESE}|{_SERVICE_CN})$"
 _PEER = f"^(?:{_CHINESE}|{_SERVICE})$"
 _MACHINE = r"^1064[6-9][0-9]{8}$"  # an IoT card without 86 looks like a service number
 _SEPARATORS = r"[\s\-()]"  # without the point: 1380013800.0 is a number stored as float
-# National and international forms; outside China only the latter is certainly Chinese.
+# In China, the national or the international form; abroad, only the latter is certainly Chinese.
 _HOME = f"^(?:(?:[+]|00)?86)?({MOBILE}|{MACHINE})$"
 _ABROAD = f"^(?:[+]|00)86({MOBILE}|{MACHINE})$"
 
@@ -105,7 +105,7 @@ def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | Non
     if china and china.startswith("86"):
         return china
     found = _by_plan(number, region, peer=peer, bare=bare)
-    # numbers unknown to China's numbering plan are invalid, for example with a digit too few or too many
+    # a number with 86 that is not in China's numbering plan is invalid: a digit too few, for example
     unknown = found and found.startswith("86") and not (peer and len(found) <= _LONGEST_SERVICE)
     return None if unknown else found
 

@@ -25,12 +25,12 @@ _PACKED_CLOCK = " %H%M%S"
 _PACKED_DIGITS = "^(?:[0-9]{8}|[0-9]{12}|[0-9]{14})$"
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAYS = "days"
-_DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets; valid from March 1900 on
+_DAY_ZERO = datetime(1899, 12, 30)  # day 0 of spreadsheets; exact for days from March 1900 on
 EPOCHS = (*_PER_SECOND, _DAYS)
 
 
 class Zones(NamedTuple):
-    """`local`: the operator's zone; `stands_in`: of times without one, if different."""
+    """`local`: the operator's zone; `stands_in`: that of times without one, "": local."""
 
     local: str
     stands_in: str = ""
@@ -40,7 +40,7 @@ class Zones(NamedTuple):
         return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(self.local).dt.replace_time_zone(None)
 
     def standing(self, naive: pl.Series) -> pl.Series:
-        """Convert times without a zone to local ones; the first of a repeated hour."""
+        """Convert times without a zone to local ones; in a repeated hour, the earlier one."""
         if self.stands_in in ("", self.local):
             return naive
         aware = naive.dt.replace_time_zone(self.stands_in, ambiguous="earliest", non_existent="null")
@@ -74,7 +74,7 @@ def moments(
     elif isinstance(source.dtype, pl.Datetime):
         found = _local(source, zones)
     elif source.dtype.is_numeric() and not formats:
-        text = as_text(source)  # days, and times to the minute or second: 20210517093000
+        text = as_text(source)  # packed digits: days, or times to the minute or second
         packed = text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None)
         found = _written(packed, zones, region)
     elif source.dtype != pl.String:
@@ -90,7 +90,7 @@ def moments(
 def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series | None:
     """Source text of times in a repeated local hour of `zone`, else null.
 
-    None if no time is in such an hour. In it, equal local times may be an hour apart, so the text tells records apart.
+    None if no time is in such an hour. In it, equal times may be an hour apart; the texts tell them apart.
     """
     first, last = found.min(), found.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
@@ -174,7 +174,7 @@ def _formatted(text: pl.Series, formats: tuple[str, ...], zones: Zones) -> pl.Se
 def strptime(text: pl.Series, form: str, zones: Zones) -> pl.Series:
     """Parse `text` in the format `form` to local times; null where it does not match.
 
-    Raises polars' ComputeError or InvalidOperationError when the format has no time.
+    Raises polars' ComputeError or InvalidOperationError when the format specifies no time.
     """
     offset = "%z" in form or "%:z" in form or "%#z" in form
     kind = pl.Datetime("us", "UTC") if offset else _MOMENT

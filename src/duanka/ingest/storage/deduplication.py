@@ -1,4 +1,4 @@
-"""Deduplication: keeps the first of equal records; of registers the last (newest).
+"""Deduplication: keeps the first of equal records, but the last in a register.
 
 The hashes of all rows are stored beside each part. Repeated hashes are found in passes over ranges of hashes, which
 bounds the memory. Only rows with a repeated hash are read and compared in full, and only parts that lose rows are
@@ -35,7 +35,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 class Settled(NamedTuple):
-    """The remaining parts, and the number of rows lost by each file (by its number)."""
+    """The remaining parts; `lost`: number of rows removed, by number of the file."""
 
     parts: list[PartFile]
     lost: Counter[int]

@@ -26,12 +26,12 @@ _FLUSH_BYTES = 16 << 20
 
 def kept(raw: str) -> str:
     """Return a raw record fit to be stored: cut, and with identity numbers masked."""
-    # half surrogate pairs of broken text cannot be encoded
+    # lone surrogates of broken text cannot be encoded
     return without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
 
 
 def more_like_it(records: int) -> str:
-    """Text of the row that stands for `records` without rows of their own."""
+    """Text of the single row for `records` rejected records without rows of their own."""
     return f"and {records:,} more like it"
 
 

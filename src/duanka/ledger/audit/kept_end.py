@@ -1,8 +1,8 @@
 """The audit trail's end kept outside of the database, to detect a restored backup.
 
 A database that was restored from a backup, or whose trail was cut, is consistent in itself; only an end kept
-elsewhere reveals it. Until a supervisor accepts it, a worker repairs, restricts and lifts nothing on account of what
-the database recorded before: the state of the network is newer.
+elsewhere reveals this. Until a supervisor accepts the database, workers repair, restrict and lift nothing on
+the basis of its earlier records: the state of the network is newer.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ class _Spoilt:
 
 
 class KeptBeside(Protocol):
-    """Other data kept beside the end (`kept_people`). `file_names`: in each folder."""
+    """Other data kept beside the end (`kept_people`). `file_names`: its files."""
 
     file_names: tuple[str, ...]
 
     def ends(self) -> Sequence[TrailEnd]:
-        """Return the ends up to which it was kept."""
+        """Return the end of the trail that each kept file records."""
 
     def keep(self, now: datetime) -> None:
         """Write the present data."""
@@ -225,7 +225,7 @@ class KeptEnds:
         return older
 
     def spoilt(self, path: Path, now: datetime) -> None:
-        """Audit that a kept end was spoilt."""
+        """Record in the trail that a kept end was spoilt."""
         entry = AuditEntry(now, SYSTEM, SPOILT, path.parent.name[:40], "not readable, or not under our seal")
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))
 
@@ -244,7 +244,7 @@ class KeptEnds:
 
 @dataclass(frozen=True)
 class _Unmoved:
-    """State after a full check without findings and writes. `at`: ticks."""
+    """State after a full check that found and wrote nothing. `at`: monotonic time (s)."""
 
     at: float
     folders: tuple[Path, ...]
@@ -254,8 +254,7 @@ class _Unmoved:
 class TrailGuard:
     """Keeps the trail's end outside; suspends work on an older database. Thread-safe.
 
-    `held_since`: time of the kept end that is missing, or None; what the database says of earlier moments may be
-    outdated.
+    `held_since`: time of the kept end that the database lacks, or None; records from before may be outdated.
     """
 
     def __init__(
@@ -269,11 +268,11 @@ class TrailGuard:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing may be repaired, restricted or lifted by older database content."""
+        """Whether to repair, restrict and lift nothing on the basis of earlier records."""
         return self.held_since is not None
 
     def check(self, now: datetime) -> bool:
-        """Compare with every kept end, keep the present one; whether work is suspended.
+        """Compare with every kept end; keep the present one. True: work is suspended.
 
         Raises or clears the alarms.
         """
@@ -292,9 +291,9 @@ class TrailGuard:
             return False
 
     def work(self, now: datetime) -> bool:
-        """Run `check` if the trail or a kept file changed; returns False: no work is left.
+        """Run `check` if the trail or a kept file changed; always False: no work is left.
 
-        A full check runs at least every _FULL_CHECK_SECONDS, whatever files and end say.
+        A full check runs at least every _FULL_CHECK_SECONDS, even if nothing changed.
         """
         before = self._unmoved
         folders = before.folders if before else self._ends.folders()

@@ -41,7 +41,7 @@ class _Chain:
     last: str | None = None
 
     def fault(self, told: Mapping[str, str], name: str, table: AuditedTable, what: str) -> str | None:
-        """Add an entry; return how it found the row changed since the last one, or None."""
+        """Add an entry; return how the row had changed since the entry before, or None."""
         was, self.last = self.last, told[name]
         found_as = told.get(name + FOUND)
         if found_as is None:  # a new order or card, or an entry of an earlier version
@@ -91,7 +91,7 @@ class Comparison:
                 seen.add(label(table, key))
                 chain = self._last.get(label(table, key), _Chain())
                 if table is PLACES and chain.last is None:
-                    continue  # of an earlier version; without any entry the bulk action itself is reported
+                    continue  # of an earlier version; a bulk action without any entry is reported itself
                 yield from _differs(f"{table.table.name} {key}", chain.last, digest, names)
         gone = {name for name in self._last if name.startswith(f"{table.table.name}/")} - seen
         yield from (f"{name.replace('/', ' ', 1)} was removed past the trail" for name in sorted(gone))
@@ -102,7 +102,7 @@ _SMALL = {table.table.name: table for table in NAMED}
 
 
 def _cards(connection: Connection) -> Iterator[str]:
-    """Compare each card with its last restriction."""
+    """Compare each card with the entries of its restrictions."""
     names = CARDS.names({})
     of_card = select(orders.c.card, orders.c.id).where(orders.c.kind == Kind.RESTRICTION.value)
     for part in _keys(connection, CARDS):
@@ -121,7 +121,7 @@ def _cards(connection: Connection) -> Iterator[str]:
 
 
 def _of_orders(connection: Connection, table: AuditedTable, what: str) -> Iterator[str]:
-    """Compare orders, or rows that belong to them (`what`), with the entries of each order."""
+    """Compare orders, or their rows in `table`, with the entries. `what`: for messages."""
     for part in _keys(connection, table):
         last, faults = _told_of(connection, part, table)
         for seq, order, fault in faults:

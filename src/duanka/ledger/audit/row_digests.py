@@ -1,8 +1,8 @@
 """Digests of database rows in audit trail entries; `row_comparison` verifies them.
 
-An entry has a digest of each row it is about, as the row is when the transaction ends. It covers all columns of the
-table, so a new column is included automatically; exceptions are listed. The entry also records how the transaction
-found the row, so that a change made past the trail stays visible after the next entry about the row.
+An entry has a digest of each row it is about, taken when the transaction ends. A digest covers all columns of
+the table, so a new column is included automatically; exceptions are listed. The entry also has the digest from
+before the transaction, so that a change made past the trail stays visible after the next entry about the row.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DIGITS = 3  # hexadecimal digits that identify a changed column
 
 
 def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
-    """Return the cards of each bulk action: two people approved exactly this list."""
+    """Return a hash of each bulk action's cards, the list that two people approved."""
     listed = {act: hashlib.sha256() for act in of}
     query = select(act_cards.c.act_id, act_cards.c.card).where(among(connection, act_cards.c.act_id, of))
     for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
@@ -79,9 +79,9 @@ class AuditedTable:
         more: Mapping[str, object] | None = None,
         whole: Whole | None = None,
     ) -> str:
-        """Digest of all covered columns; a column missing in `row` changes it.
+        """Digest of all covered columns; a column missing in `row` changes the digest.
 
-        `whole`: how facts are combined; None: in the present way.
+        `whole`: combines facts to a digest; None: in the present way.
         """
         whole = whole or _whole
         if more:
@@ -95,7 +95,7 @@ class AuditedTable:
     def rows(
         self, connection: Connection, of: Collection[str], whole: Whole | None = None
     ) -> Iterator[tuple[str, str, list[str]]]:
-        """Yield key, digest and covered names of these rows. `whole`: as of `digest`."""
+        """Yield key, digest and covered names of these rows. `whole`: see `digest`."""
         key = self.table.c[self.key]
         for part in in_parts(sorted(of), AT_ONCE):
             found = dictionaries(connection.execute(select(self.table).where(among(connection, key, part))))
@@ -195,7 +195,7 @@ def label(table: AuditedTable, key: str) -> str:
 
 
 def found(connection: Connection, table: AuditedTable, *keys: str) -> dict[str, str]:
-    """Return how these rows are found, before the transaction changes them."""
+    """Return digests of these rows before the transaction changes them."""
     return {label(table, key) + FOUND: digest for key, digest, _ in table.rows(connection, keys)}
 
 
@@ -221,7 +221,7 @@ class RowsTold:
                 self._read_rows(table, named)
 
     def of(self, what: str, subject: str, told: Iterable[Mapping[str, object]]) -> dict[str, str]:
-        """Return label -> digest of the rows that an entry names, and how they were found."""
+        """Return label -> digest of the rows that an entry names, after and before."""
         digests = dict[str, str]()
         tables = _BY_WHAT.get(what.partition(".")[0], ())
         named = _named(subject, told)

@@ -38,7 +38,7 @@ _HEAD = select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)
 _AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 
 
-@dataclass(slots=True)  # not frozen: there are many, and that would double their cost
+@dataclass(slots=True)  # not frozen: there are many entries, and freezing doubles their cost
 class AuditEntry:
     """An entry about `subject`, with what changed of it in `before` and `after`."""
 
@@ -49,7 +49,7 @@ class AuditEntry:
     why: str = ""
     before: Mapping[str, object] = field(default_factory=dict)
     after: Mapping[str, object] = field(default_factory=dict)
-    # Of rows, if the caller has them (`row_digests`).
+    # Digests of rows, if the caller has them (`row_digests`).
     digests: Mapping[str, str] = field(default_factory=dict)
     found: Mapping[str, str] = field(default_factory=dict)  # digests of rows before they change
 
@@ -108,7 +108,7 @@ class Trail:
         found = connection.execute(_AT_END).first()
         there = (found.seq, found.hash) if found else (0, GENESIS)
         if not self.is_sealed(head) or there != (seq, last):
-            if there[0] > seq:  # an older end was put back, so its next number is taken
+            if there[0] > seq:  # an older end was put back: the number after it is in use
                 seq, last = there
             # Work continues, but the tampering with the end stays visible for ever.
             ended = {"seq": head.seq, "hash": head.hash}
@@ -198,9 +198,9 @@ class Trail:
             yield expected - 1
 
     def walk(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], int, bool]]:
-        """Yield each row, the number expected there, and whether we wrote it after the one before.
+        """Yield each row, its expected number, and whether we wrote it after the last row.
 
-        It continues from what a row claims, so that one wrong row counts as one fault.
+        Each row is compared with what the row before claims, so that one wrong row counts as one fault.
         """
         expected, last = 1, GENESIS
         for row in rows:
@@ -216,7 +216,7 @@ class Trail:
         subjects: Collection[str],
         digest: str | None = None,
     ) -> bool:
-        """Whether a row is as the trail left it; `subjects`: of entries that change it.
+        """Whether a row is as last recorded; `subjects`: of the entries that change it.
 
         False: it was changed or inserted past the trail, or its entry lacks our hash. `digest`: of the row, if
         already read.
@@ -231,7 +231,7 @@ class Trail:
         return self._is_ours(told)
 
     def untold(self, connection: Connection, table: AuditedTable, found: Mapping[str, str]) -> set[str]:
-        """Return the rows that differ from the trail, as `tells`; each is its own subject.
+        """Return keys of the rows that fail `tells`; a row's key is its entries' subject.
 
         `found`: key -> digest, as read by the caller.
         """
@@ -316,7 +316,7 @@ _TOLD = itemgetter("who", "role", "what", "subject", "why", "before", "after", "
 def audit_rows(
     connection: Connection, table: FromClause = audit, after: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the trail in order, read in batches. `table`: as it is in an earlier version."""
+    """Yield the trail's rows in order, in batches. `table`: as of an earlier version."""
     query = select(table).order_by(table.c.seq).limit(_BATCH_ROWS)
     while rows := dictionaries(
         connection.execute(query if after is None else query.where(table.c.seq > after))

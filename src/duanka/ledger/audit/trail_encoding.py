@@ -1,4 +1,4 @@
-"""Encoding of trail rows for their hashes. Existing hashes depend on it: it must not change."""
+"""Encoding of trail rows for hashing. Must not change: stored hashes depend on it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-# a single encoder, as its output is hashed
+# one encoder for all data that is hashed
 canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
-text: Callable[[str], str] = encode_basestring  # of a text, as `canonical`
+text: Callable[[str], str] = encode_basestring  # like `canonical`, for a text
 
 
 def object_text(facts: Mapping[str, object]) -> str:
-    """As `canonical`, three times as fast for texts and whole numbers; `storable`."""
+    """Like `canonical`, but `storable`, and faster for texts and whole numbers."""
     if not facts:
         return "{}"
     each = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
-# Entries that are no event of an order; those are named by kind and event.
+# Entries other than events of an order, which are named by kind and event.
 _ROWS = {
     "act.approve": BilingualText("复核通过批量处置", "act approved"),
     "act.finish": BilingualText("批量处置完成", "act finished"),

@@ -52,7 +52,7 @@ class Store:
         `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: returns the key of
         the installation's seal; None: the secret is not checked. `read_only`: nothing is written, not even a file
         mode, and a server must answer within _CONNECT_TIMEOUT_SECONDS. `upgrade`: terms for upgrading an earlier
-        version; None: OlderVersion.
+        version; None: raises OlderVersion.
 
         NoOrderBook: it does not exist and `create` is False. NotUsable: newer version, other secret, or no order
         database. DuankaError: no answer.
@@ -166,7 +166,7 @@ class Store:
                     raw.cursor().execute("PRAGMA journal_mode=WAL")
                     return
                 except SQLiteBusy:
-                    # For readers of a restored copy, SQLite raises this at once instead of waiting.
+                    # While others read a restored copy, SQLite raises this at once instead of waiting.
                     if not left:
                         raise
                     time.sleep(_WAL_RETRY_SECONDS)
@@ -236,7 +236,7 @@ class Store:
         A writer that finds the database locked polls, with pauses growing to 0.1 s; a waiting thread of this process
         continues immediately.
         """
-        # On time-out the database reports that it is busy.
+        # After a time-out here, the database itself reports that it is busy.
         mine = self.embedded and self._turn.acquire(timeout=_BUSY_MS / 1000)
         try:
             yield
@@ -359,7 +359,7 @@ def _as_sqlite_should(engine: Engine) -> None:
 
 def _connected(connection: SQLiteConnection, _: object) -> None:
     connection.isolation_level = None  # transactions begin by our statements, not implicitly by the driver
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: the following ones wait, too
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first, so that the following statements wait, too
     connection.execute("PRAGMA synchronous=FULL")  # acknowledged writes survive a loss of power
     connection.execute("PRAGMA secure_delete=ON")  # deleted pictures do not remain in free pages
 
@@ -368,7 +368,7 @@ def _plan_each_time(connection: Any, _: object) -> None:
     """Make PostgreSQL plan each statement for the present size of the tables.
 
     The driver prepares frequent statements. A cached plan made for a nearly empty table scans it, and would be kept
-    while it grows by thousands of rows.
+    while the table grows by thousands of rows.
     """
     was, connection.autocommit = connection.autocommit, True
     connection.execute("SET plan_cache_mode = force_custom_plan")

@@ -124,7 +124,7 @@ _NOTHING = (None, "", ())
 _TOLD = (
     *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
     *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
-    *("operator", "city"),  # they decide who may see it
+    *("operator", "city"),  # these decide who may see the order
 )
 
 

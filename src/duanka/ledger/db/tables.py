@@ -35,7 +35,7 @@ def _created(element: CreateIndex, compiler: DDLCompiler, **options: Any) -> str
 
 PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # condition on `orders`, as in its index
 
-# Another: open orders without a deadline or a restriction of their own, so a person has to act.
+# The same for open orders without a deadline or a restriction of their own: a person has to act.
 WAITING_ORDERS = (
     "closed_at IS NULL AND due_at IS NULL AND kind <> 'restriction'"
     " AND (kind = 'objection' OR evidence = '' OR state NOT IN ('expired', 'failed'))"
@@ -108,7 +108,7 @@ orders = Table(
     ),
 )
 
-# Wanted network state of each card that ever had an order; `order_id`: the order it follows from.
+# Wanted network state of each card that ever had a restriction; `order_id`: the order it follows from.
 cards = Table(
     "cards",
     metadata,
@@ -255,7 +255,7 @@ act_cards = Table(
     index_of_some("act_cards_left", "act_id", "card", where="outcome IS NULL"),
 )
 
-# Operators and cities of a bulk action's cards: who may see and approve it.
+# Operators and cities of a bulk action's cards: they decide who may see and approve it.
 act_places = Table(
     "act_places",
     metadata,

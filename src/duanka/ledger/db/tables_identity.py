@@ -7,7 +7,7 @@ from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata, serial
 
-# A holder in a verification, from consent on. The latest session of an order may draw and send frames.
+# Visits of holders, from consent on. Only an order's latest session may draw a challenge and send frames.
 sessions = Table(
     "sessions",
     metadata,
@@ -26,14 +26,14 @@ sessions = Table(
 checks = Table(
     "checks",
     metadata,
-    Column("seq", serial, primary_key=True, autoincrement=True),  # drawing order
+    Column("seq", serial, primary_key=True, autoincrement=True),  # order of drawing
     Column("id", String(32), nullable=False, unique=True),
     Column("order_id", String(16), nullable=False),
     Column("session_id", String(16), nullable=False),
     Column("steps", Text, nullable=False),  # JSON: gesture, begin, end
     Column("drawn_at", UtcMicroseconds, nullable=False),
     Column("expires_at", UtcMicroseconds, nullable=False),
-    Column("submitted_at", UtcMicroseconds),  # used up, for whatever reason
+    Column("submitted_at", UtcMicroseconds),  # the challenge is used up
     Column("decided_at", UtcMicroseconds),
     Column("outcome", String(16)),  # passed, review, failed; without a verdict: refused, released, superseded
     Column("counted", Integer, nullable=False, server_default="0"),
@@ -46,8 +46,8 @@ checks = Table(
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),
 )
 
-# Frames sent before, by a keyed hash of their bytes, which does not tell whether a given picture was among them. Also
-# the recordings reported for challenges, and the challenges that have one.
+# Keyed hashes of the frames sent before: a reader of the table cannot tell whether a picture was among them. Also
+# hashes of the recordings of challenges, and of the challenges that have a recording.
 frames_seen = Table(
     "frames_seen",
     metadata,
@@ -66,7 +66,7 @@ pictures = Table(
     Column("kept_at", UtcMicroseconds, nullable=False),
 )
 
-# Verifications in person. Discarded ones stay with their outcome, for comparison with the trail.
+# Verifications in person. Rejected ones stay with their outcome, for comparison with the trail.
 counter_checks = Table(
     "counter_checks",
     metadata,

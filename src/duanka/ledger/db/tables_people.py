@@ -64,7 +64,7 @@ keys = Table(
     Index("keys_of_person", "person"),
 )
 
-# Trusted signers of police cases; `seal`: keyed, a row without it was not written by us.
+# Trusted signers of police cases; `seal`: keyed hash; a row without a valid one does not count.
 case_sources = Table(
     "case_sources",
     metadata,

@@ -7,9 +7,9 @@ from sqlalchemy import Column, Index, Integer, Table
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata
 
-# A take: what one person, or the worker on one day, took of one run of decisions. `run`: "" if no line is sealed.
-# `chosen`, `counts`, `covers`: JSON. `narrower`: its records covered less than those of the previous take, and nobody
-# confirmed that.
+# A take: what one person, or the worker on one day, took of one run of decisions. `run`: "" if no line is
+# sealed. `chosen`, `counts`, `covers`: JSON. `narrower`: the run's records covered less than those of the
+# previous take, and nobody confirmed that.
 takes = Table(
     "takes",
     metadata,
@@ -38,7 +38,7 @@ taken_orders = Table(
     Index("takes_of_order", "order_id"),
 )
 
-# Decisions read without making an order, at most one per card and file. `line`: as in the file, with its seal. `why`:
+# Decisions that were read but made no order, at most one per card and file. `line`: as in the file, sealed. `why`:
 # left (not chosen, or over the limit), held (by a person), narrower (a withdrawal by a scan of fewer records).
 kept_decisions = Table(
     "kept_decisions",

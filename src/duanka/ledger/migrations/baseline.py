@@ -1,8 +1,8 @@
 """Baseline of an upgrade in the audit trail: digests of the rows after it.
 
-From here on `audit verify` compares these rows with the trail. If the trail already covered a row, it is recorded again
-only if it was as the trail said. A row that was changed past the trail is not recorded: the change stays visible and
-without effect.
+From here on `audit verify` compares these rows with the trail. A row that the trail already covered is recorded
+again only if it matched the trail. A row that was changed past the trail is not recorded: the change stays
+visible and has no effect.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ def _is_stranger(facts: TrailFacts, name: str) -> bool:
 
 
 def _as_it_was(table: AuditedTable, before: Columns) -> AuditedTable:
-    """Return the table restricted to the columns it had."""
+    """Return the table restricted to the columns that it had before the upgrade."""
     there = before.get(table.table.name, frozenset())
     added = {column.name for column in table.table.columns} - there
     return replace(table, except_for=table.except_for | added)
 
 
 def _digests_then(connection: Connection, table: AuditedTable, keys: Sequence[str]) -> dict[str, set[str]]:
-    """Return label -> digests that earlier versions recorded for unchanged rows.
+    """Return label -> digests that earlier versions would record for these rows.
 
     Versions 5 to 8 combined facts differently.
     """

@@ -87,7 +87,7 @@ def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts
 
 
 def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
-    """Replace names by ids in bulk actions and counter checks; four-eyes then holds."""
+    """Replace names by ids in bulk actions and counter checks, for four-eyes rules."""
     for name, columns in (
         ("acts", ("proposed_by", "approved_by")),
         ("counter_checks", ("first_by", "second_by")),

@@ -112,7 +112,7 @@ def _number(facts: TrailFacts) -> str:
 
 
 def _copied(database: Path, version: int, now: datetime) -> Path:
-    """Copy the locked database. DuankaError: not enough space. OSError."""
+    """Copy the locked database. DuankaError, OSError: the copy cannot be written."""
     named = "0.1.0" if version == 0 else f"v{version}"
     copy = database.with_name(f"{database.stem}-{named}-{now:%Y%m%dT%H%M%S%f}.sqlite")
     try:

@@ -36,7 +36,7 @@ class AlarmService:
         self._read_at: datetime | None = None
 
     def follow(self, source: str, since: datetime | None, detail: str, now: datetime) -> None:
-        """Raise the alarm if the source fails since `since` for long enough; None: clear it."""
+        """Raise the alarm if the source has failed long enough; `since` None: clear it."""
         if since is None:
             self.working(source, now)
         elif now - since >= self.after:

@@ -24,7 +24,7 @@ from duanka.ledger.monitoring.alarms import AlarmService
 SOURCE = "clock"
 JUMP = timedelta(seconds=60)
 AGREES_FOR = timedelta(minutes=10)
-IDLE = timedelta(days=3)  # longer without a row in the trail, and the clock must be confirmed at the start
+IDLE = timedelta(days=3)  # if the newest row of the trail is older, a person must confirm the clock
 _SLEW_TOLERANCE = timedelta(seconds=5)  # tolerance between two checks, for slewing by a time server
 
 
@@ -36,7 +36,7 @@ def since_boot() -> float:
 class ClockGuard:
     """Tells whether restrictions by deadline are suspended. Thread-safe.
 
-    `clock`: aware now; `boot`: seconds since boot.
+    `clock`: returns the time, with zone; `boot`: returns the seconds since boot.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class ClockGuard:
 
     @property
     def holds(self) -> bool:
-        """Whether they are suspended, as of the last check."""
+        """Whether restrictions are suspended, as of the last check."""
         return self._held
 
     def start(self) -> None:
-        """Compare the clock with the trail's newest row, to detect one wrong at the start."""
+        """Compare the clock with the trail's newest row; suspend if the clock seems wrong."""
         with self._store.reading() as connection:
             newest = connection.execute(select(func.max(audit.c.at))).scalar()
         if newest is None:

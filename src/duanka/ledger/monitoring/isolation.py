@@ -1,6 +1,6 @@
 """Isolation of rows, lines or receipts that cannot be processed: others continue.
 
-A faulty one is set aside, and an alarm names it.
+A faulty item is set aside, and an alarm names it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_LETTERS = 300  # of a reason in an alarm
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether database, network or disk fail rather than this row: retry all later."""
+    """Whether the database, network or disk failed, not the row: retry all later."""
     if isinstance(error, DBAPIError):
         return not isinstance(error, DataError | IntegrityError)
     return isinstance(error, NoConnection | Unreachable | OSError)

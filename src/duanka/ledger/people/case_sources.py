@@ -1,4 +1,4 @@
-"""Sources of police cases: trusted public keys, proposed and approved by two.
+"""Sources of police cases: trusted public keys; one person proposes, one approves.
 
 One supervisor can remove a source. Rows are sealed, so a row that is written into the database from outside does not
 count.
@@ -66,7 +66,7 @@ class ListedSource:
 class CaseSources:
     """Manages the sources of an order database; audits every change.
 
-    `key`: for the rows' seals. `kept`: state known outside of the database; None: none.
+    `key`: for the rows' seals. `kept`: state kept outside of the database; None: none.
     """
 
     def __init__(self, store: Store, trail: Trail, key: bytes, kept: KeptPeople | None = None) -> None:
@@ -130,7 +130,7 @@ class CaseSources:
         """Return the sources whose signature counts."""
         with self._store.reading() as connection:
             listed = [_listed(row) for row in self._rows(connection)]
-        # an earlier row, put back by a backup or by hand, is sealed, too
+        # a row from before the removal, put back from a backup or by hand, has a valid seal, too
         removed = self._kept.removed() if self._kept else frozenset()
         return tuple(one.source for one in listed if one.in_force and one.id not in removed)
 

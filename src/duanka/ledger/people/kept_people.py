@@ -1,8 +1,8 @@
 """State of people kept outside of the database, beside the trail's end.
 
-A restored backup has people as they were: keys revoked since, persons disabled since and changed roles or scopes are
-back. The kept list reveals that. What was revoked, disabled or removed stays so; roles and scopes apply as kept while
-the database is older.
+A restored backup has people as they were: keys revoked since and persons disabled since are valid again, and
+former roles and scopes are back. The kept list reveals this. What was revoked, disabled or removed stays so; roles
+and scopes apply as kept while the database is older.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from duanka.ledger.db.tables_people import keys, persons
 PEOPLE_FILE = "audit-people.json"
 FOLDERS_SECONDS = 2.0  # cache time of the folders, which every request needs
 _PURPOSE = "kept people"  # of the seal
-# Entries that change the kept list. Its end is the last of them, so it is equal on every machine.
+# Entries that change the kept list. The list's end is the last such entry, so it is equal on every machine.
 _ABOUT_PEOPLE = (
     *("person.first", "person.join", "person.approve", "person.disable", "person.kept", "change.approve"),
     *("key.approve", "key.revoke", "key.kept", "case_source.approve", "case_source.remove"),
@@ -44,7 +44,7 @@ _ABOUT_PEOPLE = (
 class KeptPerson:
     """Kept state of a person; scopes are names joined by |, as in the database.
 
-    `seq`, `hash`: of the trail's last entry about them.
+    `seq`, `hash`: of the trail's last entry about the person.
     """
 
     role: str
@@ -56,7 +56,7 @@ class KeptPerson:
 
     @property
     def end(self) -> TrailEnd:
-        """End of the trail as far as it is about them."""
+        """End of the trail as of the last entry about the person."""
         return TrailEnd(self.seq, self.hash)
 
 
@@ -106,7 +106,7 @@ class KeptPeople:
     # --- authorization ---
 
     def as_kept(self, person: Person, key: str) -> Person | None:
-        """Return the person with the kept role and scope; None: key revoked or disabled."""
+        """Return the person with the kept role and scope; None: revoked or disabled."""
         for known in self._known():
             kept = known.people.get(person.id)
             if key in known.revoked or (kept and kept.disabled):
@@ -174,7 +174,7 @@ class KeptPeople:
     def _present(self, connection: Connection, known: Sequence[KnownPeople]) -> KnownPeople:
         """Return the state in the database.
 
-        Revocations and disabling count only if the trail confirms them; else a spoilt row would become permanent.
+        Revocations and disabling count only if the trail confirms them: the kept list makes them permanent.
         """
         last = select(audit.c.seq, audit.c.hash).where(audit.c.what.in_(_ABOUT_PEOPLE))
         end = connection.execute(last.order_by(audit.c.seq.desc()).limit(1)).first()
@@ -201,7 +201,7 @@ class KeptPeople:
             return self._is_older(connection, known, kept)
 
     def _is_older(self, connection: Connection, known: KnownPeople, kept: KeptPerson) -> bool:
-        """Also detects an entry that was removed from the middle of the trail."""
+        """As `_counts`; True also if an entry was removed from the middle of the trail."""
         accepted = self._trail.has(connection, ACCEPTED, known.end.subject)
         return not accepted and missing(connection, kept.end, self._trail)
 
@@ -241,7 +241,7 @@ class KeptPeople:
         return KnownPeople(end, people, frozenset(said["revoked"]), frozenset(said["removed"]))
 
     def _is_foreign(self, path: Path) -> bool:
-        """Whether another installation's file is to be kept: until the end beside is ours."""
+        """Whether to keep another installation's file: until the end file beside is ours."""
         return self._installation_in(path) not in ("", self._installation) and (
             self._installation_in(path.with_name(END_FILE)) != self._installation
         )

@@ -15,7 +15,7 @@ NOWHERE: Place = ("", "")
 
 
 def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
-    """Map cards to the place of their latest order with one; others are left out."""
+    """Map cards to the place of their latest order that has one; omit other cards."""
     query = (
         select(orders.c.card, orders.c.operator, orders.c.city)
         .where(among(connection, orders.c.card, cards), or_(orders.c.operator != "", orders.c.city != ""))

@@ -13,14 +13,14 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
-_MAX_BATCH_READS = 3  # of a fact in a transaction; if it is cleared more often, it is read for single keys
+_MAX_BATCH_READS = 3  # of a fact in a transaction; after more clearings, single keys are read
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class TableFact(Generic[Value]):
-    """What `table` says about a key. `read`: values of some keys; others are `absent`."""
+    """What `table` says about a key. `read`: values by key; other keys: `absent`."""
 
     table: Table
     read: Callable[[Connection, Collection[str]], Mapping[str, Value]]

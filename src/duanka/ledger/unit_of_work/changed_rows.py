@@ -96,7 +96,7 @@ def add_digests(
 
 
 def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
-    """Supersede pending changes of these cards; leased ones are completed first."""
+    """Supersede pending changes of these cards, except leased ones: a worker has them."""
     if of:
         waits = (
             outbox.c.done_at.is_(None),

@@ -30,7 +30,7 @@ _LETS_GO = {
 
 
 def takes_two(unit: UnitOfWork, card: str, *about: Order) -> bool:
-    """Whether the tier of one of these orders, or of an open order of the card, takes two.
+    """Whether the tier of one of these orders, or of the card's open ones, takes two.
 
     While the police stop the card, its open orders do not count: only the police can lift it.
     """
@@ -64,7 +64,7 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
             accept = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and "
             how = f"{'' if before.helped_by else accept}let somebody else uphold it"
         case _:
-            # A withdrawal lifts a restriction by an event of its own, which is checked by itself.
+            # A withdrawal lifts a restriction by a separate event, with its own check.
             also = before.kind is Kind.RESTRICTION and takes_two(unit, before.card)
             alone = (before.kind, event) in _LETS_GO and (also or _of_two(unit, before))
             how = (

@@ -27,7 +27,7 @@ ELEMENT_NAMES = ("home_register", "call_proxy", "message_proxy")
 
 
 class ElementDiffers(DuankaError):
-    """A setting names another address of an element than the database."""
+    """A setting and the database name different addresses of an element."""
 
 
 class NetworkElements:

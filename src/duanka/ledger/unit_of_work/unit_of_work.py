@@ -45,7 +45,7 @@ from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
 Value = TypeVar("Value")
-_CARD_LOCK_CLASS, _CARD_LOCKS = 20201010, 1024  # PostgreSQL advisory locks: our number; shared by all cards
+_CARD_LOCK_CLASS, _CARD_LOCKS = 20201010, 1024  # PostgreSQL advisory locks: class, number for all cards
 _PEOPLE_LOCK_CLASS = 20201011  # advisory lock of people
 
 
@@ -125,7 +125,7 @@ class UnitOfWork:
         """Serialise changes of these cards until the transaction ends.
 
         Row locks are not enough on PostgreSQL: a waiter sees the locked row as it is now, but not orders of the card
-        opened meanwhile. Cards share a fixed number of advisory locks, to not exhaust the server's. SQLite has one
+        opened meanwhile. Cards share a fixed number of advisory locks, since a server has few. SQLite has one
         writer at a time.
         """
         if self.connection.dialect.name == "postgresql":
@@ -134,7 +134,7 @@ class UnitOfWork:
             self.connection.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK_CLASS, keys)))
 
     def one_at_a_time(self, by: Person) -> None:
-        """Serialise transactions that count what this person did; lock cards first."""
+        """Serialise transactions that count what this person did; call `lock` before."""
         if self.connection.dialect.name == "postgresql":
             key = crc32(by.id.encode()) & 0x7FFFFFFF
             self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK_CLASS, key)))
@@ -177,7 +177,7 @@ class UnitOfWork:
         return self._terms.trail.tells(self.connection, table, key, (key,))
 
     def not_as_told(self, numbers: Collection[str]) -> set[str]:
-        """Return orders changed past the trail; none may be changed in this transaction."""
+        """Return orders changed past the trail; the caller must not change these."""
         found = {number: self._digest_found(number) for number in numbers if number in self._rows}
         unread = [number for number in numbers if number not in found]
         found |= {key: digest for key, digest, _ in ORDERS.rows(self.connection, unread)}
@@ -225,7 +225,7 @@ class UnitOfWork:
         return self._put(after)
 
     def close(self, order: Order, by: Person, why: str) -> Order:
-        """Close an order in its present state: an expired verification of a card now free."""
+        """Close an order in its present state: for example, once its card is free again."""
         return self.change(order, by, "close", why, closed_at=self.now, due_at=None)
 
     @contextmanager
@@ -282,7 +282,7 @@ class UnitOfWork:
 
     @property
     def leaves_work(self) -> bool:
-        """Whether it leaves work: outbox rows, notices, or a started bulk action."""
+        """Whether the unit leaves work: outbox rows, notices, or a started bulk action."""
         return bool(self._outbox or self._notices or self.act_began)
 
     # --- writing ---
@@ -314,7 +314,7 @@ class UnitOfWork:
     # --- internal ---
 
     def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
-        """Check a restriction before storing it; `carried_by`: legal basis of each stop."""
+        """Check a restriction before storing it; set `carried_by` if one person suffices."""
         if in_the_network(after.state) is NetworkState.ACTIVE:
             return after
         if self.policy.protects(after.card):

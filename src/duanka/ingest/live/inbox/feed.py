@@ -40,7 +40,7 @@ After = Literal["keep", "move", "delete"]
 
 
 def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
-    """Raise UnreadableInput without the folder, or if `mapping` reads no file in it."""
+    """Raise UnreadableInput if `folder` is missing or has no file for `mapping`."""
     if not folder.is_dir():
         raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
     others: list[str] = []
@@ -64,10 +64,9 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
 class Inbox:
     """Feed of the files delivered to `folder` and its subfolders.
 
-    docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file. `marker`: whether
-    a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`: whether to go on after
-    everything is read. `imsis`: file that stores IMSI -> card for mappings that need it; without it this is known only
-    while the process runs.
+    docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file. `marker`:
+    whether a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`: whether to wait
+    for more when all is read. `imsis`: file for IMSI -> card, if the mapping needs it; None: only in memory.
 
     Raises UnreadableInput when there is no such folder. An unreadable file does not stop the others.
     """

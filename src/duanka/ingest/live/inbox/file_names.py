@@ -1,4 +1,4 @@
-"""What a delivered file's path tells: whether it is unfinished, and its deliverer."""
+"""Tells from a delivered file's path whether to ignore it, and who delivered it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WITHIN_DAY = re.compile(r"\d\d")
 
 
 def passed_over(below: str, name: str) -> bool:
-    """Tell whether to ignore a name in `below`: hidden, unfinished, taken, output."""
+    """Tell whether to ignore `name` in folder `below`: hidden, unfinished, or our own."""
     ours = name == OUTPUT_FOLDER or (not below and name == TAKEN)
     return ours or is_passed_over(name) or name.lower().endswith(_UNFINISHED)
 
@@ -28,7 +28,7 @@ def place_of(path: str) -> str:
     place: list[str] = []
     in_day = False
     for part in path.split("/")[:-1]:
-        # otherwise each day would be a source of its own that falls silent
+        # otherwise each day's folder would count as a deliverer that later falls silent
         in_day = bool(_DAY.fullmatch(part)) or (in_day and bool(_WITHIN_DAY.fullmatch(part)))
         if not in_day and part.lower() not in TABLES:
             place.append(part)

@@ -37,9 +37,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Options of reading: until `stop`, or without `wait` until everything is read.
+    """Options of reading, which ends at `stop` or, without `wait`, when all is read.
 
-    A batch has at most `most` records and is handed on `seconds` after its first record.
+    Batches have up to `most` records and are handed on `seconds` after the first. `poll`: polling interval (s).
     """
 
     stop: Event
@@ -55,7 +55,7 @@ class GivenUp(UnreadableInput):
 
 @dataclass
 class FileReader:
-    """Reads the files from `landing`; `away`: origins of files moved away meanwhile."""
+    """Reads the files from `landing`; `away`: origins of files moved or deleted since."""
 
     root: Path
     pulse: Pulse
@@ -78,7 +78,7 @@ class FileReader:
         self._read = 0  # number of files read
 
     def run(self) -> None:
-        """Read until stopped. Raises MissingKey and MappingError, which need a person."""
+        """Read until stopped. Raises MissingKey, MappingError: only a person can fix them."""
         while not self.going.stop.is_set():
             self.pulse.beat()
             while self.away:
@@ -106,7 +106,7 @@ class FileReader:
 
     def _flush(self) -> None:
         self.hand_on(self._pile.batch())
-        self.pulse.beat()  # the wait was for the rules, not for the files
+        self.pulse.beat()  # `hand_on` waited for the rules, which is no stall of reading
         self._pile = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
 
     def _file(self, file: ReadyFile) -> None:
@@ -156,7 +156,7 @@ class FileReader:
         place, sheets = naming.place_of(file.name), reading.sheets
         before = first = track.records if track else 0
         self._rejected.clear()
-        if track and file.behind:  # known under its current name
+        if track and file.behind:  # store the known beginning under the current name
             self._pile.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
         for block in reading.blocks(sifter.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
@@ -231,7 +231,7 @@ class FileReader:
 
 
 def _extent(file: ReadyFile) -> Extent | None:
-    """Part of a growing `file` to read; None for police cases, which are signed whole."""
+    """Part of a growing `file` to read; None: all, since police cases are signed whole."""
     if any(source.table == "cases" for source in file.sources):
         return None
     return Extent(file.behind, file.size, file.unended)

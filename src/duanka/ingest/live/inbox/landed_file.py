@@ -55,7 +55,7 @@ class KnownFile:
 
     size: int
     mtime: int  # nanoseconds
-    kind: int  # file type: a pipe may replace an empty file of the same time
+    kind: int  # file type: a pipe may replace an empty file and have the same size and time
     since: float  # monotonic clock: first seen in this form
     position: int = 0
     state: FileState = FileState.FRESH

@@ -1,7 +1,7 @@
-"""NATS client that accepts any message a server may hold, and pulls many at a time.
+"""NATS client that accepts every message of a server, and pulls many at a time.
 
 The original client stops reading at a subject that is not UTF-8. Its own `fetch` waits for each message separately and
-returns only at the timeout, which with one record a message costs most of the time.
+returns only at the timeout; with one record per message, most time is spent waiting.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ parser.MSG_RE = re.compile(rb"\AMSG[ \t]+(%b)[ \t]+(\d+)[ \t]+((%b)[ \t]+)?(\d+)
 parser.HMSG_RE = re.compile(
     rb"\AHMSG[ \t]+(%b)[ \t]+(\d+)[ \t]+((%b)[ \t]+)?(\d+)[ \t]+(\d+)\r\n" % (_NAME, _NAME)
 )
-_GRACE_SECONDS = 2.0  # after the end of a request until it counts as lost
+_GRACE_SECONDS = 2.0  # time from the expiry of a request until it counts as lost
 
 
 class TolerantClient(Client):
@@ -56,12 +56,12 @@ class TolerantClient(Client):
             if data == PING_PROTO:
                 write(b"".join(held))
 
-        transport.write = together  # else the refusal is lost when PING follows after the server hung up
+        transport.write = together  # if PING came after the server hung up, its refusal would be lost
         try:
             await super()._process_connect_init()
         finally:
             transport.write = write
-        # the client takes it for success when the server hangs up instead of answering
+        # the client reports success even if the server hangs up instead of answering
         if not self.is_connected:
             raise Error("the server hung up")
 

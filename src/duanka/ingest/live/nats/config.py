@@ -77,7 +77,7 @@ class ConsumerProgress:
         return None if self.at_start is None else max(self.at_start - self.handed_on, 0)
 
     def all_read(self) -> None:
-        """Record that the server has no more: the rest of the backlog has other subjects."""
+        """Record that all is read: the rest of the backlog has other subjects."""
         if self.at_start is not None:
             self.at_start = min(self.at_start, self.read)
 

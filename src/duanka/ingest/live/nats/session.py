@@ -31,7 +31,7 @@ _REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open; also t
 _REQUEST_BYTES = 16 << 20  # bytes of messages per request, estimated from earlier messages
 _REQUEST_MESSAGES = 5_000  # maximum messages per request
 _BACKLOG_POLL_SECONDS = 1.0  # polling interval (s) of the backlog
-_BACKOFF_SECONDS = (0.2, 2.0)  # random back-off (s) in favour of another reader
+_BACKOFF_SECONDS = (0.2, 2.0)  # range of the random back-off (s) in favour of another reader
 # Error codes of the server: it cannot create the consumer, has one of this name, or no longer has ours.
 _CONSUMER_GONE_CODES = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _CONNECTION_ERRORS = (Error, APIError, OSError, asyncio.TimeoutError)
@@ -111,7 +111,7 @@ class BusSession:
         return client
 
     async def _on_error(self, fault: Exception) -> None:
-        if "authorization" not in self._fault.lower():  # keep that one: it says more
+        if "authorization" not in self._fault.lower():  # such an error says the most
             self._fault = str(fault) or type(fault).__name__
 
     async def _on_lost(self) -> None:
@@ -135,10 +135,10 @@ class BusSession:
                     continue
             messages = await self._fetch(pulling)
             if messages and not await self._is_ours(client):
-                continue  # from another reader's position: those between ours and theirs would be lost
+                continue  # sent from another reader's position: messages in between would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
-                self.course.pulse.beat()  # only now: while `_take` waits for the rules, the stream is not stalled
+                self.course.pulse.beat()  # after `_take`: its wait for the rules is no stall of the stream
             if not sound:
                 self._lost = True  # a delivery is missing: everything after the last one is requested again
             elif not messages and not self.course.wait and client.is_connected and not self._lost:
