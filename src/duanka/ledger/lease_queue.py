@@ -1,8 +1,8 @@
 """Lease queue: a table of tasks for several workers; one works on a row at a time.
 
-A worker leases the rows that it carries out. The leases of a crashed worker run out. A worker that was only suspended
-may wake after its lease: it cannot close a row that another worker has leased since, but a call that it makes late may
-still have an effect. So no call begins that could outlive the lease; see the dispatchers.
+A worker leases the rows that it carries out. The leases of a crashed worker run out. A worker that was only
+suspended may wake after its lease: it cannot close a row that another worker has leased since, but its late
+call may still have an effect. So no call begins that could outlive the lease; see the dispatchers.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def prefetch(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Ite
     """Yield the batches of `work`, run in a thread; an empty one after idle `seconds`.
 
     `work` receives a function that takes a batch, blocks until there is room and returns True. Once `stop` is
-    set, it drops the batch and returns False: `work` should end. An error of `work` is raised after its last batch.
+    set, it drops the batch and returns False: `work` should end. Its error is raised after its last batch.
     """
     line: queue.Queue[Batch | None] = queue.Queue(DEPTH)
     faults: list[BaseException] = []

@@ -121,7 +121,7 @@ def _cards(connection: Connection) -> Iterator[str]:
 
 
 def _of_orders(connection: Connection, table: AuditedTable, what: str) -> Iterator[str]:
-    """Compare orders, or their rows in `table`, with the entries. `what`: for messages."""
+    """Compare orders, or their rows in `table`, with the trail. `what`: for messages."""
     for part in _keys(connection, table):
         last, faults = _told_of(connection, part, table)
         for seq, order, fault in faults:

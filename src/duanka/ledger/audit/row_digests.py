@@ -1,8 +1,8 @@
 """Digests of database rows in audit trail entries; `row_comparison` verifies them.
 
 An entry has a digest of each row it is about, taken when the transaction ends. A digest covers all columns of
-the table, so a new column is included automatically; exceptions are listed. The entry also has the digest from
-before the transaction, so that a change made past the trail stays visible after the next entry about the row.
+the table, so a new column is included automatically; exceptions are listed. The entry also has the digest
+from before the transaction: so a change past the trail stays visible after the next entry about the row.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ checks = Table(
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),
 )
 
-# Keyed hashes of the frames sent before: a reader of the table cannot tell whether a picture was among them. Also
-# hashes of the recordings of challenges, and of the challenges that have a recording.
+# Keyed hashes of the frames sent before: a reader of the table cannot tell whether a picture was among them.
+# Also hashes of the recordings of challenges, and of the challenges that have a recording.
 frames_seen = Table(
     "frames_seen",
     metadata,

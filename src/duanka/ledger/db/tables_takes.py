@@ -38,8 +38,8 @@ taken_orders = Table(
     Index("takes_of_order", "order_id"),
 )
 
-# Decisions that were read but made no order, at most one per card and file. `line`: as in the file, sealed. `why`:
-# left (not chosen, or over the limit), held (by a person), narrower (a withdrawal by a scan of fewer records).
+# Decisions that were read but made no order, at most one per card and file. `line`: as in the file, sealed.
+# `why`: left (not chosen, or over the limit), held (by a person), narrower (withdrawn by a scan of fewer records).
 kept_decisions = Table(
     "kept_decisions",
     metadata,

@@ -1,8 +1,8 @@
 """Baseline of an upgrade in the audit trail: digests of the rows after it.
 
-From here on `audit verify` compares these rows with the trail. A row that the trail already covered is recorded
-again only if it matched the trail. A row that was changed past the trail is not recorded: the change stays
-visible and has no effect.
+From here on `audit verify` compares these rows with the trail. A row that the trail already covered is
+recorded again only if it matched the trail. A row that was changed past the trail is not recorded: the change
+stays visible and has no effect.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ _STAFF = (Role.DESK.value, Role.SUPERVISOR.value)
 class TrailFacts:
     """Facts from the audit trail of a database to upgrade.
 
-    `told`: label of a row -> last digest. `keys`: id of an issued, unrevoked key -> owner and role; `revoked`: ids
-    of revoked keys. `openers`: order id -> who opened it, and role; `helpers`: order id -> staff who took part.
-    `ids`: name of a key owner in release 0.1.0 -> person id, filled by the step that creates persons. `said`:
-    messages for people. `at`: time of the upgrade.
+    `told`: label of a row -> last digest. `keys`: id of an issued, unrevoked key -> owner and role;
+    `revoked`: ids of revoked keys. `openers`: order id -> who opened it, and role; `helpers`: order id ->
+    staff who took part. `ids`: name of a key owner in release 0.1.0 -> person id, filled by the step that
+    creates persons. `said`: messages for people. `at`: time of the upgrade.
     """
 
     at: datetime

@@ -1,8 +1,8 @@
 """State of people kept outside of the database, beside the trail's end.
 
 A restored backup has people as they were: keys revoked since and persons disabled since are valid again, and
-former roles and scopes are back. The kept list reveals this. What was revoked, disabled or removed stays so; roles
-and scopes apply as kept while the database is older.
+former roles and scopes are back. The kept list reveals this. What was revoked, disabled or removed stays so;
+roles and scopes apply as kept while the database is older.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
 class Inbox:
     """Feed of the files delivered to `folder` and its subfolders.
 
-    docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file. `marker`:
-    whether a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`: whether to wait
-    for more when all is read. `imsis`: file for IMSI -> card, if the mapping needs it; None: only in memory.
+    docs/LIVE.md says when a file counts as complete. `after`: what to do with a fully committed file.
+    `marker`: whether a file needs a `.done` marker beside it; None: only in folders that hold one. `wait`:
+    whether to wait for more when all is read. `imsis`: file for IMSI -> card; None: only in memory.
 
     Raises UnreadableInput when there is no such folder. An unreadable file does not stop the others.
     """

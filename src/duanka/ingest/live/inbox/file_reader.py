@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 class ReadOptions:
     """Options of reading, which ends at `stop` or, without `wait`, when all is read.
 
-    Batches have up to `most` records and are handed on `seconds` after the first. `poll`: polling interval (s).
+    A batch: at most `most` records, handed on `seconds` after the first. `poll`: polling interval (s).
     """
 
     stop: Event
@@ -231,7 +231,7 @@ class FileReader:
 
 
 def _extent(file: ReadyFile) -> Extent | None:
-    """Part of a growing `file` to read; None: all, since police cases are signed whole."""
+    """Part of a growing `file` to read; None: all, as police cases are signed whole."""
     if any(source.table == "cases" for source in file.sources):
         return None
     return Extent(file.behind, file.size, file.unended)
