@@ -1,4 +1,4 @@
-"""Suggests the column meant by a name that no file has."""
+"""Suggests the column meant by a name that the file lacks."""
 
 from __future__ import annotations
 

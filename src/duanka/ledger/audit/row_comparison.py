@@ -172,7 +172,7 @@ def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]
 def _told_of(
     connection: Connection, subjects: Sequence[str], table: AuditedTable
 ) -> tuple[dict[str, str], list[tuple[int, str, str]]]:
-    """Return label -> last digest for these orders, and rows that were found changed."""
+    """Return label -> last digest for these orders, and (entry, order, fault) found."""
     entries: list[tuple[int, str, str, str]] = []
     for part in in_parts(subjects, AT_ONCE):
         query = select(audit.c.seq, audit.c.subject, audit.c.what, audit.c.digests)

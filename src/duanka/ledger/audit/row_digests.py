@@ -46,7 +46,7 @@ def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dic
 
 @dataclass(frozen=True)
 class AuditedTable:
-    """A table whose rows are audited. `told_by`: prefixes of entries that name them.
+    """A table with audited rows. `told_by`: prefixes of the entries that name them.
 
     An entry names a row by its subject, or by a value in its before or after. `except_for`: columns that change
     without an entry. `more`: data of a row in another table. `begun_by`: entries that record a new row.

@@ -1,4 +1,4 @@
-"""Audit trail: append-only rows, each with a keyed hash over itself and the last.
+"""Audit trail: append-only; each row's keyed hash covers it and the row before.
 
 Somebody with the database but not the key cannot change, remove, insert or reorder rows, or cut the end off, without
 `verify` naming the row. An older copy of the whole database is only detected with an `end` kept elsewhere.
@@ -198,7 +198,7 @@ class Trail:
             yield expected - 1
 
     def walk(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], int, bool]]:
-        """Yield each row, its expected number, and whether we wrote it after the last row.
+        """Yield each row, its expected number, and if we wrote it after the row before.
 
         Each row is compared with what the row before claims, so that one wrong row counts as one fault.
         """

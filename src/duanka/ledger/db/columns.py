@@ -23,7 +23,7 @@ _CACHED_TEXT_LENGTH = 1_000  # characters: longest text whose stored form is cac
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-# Away from the ends of the calendar, so that they exist in every time zone.
+# Not quite the ends of the calendar: these times exist in every time zone.
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _EARLIEST_STORED, _LATEST_STORED = ((end - _EPOCH) // _MICROSECOND for end in (_EARLIEST, _LATEST))
 

@@ -54,7 +54,7 @@ class Store:
         mode, and a server must answer within _CONNECT_TIMEOUT_SECONDS. `upgrade`: terms for upgrading an earlier
         version; None: raises OlderVersion.
 
-        NoOrderBook: it does not exist and `create` is False. NotUsable: newer version, other secret, or no order
+        NoOrderBook: no database, and `create` is False. NotUsable: newer version, other secret, or no order
         database. DuankaError: no answer.
         """
         self._turn = threading.Lock()

@@ -230,7 +230,7 @@ acts = Table(
     Column("approved_at", UtcMicroseconds),
     Column("finished_at", UtcMicroseconds),
     Column("undoes", String(16)),
-    # Verification that ended unpassed and without evidence for a stop, so a second person decides.
+    # Verification that ended without a pass and without evidence for a stop, so a second person decides.
     Column("verification", String(16)),
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),

@@ -26,7 +26,7 @@ sessions = Table(
 checks = Table(
     "checks",
     metadata,
-    Column("seq", serial, primary_key=True, autoincrement=True),  # order of drawing
+    Column("seq", serial, primary_key=True, autoincrement=True),  # order in which they were drawn
     Column("id", String(32), nullable=False, unique=True),
     Column("order_id", String(16), nullable=False),
     Column("session_id", String(16), nullable=False),

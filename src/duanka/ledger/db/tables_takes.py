@@ -39,7 +39,7 @@ taken_orders = Table(
 )
 
 # Decisions that were read but made no order, at most one per card and file. `line`: as in the file, sealed.
-# `why`: left (not chosen, or over the limit), held (by a person), narrower (withdrawn by a scan of fewer records).
+# `why`: left (not chosen or over limit), held by a person, narrower (withdrawal by a scan of fewer records).
 kept_decisions = Table(
     "kept_decisions",
     metadata,

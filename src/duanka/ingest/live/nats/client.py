@@ -33,7 +33,7 @@ class TolerantClient(Client):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the reading task runs; False after an error without recovery."""
+        """False if the reading task ended while connected: the client does not recover."""
         task = self._reading_task
         return not self.is_connected or (task is not None and not task.done())
 

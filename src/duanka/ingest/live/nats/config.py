@@ -53,7 +53,7 @@ class Subscription:
 
     @property
     def origin(self) -> str:
-        """Key of its positions."""
+        """Key of the stream's positions."""
         return f"nats:{self.stream}"
 
 

@@ -28,7 +28,7 @@ _ACKNOWLEDGE_SECONDS = 300.0  # until the server sends unacknowledged messages a
 _CONNECT = 5.0  # timeout (s) of the first connection; reconnects are retried for ever
 _ANEW = 1.0  # seconds until a broken client is replaced
 _REQUEST_SECONDS = 0.5  # seconds that a request for messages stays open; also the pause between retries
-_REQUEST_BYTES = 16 << 20  # bytes of messages per request, estimated from earlier messages
+_REQUEST_BYTES = 16 << 20  # bytes of messages per request, estimated from the last request
 _REQUEST_MESSAGES = 5_000  # maximum messages per request
 _BACKLOG_POLL_SECONDS = 1.0  # polling interval (s) of the backlog
 _BACKOFF_SECONDS = (0.2, 2.0)  # range of the random back-off (s) in favour of another reader
@@ -50,7 +50,7 @@ class BusSession:
         self._fault = ""
         self._lost = False  # whether the connection was lost, perhaps with messages in flight
         self._next = 1  # expected number of the next delivery
-        self._size = 1 << 18  # mean bytes of a message; at first a cautious guess
+        self._size = 1 << 18  # bytes of the largest message of the last request; at first a guess
         self._leaving = False
         self._made: object = None  # creation time of the consumer, which identifies it
         self._shared = False
@@ -111,7 +111,7 @@ class BusSession:
         return client
 
     async def _on_error(self, fault: Exception) -> None:
-        if "authorization" not in self._fault.lower():  # such an error says the most
+        if "authorization" not in self._fault.lower():  # keep an authorization error
             self._fault = str(fault) or type(fault).__name__
 
     async def _on_lost(self) -> None:
