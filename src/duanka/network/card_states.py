@@ -1,4 +1,4 @@
-"""What the elements share: states of single cards, and refusals of the proxies."""
+"""Base classes of elements: changes of single cards, and refusals of the proxies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def checked(card: str) -> str:
 
 
 class CardStates:
-    """Element that changes one card as it changes many."""
+    """Element whose changes of one card go through `put`."""
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Put each card into its state."""
@@ -45,7 +45,7 @@ class ProxyElement(CardStates):
     refused: RefusedFile
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """The proxy supports every state."""
+        """Return `state` itself: the proxy supports every state."""
         return state
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
@@ -53,5 +53,5 @@ class ProxyElement(CardStates):
         return self.refused.read(after, limit)
 
     def forget(self, before: int) -> None:
-        """Delete refusals that are recorded elsewhere."""
+        """Delete refusals up to position `before`: they are recorded elsewhere."""
         self.refused.forget(before)

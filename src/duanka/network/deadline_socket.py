@@ -11,16 +11,16 @@ from pathlib import Path
 
 from duanka.domain.network import Unreachable
 
-_BLOCK_BYTES = 1 << 16  # a datagram fits in
+_BLOCK_BYTES = 1 << 16  # holds any datagram
 Address = tuple[str, int]  # host and port
 
 
 class DeadlineSocket:
     """Socket to `address`, opened on first use and reopened after it broke.
 
-    `address`: host and port, or the path of a Unix socket. `peer`: its name in errors. `kind`: SOCK_DGRAM sends each
-    piece as a datagram. Deadlines are in `time.monotonic()` seconds. Methods raise OSError and EOFError; within
-    `answering` they become Unreachable.
+    `address`: host and port, or the path of a Unix socket. `peer`: name of the other side in errors. `kind`:
+    SOCK_DGRAM sends each piece as a datagram. Deadlines are in `time.monotonic()` seconds. Methods raise
+    OSError and EOFError; within `answering` these become Unreachable.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class DeadlineSocket:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Turn a failure within into Unreachable; close, so that no late answer is taken for the next one."""
+        """Turn failures of the body into Unreachable; close: a late answer must not count as the next one."""
         try:
             yield
         except (OSError, EOFError, ValueError) as error:
@@ -56,7 +56,7 @@ class DeadlineSocket:
             return True
         self._socket = socket.socket(socket.AF_UNIX, self._kind)
         if self._kind == socket.SOCK_DGRAM:
-            self._socket.bind("")  # an abstract address to answer to, which leaves no file behind
+            self._socket.bind("")  # abstract address that answers are sent to; leaves no file
             return True
         self._socket.settimeout(left(until))
         with reachable(self._address) as path:
@@ -86,7 +86,7 @@ class DeadlineSocket:
         return block
 
     def take(self, end_of: Callable[[bytes], int], until: float) -> bytes:
-        """Return the bytes up to `end_of` what was received; it returns 0 where the end is not there yet."""
+        """Return the first bytes received, as many as `end_of` says; it says 0 while they are too few."""
         while not (end := end_of(self._read)):
             self._read += self.receive(until)
         left(until)  # a peer that sends without end gets no more time
@@ -109,7 +109,7 @@ def left(until: float) -> float:
 
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """Yield an address of the Unix socket at `path`, which may exceed the limit of 108 bytes."""
+    """Yield a short address of the Unix socket at `path`: an address is limited to 108 bytes."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

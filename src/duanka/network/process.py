@@ -18,11 +18,11 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import UMASK, private_file
 
 _LAST_WORDS_SECONDS = 2.0
-OWN_PART_SECONDS = 120.0  # generous, as the machine is shared: only a hang takes so long
+OWN_PART_SECONDS = 120.0  # generous, for a loaded machine: only a hang takes so long
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program; DuankaError naming the package that provides it."""
+    """Return the path of a program; if it is missing, DuankaError names its package."""
     found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
     if not found:
         raise DuankaError(f"{name} is not installed: apt-get install {package}")
@@ -73,7 +73,7 @@ class OwnProcess:
         return self._process.poll() is None
 
     def until(self, ready: Callable[[], bool], within: float = OWN_PART_SECONDS) -> None:
-        """Wait until `ready`; DuankaError with the log's end if it fails or takes longer."""
+        """Wait until `ready`; DuankaError if the process ends or `within` seconds pass."""
         end = time.monotonic() + within
         while not ready():
             if not self.running or time.monotonic() > end:
@@ -85,7 +85,7 @@ class OwnProcess:
             time.sleep(0.02)
 
     def _last_words(self) -> list[str]:
-        """Return the end of the log, to which the masking helper may write a moment longer."""
+        """Return the log's last lines once the masking helper wrote some, or after 2 s."""
         until = time.monotonic() + _LAST_WORDS_SECONDS
         while self._log.stat().st_size <= self._said_before and time.monotonic() < until:
             time.sleep(0.02)

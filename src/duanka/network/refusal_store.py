@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS refused (
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
 """
-# A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts on from its sequence. Epochs
-# of one file grow; the first one and each step are random, so that no other file or copy shares an epoch.
+# A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts in `sqlite_sequence`.
+# Epochs of one file increase; the first one and each step are random, so that other files and copies differ.
 _EPOCH_BITS, _LAST_EPOCH = 32, (1 << 31) - 1
 _FIRST_EPOCHS, _MAX_EPOCH_STEP = 1 << 30, 4096
 # All rows in one statement: with one call per row a thread would wait for the interpreter lock at each of them.
@@ -90,7 +90,7 @@ class RefusedFile:
                     )
 
     def add(self, rows: Iterable[tuple[str, float, str, str, str, str]]) -> None:
-        """Add (key, at, card, peer, reason, detail); a key that exists is not changed."""
+        """Add (key, at, card, peer, reason, detail); the row of an existing key stays."""
         given = json.dumps([(key, f"{at:.6f}", *rest) for key, at, *rest in rows])
         if not self._path.exists():  # the file was removed meanwhile
             self.make()
@@ -132,7 +132,7 @@ class RefusedFile:
         return Refusal(self._element, key, moment, self._carried, card, peer, why, detail)
 
     def forget(self, before: int) -> None:
-        """Delete positions up to `before`; nothing if its epoch is not of this file."""
+        """Delete refusals up to position `before`; none if its epoch is not of this file."""
         with self._open() as database:
             if _is_of(database, before):
                 database.execute("DELETE FROM refused WHERE id <= ?", (before,))

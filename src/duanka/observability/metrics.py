@@ -20,8 +20,8 @@ _LABELS = ("source", "table")
 class Metrics:
     """All metrics, in a separate registry.
 
-    `rules`: ids, so that a rule without hits is exported as 0. `clock`: local time of the operator, as in events;
-    `ticks`: monotonic seconds.
+    `rules`: ids of rules; one without hits is exported as 0. `clock`: local time of the operator, as in
+    events; `ticks`: monotonic seconds.
     """
 
     def __init__(

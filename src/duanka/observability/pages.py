@@ -1,7 +1,7 @@
 """Minimal HTTP server in a thread: GET and HEAD of fixed pages.
 
-The server of prometheus_client would be weaker: no time limit for a request, metrics at every path and no other page,
-and a look-up of our own host name at the start.
+The server of prometheus_client has no time limit for requests, serves metrics at every path and nothing else,
+and looks up our own host name at the start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from duanka.domain.errors import DuankaError
 
 _REQUEST_SECONDS = 10.0  # seconds that a client may take for its request
-_POLL_SECONDS = 0.1  # polling interval (s) of the thread for the end
+_POLL_SECONDS = 0.1  # polling interval (s) of the server thread for `close`
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPSer
 
         def server_bind(
             self,
-        ) -> None:  # the base class's resolves our own host name, which may take long
+        ) -> None:  # that of the base class looks up our own host name, which may take long
             socketserver.TCPServer.server_bind(self)
 
     return Server((host, port), Handler)

@@ -60,7 +60,7 @@ def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: s
 
 
 def _may_wait_again(unit: UnitOfWork, order: Order, event: Event, by: Person) -> None:
-    """NoSuchTransition if staff submit it without an online check once too often."""
+    """NoSuchTransition if staff submit the order too often without an online check."""
     leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
     if leaves and not may_delay(unit, order):
         raise NoSuchTransition(
@@ -89,8 +89,8 @@ def _evidence(unit: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
 def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
     """Apply the first stage of the timetable.
 
-    A card that is restricted as much already stays as it is. Without evidence, the restriction is only proposed to a
-    second person.
+    A card that is already restricted at least as much stays as it is. Without evidence, the restriction is
+    only proposed to a second person.
     """
     if unit.policy.protects(order.card):
         return
@@ -128,7 +128,7 @@ def _told_because(because: BilingualText, grounds: Grounds) -> Grounds:
 
 
 def stop_for(unit: UnitOfWork, verification: Order, why: str) -> Order | None:
-    """Restrict the card of a verification that ran out; None: the card is protected."""
+    """Restrict the card of a verification that ran out; return the restriction if any."""
     because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
     _restrict(unit, verification, SYSTEM, why, because)
     return unit.open_order(verification.card, Kind.RESTRICTION)
@@ -219,7 +219,7 @@ def _cancelled(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     if verification and verification.state in (State.EXPIRED, State.FAILED):
         settle_proposal(unit, unit.close(verification, by, why))
     elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
-        # Its deadline would restrict, and so make liftable, a card that is cancelled for good.
+        # Its deadline would restrict a card that is cancelled for good, and a restriction can be lifted.
         unit.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
     unit.notify(order, "cancelled")
 
@@ -248,7 +248,7 @@ def _told(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """Pass the objection on to the police; NoSuchTransition: not stopped by them."""
+    """Pass the objection on to the police; NoSuchTransition: no police stop."""
     del why
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction is None or restriction.state is not State.FORCED_STOP:
@@ -258,7 +258,7 @@ def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _tell_by(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
-    """Send a notice; staff can cause only the first few of a kind per card and day."""
+    """Send a notice; staff can cause only a few of one kind per card and day."""
     if by.role in STAFF and unit.told_lately(order.card, template) >= _SAME_NOTICE_PER_DAY:
         unit.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
         return

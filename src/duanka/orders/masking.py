@@ -43,7 +43,7 @@ class NumberMasking:
     def order(self, order: Order) -> Order:
         """Mask an order; its `card` is what `number` shows."""
         summaries = order.hit_summaries
-        # Within the quotes: a masked number would otherwise swallow JSON syntax.
+        # Decoded first: in the JSON text, masking a number could damage the syntax.
         if summaries and not self.unmasked:
             summaries = encoded_summaries(self.seen(decoded_summaries(summaries)))
         return self.seen(replace(order, card=self.number(order.card), hit_summaries=summaries))
@@ -89,7 +89,7 @@ ShownNumber = Annotated[
 
 
 class View(BaseModel):
-    """What services show to people, and the API answers in camelCase.
+    """What services show to people; the API returns it in camelCase.
 
     Every text is masked when a view is built, unless `of` is told otherwise.
     """

@@ -11,7 +11,7 @@ from duanka.orders.effects import apply_event
 
 
 def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
-    """Stop a card for the police; the holder is told this, and no detection rule."""
+    """Stop a card for the police; the notice names the case and no detection rule."""
     unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     why_told = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()

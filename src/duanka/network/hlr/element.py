@@ -38,10 +38,10 @@ _MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
 class HomeRegister(CardStates):
     """Element adapter of one OsmoHLR.
 
-    `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a call; `restricted` may take longer as
-    long as the list keeps coming without a pause of more than `seconds`. A card is found under its number with and
-    without the country code. `services`: file that keeps what cards could use before a suspension where that was one
-    service only.
+    `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a method; `restricted` may take
+    longer as long as the list keeps coming without a pause of more than `seconds`. A card is found under its
+    number with and without the country code. `services`: file that stores what a card could use before its
+    suspension, if that was only one service.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class HomeRegister(CardStates):
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Change many cards with pipelined requests; on an error any may be changed.
 
-        A suspension removes both services and detaches the card where it is. Otherwise a card without service, or with
-        others than before its suspension, gets back what it had.
+        A suspension removes both services and detaches the card where it is. For any other state, a card
+        without service, or with other services than those stored, gets the stored ones, else both.
         """
         until = self._until()
         held, kept = self._access(list(cards), until), self._before.among(cards)
@@ -81,9 +81,9 @@ class HomeRegister(CardStates):
                 self._before.forget(card)
 
     def _change(self, changes: Mapping[str, Services], before: Mapping[str, Services], until: float) -> None:
-        """Apply service changes; on failure keep the services that cards had `before`.
+        """Apply service changes; on failure store the services that cards had `before`.
 
-        A change that was made by half must not be taken for what the card had.
+        Otherwise a half-made change would later be taken for what the card had.
         """
         try:
             self._allow(changes, until)
@@ -104,7 +104,7 @@ class HomeRegister(CardStates):
         return NetworkState.SUSPENDED if state is NetworkState.SUSPENDED else NetworkState.ACTIVE
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """List cards without any service; the operator set those that lack only one."""
+        """List cards without any service; only the operator takes away a single one."""
         lines = self._vty.ask("show subscribers cs off", self._until(), silence=self._seconds)
         rows = [
             line.split() for line in lines if line[:1].isdigit()
@@ -163,7 +163,7 @@ class HomeRegister(CardStates):
         ]
 
     def _allow(self, changes: Mapping[str, Services], until: float) -> None:
-        """Change services and read them back until all match, for half of the time left.
+        """Change services and read them back until all match, for half of the time limit.
 
         Retries because the register's database may be locked for a moment.
         """
@@ -202,7 +202,7 @@ def _at_home(card: str) -> bool:
 
 
 def _services_in(said: str, stored: str) -> Services | ElementRefused:
-    """Parse the CTRL reply about `stored`; ElementRefused if about another number."""
+    """Parse a CTRL reply; ElementRefused if it is incomplete or not about `stored`."""
     facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
     if "nam_cs" not in facts or "nam_ps" not in facts:
         return ElementRefused(f"it answered without the access mode of {masked_card(stored)}")

@@ -1,6 +1,6 @@
 """Services that a card had before its suspension, where it had only one of them.
 
-The home register does not keep this, so a restoration could not give the same back.
+The home register does not store this, and a restoration must give back the same service.
 """
 
 from __future__ import annotations

@@ -53,14 +53,14 @@ class MessageIds(StrEnum):
 
 
 class Cut(NamedTuple):
-    """A split text. `parts`: bytes of each message; several have a header each."""
+    """A split text. `parts`: bytes of each message; each has a header if several."""
 
     data_coding: int
     parts: Sequence[bytes]
 
 
 class Said(NamedTuple):
-    """Content of a receipt. `state`: SMPP 3.4, appendix B; empty if not final."""
+    """Content of a receipt. `state`: as in SMPP 3.4, appendix B; empty if not final."""
 
     message_id: str
     delivered: bool
@@ -70,8 +70,8 @@ class Said(NamedTuple):
 def cut(text: str, whose: str) -> Cut:
     """Split `text`: GSM 7-bit if possible, UCS-2 otherwise.
 
-    ElementRefused beyond 255 parts. The same text to `whose` always gets the same reference, so that parts which are
-    sent again complete the message.
+    ElementRefused beyond 255 parts. The same text to the card `whose` always gets the same reference, so that
+    a part that is sent again completes the message.
     """
     if all(letter in _GSM_CODES for letter in text):
         coding, most, most_of_part = 0, _SEPTETS, _SEPTETS_OF_PART

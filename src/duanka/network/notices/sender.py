@@ -127,7 +127,7 @@ class ShortMessageCentre:
         return "{}:{}".format(*self._address)
 
     def try_bind(self, seconds: float) -> None:
-        """Bind and unbind on a separate link; as transmitter, it consumes no receipt.
+        """Bind and unbind on a separate link, as transmitter: it gets no receipts.
 
         Unreachable: no answer, or temporarily unavailable. ElementRefused: account or password is wrong.
         """

@@ -38,7 +38,7 @@ class CallProxy(ProxyElement):
         until = time.monotonic() + self._seconds
         states = {checked(card): None if state is _ACTIVE else state for card, state in cards.items()}
         with self._lists.locked():
-            # disk first: if Kamailio dies now, it loads an acknowledged change at its next start
+            # disk first: if Kamailio dies after this, it loads the change at its next start
             self._lists.put(states)
             self._tell(self._live(), states, until)
 
@@ -48,7 +48,7 @@ class CallProxy(ProxyElement):
         return next(self._states([card]))
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """Yield Kamailio's state of every listed card; reload its list if it differs."""
+        """Yield the cards that Kamailio restricts; first reload its list if it differs."""
         cards, states = self._held()
         if self._differs([card for card, state in zip(cards, states, strict=True) if state is _ACTIVE]):
             self._exchange(self._lists.copy)
@@ -99,7 +99,7 @@ class CallProxy(ProxyElement):
                 filling = self._lists.begin()
             self._load(filling, fill)
             with self._lists.locked():
-                # disk first, so that a Kamailio which starts at any moment of this loads every change
+                # disk first, so that a Kamailio that starts in between loads every change
                 changed = self._lists.changed()
                 self._lists.end(filling)
                 self._tell(filling, changed)
@@ -108,7 +108,7 @@ class CallProxy(ProxyElement):
                 self._rpc.ask("htable.flush", other(filling), seconds=_LOAD_SECONDS)
 
     def _load(self, filling: str, fill: Callable[[str], None]) -> None:
-        """Load and activate a list without holding the lock: it takes seconds."""
+        """Fill a list and load it into Kamailio without the lock: it takes seconds."""
         try:
             fill(filling)
             self._rpc.ask("htable.reload", filling, seconds=_LOAD_SECONDS)
@@ -135,9 +135,9 @@ class CallProxy(ProxyElement):
         return cards, list(self._states(cards))
 
     def _differs(self, odd: Sequence[str]) -> bool:
-        """Return whether Kamailio lacks an `odd` card or has more than the disk.
+        """Return whether Kamailio lacks a card that is on disk, or has more than the disk.
 
-        Cards that are being changed at this moment are not counted.
+        `odd`: cards it seemed to lack; they are read again under the lock, as some may just have changed.
         """
         with self._lists.locked():
             missing = [card for card in odd if self._lists.has(card)]

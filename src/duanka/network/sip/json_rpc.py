@@ -27,7 +27,7 @@ class RpcError(ElementRefused):
 
 
 class JsonRpc:
-    """Client of the socket at `path`; Unreachable, RpcError. `seconds`: time limit of one answer."""
+    """Client of the socket at `path`; raises Unreachable, RpcError. `seconds`: time limit of one answer."""
 
     def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
         self._seconds = seconds

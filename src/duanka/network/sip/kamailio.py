@@ -106,7 +106,7 @@ class OwnCallProxy(OwnPart):
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
         make(self.folder)  # repairs lists that were damaged since this object was made
-        # db_sqlite does not wait for locks, and the last one to close the file locks it briefly: keep it open
+        # db_sqlite does not wait for locks, and closing the last connection locks the file: keep one open
         with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
             with contextlib.suppress(ElementRefused), kept_open.exchanging():
                 kept_open.abandon()  # a half-filled list that a crash left
@@ -129,7 +129,7 @@ class OwnCallProxy(OwnPart):
         return CallProxy(self.folder, seconds=seconds)
 
     def _end_left_over(self) -> None:
-        """Stop a Kamailio that still serves this folder after its parent was killed."""
+        """Kill a Kamailio that still serves this folder after its parent was killed."""
         until = time.monotonic() + OWN_PART_SECONDS
         while (left := self._left_over()) and time.monotonic() < until:
             for process in left:
@@ -161,7 +161,7 @@ def _template(name: str) -> str:
 
 
 def _secret(folder: Path) -> str:
-    """Return the secret in our Via headers; stored, so replies after a restart pass."""
+    """Return the stored secret of our Via headers: replies must pass after a restart."""
     path = folder / _VIA_SECRET
     if not path.exists():
         with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:

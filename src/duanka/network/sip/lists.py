@@ -41,8 +41,8 @@ INSERT OR IGNORE INTO live VALUES ('list', 'a');
 def make(folder: Path) -> None:
     """Create the files of a call proxy in `folder` where they are missing or damaged.
 
-    Calls never depend on this file: a damaged one is moved aside and replaced by its last good copy, else by an empty
-    list.
+    A damaged list file must not stop calls: it is moved aside and replaced by its last good copy, else by an
+    empty list.
     """
     private_folder(folder)
     path, copy = folder / LISTS, folder / GOOD_COPY
@@ -64,7 +64,7 @@ def make(folder: Path) -> None:
 
 
 def _check(path: Path) -> None:
-    """Create missing tables and read all of them; sqlite3.DatabaseError if unreadable."""
+    """Create missing tables, delete invalid rows; sqlite3.DatabaseError if damaged."""
     with contextlib.closing(sqlite3.connect(private_database(path))) as database:
         database.executescript(_MADE)
         if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":

@@ -17,7 +17,7 @@ _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
 def e164(address: SmppAddress) -> str:
-    """Return digits with country code, whatever type is claimed; service numbers and names unchanged."""
+    """Return digits with country code, whatever `ton` says; service numbers and names unchanged."""
     if plain := _PLAIN.fullmatch(address.number):  # fast path of nearly all addresses
         return f"86{plain[1]}"
     if len(address.number) > _MAX_ADDRESS_CHARS:  # not a number, and must not fill the caches

@@ -31,7 +31,7 @@ HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: has a user data header; is 
 # Fields before the text of a submit_sm: service type, source, destination, esm_class to validity, length.
 _TO_ONE = re.compile(rb"[^\0]*+\0(..[^\0]*+)\0(..[^\0]*+)\0(.)..[^\0]*+\0[^\0]*+\0(.....)", re.DOTALL)
 _TO_NUMBER, _TO_LIST = 1, 2  # destination kinds in a submit_multi: number, distribution list
-_MAX_PADDING_BYTES = 4  # most zero bytes after a text that its length may leave out
+_MAX_PADDING_BYTES = 4  # zero bytes after a text that its length may not count
 LONGEST = 70_000  # bytes of one PDU: a payload of 65,535 and all other fields
 
 
@@ -70,7 +70,7 @@ class Submission(NamedTuple):
 
 
 def submission(unit: bytes) -> Submission:
-    """Parse a submission PDU or deliver_sm; Malformed if it contradicts its length.
+    """Parse a submission PDU or deliver_sm; Malformed if it ends before its fields do.
 
     Bytes after the fields need not be optional parameters: some peers end a text with a zero byte that its length
     does not count, or with other bytes. They are parsed as far as possible.
@@ -274,7 +274,7 @@ def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
 
 
 def _destinations(body: bytes, at: int) -> tuple[tuple[SmppAddress, ...], int]:
-    """Parse destinations of a submit_multi; a distribution list becomes one that is no number."""
+    """Parse submit_multi destinations; a distribution list becomes a name, no number."""
     found = []
     count, at = body[at], at + 1
     for _ in range(count):

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from duanka.network.smpp.text_encodings import READERS, claimed, gsm_text, readings_again
 
 _GAP = "〇"  # stands for a missing part; a letter, so that no keyword matches across it
-_MAX_VARIANTS = 4  # kept of one part, which may be resent, in another alphabet, or replaced
+_MAX_VARIANTS = 4  # kept of one part, which may be resent in another alphabet, or replaced
 _MAX_PART_BYTES = 4096  # bytes kept of a part: its beginning and its end
 _JOINED_BYTES = 32_768  # bytes of parts read together, around the newest one
-_MAX_TAILS = 32  # endings of the text so far that are kept; the one as claimed comes first
+_MAX_TAILS = 32  # kept endings of the text so far; that of the claimed alphabet comes first
 _EDGE = 24  # characters at the end of a part that may begin a word
 _OVERHEAD_BYTES = 400  # bytes that a part costs beside its text
-_SEARCHED_MESSAGES, _MAX_REPLACED_IN = 5000, 32  # latest messages searched for the sender's; of those, used
+_SEARCHED_MESSAGES, _MAX_REPLACED_IN = 5000, 32  # latest messages searched; messages of the sender used
 _PLAUSIBLE_SHARE = 0.6
 
 
@@ -40,7 +40,7 @@ class _Message:
         self.parts: dict[int, list[_Variant]] = {}
 
     def put(self, number: int, variant: _Variant) -> int:
-        """Add a variant of a part, of which the first and latest are kept; return the growth in bytes."""
+        """Add a variant of a part (first and latest stay); return the growth in bytes."""
         known = self.parts.setdefault(number, [])
         if any(one.data == variant.data and one.texts == variant.texts for one in known):
             return 0
@@ -55,8 +55,8 @@ class _Message:
 class JoinedParts:
     """The latest parts of long messages, kept up to `seconds` and `most` bytes in all.
 
-    The key of a message is (account, sender, destination) and its reference. Totals are not compared, as parts of one
-    message may claim different ones.
+    The key of a message is (account, sender, destination) and its reference. The total numbers of parts are
+    not compared: the parts of one message may claim different ones.
     """
 
     def __init__(self, *, most: int = 32_000_000, seconds: float = 3600.0) -> None:

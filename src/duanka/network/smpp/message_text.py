@@ -1,4 +1,4 @@
-"""Text fields of a submission, and the parts of a longer text they may be."""
+"""Text fields of a submission, and which parts of a longer text they may be."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from duanka.network.smpp.codec import (
 
 T = TypeVar("T")
 _REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements: 8-bit and 16-bit concatenation
-# Bytes that look like such a header, in case the bit that announces it is missing.
+# First bytes of a concatenation header, in case the bit that announces it is missing.
 _HEADER_PREFIXES = (b"\x05\x00\x03", b"\x06\x08\x04")
-_MAX_REPEATS = 4  # of fields, references or parts in a message: first and last ones are kept
+_MAX_REPEATS = 4  # fields, references or parts used of one message: the first and last ones
 
 
 class MessagePart(NamedTuple):

@@ -78,7 +78,7 @@ def claimed(data_coding: int, message: bytes) -> str:
 
 
 def alphabet_of(data_coding: int) -> int:
-    """Return SMPP's own values up to 15; above, the coding scheme of 3GPP TS 23.038."""
+    """Return the alphabet as an SMPP value; codings above 15 follow 3GPP TS 23.038."""
     if data_coding <= _GBK:
         return data_coding
     group = data_coding >> 4
@@ -124,7 +124,7 @@ def _ascii(message: bytes) -> str:
 
 
 def _seven_bits(message: bytes) -> str:
-    """Decode as SMSCs do that drop the eighth bit."""
+    """Decode like an SMSC that drops the eighth bit."""
     return "" if message.isascii() else message.translate(_WITHOUT_EIGHTH, _CONTROLS).decode("ascii")
 
 
@@ -150,7 +150,7 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
 
 
 def _wap_link(message: bytes) -> str:
-    """Decode a link of a service indication (WAP-167), where a byte is a usual ending of a link."""
+    """Decode a link of a service indication (WAP-167): one byte may stand for .com/."""
     whole = _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
     return whole.translate(_BLANKS).decode("ascii")
 

@@ -25,7 +25,7 @@ from duanka.ledger.db.tables import acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 
-MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # awaiting approval per proposer
+MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # acts and cards awaiting approval, per proposer
 
 
 def may_ask(event: Event, by: Person) -> None:
@@ -37,7 +37,7 @@ def may_ask(event: Event, by: Person) -> None:
 
 
 def one_person_suffices(unit: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
-    """Whether one person is enough: lifting, unless a tier takes two, or by policy."""
+    """Whether one person is enough: for a lift by the cards' tiers, else by policy."""
     if event in LIFTS:
         unit.lock(list(numbers))
         return not any(takes_two(unit, card) for card in numbers)
@@ -45,7 +45,7 @@ def one_person_suffices(unit: UnitOfWork, event: Event, numbers: Iterable[str]) 
 
 
 def still_to_decide(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """Check that the approver took no part in the verification, and it is undecided."""
+    """Check that the verification is undecided, and the approver took no part in it."""
     order = unit.order(row["verification"])
     if not ran_out(order):
         raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
@@ -66,7 +66,7 @@ def may_reject(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
 
 
 def not_too_many(unit: UnitOfWork, by: Person, more: int) -> None:
-    """OrderError if too much of `by` awaits approval: nobody may fill the database."""
+    """OrderError if too many proposals of `by` wait: nobody may fill the database."""
     unit.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
         acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value

@@ -18,7 +18,7 @@ def give_back(
 ) -> Order | Act:
     """Move `order` by `event`, or propose it as a bulk action if it takes two people.
 
-    Returns the order, or the pending bulk action, also one that waits already. OrderError: neither is possible.
+    Returns the order, or the bulk action that waits, new or already there. OrderError: neither is possible.
     """
     try:
         return doing.book.act(order.id, event, by, why, now)

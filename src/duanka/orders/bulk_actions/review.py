@@ -53,8 +53,8 @@ def store_with_cards(
 ) -> str:
     """Store a bulk action and its cards, without their places; return its id.
 
-    `numbers`: card -> the order that is meant, None: whichever is open; `skipped`: card of it -> why. `alone`: it
-    runs at once, else a second person approves it. `said`: more for the audit trail.
+    `numbers`: card -> id of the order that is meant, None: the open one. `skipped`: those skipped -> why.
+    `alone`: it runs at once, else a second person must approve. `said`: more facts for the audit trail.
     """
     act = Act(
         id=new_id("A"),
@@ -91,7 +91,7 @@ def store_with_cards(
 
 
 def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Store operators and cities of its cards. PermissionDenied: one is out of scope."""
+    """Store the places of an act's cards. PermissionDenied: one is out of scope."""
     known = places_of(unit.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
     for place in places:

@@ -104,8 +104,8 @@ class ActService:
     def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
         """Approve a proposed bulk action, which starts it.
 
-        `by`: a supervisor other than the proposer, under whatever role. `without`: cards to leave out, by number or
-        by line in the bulk action, like #17.
+        `by`: a supervisor; not the proposer, even in another role. `without`: cards to leave out, by number
+        or by line in the bulk action, like #17.
         """
         authorize(by, Permission.APPROVE_ACT)
 
@@ -154,9 +154,9 @@ class ActService:
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
         """Undo a bulk stop; return the new bulk action that does so.
 
-        It covers every card that was stopped by this one and not changed since. A card that had outgoing calls barred
-        before returns to that state, with its earlier reason and deadline; one that was active is restored. If the
-        bulk action is still running it ends here, and its pending cards are skipped.
+        The new one covers every card that `act_id` stopped and that is unchanged since. A card that had outgoing
+        calls barred before returns to that state, with its earlier reason and deadline; one that was active
+        is restored. If `act_id` is still running it ends here, and its pending cards are skipped.
         """
 
         authorize(by, Permission.UNDO_ACT)
@@ -193,8 +193,8 @@ class ActService:
     def carry_out(self, now: datetime, limit: int = 500) -> int:
         """Execute up to `limit` cards of all running bulk actions, in one transaction.
 
-        Returns the number of cards processed; 0 when no card is pending that another worker has not locked. Every
-        bulk action gets an equal share of each batch, so that a large one does not delay the others.
+        Returns the number of cards processed; 0 when none is pending, or other workers have locked them.
+        Every bulk action gets an equal share of each batch, so that a large one does not delay the others.
         """
 
         self._end_changed(now)
@@ -217,7 +217,7 @@ class ActService:
             return self._carry_out_one_by_one(now, limit)
 
     def _end_changed(self, now: datetime) -> None:
-        """End bulk actions whose rows were changed past the audit trail: not as approved."""
+        """End running bulk actions whose rows were changed past the audit trail."""
 
         def work(unit: UnitOfWork) -> list[str]:
             is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))

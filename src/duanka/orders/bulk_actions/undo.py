@@ -39,7 +39,7 @@ _HELD = and_(
 
 
 def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...]:
-    """Add the ids of what undoes each bulk action, and whether it is partly undone."""
+    """Add to each bulk action which ones undo it, and whether it is partly undone."""
     stops = [act.id for act in found if act.event in UNDOABLE and not act.undoes]
     by = _undone_by(connection, stops)
     held = _held(connection, [act.id for act in found if act.state is ActState.UNDONE])
@@ -54,7 +54,7 @@ def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...
 
 
 def must_be_undoable(unit: UnitOfWork, row: RowMapping) -> None:
-    """NoSuchTransition, with the reason, if this bulk action cannot be undone now."""
+    """Raise NoSuchTransition, with the reason, if it cannot be undone now."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
         raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")

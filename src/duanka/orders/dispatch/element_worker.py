@@ -15,9 +15,9 @@ from duanka.ledger.monitoring.isolation import is_outage
 from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 
 _CALL_TIMEOUT_SECONDS = 5.0  # upper bound: elements are configured with shorter time-outs
-_MAX_DEFECT_TRIES = 5  # of a row that fails by a defect; then it is set aside, and an alarm names it
+_MAX_DEFECT_TRIES = 5  # tries of a row that a defect makes fail; then it counts as refused, with an alarm
 _TASK = BilingualText("停复机指令", "the act of order")
-# cards per batch call, where the element supports that: what it does in its time-out on a bad day
+# cards per batch call, if the element supports that: as many as fit into its time-out on a bad day
 _MAX_CARDS_PER_CALL = 25
 _OUTAGE_FAILURES = 3  # consecutive; from here on the element, not a card, is considered at fault
 
@@ -79,7 +79,7 @@ class ElementDispatcher:
     def _enact(self, tasks: Sequence[Task], until: float) -> list[TaskResult]:
         """Carry out tasks; none begins after `until` (ticks), to stay within its lease."""
         results: list[TaskResult] = []
-        alone = 0  # up to this index one by one: shows which task of a failed batch is faulty
+        alone = 0  # tasks up to this index go one by one, to find the faulty one of a failed batch
         while left := tasks[len(results) :]:
             silent = bool(results) and results[-1].outcome in (TaskOutcome.UNREACHABLE, TaskOutcome.LEFT)
             if silent or self._stopping or self._ticks() > until:
@@ -147,7 +147,7 @@ class ElementDispatcher:
     def _tell_unknown(self, unknown: Sequence[TaskResult], now: datetime) -> None:
         """Raise an alarm for each police stop of a card that the element does not know.
 
-        It stays until a person clears it: nobody has stopped that card.
+        The alarm stays until a person clears it: the element has not stopped that card.
         """
         stops = [one.task for one in unknown if one.task.wanted is NetworkState.SUSPENDED]
         police = self._outbox.police_stops([task.order_id for task in stops])

@@ -1,4 +1,4 @@
-"""New link when one expired or is another browser's; sent to the number alone."""
+"""New link when one expired or is another browser's; sent only to the card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_A_DAY = 5
 
 
 def request_link(unit: UnitOfWork, links: Links, token: str) -> str:
-    """Send the link's card a message with a new link; return its last four digits.
+    """Send a new link to the card of link `token`; return the card's last four digits.
 
     UnknownOrder: not a link of this installation. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with
     the seconds to wait; NOT_AVAILABLE: the holder is asked nothing online.

@@ -34,9 +34,9 @@ _OUTAGE_FAILURES = 3  # consecutive; from here on the message centre, not a noti
 _MAX_REFUSED_TRIES = 5
 _ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # a link's token is not stored with the text
-_UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
+_UNWRITTEN = "notice {}"  # source of an alarm, with the id of the notice
 
-# Writes a notice from its template, its order and the time; stores links of the text on the connection.
+# Writes a notice from its template, its order and the time; stores its links through the connection.
 Write = Callable[[Connection, str, Order, datetime], str]
 
 
@@ -78,7 +78,7 @@ class NoticeDispatcher:
         self._receipts = Receipts(book, self._queue, sender, alarms)
 
     def work(self, now: datetime) -> bool:
-        """Take receipts, send a batch of notices; whether more may be due. NetworkError."""
+        """Take receipts, send notices; return whether more may be due. NetworkError."""
         if self._circuit.resting or self._stopping:
             return False
         begun, failures = self._ticks(), self._circuit.failures

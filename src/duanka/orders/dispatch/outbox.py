@@ -75,7 +75,7 @@ class Outbox:
         lease: timedelta = timedelta(seconds=15),
         held_since: Callable[[], datetime | None] = lambda: None,
     ) -> None:
-        """`held_since`: if it gives a time, only later lifts are leased (`kept_end`)."""
+        """`held_since`: if it returns a time, only lifts made after it are leased."""
         self.queue = LeaseQueue(store, outbox, worker, lease, outbox.c.element == element)
         self._store, self._element, self._held_since = store, element, held_since
         self._spoilt: list[tuple[str, Exception]] = []
@@ -88,7 +88,7 @@ class Outbox:
     def claim(self, now: datetime, limit: int = 100) -> list[Task]:
         """Lease up to `limit` due rows.
 
-        Of each card only the last row, and none while an earlier one is leased.
+        Only the last row of a card is leased, and none while an earlier one still is.
         """
 
         def work(connection: Connection) -> list[Task]:
@@ -116,7 +116,7 @@ class Outbox:
     # --- internal ---
 
     def _claimable(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
-        """Conditions on due rows: none of the card is on its way, and the guard lets it through."""
+        """Conditions on due rows: no earlier row of the card is leased, and `held_since` allows it."""
         earlier = outbox.alias()
         on_its_way = exists().where(
             earlier.c.card == outbox.c.card,
@@ -180,7 +180,7 @@ class Outbox:
         for row in rows:
             if row in as_said:
                 continue
-            # If a transaction that has ended since moved the card, there is a later row.
+            # A later row shows that an order moved the card meanwhile: this one is merely outdated.
             later = (outbox.c.card == row.card, outbox.c.element == self._element, outbox.c.id > row.id)
             if not connection.execute(select(exists().where(*later))).scalar():
                 error = DuankaError(
@@ -249,7 +249,7 @@ class PendingWorkProbe:
             name: earliest(outbox.c.next_try_at, outbox.c.element == name, outbox.c.done_at.is_(None))
             for name in elements
         }
-        # The index of orders holds no closed ones: these have no deadline.
+        # Closed orders have no deadline, so the index of deadlines holds only open ones.
         asked[DEADLINES] = earliest(orders.c.due_at, orders.c.due_at.is_not(None))
         started = (acts.c.approved_at.is_not(None), acts.c.finished_at.is_(None))
         asked[ACTS] = earliest(acts.c.approved_at, *started)

@@ -78,7 +78,7 @@ class Receipts:
     def handed_in(self, notice: int, message_ids: Sequence[str], kept: str, now: datetime) -> None:
         """Record that the message centre accepted the notice under these message ids.
 
-        If the message centre reuses an id, the row of its earlier use is deleted.
+        `kept`: text to store. If the message centre reuses an id, the row of its earlier use is deleted.
         """
         ids = list(dict.fromkeys(message_ids))
         sent = closed(now, NoticeOutcome.SENT.value, sent_at=now, body=kept, error=None)
@@ -95,7 +95,7 @@ class Receipts:
         self._book.transaction(work, now)
 
     def given_up(self, notice: int, why: str, now: datetime) -> None:
-        """Record that the message centre rejects the notice for good: a person must look.
+        """Record that the notice cannot be sent at all: a person must look at its order.
 
         The response time of its order does not start.
         """

@@ -32,7 +32,7 @@ from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
 from duanka.orders.service import OrderService
 
 _BATCH_DECISIONS = 500
-# What alarms call a decision that was set aside; its name is the CRC of its file's path and its byte offset.
+# Name in alarms of a decision that was set aside; its id there is the CRC of its file's path and its offset.
 _DECISION = BilingualText("处置决定", "the decision")
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
 
@@ -82,7 +82,7 @@ class DecisionIntake:
         self._choice, self._keep_all = choice, keep_all
         self._alarms = AlarmService(book.store, _log.warning)
         self._position, self._replaced = _known(book.store, decisions)
-        self._unsealed = 0  # stops without a seal since this object was made
+        self._unsealed = 0  # stops turned into verifications since this object was made
         self.record = TakeRecord(decisions.source, choice)
         self.replaced = 0  # decisions of an earlier file that nobody took
 

@@ -133,7 +133,7 @@ def _ends_a_hold(demand: OrderDecision) -> bool:
 
 
 def _replaces(demand: OrderDecision, row: RowMapping) -> bool:
-    """Whether `demand` replaces a kept one: never an unsealed one a sealed one."""
+    """Whether `demand` replaces a kept decision: if it is sealed, or that one is not."""
     return bool(demand.decision or not row["run"])
 
 
@@ -170,7 +170,7 @@ def waiting(connection: Connection, whys: Collection[Why], source: str | None, r
 
 
 def readable(rows: Iterable[RowMapping], read: ReadLine) -> list[tuple[RowMapping, OrderDecision]]:
-    """Return rows with their decisions; without those that were changed from outside."""
+    """Return readable rows with their decisions; unsealed if the run is not as stored."""
     found = list[tuple[RowMapping, OrderDecision]]()
     for row in rows:
         with suppress(UnreadableInput):
@@ -194,7 +194,7 @@ def still_signed(
 
 
 def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
-    """Return those without an order so far, from this file or a copy."""
+    """Return the decisions that were not taken yet, from this file or another."""
     ids = [demand.decision for demand in demands if demand.decision]
     query = select(decisions_taken.c.decision).where(among(connection, decisions_taken.c.decision, ids))
     known = set(connection.execute(query).scalars())

@@ -142,7 +142,7 @@ def _ask(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
 def _recall(unit: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     """Withdraw a verification whose hit late records removed, if it has not begun.
 
-    An unsealed decision counts as a withdrawal by the person `by`; it is left if they may not withdraw it alone.
+    An unsealed decision counts as a withdrawal by `by`, who must be staff and allowed to do it alone.
     """
     order = unit.open_order(demand.card, Kind.VERIFICATION)
     if order is None or order.state not in NOT_BEGUN:

@@ -43,9 +43,9 @@ class LeftShown(View):
 
 @dataclass(frozen=True)
 class Undone:
-    """Result of undoing a take: ids of bulk actions; None: there are no such orders.
+    """Result of undoing a take: its bulk actions; None: there are no such orders.
 
-    `act`: withdrew at once; `proposed`: waits for a second person.
+    `act`: withdraws at once; `proposed`: waits for a second person.
     """
 
     take_id: str
@@ -178,7 +178,7 @@ class TakeService:
         return DecisionTaker(self._book, None, self._read, self._signers, choice, why).take(now, by)
 
     def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
-        """Withdraw what the take opened and nobody moved on, and restrictions from it.
+        """Withdraw what the take opened and nobody moved on; lift stops that followed.
 
         Orders whose tier takes two people are proposed in one bulk action. `at_once`: about this many are done before
         the method returns; the worker continues with the rest. NoSuchTransition: nothing is left to undo, or an undo

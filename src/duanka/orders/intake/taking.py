@@ -50,7 +50,7 @@ class TakeResult:
     """Result of a take. `kept`: reason -> number of decisions that made no order now.
 
     `police`: cards stopped on cases signed by the police, whatever was chosen. `replaced`: decisions left by an
-    earlier file that can no longer be taken. `not_found`: cards to hold without a decision.
+    earlier file that can no longer be taken. `not_found`: cards to hold that have no decision.
     """
 
     received: Received
@@ -254,7 +254,7 @@ class DecisionTaker:
         return dict(Counter(Why(row["why"]) for row in rows))
 
     def _not_found(self, held: Sequence[Kept]) -> int:
-        """Count cards to hold without a decision; a card stopped by the police has one."""
+        """Count cards to hold that have no decision, except those stopped by the police."""
         missing = self._choice.hold - {demand.card for _, demand in held}
         with self._book.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))

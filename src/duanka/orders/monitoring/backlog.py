@@ -23,7 +23,7 @@ class Backlog:
     """Counts at one moment.
 
     `open_orders`: by kind and state; `overdue`: orders past their deadline; `*_tried`: rows with failed tries that
-    still wait. `outbox*`: by element; `*_oldest`: seconds since the oldest row was decided.
+    still wait. `outbox*`: by element; `*_oldest`: age of the oldest row in seconds.
     """
 
     open_orders: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -61,11 +61,11 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
 
 
 def hours_anew(book: OrderService, now: datetime) -> int:
-    """Restart the deadlines of a restored database; return the number of orders.
+    """Restart the deadlines of a restored database; return how many orders changed.
 
-    It does not know who was withdrawn, extended or upheld since the backup. Deadlines that passed meanwhile would
-    restrict all of them at once, before anybody can enter this again. An order that cannot be read is set aside
-    alone.
+    It lacks the withdrawals, extensions and upheld objections since the backup. Deadlines that passed
+    meanwhile would restrict those cards at once, before anybody can enter these again. An order that cannot
+    be read is set aside alone.
     """
     policy, moved = book.terms.policy, list[str]()
     stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))

@@ -19,7 +19,7 @@ BACKUP = "book.backup"  # audit trail entry of a backup on SQLite
 
 @dataclass(frozen=True)
 class Condition:
-    """An order database at one moment. Times are aware.
+    """An order database at one moment. Times have a time zone.
 
     `newest`: time of the audit trail's newest row. `server`: clock of the database server; None without a server.
     `backup`: time of the last `duanka database backup`. `supervisors`, `people`: those who can act (not disabled,

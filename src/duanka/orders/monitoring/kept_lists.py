@@ -17,7 +17,7 @@ _ORIGINS = {
 class KeptListWatch:
     """Raises an alarm while the list of `element` is a copy or empty.
 
-    `element`: an object of its own. The alarm ends when a reconciliation without differences has confirmed the list.
+    `element`: an adapter used only here. The alarm ends when a reconciliation finds no difference.
     """
 
     def __init__(self, element: KeptList, alarms: AlarmService) -> None:

@@ -1,9 +1,9 @@
 """Reconciliation: compares the order database with an element and repairs drifts.
 
-A card differs if the element itself, asked about it, says otherwise than `shows(wanted)`, nothing for it is pending,
-and its order has been in force for a few seconds. A repair is an outbox row whose step is the negative number of its
-drift: it belongs to the order, cannot collide with one of its steps, and leaves order and notices unchanged. The
-audit trail records it.
+A card differs if the element, asked about this card, reports another state than `shows(wanted)`, no outbox
+row of the card is pending, and its order has been in force for a few seconds. A repair is an outbox row whose
+step is the negative number of its drift: it belongs to the order, cannot collide with a step of the order,
+and leaves order and notices unchanged. The audit trail records it.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class _Drift:
 class ChangeLimit:
     """Limit of cards that one comparison may change.
 
-    `percent` of the restricted ones, and at least `least`. More differences point to an outdated database, a replaced
-    element or a defect rather than to a network that lost its state, so a person looks first.
+    `percent` of the restricted cards, at least `least`. More differences point to an outdated database, a
+    replaced element or a defect rather than to a network that lost its state: a person must look first.
     """
 
     percent: float = 1.0
@@ -77,8 +77,8 @@ class ChangeLimit:
 class Reconciling:
     """Compares one element with the order database.
 
-    `element`: an object of its own, so that orders do not wait for it. Restricted cards without an order are only
-    reported, because the operator may have other reasons.
+    `element`: an adapter used only here, so that orders do not wait for it. Restricted cards without an order
+    are only reported, because the operator may have other reasons.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Reconciling:
         alarms: AlarmService | None = None,
         limit: ChangeLimit | None = None,
     ) -> None:
-        """`alarms`: receives cards that cannot be compared and too many differences."""
+        """`alarms`: told of cards that cannot be compared, and of too many differences."""
         self.name = element.name
         self._limit = limit or ChangeLimit()
         self._alarm_source = f"compare {element.name}"
@@ -164,7 +164,7 @@ class Reconciling:
             return self._cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
 
     def _cards(self, rows: Iterable[Any]) -> list[_Card]:
-        """Parse the cards of rows; an unreadable one is left as it is in the network too."""
+        """Parse the cards of rows; an unreadable one is set aside and never repaired."""
         found = []
         for row in rows:
             try:
@@ -214,7 +214,7 @@ class Reconciling:
         try:
             state = self._element.state_of(known.card)
         except UnknownCard:
-            return None  # the outbox reported it when tried; there is nothing to repair
+            return None  # reported when its outbox row was tried; there is nothing to repair
         except Exception as error:
             if is_outage(error):
                 raise
@@ -243,7 +243,7 @@ class Reconciling:
     # --- recording and repairing ---
 
     def _mend(self, differ: Sequence[_Drift], most: int, now: datetime) -> int:
-        """Repair up to `most` cards, or what was allowed; if more differ, none: alarm."""
+        """Repair all drifts, or raise an alarm if they exceed `most` and the allowance."""
         wanted = sum(drift.repair for drift in differ)
         with self._store.reading() as connection:
             allowed = changes_allowed(connection, self.name, now)

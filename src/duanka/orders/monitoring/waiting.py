@@ -28,7 +28,7 @@ def waits() -> ColumnElement[bool]:
 
 
 def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:
-    """Set or clear the alarm on cards that unsigned police cases ask for."""
+    """Raise or clear the alarm for cards that are in unsigned police cases."""
     stopped = orders.alias()
     by_police = exists().where(
         stopped.c.card == orders.c.card,

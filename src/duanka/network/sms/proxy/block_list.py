@@ -36,9 +36,9 @@ _ROWS_PER_BATCH = 10_000  # rows serialised at once, while messages wait: a few 
 class MessageList:
     """Restricted cards and their states, in the file at `path`.
 
-    `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread writes at
-    a time; any thread may read `cards`, which is replaced as a whole. A damaged file does not stop the process: the
-    last good copy is used, else an empty list (`origin`), and an error is logged; over restarts too, until `confirm`.
+    `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread
+    writes at a time; any thread may read `cards`. A damaged file stops nothing: the last good copy is used,
+    else an empty list, and an error is logged. `origin` says which until `confirm`, over restarts too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,7 +82,7 @@ class MessageList:
         return known
 
     def _fall_back(self, error: sqlite3.DatabaseError) -> None:
-        """Use the last good copy, else an empty list; reconciliation of the orders restores it."""
+        """Use the last good copy, else an empty list; a reconciliation completes it."""
         aside, origin = restore(self._path, self._copy, self._open)
         self._note_origin(origin)
         _LOG.error(

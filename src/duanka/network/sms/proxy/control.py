@@ -16,7 +16,7 @@ _MAX_PAGE_CARDS = 50_000
 
 
 class Control:
-    """Answers requests; the list has a thread, so messages never wait for a disk."""
+    """Answers requests; a thread writes the list, so messages never wait for a disk."""
 
     def __init__(
         self,

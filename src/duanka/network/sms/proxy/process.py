@@ -50,8 +50,8 @@ class ProxySettings:
 
     `folder`: list, refusal log and control socket. `centre`: SMSC address.
 
-    `emergency`: destinations that always pass, beside the built-in ones. `write_every`: seconds between writes of
-    refusals, which is what a kill -9 may lose. `copy_every`: seconds between two copies of a changing list.
+    `emergency`: destinations that always pass, beside the built-in ones. `write_every`: seconds between writes
+    of refusals; a kill -9 loses those of one interval. `copy_every`: seconds between copies of the list.
     """
 
     folder: Path
@@ -92,7 +92,7 @@ class ProxySettings:
 
 
 def run_proxy(settings: ProxySettings, *, text: TextVerdict | None = None) -> None:
-    """Relay messages until SIGTERM or SIGINT; DuankaError. `text`: replaces the policy's lists."""
+    """Relay messages until SIGTERM or SIGINT. `text`: replaces the policy's lists. Raises DuankaError."""
     os.umask(0o077)
     make_private(settings.folder)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -221,7 +221,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _control_socket(folder: Path) -> socket.socket:
-    """Open the control socket; only users who may write into the folder may bar cards."""
+    """Open the control socket; only its owner may connect, and so bar cards."""
     (folder / CONTROL).unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

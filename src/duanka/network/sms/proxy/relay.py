@@ -86,7 +86,7 @@ class Relay:
         self.unbound.discard(link)
 
     def refuse(self, unit: bytes, account: str) -> tuple[bytes | None, int]:
-        """Return the response to a refused submission, or None and its rate position."""
+        """Judge a submission: return its refusal, or None and its rate-counter position."""
         try:
             submission = smpp.submission(unit)
         except smpp.Malformed:

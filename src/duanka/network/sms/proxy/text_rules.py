@@ -31,7 +31,7 @@ _HOST = re.compile(r"(?<![a-z0-9-])-*+[a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)+")
 # Letters of other scripts that look like Latin ones.
 _LOOK_ALIKE_PAIRS = tuple(zip("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux", strict=True))
 _LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
-# Blocks with characters that normalisation changes: the ideographs and syllables left out are their own form.
+# Blocks with characters that normalisation changes: the ideographs and syllables left out stay the same.
 _WITH_FORMS = (
     *(range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0xD800)),
     *(range(0xE000, 0x20000), range(0x2F800, 0x2FA20)),
@@ -142,7 +142,7 @@ class TextLists:
         return None
 
     def _may_have_set(self, text: str) -> bool:
-        """Return whether two letters of a set occur, or its only one; most random text has none."""
+        """Return whether two letters of one set occur, or its only one: in few texts."""
         for form in set(self._all_set_letters(text)):
             for letter in self._set_letters_of.get(form, ()):
                 if self._second_letter[letter](text):
@@ -186,7 +186,7 @@ def _as_link(plain: str) -> str:
 
 
 def written_forms(wanted: frozenset[str]) -> frozenset[str]:
-    """Return all characters that normalise to one of `wanted`, alone or with a mark."""
+    """Return `wanted`, their look-alikes, and all characters that normalise to these."""
     alike = {letter for letter, latin in _LOOK_ALIKE_PAIRS if latin in wanted}
     plain = wanted | alike
     parts = {part for letter in plain for part in unicodedata.normalize("NFD", letter)[:1]}

@@ -64,7 +64,7 @@ class MessageJudge:
         """Return why it is refused, or None and the position to refund with `not_taken`.
 
         `account`: the client as the SMSC accepted it. The rate is counted per account and sender, so that a client
-        which uses another's number uses up nothing of it.
+        that sends under another's number does not use up the other's rate.
         """
         sender = e164(submission.source)
         replaces = submission.command == REPLACE_SM  # a replace_sm names no destination
@@ -124,7 +124,7 @@ class MessageJudge:
         if submission.command == REPLACE_SM:
             return why or self._why_replacement(contents, coding, account, sender)
         for content in contents:
-            if content.parts:  # also if refused already: the other parts must not pass either
+            if content.parts:  # stored even if refused: the other parts must not pass either
                 why = self._why_joined(content, coding, account, sender, peers, now) or why
         return why
 
