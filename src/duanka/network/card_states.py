@@ -49,7 +49,7 @@ class ProxyElement(CardStates):
         return state
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """Return what the proxy refused after position `after`."""
+        """Return up to `limit` refusals after position `after`, and the next position."""
         return self.refused.read(after, limit)
 
     def forget(self, before: int) -> None:

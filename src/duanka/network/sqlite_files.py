@@ -16,7 +16,7 @@ _SIDE_FILES = ("-wal", "-shm")
 
 
 def put_aside(path: Path) -> Path:
-    """Move a damaged file away and return where it lies now; one generation is kept."""
+    """Move a damaged file aside, over an earlier one; return where it lies now."""
     aside = path.with_name(f"{path.name}.spoilt")
     with contextlib.suppress(FileNotFoundError):
         path.replace(aside)

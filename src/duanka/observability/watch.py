@@ -33,10 +33,10 @@ class _Noted:
 class Telemetry:
     """LiveObserver that serves metrics and health from its creation until `close`.
 
-    `port`: 0 takes a free one, see `self.port`; DuankaError if it is not available. `host`: this machine only by
-    default; there is no authentication. `rules`: their ids. `quiet`: longest time without a micro-batch, even an
-    empty one, before the run counts as failing. `clock`: local time of the operator, as in events; `ticks`: monotonic
-    seconds.
+    `port`: 0 takes a free one, see `self.port`; DuankaError if it is not available. `host`: this machine only
+    by default; there is no authentication. `rules`: ids of rules. `quiet`: longest time without a
+    micro-batch, even an empty one, before the run counts as failing. `clock`: local time of the operator, as
+    in events; `ticks`: monotonic seconds.
     """
 
     def __init__(

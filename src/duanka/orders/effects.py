@@ -197,7 +197,7 @@ def _stopped(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """Close or withdraw the verification of a card that works again."""
+    """Close or withdraw the verification of a restored card; uphold its objection."""
     verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
         # A pending proposal about the verification, unrelated to the restriction lifted here, still waits for

@@ -19,7 +19,7 @@ from duanka.domain.phone_masking import masked_card, masked_text
 _LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
 # Fields with text that the program made: masking could damage an id or a cursor.
 _OURS = frozenset({"id", "order_id", "parent", "undoes", "next"})
-_SHOWN_ALREADY = frozenset({"card", "hit_summaries"})  # masked in `order`, by their form
+_SHOWN_ALREADY = frozenset({"card", "hit_summaries"})  # `order` masks these, each in its own way
 _Shown = TypeVar("_Shown")
 
 
@@ -57,7 +57,7 @@ class NumberMasking:
         }
 
     def seen(self, view: _Shown) -> _Shown:
-        """Apply `text` to every text in a view, list or mapping, whatever its field."""
+        """Apply `text` to every text in a view, list or mapping but ids and cursors."""
         shown: Any = view
         kept = _OURS | _SHOWN_ALREADY
         if isinstance(view, Enum):

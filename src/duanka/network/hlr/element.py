@@ -4,9 +4,9 @@ A change over VTY also detaches the card from the switches that serve it; CTRL w
 register can let a card in or keep it out; it cannot bar one direction. A card that is barred outgoing therefore stays
 attached here, and the call and message proxies do the barring.
 
-Neither interface is trusted alone. VTY prints nothing on success, and also prints nothing when the database was
-locked; it reports a card as unknown whenever it could not read it. So every change is read back over CTRL, and a card
-is unknown only when CTRL says so too.
+Neither interface is trusted alone. VTY prints nothing on success, and also prints nothing when the database
+was locked; it calls a card unknown whenever the database cannot be read. So every change is read back over
+CTRL, and a card is unknown only when CTRL says so too.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class HomeRegister(CardStates):
         return found
 
     def _services(self, stored: Sequence[str], until: float) -> list[Services | ElementRefused]:
-        """Return the services of stored numbers in order; ElementRefused if unknown."""
+        """Return the services of stored numbers in order; ElementRefused: unknown."""
         variables = [f"subscriber.by-msisdn-{number}.info" for number in stored]
         said = self._ctrl.get_all(variables, until) if stored else []
         return [

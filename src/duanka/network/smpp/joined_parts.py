@@ -9,7 +9,7 @@ from typing import NamedTuple
 from duanka.network.smpp.text_encodings import READERS, claimed, gsm_text, readings_again
 
 _GAP = "〇"  # stands for a missing part; a letter, so that no keyword matches across it
-_MAX_VARIANTS = 4  # kept of one part, which may be resent in another alphabet, or replaced
+_MAX_VARIANTS = 4  # variants kept of one part, which may be resent in another alphabet, or replaced
 _MAX_PART_BYTES = 4096  # bytes kept of a part: its beginning and its end
 _JOINED_BYTES = 32_768  # bytes of parts read together, around the newest one
 _MAX_TAILS = 32  # kept endings of the text so far; that of the claimed alphabet comes first

@@ -154,9 +154,9 @@ class ActService:
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
         """Undo a bulk stop; return the new bulk action that does so.
 
-        The new one covers every card that `act_id` stopped and that is unchanged since. A card that had outgoing
-        calls barred before returns to that state, with its earlier reason and deadline; one that was active
-        is restored. If `act_id` is still running it ends here, and its pending cards are skipped.
+        The new one covers every card that `act_id` stopped and that is unchanged since. A card that had
+        outgoing calls barred before returns to that state, with its earlier reason and deadline; one that was
+        active is restored. If `act_id` is still running it ends here, and its pending cards are skipped.
         """
 
         authorize(by, Permission.UNDO_ACT)

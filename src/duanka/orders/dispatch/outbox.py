@@ -65,7 +65,7 @@ class TaskResult:
 
 
 class Outbox:
-    """One worker's access to the outbox of one element. `worker`: as of `LeaseQueue`."""
+    """One worker's access to the outbox of one element. `worker`: see `LeaseQueue`."""
 
     def __init__(
         self,

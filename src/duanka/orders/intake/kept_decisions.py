@@ -89,7 +89,7 @@ def sort(
 def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person) -> None:
     """Delete what newer decisions replace, and store those without an order.
 
-    Of those, the last one per card and file counts.
+    Of the latter, the last one per card and file is stored.
     """
     replaced = [
         (row["card"], row["source"])

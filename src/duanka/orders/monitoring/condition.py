@@ -21,10 +21,10 @@ BACKUP = "book.backup"  # audit trail entry of a backup on SQLite
 class Condition:
     """An order database at one moment. Times have a time zone.
 
-    `newest`: time of the audit trail's newest row. `server`: clock of the database server; None without a server.
-    `backup`: time of the last `duanka database backup`. `supervisors`, `people`: those who can act (not disabled,
-    with a key). `proposals`: pending ones of people and keys, with the time of the oldest. `restricted`: cards by
-    wanted state.
+    `newest`: time of the audit trail's newest row. `server`: clock of the database server; None without a
+    server. `backup`: time of the last `duanka database backup`. `supervisors`, `people`: those who can act
+    (not disabled, with a key). `proposals`: pending ones about people and keys, with the oldest's time.
+    `restricted`: cards by wanted state.
     """
 
     newest: datetime | None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables import positions
 
-_MAX_LETTERS, _KEPT_LETTERS = 200, 120  # characters: of a source, and of the beginning kept of a longer one
+_MAX_LETTERS, _KEPT_LETTERS = 200, 120  # most characters of a source, and those kept of a longer one
 
 
 def position_of(connection: Connection, source: str) -> tuple[int, str | None]:

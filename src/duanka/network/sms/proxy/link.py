@@ -284,7 +284,7 @@ class _ClientSide(_Side):
         """Forward or answer the whole PDUs in `data`; return where the rest begins."""
         link, centre = self._link, self._link.centre
         longest, size = link.relay.limits.longest, len(data)
-        turn_ends = monotonic() + _TURN_SECONDS  # not loop.time(), which may lag
+        turn_ends = monotonic() + _TURN_SECONDS  # finer than loop.time(), which counts milliseconds
         passing = at = 0  # passing: start of the bytes not forwarded yet
         while at + _HEAD <= size and not self._waits_for_turn:
             length, command, _, sequence = _HEAD_OF(data, at)

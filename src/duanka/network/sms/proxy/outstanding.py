@@ -16,7 +16,7 @@ class OutstandingSubmissions:
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._positions: dict[int, int] = {}  # -n: n submissions share a number
+        self._positions: dict[int, int] = {}  # -n: n submissions without a known position
         self._full = False
 
     def sent(self, sequence: int, position: int) -> None:

@@ -50,8 +50,8 @@ class ProxySettings:
 
     `folder`: list, refusal log and control socket. `centre`: SMSC address.
 
-    `emergency`: destinations that always pass, beside the built-in ones. `write_every`: seconds between writes
-    of refusals; a kill -9 loses those of one interval. `copy_every`: seconds between copies of the list.
+    `emergency`: destinations that always pass, beside built-in ones. `write_every`: seconds between writes of
+    refusals; a kill -9 loses those of one interval. `copy_every`: seconds between copies of the list.
     """
 
     folder: Path

@@ -142,7 +142,7 @@ class TextLists:
         return None
 
     def _may_have_set(self, text: str) -> bool:
-        """Return whether two letters of one set occur, or its only one: in few texts."""
+        """Quick test: return whether two letters of one set occur, or its only letter."""
         for form in set(self._all_set_letters(text)):
             for letter in self._set_letters_of.get(form, ()):
                 if self._second_letter[letter](text):

@@ -68,7 +68,7 @@ class MessageJudge:
         """
         sender = e164(submission.source)
         replaces = submission.command == REPLACE_SM  # a replace_sm names no destination
-        to = submission.destinations or (SmppAddress(0, 0, ""),)  # none: not an emergency number
+        to = submission.destinations or (SmppAddress(0, 0, ""),)  # no destination: no emergency
         judged = [""] if replaces else self._emergency.others(to)
         if not judged:
             return None, NOT_COUNTED
