@@ -1,4 +1,4 @@
-"""Store bulk actions; propose restrictions that lack evidence for a second person."""
+"""Store bulk actions; submit restrictions without evidence to a second person."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _row_of(act: Act) -> dict[str, Any]:
 
 
 def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
-    """Propose a restriction by `event` to a second person.
+    """Submit the restriction that `event` makes to a second person for approval.
 
     `order`: a verification that ended without evidence for a restriction. The proposer is whoever ended it, or
-    whoever opened it if a deadline ended it. `told`: grounds for the holder.
+    whoever opened it if a deadline ended it. `told`: the grounds that the holder reads.
     """
     if _waiting(unit, order):
         return
@@ -64,7 +64,7 @@ def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, b
 
 
 def settle_proposal(unit: UnitOfWork, order: Order) -> None:
-    """Reject pending proposals about a verification that has moved on."""
+    """Reject pending proposals unless the verification is still expired or failed."""
     if ran_out(order):
         return
     for number in _waiting(unit, order):

@@ -1,4 +1,4 @@
-"""Order service: decisions become orders; people and deadlines move them on."""
+"""Order service: applies requests of people and due deadlines to orders."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Result = TypeVar("Result")
 class OrderService:
     """Orders of one operator.
 
-    `now` is aware. Every method is one transaction and safe beside other processes.
+    `now` has a time zone. Methods are safe with concurrent processes; all but `sweep` are one transaction.
     """
 
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
-        # callback for a row that cannot be processed and left its queue: queue, id, error, time
+        # callback (queue, id, error, time) after a row that cannot be processed was taken off its queue
         self.set_aside: SetAside = AlarmService(store).set_aside
         # callback after a transaction that leaves work for the worker
         self.wake: Callable[[], None] = lambda: None
@@ -53,7 +53,7 @@ class OrderService:
             unit.write()
             return result, unit.leaves_work
 
-        # IntegrityError: both opened the one order of a kind that a card may have
+        # IntegrityError: both opened an order of the same kind for one card, which may have one
         result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
         if leaves_work:
             self.wake()
@@ -131,9 +131,9 @@ class OrderService:
     def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
         """Move on up to `limit` orders that are due; return how many, 0: none is left.
 
-        Concurrent sweeps do nothing twice. An order that cannot be read or moved on loses its deadline, and an alarm
-        names it. A stage that becomes due by this sweep is left for the next one. `restrict` False skips what would
-        restrict a card, for a clock that cannot be trusted; lifting continues.
+        Concurrent sweeps do nothing twice. An order that cannot be read or moved on loses its deadline, and
+        an alarm names it. A stage that becomes due by this sweep is left for the next one. `restrict`: False
+        while the clock cannot be trusted; nothing then restricts a card, but restrictions are still lifted.
         """
         is_due: tuple[ColumnElement[bool], ...] = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
         if not restrict:
@@ -203,5 +203,5 @@ def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
         apply_event(unit, order, Event.EXPIRE, SYSTEM, f"no answer by {written}")
     elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
         apply_event(unit, order, event, SYSTEM, f"the stage of {written} has come")
-    else:  # an objection not answered in time: a person must look, notified once
+    else:  # an objection not answered in time: marked overdue once, for a person to decide
         unit.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

@@ -1,4 +1,4 @@
-"""Views of the order database for people: what services return, and the API answers."""
+"""Views of the order database for people: returned by services, sent by the API."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class GroundsShown(View):
 
 
 class OrderCountsShown(View):
-    """Number of orders of each kind (工单计数)."""
+    """Number of orders: in all and by group (工单计数)."""
 
     total: int
     by: dict[str, dict[str, int]] = Field(
@@ -145,7 +145,7 @@ class Dossier:
 
     @property
     def known(self) -> bool:
-        """Whether the order database has anything about it."""
+        """Whether the order database has anything about the card."""
         return bool(self.since or self.orders or self.refusals or self.notices)
 
 
@@ -168,7 +168,7 @@ class ActShown(View):
     finished_at: datetime | None
     undoes: str | None
     undone_by: tuple[str, ...] = Field(
-        description="The acts that put this one back; what takes two people is proposed in one of them."
+        description="The acts that undo this one; one may be a proposal, for what needs two people."
     )
     total: int
     done: int

@@ -33,7 +33,7 @@ Tiers = Distinct[Annotated[Entry, AfterValidator(_tier)]]
 
 
 class IdentityTable(TomlTable):
-    """`[identity]`: a field for each one of IdentityPolicy."""
+    """`[identity]`: the fields of IdentityPolicy."""
 
     similarity: Cosine = _SHIPPED.similarity
     review: Cosine = _SHIPPED.review

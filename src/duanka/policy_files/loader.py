@@ -26,19 +26,19 @@ Lists = dict[str, tuple[Mapping[str, object], ...]]
 
 
 class SourcedTable(TomlTable):
-    """A table that says who set it."""
+    """A table with the source of its values."""
 
     authority: Text
     grade: Annotated[Grade, BeforeValidator(Grade)]
 
     @property
     def source(self) -> RuleSource:
-        """Who set it, and the quality of that source."""
+        """Who set the values, and the quality of that source."""
         return RuleSource(self.authority, self.grade)
 
 
 class HeadTable(SourcedTable):
-    """`[policy]`: what it is, and who made it when."""
+    """`[policy]`: id, title, source and date of the policy."""
 
     id: Text
     title: Text
@@ -65,7 +65,7 @@ class RuleTable(TomlTable):
 
 
 class LimitTable(SourcedTable):
-    """A limit with who set it."""
+    """A limit with its source."""
 
     value: Any
 

@@ -101,7 +101,7 @@ Holidays = Annotated[ListOf[Day], AfterValidator(lambda days: tuple(sorted(set(d
 
 
 class OrdersTable(TomlTable):
-    """`[orders]`: a field for each one of OrderPolicy, but `identity`, a table of its own."""
+    """`[orders]`: the fields of OrderPolicy, but `identity` has its own table."""
 
     stages: Stages = _SHIPPED.stages
     hardships: Distinct[Entry] = _SHIPPED.hardships
@@ -131,7 +131,7 @@ class OrdersTable(TomlTable):
 
 
 class MessagesTable(TomlTable):
-    """`[messages]`: a field for each one of MessagePolicy; without them no text is refused."""
+    """`[messages]`: the fields of MessagePolicy; with the defaults no text is refused."""
 
     keywords: Distinct[Annotated[Entry, AfterValidator(_keyword)]] = ()
     links: Distinct[Annotated[Entry, AfterValidator(_link)]] = ()

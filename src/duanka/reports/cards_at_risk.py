@@ -22,10 +22,10 @@ _BOM = "\ufeff"  # so that Excel detects UTF-8
 
 
 class CardsAtRisk:
-    """Writes the heaviest tier first, in bounded memory: files per tier, then joined."""
+    """Writes the list, heaviest tier first; a file per tier bounds the memory."""
 
     def __init__(self, path: Path, language: Language | None) -> None:
-        """`language`: of reasons and workbook; None: Chinese reasons, workbook as the CSV."""
+        """`language`: of reasons and workbook; None: zh reasons, workbook as the CSV."""
         self._path, self._asked = path, language
         self._language = language or "zh"
         self._parts = {tier: path.with_suffix(f".{tier.word}") for tier in sorted(Tier, reverse=True)}

@@ -102,7 +102,7 @@ def _days(findings: Findings) -> Figure:
         plots.DayRow(rule.title.zh, by_rule.get(rule.id, {}), rule.id in ran) for rule in findings.counting
     ]
     first = findings.span.first.date()
-    # a "now" at midnight belongs to the day that has just ended
+    # `until` at midnight: the last day is the one that has just ended
     last = max(first, (findings.span.until - timedelta(microseconds=1)).date())
     says = BilingualText("没有命中。", "No hits.")
     if by_day:

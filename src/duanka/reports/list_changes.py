@@ -17,7 +17,7 @@ COLUMNS = ("card", "change", "tier_before", "tier", "rules", "reasons", "action"
 
 
 class ListChange(WordedEnum):
-    """How a card changed; the order is that of the file."""
+    """How a card changed on the list; the file has the changes in this order."""
 
     NEW = "new", "新增"
     HEAVIER = "heavier", "加重"
@@ -42,7 +42,7 @@ class ListChanges:
 
 
 def write_changes(before: Path, now: Path, path: Path) -> ListChanges:
-    """Write to `path` how two cards_at_risk.csv differ; only the heading without `before`."""
+    """Write to `path` how two work lists differ; without `before`, only a heading."""
     first = not before.exists()
     old = {} if first else {row.card: row for row in _rows(before)}
     counts: Counter[ListChange] = Counter()

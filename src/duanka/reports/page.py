@@ -23,8 +23,8 @@ def write_page(
 ) -> None:
     """Write the report to `path` atomically; it links to the lists beside it.
 
-    `masked`: shorten card numbers and IMEIs. Unmasked, the page has full numbers and is only for people who may see
-    them. `changes`: what changed since the last work list; links to the lists of changes.
+    `masked`: shorten card numbers and IMEIs. Unmasked, the page is only for people who may see full numbers.
+    `changes`: counts of changes since the last work list; with them, the page links to the lists of changes.
     """
     page = (
         _environment()

@@ -120,7 +120,7 @@ def _day_row(axes: Axes, place: int, binned: tuple[int, list[int]], ran: bool) -
     base = place + 0.32
     axes.plot([0, bins], [base, base], color=_RULE, linewidth=0.8, zorder=1)
     if peak:
-        # One outline per rule, not a bar per day, keeps a year small.
+        # One outline per rule instead of a bar per day keeps the SVG of a year small.
         tops = [base - 0.64 * height / peak for height in heights]
         axes.stairs(tops, range(bins + 1), baseline=base, fill=True, color="#3d5a73", zorder=2)
     said = number(peak) if ran else "未运行"
@@ -224,7 +224,7 @@ def _write(
     ha: Literal["left", "right"] = "left",
     edge: bool = False,
 ) -> None:
-    """Write text `shift` pixels off a point; `edge`: x counts in widths of the axes."""
+    """Write text `shift` pixels off a point; `edge`: x is a share of the axes' width."""
     axes.annotate(
         said,
         at,
@@ -240,7 +240,7 @@ def _write(
 
 
 def _label(axes: Axes, row: int, title: str, detail: str, room: float = 0) -> None:
-    """Write name and code left of a row; `room`: free space between label and axes."""
+    """Write name and code left of a row; `room`: pixels between label and axes."""
     _write(axes, (0, row), (-8 - room, 5.5 if detail else 0), _short(title), size=11.5, ha="right", edge=True)
     if detail:
         _write(axes, (0, row), (-8, -6.5), _short(detail, 12), size=9, colour=_QUIET, ha="right", edge=True)
@@ -252,7 +252,7 @@ def _head(figure: Figure, x: float, said: str, ha: str = "left") -> None:
 
 
 def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
-    """Shorten a name to the label width; a Chinese character counts as two letters."""
+    """Shorten a name to `longest` Chinese characters; a letter counts as half of one."""
     name = " ".join(name.split())
     widths = [1 if sign.isascii() else 2 for sign in name]
     if sum(widths) <= 2 * longest:

@@ -102,7 +102,7 @@ class CardSection:
 
 @dataclass(frozen=True)
 class LimitRow:
-    """A limit in force. `source` None: our own."""
+    """A limit in force. `source` None: we set it."""
 
     name: str
     meaning: BilingualText
@@ -113,7 +113,7 @@ class LimitRow:
 
 @dataclass(frozen=True)
 class RuleEntry:
-    """A rule as it was used."""
+    """A rule with the weight and limits of this scan."""
 
     rule: Rule
     asks_for: BilingualText
@@ -148,7 +148,7 @@ def tier_rows(findings: Findings) -> tuple[TierRow, ...]:
 
 
 def gaps(findings: Findings) -> Gaps:
-    """Return all that did not run, ran with less, or could not be judged."""
+    """Return which rules did not run, lacked inputs, or could not judge some cards."""
     runs = {run.rule: run for run in findings.runs}
     # A rule without a recorded run is reported as not run.
     silent = RuleRun("", lacks=("—",))
@@ -343,7 +343,7 @@ def deciding(policy: Policy) -> BilingualText:
 
 @dataclass(frozen=True)
 class Rise:
-    """Cards that would get a heavier action."""
+    """Cards that would get the action `then` instead of `now`."""
 
     now: BilingualText
     then: BilingualText
@@ -352,7 +352,7 @@ class Rise:
 
 @dataclass(frozen=True)
 class ShadowRow:
-    """A rule in shadow. `new`: its cards that are not on the work list."""
+    """A shadow rule. `new`: its cards not on the work list; `more`: sum of the rises."""
 
     rule: Rule
     ran: bool
@@ -364,7 +364,7 @@ class ShadowRow:
 
 
 def shadow_rows(findings: Findings) -> tuple[ShadowRow, ...]:
-    """Return the rules in shadow, each considered alone."""
+    """Return the shadow rules, each as if it alone were put in force."""
     rules = {rule.id: rule for rule in findings.rules}
     ran = {run.rule for run in findings.runs if run.ran}
     return tuple(

@@ -41,7 +41,7 @@ _VALUES = {
 def write_spreadsheet(work_list: Path, path: Path, language: Language | None = None) -> None:
     """Write the rows of `work_list` (cards_at_risk.csv) as a workbook of text cells.
 
-    `language` zh: adds Chinese headings to the names, and Chinese words for tiers and actions.
+    `language` "zh": puts Chinese before the column names; tiers, changes and actions are in Chinese.
     """
     options = {"constant_memory": True, "tmpdir": str(path.parent), **_NO_CONVERSIONS}
     with (

@@ -12,7 +12,7 @@ from duanka.domain.text import BilingualText
 
 @dataclass(frozen=True)
 class TierLook:
-    """Appearance of a tier: text, mark and colour, so that no reader needs the colour."""
+    """Appearance of a tier; text and mark identify it without the colour."""
 
     words: BilingualText
     mark: str
@@ -93,7 +93,7 @@ def share(part: int, whole: int, digits: int = 1) -> str:
 
 
 def per_100_000(part: int, whole: int) -> str:
-    """Format a rate per 100,000 cards; with a decimal if it is small."""
+    """Format a rate per 100,000 cards; with a decimal below 10."""
     if not whole:
         return "—"
     rate = part / whole * 100_000

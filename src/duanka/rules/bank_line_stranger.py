@@ -44,7 +44,7 @@ RULE = Rule(
     needs=("cards.holder", "cards.opened_at", "calls", "calls.peer", "bank_hotlines"),
     wants=("messages",),
     look_back=timedelta(days=30),
-    monotone=False,  # a call with a friend clears it
+    monotone=False,  # a call with a friend revokes the hit
     together="holder",
     # the last day counts to its end, as a friend may still call
     due="""

@@ -39,7 +39,7 @@ RULE = Rule(
     needs=("messages", "messages.peer"),
     wants=("calls", "data_days"),
     look_back=timedelta(days=7),
-    monotone=False,  # one more call clears it
+    monotone=False,  # one more call revokes the hit
     window=Window.DAY,
     narrow={
         "card_peers": (

@@ -15,7 +15,7 @@ def _in(device: str, day: str) -> list[Row]:
 
 
 def _in_turn(devices: int, first: str, last: str) -> list[Row]:
-    """Return sightings: the last device at `last`, all others on the first day."""
+    """Return three calls per device: the last device at `last`, others on day `first`."""
     early = [c for i in range(devices - 1) for c in calls(3, f"{first} 0{8 + i}:00", imei=_DEVICES[i])]
     return early + calls(3, last, imei=_DEVICES[devices - 1])
 

@@ -26,7 +26,7 @@ RULE = Rule(
     reads=("card_peers", "cards"),
     needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=1),
-    monotone=False,  # the answer rate can rise again: it fires when the day is over
+    monotone=False,  # the answer rate can still rise: the rule is judged when the day is over
     window=Window.DAY,
     narrow={"card_peers": "(card, day) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_peers)"},
     sql="""

@@ -30,7 +30,7 @@ RULE = Rule(
     needs=("cards.opened_at", "calls"),
     wants=("messages", "data_days"),
     look_back=timedelta(hours=12),
-    monotone=False,  # an absence: it fires when the hours are over
+    monotone=False,  # absence of use: the rule is judged when the hours are over
     due="SELECT card, opened_at + $hours * INTERVAL '1' HOUR AS due_at FROM cards WHERE opened_at >= $records_from",
     sql="""
         WITH first_uses AS (

@@ -32,7 +32,7 @@ RULE = Rule(
     needs=("calls",),
     wants=("messages",),
     look_back=timedelta(days=7),
-    monotone=False,  # an incoming call clears it
+    monotone=False,  # an incoming call revokes the hit
     sql="""
         WITH weeks AS (
             SELECT card, day, calls_out, sum(calls_in) OVER week AS calls_in, sum(messages_out) OVER week AS sent

@@ -23,7 +23,7 @@ RULE = Rule(
     needs=("cards.opened_at", "calls"),
     wants=("messages", "data_days"),
     look_back=timedelta(days=30),
-    monotone=False,  # an absence: it fires when the days are over
+    monotone=False,  # absence of use: the rule is judged when the days are over
     due="""
         SELECT card, opened_at + $days * INTERVAL '1' DAY AS due_at FROM cards
         WHERE opened_at >= $records_from OR last_used_at <= opened_at

@@ -36,8 +36,8 @@ RULE = Rule(
     needs=("cards", "calls"),
     wants=("messages", "data_days"),
     look_back=timedelta(days=90),
-    monotone=False,  # an absence: it fires when the days are over
-    # a register may be newer than the records: the days after its date, and those after the last record
+    monotone=False,  # absence of use: the rule is judged when the days are over
+    # due after the last recorded use and, as a register may be newer than the records, after its last use
     due="""
         SELECT c.card, coalesce(
                    greatest(l.last_call, l.last_message, l.last_data),

@@ -161,7 +161,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 
 
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
-    """Turn decisions into orders and notices; return fraud cards that are asked, and an honest one."""
+    """Open orders, send notices; return some fraud cards that are asked, and an honest one."""
     received = app_orders.take(story.here, scan, SYSTEM).received
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"

@@ -10,7 +10,7 @@ from duanka.domain.private_files import private_folder
 from duanka.network.hlr.element import HomeRegister
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_address, program
 
-_VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has fixed ports, so each instance has its own address
+_VTY, _CTRL, _GSUP = 4258, 4259, 4222  # OsmoHLR 1.5 has fixed ports, so each instance has its own address
 _FIRST_IMSI = 460_000_000_000_001
 _CONFIG = """\
 log stderr
@@ -47,7 +47,7 @@ class OwnRegister(OwnPart):
         self._process.until(lambda: all(answers(self.host, port) for port in (_VTY, _CTRL, _GSUP)))
 
     def add(self, cards: Iterable[str]) -> dict[str, str]:
-        """Register cards in both services; returns card -> IMSI.
+        """Add cards with the default services, calls and data; returns card -> IMSI.
 
         The process must be running, since it creates the database.
         """

@@ -19,7 +19,7 @@ from duanka.sandbox.smsc import OwnShortMessageCentre
 
 
 class OwnNetwork:
-    """The network's programs in `folder` on loopback; DuankaError where one is not installed."""
+    """The network's programs in `folder` on loopback; DuankaError: one is not installed."""
 
     def __init__(self, folder: Path, policy: Policy) -> None:
         self._parts = contextlib.ExitStack()

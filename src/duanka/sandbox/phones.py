@@ -171,7 +171,7 @@ def send_message(address: Address, sender: str, receiver: str, text: str, *, pas
 
 
 def _read(data: bytes) -> tuple[int, str, dict[str, str]]:
-    """Parse a SIP response to (code, reason, headers); code 0 if it is none."""
+    """Parse a SIP response to (code, reason, headers); code 0: not a response."""
     text = data.decode(errors="replace")
     found = re.match(r"SIP/2\.0 (\d{3}) ([^\r\n]*)", text)
     return (int(found[1]), found[2], _headers(text)) if found else (0, "", {})

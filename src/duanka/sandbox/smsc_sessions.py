@@ -53,7 +53,7 @@ class Behaviour:
     `off`: destinations whose messages fail. `status`: unless 0, every submission is refused with it. `slow`:
     seconds before each answer. `most`: answers per second, as limited by a licence; 0: no limit. `silent`:
     reads but never answers. `deaf`: does not read. `receipts`: deliver receipts when requested; otherwise
-    they wait for `deliver_held`. `tags`: receipts also have their id in a tag. `hexadecimal`: message ids are
+    they wait for `deliver_held`. `tags`: receipts also have their id in a TLV. `hexadecimal`: message ids are
     hexadecimal in answers and decimal in the text of receipts, as with some centres in the field. `remember`:
     number of messages kept in `accepted`.
     """
@@ -72,7 +72,7 @@ class Behaviour:
 
 
 class MessageCentre:
-    """The centre, in one event loop. `journal`: has each message, synced, before its answer."""
+    """The centre, in one event loop. `journal`: gets each message, synced, before the answer."""
 
     def __init__(self, behaviour: Behaviour | None = None, journal: Path | None = None) -> None:
         self.behaviour = behaviour or Behaviour()
@@ -129,7 +129,7 @@ class MessageCentre:
             self._unsafe = False
 
     def turn(self) -> float:
-        """Time of the next permitted answer, on the clock of the event loop."""
+        """Reserve the next answer that `most` permits; returns its time in the event loop."""
         now = asyncio.get_running_loop().time()
         if self.behaviour.most:
             now = self._free_at = max(now, self._free_at) + 1 / self.behaviour.most
@@ -303,7 +303,7 @@ def _receipt(
         f"id:{number} sub:001 dlvrd:{delivered:03d} submit date:{now} done date:{now} "
         f"stat:{'DELIVRD' if delivered else 'UNDELIV'} err:{0 if delivered else 27:03d} text:"
     )
-    # the tag holds the id in the form of the answer
+    # the TLV has the message id as written in the answer
     state = bytes((2 if delivered else 5,))
     optional = [(smpp.RECEIPTED_ID, smpp.text(named)), (smpp.MESSAGE_STATE, state)] if behaviour.tags else []
     whole = smpp.submit_sm(

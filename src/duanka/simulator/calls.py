@@ -22,8 +22,8 @@ from duanka.simulator.traits import DAY, PARTNERS, Traits
 
 LONGEST = 7_200  # seconds; operators cut calls after two hours
 
-# Weight of each hour of the day, in the order of people.*_RHYTHM. The first is fitted to the measured busiest hours
-# of honest users (peaks 10-11 and 17-18), the second to those of fraud users (flat from 10 to 17).
+# Weights of the 24 hours of a day, a row per people.*_RHYTHM. The first row is fitted to the busiest hours of
+# measured honest users (peaks 10-11 and 17-18), the second to those of fraud users (flat from 10 to 17).
 RHYTHMS: tuple[tuple[float, ...], ...] = (
     (4, 2, 1, 1, 1, 3, 12, 32, 58, 78, 93, 92, 74, 58, 54, 56, 66, 86, 89, 68, 48, 31, 16, 8),
     (0, 0, 0, 0, 0, 0, 0, 1, 12, 55, 100, 100, 98, 100, 100, 100, 100, 98, 45, 22, 18, 5, 0, 0),
@@ -80,8 +80,8 @@ class CallDay:
     cards: Ints  # cards whose calls are generated in this group
     day: int
     weekend: bool
-    callable_cards: Ints  # voice cards in use today, as targets of strangers
-    mood: Floats  # factor of the day for every card
+    callable_cards: Ints  # voice cards in use today, which strangers may call
+    mood: Floats  # factor on the rates of every card today
 
     def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
@@ -133,7 +133,7 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallR
 
 
 def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: Rng) -> None:
-    """Let some calls of people (not of SIM boxes) go to banks, operators, public lines, emergencies."""
+    """Send some calls of people (`day_strangers` 4) to banks, operators, public or emergency lines."""
     lines = np.concatenate((BANKS, OPERATOR_LINES, PUBLIC_LINES))
     chance = rng.random(len(card))
     at = np.flatnonzero((chance < (0.014 if out else 0.02)) & (t.day_strangers[card] == 4.0))
@@ -180,7 +180,7 @@ def _lengths(median: Floats, shape: Floats, rng: Rng) -> Ints:
 def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: Rng) -> Ints:
     """Place the calls of each card one after another within its turn.
 
-    `card` must be grouped. `start`, `span`: second of the day and length (s) of the turn.
+    Equal entries of `card` must be adjacent. `start`, `span`: second of the day and length (s) of the turn.
     """
     ringing, gap = rng.integers(9, 26, len(card)), rng.geometric(0.18, len(card))
     spent = seconds + ringing + gap

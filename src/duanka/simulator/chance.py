@@ -62,7 +62,7 @@ def words(rng: Rng, count: int) -> Hash:
 
 
 def apportion(total: int, shares: dict[str, float]) -> dict[str, int]:
-    """Split `total` by shares, of whatever sum, into integers by largest remainder."""
+    """Split `total` into integers in proportion to `shares`, by largest remainder."""
     weight = sum(shares.values())
     exact = {name: total * share / weight for name, share in shares.items()} if weight else {}
     parts = {name: int(value) for name, value in exact.items()}

@@ -17,7 +17,7 @@ from duanka.simulator.people import EVASIVE_RHYTHM, FLAT_RHYTHM
 from duanka.simulator.province import OPERATORS, Places
 from duanka.simulator.traits import DAY, EVASIVE, Traits, lognormal, set_calls, silence
 
-# Turns of a card in its slot, as (start, length) in seconds of the day: three turns, or the whole day.
+# When a card dials in its slot, as (start, length) in seconds of the day: one of three turns, or all day.
 TURNS = ((33_600, 9_600), (43_500, 9_600), (53_400, 9_600))
 WHOLE_DAY = ((34_200, 28_800),)
 MOST_IN_TURN, MOST_IN_DAY = 200, 500  # call attempts that fit into a turn of 2 h 40 min, into 8 h
@@ -75,7 +75,7 @@ def _dial_lists(t: Traits, at: Ints, rng: Rng, connected: float, spread: float, 
     returned = np.where(rng.random(len(at)) < 0.45, 0.0, rng.uniform(0.0, 0.06, len(at)))
     set_calls(t, at, volume, volume * returned)
     t.stranger_out[at], t.stranger_in[at] = rng.uniform(0.93, 1.0, len(at)), 0.9
-    # The list of a day holds 0.8 to 10 times the attempts of the day, so some numbers are dialled more than once.
+    # The day's list has about 1.5 numbers per attempt, drawn at random, so some are dialled more than once.
     t.day_strangers[at] = t.out_rate[at] * lognormal(rng, 1.5, 0.9, 0.9, len(at))
     t.favourites[at] = 6.0
     t.median_seconds[at] = np.clip(lognormal(rng, 53, 0.8, 0.75, len(at)), 8, 500)

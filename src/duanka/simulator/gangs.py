@@ -41,7 +41,7 @@ _NAIVE_PART: dict[str, float] = {"naive": 1.0, "evasive": 0.0, "mixed": 0.56}
 
 @dataclass(frozen=True)
 class Gang:
-    """One gang. `sites`: (county, cell) of its rooms, largest first; `outlets`: stalls for its cards."""
+    """One gang. `sites`: (county, cell) of its rooms, largest first; `outlets`: where it opens cards."""
 
     number: int
     name: str

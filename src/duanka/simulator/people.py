@@ -67,7 +67,7 @@ def _courier(t: Traits, at: Ints, places: Places, rng: Rng) -> None:
     volume = lognormal(rng, 45, 0.4, 0.4, len(at))
     set_calls(t, at, volume, volume * rng.uniform(0.3, 0.6, len(at)))
     t.stranger_out[at], t.stranger_in[at] = 0.93, 0.88
-    t.day_strangers[at] = volume * 1.1  # small enough that receivers of parcels call back
+    t.day_strangers[at] = volume * 1.1  # a small pool, so that numbers called by the courier also call back
     t.median_seconds[at] = rng.uniform(14, 24, len(at))
     t.rhythm[at], t.wander[at] = DAY_RHYTHM, 1
     t.weekend[at] = 0.95

@@ -147,6 +147,6 @@ def numbers_abroad(words: Hash) -> Ints:
 
 
 def platform_numbers(words: Hash, variety: Ints | int) -> Ints:
-    """Map hashes to one of `variety` platform numbers, so that a few are hit most."""
+    """Map hashes to one of `variety` platform numbers, a few of them most often."""
     rank = np.asarray(np.power(np.asarray(variety, dtype=np.float64) + 1.0, unit(words)), dtype=np.int64) - 1
     return PLATFORMS[np.minimum(rank, len(PLATFORMS) - 1)]

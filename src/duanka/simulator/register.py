@@ -42,7 +42,7 @@ class WindowClock:
 
 @dataclass(frozen=True)
 class Outlets:
-    """Outlets of a county: count[county] from first[county]; every fourth sells cards of all brands."""
+    """Outlets: count[county] per county, from index first[county]; every fourth is a stall for all brands."""
 
     first: Ints
     count: Ints
@@ -58,7 +58,7 @@ def build_outlets(cards: int, places: Places) -> Outlets:
 
 
 def assign_outlets(traits: Traits, outlets: Outlets) -> None:
-    """Give every card an outlet of its county: its operator's, or a stall, as to all resale brands."""
+    """Give every card an outlet of its county: its operator's, or a stall (always if a resale brand)."""
     words = hashed(traits.key, 91)
     quad = below(words, outlets.count[traits.county] // 4)
     stall = (unit(mix(words)) < 0.25) | (traits.operator >= len(OPERATORS))

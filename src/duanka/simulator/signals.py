@@ -81,7 +81,7 @@ def invent_data(today: CallDay, rng: Rng) -> tuple[Ints, Ints]:
 
 
 def invent_shop_visits(today: CallDay, trader_role: int, rng: Rng) -> tuple[Ints, Ints, Ints, Ints]:
-    """Cards tried in a second-hand phone of a shop: card, second of the window, trader, phone 0..3."""
+    """Generate cards tried in phones of traders: (card, second of the window, trader, phone 0..3)."""
     t = today.traits
     traders = np.flatnonzero(t.role == trader_role)
     trader = np.repeat(traders, rng.poisson(1.4, len(traders))) if len(today.callable_cards) else traders[:0]

@@ -69,8 +69,8 @@ class Traits:
     away_places: Floats
     trip: Floats  # chance per 12 days of a trip
     trip_kind: Bytes  # index into whereabouts.TRIPS
-    wander: Bytes  # 0: own cell, 1: another cell an hour, 2: two cells of a site, 3: another cell a day
-    unknown_place: Bytes  # in calls and messages: 0: none, 1: city, 2: city and cell unknown
+    wander: Bytes  # 0: own cell, 1: another cell every hour, 2: two cells of a site, 3: another every day
+    unknown_place: Bytes  # missing in calls and messages: 0: nothing, 1: city, 2: city and cell
     # devices
     device: Hash  # random word of its first phone
     sim_slot: Ints  # 1: second slot of a dual-SIM phone, with the next IMEI
@@ -138,7 +138,8 @@ def lognormal(rng: Rng, median: float, low: float, high: float, count: int) -> F
 def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Floats:
     """Give every card the traits of an ordinary person, to be adjusted by its role.
 
-    Returns connected calls per 30 days (median 62). Spreads are fitted to 4,144 normal users of Sichuan, 2019-20.
+    Returns connected calls per 30 days as drawn (median 69). Spreads are fitted to 4,144 normal users of
+    Sichuan, 2019-20.
     """
     n, rng = traits.count, generator(seed, 2)
     monthly = lognormal(rng, 69, 1.85, 1.02, n)
@@ -158,7 +159,7 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
     traits.alive_from[:] = -DAY
     traits.alive_until[:] = (days + 1) * DAY
     traits.operator[:] = rng.choice(5, n, p=[0.52, 0.21, 0.22, 0.03, 0.02])
-    # Cards of a mature network: half are older than four years.
+    # Cards of a mature network: about half are older than four years.
     age = np.minimum(rng.gamma(1.6, 1100, n) + 3, 6500)
     traits.opened[:] = -(age * DAY).astype(np.int64) // DAY * DAY + 9 * 3600 + rng.integers(0, 9 * 3600, n)
     traits.idle_days[:] = rng.exponential(0.4, n)
@@ -168,7 +169,7 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
 def _draw_calls(traits: Traits, monthly: Floats, rng: Rng) -> None:
     n = traits.count
     share = 1 / (1 + np.exp(-(0.08 + 0.82 * rng.standard_normal(n))))
-    # Cards with few calls often make only outgoing ones: median share 0.86 in the lowest eighth of measured users.
+    # Cards with few calls often only call out: median share of outgoing 0.86 in the lowest eighth of users.
     only_out = rng.random(n) < np.where(monthly < 16, 0.38, np.where(monthly < 40, 0.08, 0.015))
     share[only_out] = 1.0
     linked = (share > 0.3) & (share < 0.75) & (rng.random(n) < 0.8)

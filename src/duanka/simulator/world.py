@@ -39,7 +39,7 @@ from duanka.simulator.writing import Scene, write_day
 
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
 FRAUD_SHARE = 0.02
-PUBLIC_KEY = "police.pub"  # of the invented police, who sign their cases with a key from the seed
+PUBLIC_KEY = "police.pub"  # of the invented police, who sign their cases with a key derived from the seed
 RECORDS = ("calls", "messages", "sightings", "data_days")
 _GROUP_CARDS = 250_000  # cards generated at once; bounds the memory of a day
 _SILENT = Silent()
@@ -184,7 +184,7 @@ def _live_through(
 
 
 def _sign_cases(out: Path, seed: int) -> None:
-    """Sign cases.parquet in `out` by a key from the seed, so no secret; write the public key."""
+    """Sign cases.parquet by a key derived from the seed (not secret); write the public key."""
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"invented police {seed}".encode()).digest())
     signature = base64.b64encode(key.sign((out / "cases.parquet").read_bytes())) + b"\n"
     (out / f"cases.parquet{SIGNATURE_ENDING}").write_bytes(signature)

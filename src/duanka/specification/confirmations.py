@@ -38,7 +38,7 @@ class Confirmation:
     note: str = ""
 
     def standing(self, requirement: Requirement) -> Standing:
-        """Whether it still applies to the present wording."""
+        """Whether the confirmation applies to the present wording."""
         return "confirmed" if self.text == requirement.digest else "confirm again"
 
     def chose(self, question: OpenQuestion) -> str:
@@ -156,7 +156,7 @@ def _toml(one: Confirmation) -> str:
 
 
 def _text(text: str) -> str:
-    """Encode a TOML string; its escapes are those of JSON. The exception is DEL, which JSON leaves raw."""
+    """Encode a TOML string as JSON, which has the same escapes, except that DEL is escaped too."""
     return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

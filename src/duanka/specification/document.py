@@ -26,7 +26,7 @@ _ITEM = re.compile(r"^- \*\*(.+?)\*\*:(?: (.*))?$")
 _STATE = re.compile(r"(works|partly|not yet)\b(.*)", re.DOTALL)
 _ANSWER = re.compile(r"^`([a-z0-9]+(?:-[a-z0-9]+)*)`: (.+)$", re.DOTALL)
 _GRADE = re.compile(r"\((S[123]|K)\)")
-# the part that a project lead confirms; state and room change during development without a new confirmation
+# items that a project lead confirms; State and Room may change without a new confirmation
 _CONFIRMED = ("Source", "出处", "Means", "含义", "Shown by", "验收")
 
 
@@ -70,7 +70,7 @@ class OpenQuestion:
 class Requirement:
     """A numbered requirement.
 
-    `state`: as stated in the document; `still`: the remark beside it. `items`: name -> text of each item in
+    `state`: as stated in the document; `still`: the remark after it. `items`: name -> text of each item in
     Markdown.
     """
 
@@ -88,7 +88,7 @@ class Requirement:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the confirmed items, independent of line breaks: 16 hex digits."""
+        """SHA-256 of the confirmed text, white space collapsed; 16 hex digits."""
         texts = [self.number, self.title, *(f"{name}: {self.items.get(name, '')}" for name in _CONFIRMED)]
         for one in self.questions:
             answers = [f"{answer.code}: {answer.text}" for answer in one.answers]
@@ -155,7 +155,7 @@ def read(path: Path) -> tuple[Requirement, ...]:
 
 
 def named(requirements: Sequence[Requirement], number: str) -> Requirement:
-    """The requirement with this number. DuankaError: none; names the most similar one."""
+    """The requirement with this number. DuankaError: unknown; hints at a similar one."""
     by_number = {one.number: one for one in requirements}
     if found := by_number.get(number.upper()):
         return found
@@ -213,7 +213,7 @@ def _question(path: Path, section: _Section) -> OpenQuestion:
 
 
 def _listed(text: str) -> list[str]:
-    """Entries of a list, one per line that begins with a code."""
+    """Entries of a list; a line that begins with a code starts a new one."""
     entries = list[str]()
     for line in text.splitlines():
         if line.startswith("`") or not entries:

@@ -1,4 +1,4 @@
-"""Evidence of each requirement: tests, run, and digests of the code that ran."""
+"""Evidence of requirements: results of a test run, digests of the tested code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EvidenceRun:
 
     `date`: start, ISO 8601. `version`: of Duanka. `python`, `system`: the platform. `tests`: number of tests
     run. `files`: path -> digest of each code file when the run started. `shown`: requirement -> test file ->
-    counts; a skipped test counts as failed. `failed`: ids of tests of requirements that did not pass.
+    counts; a skipped test counts as failed. `failed`: ids of those tests that did not pass.
     """
 
     date: str
@@ -63,7 +63,7 @@ def results(path: Path) -> EvidenceRun | None:
 
 
 def from_json(kind: type[Kind], path: Path, what: str, again: str) -> Kind:
-    """Read a dataclass from JSON. UnreadableInput says `what` the file does not hold, and what to do."""
+    """Read a dataclass from JSON. UnreadableInput quotes `what` and `again`."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  # most commands read no such file
 
     try:
@@ -98,7 +98,7 @@ def _digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Age:
-    """Files `changed` since a run. `whole`: all were compared; without sources, only the program."""
+    """Files `changed` since a run. `whole`: all code was compared, not only the installed package."""
 
     changed: tuple[str, ...]
     whole: bool

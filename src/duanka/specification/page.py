@@ -161,7 +161,7 @@ def as_text(
     figures: MeasuredFigures | None,
     language: Language,
 ) -> str:
-    """One requirement with all its data, for a terminal; what belongs to a line is indented."""
+    """One requirement with all its data, for a terminal; details are indented below their line."""
     data = _requirement(one, ran, confirmation, figures)
     say = partial(_said, language)
     lines = [f"{one.number} {in_two(one.title).in_(language)}", ""]
@@ -223,7 +223,7 @@ def _question_lines(question: OpenQuestion, known: Mapping[str, Any], language: 
 
 
 def _plain(text: str) -> str:
-    """Remove Markdown formatting and join lines; tables keep one line per row."""
+    """Remove Markdown formatting and join all lines; `; ` separates table cells."""
     lines = [re.sub(r"\s*\|\s*", "; ", line.strip().strip("|").strip()) for line in text.splitlines()]
     kept = (line for line in lines if not re.fullmatch(r"[-; :]*", line))
     return _INLINE.sub(lambda found: found[1] or found[2] or found[3], " ".join(kept))
@@ -239,7 +239,7 @@ def write_page(
     figures: MeasuredFigures | None,
     language: Language | None = None,
 ) -> None:
-    """Write FILE.html or .pdf, atomically; `language` None: both. DuankaError: another extension."""
+    """Write FILE.html or .pdf, atomically; `language` None: both. DuankaError: wrong extension or folder."""
     kind = path.suffix.lower()
     if kind not in (".html", ".pdf"):
         raise DuankaError(f"{path}: the page is a FILE.html or a FILE.pdf")
@@ -258,7 +258,7 @@ def write_page(
 
 
 def _for_page(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of the report with Markdown parsed: templates need no parser."""
+    """Parse the Markdown in `data`, in place, so that templates need no parser."""
     for one in data["requirements"]:
         one["title_zh"], one["title_en"] = in_two(one["title"])
         one["state_zh"] = STATE_WORDS[one["state"]].zh
@@ -299,7 +299,7 @@ def _command(one: Mapping[str, Any]) -> str:
 
 
 def _both(name: str, text: BilingualText) -> dict[str, Runs]:
-    """A bilingual text as runs. English only if it differs, as for a setting or command."""
+    """Both languages as runs; English is empty if it is equal, as for a setting or command."""
     zh, en = (" ".join(one.split()) for one in text)
     return {f"{name}_zh": runs(zh), f"{name}_en": runs(en) if en != zh else []}
 
@@ -320,7 +320,7 @@ def blocks(text: str) -> list[dict[str, Any]]:
 
 
 def runs(text: str) -> Runs:
-    """Parse a line of Markdown to runs: text, code, strong. A link is its text: the page stands alone."""
+    """Parse a line of Markdown to runs: text, code, strong. A link becomes its text."""
     found, at = Runs(), 0
     for mark in _INLINE.finditer(text):
         found += [{"kind": "text", "text": text[at : mark.start()]}] if mark.start() > at else []

@@ -9,8 +9,8 @@ from duanka.specification.evidence import EvidenceRun
 def state_of(requirement: Requirement, ran: EvidenceRun | None) -> tuple[State, int]:
     """State supported by tests, and the number of tests.
 
-    Without a test it is `not yet`, whatever the document says; with a failed test, at most `partly`. Only the
-    document can say that a requirement is met in part: tests cannot know what is missing.
+    Without a passed test it is `not yet`, whatever the document says; with a failed one, `partly`; without a
+    run, as in the document. `partly` in the document remains: tests cannot know what is missing.
     """
     if ran is None:
         return requirement.state, 0

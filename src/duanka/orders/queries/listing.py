@@ -39,8 +39,8 @@ _NO_DEADLINE = 1 << 62  # sorts after every deadline
 class Sort(StrEnum):
     """Sort order of a list."""
 
-    DUE = "due"  # next deadline first, then heavier tier; without a deadline last, older first
-    WEIGHT = "weight"  # tier, number of rules, number of hits; then next deadline
+    DUE = "due"  # next deadline first, no deadline last; then heavier tier, then older
+    WEIGHT = "weight"  # heaviest tier first, then most rules, most hits, next deadline
     OPENED = "opened"  # latest first
     UPDATED = "updated"  # latest change first
 
@@ -49,8 +49,8 @@ class Sort(StrEnum):
 class Filter:
     """Filter of orders; None or empty: no condition.
 
-    `since` <= opened < `until`; `card`: E.164 without +; `due`: deadline at this time or earlier. Of several values
-    any may match; operator or city "" matches unknown ones.
+    `since` <= opened < `until`; `card`: E.164 without +; `due`: deadline at this time or earlier. An order
+    matches a sequence if it has one of its values; "" matches an unknown operator or city.
     """
 
     kind: Kind | None = None
@@ -95,10 +95,10 @@ def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
 def sorted_page(
     where: Sequence[ColumnElement[bool]], sort: Sort, after: str, limit: int, skip: int = 0
 ) -> Select[Any]:
-    """Query for one page of orders plus one row, with sort keys beside the columns.
+    """Return the query for a page of orders plus one row; sort keys are extra columns.
 
-    `after`: cursor of the previous page, "" for the first; UnknownOrder: not of this list. `skip`: rows before the
-    page.
+    `after`: cursor of the previous page, "" for the first; UnknownOrder: not a cursor of this list.
+    `skip`: rows before the page.
     """
     keys = _keys(sort)
     if after:
@@ -201,7 +201,7 @@ def _tripped(rule: str) -> ColumnElement[bool]:
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
-    # The sweep removes the deadline of an unanswered objection and leaves it to a person.
+    # The sweep removes the deadline of an unanswered objection, which a person must then answer.
     unanswered = and_(
         orders.c.kind == Kind.OBJECTION.value,
         orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),

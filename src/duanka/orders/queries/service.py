@@ -51,7 +51,7 @@ _DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
 
 @dataclass(frozen=True)
 class ViewerContext:
-    """Who reads. `unmasked`: full numbers, needs a reason; `case`: police case."""
+    """Who reads. `unmasked`: show full numbers (needs `why`); `case`: police case."""
 
     person: Person
     unmasked: bool = False
@@ -112,7 +112,7 @@ class OrderQueries:
             )
 
     def state(self, number: str) -> Order:
-        """Return an order to act on it; not audited, so not to show it. UnknownOrder."""
+        """Return an order to act on, not to show: the read is not audited. UnknownOrder."""
         with self._store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
         if row is None:
@@ -144,12 +144,12 @@ class OrderQueries:
         return legs, told
 
     def verification_of(self, order: Order) -> Order | None:
-        """Return the card's verification: this order, else the open or last one."""
+        """Return this order if it is a verification, else the card's open or last one."""
         with self._store.reading() as connection:
             return verification_of(connection, order)
 
     def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
-        """Return the open restriction and latest objection of the card, for its holder."""
+        """Return, for the holder, the open restriction and last objection since `order`."""
         holder = ViewerContext(HOLDER)
         authorize(HOLDER, Permission.READ_OWN_ORDER)
         latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
@@ -209,7 +209,7 @@ class OrderQueries:
     def act_cards(
         self, number: str, reader: ViewerContext, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[ActCardShown]:
-        """Return a page of a bulk action's cards, by number, with what is known of each.
+        """Return a page of a bulk action's cards, sorted by number, with their orders.
 
         `after`: number of cards to skip.
         """
@@ -239,7 +239,7 @@ class OrderQueries:
     ) -> Page[HandledShown]:
         """Return the cards that `figures` counts as handled.
 
-        Each with the first end of one of its orders in the period.
+        Each comes with the first event in the period that ended an order about it; `after`: seq.
         """
         authorize(reader.person, Permission.LIST_HANDLED)
         limit = at_most(limit)
@@ -259,7 +259,7 @@ class OrderQueries:
     def drifts(
         self, reader: ViewerContext, now: datetime, limit: int = 100, *, is_open: bool = False
     ) -> Sequence[DriftShown]:
-        """Return drifts of the network, latest first. `is_open`: only those not repaired."""
+        """Return network differences, latest first. `is_open`: only those not repaired."""
         authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
             return figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
@@ -268,7 +268,7 @@ class OrderQueries:
     def _read(
         self, reader: ViewerContext, now: datetime, what: str, subject: str
     ) -> Iterator[tuple[Connection, NumberMasking]]:
-        """Open a transaction that audits the access; if it cannot, the read fails."""
+        """Open a transaction that audits the access; if the audit fails, so does the read."""
         if reader.unmasked:
             authorize(reader.person, Permission.UNMASK)
         if reader.unmasked and not reader.why.strip():

@@ -1,4 +1,4 @@
-"""Statistics read from the audit trail, so that past periods stay fixed."""
+"""Statistics of a period; what counts as handled is read from the audit trail."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from duanka.orders.bulk_actions.execution import DONE
 from duanka.orders.masking import NumberMasking
 from duanka.orders.views import AlarmShown, CountedShown, DriftShown, FiguresShown
 
-# Events that end an order about a number (R7.3): verified, stopped, cancelled or released. A punishment stops
-# a card until a day; one direction barred (单停) is only a stage, and a withdrawal counts as nothing.
+# Events after which a card counts as handled (R7.3): verified, stopped, cancelled, released. A punishment is
+# a stop; outgoing barred (单停) is only a stage and does not count, nor does a withdrawn order.
 ENDS = (
     f"{Kind.VERIFICATION}.{Event.PASS}",
     *(
@@ -32,7 +32,7 @@ ENDS = (
 
 
 def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> FiguresShown:
-    """Count everything in scope, from `since` until before `until`; all alarms."""
+    """Count what is in `by`'s scope from `since` until before `until`; all alarms."""
     ended = _ended(since, until, by).subquery()
     by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
     opened = (
@@ -68,9 +68,9 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
 def handled(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
 ) -> Sequence[RowMapping]:
-    """Return per number its first end in the period: seq, card, order_id, what, at.
+    """Return per card the first of `ENDS` in the period: seq, card, order_id, what, at
 
-    `after`: the seq to continue from.
+    `after`: seq of the last row of the previous page.
     """
     ended = _ended(since, until, by).subquery()
     first = select(func.min(ended.c.seq).label("seq")).group_by(ended.c.card).subquery()
@@ -85,14 +85,14 @@ def handled(
 
 
 def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
-    """Select ends in the period, without undone bulk actions and their undos."""
+    """Select `ENDS` in the period, but none of undone bulk actions and their undos."""
     undone = (
         select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
         .join(acts, acts.c.id == act_cards.c.act_id)
         .where(acts.c.undoes.is_not(None), act_cards.c.outcome == DONE)
         .subquery()
     )
-    # The trail names the bulk action at the start of each card's reason.
+    # The reason of an audit entry begins with the id of its bulk action.
     of_it = or_(*(audit.c.why.like(act + " (%") for act in (undone.c.undoes, undone.c.undoing)))
     return (
         select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))

@@ -1,4 +1,4 @@
-"""Online attempts of one verification: one count for progress and new challenges."""
+"""Online attempts of one verification, as progress and new challenges count them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from duanka.ledger.db.tables_identity import checks
 
 # Outcomes of checks without a verdict. A superseded challenge was never used.
 REFUSED, RELEASED, SUPERSEDED = "refused", "released", "superseded"
-# Without a verdict after this time the worker has crashed, and the holder may retry.
+# A check without a verdict after this time counts as crashed, and the holder may retry.
 UNDER_WAY = timedelta(seconds=120)
-_MIN_TIME_LEFT = timedelta(seconds=20)  # minimum left of a challenge for it to be offered again
+_MIN_TIME_LEFT = timedelta(seconds=20)  # a challenge with less time left is not offered again
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class VerificationAttempts:
     def open_for(self, session_id: str) -> Challenge | None:
         """Return this session's open challenge if enough time is left of it.
 
-        The last challenge is returned until it expires.
+        If no further challenge may be drawn, it is returned until it expires.
         """
         least = min(_MIN_TIME_LEFT, timedelta(seconds=self.policy.challenge_seconds) / 3)
         least = timedelta(microseconds=1) if self.used_up else least

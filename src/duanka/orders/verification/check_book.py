@@ -1,7 +1,7 @@
 """Online verification in the database: sessions, challenges, verdicts, effects.
 
-Every method is one transaction that locks the order's card, so that concurrent calls are serialised. A refusal with
-an effect, such as a used-up challenge, is raised after the commit.
+Every method is one transaction that locks the order's card, so that concurrent calls are serialised. A
+refusal that changes the database, for example uses a challenge up, is raised after the commit.
 """
 
 from __future__ import annotations
@@ -92,15 +92,15 @@ class Checks:
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
         """Begin a session from a link; None: no consent, the holder goes to a counter.
 
-        `browser`: the secret in its cookie; with consent the link is bound to it. OtherBrowser: the link is bound to
-        another one. UnknownOrder, AlreadyUsed: see `Links.open_in`. CheckRefused: NOT_AVAILABLE, USED_UP. During a
-        review the session can only watch.
+        `browser`: the secret in the browser's cookie; consent binds the link to it. OtherBrowser: the link is
+        bound to another. UnknownOrder, AlreadyUsed: see `Links.open_in`. CheckRefused: NOT_AVAILABLE or
+        USED_UP. During a review the session can only show progress.
         """
 
         def work(unit: UnitOfWork) -> Session | CheckRefused | None:
             agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(unit.connection, link, now)
-            # This locks the card: of two browsers one waits.
+            # This locks the card: a second browser waits here.
             order = unit.open_order(about.card, Kind.VERIFICATION)
             if self._links.state_of(unit.connection, link, browser) is LinkState.ELSEWHERE:
                 return OtherBrowser()
@@ -177,8 +177,8 @@ class Checks:
     ) -> str:
         """Return a receipt that these frames were recorded by now.
 
-        Frames that do not fit use the challenge up. CheckRefused as `take`, except for replayed frames, which only
-        the pictures show.
+        Digests that do not fit the challenge use it up. CheckRefused as `take`, but a replayed frame is found
+        only when the pictures arrive.
         """
 
         def work(unit: UnitOfWork) -> str | CheckRefused:
@@ -313,11 +313,11 @@ class Checks:
     # --- pictures and retention ---
 
     def reference(self, order_id: str) -> bytes | None:
-        """Return the registered photo if it is stored for this order and opens."""
+        """Return the registered photo if it is stored for this order and can be unsealed."""
         with self._book.store.reading() as connection:
             try:
                 return self._pictures.opened(connection, order_id, REFERENCE)
-            except PictureSealed as error:  # it is fetched again and replaces this one
+            except PictureSealed as error:  # the photo is fetched again and replaces this one
                 _log.warning("%s", error)
                 return None
 
@@ -356,7 +356,7 @@ class Checks:
         return tries_of(connection, order_id, self._policy, now)
 
     def _locked(self, unit: UnitOfWork, challenge_id: str) -> RowMapping:
-        """Lock the card of a challenge; return the row as read after that. UnknownOrder."""
+        """Lock the card of a challenge; return the row read under the lock. UnknownOrder."""
         found = _row(unit.connection, challenge_id)
         if found is None:
             raise UnknownOrder("no such challenge")
@@ -364,7 +364,7 @@ class Checks:
         return _row(unit.connection, challenge_id) or found
 
     def _counter_if_used_up(self, unit: UnitOfWork, order: Order) -> None:
-        """Send the holder to the counter after the last attempt: no lockout, no failure."""
+        """Send the holder to the counter after the last attempt; the order does not fail."""
         tries = self._tries(unit.connection, order.id, unit.now)
         if CheckReason.USED_UP in progress_of(order, tries).reasons:
             _to_counter(unit, order, "the tries online are used up")

@@ -1,4 +1,4 @@
-"""Verification at a counter: staff see person, document and card; some tiers: two."""
+"""Verification at a counter: one or two staff, by tier, check person and papers."""
 
 from __future__ import annotations
 
@@ -96,15 +96,14 @@ class Counter:
                 order = apply_event(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
                 return apply_event(unit, order, Event.PASS, by, why)
-            # Recorded and discarded again and again, it would never run out: beyond the limit the clock
-            # continues.
+            # The pauses are limited: repeated records and rejections must not keep the order from expiring.
             stops: dict[str, None] = {"due_at": None} if may_delay(unit, order) else {}
             return unit.change(order, by, "waits", "for a second of the staff", **stops)
 
         return self._book.transaction_then_raise(work, now)
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Confirm and pass a record of somebody else. NeedsSecondPerson: it is one's own."""
+        """Confirm a record and pass the order. NeedsSecondPerson: it is `by`'s own record."""
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -122,7 +121,7 @@ class Counter:
         return self._book.transaction(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Discard a record, also one's own; the holder has the whole time again."""
+        """Discard a record, also one's own; the response time starts again in full."""
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -185,7 +184,7 @@ def _recorded(unit: UnitOfWork, order: Order) -> RowMapping:
 
 
 def _over(unit: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
-    """Close the pending record; return the found digests for the audit trail."""
+    """Close the pending record; return the digest of the row before, for the audit."""
     was = found(unit.connection, COUNTER_CHECKS, row["order_id"])
     values = {"outcome": outcome, "second_by": by.id, "second_at": unit.now}
     unit.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))

@@ -22,15 +22,15 @@ from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 
 _END = select(audit_head.c.seq)
-# the expression keeps the index on `what` from being used: recent entries are found by seq, faster than all
-# passes
+# The concatenation keeps the database from using the index on `what`, which would read all passes: finding
+# the recent entries by seq is faster.
 _WHAT: ColumnElement[str] = audit.c.what.concat("")
 
 
 class PassList:
     """Pass list of an order database; only passed verifications count.
 
-    `path`: the worker's file; `key`: of its seal.
+    `path`: the file that the worker writes; `key`: seals it.
     """
 
     def __init__(self, store: Store, trail: Trail, path: Path, key: bytes) -> None:
@@ -40,7 +40,7 @@ class PassList:
     def passes(self) -> Sequence[Pass]:
         """Return each passed card with its last pass.
 
-        Includes passes in the file that a restored backup lacks.
+        Includes passes that only the file has, because the database was restored from a backup.
         """
         latest = {one.card: one for one in self._kept()}
         for one in self._in_book():
@@ -70,7 +70,7 @@ class PassList:
             return [Pass(card, passed_at) for card, passed_at in connection.execute(query)]
 
     def write_changed(self) -> bool:
-        """Rewrite the file if a pass is new or the file is gone; return whether it was."""
+        """Rewrite the file if a pass is new or the file is gone; True: it was rewritten."""
         end: int = self._store.glance(_END)[0]
         if self._path.exists() and not self._passed_since(end):
             self._end = end
@@ -81,7 +81,7 @@ class PassList:
         return True
 
     def _passed_since(self, end: int) -> bool:
-        """Whether the trail has a pass since the last time, or is another trail."""
+        """Whether the trail has a pass since the last check, or is shorter than then."""
         if self._end is None or end < self._end:
             return True
         if end == self._end:

@@ -41,7 +41,7 @@ class Recordings:
     ) -> CheckReason | None:
         """Return why to refuse a recording that ends now: EXPIRED, OUT_OF_TIME; else None.
 
-        EXPIRED also if another recording was reported before: nobody may choose among several.
+        EXPIRED also if another recording was reported before: the holder may not choose among several.
         """
         if reason := self._unfit(challenge, digests, unit.now):
             return reason
@@ -65,7 +65,7 @@ class Recordings:
     ) -> CheckReason | None:
         """Return why to refuse arrived frames: EXPIRED, OUT_OF_TIME, REPLAYED; else None.
 
-        `receipt`: proves when they were recorded; without it, now.
+        `receipt`: proves when they were recorded; "": they count as recorded now.
         """
         at: datetime | None = unit.now
         if receipt:
@@ -77,7 +77,7 @@ class Recordings:
 
     def _replayed(self, unit: UnitOfWork, challenge: Challenge, frames: Sequence[Frame]) -> bool:
         """Whether a frame was in an earlier recording; stores the hashes of all frames."""
-        # A covered lens repeats one picture, alike on every phone: the check itself rejects that.
+        # A covered lens gives one picture, the same on every phone: the check rejects that, it is no replay.
         hashes = {self._hash(one.jpeg) for one in frames}
         if len(hashes) < _MIN_DISTINCT_FRAMES:
             return False

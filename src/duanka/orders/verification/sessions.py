@@ -20,7 +20,7 @@ from duanka.orders.verification.attempts import SUPERSEDED, VerificationAttempts
 
 PREFIX = "hs_"  # identifies a session token found in a text
 _TOKEN_BYTES = 32  # random bytes
-_MAX_DIGEST_LETTERS = 128  # letters of a digest
+_MAX_DIGEST_LETTERS = 128  # stored length of the digest of the consent text
 _BATCH_HASHES = 5000  # frame hashes deleted per transaction
 _RETRY_AFTER_SECONDS = 10  # seconds after which a refused caller retries
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
@@ -86,7 +86,7 @@ def refusal(
 def begun(unit: UnitOfWork, order: Order) -> Order:
     """Mark the verification as begun, also after a refused consent.
 
-    A late one stays late: passing then lifts the restriction.
+    An expired verification stays expired; a pass then lifts the restriction.
     """
     if order.state in _BEGUN_FROM:
         return apply_event(unit, order, Event.BEGIN, HOLDER, "verified online")
