@@ -36,7 +36,7 @@ def _row_of(act: Act) -> dict[str, Any]:
 
 
 def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
-    """Submit the restriction that `event` makes to a second person for approval.
+    """Propose the restriction by `event`, for a second person to approve.
 
     `order`: a verification that ended without evidence for a restriction. The proposer is whoever ended it, or
     whoever opened it if a deadline ended it. `told`: the grounds that the holder reads.

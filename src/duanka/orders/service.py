@@ -53,7 +53,7 @@ class OrderService:
             unit.write()
             return result, unit.leaves_work
 
-        # IntegrityError: both opened an order of the same kind for one card, which may have one
+        # IntegrityError: both opened an order of one kind for a card, which may have only one open
         result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
         if leaves_work:
             self.wake()

@@ -1,6 +1,6 @@
 """Sandbox message centre (SMSC): SMPP 3.4 on loopback.
 
-    python -m duanka.sandbox.smsc HOST PORT MOST [JOURNAL]    # for benchmarks; MOST: answers per second
+    python -m duanka.sandbox.smsc HOST PORT MOST [JOURNAL]  # benchmarks; MOST: answers/s; keeps no messages
 
 It supports binds with a password, submissions with receipts, queries and enquire_link; an unacknowledged
 receipt is delivered again at the next bind.

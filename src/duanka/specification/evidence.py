@@ -63,7 +63,7 @@ def results(path: Path) -> EvidenceRun | None:
 
 
 def from_json(kind: type[Kind], path: Path, what: str, again: str) -> Kind:
-    """Read a dataclass from JSON. UnreadableInput quotes `what` and `again`."""
+    """Read a dataclass from JSON. UnreadableInput says that it is no `what`, and how to write it `again`."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  # most commands read no such file
 
     try:

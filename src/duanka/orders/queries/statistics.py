@@ -32,7 +32,7 @@ ENDS = (
 
 
 def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> FiguresShown:
-    """Count what is in `by`'s scope from `since` until before `until`; all alarms."""
+    """Count what is in `by`'s scope, `since` <= time < `until`; alarms have no scope."""
     ended = _ended(since, until, by).subquery()
     by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
     opened = (
@@ -68,7 +68,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
 def handled(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
 ) -> Sequence[RowMapping]:
-    """Return per card the first of `ENDS` in the period: seq, card, order_id, what, at
+    """Return the first of `ENDS` per card: seq, card, order_id, what, at.
 
     `after`: seq of the last row of the previous page.
     """

@@ -1,4 +1,4 @@
-"""Verification at a counter: one or two staff, by tier, check person and papers."""
+"""Verification at a counter: one or two staff (by tier) see person, papers, card."""
 
 from __future__ import annotations
 

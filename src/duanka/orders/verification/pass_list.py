@@ -81,7 +81,7 @@ class PassList:
         return True
 
     def _passed_since(self, end: int) -> bool:
-        """Whether the trail has a pass since the last check, or is shorter than then."""
+        """Whether there is a pass since the last check; True also for a replaced trail."""
         if self._end is None or end < self._end:
             return True
         if end == self._end:
