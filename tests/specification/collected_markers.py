@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support import ROOT
+from support.requirement_run import markers
 
 
 class Markers:
     """Notes the requirement numbers of every test that was collected."""
 
     def __init__(self) -> None:
-        self.tests: dict[str, list[str]] = defaultdict(list)
+        self.tests = dict[str, list[str]]()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            for marker in item.iter_markers("requirement"):
-                self.tests[str(marker.args[0])].append(item.nodeid)
+        self.tests = markers(items)
 
 
 def collect(out: Path) -> int:
     """Write the JSON to `out`; returns pytest's exit code, 0 when everything could be collected."""
-    markers = Markers()
+    every = Markers()
     # -p no:requirements: a run of no tests must not overwrite the results of the last real one
     options = [
         "--collect-only",
@@ -42,8 +41,8 @@ def collect(out: Path) -> int:
         "--rootdir",
         str(ROOT),
     ]
-    code = pytest.main([*options, str(ROOT / "tests")], plugins=[markers])
-    out.write_text(json.dumps(markers.tests), encoding="utf-8")
+    code = pytest.main([*options, str(ROOT / "tests")], plugins=[every])
+    out.write_text(json.dumps(every.tests), encoding="utf-8")
     return int(code)
 
 

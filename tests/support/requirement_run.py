@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,7 @@ class Requirements:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
+        self.collected = dict[str, list[str]]()  # requirement -> tests, if this run collected every file
         self.tests = 0
         self.date = f"{datetime.now(UTC):%Y-%m-%d}"
         self.files = dict[str, str]()
@@ -61,6 +62,8 @@ class Requirements:
             self.files = code_of(ROOT)  # what runs; it may change meanwhile
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if {item.path for item in items} >= _every_file():
+            self.collected = markers(items)
         for item in items:  # a property travels from the process that ran the test to the one that counts
             numbers = [("requirement", str(m.args[0])) for m in item.iter_markers("requirement")]
             item.user_properties += numbers
@@ -97,6 +100,20 @@ class Requirements:
             files=self.files,
         )
         write(found, ROOT / RESULTS)
+
+
+def markers(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
+    """Return requirement number -> ids of the tests marked with it."""
+    found = defaultdict[str, list[str]](list)
+    for item in items:
+        for marker in item.iter_markers("requirement"):
+            found[str(marker.args[0])].append(item.nodeid)
+    return dict(found)
+
+
+def _every_file() -> set[Path]:
+    """Files of tests, without those that only a long run reads; none of them shows a requirement."""
+    return {path for path in (ROOT / "tests").rglob("test_*.py") if not path.stem.endswith("_at_length")}
 
 
 def _shows(item: pytest.Item, number: str | None) -> bool:
