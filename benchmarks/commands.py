@@ -15,6 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings

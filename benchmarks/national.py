@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.bootstrap.scan import policy_named, with_lists
@@ -35,8 +36,18 @@ def national(world: Path) -> National:
         for name in TABLES
     }
     tables = {name: paths for name, paths in found.items() if paths}
+    if "cases" in tables:
+        tables["cases"] = [_checked(path) for path in tables["cases"]]
     columns = {name: frozenset(pq.read_schema(paths[0]).names) for name, paths in tables.items()}
     policy = policy_named("national")
     if (world / "world.toml").exists():
         policy = with_lists(policy, read_lists(world / "world.toml"))
     return National(tables, columns, policy, [(rule, policy.limits(rule)) for rule in RULES])
+
+
+def _checked(cases: Path) -> Path:
+    """Write police cases as intake leaves them: with a column for the source that signed them, here empty."""
+    canonical = cases.with_name("cases.canonical")
+    table = pq.read_table(cases)
+    pq.write_table(table.append_column("signed_by", pa.nulls(table.num_rows, pa.string())), canonical)
+    return canonical
