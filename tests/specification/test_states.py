@@ -204,7 +204,8 @@ def collected_apart(out: Path) -> dict[str, list[str]]:
 
 
 def test_the_page_and_the_tests_agree(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    ours: Requirements = request.config.pluginmanager.get_plugin("requirements")
+    ours = request.config.pluginmanager.get_plugin("requirements")
+    assert isinstance(ours, Requirements)
     shown = ours.collected or collected_apart(tmp_path / "markers.json")
     found = disagreements(read(SPECIFICATION), shown)
     assert not found, "\n".join(found)
