@@ -31,7 +31,7 @@ def given_reason(text: str) -> str:
     if not said or len(said) > MOST_LETTERS:
         raise OrderError(f"say why, in 1 to {MOST_LETTERS} letters: the reason stays in the audit trail")
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n" for letter in said):
-        raise OrderError("a reason has no control characters: it stays in the audit trail")
+        raise OrderError("a reason must not contain control characters: it stays in the audit trail")
     return said
 
 
@@ -46,7 +46,7 @@ def end_of_measure(until: datetime, now: datetime) -> datetime:
     """Return the end of a temporary measure. OrderError: not after now, or more than three years from now."""
     until = bounded(until)
     if until <= now:
-        raise OrderError("the end of a punishment lies after now")
+        raise OrderError("the end of a punishment must lie after now")
     if until > now + timedelta(days=LONGEST_DAYS):
         raise OrderError(f"a punishment lasts at most {LONGEST_DAYS} days (three years)")
     return until

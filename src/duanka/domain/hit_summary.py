@@ -17,7 +17,10 @@ MOST_LETTERS = 300  # characters of one summary, in each language
 
 @dataclass(frozen=True)
 class HitSummary:
-    """Hits of one rule on one card. `days`: number of days; `words`: the first hit."""
+    """Hits of one rule on one card. `days`: how many; `words`: text of the first hit.
+
+    After `joined` the words are those of the later summary.
+    """
 
     rule: str
     first_day: date

@@ -125,7 +125,10 @@ def _hits(path: Path, rule: str) -> pl.DataFrame:
 
 
 def _more(hits: pl.DataFrame, others: pl.DataFrame) -> int:
-    """Sum over cards of the hits that exceed those in `others`; shifted hits do not count."""
+    """Sum over cards of the hits that exceed those in `others`.
+
+    A hit that only changed its time does not count.
+    """
     counts = (one.group_by("card").agg(pl.len().cast(pl.Int64).alias("hits")) for one in (hits, others))
     both = next(counts).join(next(counts), on="card", how="left", suffix="_other")
     return int((both["hits"] - both["hits_other"].fill_null(0)).clip(lower_bound=0).sum())

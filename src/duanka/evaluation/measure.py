@@ -131,7 +131,10 @@ _TRUTH = {"card": pl.String, "fraud": pl.Boolean, "role": pl.String, "strategy":
 
 
 def read_truth(path: Path) -> pl.DataFrame:
-    """Read a truth with exactly one row per card: a missing one would count as honest."""
+    """Read a truth: one row per card, and no empty values.
+
+    An empty `fraud` would count as honest.
+    """
     known = _read(path, lambda: pl.read_parquet(path))
     for column, kind in _TRUTH.items():
         if column not in known.columns:

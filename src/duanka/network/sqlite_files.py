@@ -25,7 +25,7 @@ def put_aside(path: Path) -> Path:
 
 
 def restore(path: Path, copy: Path, open_file: Callable[[], None]) -> tuple[Path, ListOrigin]:
-    """Put a damaged file aside, and its last good copy or else an empty file in its place.
+    """Replace a damaged file, moved aside, by its last good copy or an empty file.
 
     `open_file`: opens the file at `path` and creates missing tables; sqlite3.DatabaseError if it is damaged.
     Returns where the damaged file lies, and what stands in its place.

@@ -63,7 +63,7 @@ Jpeg = Annotated[
             "contentEncoding": "base64",
             "contentMediaType": "image/jpeg",
             "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$",
-            "description": f"A JPEG in base64, at most {MOST_BYTES} bytes before it.",
+            "description": f"A JPEG in base64; at most {MOST_BYTES} bytes before encoding.",
             "examples": ["/9j/2wBDAA=="],
         }
     ),
@@ -122,7 +122,8 @@ class Recording(AskedModel):
     receipt: str = Field(
         default="",
         max_length=100,
-        description="What the first answer about this recording gave; without it the recording ends now.",
+        description="`receipt` of the first response about this recording; empty in the first request, which"
+        " ends the recording.",
         examples=[""],
     )
 

@@ -202,7 +202,7 @@ def live(
     shadow: Shadow = None,
     after: Annotated[
         Literal["keep", "move", "delete"],
-        typer.Option(help="What becomes of a file that is in, for --inbox."),
+        typer.Option(help="What to do with a file once it is read, for --inbox."),
     ] = "keep",
     done_files: DoneFiles = None,
     stream: Annotated[str, typer.Option(help="JetStream stream, for --nats.")] = "duanka",

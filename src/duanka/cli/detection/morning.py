@@ -67,14 +67,14 @@ def morning(
     day: Annotated[
         str | None,
         typer.Option(
-            help="The day that should be in, YYYY-MM-DD; default: yesterday in the operator's zone."
+            help="Day whose records should have arrived, YYYY-MM-DD; default: yesterday in the operator's zone."
         ),
     ] = None,
     max_bad: Annotated[
         str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
     ] = "1%",
     after: Annotated[
-        Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
+        Literal["keep", "move", "delete"], typer.Option(help="What to do with a file once it is read.")
     ] = "keep",
     memory: Memory = None,
     language: TableLanguage = None,

@@ -68,7 +68,7 @@ def scan(
     as_of: AsOf = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,
     memory: Annotated[
-        str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
+        str | None, typer.Option(help="Memory limit; beyond it, data is spilled to disk. Default 1GB.")
     ] = None,
     engine: Annotated[
         Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")

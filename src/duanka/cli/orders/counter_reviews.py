@@ -117,7 +117,9 @@ def opened(
         float, typer.Option(min=1, max=3600, help="Seconds to wait for the page to be opened.")
     ] = review_page.WAIT_SECONDS,
 ) -> None:
-    """Look at one: the registered photo beside the frame, and what was measured. It is written down.
+    """Look at one: the registered photo beside the frame, and what was measured.
+
+    The audit trail records it.
 
     The pictures are shown by a browser on this machine, once, and never lie on a disk.
     """

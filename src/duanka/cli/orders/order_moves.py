@@ -101,9 +101,16 @@ def add_move(group: typer.Typer, kind: Kind, event: Event, told: str, name: str 
 
 for _event, _told in {
     Event.BEGIN: "The holder has come, or called: they begin to prove who they are (开始核验).",
-    Event.SUBMIT: "What the holder gave is with us, and waits for a person: no hours run meanwhile (提交审核).",
-    Event.PASS: "The holder proved who they are (at the counter): what stopped the card for it is lifted at once.",
-    Event.FAIL: "The holder could not prove it; a stop that follows takes what docs/ORDERS.md says it rests on.",
+    Event.SUBMIT: (
+        "The holder's answer waits for a person to review it; the response time stands still meanwhile (提交审核)."
+    ),
+    Event.PASS: (
+        "The holder proved who they are (at the counter): restrictions of this verification are lifted at once."
+    ),
+    Event.FAIL: (
+        "The holder could not prove it. docs/ORDERS.md says when a stop follows,"
+        " and when a second person must approve it."
+    ),
     Event.TO_COUNTER: "The holder has to come in person (转营业厅); they are told where to go.",
     Event.TO_FRAUD_CENTRE: "Give the verification to the fraud centre of the police (转反诈中心).",
 }.items():
@@ -126,7 +133,10 @@ def extend(
 
 @command(moves, Permission.MAKE_LINK)
 def link(order: Number, why: Why) -> None:
-    """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
+    """Make a new link for a holder who lost the notice; read it out to nobody else.
+
+    The audit trail records it.
+    """
     with at_desk() as (here, person):
         number = order_meant(here, person, order, Kind.VERIFICATION).id
         address = app_orders.link_for(here, number, person, why, here.now())

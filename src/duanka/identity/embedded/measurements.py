@@ -27,7 +27,7 @@ class FaceMeasurements:
 
 @dataclass(frozen=True)
 class PlanarityScores:
-    """How well a moved photograph of the first picture explains a second, 0 to 1.
+    """Whether the second picture may show a moved photograph of the first, 0 to 1.
 
     `plane`: share of the face's points that moved like points of one plane. `eyes`, `mouth`: similarity of these
     parts once the planes are aligned (of the eyes, the lower). `bent`: share of the tracked points that moved

@@ -26,7 +26,8 @@ MESSAGE_LINES = 200_000  # maximum lines of one message
 RECORD_LIMIT = MB  # maximum size of a binary record
 
 # Rejected records.
-REJECTED_ROWS = 100_000  # rows of one file in quarantine; further ones are counted in one row a reason
+# Rows of one file in quarantine; further ones are only counted, in one row per reason.
+REJECTED_ROWS = 100_000
 REJECTED_MOST = 1_000_000  # reading a file stops above it, if over half of the records are rejected
 
 

@@ -51,7 +51,7 @@ _HEX = r"^[0-9a-fA-F]{32,128}$"
 
 
 def sources_of(shape: Shape, columns: Columns) -> list[SourceGuess]:
-    """Sources for the files of `shape`; [] if the table is unclear (then asked)."""
+    """Sources for the files of `shape`; [] if the table is unclear: the caller asks."""
     if not _has_own_alone(columns):
         seen = parties.sides(columns)
         if seen:
@@ -236,7 +236,7 @@ def _device_and_place(
         if columns.has(Meaning.IMEI, Meaning.CELL, Meaning.CITY):
             columns.ask(
                 "IMEI、小区、城市是主叫还是被叫的？未采用",
-                "of which of the two parties are device, cell and place? They are left out",
+                "do IMEI, cell and city belong to the caller or to the called party? They are left out",
             )
         return found
     return {**found, "cell": _cell(columns), "city": _city(columns, Meaning.CITY)}

@@ -47,7 +47,7 @@ class ValidRows(NamedTuple):
 class ValidationResult:
     """Result for a block: every record is either accepted or rejected.
 
-    `more`: number of second rows, of accepted records that give a row for each of two parties.
+    `more`: number of extra rows: an accepted record about two parties gives a row for each.
     """
 
     good: list[ValidRows] = field(default_factory=list)

@@ -52,7 +52,7 @@ _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), Bilingu
 
 
 class ActService:
-    """Service for bulk actions; a method is one transaction, safe across processes."""
+    """Service for bulk actions, safe across processes; a change is one transaction."""
 
     def __init__(self, book: OrderService) -> None:
         self.book = book
@@ -117,7 +117,8 @@ class ActService:
             acts_still(unit.connection, row["proposed_by"], Permission.PROPOSE_ACT)
             if not unit.as_told(ACTS, act_id):
                 raise OrderError(
-                    f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
+                    f"{act_id} was changed past the audit trail since it was proposed:"
+                    " reject it (`duanka audit verify` says what)"
                 )
             if row["verification"]:
                 still_to_decide(unit, row, by)
@@ -191,9 +192,10 @@ class ActService:
             return bool(undoing(connection, act_id))
 
     def carry_out(self, now: datetime, limit: int = 500) -> int:
-        """Execute up to `limit` cards of all running bulk actions, in one transaction.
+        """Execute up to `limit` cards of all running bulk actions.
 
-        Returns the number of cards processed; 0 when none is pending, or other workers have locked them.
+        In one transaction; after a failure, in one per card. Returns the number of cards processed; 0 when none is
+        pending, or other workers have locked them.
         Every bulk action gets an equal share of each batch, so that a large one does not delay the others.
         """
 
@@ -302,9 +304,7 @@ def _locked(unit: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
 
 def _is(row: RowMapping, state: ActState, event: str) -> None:
     if row["state"] != state:
-        raise NoSuchTransition(
-            f"{row['id']} is {row['state']}: only one that is {state} can be asked to {event}"
-        )
+        raise NoSuchTransition(f"cannot {event} {row['id']}: it is {row['state']}, and must be {state}")
 
 
 def _move(

@@ -43,9 +43,9 @@ class LeftShown(View):
 
 @dataclass(frozen=True)
 class Undone:
-    """Result of undoing a take: its bulk actions; None: there are no such orders.
+    """Result of undoing a take: the bulk actions that withdraw its orders.
 
-    `act`: withdraws at once; `proposed`: waits for a second person.
+    `act`: at once; `proposed`: waits for a second person. None: no orders for that one.
     """
 
     take_id: str
@@ -60,8 +60,8 @@ class KeptShown(View):
     OURS = View.OURS | {"take_id"}
 
     why: str = Field(
-        description="held: somebody holds it back; left: for the next take of its folder; narrower: a withdrawal of a"
-        " list that covers less."
+        description="held: somebody holds it back; left: for the next take of its folder; narrower: it withdraws"
+        " an order, but its records cover less than those of the previous take."
     )
     tier: str
     since: datetime

@@ -157,7 +157,10 @@ class DecisionTaker:
         return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
-        """Split into the chosen, highest tier first, and the rest."""
+        """Split into the chosen and the rest.
+
+        Chosen: withdrawals and police stops, then the others, heaviest first.
+        """
         choice = self._choice
         back = [one for one in kept if one[1].asked is RequestedAction.NOTHING and choice.names_place(one[1])]
         police = [one for one in kept if one[1].police_stop]
@@ -248,7 +251,8 @@ class DecisionTaker:
         """Count what is kept of this source now, by reason."""
         source = self._decisions.source if self._decisions else None
         run = self._decisions.run() if self._decisions else ""
-        whys = [*Why] if self._decisions else [Why.HELD]  # decisions left of a folder belong to its takes
+        # Decisions with Why.LEFT are taken by the next take of their own folder.
+        whys = [*Why] if self._decisions else [Why.HELD]
         with self._book.store.reading() as connection:
             rows = waiting(connection, whys, source, run)
         return dict(Counter(Why(row["why"]) for row in rows))

@@ -28,7 +28,7 @@ from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.network_elements import changes_allowed, use_allowance
 
 _SLICE_CARDS = 500
-_COMPARED = BilingualText("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
+_COMPARED = BilingualText("网络比对中的号码，工单", "in the comparison with the network, the card of order")
 _IN_FORCE_FOR = timedelta(seconds=5)
 _NOBODY = "-"  # order id of a card without an order
 

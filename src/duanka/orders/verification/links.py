@@ -94,7 +94,8 @@ class Links:
             raise OtherBrowser
         ends = select(links.c.expires_at).where(link).scalar_subquery()
         others = or_(links.c.browser_hash.is_(None), links.c.browser_hash != mine)
-        # Of two links of the same second neither is earlier: the first consent gets the verification.
+        # Of two links of the same second each counts as earlier than the other: the first consent gets the
+        # verification.
         earlier = (links.c.order_id == order.id, links.c.expires_at <= ends, ~link, others)
         connection.execute(update(links).where(*earlier).values(superseded_at=now))
         return order
