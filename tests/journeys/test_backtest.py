@@ -255,7 +255,7 @@ def test_the_desk_reads_tables_and_shortened_numbers(data: Path, tmp_path: Path,
     assert "over_frequency with max_calls=40 instead of 60; policy small" in said.out
     assert re.search(r"^gained +3 +4 +2 +1 +0\.667", said.out, re.MULTILINE)
     assert re.search(r"^not listed +verify +2 +1 +1", said.out, re.MULTILINE)
-    assert "Asked more: 2 cards (1 fraud, 1 honest); asked less: 0 cards" in said.out
+    assert "Stricter action: 2 cards (1 fraud, 1 honest); milder action: 0 cards" in said.out
     assert "Orders: 2 cards before, 4 after." in said.out
     assert (
         "Gained: 1 of 3 cards\n+86 138****0002  2 times, first 2021-05-16 09:00; not listed -> verify"

@@ -51,7 +51,7 @@ def test_a_trial_and_the_quarantine_say_what_does_not_fit_and_what_to_do(tmp_pat
     tried = duanka("mapping", "try", data, "--mapping", mapping, "--rows", "2")
     assert tried.code == 3
     assert "bad time" in tried.out
-    assert "499 of 529 records of the sample fit" in tried.out
+    assert "499 of 529 records fit" in tried.out
     scanned = duanka("scan", data, "--mapping", mapping, "--out", tmp_path / "out")
     assert scanned.code == 3
     shown = duanka("quarantine", tmp_path / "out", "--limit", "2")

@@ -62,7 +62,7 @@ def rows(store: Store) -> list[Any]:
 
 
 def high(way: Online, number: int = 0) -> Order:
-    """A high-tier card that waits for a second of the staff."""
+    """A high-tier card that waits for a second member of staff."""
     order = way.asked(number, tier="high")
     after = way.counter.verify(order.id, SEEN, DESK, WHY, NOW + HOUR)
     assert after.state is State.IN_PROGRESS

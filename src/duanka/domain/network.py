@@ -89,7 +89,7 @@ class WholeList(Protocol):
 
 
 class ListOrigin(StrEnum):
-    """What an element's list was last read from, until a reconciliation confirmed it."""
+    """What an element's list was read from; FILE once a reconciliation confirms it."""
 
     FILE = "file"
     COPY = "copy"  # the file was damaged or gone: changes since the copy are missing

@@ -1,7 +1,8 @@
 """Client of an external face-check vendor; see docs/identity-vendor.openapi.yaml.
 
 The vendor gets faces and an opaque reference, never a number. Every failure (no answer, slow, malformed,
-endless) is a CheckerDown: it does not count against the holder. Outcomes that can be explained are accepted.
+endless) is a CheckerDown: it does not count against the holder. The vendor's outcome is accepted, except two
+that go to a person (see `verdict_of`).
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Vendor:
         body = {"reference": _base64(reference)}
         usable = self._ask("enrolments", body, "", _usable)
         if usable is not None:
-            raise ReferenceUnusable(f"the registered photo cannot be compared with: {usable}")
+            raise ReferenceUnusable(f"the registered photo is not usable: {usable}")
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
         """Get gestures from the vendor, or raise CheckerDown. `draw`: for the idempotency key."""
@@ -199,7 +200,7 @@ def _usable(answer: object) -> str | None:
     known, unknown = _reasons([said["reason"]] if said.get("reason") is not None else [])
     if said["usable"]:
         if known or unknown:
-            raise _Broken("usable stands beside a reason against it")
+            raise _Broken("usable is true, but a reason against it is given")
         return None
     return known[0].words.en if known else "the vendor does not say why"
 
@@ -225,7 +226,9 @@ def _signals(given: object) -> dict[str, float]:
     if not isinstance(given, dict) or len(given) > _MAX_SIGNALS:
         raise _Broken(f"signals is not a map of at most {_MAX_SIGNALS}")
     if not all(_SIGNAL.fullmatch(name) for name in given):
-        raise _Broken("signals has a name that is none: letters, digits, _ . -, at most 40")
+        raise _Broken(
+            "signals has an invalid name: a letter first, then letters, digits, _ . -, at most 40 in all"
+        )
     return {name: _number(value, f"signals.{name}", -1e12, 1e12) for name, value in given.items()}
 
 
@@ -234,7 +237,7 @@ def _best(said: Mapping[str, object], steps: Sequence[Step], frames: Sequence[Fr
     if said.get("bestFrame") is not None:
         given = _number(said["bestFrame"], "bestFrame", 0, len(frames) - 1)
         if given != int(given):
-            raise _Broken("bestFrame is not whole")
+            raise _Broken("bestFrame is not an integer")
         return int(given)
     ahead = [place for place, frame in enumerate(frames) if steps and frame.at < steps[0].begins]
     return ahead[-1] if ahead else 0 if frames else None

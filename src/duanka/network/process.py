@@ -85,7 +85,10 @@ class OwnProcess:
             time.sleep(0.02)
 
     def _last_words(self) -> list[str]:
-        """Return the log's last lines once the masking helper wrote some, or after 2 s."""
+        """Return the log's last lines as soon as there are some, or after 2 s.
+
+        Output that passes through `process_logs.mask_stderr` arrives late.
+        """
         until = time.monotonic() + _LAST_WORDS_SECONDS
         while self._log.stat().st_size <= self._said_before and time.monotonic() < until:
             time.sleep(0.02)

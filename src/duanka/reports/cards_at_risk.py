@@ -25,7 +25,10 @@ class CardsAtRisk:
     """Writes the list, heaviest tier first; a file per tier bounds the memory."""
 
     def __init__(self, path: Path, language: Language | None) -> None:
-        """`language`: of reasons and workbook; None: zh reasons, workbook as the CSV."""
+        """`language`: of reasons and workbook.
+
+        None: reasons in zh, workbook in the CSV's words.
+        """
         self._path, self._asked = path, language
         self._language = language or "zh"
         self._parts = {tier: path.with_suffix(f".{tier.word}") for tier in sorted(Tier, reverse=True)}

@@ -331,7 +331,7 @@ def deciding(policy: Policy) -> BilingualText:
     if policy.deciding is Deciding.TRIGGERS:
         return BilingualText(
             "逐项触发：命中任一规则，即按该规则的要求处置。",
-            "Every trigger: a card that trips a rule gets what that rule asks for.",
+            "Triggers: a card that trips a rule gets what that rule asks for.",
         )
     medium, high = ACTIONS[Action.VERIFY], ACTIONS[Action.VERIFY_AT_COUNTER]
     return BilingualText(

@@ -78,7 +78,7 @@ def value(raw: object, of_unit: str = "") -> str:
 
 
 def number(raw: float) -> str:
-    """Format as `12,345` or `0.25`: integers grouped, others with two decimals."""
+    """Format as `12,345` or `0.25`: thousands grouped, at most two decimals."""
     return f"{raw:,}" if isinstance(raw, int) else f"{raw:,.2f}".rstrip("0").rstrip(".")
 
 

@@ -55,7 +55,10 @@ RULE = Rule(
         case("first call a minute late", _BEGIN, _OPENED, calls(1, "2021-05-16 22:01")),
         case("opened just long enough ago", _BEGIN, _OPENED, as_of=at("2021-05-16 22:00")),
         case(
-            "a welcome message is no use", _BEGIN, _OPENED, messages(1, "2021-05-16 10:01", peers=["10086"])
+            "a welcome message does not count as use",
+            _BEGIN,
+            _OPENED,
+            messages(1, "2021-05-16 10:01", peers=["10086"]),
         ),
         case("rung in vain", _BEGIN, _OPENED, calls(3, "2021-05-16 11:00", direction="in", answered=0)),
     ),

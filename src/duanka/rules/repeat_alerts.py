@@ -49,7 +49,7 @@ RULE = Rule(
     ),
     flags=(
         case(
-            "three days, the last thirty days after the first",
+            "three days, the third one thirty days after the first",
             _USED,
             alert("fan_out", "2021-04-17 00:00"),
             alert("over_frequency", "2021-05-02 10:00"),
@@ -60,7 +60,7 @@ RULE = Rule(
     spares=(
         case("two days", _USED, [alert("fan_out", f"2021-05-1{d} 00:00") for d in (4, 5)]),
         case(
-            "three days, the last thirty-one days after the first",
+            "three days, the third one thirty-one days after the first",
             _USED,
             alert("fan_out", "2021-04-16 00:00"),
             alert("over_frequency", "2021-05-02 10:00"),

@@ -13,8 +13,8 @@ from duanka.simulator.traits import DAY, EVASIVE, NAIVE, Traits
 
 Strategy = Literal["naive", "evasive", "mixed"]
 
-# Shares of roles within a gang: assumptions (grade K). The naive gang follows the R11 case: mostly boxes, unused
-# stock, a few people.
+# Shares of roles within a gang: assumptions (grade K). The naive gang follows the R11 case: mostly boxes,
+# unused stock, a few people.
 NAIVE_ROLES: dict[str, float] = {
     "sim_box": 0.57,
     "unused_stock": 0.06,

@@ -38,7 +38,7 @@ GRADES = {
     "S1": ("primary text: a law, a notice, a standard", "原文：法律、通知、标准"),
     "S2": ("press or official statement", "新闻或官方表述"),
     "S3": ("a weak page", "较弱的网页"),
-    "K": ("common knowledge, which means ours", "行业常识，即我们所定"),
+    "K": ("our own choice from common knowledge", "行业常识，即我们所定"),
 }
 Confirmed = Mapping[str, Confirmation]
 Runs = list[dict[str, str]]

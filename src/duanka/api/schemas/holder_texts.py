@@ -66,7 +66,7 @@ _NO_CLOCK: Mapping[State, BilingualText] = {
 }
 _SECOND = BilingualText(
     "已到场核验，正在由另一名工作人员复核，其间不计时。",
-    "You were verified in person, and a second of the staff confirms it: no hours run meanwhile.",
+    "You were verified in person, and a second member of staff confirms it: no hours run meanwhile.",
 )
 _STAYS = BilingualText(
     "在核验通过之前，号码保持现状。", "Until you have proved who you are, it stays as it is."

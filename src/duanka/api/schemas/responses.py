@@ -131,7 +131,7 @@ class ActCards(View):
 
 
 class ReceivedShown(View):
-    """What became of received decisions; the counts add up to the number received."""
+    """What became of received decisions; those kept or set aside are in no count."""
 
     opened: int
     attached: int
@@ -180,7 +180,8 @@ class Health(View):
     """State of the installation."""
 
     status: str = Field(
-        description="`up`; `degraded`: something is not set up, and waits; `failing`.", examples=["up"]
+        description="`up`; `degraded`: something is not set up, and its work waits; `failing`.",
+        examples=["up"],
     )
     database: str = Field(
         description="`up`: it can be written, and its tables fit; else `down`.", examples=["up"]

@@ -36,7 +36,7 @@ def backup(found: Installation) -> Iterator[Finding]:
     """Check the age of the last backup."""
     book, now = found.book(), app_orders.now()
     if not book.desk.store.embedded:
-        yield ok("of a database server: pg_dump or the server's archive makes it; Duanka cannot see its age")
+        yield ok("left to pg_dump or the database server's archive; Duanka cannot see its age")
         return
     command = "`duanka database backup FILE --why daily`, from cron, and keep the secret apart from it"
     made = book.condition.backup
@@ -96,7 +96,7 @@ def alarms(found: Installation) -> Iterator[Finding]:
     """Check that no alarm is open and no order is overdue."""
     book = found.book()
     raised = book.condition.alarms
-    cleared = "`duanka orders alarms` says since when; it ends once that works again"
+    cleared = "`duanka orders alarms` says since when; most alarms end once their cause is gone"
     for source, detail in list(raised.items())[:_MOST_ALARMS]:
         yield warning(f"open, {source}: {masked_text(detail.partition(' / ')[2] or detail)}", cleared)
     if len(raised) > _MOST_ALARMS:

@@ -54,14 +54,14 @@ _IN_SHADOW = BilingualText(
 _RAN_WITHOUT = BilingualText("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
 _UNSURE = BilingualText(
     "{cards} 张卡无法判断：{rule}，历史记录不够长",
-    "Could not judge {cards} cards: {rule}, the records reach back too little",
+    "Could not judge {cards} cards by {rule}: the records do not reach back far enough",
 )
 _LACKING = BilingualText(
-    "未运行，决定中不含这些规则：{rules}", "Not run, so that decisions are made without them: {rules}"
+    "未运行，决定中不含这些规则：{rules}", "Not run; decisions are made without these rules: {rules}"
 )
 _NOT_LISTED, _THE_SAME = BilingualText("未列入", "not listed"), BilingualText("处置不变", "the same is asked")
-_ASKED_MORE = BilingualText("加重 {cards} 张卡", "Asked more: {cards} cards")
-_ASKED_LESS = BilingualText("减轻 {cards} 张卡", "asked less: {cards} cards")
+_ASKED_MORE = BilingualText("加重 {cards} 张卡", "Stricter action: {cards} cards")
+_ASKED_LESS = BilingualText("减轻 {cards} 张卡", "milder action: {cards} cards")
 _OF_THEM = BilingualText("（涉诈 {fraud}，正常 {honest}）", " ({fraud} fraud, {honest} honest)")
 _ORDERS = BilingualText(
     "{more}；{less}。工单：之前 {before} 张卡，之后 {after} 张卡。",

@@ -37,13 +37,13 @@ _GUESSED = (
 )
 _NOT_KNOWN, _SEE_BELOW = BilingualText("未知", "not known"), BilingualText("见下", "see below")
 _UNTOLD = BilingualText(
-    "没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)"
+    "没有推断出用途：{names}（{files} 个文件）", "No table was recognised for {names} ({files} files)"
 )
 _UNREAD = BilingualText("读不了：", "Not read: ")
 _QUESTIONS = BilingualText("\n需要您回答", "\nFor you to decide")
 _FITS = BilingualText(
     "\n样本 {files} 个文件，{records} 条记录中 {used} 条可用（{share}）",
-    "\n{used} of {records} records of the sample fit ({share}), of {files} files",
+    "\n{used} of {records} records fit ({share}); sample of {files} files",
 )
 _AS_READ = BilingualText("读出的前 {rows} 行", "first {rows} rows as they would be read")
 _FEWER = BilingualText("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")

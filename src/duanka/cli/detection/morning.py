@@ -67,7 +67,8 @@ def morning(
     day: Annotated[
         str | None,
         typer.Option(
-            help="Day whose records should have arrived, YYYY-MM-DD; default: yesterday in the operator's zone."
+            help="Day whose records should have arrived, YYYY-MM-DD;"
+            " default: yesterday in the operator's zone."
         ),
     ] = None,
     max_bad: Annotated[

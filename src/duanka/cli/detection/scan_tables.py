@@ -66,7 +66,7 @@ _NOT_RUN = BilingualText("未运行：{rule}，数据缺少 {lacks}", "Not run: 
 _WITHOUT = BilingualText("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
 _UNSURE = BilingualText(
     "{cards} 张卡无法判断：{rule}，历史记录不够长",
-    "Could not judge {cards} cards: {rule}, the records reach back too little",
+    "Could not judge {cards} cards by {rule}: the records do not reach back far enough",
 )
 _AS_OF = BilingualText(
     "--as-of 比最后一条记录晚 {days} 天：此后未用的卡按未使用计，如同记录到那时为止",

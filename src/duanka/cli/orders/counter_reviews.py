@@ -74,7 +74,7 @@ def verify(
 
 @command(counter, Permission.CONFIRM_COUNTER_CHECK)
 def confirm(order: Number, why: Why) -> None:
-    """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
+    """Confirm, as the second member of staff, what somebody else recorded: the card works again."""
     with at_desk() as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
         after = here.counter.confirm(number, staff, why, here.now())
@@ -94,7 +94,7 @@ def reject(order: Number, why: Why) -> None:
 @command(counter, Permission.LIST_COUNTER_CHECKS, "list")
 @lists()
 def waiting_checks(tier: Tiers = None, *, asked: ListOptions) -> None:
-    """List what waits for a second of the staff, the oldest first."""
+    """List what waits for a second member of staff, the oldest first."""
     with at_desk() as (here, staff):
         found = every(lambda after, rows: here.counter.waiting(staff, after, rows))
         print_list(listings.COUNTER, (one for one in found if not tier or one.tier in tier), asked.of(staff))

@@ -35,7 +35,8 @@ _OBJECTIONS = BilingualText("异议", "objections")
 def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) -> Listing[Order]:
     """List of orders.
 
-    At 80 columns it shows what is needed to act; a wider terminal adds the reason and the card's owner.
+    At 80 columns it shows what is needed to act; a wider terminal adds the number of further rules, the
+    reason, hits, city, operator and time of opening.
     """
     what = _OBJECTIONS if kind is Kind.OBJECTION else _OPEN if only_open else _ALL
     columns: tuple[ListColumn[Order], ...] = (
@@ -123,7 +124,7 @@ ALARMS: Listing[AlarmShown] = Listing(
 )
 
 COUNTER: Listing[CounterWaitingShown] = Listing(
-    BilingualText("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
+    BilingualText("待第二人复核的营业厅核验", "checks at a counter that wait for a second member of staff"),
     (
         ListColumn("id", ("工单", "order"), lambda one: one.order_id),
         ListColumn("card", ("号码", "card"), lambda one: one.card),

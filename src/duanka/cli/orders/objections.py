@@ -39,13 +39,14 @@ for _event, _told, _name in (
     (Event.ACCEPT, "Take it up (受理): the working days to answer begin.", ""),
     (
         Event.UPHOLD,
-        "The holder was right (异议成立): restored at once; a high tier takes somebody else than who accepted it.",
+        "The holder was right (异议成立): restored at once; at a high tier not by the person who accepted it.",
         "",
     ),
     (Event.REJECT, "The measure stays (异议不成立); the holder is told how to go on.", ""),
     (
         Event.TO_FRAUD_CENTRE,
-        "Pass it on to the police, who stopped the card (转公安机关); their release upholds it, else reject it.",
+        "Pass it on to the police, who stopped the card (转公安机关): if they release the card it is upheld;"
+        " if not, reject it.",
         "pass-on",
     ),
     (Event.WITHDRAW, "The holder takes it back (撤销).", ""),

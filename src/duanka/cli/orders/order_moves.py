@@ -102,10 +102,12 @@ def add_move(group: typer.Typer, kind: Kind, event: Event, told: str, name: str 
 for _event, _told in {
     Event.BEGIN: "The holder has come, or called: they begin to prove who they are (开始核验).",
     Event.SUBMIT: (
-        "The holder's answer waits for a person to review it; the response time stands still meanwhile (提交审核)."
+        "The holder's answer waits for a person to review it;"
+        " the response time stands still meanwhile (提交审核)."
     ),
     Event.PASS: (
-        "The holder proved who they are (at the counter): restrictions of this verification are lifted at once."
+        "The holder proved who they are (at the counter):"
+        " restrictions of this verification are lifted at once."
     ),
     Event.FAIL: (
         "The holder could not prove it. docs/ORDERS.md says when a stop follows,"

@@ -28,7 +28,7 @@ _WHOLE = (
 Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """Title, column headings and rows.
 
-The first column and those in `words` are text, the others numbers.
+The first column and those in `words` (see `as_table`) are text, the others numbers.
 """
 
 
@@ -47,7 +47,7 @@ def grid(
     )
     for heading in headings:
         column = heading if isinstance(heading, str) else heading.en
-        # narrow columns wrap, but ids and numbers do not: a part could be mistaken for another one
+        # narrow columns wrap, but ids and card numbers do not: half of one could be taken for a whole one
         table.add_column(
             _text(heading),
             justify="right" if column in right else "left",

@@ -1,4 +1,4 @@
-"""Options of every list: output format, page, and the filters that its messages repeat."""
+"""Options of every list: output format and page; filters as typed, for messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from duanka.domain.person import Person
 
 _EVERY_LIST: dict[str, tuple[Any, object]] = {  # field of ListOptions -> option and default
     "count": (
-        Annotated[bool, typer.Option("--count", help="Print how many there are of each, not the rows.")],
+        Annotated[
+            bool, typer.Option("--count", help="Print counts by value (state, tier, ...), not the rows.")
+        ],
         False,
     ),
     "page": (Annotated[int, typer.Option("--page", min=1, help="Which page, from 1.")], 1),
@@ -25,7 +27,7 @@ _EVERY_LIST: dict[str, tuple[Any, object]] = {  # field of ListOptions -> option
         Annotated[
             int | None,
             typer.Option(
-                "--limit", min=1, help="How many rows; without it a screenful, of JSON and CSV all."
+                "--limit", min=1, help="Rows per page; default: a screenful, with --json or --csv all rows."
             ),
         ],
         None,

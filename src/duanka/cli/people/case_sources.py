@@ -55,7 +55,7 @@ def approve_source(source: SourceId, why: Why) -> None:
 
 @command(of_keys, Permission.REMOVE_CASE_SOURCE, "remove-source")
 def remove_source(source: SourceId, why: Why) -> None:
-    """Let the signature of a source count no longer, at once."""
+    """Remove a source: from now on its signature does not count."""
     with at_desk() as (here, by):
         here.case_sources.remove(source, by, why, here.now())
         app_orders.write_sources(here, settings.load_settings().sources_file)
@@ -81,7 +81,7 @@ def sources(
         Path | None, typer.Option(help="Write the sealed list for a machine without the order book.")
     ] = None,
 ) -> None:
-    """List whose signature of police cases counts, since when, and by whom."""
+    """List every source of police cases: proposer, approver, state and key."""
     with at_desk() as (here, by):
         listed = here.case_sources.listed(by)
         if export:

@@ -1,7 +1,7 @@
 """Renders a rule's SQL: fills in limits and writes it in the engine's dialect.
 
-Rules are written once, in DuckDB's dialect, with `$name` for a limit or for one of three points in time: `$as_of`
-(now), `$records_from` and `$records_until` (between these two an absence of use is certain).
+Rules are written once, in DuckDB's dialect, with `$name` for a limit or for one of three points in time:
+`$as_of` (now), `$records_from` and `$records_until` (between these two an absence of use is certain).
 Literals are inserted into the syntax tree, never by pasting text, so both engines run the same statement.
 """
 

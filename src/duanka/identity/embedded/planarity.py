@@ -122,7 +122,7 @@ def _sheet(here: Grid, there: Grid, off: float) -> tuple[Any, Any]:
     """Robustly fit a smooth map from `here` to `there`; return it and each point's error."""
     terms = _terms(here)
     weights = np.ones(len(terms))
-    for _ in range(15):  # reweighted in each iteration, as outliers move by themselves
+    for _ in range(15):  # reweighted in each iteration: points far off the map count less
         way = np.linalg.lstsq(terms * weights[:, None], there * weights[:, None], rcond=None)[0]
         missed = np.linalg.norm(terms @ way - there, axis=1)
         weights = 1 / np.sqrt(np.maximum(missed, off / 3))

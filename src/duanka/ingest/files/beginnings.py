@@ -1,7 +1,8 @@
 """Growing files: the part already read is known by its digest; read only the rest.
 
-A position under `Beginning.key` is stored in addition to that of the file. A file that begins with the same bytes
-is read from there on, whatever its size and modification time; otherwise it is treated as another file.
+Besides the file's own position, one is stored under `Beginning.key`, which names the digest of the part read.
+A file that begins with the same bytes is read from there on, whatever its size and modification time;
+otherwise it is treated as another file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from duanka.ingest.files.open_file import opened
 
 _DIGEST = "sha256-"
 _PIECE = 1 << 20
-_MAX_COMPARED_FILES = 1_000  # vanished files that a new one is compared with
+# Maximum number of sizes of known beginnings that a new file is compared with.
+_MAX_COMPARED_FILES = 1_000
 
 
 class BeginningChanged(UnreadableInput):

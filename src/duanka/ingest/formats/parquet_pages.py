@@ -20,7 +20,7 @@ _MAX_PAGE_BYTES = 64 * MB
 _MAX_PAGE_BYTES_AT_ONCE = 256 * MB  # sum over the largest pages of all columns, held together
 _DELTA_VALUES = 10_000_000  # maximum values of a delta-encoded page, whose lengths are decoded together
 _FREE_ROWS = 10_000_000  # rows allowed for any file, whatever its size
-_ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS; one bit a row would give only eight
+_ROWS_A_BYTE = 64  # maximum rows per byte beyond _FREE_ROWS: generous, as one bit per row makes only eight
 _SHORT_DICTIONARY = 1 << 10  # bytes; a shorter dictionary is not searched for its longest text
 _CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _UNPACKED, _KNOWN_CODECS = 0, range(8)
@@ -210,7 +210,7 @@ def _group(reader: CompactReader, kind: int, columns: frozenset[int]) -> list[Ch
 
 
 def _is_struct(kind: int) -> None:
-    if kind != STRUCT:  # other types might even consume no bytes
+    if kind != STRUCT:  # a list of another type would be misread as structs
         raise ValueError("no list of structs")
 
 

@@ -102,7 +102,8 @@ def guess_mapping(
             there = "、".join(columns.frame.columns[:30])
             columns.ask(
                 f"这些文件是什么？看不出属于哪张表（docs/FORMAT.md）。列有：{there}",
-                f"what do these files hold? No table is told (docs/FORMAT.md). Their columns are {there}",
+                "what do these files hold? No table was recognised (docs/FORMAT.md)."
+                f" Their columns are {there}",
             )
         for question in columns.questions:
             if question not in guess.questions:

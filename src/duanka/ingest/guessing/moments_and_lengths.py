@@ -43,7 +43,7 @@ _MIN_TIMES = 200  # minimum number of timestamps to infer their zone from the ho
 
 
 def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGuess | None:
-    """The column of the time, or two of day and time of day; `day`: only a day is needed."""
+    """The column of the time, or two: day and time of day. `day`: a day is enough."""
     picks: list[tuple[Pick, TimeReading]] = []
     for name, exact in columns.called(meaning):
         read = columns.values[name].moments
@@ -130,7 +130,10 @@ def _by_values(columns: Columns, *, day: bool) -> ColumnGuess | None:
         firsts = [name for name in found if all(_is_before(columns, name, other) for other in found)]
         if len(firsts) != 1:
             names = ", ".join(map(repr, found))
-            columns.ask(f"哪一列是起始时间：{names}？", f"which of {names} is the time at which it began?")
+            columns.ask(
+                f"哪一列是起始时间：{names}？",
+                f"which of {names} is the time at which the call or event began?",
+            )
             return None
         first = firsts[0]
     read = found[first]
@@ -281,7 +284,10 @@ def flag(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
 
 
 def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:
-    """Ask for the zone of times without one, if hours of the day or format suggest it."""
+    """Ask for the zone of times without one, if the hours of the day suggest UTC.
+
+    `typed` (Parquet): ask also if the hours are inconclusive.
+    """
     values = columns.values[guess.sources[0]].moments
     if columns.knowledge.answers.times_in or values.zoned or values.values is None or values.day_only:
         return

@@ -80,9 +80,10 @@ class Columns:
     def pick(
         self, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText, least: float = FITS
     ) -> Pick | None:
-        """The column named `meaning` whose values fit best, or None.
+        """First column named `meaning` whose values fit well, else the first that fits.
 
-        `fits`: share of fitting values; `what`: their kind, in words; `least`: minimum share.
+        None: none fits. `fits`: share of fitting values; `what`: their kind, in words; `least`: minimum
+        share.
         """
         best: Pick | None = None
         refused: list[tuple[str, float]] = []
@@ -144,7 +145,7 @@ def by_its_values(share: float, what: BilingualText) -> BilingualText:
 def _why(exact: bool, share: float, what: BilingualText) -> BilingualText:
     named = BilingualText("常用列名", "usual name")
     if not exact:
-        named = BilingualText("列名含常用词", "a usual name within its own")
+        named = BilingualText("列名含常用词", "its name contains a usual one")
     if what is TEXT:
         return named
     return BilingualText(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")

@@ -2,8 +2,9 @@
 
 It compares the wall clock with the time since boot (CLOCK_BOOTTIME), which cannot be set and continues during
 suspend. A step of more than a minute between them suspends restrictions by deadline: expiry of verifications and next
-stages. Restorations and police stops continue. The guard releases when the clocks have agreed for ten minutes, or
-when a supervisor confirms the clock by clearing the alarm.
+stages of restrictions. Restorations and police stops continue. After a jump the guard releases once the
+clocks have agreed for ten minutes. A supervisor can confirm the clock at any time by clearing the alarm; if
+the clock seemed wrong at the start, the guard holds until then.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ class ClockGuard:
         zone = operator_zone()
         detail = (
             f"系统时钟{what_zh}，暂停到期停机 / the clock {what}: it says {zone.written(now)}, and should say"
-            f" about or after {zone.written(other)}. Nothing is restricted by the clock; set it right, or, if it is"
-            f" right, a supervisor runs `duanka orders clear-alarm {SOURCE} --why ...`"
+            f" about or after {zone.written(other)}. Nothing is restricted by the clock. Set it right if it"
+            f" is wrong; once it is right, a supervisor runs `duanka orders clear-alarm {SOURCE} --why ...`"
         )
         self._alarms.raise_now(SOURCE, now, detail)
 

@@ -27,7 +27,10 @@ class RpcError(ElementRefused):
 
 
 class JsonRpc:
-    """Client of the socket at `path`; raises Unreachable, RpcError. `seconds`: time limit of one answer."""
+    """Client of the socket at `path`; raises Unreachable, RpcError.
+
+    `seconds`: time limit of up to eight answers requested together.
+    """
 
     def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
         self._seconds = seconds
@@ -47,7 +50,8 @@ class JsonRpc:
     ) -> Iterator[Any]:
         """Send many requests; yield their results or RpcErrors in the same order.
 
-        `seconds`: time limit of one answer. `until`: deadline of all of them in `time.monotonic()` seconds.
+        `seconds`: time limit of up to eight answers requested together. `until`: deadline of all of them in
+        `time.monotonic()` seconds.
         """
         waiting = iter(questions)
         while some := list(itertools.islice(waiting, _MAX_IN_FLIGHT)):

@@ -37,7 +37,7 @@ def may_ask(event: Event, by: Person) -> None:
 
 
 def one_person_suffices(unit: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
-    """Whether one person is enough: for a lift by the cards' tiers, else by policy."""
+    """Whether one person suffices. Lifts: by tier of the cards; others: by policy."""
     if event in LIFTS:
         unit.lock(list(numbers))
         return not any(takes_two(unit, card) for card in numbers)
@@ -54,7 +54,10 @@ def still_to_decide(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
 
 
 def may_reject(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """Check that `by` is supervisor or proposer, and took no part in the verification."""
+    """Check that `by` is a supervisor or the proposer.
+
+    An act about a verification: neither its proposer nor who took part in the verification may reject it.
+    """
     if row["verification"] and had_a_hand_in(unit.order(row["verification"]), by.id, row["proposed_by"]):
         raise NeedsSecondPerson(
             f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
@@ -89,6 +92,6 @@ def left_out(unit: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
 def nothing_left(unit: UnitOfWork, skipped: dict[str, str]) -> OrderError:
     """Return the error for a bulk action whose cards are all skipped."""
     card, why = next(iter(skipped.items()))
-    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    more = f"; {len(skipped) - 1} more skipped" if len(skipped) > 1 else ""
     kind = ProtectedCard if unit.policy.protects(card) else NoSuchTransition
     return kind(f"nothing is left to do: {card} is {why}{more}")

@@ -60,8 +60,8 @@ class KeptShown(View):
     OURS = View.OURS | {"take_id"}
 
     why: str = Field(
-        description="held: somebody holds it back; left: for the next take of its folder; narrower: it withdraws"
-        " an order, but its records cover less than those of the previous take."
+        description="held: somebody holds it back; left: for the next take of its folder; narrower: it"
+        " withdraws an order, but its records cover less than those of the previous take."
     )
     tier: str
     since: datetime

@@ -1,7 +1,7 @@
 """Online verification in the database: sessions, challenges, verdicts, effects.
 
-Every method is one transaction that locks the order's card, so that concurrent calls are serialised. A
-refusal that changes the database, for example uses a challenge up, is raised after the commit.
+Every method that changes an order is one transaction that locks the order's card, so that concurrent calls
+are serialised. A refusal that changes the database, for example uses a challenge up, is raised after the commit.
 """
 
 from __future__ import annotations
@@ -204,8 +204,9 @@ class Checks:
     ) -> Challenge:
         """Use the challenge up with these frames. `receipt`: of `recorded`, if sent later.
 
-        CheckRefused with the challenge still usable: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE; REPLAYED: it was
-        used before. CheckRefused with the challenge used up: EXPIRED, OUT_OF_TIME; REPLAYED: a frame was sent before.
+        CheckRefused that leaves the challenge as it is: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE, REPLAYED
+        (the challenge was used before). CheckRefused that uses it up: EXPIRED, OUT_OF_TIME, REPLAYED (a frame
+        was sent before).
         """
 
         def work(unit: UnitOfWork) -> Challenge | CheckRefused:

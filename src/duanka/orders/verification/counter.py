@@ -83,7 +83,9 @@ class Counter:
                 return error
             _can_be_verified(order)
             if _waiting(unit, order_id):
-                raise NoSuchTransition(f"{order_id} waits for a second of the staff: confirm or reject that")
+                raise NoSuchTransition(
+                    f"{order_id} waits for a second member of staff: confirm or reject that"
+                )
             alone = order.tier not in unit.policy.identity.second_person_tiers
             words = digest_of(unit.policy.identity.legal_notice)
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
@@ -98,7 +100,7 @@ class Counter:
                 return apply_event(unit, order, Event.PASS, by, why)
             # The pauses are limited: repeated records and rejections must not keep the order from expiring.
             stops: dict[str, None] = {"due_at": None} if may_delay(unit, order) else {}
-            return unit.change(order, by, "waits", "for a second of the staff", **stops)
+            return unit.change(order, by, "waits", "for a second member of staff", **stops)
 
         return self._book.transaction_then_raise(work, now)
 
@@ -178,7 +180,7 @@ def _recorded(unit: UnitOfWork, order: Order) -> RowMapping:
     row = _waiting(unit, order.id)
     if row is None:
         raise NoSuchTransition(
-            f"nothing about {order.id} waits for a second of the staff; it is {order.state}"
+            f"nothing about {order.id} waits for a second member of staff; it is {order.state}"
         )
     return row
 

@@ -56,7 +56,8 @@ class TolerantClient(Client):
             if data == PING_PROTO:
                 write(b"".join(held))
 
-        transport.write = together  # if PING came after the server hung up, its refusal would be lost
+        # If PING were written after the server hung up, the server's refusal would be lost.
+        transport.write = together
         try:
             await super()._process_connect_init()
         finally:
@@ -104,7 +105,7 @@ class Pulling:
             self._news.set()
 
     async def fetch(self, many: int, seconds: float) -> list[Any]:
-        """Return about `many` messages; [] if none comes within `seconds`."""
+        """Return the messages that came, at most about `many`; [] if none in `seconds`."""
         if not self._came:
             self._news.clear()
             await self.ask(many, seconds)
