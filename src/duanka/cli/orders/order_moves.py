@@ -106,8 +106,8 @@ for _event, _told in {
         " the response time stands still meanwhile (提交审核)."
     ),
     Event.PASS: (
-        "The holder proved who they are (at the counter):"
-        " restrictions of this verification are lifted at once."
+        "The holder proved who they are (at the counter): the card works again at once,"
+        " unless it is stopped by the police or as a punishment."
     ),
     Event.FAIL: (
         "The holder could not prove it. docs/ORDERS.md says when a stop follows,"

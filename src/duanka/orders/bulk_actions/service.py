@@ -194,8 +194,8 @@ class ActService:
     def carry_out(self, now: datetime, limit: int = 500) -> int:
         """Execute up to `limit` cards of all running bulk actions.
 
-        In one transaction; after a failure, in one per card. Returns the number of cards processed; 0 when none
-        is pending, or other workers have locked them.
+        In one transaction; after a failure, in one per card. Returns the number of cards processed; 0 when
+        none is pending, or other workers have locked them.
         Every bulk action gets an equal share of each batch, so that a large one does not delay the others.
         """
 

@@ -1,7 +1,8 @@
 """Online verification in the database: sessions, challenges, verdicts, effects.
 
 Every method that changes an order is one transaction that locks the order's card, so that concurrent calls
-are serialised. A refusal that changes the database, for example uses a challenge up, is raised after the commit.
+are serialised. A refusal that changes the database, for example uses a challenge up, is raised after the
+commit.
 """
 
 from __future__ import annotations
