@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from support import ROOT
+
 _RAISE = {"raise_now", "say_now", "failing"}
 
 

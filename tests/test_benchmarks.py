@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from support import ROOT
 from support.waiting import HANG
 
@@ -39,7 +37,6 @@ def _run(*words: str | Path, folder: Path) -> str:
 
 
 def test_every_benchmark_finds_what_it_imports(tmp_path: Path) -> None:
-    pytest.importorskip("pyspark")
     ours = "import sys; sys.path[0:1] = [sys.path[1]]\n" + _ALONE  # `-c` puts the current folder first
     _run("-c", ours, *(name for name in BENCHMARKS if name != "live_rivals"), folder=tmp_path)
 

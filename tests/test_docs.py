@@ -26,9 +26,9 @@ from duanka.ingest.model.reasons import QuarantineReason
 from duanka.observability.metrics import Metrics
 from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
+from support import ROOT
 from support.signed_cases import signed, trusting
 
-ROOT = Path(__file__).parents[1]
 FORMAT, OUTPUT = ROOT / "docs" / "FORMAT.md", ROOT / "docs" / "OUTPUT.md"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 

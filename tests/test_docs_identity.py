@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from duanka.bootstrap.settings import Settings
 from duanka.domain.identity import COUNTED, LEAST_FRAMES, MOST_FRAMES, CheckReason, Gesture
@@ -12,9 +11,9 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.reference_photos import MOST_PHOTO, PATIENT
 from duanka.identity.vendor import MOST_ANSWERED, MOST_SECONDS, MOST_STEPS
 from duanka.orders.verification.pictures import LONGEST
+from support import ROOT
 from support.vendor_server import CONTRACT
 
-ROOT = Path(__file__).parents[1]
 IDENTITY = ROOT / "docs" / "IDENTITY.md"
 HOW_TO_WRITE = "docs/IDENTITY.md lags behind the code; write it anew with: make pages"
 POLICY = IdentityPolicy()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import TRANSITIONS, Event, Kind, Role, State
 from duanka.domain.phone_number import PROTECTED_LINES
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 ORDERS = ROOT / "docs" / "ORDERS.md"
 HOW_TO_WRITE = "docs/ORDERS.md lags behind the code; write it anew with: make pages"
 

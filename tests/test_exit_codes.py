@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from duanka.cli.shell.process import ExitCode
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 ENDINGS = {"typer.Exit", "sys.exit", "SystemExit"}
 PROCESSES = {"process.py"}  # a program of its own, whose supervisor reads 0 or not
 

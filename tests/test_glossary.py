@@ -6,14 +6,13 @@ import ast
 import re
 from collections import Counter
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from duanka.domain.text import WordedEnum
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "duanka"
 
 

@@ -20,9 +20,9 @@ from duanka.cli.shell.process import ERR
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State, next_state
 from duanka.domain.person import Role
+from support import ROOT
 from support.desk import duanka
 
-ROOT = Path(__file__).parent.parent
 # What stays as it is typed: code, options, paths and addresses, names in capitals, values and their examples.
 _AS_TYPED = re.compile(
     r"(?:duanka|make)(?: [a-z-]+)*|"

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support import long_first
+from support import ROOT, long_first
 
-ROOT = Path(__file__).parent.parent
 CHECK = ROOT / "scripts" / "check_layout.py"
 PAIR = "class Handler: ...\n"  # the one deliberate pair
 

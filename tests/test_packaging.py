@@ -16,8 +16,8 @@ import typer
 
 from duanka.cli.main import cli
 from duanka.cli.shell.lazy import DeferredGroup
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "packaging" / "systemd").glob("duanka*.*[rt]*"))
 SERVICES = [one for one in UNITS if one.suffix == ".service"]
 COMMAND = "/opt/duanka/.venv/bin/duanka"

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from support import ROOT
+
 PAGES = {
     "README.md": 15,
     "docs/BENCHMARKS.md": 120,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import pytest
 
 from duanka.bootstrap.settings import Settings
 from duanka.engine.batch.spark_session import _NOT_IN_PATHS
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "CLUSTER.md").read_text(encoding="utf-8")
 _RECORDS_A_DAY, _BUSY = 1_000_000_000, 0.5
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support import ROOT
 from support.desk import cards_at_risk, duanka
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.requirement("R11")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -17,10 +16,9 @@ from duanka.ledger.db.installation import GENESIS
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
 from duanka.orders.service import OrderService
+from support import ROOT
 from support.orders.books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand, receive
 from support.waiting import HANG
-
-ROOT = Path(__file__).parents[2]
 
 
 def faults(store: Store, kept: tuple[int, str] | None = None, key: bytes = KEY) -> list[Fault]:

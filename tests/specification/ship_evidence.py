@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from duanka.specification import EVIDENCE, RESULTS, age, results
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 _NOT_THERE = 3
 
 

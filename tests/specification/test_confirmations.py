@@ -10,8 +10,8 @@ import pytest
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.specification import Requirement, confirm, read, read_confirmations, standing_of, unknown_numbers
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 2)
 PAGE = """\
 ## R1 All of it · 全部

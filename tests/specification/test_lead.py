@@ -22,10 +22,10 @@ from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.specification import Age, age, code_of, page
 from ship_evidence import ship
+from support import ROOT
 from support.desk import ENGLISH
 from support.requirement_run import evidence_of, write
 
-ROOT = Path(__file__).parents[2]
 SHOWN = {
     "R1.1": {"tests/rules/test_examples.py::test_a": True, "tests/rules/test_examples.py::test_b": True},
     "R2": {"tests/orders/test_kill.py::test_a": True, "tests/orders/test_kill.py::test_b": False},

@@ -14,9 +14,9 @@ import pytest
 
 from duanka.domain.errors import UnreadableInput
 from duanka.specification import EvidenceRun, Requirement, State, read, results, state_of
+from support import ROOT
 from support.requirement_run import Requirements, evidence_of, write
 
-ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "SPECIFICATION.md"
 COLLECTED = ROOT / "tests" / "specification" / "collected_markers.py"
 

@@ -40,7 +40,7 @@ COMMANDS = {
     "call-proxy": "Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md).",
     "message-proxy": "Pass short messages on, and refuse those of stopped cards and what the policy names "
     "(docs/NETWORK.md).",
-    "orders": "Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka whoami`).",
+    "orders": "Orders 工单: verify, stop, restore. DUANKA_API_KEY says who acts (`duanka whoami`).",
     "objections": "Objections 异议: list them, file one for a holder, accept it, decide it.",
     "cards": "Cards 号码: everything that the order book knows of one.",
     "counter": "Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",

@@ -66,7 +66,7 @@ def _compact(script: str) -> str:
 
 def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
     body = text.encode()
-    packed = gzip.compress(body, mtime=0)  # compression leaks nothing: equal for everybody, no secret
+    packed = gzip.compress(body, mtime=0)  # safe: the page is the same for everybody and holds no secret
 
     async def serve(request: Request) -> Response:
         headers = {**HEADERS, "Vary": "Accept-Encoding"}

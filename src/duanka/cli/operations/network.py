@@ -55,10 +55,10 @@ def set_element(
 
 @command(network, Permission.CONFIGURE_NETWORK)
 def remove(element: ElementName, why: Why) -> None:
-    """Take an element out: nothing more is told to it."""
+    """Remove an element: no more changes are sent to it."""
     with at_desk(check_network=False) as (here, person):
         here.elements.remove(element, person, why, here.now())
-    OUT.print(f"{element} is told nothing more. Restart every `duanka serve`.")
+    OUT.print(f"No more changes are sent to {element}. Restart every `duanka serve`.")
 
 
 @command(network, Permission.LIST_DRIFTS)
