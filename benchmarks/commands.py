@@ -49,15 +49,15 @@ def fill(book: OrderService, count: int) -> None:
         )
 
 
-def order_book(folder: Path, orders: int) -> str:
-    """An order book with so many open orders in `folder`, made once; the key of its supervisor."""
+def order_database(folder: Path, orders: int) -> str:
+    """An order database with so many open orders in `folder`, made once; the key of its supervisor."""
     kept = folder / "key-of-the-benchmark"
     if not kept.exists():
         print(f"{orders:,} orders are made in {folder}, once ...", flush=True)
         with app_orders.desk(Settings(orders=folder), policy_named("national"), create=True) as here:
             key, invitation = here.persons.begin("wang", "wang", "the benchmark", NOW)
             here.persons.join(invitation, "li", "li", NOW)
-            fill(here.book, orders)
+            fill(here.orders, orders)
         kept.write_text(key, encoding="ascii")
     return kept.read_text(encoding="ascii")
 
@@ -79,7 +79,7 @@ def main() -> None:
     asked = options.parse_args()
     os.umask(0o077)
     folder = DATA / f"orders-{SCHEMA_VERSION}-{asked.orders}"
-    environment = {"DUANKA_API_KEY": order_book(folder, asked.orders), "DUANKA_ORDERS": str(folder)}
+    environment = {"DUANKA_API_KEY": order_database(folder, asked.orders), "DUANKA_ORDERS": str(folder)}
     number = card(asked.orders // 2)
     with app_orders.desk(Settings(orders=folder), policy_named("national")) as here:
         order = here.reading.last(number, Kind.VERIFICATION)

@@ -1,4 +1,4 @@
-"""The order book: what 100,000 waiting orders cost, and how fast 10,000 that fall due at once are carried on.
+"""The order database: what 100,000 waiting orders cost, and how fast 10,000 that fall due at once are carried on.
 
 On SQLite and on a PostgreSQL of our own. A whole worker runs, with fake elements; idle cost is its process's CPU time
 and, on PostgreSQL, that of the server's processes, in percent of one core. What fell due is swept twice: sealed
@@ -221,10 +221,10 @@ def measure(
     said: list[str] = []
     with app_orders.desk(settings, policy, create=True) as here:
         cost = Cost(server)
-        take_in(here.book, waiting, range(due, 2 * due))
+        take_in(here.orders, waiting, range(due, 2 * due))
         taken = cost.end()
         deliver(
-            here.book,
+            here.orders,
             waiting,
             lambda number: NOW + (0 if number < due else 1 if number < 2 * due else 200) * HOUR,
         )
@@ -235,8 +235,8 @@ def measure(
             time.sleep(idle)
             ours, theirs = cost.end().cores()
         progress("sweeping")
-        stopped = sweep(here.book, NOW + 24 * HOUR, server)
-        proposed = sweep(here.book, NOW + 25 * HOUR, server)
+        stopped = sweep(here.orders, NOW + 24 * HOUR, server)
+        proposed = sweep(here.orders, NOW + 25 * HOUR, server)
         progress("verifying the audit trail")
         began = time.perf_counter()
         verdict = here.trail.verdict(here.store, SYSTEM)

@@ -143,26 +143,26 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def new_sqlite_order_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file for `sqlite_order_book` to copy."""
+def new_sqlite_order_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file for `sqlite_order_database` to copy."""
     return tmp_path_factory.mktemp("new-order-book") / "orders.sqlite"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def order_book_url(
-    request: pytest.FixtureRequest, tmp_path: Path, new_sqlite_order_book: Path
+def order_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, new_sqlite_order_database: Path
 ) -> Iterator[str]:
-    """An order book without orders, on each database: the one behind `store`."""
+    """An order database without orders, on each database: the one behind `store`."""
     if request.param == "sqlite":
-        yield databases.sqlite_order_book(new_sqlite_order_book, tmp_path / "orders.sqlite")
+        yield databases.sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite")
         return
     server: Postgres = request.getfixturevalue("postgres")
-    with server.order_book() as url:
+    with server.order_database() as url:
         yield url
 
 
 @pytest.fixture
-def store(order_book_url: str) -> Iterator[Store]:
-    opened = Store(order_book_url)
+def store(order_database_url: str) -> Iterator[Store]:
+    opened = Store(order_database_url)
     yield opened
     opened.close()

@@ -18,7 +18,7 @@ SHANGHAI, LIMA = "Asia/Shanghai", "America/Lima"
 
 @pytest.fixture(autouse=True)
 def _shanghai() -> None:
-    """The zone of a process is that of the order book that it opened last, perhaps in another test."""
+    """The zone of a process is that of the order database that it opened last, perhaps in another test."""
     use_zone(SHANGHAI)
 
 
@@ -81,7 +81,7 @@ def test_the_zone_is_that_of_the_policy(tmp_path: Path, monkeypatch: pytest.Monk
     assert _in_force(tmp_path, DUANKA_POLICY="own.toml") == "zh [zone Asia/Shanghai]"
 
 
-def test_an_open_order_book_has_said_its_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_order_database_has_said_its_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, value in NOTHING.items():
         monkeypatch.setenv(name, value)

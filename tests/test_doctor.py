@@ -1,4 +1,4 @@
-"""`duanka doctor` on this machine: settings, folders, order book, people; it says what to do and changes nothing."""
+"""`duanka doctor` on this machine: settings, folders, order database, people; it says what to do, changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from duanka.bootstrap.doctor import CHECKS, DoctorCheck, examine, folders, installation
 from duanka.bootstrap.doctor.examination import Finding, Installation, Level, ok
 from support.desk import duanka
-from support.examined import SECRET, Examined, doctor, order_book
+from support.examined import SECRET, Examined, doctor, order_database
 from support.waiting import HANG
 
 
@@ -70,7 +70,7 @@ def test_a_person_reads_a_line_for_each_check_and_the_count(tmp_path: Path) -> N
     assert "/nowhere/key cannot be read" in lines[0]
     assert [one.split()[0] for one in lines[:-1]].count("FAULT") == 1
     assert lines[-1].startswith("1 fault(s), ")
-    assert len(lines) - 1 == len(CHECKS) - sum(check.needs_book for check in CHECKS)
+    assert len(lines) - 1 == len(CHECKS) - sum(check.needs_database for check in CHECKS)
 
 
 def test_every_wrong_setting_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_a_place_that_cannot_be_read_is_told_and_the_rest_is_looked_at(tmp_path:
 
 
 def test_folders_that_keep_nothing_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = order_book(tmp_path / "orders")
+    said = order_database(tmp_path / "orders")
     key = tmp_path / "holder-key"
     key.write_text("0123456789abcdef")
     key.chmod(0o644)
@@ -181,8 +181,8 @@ def test_a_network_file_system_is_known_by_its_mount(folder: str, kind: str | No
     assert folders.network_file_system(Path(folder), MOUNTS) == kind
 
 
-def test_an_order_book_that_is_not_ours_to_use(tmp_path: Path) -> None:
-    said = order_book(tmp_path / "orders")
+def test_an_order_database_that_is_not_ours_to_use(tmp_path: Path) -> None:
+    said = order_database(tmp_path / "orders")
     wrong = doctor(**{**said, "DUANKA_SECRET": "another secret that is long enough, too"})
     assert wrong.code == 4
     assert "secret does not fit" in wrong.line("database", "FAULT")
@@ -201,7 +201,7 @@ def test_an_order_book_that_is_not_ours_to_use(tmp_path: Path) -> None:
 
 
 def test_a_clock_behind_the_trail_and_alarms_are_told(tmp_path: Path) -> None:
-    said = order_book(tmp_path / "orders")
+    said = order_database(tmp_path / "orders")
     assert doctor(**said).lines("clock", "OK")
     with closing(sqlite3.connect(tmp_path / "orders" / "orders.sqlite")) as database:
         database.execute("UPDATE audit SET at = 32472144000000000 WHERE seq = 1")

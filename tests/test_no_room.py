@@ -131,19 +131,19 @@ def test_what_changed_since_yesterday_is_written_whole_or_not_at_all(tmp_path: P
     assert not list(tmp_path.glob("*.unfinished"))
 
 
-def test_an_order_book_without_room_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+def test_an_order_database_without_room_loses_nothing_and_goes_on(tmp_path: Path) -> None:
     desk = TypedDesk(tmp_path / "orders")
     desk.demand(demand(0))
     more = [demand(number) for number in range(1, 200)]
     with desk.open() as here:
         with room_for(40_000), pytest.raises(OperationalError) as full:
-            receive(here.book, more, app_orders.now())
+            receive(here.orders, more, app_orders.now())
         told = in_words(full.value)
         assert told is not None
         assert "nothing of it was done" in told
         assert told.endswith(MAKE_ROOM)
         assert card(1) not in told
-        assert receive(here.book, [*more, demand(0)], app_orders.now()).opened == 199
+        assert receive(here.orders, [*more, demand(0)], app_orders.now()).opened == 199
         assert not [one for one in here.trail.verify(here.store) if isinstance(one, Fault)]
     with room_for(4096):
         assert MAKE_ROOM in desk.type("wang", "cards", "show", card(0)).text

@@ -43,7 +43,7 @@ from support.orders.books import receive
 from support.people import People
 from test_access import WHO
 
-# how an order book begins, or is upgraded: nobody has a key then that could be asked for
+# how an order database begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 WORDS = BilingualText("理由", "a reason")
@@ -65,11 +65,11 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.LIST_ALARMS: lambda d, o, by: d.reading.alarms(by),
     Permission.LIST_DRIFTS: lambda d, o, by: d.reading.drifts(_reader(by), NOW),
     Permission.VERIFY_AUDIT: lambda d, o, by: d.trail.verdict(d.store, by),
-    Permission.TAKE_DECISIONS: lambda d, o, by: receive(d.book, [demand()], NOW, by),
-    Permission.FILE_OBJECTION: lambda d, o, by: d.book.object(card(), "a text", by, NOW),
-    Permission.VERIFICATION_EXTEND: lambda d, o, by: d.book.extend(o.id, "hospital", by, "why", NOW),
-    Permission.RESTRICTION_POLICE_STOP: lambda d, o, by: d.book.police_stop(card(9), "c", by, "why", NOW),
-    Permission.RESTRICTION_POLICE_RELEASE: lambda d, o, by: d.book.police_release(card(8), by, "why", NOW),
+    Permission.TAKE_DECISIONS: lambda d, o, by: receive(d.orders, [demand()], NOW, by),
+    Permission.FILE_OBJECTION: lambda d, o, by: d.orders.object(card(), "a text", by, NOW),
+    Permission.VERIFICATION_EXTEND: lambda d, o, by: d.orders.extend(o.id, "hospital", by, "why", NOW),
+    Permission.RESTRICTION_POLICE_STOP: lambda d, o, by: d.orders.police_stop(card(9), "c", by, "why", NOW),
+    Permission.RESTRICTION_POLICE_RELEASE: lambda d, o, by: d.orders.police_release(card(8), by, "why", NOW),
     Permission.LIST_ACTS: lambda d, o, by: d.reading.acts(by),
     Permission.PROPOSE_ACT: lambda d, o, by: d.acts.propose(Event.RESTORE, [card()], WORDS, by, NOW),
     Permission.APPROVE_ACT: lambda d, o, by: d.acts.approve("A0", by, "why", NOW),
@@ -114,7 +114,7 @@ def test_every_permission_is_tried() -> None:
 
 @dataclass
 class Book:
-    """An order book in a folder, as commands open it."""
+    """An order database in a folder, as commands open it."""
 
     folder: Path
     keys: Mapping[Role, str]
@@ -218,16 +218,16 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
     folder = tmp_path_factory.mktemp("commands")
     settings = Settings(orders=folder / "book")
     with app_orders.desk(settings, app.policy_named("national"), create=True) as here:
-        assert isinstance(here.book, OrderService)
+        assert isinstance(here.orders, OrderService)
         people = People(here.store, here.trail)
         keys = {role: people.add(f"the.{role}", role) for role in WITH_KEYS}
-        receive(here.book, [demand()], app_orders.now())
+        receive(here.orders, [demand()], app_orders.now())
     (folder / "decisions.jsonl").touch()
     return Book(folder, keys)
 
 
 def test_every_command_has_a_permission() -> None:
-    """A new command of the order book without one fails here."""
+    """A new command of the order database without one fails here."""
     known = commands()
     for words, _ in all_commands():
         first = words.split()[0]

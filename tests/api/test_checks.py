@@ -107,8 +107,8 @@ def test_from_the_consent_to_the_pass(desk: TestDesk, calling: Calling) -> None:
 
 def test_who_passes_late_has_the_card_back(desk: TestDesk, calling: Calling) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
-    desk.book.sweep(NOW + 24 * HOUR)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.orders.sweep(NOW + 24 * HOUR)
     found = sent(desk, in_session(desk, calling), PASSED)
     assert (found["stage"], found["restored"], found["restriction"]) == ("passed", True, None)
 
@@ -117,20 +117,20 @@ def test_what_the_police_stopped_stays_so_and_is_told(desk: TestDesk, calling: C
     order, _ = desk.asked()
     session = in_session(desk, calling)
     liaison = Person("liaison", Role.POLICE)
-    desk.book.police_stop(card(), "case", liaison, "confirmed", NOW)
-    desk.book.act(order.id, Event.PASS, liaison, "it is them", NOW)
+    desk.orders.police_stop(card(), "case", liaison, "confirmed", NOW)
+    desk.orders.act(order.id, Event.PASS, liaison, "it is them", NOW)
     found = session.get("/holder/check").json()
     assert (found["stage"], found["restored"], found["restriction"]) == ("passed", False, "forced_stop")
 
 
 def test_the_link_of_a_restriction_leads_to_its_verification(desk: TestDesk, calling: Calling) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     desk.clock.now = NOW + 24 * HOUR
-    desk.book.sweep(desk.clock.now)
+    desk.orders.sweep(desk.clock.now)
     stopped = desk.reading.last(card(), Kind.RESTRICTION)
     assert stopped is not None
-    link = desk.book.transaction(
+    link = desk.orders.transaction(
         lambda unit: desk.links.make(unit.connection, stopped.id, desk.clock.now), desk.clock.now
     )
     own = calling(link).get("/holder/order").json()
@@ -156,8 +156,8 @@ def test_who_does_not_agree_goes_to_the_counter_and_nothing_is_stopped(
         told = answer.json()
         assert (answer.status_code, told["route"]) == (200, "counter")
         assert "不会因此停机" in told["words"]["zh"]
-        assert told["counter"]["zh"] == desk.book.terms.policy.counter.zh
-        assert told["papers"]["en"] == desk.book.terms.policy.papers.en
+        assert told["counter"]["zh"] == desk.orders.terms.policy.counter.zh
+        assert told["papers"]["en"] == desk.orders.terms.policy.papers.en
     assert desk.reading.state(order.id).state is State.SENT_TO_COUNTER
     assert desk.reading.last(card(), Kind.RESTRICTION) is None
     assert consents(desk) == [

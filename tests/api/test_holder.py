@@ -23,7 +23,7 @@ def test_a_holder_sees_why_until_when_and_what_to_bring(desk: TestDesk, calling:
     order, token = desk.asked()
     holder = calling(token)
     own = holder.get("/holder/order").json()
-    policy = desk.book.terms.policy
+    policy = desk.orders.terms.policy
     assert own["orderId"] == order.id
     assert (own["state"], own["restriction"], own["dueAt"]) == ("opened", None, None)
     assert own["answerWithinHours"] == 24
@@ -33,10 +33,10 @@ def test_a_holder_sees_why_until_when_and_what_to_bring(desk: TestDesk, calling:
     assert (own["counter"]["zh"], own["hotline"]) == (policy.counter.zh, policy.hotline)
     assert "验证码" in own["neverAsked"]["zh"]
     assert card() not in holder.get("/holder/order").text
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     assert holder.get("/holder/order").json()["dueAt"] == "2026-03-03T08:00:00Z"
     desk.clock.now = NOW + 24 * HOUR
-    desk.book.sweep(desk.clock.now)
+    desk.orders.sweep(desk.clock.now)
     late = holder.get("/holder/order").json()
     assert (late["state"], late["restriction"]) == ("expired", "suspended")
     assert late["grounds"]["reason"]["zh"].startswith("未在规定时间内完成实人核验")
@@ -90,7 +90,7 @@ def test_what_the_police_stopped_is_objected_to_and_lifted_by_them_alone(
     desk: TestDesk, calling: Calling
 ) -> None:
     _, token = desk.asked()
-    desk.book.police_stop(card(), "case", Person("liaison", Role.POLICE), "confirmed", NOW)
+    desk.orders.police_stop(card(), "case", Person("liaison", Role.POLICE), "confirmed", NOW)
     answer = calling(token).post("/holder/objection", {"text": "我没有"})
     assert answer.json()["objection"] == "filed"
     objection = desk.reading.last(card(), Kind.OBJECTION)

@@ -114,7 +114,7 @@ def test_who_agrees_by_the_new_link_takes_over(desk: TestDesk, calling: Calling)
     stranger = calling(token)
     session = calling(stranger.post("/holder/session", agreed(stranger)).json()["sessionToken"])
     desk.clock.now = NOW + HOUR / 2
-    new = desk.book.transaction(
+    new = desk.orders.transaction(
         lambda unit: desk.links.make(unit.connection, order.id, desk.clock.now), desk.clock.now
     )
     holder = calling(new)
@@ -132,7 +132,7 @@ def test_a_link_whose_time_is_over_still_asks_for_a_new_one(desk: TestDesk, call
     assert calling(token).post("/holder/link", {}).status_code == 202
     assert calling("A" * 44).post("/holder/link", {}).status_code == 401
     assert calling(None).post("/holder/link", {}).status_code == 401
-    desk.book.act(order.id, Event.WITHDRAW, desk_person(desk), "in error", desk.clock.now)
+    desk.orders.act(order.id, Event.WITHDRAW, desk_person(desk), "in error", desk.clock.now)
     assert calling(token).post("/holder/link", {}).status_code == 401, "nothing is left to do"
 
 

@@ -35,7 +35,7 @@ def told(desk: TestDesk, order_id: str) -> tuple[BilingualText, BilingualText | 
     """What happens otherwise, and how the card is restricted."""
     order = desk.reading.state(order_id)
     restriction, _ = desk.reading.own(order, desk.clock.now)
-    return otherwise(order, restriction, desk.book.terms.policy), restricted(restriction)
+    return otherwise(order, restriction, desk.orders.terms.policy), restricted(restriction)
 
 
 def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDesk) -> None:
@@ -46,7 +46,7 @@ def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDes
     )
     assert undelivered.en.startswith("If it is not done within 24 hours of the notice, the card is suspended")
     assert none is None
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     delivered, _ = told(desk, order.id)
     assert delivered.zh.startswith("北京时间 3月3日 16:00 前未完成核验，本号码将停机（双停）")
     assert delivered.en.startswith(
@@ -59,18 +59,18 @@ def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDes
 
 def test_while_we_look_no_hours_run(desk: TestDesk) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
-    desk.book.act(order.id, Event.SUBMIT, SYSTEM, "a person looks", NOW)
+    desk.orders.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
+    desk.orders.act(order.id, Event.SUBMIT, SYSTEM, "a person looks", NOW)
     assert "不计时" in told(desk, order.id)[0].zh
-    desk.book.act(order.id, Event.TO_FRAUD_CENTRE, SYSTEM, "it is theirs", NOW)
+    desk.orders.act(order.id, Event.TO_FRAUD_CENTRE, SYSTEM, "it is theirs", NOW)
     assert "反诈中心" in told(desk, order.id)[0].zh
 
 
 def test_while_a_second_of_the_staff_is_waited_for_no_hours_run(desk: TestDesk) -> None:
-    receive(desk.book, [replace(demand(), tier="extreme")], NOW)
+    receive(desk.orders, [replace(demand(), tier="extreme")], NOW)
     order = desk.reading.last(card(), Kind.VERIFICATION)
     assert order is not None
-    desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
+    desk.orders.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
     assert "北京时间 3月3日 16:00 前" in told(desk, order.id)[0].zh, "the hours run"
     seen = CounterCheck(
         Document.ID_CARD, "hall A", person_present=True, card_in_hand=True, notice_signed=True
@@ -83,16 +83,16 @@ def test_who_is_barred_is_told_of_the_next_stage(store: Store) -> None:
     desk = desk_on(store, TWO_STAGES)
     order, _ = desk.asked()
     assert "限制呼出（单停）" in told(desk, order.id)[0].zh
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     desk.clock.now = NOW + 24 * HOUR
-    desk.book.sweep(desk.clock.now)
+    desk.orders.sweep(desk.clock.now)
     then, now = told(desk, order.id)
     assert now is not None
     assert now.zh.startswith("本号码目前限制呼出（单停）：不能打出，可以接听。")
     assert "核验通过后立即恢复" in now.zh
     assert then.zh.startswith("北京时间 3月5日 16:00 前未完成核验，本号码将停机（双停）")
     desk.clock.now = NOW + 72 * HOUR
-    desk.book.sweep(desk.clock.now)
+    desk.orders.sweep(desk.clock.now)
     then, now = told(desk, order.id)
     assert now is not None
     assert now.zh.startswith("本号码目前停机（双停）")
@@ -101,7 +101,7 @@ def test_who_is_barred_is_told_of_the_next_stage(store: Store) -> None:
 
 def test_what_the_police_stopped_is_not_promised_back(desk: TestDesk) -> None:
     order, _ = desk.asked()
-    desk.book.police_stop(card(), "case", Person("liaison", Role.POLICE), "confirmed", NOW)
+    desk.orders.police_stop(card(), "case", Person("liaison", Role.POLICE), "confirmed", NOW)
     _, now = told(desk, order.id)
     assert now is not None
     assert "须公安机关同意" in now.zh
@@ -154,7 +154,7 @@ def test_the_digest_says_which_texts_and_who_judges() -> None:
 def test_a_phone_is_given_all_that_its_page_shows(desk: TestDesk, calling: Calling) -> None:
     order, link = desk.asked()
     own = calling(link).get("/holder/order").json()
-    policy = desk.book.terms.policy
+    policy = desk.orders.terms.policy
     assert own["online"] == {
         "open": True,
         "why": None,

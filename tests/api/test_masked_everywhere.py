@@ -41,13 +41,13 @@ def _planted(desk: TestDesk) -> tuple[list[str], str]:
     ids = list[str]()
     for number in (CARD, "8613900139000"):
         one = demand(0)
-        receive(desk.book, [type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
-        order = desk.book.transaction(lambda unit, n=number: unit.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
+        receive(desk.orders, [type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
+        order = desk.orders.transaction(lambda unit, n=number: unit.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
         assert order
-        desk.book.act(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)
+        desk.orders.act(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)
         ids.append(order.id)
-        ids.append(desk.book.object(number, WRITTEN, CLERK, NOW).id)
-    police = desk.book.police_stop(CARD, WRITTEN[:60], Person("officer", Role.POLICE), WRITTEN, NOW)
+        ids.append(desk.orders.object(number, WRITTEN, CLERK, NOW).id)
+    police = desk.orders.police_stop(CARD, WRITTEN[:60], Person("officer", Role.POLICE), WRITTEN, NOW)
     grounds = Grounds(WORDS, WORDS, WORDS)
     act = desk.acts.propose(Event.RESTORE, [f"+{CARD}"], grounds, CLERK, NOW)
     with desk.store.writing() as connection:

@@ -154,7 +154,7 @@ def test_each_api_of_a_process_is_described_with_the_hardships_of_its_policy(sto
     described = []
     desk = desk_on(store)
     for policy in (AT_ONCE, replace(AT_ONCE, hardships=("flood",)), AT_ONCE):
-        desk.book.terms = replace(desk.book.terms, policy=policy)
+        desk.orders.terms = replace(desk.orders.terms, policy=policy)
         described.append(desk.api().openapi())
     hardships = [
         one["components"]["schemas"]["Extension"]["properties"]["hardship"]["enum"] for one in described

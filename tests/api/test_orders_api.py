@@ -66,7 +66,7 @@ def test_doing_again_what_is_done_gives_the_state(desk: TestDesk, people: People
 
 def test_a_hardship_gives_time_once(desk: TestDesk, people: People) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     path = f"/orders/{order.id}/extend"
     body = {"hardship": "hospital", "why": "a paper of the hospital"}
     first, again = people[DESK].post(path, body), people[DESK].post(path, body)
@@ -105,8 +105,8 @@ def test_a_protected_number_is_never_stopped(people: People) -> None:
 
 def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: People) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
-    desk.book.sweep(NOW + 24 * HOUR)
+    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.orders.sweep(NOW + 24 * HOUR)
     filed = people[DESK].post("/objections", {"phoneNumber": phone(), "text": "I sell cars"}).json()
     assert (filed["kind"], filed["state"]) == ("objection", "filed")
     path = f"/objections/{filed['id']}"
@@ -123,7 +123,7 @@ def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: Peopl
 
 
 def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: People) -> None:
-    receive(desk.book, [demand(n) for n in range(5)], NOW)
+    receive(desk.orders, [demand(n) for n in range(5)], NOW)
     seen, after = list[str](), None
     while True:
         page = people[REGULATOR].get("/orders", limit=2, **({"after": after} if after else {})).json()
@@ -140,8 +140,10 @@ def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: Peo
 
 
 def test_orders_are_filtered_sorted_and_counted(desk: TestDesk, people: People) -> None:
-    receive(desk.book, [replace(demand(n), rules=("fan_out", "sim_box")[: 1 + n % 2]) for n in range(4)], NOW)
-    receive(desk.book, [replace(demand(9), tier="high")], NOW + HOUR)
+    receive(
+        desk.orders, [replace(demand(n), rules=("fan_out", "sim_box")[: 1 + n % 2]) for n in range(4)], NOW
+    )
+    receive(desk.orders, [replace(demand(9), tier="high")], NOW + HOUR)
     heavy = people[REGULATOR].get("/orders", sort="weight", counts=True, limit=1).json()
     assert [order["tier"] for order in heavy["items"]] == ["high"]
     assert (heavy["counts"]["total"], heavy["counts"]["by"]["tier"]) == (5, {"high": 1, "medium": 4})
@@ -255,7 +257,7 @@ def test_who_proposed_does_not_approve_and_a_rejected_act_stays_so(people: Peopl
 @pytest.mark.requirement("R7.3")
 def test_figures_open_to_the_numbers_behind_them(desk: TestDesk, people: People) -> None:
     for number in (1, 2):
-        desk.book.police_stop(card(number), "c", desk.keys.who(desk.given[POLICE]) or SYSTEM, "why", NOW)
+        desk.orders.police_stop(card(number), "c", desk.keys.who(desk.given[POLICE]) or SYSTEM, "why", NOW)
     period = {"since": "2026-03-02T00:00:00+08:00", "until": "2026-03-03T00:00:00+08:00"}
     figures = people[REGULATOR].get("/figures", **period).json()
     assert (figures["handled"], figures["handledBy"]) == (2, {"restriction.police_stop": 2})

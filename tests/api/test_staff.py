@@ -49,7 +49,7 @@ def under_review(desk: TestDesk, calling: Calling, number: int) -> str:
 
 
 def of_tier(desk: TestDesk, number: int, tier: str) -> Order:
-    receive(desk.book, [replace(demand(number), tier=tier)], NOW)
+    receive(desk.orders, [replace(demand(number), tier=tier)], NOW)
     order = desk.reading.last(demand(number).card, Kind.VERIFICATION)
     assert order is not None
     return order

@@ -20,7 +20,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
     out = decide(tmp_path / "out", KEY, [*medium(1, 2, 3), *high(11)])
     choice = Choice(hold=frozenset({phone(2).removeprefix("+")}))
     taking = DecisionTaker(
-        desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, f"of {phone(9)}"
+        desk.orders, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, f"of {phone(9)}"
     )
     clerk_of_desk = Person("the.desk", Role.DESK)
     tried = taking.preview(NOW, clerk_of_desk)
@@ -62,7 +62,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
 
 def test_one_request_withdraws_a_part_and_the_worker_the_rest(store: Store) -> None:
     desk = desk_on(store)
-    receive(desk.book, [demand(number) for number in range(AT_ONCE + 1)], NOW)
+    receive(desk.orders, [demand(number) for number in range(AT_ONCE + 1)], NOW)
     with callers(desk.api()) as calling:
         act = calling(desk.given[Role.DESK]).post("/withdrawals", {"tiers": ["medium"], "why": "w"}).json()
     assert (act["state"], act["done"]) == ("running", AT_ONCE)

@@ -70,7 +70,7 @@ class Clock:
 
 @dataclass
 class Town:
-    """The network, the order book, the way online, and a telephone with a camera."""
+    """The network, the order database, the way online, and a telephone with a camera."""
 
     network: OwnNetwork
     here: OrderDesk
@@ -83,7 +83,7 @@ class Town:
     asked: Random  # draws as the server does
 
     def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
-        return self.here.book.transaction(lambda unit: unit.open_order(card(number), kind), self.clock())
+        return self.here.orders.transaction(lambda unit: unit.open_order(card(number), kind), self.clock())
 
     def link(self, number: int) -> str:
         parts = [one for one in self.network.centre.accepted if one.destination.lstrip("+") == card(number)]
@@ -159,7 +159,7 @@ def test_the_holder_proves_who_they_are_and_nobody_else_does(
         OrderDecision(card(number), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
         for number in range(5)
     ]
-    receive(town.here.book, demands, town.clock())
+    receive(town.here.orders, demands, town.clock())
     until(lambda: all(_state(town, number) is State.NOTIFIED for number in range(5)))
     for state in (NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED):
         town.clock.moved += timedelta(hours=24, minutes=2)
@@ -277,7 +277,7 @@ def _stopped(town: Town, number: int) -> bool:
 
 
 def _nothing_of_a_face(town: Town, logged: str) -> None:
-    """No picture in a log or, unsealed, in the order book; no token either."""
+    """No picture in a log or, unsealed, in the order database; no token either."""
     for mark in ("/9j/", "JFIF", "hs_", "feature", "\\xff\\xd8"):
         assert mark not in logged
     for file in (town.shots / "orders").glob("orders.sqlite*"):

@@ -34,7 +34,7 @@ PHOTO, CAPTURED = b"\xff\xd8\xff registered", b"\xff\xd8\xff captured"
 
 
 class Office:
-    """An order book in a folder, and the keys of its people."""
+    """An order database in a folder, and the keys of its people."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,17 +95,17 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
             (MEDIUM, RequestedAction.VERIFY, "medium"),
             (HIGH, RequestedAction.VERIFY_AT_COUNTER, "high"),
         )
-        receive(here.book, [OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
+        receive(here.orders, [OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
         for card, *_ in tiers:
             order = _open(here, card)
-            here.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
+            here.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
 
     office.inside(ask)
     return office
 
 
 def _open(here: app_orders.OrderDesk, card: str) -> Order:
-    order = here.book.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), app_orders.now())
+    order = here.orders.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), app_orders.now())
     assert order
     return order
 
@@ -114,7 +114,7 @@ def _unsure(here: app_orders.OrderDesk) -> None:
     """A check online of MEDIUM that a person must look at."""
     now = app_orders.now()
     order = _open(here, MEDIUM)
-    link = here.book.transaction(lambda unit: here.links.make(unit.connection, order.id, now), now)
+    link = here.orders.transaction(lambda unit: here.links.make(unit.connection, order.id, now), now)
     session = here.checks.agree(link, Consent(True, True, "digest"), now, browser="browser")
     assert session
     here.checks.keep_reference(order.id, PHOTO, now)
@@ -168,7 +168,9 @@ def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     now, card = app_orders.now(), "8613800000003"
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     office.inside(
-        lambda here: receive(here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
+        lambda here: receive(
+            here.orders, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now
+        )
     )
     address = office.out("wang", "orders", "link", card, "--why", "lost the message").strip()
     assert re.fullmatch(r"https://verify\.operator\.example/v#[A-Za-z0-9_-]{44}", address)
@@ -184,8 +186,8 @@ def test_a_link_is_made_for_a_verification_alone(office: Office) -> None:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
 
     def objected(here: app_orders.OrderDesk) -> None:
-        receive(here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
-        others.append(here.book.object(card, "not me", HOLDER, now))
+        receive(here.orders, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
+        others.append(here.orders.object(card, "not me", HOLDER, now))
 
     office.inside(objected)
     said = office.refused("wang", "orders", "link", others[0].id, "--why", "lost the message")
@@ -196,7 +198,7 @@ def test_who_may_not_search_by_number_does_not_learn_whether_there_is_such_a_car
     known, unknown = "8613800000005", "8613800000006"
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     demand = OrderDecision(known, RequestedAction.VERIFY, "medium", reason)
-    office.inside(lambda here: receive(here.book, [demand], app_orders.now()))
+    office.inside(lambda here: receive(here.orders, [demand], app_orders.now()))
     for who, *words in (("bureau", "show"), ("liaison", "pass")):
         why = ("--why", "curious")
         told = {office.refused(who, "orders", *words, card, *why) for card in (known, unknown)}

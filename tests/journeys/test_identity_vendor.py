@@ -51,12 +51,14 @@ class Way:
     def link(self, card: str = CARD) -> str:
         """The token of a notice about a card."""
         reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
-        receive(self.here.book, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock())
-        order = self.here.book.transaction(
+        receive(
+            self.here.orders, [OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock()
+        )
+        order = self.here.orders.transaction(
             lambda unit: unit.open_order(card, Kind.VERIFICATION), self.clock()
         )
         assert order
-        return self.here.book.transaction(
+        return self.here.orders.transaction(
             lambda unit: self.here.links.make(unit.connection, order.id, self.clock()), self.clock()
         )
 

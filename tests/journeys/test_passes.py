@@ -44,20 +44,20 @@ def ended(here: OrderDesk, card: str, event: Event) -> None:
     now = app_orders.now()
     reason = BilingualText("转售企业存量卡", "old stock of a resale operator")
     receive(
-        here.book,
+        here.orders,
         [OrderDecision(card, RequestedAction.VERIFY, "medium", reason, ("virtual_operator_stock",))],
         now,
     )
-    order = here.book.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), now)
+    order = here.orders.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), now)
     assert order is not None
     if event is not Event.WITHDRAW:
-        here.book.act(order.id, Event.TO_COUNTER, SYSTEM, "why", now)
-    here.book.act(order.id, event, SYSTEM if event is Event.FAIL else SECOND, "why", now)
+        here.orders.act(order.id, Event.TO_COUNTER, SYSTEM, "why", now)
+    here.orders.act(order.id, event, SYSTEM if event is Event.FAIL else SECOND, "why", now)
 
 
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an order book: one card passed, one failed, of one the verification was withdrawn."""
+    """The folder of an order database: one card passed, one failed, of one the verification was withdrawn."""
     folder = tmp_path_factory.mktemp("orders") / "book"
     with working(folder) as here:
         until((folder / "passes.jsonl").exists)  # also when nobody has passed yet

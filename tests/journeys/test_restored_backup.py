@@ -1,4 +1,4 @@
-"""A backup that is restored: the network is ahead of the order book, and nobody is stopped or freed by the old one."""
+"""A backup that is restored: the network is ahead of the order database, nobody is stopped or freed by the old one."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def serving(folder: Path, proxy: OwnMessageProxy, said: list[str]) -> Iterator[O
 
 
 def stop(here: OrderDesk, card: str) -> None:
-    here.book.police_stop(card, "case 1", POLICE, "notice", app_orders.now())
+    here.orders.police_stop(card, "case 1", POLICE, "notice", app_orders.now())
 
 
 def release(here: OrderDesk, card: str) -> None:
-    here.book.police_release(card, POLICE, "consent", app_orders.now())
+    here.orders.police_release(card, POLICE, "consent", app_orders.now())
 
 
 def test_a_restored_backup_changes_nothing_until_it_is_accepted(

@@ -1,4 +1,4 @@
-"""The secret and the folder of an order book, as somebody meets them who types in the wrong folder."""
+"""The secret and the folder of an order database, as somebody meets them who types in the wrong folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
         book.close()
 
 
-def test_a_command_in_another_folder_invents_no_order_book(tmp_path: Path) -> None:
+def test_a_command_in_another_folder_invents_no_order_database(tmp_path: Path) -> None:
     key = a_key(duanka("persons", "init", "wang", cwd=tmp_path))
     other = tmp_path / "home"
     other.mkdir()
@@ -48,7 +48,7 @@ def test_a_command_in_another_folder_invents_no_order_book(tmp_path: Path) -> No
         ("keys", "list"),
         ("cards", "show", "13800000000"),
     ):
-        refused(duanka(*words, cwd=other, DUANKA_API_KEY=key), "no order book at", "DUANKA_ORDERS")
+        refused(duanka(*words, cwd=other, DUANKA_API_KEY=key), "no order database at", "DUANKA_ORDERS")
     assert list(other.iterdir()) == []
     there = duanka(
         "orders", "list", cwd=other, DUANKA_API_KEY=key, DUANKA_ORDERS=str(tmp_path / "duanka-orders")

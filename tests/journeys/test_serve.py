@@ -52,7 +52,7 @@ def decide(folder: Path, *cards: str) -> None:
 
 
 class Office:
-    """A desk with two people, its order book, and a message path behind it."""
+    """A desk with two people, its order database, and a message path behind it."""
 
     def __init__(self, folder: Path, environment: dict[str, str], **database: Any) -> None:
         self.folder, self.environment = folder, environment

@@ -18,7 +18,7 @@ from duanka.sandbox.smsc import OwnShortMessageCentre
 from duanka.sandbox.smsc_sessions import Behaviour
 from support.buses import Server
 from support.databases import Postgres
-from support.examined import doctor, order_book
+from support.examined import doctor, order_database
 from support.parts import needed
 from support.photo_server import photo_server
 from support.switches import missing
@@ -54,7 +54,7 @@ def test_the_message_centre_is_bound_to_and_keeps_its_receipts(tmp_path: Path) -
 
 
 def test_a_message_proxy_is_asked_for_its_list(tmp_path: Path) -> None:
-    said = order_book(tmp_path / "orders")
+    said = order_database(tmp_path / "orders")
     folder = tmp_path / "messages"
     gone = doctor(**said, DUANKA_MESSAGE_PROXY=str(folder))
     assert "is not there" in gone.line("message proxy", "FAULT")
@@ -64,7 +64,7 @@ def test_a_message_proxy_is_asked_for_its_list(tmp_path: Path) -> None:
         with closing(part.element()) as element:
             element.suspend(CARD)
         odd = doctor(**said, DUANKA_MESSAGE_PROXY=str(folder))
-        assert "holds 1 card(s), the order book wants 0" in odd.line("message proxy", "WARNING")
+        assert "holds 1 card(s), the order database wants 0" in odd.line("message proxy", "WARNING")
         with closing(part.element()) as element:
             assert next(iter(element.restricted()))[0] == CARD  # it was asked, not told
     down = doctor(**said, DUANKA_MESSAGE_PROXY=str(folder))
@@ -73,7 +73,7 @@ def test_a_message_proxy_is_asked_for_its_list(tmp_path: Path) -> None:
 
 def test_register_and_call_proxy_are_asked_and_a_book_that_names_others_is_told(tmp_path: Path) -> None:
     needed(missing("osmo-hlr", "kamailio"))
-    said = order_book(tmp_path / "orders")
+    said = order_database(tmp_path / "orders")
     with (
         OwnRegister(tmp_path / "hlr") as register,
         OwnCallProxy(tmp_path / "calls", ("127.0.0.1", 9)) as calls,
@@ -95,7 +95,7 @@ def test_faces_and_photos(tmp_path: Path) -> None:
     assert "1 photo(s)" in doctor(DUANKA_REFERENCE_PHOTOS=str(tmp_path)).line("photos", "OK")
     assert "needs it" in doctor(DUANKA_FACE="embedded").line("photos", "FAULT")
     assert doctor(DUANKA_REFERENCE_PHOTOS=str(tmp_path / "nowhere")).lines("photos", "FAULT")
-    said = order_book(tmp_path / "orders")
+    said = order_database(tmp_path / "orders")
     with photo_server() as store, vendor_server() as vendor:
         keys = {"DUANKA_REFERENCE_PHOTOS_KEY": store.key, "DUANKA_FACE_KEY": vendor.key}
         named = {**said, "DUANKA_REFERENCE_PHOTOS": store.url, "DUANKA_FACE": vendor.url}
@@ -133,9 +133,9 @@ def test_parts_that_an_operator_may_have(tmp_path: Path) -> None:
         speaks.stop(None).wait()
 
 
-def test_an_order_book_on_a_server(tmp_path: Path, postgres: Postgres) -> None:
+def test_an_order_database_on_a_server(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.database() as url:
-        said = order_book(tmp_path / "orders", url=url)
+        said = order_database(tmp_path / "orders", url=url)
         well = doctor(**said)
         assert well.code == 0, well.text
         assert "fits its seal" in well.line("database", "OK")

@@ -199,10 +199,10 @@ store.close()
 """
 
 
-def test_processes_that_append_at_once_keep_one_chain(store: Store, order_book_url: str) -> None:
+def test_processes_that_append_at_once_keep_one_chain(store: Store, order_database_url: str) -> None:
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", _APPENDS, order_book_url, name, KEY.hex()],
+            [sys.executable, "-c", _APPENDS, order_database_url, name, KEY.hex()],
             env={"PYTHONPATH": str(ROOT / "src")},
         )
         for name in ("a", "b", "c")

@@ -20,7 +20,7 @@ def test_a_backup_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with desk.open() as here:  # as a worker has it: what it wrote lies in the log
-            receive(here.book, [demand(0)], app_orders.now())
+            receive(here.orders, [demand(0)], app_orders.now())
             assert desk.type("wang", "orders", "backup", str(file), *WHY).code == 2, "it takes a supervisor"
             assert "The secret is not in it" in desk.done("li", "orders", "backup", str(file), *WHY).text
     finally:

@@ -96,14 +96,14 @@ def _each_once(store: Store, act: Act, number: int) -> None:
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
-    store: Store, order_book_url: str
+    store: Store, order_database_url: str
 ) -> None:
     acts = ActService(book_on(store))
     act = _running(acts, 1500)
     kills = 0
     while acts.act(act.id).state is ActState.RUNNING:
         before = acts.act(act.id).done
-        worker = _worker(order_book_url)
+        worker = _worker(order_database_url)
         try:
             _go(worker)
             end = time.monotonic() + HANG
@@ -125,10 +125,10 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     _each_once(store, ended, 1500)
 
 
-def test_two_workers_at_once_share_the_acts(store: Store, order_book_url: str) -> None:
+def test_two_workers_at_once_share_the_acts(store: Store, order_database_url: str) -> None:
     acts = ActService(book_on(store))
     mine, other = _running(acts, 600), _running(acts, 600, first=600)
-    workers = [_worker(order_book_url) for _ in range(2)]
+    workers = [_worker(order_database_url) for _ in range(2)]
     try:
         for worker in workers:
             _go(worker)

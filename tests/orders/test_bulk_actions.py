@@ -197,7 +197,7 @@ def test_the_same_card_twice_is_one_card(store: Store) -> None:
     acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0), f"+{card(0)}", f"+86 {card(0)[2:]}", card(1)], WHY, DESK, NOW)
     assert act.total == 2
-    with acts.book.store.reading() as connection:
+    with acts.orders.store.reading() as connection:
         told = connection.execute(select(audit.c.after).where(audit.c.subject == act.id)).scalar_one()
     assert '"named_twice":2' in told
 

@@ -91,14 +91,14 @@ def test_who_comes_late_to_the_counter_is_restored(store: Store, state: State) -
     way = Online(store)
     order = way.asked()
     if state is State.FAILED:
-        way.book.act(order.id, Event.BEGIN, DESK, "came", NOW)
-        way.book.act(order.id, Event.FAIL, DESK, "another face", NOW)
-        decided_by_second(way.book)
+        way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
+        way.orders.act(order.id, Event.FAIL, DESK, "another face", NOW)
+        decided_by_second(way.orders)
     else:
-        way.book.sweep(NOW + 24 * HOUR)
-    assert restriction(way.book)
+        way.orders.sweep(NOW + 24 * HOUR)
+    assert restriction(way.orders)
     assert way.counter.verify(order.id, SEEN, DESK, WHY, NOW + 25 * HOUR).state is State.PASSED
-    assert restriction(way.book) is None
+    assert restriction(way.orders) is None
 
 
 def test_what_is_missing_is_named_and_passes_nobody(store: Store) -> None:
@@ -168,8 +168,8 @@ def test_only_the_staff_verify_and_only_verifications(store: Store) -> None:
     for role in (Role.POLICE, Role.REGULATOR, Role.HOLDER, Role.SYSTEM):
         with pytest.raises(PermissionDenied):
             way.counter.verify(order.id, SEEN, Person("x", role), WHY, NOW)
-    way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
-    stop = restriction(way.book)
+    way.orders.police_stop(order.card, "case", POLICE, "confirmed", NOW)
+    stop = restriction(way.orders)
     assert stop
     for number in (order.id, stop.id):
         with pytest.raises(NoSuchTransition):
@@ -185,7 +185,7 @@ def test_a_tier_of_the_policy_takes_two_and_loses_no_time_between_them(store: St
     way = Online(store)
     order = high(way)
     assert order.due_at is None
-    assert way.book.sweep(NOW + 1000 * HOUR) == 0, "the delay is ours"
+    assert way.orders.sweep(NOW + 1000 * HOUR) == 0, "the delay is ours"
     (item,) = way.counter.waiting(DESK).items
     assert (item.order_id, item.card, item.tier) == (order.id, "+86 130****0000", "high")
     assert (item.first_by, item.first_at, item.document) == ("wang", NOW + HOUR, Document.ID_CARD)
@@ -220,23 +220,23 @@ def test_nobody_confirms_what_they_recorded(store: Store) -> None:
 def test_no_plain_pass_goes_around_the_second_person(store: Store, tier: str) -> None:
     way = Online(store)
     order = way.asked(tier=tier)
-    way.book.act(order.id, Event.BEGIN, DESK, "came", NOW)
+    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
     states: list[Callable[[], object]] = [
         lambda: None,
         lambda: way.counter.verify(order.id, SEEN, DESK, WHY, NOW),
         lambda: way.counter.reject(order.id, DESK, "unsure", NOW),
-        lambda: way.book.act(order.id, Event.SUBMIT, DESK, "to look at", NOW),
-        lambda: way.book.act(order.id, Event.TO_COUNTER, DESK, "again", NOW),
-        lambda: way.book.sweep(NOW + 24 * HOUR),
+        lambda: way.orders.act(order.id, Event.SUBMIT, DESK, "to look at", NOW),
+        lambda: way.orders.act(order.id, Event.TO_COUNTER, DESK, "again", NOW),
+        lambda: way.orders.sweep(NOW + 24 * HOUR),
     ]
     for step in states:
         step()
         before = way.state(order.id)
         for by in (DESK, SECOND):
             with pytest.raises(NeedsSecondPerson, match="counter verify"):
-                way.book.act(order.id, Event.PASS, by, "it is them", NOW)
+                way.orders.act(order.id, Event.PASS, by, "it is them", NOW)
         assert way.state(order.id) == before
-    assert way.book.act(order.id, Event.PASS, SYSTEM, "ourselves", NOW + 25 * HOUR).state is State.PASSED
+    assert way.orders.act(order.id, Event.PASS, SYSTEM, "ourselves", NOW + 25 * HOUR).state is State.PASSED
 
 
 def test_the_machine_and_one_person_are_two_until_the_person_decided(store: Store) -> None:
@@ -245,14 +245,14 @@ def test_the_machine_and_one_person_are_two_until_the_person_decided(store: Stor
     session = way.agreed(order.id)
     way.settled(session, PASSED)
     assert way.state(order.id).state is State.UNDER_REVIEW, "the policy wants a person to look"
-    way.book.act(order.id, Event.TO_COUNTER, DESK, "unclear", NOW + HOUR)
-    way.book.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
-    way.book.act(order.id, Event.SUBMIT, DESK, "to look at", NOW + HOUR)
+    way.orders.act(order.id, Event.TO_COUNTER, DESK, "unclear", NOW + HOUR)
+    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
+    way.orders.act(order.id, Event.SUBMIT, DESK, "to look at", NOW + HOUR)
     with pytest.raises(NeedsSecondPerson):  # the check of before was looked at, and did not suffice
-        way.book.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
+        way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
     other = way.asked(1, tier="high")
     way.settled(way.agreed(other.id), UNSURE)
-    assert way.book.act(other.id, Event.PASS, DESK, "it is them", NOW + HOUR).state is State.PASSED
+    assert way.orders.act(other.id, Event.PASS, DESK, "it is them", NOW + HOUR).state is State.PASSED
 
 
 def test_somebody_else_of_the_police_passes_and_a_tier_that_needs_no_second_person_takes_one(
@@ -260,16 +260,16 @@ def test_somebody_else_of_the_police_passes_and_a_tier_that_needs_no_second_pers
 ) -> None:
     way = Online(store)
     order = way.asked(tier="high")
-    way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
+    way.orders.police_stop(order.card, "case", POLICE, "confirmed", NOW)
     with pytest.raises(NeedsSecondPerson, match="somebody else"):
-        way.book.act(order.id, Event.PASS, POLICE, "cleared", NOW)
+        way.orders.act(order.id, Event.PASS, POLICE, "cleared", NOW)
     assert (
-        way.book.act(order.id, Event.PASS, Person("bureau", Role.POLICE), "cleared", NOW).state
+        way.orders.act(order.id, Event.PASS, Person("bureau", Role.POLICE), "cleared", NOW).state
         is State.PASSED
     )
-    medium = delivered(way.book, 1)
-    way.book.act(medium.id, Event.BEGIN, DESK, "came", NOW)
-    assert way.book.act(medium.id, Event.PASS, DESK, "it is them", NOW).state is State.PASSED
+    medium = delivered(way.orders, 1)
+    way.orders.act(medium.id, Event.BEGIN, DESK, "came", NOW)
+    assert way.orders.act(medium.id, Event.PASS, DESK, "it is them", NOW).state is State.PASSED
     free = Online(store, policy(second_person_tiers=()))
     none = free.asked(2, tier="extreme")
     assert free.counter.verify(none.id, SEEN, DESK, WHY, NOW).state is State.PASSED
@@ -287,7 +287,7 @@ def test_what_is_rejected_is_discarded_and_gives_the_time_back(store: Store) -> 
     way.counter.verify(order.id, SEEN, OTHER, WHY, NOW + 6 * HOUR)
     assert way.counter.confirm(order.id, DESK, "seen too", NOW + 6 * HOUR).state is State.PASSED
     late = way.asked(1, tier="high")
-    way.book.sweep(NOW + 24 * HOUR)
+    way.orders.sweep(NOW + 24 * HOUR)
     way.counter.verify(late.id, SEEN, DESK, WHY, NOW + 25 * HOUR)
     rejected = way.counter.reject(late.id, SECOND, "unsure", NOW + 25 * HOUR)
     assert (rejected.state, rejected.due_at) == (State.EXPIRED, None)
@@ -296,12 +296,12 @@ def test_what_is_rejected_is_discarded_and_gives_the_time_back(store: Store) -> 
 def test_who_was_quicker_than_the_second_person(store: Store) -> None:
     way = Online(store)
     withdrawn, theirs = high(way, 0), high(way, 1)
-    acts = ActService(way.book)
+    acts = ActService(way.orders)
     act = acts.propose(Event.WITHDRAW, [withdrawn.card], BilingualText("误", "in error"), DESK, NOW + HOUR)
     assert way.state(withdrawn.id).closed_at is None, "its tier takes two people"
     acts.approve(act.id, SECOND, "in error", NOW + HOUR)
     acts.carry_out(NOW + HOUR)
-    way.book.act(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
+    way.orders.act(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
     with pytest.raises(NoSuchTransition):
         way.counter.confirm(withdrawn.id, OTHER, "seen too", NOW + HOUR)
     with pytest.raises(PermissionDenied):
@@ -357,8 +357,8 @@ def test_no_hours_are_given_while_a_second_of_the_staff_is_waited_for(store: Sto
     way = Online(store)
     order = high(way)
     with pytest.raises(NoSuchTransition, match="no response time runs"):
-        way.book.extend(order.id, "hospital", OTHER, "a paper", NOW + HOUR)
-    assert way.book.sweep(NOW + 1000 * HOUR) == 0
+        way.orders.extend(order.id, "hospital", OTHER, "a paper", NOW + HOUR)
+    assert way.orders.sweep(NOW + 1000 * HOUR) == 0
 
 
 @pytest.mark.parametrize("event", [Event.TO_COUNTER, Event.FAIL])
@@ -366,10 +366,10 @@ def test_one_person_does_not_take_the_clock_off_for_good(store: Store, event: Ev
     """Neither by sending on what waits for a second person, nor by their word that it failed."""
     way = Online(store)
     order = high(way)
-    assert way.book.act(order.id, event, DESK, "hm", NOW + HOUR).due_at is None
+    assert way.orders.act(order.id, event, DESK, "hm", NOW + HOUR).due_at is None
     assert way.counter.reject(order.id, DESK, "wrong", NOW + 2 * HOUR).due_at == NOW + 26 * HOUR
-    assert way.book.sweep(NOW + 26 * HOUR) == 1
-    assert restriction(way.book)
+    assert way.orders.sweep(NOW + 26 * HOUR) == 1
+    assert restriction(way.orders)
 
 
 def test_a_word_that_a_review_failed_ends_it_and_the_hours_run_anew(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The order books that tests take one after another are as new ones, whatever the one before did."""
+"""The order databases that tests take one after another are as new ones, whatever the one before did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
-from support.databases import Postgres, sqlite_order_book
+from support.databases import Postgres, sqlite_order_database
 from support.orders.books import NOW, book_on, card, delivered, demand, receive
 from support.people import People
 
@@ -57,19 +57,19 @@ def _used(url: str, orders: int = 1) -> Store:
 
 @pytest.fixture
 def server(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
-    """Without the order books that other tests had."""
+    """Without the order databases that other tests had."""
     monkeypatch.setattr(postgres, "_books", [])
     return postgres
 
 
 @pytest.mark.parametrize("orders", [1, 400])
 def test_a_book_on_a_server_is_as_new_for_the_next_one(server: Postgres, orders: int) -> None:
-    with server.order_book() as url:
+    with server.order_database() as url:
         new, number = _rows(url), _installation(url)
         store = _used(url, orders)
         assert len(_rows(url)["orders"]) == orders
         store.reading().__enter__()  # a test that does not end what it began holds locks
-    with server.order_book() as again:
+    with server.order_database() as again:
         assert again == url
         assert _rows(again) == new
         assert _installation(again) != number
@@ -89,21 +89,21 @@ def test_a_book_on_a_server_is_as_new_for_the_next_one(server: Postgres, orders:
     ],
 )
 def test_a_book_whose_tables_were_changed_is_for_nobody_else(server: Postgres, change: str) -> None:
-    with server.order_book() as url:
+    with server.order_database() as url:
         with psycopg.connect(url) as connection:
             connection.execute(change)
         connection.close()
-    with server.order_book() as other:
+    with server.order_database() as other:
         assert other != url
 
 
 def test_two_have_two_books_at_once(server: Postgres) -> None:
-    with server.order_book() as one, server.order_book() as other:
+    with server.order_database() as one, server.order_database() as other:
         assert one != other
 
 
-def test_a_copied_file_is_an_order_book_of_its_own(tmp_path: Path) -> None:
-    one, other = (sqlite_order_book(tmp_path / "new", tmp_path / name) for name in ("a", "b"))
+def test_a_copied_file_is_an_order_database_of_its_own(tmp_path: Path) -> None:
+    one, other = (sqlite_order_database(tmp_path / "new", tmp_path / name) for name in ("a", "b"))
     _used(one).close()
     assert _installation(one) != _installation(other)
     store = Store(other)

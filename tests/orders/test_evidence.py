@@ -185,26 +185,26 @@ def test_a_reviewer_and_a_machine_are_two_where_the_check_is_not_the_reviewers(
 ) -> None:
     way = Online(store, policy(review_tiers=("medium",)))
     order = way.asked()
-    way.book.transaction(
+    way.orders.transaction(
         lambda unit: unit.change(unit.order(order.id), OTHER, "link", "lost", helped_by=("zhao",)), NOW
     )
     way.settled(way.agreed(order.id), verdict)
-    after = way.book.act(order.id, Event.FAIL, by, "another face", NOW + HOUR)
+    after = way.orders.act(order.id, Event.FAIL, by, "another face", NOW + HOUR)
     assert after.evidence == ("failed_check" if carried else "")
-    assert bool(restriction(way.book)) is carried
-    assert _proposed(way.book) == ([] if carried else [order.id])
+    assert bool(restriction(way.orders)) is carried
+    assert _proposed(way.orders) == ([] if carried else [order.id])
 
 
 def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
     way = Online(store)
     order = way.asked(tier="high")
-    way.book.transaction(
+    way.orders.transaction(
         lambda unit: unit.change(unit.order(order.id), DESK, "link", "lost", helped_by=("wang",)), NOW
     )
     way.settled(way.agreed(order.id), UNSURE)
     with pytest.raises(NeedsSecondPerson):
-        way.book.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
-    assert way.book.act(order.id, Event.PASS, OTHER, "it is them", NOW + HOUR).state is State.PASSED
+        way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
+    assert way.orders.act(order.id, Event.PASS, OTHER, "it is them", NOW + HOUR).state is State.PASSED
 
 
 # --- ways round the second person, for the tiers that take two ---

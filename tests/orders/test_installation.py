@@ -1,4 +1,4 @@
-"""A database says what it is: an order book of this version, under this secret; anything else is left untouched."""
+"""A database says what it is: an order database of this version, under this secret; anything else is left untouched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from duanka.domain.errors import DuankaError
-from duanka.ledger.db.database import NoOrderBook, Store
+from duanka.ledger.db.database import NoOrderDatabase, Store
 from duanka.ledger.db.installation import NotUsable
 from duanka.ledger.db.tables import SCHEMA_VERSION
 from support.orders.books import NOW, POLICE, book_on, card
@@ -133,12 +133,12 @@ def test_the_key_is_told_whether_the_book_is_new(database_url: str) -> None:
 
 
 def test_where_no_book_is_none_is_made_unless_it_is_asked_for(database_url: str) -> None:
-    with pytest.raises(NoOrderBook, match="DUANKA_ORDERS"), opened(database_url, create=False):
+    with pytest.raises(NoOrderDatabase, match="DUANKA_ORDERS"), opened(database_url, create=False):
         pass
     if database_url.startswith("sqlite"):
         assert not Path(database_url.removeprefix("sqlite:///")).exists()
         Path(database_url.removeprefix("sqlite:///")).touch()  # what a crash at the very beginning leaves
-        with pytest.raises(NoOrderBook), opened(database_url, create=False):
+        with pytest.raises(NoOrderDatabase), opened(database_url, create=False):
             pass
     with opened(database_url):
         pass

@@ -1,4 +1,4 @@
-"""A proxy that judges by a copy of its list, or by nothing: the order book has an alarm until a comparison agrees."""
+"""A proxy that judges by a copy of its list, or by nothing: the order database has an alarm until both agree."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CITY = Scope(cities=frozenset({"石家庄"}))
 
 @dataclass
 class Office:
-    """An order book whose people are kept in folders, as one process sees it that has just started."""
+    """An order database whose people are kept in folders, as one process sees it that has just started."""
 
     store: Store
     folders: tuple[Path, ...]

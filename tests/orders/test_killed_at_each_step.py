@@ -111,17 +111,17 @@ def _killed_at(step: str, url: str, folder: Path, at: datetime) -> None:
 
 @pytest.mark.requirement("R2")
 def test_the_next_worker_does_what_is_left_and_nothing_twice(
-    store: Store, order_book_url: str, tmp_path: Path
+    store: Store, order_database_url: str, tmp_path: Path
 ) -> None:
     book = OrderService(store, Terms(AT_ONCE, Trail(KEY), NAMES))
     for number, step in enumerate(STEPS):
         begins = NOW + number * 48 * HOUR
         delivered(book, number, begins)
         store.transact(lambda connection: connection.execute(notices.delete()))  # of the question
-        _killed_at(step, order_book_url, tmp_path, begins + 24 * HOUR)
+        _killed_at(step, order_database_url, tmp_path, begins + 24 * HOUR)
         later = begins + 25 * HOUR  # every lease of the first one is over
         for _ in range(2):  # the second time nothing is left
-            _work(order_book_url, tmp_path, "second", later, lambda _: None)
+            _work(order_database_url, tmp_path, "second", later, lambda _: None)
         for name in NAMES:
             told = [line for line in read_journal(tmp_path / name) if line["card"] == card(number)]
             assert [line["state"] for line in told if line["changed"]] == ["suspended"], step

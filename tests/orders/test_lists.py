@@ -1,4 +1,4 @@
-"""Lists of the order book as they are typed: a line a row, filters, counts, JSON and CSV."""
+"""Lists of the order database as they are typed: a line a row, filters, counts, JSON and CSV."""
 
 from __future__ import annotations
 

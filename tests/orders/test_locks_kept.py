@@ -1,4 +1,4 @@
-"""A second order book opened in this process takes no lock away from the first."""
+"""A second order database opened in this process takes no lock away from the first."""
 
 from __future__ import annotations
 

@@ -80,12 +80,12 @@ class Desk:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book: OrderService = book_on(self.store)
+        self.orders: OrderService = book_on(self.store)
         self.posting = self.worker("w")
 
     def worker(self, name: str) -> NoticeDispatcher:
         alarms = AlarmService(self.store, self.said.append, 5 * MINUTE)
-        return NoticeDispatcher(self.book, name, self.centre, wording, alarms, ticks=lambda: self.seconds)
+        return NoticeDispatcher(self.orders, name, self.centre, wording, alarms, ticks=lambda: self.seconds)
 
     def work(self, now: datetime) -> None:
         while self.posting.work(now):
@@ -98,12 +98,12 @@ class Desk:
 
 def test_the_hours_run_from_the_receipt(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW + SECOND)
-    assert verification(desk.book).state is State.OPENED, "handed in is not delivered"
+    assert verification(desk.orders).state is State.OPENED, "handed in is not delivered"
     desk.centre.receipt("m1", NOW + 3 * HOUR)
     desk.work(NOW + 4 * HOUR)
-    order = verification(desk.book)
+    order = verification(desk.orders)
     assert (order.state, order.delivered_at) == (State.NOTIFIED, NOW + 3 * HOUR)
     assert order.due_at == NOW + 27 * HOUR
     assert [(row.outcome, row.receipt_at) for row in desk.rows()] == [("delivered", NOW + 3 * HOUR)]
@@ -111,7 +111,7 @@ def test_the_hours_run_from_the_receipt(store: Store) -> None:
 
 def test_what_opens_the_link_is_sent_and_not_kept(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     assert "#secret-token" in desk.centre.sent[0][1]
     assert "secret-token" not in desk.rows()[0].body
@@ -127,61 +127,61 @@ def test_a_receipt_is_never_of_the_future_nor_before_the_notice(
     store: Store, told: timedelta, counted: timedelta
 ) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + told)
     desk.work(NOW + 4 * HOUR)
-    assert verification(desk.book).delivered_at == NOW + counted
+    assert verification(desk.orders).delivered_at == NOW + counted
     assert desk.rows()[0].receipt_at == NOW + counted
 
 
 def test_a_notice_is_delivered_when_all_its_parts_are(store: Store) -> None:
     desk = Desk(store, Centre(parts=3))
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m3", NOW + 2 * HOUR)
     desk.centre.receipt("m1", NOW + HOUR)
     desk.work(NOW + 3 * HOUR)
-    assert verification(desk.book).state is State.OPENED
+    assert verification(desk.orders).state is State.OPENED
     desk.centre.receipt("m2", NOW + HOUR)
     desk.work(NOW + 3 * HOUR)
-    assert verification(desk.book).delivered_at == NOW + 2 * HOUR, "when the last part came"
+    assert verification(desk.orders).delivered_at == NOW + 2 * HOUR, "when the last part came"
 
 
 def test_one_part_that_does_not_arrive_is_a_notice_that_does_not(store: Store) -> None:
     desk = Desk(store, Centre(parts=2))
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + HOUR, delivered=False)
     desk.work(NOW + HOUR)
     desk.centre.receipt("m2", NOW + HOUR)
     desk.work(NOW + HOUR)
-    order = verification(desk.book)
+    order = verification(desk.orders)
     assert (order.state, order.due_at) == (State.UNDELIVERABLE, None)
     assert [(row.outcome, row.error) for row in desk.rows()] == [("undelivered", "UNDELIV")]
 
 
 def test_the_same_receipt_twice_is_one(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     for _ in range(2):
         desk.centre.receipt("m1", NOW + HOUR)
         desk.centre.receipt("m1", NOW + HOUR)
         desk.work(NOW + 2 * HOUR)
-    assert verification(desk.book).step == 1
+    assert verification(desk.orders).step == 1
 
 
 def test_a_receipt_that_comes_before_its_notice_is_stored_waits_and_an_unknown_one_is_said(
     store: Store,
 ) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.centre.receipt("m1", NOW)
     desk.centre.receipt("stranger", NOW)
     desk.work(NOW)  # the receipt is read first, the notice goes after it
     desk.work(NOW + SECOND)
-    assert verification(desk.book).state is State.NOTIFIED
+    assert verification(desk.orders).state is State.NOTIFIED
     assert desk.said == []
     desk.work(NOW + 11 * MINUTE)
     assert len(desk.said) == 1
@@ -192,7 +192,7 @@ def test_a_receipt_that_comes_before_its_notice_is_stored_waits_and_an_unknown_o
 
 def test_receipts_are_not_lost_when_the_database_is_away(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     desk.centre.receipt("m1", NOW + HOUR)
     rename(store, "notice_parts", "away")
@@ -200,7 +200,7 @@ def test_receipts_are_not_lost_when_the_database_is_away(store: Store) -> None:
         desk.work(NOW + HOUR)
     rename(store, "away", "notice_parts")
     desk.work(NOW + HOUR)
-    assert verification(desk.book).state is State.NOTIFIED
+    assert verification(desk.orders).state is State.NOTIFIED
 
 
 def rename(store: Store, table: str, to: str) -> None:
@@ -211,7 +211,7 @@ def rename(store: Store, table: str, to: str) -> None:
 def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: Store) -> None:
     desk = Desk(store)
     for number in range(20):
-        receive(desk.book, [demand(number)], NOW)
+        receive(desk.orders, [demand(number)], NOW)
     desk.posting.work(NOW - MINUTE)  # nothing is due: the link was there once
     desk.centre.refuses = {card(number): Unreachable("silent") for number in range(20)}
     now = NOW
@@ -223,7 +223,7 @@ def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: 
         now += SECOND
     assert sum(row.tries for row in desk.rows()) < 40, "one is tried now and then, not all"
     assert len(desk.said) == 1
-    assert desk.book.sweep(NOW + 1000 * HOUR) == 0
+    assert desk.orders.sweep(NOW + 1000 * HOUR) == 0
     desk.centre.refuses = {}
     for _ in range(40):
         desk.seconds += 1
@@ -240,25 +240,25 @@ def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: 
 
 def test_a_number_that_the_centre_does_not_know_is_for_a_person_to_look_at(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(0), demand(1)], NOW)
+    receive(desk.orders, [demand(0), demand(1)], NOW)
     desk.centre.refuses = {card(0): UnknownCard("no such number"), card(1): ElementRefused("0x0C")}
     desk.work(NOW)
     assert [row.outcome for row in desk.rows()] == ["given_up", None], "a refusal is tried some times more"
     for minutes in range(1, 6):
         desk.work(NOW + minutes * MINUTE)
     assert [row.outcome for row in desk.rows()] == ["given_up", "given_up"]
-    assert verification(desk.book, 0).state is verification(desk.book, 1).state is State.UNDELIVERABLE
+    assert verification(desk.orders, 0).state is verification(desk.orders, 1).state is State.UNDELIVERABLE
 
 
 def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_nobody(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(0), demand(1), demand(66), demand(2)], NOW)
-    desk.book.act(verification(desk.book, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
-    receive(desk.book, [demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
+    receive(desk.orders, [demand(0), demand(1), demand(66), demand(2)], NOW)
+    desk.orders.act(verification(desk.orders, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
+    receive(desk.orders, [demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
     assert [row.outcome for row in desk.rows()].count("given_up") == 3
-    assert verification(desk.book, 66).state is State.UNDELIVERABLE
+    assert verification(desk.orders, 66).state is State.UNDELIVERABLE
     (row,) = [row for row in desk.rows() if row.card == card(66)]
     assert "no words" in row.error
     assert any("no words" in said for said in desk.said)
@@ -266,17 +266,17 @@ def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_no
 
 def test_who_is_sent_to_the_counter_is_told_where_to_go(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(0)], NOW)
+    receive(desk.orders, [demand(0)], NOW)
     desk.work(NOW)
-    desk.book.act(verification(desk.book).id, Event.TO_COUNTER, DESK, "unclear", NOW)
+    desk.orders.act(verification(desk.orders).id, Event.TO_COUNTER, DESK, "unclear", NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
 
 
 def test_notices_of_a_card_go_one_after_the_other(store: Store) -> None:
     desk = Desk(store)
-    desk.book.police_stop(card(0), "A1", POLICE, "notice", NOW)
-    desk.book.police_release(card(0), POLICE, "consent", NOW)
+    desk.orders.police_stop(card(0), "A1", POLICE, "notice", NOW)
+    desk.orders.police_release(card(0), POLICE, "consent", NOW)
     desk.centre.refuses = {card(0): Unreachable("silent")}
     with pytest.raises(Unreachable):
         desk.work(NOW)
@@ -289,7 +289,7 @@ def test_notices_of_a_card_go_one_after_the_other(store: Store) -> None:
 
 def test_two_workers_send_each_notice_once(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(number) for number in range(60)], NOW)
+    receive(desk.orders, [demand(number) for number in range(60)], NOW)
     workers = [desk.worker("a"), desk.worker("b")]
     while sum(worker.work(NOW) for worker in workers):
         pass
@@ -298,7 +298,7 @@ def test_two_workers_send_each_notice_once(store: Store) -> None:
 
 def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotten(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(0)], NOW)
+    receive(desk.orders, [demand(0)], NOW)
     desk.posting._claim(NOW, 10)  # and then it dies
     other = desk.worker("other")
     other.work(NOW + 19 * SECOND)
@@ -306,7 +306,7 @@ def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotte
     other.work(NOW + 21 * SECOND)
     assert len(desk.centre.sent) == 1
     desk.centre.first = 1  # the centre was installed anew and counts from one
-    receive(desk.book, [demand(1)], NOW)
+    receive(desk.orders, [demand(1)], NOW)
     other.work(NOW + 22 * SECOND)
     with store.reading() as connection:
         assert connection.execute(select(notice_parts)).all() == [("m1", 2, None)]
@@ -314,7 +314,7 @@ def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotte
 
 def test_told_to_stop_it_gives_back_what_it_has_not_begun(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand(number) for number in range(5)], NOW)
+    receive(desk.orders, [demand(number) for number in range(5)], NOW)
     desk.centre.sending = desk.posting.stop
     desk.work(NOW)
     assert len(desk.centre.sent) == 1
@@ -323,6 +323,6 @@ def test_told_to_stop_it_gives_back_what_it_has_not_begun(store: Store) -> None:
 
 def test_times_are_utc(store: Store) -> None:
     desk = Desk(store)
-    receive(desk.book, [demand()], NOW)
+    receive(desk.orders, [demand()], NOW)
     desk.work(NOW)
     assert desk.rows()[0].sent_at.tzinfo is UTC

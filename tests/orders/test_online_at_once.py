@@ -120,8 +120,8 @@ def test_the_open_verification_counts_and_not_one_of_before(store: Store) -> Non
     way = Online(store)
     first = way.asked()
     assert way.settled(way.agreed(first.id), PASSED).stage is SessionStage.PASSED
-    receive(way.book, [demand(tier="high")], NOW + HOUR)  # heavier than what was passed
-    second = way.book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW)
+    receive(way.orders, [demand(tier="high")], NOW + HOUR)  # heavier than what was passed
+    second = way.orders.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW)
     assert second
     assert way.checks.standing(first.id, NOW + HOUR).stage is SessionStage.PASSED
     assert way.checks.standing(second.id, NOW + HOUR).stage is SessionStage.READY

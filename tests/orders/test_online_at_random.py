@@ -53,7 +53,7 @@ class Holder:
         elif what == "settle" and challenge:
             way.checks.settle(challenge.id, verdict, b"captured", self.now)  # type: ignore[arg-type]
         elif what == "review":
-            way.book.act(self.order.id, Event.TO_COUNTER, DESK, "unclear", self.now)
+            way.orders.act(self.order.id, Event.TO_COUNTER, DESK, "unclear", self.now)
             self.reviewed = True
 
     def holds(self) -> None:
@@ -107,6 +107,6 @@ def test_whatever_a_holder_does_there_is_a_way_on_and_nothing_stops(store: Store
             with suppress(OrderError):  # a refusal is an answer
                 holder.does(*step)
             holder.holds()
-        assert restriction(way.book, int(holder.order.card) - 8613000000000) is None
+        assert restriction(way.orders, int(holder.order.card) - 8613000000000) is None
 
     holds()

@@ -55,18 +55,18 @@ def test_failures_count_to_the_counter_and_never_to_a_stop(store: Store) -> None
     assert refused(way.checks.draw, session, STEPS, at + HOUR / 6) is CheckReason.USED_UP
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
-    assert restriction(way.book) is None
-    assert way.book.act(order.id, Event.PASS, DESK, "at the counter", NOW + HOUR).state is State.PASSED
+    assert restriction(way.orders) is None
+    assert way.orders.act(order.id, Event.PASS, DESK, "at the counter", NOW + HOUR).state is State.PASSED
 
 
 def test_too_late_and_used_up_stays_as_it_is(store: Store) -> None:
     way = Online(store, policy(failures=1))
     order = way.asked()
-    way.book.sweep(NOW + DAY)
-    stopped = restriction(way.book)
+    way.orders.sweep(NOW + DAY)
+    stopped = restriction(way.orders)
     found = way.settled(way.agreed(order.id, NOW + DAY), STRANGER, NOW + DAY)
     assert (found.stage, found.state) == (SessionStage.COUNTER, State.EXPIRED)
-    assert restriction(way.book) == stopped
+    assert restriction(way.orders) == stopped
 
 
 def test_a_verdict_counts_once(store: Store) -> None:
@@ -96,7 +96,7 @@ def test_whoever_was_quicker_than_the_verdict_is_left_alone(store: Store) -> Non
     for number, (event, verdict) in enumerate(product(events, (PASSED, UNSURE, STRANGER))):
         order = way.asked(number)
         challenge, here = way.taken(way.agreed(order.id))
-        before = way.book.act(order.id, event, SUPERVISOR, "meanwhile", here)
+        before = way.orders.act(order.id, event, SUPERVISOR, "meanwhile", here)
         way.checks.settle(challenge.id, verdict, b"picture", here)
         assert way.state(order.id) == before
         assert len(trail(store, "check.settle")) == number + 1, "and it is kept"
@@ -143,9 +143,9 @@ def test_failures_never_exceed_what_the_policy_says(store: Store) -> None:
 def test_a_late_verdict_on_a_card_that_is_free_already_moves_nothing(store: Store, verdict: Verdict) -> None:
     way = Online(store)
     order = way.asked()
-    way.book.sweep(NOW + DAY)
+    way.orders.sweep(NOW + DAY)
     challenge, here = way.taken(way.agreed(order.id, NOW + DAY), NOW + DAY)
-    ActService(way.book).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, here)
+    ActService(way.orders).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, here)
     before = way.state(order.id)
     assert (before.state, before.closed_at) == (State.EXPIRED, here)
     assert way.checks.settle(challenge.id, verdict, b"picture", here).stage is SessionStage.COUNTER
@@ -158,7 +158,7 @@ def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> No
     for number, tier in enumerate(("high", "extreme")):
         order = way.asked(number)
         challenge, here = way.taken(way.agreed(order.id))
-        receive(way.book, [demand(number, tier=tier)], here)
+        receive(way.orders, [demand(number, tier=tier)], here)
         found = way.checks.settle(challenge.id, PASSED, None, here)
         assert found.stage is {"high": SessionStage.REVIEW, "extreme": SessionStage.COUNTER}[tier]
         assert way.state(order.id).state is not State.PASSED
@@ -166,7 +166,7 @@ def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> No
 
 def late_review(way: Online) -> tuple[str, Session]:
     order = way.asked()
-    way.book.sweep(NOW + DAY)
+    way.orders.sweep(NOW + DAY)
     session = way.agreed(order.id, NOW + DAY)
     found = way.settled(session, UNSURE, NOW + DAY)
     assert (found.stage, found.state) == (SessionStage.REVIEW, State.UNDER_REVIEW)
@@ -176,28 +176,28 @@ def late_review(way: Online) -> tuple[str, Session]:
 def test_a_late_check_reaches_a_person_who_restores(store: Store) -> None:
     way = Online(store)
     number, _ = late_review(way)
-    assert restriction(way.book), "stopped until somebody decides"
-    way.book.act(number, Event.PASS, DESK, "it is them", NOW + 25 * HOUR)
-    assert restriction(way.book) is None
+    assert restriction(way.orders), "stopped until somebody decides"
+    way.orders.act(number, Event.PASS, DESK, "it is them", NOW + 25 * HOUR)
+    assert restriction(way.orders) is None
 
 
 def test_a_late_check_that_a_person_refuses_leaves_the_card_stopped(store: Store) -> None:
     way = Online(store)
     number, _ = late_review(way)
-    before = restriction(way.book)
-    assert way.book.act(number, Event.FAIL, DESK, "another face", NOW + 25 * HOUR).state is State.FAILED
-    assert restriction(way.book) == before
+    before = restriction(way.orders)
+    assert way.orders.act(number, Event.FAIL, DESK, "another face", NOW + 25 * HOUR).state is State.FAILED
+    assert restriction(way.orders) == before
     assert way.checks.standing(number, NOW + 25 * HOUR).reasons == (), (
         "and nobody is told that a person will look"
     )
-    assert way.book.act(number, Event.PASS, DESK, "with papers", NOW + 26 * HOUR).state is State.PASSED
+    assert way.orders.act(number, Event.PASS, DESK, "with papers", NOW + 26 * HOUR).state is State.PASSED
 
 
 def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(store: Store) -> None:
     way = Online(store)
     number, session = late_review(way)
     at = NOW + 25 * HOUR
-    sent = way.book.act(number, Event.TO_COUNTER, DESK, "unclear", at)
+    sent = way.orders.act(number, Event.TO_COUNTER, DESK, "unclear", at)
     assert sent.due_at == at + DAY
     found = way.checks.standing(number, at)
     assert (found.stage, found.reasons) == (SessionStage.COUNTER, (CheckReason.NOT_AVAILABLE,))
@@ -206,10 +206,10 @@ def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(s
         is CheckReason.NOT_AVAILABLE
     )
     assert refused(way.checks.draw, session, STEPS, at - SECOND) is CheckReason.NOT_AVAILABLE
-    before = restriction(way.book)
-    assert way.book.sweep(at + DAY) == 1
+    before = restriction(way.orders)
+    assert way.orders.sweep(at + DAY) == 1
     assert way.state(number).state is State.EXPIRED
-    assert restriction(way.book) == before
+    assert restriction(way.orders) == before
 
 
 @pytest.mark.parametrize("moved_on", [False, True], ids=["under review", "at the counter"])
@@ -217,14 +217,14 @@ def test_a_card_that_is_given_back_by_hand_meanwhile_stays_so(store: Store, move
     way = Online(store)
     number, _ = late_review(way)
     if moved_on:
-        way.book.act(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
-    ActService(way.book).propose(
+        way.orders.act(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
+    ActService(way.orders).propose(
         Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, NOW + 26 * HOUR
     )
     after = way.state(number)
     assert (after.state, after.due_at) == (State.WITHDRAWN, None)
-    assert way.book.sweep(NOW + 200 * HOUR) == 0
-    assert restriction(way.book) is None
+    assert way.orders.sweep(NOW + 200 * HOUR) == 0
+    assert restriction(way.orders) is None
     assert templates(store)[-1] == "restored", "one word about one thing"
     assert way.reviews.waiting(DESK).items == ()
 
@@ -236,26 +236,26 @@ def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) ->
         number = 0 if event is Event.FAIL else 1
         way = Online(store, replace(policy(), stages=STAGED))
         order = way.asked(number)
-        way.book.sweep(NOW + DAY)
-        barred = restriction(way.book, number)
+        way.orders.sweep(NOW + DAY)
+        barred = restriction(way.orders, number)
         assert barred
         assert (barred.state, barred.due_at) == (State.OUTGOING_BARRED, NOW + 72 * HOUR)
         way.settled(way.agreed(order.id, NOW + DAY), UNSURE, NOW + DAY)
-        assert way.book.sweep(NOW + 80 * HOUR) == 0, "the delay is ours"
-        way.book.act(order.id, event, SUPERVISOR, "decided", NOW + DAY + after)
-        going_on = restriction(way.book, number)
+        assert way.orders.sweep(NOW + 80 * HOUR) == 0, "the delay is ours"
+        way.orders.act(order.id, event, SUPERVISOR, "decided", NOW + DAY + after)
+        going_on = restriction(way.orders, number)
         assert going_on
         assert going_on.due_at == NOW + 72 * HOUR
-        assert way.book.sweep(NOW + 72 * HOUR) == 1
+        assert way.orders.sweep(NOW + 72 * HOUR) == 1
 
 
 def test_a_cancelled_card_is_not_stopped_anew_by_its_verification(store: Store) -> None:
     way = Online(store)
-    acts, order = ActService(way.book), delivered(way.book)
+    acts, order = ActService(way.orders), delivered(way.orders)
     for event in (Event.SUSPEND, Event.CANCEL):
         act = acts.propose(event, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
         acts.approve(act.id, SUPERVISOR, "fine", NOW)
         acts.carry_out(NOW)
     assert way.state(order.id).state is State.WITHDRAWN
-    assert way.book.sweep(NOW + 100 * HOUR) == 0
-    assert restriction(way.book) is None
+    assert way.orders.sweep(NOW + 100 * HOUR) == 0
+    assert restriction(way.orders) is None

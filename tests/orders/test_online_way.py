@@ -65,7 +65,7 @@ def test_who_says_no_goes_to_the_counter_and_loses_no_time(store: Store) -> None
     assert way.checks.agree(link, NO, NOW + HOUR, browser="browser") is None
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
-    assert restriction(way.book) is None
+    assert restriction(way.orders) is None
     assert templates(store) == ["verify", "verify_at_counter"]
     assert [row.subject for row in trail(store, "consent.refused")] == [order.id]
     assert way.checks.agree(link, NO, NOW + HOUR, browser="browser") is None, "and again"
@@ -93,10 +93,10 @@ def test_who_takes_the_consent_back_ends_what_the_phone_was_at(store: Store) -> 
 @pytest.mark.parametrize("delivery", ["none", "failed"])
 def test_who_begins_before_the_receipt_has_got_the_notice(store: Store, delivery: str) -> None:
     way = Online(store)
-    receive(way.book, [demand()], NOW)
-    order = verification(way.book)
+    receive(way.orders, [demand()], NOW)
+    order = verification(way.orders)
     if delivery == "failed":
-        way.book.act(order.id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
+        way.orders.act(order.id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
     way.agreed(order.id, NOW + HOUR)
     assert way.state(order.id).due_at == NOW + 25 * HOUR
 
@@ -104,25 +104,25 @@ def test_who_begins_before_the_receipt_has_got_the_notice(store: Store, delivery
 def test_the_link_of_the_notice_of_suspension_leads_to_the_verification(store: Store) -> None:
     way = Online(store)
     order = way.asked()
-    assert way.book.sweep(NOW + DAY) == 1
-    stopped = restriction(way.book)
+    assert way.orders.sweep(NOW + DAY) == 1
+    stopped = restriction(way.orders)
     assert stopped
     assert way.checks.standing(stopped.id, NOW + DAY) == VerificationProgress(
         SessionStage.READY, State.EXPIRED, 3
     )
-    objection = way.book.object(card(0), "不是我", DESK, NOW + DAY)
+    objection = way.orders.object(card(0), "不是我", DESK, NOW + DAY)
     assert way.checks.standing(objection.id, NOW + DAY).state is State.EXPIRED
     session = way.agreed(stopped.id, NOW + DAY)
     assert session.order_id == order.id
     assert way.state(order.id).state is State.EXPIRED, "late stays late"
     assert way.settled(session, PASSED, NOW + DAY).stage is SessionStage.PASSED
-    assert restriction(way.book) is None
+    assert restriction(way.orders) is None
     assert way.checks.standing(stopped.id, NOW + DAY).stage is SessionStage.PASSED
 
 
 def test_a_card_without_a_verification_has_no_way_online(store: Store) -> None:
     way = Online(store)
-    stop = way.book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    stop = way.orders.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     nothing = VerificationProgress(SessionStage.COUNTER, State.FORCED_STOP, 0, (CheckReason.NOT_AVAILABLE,))
     assert way.checks.standing(stop.id, NOW) == nothing
     assert (
@@ -137,7 +137,7 @@ def test_a_tier_of_the_counter_and_the_fraud_centre_have_no_way_online(store: St
     way = Online(store)
     extreme = way.asked(0, tier="extreme")
     theirs = way.asked(1)
-    way.book.police_stop(card(1), "case", POLICE, "confirmed", NOW)
+    way.orders.police_stop(card(1), "case", POLICE, "confirmed", NOW)
     for order in (extreme, theirs):
         found = way.checks.standing(order.id, NOW)
         assert (found.stage, found.reasons) == (SessionStage.COUNTER, (CheckReason.NOT_AVAILABLE,))

@@ -35,7 +35,9 @@ TRAIL = Trail(KEY)
 DAY = timedelta(days=1)
 
 
-def test_an_order_book_begins_with_a_first_supervisor_and_an_invitation_for_the_second(store: Store) -> None:
+def test_an_order_database_begins_with_a_first_supervisor_and_an_invitation_for_the_second(
+    store: Store,
+) -> None:
     people = People(store, TRAIL)
     assert [one.person.id for one in people.persons.list(FIRST)] == [FIRST.id, SECOND.id]
     assert {people.who(one.id).role for one in (FIRST, SECOND)} == {Role.SUPERVISOR}

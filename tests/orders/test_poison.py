@@ -58,9 +58,9 @@ class Desk:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book: OrderService = book_on(self.store, elements=(ELEMENT,))
+        self.orders: OrderService = book_on(self.store, elements=(ELEMENT,))
         self.alarms = AlarmService(self.store, self.said.append, timedelta(minutes=5))
-        self.book.set_aside = self.alarms.set_aside
+        self.orders.set_aside = self.alarms.set_aside
 
     def spoil(self, statement: str, **values: object) -> None:
         """What nobody writes who comes by us."""
@@ -96,20 +96,20 @@ def worked(work: Callable[[datetime], object], now: datetime) -> None:
 
 def test_deadlines(desk: Desk) -> None:
     for number in range(MANY):
-        delivered(desk.book, number)
-    bad = verification(desk.book, BAD).id
+        delivered(desk.orders, number)
+    bad = verification(desk.orders, BAD).id
     desk.spoil("UPDATE orders SET state = 'nonsense' WHERE id = :id", id=bad)
-    worked(desk.book.sweep, NOW + 30 * HOUR)
+    worked(desk.orders.sweep, NOW + 30 * HOUR)
     is_expired = (orders.c.kind == "verification", orders.c.state == State.EXPIRED.value)
     assert desk.count(orders, *is_expired) == MANY - 1
     (told,) = desk.reported()
     assert bad in told
-    assert desk.book.sweep(NOW + 31 * HOUR) == 0, "it is not tried for ever"
+    assert desk.orders.sweep(NOW + 31 * HOUR) == 0, "it is not tried for ever"
 
 
 def test_acts_of_people(desk: Desk) -> None:
-    acts = ActService(desk.book)
-    delivered(desk.book, BAD)
+    acts = ActService(desk.orders)
+    delivered(desk.orders, BAD)
     act = acts.propose(Event.SUSPEND, map(card, range(MANY)), BilingualText("涉诈", "fraud"), DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
     desk.spoil("UPDATE orders SET kind = 'nonsense' WHERE card = :card", card=card(BAD))
@@ -132,7 +132,7 @@ class Odd(FakeElement):
 
 def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
     for number in range(MANY):
-        desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
     desk.spoil("UPDATE outbox SET wanted = 'nonsense' WHERE card = :card", card=card(BAD))
     element = FakeElement(ELEMENT)
     worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms, at_once=10).work, NOW)
@@ -142,7 +142,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
 
 def test_acts_for_an_element_one_of_which_meets_a_defect(desk: Desk) -> None:
     for number in range(MANY):
-        desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
     enacting = ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
     worked(enacting.work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1, "in one go: it holds nobody up"
@@ -177,7 +177,7 @@ def plainly(_: Connection, template: str, order: Order, now: datetime) -> str:
 
 
 def posting(desk: Desk, centre: Centre, write: Callable[..., str] = plainly) -> NoticeDispatcher:
-    return NoticeDispatcher(desk.book, "w", centre, write, desk.alarms, ticks=lambda: 0.0)
+    return NoticeDispatcher(desk.orders, "w", centre, write, desk.alarms, ticks=lambda: 0.0)
 
 
 FAILURES = {
@@ -189,7 +189,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_notices_one_of_which_cannot_be_written(desk: Desk, failure: Exception) -> None:
-    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
+    receive(desk.orders, [demand(number) for number in range(MANY)], NOW)
 
     def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
         if order.card == card(BAD):
@@ -201,12 +201,12 @@ def test_notices_one_of_which_cannot_be_written(desk: Desk, failure: Exception) 
     assert len(centre.sent) == MANY - 1
     assert desk.count(notices, notices.c.outcome == "given_up") == 1
     (told,) = desk.reported()
-    assert verification(desk.book, BAD).id in told
-    assert verification(desk.book, BAD).state is State.UNDELIVERABLE
+    assert verification(desk.orders, BAD).id in told
+    assert verification(desk.orders, BAD).state is State.UNDELIVERABLE
 
 
 def test_notices_the_order_of_one_of_which_cannot_be_read(desk: Desk) -> None:
-    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
+    receive(desk.orders, [demand(number) for number in range(MANY)], NOW)
     desk.spoil("UPDATE orders SET state = 'nonsense' WHERE card = :card", card=card(BAD))
     centre = Centre()
     worked(posting(desk, centre).work, NOW)
@@ -218,7 +218,7 @@ _UNREADABLE, _NAIVE = "of an order that cannot be read", "at a time without an o
 
 @pytest.mark.parametrize("spoilt", [_UNREADABLE, _NAIVE])
 def test_receipts(desk: Desk, spoilt: str) -> None:
-    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
+    receive(desk.orders, [demand(number) for number in range(MANY)], NOW)
     centre = Centre()
     work = posting(desk, centre).work
     worked(work, NOW)
@@ -283,17 +283,17 @@ LINES = {
 def test_decisions(desk: Desk, bad: str, tmp_path: Path) -> None:
     lines = [line(number) if number != BAD else bad for number in range(MANY)]
     (tmp_path / "decisions.jsonl").write_text("\n".join(lines) + "\n")
-    received = DecisionIntake(desk.book, DecisionFile(tmp_path)).take_all(NOW)
+    received = DecisionIntake(desk.orders, DecisionFile(tmp_path)).take_all(NOW)
     assert (received.opened, received.aside) == (MANY - 1, 1)
     (told,) = desk.reported()
     assert f"@{len(chr(10).join(lines[:BAD])) + 1}" in told, "the byte where it begins"
-    assert DecisionIntake(desk.book, DecisionFile(tmp_path)).take(NOW) is None, "it is passed for good"
+    assert DecisionIntake(desk.orders, DecisionFile(tmp_path)).take(NOW) is None, "it is passed for good"
 
 
 @pytest.mark.parametrize("spoilt", ["in the book", "in the network"])
 def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
     for number in range(MANY):
-        desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
     element = FakeElement(ELEMENT)
     worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms).work, NOW)
     for number in range(MANY):
@@ -315,12 +315,12 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
 
 
 def test_pictures_that_are_kept_no_longer(desk: Desk) -> None:
-    kept = Pictures(desk.book, b"0" * 32)
-    receive(desk.book, [demand(number) for number in range(MANY)], NOW)
+    kept = Pictures(desk.orders, b"0" * 32)
+    receive(desk.orders, [demand(number) for number in range(MANY)], NOW)
     for number in range(MANY):
-        order = verification(desk.book, number)
-        desk.book.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
-        desk.book.act(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
+        order = verification(desk.orders, number)
+        desk.orders.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
+        desk.orders.act(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
     too_long = f"V{'X' * 60}"  # SQLite takes any length from who does not come by us
     if desk.store.embedded:
         bad = verification_id(desk, BAD)
@@ -343,7 +343,7 @@ def verification_id(desk: Desk, number: int) -> str:
     "until", ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00+00:00"]
 )
 def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> None:
-    acts = ActService(desk.book)
+    acts = ActService(desk.orders)
     with pytest.raises(OrderError, match=r"between the years|three years"):
         acts.propose(
             Event.PUNISH,
@@ -358,9 +358,9 @@ def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> No
 
 @pytest.mark.parametrize("stored", [-(1 << 63), 0, 253402300799999999, (1 << 63) - 1])
 def test_whatever_time_is_stored_can_be_read_shown_and_compared(desk: Desk, stored: int) -> None:
-    delivered(desk.book)
+    delivered(desk.orders)
     desk.spoil("UPDATE orders SET until = :at, delivered_at = :at", at=stored)
-    order = verification(desk.book)
+    order = verification(desk.orders)
     for hours in (-14, 14):
         assert order.until
         order.until.astimezone(NOW.astimezone().tzinfo).isoformat()
@@ -372,6 +372,6 @@ def test_whatever_time_is_stored_can_be_read_shown_and_compared(desk: Desk, stor
 def test_both_databases_refuse_the_same(desk: Desk) -> None:
     for bad in ("8" * 25, "86\x00", "86\ud800"):
         with pytest.raises(DoesNotFit) as refused:
-            receive(desk.book, [demand(), replace(demand(), card=bad)], NOW)
+            receive(desk.orders, [demand(), replace(demand(), card=bad)], NOW)
         assert bad not in str(refused.value)
     assert desk.count(orders) == 0

@@ -96,7 +96,7 @@ def test_who_is_held_is_stopped_as_soon_as_the_police_confirm(desk: Desk, by_wor
     out = desk.decided([*medium(2), *confirmed(1)])
     if by_worker:
         with desk.open() as here:
-            DecisionIntake(here.book, DecisionFile(desk.out, here.decision_key)).take_all(app_orders.now())
+            DecisionIntake(here.orders, DecisionFile(desk.out, here.decision_key)).take_all(app_orders.now())
     else:
         assert "1 stopped" in desk.done("wang", "orders", "take", out).text
     assert desk.stopped() == {1}

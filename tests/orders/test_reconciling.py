@@ -1,4 +1,4 @@
-"""The order book compared with the network, and what differs mended."""
+"""The order database compared with the network, and what differs mended."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ def test_a_counter_check_that_nobody_recorded_shows(store: Store) -> None:
     assert faults(store) == []
     with store.writing() as connection:
         connection.execute(update(counter_checks).values(outcome="passed", second_by="li", second_at=NOW))
-    way.book.act(order.id, Event.PASS, DESK, "it is them", NOW)
+    way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW)
     assert faults(store) == [
         f"counter checks of order {order.id} was changed past the trail: outcome, second_at, second_by"
     ]

@@ -30,10 +30,12 @@ def test_the_version_is_raised_with_the_tables() -> None:
     text = "\n".join(statement for table in tables for statement in _statements(table))
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     if digest == DIGEST:
-        assert SCHEMA_VERSION == VERSION, "no table changed, but SCHEMA_VERSION: order books would be refused"
+        assert SCHEMA_VERSION == VERSION, (
+            "no table changed, but SCHEMA_VERSION: order databases would be refused"
+        )
         return
     assert SCHEMA_VERSION > VERSION, (
-        f"the tables are not those of version {VERSION}: an order book of before would be used as if it were new."
+        f"the tables are not those of version {VERSION}: an order database of before would be used as if it were new."
         f" Raise SCHEMA_VERSION in src/duanka/ledger/db/tables.py to {VERSION + 1}, write the step that leads there in"
         " src/duanka/ledger/migrations/steps.py, build a small database of the version before with"
         " scripts/build_old_database.py, and start this test again"

@@ -101,7 +101,7 @@ def test_what_is_held_is_asked_of_nobody_until_somebody_takes_it(desk: Desk) -> 
     assert "1 card(s) of the list to hold have no decision here" in said.text
     decide(desk.out, key, medium(2, 4))
     with desk.open() as here:  # neither by the worker's intake nor by a later scan
-        received = DecisionIntake(here.book, DecisionFile(desk.out, key)).take_all(
+        received = DecisionIntake(here.orders, DecisionFile(desk.out, key)).take_all(
             here.takes.list(SUPERVISOR)[0].at
         )
     assert (received.opened, received.kept) == (1, 1)
@@ -167,7 +167,7 @@ def _take(desk: Desk, choice: Choice, by: Person = DESK, why: str = "later") -> 
     key = desk.key()
     with desk.open() as here:
         decisions, read = DecisionFile(desk.out, key), KeptLines(key)
-        taking = DecisionTaker(here.book, decisions, read, frozenset, choice, why)
+        taking = DecisionTaker(here.orders, decisions, read, frozenset, choice, why)
         return taking.take(app_orders.now(), by)
 
 
@@ -231,8 +231,8 @@ def test_a_wrong_take_is_undone_in_one_command(desk: Desk) -> None:
     desk.done("wang", "orders", "begin", begun.id, "--why", "the holder called")
     with desk.open() as here:
         at = here.takes.list(SUPERVISOR)[0].at
-        here.book.act(expired.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
-        here.book.act(expired.id, Event.EXPIRE, SYSTEM, "no answer", at)
+        here.orders.act(expired.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+        here.orders.act(expired.id, Event.EXPIRE, SYSTEM, "no answer", at)
     stopped = desk.last(2, Kind.RESTRICTION)
     assert stopped
     assert stopped.closed_at is None
@@ -335,7 +335,7 @@ def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_en
     live = decide(desk.folder.parent / "live", key, watched(1), ONE_DAY)
     with desk.open() as here:
         at = here.takes.list(SUPERVISOR)[0].at
-        received = DecisionIntake(here.book, DecisionFile(live, key)).take_all(at)
+        received = DecisionIntake(here.orders, DecisionFile(live, key)).take_all(at)
         assert (received.withdrawn, received.kept) == (0, 1)
         (alarm,) = [one for one in here.reading.alarms(SUPERVISOR) if one.source == NARROWER]
         assert f"orders take {live} --yes" in alarm.detail
@@ -343,4 +343,4 @@ def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_en
     with desk.open() as here:
         assert not [one for one in here.reading.alarms(SUPERVISOR, is_open=True) if one.source == NARROWER]
         decide(live, key, watched(1), QUARTER)
-        assert DecisionIntake(here.book, DecisionFile(live, key)).take_all(at).kept == 0
+        assert DecisionIntake(here.orders, DecisionFile(live, key)).take_all(at).kept == 0

@@ -159,8 +159,8 @@ class Anybody(RuleBasedStateMachine):
 
     def __init__(self, store: Store, policy: OrderPolicy) -> None:
         super().__init__()
-        self.store, self.book = store, book_on(store, policy)
-        self.acts = ActService(self.book)
+        self.store, self.orders = store, book_on(store, policy)
+        self.acts = ActService(self.orders)
         self.first = next(_fresh)
         self.now = NOW
         self.closed: dict[str, object] = {}
@@ -188,7 +188,7 @@ class Anybody(RuleBasedStateMachine):
     )
     def receive(self, which: list[int], asked: RequestedAction, tier: str) -> None:
         received = receive(
-            self.book, [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
+            self.orders, [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
         )
         assert sum(vars(received).values()) == len(which)
 
@@ -196,7 +196,7 @@ class Anybody(RuleBasedStateMachine):
     def act(self, pick: int, event: Event, by: Person) -> None:
         if self.ids:
             number = self.ids[pick % len(self.ids)]
-            self._tried(lambda: self.book.act(number, event, by, "because", self.now))
+            self._tried(lambda: self.orders.act(number, event, by, "because", self.now))
 
     @rule(pick=st.integers(0, 999), way=st.integers(0, 99), by=st.sampled_from(_PEOPLE))
     def one_that_the_table_allows(self, pick: int, way: int, by: Person) -> None:
@@ -210,20 +210,20 @@ class Anybody(RuleBasedStateMachine):
             if events:
                 event = events[way % len(events)]
                 until = {"until": self.now + timedelta(hours=5)} if event is Event.PUNISH else {}
-                self._tried(lambda: self.book.act(number, event, by, "because", self.now, **until))
+                self._tried(lambda: self.orders.act(number, event, by, "because", self.now, **until))
 
     @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE))
     def stop(self, n: int, by: Person) -> None:
-        self._tried(lambda: self.book.police_stop(self._mine()[n], "case", by, "why", self.now))
+        self._tried(lambda: self.orders.police_stop(self._mine()[n], "case", by, "why", self.now))
 
     @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE))
     def release(self, n: int, by: Person) -> None:
-        self._tried(lambda: self.book.police_release(self._mine()[n], by, "an error", self.now))
+        self._tried(lambda: self.orders.police_release(self._mine()[n], by, "an error", self.now))
 
     @rule(n=st.integers(0, _CARDS - 1))
     def holder_objects(self, n: int) -> None:
         self._tried(
-            lambda: self.book.object(self._mine()[n], "不是我", Person("holder", Role.HOLDER), self.now)
+            lambda: self.orders.object(self._mine()[n], "不是我", Person("holder", Role.HOLDER), self.now)
         )
 
     @rule(
@@ -234,7 +234,7 @@ class Anybody(RuleBasedStateMachine):
     def extend(self, pick: int, hardship: str, by: Person) -> None:
         if self.ids:
             number = self.ids[pick % len(self.ids)]
-            self._tried(lambda: self.book.extend(number, hardship, by, "papers", self.now))
+            self._tried(lambda: self.orders.extend(number, hardship, by, "papers", self.now))
 
     @rule(
         event=st.sampled_from([Event.SUSPEND, Event.BAR_OUTGOING, Event.PUNISH, Event.CANCEL, Event.RESTORE]),
@@ -263,7 +263,7 @@ class Anybody(RuleBasedStateMachine):
         """Also backwards: a clock that was set."""
         self.now += timedelta(hours=hours)
         sweeps = 0
-        while self.book.sweep(self.now, limit=3):
+        while self.orders.sweep(self.now, limit=3):
             sweeps += 1
             assert sweeps < 50, "a deadline that comes again and again"
 

@@ -106,7 +106,7 @@ def test_what_somebody_began_who_may_no_more_has_no_second_person(store: Store, 
     people.add("zhao", Role.SUPERVISOR)
     wang, zhao = people.who("wang"), people.who("zhao")
     way, sources = Online(store), CaseSources(store, Trail(KEY), KEY)
-    acts, order = ActService(way.book), way.asked(1, tier="high")
+    acts, order = ActService(way.orders), way.asked(1, tier="high")
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, wang, NOW)
     asked, _ = people.persons.propose(
         PersonProposal.PERSON, Person("mole", Role.SUPERVISOR, "mole"), wang, NOW

@@ -222,7 +222,7 @@ def test_links_pictures_and_reviews_of_0_1_0_go_on(release: Book) -> None:
             assert here.pictures.opened(connection, number, CAPTURED) == b"\xff\xd8\xff captured"
         li = here.keys.who(release.old["keys"]["Li Wei"])
         assert li
-        here.book.act(number, Event.PASS, li, "seen", NOW)
+        here.orders.act(number, Event.PASS, li, "seen", NOW)
         assert [found for found in here.trail.verify(here.store) if isinstance(found, Fault)] == []
 
 

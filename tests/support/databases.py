@@ -1,4 +1,4 @@
-"""Both databases of the order book for tests and benchmarks: SQLite files, and a real PostgreSQL of our own."""
+"""Both databases of the order database for tests and benchmarks: SQLite files, and a real PostgreSQL of our own."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _programs() -> Path | None:
     return Path(on_path).parent if on_path else None
 
 
-def sqlite_order_book(new: Path, file: Path) -> str:
-    """The URL of an order book without orders in `file`: a copy of `new`, which takes a fifth of making one.
+def sqlite_order_database(new: Path, file: Path) -> str:
+    """The URL of an order database without orders in `file`: a copy of `new`, which takes a fifth of making one.
 
     `new`: made by the first who asks.
     """
@@ -69,7 +69,7 @@ def sqlite_order_book(new: Path, file: Path) -> str:
 
 
 class _Book:
-    """An order book on a server, that one test after another has as if it were new."""
+    """An order database on a server, that one test after another has as if it were new."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -169,8 +169,8 @@ class Postgres:
             janitor.drop()
 
     @contextmanager
-    def order_book(self) -> Iterator[str]:
-        """The URL of an order book without orders. It is emptied afterwards, for a quarter of what a new one takes."""
+    def order_database(self) -> Iterator[str]:
+        """The URL of an order database without orders. It is emptied afterwards: a quarter of a new one's time."""
         book = self._books.pop() if self._books else self._new_book()
         yield book.url
         if book.emptied():

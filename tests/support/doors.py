@@ -1,4 +1,4 @@
-"""The commands that act on an order book, as the program has them, and the permission that each needs."""
+"""The commands that act on an order database, as the program has them, and the permission that each needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from duanka.cli import main as cli
 from duanka.cli.shell.lazy import DeferredGroup
 from duanka.domain.authority import Permission
 
-# groups and commands that work on records, or carry orders out: no person of the order book acts there
+# groups and commands that work on records, or carry orders out: no person of the order database acts there
 RECORDS = {
     "cases",
     "scan",
@@ -35,7 +35,7 @@ def all_commands() -> Iterator[tuple[str, Any]]:
 
 
 def commands() -> dict[str, Permission]:
-    """Every command that a person of the order book gives, with the permission that it needs."""
+    """Every command that a person of the order database gives, with the permission that it needs."""
     found = dict[str, Permission]()
     for words, command in all_commands():
         permission = getattr(command.callback, "permission", None)

@@ -44,8 +44,8 @@ def doctor(*words: str, **environment: str) -> Examined:
     return Examined(found.exit_code, found.output)
 
 
-def order_book(folder: Path, *, people: int = 2, url: str = "") -> dict[str, str]:
-    """The settings of an order book that begins now, with so many people."""
+def order_database(folder: Path, *, people: int = 2, url: str = "") -> dict[str, str]:
+    """The settings of an order database that begins now, with so many people."""
     folder.mkdir(mode=0o700, exist_ok=True)
     said = {"DUANKA_ORDERS": str(folder), "DUANKA_SECRET": SECRET}
     if url:

@@ -25,7 +25,7 @@ FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supe
 
 @dataclass
 class People:
-    """The people of an order book that begins: two supervisors, and whoever is added."""
+    """The people of an order database that begins: two supervisors, and whoever is added."""
 
     store: Store
     trail: Trail
@@ -54,14 +54,14 @@ class People:
 
 
 def people_of(settings: Settings, people: Mapping[str, Role], policy: str = "national") -> dict[str, str]:
-    """A key of each of `people`, in the order book of these settings, which is begun: as `typed_people`, not typed."""
+    """A key of each of `people`, in a new order database of these settings: as `typed_people`, not typed."""
     with app_orders.desk(settings, policy_named(policy), create=True) as here:
         made = People(here.store, here.trail)
         return {**made.given, **{person: made.add(person, role) for person, role in people.items()}}
 
 
 def typed_people(people: Mapping[str, str], cwd: Path, **environment: str) -> dict[str, str]:
-    """A key of each of `people` (id and role), as it is given by typed commands in a new order book."""
+    """A key of each of `people` (id and role), as it is given by typed commands in a new order database."""
 
     def out(*words: str, **more: str) -> str:
         found = duanka(*words, cwd=cwd, **environment, **more)

@@ -1,4 +1,4 @@
-"""An order book and its people, at whose commands a test types in this process: a new one costs two seconds each."""
+"""An order database and its people, at whose commands a test types in this process: a new one costs two seconds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TypedDesk:
 
     def demand(self, *demands: OrderDecision) -> None:
         with self.open() as here:
-            receive(here.book, demands, app_orders.now())
+            receive(here.orders, demands, app_orders.now())
 
     def work(self) -> None:
         """Carry out what the worker of `serve` carries out of acts."""

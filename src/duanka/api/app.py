@@ -89,7 +89,7 @@ def create_api(
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)
-    page.add_page(api, desk.book.terms.policy)
+    page.add_page(api, desk.orders.terms.policy)
     others = {
         checks.CHECK: BodyLimit(limits.frames, CheckReason.TOO_LARGE),
         sending.PICTURES: BodyLimit(MOST_BYTES, CheckReason.TOO_LARGE),
@@ -98,6 +98,6 @@ def create_api(
     api.add_middleware(
         RequestMiddleware, body=limits.body, others={BASE + path: most for path, most in others.items()}
     )
-    describe(api, desk.book.terms.policy)
+    describe(api, desk.orders.terms.policy)
     api.openapi()  # build it now: it takes a second, and the first requests must not build it in two threads
     return api

@@ -54,7 +54,7 @@ class RefusalRecorder(Protocol):
 
 
 class Reconciler(Protocol):
-    """Compares an element with the order book. `name`: the element."""
+    """Compares an element with the order database. `name`: the element."""
 
     name: str
 

@@ -43,7 +43,7 @@ def verification(
             "DUANKA_FACE is set, and there is nothing to compare with: set DUANKA_REFERENCE_PHOTOS to the folder or"
             " https:// address of the registered photos"
         )
-    policy = here.book.terms.policy.identity
+    policy = here.orders.terms.policy.identity
     key = settings.reference_photos_key
     store = photos.photos_of(settings.reference_photos, key.get_secret_value() if key else None)
     checker, queue = judges(settings, policy)

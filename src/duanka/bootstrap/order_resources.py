@@ -1,4 +1,4 @@
-"""Resources of the order book that settings name: secret, database, network elements."""
+"""Resources of the order database that settings name: secret, database, network elements."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def database_of(settings: Settings) -> str:
 def secret_of(settings: Settings, is_new: bool = False) -> bytes:
     """The secret of this installation.
 
-    `is_new`: the order book is being created; on SQLite its secret is then generated once. MissingKey: there
-    is no secret, or there are two. A secret is never generated for an order book that already has one, nor
+    `is_new`: the order database is being created; on SQLite its secret is then generated once. MissingKey: there
+    is no secret, or there are two. A secret is never generated for an order database that already has one, nor
     for one on a database server, which other machines use too.
     """
     if settings.secret and settings.secret_file:
@@ -46,13 +46,14 @@ def secret_of(settings: Settings, is_new: bool = False) -> bytes:
         return _secret_in_file(path)
     if not is_new:
         raise MissingKey(
-            f"the order book's secret is not at {path}: put the file back, or set DUANKA_SECRET or DUANKA_SECRET_FILE"
-            " to the one that the book was made with; nothing was written"
+            f"the order database's secret is not at {path}: put the file back, or set DUANKA_SECRET or"
+            " DUANKA_SECRET_FILE to the one that the database was made with; nothing was written"
         )
     if not database_of(settings).startswith("sqlite"):
         raise MissingKey(
-            "a new order book on a database server needs a secret that all its machines share: set DUANKA_SECRET_FILE"
-            " to a file with one (`openssl rand -hex 32` writes one), and keep a copy apart from the database"
+            "a new order database on a database server needs a secret that all its machines share: set"
+            " DUANKA_SECRET_FILE to a file with one (`openssl rand -hex 32` writes one), and keep a copy apart from"
+            " the database"
         )
     return _made(path)
 

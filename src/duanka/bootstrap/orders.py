@@ -1,4 +1,4 @@
-"""Wires the order book: database, secret, acting person, intake of decisions."""
+"""Wires the order database: database, secret, acting person, intake of decisions."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def desk(
     read_only: bool = False,
     upgrade: Upgrade | None = None,
 ) -> Iterator[OrderDesk]:
-    """Open the order book.
+    """Open the order database.
 
-    `create`: create it where it does not exist; otherwise NoOrderBook says where it was searched.
-    `check_network`: refuse settings that name other elements than the order book (ElementDiffers).
+    `create`: create it where it does not exist; otherwise NoOrderDatabase says where it was searched.
+    `check_network`: refuse settings that name other elements than the order database (ElementDiffers).
     `read_only`: every write fails. `upgrade`: how a database of an earlier version is upgraded; None: by
     `upgrade_terms`, with messages to the log.
     """
@@ -119,17 +119,17 @@ def desk(
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
-        book = OrderService(store, Terms(policy.orders, trail))
+        order_service = OrderService(store, Terms(policy.orders, trail))
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
-        pictures = Pictures(book, derived(root, "pictures"))
-        acts, decision_key = ActService(book), derived(secret, "decisions")
+        pictures = Pictures(order_service, derived(root, "pictures"))
+        acts, decision_key = ActService(order_service), derived(secret, "decisions")
         yield OrderDesk(
             store=store,
             elements=elements,
             ends=ends,
-            book=book,
+            orders=order_service,
             acts=acts,
             keys=Keys(store, trail, kept),
             persons=Persons(store, trail, kept),
@@ -137,9 +137,9 @@ def desk(
             reading=OrderQueries(store, trail),
             trail=trail,
             pictures=pictures,
-            checks=Checks(book, links, pictures, derived(root, "frames")),
-            counter=Counter(book),
-            reviews=Reviews(book, pictures),
+            checks=Checks(order_service, links, pictures, derived(root, "frames")),
+            counter=Counter(order_service),
+            reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,
             sources_key=derived(secret, "case sources"),
@@ -170,7 +170,7 @@ def _keys_of(secret: bytes) -> list[SecretKeys]:
 
 
 def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
-    """Folders with a copy of the end of the audit trail: order book and proxies."""
+    """Folders with a copy of the end of the audit trail: order database and proxies."""
     addresses = elements.addresses()
     proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
     return (settings.orders, *proxies)
@@ -183,7 +183,7 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
     if person is None:
         raise MissingKey(
             "who acts? set DUANKA_API_KEY to a key that is in force; `duanka persons init ID` gives the first one of an"
-            " order book, `duanka persons add` and `duanka keys add` the others"
+            " order database, `duanka persons add` and `duanka keys add` the others"
         )
     return person
 
@@ -213,10 +213,10 @@ def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, wh
         )
     if here.ends.is_ahead:
         raise DuankaError(
-            "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
+            "the order database is older than the kept end of its trail: a backup was restored, and what was decided"
             " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
         )
-    return DecisionTaker(here.book, decisions, KeptLines(here.decision_key), signers(here), choice, why)
+    return DecisionTaker(here.orders, decisions, KeptLines(here.decision_key), signers(here), choice, why)
 
 
 def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:
@@ -224,13 +224,13 @@ def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tupl
 
     Returns the lost ends of the trail, and the number of passes applied again: verifications passed since
     the backup are in the list of passes that the worker keeps. They are applied before any deadline of the
-    older order book expires, and its deadlines start anew. Raises the errors of `KeptEnds.accept`.
+    older order database expires, and its deadlines start anew. Raises the errors of `KeptEnds.accept`.
     """
     authorize(by, Permission.ACCEPT_RESTORED)
     passed = 0
     if here.ends.is_ahead:
-        passed = here.pass_list.put_in_force(here.book, at)
-        hours_anew(here.book, at)
+        passed = here.pass_list.put_in_force(here.orders, at)
+        hours_anew(here.orders, at)
     return here.ends.accept(by, why, at), passed
 
 
@@ -266,7 +266,7 @@ def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime
 
     authorize(by, Permission.MAKE_LINK)
     reason_for(why, "a link is made")
-    return here.links.address(here.book.transaction(work, now))
+    return here.links.address(here.orders.transaction(work, now))
 
 
 def now() -> datetime:

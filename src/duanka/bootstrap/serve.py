@@ -79,7 +79,7 @@ def working(
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
     alarms = AlarmService(here.store, say, timedelta(minutes=policy.alarm_minutes))
-    here.book.set_aside = alarms.set_aside
+    here.orders.set_aside = alarms.set_aside
     guard = TrailGuard(here.ends, alarms)
     guard.check(clock())  # before the first duty, so that a restored backup causes no action
     clocks = supervision.guard if supervision else None
@@ -88,7 +88,7 @@ def working(
 
     def sweep(now: datetime, limit: int) -> int:
         waiting.watch(now)
-        return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
+        return here.orders.sweep(now, limit, restrict=not (clocks and clocks.check()))
 
     def dispatcher(element: Element) -> ElementDispatcher:
         outbox = Outbox(here.store, element.name, worker, held_since=lambda: guard.held_since)
@@ -104,7 +104,7 @@ def working(
             clock=clock,
             ticks=time.monotonic,
             say=say,
-            notices=NoticeDispatcher(here.book, worker, centre, writing(policy, here.links), alarms)
+            notices=NoticeDispatcher(here.orders, worker, centre, writing(policy, here.links), alarms)
             if (centre := network.message_centre())
             else None,
             refusals=[Refusals(here.store, one, alarms) for one in network.proxies()],
@@ -122,7 +122,7 @@ def working(
             watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)
-        here.book.wake = enforcing.wake  # work queued by any transaction starts at once
+        here.orders.wake = enforcing.wake  # work queued by any transaction starts at once
         return enforcing
 
     first = [made()]  # configuration errors surface at the start
@@ -144,14 +144,14 @@ def working(
 
 
 class Network:
-    """Makes elements anew at each call. `addresses`: from the settings; after `join`, the order book's."""
+    """Makes elements anew at each call. `addresses`: from the settings; after `join`, the order database's."""
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code
         self.addresses = elements_of(settings)
 
     def join(self, here: OrderDesk, now: datetime) -> None:
-        """Use the elements of the order book; settings add those it never had."""
+        """Use the elements of the order database; settings add those it never had."""
         self.addresses = here.elements.take_over(self.addresses, now)
 
     def elements(self) -> list[Element]:

@@ -33,7 +33,7 @@ class Settings(BaseModel):
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
 
     orders: Path = Path("duanka-orders")
-    """Folder of live records and, unless set elsewhere, of the order book and the secret."""
+    """Folder of live records and, unless set elsewhere, of the order database and the secret."""
 
     inbox: Path | None = None
     """Folder from which `duanka live` reads records, without --inbox or --nats."""
@@ -54,7 +54,7 @@ class Settings(BaseModel):
     """Policy of the commands about orders: a shipped one by its name, or FILE.toml."""
 
     database_url: SecretStr | None = None
-    """Database of the order book, as postgresql://user:password@host/duanka; None: SQLite in the folder `orders`."""
+    """URL of the order database, as postgresql://user:password@host/duanka; None: SQLite in the folder `orders`."""
 
     secret: SecretStr | None = Field(default=None, min_length=32)
     """Key of the audit trail, of links in notices and of the redress addresses; None: a file in `orders`."""

@@ -42,7 +42,7 @@ COMMANDS = {
     "(docs/NETWORK.md).",
     "orders": "Orders 工单: verify, stop, restore. DUANKA_API_KEY says who acts (`duanka whoami`).",
     "objections": "Objections 异议: list them, file one for a holder, accept it, decide it.",
-    "cards": "Cards 号码: everything that the order book knows of one.",
+    "cards": "Cards 号码: everything that the order database knows of one.",
     "counter": "Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",
     "reviews": "Reviews 人工复核: checks online that a person must look at.",
     "persons": "People 人员: who may act. One proposes a person or a change, a supervisor approves.",
@@ -51,8 +51,9 @@ COMMANDS = {
     "cases": "Cases 涉案名单: sign a file of police cases.",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
-    "database": "The order database 工单数据库: its version, its upgrade, copies of it.",
-    "init": "Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second.",
+    "database": "The order database 工单库: its version, its upgrade, copies of it.",
+    "init": "Make a place: duanka.toml, folders, secret, order database, a first supervisor, an invitation for the"
+    " second.",
     "config": "Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md).",
     "doctor": "Check settings, folders, database, people, network and optional parts; say what to do next.",
 }

@@ -119,7 +119,7 @@ class Permission(StrEnum):
     LIST_ELEMENTS = "list_elements", _READERS, "查看网元", "list the network's elements"
     CONFIGURE_NETWORK = "configure_network", _SENIOR, "配置网元", "change the network's elements", _ALL
     ALLOW_CHANGES = "allow_changes", _SENIOR, "允许比对批量修改", "let a comparison change many cards", _ALL
-    BACK_UP = "back_up", _SENIOR, "备份工单库", "back up the order book", _ALL
+    BACK_UP = "back_up", _SENIOR, "备份工单库", "back up the order database", _ALL
     ACCEPT_RESTORED = "accept_restored", _SENIOR, "接受恢复的数据库", "accept a restored database", _ALL
     # people and keys
     LIST_PERSONS = "list_persons", _SUPERVISION, "查看人员与密钥", "list people and keys"

@@ -20,7 +20,7 @@ from duanka.domain.told_reason import told_to_holder
 
 UNKNOWN = BilingualText(
     "工单库中没有这个号码的任何记录：没有要求核验，也没有停机。请核对号码。",
-    "The order book has never heard of this number: nothing is asked of it, nothing stops it. Check the number.",
+    "The order database has never heard of this number: nothing is asked of it, nothing stops it. Check the number.",
 )
 _STOPPED = {
     State.OUTGOING_BARRED: BilingualText("被限制呼出（单停）", "has been barred from calling out (单停)"),

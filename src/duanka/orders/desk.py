@@ -23,7 +23,7 @@ class DeskServices:
     """The services that change or read orders, on one database and policy."""
 
     store: Store
-    book: OrderService
+    orders: OrderService
     acts: ActService
     keys: Keys
     links: Links

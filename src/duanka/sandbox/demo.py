@@ -119,9 +119,9 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
 
 
 def trust_invented_police(settings: Settings, public_key: Path) -> None:
-    """Create an order book that trusts the key of the simulated police.
+    """Create an order database that trusts the key of the simulated police.
 
-    Two simulated supervisors propose and approve it. DuankaError: the order book already has persons.
+    Two simulated supervisors propose and approve it. DuankaError: the order database already has persons.
     """
     with app_orders.desk(settings, app.policy_named(settings.policy), create=True) as here:
         moment = app_orders.now()
@@ -129,9 +129,9 @@ def trust_invented_police(settings: Settings, public_key: Path) -> None:
             key, invitation = here.persons.begin("li.invented", "Li (invented)", "the demonstration", moment)
         except OrderError:
             raise DuankaError(
-                f"the order book {here.store.name} has people, and an invented police is for a book of its own: name a"
-                f" new folder, DUANKA_ORDERS=FOLDER duanka demo --trust {public_key}; or let two of its supervisors"
-                " register the key (`duanka keys add-source`)"
+                f"the order database {here.store.name} has people, and an invented police is for a database of its own:"
+                f" name a new folder, DUANKA_ORDERS=FOLDER duanka demo --trust {public_key}; or let two of its"
+                " supervisors register the key (`duanka keys add-source`)"
             ) from None
         second = here.persons.join(invitation, "wang.invented", "Wang (invented)", moment)
         first, other = here.keys.who(key), here.keys.who(second)
@@ -192,7 +192,7 @@ def _before(story: Story, gang: list[str], honest: str) -> None:
 
 def _dark(story: Story, gang: list[str], honest: str) -> None:
     cards, before = [*gang, honest], 0.0
-    for at, stage in enumerate(story.here.book.terms.policy.stages):
+    for at, stage in enumerate(story.here.orders.terms.policy.stages):
         hours = stage.hours - before
         begin = "   Still nobody answers" if at else "5. Nobody answers"
         story.say(f"{begin}. The clock is moved on by {hours:g} hours ...")
@@ -221,7 +221,7 @@ def _back(story: Story, honest: str) -> None:
     )
     order = story.here.reading.last(honest, Kind.VERIFICATION)
     assert order is not None  # noqa: S101  # the card has an order
-    story.here.book.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
+    story.here.orders.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
     story.until("passed → restored everywhere", lambda: story.network.in_force([honest], NetworkState.ACTIVE))
     story.say(f"   restored everywhere after {story.seconds['passed → restored everywhere']:.2f} s")
     story.say(f"   the honest card calls             {story.call(honest, _VICTIM)}")

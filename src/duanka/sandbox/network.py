@@ -49,7 +49,7 @@ class OwnNetwork:
         self._parts.close()
 
     def settings(self, orders: Path, **more: object) -> Settings:
-        """Settings that send orders to this network; order book in `orders`."""
+        """Settings that send orders to this network; order database in `orders`."""
         behaviour = self.centre.behaviour
         host, port = self.centre.address
         return Settings(

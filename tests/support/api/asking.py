@@ -8,17 +8,17 @@ from pathlib import Path
 from duanka.domain.order import Role
 from duanka.ledger.db.database import Store
 from support.api.desks import Caller, TestDesk, callers, desk_on
-from support.databases import sqlite_order_book
+from support.databases import sqlite_order_database
 
 Calling = Callable[[str | None], Caller]
 
 
-def one_store(new_sqlite_order_book: Path, tmp_path: Path) -> Iterator[Store]:
-    """An order book on SQLite alone, as the `store` of a file that asks what no database changes: HTTP, pages, masks.
+def one_store(new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[Store]:
+    """An order database on SQLite alone, as the `store` of a file where no database matters: HTTP, pages, masks.
 
     What the API says of orders, checks and people is asked on both databases.
     """
-    opened = Store(sqlite_order_book(new_sqlite_order_book, tmp_path / "orders.sqlite"))
+    opened = Store(sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite"))
     yield opened
     opened.close()
 

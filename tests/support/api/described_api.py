@@ -106,16 +106,16 @@ def _numbers(asked: Any, first: int) -> Any:
 def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('openapi')}/orders.sqlite")
     desk = desk_on(store)
-    receive(desk.book, [demand(number) for number in range(12)], NOW)
+    receive(desk.orders, [demand(number) for number in range(12)], NOW)
     for number in range(0, 12, 2):
-        desk.book.object(card(number), "我没有", desk.keys.who(next(iter(desk.given.values()))), NOW)  # type: ignore[arg-type]
+        desk.orders.object(card(number), "我没有", desk.keys.who(next(iter(desk.given.values()))), NOW)  # type: ignore[arg-type]
     with served(desk.api()) as address:
         yield Asked(desk, address, itertools.cycle(desk.given.values()))
     store.close()
 
 
 # the description hangs on the policy alone, so that it is there before any database is
-_POLICY: Any = SimpleNamespace(book=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())))
+_POLICY: Any = SimpleNamespace(orders=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())))
 DESCRIPTION = create_api(_POLICY).openapi()
 
 

@@ -114,10 +114,10 @@ class TestDesk(DeskServices):
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
         """An order, and the link token of its notice."""
-        receive(self.book, [demand(number)], self.clock())
-        order = self.book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
+        receive(self.orders, [demand(number)], self.clock())
+        order = self.orders.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
         assert order is not None
-        made = self.book.transaction(
+        made = self.orders.transaction(
             lambda unit: self.links.make(unit.connection, order.id, self.clock()), NOW
         )
         return order, made
@@ -130,7 +130,7 @@ class TestDesk(DeskServices):
         return session.token
 
     def api(self, limits: RequestLimits = PLENTY, *, online: bool = True) -> FastAPI:
-        self.book.wake = lambda: self.woken.append(1)
+        self.orders.wake = lambda: self.woken.append(1)
         return create_api(self, self.clock, limits, self.way.verification if online else None)
 
 
@@ -143,7 +143,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     acts = ActService(book)
     return TestDesk(
         store=store,
-        book=book,
+        orders=book,
         acts=acts,
         keys=people.keys,
         people=people,

@@ -65,7 +65,7 @@ def story(folder: Path) -> dict[str, Any]:
                 ("fan_out",),
                 decision="run:1",
             )
-            receive(here.book, [asked], clock())
+            receive(here.orders, [asked], clock())
             worker.wake()
             until(lambda: _stored(here, "SELECT due_at FROM orders WHERE due_at IS NOT NULL"))
             _settle(here)
@@ -76,7 +76,7 @@ def story(folder: Path) -> dict[str, Any]:
                 _settle(here)
             order = here.reading.last(_CARD, Kind.VERIFICATION)
             assert order is not None
-            here.book.act(order.id, Event.PASS, Person("wang", Role.DESK), "at the counter", clock())
+            here.orders.act(order.id, Event.PASS, Person("wang", Role.DESK), "at the counter", clock())
             worker.wake()
             until(lambda: network.in_force([_CARD], NetworkState.ACTIVE))
             _settle(here)

@@ -1,4 +1,4 @@
-"""An order book for tests: a clock at a fixed moment, three elements, invented cards."""
+"""An order database for tests: a clock at a fixed moment, three elements, invented cards."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
 
 def acts_of(acts: ActService, by: Person, *states: ActState) -> list[Act]:
     """The acts that `by` sees, the latest first, in one of `states`."""
-    found = OrderQueries(acts.book.store, acts.book.terms.trail).acts(by).items
+    found = OrderQueries(acts.orders.store, acts.orders.terms.trail).acts(by).items
     return [acts.act(one.id) for one in found if not states or one.state in states]
 
 

@@ -70,6 +70,6 @@ def settings_for(old: dict[str, Any], folder: Path, url: str | None = None) -> S
 
 @contextmanager
 def opened(settings: Settings, **how: Any) -> Iterator[OrderDesk]:
-    """The order book, upgraded where it is of an earlier version."""
+    """The order database, upgraded where it is of an earlier version."""
     with app_orders.desk(settings, policy_named("national"), **how) as here:
         yield here

@@ -1,4 +1,4 @@
-"""The way online on an order book for tests: a holder with a link, and frames that no camera took."""
+"""The way online on an order database for tests: a holder with a link, and frames that no camera took."""
 
 from __future__ import annotations
 
@@ -70,27 +70,27 @@ def frames(seconds: float = 7.0, number: int = 18) -> tuple[Frame, ...]:
 
 @dataclass
 class Online:
-    """Everything that an order book has for the second verification."""
+    """Everything that an order database has for the second verification."""
 
     store: Store
     policy: OrderPolicy = AT_ONCE
 
     def __post_init__(self) -> None:
-        self.book = book_on(self.store, self.policy)
+        self.orders = book_on(self.store, self.policy)
         self.links = Links(SECRET, self.policy)
-        self.pictures = Pictures(self.book, SECRET)
-        self.checks = Checks(self.book, self.links, self.pictures, SECRET)
-        self.counter = Counter(self.book)
-        self.reviews = Reviews(self.book, self.pictures)
+        self.pictures = Pictures(self.orders, SECRET)
+        self.checks = Checks(self.orders, self.links, self.pictures, SECRET)
+        self.counter = Counter(self.orders)
+        self.reviews = Reviews(self.orders, self.pictures)
 
     def asked(self, number: int = 0, tier: str = "medium", at: datetime = NOW) -> Order:
         """An order whose notice is delivered."""
-        receive(self.book, [demand(number, RequestedAction.VERIFY, tier=tier)], at)
-        order = verification(self.book, number)
-        return self.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+        receive(self.orders, [demand(number, RequestedAction.VERIFY, tier=tier)], at)
+        order = verification(self.orders, number)
+        return self.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
     def link(self, order_id: str, at: datetime = NOW) -> str:
-        return self.book.transaction(lambda unit: self.links.make(unit.connection, order_id, at), at)
+        return self.orders.transaction(lambda unit: self.links.make(unit.connection, order_id, at), at)
 
     def agreed(self, order_id: str, at: datetime = NOW) -> Session:
         session = self.checks.agree(self.link(order_id, at), YES, at, browser="browser")
@@ -108,7 +108,7 @@ class Online:
         return self.checks.settle(challenge.id, verdict, b"\xff\xd8\xff captured", here)
 
     def state(self, order_id: str) -> Order:
-        return self.book.transaction(lambda unit: unit.order(order_id), NOW)
+        return self.orders.transaction(lambda unit: unit.order(order_id), NOW)
 
 
 def policy(**changes: object) -> OrderPolicy:

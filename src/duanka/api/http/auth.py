@@ -155,7 +155,7 @@ def browser_secret(request: Request) -> str:
 
 def remember_browser(request: Request, here: Context, answer: Response, secret: str) -> None:
     """Set the browser's secret as a cookie for our pages only, unreadable to scripts."""
-    policy = here.desk.book.terms.policy
+    policy = here.desk.orders.terms.policy
     answer.set_cookie(
         BROWSER,
         secret,

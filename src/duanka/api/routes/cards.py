@@ -34,7 +34,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     wanted = reader(by, asks.unmask, asks.case_number or "")
     number = card_of(asks.phone_number)
     dossier = here.desk.reading.dossier(number, wanted, here.now)
-    policy = here.desk.book.terms.policy
+    policy = here.desk.orders.terms.policy
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
     found = shown.DossierShown.of(dossier, NumberMasking(wanted.unmasked))
     kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
@@ -50,7 +50,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
     """At once, in every element; joins the order of a card that is already stopped."""
     card = card_of(asks.phone_number)
-    order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
+    order = here.desk.orders.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
     return masked(order)
 
 
@@ -64,7 +64,7 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
     """At once, in every element. If the card is already released, gives the state."""
     card = card_of(asks.phone_number)
     try:
-        order = here.desk.book.police_release(card, by, asks.because(), here.now)
+        order = here.desk.orders.police_release(card, by, asks.because(), here.now)
     except NoSuchTransition:
         last = here.desk.reading.last(card, Kind.RESTRICTION)
         if last is None or last.state is not State.RESTORED:
@@ -84,4 +84,4 @@ def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown
         unit.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
         return receive_in(unit, demands, by)
 
-    return shown.ReceivedShown.of(here.desk.book.transaction(work, here.now))
+    return shown.ReceivedShown.of(here.desk.orders.transaction(work, here.now))

@@ -51,7 +51,7 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
     """
     if holder.link is LinkState.ELSEWHERE:
         raise OtherBrowser
-    here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
+    here.desk.orders.object(holder.order.card, asks.text.strip(), holder.person, here.now)
     return _own(here, holder)
 
 
@@ -61,7 +61,7 @@ def request_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
 
     A message with a new link goes to the number itself: at most one in two minutes and five a day; else 429.
     """
-    ending = here.desk.book.transaction(
+    ending = here.desk.orders.transaction(
         lambda unit: link_requests.request_link(unit, here.desk.links, token), here.now
     )
     return LinkSent(phone_number_ending=ending)
@@ -70,7 +70,7 @@ def request_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
 def _own(here: Context, holder: access.Holder) -> OwnOrder:
     order = holder.order
     restriction, objection = here.desk.reading.own(order, here.now)
-    policy = here.desk.book.terms.policy
+    policy = here.desk.orders.terms.policy
     about = restriction or order
     told = told_to_holder(about, policy)
     reason = MASKED.seen(told.reason)
@@ -109,7 +109,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
 
 
 def _online(here: Context, order: Order | None) -> OnlineShown:
-    way, policy = here.verification, here.desk.book.terms.policy.identity
+    way, policy = here.verification, here.desk.orders.terms.policy.identity
     found: VerificationProgress | None = None
     if way and order:
         try:

@@ -62,7 +62,7 @@ def begin_session(
     409: the texts that were shown are no longer in force, or the link is bound to another browser.
     """
     online = access.online(here)
-    policy = here.desk.book.terms.policy
+    policy = here.desk.orders.terms.policy
     if asks.words_digest != words_digest(policy.identity, online.supplier):
         raise Problem(409, "the texts of the consent have changed; get the order again and show them")
     consent = Consent(asks.face_data_agreed, asks.legal_notice_read, asks.words_digest)

@@ -89,7 +89,7 @@ def extend_order(
     order = here.desk.reading.state(number)
     authorize(by, Permission.VERIFICATION_EXTEND, order)
     if order.extended != asks.hardship:
-        order = here.desk.book.extend(number, asks.hardship, by, asks.why.strip(), here.now)
+        order = here.desk.orders.extend(number, asks.hardship, by, asks.why.strip(), here.now)
     return masked(order)
 
 
@@ -161,14 +161,14 @@ for _path, _events, _which in (
 )
 def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
     """Against the card's open restriction or verification; joins an open objection."""
-    order = here.desk.book.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
+    order = here.desk.orders.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)
 
 
 def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
     """Move the order; if it is already in the resulting state, return it unchanged."""
     try:
-        order = here.desk.book.act(number, event, by, why, here.now)
+        order = here.desk.orders.act(number, event, by, why, here.now)
     except NoSuchTransition:
         order = here.desk.reading.state(number)
         if not any(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from duanka.bootstrap.doctor import folders, machine, network, online, optional_parts
-from duanka.bootstrap.doctor import order_database as order_book
+from duanka.bootstrap.doctor import folders, machine, network, online, optional_parts, order_database
 from duanka.bootstrap.doctor import settings as set_up
 from duanka.bootstrap.doctor.examination import DoctorCheck
 
@@ -17,11 +16,11 @@ CHECKS = (
     DoctorCheck("orders folder", folders.orders),
     DoctorCheck("other folders", folders.others),
     DoctorCheck("private files", folders.private_files),
-    DoctorCheck("database", order_book.database),
-    DoctorCheck("backup", order_book.backup, needs_book=True),
-    DoctorCheck("people", order_book.people, needs_book=True),
-    DoctorCheck("invitations", order_book.invitations, needs_book=True),
-    DoctorCheck("alarms", order_book.alarms, needs_book=True),
+    DoctorCheck("database", order_database.database),
+    DoctorCheck("backup", order_database.backup, needs_database=True),
+    DoctorCheck("people", order_database.people, needs_database=True),
+    DoctorCheck("invitations", order_database.invitations, needs_database=True),
+    DoctorCheck("alarms", order_database.alarms, needs_database=True),
     DoctorCheck("network", network.elements),
     DoctorCheck("home register", network.home_register),
     DoctorCheck("call proxy", network.call_proxy),

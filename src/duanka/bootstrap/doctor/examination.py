@@ -15,7 +15,7 @@ from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Resolved, Settings, check_settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.policy import Policy
-from duanka.ledger.db.database import NoOrderBook
+from duanka.ledger.db.database import NoOrderDatabase
 from duanka.orders.monitoring.backlog import Backlog, backlog
 from duanka.orders.monitoring.condition import Condition, condition
 
@@ -55,15 +55,15 @@ def fault(text: str, next_step: str = "") -> Finding:
     return Finding(Level.FAULT, text, next_step)
 
 
-class NoBook(DuankaError):
-    """The order book cannot be opened. `not_begun`: because it does not exist yet."""
+class OrderDatabaseUnusable(DuankaError):
+    """The order database cannot be opened. `not_begun`: because it does not exist yet."""
 
     not_begun = False
 
 
 @dataclass
-class OpenedOrderBook:
-    """The order book, opened read-only once for all checks that need it."""
+class OpenedOrderDatabase:
+    """The order database, opened read-only once for all checks that need it."""
 
     desk: OrderDesk
     condition: Condition
@@ -82,40 +82,40 @@ class Installation:
     remote: str | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _book: OpenedOrderBook | NoBook | None = None
+    _database: OpenedOrderDatabase | OrderDatabaseUnusable | None = None
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self.resolved.settings
 
-    def book(self) -> OpenedOrderBook:
-        """The opened order book. Where it cannot be opened, every call raises the same NoBook."""
+    def order_database(self) -> OpenedOrderDatabase:
+        """The opened order database. Where it cannot be opened, every call raises the same OrderDatabaseUnusable."""
         with self._lock:
-            if self._book is None:
-                self._book = self._opened()
-        if isinstance(self._book, NoBook):
-            raise self._book
-        return self._book
+            if self._database is None:
+                self._database = self._opened()
+        if isinstance(self._database, OrderDatabaseUnusable):
+            raise self._database
+        return self._database
 
-    def _opened(self) -> OpenedOrderBook | NoBook:
+    def _opened(self) -> OpenedOrderDatabase | OrderDatabaseUnusable:
         try:
             desk = self._open.enter_context(
                 app_orders.desk(self.settings, self.policy, check_network=False, read_only=True)
             )
-            return OpenedOrderBook(desk, condition(desk.store), backlog(desk.store, app_orders.now()))
+            return OpenedOrderDatabase(desk, condition(desk.store), backlog(desk.store, app_orders.now()))
         except DuankaError as error:
-            told = NoBook(str(error))
-            told.not_begun = isinstance(error, NoOrderBook)
+            told = OrderDatabaseUnusable(str(error))
+            told.not_begun = isinstance(error, NoOrderDatabase)
             return told
         except Exception as error:  # a corrupt file, or a lost connection; reported by one check only
-            return NoBook(
-                f"the order book cannot be read ({type(error).__name__}); `duanka audit verify` says more, and"
+            return OrderDatabaseUnusable(
+                f"the order database cannot be read ({type(error).__name__}); `duanka audit verify` says more, and"
                 " docs/OPERATIONS.md how to restore a backup"
             )
 
     def close(self) -> None:
-        """Close the order book."""
+        """Close the order database."""
         self._open.close()
 
 
@@ -134,13 +134,13 @@ def installation(nats: str | None = None, remote: str | None = None) -> Installa
 class DoctorCheck:
     """A check. `look`: returns its findings; a DuankaError it raises is a fault.
 
-    `needs_book`: the check needs the order book, and is skipped where that cannot be opened; the check of the
+    `needs_database`: the check needs the order database, and is skipped where that cannot be opened; the check of the
     database reports the cause. `seconds`: timeout.
     """
 
     name: str
     look: Callable[[Installation], Iterable[Finding]]
-    needs_book: bool = False
+    needs_database: bool = False
     seconds: float = CHECK_SECONDS
 
 
@@ -183,10 +183,10 @@ def examine(
 
 def _looked(check: DoctorCheck, found: Installation) -> list[Finding]:
     try:
-        if check.needs_book:
+        if check.needs_database:
             try:
-                found.book()
-            except NoBook:
+                found.order_database()
+            except OrderDatabaseUnusable:
                 return []
         return list(check.look(found))
     except DuankaError as error:

@@ -22,12 +22,12 @@ _ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # escapes in /pro
 
 
 def orders(found: Installation) -> Iterator[Finding]:
-    """Check the folder `orders`, with order book, secret and live records."""
+    """Check the folder `orders`, with order database, secret and live records."""
     folder = found.settings.orders
     if not folder.exists():
         known = found.resolved.place or found.resolved.sources["orders"] != "default"
         text = f"{folder} is not there"
-        hint = "`duanka init PLACE` or `duanka serve` begins an order book; or put DUANKA_ORDERS right"
+        hint = "`duanka init PLACE` or `duanka serve` begins an order database; or put DUANKA_ORDERS right"
         yield fault(text, hint) if known and found.resolved.place else ok(f"not set up: {text}; {hint}")
         return
     troubles = list(_troubles(folder, "DUANKA_ORDERS", private=True))
@@ -109,7 +109,7 @@ def _room(folder: Path) -> str:
 
 
 def private_files(found: Installation) -> Iterator[Finding]:
-    """Check that only the owner can read secrets and the order book."""
+    """Check that only the owner can read secrets and the order database."""
     seen, troubles = 0, 0
     for path, secret in _kept_files(found).items():
         try:

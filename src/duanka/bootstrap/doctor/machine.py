@@ -9,7 +9,14 @@ from pathlib import Path
 
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
-from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.bootstrap.doctor.examination import (
+    Finding,
+    Installation,
+    OrderDatabaseUnusable,
+    fault,
+    ok,
+    warning,
+)
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
 from duanka.ledger.monitoring.clock_guard import IDLE, JUMP, SOURCE
@@ -57,38 +64,38 @@ def _written(at: datetime) -> str:
 
 
 def clock(found: Installation) -> Iterator[Finding]:
-    """Check the clock against the order book and a database server."""
+    """Check the clock against the order database and a database server."""
     now = app_orders.now()
     operator = OperatorZone(found.policy.orders.zone)
     said = operator.written(now)
     try:
-        book = found.book().condition
-    except NoBook:
-        yield ok(f"{said}; no order book is open here to hold it against")
+        condition = found.order_database().condition
+    except OrderDatabaseUnusable:
+        yield ok(f"{said}; no order database is open here to hold it against")
         return
-    if book.server and abs(book.server - now) > SERVER_DIFFERS:
+    if condition.server and abs(condition.server - now) > SERVER_DIFFERS:
         yield fault(
-            f"{said}, and the database server says {operator.written(book.server)}",
+            f"{said}, and the database server says {operator.written(condition.server)}",
             "let a time server (chrony) set both clocks",
         )
-    elif book.newest and now < book.newest - JUMP:
+    elif condition.newest and now < condition.newest - JUMP:
         yield fault(
-            f"{said} is before the newest row of the trail ({operator.written(book.newest)}): deadlines are held",
+            f"{said} is before the newest row of the trail ({operator.written(condition.newest)}): deadlines are held",
             "let a time server (chrony) set the clock",
         )
-    elif SOURCE in book.alarms:
+    elif SOURCE in condition.alarms:
         yield fault(
             "the clock jumped, and nobody is restricted by it",
             f"set it right; if it is, a supervisor: `duanka orders clear-alarm {SOURCE} --why ...`",
         )
-    elif book.newest and now > book.newest + IDLE:
-        days = (now - book.newest) // timedelta(days=1)
+    elif condition.newest and now > condition.newest + IDLE:
+        days = (now - condition.newest) // timedelta(days=1)
         yield warning(
             f"{said}, {days} days after the newest row of the trail: `serve` will ask whether the clock is right",
             f"if it is, a supervisor, after the start: `duanka orders clear-alarm {SOURCE} --why ...`",
         )
     else:
-        told = ", as the database server's" if book.server else ""
+        told = ", as the database server's" if condition.server else ""
         yield ok(f"{said}{told}")
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.bootstrap.doctor.examination import (
+    Finding,
+    Installation,
+    OrderDatabaseUnusable,
+    fault,
+    ok,
+    warning,
+)
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
     HOME_REGISTER,
@@ -27,9 +34,9 @@ _COMMANDS = {CALL_PROXY: "duanka call-proxy", MESSAGE_PROXY: "duanka message-pro
 
 
 def elements(found: Installation) -> Iterator[Finding]:
-    """Check that elements are configured, and are the same in settings and order book."""
-    with suppress(NoBook):
-        found.book().desk.elements.check(_by_settings(found))  # ElementDiffers names the next step
+    """Check that elements are configured, and are the same in settings and order database."""
+    with suppress(OrderDatabaseUnusable):
+        found.order_database().desk.elements.check(_by_settings(found))  # ElementDiffers names the next step
     named = _addresses(found)
     if named:
         yield ok(", ".join(f"{name} {where}" for name, where in named.items()))
@@ -60,12 +67,12 @@ def home_register(found: Installation) -> Iterator[Finding]:
 
 
 def call_proxy(found: Installation) -> Iterator[Finding]:
-    """Check that the proxy answers and that its list matches the order book."""
+    """Check that the proxy answers and that its list matches the order database."""
     yield from _proxy(found, CALL_PROXY, CallProxy)
 
 
 def message_proxy(found: Installation) -> Iterator[Finding]:
-    """Check that the proxy answers and that its list matches the order book."""
+    """Check that the proxy answers and that its list matches the order database."""
     yield from _proxy(found, MESSAGE_PROXY, MessageProxy)
 
 
@@ -98,10 +105,10 @@ def message_centre(found: Installation) -> Iterator[Finding]:
 
 
 def _addresses(found: Installation) -> dict[str, str]:
-    """Element -> address: from the order book, else from the settings."""
+    """Element -> address: from the order database, else from the settings."""
     named = _by_settings(found)
-    with suppress(NoBook):
-        named |= found.book().desk.elements.addresses()
+    with suppress(OrderDatabaseUnusable):
+        named |= found.order_database().desk.elements.addresses()
     return named
 
 
@@ -118,7 +125,7 @@ def _not_set_up(name: str) -> Finding:
 
 
 def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> Iterator[Finding]:
-    """Check that the proxy answers, and compare its list with the order book."""
+    """Check that the proxy answers, and compare its list with the order database."""
     try:
         if isinstance(proxy, CallProxy):
             held, origin = proxy.count(), ListOrigin.FILE  # `serve` raises an alarm for a corrupt list
@@ -141,25 +148,25 @@ def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> It
     if not troubles and wanted is not None and held != wanted:
         troubles = [
             warning(
-                f"its list holds {held:,} card(s), the order book wants {wanted:,}",
+                f"its list holds {held:,} card(s), the order database wants {wanted:,}",
                 "see that `duanka serve` runs: it compares, and alarms say what it may not put right",
             )
         ]
-    yield from troubles or [ok(f"answers; {held:,} card(s) on its list, as in the order book")]
+    yield from troubles or [ok(f"answers; {held:,} card(s) on its list, as in the order database")]
 
 
 def _wanted(found: Installation) -> int | None:
     try:
-        return sum(found.book().condition.restricted.values())
-    except NoBook:
+        return sum(found.order_database().condition.restricted.values())
+    except OrderDatabaseUnusable:
         return None
 
 
 def _waiting(found: Installation, name: str) -> list[Finding]:
     """Warning where changes for the element have been pending for too long."""
     try:
-        backlog = found.book().backlog
-    except NoBook:
+        backlog = found.order_database().backlog
+    except OrderDatabaseUnusable:
         return []
     if backlog.outbox_oldest.get(name, 0.0) <= WAITING_SECONDS:
         return []

@@ -1,4 +1,4 @@
-"""Checks of the order book: database, backups, persons, alarms."""
+"""Checks of the order database: database, backups, persons, alarms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.bootstrap.doctor.examination import (
+    Finding,
+    Installation,
+    OrderDatabaseUnusable,
+    fault,
+    ok,
+    warning,
+)
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.phone_masking import masked_text
 from duanka.ledger.db.tables import SCHEMA_VERSION
@@ -19,27 +26,27 @@ _MOST_ALARMS = 5
 def database(found: Installation) -> Iterator[Finding]:
     """Check connection, version and seal, and that the database is no restored backup."""
     try:
-        book = found.book()
-    except NoBook as error:
+        opened = found.order_database()
+    except OrderDatabaseUnusable as error:
         yield ok(f"not set up: {error}") if error.not_begun else fault(str(error))
         return
-    if book.desk.ends.is_ahead:
+    if opened.desk.ends.is_ahead:
         yield fault(
-            "the order book is older than the kept end of its trail: a backup was restored, and nothing acts",
+            "the order database is older than the kept end of its trail: a backup was restored, and nothing acts",
             "enter what happened since, then a supervisor: `duanka audit accept-restored --why ...`",
         )
     else:
-        yield ok(f"{book.desk.store.name}, version {SCHEMA_VERSION}; the secret fits its seal")
+        yield ok(f"{opened.desk.store.name}, version {SCHEMA_VERSION}; the secret fits its seal")
 
 
 def backup(found: Installation) -> Iterator[Finding]:
     """Check the age of the last backup."""
-    book, now = found.book(), app_orders.now()
-    if not book.desk.store.embedded:
+    opened, now = found.order_database(), app_orders.now()
+    if not opened.desk.store.embedded:
         yield ok("left to pg_dump or the database server's archive; Duanka cannot see its age")
         return
     command = "`duanka database backup FILE --why daily`, from cron, and keep the secret apart from it"
-    made = book.condition.backup
+    made = opened.condition.backup
     if made is None:
         yield warning("no backup was ever made", command)
     elif now - made > timedelta(days=BACKUP_DAYS):
@@ -51,7 +58,7 @@ def backup(found: Installation) -> Iterator[Finding]:
 
 def people(found: Installation) -> Iterator[Finding]:
     """Check for two persons and two supervisors: a stop or a new person takes two."""
-    now = found.book().condition
+    now = found.order_database().condition
     if not now.people:
         yield fault("nobody has a key", "`duanka persons init ID` gives the first one")
     elif not now.supervisors:
@@ -74,36 +81,36 @@ def people(found: Installation) -> Iterator[Finding]:
 
 def invitations(found: Installation) -> Iterator[Finding]:
     """Check invitations and pending proposals, which expire."""
-    book, now = found.book().condition, app_orders.now()
+    opened, now = found.order_database().condition, app_orders.now()
     zone = OperatorZone(found.policy.orders.zone)
-    still = [end for end in book.invitations if end > now]
+    still = [end for end in opened.invitations if end > now]
     if still:
         yield warning(
             f"an invitation is open until {zone.written(min(still))}: who has it becomes a supervisor",
             "let the second person join (`duanka persons join`), or leave it to end",
         )
-    if book.proposals and book.oldest_proposal:
-        ends = book.oldest_proposal + timedelta(days=REQUEST_DAYS)
+    if opened.proposals and opened.oldest_proposal:
+        ends = opened.oldest_proposal + timedelta(days=REQUEST_DAYS)
         yield warning(
-            f"{book.proposals} proposal(s) of people or keys wait; the oldest ends {zone.written(ends)}",
+            f"{opened.proposals} proposal(s) of people or keys wait; the oldest ends {zone.written(ends)}",
             "a second supervisor looks: `duanka persons list`",
         )
-    if not still and not book.proposals:
+    if not still and not opened.proposals:
         yield ok("none open, no proposal waits")
 
 
 def alarms(found: Installation) -> Iterator[Finding]:
     """Check that no alarm is open and no order is overdue."""
-    book = found.book()
-    raised = book.condition.alarms
+    opened = found.order_database()
+    raised = opened.condition.alarms
     cleared = "`duanka orders alarms` says since when; most alarms end once their cause is gone"
     for source, detail in list(raised.items())[:_MOST_ALARMS]:
         yield warning(f"open, {source}: {masked_text(detail.partition(' / ')[2] or detail)}", cleared)
     if len(raised) > _MOST_ALARMS:
         yield warning(f"and {len(raised) - _MOST_ALARMS} more alarms are open", "mend these first")
-    if book.backlog.overdue:
+    if opened.backlog.overdue:
         yield warning(
-            f"{book.backlog.overdue:,} order(s) are past their deadline and not dealt with",
+            f"{opened.backlog.overdue:,} order(s) are past their deadline and not dealt with",
             "see that `duanka serve` runs",
         )
     elif not raised:

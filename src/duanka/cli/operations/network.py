@@ -32,7 +32,7 @@ network = new_group(commands, "network")
 @command(network, Permission.LIST_ELEMENTS, "list")
 @lists(whole=True)
 def listed(asked: ListOptions) -> None:
-    """List the elements in the order book: those to which every process sends changes."""
+    """List the elements in the order database: those to which every process sends changes."""
     with at_desk(check_network=False) as (here, _):
         print_list(listings.ELEMENTS, here.elements.addresses().items(), asked)
 
@@ -64,7 +64,7 @@ def remove(element: ElementName, why: Why) -> None:
 @command(network, Permission.LIST_DRIFTS)
 @lists()
 def differences(asked: ListOptions, full: Full = False, why: BecauseFull = "") -> None:
-    """List differences between network and order book that are not mended yet, the latest first."""
+    """List differences between network and order database that are not mended yet, the latest first."""
     with at_desk() as (here, person):
         reader = reading.ViewerContext(person, full, why)
         found = here.reading.drifts(reader, here.now(), 200, is_open=True)

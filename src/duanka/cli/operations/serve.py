@@ -89,7 +89,7 @@ def demo(
     ),
     trust: Annotated[
         Path | None,
-        typer.Option(help="Begin a new order book in which the signature of an invented police counts."),
+        typer.Option(help="Begin a new order database in which the signature of an invented police counts."),
     ] = None,
 ) -> None:
     """An invented gang calls over a real home register, call proxy and message path, and goes dark."""

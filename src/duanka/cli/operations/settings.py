@@ -31,7 +31,7 @@ else:
 
 _CONTENT = """# Settings of this installation; `duanka config` shows those in force, docs/SETTINGS.md explains each.
 # Paths are relative to this file. The environment (DUANKA_...) goes before this file.
-orders = "orders"            # order book (SQLite), live records
+orders = "orders"            # order database (SQLite), live records
 secret_file = "secret"       # key of the audit trail and of links: keep a copy apart from the database
 holder_key_file = "holder-key"   # key of the hashes of document numbers: with another one, no holder is recognised
 inbox = "inbox"              # records land here: `duanka live`
@@ -61,7 +61,7 @@ def init(
         str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
     ] = "national",
 ) -> None:
-    """Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second."""
+    """Make a place: duanka.toml, folders, secret, order database, a first supervisor, an invitation for the second."""
     if (folder / place.FILE).exists():
         raise DuankaError(
             f"{folder / place.FILE} exists, and a place is never overwritten; nothing was changed"
@@ -100,7 +100,7 @@ def init(
 
 
 def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tuple[str, str]:
-    """Create the files and order book of an installation.
+    """Create the files and order database of an installation.
 
     Returns the supervisor's key and the invitation for the second supervisor.
     """

@@ -49,7 +49,7 @@ def show(
     with at_desk() as (here, person):
         number = card_meant(here, card)
         found = here.reading.dossier(number, reading.ViewerContext(person, full, why, case), here.now())
-        OUT.print(tables.dossier_page(found, here.book.terms.policy, OUT.width))
+        OUT.print(tables.dossier_page(found, here.orders.terms.policy, OUT.width))
         kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
     if kept:
         OUT.print(takes_tables.kept_page(kept))

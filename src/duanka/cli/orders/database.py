@@ -40,7 +40,7 @@ def backup(
     ],
     why: Why,
 ) -> None:
-    """Copy the order book to a file, whole, also while `serve` runs; docs/OPERATIONS.md says how to restore it."""
+    """Copy the order database to a file, whole, also while `serve` runs; docs/OPERATIONS.md says how to restore it."""
     with at_desk() as (here, person):
         size = backups.back_up(here.store, here.trail, file, person, why, app_orders.now())
     line(f"{file}: {size:,} bytes. The secret is not in it: keep it apart.")

@@ -1,4 +1,4 @@
-"""Columns of the lists of the order book, for people and programs."""
+"""Columns of the lists of the order database, for people and programs."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def file(card: CardOrOrder, text: Said) -> None:
     """File an objection for a holder who came or called (代为登记); a second one joins the first."""
     said = given_reason(text) if text else text
     with at_desk() as (here, person):
-        filed = here.book.object(card_meant(here, card), said, person, here.now())
+        filed = here.orders.object(card_meant(here, card), said, person, here.now())
         told_state(filed)
         accept = f"duanka objections accept {filed.id} --why …"
         say(f"下一步：{accept}", f"Next: {accept}")

@@ -85,7 +85,7 @@ def move(text: str, event: Event, why: str, kind: Kind) -> None:
                 told_proposed(done)
                 return
         else:
-            done = here.book.act(order.id, event, person, why, here.now())
+            done = here.orders.act(order.id, event, person, why, here.now())
         told_after(here, done)
 
 
@@ -128,7 +128,7 @@ def extend(
     """Give a holder in hardship more time, once."""
     with at_desk() as (here, person):
         number = order_meant(here, person, order, Kind.VERIFICATION).id
-        after = here.book.extend(number, hardship, person, why, here.now())
+        after = here.orders.extend(number, hardship, person, why, here.now())
     due = operator_zone().written(after.due_at) if after.due_at else "-"
     say(f"{after.id}：期限 {due}", f"{after.id}: due {due}")
 
@@ -158,7 +158,7 @@ def police_stop(card: CardOrOrder, case: Case, why: Why) -> None:
     """Stop a card at once on a police notice (公安机关通知停机), with the key of somebody of the police."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.book.police_stop(number, case, person, why, here.now()))
+        told_after(here, here.orders.police_stop(number, case, person, why, here.now()))
 
 
 @command(moves, Permission.RESTRICTION_POLICE_RELEASE, "police-release")
@@ -166,4 +166,4 @@ def police_release(card: CardOrOrder, case: Case, why: Why) -> None:
     """Consent to the release of a card that the police stopped (公安机关同意解除): it works again at once."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.book.police_release(number, person, f"{case}: {why}", here.now()))
+        told_after(here, here.orders.police_release(number, person, f"{case}: {why}", here.now()))

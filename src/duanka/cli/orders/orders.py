@@ -92,14 +92,14 @@ def show(
             return
         number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
         file = here.reading.order(number, reader, here.now())
-        OUT.print(tables.order_page(file, here.book.terms.policy))
+        OUT.print(tables.order_page(file, here.orders.terms.policy))
 
 
 @command(_reading, Permission.EXPORT_PASSES)
 def passes(
     export: Annotated[Path, typer.Option(help="The file to write; its reader sets DUANKA_PASSES to it.")],
 ) -> None:
-    """Write the sealed list of who passed, for a scan or a live run on a machine without the order book."""
+    """Write the sealed list of who passed, for a scan or a live run on a machine without the order database."""
     with at_desk() as (here, person):
         cards = here.pass_list.export(export, person, here.now())
     line(f"{cards:,} card(s) that passed: {export}")
@@ -184,7 +184,7 @@ def clear_alarm(
 ) -> None:
     """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
     with at_desk() as (here, person):
-        here.book.clear_alarm(source, person, why, here.now())
+        here.orders.clear_alarm(source, person, why, here.now())
     say(f"告警 {source} 已解除。", f"The alarm {source} is over.")
 
 

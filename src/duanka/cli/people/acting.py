@@ -1,4 +1,4 @@
-"""Common parts of all order book commands: acting person, permission, reason."""
+"""Common parts of all order database commands: acting person, permission, reason."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Answered(Exception):  # restarts the command with the answers; not an err
 def at_desk(
     permission: Permission | None = None, *, check_network: bool = True
 ) -> Iterator[tuple[OrderDesk, Person]]:
-    """The opened order book and the acting person.
+    """The opened order database and the acting person.
 
     `permission`: None means that of the running command. PermissionDenied: the person lacks it.
     """

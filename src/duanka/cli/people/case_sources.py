@@ -78,7 +78,7 @@ def add_source(
 @command(of_keys, Permission.LIST_CASE_SOURCES)
 def sources(
     export: Annotated[
-        Path | None, typer.Option(help="Write the sealed list for a machine without the order book.")
+        Path | None, typer.Option(help="Write the sealed list for a machine without the order database.")
     ] = None,
 ) -> None:
     """List every source of police cases: proposer, approver, state and key."""

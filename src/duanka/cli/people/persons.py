@@ -58,7 +58,7 @@ def whoami() -> None:
 
 @persons.command()
 def init(person: PersonId, name: Name = "") -> None:
-    """Make the first supervisor of a new order book. Needs no key: it is how an order book begins."""
+    """Make the first supervisor of a new order database. Needs no key: it is how an order database begins."""
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy), create=True) as here:
         machine = f"{getpass.getuser()} on this machine"
@@ -73,7 +73,7 @@ def join(
     person: PersonId,
     name: Name = "",
 ) -> None:
-    """Become the second supervisor, by the invitation. Needs no key: it is how an order book begins."""
+    """Become the second supervisor, by the invitation. Needs no key: it is how an order database begins."""
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy)) as here:
         key = here.persons.join(invitation, person, name or person, here.now())

@@ -1,6 +1,6 @@
 """Option values in either language, and shell completion.
 
-Completion must be fast, so it imports neither pydantic nor the order book. Values from the order book are
+Completion must be fast, so it imports neither pydantic nor the order database. Values from the order database are
 those that its lists displayed last; they are kept in a small file beside it.
 """
 
@@ -25,7 +25,7 @@ from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.private_files import write_private
 from duanka.domain.text import BilingualText, WordedEnum
 
-_SEEN = "completion.json"  # in the folder of the order book: values last displayed by lists
+_SEEN = "completion.json"  # in the folder of the order database: values last displayed by lists
 _VALUES_KEPT = 500
 _NO_SUCH = BilingualText("{what}没有“{typed}”：可写 {zh}", "no {what} {typed!r}; write {values}")
 
@@ -162,7 +162,7 @@ def _language(ctx: typer.Context) -> str:
 
 
 def _order_folder() -> Path:
-    """The folder of the order book, as the settings name it."""
+    """The folder of the order database, as the settings name it."""
     named = os.environ.get("DUANKA_ORDERS", "")
     if named:
         return Path(named)

@@ -204,7 +204,9 @@ class KeptEnds:
             )
         older = self.older(self.ends())
         if not older:
-            raise DuankaError("nothing to accept: the order book has every end of the trail that was kept")
+            raise DuankaError(
+                "nothing to accept: the order database has every end of the trail that was kept"
+            )
         present = self.present()
         told = {"seq": present.seq, "hash": present.hash}
         entries = [
@@ -315,9 +317,9 @@ class TrailGuard:
         self._alarms.raise_now(
             _OLDER,
             now,
-            f"工单数据库比留存的审计链末端旧（第{present.seq}条，留存第{end.seq}条），已暂停停机、比对修复和通知"
-            f" / the order book is older than the kept end of its trail (row {end.seq}, kept at"
-            f" {operator_zone().written(self.held_since)}; the book goes to row {present.seq}): was a backup"
+            f"工单库比留存的审计链末端旧（第{present.seq}条，留存第{end.seq}条），已暂停停机、比对修复和通知"
+            f" / the order database is older than the kept end of its trail (row {end.seq}, kept at"
+            f" {operator_zone().written(self.held_since)}; the database goes to row {present.seq}): was a backup"
             " restored? Nothing is repaired, restricted or sent until a supervisor looked and ran"
             " `duanka audit accept-restored` (docs/OPERATIONS.md)",
         )

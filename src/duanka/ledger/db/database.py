@@ -31,7 +31,7 @@ _TRANSACTION_TRIES = 5  # of a transaction that conflicts with another writer
 Result = TypeVar("Result")
 
 
-class NoOrderBook(DuankaError):
+class NoOrderDatabase(DuankaError):
     """There is no order database, and this command does not create one."""
 
 
@@ -54,7 +54,7 @@ class Store:
         mode, and a server must answer within _CONNECT_TIMEOUT_SECONDS. `upgrade`: terms for upgrading an earlier
         version; None: raises OlderVersion.
 
-        NoOrderBook: no database, and `create` is False. NotUsable: newer version, other secret, or no order
+        NoOrderDatabase: no database, and `create` is False. NotUsable: newer version, other secret, or no order
         database. DuankaError: no answer.
         """
         self._turn = threading.Lock()
@@ -98,7 +98,7 @@ class Store:
         except ImportError as error:
             if (error.name or "").partition(".")[0] == "alembic":
                 raise DuankaError(
-                    "an order book of an earlier version is upgraded with Alembic: pip install alembic"
+                    "an order database of an earlier version is upgraded with Alembic: pip install alembic"
                 ) from None
             raise DuankaError(
                 'an order database on PostgreSQL needs psycopg: pip install "duanka[postgresql]"'
@@ -115,9 +115,9 @@ class Store:
         if file.exists():
             return
         if not create:
-            raise NoOrderBook(
-                f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it, or name its"
-                " place with --home (`duanka init`, `duanka persons init` or `duanka serve` begin a new one)"
+            raise NoOrderDatabase(
+                f"no order database at {file}; set DUANKA_ORDERS to its folder or start in the folder above it, or"
+                " name its place with --home (`duanka init`, `duanka persons init` or `duanka serve` begin a new one)"
             )
         private_folder(file.parent)
         private_database(file)
@@ -140,12 +140,14 @@ class Store:
         if self._read_only and ready:
             return
         if is_new and not create:
-            raise NoOrderBook(
-                f"no order book in {self.name}; set DUANKA_ORDERS or DUANKA_DATABASE_URL to where it is"
+            raise NoOrderDatabase(
+                f"no order database in {self.name}; set DUANKA_ORDERS or DUANKA_DATABASE_URL to where it is"
                 " (`duanka persons init` or `duanka serve` begin a new one)"
             )
         if self._read_only:
-            raise NoOrderBook(f"the order book in {self.name} has not begun: nobody has acted in it yet")
+            raise NoOrderDatabase(
+                f"the order database in {self.name} has not begun: nobody has acted in it yet"
+            )
         if self.embedded:
             if self.engine.url.database:
                 private_database(Path(self.engine.url.database))
@@ -204,8 +206,8 @@ class Store:
                 was = version_words(found.version)
                 terms.say(
                     BilingualText(
-                        f"正在升级工单数据库 {self.name}（{was.zh}）……",
-                        f"upgrading the order book {self.name} {was.en} ...",
+                        f"正在升级工单库 {self.name}（{was.zh}）……",
+                        f"upgrading the order database {self.name} {was.en} ...",
                     )
                 )
                 done = terms.run(connection, self.name, terms, found, database)
@@ -213,7 +215,7 @@ class Store:
                 return
         zh, en = (f"；原样备份：{done.copy}", f"; as it was: {done.copy}") if done.copy else ("", "")
         now = BilingualText(
-            f"现为版本 {SCHEMA_VERSION}{zh}", f"the order book is of version {SCHEMA_VERSION} now{en}"
+            f"现为版本 {SCHEMA_VERSION}{zh}", f"the order database is of version {SCHEMA_VERSION} now{en}"
         )
         terms.say(now)
         for line in done.said:

@@ -37,7 +37,7 @@ class OlderVersion(NotUsable):
 
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
-            f"{name} is an order book {version_words(version).en}; this Duanka needs version {SCHEMA_VERSION}:"
+            f"{name} is an order database {version_words(version).en}; this Duanka needs version {SCHEMA_VERSION}:"
             " upgrade it with `duanka database upgrade` (docs/OPERATIONS.md); nothing was changed"
         )
         self.name, self.version = name, version
@@ -105,7 +105,7 @@ def fitting_secret(name: str, number: str, seal: str, keys: Sequence[bytes]) -> 
         if seal and hmac.compare_digest(_seal(key, number), seal):
             return at
     raise NotUsable(
-        f"the secret does not fit the order book {name}: set DUANKA_SECRET or DUANKA_SECRET_FILE to the one that"
+        f"the secret does not fit the order database {name}: set DUANKA_SECRET or DUANKA_SECRET_FILE to the one that"
         " it was made with (without them it is the file `secret` in the folder DUANKA_ORDERS); nothing was written"
     )
 
@@ -151,20 +151,20 @@ def _identity(connection: Connection, name: str, found: frozenset[str]) -> tuple
         if {"orders", "audit", "audit_head"} <= found:
             raise OlderVersion(name, RELEASE_0_1_0)
         raise NotUsable(
-            f"{name} is no order book: it holds other tables ({', '.join(sorted(found)[:3])});"
+            f"{name} is no order database: it holds other tables ({', '.join(sorted(found)[:3])});"
             " give Duanka a database of its own (DUANKA_DATABASE_URL)"
         )
     columns = {column["name"] for column in inspect(connection).get_columns(installation.name)}
     if not columns >= set(installation.columns.keys()):
         raise NotUsable(
-            f"{name} is no order book: its table `installation` is not ours (DUANKA_DATABASE_URL)"
+            f"{name} is no order database: its table `installation` is not ours (DUANKA_DATABASE_URL)"
         )
     row = connection.execute(select(installation)).first()
     if row is None:
         raise NotUsable(f"{name} has lost its row of `installation`; restore a backup (docs/OPERATIONS.md)")
     if row.schema_version > SCHEMA_VERSION:
         raise NotUsable(
-            f"{name} is an order book of version {row.schema_version}; this Duanka knows version {SCHEMA_VERSION}:"
+            f"{name} is an order database of version {row.schema_version}; this Duanka knows version {SCHEMA_VERSION}:"
             " start a newer Duanka on it, or give another database (docs/OPERATIONS.md); nothing was changed"
         )
     if row.schema_version < SCHEMA_VERSION:

@@ -60,7 +60,7 @@ def upgrade_database(
     entries = tell_rows(connection, trail, facts, before)
     why = "; ".join(filter(None, (f"by {terms.by}", terms.despite_faults, *facts.faults)))
     told = {"version": SCHEMA_VERSION, "rows": entries, "baseline": "digests" not in before["audit"]}
-    entry = AuditEntry(now, SYSTEM, UPGRADED, "order book", why, {"version": older.version}, told)
+    entry = AuditEntry(now, SYSTEM, UPGRADED, "order database", why, {"version": older.version}, told)
     trail.append(connection, [entry])
     return Upgraded(older.version, copy, entries, tuple(facts.said))
 
@@ -81,9 +81,9 @@ def _read(
     facts = read_trail(connection, trail, now)
     if facts.faults and not terms.despite_faults:
         raise TrailDoesNotHold(
-            f"{name} is an order book {version_words(version).en} whose audit trail does not hold ({facts.faults[0]}):"
-            " look at it with the Duanka that it was made with (`duanka audit verify`); a person who knows why goes"
-            " on with `duanka database upgrade --despite-faults WHY`; nothing was changed"
+            f"{name} is an order database {version_words(version).en} whose audit trail does not hold"
+            f" ({facts.faults[0]}): look at it with the Duanka that it was made with (`duanka audit verify`); a person"
+            " who knows why goes on with `duanka database upgrade --despite-faults WHY`; nothing was changed"
         )
     return keys, trail, facts
 

@@ -79,8 +79,9 @@ class Persons:
             self._not_older(connection)
             if _count(connection):
                 raise OrderError(
-                    f"the order book {self._store.name} has people already: ask one of them for `duanka persons add ID"
-                    " --role ROLE`; to begin another one, name another folder (`duanka init PLACE`, or DUANKA_ORDERS)"
+                    f"the order database {self._store.name} has people already: ask one of them for `duanka persons"
+                    " add ID --role ROLE`; to begin another one, name another folder (`duanka init PLACE`, or"
+                    " DUANKA_ORDERS)"
                 )
             _put_person(connection, first, now)
             key, number = _whole_key(connection, first, machine, now)
@@ -248,8 +249,8 @@ class Persons:
         """OrderError if the database is older than the kept people: a restored backup."""
         if self._kept and self._kept.is_ahead(connection):
             raise OrderError(
-                "the order book is older than the list of people that is kept beside it (audit-people.json): a backup"
-                " was restored; people in force in both can act as before (docs/OPERATIONS.md)"
+                "the order database is older than the list of people that is kept beside it (audit-people.json): a"
+                " backup was restored; people in force in both can act as before (docs/OPERATIONS.md)"
             )
 
     def _checked(self, connection: Connection, what: PersonProposal, person: Person, by: Person) -> Person:

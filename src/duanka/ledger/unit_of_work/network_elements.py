@@ -155,8 +155,8 @@ def _check(given: Mapping[str, str], known: Mapping[str, str]) -> None:
         if name in known and known[name] != address:
             there = known[name] or "taken out"
             raise ElementDiffers(
-                f"DUANKA_{name.upper()} says {address}, and the order book says {there}: unset the setting, or let a"
-                f" supervisor change the book: duanka network set {name} {address}"
+                f"DUANKA_{name.upper()} says {address}, and the order database says {there}: unset the setting, or"
+                f" let a supervisor change the database: duanka network set {name} {address}"
             )
 
 

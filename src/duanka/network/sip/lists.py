@@ -58,7 +58,7 @@ def make(folder: Path) -> None:
             database.execute("INSERT OR REPLACE INTO live VALUES ('origin', ?)", (origin.value,))
         _LOG.error(
             "ALARM: %s is spoilt (%s), kept as %s; what counts now is read from %s."
-            " The comparison with the order book puts it right",
+            " The comparison with the order database puts it right",
             *(path, error, aside, copy.name if origin is ListOrigin.COPY else "nothing"),
         )
 

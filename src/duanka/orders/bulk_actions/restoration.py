@@ -21,11 +21,11 @@ def give_back(
     Returns the order, or the bulk action that waits, new or already there. OrderError: neither is possible.
     """
     try:
-        return doing.book.act(order.id, event, by, why, now)
+        return doing.orders.act(order.id, event, by, why, now)
     except NeedsSecondPerson:
         if event not in LIFTS:
             raise
-    with doing.book.store.reading() as connection:
+    with doing.orders.store.reading() as connection:
         waiting = _waiting(connection, order.card, event)
     if waiting:
         return doing.act(waiting, by)

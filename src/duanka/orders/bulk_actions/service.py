@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import RowMapping, select, update
 
@@ -54,8 +55,8 @@ _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), Bilingu
 class ActService:
     """Service for bulk actions, safe across processes; a change is one transaction."""
 
-    def __init__(self, book: OrderService) -> None:
-        self.book = book
+    def __init__(self, order_service: OrderService) -> None:
+        self.orders = order_service
 
     def propose(
         self,
@@ -99,7 +100,7 @@ class ActService:
                 carry(unit, [_locked(unit, number)], AT_ONCE)
             return number
 
-        return self.act(self.book.transaction(work, now))
+        return self.act(self.orders.transaction(work, now))
 
     def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
         """Approve a proposed bulk action, which starts it.
@@ -131,7 +132,7 @@ class ActService:
                 facts["skipped"] = row["skipped"] + strike(unit, row, without, by, why)
             _move(unit, row, ActState.RUNNING, by, "act.approve", why, **facts)
 
-        self.book.transaction(work, now)
+        self.orders.transaction(work, now)
         return self.act(act_id)
 
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
@@ -149,7 +150,7 @@ class ActService:
             may_reject(unit, row, by)
             _move(unit, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
 
-        self.book.transaction(work, now)
+        self.orders.transaction(work, now)
         return self.act(act_id)
 
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
@@ -181,14 +182,14 @@ class ActService:
             carry(unit, [_locked(unit, undo)], AT_ONCE)
             return undo
 
-        return self.act(self.book.transaction(work, now))
+        return self.act(self.orders.transaction(work, now))
 
     def being_undone(self, act_id: str, by: Person) -> bool:
         """Whether an undo is done or in progress, so that asking again changes nothing."""
         state = self.act(act_id, by).state
         if state is not ActState.PARTLY_UNDONE:
             return state is ActState.UNDONE
-        with self.book.store.reading() as connection:
+        with self.orders.store.reading() as connection:
             return bool(undoing(connection, act_id))
 
     def carry_out(self, now: datetime, limit: int = 500) -> int:
@@ -212,7 +213,7 @@ class ActService:
             return carry(unit, unit.connection.execute(running).mappings().all(), limit)
 
         try:
-            return self.book.transaction(work, now)
+            return self.orders.transaction(work, now)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -238,31 +239,31 @@ class ActService:
                 _move(unit, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
             return [row["id"] for row in changed]
 
-        with self.book.store.reading() as connection:
+        with self.orders.store.reading() as connection:
             none = select(acts.c.id).where(
                 acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None)
             )
             if connection.execute(none.limit(1)).first() is None:
                 return
-        for act_id in self.book.transaction(work, now):
-            self.book.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
+        for act_id in self.orders.transaction(work, now):
+            self.orders.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
         """After a failed batch: one card per transaction; skip and report what fails."""
         is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
-        with self.book.store.reading() as connection:
+        with self.orders.store.reading() as connection:
             running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
         done = 0
         for act_id in running:
             while done < limit:
                 try:
-                    one = self.book.transaction(lambda unit, of=act_id: _carry_one(unit, of), now)  # type: ignore[misc]
+                    one = self.orders.transaction(lambda unit, of=act_id: _carry_one(unit, of), now)  # type: ignore[misc]
                 except Exception as error:
                     if is_outage(error):
                         raise
                     why = in_one_line(error)
-                    one = self.book.transaction(lambda unit, of=act_id, why=why: skip_one(unit, of, why), now)  # type: ignore[misc]
-                    self.book.set_aside(_CARD_OF, act_id, error, now)
+                    one = self.orders.transaction(partial(skip_one, act_id=act_id, why=why), now)
+                    self.orders.set_aside(_CARD_OF, act_id, error, now)
                 if not one:
                     break
                 done += one
@@ -271,7 +272,7 @@ class ActService:
     def act(self, act_id: str, by: Person = SYSTEM) -> Act:
         """Return the bulk action and its progress. UnknownOrder, PermissionDenied."""
         authorize(by, Permission.LIST_ACTS)
-        with self.book.store.reading() as connection:
+        with self.orders.store.reading() as connection:
             return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
 
     def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
@@ -282,11 +283,11 @@ class ActService:
             .where(act_cards.c.act_id == act_id, act_cards.c.outcome == SKIPPED)
             .order_by(act_cards.c.card)
         )
-        with self.book.store.reading() as connection:
+        with self.orders.store.reading() as connection:
             return tuple(Skipped(*row) for row in connection.execute(query))
 
     def _grounds(self, given: Grounds | BilingualText) -> Grounds:
-        policy = self.book.terms.policy
+        policy = self.orders.terms.policy
         return (
             given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
         ).complete()

@@ -73,15 +73,15 @@ class Withdrawals:
     """Withdraw many verifications; one transaction per method (`finish`: per batch)."""
 
     def __init__(self, acts: ActService) -> None:
-        self._acts, self._book = acts, acts.book
+        self._acts, self._orders = acts, acts.orders
 
     def look(self, which: Which, by: Person) -> OpenVerifications:
         """Return what `propose` would cover; raises the same errors."""
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         if which.is_empty:
             raise OrderError("say which: ids, --file, --tier, --rule, --city, --operator or --take")
-        tiers = self._book.terms.policy.identity.second_person_tiers
-        with self._book.store.reading() as connection:
+        tiers = self._orders.terms.policy.identity.second_person_tiers
+        with self._orders.store.reading() as connection:
             found, left_out = _find(connection, which, by)
         if not found:
             raise NoSuchTransition("nothing is left to withdraw: no open verification is as you say")
@@ -115,7 +115,7 @@ class Withdrawals:
                 unit, seen.orders, BilingualText(why, why), by, alone=alone, left_out=seen.left_out
             )
 
-        return self.finish(self._book.transaction(work, now), now, at_once)
+        return self.finish(self._orders.transaction(work, now), now, at_once)
 
     def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
         """Execute about `at_once` cards of a running bulk action; return its new state."""
@@ -126,7 +126,7 @@ class Withdrawals:
             return carry(unit, [row], AT_ONCE) if running else 0
 
         done = 0
-        while done < at_once and (some := self._book.transaction(work, now)):
+        while done < at_once and (some := self._orders.transaction(work, now)):
             done += some
         return self._acts.act(number)
 

@@ -59,7 +59,7 @@ class NoticeDispatcher:
 
     def __init__(
         self,
-        book: OrderService,
+        order_service: OrderService,
         worker: str,
         sender: NoticeSender,
         write: Write,
@@ -70,12 +70,15 @@ class NoticeDispatcher:
         seed: int = 2,
         at_once: int = 50,
     ) -> None:
-        self._store, self._queue = book.store, LeaseQueue(book.store, notices, worker, lease)
+        self._store, self._queue = (
+            order_service.store,
+            LeaseQueue(order_service.store, notices, worker, lease),
+        )
         self._sender, self._write, self._alarms = sender, write, alarms
         self._ticks, self._at_once = ticks, at_once
         self._stopping = False
         self._circuit = Circuit(ticks, seed)
-        self._receipts = Receipts(book, self._queue, sender, alarms)
+        self._receipts = Receipts(order_service, self._queue, sender, alarms)
 
     def work(self, now: datetime) -> bool:
         """Take receipts, send notices; return whether more may be due. NetworkError."""

@@ -183,9 +183,7 @@ class Outbox:
             # A later row shows that an order moved the card meanwhile: this one is merely outdated.
             later = (outbox.c.card == row.card, outbox.c.element == self._element, outbox.c.id > row.id)
             if not connection.execute(select(exists().where(*later))).scalar():
-                error = DuankaError(
-                    "the order book does not want this of the card: it was written past the book"
-                )
+                error = DuankaError("no order wants this of the card: it was written past Duanka")
                 self._set_aside(connection, row, error, now)
         return as_said
 

@@ -43,9 +43,9 @@ class Receipts:
     """Stores receipts of `sender`; asks it for more only after these are committed."""
 
     def __init__(
-        self, book: OrderService, queue: LeaseQueue, sender: NoticeSender, alarms: AlarmService
+        self, order_service: OrderService, queue: LeaseQueue, sender: NoticeSender, alarms: AlarmService
     ) -> None:
-        self._book, self._queue, self._sender, self._alarms = book, queue, sender, alarms
+        self._orders, self._queue, self._sender, self._alarms = order_service, queue, sender, alarms
         self._held: list[Receipt] = []
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
 
@@ -64,7 +64,7 @@ class Receipts:
 
         def store(some: Sequence[str]) -> None:
             part = {number: by_id[number] for number in some}
-            unknown.update(self._book.transaction(lambda unit: _store(unit, part), now))
+            unknown.update(self._orders.transaction(lambda unit: _store(unit, part), now))
 
         def set_aside(number: str, error: Exception) -> None:
             self._alarms.set_aside(_RECEIPT, number, error, now)
@@ -92,7 +92,7 @@ class Receipts:
             mine = (notices.c.id == notice, self._queue.is_mine)
             connection.execute(update(notices).where(*mine).values(sent))
 
-        self._book.transaction(work, now)
+        self._orders.transaction(work, now)
 
     def given_up(self, notice: int, why: str, now: datetime) -> None:
         """Record that the notice cannot be sent at all: a person must look at its order.
@@ -112,12 +112,12 @@ class Receipts:
 
         follows = True
         try:
-            self._book.transaction(work, now)
+            self._orders.transaction(work, now)
         except Exception as error:
             if is_outage(error):
                 raise
             follows = False  # the order itself cannot be read: close its notice anyway, or it would be retried forever
-            self._book.transaction(work, now)
+            self._orders.transaction(work, now)
 
     def _keep(self, unknown: Mapping[str, Receipt], now: datetime) -> None:
         """Keep receipts with unknown message ids for a while, then report them."""

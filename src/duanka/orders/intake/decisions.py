@@ -71,17 +71,17 @@ class DecisionIntake:
 
     def __init__(
         self,
-        book: OrderService,
+        order_service: OrderService,
         decisions: Decisions,
         signers: Callable[[], frozenset[str]] | None = None,
         choice: Choice = EVERYTHING,
         *,
         keep_all: bool = False,
     ) -> None:
-        self._book, self._decisions, self._signers = book, decisions, signers
+        self._orders, self._decisions, self._signers = order_service, decisions, signers
         self._choice, self._keep_all = choice, keep_all
-        self._alarms = AlarmService(book.store, _log.warning)
-        self._position, self._replaced = _known(book.store, decisions)
+        self._alarms = AlarmService(order_service.store, _log.warning)
+        self._position, self._replaced = _known(order_service.store, decisions)
         self._unsealed = 0  # stops turned into verifications since this object was made
         self.record = TakeRecord(decisions.source, choice)
         self.replaced = 0  # decisions of an earlier file that nobody took
@@ -151,7 +151,7 @@ class DecisionIntake:
                 unit.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
             return received, replaced, found if waits else None, number, whole
 
-        received, replaced, found, number, whole = self._book.transaction(work, now)
+        received, replaced, found, number, whole = self._orders.transaction(work, now)
         self._position, self._replaced = position, False
         self.replaced += replaced
         self.record.written(number, whole, now)
@@ -168,7 +168,7 @@ class DecisionIntake:
             self._alarms.say_now(_UNSEALED, now, detail)
         if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
             # The first alarm; afterwards the worker updates the number in it.
-            watch_claims(self._book.store, self._alarms, now)
+            watch_claims(self._orders.store, self._alarms, now)
         return received
 
     def _say_narrower(self, found: Narrower, now: datetime) -> None:
@@ -184,9 +184,9 @@ class DecisionIntake:
         """Set the next decision aside."""
         source, position = self._decisions.source, self._decisions.behind(self._position)
         digest = self._decisions.digest(position)
-        self._book.transaction(lambda unit: store_offset(unit.connection, source, position, digest), now)
+        self._orders.transaction(lambda unit: store_offset(unit.connection, source, position, digest), now)
         name = f"{crc32(source.encode(errors='replace')):08x}@{self._position}"
-        self._book.set_aside(_DECISION, name, error, now)
+        self._orders.set_aside(_DECISION, name, error, now)
         self._position = position
 
     def take_all(self, now: datetime, by: Person = SYSTEM) -> Received:
@@ -195,7 +195,7 @@ class DecisionIntake:
         while received := self.take(now, by=by):
             counts.update(asdict(received))
         if self._alarms.is_open(UNSIGNED, now):
-            watch_claims(self._book.store, self._alarms, now)
+            watch_claims(self._orders.store, self._alarms, now)
         return Received(**counts)
 
 

@@ -106,7 +106,7 @@ class TakeService:
     def __init__(
         self, acts_of_book: ActService, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
     ) -> None:
-        self._acts, self._book, self._read = acts_of_book, acts_of_book.book, read
+        self._acts, self._orders, self._read = acts_of_book, acts_of_book.orders, read
         self._signers = signers
         self._withdrawals = Withdrawals(acts_of_book)
 
@@ -114,13 +114,13 @@ class TakeService:
         """List the latest takes, newest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(takes).order_by(takes.c.at.desc(), takes.c.id.desc()).limit(limit)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             return self._shown(connection, connection.execute(query).mappings().all(), by)
 
     def take(self, number: str, by: Person) -> Take:
         """Return one take. UnknownOrder: it does not exist."""
         authorize(by, Permission.LIST_TAKES)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = connection.execute(select(takes).where(takes.c.id == number)).mappings().all()
             if not rows:
                 raise _unknown(number)
@@ -150,7 +150,7 @@ class TakeService:
     def held(self, by: Person) -> tuple[HeldShown, ...]:
         """List held decisions in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = waiting(connection, [Why.HELD], None, "")
         found = readable(rows, self._read)
         return tuple(
@@ -165,7 +165,7 @@ class TakeService:
         """List decisions about a card without order, in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(
             KeptShown.of({**row, **_whose(row), "tier": demand.tier})
@@ -175,7 +175,7 @@ class TakeService:
 
     def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> TakeResult:
         """Make orders of the held decisions in `choice`; errors of `DecisionTaker.take`."""
-        return DecisionTaker(self._book, None, self._read, self._signers, choice, why).take(now, by)
+        return DecisionTaker(self._orders, None, self._read, self._signers, choice, why).take(now, by)
 
     def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
         """Withdraw what the take opened and nobody moved on; lift stops that followed.
@@ -214,7 +214,7 @@ class TakeService:
             unit.note(by, "take.undo", number, why, {}, said)
             return act, proposed, tuple(found.left)
 
-        act, proposed, left = self._book.transaction(work, now)
+        act, proposed, left = self._orders.transaction(work, now)
         return Undone(
             number,
             self._withdrawals.finish(act, now, at_once) if act else None,

@@ -77,17 +77,19 @@ class DecisionTaker:
 
     def __init__(
         self,
-        book: OrderService,
+        order_service: OrderService,
         decisions: Decisions | None,
         read: ReadLine,
         signers: Callable[[], frozenset[str]],
         choice: Choice = EVERYTHING,
         why: str = "",
     ) -> None:
-        self._book, self._decisions, self._read = book, decisions, read
+        self._orders, self._decisions, self._read = order_service, decisions, read
         self._signers, self._choice, self._why = signers, choice, why
         self._intake = (
-            DecisionIntake(book, decisions, signers, choice, keep_all=choice.selects) if decisions else None
+            DecisionIntake(order_service, decisions, signers, choice, keep_all=choice.selects)
+            if decisions
+            else None
         )
         self._record = self._intake.record if self._intake else TakeRecord(HELD, choice)
 
@@ -97,7 +99,7 @@ class DecisionTaker:
         counts = Counter[str]()
         if self._intake:
             counts.update(asdict(self._intake.take_all(now, by)))
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             kept = self._kept(connection)
         chosen, rest = self._split(kept)
         held = self._hold(rest, now, by)
@@ -107,7 +109,7 @@ class DecisionTaker:
         left = self._left()
         self._watch(held, by, now)
         if self._choice.narrower and not left.get(Why.NARROWER):
-            AlarmService(self._book.store).working(NARROWER, now)
+            AlarmService(self._orders.store).working(NARROWER, now)
         return TakeResult(
             Received(**counts),
             self._record.id,
@@ -123,8 +125,8 @@ class DecisionTaker:
         authorize(by, Permission.TAKE_DECISIONS)
         found: list[Preview] = []
         try:
-            with self._book.store.writing() as connection:
-                found.append(self._tried(UnitOfWork(connection, self._book.terms, now), by))
+            with self._orders.store.writing() as connection:
+                found.append(self._tried(UnitOfWork(connection, self._orders.terms, now), by))
                 raise _TakenBack
         except _TakenBack:
             return found[0]
@@ -133,15 +135,15 @@ class DecisionTaker:
 
     def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
         """Raise an alarm if one person holds back cards of a tier that takes two people."""
-        alarms = AlarmService(self._book.store)
-        tiers = self._book.terms.policy.identity.second_person_tiers
+        alarms = AlarmService(self._orders.store)
+        tiers = self._orders.terms.policy.identity.second_person_tiers
         if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
             detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"
             alarms.say_now(
                 HELD_FOR_TWO, now, f"{detail} of a tier that takes two people: `duanka orders held`"
             )
         elif alarms.is_open(HELD_FOR_TWO, now):
-            with self._book.store.reading() as connection:
+            with self._orders.store.reading() as connection:
                 kept = readable(waiting(connection, [Why.HELD], None, ""), self._read)
             if not any(demand.tier in tiers for _, demand in kept):
                 alarms.working(HELD_FOR_TWO, now)
@@ -202,7 +204,7 @@ class DecisionTaker:
             said: dict[str, object] = {"held": len(new), **self._choice.facts()}
             unit.note(by, "decisions.hold", self._record.id or HELD, self._why, {}, said)
 
-        self._book.transaction(work, now)
+        self._orders.transaction(work, now)
         return held
 
     def _take_some(self, some: Sequence[Kept], now: datetime, by: Person) -> Counter[str]:
@@ -227,7 +229,7 @@ class DecisionTaker:
                 unit.note(by, "decisions.take", "decisions", source, {}, said)
                 return found, number, whole
 
-            found, number, whole = self._book.transaction(in_turn, now)
+            found, number, whole = self._orders.transaction(in_turn, now)
             self._record.written(number, whole, now)
             counts.update(found)
 
@@ -235,8 +237,8 @@ class DecisionTaker:
             if isinstance(error, PermissionDenied | TooManyHolders):
                 raise error
             row, _ = one
-            self._book.transaction(lambda unit: remove(unit, [(row["card"], row["source"])]), now)
-            self._book.set_aside(_KEPT, f"{row['take_id']}", error, now)
+            self._orders.transaction(lambda unit: remove(unit, [(row["card"], row["source"])]), now)
+            self._orders.set_aside(_KEPT, f"{row['take_id']}", error, now)
             counts["aside"] += 1
 
         try:
@@ -253,14 +255,14 @@ class DecisionTaker:
         run = self._decisions.run() if self._decisions else ""
         # Decisions with Why.LEFT are taken by the next take of their own folder.
         whys = [*Why] if self._decisions else [Why.HELD]
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = waiting(connection, whys, source, run)
         return dict(Counter(Why(row["why"]) for row in rows))
 
     def _not_found(self, held: Sequence[Kept]) -> int:
         """Count cards to hold that have no decision, except those stopped by the police."""
         missing = self._choice.hold - {demand.card for _, demand in held}
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))
 
     def _tried(self, unit: UnitOfWork, by: Person) -> Preview:

@@ -41,8 +41,8 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
     authorize(by, Permission.BACK_UP)
     if not store.embedded:
         raise DuankaError(
-            "this order book is on a PostgreSQL server: back it up with `umask 077; pg_dump --format=custom --file FILE"
-            " DATABASE_URL`, with the URL of DUANKA_DATABASE_URL (docs/OPERATIONS.md)"
+            "this order database is on a PostgreSQL server: back it up with `umask 077; pg_dump --format=custom"
+            " --file FILE DATABASE_URL`, with the URL of DUANKA_DATABASE_URL (docs/OPERATIONS.md)"
         )
     if file.exists():
         raise DuankaError(f"{file} is there already; name another file, or move it away")
@@ -60,19 +60,19 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
     return file.stat().st_size
 
 
-def hours_anew(book: OrderService, now: datetime) -> int:
+def hours_anew(order_service: OrderService, now: datetime) -> int:
     """Restart the deadlines of a restored database; return how many orders changed.
 
     It lacks the withdrawals, extensions and upheld objections since the backup. Deadlines that passed
     meanwhile would restrict those cards at once, before anybody can enter these again. An order that cannot
     be read is set aside alone.
     """
-    policy, moved = book.terms.policy, list[str]()
+    policy, moved = order_service.terms.policy, list[str]()
     stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))
     barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.OUTGOING_BARRED.value)
     stops = or_(orders.c.kind == Kind.VERIFICATION.value, barred)
     runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
-    with book.store.reading() as connection:
+    with order_service.store.reading() as connection:
         query = select(orders.c.id, orders.c.card).where(*runs).order_by(orders.c.card)
         found = [(row.id, row.card) for row in connection.execute(query)]
 
@@ -88,8 +88,8 @@ def hours_anew(book: OrderService, now: datetime) -> int:
                     changed.append(number)
             return changed
 
-        moved.extend(book.transaction(work, now))
+        moved.extend(order_service.transaction(work, now))
 
     for part in in_parts(found, _BATCH_ORDERS):
-        each_alone(part, begin, lambda one, error: book.set_aside(_ORDER, one[0], error, now))
+        each_alone(part, begin, lambda one, error: order_service.set_aside(_ORDER, one[0], error, now))
     return len(moved)

@@ -34,7 +34,7 @@ class KeptListWatch:
         zh = f"网元{self.name}的停机名单损坏，现用{said.zh}；与工单比对一致后自动解除"
         en = (
             f"the list of {self.name} was spoilt, and it judges by {said.en}."
-            " The alarm ends once a comparison with the order book finds no difference"
+            " The alarm ends once a comparison with the order database finds no difference"
         )
         self._alarms.raise_now(source, now, f"{zh} / {en}")
 

@@ -65,14 +65,19 @@ _log = logging.getLogger("duanka.orders.verification.check_book")
 class Checks:
     """CheckBook on the order database. `key`: for hashes of frames only."""
 
-    def __init__(self, book: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
-        self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
+    def __init__(self, order_service: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
+        self._orders, self._links, self._pictures, self._recordings = (
+            order_service,
+            links,
+            pictures,
+            Recordings(key),
+        )
 
     # --- progress ---
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Return the stage of the card's verification. UnknownOrder."""
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             order = find_order(connection, order_id)
             if order is None:
                 raise UnknownOrder(f"no order {order_id!r}")
@@ -85,7 +90,7 @@ class Checks:
 
     def session(self, token: str, now: datetime) -> Session:
         """Return the session, also after its order closed. UnknownOrder; AlreadyUsed."""
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             return sessions.found(connection, token, now)
 
     # --- the holder ---
@@ -127,11 +132,11 @@ class Checks:
             order = sessions.begun(unit, order)
             return sessions.begin(unit.connection, order, consent.words, now, self._policy.session_minutes)
 
-        return self._book.transaction_then_raise(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def drawn(self, session: Session, now: datetime) -> Challenge | None:
         """Return the session's open challenge; None: draw one. CheckRefused as `draw`."""
-        return self._book.transaction_then_raise(lambda unit: self._open(unit, session), now)
+        return self._orders.transaction_then_raise(lambda unit: self._open(unit, session), now)
 
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """Return the session's open challenge, or a new one with these steps.
@@ -157,7 +162,7 @@ class Checks:
             unit.connection.execute(insert(checks).values(row))
             return drawn
 
-        return self._book.transaction_then_raise(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def _open(self, unit: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
         """Return the open challenge, or why none may be drawn; None: one may be drawn."""
@@ -190,7 +195,7 @@ class Checks:
             refused = self._use_up(unit, order, challenge, reason) if reason else None
             return refused or self._recordings.receipt(challenge, digests, now)
 
-        return self._book.transaction_then_raise(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
         """Raise CheckRefused unless frames may still arrive for the challenge; reasons as of `recorded`."""
@@ -198,7 +203,7 @@ class Checks:
         def work(unit: UnitOfWork) -> Challenge | CheckRefused:
             return self._answered(unit, session, challenge_id)[1]
 
-        self._book.transaction_then_raise(work, now)
+        self._orders.transaction_then_raise(work, now)
 
     def take(
         self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
@@ -217,7 +222,7 @@ class Checks:
             reason = self._recordings.arrived(unit, challenge, frames, receipt)
             return self._use_up(unit, order, challenge, reason) or challenge
 
-        return self._book.transaction_then_raise(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def _answered(
         self, unit: UnitOfWork, session: Session, challenge_id: str
@@ -266,7 +271,7 @@ class Checks:
             unit.connection.execute(mine.values(**values, reasons=CheckReason.LOST.value))
             unit.note(SYSTEM, "check.release", row["order_id"], "not looked at; it does not count", {}, {})
 
-        self._book.transaction(work, now)
+        self._orders.transaction(work, now)
 
     def settle(
         self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
@@ -296,7 +301,7 @@ class Checks:
             order = unit.order(order.id)
             return progress_of(order, self._tries(unit.connection, order.id, now))
 
-        return self._book.transaction(work, now)
+        return self._orders.transaction(work, now)
 
     def _move(self, unit: UnitOfWork, order: Order, found: Verdict) -> None:
         if order.closed_at:
@@ -316,7 +321,7 @@ class Checks:
 
     def reference(self, order_id: str) -> bytes | None:
         """Return the registered photo if it is stored for this order and can be unsealed."""
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             try:
                 return self._pictures.opened(connection, order_id, REFERENCE)
             except PictureSealed as error:  # the photo is fetched again and replaces this one
@@ -330,29 +335,29 @@ class Checks:
             if unit.order(order_id).closed_at is None:
                 self._pictures.keep(unit, order_id, REFERENCE, photo)
 
-        self._book.transaction(work, now)
+        self._orders.transaction(work, now)
 
     def note_reference(self, order_id: str, why: str, now: datetime) -> None:
         """Audit once per order why there is no usable registered photo to compare with."""
 
         def work(unit: UnitOfWork) -> None:
-            if not self._book.terms.trail.has(unit.connection, NO_REFERENCE, order_id):
+            if not self._orders.terms.trail.has(unit.connection, NO_REFERENCE, order_id):
                 unit.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
 
-        self._book.transaction(work, now)
+        self._orders.transaction(work, now)
 
     def purge(self, now: datetime) -> int:
         """Delete expired pictures, sessions and frame hashes; above 0: more may be left."""
         left = self._pictures.purge(now)
-        sessions_before = now - timedelta(hours=self._book.terms.policy.link_hours)
+        sessions_before = now - timedelta(hours=self._orders.terms.policy.link_hours)
         frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
-        return left + sessions.forget_old(self._book.store, sessions_before, frames_before)
+        return left + sessions.forget_old(self._orders.store, sessions_before, frames_before)
 
     # --- internal ---
 
     @property
     def _policy(self) -> IdentityPolicy:
-        return self._book.terms.policy.identity
+        return self._orders.terms.policy.identity
 
     def _tries(self, connection: Connection, order_id: str, now: datetime) -> VerificationAttempts:
         return tries_of(connection, order_id, self._policy, now)

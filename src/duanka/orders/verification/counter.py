@@ -59,8 +59,8 @@ class Counter:
     Every method is one transaction and safe beside other processes.
     """
 
-    def __init__(self, book: OrderService) -> None:
-        self._book = book
+    def __init__(self, order_service: OrderService) -> None:
+        self._orders = order_service
 
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
         """Record a verification in person; passes at once or after a second confirms it.
@@ -102,7 +102,7 @@ class Counter:
             stops: dict[str, None] = {"due_at": None} if may_delay(unit, order) else {}
             return unit.change(order, by, "waits", "for a second member of staff", **stops)
 
-        return self._book.transaction_then_raise(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Confirm a record and pass the order. NeedsSecondPerson: it is `by`'s own record."""
@@ -120,7 +120,7 @@ class Counter:
             unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
             return apply_event(unit, order, Event.PASS, by, why)
 
-        return self._book.transaction(work, now)
+        return self._orders.transaction(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Discard a record, also one's own; the response time starts again in full."""
@@ -139,7 +139,7 @@ class Counter:
                 return unit.change(order, by, "goes_on", "the record was discarded", **clock)
             return order
 
-        return self._book.transaction(work, now)
+        return self._orders.transaction(work, now)
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaitingShown]:
         """Return a page of records awaiting confirmation, oldest first.
@@ -154,7 +154,7 @@ class Counter:
             .where(columns.outcome.is_(None), orders.c.closed_at.is_(None), *orders_in(by))
         )
         query = page_of(query, columns.first_at, columns.order_id, after, limit, oldest_first=True)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
 

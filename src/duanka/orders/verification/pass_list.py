@@ -48,9 +48,9 @@ class PassList:
                 latest[one.card] = one
         return [latest[card] for card in sorted(latest)]
 
-    def put_in_force(self, book: OrderService, now: datetime) -> int:
+    def put_in_force(self, order_service: OrderService, now: datetime) -> int:
         """Pass open verifications that the file says were passed; return how many."""
-        return sum(_passes_again(book, one, now) for one in self._kept())
+        return sum(_passes_again(order_service, one, now) for one in self._kept())
 
     def _kept(self) -> Sequence[Pass]:
         """Return the passes in the file; none if it is missing or not under our seal."""
@@ -109,7 +109,7 @@ class PassList:
         return len(passes)
 
 
-def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
+def _passes_again(order_service: OrderService, one: Pass, now: datetime) -> bool:
     """Pass a verification opened before this pass; return whether there was one."""
 
     def work(unit: UnitOfWork) -> bool:
@@ -123,6 +123,6 @@ def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
         return True
 
     try:
-        return book.transaction(work, now)
+        return order_service.transaction(work, now)
     except OrderError:  # a police stop or cancellation intervened: a person decides
         return False

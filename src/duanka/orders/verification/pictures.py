@@ -38,10 +38,10 @@ class PictureSealed(DuankaError):
 class Pictures:
     """Stores, opens and deletes sealed pictures. `key`: 32 bytes, for pictures only."""
 
-    def __init__(self, book: OrderService, key: bytes) -> None:
+    def __init__(self, order_service: OrderService, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key of {KEY_BYTES} bytes is needed")
-        self._book, self._cipher = book, AESGCM(key)
+        self._orders, self._cipher = order_service, AESGCM(key)
         self._in_the_log = False  # a deleted picture may still be in SQLite's write-ahead log
 
     def keep(self, unit: UnitOfWork, order_id: str, what: str, picture: bytes) -> None:
@@ -78,23 +78,25 @@ class Pictures:
         """
         over = self._over(now).limit(limit)
         # Read before locking: usually no picture has expired, and no writer is delayed.
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             ids = connection.execute(over).scalars().all()
         left: list[str] = []
 
         def set_aside(order_id: str, error: Exception) -> None:
             left.append(order_id)
-            self._book.set_aside(_PICTURES, order_id, error, now)
+            self._orders.set_aside(_PICTURES, order_id, error, now)
 
-        each_alone(ids, lambda some: self._book.transaction(lambda unit: _delete(unit, some), now), set_aside)
+        each_alone(
+            ids, lambda some: self._orders.transaction(lambda unit: _delete(unit, some), now), set_aside
+        )
         found = len(ids) - len(left)
         if found or self._in_the_log:
-            self._in_the_log = not self._book.store.scrub()
+            self._in_the_log = not self._orders.store.scrub()
         return found
 
     def _over(self, now: datetime) -> Select[str]:
         """Select orders with pictures that must not be kept any longer."""
-        keep = timedelta(hours=self._book.terms.policy.identity.keep_hours)
+        keep = timedelta(hours=self._orders.terms.policy.identity.keep_hours)
         over: ColumnElement[bool] = or_(
             and_(orders.c.closed_at.is_not(None), orders.c.closed_at <= now - keep),
             orders.c.opened_at <= now - LONGEST,

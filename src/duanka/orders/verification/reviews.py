@@ -72,8 +72,8 @@ class ReviewFile:
 class Reviews:
     """Lists pending reviews, and shows pictures to those who may see them."""
 
-    def __init__(self, book: OrderService, pictures: Pictures) -> None:
-        self._book, self._pictures = book, pictures
+    def __init__(self, order_service: OrderService, pictures: Pictures) -> None:
+        self._orders, self._pictures = order_service, pictures
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewShown]:
         """Return a page of pending reviews, oldest first.
@@ -105,7 +105,7 @@ class Reviews:
             .where(*orders_in(by))
         )
         query = page_of(query, since, orders.c.id, after, limit, oldest_first=True)
-        with self._book.store.reading() as connection:
+        with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return page(rows, limit, _item, lambda one: (one.since, one.order_id))
 
@@ -145,7 +145,7 @@ class Reviews:
                 earlier=tuple(_verdict(row) for row in rows if row is not last),
             )
 
-        return self._book.transaction(work, now)
+        return self._orders.transaction(work, now)
 
 
 def _item(row: RowMapping) -> ReviewShown:

@@ -87,7 +87,7 @@ class MessageList:
         self._note_origin(origin)
         _LOG.error(
             "%s is spoilt (%s), kept as %s; %d cards are on the list now, read from %s."
-            " The comparison with the order book puts it right",
+            " The comparison with the order database puts it right",
             *(self._path, error, aside, len(self.cards), self.origin),
         )
 
