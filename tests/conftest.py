@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from duanka.ledger.db.database import Store
 from duanka.simulator import simulate
-from support import ROOT, databases
+from support import ROOT, compiled_statements, databases
 from support.databases import Postgres
 from support.desk import duanka
 from support.fast import Fast
@@ -26,6 +26,8 @@ from support.rounds import Rounds
 # A process of pytest-xdist has no main file, which the Spark client takes for a run of its own doctests.
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
+
+compiled_statements.share()
 
 # A landing must not hang on luck: CI tries the same examples every time, people and `make test-long` look for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)
