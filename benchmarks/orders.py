@@ -145,7 +145,7 @@ def take_in(book: OrderService, count: int, unsealed: range) -> None:
                     ("fan_out",),
                     operator="中国电信",
                     city="某市",
-                    decision="" if number in unsealed else f"benchmark:{number}",
+                    id="" if number in unsealed else f"benchmark:{number}",
                 )
                 for number in numbers
             ],

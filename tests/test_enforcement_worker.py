@@ -269,7 +269,7 @@ def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
             "extreme",
             reason,
             cases=("A1",),
-            decision="run:1",
+            id="run:1",
             signed_by=("bureau",),
         )
         receive(book, [replace(stop, card=card) for card in cards], begun)

@@ -33,7 +33,7 @@ def test_what_is_written_is_read_in_pieces(tmp_path: Path) -> None:
         written.add(_card("8613900000000", Action.STOP, ("A1", "B2")))
     file, position = DecisionFile(tmp_path), 0
     read: list[OrderDecision] = []
-    while (found := file.demands(position, 2))[0]:
+    while (found := file.read(position, 2))[0]:
         read += found[0]
         position = found[1]
     assert [one.asked for one in read] == [
@@ -54,18 +54,18 @@ def test_a_line_that_is_still_written_waits(tmp_path: Path) -> None:
         written.add(_card("8613800000001", Action.VERIFY))
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    demands, position = DecisionFile(tmp_path).demands(0, 10)
-    assert [one.card for one in demands] == ["8613800000000"]
+    decisions, position = DecisionFile(tmp_path).read(0, 10)
+    assert [one.card for one in decisions] == ["8613800000000"]
     path.write_bytes(whole)
-    assert [one.card for one in DecisionFile(tmp_path).demands(position, 10)[0]] == ["8613800000001"]
+    assert [one.card for one in DecisionFile(tmp_path).read(position, 10)[0]] == ["8613800000001"]
 
 
 def test_no_file_yet_is_nothing_to_do(tmp_path: Path) -> None:
-    assert DecisionFile(tmp_path).demands(0, 10) == ([], 0)
+    assert DecisionFile(tmp_path).read(0, 10) == ([], 0)
 
 
 @pytest.mark.parametrize("line", ["{}", "nonsense", json.dumps({"card": "1", "action": "explode"})])
 def test_what_is_no_decision_is_said_and_not_passed_over(tmp_path: Path, line: str) -> None:
     (tmp_path / "decisions.jsonl").write_text(line + "\n")
     with pytest.raises(DuankaError, match="the line at byte 0 is no decision"):
-        DecisionFile(tmp_path).demands(0, 10)
+        DecisionFile(tmp_path).read(0, 10)

@@ -30,7 +30,7 @@ def _written(path: Path, numbers: range, key: bytes | None = KEY) -> list[bytes]
 
 def _sealed(path: Path, lines: list[bytes], key: bytes | None = KEY) -> list[bool]:
     path.write_bytes(b"".join(lines))
-    return [bool(one.decision) for one in DecisionFile(path.parent, key).demands(0, 100)[0]]
+    return [bool(one.id) for one in DecisionFile(path.parent, key).read(0, 100)[0]]
 
 
 Spoil = Callable[[list[bytes], list[bytes]], list[bytes]]
@@ -66,16 +66,16 @@ def test_another_installation_or_none_has_no_seal(tmp_path: Path) -> None:
 
 def test_reading_on_in_pieces_or_from_anywhere_knows_the_same_lines(tmp_path: Path) -> None:
     lines = _written(tmp_path / DECISIONS, range(9))
-    whole, _ = DecisionFile(tmp_path, KEY).demands(0, 100)
+    whole, _ = DecisionFile(tmp_path, KEY).read(0, 100)
     file, position = DecisionFile(tmp_path, KEY), 0
     found: list[OrderDecision] = []
     for _ in lines:
-        some, position = file.demands(position, 1)
+        some, position = file.read(position, 1)
         found += some
     assert found == list(whole)
-    again, _ = DecisionFile(tmp_path, KEY).demands(sum(map(len, lines[:5])), 100)
+    again, _ = DecisionFile(tmp_path, KEY).read(sum(map(len, lines[:5])), 100)
     assert list(again) == list(whole[5:])
-    assert list(file.demands(0, 100)[0]) == list(whole), "and back to the beginning"
+    assert list(file.read(0, 100)[0]) == list(whole), "and back to the beginning"
 
 
 def test_a_ledger_that_is_opened_again_goes_on_as_the_same_run(tmp_path: Path) -> None:

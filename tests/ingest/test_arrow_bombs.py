@@ -129,7 +129,7 @@ def test_a_bomb_among_messages_stops_itself_alone() -> None:
             kind, data = bombs.get(number, ("", CALL + b',"seconds":%d}' % number))
             messages.add(Message(number + 1, subject, kind, data))
         pile = BatchBuilder(1_000, 60)
-        messages.pile_up(pile)
+        messages.move_to(pile)
     batch = pile.batch()
     assert counted([batch])
     assert seconds_of([batch]) == [number for number in range(100) if number not in bombs]

@@ -156,7 +156,7 @@ def test_the_holder_proves_who_they_are_and_nobody_else_does(
     caplog.set_level(logging.DEBUG, "duanka")
     reason = BilingualText("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
     demands = [
-        OrderDecision(card(number), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
+        OrderDecision(card(number), RequestedAction.VERIFY, "medium", reason, ("fan_out",), id="run:1")
         for number in range(5)
     ]
     receive(town.here.orders, demands, town.clock())

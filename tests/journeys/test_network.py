@@ -123,7 +123,7 @@ class Town:
     def demand(self, *numbers: int) -> None:
         reason = BilingualText("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
         demands = [
-            OrderDecision(card(n), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
+            OrderDecision(card(n), RequestedAction.VERIFY, "medium", reason, ("fan_out",), id="run:1")
             for n in numbers
         ]
         receive(self.here.orders, demands, self.clock())

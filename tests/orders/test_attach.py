@@ -254,7 +254,7 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
 def test_the_trail_says_what_a_hit_that_joined_changed(store: Store) -> None:
     book = book_on(store)
     receive(book, [demand()], NOW)
-    more = demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), decision="")
+    more = demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), id="")
     receive(book, [more], NOW + HOUR, DESK)
     with store.reading() as connection:
         row = connection.execute(select(audit).where(audit.c.what == "verification.attach")).one()

@@ -73,7 +73,7 @@ def test_a_batch_makes_the_same_few_statements_however_many_orders_are_in_it(
     book = book_on(store)
     with statements(store) as taking:
         receive(
-            book, [demand(n, decision=f"0123456789abcdef:{n}" if sealed else "") for n in range(MANY)], NOW
+            book, [demand(n, id=f"0123456789abcdef:{n}" if sealed else "") for n in range(MANY)], NOW
         )
     deliver_all(book)
     with statements(store) as sweeping:
@@ -114,7 +114,7 @@ def test_what_was_read_for_a_batch_is_forgotten_when_its_table_changes(store: St
 
 def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> None:
     book = book_on(store)
-    receive(book, [demand(decision="")], NOW)
+    receive(book, [demand(id="")], NOW)
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
@@ -130,7 +130,7 @@ def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> No
 
 def test_what_fails_takes_its_proposal_back(store: Store) -> None:
     book = book_on(store)
-    receive(book, [demand(decision="")], NOW)
+    receive(book, [demand(id="")], NOW)
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
@@ -183,5 +183,5 @@ def test_who_passed_is_known_in_a_batch_of_others(store: Store) -> None:
     order = delivered(book)
     book.act(order.id, Event.TO_COUNTER, SYSTEM, "why", NOW)
     book.act(order.id, Event.PASS, SECOND, "seen", NOW)
-    received = receive(book, [demand(n, decision=f"0123456789abcdef:{9 + n}") for n in range(3)], NOW + HOUR)
+    received = receive(book, [demand(n, id=f"0123456789abcdef:{9 + n}") for n in range(3)], NOW + HOUR)
     assert (received.opened, received.left) == (2, 1)

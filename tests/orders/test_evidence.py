@@ -51,7 +51,7 @@ STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)
 
 def _demanded(book: OrderService, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
     """A verification that one person demands, its notice delivered."""
-    receive(book, [demand(number, tier=tier, decision="")], NOW, by)
+    receive(book, [demand(number, tier=tier, id="")], NOW, by)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
 
@@ -239,7 +239,7 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
         act = acts.propose(event, [card(0)], why, by, later)
         assert act.state is ActState.PROPOSED
         acts.reject(act.id, by, "never mind", later)
-    receive(book, [demand(asked=RequestedAction.NOTHING, decision="")], later, by)
+    receive(book, [demand(asked=RequestedAction.NOTHING, id="")], later, by)
     assert restriction(book) == stopped
     assert verification(book).id == order.id
 
@@ -309,7 +309,7 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
     order = _demanded(book)
     receive(book, [demand(reason=BilingualText("群呼", "calls by the hundred"))], NOW + 20 * HOUR)
     taken = verification(book)
-    assert (taken.id, taken.decision, taken.due_at) == (order.id, demand().decision, None)
+    assert (taken.id, taken.decision, taken.due_at) == (order.id, demand().id, None)
     assert taken.grounds.reason.en == "calls by the hundred", "and that is what the holder is told"
     assert book.sweep(NOW + 24 * HOUR) == 0, "the hours run anew, from the new notice"
     book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + 21 * HOUR)
@@ -321,7 +321,7 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
 def test_a_stop_without_a_seal_is_a_question(store: Store) -> None:
     book = book_on(store)
     received = receive(
-        book, [replace(demand(asked=RequestedAction.STOP, tier="extreme", cases=("X1",)), decision="")], NOW
+        book, [replace(demand(asked=RequestedAction.STOP, tier="extreme", cases=("X1",)), id="")], NOW
     )
     assert (received.opened, received.stopped, received.unsealed, received.unsealed_stops) == (1, 0, 1, 1)
     order = verification(book)

@@ -77,7 +77,7 @@ def test_a_decision_of_before_works_without_days_and_a_wrong_one_is_named(
         }
         path.write_text(json.dumps(line | {"reasons": [reason | wrong]}) + "\n", encoding="utf-8")
         with pytest.raises(UnreadableInput, match="is no decision"):
-            DecisionFile(tmp_path, KEY).demands(0, 1)
+            DecisionFile(tmp_path, KEY).read(0, 1)
 
 
 def test_days_that_two_scans_saw_count_once() -> None:

@@ -52,7 +52,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> TypedDesk:
             replace(
                 one,
                 rules=rules,
-                decision=f"0123456789abcdef:{number + 1}",
+                id=f"0123456789abcdef:{number + 1}",
                 hit_summaries=(seen,),
                 operator=operator,
                 city=city,

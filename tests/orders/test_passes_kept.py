@@ -91,7 +91,7 @@ def test_who_was_asked_anew_after_the_pass_does_not_pass_by_it(
     delivered(book, 0)
     passed(book, 0)
     passes_on(store, tmp_path).write_changed()
-    receive(book, [demand(0, tier="extreme", decision="0123456789abcdef:2")], NOW + 2 * HOUR)
+    receive(book, [demand(0, tier="extreme", id="0123456789abcdef:2")], NOW + 2 * HOUR)
     assert passes_on(store, tmp_path).put_in_force(book, NOW + 3 * HOUR) == 0
 
 

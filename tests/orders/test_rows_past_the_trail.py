@@ -278,7 +278,7 @@ def test_a_deadline_that_somebody_wrote_into_the_database_stops_nobody(
     book.set_aside = AlarmService(store, said.append, timedelta(minutes=5)).set_aside
     for number in range(3):
         delivered(book, number)
-    receive(book, [demand(3, decision="")], NOW, DESK)
+    receive(book, [demand(3, id="")], NOW, DESK)
     forged = verification(book, 3).id
     with store.writing() as connection:
         facts = {

@@ -100,20 +100,20 @@ def test_a_pass_holds_no_police_stop_up(store: Store) -> None:
 
 def test_one_person_asks_only_so_many_holders_a_day(store: Store) -> None:
     book = book_on(store, OrderPolicy(holders_a_day=3))
-    receive(book, [demand(n, decision="") for n in range(2)], NOW, DESK)
+    receive(book, [demand(n, id="") for n in range(2)], NOW, DESK)
     with pytest.raises(TooManyHolders, match="3 holders a day"):
-        receive(book, [demand(n, decision="") for n in range(2, 4)], NOW, DESK)
-    receive(book, [demand(2, decision="")], NOW, DESK)
+        receive(book, [demand(n, id="") for n in range(2, 4)], NOW, DESK)
+    receive(book, [demand(2, id="")], NOW, DESK)
     with pytest.raises(TooManyHolders):
-        receive(book, [demand(3, decision="")], NOW + HOUR, DESK)
-    receive(book, [demand(3, decision="")], NOW, SECOND)
+        receive(book, [demand(3, id="")], NOW + HOUR, DESK)
+    receive(book, [demand(3, id="")], NOW, SECOND)
     receive(
         book, [demand(n) for n in range(10, 20)], NOW, DESK
     )  # sealed: it is not who brings them that asks
     midnight = NOW.replace(hour=16)  # in Shanghai
     with pytest.raises(TooManyHolders):
-        receive(book, [demand(4, decision="")], midnight - HOUR, DESK)
-    assert receive(book, [demand(4, decision="")], midnight, DESK).opened == 1
+        receive(book, [demand(4, id="")], midnight - HOUR, DESK)
+    assert receive(book, [demand(4, id="")], midnight, DESK).opened == 1
 
 
 def _told(order: Order) -> str:
@@ -129,7 +129,7 @@ def _told(order: Order) -> str:
 
 def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
     book = book_on(store)
-    receive(book, [demand(0, decision="", reason=LURE)], NOW, DESK)
+    receive(book, [demand(0, id="", reason=LURE)], NOW, DESK)
     book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + DAY)
     decided_by_second(book, at=NOW + DAY)
@@ -149,7 +149,7 @@ def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
 @pytest.mark.parametrize("written", ["suspected_fraud", "涉嫌被用于电信网络诈骗"])
 def test_a_person_names_a_reason_of_the_policy(store: Store, written: str) -> None:
     book = book_on(store)
-    receive(book, [demand(decision="", reason=BilingualText(written, "because"))], NOW, DESK)
+    receive(book, [demand(id="", reason=BilingualText(written, "because"))], NOW, DESK)
     assert (
         told_to_holder(verification(book), OrderPolicy()).reason.en
         == "it is suspected of being used for fraud"
@@ -224,7 +224,7 @@ def test_one_person_who_asks_at_many_doors_at_once_asks_no_more_holders_a_day(st
     def ask(number: int) -> bool:
         together.wait(timeout=HANG)
         try:
-            return receive(book, [demand(number, decision="")], NOW, DESK).opened == 1
+            return receive(book, [demand(number, id="")], NOW, DESK).opened == 1
         except TooManyHolders:
             return False
 

@@ -33,7 +33,7 @@ def card(number: int) -> str:
 
 def demand(number: int, tier: str = "medium") -> OrderDecision:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
-    return OrderDecision(card(number), RequestedAction.VERIFY, tier, reason, ("fan_out",), decision=SEALED)
+    return OrderDecision(card(number), RequestedAction.VERIFY, tier, reason, ("fan_out",), id=SEALED)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class DecisionFile:
             return "gone"
         return self._read.hexdigest()
 
-    def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
+    def read(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Return up to `limit` decisions after byte `position`, and where to continue.
 
         Only complete lines are read. UnreadableInput if a line is not a decision.
@@ -65,7 +65,7 @@ class DecisionFile:
             with self.path.open("rb") as file:
                 self._come_to(file, position)
                 while len(found) < limit and (line := file.readline()).endswith(b"\n"):
-                    found.append(self._demand(line, position))
+                    found.append(self._decision(line, position))
                     position += len(line)
                     self._known = position
         except FileNotFoundError:
@@ -107,10 +107,10 @@ class DecisionFile:
         self._run, self._last = run, seq
         return f"{run}:{seq}"
 
-    def _demand(self, line: bytes, position: int) -> OrderDecision:
+    def _decision(self, line: bytes, position: int) -> OrderDecision:
         try:
             said = json.loads(line)
-            return _demand_of(said, line, self._sealed(line))
+            return _decision_of(said, line, self._sealed(line))
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadableInput(
                 f"{self.path}: the line at byte {position} is no decision ({type(error).__name__}: {error});"
@@ -133,15 +133,15 @@ class KeptLines:
         try:
             said = json.loads(text)
             run = run_of(self._key, text) if self._key and sealed else None
-            return _demand_of(said, text, f"{run}:{said['seq']}" if run else "")
+            return _decision_of(said, text, f"{run}:{said['seq']}" if run else "")
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadableInput(
                 f"a decision that was kept cannot be read ({type(error).__name__})"
             ) from error
 
 
-def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecision:
-    """Parse a line; `decision`: its id if sealed. ValueError, KeyError, TypeError if malformed."""
+def _decision_of(said: dict[str, Any], line: bytes, decision_id: str) -> OrderDecision:
+    """Parse a line; `decision_id`: if sealed. ValueError, KeyError, TypeError if malformed."""
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
     told = [one for one in reasons if one not in police][:_MAX_REASONS]
@@ -154,12 +154,12 @@ def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecisio
         reason=BilingualText("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
         rules=tuple(str(one["rule"]) for one in reasons),
         cases=tuple(str(case) for case in said.get("cases", ())),
-        decision=decision,
+        id=decision_id,
         seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
-        signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
+        signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision_id else (),
         # operator and city decide who may see the order, so only lines with our seal can set them
-        operator=place_name(str(said.get("operator", ""))) if decision else "",
-        city=place_name(str(said.get("city", ""))) if decision else "",
+        operator=place_name(str(said.get("operator", ""))) if decision_id else "",
+        city=place_name(str(said.get("city", ""))) if decision_id else "",
         hit_summaries=summaries_of(reasons),
         points=float(points) if isinstance(points, int | float) else 0.0,
         covers=covers if isinstance(covers, dict) else None,

@@ -24,7 +24,7 @@ class RequestedAction(WordedEnum):
 class OrderDecision:
     """A decision about a card, as orders take it. `reason`: heaviest first.
 
-    `cases`: police cases, for a stop. `operator`, `city`: of the card. `decision`: id of the sealed decision;
+    `cases`: police cases, for a stop. `operator`, `city`: of the card. `id`: of the sealed decision;
     "" without one: a later stop then takes a second person. `seen_until`: latest hit, local and naive.
     `signed_by`: signers of the cases; without one nothing is stopped. `points`: weight within its tier.
     `covers`: coverage of its records (domain/take.py). `line`: the line of the file.
@@ -38,7 +38,7 @@ class OrderDecision:
     cases: tuple[str, ...] = ()
     operator: str = ""
     city: str = ""
-    decision: str = ""
+    id: str = ""
     signed_by: tuple[str, ...] = ()
     seen_until: datetime | None = None
     hit_summaries: tuple[HitSummary, ...] = ()
@@ -54,9 +54,9 @@ class OrderDecision:
     @property
     def run(self) -> str:
         """The run that sealed it; "" if it has no seal."""
-        return self.decision.partition(":")[0]
+        return self.id.partition(":")[0]
 
     @property
     def police_stop(self) -> bool:
         """Whether it stops the card directly: a sealed decision on signed police cases."""
-        return self.asked is RequestedAction.STOP and bool(self.decision and self.signed_by)
+        return self.asked is RequestedAction.STOP and bool(self.id and self.signed_by)

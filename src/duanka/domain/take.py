@@ -111,20 +111,20 @@ class Choice:
         named = (self.tiers, self.rules, self.cities, self.operators, self.cards)
         return any(named) or self.limit is not None
 
-    def names(self, demand: OrderDecision) -> bool:
+    def names(self, decision: OrderDecision) -> bool:
         """Whether it selects this decision, ignoring `limit`."""
         return (
-            (not self.tiers or demand.tier in self.tiers)
-            and (not self.rules or not self.rules.isdisjoint(demand.rules))
-            and (not self.cards or demand.card in self.cards)
-            and demand.card not in self.hold
-            and self.names_place(demand)
+            (not self.tiers or decision.tier in self.tiers)
+            and (not self.rules or not self.rules.isdisjoint(decision.rules))
+            and (not self.cards or decision.card in self.cards)
+            and decision.card not in self.hold
+            and self.names_place(decision)
         )
 
-    def names_place(self, demand: OrderDecision) -> bool:
+    def names_place(self, decision: OrderDecision) -> bool:
         """Whether city and operator are selected; the only condition on a withdrawal."""
-        return (not self.cities or demand.city in self.cities) and (
-            not self.operators or demand.operator in self.operators
+        return (not self.cities or decision.city in self.cities) and (
+            not self.operators or decision.operator in self.operators
         )
 
     def facts(self) -> dict[str, object]:
@@ -140,12 +140,12 @@ class Choice:
 EVERYTHING = Choice()
 
 
-def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
+def heaviest_first(decision: OrderDecision) -> tuple[object, ...]:
     """Sort key of decisions: stops first, then by tier and points."""
     return (
-        demand.asked is not RequestedAction.STOP,
-        -TIERS.index(demand.tier) if demand.tier in TIERS else 0,
-        -demand.points,
+        decision.asked is not RequestedAction.STOP,
+        -TIERS.index(decision.tier) if decision.tier in TIERS else 0,
+        -decision.points,
     )
 
 

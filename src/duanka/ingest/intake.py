@@ -189,28 +189,28 @@ class _Work:
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
             self.quarantine.has_sheets(file.name, reading.sheets)
-            sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
-            if ignored := sifter.ignored():
+            validator = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
+            if ignored := validator.ignored():
                 self.ignored[file.name] = ignored
-            sifter.check()
+            validator.check()
             records, given_up = 0, ""
-            for block in reading.blocks(sifter.wanted()):
-                sifted = sifter.sift(block)
-                records += block.records + sifted.more
+            for block in reading.blocks(validator.wanted()):
+                result = validator.validate(block)
+                records += block.records + result.extra_rows
                 self.records[file.name] = records
-                self._keep(number, file, sifted)
+                self._keep(number, file, result)
                 self.progress.step(_STEP, self.done + block.done, self.total)
                 if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
                     records += 1
                     self.quarantine.add_always(file.name, QuarantineReason.OVERSIZED, given_up)
                     break
-        self.sources.note(file.sources, sifter.taken)
+        self.sources.note(file.sources, validator.taken)
         unreadable = given_up or reading.unreadable
         return replace(
             account,
             records=records,
             unreadable=unreadable,
-            devices_unknown=sifter.devices_unknown,
+            devices_unknown=validator.devices_unknown,
             notes=tuple(reading.notes),
         )
 
@@ -218,9 +218,9 @@ class _Work:
         self.done += size
         self.progress.step(_STEP, self.done, self.total)
 
-    def _keep(self, number: int, file: Delivered, sifted: ValidationResult) -> None:
-        for record in sifted.aside:
+    def _keep(self, number: int, file: Delivered, result: ValidationResult) -> None:
+        for record in result.rejected:
             self.quarantine.add(file.name, record)
-        for good in sifted.good:
+        for good in result.valid:
             self.shelves[good.table].add(good.frame, number, good.lines, good.ids, good.twice)
             self.used[number] += good.frame.height

@@ -76,7 +76,7 @@ def phone(number: int = 0) -> str:
 def demand(number: int = 0, asked: RequestedAction = RequestedAction.VERIFY) -> OrderDecision:
     reason = BilingualText("一天外呼80个陌生号码", "80 strangers called")
     return OrderDecision(
-        card(number), asked, "medium", reason, ("fan_out",), decision=f"0123456789abcdef:{number + 1}"
+        card(number), asked, "medium", reason, ("fan_out",), id=f"0123456789abcdef:{number + 1}"
     )
 
 

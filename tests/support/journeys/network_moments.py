@@ -63,7 +63,7 @@ def story(folder: Path) -> dict[str, Any]:
                 "medium",
                 BilingualText("外呼", "calls"),
                 ("fan_out",),
-                decision="run:1",
+                id="run:1",
             )
             receive(here.orders, [asked], clock())
             worker.wake()

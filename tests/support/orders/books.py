@@ -42,7 +42,7 @@ def demand(
         "tier": "medium",
         "reason": BilingualText("一天外呼80个陌生号码", "80 strangers called in a day"),
         "rules": ("fan_out",),
-        "decision": "0123456789abcdef:1",  # as a scan's, with a seal
+        "id": "0123456789abcdef:1",  # as a scan's, with a seal
         "signed_by": ("city bureau",) if asked is RequestedAction.STOP else (),
     }
     return OrderDecision(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]

@@ -78,10 +78,10 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
 )
 def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
     """Each becomes an order, or joins the card's open one; all or none. Idempotent."""
-    demands = [one.demand() for one in asks.demands]
+    decisions = [one.decision() for one in asks.demands]
 
     def work(unit: UnitOfWork) -> Received:
-        unit.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
-        return receive_in(unit, demands, by)
+        unit.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(decisions)})
+        return receive_in(unit, decisions, by)
 
     return shown.ReceivedShown.of(here.desk.orders.transaction(work, here.now))

@@ -362,7 +362,7 @@ class DemandAsked(AskedModel):
     reason: WordsAsked
     rules: list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]] = Field(default=[], max_length=40)
 
-    def demand(self) -> OrderDecision:
+    def decision(self) -> OrderDecision:
         """Convert for the order service."""
         card = card_of(self.phone_number)
         return OrderDecision(card, AskedFor(self.asked), self.tier, self.reason.words(), tuple(self.rules))

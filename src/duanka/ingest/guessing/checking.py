@@ -100,32 +100,32 @@ def _one(
     most: int,
 ) -> None:
     reading = open_reading(path, sources[0].layout)
-    sifter = Validator(display_name(name), sources, reading.columns, tools, pool)
-    sifter.check()
+    validator = Validator(display_name(name), sources, reading.columns, tools, pool)
+    validator.check()
     tried.files += 1
-    for column in sifter.ignored():
+    for column in validator.ignored():
         tried.ignored[column] = tried.ignored.get(column, 0) + 1
     seen = 0
-    for block in reading.blocks(sifter.wanted()):
+    for block in reading.blocks(validator.wanted()):
         some = block if block.records <= most - seen else part(block, 0, most - seen)
-        sifted = sifter.sift(some)
+        result = validator.validate(some)
         seen += some.records
         tried.records += some.records
         # a record that gives a row for each of its two parties counts once
-        tried.used += some.records - len(sifted.aside)
-        _keep(display_name(name), sifted, tried, rows)
+        tried.used += some.records - len(result.rejected)
+        _keep(display_name(name), result, tried, rows)
         if seen >= most:
             break
-    sources_seen.note(sources, sifter.taken)
+    sources_seen.note(sources, validator.taken)
 
 
-def _keep(name: str, sifted: ValidationResult, tried: Tried, rows: int) -> None:
-    for record in sifted.aside:
+def _keep(name: str, result: ValidationResult, tried: Tried, rows: int) -> None:
+    for record in result.rejected:
         key = (record.reason.value, record.column, name)
         tried.reasons[key] += 1
         if tried.reasons[key] <= EXAMPLES:
             tried.examples.append((name, record.line, record.column, record.reason.value, record.raw))
-    for good in sifted.good:
+    for good in result.valid:
         before = tried.rows.get(good.table)
         left = rows - (0 if before is None else before.height)
         if left > 0 and good.frame.height:

@@ -58,13 +58,13 @@ class BatchBuilder:
         return self._began is not None
 
     def add(
-        self, sifted: ValidationResult, place: str, origin: str, file: str, sheets: Sequence[str] = ()
+        self, result: ValidationResult, place: str, origin: str, file: str, sheets: Sequence[str] = ()
     ) -> None:
         """Add validated records of `origin`; `place`: delivering folder or switch, or "".
 
         `sheets`: names of the sheets read, for a workbook.
         """
-        for good in sifted.good:
+        for good in result.valid:
             if good.frame.is_empty():
                 continue
             self.records += good.frame.height
@@ -73,7 +73,7 @@ class BatchBuilder:
             self._size += int(good.frame.estimated_size())
             rows = good.frame.with_columns(lines, dedup_key(good).alias("same"))
             self._rows.setdefault((good.table, source, origin), []).append(rows)
-        for record in sifted.aside:
+        for record in result.rejected:
             self.set_aside(file, record, sheets)
         self._begin()
 

@@ -47,12 +47,12 @@ class ValidRows(NamedTuple):
 class ValidationResult:
     """Result for a block: every record is either accepted or rejected.
 
-    `more`: number of extra rows: an accepted record about two parties gives a row for each.
+    `extra_rows`: number of extra rows: an accepted record about two parties gives a row for each.
     """
 
-    good: list[ValidRows] = field(default_factory=list)
-    aside: list[Rejected] = field(default_factory=list)
-    more: int = 0
+    valid: list[ValidRows] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    extra_rows: int = 0
 
 
 @dataclass
@@ -124,22 +124,24 @@ class Validator:
             f"name the right columns with --mapping FILE.toml; {GUESS}"
         )
 
-    def sift(self, block: Block) -> ValidationResult:
+    def validate(self, block: Block) -> ValidationResult:
         """Validate `block`; raises MissingKey for a document number without a holder key.
 
         A record that makes the parser fail is rejected, without effect on the others.
         """
         try:
-            return self._sift(block)
+            return self._validate(block)
         except DuankaError:
             raise
         except (Exception, pl.exceptions.PanicException) as fault:
             if block.records > 1:
                 middle = block.records // 2
-                first = self.sift(part(block, 0, middle))
-                second = self.sift(part(block, middle, block.records))
+                first = self.validate(part(block, 0, middle))
+                second = self.validate(part(block, middle, block.records))
                 return ValidationResult(
-                    first.good + second.good, first.aside + second.aside, first.more + second.more
+                    first.valid + second.valid,
+                    first.rejected + second.rejected,
+                    first.extra_rows + second.extra_rows,
                 )
             _log.error(
                 "%s: a record cannot be processed (%s); please report it", self.name, type(fault).__name__
@@ -147,13 +149,13 @@ class Validator:
             line = int(block.lines[0]) if len(block.lines) else None
             return ValidationResult([], [Rejected(line, QuarantineReason.UNPROCESSABLE, "")])
 
-    def _sift(self, block: Block) -> ValidationResult:
-        sifted = ValidationResult()
+    def _validate(self, block: Block) -> ValidationResult:
+        result = ValidationResult()
         for bad in block.bad:
             raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
-            sifted.aside.append(bad._replace(raw=raw))
+            result.rejected.append(bad._replace(raw=raw))
         if not block.frame.height:
-            return sifted
+            return result
         if self._of_folders:
             named = [pl.lit(value, pl.String).alias(name) for name, value in self._of_folders.items()]
             block = replace(block, frame=block.frame.with_columns(named))
@@ -166,21 +168,21 @@ class Validator:
             mine = np.flatnonzero(taken)
             if len(mine):
                 self.taken.update({id(source): len(mine) for source in sides})
-                self._rows(sides, block, mine, sifted)
+                self._rows(sides, block, mine, result)
         nowhere = np.flatnonzero(left)
         raws = raw_rows(block, nowhere, self._holders, self._delimiter)
         for row, raw in zip(nowhere, raws, strict=True):
-            sifted.aside.append(
+            result.rejected.append(
                 Rejected(int(block.lines[row]), QuarantineReason.NO_TABLE, raw, self._filters)
             )
-        return sifted
+        return result
 
     @property
     def _delimiter(self) -> str:
         return self.sources[0].layout.delimiter
 
     def _rows(
-        self, sides: Sequence[MappingSource], block: Block, mine: Rows, sifted: ValidationResult
+        self, sides: Sequence[MappingSource], block: Block, mine: Rows, result: ValidationResult
     ) -> None:
         """Validate the rows `mine` of `block`: each of `sides` gives a row of the record.
 
@@ -195,16 +197,16 @@ class Validator:
             self.devices_unknown += fitted.devices_unknown
             first = first or fitted
             fine = fitted.faults == 0
-            sifted.more += int((fine & fits).sum())
+            result.extra_rows += int((fine & fits).sum())
             fits |= fine
-            sifted.good.append(self._good(source, number, fitted, block.lines[mine]))
+            result.valid.append(self._good(source, number, fitted, block.lines[mine]))
         if first is None or fits.all():
             return
         unfit = [one for one in rows.misfits(sides[0], first) if not fits[one[0]]]
         places = mine[[row for row, _, _ in unfit]]
         raws = raw_rows(block, places, self._holders, self._delimiter)
         for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
-            sifted.aside.append(Rejected(int(block.lines[place]), reason, raw, column))
+            result.rejected.append(Rejected(int(block.lines[place]), reason, raw, column))
 
     def _good(self, source: MappingSource, side: int, fitted: Fitted, lines: Rows) -> ValidRows:
         frame, ids, twice = fitted.frame, fitted.ids, fitted.twice

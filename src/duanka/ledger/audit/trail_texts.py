@@ -35,7 +35,7 @@ _ROWS = {
     "decisions.take": BilingualText("接收研判结果", "decisions taken"),
     "demand.passed": BilingualText("已核验，不再建单", "holder has passed"),
     "demand.protected": BilingualText("受保护号码，不建单", "card is protected"),
-    "demands.receive": BilingualText("接收处置请求", "demands received"),
+    "demands.receive": BilingualText("接收研判结果", "decisions received"),
     "element.allow": BilingualText("允许比对批量修改", "comparison allowed"),
     "element.compared": BilingualText("网元比对完成", "element compared"),
     "element.remove": BilingualText("移除网元", "element removed"),

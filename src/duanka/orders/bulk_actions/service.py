@@ -2,7 +2,7 @@
 
 A bulk action covers one card or ten thousand. Where two people are needed (four eyes), the first is whoever proposes
 and the second a supervisor with another name. Lifting restrictions needs one person and starts at once, except for
-tiers for which the policy demands two. A policy may let one person suffice for a stop; the audit trail then says so
+tiers for which the policy requires two. A policy may let one person suffice for a stop; the audit trail then says so
 for each card.
 """
 

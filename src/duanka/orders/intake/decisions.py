@@ -39,12 +39,12 @@ _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of ala
 _log = logging.getLogger("duanka.orders.intake.decisions")
 
 
-class Decisions(Protocol):
+class DecisionSource(Protocol):
     """A file of decisions that may grow. `source`: its path."""
 
     source: str
 
-    def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
+    def read(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Read up to `limit` decisions after `position`; also return the next position.
 
         Raises if one of them cannot be read.
@@ -72,7 +72,7 @@ class DecisionIntake:
     def __init__(
         self,
         order_service: OrderService,
-        decisions: Decisions,
+        decisions: DecisionSource,
         signers: Callable[[], frozenset[str]] | None = None,
         choice: Choice = EVERYTHING,
         *,
@@ -120,33 +120,33 @@ class DecisionIntake:
 
     def _take(self, now: datetime, limit: int, by: Person) -> Received | None:
         """Take up to `limit` decisions, all or none."""
-        demands, position = self._decisions.demands(self._position, limit)
-        if not demands:
+        decisions, position = self._decisions.read(self._position, limit)
+        if not decisions:
             return None
         digest = self._decisions.digest(position)
-        demands = still_signed(demands, self._signers) if self._signers else demands
+        decisions = still_signed(decisions, self._signers) if self._signers else decisions
 
         def work(unit: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
             store_offset(unit.connection, self._decisions.source, position, digest)
             source = self._decisions.source
             replaced = forget_replaced(unit, source, self._decisions.run()) if self._replaced else 0
-            unit.lock([demand.card for demand in demands])
-            found = self.record.narrower_than(unit.connection, demands)
-            waits = withdrawals(unit, demands) if found else frozenset()
-            split = sort(unit, demands, self._choice, waits=waits, keep_all=self._keep_all)
+            unit.lock([decision.card for decision in decisions])
+            found = self.record.narrower_than(unit.connection, decisions)
+            waits = withdrawals(unit, decisions) if found else frozenset()
+            split = sort(unit, decisions, self._choice, waits=waits, keep_all=self._keep_all)
             new = first_time(unit, split.taken)
             received = receive_in(unit, new, by)
             kept = untaken(unit.connection, [one for one, _ in split.kept])
-            left = received.left + len(demands) - len(new) - len(kept)
+            left = received.left + len(decisions) - len(new) - len(kept)
             received = replace(received, left=left, kept=len(kept))
             counts = {name: count for name, count in asdict(received).items() if count}
-            covers = coverage_of(demands[-1].covers)
-            number, whole = self.record.write(unit, by, counts, demands[-1].run, covers, found)
+            covers = coverage_of(decisions[-1].covers)
+            number, whole = self.record.write(unit, by, counts, decisions[-1].run, covers, found)
             here = {id(one) for one in kept}
             split = replace(split, kept=[(one, why) for one, why in split.kept if id(one) in here])
             settle(unit, split, source, number, by)
             if by is not SYSTEM:
-                said: dict[str, object] = {"decisions": len(demands), "digest": digest, "take": number}
+                said: dict[str, object] = {"decisions": len(decisions), "digest": digest, "take": number}
                 said |= {"kept": len(kept)} if kept else {}
                 unit.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
             return received, replaced, found if waits else None, number, whole
@@ -166,7 +166,9 @@ class DecisionIntake:
                 f"{where}：{count} 条停机无签章，改为核验 / {count} stop(s) without our seal, made questions"
             )
             self._alarms.say_now(_UNSEALED, now, detail)
-        if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
+        if any(CLAIMED in decision.rules for decision in decisions) and not self._alarms.is_open(
+            UNSIGNED, now
+        ):
             # The first alarm; afterwards the worker updates the number in it.
             watch_claims(self._orders.store, self._alarms, now)
         return received
@@ -199,31 +201,33 @@ class DecisionIntake:
         return Received(**counts)
 
 
-def withdrawals(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset[str]:
+def withdrawals(unit: UnitOfWork, decisions: Sequence[OrderDecision]) -> frozenset[str]:
     """Return cards whose unanswered verification a new decision would withdraw."""
     cards = set[str]()
-    for demand in untaken(unit.connection, [one for one in demands if one.asked is RequestedAction.NOTHING]):
-        order = unit.open_order(demand.card, Kind.VERIFICATION)
+    for decision in untaken(
+        unit.connection, [one for one in decisions if one.asked is RequestedAction.NOTHING]
+    ):
+        order = unit.open_order(decision.card, Kind.VERIFICATION)
         if order is not None and order.state in NOT_BEGUN:
-            cards.add(demand.card)
+            cards.add(decision.card)
     return frozenset(cards)
 
 
-def first_time(unit: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
+def first_time(unit: UnitOfWork, decisions: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Record decisions as taken; return those not taken before, from any file.
 
     An unsealed decision has no id, so it always counts as new.
     """
-    ids = [demand.decision for demand in demands if demand.decision]
+    ids = [decision.id for decision in decisions if decision.id]
     if not ids:
-        return list(demands)
+        return list(decisions)
     put = upsert(unit.connection, decisions_taken).values([{"decision": one, "at": unit.now} for one in ids])
     put = put.on_conflict_do_nothing().returning(decisions_taken.c.decision)
     new = set(unit.connection.execute(put).scalars())
-    return [demand for demand in demands if not demand.decision or demand.decision in new]
+    return [decision for decision in decisions if not decision.id or decision.id in new]
 
 
-def _known(store: Store, decisions: Decisions) -> tuple[int, bool]:
+def _known(store: Store, decisions: DecisionSource) -> tuple[int, bool]:
     """Return the offset in the file, and whether the file was replaced."""
     with store.reading() as connection:
         position, digest = position_of(connection, decisions.source)

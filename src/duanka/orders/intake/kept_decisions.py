@@ -53,7 +53,7 @@ class SortedDecisions:
 
 def sort(
     unit: UnitOfWork,
-    demands: Sequence[OrderDecision],
+    decisions: Sequence[OrderDecision],
     choice: Choice,
     *,
     waits: Collection[str],
@@ -64,25 +64,25 @@ def sort(
     `waits`: cards whose withdrawal must wait because the records cover less than before. `keep_all`: keep all
     requests, to choose from later. A stop signed by the police is always taken.
     """
-    known = _known(unit.connection, [demand.card for demand in demands])
+    known = _known(unit.connection, [decision.card for decision in decisions])
     held = {card for card, rows in known.items() if any(row["why"] == Why.HELD for row in rows)}
     found = SortedDecisions([], [], known)
-    for demand in demands:
-        if demand.asked is RequestedAction.NOTHING:
-            if demand.card in waits:
-                found.kept.append((demand, Why.NARROWER))
-            elif keep_all and not choice.names_place(demand):
-                found.kept.append((demand, Why.LEFT))
+    for decision in decisions:
+        if decision.asked is RequestedAction.NOTHING:
+            if decision.card in waits:
+                found.kept.append((decision, Why.NARROWER))
+            elif keep_all and not choice.names_place(decision):
+                found.kept.append((decision, Why.LEFT))
             else:
-                found.taken.append(demand)
-        elif demand.police_stop:
-            found.taken.append(demand)
-        elif demand.card in held:
-            found.kept.append((demand, Why.HELD))
+                found.taken.append(decision)
+        elif decision.police_stop:
+            found.taken.append(decision)
+        elif decision.card in held:
+            found.kept.append((decision, Why.HELD))
         elif keep_all:
-            found.kept.append((demand, Why.LEFT))
+            found.kept.append((decision, Why.LEFT))
         else:
-            found.taken.append(demand)
+            found.taken.append(decision)
     return found
 
 
@@ -93,9 +93,9 @@ def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, 
     """
     replaced = [
         (row["card"], row["source"])
-        for demand in found.taken
-        for row in found.known.get(demand.card, ())
-        if (_ends_a_hold(demand) or row["why"] != Why.HELD) and _replaces(demand, row)
+        for decision in found.taken
+        for row in found.known.get(decision.card, ())
+        if (_ends_a_hold(decision) or row["why"] != Why.HELD) and _replaces(decision, row)
     ]
     remove(unit, replaced)
     holders = {
@@ -103,18 +103,18 @@ def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, 
         for card, rows in found.known.items()
     }
     here, rows = kept_as(source), dict[str, dict[str, object]]()
-    for demand, why in found.kept:
-        before = [row for row in found.known.get(demand.card, ()) if row["source"] == here]
-        holder = holders.get(demand.card) if why is Why.HELD else None
-        if not all(_replaces(demand, row) for row in (*before, *((holder,) if holder else ()))):
+    for decision, why in found.kept:
+        before = [row for row in found.known.get(decision.card, ()) if row["source"] == here]
+        holder = holders.get(decision.card) if why is Why.HELD else None
+        if not all(_replaces(decision, row) for row in (*before, *((holder,) if holder else ()))):
             continue
         told = holder or {"kept_at": unit.now, "kept_by": by.id, "reason": ""}
-        rows[demand.card] = {
-            "card": demand.card,
+        rows[decision.card] = {
+            "card": decision.card,
             "source": here,
-            "run": demand.run,
+            "run": decision.run,
             "why": why.value,
-            "line": demand.line,
+            "line": decision.line,
             "take_id": take_id,
             **{name: told[name] for name in ("kept_at", "kept_by", "reason")},
         }
@@ -128,13 +128,13 @@ def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, 
         unit.connection.execute(put)
 
 
-def _ends_a_hold(demand: OrderDecision) -> bool:
-    return demand.asked is RequestedAction.NOTHING or demand.police_stop
+def _ends_a_hold(decision: OrderDecision) -> bool:
+    return decision.asked is RequestedAction.NOTHING or decision.police_stop
 
 
-def _replaces(demand: OrderDecision, row: RowMapping) -> bool:
-    """Whether `demand` replaces a kept decision: if it is sealed, or that one is not."""
-    return bool(demand.decision or not row["run"])
+def _replaces(decision: OrderDecision, row: RowMapping) -> bool:
+    """Whether `decision` replaces a kept decision: if it is sealed, or that one is not."""
+    return bool(decision.id or not row["run"])
 
 
 def remove(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
@@ -174,31 +174,31 @@ def readable(rows: Iterable[RowMapping], read: ReadLine) -> list[tuple[RowMappin
     found = list[tuple[RowMapping, OrderDecision]]()
     for row in rows:
         with suppress(UnreadableInput):
-            demand = read(row["line"], sealed=bool(row["run"]))
-            as_stored = demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
+            decision = read(row["line"], sealed=bool(row["run"]))
+            as_stored = decision if decision.run == row["run"] else replace(decision, id="", signed_by=())
             found.append((row, as_stored))
     return found
 
 
 def still_signed(
-    demands: Sequence[OrderDecision], signers: Callable[[], frozenset[str]]
+    decisions: Sequence[OrderDecision], signers: Callable[[], frozenset[str]]
 ) -> Sequence[OrderDecision]:
     """Drop signatures of sources that were removed since the decision."""
-    if not any(demand.signed_by for demand in demands):
-        return demands
+    if not any(decision.signed_by for decision in decisions):
+        return decisions
     names = signers()
     return [
-        replace(demand, signed_by=tuple(name for name in demand.signed_by if name in names))
-        for demand in demands
+        replace(decision, signed_by=tuple(name for name in decision.signed_by if name in names))
+        for decision in decisions
     ]
 
 
-def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
+def untaken(connection: Connection, decisions: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Return the decisions that were not taken yet, from this file or another."""
-    ids = [demand.decision for demand in demands if demand.decision]
+    ids = [decision.id for decision in decisions if decision.id]
     query = select(decisions_taken.c.decision).where(among(connection, decisions_taken.c.decision, ids))
     known = set(connection.execute(query).scalars())
-    return [demand for demand in demands if demand.decision not in known]
+    return [decision for decision in decisions if decision.id not in known]
 
 
 def _known(connection: Connection, numbers: Iterable[str]) -> dict[str, list[RowMapping]]:

@@ -29,21 +29,21 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
 _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
 
 
-def passed_lately(unit: UnitOfWork, demand: OrderDecision) -> str | None:
+def passed_lately(unit: UnitOfWork, decision: OrderDecision) -> str | None:
     """Return the id of the verification that spares this holder a new one; None: ask.
 
     A heavier tier, or a new rule of `ask_again_rules`, always asks again. Otherwise the same rules do not
     ask on evidence from before the pass, and no rule asks within `ask_again_days` after it.
     """
-    row = unit.about_cards(_LAST_PASS, demand.card)
+    row = unit.about_cards(_LAST_PASS, decision.card)
     if row is None:
         return None
     passed = order_of(row)
-    new_rules = set(demand.rules) - set(passed.rules)
-    heavier = TIERS.index(demand.tier) > TIERS.index(passed.tier)
+    new_rules = set(decision.rules) - set(passed.rules)
+    heavier = TIERS.index(decision.tier) > TIERS.index(passed.tier)
     if heavier or new_rules & set(unit.policy.ask_again_rules) or passed.closed_at is None:
         return None
     passed_at = unit.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
-    known_then = not new_rules and demand.seen_until is not None and demand.seen_until <= passed_at
+    known_then = not new_rules and decision.seen_until is not None and decision.seen_until <= passed_at
     lately = unit.now < passed.closed_at + timedelta(days=unit.policy.ask_again_days)
     return passed.id if known_then or lately else None

@@ -50,14 +50,14 @@ class TakeRecord:
         self._begun: datetime | None = None
         self._accepted: set[str] = set()  # runs whose records cover enough
 
-    def narrower_than(self, connection: Connection, demands: Sequence[OrderDecision]) -> Narrower | None:
+    def narrower_than(self, connection: Connection, decisions: Sequence[OrderDecision]) -> Narrower | None:
         """Return what these records lack compared with the previous take; None: nothing.
 
         A run that was once found to cover enough stays accepted, whatever was taken since.
         """
-        if not demands or self._choice.narrower:
+        if not decisions or self._choice.narrower:
             return None
-        last = demands[-1]
+        last = decisions[-1]
         if last.run and (last.run in self._accepted or _is_accepted(connection, last.run)):
             self._accepted.add(last.run)
             return None

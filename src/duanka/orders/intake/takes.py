@@ -142,8 +142,8 @@ class TakeService:
         for number, what, count in connection.execute(touched):
             counts[number][what] += count
         still = select(kept_decisions).where(kept_decisions.c.take_id.in_(ids))
-        for row, demand in readable(connection.execute(still).mappings().all(), self._read):
-            if by.scope.covers(demand.operator, demand.city):
+        for row, decision in readable(connection.execute(still).mappings().all(), self._read):
+            if by.scope.covers(decision.operator, decision.city):
                 kept[row["take_id"]][row["why"]] += 1
         return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
 
@@ -155,10 +155,10 @@ class TakeService:
         found = readable(rows, self._read)
         return tuple(
             HeldShown.of(
-                {**vars(demand), **_whose(row), "card": MASKED.number(demand.card), "why": row["reason"]}
+                {**vars(decision), **_whose(row), "card": MASKED.number(decision.card), "why": row["reason"]}
             )
-            for row, demand in found
-            if by.scope.covers(demand.operator, demand.city)
+            for row, decision in found
+            if by.scope.covers(decision.operator, decision.city)
         )
 
     def kept_of(self, card: str, by: Person) -> tuple[KeptShown, ...]:
@@ -168,9 +168,9 @@ class TakeService:
         with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(
-            KeptShown.of({**row, **_whose(row), "tier": demand.tier})
-            for row, demand in readable(rows, self._read)
-            if by.scope.covers(demand.operator, demand.city)
+            KeptShown.of({**row, **_whose(row), "tier": decision.tier})
+            for row, decision in readable(rows, self._read)
+            if by.scope.covers(decision.operator, decision.city)
         )
 
     def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> TakeResult:

@@ -21,7 +21,7 @@ from duanka.ledger.db.tables_takes import kept_decisions
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
-from duanka.orders.intake.decisions import NARROWER, DecisionIntake, Decisions, first_time, withdrawals
+from duanka.orders.intake.decisions import NARROWER, DecisionIntake, DecisionSource, first_time, withdrawals
 from duanka.orders.intake.kept_decisions import (
     ReadLine,
     Why,
@@ -78,7 +78,7 @@ class DecisionTaker:
     def __init__(
         self,
         order_service: OrderService,
-        decisions: Decisions | None,
+        decisions: DecisionSource | None,
         read: ReadLine,
         signers: Callable[[], frozenset[str]],
         choice: Choice = EVERYTHING,
@@ -137,7 +137,7 @@ class DecisionTaker:
         """Raise an alarm if one person holds back cards of a tier that takes two people."""
         alarms = AlarmService(self._orders.store)
         tiers = self._orders.terms.policy.identity.second_person_tiers
-        if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
+        if count := sum(decision.tier in tiers and row["why"] != Why.HELD for row, decision in held):
             detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"
             alarms.say_now(
                 HELD_FOR_TWO, now, f"{detail} of a tier that takes two people: `duanka orders held`"
@@ -145,7 +145,7 @@ class DecisionTaker:
         elif alarms.is_open(HELD_FOR_TWO, now):
             with self._orders.store.reading() as connection:
                 kept = readable(waiting(connection, [Why.HELD], None, ""), self._read)
-            if not any(demand.tier in tiers for _, demand in kept):
+            if not any(decision.tier in tiers for _, decision in kept):
                 alarms.working(HELD_FOR_TWO, now)
 
     def _kept(self, connection: Connection) -> list[Kept]:
@@ -155,8 +155,8 @@ class DecisionTaker:
             whys = [Why.LEFT, Why.NARROWER] if self._choice.narrower else [Why.LEFT]
             rows = waiting(connection, whys, self._decisions.source, self._decisions.run())
         found = readable(rows, self._read)
-        demands = still_signed([demand for _, demand in found], self._signers)
-        return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
+        decisions = still_signed([decision for _, decision in found], self._signers)
+        return [(row, decision) for (row, _), decision in zip(found, decisions, strict=True)]
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
         """Split into the chosen and the rest.
@@ -213,18 +213,18 @@ class DecisionTaker:
 
         def work(part: Sequence[Kept]) -> None:
             def in_turn(unit: UnitOfWork) -> tuple[Counter[str], str, Counter[str]]:
-                demands = still_signed([demand for _, demand in part], self._signers)
-                unit.lock([demand.card for demand in demands])
+                decisions = still_signed([decision for _, decision in part], self._signers)
+                unit.lock([decision.card for decision in decisions])
                 remove(unit, [(row["card"], row["source"]) for row, _ in part])
-                new = first_time(unit, demands)
+                new = first_time(unit, decisions)
                 received = receive_in(unit, new, by)
-                received = replace(received, left=received.left + len(demands) - len(new))
+                received = replace(received, left=received.left + len(decisions) - len(new))
                 found = Counter({name: count for name, count in asdict(received).items() if count})
-                covers = coverage_of(demands[-1].covers) if self._decisions else None
-                narrower = self._record.narrower_than(unit.connection, demands) if self._decisions else None
+                covers = coverage_of(decisions[-1].covers) if self._decisions else None
+                narrower = self._record.narrower_than(unit.connection, decisions) if self._decisions else None
                 here = {**found, "kept": -len(part)}
-                number, whole = self._record.write(unit, by, here, demands[-1].run, covers, narrower)
-                said: dict[str, object] = {"decisions": len(demands), "take": number}
+                number, whole = self._record.write(unit, by, here, decisions[-1].run, covers, narrower)
+                said: dict[str, object] = {"decisions": len(decisions), "take": number}
                 source = self._decisions.source if self._decisions else HELD
                 unit.note(by, "decisions.take", "decisions", source, {}, said)
                 return found, number, whole
@@ -261,7 +261,7 @@ class DecisionTaker:
 
     def _not_found(self, held: Sequence[Kept]) -> int:
         """Count cards to hold that have no decision, except those stopped by the police."""
-        missing = self._choice.hold - {demand.card for _, demand in held}
+        missing = self._choice.hold - {decision.card for _, decision in held}
         with self._orders.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))
 
@@ -271,38 +271,38 @@ class DecisionTaker:
         outcome: list[tuple[OrderDecision, str]] = []
         kept = list[Kept]()
 
-        def receive(demands: Sequence[OrderDecision]) -> None:
-            gone = cancelled(unit.connection, (demand.card for demand in demands))
-            outcome.extend((demand, receive_one(unit, demand, gone, by)) for demand in demands)
+        def receive(decisions: Sequence[OrderDecision]) -> None:
+            gone = cancelled(unit.connection, (decision.card for decision in decisions))
+            outcome.extend((decision, receive_one(unit, decision, gone, by)) for decision in decisions)
 
         waits: Collection[str] = ()
         new = list[OrderDecision]()
         if self._decisions:
             new = [*still_signed(untaken(unit.connection, self._all_new(unit.connection)), self._signers)]
-            unit.lock([demand.card for demand in new])
+            unit.lock([decision.card for decision in new])
             found = self._record.narrower_than(unit.connection, new)
             waits = withdrawals(unit, new) if found else ()
             narrower = found if waits else None
             split = sort(unit, new, choice, waits=waits, keep_all=choice.selects)
             receive(split.taken)
-            latest = {demand.card: (_row(demand, why), demand) for demand, why in split.kept}
+            latest = {decision.card: (_row(decision, why), decision) for decision, why in split.kept}
             kept = list(latest.values())
         before = self._kept(unit.connection)
-        fresh = {demand.card for _, demand in kept}
+        fresh = {decision.card for _, decision in kept}
         candidates = [
             *(one for one in before if one[1].card not in fresh),
             *(one for one in kept if one[0]["why"] == Why.LEFT),
         ]
-        unit.lock([demand.card for _, demand in candidates])
+        unit.lock([decision.card for _, decision in candidates])
         chosen, rest = self._split(candidates)
-        receive(untaken(unit.connection, still_signed([demand for _, demand in chosen], self._signers)))
+        receive(untaken(unit.connection, still_signed([decision for _, decision in chosen], self._signers)))
         counts.update(word for _, word in outcome)
         held = {id(row) for row, _ in self._to_hold(rest, by)}
-        rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]
+        rest = [(_held(row) if id(row) in held else row, decision) for row, decision in rest]
         elsewhere = [one for one in kept if one[0]["why"] != Why.LEFT]
-        opened = [demand for demand, word in outcome if word == "opened"]
-        missing = choice.hold - {demand.card for _, demand in [*rest, *elsewhere]}
-        missing -= {demand.card for demand, word in outcome if word == "stopped"}
+        opened = [decision for decision, word in outcome if word == "opened"]
+        missing = choice.hold - {decision.card for _, decision in [*rest, *elsewhere]}
+        missing -= {decision.card for decision, word in outcome if word == "stopped"}
         return Preview(
             Received(**counts),
             None,
@@ -320,19 +320,19 @@ class DecisionTaker:
             position = 0
         found = list[OrderDecision]()
         while True:
-            demands, position = self._decisions.demands(position, _BATCH_DECISIONS)
-            if not demands:
+            decisions, position = self._decisions.read(position, _BATCH_DECISIONS)
+            if not decisions:
                 return found
-            found += demands
+            found += decisions
 
 
 class _TakenBack(Exception):
     """Rolls back the transaction of a preview."""
 
 
-def _row(demand: OrderDecision, why: Why) -> RowMapping:
+def _row(decision: OrderDecision, why: Why) -> RowMapping:
     """Row of a kept decision, as the table would have it."""
-    return {"card": demand.card, "source": "", "why": why.value}  # type: ignore[return-value]
+    return {"card": decision.card, "source": "", "why": why.value}  # type: ignore[return-value]
 
 
 def _held(row: RowMapping) -> RowMapping:
@@ -347,8 +347,8 @@ def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[
 
 def _opened_by(opened: Sequence[OrderDecision]) -> dict[str, dict[str, int]]:
     by = {
-        "tier": Counter(demand.tier for demand in opened),
-        "rule": Counter(chain.from_iterable(demand.rules for demand in opened)),
-        "city": Counter(demand.city or "-" for demand in opened),
+        "tier": Counter(decision.tier for decision in opened),
+        "rule": Counter(chain.from_iterable(decision.rules for decision in opened)),
+        "city": Counter(decision.city or "-" for decision in opened),
     }
     return {name: dict(counts.most_common()) for name, counts in by.items()}

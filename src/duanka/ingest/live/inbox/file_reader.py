@@ -68,7 +68,7 @@ class FileReader:
 
     def __post_init__(self) -> None:
         self._rejected: Counter[str] = Counter()  # of the current file
-        self._pile = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
+        self._builder = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
         self._refused: set[str] = set()
         self._grows = False  # whether the current file may grow while being read
         self._left = False  # whether its last line is left for later
@@ -84,11 +84,11 @@ class FileReader:
             while self.away:
                 self.landing.away(self.away.popleft())
             file = self.landing.next()
-            self._pile.reach(self.landing.gone())
+            self._builder.reach(self.landing.gone())
             if file is not None:
                 self._file(file)
             last = file is None and not self.going.wait and not self.landing.expects
-            if self._pile and (self._pile.due or last):
+            if self._builder and (self._builder.due or last):
                 self._flush()
             if file is None and not self._told_idle:
                 self._tell_idle(last=last)
@@ -105,9 +105,9 @@ class FileReader:
                 _log.warning("of the mapping, %s so far", one.en)
 
     def _flush(self) -> None:
-        self.hand_on(self._pile.batch())
+        self.hand_on(self._builder.batch())
         self.pulse.beat()  # `hand_on` waited for the rules, which is no stall of reading
-        self._pile = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
+        self._builder = BatchBuilder(self.going.most, self.going.seconds, self._rejected)
 
     def _file(self, file: ReadyFile) -> None:
         """Read one file from its last position to its end, or until stopped."""
@@ -116,13 +116,13 @@ class FileReader:
         try:
             for at in self._records(file):  # noqa: B007  # the last position is used below
                 self.pulse.beat()
-                if self._pile.due:
+                if self._builder.due:
                     self._flush()
                 if self.going.stop.is_set():
                     return
         except BeginningChanged as how:
             _log.warning("%s %s; it is another file, and read anew", file.name, how)
-            self._pile.reach(self.landing.unlearn(file))
+            self._builder.reach(self.landing.unlearn(file))
             return
         # any exception: whatever a file holds, it must not stop the others
         except (Exception, pl.exceptions.PanicException) as fault:
@@ -138,7 +138,7 @@ class FileReader:
             if self._left:
                 self.landing.leave(file)
                 return
-            self._pile.reach({file.origin: self.landing.reach(file, finished(at))})
+            self._builder.reach({file.origin: self.landing.reach(file, finished(at))})
         else:
             self._broken_off(file, at, found)
 
@@ -151,36 +151,36 @@ class FileReader:
         reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
         track = reading.track
         self._grows = track is not None
-        sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
-        sifter.check()
+        validator = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
+        validator.check()
         place, sheets = naming.place_of(file.name), reading.sheets
         before = first = track.records if track else 0
         self._rejected.clear()
         if track and file.behind:  # store the known beginning under the current name
-            self._pile.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
-        for block in reading.blocks(sifter.wanted()):
+            self._builder.reach(self.landing.learn(file, track.beginning(track.records), track.seconds))
+        for block in reading.blocks(validator.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
             if begin >= block.records:
                 continue
             if not self._is_there(file, block):
                 return  # checked after reading: only records of the known version are handed on
             while begin < block.records:
-                end = min(block.records, begin + self._pile.room)
+                end = min(block.records, begin + self._builder.room)
                 some = block if end - begin == block.records else part(block, begin, end)
-                self._pile.add(sifter.sift(some), place, file.origin, file.name, sheets)
+                self._builder.add(validator.validate(some), place, file.origin, file.name, sheets)
                 begin = end
                 at = before - block.records + end
-                self._pile.reach({file.origin: self.landing.reach(file, at)})
+                self._builder.reach({file.origin: self.landing.reach(file, at)})
                 if track and block.stretch:
                     known = block.stretch.beginning(end, at)
-                    self._pile.reach(self.landing.learn(file, known, track.seconds))
+                    self._builder.reach(self.landing.learn(file, known, track.seconds))
                 yield at
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
         self._left = reading.left
-        self._sources.note(file.sources, sifter.taken)
+        self._sources.note(file.sources, validator.taken)
         self._read += 1
-        if many := many_unknown(sifter.devices_unknown, before - first):
+        if many := many_unknown(validator.devices_unknown, before - first):
             _log.warning("%s: %s", display_name(file.name), many.en)
         if before == 0 and not self._left:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
@@ -214,9 +214,9 @@ class FileReader:
             QuarantineReason.OVERSIZED if isinstance(fault, GivenUp) else QuarantineReason.UNREADABLE_FILE
         )
         self._rejected.clear()  # so that this row is stored whatever the number of rejected records
-        self._pile.set_aside(file.name, Rejected(None, reason, _one_line(fault)))
-        self._pile.reach({file.origin: self.landing.reach(file, finished(at + 1))})
-        self._pile.reach(self.landing.forget_beginning(file))  # if it grows, it is read as another file
+        self._builder.set_aside(file.name, Rejected(None, reason, _one_line(fault)))
+        self._builder.reach({file.origin: self.landing.reach(file, finished(at + 1))})
+        self._builder.reach(self.landing.forget_beginning(file))  # if it grows, it is read as another file
 
     def _broken_off(self, file: ReadyFile, at: int, found: SecondLook) -> None:
         """Handle a file that changed or vanished while it was read."""
@@ -227,7 +227,7 @@ class FileReader:
         _log.warning("%s vanished after %d of its records were read", file.name, at)
         if at:
             why = f"vanished after {at} records were read"
-            self._pile.set_aside(file.name, Rejected(None, QuarantineReason.UNREADABLE_FILE, why))
+            self._builder.set_aside(file.name, Rejected(None, QuarantineReason.UNREADABLE_FILE, why))
 
 
 def _extent(file: ReadyFile) -> Extent | None:

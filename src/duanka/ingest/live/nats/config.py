@@ -92,21 +92,21 @@ class BatchAssembler:
     hand_on: HandOn
 
     def __post_init__(self) -> None:
-        self._pile = BatchBuilder(self.most, self.seconds)
+        self._builder = BatchBuilder(self.most, self.seconds)
 
     def drain(self) -> None:
         """Parse the received messages; hand the batch on if it is due."""
-        self.messages.pile_up(self._pile)
-        if self._pile.due:
+        self.messages.move_to(self._builder)
+        if self._builder.due:
             self.flush()
 
     @property
     def full(self) -> bool:
         """Whether the received messages fill the batch."""
-        return self.messages.records >= self._pile.room
+        return self.messages.records >= self._builder.room
 
     def flush(self) -> None:
         """Hand the batch on, full or not; blocks until there is room."""
-        if self._pile:
-            self.hand_on(self._pile.batch())
-            self._pile = BatchBuilder(self.most, self.seconds)
+        if self._builder:
+            self.hand_on(self._builder.batch())
+            self._builder = BatchBuilder(self.most, self.seconds)

@@ -41,7 +41,7 @@ class Messages:
         self._origin = origin
         self._prefix = _literal(pattern)
         self._last = 0
-        self._sifters = {
+        self._validators = {
             source.table: Validator(origin, (source,), list(source.columns), tools, pool)
             for source in NATIVE.sources
         }
@@ -71,7 +71,7 @@ class Messages:
 
     def _arrow(self, message: Message, table: str, place: str) -> None:
         try:
-            blocks = arrow_stream.blocks_of(message.data, message.number, self._sifters[table].wanted())
+            blocks = arrow_stream.blocks_of(message.data, message.number, self._validators[table].wanted())
         except OversizedStream as fault:
             self._set_aside(message, QuarantineReason.OVERSIZED, str(fault))
             return
@@ -85,18 +85,18 @@ class Messages:
         self._aside.append(Rejected(message.number, reason, raw))
         self.records += 1
 
-    def pile_up(self, pile: BatchBuilder) -> None:
-        """Move all records to `pile`; raises MissingKey, see Validator."""
+    def move_to(self, builder: BatchBuilder) -> None:
+        """Move all records to `builder`; raises MissingKey, see Validator."""
         for (table, place), (lines, numbers) in self._lines.items():
-            block = json_lines.block_of(lines, numbers, self._sifters[table].wanted())
-            pile.add(self._sifters[table].sift(block), place, self._origin, self._origin)
+            block = json_lines.block_of(lines, numbers, self._validators[table].wanted())
+            builder.add(self._validators[table].validate(block), place, self._origin, self._origin)
         for (table, place), blocks in self._blocks.items():
             for block in _joined(blocks):
-                pile.add(self._sifters[table].sift(block), place, self._origin, self._origin)
+                builder.add(self._validators[table].validate(block), place, self._origin, self._origin)
         for record in self._aside:
-            pile.set_aside(self._origin, record)
+            builder.set_aside(self._origin, record)
         if self._last:
-            pile.reach({self._origin: self._last})
+            builder.reach({self._origin: self._last})
         self._lines, self._blocks, self._aside = {}, {}, []
         self.records = self._last = 0
 
