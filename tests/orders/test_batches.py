@@ -72,9 +72,7 @@ def test_a_batch_makes_the_same_few_statements_however_many_orders_are_in_it(
 ) -> None:
     book = book_on(store)
     with statements(store) as taking:
-        receive(
-            book, [demand(n, id=f"0123456789abcdef:{n}" if sealed else "") for n in range(MANY)], NOW
-        )
+        receive(book, [demand(n, id=f"0123456789abcdef:{n}" if sealed else "") for n in range(MANY)], NOW)
     deliver_all(book)
     with statements(store) as sweeping:
         assert book.sweep(DUE) == MANY

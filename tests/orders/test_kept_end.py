@@ -181,7 +181,7 @@ def test_while_it_holds_only_what_an_order_gave_back_since_is_told(store: Store)
 
 def faults(store: Store, folders: tuple[Path, ...], *kept: TrailEnd) -> list[str]:
     trail = Trail(KEY)
-    trail.kept_elsewhere = lambda: [
+    trail.ends_kept_elsewhere = lambda: [
         (end.seq, end.hash) for end in KeptEnds(store, trail, lambda: folders).ends()
     ]
     found = trail.verify(store, [(end.seq, end.hash) for end in kept])

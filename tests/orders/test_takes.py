@@ -213,7 +213,7 @@ def test_a_list_without_our_seal_takes_the_place_of_none_that_bears_it(desk: Des
     (held,) = map(json.loads, desk.done("li", "orders", "held", "--json").text.splitlines())
     assert held["rules"] == ["night_calls"]
     with desk.open() as here:
-        kept = [one for number in (1, 2) for one in here.takes.kept_of(card(number), SUPERVISOR)]
+        kept = [one for number in (1, 2) for one in here.takes.kept_about(card(number), SUPERVISOR)]
         assert {one.why for one in kept} == {Why.LEFT, Why.HELD}
         wrong = update(kept_decisions).where(kept_decisions.c.card == card(2)).values(line="{}")
         here.store.transact(lambda connection: connection.execute(wrong))

@@ -9,13 +9,13 @@ from threading import Barrier
 
 import pytest
 
+from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Order, TooManyHolders
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText
-from duanka.domain.told_reason import told_to_holder
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.monitoring.alarms import AlarmService
@@ -118,7 +118,7 @@ def test_one_person_asks_only_so_many_holders_a_day(store: Store) -> None:
 
 def _told(order: Order) -> str:
     policy = OrderPolicy()
-    grounds = told_to_holder(order, policy)
+    grounds = grounds_for_holder(order, policy)
     link = "https://verify.operator.example/v#AAAA"
     texts = [
         NoticeTexts(policy).text("verify", order, NOW, link),
@@ -151,7 +151,7 @@ def test_a_person_names_a_reason_of_the_policy(store: Store, written: str) -> No
     book = book_on(store)
     receive(book, [demand(id="", reason=BilingualText(written, "because"))], NOW, DESK)
     assert (
-        told_to_holder(verification(book), OrderPolicy()).reason.en
+        grounds_for_holder(verification(book), OrderPolicy()).reason.en
         == "it is suspected of being used for fraud"
     )
 

@@ -118,7 +118,7 @@ def desk(
             elements.check(elements_of(settings))
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
-        trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
+        trail.ends_kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
         order_service = OrderService(store, Terms(policy.orders, trail))
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)

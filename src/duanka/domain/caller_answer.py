@@ -11,12 +11,12 @@ from datetime import date, datetime
 
 from duanka.domain.evidence import Evidence, named_verification
 from duanka.domain.hit_summary import decoded_summaries
+from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
 from duanka.domain.order import CLOSED, Kind, Order, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
-from duanka.domain.told_reason import told_to_holder
 
 UNKNOWN = BilingualText(
     "工单库中没有这个号码的任何记录：没有要求核验，也没有停机。请核对号码。",
@@ -97,7 +97,7 @@ def _stopped(
     tail: str, order: Order, verification: Order | None, since: datetime, policy: OrderPolicy
 ) -> BilingualText:
     state, lift = _STOPPED[order.state], _lift(order, verification, policy)
-    told = _with_days(told_to_holder(order, policy).reason, order, verification)
+    told = _with_days(grounds_for_holder(order, policy).reason, order, verification)
     begun, by = _moment(since, policy), _authority(order)
     return BilingualText(
         f"您尾号{tail}的号码自{begun.zh}起{state.zh}，原因：{told.zh}；依据：{by.zh}；{lift.zh}",
@@ -131,7 +131,7 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
     if order.state is State.PUNISHED and order.until:
         until = _moment(order.until, policy)
         return BilingualText(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
-    redress = told_to_holder(order, policy)
+    redress = grounds_for_holder(order, policy)
     by_passing = verification is not None or named_verification(order) is not None
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
@@ -187,7 +187,7 @@ def _authority(order: Order) -> BilingualText:
 
 def _asked(tail: str, order: Order, policy: OrderPolicy) -> BilingualText:
     """For a working number whose holder must verify their identity."""
-    told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
+    told, begun = grounds_for_holder(order, policy), _moment(order.opened_at, policy)
     now = _ASKED.get(order.state)
     reason = _with_days(told.reason, order, None)
     how = _to_do(policy, told.papers, in_person=_in_person(order))

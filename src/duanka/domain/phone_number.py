@@ -54,7 +54,7 @@ LAB_FORM = f"^{CODES}{CARRIER}?([0]{{0,3}}[+])?[0]{{0,4}}860?({LAB}){AFTER}$"
 NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
 # Any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is sent by older telephones.
 SENT_SOS = "^((sips?:)?urn:(nena:)?service:sos|sips?:sos([.][a-z-]+)*@)"
-# ASCII separators between digits; `_kept` also drops Unicode dashes, blanks and invisible marks.
+# ASCII separators between digits; `_dialled` also drops Unicode dashes, blanks and invisible marks.
 SEPARATORS = "-. ()/~_!'\"[]"
 
 _COUNTRY_CODE = re.compile(
@@ -186,7 +186,7 @@ def dialled(text: str) -> str:
         written = exponent[1] + exponent[2]  # every digit is there, none was rounded
     if written.lstrip().startswith(("+", "00")):
         written = written.replace("(0)", "")
-    number = "".join(map(_kept, written))
+    number = "".join(map(_dialled, written))
     if _GROUPED.fullmatch(number):
         number = number.replace(",", "")
     number = _without_pauses(number)
@@ -233,11 +233,11 @@ def _user_part(text: str) -> tuple[str, str]:
     cut = text.partition(";")[0] if uri else _PARAMETERS.sub("", text)
     if uri:
         cut = cut.partition(":")[0]  # a password, or a port
-    area = "".join(map(_kept, _PLUS.sub("+", context[1]))) if context else ""
+    area = "".join(map(_dialled, _PLUS.sub("+", context[1]))) if context else ""
     return cut, area if re.fullmatch("[+][0-9]+", area) else ""
 
 
-def _kept(letter: str) -> str:
+def _dialled(letter: str) -> str:
     """Return the character as an ASCII digit or unchanged; "" for a separator."""
     if letter.isascii():
         return "" if letter in SEPARATORS or letter < " " or letter == "\x7f" else letter

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
+from duanka.domain.holder_grounds import NOT_PASSED, TOO_LATE
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STAFF,
@@ -27,7 +28,6 @@ from duanka.domain.order import (
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
-from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.batch_facts import TableFact
@@ -146,7 +146,7 @@ def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 def _to_counter(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Tell the holder which counter to visit."""
     del why
-    _tell_by(unit, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
+    _notify_limited(unit, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
 
 
 def _submitted(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -242,9 +242,9 @@ def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
         unit.notify(order, "upheld")
 
 
-def _told(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+def _notify_outcome(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del why
-    _tell_by(unit, order, by, f"objection_{order.state}")
+    _notify_limited(unit, order, by, f"objection_{order.state}")
 
 
 def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -254,12 +254,12 @@ def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     if restriction is None or restriction.state is not State.FORCED_STOP:
         here = " or ".join(typed(order.kind, event, order.id) for event in (Event.UPHOLD, Event.REJECT))
         raise NoSuchTransition(f"{order.id} is about no stop of the police: it is decided here, by {here}")
-    _tell_by(unit, order, by, "objection_passed_on")
+    _notify_limited(unit, order, by, "objection_passed_on")
 
 
-def _tell_by(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
+def _notify_limited(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
     """Send a notice; staff can cause only a few of one kind per card and day."""
-    if by.role in STAFF and unit.told_lately(order.card, template) >= _SAME_NOTICE_PER_DAY:
+    if by.role in STAFF and unit.notices_within_a_day(order.card, template) >= _SAME_NOTICE_PER_DAY:
         unit.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
         return
     unit.notify(order, template)
@@ -283,8 +283,8 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_R, Event.POLICE_RELEASE): _free,
     (_R, Event.CANCEL): _cancelled,
     (_O, Event.UPHOLD): _upheld,
-    (_O, Event.ACCEPT): _told,
-    (_O, Event.REJECT): _told,
+    (_O, Event.ACCEPT): _notify_outcome,
+    (_O, Event.REJECT): _notify_outcome,
     (_O, Event.TO_FRAUD_CENTRE): _passed_on,
 }
 

@@ -14,7 +14,7 @@ def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **
     """Stop a card for the police; the notice names the case and no detection rule."""
     unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
-    why_told = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
+    grounds = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
     if card in cancelled(unit.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
     order = unit.open_order(card, Kind.RESTRICTION)
@@ -26,8 +26,8 @@ def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **
     released_by_another = mine if takes_two(unit, card) else ()
     if order is None:
         facts = {"tier": "extreme", "carried_by": carried_by, **place}
-        order = unit.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
-    stop = {"carried_by": carried_by, "grounds": why_told, "tier": "extreme"}
+        order = unit.open(Kind.RESTRICTION, card, grounds, by, why, **facts)
+    stop = {"carried_by": carried_by, "grounds": grounds, "tier": "extreme"}
     helped_by = (*order.helped_by, *released_by_another)
     order = apply_event(unit, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
     verification = unit.open_order(card, Kind.VERIFICATION)

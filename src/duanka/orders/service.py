@@ -146,7 +146,7 @@ class OrderService:
         def move_on(some: Sequence[tuple[str, str]]) -> None:
             def work(unit: UnitOfWork) -> set[str]:
                 unit.lock([card for _, card in some])
-                changed = unit.not_as_told([number for number, _ in some])
+                changed = unit.changed_past_trail([number for number, _ in some])
                 for number, _ in some:
                     if number not in changed:
                         _fall_due_alone(unit, unit.order(number), now)

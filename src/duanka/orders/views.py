@@ -59,7 +59,7 @@ class OrderCountsShown(View):
     )
 
 
-class ToldShown(View):
+class AuditEntryShown(View):
     """A row of the audit trail (审计记录)."""
 
     seq: int
@@ -125,7 +125,7 @@ class OrderFile:
     """An order with its audit trail, network changes and notices."""
 
     order: Order
-    trail: tuple[ToldShown, ...]
+    trail: tuple[AuditEntryShown, ...]
     legs: tuple[LegShown, ...]
     notices: tuple[NoticeShown, ...]
 
@@ -256,10 +256,10 @@ class DriftShown(View):
     repaired_at: datetime | None
 
 
-def told(row: RowMapping, sight: NumberMasking) -> ToldShown:
+def told(row: RowMapping, sight: NumberMasking) -> AuditEntryShown:
     """Show a row of the audit trail."""
     facts = {name: sight.facts(row[name]) for name in ("before", "after")}
-    return ToldShown.of({**row, **facts}, sight)
+    return AuditEntryShown.of({**row, **facts}, sight)
 
 
 def notice(row: RowMapping, sight: NumberMasking) -> NoticeShown:

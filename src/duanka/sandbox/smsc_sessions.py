@@ -128,7 +128,7 @@ class MessageCentre:
             os.fdatasync(self._journal.fileno())
             self._unsafe = False
 
-    def turn(self) -> float:
+    def reserve_answer(self) -> float:
         """Reserve the next answer that `most` permits; returns its time in the event loop."""
         now = asyncio.get_running_loop().time()
         if self.behaviour.most:
@@ -234,7 +234,9 @@ class SmscSession(asyncio.Protocol):
             return
         if behaviour.slow or behaviour.most:
             for answer in answers:  # separately, as `most` limits them
-                asyncio.get_running_loop().call_at(self._centre.turn() + behaviour.slow, self._write, answer)
+                asyncio.get_running_loop().call_at(
+                    self._centre.reserve_answer() + behaviour.slow, self._write, answer
+                )
         else:
             self._transport.write(b"".join(answers))
 

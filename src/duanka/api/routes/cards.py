@@ -37,7 +37,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     policy = here.desk.orders.terms.policy
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
     found = shown.DossierShown.of(dossier, NumberMasking(wanted.unmasked))
-    kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
+    kept = here.desk.takes.kept_about(number, by) if may(by.role, Permission.LIST_TAKES) else ()
     return found.model_copy(update={"answer": views.WordsShown.of(said), "kept": list(kept)})
 
 

@@ -19,10 +19,10 @@ from duanka.api.schemas.holder_texts import (
     restricted,
     words_digest,
 )
+from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgress
 from duanka.domain.order import Order
 from duanka.domain.text import BilingualText
-from duanka.domain.told_reason import told_to_holder
 from duanka.orders import views
 from duanka.orders.dispatch import link_requests
 from duanka.orders.masking import MASKED
@@ -72,7 +72,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.orders.terms.policy
     about = restriction or order
-    told = told_to_holder(about, policy)
+    told = grounds_for_holder(about, policy)
     reason = MASKED.seen(told.reason)
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(

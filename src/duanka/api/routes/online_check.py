@@ -88,7 +88,7 @@ def begin_session(
 @router.endpoint("POST /holder/challenge", "What to do before the camera · 领取动作", fails=(409, 413))
 def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     """Drawn at random for this session; the same until it is used or expired."""
-    return _told(sits.online.challenge(sits.token, here.now))
+    return _challenge_shown(sits.online.challenge(sits.token, here.now))
 
 
 @router.endpoint(
@@ -149,7 +149,7 @@ def _given_back(
     return last.state is State.RESTORED and last.parent == sits.session.order_id, None
 
 
-def _told(challenge: Challenge) -> ChallengeShown:
+def _challenge_shown(challenge: Challenge) -> ChallengeShown:
     wanted = math.ceil(challenge.seconds / _PICTURE_SECONDS) + 1
     frames = min(max(wanted, LEAST_FRAMES), MOST_FRAMES)
     return ChallengeShown(

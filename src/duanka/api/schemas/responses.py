@@ -14,6 +14,7 @@ from duanka.orders.views import (
     ActCardShown,
     ActShown,
     AlarmShown,
+    AuditEntryShown,
     ConfirmedShown,
     DriftShown,
     GroundsShown,
@@ -22,7 +23,6 @@ from duanka.orders.views import (
     NoticeShown,
     OrderCountsShown,
     RefusedShown,
-    ToldShown,
     WordsShown,
 )
 
@@ -89,7 +89,7 @@ class OrderFileShown(View):
     """An order with its audit trail, and its messages to network and holder."""
 
     order: OrderShown
-    trail: list[ToldShown]
+    trail: list[AuditEntryShown]
     legs: list[LegShown]
     notices: list[NoticeShown]
 

@@ -53,7 +53,8 @@ def _vendor(found: Installation, address: str) -> Iterator[Finding]:
         steps = vendor.challenge(SystemRandom())
     except Exception as error:
         yield fault(
-            _told(error), "holders are sent to the counter meanwhile; see DUANKA_FACE and DUANKA_FACE_KEY"
+            _error_text(error),
+            "holders are sent to the counter meanwhile; see DUANKA_FACE and DUANKA_FACE_KEY",
         )
         return
     yield ok(f"{vendor.name} answers: a challenge of {len(steps)} steps")
@@ -75,7 +76,7 @@ def photos(found: Installation) -> Iterator[Finding]:
     try:
         store.fetch(_UNKNOWN_CARD)
     except Exception as error:
-        yield fault(_told(error), "see DUANKA_REFERENCE_PHOTOS and DUANKA_REFERENCE_PHOTOS_KEY")
+        yield fault(_error_text(error), "see DUANKA_REFERENCE_PHOTOS and DUANKA_REFERENCE_PHOTOS_KEY")
         return
     if "://" in own.reference_photos:
         yield ok("the store answers")
@@ -93,5 +94,5 @@ def _in_folder(folder: Path) -> Finding:
     return ok(f"{folder}: {more}{usable:,} photo(s)")
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -100,7 +100,7 @@ def morning(
     wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
     with Ticker(ERR) as ticker:
         done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
-    OUT.print(_told(done))
+    OUT.print(_summary(done))
     if done.missing:
         raise typer.Exit(ExitCode.LOOK)
     if done.bad_share > allowed:
@@ -114,7 +114,7 @@ def _day(text: str) -> date:
         raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
 
 
-def _told(done: app_morning.Morning) -> RenderableType:
+def _summary(done: app_morning.Morning) -> RenderableType:
     counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
     lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED, counts=counts)]
     for source, last in done.missing.items():

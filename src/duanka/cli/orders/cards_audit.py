@@ -50,9 +50,9 @@ def show(
         number = card_meant(here, card)
         found = here.reading.dossier(number, reading.ViewerContext(person, full, why, case), here.now())
         OUT.print(tables.dossier_page(found, here.orders.terms.policy, OUT.width))
-        kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
+        kept = here.takes.kept_about(number, person) if may(person.role, Permission.LIST_TAKES) else ()
     if kept:
-        OUT.print(takes_tables.kept_page(kept))
+        OUT.print(takes_tables.kept_decisions_page(kept))
 
 
 @command(audit, Permission.VERIFY_AUDIT)

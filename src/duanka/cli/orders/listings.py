@@ -138,7 +138,7 @@ COUNTER: Listing[CounterWaitingShown] = Listing(
 )
 
 
-def _told(reason: str) -> str:
+def _reason_words(reason: str) -> str:
     return shown(identity.CheckReason(reason).words) if reason in [*identity.CheckReason] else reason
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from duanka.cli.orders.order_moves import CardOrOrder, add_move, say_to_come, told_state
+from duanka.cli.orders.order_moves import CardOrOrder, add_move, print_state, say_to_come
 from duanka.cli.orders.orders_list import add_orders_list
 from duanka.cli.output.lists import say
 from duanka.cli.people.acting import at_desk, card_meant, command
@@ -29,13 +29,13 @@ def file(card: CardOrOrder, text: Said) -> None:
     said = given_reason(text) if text else text
     with at_desk() as (here, person):
         filed = here.orders.object(card_meant(here, card), said, person, here.now())
-        told_state(filed)
+        print_state(filed)
         accept = f"duanka objections accept {filed.id} --why …"
         say(f"下一步：{accept}", f"Next: {accept}")
         say_to_come(*here.reading.to_come(filed.card))
 
 
-for _event, _told, _name in (
+for _event, _help, _name in (
     (Event.ACCEPT, "Take it up (受理): the working days to answer begin.", ""),
     (
         Event.UPHOLD,
@@ -51,4 +51,4 @@ for _event, _told, _name in (
     ),
     (Event.WITHDRAW, "The holder takes it back (撤销).", ""),
 ):
-    add_move(objections, Kind.OBJECTION, _event, _told, _name)
+    add_move(objections, Kind.OBJECTION, _event, _help, _name)

@@ -35,9 +35,9 @@ Case = Annotated[str, typer.Option(help="Number of the notice or case (案件编
 moves = typer.Typer()
 
 
-def told_after(here: OrderDesk, after: Order) -> None:
+def print_change(here: OrderDesk, after: Order) -> None:
     """Print the new state and what is pending: changes, notices, a remaining stop."""
-    told_state(after)
+    print_state(after)
     restriction = here.reading.last(after.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP and restriction.id != after.id:
         release = typed(Kind.RESTRICTION, Event.POLICE_RELEASE, restriction.id)
@@ -48,7 +48,7 @@ def told_after(here: OrderDesk, after: Order) -> None:
     say_to_come(*here.reading.to_come(after.card))
 
 
-def told_state(after: Order, zh: str = "", en: str = "") -> None:
+def print_state(after: Order, zh: str = "", en: str = "") -> None:
     """Print the state of an order with the remark `zh` or `en`."""
     state = shown(after.state.words)
     say(f"{after.id}：{state}{zh}。", f"{after.id}: {state}{en}.")
@@ -57,13 +57,13 @@ def told_state(after: Order, zh: str = "", en: str = "") -> None:
 def say_to_come(elements: int, notices: int) -> None:
     """Print the pending work of the worker; nothing if there is none."""
     changes = BilingualText(f"网络变更 {elements} 项", f"{elements} change(s) of the network")
-    told = BilingualText(f"通知 {notices} 条", f"{notices} notice(s)")
-    if waiting := [words for words, count in ((changes, elements), (told, notices)) if count]:
+    notice_words = BilingualText(f"通知 {notices} 条", f"{notices} notice(s)")
+    if waiting := [words for words, count in ((changes, elements), (notice_words, notices)) if count]:
         zh, en = "、".join(one.zh for one in waiting), " and ".join(one.en for one in waiting)
         say(f"尚待 `duanka serve` 执行：{zh}。", f"Still to come: {en}, by the worker of `duanka serve`.")
 
 
-def told_proposed(act: Act) -> None:
+def print_proposed(act: Act) -> None:
     """Print that an action needs a second person, and the command for that person."""
     OUT.print(tables.act_page(act))
     if act.state is ActState.PROPOSED:
@@ -82,24 +82,24 @@ def move(text: str, event: Event, why: str, kind: Kind) -> None:
         if event in LIFTS:
             done = giving_back.give_back(here.acts, order, event, person, why, here.now())
             if isinstance(done, Act):
-                told_proposed(done)
+                print_proposed(done)
                 return
         else:
             done = here.orders.act(order.id, event, person, why, here.now())
-        told_after(here, done)
+        print_change(here, done)
 
 
-def add_move(group: typer.Typer, kind: Kind, event: Event, told: str, name: str = "") -> None:
-    """Add a command that applies `event`. `told`: its help; `name`: by default that of the event."""
+def add_move(group: typer.Typer, kind: Kind, event: Event, help_text: str, name: str = "") -> None:
+    """Add a command that applies `event`. `help_text`: its help; `name`: by default that of the event."""
 
     def moved(order: Number, why: Why) -> None:
         move(order, event, why, kind)
 
-    moved.__doc__ = told
+    moved.__doc__ = help_text
     command(group, move_permission(kind, event), name or event.value.replace("_", "-"))(moved)
 
 
-for _event, _told in {
+for _event, _help in {
     Event.BEGIN: "The holder has come, or called: they begin to prove who they are (开始核验).",
     Event.SUBMIT: (
         "The holder's answer waits for a person to review it;"
@@ -116,7 +116,7 @@ for _event, _told in {
     Event.TO_COUNTER: "The holder has to come in person (转营业厅); they are told where to go.",
     Event.TO_FRAUD_CENTRE: "Give the verification to the fraud centre of the police (转反诈中心).",
 }.items():
-    add_move(moves, Kind.VERIFICATION, _event, _told)
+    add_move(moves, Kind.VERIFICATION, _event, _help)
 
 
 @command(moves, Permission.VERIFICATION_EXTEND)
@@ -146,11 +146,11 @@ def link(order: Number, why: Why) -> None:
 
 
 _IN_TWO = "\n\nWhere the tier takes two people this proposes it, and says who must approve."
-for _event, _told in {
+for _event, _help in {
     Event.RESTORE: "Give a card back to the network (复通); a police stop is lifted by the police alone.",
     Event.EASE: "Let a suspended card be called again (双停改单停); it cannot call.",
 }.items():
-    add_move(moves, Kind.RESTRICTION, _event, _told + _IN_TWO)
+    add_move(moves, Kind.RESTRICTION, _event, _help + _IN_TWO)
 
 
 @command(moves, Permission.RESTRICTION_POLICE_STOP, "police-stop")
@@ -158,7 +158,7 @@ def police_stop(card: CardOrOrder, case: Case, why: Why) -> None:
     """Stop a card at once on a police notice (公安机关通知停机), with the key of somebody of the police."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.orders.police_stop(number, case, person, why, here.now()))
+        print_change(here, here.orders.police_stop(number, case, person, why, here.now()))
 
 
 @command(moves, Permission.RESTRICTION_POLICE_RELEASE, "police-release")
@@ -166,4 +166,4 @@ def police_release(card: CardOrOrder, case: Case, why: Why) -> None:
     """Consent to the release of a card that the police stopped (公安机关同意解除): it works again at once."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        told_after(here, here.orders.police_release(number, person, f"{case}: {why}", here.now()))
+        print_change(here, here.orders.police_release(number, person, f"{case}: {why}", here.now()))

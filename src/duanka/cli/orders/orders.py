@@ -10,7 +10,7 @@ import typer
 
 from duanka.cli.orders import order_moves, orders_list, takes
 from duanka.cli.orders.database import backup
-from duanka.cli.orders.order_moves import say_to_come, told_proposed
+from duanka.cli.orders.order_moves import print_proposed, say_to_come
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import (
     ActNumber,
@@ -147,8 +147,8 @@ def stop(
         act = here.acts.propose(
             Event(how), numbers, BilingualText(reason, reason_en), person, here.now(), end
         )
-        told_proposed(act)
-        _told_running(here, act)
+        print_proposed(act)
+        _print_running(here, act)
 
 
 @command(_acts, Permission.PROPOSE_ACT)
@@ -167,8 +167,8 @@ def lift(
         words = BilingualText(reason, reason_en)
         named = _named(here, cards, file)
         act = here.acts.propose(Event(how), named, words, person, here.now())
-        told_proposed(act)
-        _told_running(here, act)
+        print_proposed(act)
+        _print_running(here, act)
 
 
 def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
@@ -203,7 +203,7 @@ def approve(
     with at_desk() as (here, person):
         approved = here.acts.approve(act, person, why, here.now(), without or ())
         OUT.print(tables.act_page(approved))
-        _told_running(here, approved)
+        _print_running(here, approved)
 
 
 @command(_acts, Permission.REJECT_ACT)
@@ -233,16 +233,16 @@ def undo(
             return
         undo = here.acts.undo(act, person, why, here.now())
         OUT.print(tables.act_page(undo, here.acts.skipped(undo.id, person)))
-        _told_running(here, undo)
+        _print_running(here, undo)
         undone = here.acts.act(act, person)
         say(f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
         for number in undone.undone_by:
             proposed = here.acts.act(number, person)
             if proposed.state is ActState.PROPOSED:
-                told_proposed(proposed)
+                print_proposed(proposed)
 
 
-def _told_running(here: OrderDesk, act: Act) -> None:
+def _print_running(here: OrderDesk, act: Act) -> None:
     """Print the remaining work of a running bulk action, and how to follow it."""
     if act.state is ActState.PROPOSED:
         return

@@ -15,9 +15,9 @@ from duanka.cli.orders.story_tables import (
     confirmed_table,
     legs_table,
     local,
-    notices_told,
+    notices_table,
     refused_table,
-    trail_told,
+    trail_table,
 )
 from duanka.cli.output.grid import facts, grid, share
 from duanka.cli.output.list_columns import ListColumn, Listing
@@ -39,7 +39,7 @@ from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.masking import MASKED
 from duanka.orders.verification.reviews import ReviewFile
-from duanka.orders.views import ActCardShown, Dossier, FiguresShown, OrderFile, Page, ToldShown
+from duanka.orders.views import ActCardShown, AuditEntryShown, Dossier, FiguresShown, OrderFile, Page
 
 _SKIPPED_SHOWN = 50
 
@@ -145,7 +145,7 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_CLOSED, local(order.closed_at)),
     )
     trail = [_in_words(told, grounds.reason) for told in file.trail]
-    return Group(said, page, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
+    return Group(said, page, trail_table(trail), legs_table(file.legs), notices_table(file.notices))
 
 
 def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
@@ -163,7 +163,7 @@ def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
     return [*rows, (_RULES, rules)] if rules else rows
 
 
-def _in_words(told: ToldShown, reason: BilingualText) -> ToldShown:
+def _in_words(told: AuditEntryShown, reason: BilingualText) -> AuditEntryShown:
     """Translate the reason of a decision, which the trail keeps in English."""
     return told.model_copy(update={"why": shown(reason)}) if told.why and told.why == reason.en else told
 
@@ -200,7 +200,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
     title = [Prose(shown(_ORDERS_TITLE), style="bold")] if card.orders else []
     orders = Group(*title, *listed)
     refused = refused_table(card.refusals)
-    return Group(said, page, orders, confirmed_table(card.network), refused, notices_told(card.notices))
+    return Group(said, page, orders, confirmed_table(card.network), refused, notices_table(card.notices))
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:

@@ -22,7 +22,7 @@ from duanka.ledger.audit.trail_texts import field_words, row_words
 from duanka.orders.dispatch.notice_texts import TITLES
 from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
-from duanka.orders.views import ConfirmedShown, LegShown, NoticeShown, RefusedShown, ToldShown
+from duanka.orders.views import AuditEntryShown, ConfirmedShown, LegShown, NoticeShown, RefusedShown
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
 _ELEMENT, _OUTCOME = BilingualText("网元", "element"), BilingualText("结果", "outcome")
@@ -91,7 +91,7 @@ def carried_by(entitled: str) -> str:
     return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
 
 
-def trail_told(trail: Sequence[ToldShown]) -> RenderableType:
+def trail_table(trail: Sequence[AuditEntryShown]) -> RenderableType:
     """Rows of the audit trail, one line each, with reason and changes below."""
     if not trail:
         return Group()
@@ -106,7 +106,7 @@ def trail_told(trail: Sequence[ToldShown]) -> RenderableType:
     return Group(Prose(shown(_TRAIL_TITLE), style="bold"), Indented("\n".join(lines)))
 
 
-def _changes(told: ToldShown) -> Iterator[str]:
+def _changes(told: AuditEntryShown) -> Iterator[str]:
     """Fields changed by a row; for new fields, only the value."""
     for name, value in told.after.items():
         before, after = _readable(name, told.before.get(name)), _readable(name, value)
@@ -165,7 +165,7 @@ def _refused(met: RefusedShown) -> tuple[str, ...]:
     return moment(met.at), met.element, term(Carried, met.carried), met.peer, why
 
 
-def notices_told(notices: Sequence[NoticeShown]) -> RenderableType:
+def notices_table(notices: Sequence[NoticeShown]) -> RenderableType:
     """Notices to the holder with time and delivery; the text is below each."""
     if not notices:
         return Group()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from duanka.cli.orders.order_moves import move, say_to_come, told_proposed
+from duanka.cli.orders.order_moves import move, print_proposed, say_to_come
 from duanka.cli.orders.orders_list import Tiers
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import line, print_list
@@ -218,7 +218,7 @@ def withdraw(
             OUT.print(tables.to_withdraw(here.withdrawals.look(which, person)))
             return
         act = here.withdrawals.propose(which, person, why, here.now())
-        told_proposed(act)
+        print_proposed(act)
         if act.state is not ActState.PROPOSED:
             say_to_come(*here.reading.to_come_of_act(act.id))
 

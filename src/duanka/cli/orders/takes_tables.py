@@ -181,7 +181,7 @@ def taken(folder: Path | None, done: TakeResult) -> RenderableType:
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
     lines = [Prose(shown(_TAKEN, source=source, counts=counts))]
-    lines += [*_kept(folder, done), *_told((_UNSEALED, done.received.unsealed, "red"))]
+    lines += [*_lines_not_taken(folder, done), *_lines_of_counts((_UNSEALED, done.received.unsealed, "red"))]
     if done.take_id:
         lines.append(Prose(shown(_TAKE_IS, take=done.take_id)))
     undone = _not_done(folder, done)
@@ -195,7 +195,7 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     lines: list[RenderableType] = [
         Prose(shown(_DRY_RUN)),
         Prose(shown(_FROM, source=source, counts=came)),
-        *_kept(folder, found, would=True),
+        *_lines_not_taken(folder, found, would=True),
         *_not_done(folder, found),
     ]
     for name, counts in found.opened_by.items():
@@ -208,9 +208,9 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     return Group(*lines)
 
 
-def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list[Prose]:
+def _lines_not_taken(folder: Path | None, done: TakeResult, *, would: bool = False) -> list[Prose]:
     """Decisions not taken, with the reason and the command that takes them."""
-    lines = _told(
+    lines = _lines_of_counts(
         (_LEFT, done.kept.get(Why.LEFT, 0), ""),
         (_HELD, done.kept.get(Why.HELD, 0), ""),
         (_POLICE, done.police, "red"),
@@ -222,7 +222,7 @@ def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list
     return lines
 
 
-def _told(*counts: tuple[BilingualText, int, str], **facts: object) -> list[Prose]:
+def _lines_of_counts(*counts: tuple[BilingualText, int, str], **facts: object) -> list[Prose]:
     """The text of each count that is not 0, in its style."""
     return [Prose(shown(text, count=count, **facts), style=style) for text, count, style in counts if count]
 
@@ -231,7 +231,7 @@ def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
     """Incomplete work, which is also reported by the exit code."""
     narrower = (_NARROWER, done.kept.get(Why.NARROWER, 0), CAUTION)
     told = _narrower(done.narrower) if done.narrower else ""
-    return _told((_ASIDE, done.received.aside, CAUTION), narrower, folder=folder, told=told)
+    return _lines_of_counts((_ASIDE, done.received.aside, CAUTION), narrower, folder=folder, told=told)
 
 
 def _narrower(why: Narrower) -> str:
@@ -305,7 +305,7 @@ HELD: Listing[HeldShown] = Listing(
 )
 
 
-def kept_page(kept: Sequence[KeptShown]) -> RenderableType:
+def kept_decisions_page(kept: Sequence[KeptShown]) -> RenderableType:
     """Decisions on a card that are not orders; for the desk only, not for callers."""
     lines = [shown(_KEPT_TITLE)]
     for one in kept:
@@ -318,7 +318,7 @@ def kept_page(kept: Sequence[KeptShown]) -> RenderableType:
 def to_withdraw(found: OpenVerifications) -> RenderableType:
     """Verifications that a withdrawal would affect."""
     withdrawn = shown(_WOULD_WITHDRAW, count=len(found.orders), tiers=_counted(found.tiers))
-    rest = _told((_FOR_TWO, found.for_two, ""), (_LEFT_OUT, len(found.left_out), ""))
+    rest = _lines_of_counts((_FOR_TWO, found.for_two, ""), (_LEFT_OUT, len(found.left_out), ""))
     return Group(Prose(withdrawn), *rest)
 
 

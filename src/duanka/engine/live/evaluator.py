@@ -74,7 +74,7 @@ class RuleEvaluator:
         self,
         rules: Sequence[CompiledRule],
         stirred: str,
-        turn: EvaluationPass,
+        evaluation: EvaluationPass,
         *,
         since: datetime | None = None,
         closing: bool = False,
@@ -97,17 +97,17 @@ class RuleEvaluator:
             where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
             self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
             self._see_company(together, whole=closing or slices > 1)
-            if not self._restrict(rules, turn, since, closing=closing):
+            if not self._restrict(rules, evaluation, since, closing=closing):
                 continue
             for rule in rules:
                 frozen = self._frozen(rule)
                 # an absence stays certain once it is due, however old; a ratio needs its whole window, so
                 # hits whose window is partly deleted are not evaluated again
                 judged = since if frozen is None or rule.due else max(frozen, since or frozen)
-                self._find(rule, turn.moments[rule.id], judged)
+                self._find(rule, evaluation.moments[rule.id], judged)
                 changes += self._settle(rule, since, frozen)
                 if rule.due:
-                    self._plan(rule, turn.moments[rule.id])
+                    self._plan(rule, evaluation.moments[rule.id])
         return changes
 
     def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
@@ -147,12 +147,17 @@ class RuleEvaluator:
         )
 
     def _restrict(
-        self, rules: Sequence[CompiledRule], turn: EvaluationPass, since: datetime | None, *, closing: bool
+        self,
+        rules: Sequence[CompiledRule],
+        evaluation: EvaluationPass,
+        since: datetime | None,
+        *,
+        closing: bool,
     ) -> bool:
         """Create the tables that `rules` read, for visible cards; False if no card can have a hit."""
         rollups = lean_for(rules, narrowed=closing)
         if not closing:
-            self._rollups(rollups, rules, turn, since, closing=False)
+            self._rollups(rollups, rules, evaluation, since, closing=False)
             if not self._can_hit(rules):
                 return False
         registers = frozenset().union(*(rule.registers for rule in rules))
@@ -161,7 +166,7 @@ class RuleEvaluator:
         mentions = [*(m for r in rules for m in r.mentions), *(m for r in rules for m in r.narrow_mentions)]
         for register in registers:
             asked = frozenset().union(*(columns for tables, columns in mentions if register in tables))
-            self._register(register, asked, turn.latest)
+            self._register(register, asked, evaluation.latest)
         if any("hits" in rule.rule.reads for rule in rules):
             self._make(
                 "hits",
@@ -169,14 +174,14 @@ class RuleEvaluator:
                 f" AND rule NOT IN ({self._unseen})",
             )
         if closing:  # `narrow` conditions may read a register, so registers come first
-            self._rollups(rollups, rules, turn, since, closing=True)
+            self._rollups(rollups, rules, evaluation, since, closing=True)
         return True
 
     def _rollups(
         self,
         rollups: Sequence[Rollup],
         rules: Sequence[CompiledRule],
-        turn: EvaluationPass,
+        evaluation: EvaluationPass,
         since: datetime | None,
         *,
         closing: bool,
@@ -189,7 +194,7 @@ class RuleEvaluator:
             if closing and (narrow := any_of(rule.narrow.get(lean.name, "") for rule in readers)):
                 where = f"{where} AND ({narrow})"
             restricted = self._shelves[lean.name].restricted(lean, where, window)
-            self._make(lean.name, restricted, vars(turn.moments[rules[0].id]))
+            self._make(lean.name, restricted, vars(evaluation.moments[rules[0].id]))
 
     def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
         """Drop affected cards that have no hit and lack a row that a hit requires."""

@@ -47,14 +47,14 @@ class Triggers:
         ready = [rule for rule in able if rule.id in moments]
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
-        turn = EvaluationPass(latest, moments, frozenset(anew), final=end is not None)
+        evaluation = EvaluationPass(latest, moments, frozenset(anew), final=end is not None)
         seq = progress.seq
-        changes = self._all(ready, turn)
+        changes = self._all(ready, evaluation)
         for rule in ready:
             if "hits" in rule.rule.reads:  # runs last, because it reads the hits of the others
                 changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
-                cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
-                changes += self._judge.judge([rule], cards, turn)
+                cards = "SELECT card FROM state.hits" if rule.id in evaluation.anew else changed
+                changes += self._judge.judge([rule], cards, evaluation)
         progress.since, progress.seen = since, latest
         if end:
             progress.certain, progress.midnight = end.certain, end.midnight
@@ -96,28 +96,28 @@ class Triggers:
                 moments[rule.id] = JudgementTimes(as_of, since, until, reached)
         return moments
 
-    def _all(self, ready: Sequence[CompiledRule], turn: EvaluationPass) -> Changes:
+    def _all(self, ready: Sequence[CompiledRule], evaluation: EvaluationPass) -> Changes:
         changes: Changes = Counter()
         for group in _alike([rule for rule in ready if rule.rule.monotone]):
-            changes += self._at_once(group, turn)
+            changes += self._at_once(group, evaluation)
         for rule in ready:
             if rule.due:
-                changes += self._when_due(rule, turn)
+                changes += self._when_due(rule, evaluation)
         for rule in ready:
             if rule.closes:
-                self._ask_again(rule, turn)
-        for rule in self._closing(ready, turn):
-            changes += self._when_closed(rule, turn)
+                self._ask_again(rule, evaluation)
+        for rule in self._closing(ready, evaluation):
+            changes += self._when_closed(rule, evaluation)
         return changes
 
-    def _closing(self, ready: Sequence[CompiledRule], turn: EvaluationPass) -> Sequence[CompiledRule]:
+    def _closing(self, ready: Sequence[CompiledRule], evaluation: EvaluationPass) -> Sequence[CompiledRule]:
         """Daily rules to run: new ones and one other, to keep batches short; all at the end."""
         closed = self._progress.closed
-        new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
-        over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
-        return [*new, *(over if turn.final else over[:1])]
+        new = [r for r in ready if r.closes and (r.id not in closed or r.id in evaluation.anew)]
+        over = [r for r in ready if r.closes and r not in new and evaluation.now_of(r).date() > closed[r.id]]
+        return [*new, *(over if evaluation.final else over[:1])]
 
-    def _ask_again(self, rule: CompiledRule, turn: EvaluationPass) -> None:
+    def _ask_again(self, rule: CompiledRule, evaluation: EvaluationPass) -> None:
         """Schedule cards with a changed register row for the end of the next day."""
         if "cards" in rule.registers and rule.id in self._progress.closed:
             self._run(
@@ -143,19 +143,21 @@ class Triggers:
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
-    def _at_once(self, group: Sequence[CompiledRule], turn: EvaluationPass) -> Changes:
+    def _at_once(self, group: Sequence[CompiledRule], evaluation: EvaluationPass) -> Changes:
         """Evaluate monotone rules (more records only add hits) for the newly touched cards."""
-        if any(rule.id in turn.anew for rule in group):
-            return self._judge.judge(group, self._judge.everybody(), turn)
+        if any(rule.id in evaluation.anew for rule in group):
+            return self._judge.judge(group, self._judge.everybody(), evaluation)
         touched = self._touched_rollups(group[0])
         registers = self._touched_registers(group)
         since = self._from_hour(group[0])
         if since is None:
             stirred = " UNION ".join(part for part in (touched, registers) if part)
-            return self._judge.judge(group, stirred, turn) if stirred else Counter()
-        changes: Changes = self._judge.judge(group, touched, turn, since=since) if touched else Counter()
+            return self._judge.judge(group, stirred, evaluation) if stirred else Counter()
+        changes: Changes = (
+            self._judge.judge(group, touched, evaluation, since=since) if touched else Counter()
+        )
         if registers:
-            changes += self._judge.judge(group, registers, turn)
+            changes += self._judge.judge(group, registers, evaluation)
         return changes
 
     def _touched_rollups(self, rule: CompiledRule) -> str:
@@ -182,14 +184,14 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
-    def _when_due(self, rule: CompiledRule, turn: EvaluationPass) -> Changes:
+    def _when_due(self, rule: CompiledRule, evaluation: EvaluationPass) -> Changes:
         """Evaluate absences: cards whose due time has come, and touched cards with a hit."""
-        if rule.id in turn.anew and rule.rule.monotone:  # it has just evaluated all cards
+        if rule.id in evaluation.anew and rule.rule.monotone:  # it has just evaluated all cards
             return Counter()
-        if rule.id in turn.anew:
-            return self._judge.judge([rule], self._judge.everybody(), turn)
+        if rule.id in evaluation.anew:
+            return self._judge.judge([rule], self._judge.everybody(), evaluation)
         # at the end of records, a due time that only waits for the day to end counts as reached
-        mark = turn.now_of(rule) + (timedelta(days=1) if turn.final else timedelta())
+        mark = evaluation.now_of(rule) + (timedelta(days=1) if evaluation.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
         hits = f"SELECT card FROM state.hits WHERE rule = '{rule.id}'"
@@ -198,25 +200,25 @@ class Triggers:
         if registers := self._touched_registers([rule]):
             parts.append(registers)
         self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
-        return self._judge.judge([rule], "SELECT card FROM asked", turn)
+        return self._judge.judge([rule], "SELECT card FROM asked", evaluation)
 
-    def _when_closed(self, rule: CompiledRule, turn: EvaluationPass) -> Changes:
+    def _when_closed(self, rule: CompiledRule, evaluation: EvaluationPass) -> Changes:
         """Evaluate daily ratios for all cards active on the days that have ended."""
-        before, reached = self._progress.closed.get(rule.id), turn.moments[rule.id].reached
+        before, reached = self._progress.closed.get(rule.id), evaluation.moments[rule.id].reached
         if reached > LONG_AGO:
             self._progress.closed[rule.id] = reached.date()
-        if before is None or rule.id in turn.anew:
+        if before is None or rule.id in evaluation.anew:
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
-            return self._judge.judge([rule], self._judge.everybody(), turn, closing=True)
+            return self._judge.judge([rule], self._judge.everybody(), evaluation, closing=True)
         begin = datetime.combine(before, time())
         windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
         active = " UNION ".join(f"SELECT card FROM ({s.raw('card', begin)})" for s in windows)
         since = begin if rule.rule.window is Window.DAY else None
-        changes = self._judge.judge([rule], active, turn, since=since, closing=True)
+        changes = self._judge.judge([rule], active, evaluation, since=since, closing=True)
         again = f"SELECT card FROM state.again WHERE rule = '{rule.id}'"
         if rule.rule.together == "imei":
             again += f" UNION {self._newcomers(begin)}"
-        changes += self._judge.judge([rule], again, turn, closing=True)
+        changes += self._judge.judge([rule], again, evaluation, closing=True)
         self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
         return changes
 

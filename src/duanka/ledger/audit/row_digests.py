@@ -46,14 +46,14 @@ def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dic
 
 @dataclass(frozen=True)
 class AuditedTable:
-    """A table with audited rows. `told_by`: prefixes of the entries that name them.
+    """A table with audited rows. `entry_prefixes`: prefixes of the entries that name them.
 
     An entry names a row by its subject, or by a value in its before or after. `except_for`: columns that change
     without an entry. `more`: data of a row in another table. `begun_by`: entries that record a new row.
     """
 
     table: Table
-    told_by: tuple[str, ...]
+    entry_prefixes: tuple[str, ...]
     except_for: frozenset[str] = frozenset()
     more: Callable[[Connection, Collection[str]], dict[str, dict[str, object]]] | None = None
     begun_by: frozenset[str] = frozenset()
@@ -185,7 +185,7 @@ CHECKS = AuditedRows(
 OF_ORDERS = (COUNTER_CHECKS, CHECKS)
 _BY_WHAT: dict[str, list[AuditedTable]] = {}
 for _one in (ORDERS, *NAMED, *OF_ORDERS):
-    for _what in _one.told_by:
+    for _what in _one.entry_prefixes:
         _BY_WHAT.setdefault(_what, []).append(_one)
 
 

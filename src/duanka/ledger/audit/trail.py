@@ -97,7 +97,7 @@ class Trail:
         self._key = key
         self._mac = keyed_hash(key)
         # returns the kept ends outside of the database: (number, hash) of a last row
-        self.kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
+        self.ends_kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
 
     def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
         """Append `entries` in the transaction of the changes they record."""
@@ -160,10 +160,10 @@ class Trail:
     def verify(self, store: Store, kept: Collection[tuple[int, str]] = ()) -> Iterator[Fault | int]:
         """Verify the whole trail: yield faults, and now and then the number of rows read.
 
-        `kept`: ends kept earlier, in addition to `kept_elsewhere`. Without any, an older copy of the whole database
-        passes as current.
+        `kept`: ends kept earlier, in addition to `ends_kept_elsewhere`. Without any, an older copy of the whole
+        database passes as current.
         """
-        ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
+        ends = dict.fromkeys((*kept, *self.ends_kept_elsewhere()))
         with store.reading() as connection:
             head = self.head(connection)
             end, comparison = (0, GENESIS), Comparison()
@@ -208,7 +208,7 @@ class Trail:
             if row["seq"] >= expected:
                 expected, last = row["seq"] + 1, row["hash"]
 
-    def tells(
+    def row_matches(
         self,
         connection: Connection,
         table: AuditedTable,
@@ -230,12 +230,14 @@ class Trail:
             return False
         return self._is_ours(told)
 
-    def untold(self, connection: Connection, table: AuditedTable, found: Mapping[str, str]) -> set[str]:
-        """Return keys of the rows that fail `tells`; a row's key is its entries' subject.
+    def rows_that_differ(
+        self, connection: Connection, table: AuditedTable, found: Mapping[str, str]
+    ) -> set[str]:
+        """Return keys of the rows that fail `row_matches`; a row's key is its entries' subject.
 
         `found`: key -> digest, as read by the caller.
         """
-        untold = set(found)
+        rows_that_differ = set(found)
         place = func.strpos if connection.dialect.name == "postgresql" else func.instr
         names_it = place(audit.c.digests, literal(f'"{label(table, "")}') + audit.c.subject + '":') > 0
         last = select(func.max(audit.c.seq)).where(among(connection, audit.c.subject, found), names_it)
@@ -245,8 +247,8 @@ class Trail:
             # Only a name with its value is encoded like this: quotes within a text are escaped.
             says = f"{canonical(label(table, key))}:{canonical(found[key])}"
             if says in row["digests"] and self._is_ours(row):
-                untold.discard(key)
-        return untold
+                rows_that_differ.discard(key)
+        return rows_that_differ
 
     def has(self, connection: Connection, what: str, subject: str) -> bool:
         """Whether there is such an entry under our hash."""

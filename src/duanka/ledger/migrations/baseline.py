@@ -114,11 +114,11 @@ def _digests(
         for table, of in tables:
             keys.setdefault(table.table.name, []).extend(of)
     found: dict[str, str] = {}
-    told_rows = "digests" in before["audit"]
+    has_row_digests = "digests" in before["audit"]
     for table in _TABLES:
         wanted = keys.get(table.table.name, ())
         now = {label(table, key): digest for key, digest, _ in table.rows(connection, wanted)}
-        if not told_rows:  # an earlier version: these are the first digests of the rows
+        if not has_row_digests:  # an earlier version: these are the first digests of the rows
             found |= {name: digest for name, digest in now.items() if not _is_stranger(facts, name)}
             continue
         changed = {name: digest for name, digest in now.items() if facts.told.get(name) not in (None, digest)}

@@ -50,7 +50,7 @@ def persons_of_keys(connection: Connection, facts: TrailFacts) -> Sequence[_Owne
     owners = []
     for name, keys in by_name.items():
         number = facts.ids[name] = _id_of(name, facts.ids.values())
-        in_force = [key["role"] for key in keys if _is_told(facts, key)] or [keys[-1]["role"]]
+        in_force = [key["role"] for key in keys if _matches_trail(facts, key)] or [keys[-1]["role"]]
         role = min(in_force, key=_ROLES.index)
         person = {"id": number, "display_name": _shown(name), "role": role, "operators": "", "cities": ""}
         connection.execute(insert(_persons).values(**person, created_at=keys[0]["created_at"]))
@@ -68,14 +68,14 @@ def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts
     for owner in owners:
         for key in owner.keys:
             values: dict[str, Any] = {"person": owner.id, "proposed_by": SYSTEM.id, "approved_by": SYSTEM.id}
-            if key["revoked_at"] is None and not (_is_told(facts, key) and key["role"] == owner.role):
+            if key["revoked_at"] is None and not (_matches_trail(facts, key) and key["role"] == owner.role):
                 values["revoked_at"] = (facts.at - _EPOCH) // timedelta(microseconds=1)
                 facts.revoked.add(key["id"])
                 why = (
                     BilingualText(
                         f"{owner.id} 现为{Role(owner.role).words.zh}", f"{owner.id} acts as {owner.role} now"
                     )
-                    if _is_told(facts, key)
+                    if _matches_trail(facts, key)
                     else BilingualText("审计链中没有此密钥", "the audit trail does not know it")
                 )
                 which = BilingualText(
@@ -111,7 +111,7 @@ def name_openers(connection: Connection, facts: TrailFacts) -> None:
         connection.execute(update(orders).where(orders.c.id == number).values(values))
 
 
-def _is_told(facts: TrailFacts, key: RowMapping) -> bool:
+def _matches_trail(facts: TrailFacts, key: RowMapping) -> bool:
     return key["revoked_at"] is None and facts.keys.get(key["id"]) == (key["person"], key["role"])
 
 

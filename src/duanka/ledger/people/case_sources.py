@@ -70,7 +70,7 @@ class CaseSources:
     """
 
     def __init__(self, store: Store, trail: Trail, key: bytes, kept: KeptPeople | None = None) -> None:
-        self._store, self._trail, self._key, self._kept = store, trail, key, kept
+        self._store, self._trail, self._key, self._kept_people = store, trail, key, kept
 
     def propose(self, name: str, public_key: bytes, by: Person, now: datetime) -> str:
         """Propose a source; return its id. OrderError: bad name or key, or either exists."""
@@ -117,8 +117,8 @@ class CaseSources:
             row = self._row(connection, number)
             if row["removed_at"] is None:
                 self._change(connection, row, by, "case_source.remove", why, now, removed_at=now)
-        if self._kept:
-            self._kept.keep_at_once(now)
+        if self._kept_people:
+            self._kept_people.keep_at_once(now)
 
     def listed(self, by: Person) -> Sequence[ListedSource]:
         """List all sources ever proposed, oldest first."""
@@ -131,7 +131,7 @@ class CaseSources:
         with self._store.reading() as connection:
             listed = [_listed(row) for row in self._rows(connection)]
         # a row from before the removal, put back from a backup or by hand, has a valid seal, too
-        removed = self._kept.removed() if self._kept else frozenset()
+        removed = self._kept_people.removed() if self._kept_people else frozenset()
         return tuple(one.source for one in listed if one.in_force and one.id not in removed)
 
     def removed(self, connection: Connection) -> frozenset[str]:

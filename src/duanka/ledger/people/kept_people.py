@@ -105,7 +105,7 @@ class KeptPeople:
 
     # --- authorization ---
 
-    def as_kept(self, person: Person, key: str) -> Person | None:
+    def with_kept_role(self, person: Person, key: str) -> Person | None:
         """Return the person with the kept role and scope; None: revoked or disabled."""
         for known in self._known():
             kept = known.people.get(person.id)
@@ -178,17 +178,17 @@ class KeptPeople:
         """
         last = select(audit.c.seq, audit.c.hash).where(audit.c.what.in_(_ABOUT_PEOPLE))
         end = connection.execute(last.order_by(audit.c.seq.desc()).limit(1)).first()
-        people, revoked, told = dict[str, KeptPerson](), set[str](), self._last_told(connection)
+        people, revoked, told = dict[str, KeptPerson](), set[str](), self._last_entries(connection)
         for row in connection.execute(select(persons)).mappings():
             gone = row["disabled_at"] is not None
             gone = gone and (
                 any((kept := one.people.get(row["id"])) and kept.disabled for one in known)
-                or self._trail.tells(connection, PERSONS, row["id"], (row["id"],))
+                or self._trail.row_matches(connection, PERSONS, row["id"], (row["id"],))
             )
             facts = (row["role"], row["operators"], row["cities"], gone)
             people[row["id"]] = KeptPerson(*facts, *told.get(row["id"], (0, "")))
         for row in connection.execute(select(keys).where(keys.c.revoked_at.is_not(None))).mappings():
-            if any(row["id"] in one.revoked for one in known) or self._trail.tells(
+            if any(row["id"] in one.revoked for one in known) or self._trail.row_matches(
                 connection, KEYS, row["id"], (row["id"],)
             ):
                 revoked.add(row["id"])
@@ -205,7 +205,7 @@ class KeptPeople:
         accepted = self._trail.has(connection, ACCEPTED, known.end.subject)
         return not accepted and missing(connection, kept.end, self._trail)
 
-    def _last_told(self, connection: Connection) -> dict[str, tuple[int, str]]:
+    def _last_entries(self, connection: Connection) -> dict[str, tuple[int, str]]:
         """Return number and hash of the last entry about each person."""
         about = audit.c.what.in_(_ABOUT_PEOPLE)
         last = select(func.max(audit.c.seq)).where(about).group_by(audit.c.subject)

@@ -57,7 +57,7 @@ class Keys:
     """
 
     def __init__(self, store: Store, trail: Trail, kept: KeptPeople | None = None) -> None:
-        self._store, self._trail, self._kept = store, trail, kept
+        self._store, self._trail, self._kept_people = store, trail, kept
 
     def who(self, key: str) -> Person | None:
         """Return the owner of a key; None: unknown, revoked, or the owner is disabled.
@@ -77,13 +77,13 @@ class Keys:
                 return None
             for table, one in ((KEYS, row), (PERSONS, person)):
                 about, digest = (person["id"], row["id"]), table.digest(one)
-                if not self._trail.tells(connection, table, one["id"], about, digest):
+                if not self._trail.row_matches(connection, table, one["id"], about, digest):
                     _log.warning(
                         "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
                     )
                     return None
         acts = person_of(person)
-        return self._kept.as_kept(acts, row["id"]) if self._kept else acts
+        return self._kept_people.with_kept_role(acts, row["id"]) if self._kept_people else acts
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
         """Revoke a key at once, by its id; idempotent.
@@ -115,8 +115,8 @@ class Keys:
                 told = {"person": row["person"]}
                 entry = AuditEntry(now, by, "key.revoke", number, why, before=told, found=was)
                 self._trail.append(connection, [entry])
-        if self._kept:
-            self._kept.keep_at_once(now)
+        if self._kept_people:
+            self._kept_people.keep_at_once(now)
 
     def list(self, by: Person) -> Sequence[Key]:
         """List all issued keys, oldest first."""

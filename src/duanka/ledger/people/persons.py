@@ -65,7 +65,7 @@ class Persons:
     """
 
     def __init__(self, store: Store, trail: Trail, kept: KeptPeople | None = None) -> None:
-        self._store, self._trail, self._kept = store, trail, kept
+        self._store, self._trail, self._kept_people = store, trail, kept
 
     # --- set-up ---
 
@@ -167,7 +167,7 @@ class Persons:
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
             acts_still(connection, request.proposed_by, Permission.PROPOSE_PERSON)
-            if not self._trail.tells(connection, REQUESTS, number, (request.person.id,)):
+            if not self._trail.row_matches(connection, REQUESTS, number, (request.person.id,)):
                 raise OrderError(
                     f"{number} was changed past the audit trail since it was proposed: reject it"
                 )
@@ -242,12 +242,12 @@ class Persons:
 
     def _keep(self, now: datetime) -> None:
         """Update the state kept outside of the database."""
-        if self._kept:
-            self._kept.keep_at_once(now)
+        if self._kept_people:
+            self._kept_people.keep_at_once(now)
 
     def _not_older(self, connection: Connection) -> None:
         """OrderError if the database is older than the kept people: a restored backup."""
-        if self._kept and self._kept.is_ahead(connection):
+        if self._kept_people and self._kept_people.is_ahead(connection):
             raise OrderError(
                 "the order database is older than the list of people that is kept beside it (audit-people.json): a"
                 " backup was restored; people in force in both can act as before (docs/OPERATIONS.md)"
@@ -255,7 +255,7 @@ class Persons:
 
     def _checked(self, connection: Connection, what: PersonProposal, person: Person, by: Person) -> Person:
         """Return the proposed person. OrderError, BadPerson: invalid, or outside the scope of `by`."""
-        if self._kept and self._kept.is_disabled(person.id):
+        if self._kept_people and self._kept_people.is_disabled(person.id):
             raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
         wanted, before = _checked(connection, what, person), _find(connection, person.id)
         for one in (wanted, person_of(before)) if before else (wanted,):

@@ -172,16 +172,16 @@ class UnitOfWork:
         if not by.scope.everywhere:
             within(by, "this card", *self.place(card))
 
-    def as_told(self, table: AuditedTable, key: str) -> bool:
+    def matches_trail(self, table: AuditedTable, key: str) -> bool:
         """Whether the row is as the trail left it; `key`: also the subject of its entries."""
-        return self._terms.trail.tells(self.connection, table, key, (key,))
+        return self._terms.trail.row_matches(self.connection, table, key, (key,))
 
-    def not_as_told(self, numbers: Collection[str]) -> set[str]:
+    def changed_past_trail(self, numbers: Collection[str]) -> set[str]:
         """Return orders changed past the trail; the caller must not change these."""
         found = {number: self._digest_found(number) for number in numbers if number in self._rows}
         unread = [number for number in numbers if number not in found]
         found |= {key: digest for key, digest, _ in ORDERS.rows(self.connection, unread)}
-        return self._terms.trail.untold(self.connection, ORDERS, found)
+        return self._terms.trail.rows_that_differ(self.connection, ORDERS, found)
 
     # --- changing ---
 
@@ -259,7 +259,7 @@ class UnitOfWork:
             }
         )
 
-    def told_lately(self, card: str, template: str) -> int:
+    def notices_within_a_day(self, card: str, template: str) -> int:
         """Count this notice to the card within a day, including this transaction."""
         mine = (notices.c.card == card, notices.c.template == template)
         since = notices.c.created_at > self.now - timedelta(days=1)

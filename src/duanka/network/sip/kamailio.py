@@ -107,9 +107,9 @@ class OwnCallProxy(OwnPart):
         (self.folder / CONTROL).unlink(missing_ok=True)
         make(self.folder)  # repairs lists that were damaged since this object was made
         # db_sqlite does not wait for locks, and closing the last connection locks the file: keep one open
-        with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
-            with contextlib.suppress(ElementRefused), kept_open.exchanging():
-                kept_open.abandon()  # a half-filled list that a crash left
+        with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as lists:
+            with contextlib.suppress(ElementRefused), lists.exchanging():
+                lists.abandon()  # a half-filled list that a crash left
             self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
             self._process.until(self._ready)
 

@@ -116,7 +116,7 @@ class ActService:
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
             acts_still(unit.connection, row["proposed_by"], Permission.PROPOSE_ACT)
-            if not unit.as_told(ACTS, act_id):
+            if not unit.matches_trail(ACTS, act_id):
                 raise OrderError(
                     f"{act_id} was changed past the audit trail since it was proposed:"
                     " reject it (`duanka audit verify` says what)"
@@ -228,7 +228,7 @@ class ActService:
             changed = [
                 row
                 for row in unit.connection.execute(running).mappings()
-                if not unit.as_told(ACTS, row["id"])
+                if not unit.matches_trail(ACTS, row["id"])
             ]
             for row in changed:
                 skipped = row["skipped"] + stop_short(

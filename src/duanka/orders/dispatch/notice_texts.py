@@ -13,11 +13,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
-from duanka.domain.told_reason import told_to_holder
 from duanka.orders.verification.links import Links
 
 MOST_PARTS = 4
@@ -161,7 +161,7 @@ class NoticeTexts:
             raise OrderError(f"no notice {template!r}; there are {', '.join(TEMPLATES)}")
         if (template == VERIFY) != bool(link):
             raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
-        order = replace(order, grounds=told_to_holder(order, self.policy))
+        order = replace(order, grounds=grounds_for_holder(order, self.policy))
         return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
 
     def warning(self, card: str, reason: BilingualText, number: str) -> str:

@@ -171,11 +171,13 @@ def _store(unit: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
         rows = found.mappings().all()
         unit.lock({row["card"] for row in rows})
         for row in rows:
-            _told(unit, row, came[row["id"]], states[row["id"]])
+            _record_receipts(unit, row, came[row["id"]], states[row["id"]])
     return set(receipts) - known.keys()
 
 
-def _told(unit: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
+def _record_receipts(
+    unit: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]
+) -> None:
     """Update the notice: delivered when all parts are, undelivered when one is not."""
     if notice["outcome"] == NoticeOutcome.UNDELIVERED:
         return

@@ -23,7 +23,7 @@ from duanka.ledger.db.bulk import among, in_parts, upsert
 from duanka.ledger.db.tables import decisions_taken
 from duanka.ledger.db.tables_takes import kept_decisions
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.monitoring.offsets import kept_as
+from duanka.orders.monitoring.offsets import stored_source
 
 
 class Why(WordedEnum):
@@ -102,7 +102,7 @@ def settle(unit: UnitOfWork, found: SortedDecisions, source: str, take_id: str, 
         card: next((row for row in rows if row["why"] == Why.HELD), None)
         for card, rows in found.known.items()
     }
-    here, rows = kept_as(source), dict[str, dict[str, object]]()
+    here, rows = stored_source(source), dict[str, dict[str, object]]()
     for decision, why in found.kept:
         before = [row for row in found.known.get(decision.card, ()) if row["source"] == here]
         holder = holders.get(decision.card) if why is Why.HELD else None
@@ -150,7 +150,7 @@ def remove(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
 def forget_replaced(unit: UnitOfWork, source: str, run: str) -> int:
     """Delete what an earlier run of this file left, unless held; return how many."""
     older = (
-        kept_decisions.c.source == kept_as(source),
+        kept_decisions.c.source == stored_source(source),
         # a file without our seal replaces only decisions without one
         kept_decisions.c.run != run if run else kept_decisions.c.run == "",
         kept_decisions.c.why != Why.HELD.value,
@@ -162,7 +162,7 @@ def waiting(connection: Connection, whys: Collection[Why], source: str | None, r
     """Return kept decisions, oldest first; `source`, `run`: only of this file or run."""
     query = select(kept_decisions).where(kept_decisions.c.why.in_(sorted(why.value for why in whys)))
     if source is not None:
-        of_file = kept_decisions.c.source == kept_as(source)
+        of_file = kept_decisions.c.source == stored_source(source)
         query = query.where(of_file | (kept_decisions.c.run == run) if run else of_file)
     return list(
         connection.execute(query.order_by(kept_decisions.c.kept_at, kept_decisions.c.card)).mappings()

@@ -161,7 +161,7 @@ class TakeService:
             if by.scope.covers(decision.operator, decision.city)
         )
 
-    def kept_of(self, card: str, by: Person) -> tuple[KeptShown, ...]:
+    def kept_about(self, card: str, by: Person) -> tuple[KeptShown, ...]:
         """List decisions about a card without order, in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)

@@ -100,7 +100,7 @@ class DecisionTaker:
         if self._intake:
             counts.update(asdict(self._intake.take_all(now, by)))
         with self._orders.store.reading() as connection:
-            kept = self._kept(connection)
+            kept = self._kept_decisions(connection)
         chosen, rest = self._split(kept)
         held = self._hold(rest, now, by)
         for part in in_parts(chosen, _BATCH_DECISIONS):
@@ -148,7 +148,7 @@ class DecisionTaker:
             if not any(decision.tier in tiers for _, decision in kept):
                 alarms.working(HELD_FOR_TWO, now)
 
-    def _kept(self, connection: Connection) -> list[Kept]:
+    def _kept_decisions(self, connection: Connection) -> list[Kept]:
         if self._decisions is None:
             rows = waiting(connection, [Why.HELD], None, "")
         else:
@@ -287,7 +287,7 @@ class DecisionTaker:
             receive(split.taken)
             latest = {decision.card: (_row(decision, why), decision) for decision, why in split.kept}
             kept = list(latest.values())
-        before = self._kept(unit.connection)
+        before = self._kept_decisions(unit.connection)
         fresh = {decision.card for _, decision in kept}
         candidates = [
             *(one for one in before if one[1].card not in fresh),

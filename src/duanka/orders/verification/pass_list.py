@@ -42,24 +42,24 @@ class PassList:
 
         Includes passes that only the file has, because the database was restored from a backup.
         """
-        latest = {one.card: one for one in self._kept()}
-        for one in self._in_book():
+        latest = {one.card: one for one in self._stored_passes()}
+        for one in self._passes_in_database():
             if one.card not in latest or latest[one.card].passed_at < one.passed_at:
                 latest[one.card] = one
         return [latest[card] for card in sorted(latest)]
 
     def put_in_force(self, order_service: OrderService, now: datetime) -> int:
         """Pass open verifications that the file says were passed; return how many."""
-        return sum(_passes_again(order_service, one, now) for one in self._kept())
+        return sum(_passes_again(order_service, one, now) for one in self._stored_passes())
 
-    def _kept(self) -> Sequence[Pass]:
+    def _stored_passes(self) -> Sequence[Pass]:
         """Return the passes in the file; none if it is missing or not under our seal."""
         try:
             return read_list(self._path.read_bytes(), self._key, str(self._path))
         except (OSError, ValueError, LookupError, TypeError, DuankaError):
             return ()
 
-    def _in_book(self) -> Sequence[Pass]:
+    def _passes_in_database(self) -> Sequence[Pass]:
         query = (
             select(orders.c.card, func.max(orders.c.closed_at, type_=orders.c.closed_at.type))
             .where(text(PASSED_ORDERS), orders.c.closed_at.is_not(None))

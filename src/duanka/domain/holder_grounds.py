@@ -13,7 +13,7 @@ TOO_LATE = BilingualText("未在规定时间内完成实人核验：", "the veri
 NOT_PASSED = BilingualText("实人核验未通过：", "the verification was not passed: ")
 
 
-def told_to_holder(order: Order, policy: OrderPolicy) -> Grounds:
+def grounds_for_holder(order: Order, policy: OrderPolicy) -> Grounds:
     """Return the grounds of `order` as its holder may read them.
 
     Texts of a sealed decision or a police notice are told unchanged. A reason that a person wrote stays in the audit
