@@ -80,8 +80,8 @@ test: lint types setup-cluster setup-network setup-browser setup-faces ## everyt
 test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" --fast
 
-test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
-	@$(BIN)/pytest
+test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop, each command by a new Python
+	@$(BIN)/pytest --new-processes
 
 pages: setup-dev                ## what docs/ says of tables, settings, acts and roles, written anew from the code
 	@for page in tests/test_docs*.py tests/api/test_api_page.py; do \

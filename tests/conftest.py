@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from duanka.ledger.db.database import Store
 from duanka.simulator import simulate
-from support import ROOT, compiled_statements, databases
+from support import ROOT, compiled_statements, databases, desk
 from support.databases import Postgres
 from support.desk import duanka
 from support.fast import Fast
@@ -99,6 +99,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--burners", type=int, default=os.cpu_count(), help="processes that keep the cores busy meanwhile"
     )
     parser.addoption("--fast", action="store_true", help="run only what `make test-fast` runs")
+    parser.addoption("--new-processes", action="store_true", help="run each command by a new Python")
     parser.addoption("--requirements", action="store_true", help="run only the tests that show a requirement")
     parser.addoption("--requirement", metavar="NUMBER", help="run only the tests that show this one, as R1.5")
 
@@ -112,6 +113,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
+    if config.getoption("--new-processes"):
+        desk.prepare = False
     if config.getoption("--fast"):
         config.pluginmanager.register(Fast(), "fast")
     if config.getoption("--rounds") == 1:  # of many rounds the short ones come first

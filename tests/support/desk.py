@@ -6,15 +6,22 @@ import csv
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import pyarrow.parquet as pq
 
+from support import prepared
+from support.prepared import Running
+
 # Tests read English, whatever the machine's locale; where none says so, tables are in the operator's language: Chinese.
 ENGLISH = {"LC_ALL": "", "LC_MESSAGES": "en_US.UTF-8"}
-
-
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUTF8": "1", **ENGLISH}
+_HANG = 600  # seconds
+prepare = prepared.POSSIBLE  # else each command is run by a new Python, as `--new-processes` wants it
 _PROGRESS = re.compile(
     r"^.* \(\d+ s\)\n", re.MULTILINE
 )  # comes every ten seconds: only a busy machine shows it
@@ -30,17 +37,45 @@ class Typed:
 
 
 def duanka(*words: str | Path, cwd: Path | None = None, **environment: str) -> Typed:
-    """Run `duanka WORDS` in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "duanka.cli.main", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUTF8": "1", **ENGLISH, **environment},
-        timeout=600,
-        check=False,
-    )
-    return Typed(ran.returncode, ran.stdout, _PROGRESS.sub("", ran.stderr))
+    """Run `duanka WORDS` in a process of its own, which need not import anything (`support.prepared`)."""
+    return _typed(words, cwd, environment)
+
+
+def new_duanka(*words: str | Path, cwd: Path | None = None, **environment: str) -> Typed:
+    """As `duanka`, by a new Python, as a person starts it: where the start or the order of sets is in question."""
+    return _typed(words, cwd, environment, anew=True)
+
+
+def _typed(
+    words: Sequence[str | Path], cwd: Path | None, environment: dict[str, str], *, anew: bool = False
+) -> Typed:
+    with TemporaryFile() as out, TemporaryFile() as err:
+        run = started(*words, cwd=cwd, out=out, err=err, anew=anew, **environment)
+        try:
+            code = run.wait(_HANG)
+        finally:
+            run.kill()
+        for file in (out, err):
+            file.seek(0)
+        printed, said = (file.read().decode() for file in (out, err))
+    return Typed(code, printed, _PROGRESS.sub("", said))
+
+
+def started(
+    *words: str | Path,
+    cwd: Path | None = None,
+    out: IO[Any],
+    err: IO[Any],
+    anew: bool = False,
+    **environment: str,
+) -> Running:
+    """Start `duanka WORDS` as `duanka` does, or `anew`."""
+    at_start = any(name.startswith("PYTHON") for name in environment)  # a Python that runs does not read them
+    typed, environment = [*map(str, words)], _ENVIRONMENT | environment
+    if prepare and not anew and not at_start:
+        return prepared.prepared_process().start(typed, cwd, environment, out.fileno(), err.fileno())
+    command = [sys.executable, "-m", "duanka.cli.main", *typed]
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=err)
 
 
 def cards_at_risk(out: Path) -> list[dict[str, str]]:

@@ -32,6 +32,7 @@ _BROWSER_LOOKS = "expect"  # a function; as a method it is the live engine's
 _BOUNDS = {"HANG", "wait"}
 _BOUND_BY = {"timeout", "within"}  # as a keyword of a call
 _COMMANDS = {"run", "Popen"}  # of subprocess; what bounds these bounds a command that is run to its end
+_TO_THE_END = ("support.desk", "support.prepared")  # run commands to their end; who starts one waits itself
 _BEGIN = {"__init__", "__post_init__", "__enter__", "__exit__", "__call__"}  # runs wherever its class is used
 _SHARED_LIFE = {"start", "stop", "close"}  # of what is shared: many others have these names, too
 _SLOW = (
@@ -151,7 +152,7 @@ def _named(name: str, known: dict[str, Any], code: CodeType) -> Iterator[Any]:
 def _ours(one: object) -> bool:
     """Whether it is a function or a class of the tests."""
     found = inspect.unwrap(one) if callable(one) else getattr(one, "fget", None)
-    if not (inspect.isfunction(found) or isinstance(found, type)):
+    if not (inspect.isfunction(found) or isinstance(found, type)) or found.__module__ in _TO_THE_END:
         return False
     file = getattr(sys.modules.get(found.__module__), "__file__", None) or ""
     return file.startswith(str(TESTS))
