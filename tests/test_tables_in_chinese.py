@@ -41,7 +41,7 @@ def _listed(desk: TypedDesk, *words: str, language: str, who: str = "wang", colu
 
 _LISTS = (
     (("orders", "list"), "工单 号码 等级 状态", "order card tier state"),
-    (("orders", "acts"), "处置 动作 状态 提出人 复核人", "act event state by approved"),
+    (("orders", "acts"), "编号 动作 状态 提出人 复核人", "id event state by approved"),
     (("persons", "list"), "人员 角色 范围", "person role scope"),
     (("keys", "list"), "密钥 人员 角色", "key person role"),
 )

@@ -13,7 +13,7 @@ from typer import Context
 from duanka.bootstrap import work_folder as place
 from duanka.cli.shell import completion as cli_completion
 from duanka.cli.shell.completion import TIERS, Choices, choices
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.counter_check import Document
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State
@@ -29,7 +29,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> TypedDesk:
     return found
 
 
-@pytest.mark.parametrize("enum", [State, Kind, ActState, Document, Event, Role])
+@pytest.mark.parametrize("enum", [State, Kind, BulkActionState, Document, Event, Role])
 def test_no_word_is_of_two_values(enum: type[WordedEnum]) -> None:
     offered = choices(BilingualText("状态", "state"), enum)
     for member in enum:
@@ -125,7 +125,7 @@ def test_what_a_list_showed_is_completed(desk: TypedDesk, monkeypatch: pytest.Mo
     offered = cli_completion.orders_like(_typing(), "V")
     assert sorted(offered) == sorted(line.split()[0] for line in listed.splitlines() if line.startswith("V"))
     assert cli_completion.orders_like(_typing(), offered[0][:6]) == [offered[0]]
-    assert cli_completion.acts_like(_typing(), "") == []
+    assert cli_completion.bulk_actions_like(_typing(), "") == []
     kept = desk.folder / "completion.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "861300" not in kept.read_text(), "no number of a card"

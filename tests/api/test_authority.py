@@ -70,11 +70,13 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.VERIFICATION_EXTEND: lambda d, o, by: d.orders.extend(o.id, "hospital", by, "why", NOW),
     Permission.RESTRICTION_POLICE_STOP: lambda d, o, by: d.orders.police_stop(card(9), "c", by, "why", NOW),
     Permission.RESTRICTION_POLICE_RELEASE: lambda d, o, by: d.orders.police_release(card(8), by, "why", NOW),
-    Permission.LIST_ACTS: lambda d, o, by: d.reading.acts(by),
-    Permission.PROPOSE_ACT: lambda d, o, by: d.acts.propose(Event.RESTORE, [card()], WORDS, by, NOW),
-    Permission.APPROVE_ACT: lambda d, o, by: d.acts.approve("A0", by, "why", NOW),
-    Permission.REJECT_ACT: lambda d, o, by: d.acts.reject("A0", by, "why", NOW),
-    Permission.UNDO_ACT: lambda d, o, by: d.acts.undo("A0", by, "why", NOW),
+    Permission.LIST_BULK_ACTIONS: lambda d, o, by: d.reading.bulk_actions(by),
+    Permission.PROPOSE_BULK_ACTION: lambda d, o, by: d.bulk_actions.propose(
+        Event.RESTORE, [card()], WORDS, by, NOW
+    ),
+    Permission.APPROVE_BULK_ACTION: lambda d, o, by: d.bulk_actions.approve("A0", by, "why", NOW),
+    Permission.REJECT_BULK_ACTION: lambda d, o, by: d.bulk_actions.reject("A0", by, "why", NOW),
+    Permission.UNDO_BULK_ACTION: lambda d, o, by: d.bulk_actions.undo("A0", by, "why", NOW),
     Permission.LIST_REVIEWS: lambda d, o, by: d.reviews.waiting(by),
     Permission.OPEN_REVIEW: lambda d, o, by: d.reviews.open(o.id, by, "why", NOW),
     Permission.LIST_COUNTER_CHECKS: lambda d, o, by: d.counter.waiting(by),

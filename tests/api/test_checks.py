@@ -107,7 +107,7 @@ def test_from_the_consent_to_the_pass(desk: TestDesk, calling: Calling) -> None:
 
 def test_who_passes_late_has_the_card_back(desk: TestDesk, calling: Calling) -> None:
     order, _ = desk.asked()
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     desk.orders.sweep(NOW + 24 * HOUR)
     found = sent(desk, in_session(desk, calling), PASSED)
     assert (found["stage"], found["restored"], found["restriction"]) == ("passed", True, None)
@@ -118,14 +118,14 @@ def test_what_the_police_stopped_stays_so_and_is_told(desk: TestDesk, calling: C
     session = in_session(desk, calling)
     liaison = Person("liaison", Role.POLICE)
     desk.orders.police_stop(card(), "case", liaison, "confirmed", NOW)
-    desk.orders.act(order.id, Event.PASS, liaison, "it is them", NOW)
+    desk.orders.apply(order.id, Event.PASS, liaison, "it is them", NOW)
     found = session.get("/holder/check").json()
     assert (found["stage"], found["restored"], found["restriction"]) == ("passed", False, "forced_stop")
 
 
 def test_the_link_of_a_restriction_leads_to_its_verification(desk: TestDesk, calling: Calling) -> None:
     order, _ = desk.asked()
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     desk.clock.now = NOW + 24 * HOUR
     desk.orders.sweep(desk.clock.now)
     stopped = desk.reading.last(card(), Kind.RESTRICTION)

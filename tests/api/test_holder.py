@@ -33,7 +33,7 @@ def test_a_holder_sees_why_until_when_and_what_to_bring(desk: TestDesk, calling:
     assert (own["counter"]["zh"], own["hotline"]) == (policy.counter.zh, policy.hotline)
     assert "验证码" in own["neverAsked"]["zh"]
     assert card() not in holder.get("/holder/order").text
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     assert holder.get("/holder/order").json()["dueAt"] == "2026-03-03T08:00:00Z"
     desk.clock.now = NOW + 24 * HOUR
     desk.orders.sweep(desk.clock.now)

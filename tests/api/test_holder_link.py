@@ -132,7 +132,7 @@ def test_a_link_whose_time_is_over_still_asks_for_a_new_one(desk: TestDesk, call
     assert calling(token).post("/holder/link", {}).status_code == 202
     assert calling("A" * 44).post("/holder/link", {}).status_code == 401
     assert calling(None).post("/holder/link", {}).status_code == 401
-    desk.orders.act(order.id, Event.WITHDRAW, desk_person(desk), "in error", desk.clock.now)
+    desk.orders.apply(order.id, Event.WITHDRAW, desk_person(desk), "in error", desk.clock.now)
     assert calling(token).post("/holder/link", {}).status_code == 401, "nothing is left to do"
 
 

@@ -110,7 +110,7 @@ def test_late_in_english_by_keyboard_to_the_restored_card(world: World) -> None:
     number = next(numbers)
     order, token = world.desk.asked(number)
     delivered = world.desk.clock()  # it runs: the order was opened after NOW
-    world.desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", delivered, delivered_at=delivered)
+    world.desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", delivered, delivered_at=delivered)
     world.desk.orders.sweep(delivered + 24 * HOUR)
     with world.page(f"/v#{token}", locale="en-GB", expected="401") as page:
         screen(page, "start")

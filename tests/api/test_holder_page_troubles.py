@@ -73,10 +73,10 @@ def test_an_objection_is_filed_from_any_screen(world: World) -> None:
         expect(page.get_by_role("button", name="我有异议")).to_have_count(0)
         desk = world.desk.keys.who(world.desk.given[Role.DESK])
         assert desk is not None
-        world.desk.orders.act(filed.id, Event.ACCEPT, desk, "a look", world.desk.clock())
+        world.desk.orders.apply(filed.id, Event.ACCEPT, desk, "a look", world.desk.clock())
         page.reload()
         expect(page.locator("footer")).to_contain_text(f"您的异议 {filed.id}：已受理。")
-        world.desk.orders.act(filed.id, Event.REJECT, desk, "no", world.desk.clock())
+        world.desk.orders.apply(filed.id, Event.REJECT, desk, "no", world.desk.clock())
         page.reload()
         expect(page.locator("footer")).to_contain_text(f"您的异议 {filed.id}：不成立。")
         page.get_by_role("button", name="我有异议").click()
@@ -94,7 +94,7 @@ def test_until_when_is_told_alike_on_every_screen(world: World) -> None:
         order, token = world.desk.asked(number)
         if delivered:
             at = world.desk.clock()
-            world.desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+            world.desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
             world.desk.orders.sweep(at + passed * HOUR)
         with world.page(f"/v#{token}", expected="401") as page:
             screen(page, "start")

@@ -46,7 +46,7 @@ def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDes
     )
     assert undelivered.en.startswith("If it is not done within 24 hours of the notice, the card is suspended")
     assert none is None
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     delivered, _ = told(desk, order.id)
     assert delivered.zh.startswith("北京时间 3月3日 16:00 前未完成核验，本号码将停机（双停）")
     assert delivered.en.startswith(
@@ -59,10 +59,10 @@ def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDes
 
 def test_while_we_look_no_hours_run(desk: TestDesk) -> None:
     order, _ = desk.asked()
-    desk.orders.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
-    desk.orders.act(order.id, Event.SUBMIT, SYSTEM, "a person looks", NOW)
+    desk.orders.apply(order.id, Event.BEGIN, SYSTEM, "came", NOW)
+    desk.orders.apply(order.id, Event.SUBMIT, SYSTEM, "a person looks", NOW)
     assert "不计时" in told(desk, order.id)[0].zh
-    desk.orders.act(order.id, Event.TO_FRAUD_CENTRE, SYSTEM, "it is theirs", NOW)
+    desk.orders.apply(order.id, Event.TO_FRAUD_CENTRE, SYSTEM, "it is theirs", NOW)
     assert "反诈中心" in told(desk, order.id)[0].zh
 
 
@@ -70,7 +70,7 @@ def test_while_a_second_of_the_staff_is_waited_for_no_hours_run(desk: TestDesk) 
     receive(desk.orders, [replace(demand(), tier="extreme")], NOW)
     order = desk.reading.last(card(), Kind.VERIFICATION)
     assert order is not None
-    desk.orders.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
+    desk.orders.apply(order.id, Event.BEGIN, SYSTEM, "came", NOW)
     assert "北京时间 3月3日 16:00 前" in told(desk, order.id)[0].zh, "the hours run"
     seen = CounterCheck(
         Document.ID_CARD, "hall A", person_present=True, card_in_hand=True, notice_signed=True
@@ -83,7 +83,7 @@ def test_who_is_barred_is_told_of_the_next_stage(store: Store) -> None:
     desk = desk_on(store, TWO_STAGES)
     order, _ = desk.asked()
     assert "限制呼出（单停）" in told(desk, order.id)[0].zh
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     desk.clock.now = NOW + 24 * HOUR
     desk.orders.sweep(desk.clock.now)
     then, now = told(desk, order.id)

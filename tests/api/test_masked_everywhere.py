@@ -44,12 +44,12 @@ def _planted(desk: TestDesk) -> tuple[list[str], str]:
         receive(desk.orders, [type(one)(number, one.asked, "high", WORDS, one.rules)], NOW)
         order = desk.orders.transaction(lambda unit, n=number: unit.open_order(n, Kind.VERIFICATION), NOW)  # type: ignore[misc]
         assert order
-        desk.orders.act(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)
+        desk.orders.apply(order.id, Event.TO_COUNTER, CLERK, WRITTEN, NOW)
         ids.append(order.id)
         ids.append(desk.orders.object(number, WRITTEN, CLERK, NOW).id)
     police = desk.orders.police_stop(CARD, WRITTEN[:60], Person("officer", Role.POLICE), WRITTEN, NOW)
     grounds = Grounds(WORDS, WORDS, WORDS)
-    act = desk.acts.propose(Event.RESTORE, [f"+{CARD}"], grounds, CLERK, NOW)
+    act = desk.bulk_actions.propose(Event.RESTORE, [f"+{CARD}"], grounds, CLERK, NOW)
     with desk.store.writing() as connection:
         for table in (tables.outbox, tables.notices):
             connection.execute(update(table).values(error=WRITTEN))

@@ -31,7 +31,7 @@ def test_a_case_from_the_question_to_the_release(desk: TestDesk, people: People)
     assert (dossier["state"], dossier["wanted"]) == ("active", "active"), "one person's word stops nobody"
     (proposed,) = people[SUPERVISOR].get("/acts?waiting=true").json()["items"]
     assert people[SUPERVISOR].post(f"/acts/{proposed['id']}/approve").status_code == 200
-    desk.acts.carry_out(NOW)
+    desk.bulk_actions.carry_out(NOW)
     dossier = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
     assert (dossier["state"], dossier["wanted"]) == ("suspended", "suspended")
     assert {leg["waiting"] for leg in dossier["network"]} == {"suspended"}
@@ -66,7 +66,7 @@ def test_doing_again_what_is_done_gives_the_state(desk: TestDesk, people: People
 
 def test_a_hardship_gives_time_once(desk: TestDesk, people: People) -> None:
     order, _ = desk.asked()
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     path = f"/orders/{order.id}/extend"
     body = {"hardship": "hospital", "why": "a paper of the hospital"}
     first, again = people[DESK].post(path, body), people[DESK].post(path, body)
@@ -105,7 +105,7 @@ def test_a_protected_number_is_never_stopped(people: People) -> None:
 
 def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: People) -> None:
     order, _ = desk.asked()
-    desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     desk.orders.sweep(NOW + 24 * HOUR)
     filed = people[DESK].post("/objections", {"phoneNumber": phone(), "text": "I sell cars"}).json()
     assert (filed["kind"], filed["state"]) == ("objection", "filed")
@@ -225,7 +225,7 @@ def test_a_stop_by_hand_takes_two(desk: TestDesk, people: People) -> None:
     for caller in (people[SUPERVISOR], people[SUPERVISOR]):
         approved = caller.post(f"{path}/approve")
         assert (approved.status_code, approved.json()["approvedBy"]) == (200, "the.supervisor")
-    while desk.acts.carry_out(NOW):
+    while desk.bulk_actions.carry_out(NOW):
         pass
     done = people[DESK].get(path).json()
     assert (done["state"], done["done"], done["skipped"]) == ("done", 2, 0)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from duanka.api import BASE
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.identity import Consent
 from duanka.domain.order import Event, Kind, Role
 from duanka.domain.text import BilingualText
@@ -65,7 +65,7 @@ def test_a_person_who_was_disabled_meanwhile_approves_nothing(
     desk: TestDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = desk.people.add("li", Role.SUPERVISOR)
-    proposed = desk.acts.propose(
+    proposed = desk.bulk_actions.propose(
         Event.SUSPEND, [card(1)], BilingualText("一", "one"), desk.people.who("the.desk"), NOW
     )
     looked = told_when_called(monkeypatch, desk.keys, "who")
@@ -76,7 +76,7 @@ def test_a_person_who_was_disabled_meanwhile_approves_nothing(
         assert looked.wait(HANG)
         desk.people.persons.disable("li", FIRST, "dismissed", NOW)
         assert b" 401 " in rest()
-    assert desk.acts.act(proposed.id).state is ActState.PROPOSED
+    assert desk.bulk_actions.get(proposed.id).state is BulkActionState.PROPOSED
 
 
 def test_another_browser_that_agreed_meanwhile_has_the_link(

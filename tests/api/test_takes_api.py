@@ -56,7 +56,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
         act = clerk.post("/withdrawals", {"tiers": ["medium"], "rules": ["night_calls"], "why": "w"})
         assert (act.status_code, act.json()["done"]) == (201, 1)
         second.post(f"/acts/{undone['proposed']['id']}/approve", {"why": "right"})
-        desk.acts.carry_out(NOW)
+        desk.bulk_actions.carry_out(NOW)
         assert second.get("/orders", open=True).json()["items"] == []
 
 
@@ -66,5 +66,5 @@ def test_one_request_withdraws_a_part_and_the_worker_the_rest(store: Store) -> N
     with callers(desk.api()) as calling:
         act = calling(desk.given[Role.DESK]).post("/withdrawals", {"tiers": ["medium"], "why": "w"}).json()
     assert (act["state"], act["done"]) == ("running", AT_ONCE)
-    desk.acts.carry_out(NOW)
-    assert desk.acts.act(act["id"]).done == AT_ONCE + 1
+    desk.bulk_actions.carry_out(NOW)
+    assert desk.bulk_actions.get(act["id"]).done == AT_ONCE + 1

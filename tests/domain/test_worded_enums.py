@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
@@ -43,7 +43,7 @@ IN_TABLES = (
         Role,
         Tier,
         Action,
-        ActState,
+        BulkActionState,
         Evidence,
         Document,
         CheckOutcome,

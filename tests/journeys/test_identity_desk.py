@@ -98,7 +98,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
         receive(here.orders, [OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
         for card, *_ in tiers:
             order = _open(here, card)
-            here.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
+            here.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
 
     office.inside(ask)
     return office

@@ -209,7 +209,7 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(
         order = town.order(0)
         assert order is not None
         assert order.state is State.EXPIRED
-        town.here.orders.act(order.id, Event.PASS, DESK, "verified at the counter", town.clock())
+        town.here.orders.apply(order.id, Event.PASS, DESK, "verified at the counter", town.clock())
         town.worker.wake()
         seconds["passed to restored everywhere"] = until(lambda: _is(town, 0, NetworkState.ACTIVE))
         assert switch.attach(town.imsis[card(0)]) is None
@@ -240,7 +240,7 @@ def test_five_hundred_orders_at_once(town: Town, capsys: pytest.CaptureFixture[s
     for order in orders:
         assert order is not None
         acting = time.perf_counter()
-        town.here.orders.act(order.id, Event.PASS, DESK, "verified", town.clock())
+        town.here.orders.apply(order.id, Event.PASS, DESK, "verified", town.clock())
         town.worker.wake()
         acts.append(time.perf_counter() - acting)
     until(lambda: _waiting(town) == 0 and _restricted(town) == 0, MANY_TAKE)

@@ -51,8 +51,8 @@ def ended(here: OrderDesk, card: str, event: Event) -> None:
     order = here.orders.transaction(lambda unit: unit.open_order(card, Kind.VERIFICATION), now)
     assert order is not None
     if event is not Event.WITHDRAW:
-        here.orders.act(order.id, Event.TO_COUNTER, SYSTEM, "why", now)
-    here.orders.act(order.id, event, SYSTEM if event is Event.FAIL else SECOND, "why", now)
+        here.orders.apply(order.id, Event.TO_COUNTER, SYSTEM, "why", now)
+    here.orders.apply(order.id, event, SYSTEM if event is Event.FAIL else SECOND, "why", now)
 
 
 @pytest.fixture(scope="module")

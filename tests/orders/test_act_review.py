@@ -10,7 +10,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.queries.service import OrderQueries, ViewerContext
 from support.orders.books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, receive, verification
 
@@ -19,10 +19,10 @@ WHY = BilingualText("群众举报", "reported")
 
 def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
     book = book_on(store)
-    acts, read = ActService(book), OrderQueries(store, Trail(KEY))
+    acts, read = BulkActionService(book), OrderQueries(store, Trail(KEY))
     receive(book, [demand(0), demand(1)], NOW)
-    book.act(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
-    passed = book.act(verification(book, 1).id, Event.PASS, DESK, "it is them", NOW + HOUR)
+    book.apply(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
+    passed = book.apply(verification(book, 1).id, Event.PASS, DESK, "it is them", NOW + HOUR)
     book.object(card(0), "我在卖车", DESK, NOW)
     act = acts.propose(Event.SUSPEND, [card(2), card(0), card(1)], WHY, DESK, NOW + HOUR)
     page = read.act_cards(act.id, ViewerContext(SECOND), NOW + HOUR, 0, 2)
@@ -46,11 +46,11 @@ def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
 @pytest.mark.parametrize("named", [(card(1), "#3"), (f"+{card(1)}", "#3", card(2)), ("#2", "#3")])
 def test_single_cards_are_struck_at_approval(store: Store, named: tuple[str, ...]) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "two of them are honest", NOW, named)
     acts.carry_out(NOW)
-    done = acts.act(act.id)
+    done = acts.get(act.id)
     assert (done.state, done.done, done.skipped) == ("done", 2, 2)
     assert [one.card for one in acts.skipped(act.id)] == [card(1), card(2)]
     assert all(f"struck by {SECOND.id}" in one.why for one in acts.skipped(act.id))
@@ -63,23 +63,23 @@ def test_single_cards_are_struck_at_approval(store: Store, named: tuple[str, ...
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ((card(9),), "not in this act"),
+        ((card(9),), "not in this bulk action"),
         (("#5",), "no line #5"),
         (("#0",), "no phone number|no card number|telephone number|not"),
         (tuple(f"#{n}" for n in range(1, 5)), "reject it"),
     ],
 )
 def test_what_cannot_be_struck_approves_nothing(store: Store, named: tuple[str, ...], told: str) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match=told):
         acts.approve(act.id, SECOND, "fine", NOW, named)
-    assert acts.act(act.id) == act
+    assert acts.get(act.id) == act
 
 
 def test_many_cards_are_struck_without_reading_the_whole_list_for_each(store: Store) -> None:
     """Who strikes thousands would hold the trail, and with it everybody else, for minutes."""
-    acts, reads = ActService(book_on(store)), list[str]()
+    acts, reads = BulkActionService(book_on(store)), list[str]()
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(60)], WHY, DESK, NOW)
 
     def count(connection: object, cursor: object, statement: str, *_: object) -> None:
@@ -90,5 +90,5 @@ def test_many_cards_are_struck_without_reading_the_whole_list_for_each(store: St
         acts.approve(act.id, SECOND, "half of them are honest", NOW, [f"#{n}" for n in range(1, 31)])
     finally:
         event.remove(Engine, "before_cursor_execute", count)
-    assert acts.act(act.id).skipped == 30
+    assert acts.get(act.id).skipped == 30
     assert len(reads) < 10

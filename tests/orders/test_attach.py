@@ -19,7 +19,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices, orders
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.intake.receiving import Received
 from support.orders.books import (
     DESK,
@@ -74,8 +74,8 @@ def test_what_the_records_take_back_is_taken_back_from_whom_we_only_asked(store:
     book = book_on(store)
     for number in range(4):
         delivered(book, number)
-    book.act(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
-    book.act(verification(book, 2).id, Event.WITHDRAW, DESK, "in error", NOW)
+    book.apply(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(verification(book, 2).id, Event.WITHDRAW, DESK, "in error", NOW)
     book.sweep(NOW + 24 * HOUR)
     receive(book, [demand(5)], NOW + 24 * HOUR)
     taken = receive(book, [demand(n, RequestedAction.NOTHING) for n in range(6)], NOW + 25 * HOUR)
@@ -88,7 +88,7 @@ def test_who_passes_late_is_restored_at_once(store: Store) -> None:
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
     assert restriction(book)
-    book.act(order.id, Event.PASS, DESK, "it is them", NOW + 100 * HOUR)
+    book.apply(order.id, Event.PASS, DESK, "it is them", NOW + 100 * HOUR)
     assert restriction(book) is None
     assert _notices(store) == ["verify", "suspended", "restored"]
 
@@ -97,20 +97,20 @@ def test_what_was_asked_in_error_is_withdrawn_with_its_stop(store: Store) -> Non
     book = book_on(store)
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
-    book.act(order.id, Event.WITHDRAW, DESK, "a test line of ours", NOW + 25 * HOUR)
+    book.apply(order.id, Event.WITHDRAW, DESK, "a test line of ours", NOW + 25 * HOUR)
     assert restriction(book) is None
     with pytest.raises(NoSuchTransition, match="closed"):
-        book.act(order.id, Event.PASS, DESK, "again", NOW + 26 * HOUR)
+        book.apply(order.id, Event.PASS, DESK, "again", NOW + 26 * HOUR)
 
 
 def test_a_review_takes_no_hours_and_the_counter_gives_them_anew(store: Store) -> None:
     book = book_on(store)
     order = delivered(book)
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
-    book.act(order.id, Event.SUBMIT, DESK, "sent", NOW + 2 * HOUR)
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
+    book.apply(order.id, Event.SUBMIT, DESK, "sent", NOW + 2 * HOUR)
     assert book.sweep(NOW + 1000 * HOUR) == 0
     late = NOW + 1000 * HOUR
-    sent = book.act(order.id, Event.TO_COUNTER, SECOND, "unclear picture", late)
+    sent = book.apply(order.id, Event.TO_COUNTER, SECOND, "unclear picture", late)
     assert sent.due_at == late + 24 * HOUR
     assert _notices(store) == ["verify", "verify_at_counter"]
     assert book.sweep(late + 24 * HOUR) == 1
@@ -118,7 +118,7 @@ def test_a_review_takes_no_hours_and_the_counter_gives_them_anew(store: Store) -
 
 def test_a_card_cancelled_is_asked_nothing_any_more(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     for event in (Event.SUSPEND, Event.CANCEL):
         act = acts.propose(event, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
         acts.approve(act.id, SECOND, "fine", NOW)
@@ -152,7 +152,7 @@ def test_a_receipt_with_a_wrong_time_starts_no_deadline_early(
     book = book_on(store)
     receive(book, [demand()], NOW)
     number = verification(book).id
-    order = book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW + HOUR, delivered_at=receipt)
+    order = book.apply(number, Event.DELIVERED, SYSTEM, "receipt", NOW + HOUR, delivered_at=receipt)
     assert (order.delivered_at, order.due_at) == (counts, counts + 24 * HOUR)
 
 
@@ -165,10 +165,10 @@ def test_a_clock_that_jumps_back_fires_nothing_twice(store: Store) -> None:
     for hours in (-100, 0, 23, 24, 25):
         assert book.sweep(NOW + hours * HOUR) == 0
     assert restriction(book) == stopped
-    book.act(order.id, Event.PASS, DESK, "it is them", NOW - 10 * HOUR)
+    book.apply(order.id, Event.PASS, DESK, "it is them", NOW - 10 * HOUR)
     assert restriction(book) is None
     receive(book, [demand(tier="high")], NOW - 20 * HOUR)
-    again = book.act(verification(book).id, Event.BEGIN, HOLDER, "came", NOW - 30 * HOUR)
+    again = book.apply(verification(book).id, Event.BEGIN, HOLDER, "came", NOW - 30 * HOUR)
     assert again.delivered_at == again.opened_at
     assert again.due_at == again.opened_at + 24 * HOUR
 
@@ -218,10 +218,10 @@ def test_of_two_who_act_on_one_order_at_once_one_acts(store: Store) -> None:
     book = book_on(store)
     for number in range(10):
         order = delivered(book, number)
-        book.act(order.id, Event.BEGIN, DESK, "came", NOW)
+        book.apply(order.id, Event.BEGIN, DESK, "came", NOW)
         failed = _at_once(
-            lambda number=order.id: book.act(number, Event.PASS, DESK, "it is them", NOW),  # type: ignore[misc]
-            lambda number=order.id: book.act(number, Event.FAIL, SECOND, "another face", NOW),  # type: ignore[misc]
+            lambda number=order.id: book.apply(number, Event.PASS, DESK, "it is them", NOW),  # type: ignore[misc]
+            lambda number=order.id: book.apply(number, Event.FAIL, SECOND, "another face", NOW),  # type: ignore[misc]
             lambda: book.sweep(NOW),
         )
         state = book.transaction(lambda unit, number=order.id: unit.order(number).state, NOW)  # type: ignore[misc]

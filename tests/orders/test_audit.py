@@ -35,7 +35,7 @@ def book(store: Store) -> OrderService:
     book = book_on(store)
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
-    book.act(order.id, Event.PASS, SECOND, "它是本人, it is them", NOW + 25 * HOUR)
+    book.apply(order.id, Event.PASS, SECOND, "它是本人, it is them", NOW + 25 * HOUR)
     book.police_stop(card(1), "case 7", POLICE, "confirmed", NOW + 26 * HOUR)
     assert rows_of(store) >= 8
     assert faults(store) == []

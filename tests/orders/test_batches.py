@@ -114,7 +114,7 @@ def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> No
     book = book_on(store)
     receive(book, [demand(id="")], NOW)
     number = verification(book).id
-    book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    book.apply(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
     def work(unit: UnitOfWork) -> None:
         apply_event(unit, unit.order(number), Event.EXPIRE, SYSTEM, "late")
@@ -130,7 +130,7 @@ def test_what_fails_takes_its_proposal_back(store: Store) -> None:
     book = book_on(store)
     receive(book, [demand(id="")], NOW)
     number = verification(book).id
-    book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    book.apply(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
     def work(unit: UnitOfWork) -> None:
         with pytest.raises(RuntimeError), unit.attempt(card(0)):  # noqa: PT012  # what follows the event fails
@@ -179,7 +179,7 @@ def test_a_glance_goes_on_after_the_server_ended_its_connection(store: Store) ->
 def test_who_passed_is_known_in_a_batch_of_others(store: Store) -> None:
     book = book_on(store)
     order = delivered(book)
-    book.act(order.id, Event.TO_COUNTER, SYSTEM, "why", NOW)
-    book.act(order.id, Event.PASS, SECOND, "seen", NOW)
+    book.apply(order.id, Event.TO_COUNTER, SYSTEM, "why", NOW)
+    book.apply(order.id, Event.PASS, SECOND, "seen", NOW)
     received = receive(book, [demand(n, id=f"0123456789abcdef:{9 + n}") for n in range(3)], NOW + HOUR)
     assert (received.opened, received.left) == (2, 1)

@@ -10,13 +10,13 @@ import time
 import pytest
 from sqlalchemy import func, select
 
-from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from support import OWN_PROCESS
 from support.orders.books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
 from support.waiting import HANG
@@ -63,12 +63,12 @@ def _end(*workers: subprocess.Popen[str]) -> None:
         worker.communicate()
 
 
-def _running(acts: ActService, number: int, first: int = 0) -> Act:
+def _running(acts: BulkActionService, number: int, first: int = 0) -> BulkAction:
     act = acts.propose(Event.SUSPEND, [card(first + n) for n in range(number)], WHY, DESK, NOW)
     return acts.approve(act.id, SECOND, "fine", NOW)
 
 
-def _each_once(store: Store, act: Act, number: int) -> None:
+def _each_once(store: Store, act: BulkAction, number: int) -> None:
     with store.reading() as connection:
         assert (
             connection.execute(
@@ -98,16 +98,16 @@ def _each_once(store: Store, act: Act, number: int) -> None:
 def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     store: Store, order_database_url: str
 ) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = _running(acts, 1500)
     kills = 0
-    while acts.act(act.id).state is ActState.RUNNING:
-        before = acts.act(act.id).done
+    while acts.get(act.id).state is BulkActionState.RUNNING:
+        before = acts.get(act.id).done
         worker = _worker(order_database_url)
         try:
             _go(worker)
             end = time.monotonic() + HANG
-            while acts.act(act.id).done == before and worker.poll() is None:
+            while acts.get(act.id).done == before and worker.poll() is None:
                 assert time.monotonic() < end
             if kills < 4:
                 worker.send_signal(signal.SIGKILL)
@@ -115,18 +115,18 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
             worker.wait(timeout=HANG)
         finally:
             _end(worker)
-        now_is = acts.act(act.id)
+        now_is = acts.get(act.id)
         with store.reading() as connection:
             done = select(func.count()).where(act_cards.c.act_id == act.id, act_cards.c.outcome.is_not(None))
             assert connection.execute(done).scalar_one() >= now_is.done > before
     assert kills >= 3, "it was killed while it worked"
-    ended = acts.act(act.id)
-    assert (ended.state, ended.done, ended.left) == (ActState.DONE, 1500, 0)
+    ended = acts.get(act.id)
+    assert (ended.state, ended.done, ended.left) == (BulkActionState.DONE, 1500, 0)
     _each_once(store, ended, 1500)
 
 
 def test_two_workers_at_once_share_the_acts(store: Store, order_database_url: str) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     mine, other = _running(acts, 600), _running(acts, 600, first=600)
     workers = [_worker(order_database_url) for _ in range(2)]
     try:
@@ -140,25 +140,25 @@ def test_two_workers_at_once_share_the_acts(store: Store, order_database_url: st
         pass
     assert sum(taken) <= 1200
     for act in (mine, other):
-        ended = acts.act(act.id)
-        assert (ended.state, ended.done, ended.skipped) == (ActState.DONE, 600, 0)
-    _each_once(store, acts.act(mine.id), 1200)
+        ended = acts.get(act.id)
+        assert (ended.state, ended.done, ended.skipped) == (BulkActionState.DONE, 600, 0)
+    _each_once(store, acts.get(mine.id), 1200)
 
 
 @pytest.mark.long
 def test_ten_thousand_cards_and_back(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = _running(acts, 10_000)
     began = time.perf_counter()
     while acts.carry_out(NOW):
         pass
     seconds = time.perf_counter() - began
-    assert acts.act(act.id).done == 10_000
+    assert acts.get(act.id).done == 10_000
     assert seconds < HANG, f"{10_000 / seconds:.0f} cards/s"
-    _each_once(store, acts.act(act.id), 10_000)
+    _each_once(store, acts.get(act.id), 10_000)
     undo = acts.undo(act.id, DESK, "the wrong list", NOW)
     while acts.carry_out(NOW):
         pass
-    assert acts.act(undo.id).done == 10_000
+    assert acts.get(undo.id).done == 10_000
     with store.reading() as connection:
         assert connection.execute(select(func.count()).where(cards.c.wanted != "active")).scalar_one() == 0

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select, update
 
-from duanka.domain.bulk_action import Act, ActState, numbers_of
+from duanka.domain.bulk_action import BulkAction, BulkActionState, numbers_of
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     SYSTEM,
@@ -30,7 +30,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.service import OrderService
 from support.orders.books import (
     DESK,
@@ -57,15 +57,17 @@ STAGED = OrderPolicy(
 )
 
 
-def suspended(acts: ActService, numbers: list[int], event: Event = Event.SUSPEND, at: datetime = NOW) -> Act:
+def suspended(
+    acts: BulkActionService, numbers: list[int], event: Event = Event.SUSPEND, at: datetime = NOW
+) -> BulkAction:
     """Proposed, approved and carried out."""
     act = acts.propose(event, [card(n) for n in numbers], WHY, DESK, at)
     acts.approve(act.id, SECOND, "seen", at)
     run(acts, at)
-    return acts.act(act.id)
+    return acts.get(act.id)
 
 
-def run(acts: ActService, at: datetime = NOW) -> int:
+def run(acts: BulkActionService, at: datetime = NOW) -> int:
     total = 0
     while taken := acts.carry_out(at):
         total += taken
@@ -79,7 +81,7 @@ def holds(book: OrderService) -> None:
 def test_the_worker_is_woken_when_an_act_begins_and_not_before(store: Store) -> None:
     book, woken = book_on(store), list[int]()
     book.wake = lambda: woken.append(1)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     assert not woken, "a second person has to agree first"
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -88,18 +90,18 @@ def test_the_worker_is_woken_when_an_act_begins_and_not_before(store: Store) -> 
 
 def test_one_act_stops_every_card_once(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     proposed = acts.propose(Event.SUSPEND, [card(n) for n in range(7)], WHY, DESK, NOW)
-    assert (proposed.state, proposed.total, proposed.left) == (ActState.PROPOSED, 7, 7)
+    assert (proposed.state, proposed.total, proposed.left) == (BulkActionState.PROPOSED, 7, 7)
     assert run(acts) == 0, "nothing before a second person"
     assert restriction(book) is None
     acts.approve(proposed.id, SECOND, "the farm in the east", NOW + HOUR)
     assert acts.carry_out(NOW + HOUR, limit=3) == 3
-    half = acts.act(proposed.id)
-    assert (half.state, half.done, half.left, half.seconds) == (ActState.RUNNING, 3, 4, None)
+    half = acts.get(proposed.id)
+    assert (half.state, half.done, half.left, half.seconds) == (BulkActionState.RUNNING, 3, 4, None)
     assert run(acts, NOW + 2 * HOUR) == 4
-    done = acts.act(proposed.id)
-    assert (done.state, done.done, done.skipped, done.seconds) == (ActState.DONE, 7, 0, 3600)
+    done = acts.get(proposed.id)
+    assert (done.state, done.done, done.skipped, done.seconds) == (BulkActionState.DONE, 7, 0, 3600)
     for number in range(7):
         order = restriction(book, number)
         assert order
@@ -135,7 +137,7 @@ def test_the_second_is_a_supervisor_and_somebody_else(
     store: Store, by: Person, error: type[OrderError]
 ) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     with pytest.raises(error):
         acts.approve(act.id, by, "fine", NOW)
@@ -150,7 +152,7 @@ def test_the_second_is_a_supervisor_and_somebody_else(
 
 @pytest.mark.parametrize("role", [Role.POLICE, Role.REGULATOR, Role.HOLDER])
 def test_others_propose_nothing(store: Store, role: Role) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     with pytest.raises(PermissionDenied):
         acts.propose(Event.SUSPEND, [card(0)], WHY, Person("x", role), NOW)
     with pytest.raises(PermissionDenied):
@@ -159,18 +161,20 @@ def test_others_propose_nothing(store: Store, role: Role) -> None:
 
 
 def test_a_rejected_act_never_runs(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     with pytest.raises(PermissionDenied):
         acts.reject(act.id, Person("chen", Role.DESK), "no", NOW)
-    assert acts.reject(act.id, SECOND, "no farm", NOW).state is ActState.REJECTED
+    assert acts.reject(act.id, SECOND, "no farm", NOW).state is BulkActionState.REJECTED
     with pytest.raises(NoSuchTransition):
         acts.approve(act.id, SECOND, "after all", NOW)
     mine = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
-    assert acts.reject(mine.id, DESK, "my error", NOW).state is ActState.REJECTED
+    assert acts.reject(mine.id, DESK, "my error", NOW).state is BulkActionState.REJECTED
     assert run(acts) == 0
-    assert [act.state for act in acts_of(acts, SECOND, ActState.REJECTED)] == [ActState.REJECTED] * 2
-    assert acts_of(acts, SECOND, ActState.PROPOSED) == []
+    assert [act.state for act in acts_of(acts, SECOND, BulkActionState.REJECTED)] == [
+        BulkActionState.REJECTED
+    ] * 2
+    assert acts_of(acts, SECOND, BulkActionState.PROPOSED) == []
 
 
 @pytest.mark.parametrize(
@@ -187,14 +191,14 @@ def test_a_rejected_act_never_runs(store: Store) -> None:
     ],
 )
 def test_one_malformed_number_refuses_all(store: Store, given: list[str], says: str) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     with pytest.raises(OrderError, match=says.replace("*", r"\*")):
         acts.propose(Event.SUSPEND, given, WHY, DESK, NOW)
     assert acts_of(acts, SECOND) == []
 
 
 def test_the_same_card_twice_is_one_card(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0), f"+{card(0)}", f"+86 {card(0)[2:]}", card(1)], WHY, DESK, NOW)
     assert act.total == 2
     with acts.orders.store.reading() as connection:
@@ -205,7 +209,7 @@ def test_the_same_card_twice_is_one_card(store: Store) -> None:
 def test_protected_and_cancelled_cards_are_never_taken(store: Store) -> None:
     policy = OrderPolicy(protected=(card(1),))
     book = book_on(store, policy)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     suspended(acts, [2])
     suspended(acts, [2], Event.CANCEL)
     act = acts.propose(Event.SUSPEND, [card(0), card(1), card(2)], WHY, DESK, NOW)
@@ -225,11 +229,11 @@ def test_protected_and_cancelled_cards_are_never_taken(store: Store) -> None:
 
 def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) -> None:
     book = book_on(store)
-    act = ActService(book).propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
-    later = ActService(book_on(store, OrderPolicy(protected=(card(0),))))
+    act = BulkActionService(book).propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
+    later = BulkActionService(book_on(store, OrderPolicy(protected=(card(0),))))
     later.approve(act.id, SECOND, "fine", NOW)
     assert run(later) == 2
-    assert (later.act(act.id).done, later.act(act.id).skipped) == (1, 1)
+    assert (later.get(act.id).done, later.get(act.id).skipped) == (1, 1)
     assert "protected" in later.skipped(act.id)[0].why
     assert restriction(book, 0) is None, "not even an order that stops nothing"
     with store.reading() as connection:
@@ -241,10 +245,10 @@ def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) ->
 
 def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     suspended(acts, [0, 1])
     act = acts.propose(Event.RESTORE, [card(0), card(1), card(2)], WHY, DESK, NOW + HOUR)
-    assert (act.state, act.done, act.skipped) == (ActState.DONE, 2, 1)
+    assert (act.state, act.done, act.skipped) == (BulkActionState.DONE, 2, 1)
     assert acts.skipped(act.id)[0].why == "it is not stopped"
     assert restriction(book, 0) is None
     receive(book, [demand(5)], NOW)
@@ -259,7 +263,7 @@ def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> 
 
 def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     book.police_stop(card(0), "case 1", POLICE, "confirmed", NOW)
     act = acts.propose(Event.RESTORE, [card(0)], WHY, SECOND, NOW)
     assert (act.done, act.skipped) == (0, 1)
@@ -270,7 +274,7 @@ def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
 
 
 def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     suspended(acts, [0])
     again = suspended(acts, [0, 1])
     assert (again.done, again.skipped) == (1, 1)
@@ -283,7 +287,7 @@ def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:
 
 def test_a_punishment_ends_on_its_day(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     far = (NOW + timedelta(days=1097), datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-12 * HOUR)))
     wrong = ((None, "needs the day until"), (NOW, "after now"), (NOW.replace(tzinfo=None), "offset"))
     for until, said in (*wrong, (far[0], "three years"), (far[1], "between the years")):
@@ -305,19 +309,19 @@ def test_a_punishment_ends_on_its_day(store: Store) -> None:
 
 def test_two_people_agreed_on_one_stop_only(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     suspended(acts, [0], Event.BAR_OUTGOING)
     order = restriction(book)
     assert order
     for event in (Event.SUSPEND, Event.CANCEL, Event.PUNISH):
         with pytest.raises(NeedsSecondPerson):
-            book.act(order.id, event, SECOND, "more", NOW, until=NOW + HOUR)
+            book.apply(order.id, event, SECOND, "more", NOW, until=NOW + HOUR)
     assert restriction(book) == order
 
 
 def test_undoing_puts_back_what_was_there(store: Store) -> None:
     book = book_on(store, STAGED)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     delivered(book, 0)
     book.sweep(NOW + 24 * HOUR)
     barred = restriction(book, 0)
@@ -328,10 +332,16 @@ def test_undoing_puts_back_what_was_there(store: Store) -> None:
     book.police_stop(card(3), "case", POLICE, "confirmed", NOW + 26 * HOUR)
     acts.propose(Event.EASE, [card(4)], WHY, DESK, NOW + 26 * HOUR)
     undo = acts.undo(act.id, THIRD, "the wrong list", NOW + 27 * HOUR)
-    assert (undo.state, undo.undoes, undo.total, undo.done, undo.skipped) == (ActState.DONE, act.id, 5, 2, 3)
-    assert acts.act(act.id).state is ActState.PARTLY_UNDONE, "what it suspended is barred, by it"
+    assert (undo.state, undo.undoes, undo.total, undo.done, undo.skipped) == (
+        BulkActionState.DONE,
+        act.id,
+        5,
+        2,
+        3,
+    )
+    assert acts.get(act.id).state is BulkActionState.PARTLY_UNDONE, "what it suspended is barred, by it"
     acts.propose(Event.RESTORE, [card(4)], WHY, DESK, NOW + 27 * HOUR)
-    assert acts.act(act.id).state is ActState.UNDONE, "none of its cards is stopped by it any more"
+    assert acts.get(act.id).state is BulkActionState.UNDONE, "none of its cards is stopped by it any more"
     back = restriction(book, 0)
     assert back
     assert (back.state, back.carried_by, back.due_at, back.grounds) == (
@@ -355,7 +365,7 @@ def test_undoing_puts_back_what_was_there(store: Store) -> None:
 
 def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     asked = delivered(book, 0)
     act = suspended(acts, [0])
     assert book.sweep(NOW + 24 * HOUR) == 1
@@ -363,13 +373,13 @@ def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(stor
     assert (order := restriction(book))
     assert (order.state, order.carried_by) == (State.SUSPENDED, f"expired_verification:{asked.id}")
     assert order.grounds == asked.grounds
-    book.act(asked.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    book.apply(asked.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
     assert restriction(book) is None
 
 
 def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> None:
     """Its verification ran out meanwhile: that stops the card, by its own timetable and not until a day."""
-    book, acts = book_on(store), ActService(book_on(store))
+    book, acts = book_on(store), BulkActionService(book_on(store))
     order = delivered(book)
     act = acts.propose(Event.PUNISH, [card(0)], WHY, DESK, NOW, NOW + 400 * HOUR)
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -380,12 +390,12 @@ def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> 
     assert stopped
     assert (stopped.state, stopped.until) == (State.SUSPENDED, None)
     assert stopped.carried_by == f"expired_verification:{order.id}"
-    book.act(order.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    book.apply(order.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
     assert restriction(book) is None
 
 
 def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> None:
-    book, acts = book_on(store), ActService(book_on(store))
+    book, acts = book_on(store), BulkActionService(book_on(store))
     receive(book, [demand(0, tier="extreme")], NOW)
     act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -393,8 +403,8 @@ def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> Non
     undo = acts.undo(act.id, DESK, "the wrong list", NOW)
     assert (undo.done, undo.skipped) == (1, 1)
     (left,) = acts.skipped(undo.id)
-    found = acts.act(act.id)
-    assert (left.card, found.state) == (card(0), ActState.PARTLY_UNDONE)
+    found = acts.get(act.id)
+    assert (left.card, found.state) == (card(0), BulkActionState.PARTLY_UNDONE)
     (proposal,) = set(found.undone_by) - {undo.id}
     assert left.why == f"its tier takes two people: {proposal} proposes to put it back"
     assert restriction(book)
@@ -403,35 +413,35 @@ def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> Non
     with pytest.raises(NeedsSecondPerson):
         acts.approve(proposal, Person(DESK.id, Role.SUPERVISOR), "alone", NOW)
     acts.reject(proposal, SECOND, "not so", NOW)
-    assert acts.act(act.id).state is ActState.PARTLY_UNDONE
+    assert acts.get(act.id).state is BulkActionState.PARTLY_UNDONE
     again = acts.undo(act.id, DESK, "again", NOW)
     assert (again.total, again.skipped) == (1, 1), "only what it still stops"
-    waits = next(one for one in acts.act(act.id).undone_by if acts.act(one).state is ActState.PROPOSED)
+    waits = next(one for one in acts.get(act.id).undone_by if acts.get(one).state is BulkActionState.PROPOSED)
     acts.approve(waits, SECOND, "so it is", NOW)
     acts.carry_out(NOW)
     assert restriction(book) is None
-    assert acts.act(act.id).state is ActState.UNDONE
-    assert [one.state for one in acts_of(acts, SECOND) if one.id == act.id] == [ActState.UNDONE]
+    assert acts.get(act.id).state is BulkActionState.UNDONE
+    assert [one.state for one in acts_of(acts, SECOND) if one.id == act.id] == [BulkActionState.UNDONE]
     holds(book)
 
 
 def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(10)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW, limit=4) == 4
     undo = acts.undo(act.id, DESK, "stop", NOW)
     assert (undo.total, undo.done) == (4, 4)
-    stopped = acts.act(act.id)
-    assert (stopped.state, stopped.done, stopped.skipped, stopped.left) == (ActState.UNDONE, 4, 6, 0)
+    stopped = acts.get(act.id)
+    assert (stopped.state, stopped.done, stopped.skipped, stopped.left) == (BulkActionState.UNDONE, 4, 6, 0)
     assert run(acts) == 0
     assert all(restriction(book, n) is None for n in range(10))
     running = acts.propose(Event.SUSPEND, [card(20)], WHY, DESK, NOW)
     with pytest.raises(NoSuchTransition, match="reject"):
         acts.undo(running.id, DESK, "no", NOW)
     acts.approve(running.id, SECOND, "fine", NOW)
-    assert acts.undo(running.id, DESK, "no", NOW).state is ActState.DONE, (
+    assert acts.undo(running.id, DESK, "no", NOW).state is BulkActionState.DONE, (
         "nothing was done, nothing is put back"
     )
 
@@ -439,7 +449,7 @@ def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
 @pytest.mark.parametrize("event", [Event.RESTORE, Event.WITHDRAW, Event.CANCEL])
 def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     suspended(acts, [0])
     receive(book, [demand(0)], NOW)
     act = acts.propose(event, [card(0)], WHY, DESK, NOW)
@@ -452,19 +462,19 @@ def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) ->
 
 def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> None:
     book = book_on(store, OrderPolicy(two_people=False))
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
-    assert act.state is ActState.RUNNING
+    assert act.state is BulkActionState.RUNNING
     assert run(acts) == 1
     order = restriction(book)
     assert order
     assert order.carried_by == f"one_person:{act.id}"
-    book.act(order.id, Event.CANCEL, DESK, "for good", NOW)
+    book.apply(order.id, Event.CANCEL, DESK, "for good", NOW)
     with store.reading() as connection:
         rows = connection.execute(select(audit.c.what, audit.c.after)).all()
     assert any(row.what == "act.propose" and '"two_people":false' in row.after for row in rows)
     assert any(row.what == "restriction.cancel" and "one_person:wang" in row.after for row in rows)
-    strict = ActService(book_on(store))
+    strict = BulkActionService(book_on(store))
     late = acts.propose(Event.SUSPEND, [card(1)], WHY, DESK, NOW)
     assert run(strict) == 1
     assert "second person" in strict.skipped(late.id)[0].why, "the policy of the moment counts"
@@ -472,19 +482,19 @@ def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> No
 
 def test_a_card_cancelled_by_one_act_is_not_stopped_anew_by_the_next_in_the_same_batch(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     suspended(acts, [0])
     both = [acts.propose(event, [card(0)], WHY, DESK, NOW) for event in (Event.CANCEL, Event.SUSPEND)]
     for minutes, act in enumerate(both):
         acts.approve(act.id, SECOND, "fine", NOW + timedelta(minutes=minutes))
     assert acts.carry_out(NOW + HOUR) == 2
-    assert [acts.act(act.id).done for act in both] == [1, 0]
+    assert [acts.get(act.id).done for act in both] == [1, 0]
     assert acts.skipped(both[1].id)[0].why == "cancelled for good"
     assert restriction(book) is None
 
 
 def test_a_small_act_waits_for_no_large_one(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     large = acts.propose(Event.SUSPEND, [card(n) for n in range(1000)], WHY, DESK, NOW)
     acts.approve(large.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW, limit=50) == 50
@@ -493,12 +503,12 @@ def test_a_small_act_waits_for_no_large_one(store: Store) -> None:
     middle = acts.propose(Event.SUSPEND, [card(n) for n in range(6000, 6100)], WHY, DESK, NOW + HOUR)
     acts.approve(middle.id, SECOND, "now", NOW + HOUR)
     assert acts.carry_out(NOW + HOUR, limit=51) == 51
-    assert acts.act(urgent.id).state is ActState.DONE
-    assert (acts.act(middle.id).done, acts.act(large.id).done) == (25, 75)
+    assert acts.get(urgent.id).state is BulkActionState.DONE
+    assert (acts.get(middle.id).done, acts.get(large.id).done) == (25, 75)
 
 
 def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     with pytest.raises(GroundsMissing):
         acts.propose(Event.SUSPEND, [card(0)], BilingualText("原因", " "), DESK, NOW)
     with pytest.raises(GroundsMissing):
@@ -506,30 +516,30 @@ def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
     with pytest.raises(NoSuchTransition):
         acts.propose(Event.POLICE_STOP, [card(0)], WHY, DESK, NOW)
     with pytest.raises(UnknownOrder):
-        acts.act("A0")
+        acts.get("A0")
     with pytest.raises(UnknownOrder):
         acts.approve("A0", SECOND, "x", NOW)
 
 
 def test_a_card_that_cannot_be_changed_spoils_no_other(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     now_protected = OrderPolicy(protected=(card(1),))
     book = book_on(store, now_protected)
-    assert run(ActService(book)) == 3
-    assert (acts.act(act.id).done, acts.act(act.id).skipped) == (2, 1)
+    assert run(BulkActionService(book)) == 3
+    assert (acts.get(act.id).done, acts.get(act.id).skipped) == (2, 1)
     assert [restriction(book, number) is not None for number in range(3)] == [True, False, True]
 
 
 def test_a_protected_number_put_into_an_act_past_the_door_is_not_touched(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     with store.writing() as connection:
         connection.execute(update(act_cards).where(act_cards.c.card == card(1)).values(card="110"))
     assert run(acts) == 0
-    assert acts.act(act.id).state is ActState.REJECTED
+    assert acts.get(act.id).state is BulkActionState.REJECTED
     with store.reading() as connection:
         assert connection.execute(select(orders.c.id)).all() == []
     (found,) = [found.what for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
@@ -537,21 +547,21 @@ def test_a_protected_number_put_into_an_act_past_the_door_is_not_touched(store: 
 
 
 def test_a_clock_that_jumps_back_makes_no_negative_time(store: Store) -> None:
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW - 5 * HOUR) == 1
-    assert acts.act(act.id).seconds == 0
+    assert acts.get(act.id).seconds == 0
     assert acts.carry_out(NOW) == 0
 
 
 def test_a_verification_stays_while_an_act_stops_the_card(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     delivered(book)
     suspended(acts, [0])
-    book.act(verification(book).id, Event.BEGIN, SYSTEM, "came", NOW)
-    book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW)
+    book.apply(verification(book).id, Event.BEGIN, SYSTEM, "came", NOW)
+    book.apply(verification(book).id, Event.PASS, DESK, "it is them", NOW)
     assert restriction(book) is None
 
 
@@ -575,7 +585,7 @@ def test_what_one_person_proposes_is_bounded(store: Store, monkeypatch: pytest.M
     """By one key nobody fills the database, nor the list that others look through."""
     monkeypatch.setattr("duanka.orders.bulk_actions.conditions.MOST_WAITING", 2)
     monkeypatch.setattr("duanka.orders.bulk_actions.conditions.MOST_CARDS_WAITING", 5)
-    acts = ActService(book_on(store))
+    acts = BulkActionService(book_on(store))
     first = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match="wait for a second person"):
         acts.propose(Event.SUSPEND, [card(5), card(6)], WHY, DESK, NOW)

@@ -14,7 +14,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from support.orders.books import DESK, HOUR, NOW, SECOND, book_on, card, delivered, restriction, verification
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -116,7 +116,7 @@ def test_at_the_start_the_clock_is_held_against_the_trail(store: Store, off: tim
 def test_while_it_holds_nobody_is_restricted_and_who_is_to_be_restored_is(clocks: Clocks) -> None:
     book = book_on(clocks.store)
     delivered(book, 1)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.PUNISH, [card(2)], BilingualText("惩戒", "penalty"), DESK, NOW, NOW + 2 * HOUR)
     acts.approve(act.id, SECOND, "seen", NOW)
     acts.carry_out(NOW)

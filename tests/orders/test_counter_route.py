@@ -30,7 +30,7 @@ from duanka.domain.order import (
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import counter_checks
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.verification.counter import Counter
 from support.orders.books import (
     DESK,
@@ -91,8 +91,8 @@ def test_who_comes_late_to_the_counter_is_restored(store: Store, state: State) -
     way = Online(store)
     order = way.asked()
     if state is State.FAILED:
-        way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
-        way.orders.act(order.id, Event.FAIL, DESK, "another face", NOW)
+        way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+        way.orders.apply(order.id, Event.FAIL, DESK, "another face", NOW)
         decided_by_second(way.orders)
     else:
         way.orders.sweep(NOW + 24 * HOUR)
@@ -220,13 +220,13 @@ def test_nobody_confirms_what_they_recorded(store: Store) -> None:
 def test_no_plain_pass_goes_around_the_second_person(store: Store, tier: str) -> None:
     way = Online(store)
     order = way.asked(tier=tier)
-    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
+    way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW)
     states: list[Callable[[], object]] = [
         lambda: None,
         lambda: way.counter.verify(order.id, SEEN, DESK, WHY, NOW),
         lambda: way.counter.reject(order.id, DESK, "unsure", NOW),
-        lambda: way.orders.act(order.id, Event.SUBMIT, DESK, "to look at", NOW),
-        lambda: way.orders.act(order.id, Event.TO_COUNTER, DESK, "again", NOW),
+        lambda: way.orders.apply(order.id, Event.SUBMIT, DESK, "to look at", NOW),
+        lambda: way.orders.apply(order.id, Event.TO_COUNTER, DESK, "again", NOW),
         lambda: way.orders.sweep(NOW + 24 * HOUR),
     ]
     for step in states:
@@ -234,9 +234,9 @@ def test_no_plain_pass_goes_around_the_second_person(store: Store, tier: str) ->
         before = way.state(order.id)
         for by in (DESK, SECOND):
             with pytest.raises(NeedsSecondPerson, match="counter verify"):
-                way.orders.act(order.id, Event.PASS, by, "it is them", NOW)
+                way.orders.apply(order.id, Event.PASS, by, "it is them", NOW)
         assert way.state(order.id) == before
-    assert way.orders.act(order.id, Event.PASS, SYSTEM, "ourselves", NOW + 25 * HOUR).state is State.PASSED
+    assert way.orders.apply(order.id, Event.PASS, SYSTEM, "ourselves", NOW + 25 * HOUR).state is State.PASSED
 
 
 def test_the_machine_and_one_person_are_two_until_the_person_decided(store: Store) -> None:
@@ -245,14 +245,14 @@ def test_the_machine_and_one_person_are_two_until_the_person_decided(store: Stor
     session = way.agreed(order.id)
     way.settled(session, PASSED)
     assert way.state(order.id).state is State.UNDER_REVIEW, "the policy wants a person to look"
-    way.orders.act(order.id, Event.TO_COUNTER, DESK, "unclear", NOW + HOUR)
-    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
-    way.orders.act(order.id, Event.SUBMIT, DESK, "to look at", NOW + HOUR)
+    way.orders.apply(order.id, Event.TO_COUNTER, DESK, "unclear", NOW + HOUR)
+    way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
+    way.orders.apply(order.id, Event.SUBMIT, DESK, "to look at", NOW + HOUR)
     with pytest.raises(NeedsSecondPerson):  # the check of before was looked at, and did not suffice
-        way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
+        way.orders.apply(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
     other = way.asked(1, tier="high")
     way.settled(way.agreed(other.id), UNSURE)
-    assert way.orders.act(other.id, Event.PASS, DESK, "it is them", NOW + HOUR).state is State.PASSED
+    assert way.orders.apply(other.id, Event.PASS, DESK, "it is them", NOW + HOUR).state is State.PASSED
 
 
 def test_somebody_else_of_the_police_passes_and_a_tier_that_needs_no_second_person_takes_one(
@@ -262,14 +262,14 @@ def test_somebody_else_of_the_police_passes_and_a_tier_that_needs_no_second_pers
     order = way.asked(tier="high")
     way.orders.police_stop(order.card, "case", POLICE, "confirmed", NOW)
     with pytest.raises(NeedsSecondPerson, match="somebody else"):
-        way.orders.act(order.id, Event.PASS, POLICE, "cleared", NOW)
+        way.orders.apply(order.id, Event.PASS, POLICE, "cleared", NOW)
     assert (
-        way.orders.act(order.id, Event.PASS, Person("bureau", Role.POLICE), "cleared", NOW).state
+        way.orders.apply(order.id, Event.PASS, Person("bureau", Role.POLICE), "cleared", NOW).state
         is State.PASSED
     )
     medium = delivered(way.orders, 1)
-    way.orders.act(medium.id, Event.BEGIN, DESK, "came", NOW)
-    assert way.orders.act(medium.id, Event.PASS, DESK, "it is them", NOW).state is State.PASSED
+    way.orders.apply(medium.id, Event.BEGIN, DESK, "came", NOW)
+    assert way.orders.apply(medium.id, Event.PASS, DESK, "it is them", NOW).state is State.PASSED
     free = Online(store, policy(second_person_tiers=()))
     none = free.asked(2, tier="extreme")
     assert free.counter.verify(none.id, SEEN, DESK, WHY, NOW).state is State.PASSED
@@ -296,12 +296,12 @@ def test_what_is_rejected_is_discarded_and_gives_the_time_back(store: Store) -> 
 def test_who_was_quicker_than_the_second_person(store: Store) -> None:
     way = Online(store)
     withdrawn, theirs = high(way, 0), high(way, 1)
-    acts = ActService(way.orders)
+    acts = BulkActionService(way.orders)
     act = acts.propose(Event.WITHDRAW, [withdrawn.card], BilingualText("误", "in error"), DESK, NOW + HOUR)
     assert way.state(withdrawn.id).closed_at is None, "its tier takes two people"
     acts.approve(act.id, SECOND, "in error", NOW + HOUR)
     acts.carry_out(NOW + HOUR)
-    way.orders.act(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
+    way.orders.apply(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
     with pytest.raises(NoSuchTransition):
         way.counter.confirm(withdrawn.id, OTHER, "seen too", NOW + HOUR)
     with pytest.raises(PermissionDenied):
@@ -366,7 +366,7 @@ def test_one_person_does_not_take_the_clock_off_for_good(store: Store, event: Ev
     """Neither by sending on what waits for a second person, nor by their word that it failed."""
     way = Online(store)
     order = high(way)
-    assert way.orders.act(order.id, event, DESK, "hm", NOW + HOUR).due_at is None
+    assert way.orders.apply(order.id, event, DESK, "hm", NOW + HOUR).due_at is None
     assert way.counter.reject(order.id, DESK, "wrong", NOW + 2 * HOUR).due_at == NOW + 26 * HOUR
     assert way.orders.sweep(NOW + 26 * HOUR) == 1
     assert restriction(way.orders)
@@ -375,9 +375,9 @@ def test_one_person_does_not_take_the_clock_off_for_good(store: Store, event: Ev
 def test_a_word_that_a_review_failed_ends_it_and_the_hours_run_anew(store: Store) -> None:
     book = book_on(store)
     order = delivered(book)
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
-    book.act(order.id, Event.SUBMIT, DESK, "to look at", NOW)
-    assert book.act(order.id, Event.FAIL, DESK, "not them", NOW + HOUR).due_at == NOW + 25 * HOUR
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(order.id, Event.SUBMIT, DESK, "to look at", NOW)
+    assert book.apply(order.id, Event.FAIL, DESK, "not them", NOW + HOUR).due_at == NOW + 25 * HOUR
 
 
 def test_a_discarded_record_starts_no_hours_before_the_notice_is_delivered(store: Store) -> None:

@@ -39,7 +39,7 @@ def test_the_hours_run_from_delivery_to_the_second(store: Store) -> None:
 def test_an_undelivered_notice_starts_no_clock(store: Store) -> None:
     book = book_on(store)
     receive(book, [demand()], NOW)
-    book.act(verification(book).id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
+    book.apply(verification(book).id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
     assert book.sweep(NOW + 10_000 * HOUR) == 0
     assert restriction(book) is None
 
@@ -96,7 +96,7 @@ def test_each_shipped_policy_stops_in_its_own_steps_and_a_pass_gives_all_of_them
             assert stopped.carried_by == f"expired_verification:{order.id}"
             if hours == given_back_after:
                 break
-        book.act(order.id, Event.PASS, DESK, "it is them", NOW + (given_back_after + 1) * HOUR)
+        book.apply(order.id, Event.PASS, DESK, "it is them", NOW + (given_back_after + 1) * HOUR)
         assert restriction(book, number) is None
         assert book.sweep(NOW + 10_000 * HOUR) == 0, "no second stage after it was given back"
 

@@ -27,15 +27,15 @@ def test_a_verification_is_left_to_a_person_without_a_check_but_some_times(store
     order = way.asked(tier="high")
     for _ in range(2):
         at += 20 * HOUR
-        way.orders.act(order.id, Event.BEGIN, DESK, "came", at)
-        way.orders.act(order.id, Event.SUBMIT, DESK, "somebody must look", at)
-        order = way.orders.act(order.id, Event.TO_COUNTER, DESK, "in person", at)
+        way.orders.apply(order.id, Event.BEGIN, DESK, "came", at)
+        way.orders.apply(order.id, Event.SUBMIT, DESK, "somebody must look", at)
+        order = way.orders.apply(order.id, Event.TO_COUNTER, DESK, "in person", at)
         assert order.due_at == at + 24 * HOUR
-    way.orders.act(order.id, Event.BEGIN, DESK, "came", at)
+    way.orders.apply(order.id, Event.BEGIN, DESK, "came", at)
     with pytest.raises(NoSuchTransition, match="no hours ran meanwhile"):
-        way.orders.act(order.id, Event.SUBMIT, DESK, "again", at)
+        way.orders.apply(order.id, Event.SUBMIT, DESK, "again", at)
     with pytest.raises(NoSuchTransition, match="no hours ran meanwhile"):
-        way.orders.act(order.id, Event.SUBMIT, SECOND, "by another", at)
+        way.orders.apply(order.id, Event.SUBMIT, SECOND, "by another", at)
     way.orders.sweep(at + 24 * HOUR)
     stopped = restriction(way.orders)
     assert stopped
@@ -65,12 +65,12 @@ def test_a_check_online_leaves_it_to_a_person_whatever_the_staff_did(store: Stor
     way = Online(store)
     order = way.asked(tier="medium")
     for _ in range(2):
-        way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
-        way.orders.act(order.id, Event.SUBMIT, DESK, "somebody must look", NOW)
-        way.orders.act(order.id, Event.TO_COUNTER, DESK, "in person", NOW)
+        way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+        way.orders.apply(order.id, Event.SUBMIT, DESK, "somebody must look", NOW)
+        way.orders.apply(order.id, Event.TO_COUNTER, DESK, "in person", NOW)
     way.settled(way.agreed(order.id, NOW + HOUR), UNSURE, NOW + HOUR)
     assert way.state(order.id).state is State.UNDER_REVIEW
-    order = way.orders.act(order.id, Event.TO_COUNTER, SECOND, "in person", NOW + 9 * HOUR)
+    order = way.orders.apply(order.id, Event.TO_COUNTER, SECOND, "in person", NOW + 9 * HOUR)
     assert order.due_at == NOW + 33 * HOUR
 
 
@@ -84,12 +84,12 @@ def test_a_holder_is_told_the_same_by_the_staff_some_times_a_day(store: Store) -
             return connection.execute(select(func.count()).where(*mine)).scalar_one()
 
     for _ in range(6):
-        way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
-        way.orders.act(order.id, Event.TO_COUNTER, DESK, "in person", NOW)
+        way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+        way.orders.apply(order.id, Event.TO_COUNTER, DESK, "in person", NOW)
         objection = way.orders.object(card(0), "no", DESK, NOW)
-        way.orders.act(objection.id, Event.ACCEPT, DESK, "looking", NOW)
-        way.orders.act(objection.id, Event.WITHDRAW, DESK, "taken back", NOW)
+        way.orders.apply(objection.id, Event.ACCEPT, DESK, "looking", NOW)
+        way.orders.apply(objection.id, Event.WITHDRAW, DESK, "taken back", NOW)
     assert (told("verify_at_counter"), told("objection_accepted")) == (3, 3)
-    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW + 24 * HOUR)
-    way.orders.act(order.id, Event.TO_COUNTER, DESK, "in person", NOW + 24 * HOUR)
+    way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW + 24 * HOUR)
+    way.orders.apply(order.id, Event.TO_COUNTER, DESK, "in person", NOW + 24 * HOUR)
     assert told("verify_at_counter") == 4, "the next day again"

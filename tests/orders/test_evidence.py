@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.identity import CheckReason, Outcome, Verdict
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -25,7 +25,7 @@ from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.service import OrderService
 from support.orders.books import (
     DESK,
@@ -52,11 +52,13 @@ STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)
 def _demanded(book: OrderService, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
     """A verification that one person demands, its notice delivered."""
     receive(book, [demand(number, tier=tier, id="")], NOW, by)
-    return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    return book.apply(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
 
 def _proposed(book: OrderService) -> list[str]:
-    return [str(act.verification) for act in acts_of(ActService(book), SECOND, ActState.PROPOSED)]
+    return [
+        str(act.verification) for act in acts_of(BulkActionService(book), SECOND, BulkActionState.PROPOSED)
+    ]
 
 
 # --- who can stop a card alone: nobody ---
@@ -70,7 +72,7 @@ def test_one_persons_word_that_it_failed_stops_nothing(
     book = book_on(store)
     order = delivered(book) if sealed else _demanded(book)
     for step in steps:
-        order = book.act(order.id, Event(step), DESK, "I say so", NOW)
+        order = book.apply(order.id, Event(step), DESK, "I say so", NOW)
     assert (order.state, order.evidence) == (State.FAILED, "")
     assert restriction(book) is None
     assert _proposed(book) == [order.id]
@@ -91,12 +93,12 @@ def test_what_one_person_demanded_expires_into_a_proposal_that_another_decides(s
     book.sweep(NOW + 24 * HOUR)
     assert verification(book).state is State.EXPIRED
     assert restriction(book) is None
-    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
+    (act,) = acts_of(BulkActionService(book), SECOND, BulkActionState.PROPOSED)
     assert (act.proposed_by, act.verification, act.event) == ("li", order.id, Event.SUSPEND)
     with pytest.raises(NeedsSecondPerson):
-        ActService(book).approve(act.id, SECOND, "my own demand", NOW + 25 * HOUR)
+        BulkActionService(book).approve(act.id, SECOND, "my own demand", NOW + 25 * HOUR)
     with pytest.raises(NeedsSecondPerson):
-        ActService(book).reject(act.id, SECOND, "and nobody sees it", NOW + 25 * HOUR)
+        BulkActionService(book).reject(act.id, SECOND, "and nobody sees it", NOW + 25 * HOUR)
     decided_by_second(book, THIRD, NOW + 25 * HOUR)
     assert (stopped := restriction(book))
     assert stopped.state is State.SUSPENDED
@@ -107,10 +109,10 @@ def test_the_hours_carry_a_stop_only_behind_a_receipt(store: Store, receipt: boo
     """Who made a link can begin in the holder's place; that the holder was told, only the message centre says."""
     book = book_on(store)
     receive(book, [demand()], NOW)
-    order = book.act(verification(book).id, Event.BEGIN, HOLDER, "verified online", NOW)
+    order = book.apply(verification(book).id, Event.BEGIN, HOLDER, "verified online", NOW)
     assert order.due_at == NOW + 24 * HOUR
     if receipt:
-        later = book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + 23 * HOUR)
+        later = book.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + 23 * HOUR)
         assert (later.state, later.due_at) == (State.IN_PROGRESS, NOW + 47 * HOUR), (
             "the whole time from the receipt on"
         )
@@ -125,22 +127,22 @@ def test_the_hours_carry_a_stop_only_behind_a_receipt(store: Store, receipt: boo
 def test_begin_by_the_staff_starts_no_hours(store: Store) -> None:
     book = book_on(store)
     receive(book, [demand()], NOW)
-    order = book.act(verification(book).id, Event.BEGIN, DESK, "came", NOW)
+    order = book.apply(verification(book).id, Event.BEGIN, DESK, "came", NOW)
     assert (order.due_at, order.delivered_at, order.helped_by) == (None, None, ("wang",))
     assert book.sweep(NOW + 1000 * HOUR) == 0
-    assert book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + HOUR).due_at == NOW + 25 * HOUR
+    assert book.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + HOUR).due_at == NOW + 25 * HOUR
 
 
 def test_a_failure_that_one_person_says_does_not_stop_the_clock(store: Store) -> None:
     """Or a friend at the desk would fail the holder, and the order would never end."""
     book = book_on(store)
     order = delivered(book)
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
-    book.act(order.id, Event.FAIL, DESK, "not them", NOW + HOUR)
-    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(order.id, Event.FAIL, DESK, "not them", NOW + HOUR)
+    (act,) = acts_of(BulkActionService(book), SECOND, BulkActionState.PROPOSED)
     with pytest.raises(NeedsSecondPerson):
-        ActService(book).reject(act.id, DESK, "oh well", NOW + HOUR)
-    ActService(book).reject(act.id, SECOND, "not for this", NOW + HOUR)
+        BulkActionService(book).reject(act.id, DESK, "oh well", NOW + HOUR)
+    BulkActionService(book).reject(act.id, SECOND, "not for this", NOW + HOUR)
     book.sweep(NOW + 24 * HOUR)
     assert (stopped := restriction(book))
     assert stopped.carried_by == f"expired_verification:{order.id}"
@@ -160,13 +162,13 @@ def test_what_carries_one_stage_carries_no_heavier_act_by_hand(
     assert before.state is State.OUTGOING_BARRED
     facts = {"until": NOW + 900 * HOUR} if event is Event.PUNISH else {}
     with pytest.raises(NeedsSecondPerson):
-        book.act(before.id, event, by, "sooner", NOW + 25 * HOUR, **facts)
+        book.apply(before.id, event, by, "sooner", NOW + 25 * HOUR, **facts)
     assert restriction(book) == before
     book.police_stop(card(1), "case", POLICE, "confirmed", NOW)
     forced = restriction(book, 1)
     assert forced
     with pytest.raises(NeedsSecondPerson):
-        book.act(forced.id, Event.CANCEL, by, "for good", NOW)
+        book.apply(forced.id, Event.CANCEL, by, "for good", NOW)
 
 
 # --- the machine and a reviewer ---
@@ -189,7 +191,7 @@ def test_a_reviewer_and_a_machine_are_two_where_the_check_is_not_the_reviewers(
         lambda unit: unit.change(unit.order(order.id), OTHER, "link", "lost", helped_by=("zhao",)), NOW
     )
     way.settled(way.agreed(order.id), verdict)
-    after = way.orders.act(order.id, Event.FAIL, by, "another face", NOW + HOUR)
+    after = way.orders.apply(order.id, Event.FAIL, by, "another face", NOW + HOUR)
     assert after.evidence == ("failed_check" if carried else "")
     assert bool(restriction(way.orders)) is carried
     assert _proposed(way.orders) == ([] if carried else [order.id])
@@ -203,8 +205,8 @@ def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
     )
     way.settled(way.agreed(order.id), UNSURE)
     with pytest.raises(NeedsSecondPerson):
-        way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
-    assert way.orders.act(order.id, Event.PASS, OTHER, "it is them", NOW + HOUR).state is State.PASSED
+        way.orders.apply(order.id, Event.PASS, DESK, "it is them", NOW + HOUR)
+    assert way.orders.apply(order.id, Event.PASS, OTHER, "it is them", NOW + HOUR).state is State.PASSED
 
 
 # --- ways round the second person, for the tiers that take two ---
@@ -212,7 +214,7 @@ def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
 
 def _stopped_high(book: OrderService) -> tuple[Order, Order]:
     receive(book, [demand(tier="extreme")], NOW)
-    order = book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    order = book.apply(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + 24 * HOUR)
     stopped = restriction(book)
     assert stopped
@@ -222,7 +224,7 @@ def _stopped_high(book: OrderService) -> tuple[Order, Order]:
 @pytest.mark.parametrize("by", [DESK, SECOND])
 def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     order, stopped = _stopped_high(book)
     later = NOW + 25 * HOUR
     why = BilingualText("误", "in error")
@@ -234,10 +236,10 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
         (book.object(card(0), "it is mine", HOLDER, later).id, Event.UPHOLD),
     ):
         with pytest.raises(NeedsSecondPerson):
-            book.act(number, event, by, "a friend", later)
+            book.apply(number, event, by, "a friend", later)
     for event in (Event.RESTORE, Event.WITHDRAW):
         act = acts.propose(event, [card(0)], why, by, later)
-        assert act.state is ActState.PROPOSED
+        assert act.state is BulkActionState.PROPOSED
         acts.reject(act.id, by, "never mind", later)
     receive(book, [demand(asked=RequestedAction.NOTHING, id="")], later, by)
     assert restriction(book) == stopped
@@ -246,14 +248,14 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
 
 def test_two_let_it_go_and_whoever_passes_has_the_card_back_at_once(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     _stopped_high(book)
     later = NOW + 25 * HOUR
     objection = book.object(card(0), "it is mine", HOLDER, later)
-    book.act(objection.id, Event.ACCEPT, DESK, "we look", later)
+    book.apply(objection.id, Event.ACCEPT, DESK, "we look", later)
     with pytest.raises(NeedsSecondPerson):
-        book.act(objection.id, Event.UPHOLD, DESK, "a friend", later)
-    book.act(objection.id, Event.UPHOLD, SECOND, "they are right", later)
+        book.apply(objection.id, Event.UPHOLD, DESK, "a friend", later)
+    book.apply(objection.id, Event.UPHOLD, SECOND, "they are right", later)
     assert restriction(book) is None
     _stopped_high(book)
     act = acts.propose(Event.RESTORE, [card(0)], BilingualText("误", "in error"), DESK, later)
@@ -261,18 +263,18 @@ def test_two_let_it_go_and_whoever_passes_has_the_card_back_at_once(store: Store
     acts.carry_out(later)
     assert restriction(book) is None
     order, _ = _stopped_high(book)
-    book.act(order.id, Event.PASS, SYSTEM, "the check online passed", later)
+    book.apply(order.id, Event.PASS, SYSTEM, "the check online passed", later)
     assert restriction(book) is None
 
 
 def test_undoing_is_no_way_round_what_waits_for_a_second_person(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     order = _demanded(book, tier="high")
     book.sweep(NOW + 24 * HOUR)
     act = decided_by_second(book, at=NOW + 25 * HOUR)
     undo = acts.undo(act.id, DESK, "a friend", NOW + 26 * HOUR)
-    assert (undo.done, undo.skipped, acts.act(act.id).state) == (0, 1, ActState.PARTLY_UNDONE)
+    assert (undo.done, undo.skipped, acts.get(act.id).state) == (0, 1, BulkActionState.PARTLY_UNDONE)
     assert restriction(book)
     assert verification(book).id == order.id
 
@@ -285,7 +287,7 @@ def test_a_proposal_ends_with_what_it_is_about(store: Store) -> None:
     order = _demanded(book)
     book.sweep(NOW + 24 * HOUR)
     assert _proposed(book) == [order.id]
-    book.act(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
+    book.apply(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
     assert _proposed(book) == []
     assert restriction(book) is None
 
@@ -294,13 +296,13 @@ def test_a_proposal_that_was_approved_stops_nobody_who_passed_before_it_ran(stor
     book = book_on(store)
     order = _demanded(book)
     book.sweep(NOW + 24 * HOUR)
-    (act,) = acts_of(ActService(book), SECOND, ActState.PROPOSED)
-    ActService(book).approve(act.id, SECOND, "seen", NOW + 25 * HOUR)
-    book.act(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
-    ActService(book).carry_out(NOW + 25 * HOUR)
+    (act,) = acts_of(BulkActionService(book), SECOND, BulkActionState.PROPOSED)
+    BulkActionService(book).approve(act.id, SECOND, "seen", NOW + 25 * HOUR)
+    book.apply(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
+    BulkActionService(book).carry_out(NOW + 25 * HOUR)
     assert restriction(book) is None
     with pytest.raises(NoSuchTransition):
-        ActService(book).approve(act.id, SECOND, "again", NOW + 25 * HOUR)
+        BulkActionService(book).approve(act.id, SECOND, "again", NOW + 25 * HOUR)
 
 
 def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -> None:
@@ -312,7 +314,7 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
     assert (taken.id, taken.decision, taken.due_at) == (order.id, demand().id, None)
     assert taken.grounds.reason.en == "calls by the hundred", "and that is what the holder is told"
     assert book.sweep(NOW + 24 * HOUR) == 0, "the hours run anew, from the new notice"
-    book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + 21 * HOUR)
+    book.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW + 21 * HOUR)
     book.sweep(NOW + 45 * HOUR)
     assert (stopped := restriction(book))
     assert stopped.carried_by == f"expired_verification:{order.id}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.order import Kind, State
 from support.typed_desk import TypedDesk, card, demand
 
@@ -42,8 +42,10 @@ def test_undoing_names_what_it_leaves_and_proposes_it(desk: TypedDesk) -> None:
     assert "+86 130****0000" in said
     assert f"{act} is partly_undone" in said
     with desk.open() as here:
-        undone = here.acts.act(act)
-        (proposal,) = (one for one in undone.undone_by if here.acts.act(one).state is ActState.PROPOSED)
+        undone = here.bulk_actions.get(act)
+        (proposal,) = (
+            one for one in undone.undone_by if here.bulk_actions.get(one).state is BulkActionState.PROPOSED
+        )
     assert f"its tier takes two people: {proposal} proposes to put it back" in said
     assert f"by a supervisor who is not wang: `duanka orders approve {proposal} --why …`" in said
     assert "partly undone" in desk.done("wang", "orders", "show", act).text

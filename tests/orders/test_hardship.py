@@ -57,8 +57,8 @@ def test_time_that_does_not_run_is_not_extended(store: Store) -> None:
     with pytest.raises(NoSuchTransition):
         book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)
     order = delivered(book, 1)
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
-    book.act(order.id, Event.SUBMIT, DESK, "sent", NOW)
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(order.id, Event.SUBMIT, DESK, "sent", NOW)
     with pytest.raises(NoSuchTransition):
         book.extend(order.id, "hospital", DESK, "a paper", NOW)
 
@@ -67,7 +67,7 @@ def test_time_that_does_not_run_is_not_extended(store: Store) -> None:
 def test_no_hours_are_given_before_a_notice_is_delivered(store: Store, event: Event) -> None:
     book = book_on(store)
     receive(book, [demand()], NOW)
-    book.act(verification(book).id, event, DESK, "came", NOW)
+    book.apply(verification(book).id, event, DESK, "came", NOW)
     with pytest.raises(NoSuchTransition, match="no response time runs"):
         book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)
     assert book.sweep(NOW + 1000 * HOUR) == 0

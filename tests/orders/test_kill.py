@@ -82,7 +82,7 @@ def passes(book: OrderService, number: int) -> bool:
     order = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), datetime.now(UTC))
     if order is None or order.state.value != "expired":
         return order is None
-    book.act(order.id, Event.PASS, DESK, "at the counter", datetime.now(UTC))
+    book.apply(order.id, Event.PASS, DESK, "at the counter", datetime.now(UTC))
     return True
 
 

@@ -121,7 +121,7 @@ def test_a_link_ends_when_the_policy_says(store: Store) -> None:
 
 def test_a_closed_order_refuses(store: Store) -> None:
     book, order, token = asked(store)
-    book.act(order.id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
+    book.apply(order.id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
     with pytest.raises(AlreadyUsed, match="is closed"):
         opened(store, token, NOW + HOUR)
     with pytest.raises(AlreadyUsed, match="is closed"):

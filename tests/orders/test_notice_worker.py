@@ -253,7 +253,7 @@ def test_a_number_that_the_centre_does_not_know_is_for_a_person_to_look_at(store
 def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_nobody(store: Store) -> None:
     desk = Desk(store)
     receive(desk.orders, [demand(0), demand(1), demand(66), demand(2)], NOW)
-    desk.orders.act(verification(desk.orders, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
+    desk.orders.apply(verification(desk.orders, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
     receive(desk.orders, [demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
@@ -268,7 +268,7 @@ def test_who_is_sent_to_the_counter_is_told_where_to_go(store: Store) -> None:
     desk = Desk(store)
     receive(desk.orders, [demand(0)], NOW)
     desk.work(NOW)
-    desk.orders.act(verification(desk.orders).id, Event.TO_COUNTER, DESK, "unclear", NOW)
+    desk.orders.apply(verification(desk.orders).id, Event.TO_COUNTER, DESK, "unclear", NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
 

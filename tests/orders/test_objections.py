@@ -12,7 +12,7 @@ from duanka.domain.order import Event, Kind, NoSuchTransition, Order, Permission
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
 from support.orders.books import (
@@ -48,9 +48,10 @@ def test_an_upheld_objection_restores_at_once(store: Store) -> None:
     stopped = _stopped(book)
     objection = book.object(card(0), "这是我本人", HOLDER, NOW + 25 * HOUR)
     assert (objection.state, objection.parent) == (State.FILED, stopped.id)
-    book.act(objection.id, Event.ACCEPT, DESK, "looked at", NOW + 25 * HOUR)
+    book.apply(objection.id, Event.ACCEPT, DESK, "looked at", NOW + 25 * HOUR)
     assert (
-        book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW + 26 * HOUR).state is State.UPHELD
+        book.apply(objection.id, Event.UPHOLD, SECOND, "they are right", NOW + 26 * HOUR).state
+        is State.UPHELD
     )
     assert restriction(book) is None
     assert book.transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW) is None
@@ -58,14 +59,14 @@ def test_an_upheld_objection_restores_at_once(store: Store) -> None:
 
 def test_a_punishment_is_lifted_by_an_objection_too(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(
         Event.PUNISH, [card(0)], BilingualText("出租", "rented out"), DESK, NOW, NOW + 999 * HOUR
     )
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
     objection = book.object(card(0), "不是我", HOLDER, NOW)
-    book.act(objection.id, Event.UPHOLD, SECOND, "another card", NOW)
+    book.apply(objection.id, Event.UPHOLD, SECOND, "another card", NOW)
     assert restriction(book) is None
 
 
@@ -74,7 +75,7 @@ def test_an_objection_against_a_question_ends_the_question(store: Store) -> None
     asked = delivered(book)
     objection = book.object(card(0), "", HOLDER, NOW)
     assert (objection.parent, objection.grounds.reason.zh) == (asked.id, "机主提出异议")
-    book.act(objection.id, Event.UPHOLD, DESK, "a courier", NOW)
+    book.apply(objection.id, Event.UPHOLD, DESK, "a courier", NOW)
     assert book.transaction(lambda unit: unit.order(asked.id).state, NOW) is State.WITHDRAWN
     assert book.sweep(NOW + 100 * HOUR) == 0
 
@@ -94,14 +95,14 @@ def test_a_rejected_objection_changes_nothing(store: Store) -> None:
     stopped = _stopped(book)
     objection = book.object(card(0), "一", HOLDER, NOW)
     with pytest.raises(NoSuchTransition):
-        book.act(objection.id, Event.REJECT, DESK, "unread", NOW)
-    book.act(objection.id, Event.ACCEPT, DESK, "read", NOW)
+        book.apply(objection.id, Event.REJECT, DESK, "unread", NOW)
+    book.apply(objection.id, Event.ACCEPT, DESK, "read", NOW)
     with pytest.raises(PermissionDenied):
-        book.act(objection.id, Event.UPHOLD, HOLDER, "of course", NOW)
-    assert book.act(objection.id, Event.REJECT, DESK, "another face", NOW).closed_at
+        book.apply(objection.id, Event.UPHOLD, HOLDER, "of course", NOW)
+    assert book.apply(objection.id, Event.REJECT, DESK, "another face", NOW).closed_at
     assert restriction(book) == stopped
     withdrawn = book.object(card(0), "一", HOLDER, NOW)
-    assert book.act(withdrawn.id, Event.WITHDRAW, HOLDER, "my son's", NOW).state is State.WITHDRAWN
+    assert book.apply(withdrawn.id, Event.WITHDRAW, HOLDER, "my son's", NOW).state is State.WITHDRAWN
 
 
 def test_what_the_police_stopped_no_objection_lifts(store: Store) -> None:
@@ -109,7 +110,7 @@ def test_what_the_police_stopped_no_objection_lifts(store: Store) -> None:
     order = book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     objection = book.object(card(0), "一", HOLDER, NOW)
     with pytest.raises(PermissionDenied, match="only the police"):
-        book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW)
+        book.apply(objection.id, Event.UPHOLD, SECOND, "they are right", NOW)
     assert restriction(book) == order
     book.police_release(card(0), POLICE, "they are right", NOW)
     assert _open(book) is None, "and then it is upheld"
@@ -119,7 +120,7 @@ def test_a_card_that_is_free_again_leaves_no_objection_open(store: Store) -> Non
     book = book_on(store)
     _stopped(book)
     objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
-    book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    book.apply(verification(book).id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
     assert book.transaction(lambda unit: unit.order(objection.id).state, NOW) is State.UPHELD
     with store.reading() as connection:
         told = connection.execute(select(notices.c.template).order_by(notices.c.id)).scalars().all()
@@ -132,7 +133,7 @@ def test_the_days_to_answer_are_working_days(store: Store) -> None:
     _stopped(book)
     objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
     filed = datetime(2026, 9, 30, 1, 0, tzinfo=UTC)  # a Wednesday, 09:00 in China
-    accepted = book.act(objection.id, Event.ACCEPT, DESK, "read", filed)
+    accepted = book.apply(objection.id, Event.ACCEPT, DESK, "read", filed)
     due = datetime(2026, 10, 14, 1, 0, tzinfo=UTC)  # 8, 9, 12, 13 and 14 October
     assert accepted.due_at == due
     assert book.sweep(due - timedelta(microseconds=1)) == 0

@@ -53,7 +53,7 @@ class Holder:
         elif what == "settle" and challenge:
             way.checks.settle(challenge.id, verdict, b"captured", self.now)  # type: ignore[arg-type]
         elif what == "review":
-            way.orders.act(self.order.id, Event.TO_COUNTER, DESK, "unclear", self.now)
+            way.orders.apply(self.order.id, Event.TO_COUNTER, DESK, "unclear", self.now)
             self.reviewed = True
 
     def holds(self) -> None:

@@ -14,7 +14,7 @@ from duanka.domain.order import Event, State, UnknownOrder
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, pictures
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from support.orders.books import DESK, HOUR, NOW, card, delivered, demand, receive, restriction
 from support.orders.books import SECOND as SUPERVISOR
 from support.orders.online import (
@@ -56,7 +56,7 @@ def test_failures_count_to_the_counter_and_never_to_a_stop(store: Store) -> None
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
     assert restriction(way.orders) is None
-    assert way.orders.act(order.id, Event.PASS, DESK, "at the counter", NOW + HOUR).state is State.PASSED
+    assert way.orders.apply(order.id, Event.PASS, DESK, "at the counter", NOW + HOUR).state is State.PASSED
 
 
 def test_too_late_and_used_up_stays_as_it_is(store: Store) -> None:
@@ -96,7 +96,7 @@ def test_whoever_was_quicker_than_the_verdict_is_left_alone(store: Store) -> Non
     for number, (event, verdict) in enumerate(product(events, (PASSED, UNSURE, STRANGER))):
         order = way.asked(number)
         challenge, here = way.taken(way.agreed(order.id))
-        before = way.orders.act(order.id, event, SUPERVISOR, "meanwhile", here)
+        before = way.orders.apply(order.id, event, SUPERVISOR, "meanwhile", here)
         way.checks.settle(challenge.id, verdict, b"picture", here)
         assert way.state(order.id) == before
         assert len(trail(store, "check.settle")) == number + 1, "and it is kept"
@@ -145,7 +145,9 @@ def test_a_late_verdict_on_a_card_that_is_free_already_moves_nothing(store: Stor
     order = way.asked()
     way.orders.sweep(NOW + DAY)
     challenge, here = way.taken(way.agreed(order.id, NOW + DAY), NOW + DAY)
-    ActService(way.orders).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, here)
+    BulkActionService(way.orders).propose(
+        Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, here
+    )
     before = way.state(order.id)
     assert (before.state, before.closed_at) == (State.EXPIRED, here)
     assert way.checks.settle(challenge.id, verdict, b"picture", here).stage is SessionStage.COUNTER
@@ -177,7 +179,7 @@ def test_a_late_check_reaches_a_person_who_restores(store: Store) -> None:
     way = Online(store)
     number, _ = late_review(way)
     assert restriction(way.orders), "stopped until somebody decides"
-    way.orders.act(number, Event.PASS, DESK, "it is them", NOW + 25 * HOUR)
+    way.orders.apply(number, Event.PASS, DESK, "it is them", NOW + 25 * HOUR)
     assert restriction(way.orders) is None
 
 
@@ -185,19 +187,19 @@ def test_a_late_check_that_a_person_refuses_leaves_the_card_stopped(store: Store
     way = Online(store)
     number, _ = late_review(way)
     before = restriction(way.orders)
-    assert way.orders.act(number, Event.FAIL, DESK, "another face", NOW + 25 * HOUR).state is State.FAILED
+    assert way.orders.apply(number, Event.FAIL, DESK, "another face", NOW + 25 * HOUR).state is State.FAILED
     assert restriction(way.orders) == before
     assert way.checks.standing(number, NOW + 25 * HOUR).reasons == (), (
         "and nobody is told that a person will look"
     )
-    assert way.orders.act(number, Event.PASS, DESK, "with papers", NOW + 26 * HOUR).state is State.PASSED
+    assert way.orders.apply(number, Event.PASS, DESK, "with papers", NOW + 26 * HOUR).state is State.PASSED
 
 
 def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(store: Store) -> None:
     way = Online(store)
     number, session = late_review(way)
     at = NOW + 25 * HOUR
-    sent = way.orders.act(number, Event.TO_COUNTER, DESK, "unclear", at)
+    sent = way.orders.apply(number, Event.TO_COUNTER, DESK, "unclear", at)
     assert sent.due_at == at + DAY
     found = way.checks.standing(number, at)
     assert (found.stage, found.reasons) == (SessionStage.COUNTER, (CheckReason.NOT_AVAILABLE,))
@@ -217,8 +219,8 @@ def test_a_card_that_is_given_back_by_hand_meanwhile_stays_so(store: Store, move
     way = Online(store)
     number, _ = late_review(way)
     if moved_on:
-        way.orders.act(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
-    ActService(way.orders).propose(
+        way.orders.apply(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
+    BulkActionService(way.orders).propose(
         Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, NOW + 26 * HOUR
     )
     after = way.state(number)
@@ -242,7 +244,7 @@ def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) ->
         assert (barred.state, barred.due_at) == (State.OUTGOING_BARRED, NOW + 72 * HOUR)
         way.settled(way.agreed(order.id, NOW + DAY), UNSURE, NOW + DAY)
         assert way.orders.sweep(NOW + 80 * HOUR) == 0, "the delay is ours"
-        way.orders.act(order.id, event, SUPERVISOR, "decided", NOW + DAY + after)
+        way.orders.apply(order.id, event, SUPERVISOR, "decided", NOW + DAY + after)
         going_on = restriction(way.orders, number)
         assert going_on
         assert going_on.due_at == NOW + 72 * HOUR
@@ -251,7 +253,7 @@ def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) ->
 
 def test_a_cancelled_card_is_not_stopped_anew_by_its_verification(store: Store) -> None:
     way = Online(store)
-    acts, order = ActService(way.orders), delivered(way.orders)
+    acts, order = BulkActionService(way.orders), delivered(way.orders)
     for event in (Event.SUSPEND, Event.CANCEL):
         act = acts.propose(event, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
         acts.approve(act.id, SUPERVISOR, "fine", NOW)

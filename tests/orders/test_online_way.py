@@ -96,7 +96,7 @@ def test_who_begins_before_the_receipt_has_got_the_notice(store: Store, delivery
     receive(way.orders, [demand()], NOW)
     order = verification(way.orders)
     if delivery == "failed":
-        way.orders.act(order.id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
+        way.orders.apply(order.id, Event.NOT_DELIVERED, SYSTEM, "UNDELIV", NOW)
     way.agreed(order.id, NOW + HOUR)
     assert way.state(order.id).due_at == NOW + 25 * HOUR
 

@@ -24,7 +24,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, alarms, audit, drifts, notices, outbox, refusals
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.views import Page
@@ -99,7 +99,7 @@ def test_what_is_late_is_found(store: Store) -> None:
     assert read.orders(late, CLERK, NOW + DAY - HOUR).items == ()
     assert [order.kind for order in read.orders(late, CLERK, NOW + DAY).items] == [Kind.VERIFICATION]
     objection = book.object(card(0), "I am honest", DESK, NOW)
-    book.act(objection.id, Event.ACCEPT, DESK, "looked at", NOW)
+    book.apply(objection.id, Event.ACCEPT, DESK, "looked at", NOW)
     book.sweep(NOW + 30 * DAY)
     found = read.orders(Filter(kind=Kind.OBJECTION, overdue=True), CLERK, NOW + 30 * DAY).items
     assert [order.id for order in found] == [objection.id], "an objection that nobody answered stays in sight"
@@ -271,15 +271,15 @@ def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) 
         1,
         2,
     ):  # 0 passes; 1 expires, is stopped and passes late: once; 2 is withdrawn: not at all
-        book.act(of(number), Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
-    book.act(of(0), Event.BEGIN, DESK, "came", NOW + HOUR)
-    book.act(of(0), Event.PASS, DESK, "it is them", NOW + HOUR)
-    book.act(of(2), Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
+        book.apply(of(number), Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    book.apply(of(0), Event.BEGIN, DESK, "came", NOW + HOUR)
+    book.apply(of(0), Event.PASS, DESK, "it is them", NOW + HOUR)
+    book.apply(of(2), Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
     assert handled_of(store, NOW, NOW + DAY) == (1, {f"+{card(0)}"})
     book.sweep(NOW + DAY)
     assert handled_of(store, NOW, NOW + DAY)[0] == 1, "the period ends before the stop"
     assert handled_of(store, NOW, NOW + 2 * DAY) == (2, {f"+{card(n)}" for n in (0, 1)})
-    book.act(of(1), Event.PASS, DESK, "late, but it is them", NOW + 30 * HOUR)
+    book.apply(of(1), Event.PASS, DESK, "late, but it is them", NOW + 30 * HOUR)
     book.police_stop(card(3), "case", POLICE, "confirmed", NOW + 31 * HOUR)
     book.police_release(card(3), POLICE, "an error", NOW + 32 * HOUR)
     everybody = (3, {f"+{card(n)}" for n in (0, 1, 3)})
@@ -303,11 +303,11 @@ def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) 
 
 def test_an_act_that_was_undone_handled_nobody(store: Store) -> None:
     book = book_on(store)
-    doing = ActService(book)
+    doing = BulkActionService(book)
     why = BilingualText("清单有误", "the wrong list")
     delivered(book, 2)
     for event in (Event.BEGIN, Event.PASS):
-        book.act(verification(book, 2).id, event, SYSTEM, "the check online", NOW)
+        book.apply(verification(book, 2).id, event, SYSTEM, "the check online", NOW)
     mistake = doing.propose(Event.SUSPEND, [card(0), card(1)], why, DESK, NOW)
     doing.approve(mistake.id, SECOND, "fine", NOW)
     doing.carry_out(NOW)
@@ -372,17 +372,17 @@ def test_acts_are_shown_page_by_page(store: Store) -> None:
             }
             connection.execute(insert(acts).values(row | {"skipped": 0}))
     read = reading(store)
-    first = read.acts(DESK, limit=3)
+    first = read.bulk_actions(DESK, limit=3)
     assert first.next
-    assert [act.id for act in (*first.items, *read.acts(DESK, first.next).items)] == [
+    assert [act.id for act in (*first.items, *read.bulk_actions(DESK, first.next).items)] == [
         "A4",
         "A3",
         "A2",
         "A1",
         "A0",
     ]
-    assert [act.id for act in read.acts(DESK, waiting=True).items] == ["A4", "A3", "A2", "A1"]
-    assert read.act("A0", DESK).state == "done"
+    assert [act.id for act in read.bulk_actions(DESK, waiting=True).items] == ["A4", "A3", "A2", "A1"]
+    assert read.bulk_action("A0", DESK).state == "done"
     assert read.act_cards("A0", CLERK, NOW) == Page((), None)
     with pytest.raises(UnknownOrder):
-        read.act("A9", DESK)
+        read.bulk_action("A9", DESK)

@@ -138,7 +138,7 @@ def test_what_was_decided_is_done_and_how_long_it_took_is_known(store: Store) ->
     assert (leg.wanted, leg.seconds) == (SUSPENDED, 2.0)
     order = restriction(book)
     assert order is not None
-    book.act(order.id, Event.RESTORE, DESK, "proved it", NOW + 25 * HOUR)
+    book.apply(order.id, Event.RESTORE, DESK, "proved it", NOW + 25 * HOUR)
     bench.drain(NOW + 25 * HOUR + SECOND)
     assert bench.element.state_of(card(0)) is ACTIVE
     assert [(one.wanted, one.seconds) for one in enacted(store, NOW)] == [

@@ -43,8 +43,8 @@ def passes_on(store: Store, tmp_path: Path) -> PassList:
 def passed(book: OrderService, number: int) -> None:
     order = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
     assert order
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
-    book.act(order.id, Event.PASS, SECOND, "it is them", NOW + HOUR)
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
+    book.apply(order.id, Event.PASS, SECOND, "it is them", NOW + HOUR)
 
 
 def test_who_passed_since_the_backup_passes_again_and_stays_on_the_list(
@@ -73,13 +73,13 @@ def test_a_restored_backup_stops_nobody_for_a_deadline_that_passed_since(
         delivered(book, number)
     backup = backup_of(store)
     for number in (0, 1):
-        book.act(verification(book, number).id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
+        book.apply(verification(book, number).id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
     restore(store, backup)
     accepted = NOW + 72 * HOUR
     assert hours_anew(book, accepted) == 3
     assert hours_anew(book, accepted) == 0
     assert book.sweep(accepted) == 0, "nobody is stopped before it can be entered again"
-    book.act(verification(book, 0).id, Event.WITHDRAW, DESK, "entered again", accepted + HOUR)
+    book.apply(verification(book, 0).id, Event.WITHDRAW, DESK, "entered again", accepted + HOUR)
     book.sweep(accepted + 24 * HOUR)
     assert [restriction(book, number) is not None for number in range(3)] == [False, True, True]
     assert not [fault for fault in Trail(KEY).verify(store) if isinstance(fault, Fault)]

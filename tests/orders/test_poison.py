@@ -21,7 +21,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, alarms, notices, orders, outbox, refusals
 from duanka.ledger.db.tables_identity import pictures
 from duanka.ledger.monitoring.alarms import AlarmService
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
@@ -108,14 +108,14 @@ def test_deadlines(desk: Desk) -> None:
 
 
 def test_acts_of_people(desk: Desk) -> None:
-    acts = ActService(desk.orders)
+    acts = BulkActionService(desk.orders)
     delivered(desk.orders, BAD)
     act = acts.propose(Event.SUSPEND, map(card, range(MANY)), BilingualText("涉诈", "fraud"), DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
     desk.spoil("UPDATE orders SET kind = 'nonsense' WHERE card = :card", card=card(BAD))
     worked(acts.carry_out, NOW)
     assert desk.count(act_cards, act_cards.c.outcome == "done") == MANY - 1
-    assert acts.act(act.id).finished_at == NOW
+    assert acts.get(act.id).finished_at == NOW
     assert [one.card for one in acts.skipped(act.id)] == [card(BAD)]
     (told,) = desk.reported()
     assert act.id in told
@@ -320,7 +320,7 @@ def test_pictures_that_are_kept_no_longer(desk: Desk) -> None:
     for number in range(MANY):
         order = verification(desk.orders, number)
         desk.orders.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
-        desk.orders.act(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
+        desk.orders.apply(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
     too_long = f"V{'X' * 60}"  # SQLite takes any length from who does not come by us
     if desk.store.embedded:
         bad = verification_id(desk, BAD)
@@ -343,7 +343,7 @@ def verification_id(desk: Desk, number: int) -> str:
     "until", ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00+00:00"]
 )
 def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> None:
-    acts = ActService(desk.orders)
+    acts = BulkActionService(desk.orders)
     with pytest.raises(OrderError, match=r"between the years|three years"):
         acts.propose(
             Event.PUNISH,

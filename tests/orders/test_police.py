@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -19,7 +19,7 @@ from duanka.domain.order import (
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
 from duanka.orders.intake.receiving import Received
 from duanka.orders.service import OrderService
@@ -42,7 +42,7 @@ WHY = BilingualText("窝点", "a farm")
 
 
 def _by_two(book: OrderService, event: Event, **facts: object) -> None:
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(event, [card(0)], WHY, DESK, NOW, **facts)  # type: ignore[arg-type]
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
@@ -79,8 +79,8 @@ def test_passing_does_not_lift_a_police_stop(store: Store) -> None:
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
     with pytest.raises(PermissionDenied):
-        book.act(asked.id, Event.PASS, DESK, "it is them", NOW)
-    book.act(asked.id, Event.PASS, POLICE, "it is them", NOW)
+        book.apply(asked.id, Event.PASS, DESK, "it is them", NOW)
+    book.apply(asked.id, Event.PASS, POLICE, "it is them", NOW)
     order = restriction(book)
     assert order
     assert order.state is State.FORCED_STOP
@@ -93,9 +93,9 @@ def test_nobody_else_releases_it(store: Store, by: Person) -> None:
     with pytest.raises(PermissionDenied):
         book.police_release(card(0), by, "please", NOW)
     with pytest.raises(NoSuchTransition):
-        book.act(order.id, Event.RESTORE, by, "please", NOW)
+        book.apply(order.id, Event.RESTORE, by, "please", NOW)
     with pytest.raises(NoSuchTransition):
-        book.act(order.id, Event.EASE, by, "please", NOW)
+        book.apply(order.id, Event.EASE, by, "please", NOW)
     assert restriction(book) == order
     assert book.police_release(card(0), POLICE, "an error", NOW).state is State.RESTORED
     assert restriction(book) is None
@@ -119,23 +119,23 @@ def test_one_of_the_police_frees_nothing_that_two_must_free(store: Store, way: s
     book = book_on(store)
     receive(book, [demand(tier="extreme")], NOW)
     asked, then = verification(book), NOW + 25 * HOUR
-    book.act(asked.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    book.apply(asked.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
     if way != "notice":
         book.sweep(then)
         assert restriction(book)
     if way == "fraud centre":
-        book.act(asked.id, Event.TO_FRAUD_CENTRE, POLICE, "ours", then)
+        book.apply(asked.id, Event.TO_FRAUD_CENTRE, POLICE, "ours", then)
         with pytest.raises(NeedsSecondPerson, match="somebody else of the police"):
-            book.act(asked.id, Event.PASS, POLICE, "it is them", then)
+            book.apply(asked.id, Event.PASS, POLICE, "it is them", then)
         assert restriction(book)
-        book.act(asked.id, Event.PASS, OTHER_POLICE, "it is them", then)
+        book.apply(asked.id, Event.PASS, OTHER_POLICE, "it is them", then)
     else:
         book.police_stop(card(0), "case 7", POLICE, "confirmed", then)
         for event in (Event.PASS, Event.POLICE_RELEASE):
             order = asked if event is Event.PASS else restriction(book)
             assert order
             with pytest.raises(NeedsSecondPerson, match="somebody else of the police"):
-                book.act(order.id, event, POLICE, "an error", then)
+                book.apply(order.id, event, POLICE, "an error", then)
         with pytest.raises(NeedsSecondPerson):
             book.police_release(card(0), POLICE, "an error", then)
         assert restriction(book)
@@ -149,8 +149,8 @@ def test_one_of_the_police_takes_back_their_own_stop_and_what_others_sent_them(s
     book.police_stop(card(0), "case", POLICE, "a wrong digit", NOW)
     assert book.police_release(card(0), POLICE, "an error", NOW).state is State.RESTORED
     receive(book, [demand(1, tier="extreme")], NOW)
-    book.act(verification(book, 1).id, Event.TO_FRAUD_CENTRE, SECOND, "theirs", NOW)
-    book.act(verification(book, 1).id, Event.PASS, POLICE, "it is them", NOW)
+    book.apply(verification(book, 1).id, Event.TO_FRAUD_CENTRE, SECOND, "theirs", NOW)
+    book.apply(verification(book, 1).id, Event.PASS, POLICE, "it is them", NOW)
     stop = demand(2, asked=RequestedAction.STOP, cases=("A1",), tier="extreme")
     receive(book, [demand(2, tier="extreme"), stop], NOW)
     assert book.police_release(card(2), POLICE, "an error", NOW).state is State.RESTORED
@@ -160,8 +160,8 @@ def test_while_the_police_stop_a_card_nobody_of_ours_takes_its_question_back_alo
     book = book_on(store)
     receive(book, [demand(tier="extreme")], NOW)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
-    act = Withdrawals(ActService(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
-    assert act.state is ActState.PROPOSED
+    act = Withdrawals(BulkActionService(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
+    assert act.state is BulkActionState.PROPOSED
     assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
 
 

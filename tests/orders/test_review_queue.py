@@ -67,13 +67,13 @@ def test_a_reviewer_sees_both_pictures_what_was_measured_and_what_was_before(sto
 def test_what_was_decided_waits_no_more_and_shows_no_pictures(store: Store, event: Event) -> None:
     way = Online(store)
     number = waiting(way)
-    way.orders.act(number, event, DESK, "looked at", NOW + HOUR)
+    way.orders.apply(number, event, DESK, "looked at", NOW + HOUR)
     assert way.reviews.waiting(DESK).items == ()
     with pytest.raises(NoSuchTransition, match="under_review"):
         way.reviews.open(number, DESK, "again", NOW + HOUR)
     assert not trail(store, "pictures.seen")
     with pytest.raises(OrderError):
-        way.orders.act(number, Event.SUBMIT, DESK, "a second opinion", NOW + HOUR)
+        way.orders.apply(number, Event.SUBMIT, DESK, "a second opinion", NOW + HOUR)
 
 
 def test_pictures_are_for_the_staff_who_say_why(store: Store) -> None:
@@ -99,7 +99,7 @@ def test_pictures_that_do_not_open_are_said_so(store: Store) -> None:
     with pytest.raises(PictureSealed):
         way.reviews.open(number, DESK, "to compare", NOW)
     assert (
-        way.orders.act(number, Event.TO_COUNTER, DESK, "it cannot be seen", NOW).state
+        way.orders.apply(number, Event.TO_COUNTER, DESK, "it cannot be seen", NOW).state
         is State.SENT_TO_COUNTER
     )
 
@@ -107,8 +107,8 @@ def test_pictures_that_do_not_open_are_said_so(store: Store) -> None:
 def test_who_is_sent_to_review_by_hand_waits_in_the_queue_without_a_check(store: Store) -> None:
     way = Online(store)
     order = way.asked()
-    way.orders.act(order.id, Event.BEGIN, DESK, "came", NOW)
-    way.orders.act(order.id, Event.SUBMIT, DESK, "to look at", NOW)
+    way.orders.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+    way.orders.apply(order.id, Event.SUBMIT, DESK, "to look at", NOW)
     file = way.reviews.open(order.id, SECOND, "to compare", NOW)
     assert (file.reference, file.captured, file.similarity, file.reasons, file.earlier) == (
         None,
@@ -119,7 +119,7 @@ def test_who_is_sent_to_review_by_hand_waits_in_the_queue_without_a_check(store:
     )
     (item,) = way.reviews.waiting(DESK).items
     assert (item.order_id, item.since, item.similarity, item.reasons) == (order.id, NOW, None, ())
-    way.orders.act(order.id, Event.TO_COUNTER, SECOND, "nothing to look at", NOW)
+    way.orders.apply(order.id, Event.TO_COUNTER, SECOND, "nothing to look at", NOW)
     assert way.reviews.waiting(DESK).items == ()
 
 

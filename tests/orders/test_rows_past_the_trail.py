@@ -25,7 +25,7 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from support.orders.books import (
     DESK,
     HOUR,
@@ -56,10 +56,10 @@ def told(store: Store) -> Store:
     book, people = book_on(store), Persons(store, Trail(KEY))
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
-    book.act(order.id, Event.PASS, SECOND, "it is them", NOW + 25 * HOUR)
+    book.apply(order.id, Event.PASS, SECOND, "it is them", NOW + 25 * HOUR)
     book.police_stop(card(1), "case", POLICE, "notice", NOW + 25 * HOUR)
     book.police_stop(card(1), "case 2", POLICE, "notice", NOW + 26 * HOUR)
-    proposing = ActService(book)
+    proposing = BulkActionService(book)
     act = proposing.propose(Event.SUSPEND, [card(2), card(3)], BilingualText("一", "one"), DESK, NOW)
     proposing.approve(act.id, SECOND, "seen", NOW)
     proposing.carry_out(NOW)
@@ -193,8 +193,8 @@ def test_a_tier_that_was_lowered_past_the_trail_shows_after_one_person_passed_th
     order = delivered(book)
     with store.writing() as connection:
         connection.execute(update(orders).values(tier="low"))
-    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
-    book.act(order.id, Event.PASS, DESK, "it is them", NOW)
+    book.apply(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(order.id, Event.PASS, DESK, "it is them", NOW)
     (found,) = faults(store)
     assert found.startswith("before row ")
     assert found.endswith(f" order {order.id} was changed past the trail: tier")
@@ -213,7 +213,7 @@ def test_a_card_that_was_freed_past_the_trail_shows_after_its_next_change(store:
 
 @pytest.mark.parametrize("changed", ["proposed_by", "list of cards"])
 def test_what_was_put_under_a_proposal_is_not_approved_and_shows(store: Store, changed: str) -> None:
-    acting = ActService(book_on(store))
+    acting = BulkActionService(book_on(store))
     act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), SECOND, NOW)
     with store.writing() as connection:
         if changed == "proposed_by":
@@ -229,7 +229,7 @@ def test_what_was_put_under_a_proposal_is_not_approved_and_shows(store: Store, c
 
 
 def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
-    acting = ActService(book_on(store))
+    acting = BulkActionService(book_on(store))
     act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), DESK, NOW)
     with store.writing() as connection:
         connection.execute(delete(act_places))
@@ -243,7 +243,7 @@ def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
 def test_an_act_that_runs_otherwise_than_two_agreed_stops_nobody(store: Store, changed: str) -> None:
     said, book = list[str](), book_on(store)
     book.set_aside = AlarmService(store, said.append, timedelta(minutes=5)).set_aside
-    acting = ActService(book)
+    acting = BulkActionService(book)
     other = acting.propose(Event.SUSPEND, [card(2)], BilingualText("二", "two"), DESK, NOW)
     act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), DESK, NOW)
     acting.approve(other.id, SECOND, "seen", NOW)
@@ -330,7 +330,7 @@ def test_a_counter_check_that_nobody_recorded_shows(store: Store) -> None:
     assert faults(store) == []
     with store.writing() as connection:
         connection.execute(update(counter_checks).values(outcome="passed", second_by="li", second_at=NOW))
-    way.orders.act(order.id, Event.PASS, DESK, "it is them", NOW)
+    way.orders.apply(order.id, Event.PASS, DESK, "it is them", NOW)
     assert faults(store) == [
         f"counter checks of order {order.id} was changed past the trail: outcome, second_at, second_by"
     ]

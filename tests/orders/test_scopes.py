@@ -16,7 +16,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -54,7 +54,7 @@ def opened(store: Store) -> OrderService:
 
 def test_lists_and_counts_have_what_is_in_scope(store: Store) -> None:
     book = opened(store)
-    read, acts = OrderQueries(store, Trail(KEY)), ActService(book)
+    read, acts = OrderQueries(store, Trail(KEY)), BulkActionService(book)
     mine = verification(book, HERE).id
     for reader in (ViewerContext(near(DESK)), ViewerContext(near(Person("zhao", Role.REGULATOR)))):
         page = read.orders(Filter(), reader, NOW)
@@ -62,29 +62,34 @@ def test_lists_and_counts_have_what_is_in_scope(store: Store) -> None:
         assert read.figures(NOW, NOW + HOUR, reader.person).opened == {"verification": 1}
     assert len(read.orders(Filter(), ViewerContext(DESK), NOW).items) == 3
     one, both = (acts.propose(Event.SUSPEND, [*map(card, cards)], WHY, DESK, NOW) for cards in ([0], [0, 1]))
-    assert [act.id for act in read.acts(near(SECOND)).items] == [one.id]
+    assert [act.id for act in read.bulk_actions(near(SECOND)).items] == [one.id]
     assert [act.id for act in acts_of(acts, near(SECOND))] == [one.id]
-    assert {act.id for act in read.acts(SECOND).items} == {one.id, both.id}
+    assert {act.id for act in read.bulk_actions(SECOND).items} == {one.id, both.id}
 
 
 @pytest.mark.parametrize("where", [THERE, NOWHERE])
 def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
     book = opened(store)
-    read, acts, clerk, boss = OrderQueries(store, Trail(KEY)), ActService(book), near(DESK), near(SECOND)
+    read, acts, clerk, boss = (
+        OrderQueries(store, Trail(KEY)),
+        BulkActionService(book),
+        near(DESK),
+        near(SECOND),
+    )
     number = verification(book, where).id
     act = acts.propose(Event.SUSPEND, [card(HERE), card(where)], WHY, DESK, NOW)
     tried: list[Callable[[], object]] = [
         lambda: read.order(number, ViewerContext(clerk), NOW),
         lambda: read.dossier(card(where), ViewerContext(clerk), NOW),
         lambda: read.dossier(card(77), ViewerContext(clerk), NOW),
-        lambda: read.act(act.id, boss),
+        lambda: read.bulk_action(act.id, boss),
         lambda: read.act_cards(act.id, ViewerContext(boss), NOW),
         lambda: acts.approve(act.id, boss, "why", NOW),
         lambda: acts.reject(act.id, boss, "why", NOW),
         lambda: acts.undo(act.id, boss, "why", NOW),
         lambda: acts.propose(Event.SUSPEND, [card(HERE), card(where)], WHY, clerk, NOW),
-        lambda: book.act(number, Event.BEGIN, clerk, "why", NOW),
-        lambda: book.act(number, Event.WITHDRAW, clerk, "why", NOW),
+        lambda: book.apply(number, Event.BEGIN, clerk, "why", NOW),
+        lambda: book.apply(number, Event.WITHDRAW, clerk, "why", NOW),
         lambda: book.extend(number, "hospital", clerk, "why", NOW),
         lambda: book.object(card(where), "text", clerk, NOW),
         lambda: receive(book, [demand(where)], NOW, clerk),
@@ -99,7 +104,7 @@ def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
 
 def test_what_is_in_scope_is_moved_and_what_follows_stays_there(store: Store) -> None:
     book = opened(store)
-    acts, clerk, boss = ActService(book), near(DESK), near(SECOND)
+    acts, clerk, boss = BulkActionService(book), near(DESK), near(SECOND)
     act = acts.propose(Event.SUSPEND, [card(HERE)], WHY, clerk, NOW)
     acts.approve(act.id, boss, "seen", NOW)
     acts.carry_out(NOW)
@@ -109,7 +114,7 @@ def test_what_is_in_scope_is_moved_and_what_follows_stays_there(store: Store) ->
         {("河北移动", "石家庄")},
     )
     undone = acts.undo(act.id, boss, "an error", NOW)
-    assert acts.act(undone.id, boss).done == 1
+    assert acts.get(undone.id, boss).done == 1
 
 
 def test_an_operator_and_a_city_must_both_be_in_scope(store: Store) -> None:

@@ -105,7 +105,9 @@ def test_pictures_go_when_their_order_is_over_and_no_sooner(store: Store) -> Non
     passed, late, open_still = kept(way, 0), kept(way, 1), kept(way, 2)
     way.orders.sweep(NOW + 24 * HOUR)
     for number in (passed, late):
-        way.orders.act(number, Event.PASS, DESK, "it is them", NOW + (25 if number == passed else 30) * HOUR)
+        way.orders.apply(
+            number, Event.PASS, DESK, "it is them", NOW + (25 if number == passed else 30) * HOUR
+        )
     assert way.pictures.purge(NOW + 27 * HOUR - SECOND) == 0
     assert way.pictures.purge(NOW + 27 * HOUR) == 1
     assert (opened(way, passed), opened(way, late)) == (None, PHOTO)
@@ -122,7 +124,7 @@ def test_pictures_go_when_their_order_is_over_and_no_sooner(store: Store) -> Non
 def test_nothing_is_kept_for_an_order_that_is_over(store: Store) -> None:
     way = Online(store)
     order = way.asked()
-    way.orders.act(order.id, Event.WITHDRAW, DESK, "asked in error", NOW)
+    way.orders.apply(order.id, Event.WITHDRAW, DESK, "asked in error", NOW)
     way.checks.keep_reference(order.id, PHOTO, NOW)
     assert count(store, pictures) == 0
 
@@ -131,7 +133,7 @@ def test_two_workers_at_once_delete_everything_once(store: Store) -> None:
     way, other = Online(store), Online(store)
     numbers = [kept(way, number) for number in range(12)]
     for number in numbers:
-        way.orders.act(number, Event.WITHDRAW, DESK, "asked in error", NOW)
+        way.orders.apply(number, Event.WITHDRAW, DESK, "asked in error", NOW)
     together = Barrier(2)
 
     def purge(worker: Online) -> int:
@@ -207,7 +209,7 @@ def test_what_was_deleted_lies_in_no_file(tmp_path: Path) -> None:
     parts = [row[at : at + 24] for row in sealed for at in range(100, 10_000, 100)]
     assert sum(part in _files(store) for part in parts) > len(parts) / 2
     for number in numbers:
-        way.orders.act(number, Event.WITHDRAW, DESK, "asked in error", NOW)
+        way.orders.apply(number, Event.WITHDRAW, DESK, "asked in error", NOW)
     with store.reading() as busy:  # somebody reads at this moment: the log cannot go yet
         busy.execute(select(pictures.c.what)).all()
         assert way.pictures.purge(NOW) == 5

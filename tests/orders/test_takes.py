@@ -231,8 +231,8 @@ def test_a_wrong_take_is_undone_in_one_command(desk: Desk) -> None:
     desk.done("wang", "orders", "begin", begun.id, "--why", "the holder called")
     with desk.open() as here:
         at = here.takes.list(SUPERVISOR)[0].at
-        here.orders.act(expired.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
-        here.orders.act(expired.id, Event.EXPIRE, SYSTEM, "no answer", at)
+        here.orders.apply(expired.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+        here.orders.apply(expired.id, Event.EXPIRE, SYSTEM, "no answer", at)
     stopped = desk.last(2, Kind.RESTRICTION)
     assert stopped
     assert stopped.closed_at is None

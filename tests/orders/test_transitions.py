@@ -39,7 +39,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
 from support.orders.books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand, receive
@@ -109,7 +109,7 @@ def test_what_is_not_in_the_table_writes_nothing(store: Store, kind: Kind) -> No
             row = TABLE.get((kind, state, event))
             for role in (set(Role) - row.who) if row else (Role.SUPERVISOR,):
                 with pytest.raises(OrderError):
-                    book.act(number, event, Person("x", role), "try", NOW)
+                    book.apply(number, event, Person("x", role), "try", NOW)
     assert _everything(store) == before
 
 
@@ -120,20 +120,20 @@ def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> No
     receive(book, [demand()], NOW)
     number = _open(book)[0].id
     desk = Person("wang", Role.DESK)
-    book.act(number, Event.BEGIN, desk, "came", NOW)
+    book.apply(number, Event.BEGIN, desk, "came", NOW)
     if state is State.FAILED:
-        book.act(number, Event.FAIL, desk, "another face", NOW)
+        book.apply(number, Event.FAIL, desk, "another face", NOW)
         decided_by_second(book)
     else:
-        book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
+        book.apply(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
         book.sweep(NOW + timedelta(hours=24))
     later = NOW + timedelta(hours=25)
-    ActService(book).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), desk, later)
+    BulkActionService(book).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), desk, later)
     before = _everything(store)
     for event in Event:
         for role in Role:
             with pytest.raises(OrderError):
-                book.act(number, event, Person("x", role), "try", later)
+                book.apply(number, event, Person("x", role), "try", later)
     assert _everything(store) == before
     assert _open(book) == []
 
@@ -160,7 +160,7 @@ class Anybody(RuleBasedStateMachine):
     def __init__(self, store: Store, policy: OrderPolicy) -> None:
         super().__init__()
         self.store, self.orders = store, book_on(store, policy)
-        self.acts = ActService(self.orders)
+        self.bulk_actions = BulkActionService(self.orders)
         self.first = next(_fresh)
         self.now = NOW
         self.closed: dict[str, object] = {}
@@ -196,7 +196,7 @@ class Anybody(RuleBasedStateMachine):
     def act(self, pick: int, event: Event, by: Person) -> None:
         if self.ids:
             number = self.ids[pick % len(self.ids)]
-            self._tried(lambda: self.orders.act(number, event, by, "because", self.now))
+            self._tried(lambda: self.orders.apply(number, event, by, "because", self.now))
 
     @rule(pick=st.integers(0, 999), way=st.integers(0, 99), by=st.sampled_from(_PEOPLE))
     def one_that_the_table_allows(self, pick: int, way: int, by: Person) -> None:
@@ -210,7 +210,7 @@ class Anybody(RuleBasedStateMachine):
             if events:
                 event = events[way % len(events)]
                 until = {"until": self.now + timedelta(hours=5)} if event is Event.PUNISH else {}
-                self._tried(lambda: self.orders.act(number, event, by, "because", self.now, **until))
+                self._tried(lambda: self.orders.apply(number, event, by, "because", self.now, **until))
 
     @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE))
     def stop(self, n: int, by: Person) -> None:
@@ -246,14 +246,16 @@ class Anybody(RuleBasedStateMachine):
         desk, second = Person("desk-1", Role.DESK), Person("supervisor-1", Role.SUPERVISOR)
 
         def work() -> None:
-            act = self.acts.propose(event, [self._mine()[n] for n in which], _WHY, desk, self.now, until)
+            act = self.bulk_actions.propose(
+                event, [self._mine()[n] for n in which], _WHY, desk, self.now, until
+            )
             if act.approved_at is None:
-                self.acts.approve(act.id, second, "fine", self.now)
-            while self.acts.carry_out(self.now, limit=2):
+                self.bulk_actions.approve(act.id, second, "fine", self.now)
+            while self.bulk_actions.carry_out(self.now, limit=2):
                 pass
-            assert self.acts.act(act.id).left == 0
+            assert self.bulk_actions.get(act.id).left == 0
             if undone and event in (Event.SUSPEND, Event.BAR_OUTGOING):
-                self.acts.undo(act.id, second, "wrong list", self.now)
+                self.bulk_actions.undo(act.id, second, "wrong list", self.now)
 
         with suppress(NoSuchTransition):  # every card is cancelled: nothing is left to do
             work()

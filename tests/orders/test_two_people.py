@@ -14,7 +14,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.effects import apply_event
 from support.orders.books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
 from support.orders.online import Online
@@ -28,14 +28,14 @@ WHY = BilingualText("窝点", "a farm")
 @pytest.mark.parametrize("by", [DESK, SECOND, ADMIN])
 def test_nobody_stops_a_card_alone(store: Store, by: Person) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
     order = restriction(book)
     assert order
     with pytest.raises(NeedsSecondPerson, match="propose it"):
-        book.act(order.id, Event.SUSPEND, by, "I say so", NOW)
+        book.apply(order.id, Event.SUSPEND, by, "I say so", NOW)
     assert restriction(book) == order
 
 
@@ -72,7 +72,7 @@ def test_a_police_notice_carries_a_stop_by_one(store: Store) -> None:
 
 def test_a_card_barred_by_hand_goes_on_when_its_verification_runs_out(store: Store) -> None:
     book = book_on(store)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     asked = delivered(book)
     act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
@@ -106,7 +106,7 @@ def test_what_somebody_began_who_may_no_more_has_no_second_person(store: Store, 
     people.add("zhao", Role.SUPERVISOR)
     wang, zhao = people.who("wang"), people.who("zhao")
     way, sources = Online(store), CaseSources(store, Trail(KEY), KEY)
-    acts, order = ActService(way.orders), way.asked(1, tier="high")
+    acts, order = BulkActionService(way.orders), way.asked(1, tier="high")
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, wang, NOW)
     asked, _ = people.persons.propose(
         PersonProposal.PERSON, Person("mole", Role.SUPERVISOR, "mole"), wang, NOW

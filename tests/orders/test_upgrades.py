@@ -200,11 +200,11 @@ def test_who_proposed_under_a_name_does_not_approve_under_an_id(release: Book) -
         assert li
         waits = release.old["acts"]["proposed"]
         with pytest.raises(NeedsSecondPerson):
-            here.acts.approve(waits, wang, "my own", NOW)
-        here.acts.approve(waits, li, "seen", NOW)
-        while here.acts.carry_out(NOW):
+            here.bulk_actions.approve(waits, wang, "my own", NOW)
+        here.bulk_actions.approve(waits, li, "seen", NOW)
+        while here.bulk_actions.carry_out(NOW):
             pass
-        here.acts.undo(release.old["acts"]["done"], li, "a mistake", NOW)
+        here.bulk_actions.undo(release.old["acts"]["done"], li, "a mistake", NOW)
         faults = [found for found in here.trail.verify(here.store) if isinstance(found, Fault)]
         assert faults == []
 
@@ -222,7 +222,7 @@ def test_links_pictures_and_reviews_of_0_1_0_go_on(release: Book) -> None:
             assert here.pictures.opened(connection, number, CAPTURED) == b"\xff\xd8\xff captured"
         li = here.keys.who(release.old["keys"]["Li Wei"])
         assert li
-        here.orders.act(number, Event.PASS, li, "seen", NOW)
+        here.orders.apply(number, Event.PASS, li, "seen", NOW)
         assert [found for found in here.trail.verify(here.store) if isinstance(found, Fault)] == []
 
 

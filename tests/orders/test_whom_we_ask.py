@@ -19,7 +19,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.monitoring.alarms import AlarmService
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.dispatch.notice_texts import NoticeTexts
 from duanka.orders.intake.receiving import Received
 from duanka.orders.monitoring.waiting import WaitingOrders
@@ -55,7 +55,7 @@ def _passed(store: Store, **asked: object) -> OrderService:
     book = book_on(store)
     receive(book, [demand(**asked)], NOW)  # type: ignore[arg-type]
     for event in (Event.BEGIN, Event.PASS):
-        book.act(verification(book).id, event, SYSTEM, "the check online", NOW + HOUR)
+        book.apply(verification(book).id, event, SYSTEM, "the check online", NOW + HOUR)
     return book
 
 
@@ -130,10 +130,10 @@ def _told(order: Order) -> str:
 def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
     book = book_on(store)
     receive(book, [demand(0, id="", reason=LURE)], NOW, DESK)
-    book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    book.apply(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + DAY)
     decided_by_second(book, at=NOW + DAY)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(1)], replace(verification(book).grounds, redress=LURE), DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
@@ -169,7 +169,7 @@ def test_a_stop_by_people_over_one_by_a_rule_tells_the_policys_reason(store: Sto
     book = book_on(store, OrderPolicy(stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED),)))
     delivered(book)
     book.sweep(NOW + DAY)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], LURE, DESK, NOW + DAY)
     acts.approve(act.id, SECOND, "fine", NOW + DAY)
     acts.carry_out(NOW + DAY)
@@ -195,9 +195,9 @@ def test_an_order_that_no_clock_moves_stands_in_a_list_and_becomes_an_alarm(stor
         delivered(book, number)
     parked = verification(book, 0).id
     for event in (Event.BEGIN, Event.SUBMIT):
-        book.act(parked, event, DESK, "to look at", NOW)
+        book.apply(parked, event, DESK, "to look at", NOW)
     receive(book, [demand(3)], NOW)
-    book.act(verification(book, 3).id, Event.NOT_DELIVERED, SYSTEM, "no such number", NOW)
+    book.apply(verification(book, 3).id, Event.NOT_DELIVERED, SYSTEM, "no such number", NOW)
     book.object(card(1), "why me", HOLDER, NOW)
     assert _waiting(store) == [card(0), card(1), card(3)]
     watch.watch(NOW + 23 * HOUR)
@@ -210,8 +210,8 @@ def test_an_order_that_no_clock_moves_stands_in_a_list_and_becomes_an_alarm(stor
     book.sweep(NOW + 25 * HOUR)
     assert card(2) not in _waiting(store), "who is stopped for it waits for nobody"
     for number in (0, 3):
-        book.act(verification(book, number).id, Event.WITHDRAW, DESK, "in error", NOW + 26 * HOUR)
-    book.act(book.object(card(1), "again", HOLDER, NOW).id, Event.ACCEPT, DESK, "we look", NOW + 26 * HOUR)
+        book.apply(verification(book, number).id, Event.WITHDRAW, DESK, "in error", NOW + 26 * HOUR)
+    book.apply(book.object(card(1), "again", HOLDER, NOW).id, Event.ACCEPT, DESK, "we look", NOW + 26 * HOUR)
     watch.watch(NOW + 26 * HOUR)
     with store.reading() as connection:
         assert not raised(connection, True, 9)

@@ -74,7 +74,7 @@ class TypedDesk:
     def work(self) -> None:
         """Carry out what the worker of `serve` carries out of acts."""
         with self.open() as here:
-            while here.acts.carry_out(app_orders.now()):
+            while here.bulk_actions.carry_out(app_orders.now()):
                 pass
 
     def type(self, who: str, *words: str, columns: int = 200, **environment: str) -> Said:

@@ -44,7 +44,7 @@ from duanka.ledger.people.keys import Keys
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.desk import DeskServices
@@ -124,13 +124,13 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
-        acts, decision_key = ActService(order_service), derived(secret, "decisions")
+        acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
         yield OrderDesk(
             store=store,
             elements=elements,
             ends=ends,
             orders=order_service,
-            acts=acts,
+            bulk_actions=acts,
             keys=Keys(store, trail, kept),
             persons=Persons(store, trail, kept),
             links=links,
@@ -176,7 +176,7 @@ def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ..
     return (settings.orders, *proxies)
 
 
-def who_acts(settings: Settings, keys: Keys) -> Person:
+def acting_person(settings: Settings, keys: Keys) -> Person:
     """The person whose API key is set. MissingKey: none is set."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     person = keys.who(key) if key else None

@@ -98,7 +98,7 @@ def working(
     def made() -> Enforcing:
         parts = Enforcement(
             sweep=sweep,
-            carry_out=here.acts.carry_out,
+            carry_out=here.bulk_actions.carry_out,
             elements={one.name: dispatcher(one) for one in network.elements()},
             look=PendingWorkProbe(here.store, network.addresses),
             clock=clock,

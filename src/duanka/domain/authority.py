@@ -102,11 +102,11 @@ class Permission(StrEnum):
     OBJECTION_WITHDRAW = "objection.withdraw"
     # bulk actions that take two people
     LIST_TAKES = "list_takes", STAFF, "查看接收批次", "list takes and what is held"
-    LIST_ACTS = "list_acts", STAFF | _BY_US, "查看批量处置", "see what was proposed"
-    PROPOSE_ACT = "propose_act", STAFF, "提出处置", "propose a stop or release"
-    APPROVE_ACT = "approve_act", _SENIOR, "复核通过处置", "approve what somebody else proposed"
-    REJECT_ACT = "reject_act", STAFF, "否决处置", "reject what was proposed"
-    UNDO_ACT = "undo_act", STAFF, "撤销处置", "undo what was done"
+    LIST_BULK_ACTIONS = "list_acts", STAFF | _BY_US, "查看批量处置", "see what was proposed"
+    PROPOSE_BULK_ACTION = "propose_act", STAFF, "提出批量处置", "propose a stop or release"
+    APPROVE_BULK_ACTION = "approve_act", _SENIOR, "复核通过批量处置", "approve what somebody else proposed"
+    REJECT_BULK_ACTION = "reject_act", STAFF, "否决批量处置", "reject what was proposed"
+    UNDO_BULK_ACTION = "undo_act", STAFF, "撤销批量处置", "undo what was done"
     # second verification
     VERIFY_ONLINE = "verify_online", _HOLDER, "在线核验", "be verified online"
     LIST_REVIEWS = "list_reviews", STAFF, "查看待审核列表", "list checks that wait for a person"
@@ -167,7 +167,7 @@ _POLICE_STOP, _POLICE_RELEASE = "`duanka orders police-stop`", "`duanka orders p
 _INSTEAD: Mapping[tuple[Role, Permission], str] = {
     (Role.POLICE, Permission.RESTRICTION_RESTORE): f"the police lift what they stopped: {_POLICE_RELEASE}",
     (Role.POLICE, Permission.RESTRICTION_EASE): f"the police lift what they stopped: {_POLICE_RELEASE}",
-    (Role.POLICE, Permission.PROPOSE_ACT): f"the police stop a card: {_POLICE_STOP}",
+    (Role.POLICE, Permission.PROPOSE_BULK_ACTION): f"the police stop a card: {_POLICE_STOP}",
 }
 
 

@@ -22,7 +22,7 @@ class MalformedCard(OrderError):
     """The text is not a telephone number."""
 
 
-class ActState(WordedEnum):
+class BulkActionState(WordedEnum):
     """States of a bulk action."""
 
     PROPOSED = "proposed", "待第二人复核"  # until a second person approves or rejects it
@@ -34,7 +34,7 @@ class ActState(WordedEnum):
 
 
 @dataclass(frozen=True)
-class Act:
+class BulkAction:
     """A bulk action and its progress.
 
     `undoes`: the bulk action that this one reverses (its `event` is RESTORE, and EASE where that applies to a card),
@@ -46,7 +46,7 @@ class Act:
 
     id: str
     event: Event
-    state: ActState
+    state: BulkActionState
     grounds: Grounds
     proposed_by: str
     proposed_at: datetime
@@ -99,7 +99,9 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
         )
     once = tuple(sorted({card for card in found.values() if card}))
     if len(once) > MOST_CARDS:
-        raise OrderError(f"{len(once)} cards are more than an act takes ({MOST_CARDS}); make it several acts")
+        raise OrderError(
+            f"{len(once)} cards are more than a bulk action takes ({MOST_CARDS}); make it several bulk actions"
+        )
     return once, len(named) - len(once)
 
 

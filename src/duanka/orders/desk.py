@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.service import OrderQueries
@@ -24,7 +24,7 @@ class DeskServices:
 
     store: Store
     orders: OrderService
-    acts: ActService
+    bulk_actions: BulkActionService
     keys: Keys
     links: Links
     reading: OrderQueries

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
 from duanka.ledger.audit.row_digests import ACTS, found
@@ -23,14 +23,14 @@ _FACTS = (
 )
 
 
-def store_act(unit: UnitOfWork, act: Act) -> None:
+def store_bulk_action(unit: UnitOfWork, act: BulkAction) -> None:
     """Insert a bulk action; the caller inserts its cards."""
     unit.connection.execute(insert(acts).values(_row_of(act)))
-    unit.act_began |= act.state is ActState.RUNNING
-    unit.new_acts.add(act.id)
+    unit.bulk_action_began |= act.state is BulkActionState.RUNNING
+    unit.new_bulk_actions.add(act.id)
 
 
-def _row_of(act: Act) -> dict[str, Any]:
+def _row_of(act: BulkAction) -> dict[str, Any]:
     facts: dict[str, Any] = {name: getattr(act, name) for name in _FACTS}
     return facts | {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
 
@@ -44,10 +44,10 @@ def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, b
     if _waiting(unit, order):
         return
     name = order.opened_by if by.role is SYSTEM.role and order.opened_by else by.id
-    act = Act(
+    act = BulkAction(
         id=new_id("A"),
         event=event,
-        state=ActState.PROPOSED,
+        state=BulkActionState.PROPOSED,
         grounds=told,
         proposed_by=name,
         proposed_at=unit.now,
@@ -57,7 +57,7 @@ def propose_after(unit: UnitOfWork, order: Order, event: Event, told: Grounds, b
     unit.prepare(acts, _row_of(act))
     unit.prepare(act_cards, {"act_id": act.id, "card": order.card})
     unit.prepare(act_places, {"act_id": act.id, "operator": order.operator, "city": order.city})
-    unit.new_acts.add(act.id)
+    unit.new_bulk_actions.add(act.id)
     unit.proposed_about.add(order.id)
     said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": 1}
     unit.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
@@ -68,19 +68,19 @@ def settle_proposal(unit: UnitOfWork, order: Order) -> None:
     if ran_out(order):
         return
     for number in _waiting(unit, order):
-        waits = select(acts.c.id).where(acts.c.id == number, acts.c.state == ActState.PROPOSED.value)
+        waits = select(acts.c.id).where(acts.c.id == number, acts.c.state == BulkActionState.PROPOSED.value)
         if unit.connection.execute(waits.with_for_update()).scalar() is None:
             continue  # decided meanwhile
-        was = {} if number in unit.new_acts else found(unit.connection, ACTS, number)
+        was = {} if number in unit.new_bulk_actions else found(unit.connection, ACTS, number)
         gone = update(acts).where(acts.c.id == number)
-        unit.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=unit.now))
-        before: dict[str, object] = {"state": ActState.PROPOSED.value}
-        after: dict[str, object] = {"state": ActState.REJECTED.value}
+        unit.connection.execute(gone.values(state=BulkActionState.REJECTED.value, finished_at=unit.now))
+        before: dict[str, object] = {"state": BulkActionState.PROPOSED.value}
+        after: dict[str, object] = {"state": BulkActionState.REJECTED.value}
         unit.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after, was)
 
 
 def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tuple[str, ...]]:
-    waits = (among(connection, acts.c.verification, of), acts.c.state == ActState.PROPOSED.value)
+    waits = (among(connection, acts.c.verification, of), acts.c.state == BulkActionState.PROPOSED.value)
     found: dict[str, tuple[str, ...]] = {}
     for row in connection.execute(select(acts.c.id, acts.c.verification).where(*waits)):
         found[row.verification] = (*found.get(row.verification, ()), row.id)

@@ -68,7 +68,7 @@ class OrderService:
             raise answer
         return answer
 
-    def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
+    def apply(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Apply `event` to an order, with its effects. OrderError: why it is not possible."""
         why = reason_for(why, f"you {event} {number}")
         return self.transaction(

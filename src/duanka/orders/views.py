@@ -149,7 +149,7 @@ class Dossier:
         return bool(self.since or self.orders or self.refusals or self.notices)
 
 
-class ActShown(View):
+class BulkActionShown(View):
     """A bulk action, and its progress (批量处置)."""
 
     OURS = View.OURS | {"undone_by"}
@@ -168,7 +168,7 @@ class ActShown(View):
     finished_at: datetime | None
     undoes: str | None
     undone_by: tuple[str, ...] = Field(
-        description="The acts that undo this one; one may be a proposal, for what needs two people."
+        description="The bulk actions that undo this one; one may be a proposal, for what needs two people."
     )
     total: int
     done: int
@@ -183,10 +183,12 @@ class OpenOrderShown(View):
     state: State
 
 
-class ActCardShown(View):
-    """A card of an act: its result, and what the second person must know of it."""
+class BulkActionCardShown(View):
+    """A card of a bulk action: its result, and what the second person must know of it."""
 
-    line: int = Field(description="Its place in the act; `approve` takes it in `without`.", examples=[1])
+    line: int = Field(
+        description="Its place in the bulk action; `approve` takes it in `without`.", examples=[1]
+    )
     card: ShownNumber
     order_id: str | None
     before: str | None

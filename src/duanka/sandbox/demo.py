@@ -221,7 +221,7 @@ def _back(story: Story, honest: str) -> None:
     )
     order = story.here.reading.last(honest, Kind.VERIFICATION)
     assert order is not None  # noqa: S101  # the card has an order
-    story.here.orders.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
+    story.here.orders.apply(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
     story.until("passed → restored everywhere", lambda: story.network.in_force([honest], NetworkState.ACTIVE))
     story.say(f"   restored everywhere after {story.seconds['passed → restored everywhere']:.2f} s")
     story.say(f"   the honest card calls             {story.call(honest, _VICTIM)}")

@@ -64,7 +64,7 @@ class Asked:
             if order := self.desk.reading.last(card(number), kind):
                 case.path_parameters["orderId"] = order.id
         if "actId" in (case.path_parameters or {}):
-            acts = self.desk.reading.acts(SYSTEM).items
+            acts = self.desk.reading.bulk_actions(SYSTEM).items
             case.path_parameters["actId"] = acts[number % len(acts)].id if acts else "A000"
 
     def holder(self, case: Any) -> str:

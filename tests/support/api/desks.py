@@ -26,7 +26,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
@@ -140,11 +140,11 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = Checks(book, links, pictures, KEY)
-    acts = ActService(book)
+    acts = BulkActionService(book)
     return TestDesk(
         store=store,
         orders=book,
-        acts=acts,
+        bulk_actions=acts,
         keys=people.keys,
         people=people,
         links=links,

@@ -73,7 +73,9 @@ def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: st
     ends = ((PASSED, "passed", "passed"), (UNSURE, "review", "review"), (OTHER, "again", "other-person"))
     for at, (verdict, screen, name) in enumerate(ends):
         order, token = desk.asked(number + at)
-        desk.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", desk.clock(), delivered_at=desk.clock())
+        desk.orders.apply(
+            order.id, Event.DELIVERED, SYSTEM, "receipt", desk.clock(), delivered_at=desk.clock()
+        )
         with shown(browser, f"{address}/v#{token}", locale=locale, device_scale_factor=1) as found:
             page = found.page
             expect(page.get_by_role("checkbox", name=face)).to_be_visible()

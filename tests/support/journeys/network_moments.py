@@ -76,7 +76,7 @@ def story(folder: Path) -> dict[str, Any]:
                 _settle(here)
             order = here.reading.last(_CARD, Kind.VERIFICATION)
             assert order is not None
-            here.orders.act(order.id, Event.PASS, Person("wang", Role.DESK), "at the counter", clock())
+            here.orders.apply(order.id, Event.PASS, Person("wang", Role.DESK), "at the counter", clock())
             worker.wake()
             until(lambda: network.in_force([_CARD], NetworkState.ACTIVE))
             _settle(here)

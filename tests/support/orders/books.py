@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert, select
 
-from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
@@ -17,7 +17,7 @@ from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.intake.receiving import Received, receive_in
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
@@ -74,22 +74,22 @@ def restriction(book: OrderService, number: int = 0) -> Order | None:
 def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
     """An order whose notice is delivered at `at`."""
     receive(book, [demand(number)], at)
-    return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+    return book.apply(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
 
-def acts_of(acts: ActService, by: Person, *states: ActState) -> list[Act]:
+def acts_of(acts: BulkActionService, by: Person, *states: BulkActionState) -> list[BulkAction]:
     """The acts that `by` sees, the latest first, in one of `states`."""
-    found = OrderQueries(acts.orders.store, acts.orders.terms.trail).acts(by).items
-    return [acts.act(one.id) for one in found if not states or one.state in states]
+    found = OrderQueries(acts.orders.store, acts.orders.terms.trail).bulk_actions(by).items
+    return [acts.get(one.id) for one in found if not states or one.state in states]
 
 
-def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NOW) -> Act:
+def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NOW) -> BulkAction:
     """The one stop that waits for a second person, approved by `by` and carried out."""
-    acts = ActService(book)
-    (proposed,) = acts_of(acts, SECOND, ActState.PROPOSED)
+    acts = BulkActionService(book)
+    (proposed,) = acts_of(acts, SECOND, BulkActionState.PROPOSED)
     acts.approve(proposed.id, by, "seen", at)
     acts.carry_out(at)
-    return acts.act(proposed.id)
+    return acts.get(proposed.id)
 
 
 Backup = Mapping[Table, Sequence[Mapping[Any, Any]]]

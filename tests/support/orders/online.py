@@ -87,7 +87,7 @@ class Online:
         """An order whose notice is delivered."""
         receive(self.orders, [demand(number, RequestedAction.VERIFY, tier=tier)], at)
         order = verification(self.orders, number)
-        return self.orders.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+        return self.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
     def link(self, order_id: str, at: datetime = NOW) -> str:
         return self.orders.transaction(lambda unit: self.links.make(unit.connection, order_id, at), at)

@@ -15,7 +15,7 @@ from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.service import OrderService
@@ -44,7 +44,7 @@ def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
     Enforcing(
         Enforcement(
             sweep=book.sweep,
-            carry_out=ActService(book).carry_out,
+            carry_out=BulkActionService(book).carry_out,
             elements=elements,
             look=PendingWorkProbe(store, names),
             clock=lambda: datetime.now(UTC),

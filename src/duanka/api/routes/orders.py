@@ -97,7 +97,7 @@ def _moving(event: Event, which: object) -> Callable[..., shown.OrderShown]:
     """Return the endpoint that moves an order by `event`; `which`: the path parameter."""
 
     def move(here: Here, by: access.Caller, number: str, because: asked.Because) -> shown.OrderShown:
-        return masked(act_once(here, number, event, by, because.why))
+        return masked(apply_once(here, number, event, by, because.why))
 
     move.__annotations__["number"] = which
     move.__doc__ = _WHAT[event][1] + " Again gives the state."
@@ -165,10 +165,10 @@ def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) ->
     return masked(order)
 
 
-def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
+def apply_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
     """Move the order; if it is already in the resulting state, return it unchanged."""
     try:
-        order = here.desk.orders.act(number, event, by, why, here.now)
+        order = here.desk.orders.apply(number, event, by, why, here.now)
     except NoSuchTransition:
         order = here.desk.reading.state(number)
         if not any(

@@ -40,7 +40,7 @@ class TakeShown(View):
     covers: str = Field(description="What its records cover; empty where nobody said so.")
     undone_at: datetime | None
     undone_by: str | None
-    undone_in: list[str] = Field(description="The acts that undo it, each with its state.")
+    undone_in: list[str] = Field(description="The bulk actions that undo it, each with its state.")
 
     @classmethod
     def of_take(cls, take: Take) -> TakeShown:
@@ -58,8 +58,10 @@ class UndoneShown(View):
     """The result of undoing a take."""
 
     take_id: str
-    act: views.ActShown | None = Field(description="Withdrew at once.")
-    proposed: views.ActShown | None = Field(description="Waits for a second person: its tier takes two.")
+    act: views.BulkActionShown | None = Field(description="Withdrew at once.")
+    proposed: views.BulkActionShown | None = Field(
+        description="Waits for a second person: its tier takes two."
+    )
     left: list[LeftShown]
 
 
@@ -78,7 +80,7 @@ class Release(Because):
 
 
 class Withdrawal(Because):
-    """Open verifications to withdraw in one act: named ones, or all that match."""
+    """Open verifications to withdraw in one bulk action: named ones, or all that match."""
 
     order_ids: list[Annotated[str, Field(pattern=rf"^V{ORDER_ID}")]] = Field(default=[], max_length=10_000)
     phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
@@ -118,14 +120,14 @@ def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
 @router.endpoint(
     "POST /takes/{takeId}/undo",
     "Take back a take · 撤销批次",
-    Permission.UNDO_ACT,
+    Permission.UNDO_BULK_ACTION,
     Permission.VERIFICATION_WITHDRAW,
     fails=(409,),
 )
 def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
     """Orders from it that nobody has changed since are withdrawn.
 
-    Those whose tier needs two people are proposed in one act.
+    Those whose tier needs two people are proposed in one bulk action.
     """
     return UndoneShown.of(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
@@ -151,13 +153,15 @@ def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.R
     "POST /withdrawals",
     "Withdraw many verifications · 批量撤销核验",
     Permission.VERIFICATION_WITHDRAW,
-    Permission.PROPOSE_ACT,
+    Permission.PROPOSE_BULK_ACTION,
     fails=(404, 409, 422),
     status_code=201,
 )
-def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> views.ActShown:
-    """In one act: at once, or once a second person has approved where a tier needs it.
+def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> views.BulkActionShown:
+    """In one bulk action: at once, or once a second person has approved where a tier needs it.
 
     Beyond 500 cards the worker continues it; `getAct` shows the progress.
     """
-    return views.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))
+    return views.BulkActionShown.of(
+        here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE)
+    )

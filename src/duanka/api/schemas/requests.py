@@ -112,7 +112,7 @@ AnyOrder = Annotated[str, _order("[VRO]", "The order (工单).")]
 MovedOrder = Annotated[str, _order("[VR]", "The verification or restriction.")]
 TheVerification = Annotated[str, _order("V", "The verification (实人核验).")]
 TheObjection = Annotated[str, _order("O", "The objection (异议).")]
-ActId = Annotated[str, _path("actId", r"^[A-Z0-9]{1,16}$", "The act (处置).", "A")]
+BulkActionId = Annotated[str, _path("actId", r"^[A-Z0-9]{1,16}$", "The bulk action (批量处置).", "A")]
 TakeId = Annotated[str, _path("takeId", r"^T[A-Z0-9]{1,15}$", "The take (批次).", "T")]
 _CURSOR = r"^[A-Za-z0-9_-]{1,120}$"
 After = Annotated[
@@ -165,14 +165,14 @@ class Because(AskedModel):
 
 
 class Approval(Because):
-    """Why an act is approved, and which of its cards are excluded."""
+    """Why a bulk action is approved, and which of its cards are excluded."""
 
     without: list[
         Annotated[str, Field(pattern=r"^(#[1-9][0-9]{0,5}|[^#\x00-\x08\x0a-\x1f\x7f]+)$", max_length=64)]
     ] = Field(
         default=[],
         max_length=10_000,
-        description="Cards that are struck: by number, or by their line in the act.",
+        description="Cards that are struck: by number, or by their line in the bulk action.",
         examples=[["#2"]],
     )
 

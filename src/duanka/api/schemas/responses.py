@@ -11,10 +11,10 @@ from duanka.domain.order import Kind, State
 from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
 from duanka.orders.views import (
-    ActCardShown,
-    ActShown,
     AlarmShown,
     AuditEntryShown,
+    BulkActionCardShown,
+    BulkActionShown,
     ConfirmedShown,
     DriftShown,
     GroundsShown,
@@ -116,17 +116,17 @@ class DossierShown(View):
     )
 
 
-class Acts(View):
-    """A page of acts, the latest first."""
+class BulkActionsShown(View):
+    """A page of bulk actions, the latest first."""
 
-    items: list[ActShown]
+    items: list[BulkActionShown]
     next: str | None
 
 
-class ActCards(View):
-    """A page of the cards of an act."""
+class BulkActionCardsShown(View):
+    """A page of the cards of a bulk action."""
 
-    items: list[ActCardShown]
+    items: list[BulkActionCardShown]
     next: str | None
 
 

@@ -158,5 +158,5 @@ def decide(
     """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
     with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.orders.act(number, Event(verdict), staff, why, here.now())
+        after = here.orders.apply(number, Event(verdict), staff, why, here.now())
     OUT.print(f"{after.id}: {shown(after.state.words)}")

@@ -83,8 +83,8 @@ def say_upgrade(upgrade: UpgradeTold) -> None:
     if upgrade.is_baseline:
         say(
             f"从第 {upgrade.first} 条起，审计链覆盖工单、处置、人员和密钥；此前只核对审计链自身。",
-            f"From row {upgrade.first} on the trail covers orders, acts, people and keys; before it, the trail alone"
-            " is verified.",
+            f"From row {upgrade.first} on the trail covers orders, bulk actions, people and keys; before it, the"
+            " trail alone is verified.",
         )
 
 

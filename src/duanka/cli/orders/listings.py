@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown, tier
 from duanka.cli.shell.lazy import lazily
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.counter_check import Document
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.local_time import operator_zone
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duanka.domain import identity
     from duanka.orders.verification.counter import CounterWaitingShown
     from duanka.orders.verification.reviews import ReviewShown
-    from duanka.orders.views import ActShown, AlarmShown, DriftShown
+    from duanka.orders.views import AlarmShown, BulkActionShown, DriftShown
 else:  # needed by one list only
     cli_grid = lazily("duanka.cli.output.grid")
     identity = lazily("duanka.domain.identity")
@@ -88,12 +88,12 @@ def due(at: datetime | None, now: datetime) -> str:
     return f"{local:%m-%d}" if local.year == operator_zone().local(now).year else f"{local:%Y-%m-%d}"
 
 
-ACTS: Listing[ActShown] = Listing(
-    BilingualText("批量处置", "acts"),
+ACTS: Listing[BulkActionShown] = Listing(
+    BilingualText("批量处置", "bulk actions"),
     (
-        ListColumn("id", ("处置", "act"), lambda one: one.id),
+        ListColumn("id", ("编号", "id"), lambda one: one.id),
         ListColumn("event", ("动作", "event"), lambda one: one.event, word=Event),
-        ListColumn("state", ("状态", "state"), lambda one: one.state, word=ActState),
+        ListColumn("state", ("状态", "state"), lambda one: one.state, word=BulkActionState),
         ListColumn("cards", ("号码数", "cards"), lambda one: one.total, right=True),
         ListColumn("done", ("完成", "done"), lambda one: one.done, right=True),
         ListColumn("skipped", ("跳过", "skipped"), lambda one: one.skipped, right=True, spare=3),

@@ -12,7 +12,7 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
-from duanka.domain.bulk_action import LIFTS, Act, ActState
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
@@ -63,10 +63,10 @@ def say_to_come(elements: int, notices: int) -> None:
         say(f"尚待 `duanka serve` 执行：{zh}。", f"Still to come: {en}, by the worker of `duanka serve`.")
 
 
-def print_proposed(act: Act) -> None:
+def print_proposed(act: BulkAction) -> None:
     """Print that an action needs a second person, and the command for that person."""
-    OUT.print(tables.act_page(act))
-    if act.state is ActState.PROPOSED:
+    OUT.print(tables.bulk_action_page(act))
+    if act.state is BulkActionState.PROPOSED:
         approve = f"`duanka orders approve {act.id} --why …`"
         say(
             f"须双人复核，目前没有任何变更。下一步由 {act.proposed_by} 以外的主管：{approve}",
@@ -80,12 +80,12 @@ def move(text: str, event: Event, why: str, kind: Kind) -> None:
     with at_desk(move_permission(kind, event)) as (here, person):
         order = order_meant(here, person, text, kind)
         if event in LIFTS:
-            done = giving_back.give_back(here.acts, order, event, person, why, here.now())
-            if isinstance(done, Act):
+            done = giving_back.give_back(here.bulk_actions, order, event, person, why, here.now())
+            if isinstance(done, BulkAction):
                 print_proposed(done)
                 return
         else:
-            done = here.orders.act(order.id, event, person, why, here.now())
+            done = here.orders.apply(order.id, event, person, why, here.now())
         print_change(here, done)
 
 

@@ -13,8 +13,8 @@ from duanka.cli.orders.database import backup
 from duanka.cli.orders.order_moves import print_proposed, say_to_come
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import (
-    ActNumber,
     BecauseFull,
+    BulkActionNumber,
     Full,
     Why,
     at_desk,
@@ -29,7 +29,7 @@ from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
-from duanka.domain.bulk_action import MOST_CARDS, Act, ActState
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction, BulkActionState
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
@@ -65,30 +65,35 @@ CardsFile = Annotated[
 ]
 
 
-_reading, _acts = typer.Typer(), typer.Typer()
+_reading, _bulk_actions = typer.Typer(), typer.Typer()
 
 
 @command(_reading, Permission.READ_ORDER)
 def show(
     order: Annotated[
-        str, typer.Argument(help="Id of an order, act or take, or a card's number.", autocompletion=ids_like)
+        str,
+        typer.Argument(
+            help="Id of an order, bulk action or take, or a card's number.", autocompletion=ids_like
+        ),
     ],
     full: Full = False,
     why: BecauseFull = "",
-    after: Annotated[int, typer.Option(min=0, max=MOST_CARDS, help="Of an act: skip so many cards.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="Of an act: how many cards.")] = 50,
+    after: Annotated[
+        int, typer.Option(min=0, max=MOST_CARDS, help="Of a bulk action: skip so many cards.")
+    ] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Of a bulk action: how many cards.")] = 50,
 ) -> None:
-    """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
+    """Show an order: its reason, its trail, what was told to whom. Of a bulk action: every card, as it stands now."""
     with at_desk() as (here, person):
         reader = reading.ViewerContext(person, full, why)
         if order.startswith("T"):
             OUT.print(takes_tables.take_page(here.takes.take(order, person)))
             return
         if order.startswith("A"):
-            act = here.acts.act(order, person)
+            act = here.bulk_actions.get(order, person)
             cards = here.reading.act_cards(order, reader, here.now(), after, limit)
-            OUT.print(tables.act_page(act))
-            OUT.print(tables.act_cards_table(order, cards, OUT.width))
+            OUT.print(tables.bulk_action_page(act))
+            OUT.print(tables.bulk_action_cards_table(order, cards, OUT.width))
             return
         number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
         file = here.reading.order(number, reader, here.now())
@@ -123,7 +128,7 @@ def handled(
         OUT.print(tables.figures_page(here.reading.figures(begin, end, person)))
 
 
-@command(_acts, Permission.PROPOSE_ACT)
+@command(_bulk_actions, Permission.PROPOSE_BULK_ACTION)
 def stop(
     reason: Reason,
     reason_en: ReasonEn,
@@ -144,14 +149,14 @@ def stop(
     with at_desk() as (here, person):
         numbers = _named(here, cards, file)
         end = bounded(operator_zone().read(until, "--until")) if until else None
-        act = here.acts.propose(
+        act = here.bulk_actions.propose(
             Event(how), numbers, BilingualText(reason, reason_en), person, here.now(), end
         )
         print_proposed(act)
         _print_running(here, act)
 
 
-@command(_acts, Permission.PROPOSE_ACT)
+@command(_bulk_actions, Permission.PROPOSE_BULK_ACTION)
 def lift(
     reason: Reason,
     reason_en: ReasonEn,
@@ -166,7 +171,7 @@ def lift(
     with at_desk() as (here, person):
         words = BilingualText(reason, reason_en)
         named = _named(here, cards, file)
-        act = here.acts.propose(Event(how), named, words, person, here.now())
+        act = here.bulk_actions.propose(Event(how), named, words, person, here.now())
         print_proposed(act)
         _print_running(here, act)
 
@@ -177,7 +182,7 @@ def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[
     return [*named, *(cards_in_file(file) if file else ())]
 
 
-@command(_acts, Permission.CLEAR_ALARM, "clear-alarm")
+@command(_bulk_actions, Permission.CLEAR_ALARM, "clear-alarm")
 def clear_alarm(
     source: Annotated[str, typer.Argument(help="Source of the alarm, as `duanka orders alarms` names it.")],
     why: Why,
@@ -188,63 +193,66 @@ def clear_alarm(
     say(f"告警 {source} 已解除。", f"The alarm {source} is over.")
 
 
-@command(_acts, Permission.APPROVE_ACT)
+@command(_bulk_actions, Permission.APPROVE_BULK_ACTION)
 def approve(
-    act: ActNumber,
+    act: BulkActionNumber,
     why: Why,
     without: Annotated[
         list[str] | None,
         typer.Option(
-            help="Leave this card as it is: its number, or its line in the act, '#2'; several times."
+            help="Leave this card as it is: its number, or its line in the bulk action, '#2'; several times."
         ),
     ] = None,
 ) -> None:
     """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
     with at_desk() as (here, person):
-        approved = here.acts.approve(act, person, why, here.now(), without or ())
-        OUT.print(tables.act_page(approved))
+        approved = here.bulk_actions.approve(act, person, why, here.now(), without or ())
+        OUT.print(tables.bulk_action_page(approved))
         _print_running(here, approved)
 
 
-@command(_acts, Permission.REJECT_ACT)
-def reject(act: ActNumber, why: Why) -> None:
+@command(_bulk_actions, Permission.REJECT_BULK_ACTION)
+def reject(act: BulkActionNumber, why: Why) -> None:
     """Do away with what was proposed."""
     with at_desk() as (here, person):
-        OUT.print(tables.act_page(here.acts.reject(act, person, why, here.now())))
+        OUT.print(tables.bulk_action_page(here.bulk_actions.reject(act, person, why, here.now())))
 
 
-@command(_acts, Permission.UNDO_ACT)
+@command(_bulk_actions, Permission.UNDO_BULK_ACTION)
 def undo(
     act: Annotated[
-        str, typer.Argument(help="Id of the act (A...), or of the take (T...).", autocompletion=undoable_like)
+        str,
+        typer.Argument(
+            help="Id of the bulk action (A...), or of the take (T...).", autocompletion=undoable_like
+        ),
     ],
     why: Why,
 ) -> None:
-    """Put back what an act changed, or withdraw what a take opened, where nobody changed it since.
+    """Put back what a bulk action changed, or withdraw what a take opened, where nobody changed it since.
 
-    Cards whose tier takes two people are proposed in one act, for a supervisor who is somebody else.
+    Cards whose tier takes two people are proposed in one bulk action, for a supervisor who is somebody else.
     """
     with at_desk() as (here, person):
         if act.startswith("T"):
             undone_take = here.takes.undo(act, person, why, here.now())
             line(takes_tables.undone_page(undone_take))
             if undone_take.act:
-                say_to_come(*here.reading.to_come_of_act(undone_take.act.id))
+                say_to_come(*here.reading.to_come_of_bulk_action(undone_take.act.id))
             return
-        undo = here.acts.undo(act, person, why, here.now())
-        OUT.print(tables.act_page(undo, here.acts.skipped(undo.id, person)))
+        undo = here.bulk_actions.undo(act, person, why, here.now())
+        OUT.print(tables.bulk_action_page(undo, here.bulk_actions.skipped(undo.id, person)))
         _print_running(here, undo)
-        undone = here.acts.act(act, person)
+        undone = here.bulk_actions.get(act, person)
         say(f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
         for number in undone.undone_by:
-            proposed = here.acts.act(number, person)
-            if proposed.state is ActState.PROPOSED:
+            proposed = here.bulk_actions.get(number, person)
+            if proposed.state is BulkActionState.PROPOSED:
                 print_proposed(proposed)
 
 
-def _print_running(here: OrderDesk, act: Act) -> None:
+def _print_running(here: OrderDesk, act: BulkAction) -> None:
     """Print the remaining work of a running bulk action, and how to follow it."""
-    if act.state is ActState.PROPOSED:
+    if act.state is BulkActionState.PROPOSED:
         return
     if act.left:
         progress = f"`duanka orders show {act.id}`"
@@ -252,10 +260,10 @@ def _print_running(here: OrderDesk, act: Act) -> None:
             f"尚有 {act.left:,} 张卡待 `duanka serve` 处置。进度：{progress}",
             f"{act.left:,} card(s) still to come, by the worker of `duanka serve`. Progress: {progress}",
         )
-    say_to_come(*here.reading.to_come_of_act(act.id))
+    say_to_come(*here.reading.to_come_of_bulk_action(act.id))
 
 
 commands = typer.Typer()
 orders = new_group(commands, "orders")
-for part in (orders_list.lists_of_orders, _reading, takes.commands, order_moves.moves, _acts):
+for part in (orders_list.lists_of_orders, _reading, takes.commands, order_moves.moves, _bulk_actions):
     orders.add_typer(part)

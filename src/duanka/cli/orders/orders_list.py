@@ -15,7 +15,7 @@ from duanka.cli.shell.completion import TIERS, Choices, choices, cities_like, op
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
-from duanka.domain.bulk_action import ActState, card_of
+from duanka.domain.bulk_action import BulkActionState, card_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, State
@@ -43,7 +43,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 SortName = Literal["due", "weight", "opened", "updated"]
 _STATES = choices(BilingualText("状态", "state"), State)
 _KINDS = choices(BilingualText("工单类型", "kind"), Kind)
-_ACT_STATES = choices(BilingualText("处置状态", "state"), ActState)
+_ACT_STATES = choices(BilingualText("处置状态", "state"), BulkActionState)
 _SORTS = Choices(
     BilingualText("排序", "order"),
     {
@@ -195,11 +195,11 @@ lists_of_orders = typer.Typer()
 add_orders_list(lists_of_orders, None)
 
 
-@command(lists_of_orders, Permission.LIST_ACTS)
+@command(lists_of_orders, Permission.LIST_BULK_ACTIONS)
 @lists()
 def acts(
     state: Annotated[
-        list[ActState] | None, _ACT_STATES.option(help="Only in this state; several times.")
+        list[BulkActionState] | None, _ACT_STATES.option(help="Only in this state; several times.")
     ] = None,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only those that wait for a second person.")
@@ -209,7 +209,7 @@ def acts(
 ) -> None:
     """List what was proposed, the newest first, and how far it is."""
     with at_desk() as (here, person):
-        found = every(lambda after, rows: here.reading.acts(person, after, rows, waiting=waiting))
+        found = every(lambda after, rows: here.reading.bulk_actions(person, after, rows, waiting=waiting))
         print_list(listings.ACTS, (one for one in found if not state or one.state in state), asked.of(person))
 
 

@@ -24,7 +24,7 @@ from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
 from duanka.cli.shell.language import shown, term, tier
 from duanka.cli.shell.process import Prose
-from duanka.domain.bulk_action import Act, Skipped
+from duanka.domain.bulk_action import BulkAction, Skipped
 from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import Outcome as CheckOutcome
@@ -39,7 +39,7 @@ from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.masking import MASKED
 from duanka.orders.verification.reviews import ReviewFile
-from duanka.orders.views import ActCardShown, AuditEntryShown, Dossier, FiguresShown, OrderFile, Page
+from duanka.orders.views import AuditEntryShown, BulkActionCardShown, Dossier, FiguresShown, OrderFile, Page
 
 _SKIPPED_SHOWN = 50
 
@@ -72,7 +72,7 @@ _SEEN = BilingualText("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
 _SINCE, _WANTED = BilingualText("起始", "since"), BilingualText("应为", "wanted")
 _ORDERS_TITLE = BilingualText("\n工单", "\nOrders")
 _ACT, _ACT_IS = (
-    BilingualText("处置", "act"),
+    BilingualText("批量处置", "bulk action"),
     BilingualText("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)"),
 )
 _PROGRESS = BilingualText("进度", "progress")
@@ -107,15 +107,15 @@ _EARLIER = BilingualText(
 _NO_REASON, _AND = BilingualText("无原因", "no reason"), BilingualText("；", "; ")
 
 
-def _outcome(one: ActCardShown) -> str:
+def _outcome(one: BulkActionCardShown) -> str:
     return term(CardOutcome, one.outcome, shown(_TO_COME))
 
 
-def _open_orders(one: ActCardShown) -> str:
+def _open_orders(one: BulkActionCardShown) -> str:
     return ", ".join(f"{order.id} {term(State, order.state)}" for order in one.open_orders)
 
 
-def _why_asked(one: ActCardShown) -> str:
+def _why_asked(one: BulkActionCardShown) -> str:
     """Reason of the card's latest order, earlier passes, and why the card was skipped."""
     passed = shown(_PASSES, times=one.passes, at=local(one.passed_at)) if one.passes else ""
     reason = shown(one.reason.words) if one.reason else ""
@@ -203,7 +203,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
     return Group(said, page, orders, confirmed_table(card.network), refused, notices_table(card.notices))
 
 
-def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
+def bulk_action_page(act: BulkAction, skipped: Sequence[Skipped] = ()) -> RenderableType:
     """Page of one bulk action with its progress."""
     act = MASKED.seen(act)
     done = shown(_DONE, done=act.done, skipped=act.skipped, left=act.left)
@@ -238,7 +238,7 @@ _ORDERS: Listing[Order] = Listing(
         ListColumn("reason", _REASON, lambda one: one.grounds.reason, below=True),
     ),
 )
-_ACT_CARDS: Listing[ActCardShown] = Listing(
+_ACT_CARDS: Listing[BulkActionCardShown] = Listing(
     _CARD,
     (
         ListColumn("line", ("#", "#"), lambda one: one.line, right=True),
@@ -253,7 +253,7 @@ _ACT_CARDS: Listing[ActCardShown] = Listing(
 )
 
 
-def act_cards_table(act_id: str, page: Page[ActCardShown], width: int) -> RenderableType:
+def bulk_action_cards_table(act_id: str, page: Page[BulkActionCardShown], width: int) -> RenderableType:
     """Every card of a bulk action, as the second person must see it.
 
     `page` is already masked.

@@ -17,7 +17,7 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import ShownCommand, lazily
 from duanka.cli.shell.process import OUT, ExitCode
 from duanka.domain.authority import Permission
-from duanka.domain.bulk_action import ActState, card_of, numbers_of
+from duanka.domain.bulk_action import BulkActionState, card_of, numbers_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
@@ -198,8 +198,8 @@ def withdraw(
 ) -> None:
     """Take back what was asked in error; a stop that followed from it is lifted.
 
-    Many at once are one act: several ids, a file, or all open ones of a tier, rule, city, operator or take. Where a
-    tier takes two people this proposes it, and says who must approve.
+    Many at once are one bulk action: several ids, a file, or all open ones of a tier, rule, city, operator or
+    take. Where a tier takes two people this proposes it, and says who must approve.
     """
     which = withdrawing.Which(
         (*(order or ()), *(_named_in(file) if file else ())),
@@ -219,8 +219,8 @@ def withdraw(
             return
         act = here.withdrawals.propose(which, person, why, here.now())
         print_proposed(act)
-        if act.state is not ActState.PROPOSED:
-            say_to_come(*here.reading.to_come_of_act(act.id))
+        if act.state is not BulkActionState.PROPOSED:
+            say_to_come(*here.reading.to_come_of_bulk_action(act.id))
 
 
 def _named_in(file: Path) -> list[str]:

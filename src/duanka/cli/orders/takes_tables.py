@@ -12,7 +12,7 @@ from duanka.cli.output.grid import grid
 from duanka.cli.output.list_columns import ListColumn, Listing, in_cell
 from duanka.cli.shell.language import language, shown, term, tier
 from duanka.cli.shell.process import CAUTION, Indented, Prose
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.decision import Tier
 from duanka.domain.phone_masking import masked_text
 from duanka.domain.take import Take
@@ -367,4 +367,4 @@ def _chosen(name: str, value: object) -> str:
 def _act(told: str) -> str:
     """A bulk action with its state, as the take recorded it."""
     act, _, state = told.partition(" ")
-    return f"{act} {term(ActState, state)}"
+    return f"{act} {term(BulkActionState, state)}"

@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 
 from duanka.bootstrap.policies import policy_named
 from duanka.cli.output.list_options import with_parameters
-from duanka.cli.shell.completion import acts_like, orders_like
+from duanka.cli.shell.completion import bulk_actions_like, orders_like
 from duanka.cli.shell.language import text_shown
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission, authorize, roles_text, within
@@ -41,7 +41,9 @@ BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are nee
 Number = Annotated[
     str, typer.Argument(help="Id of the order, or the card's number.", autocompletion=orders_like)
 ]
-ActNumber = Annotated[str, typer.Argument(help="Id of the act.", autocompletion=acts_like)]
+BulkActionNumber = Annotated[
+    str, typer.Argument(help="Id of the bulk action.", autocompletion=bulk_actions_like)
+]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def at_desk(
     running = _running.get()
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy), check_network=check_network) as here:
-        person = app_orders.who_acts(chosen, here.keys)
+        person = app_orders.acting_person(chosen, here.keys)
         authorize(person, permission or running.permission)
         if running.missing:
             raise _Answered(_ask(running.missing))

@@ -102,7 +102,7 @@ def _ids_like(letters: str) -> Callable[[typer.Context, str], list[str]]:
     return like
 
 
-orders_like, acts_like, takes_like = _ids_like("VRO"), _ids_like("A"), _ids_like("T")
+orders_like, bulk_actions_like, takes_like = _ids_like("VRO"), _ids_like("A"), _ids_like("T")
 undoable_like, ids_like = _ids_like("AT"), _ids_like("VROAT")  # ids that `orders undo`, `orders show` take
 
 

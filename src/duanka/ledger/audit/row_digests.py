@@ -35,7 +35,7 @@ _CACHED_FACTS = 8192  # cached hashes of facts: texts of a policy, states, times
 DIGITS = 3  # hexadecimal digits that identify a changed column
 
 
-def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
+def _cards_of_bulk_actions(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
     """Return a hash of each bulk action's cards, the list that two people approved."""
     listed = {act: hashlib.sha256() for act in of}
     query = select(act_cards.c.act_id, act_cards.c.card).where(among(connection, act_cards.c.act_id, of))
@@ -161,7 +161,11 @@ REQUESTS = AuditedTable(
 )
 ELEMENTS = AuditedTable(elements, ("element",), begun_by=frozenset({"element.set"}))
 ACTS = AuditedTable(
-    acts, ("act",), frozenset({"done", "skipped"}), _cards_of_acts, begun_by=frozenset({"act.propose"})
+    acts,
+    ("act",),
+    frozenset({"done", "skipped"}),
+    _cards_of_bulk_actions,
+    begun_by=frozenset({"act.propose"}),
 )
 # Places of the cards of a bulk action. Earlier versions did not record them.
 PLACES = AuditedRows(

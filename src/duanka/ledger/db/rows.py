@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import Event, Grounds, Kind, Order, State
 from duanka.domain.person import Person, Role, Scope
 from duanka.domain.text import BilingualText
@@ -98,11 +98,11 @@ def _grounds(*texts: str) -> Grounds:
     return Grounds(reason, redress, papers)
 
 
-def act_of(row: RowMapping) -> Act:
+def bulk_action_of(row: RowMapping) -> BulkAction:
     """Parse a bulk action from a row of `acts`."""
     names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
     facts: dict[str, Any] = {name: row[name] for name in (*names, "verification", "total", "done", "skipped")}
-    return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
+    return BulkAction(row["id"], Event(row["event"]), BulkActionState(row["state"]), grounds_of(row), **facts)
 
 
 def columns_of(grounds: Grounds) -> dict[str, object]:

@@ -26,7 +26,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables_people import case_sources
 from duanka.ledger.people.kept_people import KeptPeople
-from duanka.ledger.people.keys import acts_still
+from duanka.ledger.people.keys import require_still_permitted
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
@@ -106,7 +106,7 @@ class CaseSources:
                 raise NoSuchTransition(f"{number} waits for nobody; `duanka keys sources` lists them")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {number}: somebody else must approve it")
-            acts_still(connection, row["proposed_by"], Permission.PROPOSE_CASE_SOURCE)
+            require_still_permitted(connection, row["proposed_by"], Permission.PROPOSE_CASE_SOURCE)
             self._change(connection, row, by, "case_source.approve", why, now, approved_by=by.id)
             return _source(row)
 

@@ -171,7 +171,7 @@ def changing_people(store: Store) -> Iterator[Connection]:
         yield connection
 
 
-def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:
+def require_still_permitted(connection: Connection, proposed_by: str, permission: Permission) -> None:
     """NeedsSecondPerson if the proposer or first witness has lost the permission."""
     row = connection.execute(select(persons).where(persons.c.id == proposed_by)).mappings().first()
     if row and (row["disabled_at"] or not may(Role(row["role"]), permission)):

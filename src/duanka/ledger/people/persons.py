@@ -25,13 +25,13 @@ from duanka.ledger.db.tables_people import invitations, person_requests, persons
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import (
     PREFIX,
-    acts_still,
     changing_people,
     gives_all,
     half_hash,
     key_hash,
     new_half,
     put_key,
+    require_still_permitted,
     supervisors_with_keys,
 )
 from duanka.ledger.people.requests import (
@@ -166,7 +166,7 @@ class Persons:
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
-            acts_still(connection, request.proposed_by, Permission.PROPOSE_PERSON)
+            require_still_permitted(connection, request.proposed_by, Permission.PROPOSE_PERSON)
             if not self._trail.row_matches(connection, REQUESTS, number, (request.person.id,)):
                 raise OrderError(
                     f"{number} was changed past the audit trail since it was proposed: reject it"

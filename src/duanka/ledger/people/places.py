@@ -29,7 +29,7 @@ def orders_in(person: Person) -> list[ColumnElement[bool]]:
     return _covered(person.scope, orders.c.operator, orders.c.city)
 
 
-def acts_in(person: Person, act_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
+def bulk_actions_within(person: Person, act_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
     """Conditions on bulk actions: those with all cards in the scope of `person`."""
     if person.scope.everywhere:
         return []

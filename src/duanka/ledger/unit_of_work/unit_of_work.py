@@ -83,10 +83,10 @@ class UnitOfWork:
         self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows to insert into other tables
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
-        self.act_began = False
+        self.bulk_action_began = False
         # (order, what a decision did to it): opened, attached or stopped
         self.of_decisions: list[tuple[Order, str]] = []
-        self.new_acts: set[str] = set()
+        self.new_bulk_actions: set[str] = set()
         self.proposed_about: set[str] = set()  # verifications with a bulk action prepared and not written yet
 
     # --- reading, with locks ---
@@ -283,7 +283,7 @@ class UnitOfWork:
     @property
     def leaves_work(self) -> bool:
         """Whether the unit leaves work: outbox rows, notices, or a started bulk action."""
-        return bool(self._outbox or self._notices or self.act_began)
+        return bool(self._outbox or self._notices or self.bulk_action_began)
 
     # --- writing ---
 

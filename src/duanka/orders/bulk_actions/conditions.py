@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import RowMapping, func, select
 
 from duanka.domain.authority import Permission, authorize, move_permission
-from duanka.domain.bulk_action import LIFTS, MOST_CARDS, ActState, can_be_asked
+from duanka.domain.bulk_action import LIFTS, MOST_CARDS, BulkActionState, can_be_asked
 from duanka.domain.evidence import had_a_hand_in, ran_out
 from duanka.domain.order import (
     Event,
@@ -32,7 +32,7 @@ def may_ask(event: Event, by: Person) -> None:
     """Check that `by` may propose `event` for a list of cards."""
     if not can_be_asked(event):
         raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
-    authorize(by, Permission.PROPOSE_ACT)
+    authorize(by, Permission.PROPOSE_BULK_ACTION)
     authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
 
 
@@ -56,7 +56,7 @@ def still_to_decide(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
 def may_reject(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
     """Check that `by` is a supervisor or the proposer.
 
-    An act about a verification: neither its proposer nor who took part in the verification may reject it.
+    A bulk action about a verification: neither its proposer nor who took part in the verification may reject it.
     """
     if row["verification"] and had_a_hand_in(unit.order(row["verification"]), by.id, row["proposed_by"]):
         raise NeedsSecondPerson(
@@ -72,7 +72,7 @@ def not_too_many(unit: UnitOfWork, by: Person, more: int) -> None:
     """OrderError if too many proposals of `by` wait: nobody may fill the database."""
     unit.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
-        acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
+        acts.c.proposed_by == by.id, acts.c.state == BulkActionState.PROPOSED.value
     )
     count, total = unit.connection.execute(waiting).one()
     if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:

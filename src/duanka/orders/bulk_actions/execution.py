@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, func, select, update
 
-from duanka.domain.bulk_action import ActState
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.evidence import Evidence, ran_out
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -131,9 +131,9 @@ def _progress(unit: UnitOfWork, act: RowMapping, counts: Counter[str]) -> None:
     done, skipped = act["done"] + counts[DONE], act["skipped"] + counts[SKIPPED]
     values: dict[str, object] = {"done": done, "skipped": skipped}
     if done + skipped == act["total"]:
-        values |= {"state": ActState.DONE.value, "finished_at": unit.now}
-        told: dict[str, object] = {"state": ActState.DONE.value, "done": done, "skipped": skipped}
-        was = {} if act["id"] in unit.new_acts else found(unit.connection, ACTS, act["id"])
+        values |= {"state": BulkActionState.DONE.value, "finished_at": unit.now}
+        told: dict[str, object] = {"state": BulkActionState.DONE.value, "done": done, "skipped": skipped}
+        was = {} if act["id"] in unit.new_bulk_actions else found(unit.connection, ACTS, act["id"])
         why = "every card had its turn"
         unit.note(SYSTEM, "act.finish", act["id"], why, {"state": act["state"]}, told, was)
     unit.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
@@ -193,7 +193,7 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 
 
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
-    """Raise NeedsSecondPerson if nobody approved the act and the tier now takes two people."""
+    """Raise NeedsSecondPerson if nobody approved the bulk action and the tier now takes two people."""
     withdrawn = (order,) if order.kind is Kind.VERIFICATION else ()
     if act["approved_by"] is None and takes_two(unit, order.card, *withdrawn):
         raise NeedsSecondPerson(
@@ -228,7 +228,7 @@ def moved_on(order: Order) -> str:
 def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
     """Return the card to its state before the bulk action that this one undoes."""
     order = unit.open_order(row["card"], Kind.RESTRICTION)
-    theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
+    theirs = order and order.id == row["order_id"] and order.carried_by in _legal_basis_of(act["undoes"])
     if order is None or not theirs or order.state != row["after"]:
         now_is = f"{order.state} by {order.id}" if order else "not restricted"
         raise NoSuchTransition(f"it was changed since: it is {now_is}")
@@ -269,11 +269,11 @@ def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapp
 
 
 def carried_by(act: RowMapping) -> str:
-    """Return the legal basis of an act's restrictions: two people, or one where allowed."""
+    """Return the legal basis of a bulk action's restrictions: two people, or one where allowed."""
     return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
 
 
-def _carried_by_act(act_id: str) -> tuple[str, str]:
+def _legal_basis_of(act_id: str) -> tuple[str, str]:
     return TWO_PEOPLE + act_id, ONE_PERSON + act_id
 
 

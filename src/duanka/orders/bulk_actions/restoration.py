@@ -6,29 +6,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from duanka.domain.bulk_action import LIFTS, Act, ActState
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
 from duanka.domain.order import Event, NeedsSecondPerson, Order, Person
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import act_cards, acts
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 
 
 def give_back(
-    doing: ActService, order: Order, event: Event, by: Person, why: str, now: datetime
-) -> Order | Act:
+    doing: BulkActionService, order: Order, event: Event, by: Person, why: str, now: datetime
+) -> Order | BulkAction:
     """Move `order` by `event`, or propose it as a bulk action if it takes two people.
 
     Returns the order, or the bulk action that waits, new or already there. OrderError: neither is possible.
     """
     try:
-        return doing.orders.act(order.id, event, by, why, now)
+        return doing.orders.apply(order.id, event, by, why, now)
     except NeedsSecondPerson:
         if event not in LIFTS:
             raise
     with doing.orders.store.reading() as connection:
         waiting = _waiting(connection, order.card, event)
     if waiting:
-        return doing.act(waiting, by)
+        return doing.get(waiting, by)
     return doing.propose(event, [order.card], BilingualText(why, why), by, now)
 
 
@@ -36,5 +36,5 @@ def _waiting(connection: Connection, card: str, event: Event) -> str | None:
     """Return the id of the pending proposal of `event` for this card alone."""
     query = select(acts.c.id).join(act_cards, act_cards.c.act_id == acts.c.id)
     query = query.where(act_cards.c.card == card, acts.c.event == event.value, acts.c.total == 1)
-    query = query.where(acts.c.state == ActState.PROPOSED.value).order_by(acts.c.proposed_at)
+    query = query.where(acts.c.state == BulkActionState.PROPOSED.value).order_by(acts.c.proposed_at)
     return connection.execute(query.limit(1)).scalar()

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from duanka.domain.authority import within
-from duanka.domain.bulk_action import Act, ActState, card_of
+from duanka.domain.bulk_action import BulkAction, BulkActionState, card_of
 from duanka.domain.order import Event, Grounds, Kind, Order, OrderError, Person, State, UnknownOrder
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.rows import new_id, order_of
@@ -18,19 +18,19 @@ from duanka.ledger.people.places import NOWHERE, places_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
 from duanka.orders.masking import NumberMasking
-from duanka.orders.proposals import store_act
-from duanka.orders.views import ActCardShown
+from duanka.orders.proposals import store_bulk_action
+from duanka.orders.views import BulkActionCardShown
 
 MOST_STRUCK = 10_000  # cards that one approval may leave out
 _LINE = re.compile(r"#([1-9][0-9]{0,5})")
 
 
-def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
+def visible_bulk_action(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
     """Return a bulk action's row. UnknownOrder. PermissionDenied: a card out of scope."""
     query = select(acts).where(acts.c.id == act_id)
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
-        raise UnknownOrder(f"no act {act_id!r}")
+        raise UnknownOrder(f"no bulk action {act_id!r}")
     if not by.scope.everywhere:
         places = select(act_places.c.operator, act_places.c.city).where(act_places.c.act_id == act_id)
         for place in connection.execute(places):
@@ -56,10 +56,10 @@ def store_with_cards(
     `numbers`: card -> id of the order that is meant, None: the open one. `skipped`: those skipped -> why.
     `alone`: it runs at once, else a second person must approve. `said`: more facts for the audit trail.
     """
-    act = Act(
+    act = BulkAction(
         id=new_id("A"),
         event=event,
-        state=ActState.RUNNING if alone else ActState.PROPOSED,
+        state=BulkActionState.RUNNING if alone else BulkActionState.PROPOSED,
         grounds=grounds,
         proposed_by=by.id,
         proposed_at=unit.now,
@@ -69,7 +69,7 @@ def store_with_cards(
         until=until,
         undoes=undoes,
     )
-    store_act(unit, act)
+    store_bulk_action(unit, act)
     rows = [
         {
             "act_id": act.id,
@@ -91,7 +91,7 @@ def store_with_cards(
 
 
 def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Store the places of an act's cards. PermissionDenied: one is out of scope."""
+    """Store the places of a bulk action's cards. PermissionDenied: one is out of scope."""
     known = places_of(unit.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
     for place in places:
@@ -102,7 +102,7 @@ def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person
 
 def cards_shown(
     connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: NumberMasking
-) -> tuple[ActCardShown, ...]:
+) -> tuple[BulkActionCardShown, ...]:
     """Return views of these cards; `first_line`: line of the first in the bulk action."""
     numbers = [row["card"] for row in rows]
     states, known = _states(connection, numbers), _orders(connection, numbers)
@@ -138,7 +138,7 @@ def strike(unit: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
 
 def _shown(
     row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: NumberMasking
-) -> ActCardShown:
+) -> BulkActionCardShown:
     """Build the view of one card. `known`: its orders, latest first."""
     latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)
     passed = [order for order in known if (order.kind, order.state) == (Kind.VERIFICATION, State.PASSED)]
@@ -154,7 +154,7 @@ def _shown(
         "passed_at": max((order.closed_at for order in passed if order.closed_at), default=None),
         "objection": objection.state.value if objection else None,
     }
-    return ActCardShown.of({**row, **facts}, sight)
+    return BulkActionCardShown.of({**row, **facts}, sight)
 
 
 def _states(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
@@ -185,9 +185,11 @@ def _meant(named: str, mine: Mapping[str, bool], lines: Sequence[str]) -> str:
     if line := _LINE.fullmatch(named.strip()):
         at = int(line[1])
         if at > len(mine):
-            raise OrderError(f"this act has {len(mine)} cards: there is no line {named.strip()}")
+            raise OrderError(f"this bulk action has {len(mine)} cards: there is no line {named.strip()}")
         return lines[at - 1]
     card = card_of(named)
     if card not in mine:
-        raise OrderError("a card to leave out is not in this act; `duanka orders show ACT` lists its cards")
+        raise OrderError(
+            "a card to leave out is not in this bulk action; `duanka orders show ACT` lists its cards"
+        )
     return card

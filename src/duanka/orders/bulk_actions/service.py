@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import end_of_measure
-from duanka.domain.bulk_action import LIFTS, Act, ActState, Skipped, numbers_of
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, Skipped, numbers_of
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import (
     SYSTEM,
@@ -30,10 +30,10 @@ from duanka.domain.order import (
 from duanka.domain.person import same_person
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ACTS, found
-from duanka.ledger.db.rows import act_of
+from duanka.ledger.db.rows import bulk_action_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
-from duanka.ledger.people.keys import acts_still
+from duanka.ledger.people.keys import require_still_permitted
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import (
     left_out,
@@ -45,14 +45,14 @@ from duanka.orders.bulk_actions.conditions import (
     still_to_decide,
 )
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
-from duanka.orders.bulk_actions.review import put_places, seen_act, store_with_cards, strike
+from duanka.orders.bulk_actions.review import put_places, store_with_cards, strike, visible_bulk_action
 from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
 from duanka.orders.service import OrderService
 
-_CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the act")
+_CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the bulk action")
 
 
-class ActService:
+class BulkActionService:
     """Service for bulk actions, safe across processes; a change is one transaction."""
 
     def __init__(self, order_service: OrderService) -> None:
@@ -66,7 +66,7 @@ class ActService:
         by: Person,
         now: datetime,
         until: datetime | None = None,
-    ) -> Act:
+    ) -> BulkAction:
         """Propose `event` for `cards`; return the bulk action.
 
         `cards`: E.164, with or without +; duplicates count once. `until`: end of a punishment; only given for that
@@ -100,22 +100,24 @@ class ActService:
                 carry(unit, [_locked(unit, number)], AT_ONCE)
             return number
 
-        return self.act(self.orders.transaction(work, now))
+        return self.get(self.orders.transaction(work, now))
 
-    def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
+    def approve(
+        self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()
+    ) -> BulkAction:
         """Approve a proposed bulk action, which starts it.
 
         `by`: a supervisor; not the proposer, even in another role. `without`: cards to leave out, by number
         or by line in the bulk action, like #17.
         """
-        authorize(by, Permission.APPROVE_ACT)
+        authorize(by, Permission.APPROVE_BULK_ACTION)
 
         def work(unit: UnitOfWork) -> None:
             row = _locked(unit, act_id, by)
-            _is(row, ActState.PROPOSED, "approve")
+            _is(row, BulkActionState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
-            acts_still(unit.connection, row["proposed_by"], Permission.PROPOSE_ACT)
+            require_still_permitted(unit.connection, row["proposed_by"], Permission.PROPOSE_BULK_ACTION)
             if not unit.matches_trail(ACTS, act_id):
                 raise OrderError(
                     f"{act_id} was changed past the audit trail since it was proposed:"
@@ -130,30 +132,30 @@ class ActService:
             facts: dict[str, object] = {"approved_by": by.id, "approved_at": now}
             if without:
                 facts["skipped"] = row["skipped"] + strike(unit, row, without, by, why)
-            _move(unit, row, ActState.RUNNING, by, "act.approve", why, **facts)
+            _move(unit, row, BulkActionState.RUNNING, by, "act.approve", why, **facts)
 
         self.orders.transaction(work, now)
-        return self.act(act_id)
+        return self.get(act_id)
 
-    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> BulkAction:
         """Reject a proposed bulk action. `by`: a supervisor, or the proposer.
 
         A proposal that follows from a verification cannot be rejected by anybody who took part in that verification:
         they would lift the restriction alone.
         """
 
-        authorize(by, Permission.REJECT_ACT)
+        authorize(by, Permission.REJECT_BULK_ACTION)
 
         def work(unit: UnitOfWork) -> None:
             row = _locked(unit, act_id, by)
-            _is(row, ActState.PROPOSED, "reject")
+            _is(row, BulkActionState.PROPOSED, "reject")
             may_reject(unit, row, by)
-            _move(unit, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
+            _move(unit, row, BulkActionState.REJECTED, by, "act.reject", why, finished_at=now)
 
         self.orders.transaction(work, now)
-        return self.act(act_id)
+        return self.get(act_id)
 
-    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> BulkAction:
         """Undo a bulk stop; return the new bulk action that does so.
 
         The new one covers every card that `act_id` stopped and that is unchanged since. A card that had
@@ -161,16 +163,16 @@ class ActService:
         active is restored. If `act_id` is still running it ends here, and its pending cards are skipped.
         """
 
-        authorize(by, Permission.UNDO_ACT)
+        authorize(by, Permission.UNDO_BULK_ACTION)
 
         def work(unit: UnitOfWork) -> str:
             row = _locked(unit, act_id, by)
             must_be_undoable(unit, row)
-            stopped_short = stop_short(unit, act_id) if row["state"] == ActState.RUNNING else 0
+            stopped_short = stop_short(unit, act_id) if row["state"] == BulkActionState.RUNNING else 0
             _move(
                 unit,
                 row,
-                ActState.UNDONE,
+                BulkActionState.UNDONE,
                 by,
                 "act.undo",
                 why,
@@ -182,13 +184,13 @@ class ActService:
             carry(unit, [_locked(unit, undo)], AT_ONCE)
             return undo
 
-        return self.act(self.orders.transaction(work, now))
+        return self.get(self.orders.transaction(work, now))
 
     def being_undone(self, act_id: str, by: Person) -> bool:
         """Whether an undo is done or in progress, so that asking again changes nothing."""
-        state = self.act(act_id, by).state
-        if state is not ActState.PARTLY_UNDONE:
-            return state is ActState.UNDONE
+        state = self.get(act_id, by).state
+        if state is not BulkActionState.PARTLY_UNDONE:
+            return state is BulkActionState.UNDONE
         with self.orders.store.reading() as connection:
             return bool(undoing(connection, act_id))
 
@@ -205,7 +207,7 @@ class ActService:
         def work(unit: UnitOfWork) -> int:
             running = (
                 select(acts)
-                .where(acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+                .where(acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
                 .order_by(acts.c.approved_at, acts.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -223,7 +225,7 @@ class ActService:
         """End running bulk actions whose rows were changed past the audit trail."""
 
         def work(unit: UnitOfWork) -> list[str]:
-            is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+            is_running = (acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
             running = select(acts).where(*is_running).with_for_update(skip_locked=True)
             changed = [
                 row
@@ -232,16 +234,16 @@ class ActService:
             ]
             for row in changed:
                 skipped = row["skipped"] + stop_short(
-                    unit, row["id"], "the act was changed past the audit trail"
+                    unit, row["id"], "the bulk action was changed past the audit trail"
                 )
                 why = "changed past the audit trail"
                 facts = {"finished_at": now, "skipped": skipped}
-                _move(unit, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
+                _move(unit, row, BulkActionState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
             return [row["id"] for row in changed]
 
         with self.orders.store.reading() as connection:
             none = select(acts.c.id).where(
-                acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None)
+                acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None)
             )
             if connection.execute(none.limit(1)).first() is None:
                 return
@@ -250,7 +252,7 @@ class ActService:
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
         """After a failed batch: one card per transaction; skip and report what fails."""
-        is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+        is_running = (acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
         with self.orders.store.reading() as connection:
             running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
         done = 0
@@ -269,15 +271,15 @@ class ActService:
                 done += one
         return done
 
-    def act(self, act_id: str, by: Person = SYSTEM) -> Act:
+    def get(self, act_id: str, by: Person = SYSTEM) -> BulkAction:
         """Return the bulk action and its progress. UnknownOrder, PermissionDenied."""
-        authorize(by, Permission.LIST_ACTS)
+        authorize(by, Permission.LIST_BULK_ACTIONS)
         with self.orders.store.reading() as connection:
-            return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
+            return with_undoing(connection, [bulk_action_of(visible_bulk_action(connection, act_id, by))])[0]
 
     def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
         """List the cards that the bulk action skipped, by number, each with its reason."""
-        self.act(act_id, by)
+        self.get(act_id, by)
         query = (
             select(act_cards.c.card, act_cards.c.why)
             .where(act_cards.c.act_id == act_id, act_cards.c.outcome == SKIPPED)
@@ -295,25 +297,33 @@ class ActService:
 
 def _carry_one(unit: UnitOfWork, act_id: str) -> int:
     row = _locked(unit, act_id)
-    return carry(unit, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
+    return (
+        carry(unit, [row], 1) if row["state"] == BulkActionState.RUNNING and row["finished_at"] is None else 0
+    )
 
 
 def _locked(unit: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
     """Lock and return the bulk action's row; serialises approve, undo and execute."""
-    return seen_act(unit.connection, act_id, by, lock=True)
+    return visible_bulk_action(unit.connection, act_id, by, lock=True)
 
 
-def _is(row: RowMapping, state: ActState, event: str) -> None:
+def _is(row: RowMapping, state: BulkActionState, event: str) -> None:
     if row["state"] != state:
         raise NoSuchTransition(f"cannot {event} {row['id']}: it is {row['state']}, and must be {state}")
 
 
 def _move(
-    unit: UnitOfWork, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
+    unit: UnitOfWork,
+    row: RowMapping,
+    state: BulkActionState,
+    by: Person,
+    what: str,
+    why: str,
+    **facts: object,
 ) -> None:
     if not why.strip():
         raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
     was = found(unit.connection, ACTS, row["id"])
     unit.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
-    unit.act_began |= state is ActState.RUNNING
+    unit.bulk_action_began |= state is BulkActionState.RUNNING
     unit.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, or_, select, update
 
-from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, Person
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import act_cards, act_places, acts, orders
@@ -22,7 +22,7 @@ from duanka.orders.bulk_actions.execution import DONE, SKIPPED
 from duanka.orders.bulk_actions.review import store_with_cards
 
 UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
-_GOES_ON = (ActState.PROPOSED.value, ActState.RUNNING.value)
+_GOES_ON = (BulkActionState.PROPOSED.value, BulkActionState.RUNNING.value)
 
 # Restrictions of the cards of a bulk action that still have it as their legal basis.
 _HELD = and_(
@@ -38,16 +38,16 @@ _HELD = and_(
 )
 
 
-def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...]:
+def with_undoing(connection: Connection, found: Sequence[BulkAction]) -> tuple[BulkAction, ...]:
     """Add to each bulk action which ones undo it, and whether it is partly undone."""
     stops = [act.id for act in found if act.event in UNDOABLE and not act.undoes]
     by = _undone_by(connection, stops)
-    held = _held(connection, [act.id for act in found if act.state is ActState.UNDONE])
+    held = _held(connection, [act.id for act in found if act.state is BulkActionState.UNDONE])
     return tuple(
         replace(
             act,
             undone_by=by.get(act.id, ()),
-            state=ActState.PARTLY_UNDONE if act.id in held else act.state,
+            state=BulkActionState.PARTLY_UNDONE if act.id in held else act.state,
         )
         for act in found
     )
@@ -57,16 +57,18 @@ def must_be_undoable(unit: UnitOfWork, row: RowMapping) -> None:
     """Raise NoSuchTransition, with the reason, if it cannot be undone now."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
-        raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
-    if state == ActState.UNDONE:
+        raise NoSuchTransition(f"{event} cannot be undone: propose the bulk action that should follow it")
+    if state == BulkActionState.UNDONE:
         if waiting := undoing(unit.connection, row["id"]):
             raise NoSuchTransition(
                 f"{row['id']} is being undone by {', '.join(waiting)}; next: `duanka orders show {waiting[-1]}`"
             )
         if not _held(unit.connection, [row["id"]]):
             raise NoSuchTransition(f"{row['id']} is undone: it stops no card any more")
-    elif state not in (ActState.RUNNING, ActState.DONE):
-        raise NoSuchTransition(f"{row['id']} is {state}: there is nothing to undo; reject a proposed act")
+    elif state not in (BulkActionState.RUNNING, BulkActionState.DONE):
+        raise NoSuchTransition(
+            f"{row['id']} is {state}: there is nothing to undo; reject a proposed bulk action"
+        )
 
 
 def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
     return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
 
 
-def stop_short(unit: UnitOfWork, act_id: str, why: str = "the act was undone before its turn") -> int:
+def stop_short(unit: UnitOfWork, act_id: str, why: str = "the bulk action was undone before its turn") -> int:
     """Skip the pending cards of a bulk action; return how many."""
     waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     left = unit.connection.execute(select(func.count()).where(*waiting)).scalar_one()
@@ -85,7 +87,7 @@ def stop_short(unit: UnitOfWork, act_id: str, why: str = "the act was undone bef
 
 def put_back(unit: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
     """Create the undo, and a proposal for cards that take two; return the undo's id."""
-    again = undone["state"] == ActState.UNDONE
+    again = undone["state"] == BulkActionState.UNDONE
     theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
     if again:
         theirs = theirs.where(_HELD)

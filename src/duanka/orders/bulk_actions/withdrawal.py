@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, exists, literal, or_, select
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.bulk_action import MOST_CARDS, Act, ActState, card_of
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction, BulkActionState, card_of
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -32,8 +32,8 @@ from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
 from duanka.orders.bulk_actions.execution import AT_ONCE, carry
-from duanka.orders.bulk_actions.review import put_places, seen_act, store_with_cards
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.review import put_places, store_with_cards, visible_bulk_action
+from duanka.orders.bulk_actions.service import BulkActionService
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class OpenVerifications:
 class Withdrawals:
     """Withdraw many verifications; one transaction per method (`finish`: per batch)."""
 
-    def __init__(self, acts: ActService) -> None:
-        self._acts, self._orders = acts, acts.orders
+    def __init__(self, acts: BulkActionService) -> None:
+        self._bulk_actions, self._orders = acts, acts.orders
 
     def look(self, which: Which, by: Person) -> OpenVerifications:
         """Return what `propose` would cover; raises the same errors."""
@@ -87,13 +87,15 @@ class Withdrawals:
             raise NoSuchTransition("nothing is left to withdraw: no open verification is as you say")
         if len(found) > MOST_CARDS:
             raise OrderError(
-                f"{len(found)} orders are more than an act takes ({MOST_CARDS}); make it several"
+                f"{len(found)} orders are more than a bulk action takes ({MOST_CARDS}); make it several"
             )
         return OpenVerifications(
             found, Counter(order.tier for order in found), sum(o.tier in tiers for o in found), left_out
         )
 
-    def propose(self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
+    def propose(
+        self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS
+    ) -> BulkAction:
         """Withdraw the selected verifications as one bulk action.
 
         It runs at once, unless the tier of an order needs a second person, who must then approve it first. `at_once`:
@@ -101,7 +103,7 @@ class Withdrawals:
 
         OrderError: the selection is empty, or a named order is not a verification. UnknownOrder: no such order.
         """
-        authorize(by, Permission.PROPOSE_ACT)
+        authorize(by, Permission.PROPOSE_BULK_ACTION)
         if not why.strip():
             raise OrderError("say why they are withdrawn: the reason stays in the audit trail")
         seen = self.look(which, by)
@@ -117,18 +119,18 @@ class Withdrawals:
 
         return self.finish(self._orders.transaction(work, now), now, at_once)
 
-    def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
+    def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> BulkAction:
         """Execute about `at_once` cards of a running bulk action; return its new state."""
 
         def work(unit: UnitOfWork) -> int:
-            row = seen_act(unit.connection, number, SYSTEM, lock=True)
-            running = row["state"] == ActState.RUNNING and row["finished_at"] is None
+            row = visible_bulk_action(unit.connection, number, SYSTEM, lock=True)
+            running = row["state"] == BulkActionState.RUNNING and row["finished_at"] is None
             return carry(unit, [row], AT_ONCE) if running else 0
 
         done = 0
         while done < at_once and (some := self._orders.transaction(work, now)):
             done += some
-        return self._acts.act(number)
+        return self._bulk_actions.get(number)
 
 
 def store_withdrawal(

@@ -16,7 +16,7 @@ from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 
 _CALL_TIMEOUT_SECONDS = 5.0  # upper bound: elements are configured with shorter time-outs
 _MAX_DEFECT_TRIES = 5  # tries of a row that a defect makes fail; then it counts as refused, with an alarm
-_TASK = BilingualText("停复机指令", "the act of order")
+_TASK = BilingualText("停复机指令", "the state change of order")
 # cards per batch call, if the element supports that: as many as fit into its time-out on a bad day
 _MAX_CARDS_PER_CALL = 25
 _OUTAGE_FAILURES = 3  # consecutive; from here on the element, not a card, is considered at fault

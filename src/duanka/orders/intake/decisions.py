@@ -33,7 +33,7 @@ from duanka.orders.service import OrderService
 
 _BATCH_DECISIONS = 500
 # Name in alarms of a decision that was set aside; its id there is the CRC of its file's path and its offset.
-_DECISION = BilingualText("处置决定", "the decision")
+_DECISION = BilingualText("研判结果", "the decision")
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
 
 _log = logging.getLogger("duanka.orders.intake.decisions")

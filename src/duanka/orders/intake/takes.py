@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.bulk_action import MOST_CARDS, Act
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction
 from duanka.domain.order import Kind, NoSuchTransition, Order, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.text import BilingualText
@@ -24,7 +24,7 @@ from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import moved_on
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.undo import undoing
 from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
 from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
@@ -49,8 +49,8 @@ class Undone:
     """
 
     take_id: str
-    act: Act | None
-    proposed: Act | None
+    act: BulkAction | None
+    proposed: BulkAction | None
     left: tuple[LeftShown, ...] = ()
 
 
@@ -104,11 +104,14 @@ class TakeService:
     """
 
     def __init__(
-        self, acts_of_book: ActService, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
+        self,
+        bulk_actions: BulkActionService,
+        read: ReadLine,
+        signers: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self._acts, self._orders, self._read = acts_of_book, acts_of_book.orders, read
+        self._bulk_actions, self._orders, self._read = bulk_actions, bulk_actions.orders, read
         self._signers = signers
-        self._withdrawals = Withdrawals(acts_of_book)
+        self._withdrawals = Withdrawals(bulk_actions)
 
     def list(self, by: Person, limit: int = 30) -> tuple[Take, ...]:
         """List the latest takes, newest first."""
@@ -184,7 +187,7 @@ class TakeService:
         the method returns; the worker continues with the rest. NoSuchTransition: nothing is left to undo, or an undo
         is in progress.
         """
-        authorize(by, Permission.UNDO_ACT)
+        authorize(by, Permission.UNDO_BULK_ACTION)
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         why = reason_for(why, f"{number} is undone")
 
@@ -218,7 +221,7 @@ class TakeService:
         return Undone(
             number,
             self._withdrawals.finish(act, now, at_once) if act else None,
-            self._acts.act(proposed) if proposed else None,
+            self._bulk_actions.get(proposed) if proposed else None,
             left,
         )
 

@@ -15,10 +15,10 @@ from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Perso
 from duanka.domain.person import HOLDER
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.rows import act_of, order_of
+from duanka.ledger.db.rows import bulk_action_of, order_of
 from duanka.ledger.db.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
-from duanka.ledger.people.places import NOWHERE, acts_in, orders_in, places_of
-from duanka.orders.bulk_actions.review import cards_shown, seen_act
+from duanka.ledger.people.places import NOWHERE, bulk_actions_within, orders_in, places_of
+from duanka.orders.bulk_actions.review import cards_shown, visible_bulk_action
 from duanka.orders.bulk_actions.undo import with_undoing
 from duanka.orders.masking import NumberMasking
 from duanka.orders.pagination import page, page_of
@@ -28,9 +28,9 @@ from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # r
 from duanka.orders.queries.listing import Sort, conditions, counts, cursor, sorted_page
 from duanka.orders.verification.attempts import verification_of
 from duanka.orders.views import (
-    ActCardShown,
-    ActShown,
     AlarmShown,
+    BulkActionCardShown,
+    BulkActionShown,
     Dossier,
     DriftShown,
     FiguresShown,
@@ -130,7 +130,7 @@ class OrderQueries:
         """Count the card's pending network changes and pending notices."""
         return self._to_come(outbox.c.card == card, notices.c.card == card)
 
-    def to_come_of_act(self, act_id: str) -> tuple[int, int]:
+    def to_come_of_bulk_action(self, act_id: str) -> tuple[int, int]:
         """As `to_come`, for all cards of a bulk action."""
         theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
         return self._to_come(outbox.c.card.in_(theirs), notices.c.card.in_(theirs))
@@ -187,35 +187,37 @@ class OrderQueries:
                 _notices(connection, sight, notices.c.card == card),
             )
 
-    def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActShown]:
+    def bulk_actions(
+        self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False
+    ) -> Page[BulkActionShown]:
         """Return a page of bulk actions, latest first. `waiting`: only those for approval."""
-        authorize(by, Permission.LIST_ACTS)
-        query = select(acts).where(*acts_in(by, acts.c.id))
+        authorize(by, Permission.LIST_BULK_ACTIONS)
+        query = select(acts).where(*bulk_actions_within(by, acts.c.id))
         if waiting:
             query = query.where(acts.c.state == "proposed")
         query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
         with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-            found = with_undoing(connection, [act_of(row) for row in rows])
-        return page(found, limit, ActShown.of, lambda one: (one.proposed_at, one.id))
+            found = with_undoing(connection, [bulk_action_of(row) for row in rows])
+        return page(found, limit, BulkActionShown.of, lambda one: (one.proposed_at, one.id))
 
-    def act(self, number: str, by: Person) -> ActShown:
+    def bulk_action(self, number: str, by: Person) -> BulkActionShown:
         """Return a bulk action. UnknownOrder. PermissionDenied: a card is out of scope."""
-        authorize(by, Permission.LIST_ACTS)
+        authorize(by, Permission.LIST_BULK_ACTIONS)
         with self._store.reading() as connection:
-            (act,) = with_undoing(connection, [act_of(seen_act(connection, number, by))])
-            return ActShown.of(act)
+            (act,) = with_undoing(connection, [bulk_action_of(visible_bulk_action(connection, number, by))])
+            return BulkActionShown.of(act)
 
     def act_cards(
         self, number: str, reader: ViewerContext, now: datetime, after: int = 0, limit: int = 50
-    ) -> Page[ActCardShown]:
+    ) -> Page[BulkActionCardShown]:
         """Return a page of a bulk action's cards, sorted by number, with their orders.
 
         `after`: number of cards to skip.
         """
         # No keyset cursor: it would reveal a full number to a reader who sees it masked.
         query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
-        self.act(number, reader.person)
+        self.bulk_action(number, reader.person)
         limit = at_most(limit)
         with self._read(reader, now, "read.act", number) as (connection, sight):
             rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()

@@ -25,7 +25,7 @@ from duanka.domain.person import same_person
 from duanka.ledger.audit.row_digests import COUNTER_CHECKS, found
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import counter_checks
-from duanka.ledger.people.keys import acts_still
+from duanka.ledger.people.keys import require_still_permitted
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -115,7 +115,7 @@ class Counter:
             row = _recorded(unit, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
-            acts_still(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
+            require_still_permitted(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
             was = _over(unit, row, PASSED, by)
             unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
             return apply_event(unit, order, Event.PASS, by, why)
