@@ -247,13 +247,17 @@ def test_a_wrong_take_is_undone_in_one_command(desk: Desk) -> None:
     lifted = desk.last(2, Kind.RESTRICTION)
     assert lifted
     assert lifted.state is State.RESTORED, "what the clock stopped for it is given back"
-    assert "is being undone" in desk.type("wang", "orders", "undo", take, "--why", "again").text
+    again = desk.done("li", "orders", "undo", take, "--why", "again").text
+    assert f"{take} was undone before, by wang at " in again
+    assert "3 withdrawn, 2 proposed to a second person, 1 left alone" in again
     proposed = re.findall(r"orders approve (A\w+)", said.text)[0]
     assert desk.type("wang", "orders", "approve", proposed, "--why", "mine").code
     desk.done("li", "orders", "approve", proposed, "--why", "right")
     desk.work()
     assert desk.open_ones() == {1}
-    assert "nothing is left to undo" in desk.type("wang", "orders", "undo", take, "--why", "again").text
+    assert (
+        "was undone before, by wang at " in desk.done("wang", "orders", "undo", take, "--why", "again").text
+    )
     shown = desk.done("li", "orders", "takes").text
     assert "undone" in shown
     with desk.open() as here:

@@ -34,6 +34,14 @@ class BulkActionState(WordedEnum):
 
 
 @dataclass(frozen=True)
+class DoneBefore:
+    """Who had done already what is asked for again, and when."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class BulkAction:
     """A bulk action and its progress.
 
@@ -41,7 +49,8 @@ class BulkAction:
     or the take (T...) whose orders it withdraws. `undone_by`: the bulk actions that reverse this one. `verification`:
     the order that ended without a pass and without evidence that would let a stop follow automatically. Of `total`
     cards, `done` were changed and `skipped` were not, each with a reason; the rest is pending. `approved_at`: when it
-    began to run; `approved_by`: None where one person suffices.
+    began to run; `approved_by`: None where one person suffices. `before`: set where
+    what was asked for had been done, so that nothing changed.
     """
 
     id: str
@@ -60,6 +69,7 @@ class BulkAction:
     undoes: str | None = None
     verification: str | None = None
     undone_by: tuple[str, ...] = ()
+    before: DoneBefore | None = None
 
     @property
     def left(self) -> int:

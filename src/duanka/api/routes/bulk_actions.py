@@ -12,7 +12,6 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission
-from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.order import Event
 from duanka.orders import views
 from duanka.orders.queries.service import ViewerContext
@@ -86,10 +85,9 @@ def approve_act(
 
     Cards can be excluded. Again gives the state.
     """
-    act = here.desk.bulk_actions.get(number, by)
-    if act.approved_by != by.id:
-        act = here.desk.bulk_actions.approve(number, by, because.why, here.now, because.without)
-    return views.BulkActionShown.of(act)
+    return views.BulkActionShown.of(
+        here.desk.bulk_actions.approve(number, by, because.why, here.now, because.without)
+    )
 
 
 @router.endpoint(
@@ -102,10 +100,7 @@ def reject_act(
     here: Here, by: access.Caller, number: asked.BulkActionId, because: asked.Because
 ) -> views.BulkActionShown:
     """No card is changed. Again gives the state."""
-    act = here.desk.bulk_actions.get(number, by)
-    if act.state is not BulkActionState.REJECTED:
-        act = here.desk.bulk_actions.reject(number, by, because.why, here.now)
-    return views.BulkActionShown.of(act)
+    return views.BulkActionShown.of(here.desk.bulk_actions.reject(number, by, because.why, here.now))
 
 
 @router.endpoint(
@@ -119,9 +114,8 @@ def undo_act(
 ) -> views.BulkActionShown:
     """Cards return to their earlier state unless changed since. Again gives the state.
 
-    `undone_by` names the acts that restore the cards; one of these proposes the cards whose tier takes two
+    `undone_by` names the bulk actions that restore the cards; one of these proposes the cards whose tier takes two
     people. The state is `partly_undone` while this bulk action still stops a card.
     """
-    if not here.desk.bulk_actions.being_undone(number, by):
-        here.desk.bulk_actions.undo(number, by, because.why.strip(), here.now)
+    here.desk.bulk_actions.undo(number, by, because.why.strip(), here.now)
     return views.BulkActionShown.of(here.desk.bulk_actions.get(number, by))

@@ -12,7 +12,7 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
-from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, DoneBefore
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
@@ -72,6 +72,16 @@ def print_proposed(act: BulkAction) -> None:
             f"须双人复核，目前没有任何变更。下一步由 {act.proposed_by} 以外的主管：{approve}",
             "It takes two people: nothing is changed yet."
             f" Next, by a supervisor who is not {act.proposed_by}: {approve}",
+        )
+
+
+def say_if_done_before(number: str, before: DoneBefore | None, what: BilingualText) -> None:
+    """Print who had done `what` and when, if the command changed nothing because of that."""
+    if before:
+        at = operator_zone().written(before.at)
+        say(
+            f"{number} 此前已由 {before.by} 于 {at} {what.zh}，没有再次执行。",
+            f"{number} was {what.en} before, by {before.by} at {at}: nothing was changed.",
         )
 
 

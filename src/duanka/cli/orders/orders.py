@@ -10,7 +10,7 @@ import typer
 
 from duanka.cli.orders import order_moves, orders_list, takes
 from duanka.cli.orders.database import backup
-from duanka.cli.orders.order_moves import print_proposed, say_to_come
+from duanka.cli.orders.order_moves import print_proposed, say_if_done_before, say_to_come
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import (
     BecauseFull,
@@ -48,6 +48,8 @@ else:
 _STOPS = choices(
     BilingualText("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL)
 )
+_APPROVED, _REJECTED = BilingualText("复核通过", "approved"), BilingualText("否决", "rejected")
+_UNDONE = BilingualText("撤销", "undone")
 _LIFTS = choices(BilingualText("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
 Reason = Annotated[
     str,
@@ -207,6 +209,7 @@ def approve(
     """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
     with at_desk() as (here, person):
         approved = here.bulk_actions.approve(act, person, why, here.now(), without or ())
+        say_if_done_before(act, approved.before, _APPROVED)
         OUT.print(tables.bulk_action_page(approved))
         _print_running(here, approved)
 
@@ -215,7 +218,9 @@ def approve(
 def reject(act: BulkActionNumber, why: Why) -> None:
     """Do away with what was proposed."""
     with at_desk() as (here, person):
-        OUT.print(tables.bulk_action_page(here.bulk_actions.reject(act, person, why, here.now())))
+        rejected = here.bulk_actions.reject(act, person, why, here.now())
+        say_if_done_before(act, rejected.before, _REJECTED)
+        OUT.print(tables.bulk_action_page(rejected))
 
 
 @command(_bulk_actions, Permission.UNDO_BULK_ACTION)
@@ -235,11 +240,13 @@ def undo(
     with at_desk() as (here, person):
         if act.startswith("T"):
             undone_take = here.takes.undo(act, person, why, here.now())
+            say_if_done_before(act, undone_take.before, _UNDONE)
             line(takes_tables.undone_page(undone_take))
             if undone_take.act:
                 say_to_come(*here.reading.to_come_of_bulk_action(undone_take.act.id))
             return
         undo = here.bulk_actions.undo(act, person, why, here.now())
+        say_if_done_before(act, undo.before, _UNDONE)
         OUT.print(tables.bulk_action_page(undo, here.bulk_actions.skipped(undo.id, person)))
         _print_running(here, undo)
         undone = here.bulk_actions.get(act, person)

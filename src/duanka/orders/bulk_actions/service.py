@@ -9,6 +9,7 @@ for each card.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -16,7 +17,7 @@ from sqlalchemy import RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import end_of_measure
-from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, Skipped, numbers_of
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, DoneBefore, Skipped, numbers_of
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import (
     SYSTEM,
@@ -46,7 +47,15 @@ from duanka.orders.bulk_actions.conditions import (
 )
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.bulk_actions.review import put_places, store_with_cards, strike, visible_bulk_action
-from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
+from duanka.orders.bulk_actions.undo import (
+    done_before,
+    is_undone,
+    last_undo,
+    must_be_undoable,
+    put_back,
+    stop_short,
+    with_undoing,
+)
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the bulk action")
@@ -108,12 +117,18 @@ class BulkActionService:
         """Approve a proposed bulk action, which starts it.
 
         `by`: a supervisor; not the proposer, even in another role. `without`: cards to leave out, by number
-        or by line in the bulk action, like #17.
+        or by line in the bulk action, like #17. Again: gives the state.
         """
         authorize(by, Permission.APPROVE_BULK_ACTION)
 
-        def work(unit: UnitOfWork) -> None:
+        def work(unit: UnitOfWork) -> DoneBefore | None:
             row = _locked(unit, act_id, by)
+            if row["approved_by"] and not same_person(by.id, row["proposed_by"]):
+                if without and not same_person(by.id, row["approved_by"]):
+                    raise NoSuchTransition(
+                        f"{row['approved_by']} approved {act_id} before: no card can be left out any more"
+                    )
+                return DoneBefore(row["approved_by"], row["approved_at"])
             _is(row, BulkActionState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
@@ -133,27 +148,31 @@ class BulkActionService:
             if without:
                 facts["skipped"] = row["skipped"] + strike(unit, row, without, by, why)
             _move(unit, row, BulkActionState.RUNNING, by, "act.approve", why, **facts)
+            return None
 
-        self.orders.transaction(work, now)
-        return self.get(act_id)
+        before = self.orders.transaction(work, now)
+        return replace(self.get(act_id), before=before)
 
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> BulkAction:
         """Reject a proposed bulk action. `by`: a supervisor, or the proposer.
 
         A proposal that follows from a verification cannot be rejected by anybody who took part in that verification:
-        they would lift the restriction alone.
+        they would lift the restriction alone. Again: gives the state.
         """
 
         authorize(by, Permission.REJECT_BULK_ACTION)
 
-        def work(unit: UnitOfWork) -> None:
+        def work(unit: UnitOfWork) -> DoneBefore | None:
             row = _locked(unit, act_id, by)
+            if row["state"] == BulkActionState.REJECTED:
+                return done_before(unit, act_id, "act.reject", "act.set_aside")
             _is(row, BulkActionState.PROPOSED, "reject")
             may_reject(unit, row, by)
             _move(unit, row, BulkActionState.REJECTED, by, "act.reject", why, finished_at=now)
+            return None
 
-        self.orders.transaction(work, now)
-        return self.get(act_id)
+        before = self.orders.transaction(work, now)
+        return replace(self.get(act_id), before=before)
 
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> BulkAction:
         """Undo a bulk stop; return the new bulk action that does so.
@@ -161,13 +180,16 @@ class BulkActionService:
         The new one covers every card that `act_id` stopped and that is unchanged since. A card that had
         outgoing calls barred before returns to that state, with its earlier reason and deadline; one that was
         active is restored. If `act_id` is still running it ends here, and its pending cards are skipped.
+        Again: gives the latest undo, unless `act_id` still stops a card that no undo waits for.
         """
 
         authorize(by, Permission.UNDO_BULK_ACTION)
 
-        def work(unit: UnitOfWork) -> str:
+        def work(unit: UnitOfWork) -> tuple[str, DoneBefore | None]:
             row = _locked(unit, act_id, by)
-            must_be_undoable(unit, row)
+            if is_undone(unit, row):
+                return last_undo(unit.connection, act_id) or act_id, done_before(unit, act_id, "act.undo")
+            must_be_undoable(row)
             stopped_short = stop_short(unit, act_id) if row["state"] == BulkActionState.RUNNING else 0
             _move(
                 unit,
@@ -182,17 +204,10 @@ class BulkActionService:
             told = self._grounds(BilingualText(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
             undo = put_back(unit, row, told, by)
             carry(unit, [_locked(unit, undo)], AT_ONCE)
-            return undo
+            return undo, None
 
-        return self.get(self.orders.transaction(work, now))
-
-    def being_undone(self, act_id: str, by: Person) -> bool:
-        """Whether an undo is done or in progress, so that asking again changes nothing."""
-        state = self.get(act_id, by).state
-        if state is not BulkActionState.PARTLY_UNDONE:
-            return state is BulkActionState.UNDONE
-        with self.orders.store.reading() as connection:
-            return bool(undoing(connection, act_id))
+        undo, before = self.orders.transaction(work, now)
+        return replace(self.get(undo), before=before)
 
     def carry_out(self, now: datetime, limit: int = 500) -> int:
         """Execute up to `limit` cards of all running bulk actions.

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, not_, or_, select, update
 
-from duanka.domain.bulk_action import BulkAction, BulkActionState
-from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, Person
+from duanka.domain.bulk_action import BulkAction, BulkActionState, DoneBefore
+from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, OrderError, Person
 from duanka.ledger.db.bulk import in_parts
-from duanka.ledger.db.tables import act_cards, act_places, acts, orders
+from duanka.ledger.db.tables import act_cards, act_places, acts, audit, orders
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
@@ -53,19 +53,39 @@ def with_undoing(connection: Connection, found: Sequence[BulkAction]) -> tuple[B
     )
 
 
-def must_be_undoable(unit: UnitOfWork, row: RowMapping) -> None:
+def is_undone(unit: UnitOfWork, row: RowMapping) -> bool:
+    """Whether it is undone, or being undone, so that undoing it again would change nothing."""
+    if row["state"] != BulkActionState.UNDONE:
+        return False
+    return bool(undoing(unit.connection, row["id"])) or not _held(unit.connection, [row["id"]])
+
+
+def done_before(unit: UnitOfWork, subject: str, *what: str) -> DoneBefore:
+    """Return who did the latest of `what`, from the audit trail. OrderError: the trail does not say."""
+    query = select(audit.c.who, audit.c.at).where(audit.c.subject == subject, audit.c.what.in_(what))
+    row = unit.connection.execute(query.order_by(audit.c.seq.desc()).limit(1)).first()
+    if row is None:
+        raise OrderError(f"{subject} was changed past the audit trail (`duanka audit verify` says what)")
+    return DoneBefore(row.who, row.at)
+
+
+def last_undo(connection: Connection, undone: str, *, alone: bool = True) -> str | None:
+    """Return the id of the latest bulk action that undoes `undone`.
+
+    `alone`: the one that ran at once; otherwise the proposal of the same undo, for what takes two people.
+    """
+    latest = select(func.max(acts.c.proposed_at)).where(acts.c.undoes == undone).scalar_subquery()
+    ran = acts.c.approved_by.is_(None) & acts.c.approved_at.is_not(None)
+    query = select(acts.c.id).where(acts.c.undoes == undone, acts.c.proposed_at == latest)
+    return connection.execute(query.where(ran if alone else not_(ran)).limit(1)).scalar()
+
+
+def must_be_undoable(row: RowMapping) -> None:
     """Raise NoSuchTransition, with the reason, if it cannot be undone now."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
         raise NoSuchTransition(f"{event} cannot be undone: propose the bulk action that should follow it")
-    if state == BulkActionState.UNDONE:
-        if waiting := undoing(unit.connection, row["id"]):
-            raise NoSuchTransition(
-                f"{row['id']} is being undone by {', '.join(waiting)}; next: `duanka orders show {waiting[-1]}`"
-            )
-        if not _held(unit.connection, [row["id"]]):
-            raise NoSuchTransition(f"{row['id']} is undone: it stops no card any more")
-    elif state not in (BulkActionState.RUNNING, BulkActionState.DONE):
+    if state not in (BulkActionState.RUNNING, BulkActionState.DONE, BulkActionState.UNDONE):
         raise NoSuchTransition(
             f"{row['id']} is {state}: there is nothing to undo; reject a proposed bulk action"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,19 +13,19 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.bulk_action import MOST_CARDS, BulkAction
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction, DoneBefore
 from duanka.domain.order import Kind, NoSuchTransition, Order, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.rows import order_of
-from duanka.ledger.db.tables import acts, orders
+from duanka.ledger.db.tables import act_cards, acts, orders
 from duanka.ledger.db.tables_takes import kept_decisions, taken_orders, takes
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import moved_on
 from duanka.orders.bulk_actions.service import BulkActionService
-from duanka.orders.bulk_actions.undo import undoing
+from duanka.orders.bulk_actions.undo import last_undo, undoing
 from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
 from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
 from duanka.orders.intake.take_record import ATTACHED, OPENED, STOPPED
@@ -45,13 +45,15 @@ class LeftShown(View):
 class Undone:
     """Result of undoing a take: the bulk actions that withdraw its orders.
 
-    `act`: at once; `proposed`: waits for a second person. None: no orders for that one.
+    `act`: at once; `proposed`: waits for a second person. None: no orders for that one. `before`: it had been undone,
+    so that nothing changed.
     """
 
     take_id: str
     act: BulkAction | None
     proposed: BulkAction | None
     left: tuple[LeftShown, ...] = ()
+    before: DoneBefore | None = None
 
 
 class KeptShown(View):
@@ -184,24 +186,25 @@ class TakeService:
         """Withdraw what the take opened and nobody moved on; lift stops that followed.
 
         Orders whose tier takes two people are proposed in one bulk action. `at_once`: about this many are done before
-        the method returns; the worker continues with the rest. NoSuchTransition: nothing is left to undo, or an undo
-        is in progress.
+        the method returns; the worker continues with the rest. Again: gives the latest undo, unless there are orders
+        that it left. NoSuchTransition: there is nothing to undo.
         """
         authorize(by, Permission.UNDO_BULK_ACTION)
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         why = reason_for(why, f"{number} is undone")
 
-        def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[LeftShown, ...]]:
+        def work(unit: UnitOfWork) -> tuple[str | None, str | None, tuple[LeftShown, ...], DoneBefore | None]:
             row = unit.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
             take = row.mappings().first()
             if take is None:
                 raise _unknown(number)
-            if goes_on := undoing(unit.connection, number):
-                raise NoSuchTransition(
-                    f"{number} is being undone by {', '.join(goes_on)}; next: `duanka orders show {goes_on[-1]}`"
-                )
             found = _sorted(unit, number)
-            if not (found.alone or found.for_two):
+            over = undoing(unit.connection, number) or not (found.alone or found.for_two)
+            if take["undone_at"] and over:
+                act, proposed = (last_undo(unit.connection, number, alone=one) for one in (True, False))
+                left = _not_in(unit.connection, found.left, (act, proposed))
+                return act, proposed, left, DoneBefore(take["undone_by"], take["undone_at"])
+            if over:
                 raise NoSuchTransition(
                     f"{number}: nothing is left to undo; {summary(found.left) or 'it opened none'}"
                 )
@@ -215,15 +218,25 @@ class TakeService:
             said: dict[str, object] = {"withdrawn": len(found.alone), "proposed": len(found.for_two)}
             said |= {"left": len(found.left), "acts": [one for one in (act, proposed) if one]}
             unit.note(by, "take.undo", number, why, {}, said)
-            return act, proposed, tuple(found.left)
+            return act, proposed, tuple(found.left), None
 
-        act, proposed, left = self._orders.transaction(work, now)
+        act, proposed, left, before = self._orders.transaction(work, now)
         return Undone(
             number,
             self._withdrawals.finish(act, now, at_once) if act else None,
             self._bulk_actions.get(proposed) if proposed else None,
             left,
+            before,
         )
+
+
+def _not_in(
+    connection: Connection, left: Sequence[LeftShown], bulk_actions: Collection[str | None]
+) -> tuple[LeftShown, ...]:
+    """Return those of `left` whose cards these bulk actions do not have."""
+    query = select(orders.c.id).join(act_cards, act_cards.c.card == orders.c.card)
+    theirs = set(connection.execute(query.where(act_cards.c.act_id.in_(bulk_actions))).scalars())
+    return tuple(one for one in left if one.order_id not in theirs)
 
 
 def _whose(row: RowMapping) -> dict[str, object]:
