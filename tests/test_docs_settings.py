@@ -54,7 +54,7 @@ def test_the_command_prints_what_is_in_force(tmp_path: Path) -> None:
     typed = duanka("config", cwd=tmp_path, DUANKA_ORDERS="/srv/duanka", DUANKA_API_KEY="dk_of-a-test")
     assert typed.code == 0, typed.err
     head, *lines = typed.out.splitlines()
-    assert head.startswith("Place: none")
+    assert head.startswith("Home folder: none")
     printed = dict(line.split(maxsplit=1) for line in lines)
     assert set(printed) == set(setting_names())
     assert printed["DUANKA_ORDERS"] == "/srv/duanka  [environment]"

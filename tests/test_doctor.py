@@ -35,7 +35,7 @@ def test_a_place_is_examined_from_its_first_minute(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     bare = doctor()
     assert bare.code == 0, bare.text
-    assert "duanka init" in bare.line("place", "OK")
+    assert "duanka init" in bare.line("home folder", "OK")
     assert "not set up" in bare.line("database", "OK")
     assert list(tmp_path.iterdir()) == []
 

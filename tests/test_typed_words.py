@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from typer import Context
 
-from duanka.bootstrap import work_folder as place
+from duanka.bootstrap import home_folder as home
 from duanka.cli.shell import completion as cli_completion
 from duanka.cli.shell.completion import TIERS, Choices, choices
 from duanka.domain.bulk_action import BulkActionState
@@ -106,17 +106,17 @@ def test_a_place_says_in_which_language_words_are_completed(
 ) -> None:
     for name in ("DUANKA_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "DUANKA_ORDERS"):
         monkeypatch.delenv(name, raising=False)
-    (tmp_path / place.FILE).write_text('language = "en"\norders = "book"\n')
+    (tmp_path / home.FILE).write_text('language = "en"\norders = "book"\n')
     try:
         assert _offered(TIERS, "", home=tmp_path) == ["low", "medium", "high", "extreme"]
         assert _offered(TIERS, "极", home=tmp_path) == []
         assert _offered(TIERS, "极", home=tmp_path, language="zh") == ["极高"]
-        (tmp_path / place.FILE).write_text("not toml")
+        (tmp_path / home.FILE).write_text("not toml")
         assert _offered(TIERS, "", home=tmp_path) == ["低", "中", "高", "极高"], (
             "what is wrong is for commands to say"
         )
     finally:
-        place.choose(None)
+        home.choose(None)
 
 
 def test_what_a_list_showed_is_completed(desk: TypedDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from duanka.bootstrap.work_folder import FILE, HOME, find_place, read_place, unknown_keys
+from duanka.bootstrap.home_folder import FILE, HOME, find_home_folder, read_settings_file, unknown_keys
 from duanka.domain.case_source import CaseSource, read_list
 from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
 from duanka.domain.local_time import OperatorZone
@@ -177,11 +177,11 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Resolved:
-    """Settings in force. `sources`: setting -> where from; `place`: folder of duanka.toml."""
+    """Settings in force. `sources`: setting -> where from; `home`: folder of duanka.toml."""
 
     settings: Settings
     sources: Mapping[str, str]
-    place: Path | None
+    home: Path | None
 
 
 def load_settings() -> Settings:
@@ -219,7 +219,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
     """The readable settings and all errors: of the folder, then of each value."""
     errors: list[DuankaError] = []
-    place, content = _place_and_content(errors)
+    home, content = _home_and_content(errors)
     environment = {name: os.environ.get(variable(name), "") for name in _NAMES}
     if environment["secret"] or environment["secret_file"]:  # either one overrides both entries of the file
         content = {key: value for key, value in content.items() if key not in ("secret", "secret_file")}
@@ -228,37 +228,37 @@ def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
     for name in Settings.model_fields:
         try:
             found = _from_environment(name, environment) or (
-                _from_place(name, content, place) if place else None
+                _from_home(name, content, home) if home else None
             )
         except DuankaError as error:
             errors.append(error)
             continue
         if found:
             values[name], sources[name] = found
-    if place and "orders" not in values:
-        values["orders"] = place / Settings.model_fields["orders"].default
+    if home and "orders" not in values:
+        values["orders"] = home / Settings.model_fields["orders"].default
     try:
-        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+        return Resolved(Settings.model_validate(values), sources, home), tuple(errors)
     except ValidationError as wrong:
         for one in wrong.errors():
             name = str(one["loc"][0])
             errors.append(_invalid(name, one["msg"], sources[name]))
             values.pop(name, None)
             sources[name] = "default"
-        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+        return Resolved(Settings.model_validate(values), sources, home), tuple(errors)
 
 
-def _place_and_content(errors: list[DuankaError]) -> tuple[Path | None, dict[str, object]]:
+def _home_and_content(errors: list[DuankaError]) -> tuple[Path | None, dict[str, object]]:
     """The folder of duanka.toml and its content without unknown keys."""
     try:
-        place = find_place()
-        content = read_place(place) if place else {}
+        home = find_home_folder()
+        content = read_settings_file(home) if home else {}
     except DuankaError as error:
         errors.append(error)
         return None, {}
-    if place:
-        errors += unknown_keys(place, content, _NAMES)
-    return place, {key: value for key, value in content.items() if key in _NAMES}
+    if home:
+        errors += unknown_keys(home, content, _NAMES)
+    return home, {key: value for key, value in content.items() if key in _NAMES}
 
 
 def _invalid(name: str, message: str, source: str) -> DuankaError:
@@ -283,10 +283,10 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> tuple[object
     return (text, "environment") if text else None
 
 
-def _from_place(name: str, content: Mapping[str, object], place: Path) -> tuple[object, str] | None:
-    where = str(place / FILE)
+def _from_home(name: str, content: Mapping[str, object], home: Path) -> tuple[object, str] | None:
+    where = str(home / FILE)
     if name in _SECRETS and f"{name}_file" in content:
-        file = place / str(content[f"{name}_file"])
+        file = home / str(content[f"{name}_file"])
         return _secret_in(file, f"{name}_file of {where}"), f"{where}, {file}"
     if name not in content:
         return None
@@ -300,9 +300,9 @@ def _from_place(name: str, content: Mapping[str, object], place: Path) -> tuple[
             f" name that as {name}_file"
         )
     if name in _PATHS or (name == "policy" and text.endswith(".toml")):
-        return place / Path(text).expanduser(), where
+        return home / Path(text).expanduser(), where
     if name == "reference_photos" and "://" not in text:
-        return str(place / Path(text).expanduser()), where
+        return str(home / Path(text).expanduser()), where
     return value, where
 
 

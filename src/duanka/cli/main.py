@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from duanka import __version__
-from duanka.bootstrap import work_folder as place
+from duanka.bootstrap import home_folder
 from duanka.cli.shell import language as cli_language
 from duanka.cli.shell.lazy import deferred_group
 from duanka.cli.shell.process import ERR, OUT, ExitCode, prepare_process, repeat_home
@@ -52,8 +52,9 @@ COMMANDS = {
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
-    "init": "Make a place: duanka.toml, folders, secret, order database, a first supervisor, an invitation for the"
-    " second.",
+    "init": (
+        "Make a home folder: duanka.toml, folders, secret, order database, first supervisor, invitation of the second."
+    ),
     "config": "Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md).",
     "doctor": "Check settings, folders, database, people, network and optional parts; say what to do next.",
 }
@@ -101,7 +102,7 @@ def _root(
     ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
-    place.choose(home)
+    home_folder.choose(home)
     repeat_home(home, COMMANDS.keys() - {"init"})  # `init` creates another folder
     if version:
         OUT.print(f"duanka {__version__}")

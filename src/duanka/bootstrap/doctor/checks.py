@@ -8,7 +8,7 @@ from duanka.bootstrap.doctor.examination import DoctorCheck
 
 CHECKS = (
     DoctorCheck("settings", set_up.settings),
-    DoctorCheck("place", set_up.place),
+    DoctorCheck("home folder", set_up.home),
     DoctorCheck("zone", machine.zone),
     DoctorCheck("clock", machine.clock),
     DoctorCheck("memory", machine.memory),

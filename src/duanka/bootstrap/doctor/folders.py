@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.bootstrap.home_folder import FILE
 from duanka.bootstrap.order_resources import database_of
-from duanka.bootstrap.work_folder import FILE
 from duanka.domain.private_files import UMASK
 
 _MB = 1 << 20
@@ -25,10 +25,10 @@ def orders(found: Installation) -> Iterator[Finding]:
     """Check the folder `orders`, with order database, secret and live records."""
     folder = found.settings.orders
     if not folder.exists():
-        known = found.resolved.place or found.resolved.sources["orders"] != "default"
+        known = found.resolved.home or found.resolved.sources["orders"] != "default"
         text = f"{folder} is not there"
-        hint = "`duanka init PLACE` or `duanka serve` begins an order database; or put DUANKA_ORDERS right"
-        yield fault(text, hint) if known and found.resolved.place else ok(f"not set up: {text}; {hint}")
+        hint = "`duanka init FOLDER` or `duanka serve` begins an order database; or put DUANKA_ORDERS right"
+        yield fault(text, hint) if known and found.resolved.home else ok(f"not set up: {text}; {hint}")
         return
     troubles = list(_troubles(folder, "DUANKA_ORDERS", private=True))
     if database_of(found.settings).startswith("sqlite"):

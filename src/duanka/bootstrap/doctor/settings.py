@@ -54,11 +54,11 @@ def _check_passes(own: Settings) -> None:
         )
 
 
-def place(found: Installation) -> Iterator[Finding]:
+def home(found: Installation) -> Iterator[Finding]:
     """Report where the settings come from."""
-    if found.resolved.place:
-        yield ok(str(found.resolved.place))
+    if found.resolved.home:
+        yield ok(str(found.resolved.home))
     else:
         yield ok(
-            "not set up: no duanka.toml from here upward; `duanka init PLACE` makes a place, --home names one"
+            "not set up: no duanka.toml from here upward; `duanka init FOLDER` makes a home folder, --home names one"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duanka.bootstrap import work_folder as place
+from duanka.bootstrap import home_folder
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import in_force, load_settings, resolve_settings, setting_names
 from duanka.cli.shell import language as cli_language
@@ -46,7 +46,7 @@ port = 8080
 """
 
 _FOLDERS = ("inbox", "out", "orders")
-_FILES = ("secret", "holder-key", "database-url", place.FILE)
+_FILES = ("secret", "holder-key", "database-url", home_folder.FILE)
 
 
 commands = typer.Typer()
@@ -54,24 +54,24 @@ commands = typer.Typer()
 
 @commands.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[PLACE]", help="New or empty folder.")] = Path("."),
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="New or empty folder.")] = Path("."),
     person: Annotated[str, typer.Option("--person", help="Id of the first supervisor.")] = "admin",
     name: Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")] = "",
     policy: Annotated[
         str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
     ] = "national",
 ) -> None:
-    """Make a place: duanka.toml, folders, secret, order database, a first supervisor, an invitation for the second."""
-    if (folder / place.FILE).exists():
+    """Make a home folder: duanka.toml, folders, secret, order database, first supervisor, invitation of the second."""
+    if (folder / home_folder.FILE).exists():
         raise DuankaError(
-            f"{folder / place.FILE} exists, and a place is never overwritten; nothing was changed"
+            f"{folder / home_folder.FILE} exists, and a home folder is never overwritten; nothing was changed"
         )
     if folder.exists() and any(folder.iterdir()):
         raise DuankaError(f"{folder} is not empty; give a new or empty folder: nothing was changed")
     for variable in ("DUANKA_ORDERS", "DUANKA_SECRET", "DUANKA_SECRET_FILE"):
         if os.environ.get(variable):
             raise DuankaError(
-                f"{variable} is set and would go before the new place; unset it, then repeat: nothing was changed"
+                f"{variable} is set and would go before the new home folder; unset it, then repeat: nothing was changed"
             )
     under = policy_named(policy)  # reports an invalid policy before anything is created
     supervisor = Person(person, Role.SUPERVISOR, name or person)
@@ -87,7 +87,7 @@ def init(
         if made_folder and folder.exists():
             folder.rmdir()
         raise
-    OUT.print(f"Made a place in {folder.absolute()}", soft_wrap=True)
+    OUT.print(f"Made a home folder in {folder.absolute()}", soft_wrap=True)
     for line in (
         f"The key of {person}, shown this once (export DUANKA_API_KEY=KEY, or a file that DUANKA_API_KEY_FILE names):",
         key,
@@ -115,8 +115,8 @@ def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tu
         )
     for key in ("secret", "holder-key"):
         write_private(folder / key, f"{secrets.token_hex(32)}\n".encode())
-    write_private(folder / place.FILE, content.encode())
-    place.choose(folder)
+    write_private(folder / home_folder.FILE, content.encode())
+    home_folder.choose(folder)
     with app_orders.desk(load_settings(), under, create=True) as here:
         machine = f"{getpass.getuser()} on this machine"
         return here.persons.begin(supervisor.id, supervisor.display_name, machine, app_orders.now())
@@ -132,11 +132,11 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         values["DUANKA_LANGUAGE"], sources["DUANKA_LANGUAGE"] = cli_language.language_in_force()
     if as_json:
         rows = {name: {"value": value or None, "from": sources[name]} for name, value in values.items()}
-        text = json.dumps({"place": found.place and str(found.place), "settings": rows}, ensure_ascii=False)
+        text = json.dumps({"place": found.home and str(found.home), "settings": rows}, ensure_ascii=False)
         OUT.print(text, soft_wrap=True)
         return
     width = max(map(len, setting_names()))
-    named = found.place or f"none (no {place.FILE} from here upward; `duanka init` makes one)"
-    OUT.print(f"Place: {named}", soft_wrap=True)
+    named = found.home or f"none (no {home_folder.FILE} from here upward; `duanka init` makes one)"
+    OUT.print(f"Home folder: {named}", soft_wrap=True)
     for name, value in values.items():
         OUT.print(f"{name:<{width}}  {value or '-'}  [{sources[name]}]", soft_wrap=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from duanka import specification
+from duanka.bootstrap.home_folder import find_home_folder
 from duanka.bootstrap.policies import shipped
-from duanka.bootstrap.work_folder import find_place
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import asked_for, language, said_language, shown
 from duanka.cli.shell.lazy import lazily
@@ -116,7 +116,7 @@ ConfirmedFile = Annotated[
     Path | None,
     typer.Option(
         "--file",
-        help="Confirmations; default: CONFIRMED.toml of the place, else beside SPECIFICATION.md, else here.",
+        help="Confirmations; default: CONFIRMED.toml of the home folder, else beside SPECIFICATION.md, else here.",
     ),
 ]
 
@@ -151,8 +151,8 @@ def _confirmed_file(named: Path | None) -> Path:
     """
     if named is not None:
         return named
-    if place := find_place():
-        return place / specification.FILE
+    if home := find_home_folder():
+        return home / specification.FILE
     here, names = Path.cwd(), (specification.FILE, "SPECIFICATION.md")
     for folder in (here, *here.parents, *filter(None, [_sources()])):
         if any((folder / name).is_file() for name in names):

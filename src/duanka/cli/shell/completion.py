@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from duanka.bootstrap import work_folder as place
+from duanka.bootstrap import home_folder
 from duanka.cli.shell import language as cli_language
 from duanka.cli.shell.language import shown
 from duanka.domain.decision import Tier
@@ -137,7 +137,7 @@ def remember_shown(rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def _seen_like(ctx: typer.Context, name: str, incomplete: str, letters: str = "") -> list[str]:
-    place.choose(ctx.find_root().params.get("home"))
+    home_folder.choose(ctx.find_root().params.get("home"))
     found = _seen(_order_folder()).get(name, [])
     return _like(incomplete, [one for one in found if not letters or one[:1] in letters])
 
@@ -153,11 +153,11 @@ def _seen(folder: Path) -> dict[str, list[str]]:
 def _language(ctx: typer.Context) -> str:
     """The display language as in `cli.shell.language`, without loading settings."""
     params = ctx.find_root().params
-    place.choose(params.get("home"))
+    home_folder.choose(params.get("home"))
     if said := params.get("language") or _setting("language"):
         return str(said)
     return cli_language.unset_language(
-        os.environ, cli_language.zone_of(str((_place() or Path()) / _setting("policy")))
+        os.environ, cli_language.zone_of(str((_home() or Path()) / _setting("policy")))
     )[0]
 
 
@@ -166,7 +166,7 @@ def _order_folder() -> Path:
     named = os.environ.get("DUANKA_ORDERS", "")
     if named:
         return Path(named)
-    home = _place()
+    home = _home()
     return (home or Path()) / (_setting("orders") or "duanka-orders")
 
 
@@ -177,16 +177,16 @@ def _setting(name: str) -> str:
     """
     if said := os.environ.get(f"DUANKA_{name.upper()}"):
         return said
-    home = _place()
+    home = _home()
     try:
-        return str(place.read_place(home).get(name, "")) if home else ""
+        return str(home_folder.read_settings_file(home).get(name, "")) if home else ""
     except DuankaError:
         return ""
 
 
-def _place() -> Path | None:
+def _home() -> Path | None:
     try:
-        return place.find_place()
+        return home_folder.find_home_folder()
     except DuankaError:
         return None
 

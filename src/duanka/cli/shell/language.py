@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
-from duanka.bootstrap.work_folder import find_place, read_place
+from duanka.bootstrap.home_folder import find_home_folder, read_settings_file
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import DEFAULT_ZONE, operator_zone
 from duanka.domain.text import BilingualText, Language, WordedEnum
@@ -79,17 +79,17 @@ def language_of_texts() -> Language:
     if known := _found.get() or _asked.get():
         return known
     try:
-        place = find_place()
-        content = read_place(place) if place else {}
+        home = find_home_folder()
+        content = read_settings_file(home) if home else {}
     except DuankaError:
-        place, content = None, {}
+        home, content = None, {}
     named = os.environ.get("DUANKA_LANGUAGE") or content.get("language")
     if named in ("zh", "en"):
         return named
     zone = operator_zone().name
     if zone == DEFAULT_ZONE:
-        in_place = place / str(content["policy"]) if place and "policy" in content else ""
-        zone = zone_of(os.environ.get("DUANKA_POLICY") or str(in_place))
+        in_home = home / str(content["policy"]) if home and "policy" in content else ""
+        zone = zone_of(os.environ.get("DUANKA_POLICY") or str(in_home))
     return unset_language(os.environ, zone)[0]
 
 

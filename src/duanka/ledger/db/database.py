@@ -117,7 +117,8 @@ class Store:
         if not create:
             raise NoOrderDatabase(
                 f"no order database at {file}; set DUANKA_ORDERS to its folder or start in the folder above it, or"
-                " name its place with --home (`duanka init`, `duanka persons init` or `duanka serve` begin a new one)"
+                " name its home folder with --home (`duanka init`, `duanka persons init` or `duanka serve` begin a"
+                " new one)"
             )
         private_folder(file.parent)
         private_database(file)

@@ -80,7 +80,7 @@ class Persons:
             if _count(connection):
                 raise OrderError(
                     f"the order database {self._store.name} has people already: ask one of them for `duanka persons"
-                    " add ID --role ROLE`; to begin another one, name another folder (`duanka init PLACE`, or"
+                    " add ID --role ROLE`; to begin another one, name another folder (`duanka init FOLDER`, or"
                     " DUANKA_ORDERS)"
                 )
             _put_person(connection, first, now)
