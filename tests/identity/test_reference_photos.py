@@ -27,6 +27,7 @@ from duanka.domain.identity import CheckerDown
 from duanka.domain.identity_ports import ReferencePhotos
 from duanka.identity.reference_photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, HttpTimeouts, photos_of
 from duanka.identity.vendor import vendor_of
+from support.generated_questions import ask_each_operation
 from support.photo_server import (
     CLOSE,
     GENERATED,
@@ -336,11 +337,10 @@ def test_the_description_is_one() -> None:
     assert described(NAME)["components"]["schemas"]["Photo"]["maxLength"] == MOST_PHOTO
 
 
-schema = schemathesis.openapi.from_dict(dict(described(NAME)))
+def test_every_answer_of_the_stub_is_as_described(stub: StubPhotos, subtests: pytest.Subtests) -> None:
+    @GENERATED
+    def ask(case: Any) -> None:
+        stub.script.clear()
+        case.call_and_validate(base_url=stub.url, headers={"Authorization": f"Bearer {stub.key}"})
 
-
-@schema.parametrize()
-@GENERATED
-def test_every_answer_of_the_stub_is_as_described(stub: StubPhotos, case: Any) -> None:
-    stub.script.clear()
-    case.call_and_validate(base_url=stub.url, headers={"Authorization": f"Bearer {stub.key}"})
+    ask_each_operation(schemathesis.openapi.from_dict(dict(described(NAME))), ask, subtests)

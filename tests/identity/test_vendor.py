@@ -38,6 +38,7 @@ from duanka.domain.identity import (
 from duanka.domain.identity_ports import Checker
 from duanka.identity.reference_photos import HttpTimeouts
 from duanka.identity.vendor import GIVEN, MOST_SECONDS, MOST_STEPS, Vendor
+from support.generated_questions import ask_each_operation
 from support.photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
 from support.vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server
 
@@ -389,11 +390,10 @@ def test_the_description_is_one_and_says_what_the_code_says() -> None:
     assert schemas["Step"]["properties"]["ends"]["maximum"] == MOST_SECONDS
 
 
-schema = schemathesis.openapi.from_dict(dict(described(NAME)))
+def test_every_answer_of_the_stub_is_as_described(stub: StubVendor, subtests: pytest.Subtests) -> None:
+    @GENERATED
+    def ask(case: Any) -> None:
+        stub.script.clear()
+        case.call_and_validate(base_url=stub.url, headers={"Authorization": f"Bearer {stub.key}"})
 
-
-@schema.parametrize()
-@GENERATED
-def test_every_answer_of_the_stub_is_as_described(stub: StubVendor, case: Any) -> None:
-    stub.script.clear()
-    case.call_and_validate(base_url=stub.url, headers={"Authorization": f"Bearer {stub.key}"})
+    ask_each_operation(schemathesis.openapi.from_dict(dict(described(NAME))), ask, subtests)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ from support.api.desks import NOW, TestDesk, card, demand, desk_on, phone, serve
 from support.api.recordings import digests, recording
 from support.orders.books import receive
 
-SETTINGS = settings(
+_SETTINGS = settings(
     derandomize=True,
     deadline=None,
     database=None,
@@ -116,19 +116,23 @@ def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 
 # the description hangs on the policy alone, so that it is there before any database is
 _POLICY: Any = SimpleNamespace(orders=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())))
-DESCRIPTION = create_api(_POLICY).openapi()
 
 
 def described(*, boundaries: bool, invented: bool = True) -> BaseSchema:
     """The description, to be asked with values on both sides of each of its limits, with invented ones, or both."""
-    schema = schemathesis.openapi.from_dict(DESCRIPTION)
+    schema = schemathesis.openapi.from_dict(create_api(_POLICY).openapi())
     schema.config.phases.coverage.enabled = boundaries
     schema.config.phases.fuzzing.enabled = invented
     return schema
 
 
-def ask(asked: Asked, case: Any) -> None:
-    """One question with one of the keys, and all checks of its answer."""
-    asked.real(case)
-    key = asked.holder(case) if "/holder/" in case.path else next(asked.keys)
-    case.call_and_validate(base_url=asked.address, headers={"Authorization": f"Bearer {key}"})
+def asking(asked: Asked, **options: Any) -> Callable[[Any], None]:
+    """One question with one of the keys, and all checks of its answer; `options`: of hypothesis."""
+
+    @settings(_SETTINGS, **options)
+    def ask(case: Any) -> None:
+        asked.real(case)
+        key = asked.holder(case) if "/holder/" in case.path else next(asked.keys)
+        case.call_and_validate(base_url=asked.address, headers={"Authorization": f"Bearer {key}"})
+
+    return ask
