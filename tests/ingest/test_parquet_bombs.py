@@ -51,12 +51,12 @@ def long_texts_by_their_beginning(data: Path) -> None:
 
 
 def long_texts_plain(data: Path) -> None:
-    columns = {name: pa.array([value] * 4_000) for name, value in zip(NAMES, ROW, strict=True)}
-    written(data, {**columns, "card": ["9" * 500_000] * 4_000}, use_dictionary=list(NAMES[1:]))
+    columns = {name: pa.array([value] * 700) for name, value in zip(NAMES, ROW, strict=True)}
+    written(data, {**columns, "card": ["9" * 500_000] * 700}, use_dictionary=list(NAMES[1:]))
 
 
 def many_equal_rows(data: Path) -> None:
-    written(data, equal(40_000_000), row_group_size=40_000_000)
+    written(data, equal(11_000_000), row_group_size=11_000_000)
 
 
 def one_large_page(data: Path) -> None:

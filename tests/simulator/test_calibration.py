@@ -51,7 +51,7 @@ SHARES = {  # (fraud, what): (measured share, allowed distance)
 def long_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The eight months that the measured users were watched; more fraud than usual, for steadier quantiles."""
     return simulate(
-        tmp_path_factory.mktemp("world") / "long", cards=9_000, days=240, seed=5, fraud_share=0.15
+        tmp_path_factory.mktemp("world") / "long", cards=4_500, days=240, seed=5, fraud_share=0.25
     )
 
 

@@ -177,7 +177,7 @@ def pytest_configure(config):
 
 @pytest.mark.parametrize(
     ("options", "tests"),
-    [((), 3), (("--requirements", "-n", "1"), 2), (("-k", "of_it"), None), (("--requirement", "R2"), None)],
+    [((), 3), (("-p", "xdist", "--requirements", "-n", "1"), 2), (("-k", "of_it"), None), (("--requirement", "R2"), None)],
 )
 def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
     tmp_path: Path, options: tuple[str, ...], tests: int | None
@@ -190,10 +190,11 @@ def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
     own = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_"))}
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # all that is installed takes seconds to import
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *options],
         cwd=tmp_path,
-        env=own,
+        env=own | alone,
         capture_output=True,
         check=False,
     )

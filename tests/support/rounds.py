@@ -183,10 +183,13 @@ class Rounds:
             self.burners = [subprocess.Popen(command) for _ in range(self._burners)]
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
-        for item in items:
-            if waits(item):
-                item.add_marker("waits")
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Iterator[None]:
+        if self.rounds > 1 or "waits" in config.option.markexpr:  # a second of each process, if nobody asks
+            for item in items:
+                if waits(item):
+                    item.add_marker("waits")
         yield  # now what was not asked for is gone
         if self.rounds > 1:
             self._multiply(items)

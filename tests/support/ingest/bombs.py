@@ -1,4 +1,4 @@
-"""Reads a delivery in a process of its own and says what that took: python bombs.py scan|live FOLDER."""
+"""Reads a delivery in a process of its own and says what that took: python bombs.py scan|live FOLDER [LIMIT=N]."""
 
 from __future__ import annotations
 
@@ -48,5 +48,10 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
+    from duanka.ingest.files import limits
+
+    for name, number in (one.split("=") for one in sys.argv[3:]):
+        assert hasattr(limits, name)
+        setattr(limits, name, int(number))
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
     sys.stdout.write(json.dumps(read(sys.argv[1], Path(sys.argv[2]))))
