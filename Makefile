@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
+# images often set it; then each process of a run compiles all modules and all assertions anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
@@ -77,7 +80,7 @@ types: setup-dev               ## mypy, strict
 test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite
+test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite, without what is dear
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" --fast
 
 test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop, each command by a new Python

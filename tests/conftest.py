@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from hypothesis import settings
 from duanka.ledger.db.database import Store
 from duanka.simulator import simulate
 from support import ROOT, compiled_statements, databases, desk
+from support.collecting import Collecting
 from support.databases import Postgres
 from support.desk import duanka
 from support.fast import Fast
@@ -112,21 +112,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Collecting makes much, and nearly all of it stays: the garbage collector need not look at it, then or later."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
     if config.getoption("--new-processes"):
         desk.prepare = False
+    config.pluginmanager.register(Collecting(), "collecting")
     if config.getoption("--fast"):
         config.pluginmanager.register(Fast(), "fast")
     if config.getoption("--rounds") == 1:  # of many rounds the short ones come first
