@@ -177,7 +177,12 @@ def pytest_configure(config):
 
 @pytest.mark.parametrize(
     ("options", "tests"),
-    [((), 3), (("-p", "xdist", "--requirements", "-n", "1"), 2), (("-k", "of_it"), None), (("--requirement", "R2"), None)],
+    [
+        ((), 3),
+        (("-p", "xdist", "--requirements", "-n", "1"), 2),
+        (("-k", "of_it"), None),
+        (("--requirement", "R2"), None),
+    ],
 )
 def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
     tmp_path: Path, options: tuple[str, ...], tests: int | None
