@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ class Fast:
         if missing := sorted(file for file in DEAR if not (_TESTS / f"{file}.py").is_file()):
             raise pytest.UsageError(f"DEAR in tests/support/fast.py: no such file: {', '.join(missing)}")
         self._began = 0.0
-        self._seconds = Counter[str]()
+        self._seconds = defaultdict[str, float](float)
         self._tests = Counter[str]()
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -72,7 +72,9 @@ class Fast:
         self._began = _cpu_seconds()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "teardown":  # a property travels to the process that counts
             report.user_properties.append(("cpu", _cpu_seconds() - self._began))
@@ -85,7 +87,7 @@ class Fast:
                 self._tests[report.nodeid.partition("::")[0]] += 1
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for file, seconds in self._seconds.most_common():
+        for file, seconds in sorted(self._seconds.items(), key=lambda one: -one[1]):
             if seconds > max(SECONDS_A_FILE, SECONDS_A_TEST * self._tests[file]):
                 each = seconds / self._tests[file]
                 terminalreporter.line(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from schemathesis.checks import load_all_checks
+from schemathesis.core.result import Ok
 from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.schemas import BaseSchema
 
@@ -20,6 +21,7 @@ def ask_each_operation(schema: BaseSchema, ask: Callable[[Any], None], subtests:
     made = list(get_all_tests(schema=schema, test_func=ask, settings=None, given_kwargs=None))
     assert made, "nothing is described"
     for one in made:
+        assert isinstance(one, Ok), one.err()
         operation, test = one.ok()
         with subtests.test(operation.label):
             test()
