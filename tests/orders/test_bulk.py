@@ -26,10 +26,10 @@ WHY = BilingualText("窝点", "a farm")
 _WORKER = """
 import sys
 from support.orders.books import NOW, book_on
-from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
-acts = ActService(book_on(store))
+acts = BulkActionService(book_on(store))
 print("ready", flush=True)
 sys.stdin.readline()
 while taken := acts.carry_out(NOW, limit=40):
