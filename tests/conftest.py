@@ -17,12 +17,13 @@ from duanka.simulator import simulate
 from support import ROOT, compiled_statements, databases, desk
 from support.collecting import Collecting
 from support.databases import Postgres
-from support.desk import duanka
+from support.desk import duanka, new_duanka, printed_by_scan
 from support.fast import Fast
 from support.long_first import LongFirst
 from support.parts import needed
 from support.requirement_run import Requirements
 from support.rounds import Rounds
+from support.signed_cases import trusting
 
 # A process of pytest-xdist has no main file, which the Spark client takes for a run of its own doctests.
 if not hasattr(sys.modules["__main__"], "__file__"):
@@ -72,24 +73,56 @@ def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path]
     return folder
 
 
-def _scanned(factory: pytest.TempPathFactory, province: Path, policy: str) -> Path:
-    def scan(out: Path) -> None:
-        typed = duanka("scan", province, "--policy", policy, "--out", out)
-        assert typed.code == 0, typed.err
+@pytest.fixture(scope="session")
+def small_province(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of 1,200 cards over 8 days, without police cases, where most rules hit somebody; for reading."""
 
-    return _made_once(factory, policy, scan)
+    def invent(out: Path) -> None:
+        simulate(out, cards=1_200, days=8, seed=4)
+
+    return _made_once(tmp_path_factory, "small-province", invent)
+
+
+def _scanned(
+    factory: pytest.TempPathFactory, name: str, *words: str | Path, anew: bool = False, **environment: str
+) -> Path:
+    def scan(out: Path) -> None:
+        typed = (new_duanka if anew else duanka)("scan", *words, "--out", out, **environment)
+        assert typed.code == 0, typed.err
+        printed_by_scan(out).write_text(typed.out, encoding="utf-8")
+
+    return _made_once(factory, name, scan)
 
 
 @pytest.fixture(scope="session")
 def national(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     """The output of a scan of the province under the default policy."""
-    return _scanned(tmp_path_factory, province, "national")
+    return _scanned(tmp_path_factory, "national", province)
+
+
+@pytest.fixture(scope="session")
+def national_signed(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
+    """The same, where the signature of the province's police counts; by a new Python, with less memory."""
+    words = (province, "--memory", "700MB")
+    police = _police(tmp_path_factory, province)
+    return _scanned(tmp_path_factory, "national-signed", *words, anew=True, **police)
 
 
 @pytest.fixture(scope="session")
 def hebei(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
-    """The output of a scan of the province under the Hebei notice."""
-    return _scanned(tmp_path_factory, province, "hebei")
+    """The output of a scan of the province under the Hebei notice, where the police's signature counts."""
+    words = (province, "--policy", "hebei")
+    return _scanned(tmp_path_factory, "hebei", *words, **_police(tmp_path_factory, province))
+
+
+@pytest.fixture(scope="session")
+def small_scanned(tmp_path_factory: pytest.TempPathFactory, small_province: Path) -> Path:
+    """The output of a scan of the small province under the default policy."""
+    return _scanned(tmp_path_factory, "small-scanned", small_province)
+
+
+def _police(factory: pytest.TempPathFactory, province: Path) -> dict[str, str]:
+    return trusting(factory.mktemp("installation"), province / "police.pub")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

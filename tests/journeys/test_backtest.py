@@ -292,29 +292,29 @@ def test_the_policy_is_said_where_it_does_not_count_the_rule(data: Path, tmp_pat
 
 
 def test_it_tells_what_a_scan_under_the_changed_policy_would_find(
-    province: Path, national: Path, tmp_path: Path
+    small_province: Path, small_scanned: Path, tmp_path: Path
 ) -> None:
     """The whole catalogue over an invented province, against two scans."""
-    outcome, changes = tried(province, policy_named("national"), max_calls=20)
+    outcome, changes = tried(small_province, policy_named("national"), max_calls=20)
     text = (Path(__file__).parents[2] / "policies" / "national.toml").read_text(encoding="utf-8")
     lower = re.sub(r"limits\.max_calls = \{ value = 60", "limits.max_calls = { value = 20", text)
     assert lower != text
     (tmp_path / "lower.toml").write_text(lower, encoding="utf-8")
-    ran = duanka("scan", province, "--policy", tmp_path / "lower.toml", "--out", tmp_path / "out")
+    ran = duanka("scan", small_province, "--policy", tmp_path / "lower.toml", "--out", tmp_path / "out")
     assert ran.code == 0, ran.err
 
     then, now = (
         {row["card"]: Action[row["action"].upper()] for row in cards_at_risk(out)}
-        for out in (national, tmp_path / "out")
+        for out in (small_scanned, tmp_path / "out")
     )
     both = {card: (then.get(card), now.get(card)) for card in then | now}
     assert outcome.moved == {card: asked for card, asked in both.items() if asked[0] != asked[1]}
     assert outcome.moved
     assert outcome.orders == Counter(both.values())
-    cards = [flagged(out, "over_frequency") for out in (national, tmp_path / "out")]
+    cards = [flagged(out, "over_frequency") for out in (small_scanned, tmp_path / "out")]
     times = [
         {(row["card"], row["seen_at"]) for row in hits(out) if row["rule"] == "over_frequency"}
-        for out in (national, tmp_path / "out")
+        for out in (small_scanned, tmp_path / "out")
     ]
     assert (changes.gained.cards, changes.gained.hits) == (len(cards[1] - cards[0]), len(times[1] - times[0]))
     assert (changes.lost.cards, changes.lost.hits) == (0, 0)

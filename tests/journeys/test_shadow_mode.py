@@ -11,23 +11,23 @@ import pytest
 from duanka.evaluation import evaluate
 from support.desk import Typed, cards_at_risk, duanka, flagged, hits
 
-QUIET = ("fan_out", "virtual_operator_stock")
+QUIET = ("fan_out", "one_way_calls", "virtual_operator_stock")
 
 
 @pytest.fixture(scope="module")
-def scanned(province: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Typed]:
-    """The province under the default policy with two rules in shadow, and what the command printed."""
+def scanned(small_province: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Typed]:
+    """The small province under the default policy with three rules in shadow, and what the command printed."""
     out = tmp_path_factory.mktemp("shadow")
     shadow = [word for rule in QUIET for word in ("--shadow", rule)]
-    typed = duanka("scan", province, *shadow, "--out", out)
+    typed = duanka("scan", small_province, *shadow, "--out", out)
     assert typed.code == 0, typed.err
     return out, typed
 
 
-def test_their_hits_are_recorded_and_on_no_list(scanned: tuple[Path, Typed], national: Path) -> None:
+def test_their_hits_are_recorded_and_on_no_list(scanned: tuple[Path, Typed], small_scanned: Path) -> None:
     out, _ = scanned
     for rule in QUIET:
-        assert flagged(out, rule) == flagged(national, rule)
+        assert flagged(out, rule) == flagged(small_scanned, rule)
     assert not {rule for row in cards_at_risk(out) for rule in row["rules"].split(";")} & set(QUIET)
     counting = {str(row["card"]) for row in hits(out) if row["rule"] not in QUIET}
     confirmed = {row["card"] for row in cards_at_risk(out) if row["action"] == "stop"}
@@ -36,7 +36,7 @@ def test_their_hits_are_recorded_and_on_no_list(scanned: tuple[Path, Typed], nat
 
 
 def test_it_is_as_if_the_policy_did_not_run_them(
-    scanned: tuple[Path, Typed], province: Path, tmp_path: Path
+    scanned: tuple[Path, Typed], small_province: Path, tmp_path: Path
 ) -> None:
     """Also through repeat_alerts, which reads the hits of the others."""
     text = (Path(__file__).parents[2] / "policies" / "national.toml").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_it_is_as_if_the_policy_did_not_run_them(
         text, found = re.subn(rf"\[rules\.{rule}\][^\[]*", "", text)
         assert found == 1
     (tmp_path / "less.toml").write_text(text, encoding="utf-8")
-    typed = duanka("scan", province, "--policy", tmp_path / "less.toml", "--out", tmp_path / "out")
+    typed = duanka("scan", small_province, "--policy", tmp_path / "less.toml", "--out", tmp_path / "out")
     assert typed.code == 0, typed.err
     out, _ = scanned
     assert (out / "cards_at_risk.csv").read_bytes() == (tmp_path / "out" / "cards_at_risk.csv").read_bytes()
@@ -53,20 +53,22 @@ def test_it_is_as_if_the_policy_did_not_run_them(
 
 def test_the_desk_is_told_what_they_would_ask(scanned: tuple[Path, Typed]) -> None:
     out, typed = scanned
-    told = re.search(r"^fan_out +(\d+) +(\d+) +(\d+) +(.*)$", typed.out, re.MULTILINE)
+    told = re.search(r"^one_way_calls +(\d+) +(\d+) +(\d+) +(.*)$", typed.out, re.MULTILINE)
     assert told
     listed = {row["card"] for row in cards_at_risk(out)}
-    assert int(told[1]) == len(flagged(out, "fan_out"))
-    assert int(told[2]) == len(flagged(out, "fan_out") - listed)
+    assert int(told[1]) == len(flagged(out, "one_way_calls"))
+    assert int(told[2]) == len(flagged(out, "one_way_calls") - listed)
     assert 0 < int(told[3]) <= int(told[1])
     assert sum(map(int, re.findall(r": (\d+)", told[4]))) == int(told[3])
     page = (out / "report.html").read_text(encoding="utf-8")
     assert '<section id="shadow"' in page
 
 
-def test_their_precision_and_recall_are_measured_apart(scanned: tuple[Path, Typed], province: Path) -> None:
+def test_their_precision_and_recall_are_measured_apart(
+    scanned: tuple[Path, Typed], small_province: Path
+) -> None:
     out, _ = scanned
-    truth = province / "truth.parquet"
+    truth = small_province / "truth.parquet"
     found = evaluate(out, truth)
     known = pl.read_parquet(truth)
     fraud = set(known.filter("fraud")["card"])

@@ -84,6 +84,11 @@ def cards_at_risk(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def printed_by_scan(out: Path) -> Path:
+    """The file in which a fixture keeps what its scan into `out` printed."""
+    return out.with_name(f"{out.name}.printed")
+
+
 def hits(out: Path) -> list[dict[str, object]]:
     """The rows of hits.parquet."""
     rows: list[dict[str, object]] = pq.read_table(out / "hits.parquet").to_pylist()
