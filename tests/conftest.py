@@ -17,7 +17,7 @@ from duanka.simulator import simulate
 from support import ROOT, compiled_statements, databases, desk
 from support.collecting import Collecting
 from support.databases import Postgres
-from support.desk import duanka, new_duanka, printed_by_scan
+from support.desk import Typed, duanka, new_duanka, printed_by_scan
 from support.fast import Fast
 from support.long_first import LongFirst
 from support.parts import needed
@@ -84,10 +84,17 @@ def small_province(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _scanned(
-    factory: pytest.TempPathFactory, name: str, *words: str | Path, anew: bool = False, **environment: str
+    factory: pytest.TempPathFactory,
+    name: str,
+    *words: str | Path,
+    by: Callable[..., Typed] = duanka,
+    police: Path | None = None,
 ) -> Path:
+    """The output of a scan. `police`: the key of those whose signature counts."""
+
     def scan(out: Path) -> None:
-        typed = (new_duanka if anew else duanka)("scan", *words, "--out", out, **environment)
+        here = trusting(factory.mktemp("installation"), police) if police else {}
+        typed = by("scan", *words, "--out", out, **here)
         assert typed.code == 0, typed.err
         printed_by_scan(out).write_text(typed.out, encoding="utf-8")
 
@@ -104,25 +111,21 @@ def national(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
 def national_signed(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     """The same, where the signature of the province's police counts; by a new Python, with less memory."""
     words = (province, "--memory", "700MB")
-    police = _police(tmp_path_factory, province)
-    return _scanned(tmp_path_factory, "national-signed", *words, anew=True, **police)
+    police = province / "police.pub"
+    return _scanned(tmp_path_factory, "national-signed", *words, by=new_duanka, police=police)
 
 
 @pytest.fixture(scope="session")
 def hebei(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     """The output of a scan of the province under the Hebei notice, where the police's signature counts."""
     words = (province, "--policy", "hebei")
-    return _scanned(tmp_path_factory, "hebei", *words, **_police(tmp_path_factory, province))
+    return _scanned(tmp_path_factory, "hebei", *words, police=province / "police.pub")
 
 
 @pytest.fixture(scope="session")
 def small_scanned(tmp_path_factory: pytest.TempPathFactory, small_province: Path) -> Path:
     """The output of a scan of the small province under the default policy."""
     return _scanned(tmp_path_factory, "small-scanned", small_province)
-
-
-def _police(factory: pytest.TempPathFactory, province: Path) -> dict[str, str]:
-    return trusting(factory.mktemp("installation"), province / "police.pub")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

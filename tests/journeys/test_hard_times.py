@@ -16,8 +16,8 @@ import pytest
 from duanka.bootstrap.scan import working_folder
 from duanka.domain.errors import MAKE_ROOM
 from duanka.rules import RULES
-from support.desk import ENGLISH, cards_at_risk, duanka, flagged, hits
-from support.waiting import until
+from support.desk import ENGLISH, cards_at_risk, duanka, flagged, hits, started, without_progress
+from support.waiting import HANG, until
 
 WRITTEN = {
     "hits.parquet",
@@ -168,34 +168,28 @@ def _busy(folder: Path) -> Path:
 
 
 def test_two_scans_into_one_folder_do_not_mix(tmp_path: Path) -> None:
-    typed = [
-        sys.executable,
-        "-m",
-        "duanka.cli.main",
-        "scan",
-        str(_busy(tmp_path / "data")),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    runs = [subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
-    assert [(run.communicate()[1], run.returncode) for run in runs] == [(b"", 0)] * 2
+    data = _busy(tmp_path / "data")
+    with (tmp_path / "printed").open("w") as printed, (tmp_path / "said").open("w") as said:
+        runs = [started("scan", data, "--out", tmp_path / "out", out=printed, err=said) for _ in range(2)]
+        assert [run.wait(HANG) for run in runs] == [0, 0]
+    assert without_progress((tmp_path / "said").read_text()) == ""
     assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN
     assert [row["rules"] for row in cards_at_risk(tmp_path / "out")] == ["outgoing_only"]
 
 
-def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path: Path) -> None:
+def test_an_interruption_is_one_line_and_leaves_nothing(small_province: Path, tmp_path: Path) -> None:
     for number in itertools.count():
         out = tmp_path / f"out-{number}"
-        typed = [sys.executable, "-m", "duanka.cli.main", "scan", str(province), "--out", str(out)]
-        english = {**os.environ, **ENGLISH}
-        run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=english)
-        until(lambda out=out: any(out.glob(".duanka-work-*/engine")))  # type: ignore[misc]
-        os.kill(run.pid, signal.SIGINT)
-        printed, said = run.communicate()
-        if run.returncode != 0:  # else it was over before we saw that it had begun
+        with (tmp_path / "printed").open("w") as printed, (tmp_path / "said").open("w") as said:
+            run = started("scan", small_province, "--out", out, out=printed, err=said)
+            until(lambda out=out: any(out.glob(".duanka-work-*/engine")))  # type: ignore[misc]
+            run.send_signal(signal.SIGINT)
+            ended = run.wait(HANG)
+        if ended != 0:  # else it was over before we saw that it had begun
             break
-    assert (run.returncode, printed) == (130, "")
-    assert said == "duanka: interrupted; what an earlier scan wrote is as it was\n"
+    assert (ended, (tmp_path / "printed").read_text()) == (130, "")
+    interrupted = "duanka: interrupted; what an earlier scan wrote is as it was\n"
+    assert without_progress((tmp_path / "said").read_text()) == interrupted
     assert not list(out.iterdir())
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,9 +21,10 @@ from duanka.domain.order import SYSTEM, Event, Kind, Order
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER, Role
 from duanka.domain.text import BilingualText
-from support.desk import ENGLISH, Typed, duanka
+from support.desk import Typed, duanka, started
 from support.orders.books import receive
 from support.people import people_of
+from support.prepared import Running
 from support.waiting import HANG
 
 STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
@@ -57,16 +56,16 @@ class Office:
         return typed.err
 
     @contextmanager
-    def looking(self, who: str, card: str) -> Iterator[tuple[list[str], str, subprocess.Popen[str]]]:
+    def looking(self, who: str, card: str) -> Iterator[tuple[list[str], str, Running]]:
         """A review that is open: what the command printed so far, the address of the pictures, and the process."""
-        words = [sys.executable, "-m", "duanka.cli.main", "reviews", "open", card, "--why", "its turn"]
-        with subprocess.Popen(
-            words, cwd=self.folder, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, **ENGLISH, "DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)},
-        ) as process:  # fmt: skip
-            assert process.stdout
+        words = ("reviews", "open", card, "--why", "its turn")
+        here = {"DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)}
+        read, write = os.pipe()
+        with os.fdopen(read) as printed:
+            with os.fdopen(write, "w") as out:
+                process = started(*words, cwd=self.folder, out=out, err=out, **here)
             told = list[str]()
-            for line in process.stdout:
+            for line in printed:
                 told.append(line)
                 if line.startswith("http://"):
                     break

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,7 +18,8 @@ import polars as pl
 import pytest
 
 from duanka.simulator import simulate
-from support.desk import duanka, hits
+from support.desk import duanka, hits, started
+from support.prepared import Running
 from support.waiting import HANG
 
 DAYS = 6
@@ -170,17 +168,11 @@ def test_two_runs_on_one_state_are_one_too_many(small: Path, tmp_path: Path) -> 
 
 
 @contextmanager
-def _running(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def _running(*words: str | Path) -> Iterator[tuple[Running, Path]]:
     """A live run in a process of its own, ended by its pid; what it says is in the file."""
     said = Path(str(words[words.index("--out") + 1])).with_suffix(".said")
     with said.open("a") as file:
-        run = subprocess.Popen(
-            [sys.executable, "-m", "duanka.cli.main", "live", *map(str, words)],
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={"PATH": os.environ["PATH"], "COLUMNS": "200", "PYTHONUTF8": "1"},
-        )
+        run = started("live", *words, out=file, err=file)
         try:
             yield run, said
         finally:

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +21,9 @@ from duanka.network.sms.element import MessageProxy
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
 from support.databases import Postgres
-from support.desk import Typed, duanka
+from support.desk import Typed, duanka, started
 from support.people import people_of
+from support.prepared import Running
 from support.waiting import HANG, until
 
 CARD = "8613800000001"
@@ -69,13 +68,12 @@ class Office:
         return typed.out
 
     @contextmanager
-    def serving(self, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    def serving(self, *words: str | Path) -> Iterator[tuple[Running, str]]:
         """`duanka serve` in a process of its own, and the address of its API."""
-        command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", *map(str, words)]
-        environment = {"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "COLUMNS": "200", **self.environment}
+        command = ("serve", "--port", "0", *words)
         log = self.folder / "serve.log"
         with log.open("w") as err:
-            process = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=err, text=True)
+            process = started(*command, cwd=self.folder, out=err, err=err, **self.environment)
         try:
             until(lambda: "API: " in log.read_text() or process.poll() is not None)
             found = re.search(r"API: (http://\S+)", log.read_text())

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from support.desk import ENGLISH
+from support.desk import duanka, started_anew
+from support.prepared import Running
 from support.waiting import HANG, until
 
 CALLS = "card,peer,direction,started_at,seconds\n8613800000001,8613900000000,out,2021-05-17 09:00:00,60\n"
 
 
 @contextmanager
-def serving(
-    folder: Path, *words: str | Path, **environment: str
-) -> Iterator[tuple[str, Path, subprocess.Popen[str]]]:
-    log = folder / "serve.log"
-    command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", *map(str, words)]
-    variables = {"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "COLUMNS": "200", **environment}
+def serving(folder: Path, *words: str | Path, **environment: str) -> Iterator[tuple[str, Path, Running]]:
+    log, command = folder / "serve.log", ("serve", "--port", "0", *words)
     with log.open("w") as err:
-        process = subprocess.Popen(command, cwd=folder, env=variables, stderr=err, text=True)
+        process = started_anew(*command, cwd=folder, out=err, err=err, **environment)
     try:
         until(lambda: "API: " in log.read_text() or process.poll() is not None, HANG)
         assert process.poll() is None, log.read_text()
@@ -82,18 +77,9 @@ def test_live_records_that_cannot_be_followed_keep_api_and_worker_and_come_back(
 
 
 def test_a_source_that_is_named_wrongly_is_said_at_the_start(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", "--inbox", "nowhere"]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", **ENGLISH},
-        capture_output=True,
-        text=True,
-        timeout=HANG,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "no such directory" in done.stderr
+    done = duanka("serve", "--port", "0", "--inbox", "nowhere", cwd=tmp_path)
+    assert done.code == 2
+    assert "no such directory" in done.err
 
 
 def test_a_database_that_does_not_fit_any_more_is_no_health(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def _typed(
     words: Sequence[str | Path], cwd: Path | None, environment: dict[str, str], *, anew: bool = False
 ) -> Typed:
     with TemporaryFile() as out, TemporaryFile() as err:
-        run = started(*words, cwd=cwd, out=out, err=err, anew=anew, **environment)
+        run = _started(words, cwd, out, err, environment, anew=anew)
         try:
             code = run.wait(_HANG)
         finally:
@@ -58,24 +58,43 @@ def _typed(
         for file in (out, err):
             file.seek(0)
         printed, said = (file.read().decode() for file in (out, err))
-    return Typed(code, printed, _PROGRESS.sub("", said))
+    return Typed(code, printed, without_progress(said))
+
+
+def without_progress(said: str) -> str:
+    """Error output without the lines of progress."""
+    return _PROGRESS.sub("", said)
 
 
 def started(
-    *words: str | Path,
-    cwd: Path | None = None,
+    *words: str | Path, cwd: Path | None = None, out: IO[Any], err: IO[Any], **environment: str
+) -> Running:
+    """Start `duanka WORDS` as `duanka` does, with these two for its output."""
+    return _started(words, cwd, out, err, environment)
+
+
+def started_anew(
+    *words: str | Path, cwd: Path | None = None, out: IO[Any], err: IO[Any], **environment: str
+) -> Running:
+    """As `started`, by a new Python."""
+    return _started(words, cwd, out, err, environment, anew=True)
+
+
+def _started(
+    words: Sequence[str | Path],
+    cwd: Path | None,
     out: IO[Any],
     err: IO[Any],
+    environment: dict[str, str],
+    *,
     anew: bool = False,
-    **environment: str,
 ) -> Running:
-    """Start `duanka WORDS` as `duanka` does, or `anew`."""
     at_start = any(name.startswith("PYTHON") for name in environment)  # a Python that runs does not read them
-    typed, environment = [*map(str, words)], _ENVIRONMENT | environment
+    typed, variables = [*map(str, words)], _ENVIRONMENT | environment
     if prepare and not anew and not at_start:
-        return prepared.prepared_process().start(typed, cwd, environment, out.fileno(), err.fileno())
+        return prepared.prepared_process().start(typed, cwd, variables, out.fileno(), err.fileno())
     command = [sys.executable, "-m", "duanka.cli.main", *typed]
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=err)
+    return subprocess.Popen(command, cwd=cwd, env=variables, stdout=out, stderr=err)
 
 
 def cards_at_risk(out: Path) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import resource
@@ -25,11 +26,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 POSSIBLE = hasattr(os, "fork") and hasattr(os, "pidfd_open")  # else each command is a new process
 _IMPORTED = (
     "pandas",
+    "duanka.api.server",
     "duanka.bootstrap.doctor",
     "duanka.bootstrap.live",
     "duanka.bootstrap.morning",
@@ -191,6 +193,9 @@ def _become(request: dict[str, Any], out: int, err: int, status: int) -> None:
     os.dup2(err, 2)
     for file in (out, err, status):
         os.close(file)
+    # as a Python has them that begins in UTF-8 mode; those of before do not know what they write into now
+    sys.stdout = _stream(1, "surrogateescape")
+    sys.stderr = _stream(2, "backslashreplace", line_buffering=True)
     os.umask(request["umask"])
     for limit, values in zip(_LIMITS, request["limits"], strict=True):
         resource.setrlimit(limit, tuple(values))
@@ -201,6 +206,11 @@ def _become(request: dict[str, Any], out: int, err: int, status: int) -> None:
     sys.argv[1:] = request["words"]
     sys.path[0] = str(Path.cwd())  # as `python -m`
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _stream(file: int, errors: str, *, line_buffering: bool = False) -> TextIO:
+    written = io.FileIO(file, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(written), "utf-8", errors, line_buffering=line_buffering)
 
 
 def _run() -> None:
