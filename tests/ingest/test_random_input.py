@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,9 +92,30 @@ def fresh(folder: Path, files: Mapping[str, str | bytes | pl.DataFrame]) -> Inta
     return taken(Path(tempfile.mkdtemp(dir=folder)), files, holder_key=KEY)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(NAMES, st.tuples(st.booleans(), JUNK), min_size=1, max_size=4))
+def some(examples: int) -> settings:
+    """So many examples; an intake takes 20 ms of CPU, so that `make test` tries fewer than `make test-long`."""
+    return settings(
+        max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+
+
+DELIVERIES = st.dictionaries(NAMES, st.tuples(st.booleans(), JUNK), min_size=1, max_size=4)
+
+
+@some(60)
+@given(DELIVERIES)
 def test_no_delivery_crashes_or_loses_a_record(tmp_path: Path, files: dict[str, tuple[bool, bytes]]) -> None:
+    nothing_is_lost(tmp_path, files)
+
+
+@pytest.mark.long
+@some(150)
+@given(DELIVERIES)
+def test_no_delivery_crashes_at_length(tmp_path: Path, files: dict[str, tuple[bool, bytes]]) -> None:
+    nothing_is_lost(tmp_path, files)
+
+
+def nothing_is_lost(tmp_path: Path, files: dict[str, tuple[bool, bytes]]) -> None:
     given_ = {name: HEADER.encode() + junk if headed else junk for name, (headed, junk) in files.items()}
     try:
         intake = fresh(tmp_path, {"cards.csv": CARDS, **given_})
@@ -107,9 +129,23 @@ def one_line(error: DuankaError) -> None:
     assert len(str(error).splitlines()) == 1
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(good_rows(), BAD_ROWS), max_size=30))
+GOOD_AND_BAD = st.lists(st.one_of(good_rows(), BAD_ROWS), max_size=30)
+
+
+@some(30)
+@given(GOOD_AND_BAD)
 def test_good_rows_among_bad_ones_are_all_used(tmp_path: Path, lines: list[str | bytes]) -> None:
+    good_ones_are_used(tmp_path, lines)
+
+
+@pytest.mark.long
+@some(80)
+@given(GOOD_AND_BAD)
+def test_good_rows_are_used_at_length(tmp_path: Path, lines: list[str | bytes]) -> None:
+    good_ones_are_used(tmp_path, lines)
+
+
+def good_ones_are_used(tmp_path: Path, lines: list[str | bytes]) -> None:
     good = "".join(line for line in lines if isinstance(line, str))
     octets = b"".join(line.encode() if isinstance(line, str) else line for line in lines)
     intake = fresh(tmp_path, {"calls.csv": HEADER.encode() + octets})
@@ -119,11 +155,25 @@ def test_good_rows_among_bad_ones_are_all_used(tmp_path: Path, lines: list[str |
     assert intake.records >= len(bad)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(good_rows(), min_size=1, max_size=25), st.data())
+GOOD = st.lists(good_rows(), min_size=1, max_size=25)
+
+
+@some(25)
+@given(GOOD, st.data())
 def test_split_and_order_of_a_delivery_change_nothing(
     tmp_path: Path, lines: list[str], data: st.DataObject
 ) -> None:
+    split_and_order_change_nothing(tmp_path, lines, data)
+
+
+@pytest.mark.long
+@some(60)
+@given(GOOD, st.data())
+def test_split_and_order_at_length(tmp_path: Path, lines: list[str], data: st.DataObject) -> None:
+    split_and_order_change_nothing(tmp_path, lines, data)
+
+
+def split_and_order_change_nothing(tmp_path: Path, lines: list[str], data: st.DataObject) -> None:
     whole = fresh(tmp_path, {"calls.csv": HEADER + "".join(lines)})
     adds_up(whole)
     shuffled = data.draw(st.permutations(lines))
