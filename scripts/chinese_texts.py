@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import itertools
 import json
 import math
@@ -278,7 +279,12 @@ def faults() -> Iterator[str]:
 
 @functools.cache
 def _code(src: Path) -> Code:
-    return Code(src)
+    gc.disable()  # half of the time would go into looking at trees that all stay
+    try:
+        return Code(src)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @functools.cache

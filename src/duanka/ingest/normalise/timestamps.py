@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -106,19 +108,28 @@ def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series |
 @cache
 def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
     """Spans of local time that occur twice in a year of a zone."""
-    rules, step = ZoneInfo(zone), timedelta(minutes=30)
     found: list[tuple[datetime, datetime]] = []
-    moment, start = datetime(year, 1, 1), None
-    while moment.year == year:
-        first, second = (moment.replace(tzinfo=rules, fold=fold).utcoffset() for fold in (0, 1))
+    start = None
+    for moment in _half_hours_of_changes(ZoneInfo(zone), year):
+        first, second = (moment.replace(fold=fold).utcoffset() for fold in (0, 1))
         twice = first is not None and second is not None and first > second
+        naive = moment.replace(tzinfo=None)
         if twice and start is None:
-            start = moment
+            start = naive
         elif not twice and start is not None:
-            found.append((start, moment))
+            found.append((start, naive))
             start = None
-        moment += step
     return tuple(found)
+
+
+def _half_hours_of_changes(rules: ZoneInfo, year: int) -> Iterator[datetime]:
+    """Half hours of the days on which the offset changes, and of their neighbours: few, as a year has 17,520."""
+    day, new_year = timedelta(days=1), datetime(year, 1, 1, tzinfo=rules)
+    days = [new_year + number * day for number in range(-1, 368)]  # by the calendar, whatever the offset
+    changes = {one for one, following in pairwise(days) if one.utcoffset() != following.utcoffset()}
+    for one in sorted({change + near * day for change in changes for near in (-1, 0, 1)}):
+        halves = (one + half * timedelta(minutes=30) for half in range(48))
+        yield from (moment for moment in halves if moment.year == year)
 
 
 def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
