@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from duanka.domain.order import STAFF, Kind, Person, TooManyHolders
 from duanka.ledger.db.tables import audit, orders
+from duanka.ledger.unit_of_work.locks import lock_person
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
@@ -19,7 +20,7 @@ def within_a_day(unit: UnitOfWork, by: Person, more: int) -> None:
     """
     if by.role not in STAFF or not more:
         return
-    unit.one_at_a_time(by)
+    lock_person(unit.connection, by)
     today = unit.policy.local_time.local(unit.now)
     begin = datetime.combine(today.date(), time(), today.tzinfo)
     opened = select(func.count()).where(

@@ -6,7 +6,8 @@ from duanka.domain.authority import Permission
 from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NoSuchTransition, Order, Person, Role, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, UnitOfWork, cancelled
+from duanka.ledger.unit_of_work.restrictions import POLICE_NOTICE
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.effects import apply_event
 
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from zlib import crc32
 
-from sqlalchemy import ARRAY, Connection, Integer, Table, cast, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from duanka.domain.authority import Permission, authorize, within
-from duanka.domain.evidence import Evidence, may_stop, named_verification
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
     FIRST,
-    STOP_EVENTS,
     Event,
     Grounds,
     Kind,
-    NeedsSecondPerson,
     NoSuchTransition,
     Order,
     Person,
-    ProtectedCard,
     State,
     UnknownOrder,
     in_the_network,
@@ -41,12 +36,12 @@ from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
 from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
 from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
+from duanka.ledger.unit_of_work.locks import lock_cards
 from duanka.ledger.unit_of_work.network_elements import element_names
+from duanka.ledger.unit_of_work.restrictions import checked
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
 Value = TypeVar("Value")
-_CARD_LOCK_CLASS, _CARD_LOCKS = 20201010, 1024  # PostgreSQL advisory locks: class, number for all cards
-_PEOPLE_LOCK_CLASS = 20201011  # advisory lock of people
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ class UnitOfWork:
         if not new:
             return
         self._open |= {card: {} for card in new}
-        self._wait_for(new)
+        lock_cards(self.connection, new)
         found = (
             select(orders)
             .where(among(self.connection, orders.c.card, new), orders.c.closed_at.is_(None))
@@ -120,24 +115,6 @@ class UnitOfWork:
         for row in dictionaries(self.connection.execute(found)):
             order = self._keep(row)
             self._open[order.card][order.kind] = order.id
-
-    def _wait_for(self, some: Sequence[str]) -> None:
-        """Serialise changes of these cards until the transaction ends.
-
-        Row locks are not enough on PostgreSQL: a waiter sees the locked row as it is now, but not orders of the card
-        opened meanwhile. Cards share a fixed number of advisory locks, since a server has few. SQLite has one
-        writer at a time.
-        """
-        if self.connection.dialect.name == "postgresql":
-            shares = sorted({crc32(card.encode(errors="surrogatepass")) % _CARD_LOCKS for card in some})
-            keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
-            self.connection.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK_CLASS, keys)))
-
-    def one_at_a_time(self, by: Person) -> None:
-        """Serialise transactions that count what this person did; call `lock` before."""
-        if self.connection.dialect.name == "postgresql":
-            key = crc32(by.id.encode()) & 0x7FFFFFFF
-            self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE_LOCK_CLASS, key)))
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
         """Return the open order of this kind for the card."""
@@ -209,7 +186,7 @@ class UnitOfWork:
         if state in CLOSED:
             after = after.changed(closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
-            after = self._checked(order, after, event, by)
+            after = checked(self.policy, order, after, event, by, self.order)
             self._log.put(self._restricted, after.card, after)
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
@@ -313,29 +290,6 @@ class UnitOfWork:
 
     # --- internal ---
 
-    def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
-        """Check a restriction before storing it; set `carried_by` if one person suffices."""
-        if in_the_network(after.state) is NetworkState.ACTIVE:
-            return after
-        if self.policy.protects(after.card):
-            raise ProtectedCard(
-                f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
-            )
-        after.grounds.complete()
-        named = named_verification(after)
-        verification = self.order(named) if named else None
-        if event not in (*STOP_EVENTS, Event.POLICE_STOP) or may_stop(
-            before, after, event, by.role, verification
-        ):
-            return after
-        if self.policy.two_people:
-            raise NeedsSecondPerson(
-                f"{by.id} alone cannot {event} {after.card}: neither a police notice nor a verification that one"
-                " person could not have made carries it; propose it, and let a second person approve"
-            )
-        alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.id
-        return after.changed(carried_by=alone)
-
     def _tell(self, order: Order, wanted: NetworkState) -> None:
         if self._elements is None:
             self._elements = element_names(self.connection)
@@ -366,10 +320,6 @@ class UnitOfWork:
         if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
             self._log.put(self._open[order.card], order.kind, None)
         return order
-
-
-POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
-ONE_PERSON = Evidence.ONE_PERSON.of("")  # if the policy says that one suffices
 
 
 def _must_be_open(order: Order) -> None:

@@ -23,6 +23,7 @@ from duanka.domain.order import (
 from duanka.domain.person import same_person
 from duanka.ledger.db.tables import acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.locks import lock_person
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 
 MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # acts and cards awaiting approval, per proposer
@@ -70,7 +71,7 @@ def may_reject(unit: UnitOfWork, row: RowMapping, by: Person) -> None:
 
 def not_too_many(unit: UnitOfWork, by: Person, more: int) -> None:
     """OrderError if too many proposals of `by` wait: nobody may fill the database."""
-    unit.one_at_a_time(by)
+    lock_person(unit.connection, by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
         acts.c.proposed_by == by.id, acts.c.state == BulkActionState.PROPOSED.value
     )

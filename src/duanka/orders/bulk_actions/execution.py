@@ -31,7 +31,8 @@ from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.rows import grounds_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
+from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.deadlines import stage_due
 from duanka.orders.effects import apply_event, stop_for
 

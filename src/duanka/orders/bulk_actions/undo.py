@@ -17,7 +17,8 @@ from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, OrderErr
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import act_cards, act_places, acts, audit, orders
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork
+from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
 from duanka.orders.bulk_actions.review import store_with_cards
 
