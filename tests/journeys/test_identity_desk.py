@@ -116,7 +116,7 @@ def _unsure(here: app_orders.OrderDesk) -> None:
     link = here.orders.transaction(lambda unit: here.links.make(unit.connection, order.id, now), now)
     session = here.checks.agree(link, Consent(True, True, "digest"), now, browser="browser")
     assert session
-    here.checks.keep_reference(order.id, PHOTO, now)
+    here.checks.photos.keep(order.id, PHOTO, now)
     challenge = here.checks.draw(session, STEPS, now)
     frames = [Frame(at, at / 4, f"frame {at}".encode()) for at in range(21)]
     later = now + timedelta(seconds=6)

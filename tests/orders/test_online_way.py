@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from duanka.domain.identity import CheckReason, CheckRefused, Frame, SessionStage, VerificationProgress
-from duanka.domain.identity_ports import CheckBook
+from duanka.domain.identity_ports import CheckStore
 from duanka.domain.order import SYSTEM, AlreadyUsed, Event, State, UnknownOrder
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import frames_seen, sessions
@@ -36,7 +36,7 @@ DAY = 24 * HOUR
 
 def test_the_whole_way_passes_at_once(store: Store) -> None:
     way = Online(store)
-    book: CheckBook = way.checks
+    book: CheckStore = way.checks
     order = way.asked()
     assert book.standing(order.id, NOW) == VerificationProgress(SessionStage.READY, State.NOTIFIED, 3)
     session = way.agreed(order.id)

@@ -29,7 +29,7 @@ MINUTE = timedelta(minutes=1)
 
 def waiting(way: Online, number: int = 0, tier: str = "medium", at: timedelta = timedelta(0)) -> str:
     order = way.asked(number, tier=tier)
-    way.checks.keep_reference(order.id, b"registered", NOW)
+    way.checks.photos.keep(order.id, b"registered", NOW)
     way.settled(way.agreed(order.id, NOW + at), UNSURE, NOW + at)
     return order.id
 
@@ -37,7 +37,7 @@ def waiting(way: Online, number: int = 0, tier: str = "medium", at: timedelta = 
 def test_a_reviewer_sees_both_pictures_what_was_measured_and_what_was_before(store: Store) -> None:
     way = Online(store)
     order = way.asked()
-    way.checks.keep_reference(order.id, b"registered", NOW)
+    way.checks.photos.keep(order.id, b"registered", NOW)
     session = way.agreed(order.id)
     way.settled(session, STRANGER, NOW)
     way.settled(session, UNSURE, NOW + MINUTE)

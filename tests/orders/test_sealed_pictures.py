@@ -44,20 +44,20 @@ def opened(way: Online, order_id: str, what: str = REFERENCE, by: Pictures | Non
 
 def kept(way: Online, number: int = 0) -> str:
     order = way.asked(number)
-    way.checks.keep_reference(order.id, PHOTO, NOW)
+    way.checks.photos.keep(order.id, PHOTO, NOW)
     return order.id
 
 
 def test_a_picture_comes_back_as_it_was_and_is_kept_in_no_other_form(store: Store) -> None:
     way = Online(store)
     number = kept(way)
-    assert way.checks.reference(number) == opened(way, number) == PHOTO
+    assert way.checks.photos.stored(number) == opened(way, number) == PHOTO
     assert opened(way, number, CAPTURED) is None
     with store.reading() as connection:
         first = connection.execute(select(pictures.c.sealed)).scalar_one()
     assert len(first) == len(PHOTO) + 12 + 16
     assert PHOTO[:8] not in first
-    way.checks.keep_reference(number, PHOTO, NOW)
+    way.checks.photos.keep(number, PHOTO, NOW)
     with store.reading() as connection:
         second = connection.execute(select(pictures.c.sealed)).scalar_one()
     assert second[:12] != first[:12], "a number used once"
@@ -80,15 +80,15 @@ def test_a_row_that_was_moved_or_changed_does_not_open(store: Store) -> None:
             connection.execute(update(pictures).where(pictures.c.order_id == one).values(sealed=sealed))
         with pytest.raises(PictureSealed, match="does not open"):
             opened(way, one)
-        assert way.checks.reference(one) is None, f"{what}: fetched anew"
+        assert way.checks.photos.stored(one) is None, f"{what}: fetched anew"
     with store.writing() as connection:
         connection.execute(
             update(pictures).where(pictures.c.order_id == one).values(sealed=rows[one], what=CAPTURED)
         )
     with pytest.raises(PictureSealed):
         opened(way, one, CAPTURED)
-    way.checks.keep_reference(one, PHOTO, NOW)
-    assert way.checks.reference(one) == PHOTO
+    way.checks.photos.keep(one, PHOTO, NOW)
+    assert way.checks.photos.stored(one) == PHOTO
 
 
 def test_another_secret_opens_nothing(store: Store) -> None:
@@ -125,7 +125,7 @@ def test_nothing_is_kept_for_an_order_that_is_over(store: Store) -> None:
     way = Online(store)
     order = way.asked()
     way.orders.apply(order.id, Event.WITHDRAW, DESK, "asked in error", NOW)
-    way.checks.keep_reference(order.id, PHOTO, NOW)
+    way.checks.photos.keep(order.id, PHOTO, NOW)
     assert count(store, pictures) == 0
 
 
@@ -170,7 +170,7 @@ def test_no_frame_lies_in_the_database_after_a_whole_story(store: Store) -> None
     way = Online(store, policy(failures=2))
     camera = b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"what the camera of the phone saw, nr %d"
     order = way.asked()
-    way.checks.keep_reference(order.id, PHOTO, NOW)
+    way.checks.photos.keep(order.id, PHOTO, NOW)
     session = way.agreed(order.id)
     secret = session.token.encode()
     sent = []

@@ -30,7 +30,7 @@ from duanka.domain.identity import (
     Verdict,
     VerificationProgress,
 )
-from duanka.domain.identity_ports import CheckBook, Checker, CheckQueue, ReferencePhotos
+from duanka.domain.identity_ports import Checker, CheckQueue, CheckStore, ReferencePhotos
 
 _log = logging.getLogger("duanka.application.online_verification")
 
@@ -40,14 +40,14 @@ class OnlineVerification:
 
     def __init__(
         self,
-        book: CheckBook,
+        checks: CheckStore,
         checker: Checker,
         queue: CheckQueue,
         photos: ReferencePhotos,
         draw: Random,
         clock: Callable[[], datetime],
     ) -> None:
-        self._book, self._checker, self._queue, self._photos = book, checker, queue, photos
+        self._checks, self._checker, self._queue, self._photos = checks, checker, queue, photos
         self._draw, self._clock = draw, clock
         self._drawing = threading.Lock()
 
@@ -58,7 +58,7 @@ class OnlineVerification:
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Progress of an order's verification, and whether it can continue online."""
-        return self._book.standing(order_id, now)
+        return self._checks.standing(order_id, now)
 
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
         """Start a session by the link in the notice; None where consent is refused.
@@ -66,15 +66,15 @@ class OnlineVerification:
         Refusing consent sends the holder to the counter; no restriction follows. `browser`: secret of the
         browser to which the link is bound from then on.
         """
-        session = self._book.agree(link, consent, now, browser=browser)
+        session = self._checks.agree(link, consent, now, browser=browser)
         if session:
             self._registered(session, now)
         return session
 
     def challenge(self, token: str, now: datetime) -> Challenge:
         """The gestures to perform: drawn at random, and the same until used or expired."""
-        session = self._book.session(token, now)
-        if found := self._book.drawn(session, now):
+        session = self._checks.session(token, now)
+        if found := self._checks.drawn(session, now):
             return found
         self._registered(session, now)
         with self._drawing:  # the random source is not thread-safe; vendor calls may overlap
@@ -83,15 +83,15 @@ class OnlineVerification:
             steps = self._checker.challenge(lot)
         except CheckerDown:
             raise CheckRefused(CheckReason.NOT_AVAILABLE, wait=30) from None
-        return self._book.draw(session, steps, now)
+        return self._checks.draw(session, steps, now)
 
     def recorded(self, token: str, challenge_id: str, digests: Sequence[FrameDigest], now: datetime) -> str:
         """Issue a receipt for a finished recording whose frames are still being uploaded."""
-        return self._book.recorded(self._book.session(token, now), challenge_id, digests, now)
+        return self._checks.recorded(self._checks.session(token, now), challenge_id, digests, now)
 
     def require_unanswered(self, token: str, challenge_id: str, now: datetime) -> None:
         """Raise CheckRefused unless frames may still arrive for the challenge."""
-        self._book.require_unanswered(self._book.session(token, now), challenge_id, now)
+        self._checks.require_unanswered(self._checks.session(token, now), challenge_id, now)
 
     def submit(
         self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
@@ -100,25 +100,25 @@ class OnlineVerification:
 
         `receipt`: from `recorded`; needed where the upload outlasts the challenge.
         """
-        session = self._book.session(token, now)
+        session = self._checks.session(token, now)
         reference = self._registered(session, now)
-        challenge = self._book.take(session, challenge_id, frames, now, receipt)
+        challenge = self._checks.take(session, challenge_id, frames, now, receipt)
         check = Check(session.order_id, challenge.steps, reference, tuple(frames))
         try:
             waiting = self._queue.submit(
                 check, lambda verdict: self._settle(session, challenge, check, verdict)
             )
         except CheckRefused:
-            self._book.release(challenge.id, now)
+            self._checks.release(challenge.id, now)
             raise
         return replace(
-            self._book.standing(session.order_id, now), stage=SessionStage.WAITING, waiting=waiting
+            self._checks.standing(session.order_id, now), stage=SessionStage.WAITING, waiting=waiting
         )
 
     def progress(self, token: str, now: datetime) -> VerificationProgress:
         """Progress of the session's verification; while queued, with the expected wait."""
-        session = self._book.session(token, now)
-        found = self._book.standing(session.order_id, now)
+        session = self._checks.session(token, now)
+        found = self._checks.standing(session.order_id, now)
         if found.stage is SessionStage.WAITING:
             return replace(found, waiting=self._queue.expected(session.order_id))
         return found
@@ -127,20 +127,20 @@ class OnlineVerification:
         """Store a verdict and move the order. Called by the queue, in its own thread."""
         now = self._clock()
         if verdict.outcome is Outcome.FAILED and CheckReason.LOST in verdict.reasons:
-            self._book.release(challenge.id, now)
+            self._checks.release(challenge.id, now)
             return
         # a picture is kept only for a verdict that a person will review
         seen = verdict.outcome is not Outcome.FAILED and verdict.best is not None
         captured = check.frames[verdict.best or 0].jpeg if seen else None
         try:
-            self._book.settle(challenge.id, verdict, captured, now)
+            self._checks.settle(challenge.id, verdict, captured, now)
         except Exception as error:  # release the attempt, or the holder would wait for ever
             _log.error("a verdict on %s was not kept: %s", session.order_id, type(error).__name__)
-            self._book.release(challenge.id, now)
+            self._checks.release(challenge.id, now)
 
     def _registered(self, session: Session, now: datetime) -> bytes:
         """The registered photo: fetched once, checked, kept sealed until the order closes."""
-        kept = self._book.reference(session.order_id)
+        kept = self._checks.photos.stored(session.order_id)
         if kept is not None:
             return kept
         try:
@@ -150,9 +150,9 @@ class OnlineVerification:
             self._checker.enrol(photo)
         except ReferenceUnusable as error:  # the holder goes to the counter; the desk needs the cause
             _log.warning("%s: %s", session.order_id, error)
-            self._book.note_reference(session.order_id, str(error), now)
+            self._checks.photos.note_unusable(session.order_id, str(error), now)
             raise CheckRefused(CheckReason.NO_REFERENCE) from None
         except CheckerDown:
             raise CheckRefused(CheckReason.NOT_AVAILABLE, wait=30) from None
-        self._book.keep_reference(session.order_id, photo, now)
+        self._checks.photos.keep(session.order_id, photo, now)
         return photo

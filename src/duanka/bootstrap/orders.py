@@ -53,9 +53,9 @@ from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
-from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
+from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.pass_list import PassList
 from duanka.orders.verification.pictures import Pictures
 from duanka.orders.verification.reviews import Reviews
@@ -137,7 +137,7 @@ def desk(
             reading=OrderQueries(store, trail),
             trail=trail,
             pictures=pictures,
-            checks=Checks(order_service, links, pictures, derived(root, "frames")),
+            checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,

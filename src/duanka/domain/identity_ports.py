@@ -59,8 +59,25 @@ class ReferencePhotos(Protocol):
         """Return the photo (JPEG or PNG) of the card's holder; None without one. CheckerDown."""
 
 
-class CheckBook(Protocol):
+class PhotoStore(Protocol):
+    """Store of the registered photos of orders."""
+
+    def stored(self, order_id: str) -> bytes | None:
+        """Return the registered photo, if one was kept for this order."""
+
+    def note_unusable(self, order_id: str, why: str, now: datetime) -> None:
+        """Record in the audit trail why there is no registered photo."""
+
+    def keep(self, order_id: str, photo: bytes, now: datetime) -> None:
+        """Keep the registered photo, sealed, until the order closes."""
+
+
+class CheckStore(Protocol):
     """Store of sessions, challenges and verdicts; a verdict moves its order."""
+
+    @property
+    def photos(self) -> PhotoStore:
+        """The registered photos to compare with."""
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Return the progress of this order's verification."""
@@ -97,12 +114,3 @@ class CheckBook(Protocol):
         self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
     ) -> VerificationProgress:
         """Store the verdict and move the order. `captured`: frame for a reviewer, sealed."""
-
-    def reference(self, order_id: str) -> bytes | None:
-        """Return the registered photo, if one was kept for this order."""
-
-    def note_reference(self, order_id: str, why: str, now: datetime) -> None:
-        """Record in the audit trail why there is no registered photo."""
-
-    def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
-        """Keep the registered photo, sealed, until the order closes."""

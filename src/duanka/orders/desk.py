@@ -12,9 +12,9 @@ from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
-from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
+from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.reviews import Reviews
 
 
@@ -29,7 +29,7 @@ class DeskServices:
     links: Links
     reading: OrderQueries
     trail: Trail
-    checks: Checks
+    checks: OnlineChecks
     counter: Counter
     reviews: Reviews
     takes: TakeService

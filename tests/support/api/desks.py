@@ -32,9 +32,9 @@ from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
-from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
+from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.api.verifications import Way, way
@@ -139,7 +139,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
     given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
-    checks = Checks(book, links, pictures, KEY)
+    checks = OnlineChecks(book, links, pictures, KEY)
     acts = BulkActionService(book)
     return TestDesk(
         store=store,

@@ -19,7 +19,7 @@ from duanka.domain.identity import (
     Step,
     Verdict,
 )
-from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.online_checks import OnlineChecks
 
 STEPS = (
     Step(Gesture.TURN_LEFT, 0.5, 1.5),
@@ -106,6 +106,6 @@ class Way:
     photos: Photos
 
 
-def way(checks: Checks, clock: Callable[[], datetime]) -> Way:
+def way(checks: OnlineChecks, clock: Callable[[], datetime]) -> Way:
     judge, queue, photos = Judge(), Queue(), Photos()
     return Way(OnlineVerification(checks, judge, queue, photos, Random(1), clock), judge, queue, photos)

@@ -31,9 +31,9 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices
-from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
+from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.pictures import Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.order_policies import AT_ONCE
@@ -79,7 +79,7 @@ class Online:
         self.orders = book_on(self.store, self.policy)
         self.links = Links(SECRET, self.policy)
         self.pictures = Pictures(self.orders, SECRET)
-        self.checks = Checks(self.orders, self.links, self.pictures, SECRET)
+        self.checks = OnlineChecks(self.orders, self.links, self.pictures, SECRET)
         self.counter = Counter(self.orders)
         self.reviews = Reviews(self.orders, self.pictures)
 

@@ -7,7 +7,6 @@ commit.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -50,28 +49,23 @@ from duanka.orders.verification.attempts import (
     verification_of,
 )
 from duanka.orders.verification.links import Links, LinkState, OtherBrowser
-from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
+from duanka.orders.verification.pictures import CAPTURED, Pictures
 from duanka.orders.verification.recordings import Recordings
+from duanka.orders.verification.registered_photos import RegisteredPhotos
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
-NO_REFERENCE = "photo.unusable"  # audit trail entry
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
 _SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
 _PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # not under review: there a person decides
 
-_log = logging.getLogger("duanka.orders.verification.check_book")
 
-
-class Checks:
-    """CheckBook on the order database. `key`: for hashes of frames only."""
+class OnlineChecks:
+    """CheckStore on the order database. `key`: for hashes of frames only."""
 
     def __init__(self, order_service: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
-        self._orders, self._links, self._pictures, self._recordings = (
-            order_service,
-            links,
-            pictures,
-            Recordings(key),
-        )
+        self._orders, self._links, self._pictures = order_service, links, pictures
+        self._recordings = Recordings(key)
+        self.photos = RegisteredPhotos(order_service, pictures)
 
     # --- progress ---
 
@@ -317,34 +311,7 @@ class Checks:
         else:
             self._counter_if_used_up(unit, order)
 
-    # --- pictures and retention ---
-
-    def reference(self, order_id: str) -> bytes | None:
-        """Return the registered photo if it is stored for this order and can be unsealed."""
-        with self._orders.store.reading() as connection:
-            try:
-                return self._pictures.opened(connection, order_id, REFERENCE)
-            except PictureSealed as error:  # the photo is fetched again and replaces this one
-                _log.warning("%s", error)
-                return None
-
-    def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
-        """Store the registered photo, sealed, until the order closes; not if it is closed."""
-
-        def work(unit: UnitOfWork) -> None:
-            if unit.order(order_id).closed_at is None:
-                self._pictures.keep(unit, order_id, REFERENCE, photo)
-
-        self._orders.transaction(work, now)
-
-    def note_reference(self, order_id: str, why: str, now: datetime) -> None:
-        """Audit once per order why there is no usable registered photo to compare with."""
-
-        def work(unit: UnitOfWork) -> None:
-            if not self._orders.terms.trail.has(unit.connection, NO_REFERENCE, order_id):
-                unit.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
-
-        self._orders.transaction(work, now)
+    # --- retention ---
 
     def purge(self, now: datetime) -> int:
         """Delete expired pictures, sessions and frame hashes; above 0: more may be left."""
