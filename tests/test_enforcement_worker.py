@@ -52,7 +52,7 @@ class Heard:
     done: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def worked(self, duty: str, seconds: float) -> None:
+    def succeeded(self, duty: str, seconds: float) -> None:
         assert seconds >= 0
         self.done.append(duty)
 

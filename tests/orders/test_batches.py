@@ -166,14 +166,14 @@ def test_rows_are_put_over_and_changed_and_found_alike_on_both_databases(store: 
 
 def test_a_glance_goes_on_after_the_server_ended_its_connection(store: Store) -> None:
     query = select(text("1"))
-    assert store.glance(query)[0] == 1
+    assert store.read_one_row(query)[0] == 1
     if not store.embedded:
         with store.writing() as connection:
             others = "pid <> pg_backend_pid() AND datname = current_database()"
             connection.exec_driver_sql(
                 f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
             )
-    assert store.glance(query)[0] == 1
+    assert store.read_one_row(query)[0] == 1
 
 
 def test_who_passed_is_known_in_a_batch_of_others(store: Store) -> None:

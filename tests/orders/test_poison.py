@@ -27,7 +27,7 @@ from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
-from duanka.orders.monitoring.refusals import Refusals
+from duanka.orders.monitoring.refusals import RefusalCollector
 from duanka.orders.service import OrderService
 from duanka.orders.verification.pictures import CAPTURED, Pictures
 from support.fakes import FakeElement
@@ -257,7 +257,7 @@ class Source:
 
 @pytest.mark.parametrize("source", [Source(), Source(broken=BAD + 1)], ids=["not recordable", "not readable"])
 def test_refusals(desk: Desk, source: Source) -> None:
-    worked(Refusals(desk.store, source, desk.alarms).read, NOW)
+    worked(RefusalCollector(desk.store, source, desk.alarms).read, NOW)
     assert desk.count(refusals) == MANY - 1
     assert len(desk.reported()) == 1
 

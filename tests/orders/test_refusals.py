@@ -15,7 +15,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.element import MessageProxy
-from duanka.orders.monitoring.refusals import Refusals, refused
+from duanka.orders.monitoring.refusals import RefusalCollector, refused
 from support.orders.books import NOW, card
 
 HOUR = timedelta(hours=1)
@@ -60,7 +60,7 @@ def count(store: Store) -> int:
 
 def test_each_is_recorded_once_and_then_forgotten_there(store: Store) -> None:
     source = Source({at: refusal(at) for at in range(1, 2501)})
-    reader = Refusals(store, source)
+    reader = RefusalCollector(store, source)
     assert reader.read(NOW)
     assert reader.read(NOW)
     assert not reader.read(NOW)
@@ -74,9 +74,9 @@ def test_each_is_recorded_once_and_then_forgotten_there(store: Store) -> None:
 def test_a_crash_before_it_is_forgotten_records_nothing_twice(store: Store) -> None:
     source = Source({1: refusal(1)}, crashes=True)
     with pytest.raises(OSError, match="killed"):
-        Refusals(store, source).read(NOW)
+        RefusalCollector(store, source).read(NOW)
     source.crashes = False
-    Refusals(store, source).read(NOW)
+    RefusalCollector(store, source).read(NOW)
     assert (count(store), source.kept) == (1, {})
 
 
@@ -89,7 +89,7 @@ def test_a_proxy_with_a_new_folder_loses_nothing(store: Store, tmp_path: Path) -
         file = RefusedFile(path, "message_proxy", Carried.MESSAGE)
         file.make()
         file.add((f"{which}-{at}", NOW.timestamp(), card(1), "95588", "text", "") for at in range(many))
-        Refusals(store, proxy).read(NOW)
+        RefusalCollector(store, proxy).read(NOW)
         assert proxy.refusals(0, 100)[0] == []  # recorded, and only then forgotten
     assert count(store) == 57
 
@@ -97,14 +97,14 @@ def test_a_proxy_with_a_new_folder_loses_nothing(store: Store, tmp_path: Path) -
 def test_what_the_network_wrote_may_be_anything(store: Store) -> None:
     odd = {"card": "sip:" + "9" * 90, "peer": "", "detail": "a\0b"}
     source = Source({at: refusal(at, key="k" * 500 + str(at), **odd) for at in (1, 2)})
-    Refusals(store, source).read(NOW)
+    RefusalCollector(store, source).read(NOW)
     assert count(store) == 2
 
 
 def test_they_are_counted_by_reason_in_a_period(store: Store) -> None:
     text = {"carried": Carried.MESSAGE, "reason": RefusalReason.TEXT}
     source = Source({1: refusal(1), 2: refusal(2), 3: refusal(3, **text), 4: refusal(4)})
-    Refusals(store, source).read(NOW)
+    RefusalCollector(store, source).read(NOW)
     assert refused(store, NOW + HOUR, NOW + 4 * HOUR) == {
         (Carried.CALL, RefusalReason.BLOCKED_SENDER): 2,
         (Carried.MESSAGE, RefusalReason.TEXT): 1,

@@ -94,7 +94,7 @@ class Guard(Protocol):
 class EnforcementObserver(Protocol):
     """Receives the outcome of each duty, for the heartbeat and the metrics."""
 
-    def worked(self, duty: str, seconds: float) -> None:
+    def succeeded(self, duty: str, seconds: float) -> None:
         """A duty succeeded after `seconds`."""
 
     def failed(self, duty: str, error: BaseException) -> None:
@@ -282,7 +282,7 @@ class Enforcing:
                 self._tell(lambda: self.parts.say(f"{duty.name}: works again"))
             in_a_row = 0
             if watch := self.parts.watch:
-                self._tell(lambda: watch.worked(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
+                self._tell(lambda: watch.succeeded(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
             if not more:
                 wakeup.wait(duty.every)
 

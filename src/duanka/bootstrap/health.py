@@ -54,7 +54,7 @@ class DutyWatch:
         self._failing: dict[str, tuple[int, datetime]] = {}  # duty -> (failures in a row, time of the first)
         self.failures: dict[str, int] = {}  # duty -> failures since the start
 
-    def worked(self, duty: str, seconds: float) -> None:
+    def succeeded(self, duty: str, seconds: float) -> None:
         """Record a success and clear the alarm of the duty."""
         del seconds
         if self._failing.pop(duty, None):

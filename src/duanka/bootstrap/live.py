@@ -44,7 +44,7 @@ _UNSIGNED = (
 
 
 @dataclass(frozen=True)
-class FromInbox:
+class InboxInput:
     """A folder. `after`: keep, move or delete read files; `marker`: await FILE.done; None: if any."""
 
     folder: Path
@@ -54,7 +54,7 @@ class FromInbox:
 
 
 @dataclass(frozen=True)
-class FromBus:
+class NatsInput:
     """Input messages from a JetStream stream."""
 
     url: str
@@ -67,7 +67,7 @@ class FromBus:
 class LiveRun:
     """Options. `batch_records`, `batch_seconds`: micro-batch limits; `pace`: seconds between judgements."""
 
-    source: FromInbox | FromBus
+    source: InboxInput | NatsInput
     policy: Policy
     out: Path
     state: Path | None = None
@@ -265,9 +265,9 @@ def _findings(
     )
 
 
-def _called(source: FromInbox | FromBus) -> Path:
+def _called(source: InboxInput | NatsInput) -> Path:
     """Name of the source in the report; never a URL, which may hold a password."""
-    return source.folder if isinstance(source, FromInbox) else Path(source.stream)
+    return source.folder if isinstance(source, InboxInput) else Path(source.stream)
 
 
 def _with_lists(asked: LiveRun) -> Policy:
@@ -278,13 +278,13 @@ def _with_lists(asked: LiveRun) -> Policy:
 
 def _check_something_is_there(asked: LiveRun) -> None:
     """UnreadableInput where the first run of a new state finds no records: probably the wrong folder."""
-    if isinstance(asked.source, FromInbox):
+    if isinstance(asked.source, InboxInput):
         check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
 
 
 def check_source(asked: LiveRun) -> None:
     """DuankaError where the source is misconfigured. Called at the start, when a person can correct it."""
-    if isinstance(asked.source, FromInbox):
+    if isinstance(asked.source, InboxInput):
         if not asked.source.folder.is_dir():
             raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")
         app.records_mapping(asked.source.mapping, asked.policy)
@@ -294,7 +294,7 @@ def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, Operat
     """The feed, and the time zone of its records."""
     key = settings.key
     source = asked.source
-    if isinstance(source, FromInbox):
+    if isinstance(source, InboxInput):
         if source.after not in ("keep", "move", "delete"):
             raise DuankaError(f"--after {source.after!r}: it is keep, move or delete")
         mapping = app.records_mapping(source.mapping, asked.policy)

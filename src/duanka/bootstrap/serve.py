@@ -47,7 +47,7 @@ from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
-from duanka.orders.monitoring.refusals import Refusals
+from duanka.orders.monitoring.refusals import RefusalCollector
 from duanka.orders.monitoring.waiting import WaitingOrders
 
 
@@ -107,7 +107,7 @@ def working(
             notices=NoticeDispatcher(here.orders, worker, centre, writing(policy, here.links), alarms)
             if (centre := network.message_centre())
             else None,
-            refusals=[Refusals(here.store, one, alarms) for one in network.proxies()],
+            refusals=[RefusalCollector(here.store, one, alarms) for one in network.proxies()],
             compared=[
                 Reconciling(
                     here.store, here.trail, one, alarms=alarms, limit=ChangeLimit(policy.reconcile_max)
@@ -202,7 +202,7 @@ def serve(
     network = Network(settings, policy.orders.short_code)
     ending = threading.Event()
     for folder in asked.decisions:
-        _there(folder, say)
+        _require_folder(folder, say)
     with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
         network.join(here, app_orders.now())
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
@@ -235,7 +235,7 @@ class _Silent:
     def works(self, part: str) -> None: ...
 
 
-def _there(folder: Path, say: Callable[[str], None]) -> None:
+def _require_folder(folder: Path, say: Callable[[str], None]) -> None:
     """Refuse a folder that does not exist: a misspelt one would be polled for ever, in silence."""
     path = DecisionFile(folder).path
     if not path.parent.is_dir():

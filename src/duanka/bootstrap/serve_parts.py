@@ -73,7 +73,7 @@ class _Works:
 
 
 @dataclass
-class _Held:
+class _UnacceptedRestore:
     """Whether a restored backup is not yet accepted: it lacks what became of later decisions."""
 
     ends: KeptEnds
@@ -148,7 +148,7 @@ class ServeParts:
         def run(running: Running) -> None:
             decisions = DecisionFile(folder, self._here.decision_key)
             intake = DecisionIntake(self._here.orders, decisions, app_orders.signers(self._here))
-            held = _Held(self._here.ends)
+            held = _UnacceptedRestore(self._here.ends)
             while not running.stopping.is_set():
                 if not held() and intake.take(app_orders.now()):
                     continue

@@ -57,12 +57,12 @@ class LeaseQueue:
     @property
     def is_empty(self) -> bool:
         """Whether no row waits, due or not; takes no lock."""
-        return self._store.glance(self._first)[0] is None
+        return self._store.read_one_row(self._first)[0] is None
 
     @property
     def tried_since(self) -> datetime | None:
         """When the oldest row with failed tries was created; None: there is none."""
-        found: datetime | None = self._store.glance(self._tried)[0]
+        found: datetime | None = self._store.read_one_row(self._tried)[0]
         return found
 
     def is_leased(self, rows: FromClause, now: datetime) -> ColumnElement[bool]:

@@ -51,14 +51,14 @@ class DeadlineSocket:
             return False
         self.close()
         if isinstance(self._address, tuple):
-            self._socket = socket.create_connection(self._address, timeout=left(until))
+            self._socket = socket.create_connection(self._address, timeout=seconds_left(until))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return True
         self._socket = socket.socket(socket.AF_UNIX, self._kind)
         if self._kind == socket.SOCK_DGRAM:
             self._socket.bind("")  # abstract address that answers are sent to; leaves no file
             return True
-        self._socket.settimeout(left(until))
+        self._socket.settimeout(seconds_left(until))
         with reachable(self._address) as path:
             self._socket.connect(path)
         return True
@@ -66,20 +66,20 @@ class DeadlineSocket:
     def send(self, *pieces: bytes, until: float) -> None:
         """Send all pieces; `open` comes first."""
         assert self._socket is not None  # noqa: S101
-        self._socket.settimeout(left(until))
+        self._socket.settimeout(seconds_left(until))
         if self._kind == socket.SOCK_STREAM:
             self._socket.sendall(b"".join(pieces))
             return
         assert isinstance(self._address, Path)  # noqa: S101
         with reachable(self._address) as path:
             for piece in pieces:
-                self._socket.settimeout(left(until))
+                self._socket.settimeout(seconds_left(until))
                 self._socket.sendto(piece, path)
 
     def receive(self, until: float) -> bytes:
         """Return the next block or datagram; EOFError where the peer closed a connection."""
         assert self._socket is not None  # noqa: S101
-        self._socket.settimeout(left(until))
+        self._socket.settimeout(seconds_left(until))
         block = self._socket.recv(_BLOCK_BYTES)
         if not block and self._kind == socket.SOCK_STREAM:
             raise EOFError("closed by the other side")
@@ -89,7 +89,7 @@ class DeadlineSocket:
         """Return the first bytes received, as many as `end_of` says; it says 0 while they are too few."""
         while not (end := end_of(self._read)):
             self._read += self.receive(until)
-        left(until)  # a peer that sends without end gets no more time
+        seconds_left(until)  # a peer that sends without end gets no more time
         taken, self._read = self._read[:end], self._read[end:]
         return taken
 
@@ -100,7 +100,7 @@ class DeadlineSocket:
         self._socket, self._read = None, b""
 
 
-def left(until: float) -> float:
+def seconds_left(until: float) -> float:
     """Return the seconds until the deadline; TimeoutError after it."""
     if (seconds := until - time.monotonic()) <= 0:
         raise TimeoutError("silent")

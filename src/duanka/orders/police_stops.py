@@ -5,7 +5,7 @@ from __future__ import annotations
 from duanka.domain.authority import Permission
 from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NoSuchTransition, Order, Person, Role, State
 from duanka.domain.text import BilingualText
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import POLICE_NOTICE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.effects import apply_event
@@ -24,7 +24,7 @@ def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **
     carried_by = POLICE_NOTICE + case
     # If lifting this card takes two people, the officer who stops it may not release it as well.
     mine = (by.id,) if by.role is Role.POLICE else ()
-    released_by_another = mine if takes_two(unit, card) else ()
+    released_by_another = mine if needs_two_people(unit, card) else ()
     if order is None:
         facts = {"tier": "extreme", "carried_by": carried_by, **place}
         order = unit.open(Kind.RESTRICTION, card, grounds, by, why, **facts)

@@ -217,9 +217,9 @@ def live(
     if (inbox is None) == (nats is None):
         raise DuankaError("live follows one source: give --inbox DIR or --nats URL")
     source = (
-        app_live.FromInbox(inbox, mapping, after, done_files)
+        app_live.InboxInput(inbox, mapping, after, done_files)
         if inbox
-        else app_live.FromBus(str(nats), stream, subject, credentials)
+        else app_live.NatsInput(str(nats), stream, subject, credentials)
     )
     asked = app_live.LiveRun(
         source=source,

@@ -86,7 +86,7 @@ def morning(
     """
     allowed = share_of(max_bad)
     asked = app_live.LiveRun(
-        source=app_live.FromInbox(inbox, mapping, after, None),
+        source=app_live.InboxInput(inbox, mapping, after, None),
         policy=policy_named(policy),
         out=to,
         lists=lists,

@@ -65,7 +65,7 @@ def serve(
     named = policy_named(policy or chosen.policy)
     records = None
     if inbox or nats:
-        source = app_live.FromInbox(inbox, mapping) if inbox else app_live.FromBus(str(nats))
+        source = app_live.InboxInput(inbox, mapping) if inbox else app_live.NatsInput(str(nats))
         records = app_live.LiveRun(source, named, chosen.orders / "live")
     folders = tuple(decisions or (() if chosen.decisions is None else (chosen.decisions,)))
     asked = app_serve.Serving(

@@ -41,7 +41,7 @@ class Accounts:
             span=span,
             intake=self._intake(sources, out),
             sources=sources,
-            runs=tuple(self._runs(rules, given)),
+            runs=tuple(self._rule_results(rules, given)),
             cards=self._cards(),
             profile=self._profile(out),
         )
@@ -67,7 +67,7 @@ class Accounts:
         columns = {table: frozenset(names) for table, names in self._progress.filled.items()}
         return Intake({}, columns, (whole,), out / "quarantine.parquet")
 
-    def _runs(self, rules: Sequence[CompiledRule], given: AvailableData) -> list[RuleRun]:
+    def _rule_results(self, rules: Sequence[CompiledRule], given: AvailableData) -> list[RuleRun]:
         """Result of each rule; live runs do not count the cards that could not be judged."""
         counts = self._run("SELECT rule, count(*), count(DISTINCT card) FROM state.hits GROUP BY 1")
         found = {rule: (hits, cards) for rule, hits, cards in counts}

@@ -86,7 +86,7 @@ class FaceEngine:
         )
 
     def _landmarks(self, picture: Picture, centre: tuple[float, float], size: float, tilt: float) -> Points:
-        cut, back = _turned(picture, centre, _MESH_AROUND * size, tilt, _MESH_PIXELS)
+        cut, back = _crop_upright(picture, centre, _MESH_AROUND * size, tilt, _MESH_PIXELS)
         mesh = self._mesh.run(cut)
         mesh[:, :2] = mesh[:, :2] @ back[:, :2].T + back[:, 2]
         mesh[:, 2] *= _MESH_AROUND * size / _MESH_PIXELS
@@ -96,7 +96,9 @@ class FaceEngine:
         """Return the mean height of the eye opening relative to its width."""
         one, other = mesh[corners[0], :2], mesh[corners[1], :2]
         middle, width = (one + other) / 2, float(np.linalg.norm(other - one))
-        cut, _ = _turned(picture, (middle[0], middle[1]), _EYE_AROUND * max(width, 1.0), tilt, _EYE_PIXELS)
+        cut, _ = _crop_upright(
+            picture, (middle[0], middle[1]), _EYE_AROUND * max(width, 1.0), tilt, _EYE_PIXELS
+        )
         if corners == _LEFT_EYE:  # the model is trained on the other eye
             cut = np.ascontiguousarray(cut[:, :, ::-1])
         contour = self._iris.run(cut)
@@ -128,7 +130,7 @@ def _cut(picture: Picture, box: tuple[float, float, float, float]) -> Any:
     return cut if cut.size else picture
 
 
-def _turned(
+def _crop_upright(
     picture: Picture, centre: tuple[float, float], size: float, tilt: float, pixels: int
 ) -> tuple[Any, Any]:
     """Crop an upright square around `centre`; return it and the transform back."""

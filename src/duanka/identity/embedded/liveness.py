@@ -87,7 +87,7 @@ def judged(
         return Judged(CheckReason.TOO_DARK if dark else CheckReason.NO_FACE, signals)
     moments = _moments(with_face, steps)
     signals |= _signals(moments)
-    if reason := _picture(moments, signals, policy) or _changed(moments):
+    if reason := _picture(moments, signals, policy) or _face_changed(moments):
         return Judged(reason, signals, moments)
     rest = _rest(moments, steps, policy)
     before = [None, *(step.gesture for step in steps)]
@@ -175,7 +175,7 @@ def _picture(
     return CheckReason.BLURRED if signals["sharpness"] < policy.sharpness else None
 
 
-def _changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
+def _face_changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
     """Detect a change of face: its position or size jumps between two frames."""
     for before, after in pairwise(moments):
         neighbours = after.order - before.order <= 1 + _MAX_UNSEEN_FRAMES

@@ -47,13 +47,13 @@ class Zstd(Packed):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._given = 0
-        self._tries = 0
+        self._attempts = 0
         self._at_once = PIECE
         self._open(None)
 
     def piece(self, limit: int) -> bytes | None:
         """See Packed."""
-        if not self._given and not self._tries and not self._is_zstd():
+        if not self._given and not self._attempts and not self._is_zstd():
             self.broken = "it is not zstd data"
             return None
         try:
@@ -84,12 +84,12 @@ class Zstd(Packed):
             )
             self.oversized = True
             return None
-        if self._tries == _LAST_TRY:
+        if self._attempts == _LAST_TRY:
             self.broken = f"the zstd data is {'cut off' if 'runcated' in why else 'damaged'}"
             return None
-        if not self._tries:
+        if not self._attempts:
             self._last = self._fed.at
-        self._tries += 1
+        self._attempts += 1
         self._open(self._last)
         missing = self._given
         try:
@@ -100,6 +100,6 @@ class Zstd(Packed):
         if missing:
             self.broken = "it changed while it was read"
             return None
-        if self._tries == _LAST_TRY:
+        if self._attempts == _LAST_TRY:
             self._at_once = 1
         return b""

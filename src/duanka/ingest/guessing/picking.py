@@ -98,7 +98,7 @@ class Columns:
                 continue
             well = share >= FITS_WELL
             if best is None or (well and best.share < FITS_WELL):
-                best = Pick(name, share, sure_if(exact and well), _why(exact, share, what))
+                best = Pick(name, share, sure_if(exact and well), _reason_words(exact, share, what))
         if best is None:
             for name, share in refused:
                 self.ask(
@@ -142,7 +142,7 @@ def by_its_values(share: float, what: BilingualText) -> BilingualText:
     )
 
 
-def _why(exact: bool, share: float, what: BilingualText) -> BilingualText:
+def _reason_words(exact: bool, share: float, what: BilingualText) -> BilingualText:
     named = BilingualText("常用列名", "usual name")
     if not exact:
         named = BilingualText("列名含常用词", "its name contains a usual one")

@@ -109,7 +109,7 @@ class KeptEnds:
 
     def head(self) -> tuple[object, ...]:
         """Return number and hash of the trail's end, and the hash of that row; one query."""
-        return tuple(self._store.glance(_HEAD))
+        return tuple(self._store.read_one_row(_HEAD))
 
     def stamps(self, folders: Sequence[Path]) -> list[object]:
         """Return stamps of the folders and kept files; they change whenever a file does."""

@@ -278,7 +278,7 @@ class Store:
         with self.reading() as connection:
             check(connection, self.name)
 
-    def glance(self, statement: Executable) -> Row[Any]:
+    def read_one_row(self, statement: Executable) -> Row[Any]:
         """Return the one row of a query, cheaper than with a transaction; for polling.
 
         `statement`: built once by the caller, because building costs more than running it.

@@ -29,7 +29,7 @@ class Circuit:
         self.failures += 1
         self._again_at = self._ticks() + self.back_off(self.failures).total_seconds()
 
-    def worked(self) -> None:
+    def succeeded(self) -> None:
         """Record a success: close the circuit."""
         self.failures, self._again_at = 0, 0.0
 

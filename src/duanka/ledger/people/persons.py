@@ -189,7 +189,7 @@ class Persons:
             was = _facts(person_of(before)) if before else {}
             entry = AuditEntry(now, by, f"{request.what}.approve", wanted.id, why, was, told, found=found_as)
             self._trail.append(connection, [entry])
-        self._keep(now)
+        self._keep_outside(now)
         return decided, second
 
     def reject(self, number: str, by: Person, why: str, now: datetime) -> PersonRequest:
@@ -219,7 +219,7 @@ class Persons:
             was = _facts(person_of(row))
             entry = AuditEntry(now, by, "person.disable", person, why, was, found=found_as)
             self._trail.append(connection, [entry])
-        self._keep(now)
+        self._keep_outside(now)
 
     # --- reading ---
 
@@ -240,7 +240,7 @@ class Persons:
 
     # --- internal ---
 
-    def _keep(self, now: datetime) -> None:
+    def _keep_outside(self, now: datetime) -> None:
         """Update the state kept outside of the database."""
         if self._kept_people:
             self._kept_people.keep_at_once(now)

@@ -29,7 +29,7 @@ _LETS_GO = {
 }
 
 
-def takes_two(unit: UnitOfWork, card: str, *about: Order) -> bool:
+def needs_two_people(unit: UnitOfWork, card: str, *about: Order) -> bool:
     """Whether the tier of one of these orders, or of the card's open ones, takes two.
 
     While the police stop the card, its open orders do not count: only the police can lift it.
@@ -60,12 +60,12 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
             )
         case Kind.OBJECTION, Event.UPHOLD:
             others = [name for name in before.helped_by if not same_person(by.id, name)]
-            alone = takes_two(unit, before.card) and not others
+            alone = needs_two_people(unit, before.card) and not others
             accept = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and "
             how = f"{'' if before.helped_by else accept}let somebody else uphold it"
         case _:
             # A withdrawal lifts a restriction by a separate event, with its own check.
-            also = before.kind is Kind.RESTRICTION and takes_two(unit, before.card)
+            also = before.kind is Kind.RESTRICTION and needs_two_people(unit, before.card)
             alone = (before.kind, event) in _LETS_GO and (also or _of_two(unit, before))
             how = (
                 f"{typed(before.kind, event, before.id)} (HTTP: POST /acts) proposes it, and a supervisor who is"

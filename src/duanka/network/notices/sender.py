@@ -18,7 +18,7 @@ import smpplib.exceptions
 import smpplib.smpp
 
 from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
-from duanka.network.deadline_socket import Address, left
+from duanka.network.deadline_socket import Address, seconds_left
 from duanka.network.notices.parts import Cut, MessageIds, cut, said
 from duanka.network.smpp import codec as smpp
 
@@ -145,7 +145,7 @@ class ShortMessageCentre:
         return self._client
 
     def _linked(self, until: float, bind: str) -> Any:
-        client = _Client(*self._address, timeout=left(until), allow_unknown_opt_params=True)
+        client = _Client(*self._address, timeout=seconds_left(until), allow_unknown_opt_params=True)
         client.logger.disabled = True
         try:
             client.connect()
@@ -184,9 +184,9 @@ class ShortMessageCentre:
 
     def _read(self, client: Any, until: float) -> None:
         """Read and handle one PDU; TimeoutError after `until`."""
-        if not self._readable(client, left(until)):
+        if not self._readable(client, seconds_left(until)):
             raise TimeoutError("silent")
-        client._socket.settimeout(left(until))
+        client._socket.settimeout(seconds_left(until))
         unit = client.read_pdu()
         self._heard_at = time.monotonic()
         match unit.command:

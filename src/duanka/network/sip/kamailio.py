@@ -131,13 +131,13 @@ class OwnCallProxy(OwnPart):
     def _end_left_over(self) -> None:
         """Kill a Kamailio that still serves this folder after its parent was killed."""
         until = time.monotonic() + OWN_PART_SECONDS
-        while (left := self._left_over()) and time.monotonic() < until:
+        while (left := self._running_processes()) and time.monotonic() < until:
             for process in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             time.sleep(0.01)
 
-    def _left_over(self) -> list[int]:
+    def _running_processes(self) -> list[int]:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it ended, or is not ours

@@ -137,7 +137,7 @@ def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:
 
     First their joined bytes, decoded in each alphabet; then one text for parts in different alphabets, see `_mixed`.
     """
-    numbers = _around(parts, newest)
+    numbers = _nearest_parts(parts, newest)
     texts = []
     several = any(len(parts[number]) > 1 for number in numbers)
     for which in (0, -1) if several else (0,):
@@ -155,7 +155,7 @@ def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text))
 
 
-def _around(parts: dict[int, list[_Variant]], newest: int) -> list[int]:
+def _nearest_parts(parts: dict[int, list[_Variant]], newest: int) -> list[int]:
     left = _JOINED_BYTES
     chosen: list[int] = []
     for number in sorted(parts, key=lambda one: abs(one - newest)):

@@ -22,7 +22,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.person import same_person
 from duanka.ledger.db.tables import acts
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.locks import lock_person
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 
@@ -41,7 +41,7 @@ def one_person_suffices(unit: UnitOfWork, event: Event, numbers: Iterable[str]) 
     """Whether one person suffices. Lifts: by tier of the cards; others: by policy."""
     if event in LIFTS:
         unit.lock(list(numbers))
-        return not any(takes_two(unit, card) for card in numbers)
+        return not any(needs_two_people(unit, card) for card in numbers)
     return not unit.policy.two_people
 
 

@@ -30,7 +30,7 @@ from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.rows import grounds_of
 from duanka.ledger.db.tables import act_cards, acts
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.deadlines import stage_due
@@ -196,7 +196,7 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 def _by_enough(unit: UnitOfWork, act: RowMapping, order: Order) -> None:
     """Raise NeedsSecondPerson if nobody approved the bulk action and the tier now takes two people."""
     withdrawn = (order,) if order.kind is Kind.VERIFICATION else ()
-    if act["approved_by"] is None and takes_two(unit, order.card, *withdrawn):
+    if act["approved_by"] is None and needs_two_people(unit, order.card, *withdrawn):
         raise NeedsSecondPerson(
             f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
         )

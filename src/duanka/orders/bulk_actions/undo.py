@@ -16,7 +16,7 @@ from duanka.domain.bulk_action import BulkAction, BulkActionState, DoneBefore
 from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, OrderError, Person
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import act_cards, act_places, acts, audit, orders
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
@@ -157,7 +157,7 @@ def _for_two(unit: UnitOfWork, act_id: str) -> list[str]:
     )
     found = unit.connection.execute(query).scalars().all()
     unit.lock(found)
-    return [card for card in found if takes_two(unit, card)]
+    return [card for card in found if needs_two_people(unit, card)]
 
 
 def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:

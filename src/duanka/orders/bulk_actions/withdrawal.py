@@ -28,7 +28,7 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_takes import taken_orders
 from duanka.ledger.people.places import orders_in
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
 from duanka.orders.bulk_actions.execution import AT_ONCE, carry
@@ -110,7 +110,7 @@ class Withdrawals:
 
         def work(unit: UnitOfWork) -> str:
             unit.lock([order.card for order in seen.orders])
-            alone = not any(takes_two(unit, order.card, order) for order in seen.orders)
+            alone = not any(needs_two_people(unit, order.card, order) for order in seen.orders)
             if not alone:
                 not_too_many(unit, by, len(seen.orders))
             return store_withdrawal(

@@ -117,10 +117,10 @@ class ElementDispatcher:
         try:
             act()
         except UnknownCard as error:
-            self._circuit.worked()
+            self._circuit.succeeded()
             return TaskResult(task, TaskOutcome.UNKNOWN_CARD, str(error))
         except ElementRefused as error:
-            self._circuit.worked()
+            self._circuit.succeeded()
             return TaskResult(task, TaskOutcome.REFUSED, str(error))
         except Exception as error:  # the element may or may not have carried it out
             wait = self._circuit.back_off(task.tries + 1)
@@ -130,7 +130,7 @@ class ElementDispatcher:
             # a defect, or one faulty card: the others continue
             outcome = TaskOutcome.FAILED if task.tries + 1 < _MAX_DEFECT_TRIES else TaskOutcome.REFUSED
             return TaskResult(task, outcome, f"{type(error).__name__}: {error}", wait)
-        self._circuit.worked()
+        self._circuit.succeeded()
         return TaskResult(task, TaskOutcome.DONE)
 
     def _tell(self, results: Sequence[TaskResult], now: datetime) -> None:

@@ -26,7 +26,7 @@ from duanka.ledger.lease_queue import RELEASED, LeaseQueue, closed
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
-from duanka.orders.dispatch.receipts import NoticeOutcome, Receipts
+from duanka.orders.dispatch.receipts import NoticeOutcome, ReceiptRecorder
 from duanka.orders.service import OrderService
 
 _CALL_TIMEOUT_SECONDS = 6.0
@@ -78,7 +78,7 @@ class NoticeDispatcher:
         self._ticks, self._at_once = ticks, at_once
         self._stopping = False
         self._circuit = Circuit(ticks, seed)
-        self._receipts = Receipts(order_service, self._queue, sender, alarms)
+        self._receipts = ReceiptRecorder(order_service, self._queue, sender, alarms)
 
     def work(self, now: datetime) -> bool:
         """Take receipts, send notices; return whether more may be due. NetworkError."""
@@ -96,7 +96,7 @@ class NoticeDispatcher:
         except DuankaError:  # the link to the message centre is down
             self._circuit.failed()
             raise
-        self._circuit.worked()
+        self._circuit.succeeded()
         if failures >= _OUTAGE_FAILURES:
             self._queue.retry_now(at())
         return more or bool(claimed)

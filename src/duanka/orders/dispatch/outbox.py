@@ -256,5 +256,5 @@ class PendingWorkProbe:
 
     def __call__(self, now: datetime) -> Iterable[str]:
         """Yield the names of what has work: an element, DEADLINES, ACTS or NOTICES."""
-        row = self._store.glance(self._query)
+        row = self._store.read_one_row(self._query)
         return [name for name, at in zip(self._names, row, strict=True) if at is not None and at <= now]

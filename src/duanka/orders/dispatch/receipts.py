@@ -39,7 +39,7 @@ class NoticeOutcome(WordedEnum):
     GIVEN_UP = "given_up", "放弃发送"
 
 
-class Receipts:
+class ReceiptRecorder:
     """Stores receipts of `sender`; asks it for more only after these are committed."""
 
     def __init__(

@@ -13,7 +13,7 @@ from duanka.domain.hit_summary import encoded_summaries, joined
 from duanka.domain.order import STAFF, SYSTEM, Event, Kind, Order, Person, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import TIERS
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
@@ -147,7 +147,7 @@ def _recall(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
     order = unit.open_order(decision.card, Kind.VERIFICATION)
     if order is None or order.state not in NOT_BEGUN:
         return "left"
-    if not decision.id and (by.role not in STAFF or takes_two(unit, decision.card)):
+    if not decision.id and (by.role not in STAFF or needs_two_people(unit, decision.card)):
         return "left"
     who = SYSTEM if decision.id else by
     apply_event(unit, order, Event.WITHDRAW, who, "the records no longer say so")

@@ -21,7 +21,7 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import act_cards, acts, orders
 from duanka.ledger.db.tables_takes import kept_decisions, taken_orders, takes
 from duanka.ledger.people.places import orders_in
-from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import moved_on
 from duanka.orders.bulk_actions.service import BulkActionService
@@ -263,7 +263,7 @@ def _sorted(unit: UnitOfWork, number: str) -> _WithdrawalPlan:
         order = order_of(row)
         if why := _why_left(order, what[order.id], also.get(order.id)):
             found.left.append(LeftShown(order_id=order.id, why=why))
-        elif takes_two(unit, order.card, order):
+        elif needs_two_people(unit, order.card, order):
             found.for_two.append(order)
         else:
             found.alone.append(order)

@@ -22,7 +22,7 @@ _SOURCE = "refusals:"
 _RECORD = BilingualText("拦截记录", "the refusal record")
 
 
-class Refusals:
+class RefusalCollector:
     """Records the refusals of one source, then deletes them there; safe to repeat."""
 
     def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:

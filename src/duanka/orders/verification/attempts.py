@@ -92,7 +92,7 @@ class VerificationAttempts:
         return None
 
 
-def tries_of(
+def attempts_of(
     connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime
 ) -> VerificationAttempts:
     """Load the attempts of a verification."""

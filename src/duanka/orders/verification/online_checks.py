@@ -41,11 +41,11 @@ from duanka.orders.verification.attempts import (
     RELEASED,
     SUPERSEDED,
     VerificationAttempts,
+    attempts_of,
     challenge_of,
     closed_online,
     progress_of,
     steps_as_text,
-    tries_of,
     verification_of,
 )
 from duanka.orders.verification.links import Links, LinkState, OtherBrowser
@@ -80,7 +80,7 @@ class OnlineChecks:
                 return VerificationProgress(
                     SessionStage.COUNTER, order.state, 0, (CheckReason.NOT_AVAILABLE,)
                 )
-            return progress_of(verification, self._tries(connection, verification.id, now))
+            return progress_of(verification, self._attempts(connection, verification.id, now))
 
     def session(self, token: str, now: datetime) -> Session:
         """Return the session, also after its order closed. UnknownOrder; AlreadyUsed."""
@@ -112,7 +112,7 @@ class OnlineChecks:
                 sessions.end_all(unit.connection, order.id, now)
                 _to_counter(unit, order, "the holder does not agree to face data")
                 return None
-            tries = self._tries(unit.connection, order.id, now)
+            tries = self._attempts(unit.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
                 if tries.in_person(order):
                     return CheckRefused(CheckReason.NOT_AVAILABLE)
@@ -161,7 +161,7 @@ class OnlineChecks:
     def _open(self, unit: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
         """Return the open challenge, or why none may be drawn; None: one may be drawn."""
         order = unit.order(session.order_id)
-        tries = self._tries(unit.connection, order.id, unit.now)
+        tries = self._attempts(unit.connection, order.id, unit.now)
         if refused := sessions.refusal(unit, session, order, tries):
             return refused
         if found := tries.open_for(session.id):
@@ -227,7 +227,7 @@ class OnlineChecks:
             return order, CheckRefused(CheckReason.OTHER_SESSION)
         if row["submitted_at"] and row["outcome"] != SUPERSEDED:
             return order, CheckRefused(CheckReason.REPLAYED)
-        tries = self._tries(unit.connection, order.id, unit.now)
+        tries = self._attempts(unit.connection, order.id, unit.now)
         if refused := sessions.refusal(unit, session, order, tries):
             return order, refused
         too_many = tries.failures >= self._policy.failures
@@ -286,14 +286,14 @@ class OnlineChecks:
                     and order.state in _SUBMITTED_FROM
                     and not closed_online(order, self._policy)
                 )
-                tries = self._tries(unit.connection, order.id, now)
+                tries = self._attempts(unit.connection, order.id, now)
                 counted = found.counted and tries.failures < self._policy.failures
                 keep(unit, row, found, counted=counted, waits=waits)
                 if waits and captured is not None:
                     self._pictures.keep(unit, order.id, CAPTURED, captured)
                 self._move(unit, order, found)
             order = unit.order(order.id)
-            return progress_of(order, self._tries(unit.connection, order.id, now))
+            return progress_of(order, self._attempts(unit.connection, order.id, now))
 
         return self._orders.transaction(work, now)
 
@@ -326,8 +326,8 @@ class OnlineChecks:
     def _policy(self) -> IdentityPolicy:
         return self._orders.terms.policy.identity
 
-    def _tries(self, connection: Connection, order_id: str, now: datetime) -> VerificationAttempts:
-        return tries_of(connection, order_id, self._policy, now)
+    def _attempts(self, connection: Connection, order_id: str, now: datetime) -> VerificationAttempts:
+        return attempts_of(connection, order_id, self._policy, now)
 
     def _locked(self, unit: UnitOfWork, challenge_id: str) -> RowMapping:
         """Lock the card of a challenge; return the row read under the lock. UnknownOrder."""
@@ -339,7 +339,7 @@ class OnlineChecks:
 
     def _counter_if_used_up(self, unit: UnitOfWork, order: Order) -> None:
         """Send the holder to the counter after the last attempt; the order does not fail."""
-        tries = self._tries(unit.connection, order.id, unit.now)
+        tries = self._attempts(unit.connection, order.id, unit.now)
         if CheckReason.USED_UP in progress_of(order, tries).reasons:
             _to_counter(unit, order, "the tries online are used up")
 

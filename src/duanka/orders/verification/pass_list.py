@@ -71,7 +71,7 @@ class PassList:
 
     def write_changed(self) -> bool:
         """Rewrite the file if a pass is new or the file is gone; True: it was rewritten."""
-        end: int = self._store.glance(_END)[0]
+        end: int = self._store.read_one_row(_END)[0]
         if self._path.exists() and not self._passed_since(end):
             self._end = end
             return False

@@ -98,7 +98,7 @@ class DirectoryWatcher:
             seen.state = FileState.OPEN
             sources = sources_of(name, self.mapping)
             origin = self._origin(name, seen)
-            path, shown, behind = self.folder / name, display_name(name), self._behind(name, seen)
+            path, shown, behind = self.folder / name, display_name(name), self._known_beginning(name, seen)
             return ReadyFile(
                 path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended
             )
@@ -109,7 +109,7 @@ class DirectoryWatcher:
         others = all(source.table != "cards" for source in sources_of(name, self.mapping))
         return int(self.mapping.asks_by_imsi and others)
 
-    def _behind(self, name: str, seen: KnownFile) -> Beginning | None:
+    def _known_beginning(self, name: str, seen: KnownFile) -> Beginning | None:
         """Known beginning of a file, under this name or a previous one."""
 
         def alike(entry: str) -> bool:
@@ -205,7 +205,7 @@ class DirectoryWatcher:
             for name, entry in walk(self.folder, self._passed_over, self._cannot_list):
                 if thorough or name not in self._files:
                     with suppress(FileNotFoundError):  # removed meanwhile
-                        self._meet(name, entry.stat(follow_symlinks=False))
+                        self._record_found(name, entry.stat(follow_symlinks=False))
             self._broken = ""
             if not self.backlog.begun:
                 self.backlog.begin({self._origin(name, seen): seen for name, seen in self._files.items()})
@@ -234,7 +234,7 @@ class DirectoryWatcher:
             self._warned.add(folder)
             _log.warning("%s: this folder is not read (%s)", display_name(folder.name), folder.why)
 
-    def _meet(self, name: str, found: os.stat_result) -> None:
+    def _record_found(self, name: str, found: os.stat_result) -> None:
         """Record a file found by a scan."""
         seen = self._files.get(name)
         if seen is not None:
@@ -308,7 +308,7 @@ class DirectoryWatcher:
         if is_same(seen, now):
             return True
         seen.state = FileState.FRESH
-        self._meet(name, now)
+        self._record_found(name, now)
         return False
 
     def _judge(self) -> None:
