@@ -298,13 +298,13 @@ def test_reading_ends_though_it_is_told_so_as_an_answer_comes(
     """`asyncio.wait_for` of Python 3.11 loses a cancellation when what it waits for comes at the same moment."""
     asked = threading.Event()
 
-    async def read_one_row(_: BusSession, client: object) -> None:
+    async def glance(_: BusSession, client: object) -> None:
         asked.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
     monkeypatch.setattr(
-        BusSession, "_glance", read_one_row
+        BusSession, "_glance", glance
     )  # only what looks on asks, as the feed waits for more
     server.publish([call(1)])
     with running(bus(server, wait=True)) as batches:
