@@ -303,9 +303,7 @@ def test_reading_ends_though_it_is_told_so_as_an_answer_comes(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(
-        BusSession, "_glance", glance
-    )  # only what looks on asks, as the feed waits for more
+    monkeypatch.setattr(BusSession, "_glance", glance)  # only what looks on asks, as the feed waits for more
     server.publish([call(1)])
     with running(bus(server, wait=True)) as batches:
         assert seconds_of(until(batches, 1)) == [1]
