@@ -42,11 +42,9 @@ class Desk(TypedDesk):
 
     def asked(self) -> dict[int, State]:
         """The state of the latest verification of each card."""
-        found = dict[int, State]()
-        for number in range(40):
-            if order := self.last(number):
-                found[number] = order.state
-        return found
+        with self.open() as here:
+            found = {number: here.reading.last(card(number), Kind.VERIFICATION) for number in range(40)}
+        return {number: order.state for number, order in found.items() if order}
 
     def last(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
         with self.open() as here:

@@ -35,6 +35,8 @@ class People:
 
     def __post_init__(self) -> None:
         self.keys, self.persons = Keys(self.store, self.trail), Persons(self.store, self.trail)
+        if self.given:
+            return
         self.given[FIRST.id], invitation = self.persons.begin(FIRST.id, "甲", "a test", AT)
         self.given[SECOND.id] = self.persons.join(invitation, SECOND.id, "乙", AT)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -18,6 +19,8 @@ from duanka.cli import main as cli
 from duanka.cli.shell.process import ERR, OUT
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Role
+from duanka.domain.policy import Policy
+from duanka.domain.private_files import write_private
 from duanka.domain.text import BilingualText
 from support.desk import ENGLISH
 from support.orders.books import receive
@@ -50,6 +53,10 @@ class Said:
         return found[0]
 
 
+# the files of a folder where nothing but the people was made yet, and their keys
+_BEGUN: list[tuple[Mapping[str, bytes], Mapping[str, str]]] = []
+
+
 @dataclass
 class TypedDesk:
     """Types commands as one of WORKS. `policy`: the file of a policy, or the name of a shipped one."""
@@ -59,13 +66,25 @@ class TypedDesk:
     keys: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
+        """The people are made as people are by the first desk of a process; all others copy its folder."""
+        if _BEGUN:
+            ((files, self.keys),) = _BEGUN
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name, content in files.items():
+                write_private(self.folder / name, content)
+            return
         with self.open(create=True) as here:
             people = People(here.store, here.trail)
             self.keys = {name: people.add(name, role) for name, role in WORKS.items()}
+        _BEGUN.append(({file.name: file.read_bytes() for file in self.folder.iterdir()}, self.keys))
+
+    @cached_property
+    def _read(self) -> Policy:
+        return app.policy_named(self.policy)
 
     def open(self, *, create: bool = False) -> AbstractContextManager[OrderDesk]:
         settings = Settings(orders=self.folder, policy=self.policy)
-        return app_orders.desk(settings, app.policy_named(self.policy), create=create)
+        return app_orders.desk(settings, self._read, create=create)
 
     def demand(self, *demands: OrderDecision) -> None:
         with self.open() as here:

@@ -25,6 +25,8 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, audit_head
+from duanka.ledger.db.tables_people import invitations, keys, person_requests, persons
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
@@ -39,7 +41,7 @@ from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.api.verifications import Way, way
 from support.order_policies import AT_ONCE
-from support.orders.books import receive
+from support.orders.books import Backup, backup_of, receive, restore
 from support.people import People
 from support.waiting import HANG
 
@@ -47,6 +49,7 @@ NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
 KEY = b"a key of a test, thirty-two bytes"
 ELEMENTS = ("home_register", "call_proxy", "message_proxy")
+_OF_PEOPLE = (audit, audit_head, persons, keys, person_requests, invitations)
 ROLES = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
 WHY = {"why": "a test"}
 PLENTY = RequestLimits(
@@ -134,10 +137,28 @@ class TestDesk(DeskServices):
         return create_api(self, self.clock, limits, self.way.verification if online else None)
 
 
+# what a desk of this process found in its database when its people were there, and their keys
+_BEGUN: list[tuple[Backup, Mapping[str, str]]] = []
+
+
+def _people(store: Store, trail: Trail) -> People:
+    """Somebody of each role: made as people are by the first desk of a process, and copied by all others."""
+    assert trail.end(store)[0] == 0, "a desk is for an order book in which nothing was done yet"
+    if _BEGUN:
+        ((rows, given),) = _BEGUN
+        restore(store, rows)
+        return People(store, trail, given=dict(given))
+    people = People(store, trail)
+    for role in ROLES:
+        people.add(f"the.{role}", role)
+    _BEGUN.append((backup_of(store, _OF_PEOPLE), dict(people.given)))
+    return people
+
+
 def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
     policy, trail = policy or AT_ONCE, Trail(KEY)
-    book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
-    given = {role: people.add(f"the.{role}", role) for role in ROLES}
+    book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), _people(store, trail)
+    given = {role: people.given[f"the.{role}"] for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = OnlineChecks(book, links, pictures, KEY)
     acts = BulkActionService(book)

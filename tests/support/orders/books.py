@@ -95,10 +95,10 @@ def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NO
 Backup = Mapping[Table, Sequence[Mapping[Any, Any]]]
 
 
-def backup_of(store: Store) -> Backup:
-    """Every row, to put back later."""
+def backup_of(store: Store, tables: Sequence[Table] = ()) -> Backup:
+    """Every row, or those of `tables`, to put back later."""
     with store.reading() as connection:
-        tables = metadata.sorted_tables
+        tables = tables or metadata.sorted_tables
         return {table: connection.execute(select(table)).mappings().all() for table in tables}
 
 
