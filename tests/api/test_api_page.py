@@ -16,6 +16,7 @@ from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
 from duanka.orders.dispatch.notice_texts import TEMPLATES
+from support.api.asking import on_sqlite_alone
 from support.api.desks import desk_on, served
 from support.doors import commands
 from support.waiting import HANG
@@ -27,6 +28,7 @@ HOW_TO_WRITE = "docs/API.md lags behind the code; write it anew with: make pages
 EXAMPLES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 
 
+@on_sqlite_alone
 def test_every_example_works(store: Store) -> None:
     desk = desk_on(store)
     order, link = desk.asked()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,11 @@ from sqlalchemy import select
 from duanka.api import RequestLimits
 from duanka.domain.identity import CheckReason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
+from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.orders.queries.service import ViewerContext
-from support.api.asking import own_calling, own_desk
-from support.api.desks import HOUR, NOW, Caller, TestDesk, callers, card
+from support.api.asking import on_sqlite_alone, own_calling, own_desk
+from support.api.desks import HOUR, NOW, Caller, TestDesk, callers, card, desk_on
 from support.api.recordings import recording
 from support.api.verifications import DARK, LOST, OTHER, PASSED, UNSURE
 from support.people import SECOND
@@ -70,6 +72,15 @@ def refused(answer: Any, status: int, reason: CheckReason) -> None:
     told = answer.json()
     assert (answer.status_code, told["status"], told.get("reason")) == (status, status, reason)
     assert told["words"] == {"zh": reason.words.zh, "en": reason.words.en}
+
+
+@pytest.fixture(scope="module")
+def seated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A session whose bodies are all refused before anything comes of them, so that many tests may have it."""
+    with closing(Store(f"sqlite:///{tmp_path_factory.mktemp('seated')}/orders.sqlite")) as store:
+        desk = desk_on(store)
+        with callers(desk.api()) as calling:
+            yield in_session(desk, calling)
 
 
 def test_from_the_consent_to_the_pass(desk: TestDesk, calling: Calling) -> None:
@@ -167,6 +178,7 @@ def test_who_does_not_agree_goes_to_the_counter_and_nothing_is_stopped(
     ]
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("without", ["faceDataAgreed", "legalNoticeRead", "wordsDigest"])
 def test_a_consent_has_no_default(desk: TestDesk, calling: Calling, without: str) -> None:
     holder = calling(desk.asked()[1])
@@ -177,6 +189,7 @@ def test_a_consent_has_no_default(desk: TestDesk, calling: Calling, without: str
     assert consents(desk) == []
 
 
+@on_sqlite_alone
 def test_a_consent_to_other_texts_is_none(desk: TestDesk, calling: Calling) -> None:
     holder = calling(desk.asked()[1])
     body = agreed(holder)
@@ -232,6 +245,7 @@ def test_what_is_refused_says_why(desk: TestDesk, calling: Calling) -> None:
     refused(first.post("/holder/check", recording(challenge)), 409, CheckReason.EXPIRED)
 
 
+@on_sqlite_alone
 def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calling: Calling) -> None:
     holder = calling(desk.asked()[1])
     desk.way.photos.photo = None
@@ -249,6 +263,7 @@ def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calli
         refused(alone.post("/holder/session", agreed(alone)), 409, CheckReason.NOT_AVAILABLE)
 
 
+@on_sqlite_alone
 def test_a_session_is_no_link_and_a_link_no_session(desk: TestDesk, calling: Calling) -> None:
     _, link = desk.asked()
     session = in_session(desk, calling)
@@ -271,8 +286,8 @@ def test_a_session_is_no_link_and_a_link_no_session(desk: TestDesk, calling: Cal
         pytest.param(recording("C0/../x"), id="no-name"),
     ],
 )
-def test_bodies_that_are_not_as_described(desk: TestDesk, calling: Calling, broken: object) -> None:
-    answer = in_session(desk, calling).post("/holder/check", broken)
+def test_bodies_that_are_not_as_described(seated: Caller, broken: object) -> None:
+    answer = seated.post("/holder/check", broken)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
 
 
@@ -292,20 +307,23 @@ def test_bodies_that_are_not_as_described(desk: TestDesk, calling: Calling, brok
     ],
     ids=str,
 )
-def test_pictures_that_are_not_as_described(desk: TestDesk, calling: Calling, frame: dict[str, Any]) -> None:
-    session = in_session(desk, calling)
+def test_pictures_that_are_not_as_described(seated: Caller, frame: dict[str, Any]) -> None:
     body = recording("C0")
     body["frames"][3] |= frame
-    answer = session.post("/holder/check", body)
+    answer = seated.post("/holder/check", body)
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("frames.3.")
+
+
+def test_what_is_no_json_is_refused(seated: Caller) -> None:
     for content, kind in ((b"{", "application/json"), (b"", "application/json"), (b"{}", "text/plain")):
-        sent_as = session.client.post(
+        sent_as = seated.client.post(
             "/card-restrictions/v1/holder/check", content=content, headers={"Content-Type": kind}
         )
         assert sent_as.status_code == 400
 
 
+@on_sqlite_alone
 def test_one_picture_may_have_400_kilobytes(desk: TestDesk, calling: Calling) -> None:
     session = in_session(desk, calling)
     challenge = drawn(desk, session)
@@ -316,6 +334,7 @@ def test_one_picture_may_have_400_kilobytes(desk: TestDesk, calling: Calling) ->
     assert session.post("/holder/check", body).status_code == 202
 
 
+@on_sqlite_alone
 def test_each_session_may_look_every_second_whatever_others_do(desk: TestDesk) -> None:
     limits = RequestLimits(failed=60, failed_burst=6, polling=90, polling_burst=5)
     tokens = [desk.sits(number) for number in (1, 2)]

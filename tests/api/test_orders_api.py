@@ -9,7 +9,7 @@ import pytest
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
 from duanka.ledger.audit.trail import Fault
-from support.api.asking import own_calling, own_desk, own_people
+from support.api.asking import on_sqlite_alone, own_calling, own_desk, own_people
 from support.api.desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
 from support.orders.books import receive
 from support.phone_number_forms import FORMS, LAB_FORMS, REFUSED
@@ -284,6 +284,7 @@ def test_the_regulator_sees_whether_the_trail_holds(desk: TestDesk, people: Peop
     assert people[DESK].get("/audit/verification").status_code == 403
 
 
+@on_sqlite_alone
 def test_a_card_is_named_in_any_form_and_what_is_none_is_refused(people: People) -> None:
     works = people[DESK]
     for text in FORMS:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from duanka.domain.order import Kind, Order, Role
-from support.api.asking import own_calling, own_desk, own_people
+from support.api.asking import on_sqlite_alone, own_calling, own_desk, own_people
 from support.api.desks import NOW, Caller, TestDesk, demand
 from support.api.recordings import recording
 from support.api.verifications import DARK, UNSURE
@@ -115,6 +115,7 @@ def test_in_person_some_tiers_take_two(desk: TestDesk, people: People) -> None:
         assert people[SUPERVISOR].post(f"{path}/confirm").json()["state"] == "passed"
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("lacks", ["personPresent", "cardInHand", "noticeSigned"])
 def test_in_person_what_is_missing_is_named(desk: TestDesk, people: People, lacks: str) -> None:
     order = of_tier(desk, 1, "medium")

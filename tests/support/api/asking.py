@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from duanka.domain.order import Role
 from duanka.ledger.db.database import Store
 from support.api.desks import Caller, TestDesk, callers, desk_on
 from support.databases import sqlite_order_database
+
+# for a test among others on both databases that asks what no database changes; see `one_store`
+on_sqlite_alone = pytest.mark.parametrize("order_database_url", ["sqlite"], indirect=True)
 
 Calling = Callable[[str | None], Caller]
 

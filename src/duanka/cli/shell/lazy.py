@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
@@ -128,9 +129,7 @@ class DeferredGroup(ShownGroup):
         """Import the command `name` with the others of its module; no-op if unknown or already imported."""
         if name not in self._waiting:
             return
-        commands: typer.Typer = import_module(f"duanka.cli.{self._waiting[name]}").commands
-        _show(commands)
-        for added, command in get_group(commands).commands.items():
+        for added, command in _commands_of(self._waiting[name]).items():
             if self._waiting.pop(added, None):
                 command.help = command.help or self.helps[added]
                 self.commands[added] = command
@@ -139,6 +138,14 @@ class DeferredGroup(ShownGroup):
         """Import every command."""
         for name in tuple(self._waiting):
             self.load(name)
+
+
+@cache
+def _commands_of(module: str) -> Mapping[str, Any]:
+    """The commands of a module below `duanka.cli`; a process that runs many commands builds them once."""
+    commands: typer.Typer = import_module(f"duanka.cli.{module}").commands
+    _show(commands)
+    return get_group(commands).commands
 
 
 def deferred_group(helps: Mapping[str, str], modules: Mapping[str, Iterable[str]]) -> type[DeferredGroup]:
