@@ -17,7 +17,19 @@ from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
 from duanka.orders.service import OrderService
 from support import ROOT
-from support.orders.books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand, receive
+from support.orders.books import (
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    receive,
+    told_once,
+)
 from support.waiting import HANG
 
 
@@ -32,6 +44,11 @@ def rows_of(store: Store) -> int:
 @pytest.fixture
 def book(store: Store) -> OrderService:
     """A book with a story: a notice, a stop, a release."""
+    told_once(store, _a_story)
+    return book_on(store)
+
+
+def _a_story(store: Store) -> None:
     book = book_on(store)
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
@@ -39,7 +56,6 @@ def book(store: Store) -> OrderService:
     book.police_stop(card(1), "case 7", POLICE, "confirmed", NOW + 26 * HOUR)
     assert rows_of(store) >= 8
     assert faults(store) == []
-    return book
 
 
 def test_a_whole_trail_says_how_many_rows_it_has(book: OrderService) -> None:

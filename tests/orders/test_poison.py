@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, text
 
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.network import Carried, NetworkState, Receipt, Refusal, RefusalReason
-from duanka.domain.order import Event, Order, OrderError, State
+from duanka.domain.order import Event, Kind, Order, OrderError, State
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.columns import DoesNotFit
@@ -21,10 +21,12 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, alarms, notices, orders, outbox, refusals
 from duanka.ledger.db.tables_identity import pictures
 from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
+from duanka.orders.effects import apply_event
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import RefusalCollector
@@ -35,9 +37,10 @@ from support.orders.books import (
     DESK,
     HOUR,
     NOW,
-    POLICE,
     SECOND,
     acts_of,
+    all_delivered,
+    all_stopped,
     book_on,
     card,
     delivered,
@@ -95,8 +98,7 @@ def worked(work: Callable[[datetime], object], now: datetime) -> None:
 
 
 def test_deadlines(desk: Desk) -> None:
-    for number in range(MANY):
-        delivered(desk.orders, number)
+    all_delivered(desk.orders, range(MANY))
     bad = verification(desk.orders, BAD).id
     desk.spoil("UPDATE orders SET state = 'nonsense' WHERE id = :id", id=bad)
     worked(desk.orders.sweep, NOW + 30 * HOUR)
@@ -131,8 +133,7 @@ class Odd(FakeElement):
 
 
 def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
-    for number in range(MANY):
-        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
+    all_stopped(desk.orders, range(MANY))
     desk.spoil("UPDATE outbox SET wanted = 'nonsense' WHERE card = :card", card=card(BAD))
     element = FakeElement(ELEMENT)
     worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms, at_once=10).work, NOW)
@@ -141,8 +142,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
 
 
 def test_acts_for_an_element_one_of_which_meets_a_defect(desk: Desk) -> None:
-    for number in range(MANY):
-        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
+    all_stopped(desk.orders, range(MANY))
     enacting = ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
     worked(enacting.work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1, "in one go: it holds nobody up"
@@ -292,8 +292,7 @@ def test_decisions(desk: Desk, bad: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spoilt", ["in the book", "in the network"])
 def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
-    for number in range(MANY):
-        desk.orders.police_stop(card(number), "A1", POLICE, "notice", NOW)
+    all_stopped(desk.orders, range(MANY))
     element = FakeElement(ELEMENT)
     worked(ElementDispatcher(Outbox(desk.store, ELEMENT, "w"), element, desk.alarms).work, NOW)
     for number in range(MANY):
@@ -317,10 +316,16 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
 def test_pictures_that_are_kept_no_longer(desk: Desk) -> None:
     kept = Pictures(desk.orders, b"0" * 32)
     receive(desk.orders, [demand(number) for number in range(MANY)], NOW)
-    for number in range(MANY):
-        order = verification(desk.orders, number)
-        desk.orders.transaction(lambda unit, of=order.id: kept.keep(unit, of, CAPTURED, b"picture"), NOW)  # type: ignore[misc]
-        desk.orders.apply(order.id, Event.WITHDRAW, SECOND, "an error", NOW)
+
+    def withdraw(unit: UnitOfWork) -> None:
+        unit.lock([card(number) for number in range(MANY)])
+        for number in range(MANY):
+            order = unit.open_order(card(number), Kind.VERIFICATION)
+            assert order is not None
+            kept.keep(unit, order.id, CAPTURED, b"picture")
+            apply_event(unit, order, Event.WITHDRAW, SECOND, "an error")
+
+    desk.orders.transaction(withdraw, NOW)
     too_long = f"V{'X' * 60}"  # SQLite takes any length from who does not come by us
     if desk.store.embedded:
         bad = verification_id(desk, BAD)

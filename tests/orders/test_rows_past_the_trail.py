@@ -13,7 +13,7 @@ from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
 from duanka.domain.text import BilingualText
-from duanka.ledger.audit.row_digests import CARDS, NAMED, ORDERS, AuditedTable
+from duanka.ledger.audit.row_digests import AT_ONCE, CARDS, NAMED, ORDERS, AuditedTable
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.database import Store
@@ -33,12 +33,14 @@ from support.orders.books import (
     NOW,
     POLICE,
     SECOND,
+    all_stopped,
     book_on,
     card,
     delivered,
     demand,
     receive,
     restriction,
+    told_once,
     verification,
 )
 from support.orders.online import UNSURE, Online
@@ -53,6 +55,11 @@ def faults(store: Store) -> list[str]:
 @pytest.fixture
 def told(store: Store) -> Store:
     """A book with rows in every table that the trail tells; all changes are of its own."""
+    told_once(store, _everything_happens)
+    return store
+
+
+def _everything_happens(store: Store) -> None:
     book, people = book_on(store), Persons(store, Trail(KEY))
     order = delivered(book)
     book.sweep(NOW + 24 * HOUR)
@@ -74,7 +81,6 @@ def told(store: Store) -> Store:
     people.propose(PersonProposal.KEY, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
     NetworkElements(store, Trail(KEY)).set("call_proxy", "/calls", SECOND, "new", NOW)
     assert faults(store) == []
-    return store
 
 
 def _other(column: Column[object], value: object) -> object:
@@ -360,10 +366,9 @@ def test_a_check_that_no_machine_made_shows(store: Store) -> None:
 
 def test_many_orders_are_compared_some_at_a_time(store: Store) -> None:
     book = book_on(store)
-    for number in range(900):
-        book.police_stop(card(number), "case", POLICE, "notice", NOW)
+    all_stopped(book, range(AT_ONCE + 100))
     assert faults(store) == []
     with store.writing() as connection:
-        connection.execute(update(orders).where(orders.c.card == card(850)).values(state="restored"))
+        connection.execute(update(orders).where(orders.c.card == card(AT_ONCE + 50)).values(state="restored"))
     (found,) = faults(store)
     assert "state" in found

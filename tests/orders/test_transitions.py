@@ -152,6 +152,9 @@ _PEOPLE = [Person(f"{role}-{n}", role) for role in Role for n in (1, 2)]
 _CARDS = 4
 _fresh = count(10_000, _CARDS)  # cards of one run; all runs share a database
 _WHY = BilingualText("窝点", "a farm")
+_COUNTS = select(
+    *(select(func.count()).select_from(t).scalar_subquery() for t in (audit, outbox, notices, orders, cards))
+)
 
 
 class Anybody(RuleBasedStateMachine):
@@ -178,8 +181,7 @@ class Anybody(RuleBasedStateMachine):
 
     def _counts(self) -> list[int]:
         with self.store.reading() as connection:
-            tables = (audit, outbox, notices, orders, cards)
-            return [connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables]
+            return list(connection.execute(_COUNTS).one())
 
     @rule(
         which=st.lists(st.integers(0, _CARDS - 1), min_size=1, max_size=5),
@@ -309,9 +311,6 @@ class Anybody(RuleBasedStateMachine):
             assert stopped in ([], [now_is.order_id])
             assert stopped or now_is.state in (State.RESTORED, State.CANCELLED)
 
-    def teardown(self) -> None:
-        assert not [found for found in Trail(KEY).verify(self.store) if isinstance(found, Fault)]
-
 
 def _carried_and_grounded(row: Any) -> None:
     assert row["state"] != State.ACTIVE, "a restriction that restricts nothing is not stored"
@@ -324,23 +323,34 @@ def _carried_and_grounded(row: Any) -> None:
 STAGED = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
 
 
-@pytest.fixture(params=["one stage", "stages", "one person"])
-def policy(request: pytest.FixtureRequest) -> OrderPolicy:
-    return {
-        "one stage": AT_ONCE,
-        "stages": OrderPolicy(stages=STAGED),
-        "one person": OrderPolicy(stages=STAGED, two_people=False),
-    }[str(request.param)]
+POLICIES = {
+    "one stage": AT_ONCE,
+    "stages": OrderPolicy(stages=STAGED),
+    "one person": OrderPolicy(stages=STAGED, two_people=False),
+}
 
 
-def test_whoever_does_whatever_the_book_stays_whole(store: Store, policy: OrderPolicy) -> None:
+@pytest.mark.parametrize(
+    ("order_database_url", "policy", "examples"),
+    [
+        *(pytest.param("sqlite", policy, 8, id=f"sqlite-{policy}") for policy in POLICIES),
+        pytest.param("postgresql", "stages", 3, id="postgresql-stages"),
+        *(
+            pytest.param("postgresql", policy, 8, id=f"postgresql-{policy}-at-length", marks=pytest.mark.long)
+            for policy in POLICIES
+        ),
+    ],
+    indirect=["order_database_url"],
+)
+def test_whoever_does_whatever_the_book_stays_whole(store: Store, policy: str, examples: int) -> None:
     run_state_machine_as_test(
-        lambda: Anybody(store, policy),  # type: ignore[arg-type]  # it is only called
+        lambda: Anybody(store, POLICIES[policy]),  # type: ignore[arg-type]  # it is only called
         settings=settings(
-            max_examples=8,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=(Phase.generate,),  # what is found stands in one database: smaller runs would not say more
         ),
     )
+    assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]

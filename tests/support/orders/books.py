@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Integer, Table, delete, insert, select, text
 
 from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
@@ -16,9 +16,12 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
-from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.ledger.db.tables_installation import installation
+from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.effects import apply_event
 from duanka.orders.intake.receiving import Received, receive_in
+from duanka.orders.police_stops import police_stop
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
@@ -109,3 +112,57 @@ def restore(store: Store, backup: Backup) -> None:
             connection.execute(delete(table))
             if rows:
                 connection.execute(insert(table), [dict(row) for row in rows])
+
+
+# what each story left in a new order database of either kind
+_STORIES: dict[tuple[Callable[[Store], None], bool], Backup] = {}
+_SEQUENCE_ON = """SELECT setval(pg_get_serial_sequence(:table, :column), :last)
+    WHERE pg_get_serial_sequence(:table, :column) IS NOT NULL"""
+
+
+def told_once(store: Store, story: Callable[[Store], None]) -> None:
+    """Let `story` happen in `store`, which is new.
+
+    A process does it once for each kind of database, and copies the rows afterwards.
+    """
+    name = story, store.embedded
+    if name not in _STORIES:
+        story(store)
+        rows = backup_of(store)
+        _STORIES[name] = {table: rows[table] for table in rows if rows[table] and table is not installation}
+        return
+    restore(store, _STORIES[name])
+    if store.embedded:
+        return
+    with store.writing() as connection:  # the next number of a row is after those that were copied
+        for table, rows in _STORIES[name].items():
+            (column, *_) = table.primary_key.columns
+            if isinstance(column.type, Integer) and column.autoincrement is True:
+                last = max(row[column.name] for row in rows)
+                at = {"table": table.name, "column": column.name, "last": last}
+                connection.execute(text(_SEQUENCE_ON), at)
+
+
+def all_delivered(orders: OrderService, numbers: Iterable[int], at: datetime = NOW) -> None:
+    """As `delivered` for each of these cards, in two transactions."""
+    receive(orders, [demand(number) for number in numbers], at)
+
+    def deliver(unit: UnitOfWork) -> None:
+        unit.lock([card(number) for number in numbers])
+        for number in numbers:
+            order = unit.open_order(card(number), Kind.VERIFICATION)
+            assert order is not None
+            apply_event(unit, order, Event.DELIVERED, SYSTEM, "receipt", delivered_at=at)
+
+    orders.transaction(deliver, at)
+
+
+def all_stopped(orders: OrderService, numbers: Iterable[int]) -> None:
+    """Each of these cards stopped by the police, in one transaction."""
+
+    def stop(unit: UnitOfWork) -> None:
+        unit.lock([card(number) for number in numbers])
+        for number in numbers:
+            police_stop(unit, card(number), "A1", POLICE, "notice")
+
+    orders.transaction(stop, NOW)
