@@ -1,6 +1,7 @@
 """Findings of an invented scan, and of an empty one."""
 
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from duanka.domain.decision import ACTION_OF_TIER, Tier
@@ -105,6 +106,7 @@ def _intake() -> Intake:
     return Intake({}, {}, files, Path("quarantine.parquet"), ignored)
 
 
+@cache
 def invented(policy: str = "national") -> Findings:
     """A scan with something in every corner of the page."""
     read = read_policy(POLICIES / f"{policy}.toml", RULES)
@@ -144,6 +146,7 @@ def invented(policy: str = "national") -> Findings:
     )
 
 
+@cache
 def empty() -> Findings:
     """A scan that found nothing, over no cards at all."""
     read = read_policy(POLICIES / "hebei.toml", RULES)
