@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     store: Store, order_database_url: str
 ) -> None:
     acts = BulkActionService(book_on(store))
-    act = _running(acts, 1500)
+    act = _running(acts, 900)
     kills = 0
     while acts.get(act.id).state is BulkActionState.RUNNING:
         before = acts.get(act.id).done
@@ -121,13 +121,13 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
             assert connection.execute(done).scalar_one() >= now_is.done > before
     assert kills >= 3, "it was killed while it worked"
     ended = acts.get(act.id)
-    assert (ended.state, ended.done, ended.left) == (BulkActionState.DONE, 1500, 0)
-    _each_once(store, ended, 1500)
+    assert (ended.state, ended.done, ended.left) == (BulkActionState.DONE, 900, 0)
+    _each_once(store, ended, 900)
 
 
 def test_two_workers_at_once_share_the_acts(store: Store, order_database_url: str) -> None:
     acts = BulkActionService(book_on(store))
-    mine, other = _running(acts, 600), _running(acts, 600, first=600)
+    mine, other = _running(acts, 300), _running(acts, 300, first=300)
     workers = [_worker(order_database_url) for _ in range(2)]
     try:
         for worker in workers:
@@ -138,11 +138,11 @@ def test_two_workers_at_once_share_the_acts(store: Store, order_database_url: st
         _end(*workers)
     while acts.carry_out(NOW):  # whoever met nothing but locked acts went home
         pass
-    assert sum(taken) <= 1200
+    assert sum(taken) <= 600
     for act in (mine, other):
         ended = acts.get(act.id)
-        assert (ended.state, ended.done, ended.skipped) == (BulkActionState.DONE, 600, 0)
-    _each_once(store, acts.get(mine.id), 1200)
+        assert (ended.state, ended.done, ended.skipped) == (BulkActionState.DONE, 300, 0)
+    _each_once(store, acts.get(mine.id), 600)
 
 
 @pytest.mark.long
