@@ -97,10 +97,8 @@ def _asked(
         about = [*ids, act] if "{" in path else [""]
         for method in methods:
             said = [None] if method == "get" else bodies
-            if all_pairs:
-                pairs = itertools.product(about, said)
-            else:
-                pairs = _each_once(about, said if method == "get" else said[turn % 2 :: 2])
+            some = said if method == "get" else said[turn % 2 :: 2]
+            pairs = itertools.product(about, said) if all_pairs else _each_once(about, some)
             for one, body in pairs:
                 yield method, path.replace("{orderId}", one).replace("{actId}", one), body
     period = "since=2020-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"

@@ -48,7 +48,7 @@ class SeesOnce:
         self.engine = engine
         self._known: dict[tuple[str, bytes], Any] = {}
 
-    def see(self, picture: Image) -> FaceMeasurements:
+    def see(self, picture: Image) -> Any:
         return self._once("see", picture, lambda: self.engine.see(picture))
 
     def embed(self, picture: Image, seen: FaceMeasurements) -> Any:

@@ -128,8 +128,8 @@ def told_once(store: Store, story: Callable[[Store], None]) -> None:
     name = story, store.embedded
     if name not in _STORIES:
         story(store)
-        rows = backup_of(store)
-        _STORIES[name] = {table: rows[table] for table in rows if rows[table] and table is not installation}
+        kept = backup_of(store)
+        _STORIES[name] = {table: kept[table] for table in kept if kept[table] and table is not installation}
         return
     restore(store, _STORIES[name])
     if store.embedded:
