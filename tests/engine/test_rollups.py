@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -79,20 +79,24 @@ def test_partial_rollups_of_any_slices_merge(tmp_path: Path, cuts: list[int], se
     ]
     bounds = [0, *sorted(min(c, len(rows)) for c in cuts), len(rows)]
     with DuckDBEngine(tmp_path, threads=1) as engine:
-        for rollup in ROLLUPS.values():
-            if rollup.parts[0].source in ROLLUPS:
-                continue
-            engine.load_rows(_tables(rows), {}, AS_OF)
-            whole = engine._run(f"SELECT * FROM ({rollup_sql(rollup, ('calls', 'messages'))}) ORDER BY ALL")
-            partials = []
-            for i, (a, b) in enumerate(itertools.pairwise(bounds)):
-                if a < b:
-                    tables = _tables(rows[a:b])
-                    engine.load_rows(tables, {}, AS_OF)
-                    engine._run(f"CREATE OR REPLACE TABLE partial_{i} AS {rollup_sql(rollup, tuple(tables))}")
-                    partials.append(f"SELECT * FROM partial_{i}")
+        of_records = [rollup for rollup in ROLLUPS.values() if rollup.parts[0].source not in ROLLUPS]
+        engine.load_rows(_tables(rows), {}, AS_OF)
+        whole = {
+            rollup.name: engine._run(
+                f"SELECT * FROM ({rollup_sql(rollup, ('calls', 'messages'))}) ORDER BY ALL"
+            )
+            for rollup in of_records
+        }
+        slices = [(i, rows[a:b]) for i, (a, b) in enumerate(itertools.pairwise(bounds)) if a < b]
+        for i, some in slices:
+            tables = _tables(some)
+            engine.load_rows(tables, {}, AS_OF)
+            for rollup in of_records:
+                engine._run(f"CREATE TABLE {rollup.name}_{i} AS {rollup_sql(rollup, tuple(tables))}")
+        for rollup in of_records:
+            partials = [f"SELECT * FROM {rollup.name}_{i}" for i, _ in slices]
             merged = engine._run(f"SELECT * FROM ({merge_sql(rollup, partials)}) ORDER BY ALL")
-            assert merged == whole, rollup.name
+            assert merged == whole[rollup.name], rollup.name
 
 
 def _write(tmp_path: Path, rows: Sequence[Row]) -> dict[str, list[Path]]:
@@ -136,24 +140,19 @@ def test_narrowed_or_whole_the_hits_are_the_same(tmp_path: Path, examples: list[
 
 
 def test_little_memory_changes_no_hit(tmp_path: Path) -> None:
-    start = datetime(2021, 5, 10)
-    rows: list[Row] = [
-        {
-            "table": "calls",
-            "card": f"86138{i % 30011:08}",
-            "peer": f"86139{(i * 7919) % 90001:08}",
-            "direction": "out" if i % 3 else "in",
-            "started_at": start + timedelta(seconds=i * 1.7),
-            "seconds": i % 90,
-            "answered": i % 4 == 0,
-            "imei": f"35{i % 20011:013}",
-            "cell": f"c{i % 501}",
-            "city": "990100",
-        }
-        for i in range(300_000)
-    ]
-    rows += calls(90, "2021-05-17 09:00", every=30, peers=90, answered=4)
-    paths = _write(tmp_path, rows)
+    paths = _write(tmp_path, calls(90, "2021-05-17 09:00", every=30, peers=90, answered=4))
+    many = """
+        SELECT format('86138{:08d}', i % 30011) AS card, format('86139{:08d}', (i * 7919) % 90001) AS peer,
+               if(i % 3 > 0, 'out', 'in') AS direction,
+               TIMESTAMP '2021-05-10' + to_microseconds(i * 1700000) AS started_at, i % 90 AS seconds,
+               i % 4 = 0 AS answered, format('35{:013d}', i % 20011) AS imei, format('c{}', i % 501) AS cell,
+               '990100' AS city
+        FROM range(300_000) AS t(i)
+    """
+    with duckdb.connect() as db:
+        few = f"FROM read_parquet('{paths['calls'][0]}')"
+        db.execute(f"COPY ({few} UNION ALL BY NAME {many}) TO '{tmp_path / 'many.parquet'}'")
+    paths = {"calls": [tmp_path / "many.parquet"]}
     assert _hits(tmp_path, paths, memory="60MB", narrowed=True) == _hits(
         tmp_path, paths, memory="1GB", narrowed=True
     )

@@ -47,6 +47,19 @@ _OPENS = [
         "sun.util.calendar",
     )
 ]
+_BRIEF_JAVA = [
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote",
+]
+# Without plans that are made again at every stage, and without Java compiled for each of them. Rows are spread over two
+# partitions all the same, which a Spark that adapts its plans to so few rows would put together.
+_BRIEF_SPARK = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.shuffle.partitions": "2",
+}
 
 
 @dataclass(frozen=True)
@@ -94,9 +107,9 @@ def sail(work: Path) -> Iterator[Server]:
 def spark(work: Path, *, cores: int = 2, memory: str = "1g", brief: bool = True) -> Iterator[Server]:
     """A Spark of master, one worker with one executor, and the Connect server, each a process of its own.
 
-    `brief`: it will not run for long, so Java spends little on making it fast.
+    `brief`: it will not run for long and over little, so Java and Spark spend little on making it fast.
     """
-    jit = ["-XX:TieredStopAtLevel=1"] if brief else []
+    jit = _BRIEF_JAVA if brief else []
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
 
@@ -136,6 +149,7 @@ def spark(work: Path, *, cores: int = 2, memory: str = "1g", brief: bool = True)
             "spark.ui.enabled": "false",
             "spark.sql.shuffle.partitions": str(2 * cores),
             "spark.local.dir": str(work / "local"),
+            **(_BRIEF_SPARK if brief else {}),
         }
         connect = start(
             "connect", "1g", "org.apache.spark.deploy.SparkSubmit", "--master", address,

@@ -1,4 +1,4 @@
-"""The examples of all rules in a few deliveries: a cluster takes seconds for each, so they cannot run one by one.
+"""The examples of rules in a few deliveries: one by one, each would cost the start of an engine.
 
 Every card, device and holder bears the number of its example, so that no example sees another's. Examples share a
 delivery only when they look at it from the same moment, with the same lists, and, where their rule asks from when on
@@ -109,12 +109,18 @@ class Batch:
         """The hits of other rules that examples bring along."""
         return [e.own(row) for e in self.examples for row in e.case.hits]
 
-    def write(self, folder: Path) -> tuple[dict[str, list[Path]], dict[str, frozenset[str]]]:
-        """Write canonical Parquet; return the files of each table, and its columns with a value."""
+    @property
+    def rows(self) -> dict[str, list[Row]]:
+        """The rows of all examples by table."""
         rows: dict[str, list[Row]] = {}
         for example in self.examples:
             for table, of_table in example.case.tables.items():
                 rows.setdefault(table, []).extend(map(example.own, of_table))
+        return rows
+
+    def write(self, folder: Path) -> tuple[dict[str, list[Path]], dict[str, frozenset[str]]]:
+        """Write canonical Parquet; return the files of each table, and its columns with a value."""
+        rows = self.rows
         folder.mkdir(parents=True)
         for table, together in rows.items():
             pq.write_table(arrow_rows(TABLES[table], together), folder / f"{table}.parquet")

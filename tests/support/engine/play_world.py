@@ -23,7 +23,7 @@ def play(folder: Path, seed: int, begun: str = "") -> None:
     """Play the world of `seed` to its end, whatever of it is in already."""
     world, chance = invented(seed, cards=CARDS), random.Random(seed)
     coming = arrivals(world, chance)
-    batches = cut_up(coming, chance, 6)
+    batches = cut_up(coming, chance, 12)
     with opened(folder, world, seal_rows=1) as live:
         live.expect({a.source: a.table for a in coming if a.table in ("calls", "messages", "data_days")}, NOW)
         if begun:

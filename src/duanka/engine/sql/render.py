@@ -75,7 +75,8 @@ def render(
         return node
 
     filled = without_zero(tree.transform(fill))
-    return (repaired(filled) if dialect == "spark" else filled).sql(dialect=dialect, pretty=pretty)
+    written = repaired(filled) if dialect == "spark" else filled
+    return written.sql(dialect=dialect, pretty=pretty, copy=False)  # it is a copy of the cached tree already
 
 
 def condition(
@@ -99,7 +100,7 @@ def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str
     if not isinstance(query, exp.Query):
         raise RuleError("SQL must be one SELECT")
     afterwards = without_rounding(query)
-    return repaired(query).sql(dialect="spark"), afterwards
+    return repaired(query).sql(dialect="spark", copy=False), afterwards
 
 
 @lru_cache(1024)
