@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from duanka.domain.police_reasons import CONFIRMED
+from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
@@ -119,10 +120,11 @@ def piece(table: str, frame: pl.DataFrame, lines: Sequence[int] | None = None, s
 
 
 def opened(folder: Path, world: World, **options: Any) -> Live:
-    """The live engine on a state; keywords as those of Live, and `limits`."""
+    """The live engine on a state; keywords as those of Live, and `rules` and `limits`."""
+    rules: Sequence[Rule] = options.pop("rules", RULES)
     limits: Limits = options.pop("limits", LIMITS)
     options = {"history": False, "threads": 1, "lateness": PATIENT, **options}
-    return Live(folder, RULES, limits, world.lists, **options)
+    return Live(folder, rules, limits, world.lists, **options)
 
 
 def cut_up(coming: Sequence[Arrival], chance: random.Random, most: int) -> list[list[Arrival]]:
