@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from duanka.cli import main as cli
 from duanka.cli.shell.process import ERR, OUT, repeat_home
 from duanka.domain.errors import DuankaError
-from support.desk import ENGLISH, Typed, duanka
+from support.desk import ENGLISH, Typed, duanka, new_duanka
 
 
 def _made(folder: Path, *words: str, **environment: str) -> tuple[str, str]:
     """The key and the invitation of a new place."""
-    typed = duanka("init", folder, "--person", "wang", *words, cwd=None, **environment)
+    typed = new_duanka("init", folder, "--person", "wang", *words, cwd=None, **environment)
     assert typed.code == 0, typed.err
     lines = typed.out.splitlines()
     key, invitation = (next(n for n in lines if n.startswith(kind)) for kind in ("dk_", "di_"))
@@ -55,7 +55,7 @@ def test_two_people_set_a_place_up_and_work_from_any_folder(
     folder, key, invitation = place
     inside = folder / "inbox" / "deeper"
     inside.mkdir()
-    assert "wang" in duanka("whoami", cwd=inside, DUANKA_API_KEY=key).out  # found upward
+    assert "wang" in new_duanka("whoami", cwd=inside, DUANKA_API_KEY=key).out  # found upward
     joined = duanka("--home", folder, "persons", "join", invitation, "li", cwd=tmp_path)
     assert joined.code == 0, joined.err
     kept = tmp_path / "key"

@@ -15,7 +15,7 @@ from duanka.cli import main as cli
 from duanka.cli.shell.lazy import DeferredGroup
 from duanka.evaluation import evaluate
 from duanka.rules import RULES
-from support.desk import cards_at_risk, duanka, flagged
+from support.desk import cards_at_risk, duanka, flagged, new_duanka
 
 
 def test_evaluate_counts_what_the_files_say(national: Path, province: Path) -> None:
@@ -35,7 +35,7 @@ def test_evaluate_counts_what_the_files_say(national: Path, province: Path) -> N
 
 
 def test_evaluate_prints_tables_for_people_and_for_pages(national: Path, province: Path) -> None:
-    plain = duanka("evaluate", national, "--truth", province / "truth.parquet")
+    plain = new_duanka("evaluate", national, "--truth", province / "truth.parquet")
     pages = duanka("evaluate", national, "--truth", province / "truth.parquet", "--markdown")
     assert plain.code == pages.code == 0
     assert "honest cards stopped outright: 0" in plain.out
@@ -45,7 +45,7 @@ def test_evaluate_prints_tables_for_people_and_for_pages(national: Path, provinc
 def test_rules_are_listed_and_shown() -> None:
     listed = duanka("rules", "list", "--policy", "hebei")
     assert all(rule.id in listed.out for rule in RULES)
-    shown = duanka("rules", "show", "fan_out")
+    shown = new_duanka("rules", "show", "fan_out")
     assert "min_peers" in shown.out
     assert "ours" in shown.out
     assert "SELECT" in shown.out
@@ -59,14 +59,14 @@ def test_rules_test_runs_the_examples() -> None:
 
 
 def test_spec_prints_every_requirement() -> None:
-    typed = duanka("spec")
+    typed = new_duanka("spec")
     assert typed.code == 0, typed.err
     for number in ("R1.1", "R3.5", "R7.3", "R13"):
         assert re.search(rf"^{re.escape(number)}\s", typed.out, re.MULTILINE)
 
 
 def test_simulate_says_what_it_made_and_what_comes_next(tmp_path: Path) -> None:
-    typed = duanka("simulate", "world", "--cards", "300", "--days", "2", cwd=tmp_path)
+    typed = new_duanka("simulate", "world", "--cards", "300", "--days", "2", cwd=tmp_path)
     assert typed.code == 0, typed.err
     assert "Next: duanka scan world" in typed.out
     assert duanka("scan", "world", cwd=tmp_path).code == 0
@@ -74,7 +74,7 @@ def test_simulate_says_what_it_made_and_what_comes_next(tmp_path: Path) -> None:
 
 def test_help_and_version() -> None:
     assert "Exit" in duanka("scan", "--help").out or "exit code 3" in duanka("scan", "--help").out
-    assert duanka("--version").out.startswith("duanka ")
+    assert new_duanka("--version").out.startswith("duanka ")
 
 
 _ENGINES = {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats", "matplotlib", "xlsxwriter"}

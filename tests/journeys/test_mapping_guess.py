@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.desk import duanka
+from support.desk import duanka, new_duanka
 
 _HEADER = "主叫号码,被叫号码,通话类型,开始时间,通话时长,IMEI\n"
 
@@ -30,7 +30,7 @@ def _delivery(folder: Path, *, bad: int = 0) -> Path:
 
 def test_two_commands_lead_from_unknown_files_to_a_list(tmp_path: Path) -> None:
     data, mapping = _delivery(tmp_path / "data"), tmp_path / "operator.toml"
-    guessed = duanka("mapping", "guess", data, "--out", mapping)
+    guessed = new_duanka("mapping", "guess", data, "--out", mapping)
     assert guessed.code == 0, guessed.out + guessed.err
     assert " sure " in guessed.out
     assert f"Next: duanka scan {data} --mapping {mapping}" in guessed.out
@@ -54,7 +54,7 @@ def test_a_trial_and_the_quarantine_say_what_does_not_fit_and_what_to_do(tmp_pat
     assert "499 of 529 records fit" in tried.out
     scanned = duanka("scan", data, "--mapping", mapping, "--out", tmp_path / "out")
     assert scanned.code == 3
-    shown = duanka("quarantine", tmp_path / "out", "--limit", "2")
+    shown = new_duanka("quarantine", tmp_path / "out", "--limit", "2")
     assert shown.code == 0, shown.err
     assert re.search(r"bad time +30", shown.out)
     assert "`formats`" in shown.out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.desk import Typed, cards_at_risk, duanka
+from support.desk import Typed, cards_at_risk, duanka, new_duanka
 
 MORNING_PAGE = Path(__file__).parents[2] / "docs" / "MORNING.md"
 _HEADER = "card,peer,direction,started_at,seconds,answered\n"
@@ -54,7 +54,7 @@ def inbox(tmp_path: Path) -> Path:
 def test_three_mornings(inbox: Path, tmp_path: Path) -> None:
     out = tmp_path / "morning"
     (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}))
-    first = _morning(inbox, out, "2021-05-16")
+    first = new_duanka("morning", inbox, "--out", out, "--day", "2021-05-16")
     assert first.code == 0, first.err
     assert "first morning" in first.out
     assert _changes(out) == []

@@ -10,25 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from support.desk import ENGLISH
+from support.desk import ENGLISH, duanka
 from support.waiting import HANG, until
 
+# the command as it is installed, in an environment that says nothing of UTF-8
 DUANKA = Path(sysconfig.get_path("scripts")) / "duanka"
 CALLS = "card,peer,direction,started_at\n8613800138000,8613900139000,out,2021-05-03 09:00:00\n"
 ODD = os.fsdecode("话单".encode("gbk"))
 SHOWN = r"\xbb\xb0\xb5\xa5"
-
-
-def duanka(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(DUANKA), *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=HANG,
-        check=False,
-        env={**os.environ, **ENGLISH},
-    )
 
 
 def delivered(folder: Path) -> Path:
@@ -41,15 +30,22 @@ def delivered(folder: Path) -> Path:
 
 def test_a_scan_of_names_that_are_no_text(tmp_path: Path) -> None:
     delivered(tmp_path)
-    done = duanka(tmp_path, "scan", ODD)
+    done = subprocess.run(
+        [str(DUANKA), "scan", ODD],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+        env={**os.environ, **ENGLISH},
+    )
     assert (done.returncode, done.stderr) == (3, "") or "set aside" in done.stderr + done.stdout
     out = tmp_path / "duanka-out"  # not inside: the engine needs paths of text
     assert pl.read_parquet(out / "quarantine.parquet")["file"].to_list() == [f"calls/{SHOWN}.csv"]
     assert SHOWN in (out / "report.html").read_text("utf-8")
-    refused = duanka(tmp_path, "scan", ODD, "--out", ODD + "-out")
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "the path is no UTF-8, which the engine needs; choose another folder" in refused.stderr
+    refused = duanka("scan", ODD, "--out", ODD + "-out", cwd=tmp_path)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "the path is no UTF-8, which the engine needs; choose another folder" in refused.err
 
 
 def test_a_live_run_of_names_that_are_no_text_ends_when_told_to(tmp_path: Path) -> None:
@@ -69,9 +65,9 @@ def test_a_live_run_of_names_that_are_no_text_ends_when_told_to(tmp_path: Path) 
     finally:
         run.kill()
         run.wait()
-    rest = duanka(tmp_path, "live", "--inbox", ODD, "--out", "out", "--once")  # what it had not handed on
-    assert rest.returncode == 0, rest.stderr
+    rest = duanka("live", "--inbox", ODD, "--out", "out", "--once", cwd=tmp_path)  # what it had not handed on
+    assert rest.code == 0, rest.err
     aside = pl.read_parquet(tmp_path / "out/quarantine.parquet").sort("file")
     assert aside["file"].to_list() == [f"calls/{SHOWN}.csv", "cases.csv", "messages.csv"]
-    refused = duanka(tmp_path, "live", "--inbox", ODD, "--out", ODD + "-out", "--once")
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    refused = duanka("live", "--inbox", ODD, "--out", ODD + "-out", "--once", cwd=tmp_path)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)

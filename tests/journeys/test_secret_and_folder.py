@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.databases import Postgres
-from support.desk import Typed, duanka
+from support.desk import Typed, duanka, new_duanka
 from support.people import FIRST, typed_people
 from support.waiting import HANG
 
@@ -50,7 +50,7 @@ def test_a_command_in_another_folder_invents_no_order_database(tmp_path: Path) -
     ):
         refused(duanka(*words, cwd=other, DUANKA_API_KEY=key), "no order database at", "DUANKA_ORDERS")
     assert list(other.iterdir()) == []
-    there = duanka(
+    there = new_duanka(
         "orders", "list", cwd=other, DUANKA_API_KEY=key, DUANKA_ORDERS=str(tmp_path / "duanka-orders")
     )
     assert there.code == 0, there.err
@@ -96,7 +96,7 @@ def test_a_database_server_is_not_begun_without_a_secret_that_all_share(
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url), "secret is not at")
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url, DUANKA_SECRET="y" * 32), "does not fit")
         whole = {"DUANKA_DATABASE_URL": url, "DUANKA_SECRET": SECRET, "DUANKA_API_KEY": key}
-        verified = duanka("audit", "verify", cwd=tmp_path, **whole)
+        verified = new_duanka("audit", "verify", cwd=tmp_path, **whole)
         assert verified.code == 0, verified
 
 
