@@ -382,7 +382,7 @@ def test_the_commands_say_what_is_due_and_do_it_once(
     verified = typed("audit verify")
     assert "The trail holds" in verified
     first = len(release_file.old["rows"]["audit"]) + 1
-    assert f"From row {first} on the trail covers orders, acts, people and keys" in verified
+    assert f"From row {first} on the trail covers orders, bulk actions, people and keys" in verified
     copy = release_file.folder / "copy.sqlite"
     typed(f"database backup {copy} --why daily")
     assert copy.is_file()
