@@ -7,10 +7,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select, update
 
-from duanka.domain.bulk_action import BulkAction, BulkActionState, DoneBefore, numbers_of
+from duanka.domain.bulk_action import BulkAction, BulkActionState, numbers_of
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     SYSTEM,
+    DoneBefore,
     Event,
     Grounds,
     GroundsMissing,

@@ -1,7 +1,8 @@
-"""A bulk action that is approved, rejected or undone twice, at any door: one effect, one row of the trail."""
+"""What is approved, rejected, undone or decided twice, at any door: one effect, one row of the trail."""
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -9,14 +10,33 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
-from duanka.domain.bulk_action import BulkAction, DoneBefore
-from duanka.domain.order import Event, NeedsSecondPerson, NoSuchTransition, Person, Role
+from duanka.domain.bulk_action import BulkAction
+from duanka.domain.order import (
+    DoneBefore,
+    Event,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    OrderError,
+    Person,
+    Role,
+)
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, audit, outbox
 from duanka.orders.bulk_actions.service import BulkActionService
 from support.api.desks import callers, desk_on
-from support.orders.books import DESK, HOUR, NOW, SECOND, book_on, card
+from support.orders.books import (
+    DESK,
+    HOUR,
+    NOW,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    receive,
+    verification,
+)
 from support.typed_desk import TypedDesk
 from support.waiting import HANG
 
@@ -123,3 +143,46 @@ def test_a_command_typed_twice_ends_well_and_says_when_it_was_done(tmp_path: Pat
     number = made(approved=False)
     said("reject", number)
     assert f"{number} was rejected before, by li at " in said("reject", number)
+
+
+def test_an_order_is_moved_once_and_who_asks_again_sees_by_whom(store: Store) -> None:
+    orders = book_on(store)
+    receive(orders, [demand(0)], NOW)
+    number = verification(orders).id
+    first, before = orders.apply_once(number, Event.TO_COUNTER, DESK, "come in person", NOW)
+    changed = _rows(store)
+    again, by = orders.apply_once(number, Event.TO_COUNTER, SECOND, "come in person", NOW + HOUR)
+    assert (before, by) == (None, DoneBefore(DESK.id, NOW))
+    assert again == first
+    assert _rows(store) == changed
+
+
+def test_an_order_in_another_state_is_refused_as_ever(store: Store) -> None:
+    orders = book_on(store)
+    receive(orders, [demand(0)], NOW)
+    number = verification(orders).id
+    orders.apply_once(number, Event.WITHDRAW, DESK, "asked in error", NOW)
+    for event in (Event.TO_COUNTER, Event.FAIL):
+        with pytest.raises(NoSuchTransition, match="closed since"):
+            orders.apply_once(number, event, DESK, "again", NOW)
+
+
+def test_the_same_hardship_twice_gives_more_time_once(store: Store) -> None:
+    orders = book_on(store)
+    number = delivered(orders).id
+    first = orders.extend(number, "hospital", DESK, "shown", NOW)
+    assert orders.extend(number, "hospital", SECOND, "shown", NOW + HOUR) == first
+    with pytest.raises(OrderError, match="extended before"):
+        orders.extend(number, "roaming", DESK, "abroad", NOW)
+
+
+def test_a_verdict_typed_twice_ends_well_and_says_when_it_was_given(tmp_path: Path) -> None:
+    typed = TypedDesk(tmp_path / "book")
+    typed.demand(demand(1))
+    listed = typed.done("wang", "orders", "list").text
+    number = re.search(r"V\w+", listed)
+    assert number
+    assert "before" not in typed.done("wang", "orders", "begin", number[0], "--why", "came").text
+    again = typed.done("li", "orders", "begin", number[0], "--why", "came").text
+    assert f"{number[0]} was moved to “" in again
+    assert "before, by wang at " in again

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from duanka.domain.order import STOP_EVENTS, Event, Grounds, OrderError
+from duanka.domain.order import STOP_EVENTS, DoneBefore, Event, Grounds, OrderError
 from duanka.domain.phone_number import identity, is_emergency, parse
 from duanka.domain.text import WordedEnum
 
@@ -31,14 +31,6 @@ class BulkActionState(WordedEnum):
     REJECTED = "rejected", "已否决"
     UNDONE = "undone", "已撤销"
     PARTLY_UNDONE = ("partly_undone", "部分撤销")  # shown while it still stops a card; stored as undone
-
-
-@dataclass(frozen=True)
-class DoneBefore:
-    """Who had done already what is asked for again, and when."""
-
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True)

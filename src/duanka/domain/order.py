@@ -138,6 +138,14 @@ class Transition:
     who: frozenset[Role]
 
 
+@dataclass(frozen=True)
+class DoneBefore:
+    """Who had done already what is asked for again, and when."""
+
+    by: str
+    at: datetime
+
+
 _SELF = frozenset({Role.SYSTEM})
 _DESK = _SELF | STAFF
 _HOLDER = _DESK | {Role.HOLDER}

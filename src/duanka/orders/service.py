@@ -12,7 +12,17 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.order import SYSTEM, Event, Kind, NoSuchTransition, Order, OrderError, Person, State
+from duanka.domain.order import (
+    SYSTEM,
+    DoneBefore,
+    Event,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    State,
+)
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ORDERS, found
 from duanka.ledger.db.database import Store
@@ -21,6 +31,7 @@ from duanka.ledger.monitoring.alarms import AlarmService, clear
 from duanka.ledger.monitoring.isolation import each_alone, in_one_line
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.deadlines import next_stage
+from duanka.orders.done_before import moved_before
 from duanka.orders.effects import apply_event
 from duanka.orders.police_stops import police_stop
 
@@ -75,8 +86,22 @@ class OrderService:
             lambda unit: apply_event(unit, unit.order(number), event, by, why, **facts), now
         )
 
+    def apply_once(
+        self, number: str, event: Event, by: Person, why: str, now: datetime
+    ) -> tuple[Order, DoneBefore | None]:
+        """As `apply`; an order already in the state that `event` leads to stays as it is, then also who did it."""
+        try:
+            return self.apply(number, event, by, why, now), None
+        except NoSuchTransition:
+            order, before = self.transaction(
+                lambda unit: (unit.order(number), moved_before(unit, number, event, by)), now
+            )
+            if before is None:
+                raise
+            return order, before
+
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
-        """Extend the deadline of a holder in hardship, once."""
+        """Extend the deadline of a holder in hardship, once; again for the same hardship gives the order."""
         reason_for(why, f"{number} is given more time")
 
         def work(unit: UnitOfWork) -> Order:
@@ -86,6 +111,8 @@ class OrderService:
                 raise OrderError(
                     f"no hardship {hardship!r}: the policy knows {', '.join(unit.policy.hardships)}"
                 )
+            if order.extended == hardship:
+                return order
             if order.extended:
                 raise OrderError(
                     f"{number} was extended before, for {order.extended}: once is what the policy allows"

@@ -12,13 +12,11 @@ from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
-from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import card_of
 from duanka.domain.order import (
-    TRANSITIONS,
     Event,
     Kind,
-    NoSuchTransition,
     Order,
     Person,
     states_before,
@@ -86,18 +84,14 @@ def extend_order(
     here: Here, by: access.Caller, number: asked.MovedOrder, asks: asked.Extension
 ) -> shown.OrderShown:
     """Again for the same hardship gives the state."""
-    order = here.desk.reading.state(number)
-    authorize(by, Permission.VERIFICATION_EXTEND, order)
-    if order.extended != asks.hardship:
-        order = here.desk.orders.extend(number, asks.hardship, by, asks.why.strip(), here.now)
-    return masked(order)
+    return masked(here.desk.orders.extend(number, asks.hardship, by, asks.why.strip(), here.now))
 
 
 def _moving(event: Event, which: object) -> Callable[..., shown.OrderShown]:
     """Return the endpoint that moves an order by `event`; `which`: the path parameter."""
 
     def move(here: Here, by: access.Caller, number: str, because: asked.Because) -> shown.OrderShown:
-        return masked(apply_once(here, number, event, by, because.why))
+        return masked(here.desk.orders.apply_once(number, event, by, because.why, here.now)[0])
 
     move.__annotations__["number"] = which
     move.__doc__ = _WHAT[event][1] + " Again gives the state."
@@ -163,22 +157,6 @@ def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) ->
     """Against the card's open restriction or verification; joins an open objection."""
     order = here.desk.orders.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)
-
-
-def apply_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
-    """Move the order; if it is already in the resulting state, return it unchanged."""
-    try:
-        order = here.desk.orders.apply(number, event, by, why, here.now)
-    except NoSuchTransition:
-        order = here.desk.reading.state(number)
-        if not any(
-            row.after is order.state and by.role in row.who
-            for row in TRANSITIONS
-            if (row.kind, row.event) == (order.kind, event)
-        ):
-            raise
-        return order
-    return order
 
 
 def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerContext:

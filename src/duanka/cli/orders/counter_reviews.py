@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from duanka.cli.orders import review_page
+from duanka.cli.orders.order_moves import say_if_moved_before
 from duanka.cli.orders.orders_list import Tiers
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, line, print_list, say
@@ -158,5 +159,6 @@ def decide(
     """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
     with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
         number = order_meant(here, staff, order, Kind.VERIFICATION).id
-        after = here.orders.apply(number, Event(verdict), staff, why, here.now())
+        after, before = here.orders.apply_once(number, Event(verdict), staff, why, here.now())
+        say_if_moved_before(after, before)
     OUT.print(f"{after.id}: {shown(after.state.words)}")

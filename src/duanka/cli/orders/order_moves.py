@@ -12,9 +12,9 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
-from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, DoneBefore
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
 from duanka.domain.local_time import operator_zone
-from duanka.domain.order import Event, Kind, Order, State
+from duanka.domain.order import DoneBefore, Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.text import BilingualText
 
@@ -85,6 +85,12 @@ def say_if_done_before(number: str, before: DoneBefore | None, what: BilingualTe
         )
 
 
+def say_if_moved_before(order: Order, before: DoneBefore | None) -> None:
+    """Print who had brought the order into its state, and when, if the command changed nothing because of that."""
+    state = order.state.words
+    say_if_done_before(order.id, before, BilingualText(f"转为“{state.zh}”", f"moved to “{state.en}”"))
+
+
 def move(text: str, event: Event, why: str, kind: Kind) -> None:
     """Apply an event to an order, or propose it where four eyes are required."""
     with at_desk(move_permission(kind, event)) as (here, person):
@@ -95,8 +101,10 @@ def move(text: str, event: Event, why: str, kind: Kind) -> None:
                 print_proposed(done)
                 return
         else:
-            done = here.orders.apply(order.id, event, person, why, here.now())
-        print_change(here, done)
+            done = here.orders.apply_once(order.id, event, person, why, here.now())
+        after, before = done
+        say_if_moved_before(after, before)
+        print_change(here, after)
 
 
 def add_move(group: typer.Typer, kind: Kind, event: Event, help_text: str, name: str = "") -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
-from duanka.domain.order import Event, NeedsSecondPerson, Order, Person
+from duanka.domain.order import DoneBefore, Event, NeedsSecondPerson, Order, Person
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.orders.bulk_actions.service import BulkActionService
@@ -15,13 +15,13 @@ from duanka.orders.bulk_actions.service import BulkActionService
 
 def give_back(
     doing: BulkActionService, order: Order, event: Event, by: Person, why: str, now: datetime
-) -> Order | BulkAction:
-    """Move `order` by `event`, or propose it as a bulk action if it takes two people.
+) -> tuple[Order, DoneBefore | None] | BulkAction:
+    """Move `order` by `event`, as `apply_once` does, or propose it as a bulk action if it takes two people.
 
     Returns the order, or the bulk action that waits, new or already there. OrderError: neither is possible.
     """
     try:
-        return doing.orders.apply(order.id, event, by, why, now)
+        return doing.orders.apply_once(order.id, event, by, why, now)
     except NeedsSecondPerson:
         if event not in LIFTS:
             raise

@@ -17,10 +17,11 @@ from sqlalchemy import RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import end_of_measure
-from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, DoneBefore, Skipped, numbers_of
+from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState, Skipped, numbers_of
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import (
     SYSTEM,
+    DoneBefore,
     Event,
     Grounds,
     NeedsSecondPerson,
@@ -48,7 +49,6 @@ from duanka.orders.bulk_actions.conditions import (
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.bulk_actions.review import put_places, store_with_cards, strike, visible_bulk_action
 from duanka.orders.bulk_actions.undo import (
-    done_before,
     is_undone,
     last_undo,
     must_be_undoable,
@@ -56,6 +56,7 @@ from duanka.orders.bulk_actions.undo import (
     stop_short,
     with_undoing,
 )
+from duanka.orders.done_before import done_before
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the bulk action")

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, not_, or_, select, update
 
-from duanka.domain.bulk_action import BulkAction, BulkActionState, DoneBefore
-from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, OrderError, Person
+from duanka.domain.bulk_action import BulkAction, BulkActionState
+from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, Person
 from duanka.ledger.db.bulk import in_parts
-from duanka.ledger.db.tables import act_cards, act_places, acts, audit, orders
+from duanka.ledger.db.tables import act_cards, act_places, acts, orders
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -59,15 +59,6 @@ def is_undone(unit: UnitOfWork, row: RowMapping) -> bool:
     if row["state"] != BulkActionState.UNDONE:
         return False
     return bool(undoing(unit.connection, row["id"])) or not _held(unit.connection, [row["id"]])
-
-
-def done_before(unit: UnitOfWork, subject: str, *what: str) -> DoneBefore:
-    """Return who did the latest of `what`, from the audit trail. OrderError: the trail does not say."""
-    query = select(audit.c.who, audit.c.at).where(audit.c.subject == subject, audit.c.what.in_(what))
-    row = unit.connection.execute(query.order_by(audit.c.seq.desc()).limit(1)).first()
-    if row is None:
-        raise OrderError(f"{subject} was changed past the audit trail (`duanka audit verify` says what)")
-    return DoneBefore(row.who, row.at)
 
 
 def last_undo(connection: Connection, undone: str, *, alone: bool = True) -> str | None:

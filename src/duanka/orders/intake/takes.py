@@ -13,8 +13,8 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.bulk_action import MOST_CARDS, BulkAction, DoneBefore
-from duanka.domain.order import Kind, NoSuchTransition, Order, Person, State, UnknownOrder
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction
+from duanka.domain.order import DoneBefore, Kind, NoSuchTransition, Order, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.rows import order_of
