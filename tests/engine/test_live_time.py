@@ -378,8 +378,8 @@ def test_a_source_that_goes_on_is_waited_for_although_it_came_later_and_lags(tmp
                     batch(calls(hour - 3.5, source="slow/calls", peer="8613922222222")), at(hour + 1)
                 )
                 late += [hour] * slow.late
-        # It lags by more than the lateness of the others: without being waited for, all of it would be late. Late is what
-        # had been judged when it came, and what it sends between the end of the patience with new sources and its proof.
+        # It lags by more than the lateness of the others. Late is what had been judged when it came, and what comes
+        # between the end of the patience with new sources and its proof; were it not waited for, much more would be.
         assert late == [20, 21, 28, 29]
 
 
