@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from duanka.bootstrap.doctor import CHECKS, DoctorCheck, examine, folders, installation
-from duanka.bootstrap.doctor.examination import Finding, Installation, Level, ok
+from duanka.bootstrap.doctor import folders
+from duanka.bootstrap.doctor.checks import CHECKS
+from duanka.bootstrap.doctor.examination import DoctorCheck, Finding, Installation, Level, examine, installation, ok
 from support.desk import duanka
 from support.examined import SECRET, Examined, doctor, order_database
 from support.waiting import HANG

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from duanka.cli.detection import mapping_tables as tables
 from duanka.domain.schema import TABLES
-from duanka.ingest.guessing import Tried
+from duanka.ingest.guessing.checking import Tried
 
 _WIDE = {
     "card": "8613800138000",

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from duanka.domain.rule import Action
-from duanka.evaluation import RuleChangeEffect, compare
+from duanka.evaluation.changes import RuleChangeEffect, compare
 
 Rows = list[tuple[str, str, int]]
 

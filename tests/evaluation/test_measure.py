@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.evaluation import evaluate
+from duanka.evaluation.measure import evaluate
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Action, Literal
-from duanka.evaluation import RuleChangeEffect
+from duanka.evaluation.changes import RuleChangeEffect
 from support.desk import Typed, cards_at_risk, duanka, flagged, hits
 from support.signed_cases import SECRET, signed, trusting
 

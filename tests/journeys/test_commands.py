@@ -13,7 +13,7 @@ import typer
 
 from duanka.cli import main as cli
 from duanka.cli.shell.lazy import DeferredGroup
-from duanka.evaluation import evaluate
+from duanka.evaluation.measure import evaluate
 from duanka.rules import RULES
 from support.desk import cards_at_risk, duanka, flagged, new_duanka
 

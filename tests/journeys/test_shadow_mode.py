@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from duanka.evaluation import evaluate
+from duanka.evaluation.measure import evaluate
 from support.desk import Typed, cards_at_risk, duanka, flagged, hits
 
 QUIET = ("fan_out", "one_way_calls", "virtual_operator_stock")

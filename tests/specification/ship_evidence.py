@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from duanka.specification import EVIDENCE, RESULTS, age, results
+from duanka.specification.evidence import EVIDENCE, RESULTS, age, results
 from support import ROOT
 
 _NOT_THERE = 3

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.specification import Requirement, confirm, read, read_confirmations, standing_of, unknown_numbers
+from duanka.specification.confirmations import confirm, read_confirmations, standing_of, unknown_numbers
+from duanka.specification.document import Requirement, read
 from support import ROOT
 
 DAY = date(2026, 3, 2)

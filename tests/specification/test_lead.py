@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from duanka import specification
 from duanka.bootstrap import questions as app_questions
 from duanka.cli import main as cli
 from duanka.cli.operations import specification as door
 from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.specification import Age, age, code_of, page
+from duanka.specification import document, evidence, page
+from duanka.specification.evidence import Age, age, code_of
+from duanka.specification.figures import MEASURED, read_figures, write_figures
 from ship_evidence import ship
 from support import ROOT
 from support.desk import ENGLISH
@@ -32,7 +33,7 @@ SHOWN = {
 }
 
 
-def run_on(root: Path) -> specification.EvidenceRun:
+def run_on(root: Path) -> evidence.EvidenceRun:
     about = {"date": "2026-03-02", "version": "0.1.0", "python": "3.11.2", "system": "Linux x86_64"}
     return evidence_of(SHOWN, **about, tests=4, files=code_of(root))
 
@@ -46,7 +47,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).write_text(name)
     shutil.copy(ROOT / "SPECIFICATION.md", root)
     write(run_on(root), root / "evidence.json")
-    monkeypatch.setattr(specification, "EVIDENCE", root / "evidence.json")
+    monkeypatch.setattr(evidence, "EVIDENCE", root / "evidence.json")
     monkeypatch.setattr(door, "_sources", lambda: root)
     monkeypatch.chdir(root)
     return root
@@ -99,7 +100,7 @@ def test_it_says_when_the_code_is_another_than_that_of_the_run(clone: Path) -> N
 
 def test_a_run_in_this_folder_goes_before_what_was_shipped(clone: Path) -> None:
     ran = evidence_of({}, date="2026-03-03", version="", python="", system="", tests=1, files={})
-    write(ran, clone / specification.RESULTS)
+    write(ran, clone / evidence.RESULTS)
     assert "2026-03-03" in typed()
     assert "2026-03-02" in typed("--results", clone / "evidence.json")
     assert "no such file" in _refused("--results", str(clone / "none.json"))
@@ -131,11 +132,11 @@ def test_evidence_is_shipped_from_a_run_of_this_code_and_of_no_other(
 ) -> None:
     out = clone / "shipped.json"
     assert ship(clone, out, check=False) == 3
-    write(run_on(clone), clone / specification.RESULTS)
+    write(run_on(clone), clone / evidence.RESULTS)
     assert ship(clone, out, check=True) == 0
     assert not out.exists()
     assert ship(clone, out, check=False) == 0
-    assert specification.results(out) == run_on(clone)
+    assert evidence.results(out) == run_on(clone)
     (clone / "tests/test_a.py").write_text("changed")
     out.unlink()
     assert ship(clone, out, check=False) == 3
@@ -203,7 +204,7 @@ def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
         capture_output=True,
         check=False,
     )
-    found = specification.results(tmp_path / specification.RESULTS)
+    found = evidence.results(tmp_path / evidence.RESULTS)
     if tests is None:
         assert found is None
         return
@@ -307,7 +308,7 @@ class Text(HTMLParser):
 def test_the_page_leaves_no_question_open(clone: Path) -> None:
     typed("confirm", "R1.4", "--by", "<b>li</b>", "--choose", "30-an-hour")
     read, words = page_in("both", clone / "spec.html")
-    stated = specification.read(ROOT / "SPECIFICATION.md")
+    stated = document.read(ROOT / "SPECIFICATION.md")
     for one in stated:
         for name in ("Source", "出处", "Means", "含义", "Shown by", "验收"):
             for block in page.blocks(one.items[name]):
@@ -317,7 +318,7 @@ def test_the_page_leaves_no_question_open(clone: Path) -> None:
             assert all(answer.code in words for answer in question.answers)
             for text in (*question.changed_by, *question.would):
                 assert all(" ".join(run["text"].split()) in words for run in page.runs(text)), question.title
-    preface = specification.read_preface(ROOT / "SPECIFICATION.md")
+    preface = document.read_preface(ROOT / "SPECIFICATION.md")
     assert (len(preface.sources) > 6, len(preface.words) > 25, len(preface.limits)) == (True, True, 7)
     for texts in (
         *(text for text, _ in preface.sources),
@@ -376,7 +377,7 @@ def test_a_page_in_one_language_has_no_word_of_the_other(clone: Path, language: 
     _, words = page_in(language, clone / "spec.html")
     assert not re.search(others, words)
     name = "Means" if language == "en" else "含义"
-    for one in specification.read(ROOT / "SPECIFICATION.md"):
+    for one in document.read(ROOT / "SPECIFICATION.md"):
         for block in page.blocks(one.items[name]):
             assert all(" ".join(run["text"].split()) in words for run in block.get("runs", ())), one.number
 
@@ -436,9 +437,9 @@ def test_a_pdf_without_its_parts_says_what_to_do(clone: Path, monkeypatch: pytes
 
 
 def test_the_shipped_figures_are_of_the_commands_that_the_document_names() -> None:
-    figures = specification.read_figures(specification.MEASURED, named=True)
+    figures = read_figures(MEASURED, named=True)
     assert figures
-    stated = specification.read(ROOT / "SPECIFICATION.md")
+    stated = document.read(ROOT / "SPECIFICATION.md")
     commands = {one.measured_by for of in stated for one in of.questions if one.measured_by}
     assert set(figures.measured) == commands, "`duanka spec measure PROVINCE --out measured.json`"
     for one in figures.measured.values():
@@ -450,7 +451,7 @@ def test_a_question_is_measured_by_its_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = "duanka rules backtest over_frequency DATA --set max_calls=30"
-    stated = [one for one in specification.read(ROOT / "SPECIFICATION.md") if one.number == "R1.4"]
+    stated = [one for one in document.read(ROOT / "SPECIFICATION.md") if one.number == "R1.4"]
     said = list[str]()
     figures = app_questions.measure(province, stated, said.append)
     (measured,) = figures.measured.values()
@@ -460,8 +461,8 @@ def test_a_question_is_measured_by_its_command(
     assert more.cards <= after.cards - before.cards
     assert figures.cards == 6_000
     path = tmp_path / "measured.json"
-    specification.write_figures(figures, path)
-    assert specification.read_figures(path, named=True) == figures
+    write_figures(figures, path)
+    assert read_figures(path, named=True) == figures
 
 
 def test_figures_that_are_none_and_records_without_a_truth_are_refused(tmp_path: Path) -> None:
@@ -470,5 +471,5 @@ def test_figures_that_are_none_and_records_without_a_truth_are_refused(tmp_path:
     (tmp_path / "measured.json").write_text('{"measured": 1}')
     for path in (tmp_path / "measured.json", tmp_path / "none.json"):
         with pytest.raises(UnreadableInput, match="duanka spec measure"):
-            specification.read_figures(path, named=True)
-    assert specification.read_figures(tmp_path / "none.json", named=False) is None
+            read_figures(path, named=True)
+    assert read_figures(tmp_path / "none.json", named=False) is None

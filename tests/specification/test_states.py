@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.specification import EvidenceRun, Requirement, State, read, results, state_of
+from duanka.specification.document import Requirement, State, read
+from duanka.specification.evidence import EvidenceRun, results, state_of
 from support import ROOT
 from support.requirement_run import Requirements, evidence_of, write
 

@@ -32,13 +32,13 @@ POSSIBLE = hasattr(os, "fork") and hasattr(os, "pidfd_open")  # else each comman
 _IMPORTED = (
     "pandas",
     "duanka.api.server",
-    "duanka.bootstrap.doctor",
+    "duanka.bootstrap.doctor.checks",
     "duanka.bootstrap.live",
     "duanka.bootstrap.morning",
     "duanka.bootstrap.orders",
     "duanka.bootstrap.scan",
     "duanka.bootstrap.serve",
-    "duanka.evaluation",
+    "duanka.evaluation.measure",
     "duanka.ledger.db.database",
     "duanka.reports.page",
 )

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from duanka import __version__
-from duanka.specification import RESULTS, code_of
-from duanka.specification.evidence import EvidenceRun, Shown
+from duanka.specification.evidence import RESULTS, EvidenceRun, Shown, code_of
 from support import ROOT
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from duanka.application.scan import CARDS_AT_RISK, SPREADSHEET
+from duanka.application.scan import CARDS_AT_RISK
 from duanka.bootstrap import live as app_live
 from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.settings import Settings
@@ -87,6 +87,3 @@ def _came(path: Path, sources: tuple[SourceReach, ...]) -> dict[str, date]:
         return {}
     reached = {source.name: source.high.date() for source in sources if source.high}
     return {name: day for name, day in missed.items() if name in reached and reached[name] >= day}
-
-
-__all__ = ["CHANGES", "LATENESS", "SPREADSHEET", "Morning", "late_sources", "morning", "yesterday"]

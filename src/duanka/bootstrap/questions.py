@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from duanka import __version__, evaluation
+from duanka import __version__
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.policies import limit_of, policy_named, rule_named
 from duanka.bootstrap.settings import Settings, load_settings
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.ports import Silent
-from duanka.evaluation import Flagged, MeasureRow, Move, RuleChangeEffect
-from duanka.specification import Measured, MeasuredFigures, MeasuredRow, Requirement
+from duanka.evaluation.changes import Flagged, Move, RuleChangeEffect
+from duanka.evaluation.measure import evaluate, read_truth
+from duanka.specification.document import Requirement
+from duanka.specification.figures import Measured, MeasuredFigures, MeasuredRow
 
 _DATA = "DATA"  # placeholder for the records in the commands of the document
 _BACKTEST, _SCAN = ["duanka", "rules", "backtest"], ["duanka", "scan"]
@@ -39,7 +41,7 @@ def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None
         shown = command.replace(_DATA, str(data.name))
         say(shown)
         measured[command] = Measured(shown, _rows(settings, data, truth, command))
-    cards = evaluation.read_truth(truth).height
+    cards = read_truth(truth).height
     return MeasuredFigures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, data.name, cards, measured)
 
 
@@ -95,7 +97,7 @@ def _moved(what: str, zh: str, moves: Sequence[Move]) -> MeasuredRow:
 def _scanned(settings: Settings, data: Path, truth: Path, policy: str) -> MeasuredRow:
     with app.working_folder(settings.work or Path.cwd()) as out:
         app.scan(settings, data, out, policy=policy_named(policy), progress=Silent())
-        asked: MeasureRow = evaluation.evaluate(out, truth).asked
+        asked = evaluate(out, truth).asked
     return MeasuredRow(
         f"asked under {policy}", f"{policy} 策略下要求核验", asked.cards, asked.fraud, asked.honest
     )

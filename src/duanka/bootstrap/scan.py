@@ -34,7 +34,7 @@ from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.text import Language
 from duanka.engine import Cluster, DuckDBEngine, trials
-from duanka.evaluation import RuleChangeEffect, compare
+from duanka.evaluation.changes import RuleChangeEffect, compare
 from duanka.ingest import NATIVE, read_mapping, take_in
 from duanka.ingest import Mapping as RecordsMapping
 from duanka.ingest.validation.quarantine_advice import ADVICE

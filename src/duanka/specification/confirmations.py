@@ -37,10 +37,6 @@ class Confirmation:
     choose: tuple[str, ...] = ()
     note: str = ""
 
-    def standing(self, requirement: Requirement) -> Standing:
-        """Whether the confirmation applies to the present wording."""
-        return "confirmed" if self.text == requirement.digest else "confirm again"
-
     def chose(self, question: OpenQuestion) -> str:
         """Code of the answer chosen for a question; "": the default answer applies."""
         return next((answer.code for answer in question.answers if answer.code in self.choose), "")
@@ -163,7 +159,9 @@ def _text(text: str) -> str:
 def standing_of(requirement: Requirement, confirmations: Mapping[str, Confirmation]) -> Standing:
     """Whether a requirement is confirmed in its present wording."""
     found = confirmations.get(requirement.number)
-    return found.standing(requirement) if found else "not confirmed"
+    if found is None:
+        return "not confirmed"
+    return "confirmed" if found.text == requirement.digest else "confirm again"
 
 
 def unknown_numbers(requirements: Sequence[Requirement], confirmations: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from duanka.domain.errors import UnreadableInput
+from duanka.specification.document import Requirement, State
 
 RESULTS = "build/requirements.json"  # written by every complete test run, in the format of the evidence
 EVIDENCE = Path(__file__).with_name("evidence.json")  # shipped; written by `make evidence`
@@ -55,6 +56,22 @@ class EvidenceRun:
         """(passed, failed) over all test files of a requirement."""
         files = self.shown.get(number, {}).values()
         return sum(one.passed for one in files), sum(one.failed for one in files)
+
+
+def state_of(requirement: Requirement, ran: EvidenceRun | None) -> tuple[State, int]:
+    """State supported by tests, and the number of tests.
+
+    Without a passed test it is `not yet`, whatever the document says; with a failed one, `partly`; without a
+    run, as in the document. `partly` in the document remains: tests cannot know what is missing.
+    """
+    if ran is None:
+        return requirement.state, 0
+    passed, failed = ran.tests_of(requirement.number)
+    if not passed:
+        return "not yet", failed
+    if failed:
+        return "partly", passed + failed
+    return ("partly" if requirement.state == "partly" else "works"), passed
 
 
 def results(path: Path) -> EvidenceRun | None:

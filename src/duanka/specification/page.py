@@ -23,9 +23,8 @@ from duanka.specification.document import (
     Requirement,
     in_two,
 )
-from duanka.specification.evidence import Age, EvidenceRun
+from duanka.specification.evidence import Age, EvidenceRun, state_of
 from duanka.specification.figures import MeasuredFigures
-from duanka.specification.states import state_of
 
 _HERE = Path(__file__).parent
 _INLINE = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\[([^\]]+)\]\([^)]*\)")

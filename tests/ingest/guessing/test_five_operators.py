@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from duanka.ingest import read_mapping, take_in
-from duanka.ingest.guessing import GuessAnswers, Guessed, guess_mapping
+from duanka.ingest.guessing import Guessed, guess_mapping
+from duanka.ingest.guessing.proposal import GuessAnswers
 from support import ROOT
 from support.ingest import invented
 from support.ingest.deliveries import KEY, table

@@ -16,7 +16,7 @@ from duanka.domain.phone_masking import masked_card, masked_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action, Literal
 from duanka.domain.text import BilingualText
-from duanka.evaluation import Example, Flagged, Move, RuleChangeEffect
+from duanka.evaluation.changes import Example, Flagged, Move, RuleChangeEffect
 from duanka.reports.sections import facts
 
 _ASKED = (BilingualText("之前", "before"), BilingualText("之后", "after"))

@@ -11,7 +11,7 @@ from duanka.cli.output.grid import Titled, as_markdown, as_table, share
 from duanka.cli.shell.language import shown
 from duanka.domain.decision import Tier
 from duanka.domain.text import BilingualText
-from duanka.evaluation import Evaluation, MeasureRow
+from duanka.evaluation.measure import Evaluation, MeasureRow
 
 _BY_ORDER = BilingualText("工单（关注以上的处置）", "Orders (action beyond watch)")
 _BY_TIER, _BY_RULE = BilingualText("按风险等级", "By tier"), BilingualText("按规则", "By rule")

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from duanka.cli.detection import mapping_tables as tables
     from duanka.ingest import guessing
     from duanka.ingest.delivery import discovery as delivery
+    from duanka.ingest.guessing import checking, proposal
     from duanka.ingest.mapping_files import loader as mapping_file
     from duanka.ingest.validation import quarantine_advice
 else:
     tables = lazily("duanka.cli.detection.mapping_tables")
     delivery = lazily("duanka.ingest.delivery.discovery")
+    checking = lazily("duanka.ingest.guessing.checking")
     guessing = lazily("duanka.ingest.guessing")
+    proposal = lazily("duanka.ingest.guessing.proposal")
     mapping_file = lazily("duanka.ingest.mapping_files.loader")
     quarantine_advice = lazily("duanka.ingest.validation.quarantine_advice")
 
@@ -68,7 +71,7 @@ def guess(
     Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
     """
     local = (OperatorZone(zone) if zone else operator_zone()).name
-    answers = guessing.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
+    answers = proposal.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
     name = target.stem if target else "guessed"
     found = guessing.guess_mapping(
         files,
@@ -107,7 +110,7 @@ def try_(
     Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
     """
     mapping = mapping_file.read_mapping(mapping_named(named))
-    tried = guessing.try_mapping(delivery.delivered_files(data), mapping, rows=rows)
+    tried = checking.try_mapping(delivery.delivered_files(data), mapping, rows=rows)
     for part in tables.tried(tried, mapping):
         OUT.print(part)
     if tried.errors or tried.unmatched or tried.fits < guessing.ENOUGH:

@@ -20,7 +20,8 @@ from duanka.domain.phone_masking import masked_card, masked_device, masked_text
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.domain.streaming import LiveReason
 from duanka.domain.text import BilingualText
-from duanka.ingest.guessing import Guessed, Tried
+from duanka.ingest.guessing import Guessed
+from duanka.ingest.guessing.checking import Tried
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.mapping import Mapping as RecordsMapping
 from duanka.ingest.model.reasons import QuarantineReason

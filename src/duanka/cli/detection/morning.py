@@ -23,10 +23,12 @@ from duanka.domain.streaming import Lateness
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
+    from duanka.application import scan as app_scan
     from duanka.bootstrap import live as app_live
     from duanka.bootstrap import morning as app_morning
 else:
     app_live = lazily("duanka.bootstrap.live")
+    app_scan = lazily("duanka.application.scan")
     app_morning = lazily("duanka.bootstrap.morning")
 
 _AND = BilingualText("，", ", ")
@@ -124,6 +126,6 @@ def _summary(done: app_morning.Morning) -> RenderableType:
     if done.bad_share:
         lines.append(shown(_BAD, share=f"{done.bad_share:.2%}"))
     folder = done.outcome.out
-    files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_morning.SPREADSHEET}
+    files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_scan.SPREADSHEET}
     lines.append(shown(_FILES, **files))
     return Group(last_words(done.outcome), Prose("\n".join(lines)))

@@ -127,11 +127,8 @@ def _unit(name: str) -> str:
 
 def rule_sql(rule: Rule) -> str:
     """SQL of a rule, printed without wrapping, so that it can be read and copied."""
-    return _dedented(rule.sql)
-
-
-def _dedented(sql: str) -> str:
-    return "\n".join(line.removeprefix(" " * 8) for line in sql.strip("\n").rstrip().splitlines())
+    lines = rule.sql.strip("\n").rstrip().splitlines()
+    return "\n".join(line.removeprefix(" " * 8) for line in lines)
 
 
 def trials_table(outcomes: Sequence[RuleTestResult]) -> RenderableType:

@@ -26,13 +26,14 @@ from duanka.cli.shell.process import CAUTION, OUT, ExitCode
 from duanka.domain.local_time import operator_zone
 
 if TYPE_CHECKING:
-    from duanka import evaluation, simulator
+    from duanka import simulator
     from duanka.bootstrap import scan as app
     from duanka.cli.detection import evaluation_tables
     from duanka.cli.detection import scan_tables as tables
+    from duanka.evaluation import measure
 else:
     app = lazily("duanka.bootstrap.scan")
-    evaluation = lazily("duanka.evaluation")
+    measure = lazily("duanka.evaluation.measure")
     simulator = lazily("duanka.simulator")
     evaluation_tables = lazily("duanka.cli.detection.evaluation_tables")
     tables = lazily("duanka.cli.detection.scan_tables")
@@ -125,5 +126,5 @@ def evaluate(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """Compare a scan with the truth: precision, recall, and what it costs honest people."""
-    found = evaluation_tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
+    found = evaluation_tables.evaluation_tables(measure.evaluate(out, truth), markdown=markdown)
     OUT.print(found, soft_wrap=markdown)

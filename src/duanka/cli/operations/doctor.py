@@ -13,9 +13,11 @@ from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import CAUTION, OUT, ExitCode, with_home
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import doctor as app_doctor
+    from duanka.bootstrap.doctor import checks
+    from duanka.bootstrap.doctor import examination as app_doctor
 else:
-    app_doctor = lazily("duanka.bootstrap.doctor")
+    checks = lazily("duanka.bootstrap.doctor.checks")
+    app_doctor = lazily("duanka.bootstrap.doctor.examination")
 
 _STYLES = {"OK": "green", "WARNING": CAUTION, "FAULT": "red"}
 
@@ -37,7 +39,7 @@ def doctor(
 
     Changes nothing and prints no secret. Exit codes: 0 no fault (there may be warnings), 4 a fault.
     """
-    results = app_doctor.examine(app_doctor.installation(nats, remote), app_doctor.CHECKS)
+    results = app_doctor.examine(app_doctor.installation(nats, remote), checks.CHECKS)
     if as_json:
         rows = [
             {

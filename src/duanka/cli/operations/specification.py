@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from duanka import specification
 from duanka.bootstrap.home_folder import find_home_folder
 from duanka.bootstrap.policies import shipped
 from duanka.cli.output.grid import grid
@@ -19,9 +18,11 @@ from duanka.cli.shell.process import OUT, Indented
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.text import BilingualText
-from duanka.specification import Age, Confirmation, EvidenceRun, Requirement
-from duanka.specification.confirmations import AGAIN
-from duanka.specification.document import STATE_WORDS, in_two
+from duanka.specification import confirmations, document, evidence
+from duanka.specification.confirmations import AGAIN, Confirmation
+from duanka.specification.document import STATE_WORDS, Requirement, in_two
+from duanka.specification.evidence import Age, EvidenceRun
+from duanka.specification.figures import MEASURED, read_figures, write_figures
 
 if TYPE_CHECKING:
     from duanka.bootstrap import questions as app_questions
@@ -132,15 +133,15 @@ def _sources() -> Path | None:
 
 
 def _stated() -> tuple[Requirement, ...]:
-    return specification.read(shipped("", "SPECIFICATION.md"))
+    return document.read(shipped("", "SPECIFICATION.md"))
 
 
 def _evidence(named: Path | None) -> EvidenceRun | None:
     if named is not None:
-        if (found := specification.results(named)) is None:
-            raise DuankaError(f"{named}: no such file; `make test` writes {specification.RESULTS}")
+        if (found := evidence.results(named)) is None:
+            raise DuankaError(f"{named}: no such file; `make test` writes {evidence.RESULTS}")
         return found
-    return specification.results(Path(specification.RESULTS)) or specification.results(specification.EVIDENCE)
+    return evidence.results(Path(evidence.RESULTS)) or evidence.results(evidence.EVIDENCE)
 
 
 def _confirmed_file(named: Path | None) -> Path:
@@ -152,12 +153,12 @@ def _confirmed_file(named: Path | None) -> Path:
     if named is not None:
         return named
     if home := find_home_folder():
-        return home / specification.FILE
-    here, names = Path.cwd(), (specification.FILE, "SPECIFICATION.md")
+        return home / confirmations.FILE
+    here, names = Path.cwd(), (confirmations.FILE, "SPECIFICATION.md")
     for folder in (here, *here.parents, *filter(None, [_sources()])):
         if any((folder / name).is_file() for name in names):
-            return folder / specification.FILE
-    return here / specification.FILE
+            return folder / confirmations.FILE
+    return here / confirmations.FILE
 
 
 @spec_cli.callback()
@@ -172,7 +173,7 @@ def spec(
         return
     stated, ran = _stated(), _evidence(results)
     path = _confirmed_file(file)
-    confirmed = specification.read_confirmations(path)
+    confirmed = confirmations.read_confirmations(path)
     if as_json:
         # ASCII, which every terminal can show
         typer.echo(json.dumps(pages.as_data(stated, ran, _age(ran), confirmed), indent=1))
@@ -188,7 +189,7 @@ def spec(
 
 def _row(one: Requirement, ran: EvidenceRun | None, confirmed: dict[str, Confirmation]) -> tuple[str, ...]:
     """A row of _TABLE."""
-    state, tests = specification.state_of(one, ran)
+    state, tests = evidence.state_of(one, ran)
     files = len(ran.shown.get(one.number, {})) if ran else 0
     failed = ran.tests_of(one.number)[1] if ran else 0
     by = shown(_TESTS_FAILED if failed else _TESTS, tests=tests, files=files, failed=failed) if tests else "-"
@@ -196,11 +197,11 @@ def _row(one: Requirement, ran: EvidenceRun | None, confirmed: dict[str, Confirm
 
 
 def _age(ran: EvidenceRun | None) -> Age | None:
-    return specification.age(ran, _sources(), _PACKAGE) if ran else None
+    return evidence.age(ran, _sources(), _PACKAGE) if ran else None
 
 
 def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
-    standing = specification.standing_of(one, confirmed)
+    standing = confirmations.standing_of(one, confirmed)
     if standing == "confirmed":
         return f"{confirmed[one.number].by}, {confirmed[one.number].on}"
     return "-" if standing == "not confirmed" else shown(AGAIN)
@@ -209,11 +210,11 @@ def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
 def _totals(
     stated: tuple[Requirement, ...], ran: EvidenceRun | None, confirmed: dict[str, Confirmation]
 ) -> list[str]:
-    states = Counter(specification.state_of(one, ran)[0] for one in stated)
-    standings = Counter(specification.standing_of(one, confirmed) for one in stated)
+    states = Counter(evidence.state_of(one, ran)[0] for one in stated)
+    standings = Counter(confirmations.standing_of(one, confirmed) for one in stated)
     again = standings["confirm again"]
     unanswered = sum(
-        len(one.questions) for one in stated if specification.standing_of(one, confirmed) != "confirmed"
+        len(one.questions) for one in stated if confirmations.standing_of(one, confirmed) != "confirmed"
     )
     return [
         "",
@@ -249,7 +250,7 @@ def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
 
 
 def _unknown(stated: tuple[Requirement, ...], confirmed: dict[str, Confirmation], path: Path) -> list[str]:
-    gone = specification.unknown_numbers(stated, confirmed)
+    gone = confirmations.unknown_numbers(stated, confirmed)
     return [shown(_GONE, path=path, numbers=", ".join(gone))] if gone else []
 
 
@@ -260,9 +261,9 @@ def spec_show(
     file: ConfirmedFile = None,
 ) -> None:
     """Show one requirement: source, meaning, acceptance test, state, the tests that show it, open questions."""
-    one, ran = specification.named(_stated(), number), _evidence(results)
-    confirmed = specification.read_confirmations(_confirmed_file(file))
-    figures = specification.read_figures(specification.MEASURED, named=False)
+    one, ran = document.named(_stated(), number), _evidence(results)
+    confirmed = confirmations.read_confirmations(_confirmed_file(file))
+    figures = read_figures(MEASURED, named=False)
     OUT.print(Indented(pages.as_text(one, ran, confirmed.get(one.number), figures, language())))
     for line in _age_lines(ran, _age(ran)):
         OUT.print(line)
@@ -286,9 +287,9 @@ def spec_page(
 ) -> None:
     """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
     ran, path = _evidence(results), _confirmed_file(file)
-    since, confirmed = _age(ran), specification.read_confirmations(path)
-    figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
-    preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
+    since, confirmed = _age(ran), confirmations.read_confirmations(path)
+    figures = read_figures(measured or MEASURED, named=measured is not None)
+    preface = document.read_preface(shipped("", "SPECIFICATION.md"))
     of_page = None if only == "both" else asked_for(only) or said_language()
     pages.write_page(out, preface, _stated(), ran, since, confirmed, figures, of_page)
     OUT.print(shown(_WRITTEN, path=out))
@@ -309,7 +310,7 @@ def spec_measure(
 ) -> None:
     """Measure what other answers to the open questions would do on an invented province."""
     figures = app_questions.measure(data, _stated(), OUT.print)
-    specification.write_figures(figures, out)
+    write_figures(figures, out)
     OUT.print(shown(_WRITTEN_NEXT, path=out))
 
 
@@ -329,9 +330,9 @@ def spec_confirm(
     """Confirm a requirement as it reads now, and choose answers to its open questions."""
     stated, path = _stated(), _confirmed_file(file)
     today = operator_zone().now().date()
-    made = specification.confirm(path, stated, number, by, today, choose or (), note)
+    made = confirmations.confirm(path, stated, number, by, today, choose or (), note)
     OUT.print(shown(_CONFIRMED, number=made.number, by=made.by, on=made.on, path=path))
-    for question in specification.named(stated, made.number).questions:
+    for question in document.named(stated, made.number).questions:
         code = made.chose(question)
         said = {
             "title": shown(in_two(question.title)),

@@ -19,24 +19,13 @@ from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.guessing import parties, tables
 from duanka.ingest.guessing.checking import Tried, try_mapping
 from duanka.ingest.guessing.picking import Columns, Knowledge
-from duanka.ingest.guessing.proposal import Guess, GuessAnswers, GuessQuestion, SourceGuess, Sureness
+from duanka.ingest.guessing.proposal import Guess, GuessAnswers, SourceGuess
 from duanka.ingest.guessing.shapes import Shape, shapes_of, with_names
 from duanka.ingest.guessing.toml_text import toml_text
 from duanka.ingest.mapping_files.loader import mapping_of
 from duanka.ingest.model.header_names import Meaning
 from duanka.ingest.model.value_text import as_text, trimmed
 from duanka.ingest.normalise.phone_numbers import Numbers
-
-__all__ = [
-    "Guess",
-    "GuessAnswers",
-    "GuessQuestion",
-    "Guessed",
-    "Sureness",
-    "Tried",
-    "guess_mapping",
-    "try_mapping",
-]
 
 ENOUGH = 0.99  # share of the sample that must fit
 _SAMPLE_ROWS = 20_000  # rows of a file that are sampled
