@@ -48,12 +48,7 @@ class CardOutcome(WordedEnum):
 
 DONE, SKIPPED = CardOutcome.DONE.value, CardOutcome.SKIPPED.value
 # States reached by notices and deadlines alone.
-_NOT_MOVED = (
-    State.OPENED,
-    State.UNDELIVERABLE,
-    State.NOTIFIED,
-    State.EXPIRED,
-)
+_NOT_MOVED = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.EXPIRED)
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,

@@ -60,6 +60,7 @@ from duanka.orders.done_before import done_before
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量处置中的号码", "a card of"), BilingualText("批量处置", "the bulk action")
+_IS_RUNNING = (acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
 
 
 class BulkActionService:
@@ -223,7 +224,7 @@ class BulkActionService:
         def work(unit: UnitOfWork) -> int:
             running = (
                 select(acts)
-                .where(acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
+                .where(*_IS_RUNNING)
                 .order_by(acts.c.approved_at, acts.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -241,8 +242,7 @@ class BulkActionService:
         """End running bulk actions whose rows were changed past the audit trail."""
 
         def work(unit: UnitOfWork) -> list[str]:
-            is_running = (acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
-            running = select(acts).where(*is_running).with_for_update(skip_locked=True)
+            running = select(acts).where(*_IS_RUNNING).with_for_update(skip_locked=True)
             changed = [
                 row
                 for row in unit.connection.execute(running).mappings()
@@ -258,24 +258,20 @@ class BulkActionService:
             return [row["id"] for row in changed]
 
         with self.orders.store.reading() as connection:
-            none = select(acts.c.id).where(
-                acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None)
-            )
-            if connection.execute(none.limit(1)).first() is None:
+            if connection.execute(select(acts.c.id).where(*_IS_RUNNING).limit(1)).first() is None:
                 return
         for act_id in self.orders.transaction(work, now):
             self.orders.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
         """After a failed batch: one card per transaction; skip and report what fails."""
-        is_running = (acts.c.state == BulkActionState.RUNNING.value, acts.c.finished_at.is_(None))
         with self.orders.store.reading() as connection:
-            running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
+            running = connection.execute(select(acts.c.id).where(*_IS_RUNNING)).scalars().all()
         done = 0
         for act_id in running:
             while done < limit:
                 try:
-                    one = self.orders.transaction(lambda unit, of=act_id: _carry_one(unit, of), now)  # type: ignore[misc]
+                    one = self.orders.transaction(partial(carry_one, act_id=act_id, limit=1), now)
                 except Exception as error:
                     if is_outage(error):
                         raise
@@ -311,11 +307,11 @@ class BulkActionService:
         ).complete()
 
 
-def _carry_one(unit: UnitOfWork, act_id: str) -> int:
+def carry_one(unit: UnitOfWork, act_id: str, limit: int) -> int:
+    """Execute up to `limit` cards of a bulk action; return how many, 0 unless it is running."""
     row = _locked(unit, act_id)
-    return (
-        carry(unit, [row], 1) if row["state"] == BulkActionState.RUNNING and row["finished_at"] is None else 0
-    )
+    is_running = row["state"] == BulkActionState.RUNNING and row["finished_at"] is None
+    return carry(unit, [row], limit) if is_running else 0
 
 
 def _locked(unit: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, exists, literal, or_, select
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.bulk_action import MOST_CARDS, BulkAction, BulkActionState, card_of
+from duanka.domain.bulk_action import MOST_CARDS, BulkAction, card_of
 from duanka.domain.order import (
-    SYSTEM,
     Event,
     Grounds,
     Kind,
@@ -31,9 +31,9 @@ from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
-from duanka.orders.bulk_actions.execution import AT_ONCE, carry
-from duanka.orders.bulk_actions.review import put_places, store_with_cards, visible_bulk_action
-from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.bulk_actions.execution import AT_ONCE
+from duanka.orders.bulk_actions.review import put_places, store_with_cards
+from duanka.orders.bulk_actions.service import BulkActionService, carry_one
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,7 @@ class Withdrawals:
     def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> BulkAction:
         """Execute about `at_once` cards of a running bulk action; return its new state."""
 
-        def work(unit: UnitOfWork) -> int:
-            row = visible_bulk_action(unit.connection, number, SYSTEM, lock=True)
-            running = row["state"] == BulkActionState.RUNNING and row["finished_at"] is None
-            return carry(unit, [row], AT_ONCE) if running else 0
-
-        done = 0
+        done, work = 0, partial(carry_one, act_id=number, limit=AT_ONCE)
         while done < at_once and (some := self._orders.transaction(work, now)):
             done += some
         return self._bulk_actions.get(number)
@@ -206,16 +201,12 @@ def _conditions(which: Which) -> list[ColumnElement[bool]]:
     ]
     if which.rules:
         padded = literal(" ") + column.rules + " "
-        rules = [padded.like(f"% {_escaped(rule)} %", escape="\\") for rule in sorted(which.rules)]
+        rules = (padded.contains(f" {rule} ", autoescape=True) for rule in sorted(which.rules))
         found.append(or_(*rules))
     if which.take:
         of_take = (taken_orders.c.take_id == which.take, taken_orders.c.order_id == column.id)
         found.append(exists().where(*of_take))
     return found
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _orders(connection: Connection, column: ColumnElement[str], values: Sequence[str]) -> list[Order]:
