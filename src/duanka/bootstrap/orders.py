@@ -144,7 +144,7 @@ def desk(
             case_sources=sources,
             sources_key=derived(secret, "case sources"),
             pass_list=PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
-            takes=TakeService(acts, KeptLines(decision_key), lambda: _signers(sources)),
+            takes=TakeService(acts, KeptLines(decision_key), signers(sources)),
             withdrawals=Withdrawals(acts),
         )
     finally:
@@ -216,7 +216,8 @@ def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, wh
             "the order database is older than the kept end of its trail: a backup was restored, and what was decided"
             " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
         )
-    return DecisionTaker(here.orders, decisions, KeptLines(here.decision_key), signers(here), choice, why)
+    kept, counting = KeptLines(here.decision_key), signers(here.case_sources)
+    return DecisionTaker(here.orders, decisions, kept, counting, choice, why)
 
 
 def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:
@@ -234,13 +235,9 @@ def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tupl
     return here.ends.accept(by, why, at), passed
 
 
-def signers(here: OrderDesk) -> Callable[[], frozenset[str]]:
+def signers(sources: CaseSources) -> Callable[[], frozenset[str]]:
     """Query for the sources whose signature of police cases counts now."""
-    return lambda: _signers(here.case_sources)
-
-
-def _signers(sources: CaseSources) -> frozenset[str]:
-    return frozenset(source.name for source in sources.in_force())
+    return lambda: frozenset(source.name for source in sources.in_force())
 
 
 def write_sources(here: OrderDesk, path: Path) -> None:

@@ -147,7 +147,7 @@ class ServeParts:
 
         def run(running: Running) -> None:
             decisions = DecisionFile(folder, self._here.decision_key)
-            intake = DecisionIntake(self._here.orders, decisions, app_orders.signers(self._here))
+            intake = DecisionIntake(self._here.orders, decisions, app_orders.signers(self._here.case_sources))
             held = _UnacceptedRestore(self._here.ends)
             while not running.stopping.is_set():
                 if not held() and intake.take(app_orders.now()):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives, may
 from duanka.domain.bounds import reason_for
@@ -189,13 +189,15 @@ def gives_all(person: Mapping[Any, Any]) -> bool:
 
 def supervisors_with_keys(connection: Connection) -> int:
     """Count active supervisors of everything: only they can pass on all rights."""
-    in_force = (
-        persons.c.role == Role.SUPERVISOR.value,
-        *(persons.c.disabled_at.is_(None), persons.c.operators == "", persons.c.cities == ""),
-    )
+    everywhere = (persons.c.operators == "", persons.c.cities == "")
+    return people_with_keys(connection, persons.c.role == Role.SUPERVISOR.value, *everywhere)
+
+
+def people_with_keys(connection: Connection, *which: ColumnElement[bool]) -> int:
+    """Count people who can act: not disabled, and with a key in force."""
     query = (
         select(func.count(persons.c.id.distinct()))
         .join(keys, keys.c.person == persons.c.id)
-        .where(*in_force, keys.c.revoked_at.is_(None))
+        .where(persons.c.disabled_at.is_(None), keys.c.revoked_at.is_(None), *which)
     )
     return int(connection.execute(query).scalar_one())

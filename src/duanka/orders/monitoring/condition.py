@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, audit
-from duanka.ledger.db.tables_people import invitations, keys, person_requests, persons
-from duanka.ledger.people.keys import supervisors_with_keys
+from duanka.ledger.db.tables_people import invitations, person_requests
+from duanka.ledger.people.keys import people_with_keys, supervisors_with_keys
 from duanka.orders.monitoring.backlog import restricted_cards
 
 BACKUP = "book.backup"  # audit trail entry of a backup on SQLite
@@ -52,7 +52,7 @@ def condition(store: Store) -> Condition:
             server=None if store.embedded else run(select(func.clock_timestamp())).scalar(),
             backup=run(select(func.max(audit.c.at)).where(audit.c.what == BACKUP)).scalar(),
             supervisors=supervisors_with_keys(connection),
-            people=_people(connection),
+            people=people_with_keys(connection),
             invitations=tuple(
                 run(select(invitations.c.expires_at).where(invitations.c.used_at.is_(None))).scalars()
             ),
@@ -68,12 +68,3 @@ def condition(store: Store) -> Condition:
             },
             restricted=restricted_cards(connection),
         )
-
-
-def _people(connection: Connection) -> int:
-    query = (
-        select(func.count(persons.c.id.distinct()))
-        .join(keys, keys.c.person == persons.c.id)
-        .where(persons.c.disabled_at.is_(None), keys.c.revoked_at.is_(None))
-    )
-    return int(connection.execute(query).scalar_one())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Person, Role, State, UnknownOrder
@@ -99,9 +99,7 @@ class OrderQueries:
         """Return an order with its history. UnknownOrder. PermissionDenied: out of scope."""
         authorize(reader.person, Permission.READ_ORDER)
         with self._read(reader, now, "read.order", number) as (connection, sight):
-            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
-            if row is None:
-                raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+            row = _order_row(connection, number)
             within(reader.person, number, row["operator"], row["city"])
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
             return OrderFile(
@@ -114,10 +112,7 @@ class OrderQueries:
     def state(self, number: str) -> Order:
         """Return an order to act on, not to show: the read is not audited. UnknownOrder."""
         with self._store.reading() as connection:
-            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
-        if row is None:
-            raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
-        return order_of(row)
+            return order_of(_order_row(connection, number))
 
     def last(self, card: str, kind: Kind) -> Order | None:
         """Return the card's latest order of a kind, open or closed; not audited."""
@@ -288,6 +283,13 @@ def _may_list(which: Filter, by: Person) -> None:
     authorize(by, Permission.LIST_ORDERS)
     if which.card is not None:
         authorize(by, Permission.SEARCH_BY_NUMBER)
+
+
+def _order_row(connection: Connection, number: str) -> RowMapping:
+    row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+    if row is None:
+        raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+    return row
 
 
 def _legs(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[LegShown, ...]:
