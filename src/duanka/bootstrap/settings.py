@@ -191,15 +191,10 @@ def load_settings() -> Settings:
 
 def resolve_settings() -> Resolved:
     """As `load_settings`, with the source of each value."""
-    found, errors = _resolve()
+    found, errors = check_settings()
     if errors:
         raise errors[0]
     return found
-
-
-def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
-    """The settings in force, and all errors; an invalid setting has its default."""
-    return _resolve()
 
 
 def unknown_variables() -> dict[str, str]:
@@ -216,8 +211,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"{_PREFIX}{found[0]}" if found else ""
 
 
-def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
-    """The readable settings and all errors: of the folder, then of each value."""
+def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
+    """The settings in force, and all errors: of the folder, then of each value. An invalid one has its default."""
     errors: list[DuankaError] = []
     home, content = _home_and_content(errors)
     environment = {name: os.environ.get(variable(name), "") for name in _NAMES}

@@ -149,16 +149,11 @@ def _in_person(order: Order) -> bool:
 
 
 def _prove(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> BilingualText:
-    if in_person:
-        return BilingualText(
-            f"须本人带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
-            f"it works again as soon as you prove who you are, in person at {policy.counter.en} with {papers.en}",
-        )
-    return BilingualText(
-        f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
-        f"it works again as soon as you prove who you are, by the link of our message or at {policy.counter.en} with"
-        f" {papers.en}",
-    )
+    """Say how a holder gets a restricted card back: as `_to_do`, and with what effect."""
+    asked = _to_do(policy, papers, in_person=in_person)
+    here = f"prove who you are, in person at {policy.counter.en} with {papers.en}"
+    how = here if in_person else asked.en
+    return BilingualText(f"{asked.zh}，通过立即恢复", f"it works again as soon as you {how}")
 
 
 def _authority(order: Order) -> BilingualText:

@@ -209,10 +209,8 @@ class Extension(AskedModel):
     why: Why
 
 
-class Unmask(AskedModel):
+class Unmask(Because):
     """A request to see full numbers."""
-
-    why: Why
 
 
 class OrderQuery(AskedModel):
