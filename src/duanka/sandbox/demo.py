@@ -103,13 +103,7 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
     policy = app.policy_named(settings.policy)
     ours = settings.model_copy(update={"orders": folder / "orders"})
     trust_invented_police(ours, province / simulator.PUBLIC_KEY)
-    app.scan(
-        ours,
-        province,
-        folder / "scan",
-        policy=policy,
-        progress=Silent(),
-    )
+    app.scan(ours, province, folder / "scan", policy=policy, progress=Silent())
     with _town(settings, folder, say) as story:
         gang, honest = _asked(story, province, folder / "scan")
         _before(story, gang, honest)

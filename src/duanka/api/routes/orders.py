@@ -14,13 +14,7 @@ from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import card_of
-from duanka.domain.order import (
-    Event,
-    Kind,
-    Order,
-    Person,
-    states_before,
-)
+from duanka.domain.order import Event, Kind, Order, Person, states_before
 from duanka.orders.masking import IN_FULL, MASKED, NumberMasking
 from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import ViewerContext

@@ -11,14 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, ValidationError, WithJs
 
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.requests import AskedModel, whole
-from duanka.domain.identity import (
-    LEAST_FRAMES,
-    MOST_FRAMES,
-    CheckReason,
-    CheckRefused,
-    Frame,
-    FrameDigest,
-)
+from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES, CheckReason, CheckRefused, Frame, FrameDigest
 
 MOST_BYTES = 400_000  # of one JPEG
 _MAX_BASE64_CHARS = -(-MOST_BYTES // 3) * 4

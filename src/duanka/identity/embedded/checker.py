@@ -15,15 +15,7 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from duanka.domain.identity import (
-    Check,
-    CheckReason,
-    Gesture,
-    Outcome,
-    ReferenceUnusable,
-    Step,
-    Verdict,
-)
+from duanka.domain.identity import Check, CheckReason, Gesture, Outcome, ReferenceUnusable, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import liveness
 

@@ -12,12 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from duanka.domain.network import (
-    Carried,
-    ElementRefused,
-    ListOrigin,
-    NetworkState,
-)
+from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkState
 from duanka.network.card_states import ProxyElement, checked
 from duanka.network.deadline_socket import DeadlineSocket
 from duanka.network.refusal_store import RefusedFile
