@@ -14,7 +14,15 @@ import pytest
 
 from duanka.bootstrap.doctor import folders
 from duanka.bootstrap.doctor.checks import CHECKS
-from duanka.bootstrap.doctor.examination import DoctorCheck, Finding, Installation, Level, examine, installation, ok
+from duanka.bootstrap.doctor.examination import (
+    DoctorCheck,
+    Finding,
+    Installation,
+    Level,
+    examine,
+    installation,
+    ok,
+)
 from support.desk import duanka
 from support.examined import SECRET, Examined, doctor, order_database
 from support.waiting import HANG
