@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import copy
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -84,7 +86,7 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+def begun_office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office = Office(tmp_path_factory.mktemp("office"))
     now = app_orders.now()
 
@@ -100,6 +102,14 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
             here.orders.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
 
     office.inside(ask)
+    return office
+
+
+@pytest.fixture
+def office(begun_office: Office, tmp_path: Path) -> Office:
+    """The begun one, copied: nobody finds an order that another test has decided."""
+    office = copy.copy(begun_office)
+    office.folder = Path(shutil.copytree(begun_office.folder, tmp_path / "office"))
     return office
 
 
