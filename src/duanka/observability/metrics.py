@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -105,20 +106,12 @@ class _Sources(Collector):
 
     def collect(self) -> Iterator[Metric]:
         sources, now = self._latest, self._clock()
-        records = CounterMetricFamily("duanka_records_total", "Records taken in, by source", labels=_LABELS)
-        late = CounterMetricFamily(
-            "duanka_late_total",
-            "Records behind what their source's lateness allows, not used",
-            labels=_LABELS,
-        )
-        lag = GaugeMetricFamily(
-            "duanka_lag_seconds", "Now minus the moment to which a source is complete", labels=_LABELS
-        )
-        silent = GaugeMetricFamily(
-            "duanka_source_silent",
-            "1 where a source lags so far behind that nobody waits for it",
-            labels=_LABELS,
-        )
+        counter = partial(CounterMetricFamily, labels=_LABELS)
+        gauge = partial(GaugeMetricFamily, labels=_LABELS)
+        records = counter("duanka_records_total", "Records taken in, by source")
+        late = counter("duanka_late_total", "Records behind what their source's lateness allows, not used")
+        lag = gauge("duanka_lag_seconds", "Now minus the moment to which a source is complete")
+        silent = gauge("duanka_source_silent", "1 where a source lags so far behind that nobody waits for it")
         for source in sources:
             of = (source.name, source.table)
             records.add_metric(of, source.records)

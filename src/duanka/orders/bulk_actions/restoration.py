@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
+from duanka.domain.bulk_action import BulkAction, BulkActionState
 from duanka.domain.order import DoneBefore, Event, NeedsSecondPerson, Order, Person
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import act_cards, acts
@@ -16,15 +17,13 @@ from duanka.orders.bulk_actions.service import BulkActionService
 def give_back(
     doing: BulkActionService, order: Order, event: Event, by: Person, why: str, now: datetime
 ) -> tuple[Order, DoneBefore | None] | BulkAction:
-    """Move `order` by `event`, as `apply_once` does, or propose it as a bulk action if it takes two people.
+    """Move `order` as `apply_once` does, or propose it as a bulk action if it takes two people.
 
-    Returns the order, or the bulk action that waits, new or already there. OrderError: neither is possible.
+    `event`: one of LIFTS. Returns the order, or the bulk action that waits, new or already there. OrderError:
+    neither is possible.
     """
-    try:
+    with suppress(NeedsSecondPerson):
         return doing.orders.apply_once(order.id, event, by, why, now)
-    except NeedsSecondPerson:
-        if event not in LIFTS:
-            raise
     with doing.orders.store.reading() as connection:
         waiting = _waiting(connection, order.card, event)
     if waiting:
