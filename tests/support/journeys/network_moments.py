@@ -107,7 +107,8 @@ def _moments(here: OrderDesk, table: str) -> list[str]:
     ]
     names = ", ".join(name for name in columns if name != "next_try_at")
     rows = _stored(here, f"SELECT {names} FROM {table}")
-    return sorted(str([None if at is None else at // _MINUTE for at in row]) for row in rows)
+    # What the worker had in hand when the clock was moved ends by the clock before, earlier than it began.
+    return sorted(str([None if at is None else max(at, row[0]) // _MINUTE for at in row]) for row in rows)
 
 
 if __name__ == "__main__":
