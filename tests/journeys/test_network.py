@@ -140,10 +140,11 @@ class Town:
         return enacted(self.here.store, NOW - HOUR)
 
 
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """One for each test: a card that has passed is not asked again, so no other finds it as it was."""
     needed(missing())
-    folder = tmp_path_factory.mktemp("town")
+    folder = tmp_path / "town"
     policy = policy_named("national")
     clock = Clock()
     with OwnNetwork(folder, policy) as network:
