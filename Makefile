@@ -98,8 +98,8 @@ test-waiting: setup-cluster setup-network setup-browser setup-faces ## every tes
 	@$(BIN)/pytest -m "waits and not long" --rounds $(ROUNDS)
 
 evidence: setup-dev setup-cluster setup-network setup-browser setup-faces ## what `duanka spec` ships: of the last make test of this code, else of a run of its own
-	@$(BIN)/python tests/specification/ship_evidence.py --check || $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --requirements || true
-	@$(BIN)/python tests/specification/ship_evidence.py
+	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py --check || $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --requirements || true
+	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
 	@$(BIN)/python benchmarks/scan.py
