@@ -1,0 +1,36 @@
+"""Columns of the store's files: those of the canonical tables, with record keys instead of texts."""
+
+from __future__ import annotations
+
+from duanka.domain.schema import TABLES, Column, ColumnKind, Table
+from duanka.engine.shared.duckdb_database import TYPES
+
+_KEYS = (ColumnKind.NUMBER, ColumnKind.IMEI)
+
+
+def is_key(column: Column) -> bool:
+    """Whether the store holds a column as record keys."""
+    return column.kind in _KEYS or column.name == "cell"
+
+
+def sql_type(column: Column) -> str:
+    """DuckDB type of a column of the store."""
+    return "BIGINT" if is_key(column) else TYPES.get(column.kind, "VARCHAR")
+
+
+def typed(table: Table) -> str:
+    """Select list of all columns of a canonical table, in their types of the store."""
+    return ", ".join(f"CAST({c.name} AS {sql_type(c)}) AS {c.name}" for c in table.columns)
+
+
+def names(table: str) -> list[str]:
+    """Column names of a canonical table."""
+    return [column.name for column in TABLES[table].columns]
+
+
+def time_of(table: str) -> str:
+    """The event-time column of a record table."""
+    moment = TABLES[table].time
+    if moment is None:
+        raise KeyError(table)
+    return moment

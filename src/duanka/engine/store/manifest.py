@@ -1,0 +1,199 @@
+"""Manifest of a store, `store.json`: which files belong to it, and what they hold.
+
+A file that the manifest does not list does not exist. It is replaced in one step, after the files that it lists are on
+the disk, so a reader sees the store before a commit or after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import DEFAULT_ZONE
+from duanka.domain.private_files import put_in_place
+
+VERSION = 1
+MANIFEST = "store.json"
+
+
+class FileKind(StrEnum):
+    """What a file of the store holds; also the name of its folder."""
+
+    RECORDS = "records"
+    REFUSALS = "refusals"
+    REGISTERS = "registers"
+    ROLLUPS = "rollups"
+    LIFE = "life"
+    TEXTS = "texts"
+    HITS = "hits"
+
+
+_PATH = rf"^({'|'.join(FileKind)})(/[a-z_]+)?(/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})?/[0-9]+(-[0-9]+)?\.parquet$"
+StoredPath = Annotated[str, Field(pattern=_PATH)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StoredFile(_Strict):
+    """One file. `name`: its table or rollup, "" if the kind has only one. `day`: of its records, if by day.
+
+    `written`: day of the commit that added its rows. `merged`: the rows of this partial rollup are in `life` too.
+    """
+
+    kind: FileKind
+    name: str = ""
+    day: date | None = None
+    rows: int
+    bytes: int
+    written: date
+    merged: bool = False
+
+
+class KnownDelivery(_Strict):
+    """A delivered file that was taken in. `digest`: of its content; `at`: when, local time."""
+
+    name: str
+    size: int
+    digest: str
+    at: datetime
+
+
+class RepeatCounts(_Strict):
+    """Records of a table that were not added: the store held them already, or their day was purged."""
+
+    repeated: int = 0
+    late: int = 0
+
+
+class KeptDays(_Strict):
+    """Days to keep, by kind, as of the last purge; None: never purged. `*_from`: nothing before it is kept."""
+
+    records: int | None = None
+    rollups: int | None = None
+    refusals: int | None = None
+    records_from: date | None = None
+    rollups_from: date | None = None
+    refusals_from: date | None = None
+
+
+class Manifest(_Strict):
+    """The whole manifest.
+
+    `files`: path relative to the store -> file. `replaced`: files that the last commit took out of `files`; they are
+    deleted by the next commit, so that readers have time. `days`: record table -> day -> number of records, last
+    event. `filled`: table -> columns with at least one value. `life`: rollup -> days whose partial rollups are merged
+    in its file of kind LIFE. `judged`: rule -> what is known of its last judgement.
+    """
+
+    version: int = VERSION
+    zone: str = DEFAULT_ZONE
+    generation: int = 0
+    committed_at: datetime | None = None
+    files: dict[StoredPath, StoredFile] = {}
+    replaced: set[StoredPath] = set()
+    days: dict[str, dict[date, tuple[int, datetime]]] = {}
+    filled: dict[str, set[str]] = {}
+    delivered: list[KnownDelivery] = []
+    not_added: dict[str, RepeatCounts] = {}
+    kept: KeptDays = KeptDays()
+    life: dict[str, set[date]] = {}
+    judged: dict[str, dict[str, JsonValue]] = {}
+
+    def paths(self, kind: FileKind, name: str = "", day: date | None = None) -> list[str]:
+        """Paths of the files of `kind` and `name`, by day and age; only of `day`, if given."""
+        found = [
+            (file.day or date.min, _age(path), path)
+            for path, file in self.files.items()
+            if file.kind is kind and file.name == name and (day is None or file.day == day)
+        ]
+        return [path for *_, path in sorted(found)]
+
+    def days_of(self, kind: FileKind, name: str = "") -> list[date]:
+        """Days with files of `kind` and `name`, in order."""
+        return sorted(
+            {f.day for f in self.files.values() if f.kind is kind and f.name == name and f.day is not None}
+        )
+
+
+def _age(path: str) -> tuple[int, ...]:
+    return tuple(map(int, Path(path).stem.split("-")))
+
+
+def is_store(folder: Path) -> bool:
+    """Whether `folder` has a manifest."""
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of the store in `folder`. DuankaError: none, damaged, another version."""
+    path = folder / MANIFEST
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DuankaError(
+            f"{folder} holds no store ({MANIFEST} is missing); duanka scan DATA --store FOLDER makes one"
+        ) from error
+    except OSError as error:
+        raise DuankaError(
+            f"{path} cannot be read: {error.strerror}; a store is read by the user who wrote it"
+        ) from error
+    told = _version_in(content)
+    if told not in (None, VERSION):
+        raise DuankaError(
+            f"the store in {folder} is of version {told}, and this Duanka needs version {VERSION};"
+            " use the Duanka that wrote it, or begin a new store with --store FOLDER"
+        )
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise damaged(folder, MANIFEST) from error
+
+
+def damaged(folder: Path, file: str) -> DuankaError:
+    """The error of a store of which `file` is damaged or missing."""
+    return DuankaError(
+        f"the store in {folder} is damaged ({file}); restore the folder from a backup, or begin a new store with"
+        " --store FOLDER and scan the delivered files again"
+    )
+
+
+def _version_in(content: bytes) -> int | None:
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    return version if isinstance(version, int) else None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest in one step, durably. OSError."""
+    with put_in_place(folder / MANIFEST) as aside:
+        aside.write_text(manifest.model_dump_json(exclude_defaults=False), encoding="utf-8")
+        sync(aside)
+    sync(folder)
+
+
+def sync(*paths: Path) -> None:
+    """Force files and folders to the disk. OSError."""
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def missing(folder: Path, paths: Iterable[str]) -> str | None:
+    """The first of `paths` that is not in `folder`; None if all are."""
+    return next((path for path in paths if not (folder / path).is_file()), None)

@@ -1,0 +1,111 @@
+"""The commit in progress: files that are written already, and the manifest that will list them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from duanka.domain.private_files import private_folder, tighten
+from duanka.engine.shared.duckdb_database import Rows, opened, quoted, run
+from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, sync, write_manifest
+
+WORK = "work"  # spill of the writer's database
+GROUP_ROWS = 122_880  # rows of a Parquet row group; readers skip groups by their minimum and maximum card
+
+
+class NextGeneration:
+    """Collects the changes of one commit. `at`: its local time."""
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, at: datetime, *, memory: str, threads: int | None
+    ) -> None:
+        self.folder, self.manifest, self.at = folder, manifest.model_copy(deep=True), at
+        self.number = manifest.generation + 1
+        self._listed = frozenset(manifest.files)
+        self._count = 0
+        self._memory, self._threads = memory, threads
+        self._db: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def work(self) -> Path:
+        """A private folder for what is needed only until the commit."""
+        private_folder(self.folder / WORK)
+        return self.folder / WORK
+
+    @property
+    def db(self) -> duckdb.DuckDBPyConnection:
+        """The writer's database, opened when it is first used."""
+        if self._db is None:
+            self._db = opened(self.work, self._memory, self._threads)
+        return self._db
+
+    def run(self, sql: str) -> Rows:
+        """Run `sql` in the writer's database."""
+        return run(self.db, sql)
+
+    def source(self, paths: Iterable[str]) -> str:
+        """SQL source that reads files of the store."""
+        return f"read_parquet([{', '.join(quoted(str(self.folder / path)) for path in paths)}])"
+
+    def new_path(self, kind: FileKind, name: str = "", day: date | None = None) -> Path:
+        """Path of a new file, in an existing folder."""
+        inside = self.folder.joinpath(kind, name, str(day) if day else "")
+        for parent in [*reversed(inside.relative_to(self.folder).parents), inside.relative_to(self.folder)]:
+            private_folder(self.folder / parent)
+        self._count += 1
+        return inside / f"{self.number}-{self._count}.parquet"
+
+    def write(self, select: str, kind: FileKind, name: str = "", day: date | None = None) -> str | None:
+        """Write the rows of `select` to a new file; None if there are none."""
+        path = self.new_path(kind, name, day)
+        how = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
+        rows = int(self.run(f"COPY ({select}) TO {quoted(str(path))} ({how})")[0][0])
+        return self.take(path, rows, kind, name, day)
+
+    def take(
+        self, path: Path, rows: int, kind: FileKind, name: str = "", day: date | None = None
+    ) -> str | None:
+        """List the file at `path`; delete it and return None if it has no `rows`."""
+        if not rows:
+            path.unlink(missing_ok=True)
+            return None
+        tighten(path)
+        listed = path.relative_to(self.folder).as_posix()
+        self.manifest.files[listed] = StoredFile(
+            kind=kind, name=name, day=day, rows=rows, bytes=path.stat().st_size, written=self.at.date()
+        )
+        return listed
+
+    def drop(self, *paths: str) -> None:
+        """Take files out of the store; those of this commit are deleted at once."""
+        for path in paths:
+            del self.manifest.files[path]
+            if path not in self._listed:
+                (self.folder / path).unlink()
+
+    def commit(self, *, for_good: bool = False) -> None:
+        """Put the changes into effect. `for_good`: delete replaced files now, not with the next commit."""
+        new = [self.folder / path for path in self.manifest.files if path not in self._listed]
+        inside = {parent for path in new for parent in path.relative_to(self.folder).parents}
+        sync(*new, *(self.folder / parent for parent in sorted(inside)))
+        before = self.manifest.replaced
+        self.manifest.replaced = set() if for_good else set(self._listed - set(self.manifest.files))
+        self.manifest.generation, self.manifest.committed_at = self.number, self.at
+        write_manifest(self.folder, self.manifest)
+        gone = before | ((self._listed - set(self.manifest.files)) if for_good else set())
+        for path in gone:
+            (self.folder / path).unlink(missing_ok=True)
+        self._listed = frozenset(self.manifest.files)
+        self.number, self._count = self.number + 1, 0
+
+    def close(self) -> None:
+        """Release the database, and delete files that were not committed."""
+        if self._db is not None:
+            self._db.close()
+        shutil.rmtree(self.folder / WORK, ignore_errors=True)
+        for path in set(self.manifest.files) - self._listed:
+            (self.folder / path).unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""Records by day: each delivery adds one file to each of its days, sorted by card and time.
+
+A record that the store holds already is not added again. Only days that have files are compared, first by card and
+time alone, and what agrees in these two then in all columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from duanka.domain.schema import TABLES
+from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.store.columns import names, time_of, typed
+from duanka.engine.store.manifest import FileKind, RepeatCounts
+from duanka.engine.store.next_generation import NextGeneration
+
+
+@dataclass
+class AddedRecords:
+    """What one table received. `files`: day -> path of its new file."""
+
+    new: int = 0
+    repeated: int = 0
+    late: int = 0
+    files: dict[date, str] = field(default_factory=dict)
+
+
+def add_records(draft: NextGeneration, table: str, parts: Sequence[Path]) -> AddedRecords:
+    """Add the canonical `parts` of a record table to their days."""
+    moment, added = time_of(table), AddedRecords()
+    source = f"read_parquet([{', '.join(quoted(str(path)) for path in parts)}])"
+    delivered = draft.run(
+        f"SELECT CAST({moment} AS DATE) AS day, count(*) FROM {source} GROUP BY day ORDER BY day"
+    )
+    begin = draft.manifest.kept.records_from or date.min
+    for day, records in delivered:
+        if day < begin:
+            added.late += records
+            continue
+        end = f"DATE {quoted(str(day))} + 1"
+        rows = (
+            f"SELECT {typed(TABLES[table])} FROM {source}"
+            f" WHERE {moment} >= DATE {quoted(str(day))} AND {moment} < {end}"
+        )
+        _add_day(draft, table, day, rows, records, added)
+    counts = draft.manifest.not_added.setdefault(table, RepeatCounts())
+    counts.repeated += added.repeated
+    counts.late += added.late
+    return added
+
+
+def _add_day(
+    draft: NextGeneration, table: str, day: date, rows: str, records: int, added: AddedRecords
+) -> None:
+    there = draft.manifest.paths(FileKind.RECORDS, table, day)
+    if there:
+        rows = _unknown(draft, table, rows, draft.source(there))
+    order = ", ".join(dict.fromkeys(("card", time_of(table))))
+    path = draft.write(f"{rows} ORDER BY {order}", FileKind.RECORDS, table, day)
+    new = draft.manifest.files[path].rows if path else 0
+    added.repeated += records - new
+    if path:
+        added.new += new
+        added.files[day] = path
+        _count(draft, table, day, path, new)
+
+
+def _unknown(draft: NextGeneration, table: str, rows: str, there: str) -> str:
+    """SELECT of those of `rows` that are not `there`."""
+    moment = time_of(table)
+    both = f"n.card = o.card AND n.{moment} = o.{moment}"
+    draft.run(
+        "CREATE OR REPLACE TEMP TABLE candidates AS"
+        f" SELECT o.* FROM {there} AS o SEMI JOIN ({rows}) AS n ON {both}"
+    )
+    others = [f"n.{name} IS NOT DISTINCT FROM o.{name}" for name in names(table)]
+    return f"SELECT n.* FROM ({rows}) AS n ANTI JOIN candidates AS o ON {both} AND {' AND '.join(others)}"
+
+
+def _count(draft: NextGeneration, table: str, day: date, path: str, new: int) -> None:
+    """Bring the manifest's coverage of the day up to date."""
+    ((last,),) = draft.run(f"SELECT CAST(max({time_of(table)}) AS TIMESTAMP) FROM {draft.source([path])}")
+    days = draft.manifest.days.setdefault(table, {})
+    before, latest = days.get(day, (0, datetime.min))
+    days[day] = (before + new, max(latest, last))
