@@ -23,7 +23,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 from national import national
-from scan import DATA, busy_cards, many_cards
+from worlds import DATA, busy_cards, many_cards
 
 from duanka.domain.ports import Silent
 from duanka.domain.schema import TABLES

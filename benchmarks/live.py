@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import polars as pl
 from live_rivals import AllLoop, HourLoop, bytewax_hours, plain_values
 from live_stream import BATCH, Stream
-from scan import peak_mb
+from measuring import peak_mb
 
 from duanka.bootstrap.scan import engine_memory, policy_named
 from duanka.domain.rule import Rule

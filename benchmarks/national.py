@@ -1,18 +1,16 @@
-"""What the benchmarks of whole scans run: a world on disk, and the national policy with its lists."""
+"""What benchmarks of engines run: a world as intake leaves it, and the national policy with its lists."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from duanka.bootstrap.scan import policy_named, with_lists
+from duanka.bootstrap.scan import policy_named, records_mapping, with_lists
 from duanka.domain.policy import Policy
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.schema import TABLES
+from duanka.ingest import take_in
 from duanka.policy_files.loader import read_lists
 from duanka.rules import RULES
 
@@ -21,33 +19,18 @@ from duanka.rules import RULES
 class National:
     """`tables`: table -> its Parquet files; `columns`: table -> its columns; `rules` with their limits."""
 
-    tables: Mapping[str, list[Path]]
+    tables: Mapping[str, tuple[Path, ...]]
     columns: Mapping[str, frozenset[str]]
     policy: Policy
     rules: list[tuple[Rule, Mapping[str, Literal]]]
 
 
+@cache
 def national(world: Path) -> National:
-    """Find what lies in `world`."""
-    found = {
-        name: sorted((world / name).glob("*.parquet"))
-        if (world / name).is_dir()
-        else [p for p in [world / f"{name}.parquet"] if p.exists()]
-        for name in TABLES
-    }
-    tables = {name: paths for name, paths in found.items() if paths}
-    if "cases" in tables:
-        tables["cases"] = [_checked(path) for path in tables["cases"]]
-    columns = {name: frozenset(pq.read_schema(paths[0]).names) for name, paths in tables.items()}
+    """Read `world` as the code does today, into a folder beside it that an earlier run may have left."""
     policy = policy_named("national")
     if (world / "world.toml").exists():
         policy = with_lists(policy, read_lists(world / "world.toml"))
-    return National(tables, columns, policy, [(rule, policy.limits(rule)) for rule in RULES])
-
-
-def _checked(cases: Path) -> Path:
-    """Write police cases as intake leaves them: with a column for the source that signed them, here empty."""
-    canonical = cases.with_name("cases.canonical")
-    table = pq.read_table(cases)
-    pq.write_table(table.append_column("signed_by", pa.nulls(table.num_rows, pa.string())), canonical)
-    return canonical
+    canonical = world.with_name(f"{world.name}.canonical")
+    intake = take_in(world, canonical, mapping=records_mapping(None, policy))
+    return National(intake.tables, intake.columns, policy, [(rule, policy.limits(rule)) for rule in RULES])

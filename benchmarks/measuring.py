@@ -1,0 +1,56 @@
+"""Measures work: CPU seconds of the process, seconds by the clock, peak memory."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_RESET_PEAK = "5"  # written to clear_refs: VmHWM begins anew at the memory held now
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`cpu`, `clock`: seconds; `peak`: MB resident at most, of the whole process."""
+
+    cpu: float
+    clock: float
+    peak: float
+
+    def as_json(self) -> str:
+        """One line for the process that asked."""
+        return json.dumps(asdict(self))
+
+
+def cost_of(work: Callable[[], object]) -> Cost:
+    """Do `work` in this process and return what it cost."""
+    forget_peak()
+    cpu, clock = time.process_time(), time.perf_counter()
+    work()
+    return Cost(time.process_time() - cpu, time.perf_counter() - clock, peak_mb())
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure; of the peak the largest."""
+    return Cost(
+        statistics.median(c.cpu for c in costs),
+        statistics.median(c.clock for c in costs),
+        max(c.peak for c in costs),
+    )
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process; getrusage would count what the parent held at the fork."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def forget_peak() -> None:
+    """Let `peak_mb` count from now on; where the system does not allow it, the peak stays that of all work."""
+    try:
+        Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
+    except OSError:
+        return
