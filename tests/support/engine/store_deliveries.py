@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,71 @@ def filled(tables: Mapping[str, Iterable[Row]]) -> dict[str, set[str]]:
 def day_of(moment: datetime | date) -> date:
     """The day of a time or day."""
     return moment.date() if isinstance(moment, datetime) else moment
+
+
+CARDS = (8613800000001, 8613800000002, 8613800000003, -5, -(1 << 61))
+PEERS = (
+    10086,
+    95588,
+    110,
+    1069012,
+    106_999_999_999_999_999,
+    1_070_000,
+    8613900000001,
+    -(1 << 62) - 7,
+    -9,
+    None,
+)
+FIRST = date(2026, 3, 3)
+
+
+def invented(chance: random.Random, rows: int = 120, days: int = 3) -> dict[str, list[Row]]:
+    """Distinct records of all four record tables, in any order; some days are absurd."""
+
+    def day() -> date:
+        return (
+            chance.choice([date(1970, 1, 1), date(2099, 12, 31)])
+            if chance.random() < 0.03
+            else FIRST + timedelta(chance.randrange(days))
+        )
+
+    def when() -> datetime:
+        return datetime.combine(day(), time(chance.randrange(24), chance.randrange(3)))
+
+    def place() -> dict[str, Any]:
+        return {
+            "imei": chance.choice([None, 86_000_000_000_001, 1, -3]),
+            "cell": chance.choice([None, 7, 8]),
+            "city": chance.choice([None, "990101", "990102"]),
+        }
+
+    def record(table: str) -> Row:
+        card, direction = chance.choice(CARDS), chance.choice(["out", "in"])
+        if table == "calls":
+            return {
+                "card": card,
+                "peer": chance.choice(PEERS),
+                "direction": direction,
+                "started_at": when(),
+                "seconds": chance.choice([None, 0, 60]),
+                "answered": chance.choice([None, True, False]),
+                "forwarded_from": chance.choice([None, 95588]),
+                **place(),
+            }
+        if table == "messages":
+            return {
+                "card": card,
+                "peer": chance.choice(PEERS),
+                "direction": direction,
+                "sent_at": when(),
+                **place(),
+            }
+        if table == "sightings":
+            return {"card": card, "seen_at": when(), **place()}
+        return {"card": card, "day": day(), "bytes": chance.choice([0, 5_000])}
+
+    tables: dict[str, list[Row]] = {}
+    for table in ("calls", "messages", "sightings", "data_days"):
+        found = {tuple(one.items()): one for one in (record(table) for _ in range(rows))}
+        tables[table] = list(found.values())
+    return tables

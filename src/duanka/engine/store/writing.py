@@ -10,6 +10,7 @@ from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.store.manifest import KnownDelivery, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.record_days import AddedRecords, add_records
+from duanka.engine.store.rollup_partials import write_partials
 
 
 class StoreWriter:
@@ -45,6 +46,12 @@ class StoreWriter:
             if parts and table in RECORD_TABLES:
                 found[table] = add_records(self._draft, table, parts)
             self.manifest.filled.setdefault(table, set()).update(filled.get(table, ()))
+        changed = sorted({day for added in found.values() for day in added.files})
+        for done, day in enumerate(changed):
+            self._progress.step("store rollups", done, len(changed))
+            write_partials(
+                self._draft, day, {t: added.files[day] for t, added in found.items() if day in added.files}
+            )
         self.manifest.delivered.extend(delivered)
         return found
 

@@ -1,0 +1,156 @@
+"""Records and partial rollups of a store, however many deliveries brought them and in whichever order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from duanka.domain.rollups import SHORT_CODE
+from duanka.domain.schema import RECORD_TABLES
+from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql
+from duanka.engine.store import rollup_partials
+from duanka.engine.store.columns import names, time_of
+from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.record_store import RecordStore
+from duanka.engine.store.rollup_partials import KEY_OF_SHORT_CODE, PARTIALS
+from support.engine.store_deliveries import NOW, Row, call, day_of, filled, invented, parts
+
+Rows = list[tuple[Any, ...]]
+
+
+def delivered(store: RecordStore, folder: Path, tables: dict[str, list[Row]]) -> dict[str, tuple[int, int]]:
+    """Add `tables` as one intake; table -> records added, repeated."""
+    with store.writing(NOW) as writer:
+        added = writer.add(parts(folder, tables), filled(tables))
+        writer.commit()
+    return {table: (one.new, one.repeated) for table, one in added.items()}
+
+
+def source(store: RecordStore, kind: FileKind, name: str) -> str:
+    """SQL source of all files of a table or rollup."""
+    return f"read_parquet({[str(store.folder / path) for path in store.manifest().paths(kind, name)]})"
+
+
+def records(store: RecordStore, table: str) -> Rows:
+    return duckdb.execute(
+        f"SELECT {', '.join(names(table))} FROM {source(store, FileKind.RECORDS, table)} ORDER BY ALL"
+    ).fetchall()
+
+
+def rollups(store: RecordStore) -> dict[str, Rows]:
+    """Each rollup, its partials merged as readers do."""
+    found = {}
+    for rollup in PARTIALS:
+        select = f"SELECT {', '.join(rollup.columns)} FROM {source(store, FileKind.ROLLUPS, rollup.name)}"
+        found[rollup.name] = duckdb.execute(
+            f"FROM ({merge_sql(rollup, [select, select + ' WHERE FALSE'])}) ORDER BY ALL"
+        ).fetchall()
+    return found
+
+
+def declared(store: RecordStore) -> dict[str, Rows]:
+    """Each rollup as its declaration says, from the records of the store."""
+    found = {}
+    with duckdb.connect() as db:
+        for table in RECORD_TABLES:
+            db.execute(f"CREATE VIEW {table} AS FROM {source(store, FileKind.RECORDS, table)}")
+        for rollup in PARTIALS:
+            sql = rollup_sql(rollup, RECORD_TABLES).replace(SHORT_CODE, KEY_OF_SHORT_CODE)
+            found[rollup.name] = db.execute(f"FROM ({sql}) ORDER BY ALL").fetchall()
+    return found
+
+
+def sliced(tables: dict[str, list[Row]], chance: random.Random) -> list[dict[str, list[Row]]]:
+    """Deliveries that overlap and together hold all of `tables`, in any order."""
+    count = chance.randint(1, 4)
+    deliveries: list[dict[str, list[Row]]] = [{} for _ in range(count)]
+    for table, rows in tables.items():
+        for row in rows:
+            for number in {chance.randrange(count), chance.randrange(count)}:
+                deliveries[number].setdefault(table, []).append(row)
+    for one in deliveries:
+        for rows in one.values():
+            chance.shuffle(rows)
+    return deliveries
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 40))]
+)
+def test_any_deliveries_give_the_records_and_rollups_of_one(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(rollup_partials, "SLICE_ROWS", chance.choice([1, 10, 1000]))
+    tables = invented(chance)
+    whole, pieced = RecordStore(tmp_path / "whole"), RecordStore(tmp_path / "pieced")
+    assert delivered(whole, tmp_path / "in", tables) == {t: (len(rows), 0) for t, rows in tables.items()}
+    sizes = {
+        table: sum(new for new, _ in given)
+        for table, given in _by_table(
+            [delivered(pieced, tmp_path / f"in{n}", one) for n, one in enumerate(sliced(tables, chance))]
+        ).items()
+    }
+    assert sizes == {table: len(rows) for table, rows in tables.items()}
+    for table in RECORD_TABLES:
+        assert records(pieced, table) == records(whole, table)
+    assert rollups(pieced) == rollups(whole) == declared(whole)
+    assert pieced.manifest().days == whole.manifest().days
+    assert pieced.manifest().filled == whole.manifest().filled
+
+
+def _by_table(given: Sequence[dict[str, tuple[int, int]]]) -> dict[str, list[tuple[int, int]]]:
+    return {table: [one[table] for one in given if table in one] for table in RECORD_TABLES}
+
+
+def test_records_that_differ_in_one_column_are_two(tmp_path: Path) -> None:
+    at = datetime(2026, 3, 8, 9)
+    store = RecordStore(tmp_path / "store")
+    first: dict[str, list[Row]] = {
+        "calls": [call(1, at), call(1, at, seconds=0), call(1, at, answered=False)]
+    }
+    assert delivered(store, tmp_path / "a", first) == {"calls": (3, 0)}
+    again: dict[str, list[Row]] = {
+        "calls": [
+            *first["calls"],
+            call(1, at, seconds=0, answered=False),
+            call(1, at, forwarded_from=2),
+            call(2, at),
+        ]
+    }
+    assert delivered(store, tmp_path / "b", again) == {"calls": (3, 3)}
+    assert store.manifest().not_added["calls"].repeated == 3
+    assert store.manifest().days["calls"] == {day_of(at): (6, at)}
+
+
+def test_every_file_is_sorted_by_card_and_of_its_day(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path / "store")
+    delivered(store, tmp_path / "in", invented(random.Random(1), rows=400))
+    for path, file in store.manifest().files.items():
+        read = f"read_parquet('{store.folder / path}')"
+        cards = [card for (card,) in duckdb.execute(f"SELECT card FROM {read}").fetchall()]
+        assert cards == sorted(cards), path
+        assert len(cards) == file.rows
+        if file.kind is FileKind.RECORDS:
+            days = duckdb.execute(
+                f"SELECT DISTINCT CAST({time_of(file.name)} AS DATE) FROM {read}"
+            ).fetchall()
+            assert days == [(file.day,)]
+
+
+_PEERS = "10086 999999 1000000 1069012 106 10600000 106000000000000000 107000000000000000 86139000106"
+
+
+@pytest.mark.parametrize("peer", _PEERS.split())
+def test_a_short_code_is_the_same_by_its_key(peer: str) -> None:
+    by_text, by_key = duckdb.execute(
+        f"SELECT (SELECT {SHORT_CODE} FROM (SELECT '{peer}' AS peer)),"
+        f" (SELECT {KEY_OF_SHORT_CODE} FROM (SELECT CAST({peer} AS BIGINT) AS peer))"
+    ).fetchall()[0]
+    assert by_text == by_key
