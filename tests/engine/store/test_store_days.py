@@ -6,22 +6,19 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from duanka.domain.rollups import SHORT_CODE
 from duanka.domain.schema import RECORD_TABLES
-from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql
 from duanka.engine.store import rollup_partials
-from duanka.engine.store.columns import names, time_of
+from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
 from duanka.engine.store.rollup_partials import KEY_OF_SHORT_CODE, PARTIALS
 from support.engine.store_deliveries import NOW, Row, call, day_of, filled, invented, parts
-
-Rows = list[tuple[Any, ...]]
+from support.engine.store_reading import declared, records, rollups
 
 
 def delivered(store: RecordStore, folder: Path, tables: dict[str, list[Row]]) -> dict[str, tuple[int, int]]:
@@ -30,40 +27,6 @@ def delivered(store: RecordStore, folder: Path, tables: dict[str, list[Row]]) ->
         added = writer.add(parts(folder, tables), filled(tables))
         writer.commit()
     return {table: (one.new, one.repeated) for table, one in added.items()}
-
-
-def source(store: RecordStore, kind: FileKind, name: str) -> str:
-    """SQL source of all files of a table or rollup."""
-    return f"read_parquet({[str(store.folder / path) for path in store.manifest().paths(kind, name)]})"
-
-
-def records(store: RecordStore, table: str) -> Rows:
-    return duckdb.execute(
-        f"SELECT {', '.join(names(table))} FROM {source(store, FileKind.RECORDS, table)} ORDER BY ALL"
-    ).fetchall()
-
-
-def rollups(store: RecordStore) -> dict[str, Rows]:
-    """Each rollup, its partials merged as readers do."""
-    found = {}
-    for rollup in PARTIALS:
-        select = f"SELECT {', '.join(rollup.columns)} FROM {source(store, FileKind.ROLLUPS, rollup.name)}"
-        found[rollup.name] = duckdb.execute(
-            f"FROM ({merge_sql(rollup, [select, select + ' WHERE FALSE'])}) ORDER BY ALL"
-        ).fetchall()
-    return found
-
-
-def declared(store: RecordStore) -> dict[str, Rows]:
-    """Each rollup as its declaration says, from the records of the store."""
-    found = {}
-    with duckdb.connect() as db:
-        for table in RECORD_TABLES:
-            db.execute(f"CREATE VIEW {table} AS FROM {source(store, FileKind.RECORDS, table)}")
-        for rollup in PARTIALS:
-            sql = rollup_sql(rollup, RECORD_TABLES).replace(SHORT_CODE, KEY_OF_SHORT_CODE)
-            found[rollup.name] = db.execute(f"FROM ({sql}) ORDER BY ALL").fetchall()
-    return found
 
 
 def sliced(tables: dict[str, list[Row]], chance: random.Random) -> list[dict[str, list[Row]]]:
@@ -100,7 +63,8 @@ def test_any_deliveries_give_the_records_and_rollups_of_one(
     assert sizes == {table: len(rows) for table, rows in tables.items()}
     for table in RECORD_TABLES:
         assert records(pieced, table) == records(whole, table)
-    assert rollups(pieced) == rollups(whole) == declared(whole)
+    said = declared(whole)
+    assert rollups(pieced) == rollups(whole) == {rollup.name: said[rollup.name] for rollup in PARTIALS}
     assert pieced.manifest().days == whole.manifest().days
     assert pieced.manifest().filled == whole.manifest().filled
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -58,9 +58,10 @@ class NextGeneration:
                 raise ValueError(sql)
             return found.to_arrow_table()
 
-    def source(self, paths: Iterable[str]) -> str:
-        """SQL source that reads files of the store."""
-        return f"read_parquet([{', '.join(quoted(str(self.folder / path)) for path in paths)}])"
+    def source(self, paths: Iterable[str], *, union: bool = False) -> str:
+        """SQL source that reads files of the store; `union`: by the names of columns, which may differ."""
+        files = ", ".join(quoted(str(self.folder / path)) for path in paths)
+        return f"read_parquet([{files}]{', union_by_name = true' if union else ''})"
 
     def new_path(self, kind: FileKind, name: str = "", day: date | None = None) -> Path:
         """Path of a new file, in an existing folder."""
@@ -92,6 +93,16 @@ class NextGeneration:
             kind=kind, name=name, day=day, rows=rows, bytes=path.stat().st_size, written=self.at.date()
         )
         return listed
+
+    def replace(
+        self, paths: Sequence[str], select: str, kind: FileKind, name: str = "", day: date | None = None
+    ) -> str | None:
+        """Write the rows of `select` (empty: none) to a new file in place of `paths`."""
+        path = self.write(select, kind, name, day) if select else None
+        if path and paths:
+            self.manifest.files[path].written = min(self.manifest.files[one].written for one in paths)
+        self.drop(*paths)
+        return path
 
     def drop(self, *paths: str) -> None:
         """Take files out of the store; those of this commit are deleted at once."""

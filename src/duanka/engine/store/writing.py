@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from duanka.domain.ports import Progress
-from duanka.domain.schema import RECORD_TABLES
+from duanka.domain.schema import TABLES
+from duanka.domain.store_policy import StorePolicy
+from duanka.engine.store.compaction import compact
+from duanka.engine.store.life import counting_days, merge_life
 from duanka.engine.store.manifest import KnownDelivery, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.record_days import AddedRecords, add_records
+from duanka.engine.store.registers import add_register, add_texts
+from duanka.engine.store.retention import purge
 from duanka.engine.store.rollup_partials import write_partials
 
 
 class StoreWriter:
-    """The one writer of a store; made by `RecordStore.writing`."""
+    """The one writer of a store; made by `RecordStore.writing`. Nothing is in effect before `commit`."""
 
     def __init__(self, draft: NextGeneration, progress: Progress) -> None:
         self._draft, self._progress = draft, progress
+        self._for_good = False
 
     @property
     def manifest(self) -> Manifest:
@@ -34,27 +41,58 @@ class StoreWriter:
         tables: Mapping[str, Sequence[Path]],
         filled: Mapping[str, Collection[str]],
         delivered: Sequence[KnownDelivery] = (),
+        texts: Sequence[Path] = (),
     ) -> dict[str, AddedRecords]:
         """Add the canonical Parquet parts of one intake, without repeats among them.
 
         `tables`: table -> parts, keys as BIGINT. `filled`: table -> columns with at least one value. `delivered`: the
-        files they came from. Returns what each record table received.
+        files they came from. `texts`: Parquet parts of (key, text), the texts of negative keys. Returns what each
+        record table received. DuankaError: no room, two texts with one key.
         """
+        if texts:
+            add_texts(self._draft, texts)
         found = {}
         for done, (table, parts) in enumerate(tables.items()):
             self._progress.step(f"store {table}", done, len(tables))
-            if parts and table in RECORD_TABLES:
+            if not parts:
+                continue
+            if TABLES[table].record:
                 found[table] = add_records(self._draft, table, parts)
+            else:
+                add_register(self._draft, table, parts)
             self.manifest.filled.setdefault(table, set()).update(filled.get(table, ()))
-        changed = sorted({day for added in found.values() for day in added.files})
-        for done, day in enumerate(changed):
-            self._progress.step("store rollups", done, len(changed))
-            write_partials(
-                self._draft, day, {t: added.files[day] for t, added in found.items() if day in added.files}
-            )
+        self._roll_up(found)
         self.manifest.delivered.extend(delivered)
         return found
 
+    def _roll_up(self, found: Mapping[str, AddedRecords]) -> None:
+        changed = sorted({day for added in found.values() for day in added.files})
+        for done, day in enumerate(changed):
+            self._progress.step("store rollups", done, len(changed))
+            files = {table: added.files[day] for table, added in found.items() if day in added.files}
+            write_partials(self._draft, day, files)
+
+    def merge_life(self, counting: Collection[date] | None = None) -> None:
+        """Merge card_devices and card_life over the days that count; None: all but strays of a wrong clock."""
+        if counting is None:
+            counting = counting_days(self.manifest.days)
+        merge_life(self._draft, counting)
+
+    def compact(self) -> int:
+        """Write crowded days as one file each, after `merge_life`; return how many files were replaced."""
+        return compact(self._draft)
+
+    def purge(self, today: date, policy: StorePolicy, counting: Collection[date] | None = None) -> int:
+        """Drop what is older than the policy keeps, and merge life; return how many files of days went.
+
+        The commit deletes the files for good, and all that earlier commits replaced.
+        """
+        gone = purge(self._draft, today, policy)
+        self.merge_life(counting)
+        self._for_good = True
+        return gone
+
     def commit(self) -> None:
         """Put everything written since the last commit into effect, at once and durably."""
-        self._draft.commit()
+        self._draft.commit(for_good=self._for_good)
+        self._for_good = False

@@ -1,0 +1,92 @@
+"""Life of cards and devices: card_devices and card_life, the partial rollups of all days merged in one file each.
+
+A merge reads the last merged file and what is new since. Days that do not count (strays of a wrong clock) are left
+out: where one of the merged days no longer counts, the file is merged anew from the partial rollups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time
+
+from duanka.domain.rollups import CARD_DAYS, CARD_DEVICES, CARD_LIFE, MergeOperation, Rollup
+from duanka.engine.shared.coverage import Day, end_of_records, without_strays
+from duanka.engine.sql.rollup_sql import TYPES
+from duanka.engine.store.manifest import FileKind, StoredFile
+from duanka.engine.store.next_generation import NextGeneration
+
+LIVES = (
+    (CARD_DEVICES, CARD_DEVICES),
+    (CARD_LIFE, CARD_DAYS),
+)  # merged rollup, whose partials it is merged from
+
+
+def counting_days(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> frozenset[date]:
+    """The days that rules see: all from the first to the last that is no stray; `days`: as in the manifest."""
+    covered = {
+        table: without_strays([Day(day, *counts) for day, counts in sorted(of_table.items())])
+        for table, of_table in days.items()
+        if of_table
+    }
+    if not covered:
+        return frozenset()
+    first = min(of_table[0].day for of_table in covered.values())
+    _, until = end_of_records({table: of_table[-1].last for table, of_table in covered.items()})
+    return frozenset(
+        day
+        for of_table in days.values()
+        for day in of_table
+        if day >= first and datetime.combine(day, time()) < until
+    )
+
+
+def merge_life(draft: NextGeneration, counting: Collection[date]) -> None:
+    """Bring the merged files up to date with the partial rollups of the days that count."""
+    for rollup, partial in LIVES:
+        _merge(draft, rollup, partial, frozenset(counting))
+
+
+def _merge(draft: NextGeneration, rollup: Rollup, partial: Rollup, counting: frozenset[date]) -> None:
+    files = draft.manifest.files
+    before = draft.manifest.paths(FileKind.LIFE, rollup.name)
+    begin = draft.manifest.kept.rollups_from
+    merged = draft.manifest.life.get(rollup.name, set())
+    wanted = {path: files[path] for path in draft.manifest.paths(FileKind.ROLLUPS, partial.name)}
+    wanted = {path: file for path, file in wanted.items() if file.day in counting}
+    anew = not merged <= counting
+    added = [path for path, file in wanted.items() if anew or not file.merged]
+    sources = added if anew else [*before, *added]
+    old = _last_seen(rollup, f"< DATE '{begin}'") if begin else "FALSE"
+    outdated = begin is not None and any(
+        draft.run(f"SELECT 1 FROM {draft.source([path])} WHERE {old} LIMIT 1") for path in before
+    )
+    if not anew and not added and not outdated:
+        return
+    select = (
+        f"SELECT * FROM ({_merged(rollup, draft, sources)}) WHERE NOT coalesce({old}, FALSE) ORDER BY card"
+    )
+    draft.replace(before, select if sources else "", FileKind.LIFE, rollup.name)
+    _mark(draft, partial, wanted)
+    draft.manifest.life[rollup.name] = {day for file in wanted.values() if (day := file.day)} | (
+        set() if anew else merged
+    )
+
+
+def _merged(rollup: Rollup, draft: NextGeneration, sources: Collection[str]) -> str:
+    """SELECT that merges files; partials of card_days have the columns of card_life too."""
+    keys, columns = ", ".join(rollup.keys), ", ".join(rollup.columns)
+    values = ", ".join(f"CAST({a.how}({a.name}) AS {TYPES[a.how]}) AS {a.name}" for a in rollup.aggregates)
+    # by name: the files have their columns in different places
+    return f"SELECT {keys}, {values} FROM (SELECT {columns} FROM {draft.source(sources, union=True)}) GROUP BY {keys}"
+
+
+def _last_seen(rollup: Rollup, limit: str) -> str:
+    """Condition: what a row tells of was last seen then."""
+    lasts = [a.name for a in rollup.aggregates if a.how is MergeOperation.MAX]
+    return f"greatest({', '.join(lasts)}) {limit}"
+
+
+def _mark(draft: NextGeneration, partial: Rollup, wanted: Mapping[str, StoredFile]) -> None:
+    """Note which partials are in the merged file."""
+    for path in draft.manifest.paths(FileKind.ROLLUPS, partial.name):
+        draft.manifest.files[path].merged = path in wanted

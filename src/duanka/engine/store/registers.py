@@ -1,0 +1,69 @@
+"""Registers and texts of the store: whole files, written anew only when a delivery changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.schema import TABLES
+from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.store.columns import names, typed
+from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.next_generation import NextGeneration
+
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}  # of these a later row replaces the earlier one
+
+
+def delivered(parts: Sequence[Path]) -> str:
+    """SQL source of delivered Parquet parts."""
+    return f"read_parquet([{', '.join(quoted(str(path)) for path in parts)}])"
+
+
+def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bool:
+    """Add the rows of a register; whether it changed.
+
+    Rows replace those of the same card or outlet; accounts, complaints and cases, of which a card has several, are the
+    union of all distinct rows.
+    """
+    columns, key = ", ".join(names(table)), REGISTER_KEYS.get(table)
+    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {delivered(parts)})"
+    before = draft.manifest.paths(FileKind.REGISTERS, table)
+    merged = f"SELECT {columns} FROM {new}"
+    if before:
+        there = draft.source(before)
+        same = " AND ".join(f"n.{name} IS NOT DISTINCT FROM o.{name}" for name in names(table))
+        if not draft.run(f"SELECT 1 FROM {new} AS n ANTI JOIN {there} AS o ON {same} LIMIT 1"):
+            return False
+        matching = f"o.{key} = n.{key}" if key else same
+        merged += f" UNION ALL SELECT {columns} FROM {there} AS o ANTI JOIN {new} AS n ON {matching}"
+    order = key if key else columns
+    draft.replace(before, f"SELECT * FROM ({merged}) ORDER BY {order}", FileKind.REGISTERS, table)
+    return True
+
+
+def add_texts(draft: NextGeneration, parts: Sequence[Path]) -> bool:
+    """Add pairs of (key BIGINT, text VARCHAR); whether there are new ones. DuankaError: one key for two texts."""
+    new = f"(SELECT DISTINCT CAST(key AS BIGINT) AS key, text FROM {delivered(parts)})"
+    before = draft.manifest.paths(FileKind.TEXTS)
+    _refuse_two(
+        draft, f"SELECT key, min(text), max(text) FROM {new} GROUP BY key HAVING count(*) > 1 LIMIT 1"
+    )
+    merged = f"SELECT key, text FROM {new}"
+    if before:
+        there = draft.source(before)
+        both = f"{new} AS n JOIN {there} AS o USING (key)"
+        _refuse_two(draft, f"SELECT key, o.text, n.text FROM {both} WHERE n.text <> o.text LIMIT 1")
+        if not draft.run(f"SELECT 1 FROM {new} AS n ANTI JOIN {there} AS o USING (key) LIMIT 1"):
+            return False
+        merged += f" UNION SELECT key, text FROM {there}"
+    draft.replace(before, f"SELECT * FROM ({merged}) ORDER BY key", FileKind.TEXTS)
+    return True
+
+
+def _refuse_two(draft: NextGeneration, select: str) -> None:
+    for key, one, other in draft.run(select):
+        raise DuankaError(
+            f"{one!r} and {other!r} have the same record key {key}, which happens once in a billion pseudonyms; ask who"
+            " delivers them for another pseudonym of one of the two. Nothing of this delivery was stored"
+        )
