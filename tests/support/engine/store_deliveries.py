@@ -116,3 +116,14 @@ def invented(chance: random.Random, rows: int = 120, days: int = 3) -> dict[str,
         found = {tuple(one.items()): one for one in (record(table) for _ in range(rows))}
         tables[table] = list(found.values())
     return tables
+
+
+def columns_of(tables: Mapping[str, Sequence[Path]]) -> dict[str, set[str]]:
+    """The columns with values of Parquet parts."""
+    found: dict[str, set[str]] = {}
+    for table, paths in tables.items():
+        for path in paths:
+            content = pq.read_table(path)
+            filled_ones = {c for c in content.column_names if content[c].null_count < content.num_rows}
+            found.setdefault(table, set()).update(filled_ones)
+    return found

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from duanka.domain.private_files import private_folder, tighten
 from duanka.engine.shared.duckdb_database import Rows, opened, plainly, quoted, run
-from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, sync, write_manifest
+from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, read_manifest, sync, write_manifest
 from duanka.engine.store.parquet_files import GROUP_ROWS
 
 WORK = "work"  # spill of the writer's database
@@ -28,7 +28,7 @@ class NextGeneration:
         self.folder, self.manifest, self.at = folder, manifest.model_copy(deep=True), at
         self.number = manifest.generation + 1
         self._listed = frozenset(manifest.files)
-        self._count = 0
+        self._made: list[Path] = []
         self._memory, self._threads = memory, threads
         self._db: duckdb.DuckDBPyConnection | None = None
 
@@ -68,8 +68,9 @@ class NextGeneration:
         inside = self.folder.joinpath(kind, name, str(day) if day else "")
         for parent in [*reversed(inside.relative_to(self.folder).parents), inside.relative_to(self.folder)]:
             private_folder(self.folder / parent)
-        self._count += 1
-        return inside / f"{self.number}-{self._count}.parquet"
+        path = inside / f"{self.number}-{len(self._made) + 1}.parquet"
+        self._made.append(path)
+        return path
 
     def write(self, select: str, kind: FileKind, name: str = "", day: date | None = None) -> str | None:
         """Write the rows of `select` to a new file; None if there are none."""
@@ -124,12 +125,17 @@ class NextGeneration:
         for path in gone:
             (self.folder / path).unlink(missing_ok=True)
         self._listed = frozenset(self.manifest.files)
-        self.number, self._count = self.number + 1, 0
+        self.number += 1
+        self._made.clear()
 
     def close(self) -> None:
         """Release the database, and delete files that were not committed."""
         if self._db is not None:
             self._db.close()
         shutil.rmtree(self.folder / WORK, ignore_errors=True)
-        for path in set(self.manifest.files) - self._listed:
-            (self.folder / path).unlink(missing_ok=True)
+        if self._made:
+            # as the disk has it: the last commit may have come through, though it ended with an error
+            listed = read_manifest(self.folder).files
+            for path in self._made:
+                if path.relative_to(self.folder).as_posix() not in listed:
+                    path.unlink(missing_ok=True)
