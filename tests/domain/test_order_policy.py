@@ -14,10 +14,12 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.domain.policy import Policy
+from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
 from duanka.policy_files.identity import IdentityTable
 from duanka.policy_files.loader import read_policy
 from duanka.policy_files.orders import MessagesTable, OrdersTable
+from duanka.policy_files.store import StoreTable
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -78,8 +80,13 @@ links = ["bit.example"]
 per_minute = 100
 trusted = ["10086"]
 trusted_accounts = ["notices"]
+[store]
+keep_records_days = 30
+keep_rollups_days = 90
+keep_refusals_days = 7
 """
     policy = _read(tmp_path, more)
+    assert policy.store == StorePolicy(30, 90, 7)
     assert policy.orders == OrderPolicy(
         stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72.5, NetworkState.SUSPENDED)),
         hardships=("hospital",),
@@ -173,6 +180,13 @@ trusted_accounts = ["notices"]
         ("[identity]\nfaces = 1", "does not know 'faces'"),
         ("[messages]\nper_minute = -1", "whole number from 0"),
         ("[messages]\nword = []", "does not know 'word'"),
+        (
+            "[store]\nkeep_records_days = 0",
+            r"\[store\] keep_records_days must be a whole number from 1 to 3660",
+        ),
+        ("[store]\nkeep_refusals_days = 3661", "whole number from 1 to 3660"),
+        ("[store]\nkeep_rollups_days = 179", r"must not be below keep_records_days \(180\)"),
+        ("[store]\nkeep_recods_days = 9", "did you mean keep_records_days"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, more: str, says: str) -> None:
@@ -184,10 +198,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, more: str, says: str) -> None:
 def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -> None:
     page = (POLICIES.parent / "docs" / "POLICY.md").read_text(encoding="utf-8")
     shown = {part.split("]")[0]: part for part in re.findall(r"```toml\n\[(.*?)```", page, re.DOTALL)}
-    policy = _read(tmp_path, "".join(f"[{shown[name]}" for name in ("orders", "identity", "messages")))
+    policy = _read(
+        tmp_path, "".join(f"[{shown[name]}" for name in ("orders", "identity", "messages", "store"))
+    )
     assert policy.orders == OrderPolicy()
     assert all(f"\n{name} = " in shown["orders"] for name in OrdersTable.model_fields)
     assert all(f"\n{name} = " in shown["identity"] for name in IdentityTable.model_fields)
+    assert policy.store == StorePolicy()
+    assert all(f"\n{name} = " in shown["store"] for name in StoreTable.model_fields)
     assert policy.messages == MessagePolicy(
         (("安全账户", "转账"),), ("bit.example",), 100, ("10086",), ("notices",)
     )

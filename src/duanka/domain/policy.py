@@ -10,6 +10,7 @@ from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rule import Literal, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
+from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText, WordedEnum
 
 _PLACE = (
@@ -80,6 +81,7 @@ class Policy:
     lists: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     orders: OrderPolicy = field(default_factory=OrderPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    store: StorePolicy = field(default_factory=StorePolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
         """Return the limits of `rule` under this policy, by name."""

@@ -17,9 +17,11 @@ from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
+from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
 from duanka.policy_files.identity import Identity
 from duanka.policy_files.orders import MessagesTable, OrdersTable
+from duanka.policy_files.store import StoreTable
 from duanka.policy_files.tables import Day, Flag, Number, Text, TomlTable, must_be, read, refuse_unknown
 
 Lists = dict[str, tuple[Mapping[str, object], ...]]
@@ -80,6 +82,7 @@ class PolicyTable(TomlTable):
     orders: OrdersTable = OrdersTable()
     identity: Identity = IdentityPolicy()
     messages: MessagesTable = MessagesTable()
+    store: StoreTable = StoreTable()
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
@@ -109,6 +112,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         lists=_lists(path, found.lists),
         orders=OrderPolicy(**dict(found.orders), identity=found.identity),
         messages=MessagePolicy.of(**dict(found.messages)),
+        store=StorePolicy(**dict(found.store)),
     )
 
 
