@@ -32,9 +32,11 @@ from duanka.domain.order import (
     next_state,
 )
 from duanka.domain.person import WITH_KEYS, Person, Role, Scope
+from duanka.domain.record_lookups import Basis, BasisKind
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.requests import PersonProposal
+from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.service import OrderService
 from support.api.desks import NOW, TestDesk, card, demand, desk_on
@@ -45,6 +47,7 @@ from test_access import WHO
 
 # how an order database begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
+BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a single card
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 WORDS = BilingualText("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]
@@ -52,6 +55,10 @@ Try = Callable[[TestDesk, Order, Person], object]
 
 def _reader(by: Person, **more: Any) -> ViewerContext:
     return ViewerContext(by, case="case-1", **more)
+
+
+def _looking(by: Person) -> LookupContext:
+    return LookupContext(by, "why", Basis(BasisKind.CASE, "case-1"))
 
 
 # What each permission lets somebody do, as a service is asked for it. An act on an order is tried on an order that is
@@ -64,6 +71,9 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.LIST_HANDLED: lambda d, o, by: d.reading.handled(NOW, NOW, _reader(by), NOW),
     Permission.LIST_ALARMS: lambda d, o, by: d.reading.alarms(by),
     Permission.LIST_DRIFTS: lambda d, o, by: d.reading.drifts(_reader(by), NOW),
+    Permission.READ_STORE: lambda d, o, by: d.records.status(by),
+    Permission.LOOK_UP_RECORDS: lambda d, o, by: d.records.card(card(), _looking(by), NOW),
+    Permission.LOOK_UP_CONTACTS: lambda d, o, by: d.records.contacts([card()], _looking(by), NOW),
     Permission.VERIFY_AUDIT: lambda d, o, by: d.trail.verdict(d.store, by),
     Permission.TAKE_DECISIONS: lambda d, o, by: receive(d.orders, [demand()], NOW, by),
     Permission.FILE_OBJECTION: lambda d, o, by: d.orders.object(card(), "a text", by, NOW),
@@ -233,7 +243,7 @@ def test_every_command_has_a_permission() -> None:
     known = commands()
     for words, _ in all_commands():
         first = words.split()[0]
-        assert words in known or first in RECORDS | PROCESSES or words in SET_UP, (
+        assert words in known or first in RECORDS | PROCESSES or words in SET_UP | BY_FOLDER, (
             f"`duanka {words}` has no permission: register it with acting.command(group, Permission....)"
         )
 

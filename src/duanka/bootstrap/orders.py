@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from duanka.bootstrap.attached_store import AttachedStore, status_in
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
     MESSAGE_PROXY,
@@ -35,7 +36,7 @@ from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds, TrailEnd
-from duanka.ledger.audit.trail import Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.installation import SecretKeys, Upgrade, Upgraded
 from duanka.ledger.people.case_sources import CaseSources
@@ -51,6 +52,7 @@ from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -75,6 +77,7 @@ class OrderDesk(DeskServices):
     case_sources: CaseSources
     sources_key: bytes
     pass_list: PassList
+    attached_store: AttachedStore
 
     def now(self) -> datetime:
         """As the function `now` of this module."""
@@ -109,6 +112,7 @@ def desk(
     secret = secret_of(settings)
     # keys that release 0.1.0 had derive from the form of the secret that the database was made with
     root = forms_of(secret)[store.secret_form]
+    records = AttachedStore(settings.store, derived(root, "record store"), settings.threads)
     try:
         trail = Trail(derived(root, "audit"))
         elements = NetworkElements(store, trail)
@@ -135,6 +139,8 @@ def desk(
             persons=Persons(store, trail, kept),
             links=links,
             reading=OrderQueries(store, trail),
+            records=RecordQueries(store, trail, records.lookups),
+            attached_store=records,
             trail=trail,
             pictures=pictures,
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
@@ -148,6 +154,7 @@ def desk(
             withdrawals=Withdrawals(acts),
         )
     finally:
+        records.close()
         store.close()
 
 
@@ -243,6 +250,28 @@ def signers(sources: CaseSources) -> Callable[[], frozenset[str]]:
 def write_sources(here: OrderDesk, path: Path) -> None:
     """Write the sealed list of current sources, as scans and live runs read it."""
     write_private(path, listed(here.case_sources.in_force(), here.sources_key))
+
+
+def records_in(here: OrderDesk, folder: Path | None) -> RecordQueries:
+    """Lookups in the store in `folder`; None: in that of the settings."""
+    if folder is None:
+        return here.records
+    return RecordQueries(here.store, here.trail, here.attached_store.at(folder).lookups)
+
+
+def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> None:
+    """Attach the store in `folder` (None: that of the settings) to this order database.
+
+    DuankaError: there is no store, or its folder cannot be written. The trail keeps who and why.
+    """
+    authorize(by, Permission.ATTACH_STORE)
+    store = here.attached_store.at(folder)
+    status_in(store.folder)  # raises if it is no store
+    told = {"folder": str(store.folder.absolute())}
+    entry = AuditEntry(now(), by, "store.attach", "store", reason_for(why, "a store is attached"), after=told)
+    with here.store.writing() as connection:
+        here.trail.append(connection, [entry])
+        store.write_mark(by, now())
 
 
 def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:

@@ -41,6 +41,9 @@ class Settings(BaseModel):
     out: Path | None = None
     """Output folder of `duanka scan` without --out; None: DATA/duanka-out."""
 
+    store: Path | None = None
+    """Folder of the store in which `duanka store` and the API look records up (docs/STORE.md); None: there is none."""
+
     decisions: Path | None = None
     """Folder whose decisions `duanka serve` turns into orders, without --decisions; None: no folder."""
 

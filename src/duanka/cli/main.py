@@ -21,7 +21,7 @@ from duanka.domain.phone_masking import masked_text
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # commands whose errors may quote phone numbers
-_ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
+_ABOUT_CARDS = ("orders", "cards", "store", "objections", "counter", "reviews", "keys", "audit")
 
 
 # Command -> its help. The help of a single command repeats the first paragraph of its docstring.
@@ -43,6 +43,7 @@ COMMANDS = {
     "orders": "Orders 工单: verify, stop, restore. DUANKA_API_KEY says who acts (`duanka whoami`).",
     "objections": "Objections 异议: list them, file one for a holder, accept it, decide it.",
     "cards": "Cards 号码: everything that the order database knows of one.",
+    "store": "The store 记录库: what it holds; every record of a card, who was in contact with whom (docs/STORE.md).",
     "counter": "Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",
     "reviews": "Reviews 人工复核: checks online that a person must look at.",
     "persons": "People 人员: who may act. One proposes a person or a change, a supervisor approves.",
@@ -69,6 +70,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "orders.orders": ("orders",),
     "orders.objections": ("objections",),
     "orders.cards_audit": ("cards", "audit"),
+    "store.lookups": ("store",),
     "orders.counter_reviews": ("counter", "reviews"),
     "people.persons": ("persons", "keys", "whoami"),
     "people.case_sources": ("cases",),

@@ -72,6 +72,11 @@ class Permission(StrEnum):
     LIST_DRIFTS = "list_drifts", _READERS, "查看状态不一致", "list differences in the network"
     VERIFY_AUDIT = "verify_audit", _SUPERVISION | _BY_US, "校验审计链", "verify the audit trail"
     READ_OWN_ORDER = "read_own_order", _HOLDER, "查看本人工单", "read the order of a holder's link"
+    # the store of records
+    READ_STORE = "read_store", _EVERYBODY, "查看记录库概况", "read what the store holds"
+    LOOK_UP_RECORDS = "look_up_records", _WITH_CASE, "查询号码记录", "look up the records of a card"
+    LOOK_UP_CONTACTS = "look_up_contacts", _WITH_CASE, "查询联系人", "look up the contacts of numbers"
+    ATTACH_STORE = "attach_store", _SENIOR, "关联记录库", "attach a store to the order database", _ALL
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"

@@ -10,6 +10,7 @@ from duanka.ledger.people.keys import Keys
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -28,6 +29,7 @@ class DeskServices:
     keys: Keys
     links: Links
     reading: OrderQueries
+    records: RecordQueries
     trail: Trail
     checks: OnlineChecks
     counter: Counter

@@ -32,6 +32,7 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -39,6 +40,7 @@ from duanka.orders.verification.links import Links
 from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
+from support.api.invented_lookups import InventedLookups
 from support.api.verifications import Way, way
 from support.order_policies import AT_ONCE
 from support.orders.books import Backup, backup_of, receive, restore
@@ -113,6 +115,7 @@ class TestDesk(DeskServices):
     way: Way
     given: Mapping[Role, str]
     clock: Clock
+    store_of_records: InventedLookups
     woken: list[int] = field(default_factory=list)
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
@@ -161,7 +164,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     given = {role: people.given[f"the.{role}"] for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = OnlineChecks(book, links, pictures, KEY)
-    acts = BulkActionService(book)
+    acts, invented = BulkActionService(book), InventedLookups()
     return TestDesk(
         store=store,
         orders=book,
@@ -170,6 +173,8 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         people=people,
         links=links,
         reading=OrderQueries(store, trail),
+        records=RecordQueries(store, trail, lambda: invented),
+        store_of_records=invented,
         trail=trail,
         checks=checks,
         counter=Counter(book),

@@ -1,0 +1,52 @@
+"""Lookups without a store: each card has the same few records, to try who may see them and how."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
+
+DAY = date(2026, 3, 1)
+AT = datetime(2026, 3, 1, 9, 30)
+PEER, DEVICE, FORWARDER = "8613900139000", "86012304000001", "8613700137000"
+
+
+@dataclass
+class InventedLookups:
+    """Answers with records of its own; `places`: the register; `asked`: what was looked up."""
+
+    places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    asked: list[tuple[object, datetime, datetime]] = field(default_factory=list)
+    days: tuple[date, ...] = (DAY,)
+    peer: str | None = PEER
+
+    def records_of(self, card: str, since: datetime, until: datetime) -> Sequence[CardRecord]:
+        self.asked.append((card, since, until))
+        if not since <= AT < until:
+            return []
+        call = CardRecord(
+            *(Usage.CALLS, AT, "out", self.peer, 60, True),
+            imei=DEVICE,
+            cell="46000123",
+            city="130100",
+            forwarded_from=FORWARDER,
+        )
+        code = CardRecord(Usage.MESSAGES, AT + timedelta(hours=1), "in", "95588", imei=DEVICE)
+        return [call, code, CardRecord(Usage.DATA_DAYS, AT.replace(hour=0, minute=0), bytes=1_500_000)]
+
+    def contacts_of(self, numbers: Collection[str], since: datetime, until: datetime) -> Sequence[Contact]:
+        self.asked.append((tuple(numbers), since, until))
+        if not since <= AT < until:
+            return []
+        return [
+            Contact(number, other, 1, 0, 0, 2, AT, AT) for number in numbers for other in (self.peer, None)
+        ]
+
+    def places_of(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        return {card: self.places[card] for card in cards if card in self.places}
+
+    def status(self) -> StoreStatus:
+        calls = TableStatus("calls", len(self.days), len(self.days), min(self.days, default=None))
+        return StoreStatus(1, "Asia/Shanghai", 3, AT, (calls,), self.days, {"records": 1_000}, 2)
