@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from duanka.bootstrap.attached_store import AttachedStore, status_in
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
     MESSAGE_PROXY,
+    AttachedStore,
     database_of,
     elements_of,
     forms_of,
     secret_of,
+    status_in,
 )
 from duanka.bootstrap.settings import Settings
 from duanka.decision_log.reader import DecisionFile, KeptLines

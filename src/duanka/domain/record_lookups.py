@@ -160,7 +160,7 @@ class StoreStatus:
 
 
 class RecordLookups(Protocol):
-    """Finds records in a store; `engine.store.lookups` implements it."""
+    """Finds records in a store; `engine.store.reading.lookups` implements it."""
 
     def records_of(self, card: str, since: datetime, until: datetime) -> Sequence[CardRecord]:
         """All records of a card, in order of time. LookupRefused: more than MOST_ROWS."""

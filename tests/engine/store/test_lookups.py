@@ -13,8 +13,8 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.record_lookups import CardRecord, Contact, LookupRefused, Usage
-from duanka.engine.store import lookups
-from duanka.engine.store.lookups import StoreLookups
+from duanka.engine.store.reading import lookups
+from duanka.engine.store.reading.lookups import StoreLookups
 from support.engine.filled_store import Tables, fill
 
 BEGIN, DAYS = datetime(2026, 3, 1), 5

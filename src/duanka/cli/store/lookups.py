@@ -20,13 +20,13 @@ from duanka.domain.private_files import put_in_place
 from duanka.domain.record_lookups import LookupRefused, basis_of
 
 if TYPE_CHECKING:
-    from duanka.bootstrap import attached_store, settings
+    from duanka.bootstrap import order_resources, settings
     from duanka.bootstrap import orders as app_orders
     from duanka.cli.store import tables
     from duanka.orders.queries import record_queries
 else:
     app_orders = lazily("duanka.bootstrap.orders")
-    attached_store = lazily("duanka.bootstrap.attached_store")
+    order_resources = lazily("duanka.bootstrap.order_resources")
     record_queries = lazily("duanka.orders.queries.record_queries")
     settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.store.tables")
@@ -53,7 +53,7 @@ store = new_group(commands, "store")
 @store.command()
 def status(folder: Named = None) -> None:
     """Show what a store holds: days, records by table, bytes, what was late, what is kept until when."""
-    OUT.print(tables.status_page(attached_store.status_in(folder or settings.load_settings().store)))
+    OUT.print(tables.status_page(order_resources.status_in(folder or settings.load_settings().store)))
 
 
 @command(store, Permission.LOOK_UP_RECORDS)

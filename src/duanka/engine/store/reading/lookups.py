@@ -23,7 +23,7 @@ from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import plainly, quoted
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import MANIFEST, FileKind, Manifest, damaged, read_manifest
-from duanka.engine.store.status import status_of
+from duanka.engine.store.reading.status import status_of
 
 _COLUMNS = (  # of a row of `records_of`, behind table and time
     *("direction", "peer", "seconds", "answered", "bytes"),

@@ -1,0 +1,1 @@
+"""Reading a store for people: lookups of cards and numbers, and what it holds."""
