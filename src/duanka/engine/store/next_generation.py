@@ -13,10 +13,10 @@ import pyarrow as pa
 from duanka.domain.private_files import private_folder, tighten
 from duanka.engine.shared.duckdb_database import Rows, opened, plainly, quoted, run
 from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, read_manifest, sync, write_manifest
-from duanka.engine.store.parquet_files import GROUP_ROWS
+from duanka.engine.store.parquet_files import GROUP_ROWS, PAGE_BYTES
 
 WORK = "work"  # spill of the writer's database
-PAGES = "WRITE_PAGE_INDEX true, DATA_PAGE_SIZE_LIMIT 32768"
+_PAGES = f"WRITE_PAGE_INDEX true, DATA_PAGE_SIZE_LIMIT {PAGE_BYTES}"
 
 
 class NextGeneration:
@@ -77,7 +77,7 @@ class NextGeneration:
         path = self.new_path(kind, name, day)
         how = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
         if kind is FileKind.RECORDS:
-            how += f", {PAGES}"
+            how += f", {_PAGES}"
         rows = int(self.run(f"COPY ({select}) TO {quoted(str(path))} ({how})")[0][0])
         return self.take(path, rows, kind, name, day)
 

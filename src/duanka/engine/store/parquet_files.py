@@ -16,13 +16,15 @@ from duanka.domain.private_files import private_file
 GROUP_ROWS = 65_536
 # Neighbours in a sorted column, and times, differ by little: as differences they take half the time to write that a
 # dictionary of nearly distinct values does, and fewer bytes.
-_AS_DIFFERENCES = ("card", "peer", "imei", "cell", "hour")
+_AS_DIFFERENCES = ("card", "peer", "imei", "cell", "forwarded_from")
+PAGE_BYTES = 32_768
 
 
 class ParquetFile:
     """A Parquet file that grows by tables of one schema; `rows`: how many it has."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, pages: bool = False) -> None:
+        """`pages`: with a page index, for readers that want a single card."""
         self.path, self.rows, self._schema = path, 0, schema
         differences = [
             field.name
@@ -36,6 +38,9 @@ class ParquetFile:
             compression="zstd",
             use_dictionary=[name for name in schema.names if name not in differences],
             column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
+            store_schema=False,
+            write_page_index=pages,
+            data_page_size=PAGE_BYTES if pages else None,
             write_statistics=[name for name in schema.names if name == "card" or name not in differences],
         )
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.store.card_order import MOST_ROWS, sorted_by_card
 from duanka.engine.store.columns import names, time_of, typed
 from duanka.engine.store.manifest import FileKind, RepeatCounts
 from duanka.engine.store.next_generation import NextGeneration
+from duanka.engine.store.parquet_files import ParquetFile
 
 
 @dataclass
@@ -58,14 +60,27 @@ def _add_day(
     there = draft.manifest.paths(FileKind.RECORDS, table, day)
     if there:
         rows = _unknown(draft, table, rows, draft.source(there))
-    order = ", ".join(dict.fromkeys(("card", time_of(table))))
-    path = draft.write(f"{rows} ORDER BY {order}", FileKind.RECORDS, table, day)
+    path = _written(draft, table, day, rows, records)
     new = draft.manifest.files[path].rows if path else 0
     added.repeated += records - new
     if path:
         added.new += new
         added.files[day] = path
         _count(draft, table, day, path, new)
+
+
+def _written(draft: NextGeneration, table: str, day: date, rows: str, most: int) -> str | None:
+    """Write `rows`, at most so many, sorted; None if there are none."""
+    if most > MOST_ROWS:
+        order = ", ".join(dict.fromkeys(("card", time_of(table))))
+        return draft.write(f"{rows} ORDER BY {order}", FileKind.RECORDS, table, day)
+    found = draft.arrow(rows)
+    if not found.num_rows:
+        return None
+    found = sorted_by_card(found, time_of(table))
+    with ParquetFile(draft.new_path(FileKind.RECORDS, table, day), found.schema, pages=True) as file:
+        file.add(found)
+    return draft.take(file.path, file.rows, FileKind.RECORDS, table, day)
 
 
 def _unknown(draft: NextGeneration, table: str, rows: str, there: str) -> str:
