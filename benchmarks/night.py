@@ -31,6 +31,7 @@ from worlds import DATA, DAYS, dense_cards
 
 from duanka.domain.schema import TABLES
 
+_COMMAND = Path(__file__).with_name("as_installed.py")
 _RECORDS = [name for name, table in TABLES.items() if table.record]
 _KNOWN_FROM = {"cards": "opened_at"} | {
     name: table.time for name, table in TABLES.items() if table.time and not table.record

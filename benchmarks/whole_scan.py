@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
+from as_installed import hide_test_packages
 from measuring import forget_peak, peak_mb
 
 from duanka.bootstrap.policies import policy_named
@@ -166,6 +167,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--memory", default="1GB")
     given = parser.parse_args()
+    hide_test_packages()
     with tempfile.TemporaryDirectory(dir=given.data.parent) as out:
         print(as_json(whole_scan(given.data, Path(out) / "out", given.memory)))
 
