@@ -40,8 +40,8 @@ from duanka.orders.verification.links import Links
 from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
-from support.api.invented_lookups import InventedLookups
 from support.api.verifications import Way, way
+from support.invented_lookups import InventedLookups
 from support.order_policies import AT_ONCE
 from support.orders.books import Backup, backup_of, receive, restore
 from support.people import People
