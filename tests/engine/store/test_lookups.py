@@ -13,6 +13,7 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.record_lookups import CardRecord, Contact, LookupRefused, Usage
+from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.reading import lookups
 from duanka.engine.store.reading.lookups import StoreLookups
 from support.engine.filled_store import Tables, fill
@@ -170,7 +171,7 @@ def test_a_file_that_a_writer_deleted_meanwhile_is_looked_for_in_the_next_manife
     store = fill(tmp_path / "s", _calls({**CALL, "started_at": TEN}))
     found = StoreLookups(store.folder)
     old, new = found._manifest(), found._manifest().model_copy(deep=True)
-    (path,) = new.files
+    (path,) = new.paths(FileKind.RECORDS, "calls")
     new.files["records/calls/2026-03-01/9-1.parquet"] = new.files.pop(path)
     (store.folder / path).rename(store.folder / "records/calls/2026-03-01/9-1.parquet")
     read = iter([old, new, new])
@@ -180,7 +181,7 @@ def test_a_file_that_a_writer_deleted_meanwhile_is_looked_for_in_the_next_manife
 
 def test_a_lost_file_is_damage_and_says_the_way_out(tmp_path: Path) -> None:
     store = fill(tmp_path / "s", _calls({**CALL, "started_at": TEN}))
-    (path,) = store.manifest().files
+    (path,) = store.manifest().paths(FileKind.RECORDS, "calls")
     (store.folder / path).unlink()
     with pytest.raises(DuankaError, match="calls/2026-03-01"):
         StoreLookups(store.folder).records_of("8613800000001", BEGIN, BEGIN + DAY)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from duanka.domain.record_keys import key_of
-from duanka.domain.schema import RECORD_TABLES, TABLES
-from duanka.engine.shared.duckdb_database import quoted
-from duanka.engine.store.columns import is_key, sql_type
-from duanka.engine.store.manifest import FileKind
+from duanka.domain.schema import TABLES
+from duanka.engine.store.columns import is_key
 from duanka.engine.store.record_store import RecordStore
 from support.engine.store_deliveries import NOW, Row, filled, parts
 
@@ -18,18 +19,16 @@ Tables = Mapping[str, Sequence[Row]]
 
 
 def fill(folder: Path, tables: Tables, at: datetime = NOW) -> RecordStore:
-    """Add records, and a register of `cards`, to the store in `folder` as one delivery."""
+    """Add records and registers to the store in `folder` as one delivery."""
     store, texts = RecordStore(folder), dict[int, str]()
     keyed = {table: [_keyed(table, row, texts) for row in rows] for table, rows in tables.items()}
     with store.writing(at) as writer:
-        records = {table: rows for table, rows in keyed.items() if table in RECORD_TABLES}
         made = folder.with_name(f"{folder.name}-parts-{writer.draft.number}")
-        writer.add(parts(made, records), filled(records))
-        if register := keyed.get("cards"):
-            writer.draft.write(_select("cards", register), FileKind.REGISTERS, "cards")
-        if texts:
-            pairs = ", ".join(f"({key}, {quoted(text)})" for key, text in texts.items())
-            writer.draft.write(f"SELECT * FROM (VALUES {pairs}) AS t(key, text) ORDER BY key", FileKind.TEXTS)
+        files = parts(made, keyed)
+        pairs = made / "texts.parquet"
+        columns = {"key": pa.array(texts.keys(), pa.int64()), "text": pa.array(texts.values(), pa.string())}
+        pq.write_table(pa.table(columns), pairs)
+        writer.add(files, filled(keyed), texts=[pairs] if texts else [])
         writer.commit()
     return store
 
@@ -45,17 +44,3 @@ def _keyed(table: str, row: Row, texts: dict[int, str]) -> Row:
             if key < 0:
                 texts[key] = text
     return found
-
-
-def _select(table: str, rows: Sequence[Row]) -> str:
-    columns = TABLES[table].columns
-    lines = ", ".join(
-        "(" + ", ".join(_literal(row.get(column.name)) for column in columns) + ")" for row in rows
-    )
-    typed = ", ".join(f"CAST({c.name} AS {sql_type(c)}) AS {c.name}" for c in columns)
-    names = ", ".join(c.name for c in columns)
-    return f"SELECT {typed} FROM (VALUES {lines}) AS t({names}) ORDER BY card"
-
-
-def _literal(value: object) -> str:
-    return "NULL" if value is None else quoted(str(value))
