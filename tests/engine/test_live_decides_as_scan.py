@@ -25,6 +25,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.streaming import Batch, BatchResult, IntakeBacklog
 from duanka.engine import DuckDBEngine
+from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 from duanka.rules import RULES
 from support.engine.streams import NOW, arrivals, batch_of, cut_up, opened, piece
 from support.engine.worlds import LIMITS, LISTS, START, World, canonical, invented
@@ -116,16 +117,16 @@ def last_decisions(folder: Path) -> Said:
 def scanned(world: World, work: Path, policy: Policy = _POLICY, as_of: datetime | None = None) -> Said:
     """The same of a scan."""
     work.mkdir(parents=True)
-    paths = {}
+    paths, known = {}, KnownTexts(work / "texts.parquet")
     for table, frame in world.frames.items():
         paths[table] = [work / f"{table}.parquet"]
-        frame.write_parquet(paths[table][0])
+        with_keys(table, frame, known).write_parquet(paths[table][0])
     # of all that was ever delivered, as intake counts them: also what a later row of a register no longer says
     columns = {
         table: _filled(frame) | _filled(world.before.get(table)) for table, frame in world.frames.items()
     }
     with DuckDBEngine(work / "engine", threads=1) as engine:
-        engine.load(paths, columns, world.lists, as_of)
+        engine.load(paths, columns, world.lists, as_of, known.close())
         running = policy.running(RULES)
         engine.build([(rule, LIMITS[rule.id]) for rule in running], Silent())
         for rule in running:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +18,7 @@ from duanka.domain.rule import Rule
 from duanka.domain.rule_examples import Row, at, calls, data, messages, sighting
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.duckdb_engine import DuckDBEngine
-from duanka.engine.shared.duckdb_database import arrow_schema
+from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql, rollups_for
 from duanka.rules import RULES
 
@@ -102,10 +101,8 @@ def test_partial_rollups_of_any_slices_merge(tmp_path: Path, cuts: list[int], se
 def _write(tmp_path: Path, rows: Sequence[Row]) -> dict[str, list[Path]]:
     paths: dict[str, list[Path]] = {}
     for name, of_table in _tables(rows).items():
-        schema = arrow_schema(TABLES[name])
-        known = [{field: row.get(field) for field in schema.names} for row in of_table]
         path = tmp_path / f"{name}.parquet"
-        pq.write_table(pa.Table.from_pylist(known, schema=schema), path)
+        pq.write_table(arrow_rows(TABLES[name], of_table), path)
         paths[name] = [path]
     return paths
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.deduplication import settle
+from duanka.ingest.storage.key_columns import KnownTexts
 from duanka.ingest.validation.quarantine import Quarantine
 from support.ingest.deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 
@@ -148,7 +149,7 @@ def test_bounds_of_memory_change_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "GROUP_ROWS", max(1, part_rows // 2))
         patch.setattr(parts, "PART_ROWS", part_rows)
-        shelf = parts.TablePartsWriter(tmp_path, "data_days")
+        shelf = parts.TablePartsWriter(tmp_path, "data_days", KnownTexts(tmp_path / "texts.parquet"))
         for at in range(0, len(seconds), 7):
             some = seconds[at : at + 7]
             days = pl.Series([None] * len(some), dtype=pl.Date)

@@ -88,9 +88,7 @@ def _found(rule_id: str) -> tuple[frozenset[str], frozenset[str]]:
 
 @pytest.mark.parametrize("example", _cases())
 def test_a_rule_does_what_its_example_says(example: Example) -> None:
-    plain, disturbed = (
-        {card for card in cards if card.endswith(f"-{example.number}")} for cards in _found(example.rule.id)
-    )
+    plain, disturbed = ({card for card in cards if example.owns(card)} for cards in _found(example.rule.id))
     if example.flags:
         assert example.cards <= plain
     else:

@@ -57,7 +57,7 @@ def backtest_rule(
     """
     intake = take_in(progress)
     intake.check_nothing_lost()
-    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of, intake.texts)
 
     policy = scan.policy.counting([rule.id])
     rules = [one for one in policy.running(scan.rules) if one.id not in policy.shadows]

@@ -69,7 +69,7 @@ def scan_records(
     """
     intake = take_in(progress)
     intake.check_nothing_lost()
-    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of, intake.texts)
     covers(_coverage(span, intake))
 
     rules = scan.policy.running(scan.rules)

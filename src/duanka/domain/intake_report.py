@@ -34,9 +34,10 @@ class FileAccount:
 class Intake:
     """Canonical records on disk.
 
-    `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null). `columns`: table
-    name -> columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a
-    mapping. `idle`: sources of the mapping that match no file or take no row, in words.
+    `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null), keyed ones as
+    record keys. `texts`: Parquet files (key, text) of the hashed keys; rows may repeat. `columns`: table name ->
+    columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a mapping.
+    `idle`: sources of the mapping that match no file or take no row, in words.
     """
 
     tables: Mapping[str, tuple[Path, ...]]
@@ -45,6 +46,7 @@ class Intake:
     quarantine: Path
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     idle: tuple[BilingualText, ...] = ()
+    texts: tuple[Path, ...] = ()
 
     def check_nothing_lost(self) -> None:
         """Raise LostRecords unless each record was either used or quarantined."""

@@ -41,7 +41,7 @@ LISTS: dict[str, Table] = {
             "bank_hotlines",
             "hotlines of banks",
             (
-                Column("number", ColumnKind.TEXT, "as dialled", required=True),
+                Column("number", ColumnKind.TEXT, "as dialled", required=True, keyed=True),
                 Column("title", ColumnKind.TEXT, "the bank"),
             ),
         ),

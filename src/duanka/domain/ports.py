@@ -125,8 +125,12 @@ class Engine(Protocol):
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
+        texts: Sequence[Path] = (),
     ) -> RecordCoverage:
-        """Open Parquet files; ignore all after `as_of`, None: the last day. `columns`: those with values."""
+        """Open Parquet files; ignore all after `as_of`, None: the last day.
+
+        `columns`: those with values. `texts`: files of the texts of hashed record keys.
+        """
 
     def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
         """Build the rollups that `rules` read."""

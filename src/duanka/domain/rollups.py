@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from duanka.domain.record_keys import short_code_sql
+
 
 class MergeOperation(StrEnum):
     """How partial values of an aggregate are merged."""
@@ -72,9 +74,7 @@ class Rollup:
 
 _OUT, _IN = "direction = 'out'", "direction = 'in'"
 
-# A verification code comes from a short code: three to six digits, or a service number under 106. Pseudonymised
-# deliveries mark these with the prefix "short:" (see docs/MAPPING.md).
-SHORT_CODE = "(length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))"
+SHORT_CODE = short_code_sql("peer")  # a verification code comes from there
 
 
 def _sum(name: str, meaning: str, unit: str) -> Aggregate:

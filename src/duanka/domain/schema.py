@@ -26,7 +26,10 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A canonical column. `required`: of every source; `may_be_unknown`: values may be empty even so."""
+    """A canonical column. `required`: of every source; `may_be_unknown`: values may be empty even so.
+
+    `keyed`: in records on disk, a record key (see domain/record_keys.py) stands for its text.
+    """
 
     name: str
     kind: ColumnKind
@@ -35,6 +38,12 @@ class Column:
     required: bool = False
     choices: tuple[str, ...] = ()
     may_be_unknown: bool = False
+    keyed: bool = False
+
+    @property
+    def device(self) -> bool:
+        """Whether it holds devices."""
+        return self.kind is ColumnKind.IMEI
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Table:
 
 
 def _number(name: str, meaning: str, *, required: bool = False) -> Column:
-    return Column(name, ColumnKind.NUMBER, meaning, "E.164 without +", required)
+    return Column(name, ColumnKind.NUMBER, meaning, "E.164 without +", required, keyed=True)
 
 
 _CARD = _number("card", "the subscriber's number", required=True)
@@ -72,12 +81,13 @@ _PEER = Column(
     "E.164 without +",
     required=True,
     may_be_unknown=True,
+    keyed=True,
 )
 _DIRECTION = Column(
     "direction", ColumnKind.CHOICE, "seen from the card", required=True, choices=("out", "in")
 )
-_IMEI = Column("imei", ColumnKind.IMEI, "device the card sat in", "14 digits")
-_CELL = Column("cell", ColumnKind.TEXT, "serving cell")
+_IMEI = Column("imei", ColumnKind.IMEI, "device the card sat in", "14 digits", keyed=True)
+_CELL = Column("cell", ColumnKind.TEXT, "serving cell", keyed=True)
 _CITY = Column("city", ColumnKind.TEXT, "where the card was seen", "six-digit administrative code")
 
 
@@ -102,7 +112,7 @@ CARDS = Table(
         Column("home_city", ColumnKind.TEXT, "where it was opened", "six-digit administrative code"),
         _time("last_used_at", "last use before the records begin; opened_at when never used", required=False),
         _time("verified_at", "last real-person verification", required=False),
-        Column("bound_imei", ColumnKind.IMEI, "the device an IoT card is bound to", "14 digits"),
+        Column("bound_imei", ColumnKind.IMEI, "the device an IoT card is bound to", "14 digits", keyed=True),
     ),
 )
 
@@ -211,3 +221,6 @@ TABLES: dict[str, Table] = {
 }
 
 RECORD_TABLES = tuple(name for name, table in TABLES.items() if table.record)
+
+# Names of columns that hold record keys, in any table.
+KEYED = frozenset(column.name for table in TABLES.values() for column in table.columns if column.keyed)

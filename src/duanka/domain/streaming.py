@@ -26,9 +26,9 @@ class Columnar(Protocol):
 class BatchPart:
     """Rows of one canonical table from one origin.
 
-    `rows`: the canonical columns of `table`, then `line` (int64), its position in `origin` from 1, and `same`
-    (uint64), a hash that identifies a repeated delivery. `source`: the deliverer, such as "calls" or "msc-2/calls";
-    watermarks are kept by source and table.
+    `rows`: the canonical columns of `table` (keyed ones as record keys), then `line` (int64), its position in `origin`
+    from 1, and `same` (uint64), a hash that identifies a repeated delivery. `source`: the deliverer, such as "calls" or
+    "msc-2/calls"; watermarks are kept by source and table.
     """
 
     table: str
@@ -51,12 +51,16 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Batch:
-    """A micro-batch of `records`; those in `aside` are quarantined. Empty: time has passed."""
+    """A micro-batch of `records`; those in `aside` are quarantined. Empty: time has passed.
+
+    `texts`: texts of hashed record keys in it (key, text).
+    """
 
     pieces: tuple[BatchPart, ...] = ()
     aside: tuple[SetAside, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     records: int = 0
+    texts: Columnar | None = None
 
     @property
     def rejected(self) -> int:

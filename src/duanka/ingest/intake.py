@@ -31,7 +31,8 @@ from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
-from duanka.ingest.storage.parquet_store import IMSIS, TablePartsWriter
+from duanka.ingest.storage.key_columns import KnownTexts
+from duanka.ingest.storage.parquet_store import IMSIS, TEXTS, TablePartsWriter
 from duanka.ingest.validation.quarantine import QUARANTINE, Quarantine
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
@@ -63,7 +64,8 @@ def take_in(
     parts.clear(out)
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / QUARANTINE
-    with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
+    known = KnownTexts(out / TEXTS)
+    with _shelves(out, known) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         total = sum(f.size for f in files)
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), total, SourcesSeen(mapping))
         # read the register first, because other files may identify its cards by IMSI
@@ -75,9 +77,10 @@ def take_in(
         seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
+        texts = known.close()
         names = [file.name for file in files]
         for table, shelf in shelves.items():
-            settled = repeats.settle(table, shelf.parts, names, quarantine)
+            settled = repeats.settle(table, shelf.parts, names, quarantine, texts)
             shelf.parts = settled.parts
             work.used.subtract(settled.lost)
     if tools.by_imsi is not None:
@@ -87,7 +90,7 @@ def take_in(
         for number, account in enumerate(seen)
     )
     ignored = {**work.ignored, **dict.fromkeys(others, ())}
-    return _intake(shelves, accounts, path, ignored, work.sources.idle())
+    return _intake(shelves, accounts, path, ignored, work.sources.idle(), texts)
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:
@@ -95,14 +98,15 @@ def _kind(file: Delivered) -> tuple[int, ...]:
 
 
 @contextmanager
-def _shelves(out: Path) -> Iterator[dict[str, TablePartsWriter]]:
+def _shelves(out: Path, texts: KnownTexts) -> Iterator[dict[str, TablePartsWriter]]:
     """Yield a writer for every table; delete the temporary `.origin` files at the end."""
-    shelves = {table: TablePartsWriter(out, table) for table in TABLES}
+    shelves = {table: TablePartsWriter(out, table, texts) for table in TABLES}
     try:
         yield shelves
     finally:
         for shelf in shelves.values():
             shelf.abandon()
+        texts.close()
         for origin in out.glob("*/part-*.origin"):
             origin.unlink()
 
@@ -113,6 +117,7 @@ def _intake(
     quarantine: Path,
     ignored: dict[str, tuple[str, ...]],
     idle: tuple[BilingualText, ...],
+    texts: tuple[Path, ...],
 ) -> Intake:
     """Result; raises LostRecords unless all records are stored or quarantined."""
     filled = {table: shelf for table, shelf in shelves.items() if shelf.parts}
@@ -123,6 +128,7 @@ def _intake(
         quarantine=quarantine,
         ignored=ignored,
         idle=idle,
+        texts=texts,
     )
     done.check_nothing_lost()
     written = sum(pq.read_metadata(part).num_rows for paths in done.tables.values() for part in paths)

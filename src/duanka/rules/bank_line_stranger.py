@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
+from duanka.domain.record_keys import short_code_sql
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import calls, case, messages, opened
 from duanka.domain.text import BilingualText
@@ -58,7 +59,7 @@ RULE = Rule(
             " HAVING count(*) >= $min_cards) s ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE))"
         )
     },
-    sql="""
+    sql=f"""
         WITH same_day AS (
             SELECT holder, CAST(opened_at AS DATE) AS day, count(*) AS cards_that_day FROM cards
             WHERE holder IS NOT NULL AND opened_at >= $records_from
@@ -74,8 +75,7 @@ RULE = Rule(
         contacts AS (
             SELECT s.card, s.opened_at, s.cards_that_day,
                    count(DISTINCT CASE WHEN b.number IS NOT NULL THEN p.peer END) AS bank_lines,
-                   count(DISTINCT CASE WHEN length(p.peer) > 6 AND NOT starts_with(p.peer, '106')
-                                        AND NOT starts_with(p.peer, 'short:') THEN p.peer END) AS people
+                   count(DISTINCT CASE WHEN NOT {short_code_sql("p.peer")} THEN p.peer END) AS people
             FROM suspects s
             JOIN card_peers p ON p.card = s.card AND p.day <= CAST(s.opened_at AS DATE) + $min_days * INTERVAL '1' DAY
             LEFT JOIN bank_hotlines b ON p.peer = b.number

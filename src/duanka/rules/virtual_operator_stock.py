@@ -49,7 +49,7 @@ RULE = Rule(
           AND c.opened_at < $opened_before AND $opened_before <= $as_of
           AND (c.verified_at IS NULL OR c.verified_at < $opened_before)
           AND coalesce(c.virtual_operator,
-                       EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(c.card, p.prefix)))
+                       EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(CAST(c.card AS VARCHAR), p.prefix)))
     """,
     evidence=(
         EvidenceColumn("opened_at", "开卡时间", "Opened", "local time"),

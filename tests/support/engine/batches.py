@@ -35,12 +35,20 @@ class Example:
 
     def own(self, row: Mapping[str, object]) -> Row:
         """The row with whatever could meet another example made this one's own."""
-        return {k: f"{v}-{self.number}" if k in _OWN and v is not None else v for k, v in row.items()}
+        return {k: self._own(k, v) if k in _OWN and v is not None else v for k, v in row.items()}
+
+    def _own(self, column: str, value: object) -> str:
+        # a card stays a number of digits, which rules may ask for its first digits
+        return f"{value}{self.number:03}" if column == "card" else f"{value}-{self.number}"
+
+    def owns(self, card: str) -> bool:
+        """Whether `card` is one of its own."""
+        return card.endswith(f"{self.number:03}")
 
     @property
     def cards(self) -> set[str]:
         """The cards that must be flagged, or spared."""
-        return {f"{card}-{self.number}" for card in self.case.cards}
+        return {self._own("card", card) for card in self.case.cards}
 
     @property
     def first(self) -> dict[str, date]:

@@ -19,6 +19,7 @@ from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
 from duanka.engine.live.state.rollup_store import SEAL_ROWS
+from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.rules import RULES
 from support.engine.worlds import LIMITS, Hits, Limits, World
 
@@ -104,19 +105,26 @@ def batch_of(world: World, coming: Sequence[Arrival], number: int = 0) -> Batch:
     pieces: dict[tuple[str, str, bool], list[int]] = defaultdict(list)
     for one in coming:
         pieces[one.table, one.source, one.before].append(one.row)
-    made = []
+    made, texts = [], BatchTexts()
     for (table, source, before), rows in sorted(
         pieces.items(), key=lambda p: (p[0][0], p[0][1], not p[0][2])
     ):
         frame = (world.before if before else world.frames)[table]
-        made.append(piece(table, frame[rows], lines=rows, source=source))
-    return Batch(tuple(made), positions={"played": number}, records=len(coming))
+        made.append(piece(table, frame[rows], rows, source, texts))
+    return Batch(tuple(made), positions={"played": number}, records=len(coming), texts=texts.pairs())
 
 
-def piece(table: str, frame: pl.DataFrame, lines: Sequence[int] | None = None, source: str = "") -> BatchPart:
+def piece(
+    table: str,
+    frame: pl.DataFrame,
+    lines: Sequence[int] | None = None,
+    source: str = "",
+    texts: BatchTexts | None = None,
+) -> BatchPart:
     """Rows of a table as intake hands them on; the origin is called like the table."""
     places = pl.Series("line", range(frame.height) if lines is None else lines, dtype=pl.Int64)
-    return BatchPart(table, source or table, table, frame.with_columns(places, same=frame.hash_rows()))
+    rows = with_keys(table, frame, texts).with_columns(places, same=frame.hash_rows())
+    return BatchPart(table, source or table, table, rows)
 
 
 def opened(folder: Path, world: World, **options: Any) -> Live:

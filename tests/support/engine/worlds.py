@@ -15,6 +15,7 @@ from duanka.domain.ports import Silent
 from duanka.domain.rule import Literal
 from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine import DuckDBEngine
+from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 from duanka.rules import RULES
 
 Row = dict[str, Any]
@@ -236,13 +237,13 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
 def scanned(world: World, work: Path, limits: Limits = LIMITS) -> Hits:
     """The hits of a scan over the whole world."""
     work.mkdir(parents=True, exist_ok=True)
-    paths = {}
+    paths, known = {}, KnownTexts(work / "texts.parquet")
     for table, frame in world.frames.items():
         paths[table] = [work / f"{table}.parquet"]
-        frame.write_parquet(paths[table][0])
+        with_keys(table, frame, known).write_parquet(paths[table][0])
     columns = {t: frozenset(s.name for s in f if s.null_count() < len(s)) for t, f in world.frames.items()}
     with DuckDBEngine(work / "engine", threads=1) as engine:
-        engine.load(paths, columns, world.lists, None)
+        engine.load(paths, columns, world.lists, None, known.close())
         chosen = [(rule, limits[rule.id]) for rule in RULES if rule.id in limits]
         engine.build(chosen, Silent())
         for rule, its in chosen:

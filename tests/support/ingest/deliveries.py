@@ -12,6 +12,7 @@ import polars as pl
 from duanka.domain.intake_report import Intake
 from duanka.ingest import read_mapping, take_in
 from duanka.ingest.model.mapping import Mapping as RecordMapping
+from duanka.ingest.storage.key_columns import with_texts
 from support import ROOT
 
 CARDS = "card,kind\n8613800138000,voice\n"
@@ -45,7 +46,8 @@ def taken(folder: Path, files: Mapping[str, str | bytes | pl.DataFrame], **optio
 
 def table(intake: Intake, name: str) -> pl.DataFrame:
     """Return all canonical rows of a table."""
-    return pl.concat([pl.read_parquet(path) for path in intake.tables[name]])
+    rows = pl.concat([pl.read_parquet(path) for path in intake.tables[name]])
+    return with_texts(name, rows, intake.texts)
 
 
 def quarantined(intake: Intake) -> list[tuple[int | None, str, str]]:

@@ -17,16 +17,18 @@ import pyarrow as pa
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RecordCoverage, RuleRun
+from duanka.domain.record_keys import key_of
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
-from duanka.engine.shared import coverage, hit_table
+from duanka.engine.shared import coverage, hit_table, key_texts
 from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.breakdown import profile
 from duanka.engine.shared.duckdb_database import (
     Rows,
     arrow_rows,
     opened,
+    parquet,
     pass_rows,
     plainly,
     quoted,
@@ -56,6 +58,7 @@ class BatchEngine(ABC):
     ) -> None:
         self._passes = passes or {}
         self._db = opened(work, memory, threads)
+        self._take_texts("SELECT NULL, NULL LIMIT 0")
         self._given = AvailableData()
         self._rollups: dict[str, Rollup] = {}
 
@@ -75,14 +78,29 @@ class BatchEngine(ABC):
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
+        texts: Sequence[Path] = (),
     ) -> RecordCoverage:
         """Open canonical Parquet files; see `domain.ports.Engine`."""
+        if texts:
+            self._take_texts(f"SELECT DISTINCT key, text FROM {parquet(texts)}")
         there = {name: columns[name] for name, paths in tables.items() if paths and columns.get(name)}
         self._open({name: tables[name] for name in there})
         found = self._see(there, lists, as_of)
         if as_of and as_of <= found.first:
             raise UnreadableInput(f"--as-of {as_of} sees nothing: the records begin at {found.first}")
         return found
+
+    def _take_texts(self, select: str) -> None:
+        """Keep the texts of hashed record keys from `select` (key, text)."""
+        self._run(f"CREATE OR REPLACE TABLE texts ({key_texts.COLUMNS})")
+        self._run(f"INSERT INTO texts {select}")
+        twice = self._run("SELECT list(text) FROM texts GROUP BY key HAVING count(*) > 1 LIMIT 1")
+        if twice:
+            one, other = twice[0][0][:2]
+            raise UnreadableInput(
+                f"the pseudonyms {one!r} and {other!r} have the same record key; change one of them in the delivery"
+            )
+        key_texts.create(self._run, "texts")
 
     @abstractmethod
     def _open(self, tables: Mapping[str, Sequence[Path]]) -> None:
@@ -111,7 +129,7 @@ class BatchEngine(ABC):
         for name, table in LISTS.items():
             self._put(name, arrow_rows(table, lists.get(name, ())))
         self._run(
-            "CREATE OR REPLACE TABLE hits (card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
+            "CREATE OR REPLACE TABLE hits (card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
         )
         return found
 
@@ -164,13 +182,14 @@ class BatchEngine(ABC):
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Add hits of other rules, for the examples of rules that read `hits`."""
         for row in rows:
-            values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
+            values = [key_of(str(row["card"])), *(row[name] for name in ("rule", "seen_at", "evidence"))]
             self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
 
     def flagged(self, rule: str) -> frozenset[str]:
         """The cards that `rule` hit."""
         return frozenset(
-            row[0] for row in self._run(f"SELECT DISTINCT card FROM hits WHERE rule = {quoted(rule)}")
+            row[0]
+            for row in self._run(f"SELECT DISTINCT number_text(card) FROM hits WHERE rule = {quoted(rule)}")
         )
 
     def forget(self, rule: str) -> None:

@@ -15,11 +15,12 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine
-from duanka.engine.shared.duckdb_database import Rows, arrow_rows, quoted, register
+from duanka.engine.shared.duckdb_database import Rows, arrow_rows, hashed_texts, lent, parquet, register
 from duanka.engine.shared.hit_table import add_hits_of
 from duanka.engine.sql.render import Value, render
 from duanka.engine.sql.rollup_sql import rollup_sql
 
+_PAIRS = pa.schema([("key", pa.int64()), ("text", pa.string())])
 _SLICES = (1, 4, 16, 64)
 
 
@@ -33,8 +34,13 @@ class DuckDBEngine(BatchEngine):
         as_of: datetime | None,
     ) -> RecordCoverage:
         """Load rows held in memory, such as the examples of a rule."""
+        texts: dict[int, str] = {}
         for name, rows in tables.items():
             self._put(f"given_{name}", arrow_rows(TABLES[name], rows))
+            texts |= hashed_texts(TABLES[name], rows)
+        pairs = pa.table({"key": list(texts), "text": list(texts.values())}, schema=_PAIRS)
+        with lent(self._db, "pairs", pairs):
+            self._take_texts("SELECT key, text FROM pairs")
         columns = {
             name: frozenset(k for row in rows for k, v in row.items() if v is not None)
             for name, rows in tables.items()
@@ -43,7 +49,7 @@ class DuckDBEngine(BatchEngine):
 
     def _open(self, tables: Mapping[str, Sequence[Path]]) -> None:
         for name, paths in tables.items():
-            self._view(f"given_{name}", f"FROM read_parquet([{', '.join(quoted(str(p)) for p in paths)}])")
+            self._view(f"given_{name}", f"FROM {parquet(paths)}")
 
     def _put(self, name: str, rows: pa.Table) -> None:
         register(self._db, name, rows)

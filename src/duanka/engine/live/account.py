@@ -87,4 +87,4 @@ class Accounts:
         devices = self._shelves.get("card_devices")
         if devices:
             tables["card_devices"] = f"(SELECT DISTINCT card, imei FROM ({devices.raw('card, imei')}))"
-        return profile(self._run, (devices and ["card_devices"]) or [], tables=tables)
+        return profile(self._run, (devices and ["card_devices"]) or [], self._run, tables)

@@ -67,7 +67,7 @@ def announce_again(state: LiveState, cards: Collection[str]) -> Changes:
             f" UNION ALL SELECT 0, card, CASE WHEN signed_by IS NULL THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
             " coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
             " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
-            ") WHERE card IN (SELECT card FROM given) GROUP BY card"
+            ") WHERE card IN (SELECT number_key(card) FROM given) GROUP BY card"
         )
     found = log_changes(state, "announced", "card")
     state.run("DROP TABLE announced")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duanka.domain.errors import LostRecords
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import TABLES, Column
 from duanka.domain.streaming import Batch, BatchPart, Lateness, LiveReason, SetAside
 from duanka.engine.live.state.checkpoint import SourceProgress
 from duanka.engine.live.state.state_file import LiveState
@@ -56,6 +56,7 @@ class BatchFilter:
     def sort(self, batch: Batch, now: datetime) -> FilterResult:
         """Create views of used records, store rejected ones, advance watermarks. `now`: local time."""
         done = FilterResult()
+        self._take_texts(batch)
         self._aside(batch.aside)
         highs: list[tuple[SourceProgress, datetime]] = []
         for table, pieces in _by_table(batch.pieces):
@@ -75,6 +76,14 @@ class BatchFilter:
         for source, high in highs:  # only now: records must not be late because of others in the same batch
             self._marks.advance(source, high, now)
         return done
+
+    def _take_texts(self, batch: Batch) -> None:
+        """Keep the texts of hashed record keys."""
+        if batch.texts is not None:
+            with lent(self._db, "given", pa.table(batch.texts)):
+                self._run(
+                    "INSERT INTO state.texts SELECT DISTINCT key, text FROM given ANTI JOIN state.texts USING (key)"
+                )
 
     def clear(self) -> None:
         """Drop the batch's views."""
@@ -197,7 +206,7 @@ class BatchFilter:
     def _refuse(
         self, table: str, origin: str, reason: LiveReason, rows: pa.Table, done: FilterResult
     ) -> None:
-        columns = ", ".join(f"{c.name} := CAST({c.name} AS VARCHAR)" for c in TABLES[table].columns)
+        columns = ", ".join(f"{c.name} := {_shown(c)}" for c in TABLES[table].columns)
         with lent(self._db, "refused", rows):
             self._db.execute(
                 "INSERT INTO state.quarantine SELECT ?, line, ?, ?,"
@@ -216,6 +225,12 @@ class BatchFilter:
         """Drop hashes of events before `over` (table -> time); their repeats are late anyway."""
         for table, moment in over.items():
             self._run(f"DELETE FROM state.recent WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
+
+
+def _shown(column: Column) -> str:
+    if column.keyed:
+        return f"{'device_text' if column.device else 'number_text'}({column.name})"
+    return f"CAST({column.name} AS VARCHAR)"
 
 
 def _placed(rows: pa.Table, place: int) -> pa.Table:

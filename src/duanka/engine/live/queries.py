@@ -23,7 +23,7 @@ class StateQueries:
     def changes(self, after: int, most: int = 1_000_000) -> Iterator[HitChange]:
         """Changes of hits after sequence number `after`, in order, at most `most`."""
         rows = self._run(
-            "SELECT seq, kind, card, rule, seen_at, evidence FROM state.changes"
+            "SELECT seq, kind, number_text(card), rule, seen_at, evidence FROM state.changes"
             f" WHERE seq > {after} ORDER BY seq LIMIT {most}"
         )
         for seq, kind, card, rule, seen_at, evidence in rows:

@@ -45,7 +45,7 @@ def touch_left_behind(run: Run) -> None:
 def moved_cards(run: Run) -> list[str]:
     """Cards with a published decision for which `news` has another operator or city."""
     moved = run(
-        "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
+        "SELECT number_text(n.card) FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
         " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
         " AND (coalesce(n.operator, '') <> coalesce(c.operator, '')"
         " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from duanka.domain.ports import HitsOfDay, Profile, Share
 from duanka.engine.shared.coverage import Run
@@ -28,12 +29,15 @@ _BY_DEVICE = """
 
 
 def profile(
-    run: Run, built: Collection[str], run_on_hits: Run | None = None, tables: Mapping[str, str] | None = None
+    run: Run,
+    built: Collection[str],
+    run_on_hits: Run,
+    tables: Mapping[str, str] | None = None,
 ) -> Profile:
     """Count the cards in table `at_risk` by outlet, city and device, and hits by day.
 
-    `built`: rollups that exist; without card_devices, no devices are counted. `run_on_hits`: runs SQL on the hits, if
-    `run` cannot read them. `tables`: actual names of cards, outlets, card_devices and hits, if they differ.
+    `built`: rollups that exist; without card_devices, no devices are counted. `run_on_hits`: runs SQL on the hits and
+    knows the macros of key_texts.py. `tables`: actual names of cards, outlets, card_devices and hits, if they differ.
     """
     called = {**{name: name for name in _TABLES}, **(tables or {})}
 
@@ -43,14 +47,17 @@ def profile(
         )
         return tuple(Share(*row) for row in rows)
 
+    def named(share: Share) -> Share:
+        return replace(share, name=run_on_hits(f"SELECT device_text({share.name})")[0][0])
+
     # hits on register data may be years old; the plot shows the last 60 days
-    days = (run_on_hits or run)(
+    days = run_on_hits(
         f"SELECT CAST(seen_at AS DATE) AS day, rule, count(*) FROM {called['hits']} WHERE seen_at >="
         f" (SELECT max(seen_at) - INTERVAL 60 DAYS FROM {called['hits']}) GROUP BY ALL ORDER BY 1, 2"
     )
     return Profile(
         outlets=largest(_BY_OUTLET),
         cities=largest(_BY_CITY),
-        devices=largest(_BY_DEVICE) if "card_devices" in built else (),
+        devices=tuple(map(named, largest(_BY_DEVICE))) if "card_devices" in built else (),
         days=tuple(HitsOfDay(*row) for row in days),
     )

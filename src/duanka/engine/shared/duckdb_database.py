@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
-from duanka.domain.schema import ColumnKind, Table
+from duanka.domain.record_keys import key_of
+from duanka.domain.schema import Column, ColumnKind, Table
 
 Rows = list[tuple[Any, ...]]
 
@@ -30,21 +31,39 @@ ARROW = {
 }
 
 
+def sql_type(column: Column) -> str:
+    """The type of a canonical column; a keyed one holds record keys."""
+    return "BIGINT" if column.keyed else TYPES.get(column.kind, "VARCHAR")
+
+
 def arrow_schema(table: Table) -> pa.Schema:
-    """The Arrow schema of a canonical table or list."""
-    return pa.schema([(c.name, ARROW.get(c.kind, pa.string())) for c in table.columns])
+    """The Arrow schema of a canonical table or list, with record keys in the keyed columns."""
+    return pa.schema(
+        [(c.name, pa.int64() if c.keyed else ARROW.get(c.kind, pa.string())) for c in table.columns]
+    )
 
 
 def arrow_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    """`rows` as Arrow with every column of `table`; missing values are null."""
-    schema = arrow_schema(table)
-    return pa.Table.from_pylist([{c: row.get(c) for c in schema.names} for row in rows], schema=schema)
+    """`rows` of texts as Arrow with every column of `table`; missing values are null."""
+    columns = {c.name: [_value(c, row.get(c.name)) for row in rows] for c in table.columns}
+    return pa.table(columns, schema=arrow_schema(table))
+
+
+def _value(column: Column, value: object) -> object:
+    return key_of(value, device=column.device) if column.keyed and isinstance(value, str) else value
+
+
+def hashed_texts(table: Table, rows: Sequence[Mapping[str, object]]) -> dict[int, str]:
+    """The texts behind the hashed record keys of `rows`."""
+    texts = ((c, row.get(c.name)) for c in table.columns if c.keyed for row in rows)
+    keys = {_value(column, text): text for column, text in texts if isinstance(text, str)}
+    return {key: text for key, text in keys.items() if isinstance(key, int) and key < 0}
 
 
 def pass_rows(passes: Mapping[str, datetime]) -> pa.Table:
-    """`passes` (card -> local time of the last pass) as Arrow: card, passed_at."""
-    schema = pa.schema([("card", pa.string()), ("passed_at", pa.timestamp("us"))])
-    return pa.table([list(passes), list(passes.values())], schema=schema)
+    """`passes` (card -> local time of the last pass) as Arrow: card (a record key), passed_at."""
+    schema = pa.schema([("card", pa.int64()), ("passed_at", pa.timestamp("us"))])
+    return pa.table([list(map(key_of, passes)), list(passes.values())], schema=schema)
 
 
 def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
@@ -98,6 +117,11 @@ def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
 
 
 _NO_ROOM = ("no space left", "file too large", "quota exceeded")
+
+
+def parquet(paths: Sequence[Path]) -> str:
+    """FROM of several Parquet files."""
+    return f"read_parquet([{', '.join(quoted(str(path)) for path in paths)}])"
 
 
 def quoted(text: str) -> str:

@@ -1,9 +1,12 @@
-"""SQL of the table `hits` (card, rule, seen_at, evidence), in a scan and live."""
+"""SQL of the table `hits` (card, rule, seen_at, evidence), in a scan and live.
+
+`card` is a record key; its text is put in its place where hits leave the engine, see key_texts.py.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -13,13 +16,16 @@ from duanka.domain.errors import RuleError
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Rule
 from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.shared.key_texts import with_text
 from duanka.engine.sql.render import output_columns
+
+DEVICE = "IMEI"  # unit of the evidence that is a device
 
 
 def at_risk(cards_at_risk: Path) -> str:
     """CREATE of `at_risk` (card) from cards_at_risk.csv, without cards only watched."""
     return (
-        "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
+        "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT number_key(card) AS card FROM"
         f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
         f" WHERE action <> {quoted(Action.WATCH.word)}"
     )
@@ -33,9 +39,11 @@ def hit_columns(rule: Rule) -> tuple[str, ...]:
     return columns
 
 
-def hit_rows(columns: Sequence[str], source: str) -> str:
-    """SELECT of distinct card, seen_at, evidence (JSON) over a rule's SELECT of `columns`."""
-    fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
+def hit_rows(rule: Rule, source: str) -> str:
+    """SELECT of distinct card, seen_at, evidence (JSON) over a `source` with the result columns of `rule`."""
+    devices = {column.name for column in rule.evidence if column.unit == DEVICE}
+    shown = {name: f"device_text({name})" if name in devices else name for name in hit_columns(rule)[2:]}
+    fields = ", ".join(f"{quoted(name)}, {value}" for name, value in shown.items())
     return (
         "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
         f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({source})"
@@ -44,13 +52,13 @@ def hit_rows(columns: Sequence[str], source: str) -> str:
 
 def add_hits_of(rule: Rule, source: str) -> str:
     """INSERT of the distinct rows of the SELECT `source` as hits of `rule`."""
-    found = hit_rows(hit_columns(rule), source)
+    found = hit_rows(rule, source)
     return f"INSERT INTO hits SELECT card, {quoted(rule.id)}, seen_at, evidence FROM ({found})"
 
 
 def sorted_hits(hits: str) -> str:
     """SELECT of the content of hits.parquet from the table `hits`."""
-    return f"SELECT card, rule, seen_at, evidence FROM {hits} ORDER BY card, rule, seen_at, evidence"
+    return f"SELECT * FROM ({with_text(hits)}) ORDER BY card, rule, seen_at, evidence"
 
 
 def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", more: str = "") -> str:
@@ -61,7 +69,7 @@ def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", mor
     """
     also = f"UNION ALL SELECT DISTINCT card{', NULL' * 8} FROM ({more})" if more else ""
     return f"""
-        SELECT found.*, place.operator, place.home_city FROM (
+        SELECT number_text(found.card) AS card, found.* EXCLUDE (card), place.operator, place.home_city FROM (
             SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
                    NULL AS case_id, NULL AS signed_by,
                    max(seen_at) AS last_at, count(DISTINCT CAST(seen_at AS DATE)) AS days

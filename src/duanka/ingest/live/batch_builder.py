@@ -11,6 +11,7 @@ import polars as pl
 from duanka.domain.streaming import Batch, BatchPart, SetAside
 from duanka.ingest.files.limits import BATCH_BYTES, REJECTED_ROWS
 from duanka.ingest.model.blocks import Rejected, placed
+from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.ingest.storage.parquet_store import hashes
 from duanka.ingest.validation.quarantine import kept, more_like_it
 from duanka.ingest.validation.validator import ValidationResult, ValidRows
@@ -42,6 +43,7 @@ class BatchBuilder:
         self._rows: dict[tuple[str, str, str], list[pl.DataFrame]] = {}
         self._aside: list[SetAside] = []
         self._positions: dict[str, int] = {}
+        self._texts = BatchTexts()
 
     @property
     def room(self) -> int:
@@ -71,7 +73,9 @@ class BatchBuilder:
             source = f"{place}/{good.table}" if place else good.table
             lines = pl.Series("line", good.lines, dtype=pl.Int64)
             self._size += int(good.frame.estimated_size())
-            rows = good.frame.with_columns(lines, dedup_key(good).alias("same"))
+            rows = with_keys(good.table, good.frame, self._texts).with_columns(
+                lines, dedup_key(good).alias("same")
+            )
             self._rows.setdefault((good.table, source, origin), []).append(rows)
         for record in result.rejected:
             self.set_aside(file, record, sheets)
@@ -109,4 +113,4 @@ class BatchBuilder:
             SetAside(file, None, "", reason, more_like_it(records), records)
             for (file, reason), records in self._more.items()
         ]
-        return Batch(pieces, (*self._aside, *more), self._positions, self.records)
+        return Batch(pieces, (*self._aside, *more), self._positions, self.records, self._texts.pairs())

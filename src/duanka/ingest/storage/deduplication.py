@@ -24,6 +24,7 @@ from duanka.domain.schema import TABLES, ColumnKind
 from duanka.ingest.model.blocks import Rejected
 from duanka.ingest.model.holders import WITHHELD
 from duanka.ingest.model.reasons import QuarantineReason
+from duanka.ingest.storage.key_columns import with_texts
 from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS, PartFile, origins, schema
 from duanka.ingest.validation.quarantine import Quarantine
 
@@ -41,15 +42,21 @@ class Settled(NamedTuple):
     lost: Counter[int]
 
 
-def settle(table: str, parts: Sequence[PartFile], files: Sequence[str], quarantine: Quarantine) -> Settled:
-    """Remove repeated records from the `parts` of `table`; `files`: names by number."""
+def settle(
+    table: str,
+    parts: Sequence[PartFile],
+    files: Sequence[str],
+    quarantine: Quarantine,
+    texts: tuple[Path, ...] = (),
+) -> Settled:
+    """Remove repeated records from the `parts` of `table`; `files`: names by number; `texts`: of hashed keys."""
     lost: Counter[int] = Counter()
     keep: dict[int, npt.NDArray[np.bool_]] = {}
     for repeated in _repeated(parts):
         for some in _chunks(parts, repeated):
             candidates = _candidates(parts, some, backwards=table in REGISTER_KEYS)
             for later in _repeats(table, candidates):
-                _set_aside(table, later, files, quarantine)
+                _set_aside(table, later, files, quarantine, texts)
                 for (part,), rows in later.group_by("_part"):
                     number = int(str(part))
                     kept = keep.setdefault(number, np.ones(parts[number].rows, bool))
@@ -208,12 +215,18 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.lit(QuarantineReason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
 
 
-def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine: Quarantine) -> None:
+def _set_aside(
+    table: str,
+    later: pl.DataFrame,
+    files: Sequence[str],
+    quarantine: Quarantine,
+    texts: tuple[Path, ...],
+) -> None:
     names = [c.name for c in TABLES[table].columns]
     secret = {c.name for c in TABLES[table].columns if c.kind is ColumnKind.HOLDER}
     for rows in later.partition_by("_file", "_reason", maintain_order=True):
         file, reason = files[rows["_file"][0]], QuarantineReason(rows["_reason"][0])
-        told = rows.head(quarantine.room(file))
+        told = with_texts(table, rows.head(quarantine.room(file)), texts)
         for row in told.select([*names, "_line"]).iter_rows(named=True):
             fields = {
                 name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None

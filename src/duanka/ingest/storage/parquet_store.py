@@ -1,4 +1,4 @@
-"""Canonical records on disk: `<table>/part-NNNNN.parquet`.
+"""Canonical records on disk: `<table>/part-NNNNN.parquet`, with record keys in place of numbers and devices.
 
 During intake a second file beside each part holds the origin of its rows.
 """
@@ -19,8 +19,10 @@ import pyarrow.parquet as pq
 
 from duanka.domain.schema import TABLES
 from duanka.ingest.normalise import columns
+from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 
 IMSIS = "imsi.sqlite"  # IMSI -> card, during intake
+TEXTS = "texts.parquet"  # texts of hashed record keys
 GROUP_ROWS = 1 << 16
 PART_ROWS = 1_000_000
 
@@ -60,7 +62,9 @@ def origins(part: PartFile) -> npt.NDArray[np.void]:
 
 def schema(table: str) -> Any:
     """Return the Arrow schema of a canonical table."""
-    return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
+    return pa.schema(
+        [(c.name, pa.int64() if c.keyed else _ARROW[columns.dtype(c)]) for c in TABLES[table].columns]
+    )
 
 
 def hashes(
@@ -83,10 +87,11 @@ def hashes(
 class TablePartsWriter:
     """Writes the parts of one table, in the order of delivery."""
 
-    def __init__(self, out: Path, table: str) -> None:
+    def __init__(self, out: Path, table: str, texts: KnownTexts) -> None:
         self.parts: list[PartFile] = []
         self.filled: set[str] = set()
         self._table = table
+        self._texts = texts
         self._folder = out / table
         self._schema = schema(table)
         self._frames: list[pl.DataFrame] = []
@@ -110,6 +115,7 @@ class TablePartsWriter:
             return
         if len(self.filled) < frame.width:
             self.filled.update(s.name for s in frame if s.name not in self.filled and s.null_count() < len(s))
+        frame = with_keys(self._table, frame, self._texts)
         origin = np.empty(frame.height, ORIGIN)
         origin["file"] = file
         origin["line"] = lines
@@ -181,7 +187,7 @@ def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
 
 def clear(out: Path) -> None:
     """Remove the results of an earlier intake in `out`."""
-    for path in (out / "quarantine.parquet", *out.glob(f"{IMSIS}*")):
+    for path in (out / "quarantine.parquet", out / TEXTS, *out.glob(f"{IMSIS}*")):
         path.unlink(missing_ok=True)
     for table in TABLES:
         for path in (out / table).glob("part-*"):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel
 
-VERSION = 3
+VERSION = 4
 
 
 class SourceProgress(BaseModel):

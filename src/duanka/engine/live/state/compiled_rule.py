@@ -10,7 +10,7 @@ from duanka.domain.policy import LISTS
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
-from duanka.engine.shared.hit_table import hit_columns, hit_rows
+from duanka.engine.shared.hit_table import hit_rows
 from duanka.engine.sql.render import condition, parameters, render, tables
 from duanka.engine.sql.rollup_sql import Mention, as_statements, lean, mentions, rollups_for
 
@@ -81,7 +81,7 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> CompiledRule:
         narrow=narrow,
         stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
         since_matters="records_from" in names,
-        select=hit_rows(hit_columns(rule), sql),
+        select=hit_rows(rule, sql),
         mentions=mentions(rule.sql, rule.due),
         narrow_mentions=mentions(*as_statements(rule.narrow.values())),
     )

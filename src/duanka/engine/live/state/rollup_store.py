@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from duanka.domain.rollups import Rollup
+from duanka.domain.schema import KEYED
 from duanka.engine.live.state.checkpoint import Generation, Merging, ShelfProgress
 from duanka.engine.sql.rollup_sql import TYPES
 
@@ -21,6 +22,10 @@ _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
 _IDLE_SEAL_DIVISOR = 8  # divides the sealing size while idle, so that small generations are merged too
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
+
+
+def _type(key: str) -> str:
+    return "BIGINT" if key in KEYED else _KEY_TYPES.get(key, "VARCHAR")
 
 
 class RollupStore:
@@ -43,7 +48,7 @@ class RollupStore:
         The open generation is not `packed` (compressed): compression would dominate the time to append a batch.
         """
         how = "" if packed else " USING COMPRESSION uncompressed"
-        columns = [f"{key} {_KEY_TYPES.get(key, 'VARCHAR')}{how}" for key in self.rollup.keys]
+        columns = [f"{key} {_type(key)}{how}" for key in self.rollup.keys]
         columns += [f"{a.name} {TYPES[a.how]}{how}" for a in self.rollup.aggregates]
         self._run(f"CREATE TABLE {self._table(number)} ({', '.join(columns)})")
 

@@ -15,7 +15,8 @@ from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE
 from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
-from duanka.engine.shared.duckdb_database import TYPES, Rows, bound, lent
+from duanka.engine.shared import key_texts
+from duanka.engine.shared.duckdb_database import Rows, bound, lent, sql_type
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
@@ -33,14 +34,15 @@ _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",  # hashes of records, to detect repeats
     "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
-    "touched": "tbl VARCHAR, card VARCHAR",  # cards whose register rows changed
-    "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",  # register rows that take effect later
-    "again": "rule VARCHAR, card VARCHAR",  # cards that a daily rule evaluates again
-    "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases already logged as changes
-    "passes": "card VARCHAR, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
-    "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
-    "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
+    "touched": "tbl VARCHAR, card BIGINT",  # cards whose register rows changed
+    "ahead": "tbl VARCHAR, card BIGINT, due_at TIMESTAMP",  # register rows that take effect later
+    "again": "rule VARCHAR, card BIGINT",  # cards that a daily rule evaluates again
+    "due": "rule VARCHAR, card BIGINT, due_at TIMESTAMP",
+    "confirmed": "card BIGINT, case_id VARCHAR, signed_by VARCHAR",  # police cases already logged as changes
+    "passes": "card BIGINT, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
+    "hits": "card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
+    "texts": key_texts.COLUMNS,  # of hashed record keys
+    "changes": "seq BIGINT, kind VARCHAR, card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
 
 
@@ -72,14 +74,16 @@ class LiveState:
                 self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
             self.progress = self._read(there | set(_OPTIONAL_TABLES))
             self._ours = True
+            key_texts.create(self.run, "state.texts")
             return
         self.run("CREATE TABLE state.progress (value VARCHAR)")
         for name in REGISTERS:
-            shape = ", ".join(f"{c.name} {TYPES.get(c.kind, 'VARCHAR')}" for c in TABLES[name].columns)
+            shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
             self.run(f"CREATE TABLE state.{name} ({shape})")
         for name, columns in _TABLES.items():
             self.run(f"CREATE TABLE state.{name} ({columns})")
         self.run("INSERT INTO state.progress VALUES ('')")
+        key_texts.create(self.run, "state.texts")
         self.progress = Checkpoint(history=history, days={})
 
     def _read(self, there: set[str]) -> Checkpoint:

@@ -1,0 +1,35 @@
+"""SQL between record keys and texts: what the engine reads from people and shows to them.
+
+The macros `number_text(key)`, `device_text(key)` and `number_key(text)` work wherever `create` was called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from duanka.domain.record_keys import DEVICE_DIGITS, MOST_DIGITS
+
+COLUMNS = "key BIGINT, text VARCHAR"  # of the table of texts behind hashed keys
+
+
+def create(run: Callable[[str], object], texts: str) -> None:
+    """Create the macros; `texts`: table of COLUMNS, each key once."""
+    hashed = f"(SELECT t.text FROM {texts} AS t WHERE t.key = k)"
+    run(
+        "CREATE OR REPLACE TEMP MACRO number_text(k) AS"
+        f" CASE WHEN k >= 0 THEN CAST(k AS VARCHAR) WHEN k < 0 THEN {hashed} END"
+    )
+    run(
+        "CREATE OR REPLACE TEMP MACRO device_text(k) AS"
+        f" CASE WHEN k >= 0 THEN lpad(CAST(k AS VARCHAR), {DEVICE_DIGITS}, '0') WHEN k < 0 THEN {hashed} END"
+    )
+    run(
+        "CREATE OR REPLACE TEMP MACRO number_key(t) AS"
+        f" CASE WHEN regexp_full_match(t, '[1-9][0-9]{{0,{MOST_DIGITS - 1}}}') THEN TRY_CAST(t AS BIGINT)"
+        f" ELSE (SELECT any_value(h.key) FROM {texts} AS h WHERE h.text = t) END"
+    )
+
+
+def with_text(source: str, columns: str = "rule, seen_at, evidence") -> str:
+    """SELECT of the text of `card`, and `columns`, over `source`."""
+    return f"SELECT number_text(card) AS card, {columns} FROM {source}"
