@@ -130,7 +130,7 @@ def test_what_was_signed_is_what_is_read_whoever_exchanges_the_file_meanwhile(
         cases = pl.concat(
             [pl.DataFrame(one.rows) for batch in batches for one in batch.pieces if one.table == "cases"]
         )
-    assert cases.select("card", "signed_by").rows() == [("8613800000001", "bureau")]
+    assert cases.select("card", "signed_by").rows() == [(8613800000001, "bureau")]
 
 
 @pytest.mark.parametrize("what", ["a pipe", "a link to a device", "a link to a signature elsewhere"])
@@ -146,7 +146,7 @@ def test_a_signature_that_is_no_file_is_none_and_stops_nothing(tmp_path: Path, k
     assert _signer(file, (_source(key),), tmp_path / "data") == ""
     batches = drained(tmp_path / "data", case_sources=(_source(key),))
     rows = [pl.DataFrame(one.rows) for batch in batches for one in batch.pieces if one.table == "cases"]
-    assert pl.concat(rows).select("card", "signed_by").rows() == [("8613800000001", None)]
+    assert pl.concat(rows).select("card", "signed_by").rows() == [(8613800000001, None)]
 
 
 def test_the_same_cases_unsigned_beside_do_not_take_the_signature_away(tmp_path: Path, key: Path) -> None:

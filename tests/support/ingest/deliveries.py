@@ -47,7 +47,7 @@ def taken(folder: Path, files: Mapping[str, str | bytes | pl.DataFrame], **optio
 def table(intake: Intake, name: str) -> pl.DataFrame:
     """Return all canonical rows of a table."""
     rows = pl.concat([pl.read_parquet(path) for path in intake.tables[name]])
-    return with_texts(name, rows, intake.texts)
+    return with_texts(name, rows, pl.scan_parquet(list(intake.texts)) if intake.texts else None)
 
 
 def quarantined(intake: Intake) -> list[tuple[int | None, str, str]]:

@@ -14,6 +14,7 @@ from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE, Batch, SetAside
 from duanka.ingest import Inbox, LandingTimeouts
 from duanka.ingest.files.beginnings import is_beginning
+from duanka.ingest.storage.key_columns import with_texts
 from support.waiting import HANG
 
 FAST = LandingTimeouts(settle=0, whole=0, poll=0.01)
@@ -67,10 +68,12 @@ def until(batches: Iterator[Batch], records: int) -> list[Batch]:
 
 
 def rows_of(batches: Iterable[Batch], table: str = "calls") -> pl.DataFrame:
-    """All rows of a table, in the order in which they came."""
+    """All rows of a table, in the order in which they came, with texts in place of record keys."""
+    batches = list(batches)
+    texts = [pl.DataFrame(b.texts) for b in batches if b.texts is not None]
     found = [pl.DataFrame(p.rows) for b in batches for p in b.pieces if p.table == table]
     if found:
-        return pl.concat(found)
+        return with_texts(table, pl.concat(found), pl.concat(texts).lazy() if texts else None)
     return pl.DataFrame(schema=[*(c.name for c in TABLES[table].columns), "line", "same"])
 
 

@@ -226,7 +226,8 @@ def _set_aside(
     secret = {c.name for c in TABLES[table].columns if c.kind is ColumnKind.HOLDER}
     for rows in later.partition_by("_file", "_reason", maintain_order=True):
         file, reason = files[rows["_file"][0]], QuarantineReason(rows["_reason"][0])
-        told = with_texts(table, rows.head(quarantine.room(file)), texts)
+        hashed = pl.scan_parquet(list(texts)) if texts else None
+        told = with_texts(table, rows.head(quarantine.room(file)), hashed)
         for row in told.select([*names, "_line"]).iter_rows(named=True):
             fields = {
                 name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None

@@ -142,8 +142,8 @@ def _mixed(data: list[bytes], words: int) -> npt.NDArray[np.uint64]:
     return mixed ^ (mixed >> _SHIFT)
 
 
-def with_texts(table: str, frame: pl.DataFrame, texts: tuple[Path, ...]) -> pl.DataFrame:
-    """`frame` with texts in place of record keys; `texts`: files of hashed keys."""
+def with_texts(table: str, frame: pl.DataFrame, texts: pl.LazyFrame | None) -> pl.DataFrame:
+    """`frame` with texts in place of record keys; `texts`: key and text of hashed ones; None: there are none."""
     for column in TABLES[table].columns:
         if not column.keyed or column.name not in frame.columns:
             continue
@@ -151,8 +151,8 @@ def with_texts(table: str, frame: pl.DataFrame, texts: tuple[Path, ...]) -> pl.D
         told = values.cast(pl.String)
         if column.device:
             told = told.str.zfill(DEVICE_DIGITS)
-        if (values < 0).any():
-            of_keys = pl.scan_parquet(list(texts)).filter(pl.col("key").is_in(values.unique().implode()))
+        if texts is not None and (values < 0).any():
+            of_keys = texts.filter(pl.col("key").is_in(values.unique().implode()))
             pairs = of_keys.collect().unique("key")
             hashed = values.replace_strict(pairs["key"], pairs["text"], default=None, return_dtype=pl.String)
             told = told.zip_with((values >= 0).fill_null(True), hashed)
