@@ -19,6 +19,6 @@ WHERE
         1
       FROM resale_prefixes AS p
       WHERE
-        STARTSWITH(c.card, p.prefix)
+        STARTSWITH(CAST(c.card AS STRING), p.prefix)
     )
   )
