@@ -109,7 +109,8 @@ class Rule:
     `unsure`      SQL that counts the cards whose records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     time of a hit: start of its window, moment when an absence became due, or the event
-    `window`      time span of a hit; live, only hits in a changed window are evaluated again
+    `window`      time span of a hit; only hits in a changed window are evaluated again
+    `first_only`  of the hits of a card only the first counts; the SQL returns all
     `together`    "imei" or "holder": cards that share one are evaluated together
     `due`         SQL returning `card, due_at`: when the rule must be evaluated again without new records
     """
@@ -136,6 +137,7 @@ class Rule:
     stirs: Mapping[str, str] = field(default_factory=dict)
     unsure: str = ""
     window: Window = Window.LIFE
+    first_only: bool = False
     together: str = ""
     due: str = ""
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import Row, calls, case
 from duanka.domain.text import BilingualText
 
@@ -58,6 +58,8 @@ RULE = Rule(
     needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=7),
     monotone=False,  # an answered call, or one called back, clears it
+    window=Window.DAY,
+    first_only=True,
     narrow={"card_peers": f"card IN (SELECT card FROM ({_WEEKS}) WHERE {_SELDOM_ANSWERED})"},
     sql=f"""
         WITH weeks AS ({_WEEKS}),
@@ -77,14 +79,13 @@ RULE = Rule(
             FROM contacts WHERE called > 0 GROUP BY card, day
         ),
         found AS (
-            SELECT s.card, s.day, s.calls_out, c.peers, c.peers_back, s.answered / s.known AS answer_rate,
-                   row_number() OVER (PARTITION BY s.card ORDER BY s.day) AS place
+            SELECT s.card, s.day, s.calls_out, c.peers, c.peers_back, s.answered / s.known AS answer_rate
             FROM suspects s JOIN circles c ON c.card = s.card AND c.day = s.day
             WHERE c.peers >= $min_peers AND c.peers_back <= $max_back_share * c.peers
         )
         SELECT card, CAST(day AS TIMESTAMP) AS seen_at, CAST(calls_out AS BIGINT) AS calls_out, peers,
                CAST(peers_back AS BIGINT) AS peers_back, round(answer_rate, 3) AS answer_rate
-        FROM found WHERE place = 1
+        FROM found
     """,
     evidence=(
         EvidenceColumn("calls_out", "七天内主叫", "Outgoing calls in seven days", "calls"),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import calls, case, messages, opened
 from duanka.domain.text import BilingualText
 
@@ -33,6 +33,8 @@ RULE = Rule(
     wants=("messages",),
     look_back=timedelta(days=7),
     monotone=False,  # an incoming call revokes the hit
+    window=Window.DAY,
+    first_only=True,
     sql="""
         WITH weeks AS (
             SELECT card, day, calls_out, sum(calls_in) OVER week AS calls_in, sum(messages_out) OVER week AS sent
@@ -43,15 +45,14 @@ RULE = Rule(
             )
         ),
         found AS (
-            SELECT w.card, w.day, w.calls_out, w.calls_in, w.sent,
-                   row_number() OVER (PARTITION BY w.card ORDER BY w.day) AS place
+            SELECT w.card, w.day, w.calls_out, w.calls_in, w.sent
             FROM weeks w LEFT JOIN cards c ON c.card = w.card
             WHERE w.calls_out >= $min_calls AND w.calls_in <= $max_in AND w.sent <= $max_sent
               AND w.day < CAST($as_of AS DATE) AND coalesce(c.kind, 'voice') = 'voice'
         )
         SELECT card, CAST(day AS TIMESTAMP) AS seen_at, calls_out, CAST(calls_in AS BIGINT) AS calls_in,
                CAST(sent AS BIGINT) AS sent
-        FROM found WHERE place = 1
+        FROM found
     """,
     evidence=(
         EvidenceColumn("calls_out", "当天主叫", "Outgoing calls that day", "calls"),

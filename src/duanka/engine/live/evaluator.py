@@ -26,6 +26,7 @@ from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.coverage import known
+from duanka.engine.shared.hit_table import first_only
 
 AT_ONCE = 1_000_000  # cards evaluated together; more are evaluated in slices
 
@@ -250,10 +251,14 @@ class RuleEvaluator:
 
     def _find(self, rule: CompiledRule, moments: JudgementTimes, since: datetime | None) -> None:
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
+        if since and rule.rule.first_only:
+            first = f"SELECT card FROM state.hits WHERE rule = '{rule.id}' AND seen_at < TIMESTAMP '{since}'"
+            later += f" AND card NOT IN ({first})"
+        within = f"card IN (SELECT card FROM affected){later}"
         try:
             self._make(
                 "found",
-                f"SELECT * FROM ({rule.select}) WHERE card IN (SELECT card FROM affected){later}",
+                f"SELECT * FROM ({rule.select}) WHERE {within}{first_only(rule.rule)}",
                 vars(moments),
             )
         except duckdb.Error as error:

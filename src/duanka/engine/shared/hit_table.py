@@ -52,8 +52,13 @@ def hit_rows(rule: Rule, source: str) -> str:
 
 def add_hits_of(rule: Rule, source: str) -> str:
     """INSERT of the distinct rows of the SELECT `source` as hits of `rule`."""
-    found = hit_rows(rule, source)
-    return f"INSERT INTO hits SELECT card, {quoted(rule.id)}, seen_at, evidence FROM ({found})"
+    found = f"SELECT card, {quoted(rule.id)}, seen_at, evidence FROM ({hit_rows(rule, source)})"
+    return f"INSERT INTO hits {found}{first_only(rule)}"
+
+
+def first_only(rule: Rule) -> str:
+    """QUALIFY of the hits of `rule` that count: of a card all, or the first only."""
+    return " QUALIFY row_number() OVER (PARTITION BY card ORDER BY seen_at) = 1" if rule.first_only else ""
 
 
 def sorted_hits(hits: str) -> str:
