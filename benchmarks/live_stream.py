@@ -11,6 +11,7 @@ import polars as pl
 
 from duanka.domain.schema import CARDS
 from duanka.domain.streaming import Batch, BatchPart
+from duanka.ingest.storage.key_columns import with_keys
 
 START = datetime(2021, 5, 3, 12)
 BATCH = 100_000
@@ -108,5 +109,5 @@ class Stream:
 
     def _batch(self, table: str, rows: pl.DataFrame) -> Batch:
         self._done += rows.height
-        piece = BatchPart(table, table, "stream", rows)
+        piece = BatchPart(table, table, "stream", with_keys(table, rows))
         return Batch((piece,), positions={"stream": self._done}, records=rows.height)

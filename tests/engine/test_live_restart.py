@@ -14,6 +14,7 @@ import pytest
 
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch
+from duanka.ingest.storage.key_columns import BatchTexts
 from support.engine.streams import (
     NOW,
     Arrival,
@@ -155,8 +156,10 @@ def test_many_ends_end_as_one(seed: int, tmp_path: Path) -> None:
 
 
 def _whole(world: World) -> Batch:
-    pieces = tuple(piece(table, frame) for table, frame in world.frames.items())
-    return Batch(pieces, records=sum(frame.height for frame in world.frames.values()))
+    texts = BatchTexts()
+    pieces = tuple(piece(table, frame, texts=texts) for table, frame in world.frames.items())
+    records = sum(frame.height for frame in world.frames.values())
+    return Batch(pieces, records=records, texts=texts.pairs())
 
 
 @pytest.mark.parametrize("seed", [1, 8])

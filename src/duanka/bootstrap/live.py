@@ -15,6 +15,7 @@ from duanka.application.stream import QUARANTINE, Followed, Following, follow_re
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
+from duanka.bootstrap.store.folders import must_be_text
 from duanka.decision_log.writer import DecisionLogWriter
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
@@ -177,8 +178,8 @@ def follow(
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
     state = asked.state or asked.out / _STATE
-    app.must_be_text(asked.out, "--out")
-    app.must_be_text(state, "--state")
+    must_be_text(asked.out, "--out")
+    must_be_text(state, "--state")
     if asked.once and not (state.is_dir() and any(state.iterdir())):
         _check_something_is_there(asked)
     feed, zone = _feed(settings, asked, state)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ from duanka.application.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backt
 from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
 from duanka.bootstrap.policies import mapping_named, policy_named, rule_named, shipped
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.store.folders import is_text, may_store, must_be_text
 from duanka.decision_log.writer import DECISIONS, DecisionList
 from duanka.decision_log.writer import HITS as LIVE_HITS
 from duanka.domain.display import display_name
@@ -41,6 +43,9 @@ from duanka.ingest.validation.quarantine_advice import ADVICE
 from duanka.policy_files.loader import read_lists
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.rules import RULES
+
+if TYPE_CHECKING:
+    from duanka.bootstrap.store.scanning import StoreInUse
 
 __all__ = ["mapping_named", "policy_named", "rule_named", "shipped", "trials"]  # re-exported
 
@@ -73,9 +78,15 @@ def scan(
     memory: str | None = None,
     language: Language | None = None,
     remote: str | None = None,
+    store: Path | None = None,
 ) -> Findings:
-    """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: embedded."""
+    """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: embedded.
+
+    `store`: what is new in `data` goes into it, and all that it holds is judged; None: nothing is kept.
+    """
     _make(data, out, mapping)
+    if store:
+        may_store(store, as_of, remote, data)
     policy, lists_from = _with_lists(policy, data, lists)
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
     # and two scans into one folder do not mix their files.
@@ -83,18 +94,26 @@ def scan(
     with working_folder(out) as new:
         with (
             working_folder(settings.work or out) as work,
-            _engine(settings, work, passes, memory, remote) as engine,
+            _judging(
+                settings, work, passes, memory, remote, store, records_mapping(mapping, policy), progress
+            ) as (
+                engine,
+                kept,
+            ),
         ):
             work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
             decisions = DecisionList(new / DECISIONS, settings.decision_key)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
-                partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy)),
+                partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy), kept),
                 engine,
                 (work_list, decisions),
                 progress,
                 decisions.covers,
             )
+            if kept:
+                progress.step("writing the store", 0)
+                kept.keep()
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
         from duanka.reports.page import write_page  # noqa: PLC0415  # plots take 50 MB, which the engine used until here
 
@@ -140,7 +159,9 @@ def backtest(
     with working_folder(settings.work or Path.cwd()) as work:
         with _engine(settings, work, passes) as engine:
             scanned = Scan(data, policy, RULES, work, as_of, lists_from)
-            records = partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy))
+            records = partial(
+                _take_in, settings, data, work / "records", records_mapping(mapping, policy), None
+            )
             outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
         hits = work / HITS_BEFORE, work / HITS_AFTER
         return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
@@ -151,8 +172,43 @@ def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
     return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
 
 
+@contextmanager
+def _judging(
+    settings: Settings,
+    work: Path,
+    passes: Mapping[str, datetime],
+    memory: str | None,
+    remote: str | None,
+    store: Path | None,
+    mapping: RecordsMapping,
+    progress: Progress,
+) -> Iterator[tuple[DuckDBEngine | Cluster, StoreInUse | None]]:
+    """The engine of a scan, and the store that it judges, if any."""
+    if store is None:
+        with _engine(settings, work, passes, memory, remote) as engine:
+            yield engine, None
+        return
+    from duanka.bootstrap.store.scanning import store_in_use  # noqa: PLC0415  # a scan without a store does not need it
+
+    with store_in_use(
+        store,
+        work / "engine",
+        zone=mapping.zone,
+        memory=engine_memory(memory or settings.memory),
+        threads=settings.threads,
+        passes=passes,
+        progress=progress,
+    ) as kept:
+        yield kept.engine, kept
+
+
 def _take_in(
-    settings: Settings, data: Path, work: Path, mapping: RecordsMapping, progress: Progress
+    settings: Settings,
+    data: Path,
+    work: Path,
+    mapping: RecordsMapping,
+    kept: StoreInUse | None,
+    progress: Progress,
 ) -> Intake:
     intake = take_in(
         data,
@@ -161,8 +217,11 @@ def _take_in(
         holder_key=settings.key,
         case_sources=settings.trusted_sources,
         progress=progress,
+        known=kept.known if kept else None,
     )
-    if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
+    if kept:
+        kept.take(intake)
+    elif intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine's memory limit includes what intake used
     return intake
@@ -251,25 +310,7 @@ def output_folder(data: Path, out: Path | None) -> Path:
         return out
     inside = data if data.is_dir() else data.parent
     writable = os.access(inside, os.W_OK) and inside.exists() and inside.stat().st_mode & 0o222
-    return (inside if writable and _is_text(inside) else Path.cwd()) / _OUT
-
-
-def _is_text(folder: Path) -> bool:
-    """Whether the path is valid UTF-8, as the engine requires for files it opens."""
-    try:
-        str(folder.absolute()).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def must_be_text(folder: Path, option: str) -> None:
-    """DuankaError where the engine cannot open files in `folder`, which `option` named."""
-    if not _is_text(folder):
-        shown = display_name(str(folder.absolute()))
-        raise DuankaError(
-            f"{option} {shown}: the path is no UTF-8, which the engine needs; choose another folder"
-        )
+    return (inside if writable and is_text(inside) else Path.cwd()) / _OUT
 
 
 def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:

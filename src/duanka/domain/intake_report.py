@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from duanka.domain.delivery import FileIdentity
 from duanka.domain.errors import LostRecords
 from duanka.domain.text import BilingualText
 
@@ -37,7 +38,8 @@ class Intake:
     `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null), keyed ones as
     record keys. `texts`: Parquet files (key, text) of the hashed keys; rows may repeat. `columns`: table name ->
     columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a mapping.
-    `idle`: sources of the mapping that match no file or take no row, in words.
+    `idle`: sources of the mapping that match no file or take no row, in words. Into a store: `delivered`: all files of
+    the delivery; `taken_before`: how many of them an earlier intake took in, so that `files` does not name them.
     """
 
     tables: Mapping[str, tuple[Path, ...]]
@@ -47,6 +49,8 @@ class Intake:
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     idle: tuple[BilingualText, ...] = ()
     texts: tuple[Path, ...] = ()
+    delivered: tuple[FileIdentity, ...] = ()
+    taken_before: int = 0
 
     def check_nothing_lost(self) -> None:
         """Raise LostRecords unless each record was either used or quarantined."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.case_source import CaseSource
+from duanka.domain.delivery import FileIdentity, KnownFiles
 from duanka.domain.display import first_line
 from duanka.domain.errors import LostRecords, UnreadableInput
 from duanka.domain.intake_report import FileAccount, Intake
@@ -47,26 +48,27 @@ def take_in(
     holder_key: bytes | None = None,
     case_sources: tuple[CaseSource, ...] = (),
     progress: Progress | None = None,
+    known: KnownFiles | None = None,
 ) -> Intake:
     """Read the delivery `data` into canonical Parquet files below work folder `out`.
 
     `data`: a directory in the native format; with a `mapping`, any directory or one file. `holder_key`: key for hashing
     document numbers. `case_sources`: sources whose signature on police cases is accepted. `progress` receives
-    bytes read and total.
+    bytes read and total. `known`: files of earlier intakes, which are not read again; None: nobody remembers them.
 
     Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and LostRecords if a
     record is neither used nor quarantined. Replaces the results of an earlier intake in `out`.
     """
     mapping = mapping or NATIVE
-    files, others = discovery.find(data, out, mapping)
-    check_columns(files, mapping)
+    files, others = discovery.find(data, out, mapping, known)
+    check_columns([file for file in files if not file.taken_before], mapping)
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / QUARANTINE
-    known = KnownTexts(out / TEXTS)
-    with _shelves(out, known) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
-        total = sum(f.size for f in files)
+    hashed = KnownTexts(out / TEXTS)
+    with _shelves(out, hashed) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
+        total = sum(f.size for f in files if not f.taken_before)
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), total, SourcesSeen(mapping))
         # read the register first, because other files may identify its cards by IMSI
         order = list(enumerate(files))
@@ -77,7 +79,7 @@ def take_in(
         seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
-        texts = known.close()
+        texts = hashed.close()
         names = [file.name for file in files]
         for table, shelf in shelves.items():
             settled = repeats.settle(table, shelf.parts, names, quarantine, texts)
@@ -88,9 +90,19 @@ def take_in(
     accounts = tuple(
         replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
         for number, account in enumerate(seen)
+        if not files[number].taken_before
     )
     ignored = {**work.ignored, **dict.fromkeys(others, ())}
-    return _intake(shelves, accounts, path, ignored, work.sources.idle(), texts)
+    done = _intake(shelves, accounts, path, ignored, work.sources.idle(), texts)
+    if known is None:
+        return done
+    return replace(
+        done, delivered=tuple(map(_delivered, files)), taken_before=sum(f.taken_before for f in files)
+    )
+
+
+def _delivered(file: Delivered) -> FileIdentity:
+    return FileIdentity(file.name, file.size, file.digest, discovery.stamp_of(file.path))
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:
@@ -159,9 +171,9 @@ class _Work:
     def file(self, number: int, file: Delivered) -> FileAccount:
         """Read one file; its account's `used` and `quarantined` are filled in at the end."""
         account = FileAccount(file.name, file.table, 0, 0, 0, duplicate_of=file.duplicate_of)
-        if file.duplicate_of:
+        if not file.is_read:
             self.sources.note(file.sources, {})
-            self._step(file.size)
+            self._step(0 if file.taken_before else file.size)
             return account
         try:
             account = self._read(number, file, account)
@@ -177,7 +189,7 @@ class _Work:
         Then mapping or settings are the likely fault. A single unreadable file does not stop the others, as in live
         intake.
         """
-        read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
+        read = {_kind(file) for file in files if file.is_read and file.name not in self.failed}
         for file in files:
             if file.name in self.failed and _kind(file) not in read:
                 raise self.failed[file.name]

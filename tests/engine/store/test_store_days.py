@@ -10,13 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from duanka.domain.rollups import SHORT_CODE
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.store import rollup_partials
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
-from duanka.engine.store.rollup_partials import KEY_OF_SHORT_CODE, PARTIALS
+from duanka.engine.store.rollup_partials import PARTIALS
 from support.engine.store_deliveries import NOW, Row, call, day_of, filled, invented, parts
 from support.engine.store_reading import declared, records, rollups
 
@@ -106,15 +105,3 @@ def test_every_file_is_sorted_by_card_and_of_its_day(tmp_path: Path) -> None:
                 f"SELECT DISTINCT CAST({time_of(file.name)} AS DATE) FROM {read}"
             ).fetchall()
             assert days == [(file.day,)]
-
-
-_PEERS = "10086 999999 1000000 1069012 106 10600000 106000000000000000 107000000000000000 86139000106"
-
-
-@pytest.mark.parametrize("peer", _PEERS.split())
-def test_a_short_code_is_the_same_by_its_key(peer: str) -> None:
-    by_text, by_key = duckdb.execute(
-        f"SELECT (SELECT {SHORT_CODE} FROM (SELECT '{peer}' AS peer)),"
-        f" (SELECT {KEY_OF_SHORT_CODE} FROM (SELECT CAST({peer} AS BIGINT) AS peer))"
-    ).fetchall()[0]
-    assert by_text == by_key

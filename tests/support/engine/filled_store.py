@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from duanka.domain.record_keys import key_of
 from duanka.domain.schema import TABLES
-from duanka.engine.store.columns import is_key
 from duanka.engine.store.record_store import RecordStore
 from support.engine.store_deliveries import NOW, Row, filled, parts
 
@@ -38,7 +37,7 @@ def _keyed(table: str, row: Row, texts: dict[int, str]) -> Row:
     found = dict(row)
     for column in TABLES[table].columns:
         text = row.get(column.name)
-        if is_key(column) and isinstance(text, str):
+        if column.keyed and isinstance(text, str):
             key = key_of(text, device=column.name in ("imei", "bound_imei"))
             found[column.name] = key
             if key < 0:

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.schema import TABLES
-from duanka.engine.shared.duckdb_database import ARROW
-from duanka.engine.store.columns import is_key
+from duanka.engine.shared.duckdb_database import arrow_schema
 
 Row = Mapping[str, Any]
 NOW = datetime(2026, 3, 9, 6)
@@ -28,10 +27,7 @@ def parts(folder: Path, tables: Mapping[str, Sequence[Row]], name: str = "part-0
     """Write rows as canonical Parquet parts with record keys."""
     written = {}
     for table, rows in tables.items():
-        columns = TABLES[table].columns
-        shape = pa.schema(
-            [(c.name, pa.int64() if is_key(c) else ARROW.get(c.kind, pa.string())) for c in columns]
-        )
+        shape = arrow_schema(TABLES[table])
         content = pa.Table.from_pylist([{c: row.get(c) for c in shape.names} for row in rows], schema=shape)
         path = folder / table / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 import duckdb
 
-from duanka.domain.rollups import CARD_DEVICES, CARD_LIFE, ROLLUPS, SHORT_CODE
+from duanka.domain.rollups import CARD_DEVICES, CARD_LIFE, ROLLUPS
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql
 from duanka.engine.store.columns import names, time_of
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
-from duanka.engine.store.rollup_partials import KEY_OF_SHORT_CODE, PARTIALS
+from duanka.engine.store.rollup_partials import PARTIALS
 
 Rows = list[tuple[Any, ...]]
 
@@ -67,5 +67,5 @@ def declared(store: RecordStore, without: Collection[date] = ()) -> dict[str, Ro
             )
         for rollup in ROLLUPS.values():
             sql = rollup_sql(rollup, {part.source for part in rollup.parts})
-            db.execute(f"CREATE VIEW {rollup.name} AS {sql.replace(SHORT_CODE, KEY_OF_SHORT_CODE)}")
+            db.execute(f"CREATE VIEW {rollup.name} AS {sql}")
         return {name: db.execute(f"FROM {name} ORDER BY ALL").fetchall() for name in ROLLUPS}

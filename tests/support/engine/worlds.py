@@ -98,7 +98,8 @@ class _Inventor:
         self.days = days
         pseudonym = "h-" if seed % 5 == 4 else ""
         self.numbers = [
-            (pseudonym or ("86170" if self.chance.random() < 0.15 else "86138")) + f"{i:08}" for i in range(cards)
+            (pseudonym or ("86170" if self.chance.random() < 0.15 else "86138")) + f"{i:08}"
+            for i in range(cards)
         ]
         self.rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         self.before: list[Row] = []

@@ -87,6 +87,12 @@ def scan(
             autocompletion=rules_like,
         ),
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps the records: only what is new in the data is read, and all it holds is judged."
+        ),
+    ] = None,
     max_bad: Annotated[
         str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
     ] = "1%",
@@ -109,6 +115,7 @@ def scan(
             language=asked_for(language),
             progress=shown,
             remote=app.remote_for(settings, engine, remote),
+            store=store,
         )
     intake = findings.intake
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)

@@ -116,8 +116,7 @@ class BatchEngine(ABC):
 
         `there`: each TABLE with a `given_TABLE` -> its columns with at least one value.
         """
-        records = {name: f"given_{name}" for name in there if TABLES[name].record}
-        found = coverage.of_records(records, as_of, self._rows)
+        found = self._covered([name for name in there if TABLES[name].record], as_of)
         values = {"as_of": found.until, "records_from": found.since, "records_until": found.certain}
         self._given = AvailableData(there, frozenset(name for name, rows in lists.items() if rows), values)
         self._put("passes", pass_rows(self._passes))
@@ -132,6 +131,10 @@ class BatchEngine(ABC):
             "CREATE OR REPLACE TABLE hits (card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
         )
         return found
+
+    def _covered(self, records: Sequence[str], as_of: datetime | None) -> RecordCoverage:
+        """The event time that these record tables cover."""
+        return coverage.of_records({name: f"given_{name}" for name in records}, as_of, self._rows)
 
     @abstractmethod
     def _put(self, name: str, rows: pa.Table) -> None:
@@ -171,9 +174,13 @@ class BatchEngine(ABC):
         if lacks:
             return RuleRun(rule.id, lacks=lacks, without=without)
         unsure = self._find(rule, {**limits, **self._given.values})
+        return self._counted_run(rule, unsure)
+
+    def _counted_run(self, rule: Rule, unsure: int = 0) -> RuleRun:
+        """The result of a rule whose hits are in the table `hits`."""
         counts = f"SELECT count(*), count(DISTINCT card) FROM hits WHERE rule = {quoted(rule.id)}"
         hits, cards = map(int, self._run(counts)[0])
-        return RuleRun(rule.id, hits, cards, unsure, without=without)
+        return RuleRun(rule.id, hits, cards, unsure, without=self._given.without(rule))
 
     @abstractmethod
     def _find(self, rule: Rule, values: Mapping[str, Value]) -> int:

@@ -75,9 +75,13 @@ class DuckDBEngine(BatchEngine):
         raise _too_little_memory(f"rollup {rollup.name}")
 
     def _find(self, rule: Rule, values: Mapping[str, Value]) -> int:
+        self._run_rule(rule, add_hits_of(rule, render(rule.sql, values)))
+        return int(self._run(render(rule.unsure, values))[0][0]) if rule.unsure else 0
+
+    def _run_rule(self, rule: Rule, sql: str) -> None:
+        """Run a statement with the SQL of `rule`."""
         try:
-            self._run_tight(add_hits_of(rule, render(rule.sql, values)))
-            return int(self._run(render(rule.unsure, values))[0][0]) if rule.unsure else 0
+            self._run_tight(sql)
         except duckdb.OutOfMemoryException as error:
             raise _too_little_memory(f"rule {rule.id}") from error
         except duckdb.Error as error:

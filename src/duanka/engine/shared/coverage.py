@@ -38,10 +38,17 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
 
     `sources`: table name -> SQL source; `as_of`: the current time as given by a person, if any.
     """
-    days = {
-        name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
-        for name, source in sources.items()
-    }
+    return of_days(
+        {
+            name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
+            for name, source in sources.items()
+        },
+        as_of,
+    )
+
+
+def of_days(days: Mapping[str, Sequence[Day]], as_of: datetime | None) -> RecordCoverage:
+    """The coverage of record tables by their `days`, in order; as `of_records`."""
     days = {name: of_table for name, of_table in days.items() if of_table}
     if not days:
         raise UnreadableInput("no usable record in any of the record tables: nothing can be judged")

@@ -52,8 +52,12 @@ def hit_rows(rule: Rule, source: str) -> str:
 
 def add_hits_of(rule: Rule, source: str) -> str:
     """INSERT of the distinct rows of the SELECT `source` as hits of `rule`."""
-    found = f"SELECT card, {quoted(rule.id)}, seen_at, evidence FROM ({hit_rows(rule, source)})"
-    return f"INSERT INTO hits {found}{first_only(rule)}"
+    return f"INSERT INTO hits {hits_of(rule, source)}{first_only(rule)}"
+
+
+def hits_of(rule: Rule, source: str) -> str:
+    """SELECT of the distinct rows of the SELECT `source` as hits of `rule`, all that a card has."""
+    return f"SELECT card, {quoted(rule.id)} AS rule, seen_at, evidence FROM ({hit_rows(rule, source)})"
 
 
 def first_only(rule: Rule) -> str:

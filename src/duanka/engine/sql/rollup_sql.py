@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from duanka.domain.rollups import ROLLUPS, Aggregate, MergeOperation, Rollup, RollupSource
 from duanka.domain.rule import Rule
+from duanka.domain.schema import KEYED
 from duanka.engine.sql.render import columns, tables
 
 Mention = tuple[frozenset[str], frozenset[str]]  # tables and columns that a statement names
@@ -45,6 +46,13 @@ def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
 
 
 TYPES = {MergeOperation.SUM: "BIGINT", MergeOperation.MIN: "TIMESTAMP", MergeOperation.MAX: "TIMESTAMP"}
+
+_KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
+
+
+def key_type(key: str) -> str:
+    """SQL type of a key of a rollup."""
+    return "BIGINT" if key in KEYED else _KEY_TYPES.get(key, "VARCHAR")
 
 
 def _partial(aggregate: Aggregate, part: RollupSource) -> str:

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from duanka.domain.schema import TABLES, Column, ColumnKind, Table
-from duanka.engine.shared.duckdb_database import TYPES
-
-_KEYS = (ColumnKind.NUMBER, ColumnKind.IMEI)
-
-
-def is_key(column: Column) -> bool:
-    """Whether the store holds a column as record keys."""
-    return column.kind in _KEYS or column.name == "cell"
-
-
-def sql_type(column: Column) -> str:
-    """DuckDB type of a column of the store."""
-    return "BIGINT" if is_key(column) else TYPES.get(column.kind, "VARCHAR")
+from duanka.domain.schema import TABLES, Table
+from duanka.engine.shared.duckdb_database import sql_type
 
 
 def typed(table: Table) -> str:

@@ -60,12 +60,16 @@ class StoredFile(_Strict):
 
 
 class KnownDelivery(_Strict):
-    """A delivered file that was taken in. `digest`: of its content; `at`: when, local time."""
+    """A delivered file that was taken in. `digest`: of its content; `at`: when, local time.
+
+    `stamp`: what the file system said of it; while that stays the same, its content need not be read.
+    """
 
     name: str
     size: int
     digest: str
     at: datetime
+    stamp: str = ""
 
 
 class RepeatCounts(_Strict):

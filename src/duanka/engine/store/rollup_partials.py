@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duanka.domain.rollups import CARD_LIFE, ROLLUPS, SHORT_CODE, MergeOperation, Rollup, RollupSource
+from duanka.domain.rollups import CARD_LIFE, ROLLUPS, MergeOperation, Rollup, RollupSource
 from duanka.engine.store.grouping import NO_KEY, NOTHING, Grouped, Ints, grouped, merged, places, ranks, union
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
@@ -25,10 +25,6 @@ from duanka.engine.store.parquet_files import ParquetFile
 
 SLICE_ROWS = 300_000  # about so many rows of the largest table are grouped at once: what a core's cache holds
 PARTIALS = tuple(r for r in ROLLUPS.values() if r is not CARD_LIFE)  # card_life is merged from card_days
-_SERVICES = " OR ".join(
-    f"peer BETWEEN 106{'0' * more} AND 106{'9' * more}" for more in range(4, 16)
-)  # numbers of 7 to 18 digits that begin with 106
-KEY_OF_SHORT_CODE = f"(peer BETWEEN 0 AND 999999 OR peer < {-(1 << 62)} OR {_SERVICES})"
 _TEXT_KEYS = ("city",)
 _TIME_KEYS = ("hour",)
 
@@ -64,7 +60,7 @@ class SourceColumns:
         value = part.values.get(name)
         if value is None:
             return None
-        condition = value.condition.replace(SHORT_CODE, KEY_OF_SHORT_CODE)
+        condition = value.condition
         if value.expression == "1":
             return self._named(condition or "TRUE")
         return self._named(

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from duanka.domain.case_source import SIGNATURE_ENDING
+from duanka.domain.delivery import KnownFiles
 from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.schema import RECORD_TABLES, TABLES
@@ -41,25 +42,38 @@ _NO_RECORDS = (
 
 @dataclass(frozen=True)
 class Delivered:
-    """One file to read; `duplicate_of`: an equal file that feeds the same tables."""
+    """One file to read; `duplicate_of`: an equal file that feeds the same tables.
+
+    `taken_before`: an earlier intake took it in. `digest`: of its content, "" if nobody asked for it.
+    """
 
     path: Path
     name: str
     sources: tuple[MappingSource, ...]
     size: int
     duplicate_of: str = ""
+    taken_before: bool = False
+    digest: str = ""
 
     @property
     def table(self) -> str:
         """The tables it feeds, joined by `+`."""
         return "+".join(dict.fromkeys(source.table for source in self.sources))
 
+    @property
+    def is_read(self) -> bool:
+        """Whether this intake reads it."""
+        return not (self.duplicate_of or self.taken_before)
 
-def find(data: Path, out: Path, mapping: Mapping) -> tuple[list[Delivered], list[str]]:
+
+def find(
+    data: Path, out: Path, mapping: Mapping, known: KnownFiles | None = None
+) -> tuple[list[Delivered], list[str]]:
     """Find the delivered files in `data` (a directory or one file).
 
-    Also returns the names of data files that no source takes. Raises UnreadableInput when there is nothing to read,
-    MappingError when sources contradict each other about a file.
+    `known`: files that were taken in before, to be marked; with it, each file has a digest. Also returns the names of
+    data files that no source takes. Raises UnreadableInput when there is nothing to read, MappingError when sources
+    contradict each other about a file.
     """
     others: list[str] = []
     files: list[Delivered] = []
@@ -70,6 +84,8 @@ def find(data: Path, out: Path, mapping: Mapping) -> tuple[list[Delivered], list
         elif looks_like_records(name):
             others.append(display_name(name) + advice(name))
     _enough(data, files, others, mapping)
+    if known is not None:
+        files = [_known_or_not(file, known, mapping) for file in files]
     return _without_copies(files), others
 
 
@@ -220,11 +236,32 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
         purpose = _purpose(file)
         # empty files are not duplicates of each other
         if len(alike[file.size, purpose]) > 1 and file.size:
-            known = first.setdefault((_digest(file.path), purpose), file.name)
+            known = first.setdefault((file.digest or _digest(file.path), purpose), file.name)
             if known != file.name:
                 file = replace(file, duplicate_of=known)  # noqa: PLW2901
         marked.append(file)
     return marked
+
+
+def _known_or_not(file: Delivered, known: KnownFiles, mapping: Mapping) -> Delivered:
+    """`file` with its digest, marked if it was taken in before.
+
+    Police cases are always read again, since a signature, or the key that it needs, may have come later; so is a
+    register that other files need to identify cards by IMSI.
+    """
+    always = {"cases", "cards"} if mapping.asks_by_imsi else {"cases"}
+    signature = Path(f"{file.path}{SIGNATURE_ENDING}")
+    digest = known.digest_of(file.name, file.size, stamp_of(file.path))
+    if digest is None or signature.exists():
+        digest = _digest(file.path)
+    before = digest in known and not always & set(file.table.split("+"))
+    return replace(file, digest=digest, taken_before=before)
+
+
+def stamp_of(path: Path) -> str:
+    """What changes with the content of a file, unless somebody sets it back: inode, time of change."""
+    found = path.stat()
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}"
 
 
 def _purpose(file: Delivered) -> str:

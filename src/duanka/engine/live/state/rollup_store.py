@@ -12,20 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from duanka.domain.rollups import Rollup
-from duanka.domain.schema import KEYED
 from duanka.engine.live.state.checkpoint import Generation, Merging, ShelfProgress
-from duanka.engine.sql.rollup_sql import TYPES
+from duanka.engine.sql.rollup_sql import TYPES, key_type
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 8
 _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
 _IDLE_SEAL_DIVISOR = 8  # divides the sealing size while idle, so that small generations are merged too
-_KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
-
-
-def _type(key: str) -> str:
-    return "BIGINT" if key in KEYED else _KEY_TYPES.get(key, "VARCHAR")
+_WINDOWS = ("day", "hour")
 
 
 class RollupStore:
@@ -34,7 +29,7 @@ class RollupStore:
     def __init__(self, rollup: Rollup, progress: ShelfProgress, run: Run, seal_rows: int = SEAL_ROWS) -> None:
         self.rollup = rollup
         self.progress = progress
-        self.window = next((key for key in rollup.keys if key in _KEY_TYPES), None)
+        self.window = next((key for key in rollup.keys if key in _WINDOWS), None)
         self._run = run
         self._seal_rows = seal_rows
 
@@ -48,7 +43,7 @@ class RollupStore:
         The open generation is not `packed` (compressed): compression would dominate the time to append a batch.
         """
         how = "" if packed else " USING COMPRESSION uncompressed"
-        columns = [f"{key} {_type(key)}{how}" for key in self.rollup.keys]
+        columns = [f"{key} {key_type(key)}{how}" for key in self.rollup.keys]
         columns += [f"{a.name} {TYPES[a.how]}{how}" for a in self.rollup.aggregates]
         self._run(f"CREATE TABLE {self._table(number)} ({', '.join(columns)})")
 

@@ -1,0 +1,40 @@
+"""Which folders a scan may write to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError
+
+
+def is_text(folder: Path) -> bool:
+    """Whether the path is valid UTF-8, as the engine requires for files it opens."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def must_be_text(folder: Path, option: str) -> None:
+    """DuankaError where the engine cannot open files in `folder`, which `option` named."""
+    if not is_text(folder):
+        shown = display_name(str(folder.absolute()))
+        raise DuankaError(
+            f"{option} {shown}: the path is no UTF-8, which the engine needs; choose another folder"
+        )
+
+
+def may_store(store: Path, as_of: datetime | None, remote: str | None, data: Path) -> None:
+    """DuankaError where a scan into a store cannot do what is asked."""
+    must_be_text(store, "--store")
+    if as_of is not None:
+        raise DuankaError("--as-of is for a scan without --store: a store is judged as of its last record")
+    if remote is not None:
+        raise DuankaError("--store is judged by the embedded engine; leave --engine and --remote away")
+    if data.is_dir() and store.resolve().is_relative_to(data.resolve()):
+        raise DuankaError(
+            f"--store {store} lies among the records of {display_name(str(data))}; choose a folder elsewhere"
+        )

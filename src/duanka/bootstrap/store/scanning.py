@@ -1,0 +1,80 @@
+"""Wires a scan into a store: what is new in the delivery goes into it, and the store is judged as of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from duanka.domain.delivery import FileIdentity, KnownFiles
+from duanka.domain.intake_report import Intake
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.ports import Progress
+from duanka.engine.batch.store_engine import StoreEngine
+from duanka.engine.store.manifest import KnownDelivery
+from duanka.engine.store.record_store import RecordStore
+from duanka.engine.store.writing import StoreWriter
+
+
+@dataclass(frozen=True)
+class StoreInUse:
+    """A store that this process writes to, and the engine that judges it."""
+
+    writer: StoreWriter
+    engine: StoreEngine
+    at: datetime
+
+    @property
+    def known(self) -> KnownFiles:
+        """The files that were taken in before."""
+        return KnownFiles(
+            FileIdentity(file.name, file.size, file.digest, file.stamp)
+            for file in self.writer.manifest.delivered
+        )
+
+    def take(self, intake: Intake) -> None:
+        """Add what was delivered, and bring the rollups up to date."""
+        self.writer.add(intake.tables, intake.columns, self._taken(intake), intake.texts)
+        self.writer.merge_life()
+
+    def _taken(self, intake: Intake) -> list[KnownDelivery]:
+        """The files that need not be read again; not those of which no record could be used."""
+        refused = {file.file for file in intake.files if file.records and not file.used}
+        known = self.known
+        return [
+            KnownDelivery(name=file.name, size=file.size, digest=file.digest, at=self.at, stamp=file.stamp)
+            for file in intake.delivered
+            if file.name not in refused and known.digest_of(file.name, file.size, file.stamp) is None
+        ]
+
+    def keep(self) -> None:
+        """Commit the records, the rollups and the judgement, all at once."""
+        self.engine.keep_judgement()
+        self.writer.compact()
+        self.writer.commit()
+
+
+@contextmanager
+def store_in_use(
+    store: Path,
+    work: Path,
+    *,
+    zone: str,
+    memory: str,
+    threads: int | None,
+    passes: Mapping[str, datetime],
+    progress: Progress,
+) -> Iterator[StoreInUse]:
+    """Open `store` as its only writer; wait for another one. `work`: folder for spill files.
+
+    Nothing is in the store before `keep`, so an error or a kill leaves it as it was.
+    """
+    at = OperatorZone(zone).now()
+    with RecordStore(store, zone=zone, memory=memory, threads=threads).writing(
+        at, progress=progress
+    ) as writer:
+        before = writer.manifest.model_copy(deep=True)
+        with StoreEngine(writer.draft, before, work, memory=memory, threads=threads, passes=passes) as engine:
+            yield StoreInUse(writer, engine, at)

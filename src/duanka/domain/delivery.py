@@ -1,0 +1,33 @@
+"""Identity of a delivered file: by content, and cheaply by what the file system says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FileIdentity:
+    """A file of a delivery. `size`: bytes; `digest`: of its content; `stamp`: its inode and time of change."""
+
+    name: str
+    size: int
+    digest: str
+    stamp: str = ""
+
+
+class KnownFiles:
+    """Files that were taken in before."""
+
+    def __init__(self, files: Iterable[FileIdentity] = ()) -> None:
+        known = list(files)
+        self._digests = {file.digest for file in known}
+        self._unchanged = {(file.name, file.size, file.stamp): file.digest for file in known if file.stamp}
+
+    def digest_of(self, name: str, size: int, stamp: str) -> str | None:
+        """The digest of a file that has not changed since it was taken in; None: its content must be read."""
+        return self._unchanged.get((name, size, stamp))
+
+    def __contains__(self, digest: str) -> bool:
+        """Whether a file of this content was taken in."""
+        return digest in self._digests
