@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from duanka.domain.schema import RECORD_TABLES
-from duanka.engine.store import rollup_partials
+from duanka.engine.store import record_days, rollup_partials
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
@@ -50,6 +50,7 @@ def test_any_deliveries_give_the_records_and_rollups_of_one(
 ) -> None:
     chance = random.Random(seed)
     monkeypatch.setattr(rollup_partials, "SLICE_ROWS", chance.choice([1, 10, 1000]))
+    monkeypatch.setattr(record_days, "SLICE_ROWS", [1, 12, 60, 1000][seed % 4])
     tables = invented(chance)
     whole, pieced = RecordStore(tmp_path / "whole"), RecordStore(tmp_path / "pieced")
     assert delivered(whole, tmp_path / "in", tables) == {t: (len(rows), 0) for t, rows in tables.items()}

@@ -58,6 +58,11 @@ class NextGeneration:
                 raise ValueError(sql)
             return found.to_arrow_table()
 
+    def columns(self, sql: str) -> dict[str, pa.ChunkedArray]:
+        """Run `sql` and return its columns by name; nothing else holds them."""
+        found = self.arrow(sql)
+        return {name: found[name] for name in found.column_names}
+
     def source(self, paths: Iterable[str], *, union: bool = False) -> str:
         """SQL source that reads files of the store; `union`: by the names of columns, which may differ."""
         files = ", ".join(quoted(str(self.folder / path)) for path in paths)

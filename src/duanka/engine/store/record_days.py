@@ -7,13 +7,15 @@ time alone, and what agrees in these two then in all columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import quoted
-from duanka.engine.store.card_order import MOST_ROWS, sorted_by_card
+from duanka.engine.store.card_order import MOST_SLICES, SLICE_ROWS, sorted_by_card
 from duanka.engine.store.columns import names, time_of, typed
 from duanka.engine.store.manifest import FileKind, RepeatCounts
 from duanka.engine.store.next_generation import NextGeneration
@@ -60,7 +62,7 @@ def _add_day(
     there = draft.manifest.paths(FileKind.RECORDS, table, day)
     if there:
         rows = _unknown(draft, table, rows, draft.source(there))
-    path = _written(draft, table, day, rows, records)
+    path = _written(draft, table, day, rows, records, again=bool(there))
     new = draft.manifest.files[path].rows if path else 0
     added.repeated += records - new
     if path:
@@ -69,18 +71,41 @@ def _add_day(
         _count(draft, table, day, path, new)
 
 
-def _written(draft: NextGeneration, table: str, day: date, rows: str, most: int) -> str | None:
-    """Write `rows`, at most so many, sorted; None if there are none."""
-    if most > MOST_ROWS:
+def _written(
+    draft: NextGeneration, table: str, day: date, rows: str, most: int, *, again: bool
+) -> str | None:
+    """Write `rows`, at most so many, sorted; None if there are none. `again`: reading them more than once is dear."""
+    slices = -(-most // SLICE_ROWS)
+    if slices > (1 if again else MOST_SLICES):
         order = ", ".join(dict.fromkeys(("card", time_of(table))))
         return draft.write(f"{rows} ORDER BY {order}", FileKind.RECORDS, table, day)
-    found = draft.arrow(rows)
-    if not found.num_rows:
-        return None
-    found = sorted_by_card(found, time_of(table))
-    with ParquetFile(draft.new_path(FileKind.RECORDS, table, day), found.schema, pages=True) as file:
-        file.add(found)
-    return draft.take(file.path, file.rows, FileKind.RECORDS, table, day)
+    path = draft.new_path(FileKind.RECORDS, table, day)
+    written = 0
+    with ExitStack() as stack:
+        file: ParquetFile | None = None
+        for within in _card_ranges(draft, rows, slices):
+            columns = draft.columns(f"FROM ({rows}) WHERE {within}")
+            if not len(columns["card"]):
+                continue
+            found = sorted_by_card(columns, time_of(table))
+            file = file or stack.enter_context(ParquetFile(path, found.schema, pages=True))
+            file.add(found)
+            written = file.rows
+    return draft.take(path, written, FileKind.RECORDS, table, day)
+
+
+def _card_ranges(draft: NextGeneration, rows: str, slices: int) -> list[str]:
+    """Conditions of ranges of cards with about as many rows each, in order."""
+    if slices < 2:
+        return ["TRUE"]
+    shares = ", ".join(str(number / slices) for number in range(1, slices))
+    ((found,),) = draft.run(f"SELECT approx_quantile(card, [{shares}]) FROM ({rows})")
+    bounds = sorted(set(found))
+    return [
+        f"card < {bounds[0]}",
+        *(f"card >= {low} AND card < {high}" for low, high in pairwise(bounds)),
+        f"card >= {bounds[-1]}",
+    ]
 
 
 def _unknown(draft: NextGeneration, table: str, rows: str, there: str) -> str:
