@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from duanka.domain.schema import RECORD_TABLES
-from duanka.engine.store import record_days, rollup_partials
 from duanka.engine.store.columns import time_of
+from duanka.engine.store.days import record_days, rollup_partials
+from duanka.engine.store.days.rollup_partials import PARTIALS
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
-from duanka.engine.store.rollup_partials import PARTIALS
 from support.engine.store_deliveries import NOW, Row, call, day_of, filled, invented, parts
 from support.engine.store_reading import declared, records, rollups
 

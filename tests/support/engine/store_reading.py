@@ -12,9 +12,9 @@ from duanka.domain.rollups import CARD_DEVICES, CARD_LIFE, ROLLUPS
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql
 from duanka.engine.store.columns import names, time_of
+from duanka.engine.store.days.rollup_partials import PARTIALS
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
-from duanka.engine.store.rollup_partials import PARTIALS
 
 Rows = list[tuple[Any, ...]]
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.local_time import DEFAULT_ZONE
+from duanka.domain.network import Carried, RefusalReason
 from duanka.domain.ports import Progress, Silent
 from duanka.domain.private_files import private_file, private_folder
+from duanka.engine.store.days.refusals import counted
 from duanka.engine.store.manifest import (
     MANIFEST,
     FileKind,
@@ -45,6 +47,17 @@ class RecordStore:
     def manifest(self) -> Manifest:
         """Read the manifest as last committed. DuankaError: no store, damaged, another version."""
         return read_manifest(self.folder)
+
+    def refused(self, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:
+        """Count refused calls and messages by reason, from `since` until before `until` (local times)."""
+        manifest = self.manifest()
+        paths = [
+            path
+            for day in manifest.days_of(FileKind.REFUSALS)
+            if since.date() <= day <= until.date()
+            for path in manifest.paths(FileKind.REFUSALS, day=day)
+        ]
+        return counted(self.folder, paths, since, until)
 
     @contextmanager
     def writing(

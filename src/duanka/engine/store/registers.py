@@ -15,7 +15,7 @@ from duanka.engine.store.next_generation import NextGeneration
 REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}  # of these a later row replaces the earlier one
 
 
-def delivered(parts: Sequence[Path]) -> str:
+def delivered_parts(parts: Sequence[Path]) -> str:
     """SQL source of delivered Parquet parts."""
     return f"read_parquet([{', '.join(quoted(str(path)) for path in parts)}])"
 
@@ -27,7 +27,7 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
     union of all distinct rows.
     """
     columns, key = ", ".join(names(table)), REGISTER_KEYS.get(table)
-    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {delivered(parts)})"
+    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {delivered_parts(parts)})"
     before = draft.manifest.paths(FileKind.REGISTERS, table)
     merged = f"SELECT {columns} FROM {new}"
     if before:
@@ -42,9 +42,12 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
     return True
 
 
-def add_texts(draft: NextGeneration, parts: Sequence[Path]) -> bool:
-    """Add pairs of (key BIGINT, text VARCHAR); whether there are new ones. DuankaError: one key for two texts."""
-    new = f"(SELECT DISTINCT CAST(key AS BIGINT) AS key, text FROM {delivered(parts)})"
+def add_texts(draft: NextGeneration, source: str) -> bool:
+    """Add pairs of (key BIGINT, text VARCHAR) from a SQL source; whether there are new ones.
+
+    DuankaError: two texts have one key.
+    """
+    new = f"(SELECT DISTINCT CAST(key AS BIGINT) AS key, text FROM {source})"
     before = draft.manifest.paths(FileKind.TEXTS)
     _refuse_two(
         draft, f"SELECT key, min(text), max(text) FROM {new} GROUP BY key HAVING count(*) > 1 LIMIT 1"

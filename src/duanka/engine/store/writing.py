@@ -6,17 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from duanka.domain.network import Refusal
 from duanka.domain.ports import Progress
 from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
-from duanka.engine.store.compaction import compact
+from duanka.engine.store.days.compaction import compact
+from duanka.engine.store.days.record_days import AddedRecords, add_records
+from duanka.engine.store.days.refusals import AddedRefusals, add_refusals
+from duanka.engine.store.days.rollup_partials import write_partials
 from duanka.engine.store.life import counting_days, merge_life
 from duanka.engine.store.manifest import KnownDelivery, Manifest
 from duanka.engine.store.next_generation import NextGeneration
-from duanka.engine.store.record_days import AddedRecords, add_records
-from duanka.engine.store.registers import add_register, add_texts
+from duanka.engine.store.registers import add_register, add_texts, delivered_parts
 from duanka.engine.store.retention import purge
-from duanka.engine.store.rollup_partials import write_partials
 
 
 class StoreWriter:
@@ -50,7 +52,7 @@ class StoreWriter:
         record table received. DuankaError: no room, two texts with one key.
         """
         if texts:
-            add_texts(self._draft, texts)
+            add_texts(self._draft, delivered_parts(texts))
         found = {}
         for done, (table, parts) in enumerate(tables.items()):
             self._progress.step(f"store {table}", done, len(tables))
@@ -71,6 +73,13 @@ class StoreWriter:
             self._progress.step("store rollups", done, len(changed))
             files = {table: added.files[day] for table, added in found.items() if day in added.files}
             write_partials(self._draft, day, files)
+
+    def add_refusals(self, rows: Sequence[Refusal]) -> AddedRefusals:
+        """Add refused calls and messages to their days; those that are there already (element, key) stay as they are.
+
+        Each call adds a file to each of its days: hand over many at once.
+        """
+        return add_refusals(self._draft, rows)
 
     def merge_life(self, counting: Collection[date] | None = None) -> None:
         """Merge card_devices and card_life over the days that count; None: all but strays of a wrong clock."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from duanka.engine.store.grouping import Ints
+from duanka.engine.store.days.grouping import Ints
 
 SLICE_ROWS = 2_500_000  # sorted in memory at once, some 400 MB
 MOST_SLICES = 4  # each reads the delivered parts once more; beyond, the database sorts, and spills

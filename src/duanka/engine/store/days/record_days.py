@@ -15,8 +15,8 @@ from pathlib import Path
 
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import quoted
-from duanka.engine.store.card_order import MOST_SLICES, SLICE_ROWS, sorted_by_card
 from duanka.engine.store.columns import names, time_of, typed
+from duanka.engine.store.days.card_order import MOST_SLICES, SLICE_ROWS, sorted_by_card
 from duanka.engine.store.manifest import FileKind, RepeatCounts
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.parquet_files import ParquetFile

@@ -49,5 +49,5 @@ def _together(draft: NextGeneration, kind: FileKind, name: str, paths: list[str]
             f"CAST({a.how}({a.name}) AS {TYPES[a.how]}) AS {a.name}" for a in rollup.aggregates
         )
         return f"SELECT {keys}, {values} FROM {source} GROUP BY {keys} ORDER BY card"
-    moment = time_of(name) if name in TABLES else "at"
+    moment = time_of(name) if name in TABLES else "refused_at"
     return f"SELECT * FROM {source} ORDER BY card, {moment}"

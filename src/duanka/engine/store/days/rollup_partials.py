@@ -18,7 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from duanka.domain.rollups import CARD_LIFE, ROLLUPS, MergeOperation, Rollup, RollupSource
-from duanka.engine.store.grouping import NO_KEY, NOTHING, Grouped, Ints, grouped, merged, places, ranks, union
+from duanka.engine.store.days.grouping import (
+    NO_KEY,
+    NOTHING,
+    Grouped,
+    Ints,
+    grouped,
+    merged,
+    places,
+    ranks,
+    union,
+)
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.parquet_files import ParquetFile

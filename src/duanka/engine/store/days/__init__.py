@@ -1,0 +1,1 @@
+"""What the store keeps by day: records, their partial rollups, refusals."""

@@ -1,0 +1,106 @@
+"""Refused calls and messages by day. One is identified by its element and key, however often it is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.network import Carried, Refusal, RefusalReason
+from duanka.domain.record_keys import key_of
+from duanka.engine.shared.duckdb_database import lent, plainly, quoted
+from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.next_generation import NextGeneration
+from duanka.engine.store.registers import add_texts
+
+_SCHEMA = pa.schema(
+    [
+        ("card", pa.int64()),
+        ("refused_at", pa.timestamp("us")),  # local, as the times of records
+        ("peer", pa.int64()),
+        ("carried", pa.string()),
+        ("reason", pa.string()),
+        ("element", pa.string()),
+        ("key", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+@dataclass
+class AddedRefusals:
+    """How many were added, were there already, or came for a day that was purged."""
+
+    new: int = 0
+    repeated: int = 0
+    late: int = 0
+
+
+def add_refusals(draft: NextGeneration, rows: Sequence[Refusal]) -> AddedRefusals:
+    """Add `rows` to their days, in the zone of the store."""
+    zone, added = OperatorZone(draft.manifest.zone), AddedRefusals()
+    given = pa.Table.from_pylist([_row(one, zone) for one in rows], schema=_SCHEMA)
+    texts = {key_of(text): text for one in rows for text in (one.card, one.peer) if text}
+    opaque = {key: text for key, text in texts.items() if key < 0}
+    if opaque:
+        pairs = pa.table({"key": list(opaque), "text": list(opaque.values())})
+        with lent(draft.db, "refused_texts", pairs):
+            add_texts(draft, "refused_texts")
+    begin = draft.manifest.kept.refusals_from or date.min
+    with lent(draft.db, "refused", given):
+        for day, count in draft.run(
+            "SELECT CAST(refused_at AS DATE) AS day, count(*) FROM refused GROUP BY day"
+        ):
+            if day < begin:
+                added.late += count
+                continue
+            path = draft.write(_new(draft, day), FileKind.REFUSALS, day=day)
+            new = draft.manifest.files[path].rows if path else 0
+            added.new += new
+            added.repeated += count - new
+    return added
+
+
+def _new(draft: NextGeneration, day: date) -> str:
+    """SELECT of the rows of `day` that the store does not have, the first of each element and key."""
+    there = draft.manifest.paths(FileKind.REFUSALS, day=day)
+    known = f" ANTI JOIN {draft.source(there)} AS o USING (element, key)" if there else ""
+    return (
+        f"SELECT n.* FROM (SELECT DISTINCT ON (element, key) * FROM refused"
+        f" WHERE CAST(refused_at AS DATE) = DATE {quoted(str(day))}) AS n{known} ORDER BY card, refused_at"
+    )
+
+
+def counted(
+    folder: Path, paths: Sequence[str], since: datetime, until: datetime
+) -> dict[tuple[Carried, RefusalReason], int]:
+    """Count the refusals in files of a store by what was refused and why."""
+    if not paths:
+        return {}
+    files = ", ".join(quoted(str(folder / path)) for path in paths)
+    with closing(duckdb.connect(":memory:")) as db, plainly():
+        found = db.execute(
+            f"SELECT carried, reason, count(*) FROM read_parquet([{files}])"
+            " WHERE refused_at >= ? AND refused_at < ? GROUP BY ALL",
+            [since, until],
+        ).fetchall()
+    return {(Carried(carried), RefusalReason(reason)): count for carried, reason, count in found}
+
+
+def _row(one: Refusal, zone: OperatorZone) -> dict[str, object]:
+    return {
+        "card": key_of(one.card) if one.card else None,
+        "refused_at": zone.local(one.at).replace(tzinfo=None),
+        "peer": key_of(one.peer) if one.peer else None,
+        "carried": one.carried.value,
+        "reason": one.reason.value,
+        "element": one.element,
+        "key": one.key,
+        "detail": one.detail,
+    }
