@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-night bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-lookups bench-night bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -107,6 +107,9 @@ bench: setup-dev               ## an operator's evening: a scan by phases agains
 
 bench-night: setup-dev         ## one day more into a store of 14, against a scan of all 15; 30 nights in a row
 	@$(BIN)/python benchmarks/night.py
+
+bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records: a card's month, contacts, the command
+	@$(BIN)/python benchmarks/lookups.py
 
 bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side
 	@$(BIN)/python benchmarks/cluster.py

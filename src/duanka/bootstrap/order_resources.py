@@ -200,7 +200,7 @@ class AttachedStore:
             raise LookupRefused(
                 f"the store {folder} is attached to no order database, so it answers no lookups: {_HOW}"
             ) from None
-        except (OSError, ValueError, AttributeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise LookupRefused(f"{folder / MARK} cannot be read ({type(error).__name__}): {_HOW}") from None
         if not hmac.compare_digest(seal.encode(), self._seal(told).encode()):
             raise LookupRefused(
