@@ -195,7 +195,6 @@ def test_the_seal_is_the_order_databases_and_nobody_elses(office: Office) -> Non
     mark.write_bytes(kept)
     assert office.type("card", CARD, *BASIS).code == 0
     settings = Settings(orders=office.folder / "orders")
-    with app_orders.desk(settings, policy_named("national")) as here:
-        with here.store.reading() as connection:
-            assert here.trail.has(connection, "store.attach", "store")
-            assert here.trail.has(connection, "lookup.card", CARD)
+    with app_orders.desk(settings, policy_named("national")) as here, here.store.reading() as connection:
+        assert here.trail.has(connection, "store.attach", "store")
+        assert here.trail.has(connection, "lookup.card", CARD)
