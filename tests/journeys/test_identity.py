@@ -113,7 +113,7 @@ def listening(
             thread.join(HANG)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     for why in (missing(), clips.missing(), browsers.missing()):
         needed(why)
