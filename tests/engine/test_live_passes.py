@@ -48,7 +48,9 @@ def calls() -> Batch:
 
 
 def hit(live: Live) -> set[str]:
-    return {card for card, rule in live._run("SELECT number_text(card), rule FROM state.hits") if rule == RULE}
+    return {
+        card for card, rule in live._run("SELECT number_text(card), rule FROM state.hits") if rule == RULE
+    }
 
 
 def test_a_pass_is_taken_while_it_runs_and_outlives_restart_register_and_failure(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -16,7 +16,7 @@ from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.rollup_scopes import LIFE
 from duanka.engine.shared.coverage import known
-from duanka.engine.shared.duckdb_database import Rows
+from duanka.engine.shared.duckdb_database import Rows, quoted
 from duanka.engine.sql.render import columns, render
 from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
@@ -80,7 +80,8 @@ class ChangesSince:
         cards = ""
         if selects:
             cards = f"changed_{rule.id}"
-            run(f"CREATE OR REPLACE TABLE {cards} AS {' UNION '.join(selects)}")
+            changed = f"SELECT card FROM ({' UNION '.join(selects)}) SEMI JOIN ({found.used_before(days)}) USING (card)"
+            run(f"CREATE OR REPLACE TABLE {cards} AS {changed}")
             cards = cards if run(f"SELECT 1 FROM {cards} LIMIT 1") else ""
         return cls(frozenset(days), frozenset(read), cards, f"days_{rule.look_back.days}")
 
@@ -147,6 +148,17 @@ class _Comparison:
             late |= _between(min(late), until)
         return {day for day in late if first <= day < until}
 
+    def used_before(self, days: Collection[date]) -> str:
+        """SELECT of the cards that may have hits on other days than `days`: those with records there, or hits."""
+        manifest = self.draft.manifest
+        others = [
+            path
+            for path in manifest.paths(FileKind.ROLLUPS, "card_days")
+            if manifest.files[path].day not in days
+        ]
+        hits = f"SELECT card FROM stood WHERE rule = {quoted(self.rule.id)}"
+        return f"{hits} UNION ALL SELECT card FROM {self.draft.source(others)}" if others else hits
+
     def registered(self) -> str:
         """SELECT of the cards whose row in the register differs in what the rule reads; "" if it reads none."""
         if not self._columns:
@@ -174,7 +186,8 @@ class _Comparison:
             f"SELECT DISTINCT imei FROM (FROM {self.draft.source(new)}) ANTI JOIN (FROM {self.draft.source(was)})"
             " USING (card, imei) WHERE imei IS NOT NULL"
         )
-        return f"SELECT card FROM (FROM {self.draft.source(now)}) SEMI JOIN ({devices}) USING (imei)"
+        shared = f"SELECT imei, list(card) AS cards FROM {self.draft.source(now)} GROUP BY imei HAVING count(*) > 1"
+        return f"SELECT unnest(cards) AS card FROM ({shared}) SEMI JOIN ({devices}) USING (imei)"
 
 
 def _between(first: date, until: date) -> set[date]:

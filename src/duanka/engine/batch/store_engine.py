@@ -12,13 +12,14 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 from duanka.domain.ports import Progress, RecordCoverage, RuleRun
-from duanka.domain.rollups import ROLLUPS
+from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.changes_since import ChangesSince, LastJudgement, fingerprint
 from duanka.engine.batch.duckdb_engine import DuckDBEngine
 from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, life_files, rollup_select
 from duanka.engine.shared import coverage
+from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
 from duanka.engine.sql.render import render
@@ -159,10 +160,29 @@ class StoreEngine(DuckDBEngine):
             for rollup in scope.rollups:
                 if rollup.name in LIFE:
                     continue
-                narrow = self._given.narrow(rollup, scope.rules) if narrowed else ""
+                narrow = self._narrow(rollup, scope) if narrowed else ""
                 select, copied = rollup_select(self._draft, rollup, scope, narrow)
                 self._run(f"CREATE {'TABLE' if copied else 'VIEW'} {scope.name}.{rollup.name} AS {select}")
                 self._rollups.setdefault(rollup.name, rollup)
+
+    def _narrow(self, rollup: Rollup, scope: RollupScope) -> str:
+        """Condition for the groups of `rollup` that the rules of `scope` need."""
+        needed = [
+            self._without_found(rule, self._given.narrow(rollup, [(rule, limits)]), scope)
+            for rule, limits in scope.rules
+            if rollup.name in rule.reads
+        ]
+        return any_of(needed)
+
+    def _without_found(self, rule: Rule, narrow: str, scope: RollupScope) -> str:
+        """`narrow` without the cards of which the first hit, which alone counts, is found already."""
+        if not narrow or not rule.first_only or scope.name in (_WHOLE, _CHANGED):
+            return narrow
+        days = self._changes[rule.id].days
+        if not days:
+            return narrow
+        found = f"SELECT card FROM main.stood WHERE rule = {quoted(rule.id)} AND seen_at < TIMESTAMP '{min(days)}'"
+        return f"({narrow}) AND card NOT IN ({found})"
 
     @contextmanager
     def _within(self, scope: str) -> Iterator[None]:
