@@ -33,25 +33,31 @@ def measure(world: Path, rounds: int, memory: str) -> None:
     """Print the medians for `world`: the plain scans, a scan by phases, their ratios."""
     text = text_of(world)
     plain: dict[str, list[Cost]] = {"calls": [], "all": []}
-    scans: list[WholeScan] = []
+    scans: dict[str, list[WholeScan]] = {"scan": [], "scan --store, the first": []}
     for _ in range(rounds):
         for tables, costs in plain.items():
             asked = [str(text), tables, "--memory", engine_memory(memory)]
             costs.append(Cost(**json.loads(_run("reference.py", asked))))
-        scans.append(from_json(_run("whole_scan.py", [str(world), "--memory", memory])))
-    if scans[0].records != records_in(text):
+        for name, of in scans.items():
+            words = [str(world), "--memory", memory, *(["--store"] if "--store" in name else [])]
+            of.append(from_json(_run("whole_scan.py", words)))
+    first = scans["scan"][0]
+    if first.records != records_in(text):
         raise SystemExit(f"{text} holds other records than {world}: delete both, they are made again")
-    _print(world.name, {name: median(costs) for name, costs in plain.items()}, _median(scans))
+    tables = ", ".join(f"{table} {count:,}" for table, count in first.records.items())
+    print(f"{world.name}: {tables}; {first.ran} of {first.rules} rules ran")
+    medians = {name: median(costs) for name, costs in plain.items()}
+    for of_tables, what in (("calls", "plain scan of the calls"), ("all", "plain scan of all tables")):
+        cost = medians[of_tables]
+        print(f"  {what:<26} {cost.cpu:7.1f} CPU s {cost.clock:7.1f} s")
+    for name, of in scans.items():
+        _print(name, medians, _median(of))
 
 
 def _print(name: str, plain: dict[str, Cost], scan: WholeScan) -> None:
     records = sum(scan.records.values())
-    tables = ", ".join(f"{table} {count:,}" for table, count in scan.records.items())
-    print(f"{name}: {tables}; {scan.ran} of {scan.rules} rules ran")
-    for of, what in (("calls", "plain scan of the calls"), ("all", "plain scan of all tables")):
-        print(f"  {what:<26} {plain[of].cpu:7.1f} CPU s {plain[of].clock:7.1f} s")
     print(
-        f"  {'scan':<26} {scan.cpu:7.1f} CPU s {scan.clock:7.1f} s   {scan.cpu / records * 1e6:5.2f} us a record"
+        f"  {name:<26} {scan.cpu:7.1f} CPU s {scan.clock:7.1f} s   {scan.cpu / records * 1e6:5.2f} us a record"
     )
     for phase, cost in scan.phases.items():
         peak = f"{cost.peak:,.0f} MB" if cost.peak else "with reading"

@@ -1,9 +1,10 @@
 """One `duanka scan` in this process, and what each of its phases costs.
 
-Progress tells the phases apart. What overlaps with reading tells by itself: writing canonical files and looking for
-repeated records is the phase `store`, opening them in the engine belongs to the rollups.
+Progress tells the phases apart. What overlaps with another phase tells by itself: writing canonical files and looking
+for repeated records is the phase `store`, opening the records in the engine belongs to the rollups. Into a store, the
+phase `store` also sorts the records by day and card and makes their partial rollups; `rollups` then opens and merges.
 
-    python benchmarks/whole_scan.py DATA [--memory 1GB]     # one line of JSON
+    python benchmarks/whole_scan.py DATA [--store] [--memory 1GB]     # one line of JSON
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from duanka.bootstrap.scan import scan
 from duanka.bootstrap.settings import Settings
 from duanka.domain.findings import Findings
 from duanka.domain.schema import TABLES
-from duanka.engine import DuckDBEngine
+from duanka.engine.batch.base import BatchEngine
 from duanka.ingest.storage import deduplication, parquet_store
 
 _P = ParamSpec("_P")
@@ -39,6 +40,8 @@ _PHASE_OF = {
     "reading records": "reading",
     "rollup": "rollups",
     "rule": "rules",
+    "store": "store",
+    "writing the store": "store",
     "writing hits": "decisions",
     "judging cards": "decisions",
     "writing lists": "decisions",
@@ -48,7 +51,7 @@ _PHASE_OF = {
 _BESIDE: tuple[tuple[str, Any, str, Callable[[], float]], ...] = (
     ("store", parquet_store, "_write", time.thread_time),
     ("store", deduplication, "settle", time.process_time),
-    ("rollups", DuckDBEngine, "load", time.process_time),
+    ("rollups", BatchEngine, "load", time.process_time),
 )
 
 
@@ -116,7 +119,7 @@ class PhaseMeter:
                 spent = clock() - begun
                 with self._lock:  # several tables are written at once
                     self._cpu[phase] += spent
-                    self._cpu["reading"] -= spent
+                    self._cpu[self._at] -= spent
 
         return counted
 
@@ -127,13 +130,14 @@ class PhaseMeter:
         return {name: Phase(self._cpu[name], self._peak[name]) for name in names if name in self._cpu}
 
 
-def whole_scan(data: Path, out: Path, memory: str) -> WholeScan:
-    """Scan `data` into `out` once, in this process, which does nothing else."""
+def whole_scan(data: Path, out: Path, memory: str, store: Path | None) -> WholeScan:
+    """Scan `data` into `out`, and into `store` if given, once, in this process, which does nothing else."""
     meter = PhaseMeter()
     for phase, owner, name, clock in _BESIDE:
         setattr(owner, name, meter.beside(phase, getattr(owner, name), clock))
     begun = time.perf_counter()
-    found = scan(Settings(), data, out, policy=policy_named("national"), progress=meter, memory=memory)
+    national = policy_named("national")
+    found = scan(Settings(), data, out, policy=national, progress=meter, memory=memory, store=store)
     clock_seconds = time.perf_counter() - begun
     ran = sum(run.ran for run in found.runs)
     return WholeScan(_records(found), meter.phases(), clock_seconds, ran, len(found.runs))
@@ -165,11 +169,13 @@ def main() -> None:
     """Scan once and print the costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--store", action="store_true", help="into a new store")
     parser.add_argument("--memory", default="1GB")
     given = parser.parse_args()
     hide_test_packages()
-    with tempfile.TemporaryDirectory(dir=given.data.parent) as out:
-        print(as_json(whole_scan(given.data, Path(out) / "out", given.memory)))
+    with tempfile.TemporaryDirectory(dir=given.data.parent) as work:
+        store = Path(work) / "store" if given.store else None
+        print(as_json(whole_scan(given.data, Path(work) / "out", given.memory, store)))
 
 
 if __name__ == "__main__":
