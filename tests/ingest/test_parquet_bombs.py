@@ -156,3 +156,43 @@ def test_a_field_that_is_there_again_with_another_type_is_another_field() -> Non
     size = b"\x25\x80\x80\x80\x80\x08"  # field 2, 32 bits
     again = b"\x06\x04\x02"  # field 2 once more, 64 bits
     assert CompactReader(size + again + b"\0").struct() == {(2, I32): 1 << 30, (2, I64): 1}
+
+
+def dictionary_page(texts: list[bytes]) -> bytes:
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [b"8613800138000", b"95599", b"1"],
+        [b"95599", b"", b"8613800138000"],
+        [b"", b"1"],
+        [b"1", b""],
+        [b"1", b"\0\0\0", b"123456789"],
+        [b"1", b"1\0\0\0", b"123456789"],
+        [b"1" * 255, b"2"],
+        [b"1", b"2" * 256],
+        [b"1" * 70_000, b"2"],
+        [],
+    ],
+)
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_the_longest_text_of_a_page_is_found_whatever_the_texts(texts: list[bytes], lost: int) -> None:
+    page = dictionary_page(texts)
+    page = page[: len(page) - lost]
+    expected = max(map(len, texts), default=0)
+    if lost and texts and len(texts[-1]) + 4 - lost < 4:
+        expected = max(map(len, texts[:-1]), default=0)  # its length is cut off
+    assert parquet_pages.longest_text(page) == expected
+
+
+def test_the_longest_text_of_any_octets_is_that_of_the_lengths_in_turn() -> None:
+    luck = np.random.default_rng(3)
+    for _ in range(2_000):
+        octets = luck.choice(np.array([0, 0, 0, 1, 2, 3], np.uint8), luck.integers(1, 30)).tobytes()
+        longest = at = 0
+        while at + 4 <= len(octets):
+            length = int.from_bytes(octets[at : at + 4], "little")
+            longest, at = max(longest, length), at + 4 + length
+        assert parquet_pages.longest_text(octets) == longest

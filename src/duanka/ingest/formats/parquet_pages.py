@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from duanka.ingest.files.limits import MB, TEXT_AT_ONCE, unpacks_too_much
@@ -151,12 +152,7 @@ class RowGroups:
             octets = pa.decompress(octets, page.size, _CODECS[codec], asbytes=True)
         elif codec != _UNPACKED:
             return page.size
-        longest = at = 0
-        while at + 4 <= len(octets):
-            length = int.from_bytes(octets[at : at + 4], "little")
-            longest = max(longest, length)
-            at += 4 + length
-        return max(min(longest, page.size), 1)
+        return max(min(longest_text(octets), page.size), 1)
 
     def _header(self, at: int) -> tuple[Fields, int]:
         for size in _HEADER_SIZES:
@@ -167,6 +163,40 @@ class RowGroups:
             except Truncated:
                 continue
         raise ValueError("a page header does not end")
+
+
+def longest_text(octets: bytes) -> int:
+    """Largest length in a page of texts, each of which follows its length in four bytes."""
+    if (short := _longest_if_short(octets)) is not None:
+        return short
+    longest = at = 0
+    while at + 4 <= len(octets):
+        length = int.from_bytes(octets[at : at + 4], "little")
+        longest = max(longest, length)
+        at += 4 + length
+    return longest
+
+
+def _longest_if_short(octets: bytes) -> int | None:
+    """`longest_text` of texts below 256 bytes without a NUL byte, many times as fast; None if they are no such texts.
+
+    Of each length the three upper bytes are 0, and nothing else is: so the zeros tell where the lengths are. One text
+    may be empty, as a dictionary has no text twice.
+    """
+    page = np.frombuffer(octets, np.uint8)
+    zeros = np.flatnonzero(page == 0)
+    if len(zeros) % 3 == 1:
+        zeros = np.delete(zeros, np.flatnonzero(zeros[3:] - zeros[:-3] == 3)[:1])
+    if not len(zeros) or len(zeros) % 3:
+        return None
+    upper = zeros.reshape(-1, 3)
+    begins = upper[:, 0] - 1
+    if begins[0] != 0 or (upper[:, 2] - upper[:, 0] != 2).any():
+        return None
+    lengths = page[begins].astype(np.int64)
+    ends = begins + 4 + lengths
+    whole = ends[-1] == len(page) and np.array_equal(ends[:-1], begins[1:])
+    return int(lengths.max()) if whole else None
 
 
 def footer_size(data: BinaryIO, size: int) -> int:
