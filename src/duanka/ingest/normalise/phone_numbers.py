@@ -7,10 +7,17 @@ Chinese mobile numbers and numbers already in E.164 are recognised for whole col
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from duanka.domain.phone_number import FIXED, LAB, MACHINE, MOBILE, dialled, parse
+from duanka.ingest.normalise.digit_ranges import DigitRanges, Integers, Mask
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 # Canonical Chinese numbers: mobile (86 1xx, 13 digits), IoT cards (86 + 13 digits), landlines, cards of test systems.
 _CHINESE = f"86(?:{MOBILE}|{MACHINE}|{FIXED}|{LAB})"
@@ -24,6 +31,18 @@ _SEPARATORS = r"[\s\-()]"  # without the point: 1380013800.0 is a number stored 
 # In China, the national or the international form; abroad, only the latter is certainly Chinese.
 _HOME = f"^(?:(?:[+]|00)?86)?({MOBILE}|{MACHINE})$"
 _ABROAD = f"^(?:[+]|00)86({MOBILE}|{MACHINE})$"
+# The same for digits alone, as integers. First class: to be preceded by 86; second: canonical.
+_NATIONAL = (*MOBILE.split("|"), *MACHINE.split("|"))
+_CANONICAL = tuple(f"86{one}" for one in (*_NATIONAL, *FIXED.split("|"), LAB))
+_RANGES = {  # by: in China, `bare` is E.164, peers
+    (True, True, True): DigitRanges(_NATIONAL, (*_CANONICAL, *_SERVICE_CN.split("|"))),
+    (True, True, False): DigitRanges(_NATIONAL, _CANONICAL),
+    (False, True, True): DigitRanges((), (*_CANONICAL, _SERVICE)),
+    (False, True, False): DigitRanges((), _CANONICAL),
+    (True, False, True): DigitRanges(_NATIONAL, [f"86{one}" for one in _NATIONAL]),
+    (True, False, False): DigitRanges(_NATIONAL, [f"86{one}" for one in _NATIONAL]),
+}
+_WITHOUT_86, _SAME = 1, 2  # numbers of these classes
 
 _LONG_SERVICE = re.compile(r"(?:10|12|95|96)[0-9]{3,19}")
 _SHORT_CN = re.compile(_SERVICE_CN)
@@ -66,6 +85,15 @@ class Numbers:
             return text.zip_with(plain, self._odd(text.filter(~plain), plain, peer=peer))
         everything = pl.repeat(False, len(text), eager=True)
         return self._odd(text, everything, peer=peer)
+
+    def plain(self, digits: Integers, *, peer: bool) -> tuple[Mask, Mask]:
+        """Masks of the texts that `normalise` leaves as they are, and of those before which it only puts 86.
+
+        `digits`: see digit_ranges.integers; those in neither mask are for `normalise`.
+        """
+        ranges = _RANGES.get((self.region == "CN", self._bare == "e164", peer))
+        kinds = np.zeros(len(digits), np.uint8) if ranges is None else ranges.of(digits)
+        return kinds == _SAME, kinds == _WITHOUT_86
 
     def _odd(self, odd: pl.Series, plain: pl.Series, *, peer: bool) -> pl.Series:
         """Normalise `odd`, the values where `plain` is False; nulls for the others."""
@@ -146,11 +174,20 @@ def _read(text: str, region: str | None, *, sure: bool = False) -> str | None:
     """Parse by `phonenumbers`; `sure`: valid in its plan, not only of possible length."""
     import phonenumbers  # noqa: PLC0415  # takes 0.2 s, and most deliveries do not need it
 
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+    number = _parsed(text, region)
+    if number is None:
         return None
     fits = phonenumbers.is_valid_number(number) if sure else phonenumbers.is_possible_number(number)
     if not fits:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+@lru_cache(maxsize=16)  # a number is asked for twice in each of its readings, first surely
+def _parsed(text: str, region: str | None) -> PhoneNumber | None:
+    import phonenumbers  # noqa: PLC0415
+
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None

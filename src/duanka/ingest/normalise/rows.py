@@ -13,7 +13,7 @@ from duanka.domain.schema import TABLES, Column
 from duanka.ingest.model.mapping import ColumnMapping, MappingSource
 from duanka.ingest.model.reasons import REASONS, QuarantineReason
 from duanka.ingest.model.value_text import trimmed
-from duanka.ingest.normalise import columns
+from duanka.ingest.normalise import columns, plain_columns
 from duanka.ingest.normalise.columns import Faults, Read, Tools
 
 _ABSENT = ColumnMapping()
@@ -48,10 +48,10 @@ def fit(
         how = source.columns.get(column.name, _ABSENT)
         name = f"{where}, column {how.label!r}"
         if swapped is None or column.name not in _SWAPPED:
-            return columns.read(column, how, frame, tools, name)
+            return plain_columns.read(column, how, frame, tools, name)
         other = source.columns.get(_SWAPPED[column.name], _ABSENT)
-        mine = columns.read(column, how, frame, tools, name)
-        theirs = columns.read(column, other, frame, tools, name)
+        mine = plain_columns.read(column, how, frame, tools, name)
+        theirs = plain_columns.read(column, other, frame, tools, name)
         return _exchange(mine, theirs, swapped)
 
     # polars releases the GIL, so columns are read in parallel
