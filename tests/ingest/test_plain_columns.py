@@ -242,6 +242,6 @@ def test_ranges_hold_what_matches_their_patterns() -> None:
         for n in numbers.tolist()
     ]
     assert ranges.of(numbers).tolist() == expected
-    with pytest.raises(ValueError, match="no digits"):
+    with pytest.raises(ValueError, match=r"1\(2"):
         DigitRanges(["1(2|3)"])
     assert DigitRanges().of(numbers).tolist() == [0] * len(numbers)

@@ -74,7 +74,7 @@ def _items(pattern: str) -> Iterator[re.Match[str]]:
     while at < len(pattern):
         found = _ITEM.match(pattern, at)
         if found is None:
-            raise ValueError(f"no digits at {at} of {pattern!r}")
+            raise ValueError(pattern)
         yield found
         at = found.end()
 
