@@ -14,6 +14,7 @@ from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.deduplication import settle
 from duanka.ingest.storage.key_columns import KnownTexts
+from duanka.ingest.storage.seen_hashes import SeenHashes
 from duanka.ingest.validation.quarantine import Quarantine
 from support.ingest.deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 
@@ -172,3 +173,32 @@ def test_bounds_of_memory_change_nothing(
 def test_ranges_of_hashes_cover_all_of_them() -> None:
     hashes = np.array([0, 0, 1, 2**63, 2**63, 2**64 - 1, 2**64 - 1, 5], np.uint64)
     assert repeats._twice(hashes).tolist() == [0, 2**63, 2**64 - 1]
+
+
+def test_rows_that_repeat_none_are_written_once(tmp_path: Path) -> None:
+    shelf = parts.TablePartsWriter(tmp_path, "data_days", KnownTexts(tmp_path / "texts.parquet"))
+    for numbers in ([*range(500)], [7, *range(500, 900)], [1_000, 1_000]):
+        days = pl.Series([None] * len(numbers), dtype=pl.Date)
+        frame = pl.DataFrame({"card": ["8613800138000"] * len(numbers), "day": days, "bytes": numbers})
+        shelf.add(frame, 0, np.arange(len(numbers), dtype=np.int64), None)
+    shelf.close()
+    shelf.abandon()
+    first = shelf.parts[0]
+    assert first.rows == 901
+    written = first.path.stat().st_ino, first.path.stat().st_mtime_ns
+    with Quarantine(tmp_path / "quarantine.parquet") as quarantine:
+        settled = settle("data_days", shelf.parts, ["x"], quarantine)
+    assert settled.parts == [first]
+    assert (first.path.stat().st_ino, first.path.stat().st_mtime_ns) == written
+    assert settled.lost[0] == 2
+
+
+def test_a_row_that_is_not_said_to_repeat_is_the_first_with_its_hash() -> None:
+    luck = np.random.default_rng(1)
+    seen = SeenHashes()
+    hashes = luck.integers(0, 1 << 64, 40_000, np.uint64)
+    hashes[::7] = luck.choice(hashes, len(hashes[::7]))
+    first = pl.Series(hashes).is_first_distinct().to_numpy()
+    said = np.concatenate([seen.again(some) for some in np.split(hashes, [1, 500, 20_000, 20_000])])
+    assert not (~said & ~first).any()
+    assert (said & first).sum() < 200

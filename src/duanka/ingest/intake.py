@@ -34,6 +34,7 @@ from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
 from duanka.ingest.storage.key_columns import KnownTexts
 from duanka.ingest.storage.parquet_store import IMSIS, TEXTS, TablePartsWriter
+from duanka.ingest.storage.seen_hashes import SeenHashes
 from duanka.ingest.validation.quarantine import QUARANTINE, Quarantine
 from duanka.ingest.validation.validator import ValidationResult, Validator
 
@@ -67,8 +68,9 @@ def take_in(
     tools = Tools.of(mapping, Holders(holder_key), case_sources, out / IMSIS)
     path = out / QUARANTINE
     hashed = KnownTexts(out / TEXTS)
-    with _shelves(out, hashed) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
-        total = sum(f.size for f in files if not f.taken_before)
+    total = sum(f.size for f in files if not f.taken_before)
+    opened = _shelves(out, hashed, SeenHashes(total))
+    with opened as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), total, SourcesSeen(mapping))
         # read the register first, because other files may identify its cards by IMSI
         order = list(enumerate(files))
@@ -82,6 +84,8 @@ def take_in(
         texts = hashed.close()
         names = [file.name for file in files]
         for table, shelf in shelves.items():
+            if not shelf.may_repeat:
+                continue
             settled = repeats.settle(table, shelf.parts, names, quarantine, texts)
             shelf.parts = settled.parts
             work.used.subtract(settled.lost)
@@ -110,9 +114,9 @@ def _kind(file: Delivered) -> tuple[int, ...]:
 
 
 @contextmanager
-def _shelves(out: Path, texts: KnownTexts) -> Iterator[dict[str, TablePartsWriter]]:
+def _shelves(out: Path, texts: KnownTexts, seen: SeenHashes) -> Iterator[dict[str, TablePartsWriter]]:
     """Yield a writer for every table; delete the temporary `.origin` files at the end."""
-    shelves = {table: TablePartsWriter(out, table, texts) for table in TABLES}
+    shelves = {table: TablePartsWriter(out, table, texts, seen) for table in TABLES}
     try:
         yield shelves
     finally:

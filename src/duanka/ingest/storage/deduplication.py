@@ -25,7 +25,15 @@ from duanka.ingest.model.blocks import Rejected
 from duanka.ingest.model.holders import WITHHELD
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.storage.key_columns import with_texts
-from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS, PartFile, origins, schema
+from duanka.ingest.storage.parquet_store import (
+    GROUP_ROWS,
+    NO_ID,
+    REGISTER_KEYS,
+    PartFile,
+    origins,
+    part_writer,
+    schema,
+)
 from duanka.ingest.validation.quarantine import Quarantine
 
 HASHES_AT_ONCE = 8_000_000  # 64 MB
@@ -247,7 +255,7 @@ def _without(table: str, part: PartFile, keep: npt.NDArray[np.bool_]) -> PartFil
         return None
     shape = schema(table)
     again = part.path.with_suffix(".again")
-    with pq.ParquetFile(part.path) as file, pq.ParquetWriter(again, shape, compression="zstd") as writer:
+    with pq.ParquetFile(part.path) as file, part_writer(again, shape) as writer:
         first = 0
         for batch in file.iter_batches(GROUP_ROWS):
             writer.write_batch(batch.filter(pa.array(keep[first : first + batch.num_rows])))

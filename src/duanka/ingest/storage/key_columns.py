@@ -12,11 +12,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.record_keys import DEVICE_DIGITS, LONGEST, MOST_DIGITS, SHORT_KEYS_BELOW
+from duanka.domain.record_keys import DEVICE_DIGITS, LONGEST, SHORT_KEYS_BELOW
 from duanka.domain.schema import TABLES, Column
+from duanka.ingest.normalise.digit_ranges import integers
 
 TEXTS = pa.schema([("key", pa.int64()), ("text", pa.string())])
-_TENS = 10 ** np.arange(MOST_DIGITS + 1, dtype=np.int64)
+_LEAST_DEVICE = 10 ** (DEVICE_DIGITS - 1)
+_ZEROS_IN_FRONT = f"^0[0-9]{{{DEVICE_DIGITS - 1}}}$"
 _FACTOR, _SHIFT = np.uint64(0xC6A4A7935BD1E995), np.uint64(47)
 _REMEMBERED = 1_000_000
 
@@ -81,32 +83,31 @@ def with_keys(table: str, frame: pl.DataFrame, known: Texts | None = None) -> pl
 
 def keys(column: Column, texts: pl.Series, known: Texts | None = None) -> pl.Series:
     """The record keys of `texts`; null where there is none."""
-    if texts.dtype != pl.String:  # all null
+    if texts.dtype != pl.String or texts.null_count() == len(texts):  # all null
         return pl.Series(texts.name, [None], dtype=pl.Int64).new_from_index(0, len(texts))
-    numbers = texts.cast(pl.Int64, strict=False)
-    digits = _is_digits(texts, numbers, device=column.device)
-    hashed = texts.is_not_null() & ~digits
+    numbers = integers(texts)
+    # 0: any other text, or null
+    digits = (numbers >= _LEAST_DEVICE) & (numbers < 10 * _LEAST_DEVICE) if column.device else numbers > 0
+    found = pl.Series(texts.name, numbers)
+    if digits.all():
+        return found
+    found = found.set(pl.Series(~digits), None)
+    hashed = texts.is_not_null() & pl.Series(~digits)
     if not hashed.any():
-        return numbers
+        return found
+    if column.device:  # zeros in front are digits of a device too
+        zeros = hashed & texts.str.contains(_ZEROS_IN_FRONT).fill_null(False)
+        if zeros.any():
+            found = texts.set(~zeros, None).cast(pl.Int64).zip_with(zeros, found).alias(texts.name)
+            hashed &= ~zeros
+            if not hashed.any():
+                return found
     each = texts.filter(hashed).unique()
     of_each = pl.Series(opaque_keys(each))
     if known is not None:
         known.note(of_each, each)
-    found = texts.replace_strict(each, of_each, default=None, return_dtype=pl.Int64)
-    return numbers.zip_with(digits, found).alias(texts.name)
-
-
-def _is_digits(texts: pl.Series, numbers: pl.Series, *, device: bool) -> pl.Series:
-    """Whether a text is its own integer; a sign, a zero in front and too many digits show in the length."""
-    lengths = texts.str.len_bytes().fill_null(0)
-    if device:
-        # a sign would take the place of a digit
-        return (lengths == DEVICE_DIGITS) & numbers.is_not_null() & ~texts.str.contains("[+-]")
-    most = np.clip(lengths.to_numpy(), 1, MOST_DIGITS)
-    values = numbers.fill_null(0).to_numpy()
-    return pl.Series(
-        (values >= _TENS[most - 1]) & (values < _TENS[most]) & (lengths.to_numpy() <= MOST_DIGITS)
-    )
+    others = texts.filter(hashed).replace_strict(each, of_each, return_dtype=pl.Int64)
+    return found.scatter(hashed.arg_true(), others)
 
 
 def opaque_keys(texts: pl.Series) -> npt.NDArray[np.int64]:
