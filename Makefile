@@ -101,9 +101,10 @@ evidence: setup-dev setup-cluster setup-network setup-browser setup-faces ## wha
 	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py --check || $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --requirements || true
 	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py
 
-bench: setup-dev               ## an operator's evening, without a store and into one; nights; then many cards
+bench: setup-dev               ## an operator's evening, without a store and into one; nights; a desk's questions; many cards
 	@$(BIN)/python benchmarks/scan.py --only dense
 	@$(BIN)/python benchmarks/night.py
+	@$(BIN)/python benchmarks/lookups.py
 	@$(BIN)/python benchmarks/scan.py --only many
 
 bench-night: setup-dev         ## one day more into a store of 14, against a scan of all 15; 30 nights in a row

@@ -75,8 +75,7 @@ def scan(data: Path, out: Path, memory: str, store: Path | None = None) -> Cost:
     into = ["--store", str(store)] if store else []
     command = [
         sys.executable,
-        "-m",
-        "duanka",
+        str(_COMMAND),
         "scan",
         str(data),
         *into,
