@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from duanka.domain.delivery import FileIdentity, KnownFiles
 from duanka.domain.intake_report import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
+from duanka.domain.store_policy import StorePolicy
 from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.store.manifest import KnownDelivery
 from duanka.engine.store.record_store import RecordStore
@@ -49,9 +50,13 @@ class StoreInUse:
             if file.name not in refused and known.digest_of(file.name, file.size, file.stamp) is None
         ]
 
-    def keep(self) -> None:
-        """Commit the records, the rollups and the judgement, all at once."""
+    def keep(self, until: date, policy: StorePolicy) -> None:
+        """Commit the records, the rollups and the judgement, all at once, without what `policy` keeps no longer.
+
+        `until`: day after the last record that counts.
+        """
         self.engine.keep_judgement()
+        self.writer.purge(until, policy)
         self.writer.compact()
         self.writer.commit()
 

@@ -94,11 +94,12 @@ class StoreWriter:
     def purge(self, today: date, policy: StorePolicy, counting: Collection[date] | None = None) -> int:
         """Drop what is older than the policy keeps, and merge life; return how many files of days went.
 
-        The commit deletes the files for good, and all that earlier commits replaced.
+        If any went, the commit deletes them for good, and all that earlier commits replaced.
         """
         gone = purge(self._draft, today, policy)
-        self.merge_life(counting)
-        self._for_good = True
+        if gone:
+            self.merge_life(counting)
+            self._for_good = True
         return gone
 
     def commit(self) -> None:

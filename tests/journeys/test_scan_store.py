@@ -1,0 +1,168 @@
+"""A scan into a store as a person meets it: night after night, replaced files, a kill, two at once, what is refused."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from duanka.engine.store.manifest import missing, read_manifest
+from duanka.simulator import simulate
+from support.desk import cards_at_risk, duanka, hits, started, started_anew
+
+_RECORDS = ("calls", "messages", "sightings", "data_days")
+_DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An invented town over four days."""
+    folder = tmp_path_factory.mktemp("town") / "town"
+    simulate(folder, cards=300, days=len(_DAYS), seed=5)
+    return folder
+
+
+def bring(town: Path, data: Path, *days: str, but: float = 1.0) -> None:
+    """Put the files of `days` into the delivery, of the last day only the share `but` of the rows."""
+    data.mkdir(exist_ok=True)
+    for register in ("cards", "outlets", "complaints", "cases", "accounts"):
+        if (town / f"{register}.parquet").exists():
+            shutil.copy(town / f"{register}.parquet", data)
+    shutil.copy(town / "world.toml", data)
+    for table in _RECORDS:
+        (data / table).mkdir(exist_ok=True)
+        for day in days:
+            rows = pl.read_parquet(town / table / f"{day}.parquet")
+            kept = rows.head(round(rows.height * but)) if day == days[-1] else rows
+            kept.write_csv(data / table / f"{day}.csv", datetime_format="%Y-%m-%d %H:%M:%S%.6f")
+
+
+def scanned_anew(data: Path, out: Path) -> list[dict[str, object]]:
+    """The hits of a scan of the whole delivery, without a store."""
+    assert duanka("--language", "en", "scan", data, "--out", out).code in (0, 3)
+    return hits(out)
+
+
+def test_night_after_night_the_lists_are_those_of_a_scan_of_all(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    for night, (days, but) in enumerate([(2, 1.0), (3, 0.5), (3, 1.0), (3, 1.0), (4, 1.0)]):
+        bring(
+            town, data, *_DAYS[:days], but=but
+        )  # the third day comes half, and the next night replaced, whole
+        typed = duanka("--language", "en", "scan", data, "--store", store, "--out", out)
+        assert typed.code in (0, 3), typed.err
+        assert hits(out) == scanned_anew(data, tmp_path / f"anew-{night}")
+        assert cards_at_risk(out) == cards_at_risk(tmp_path / f"anew-{night}")
+    assert store.stat().st_mode & 0o777 == 0o700
+    told = duanka("--language", "en", "store", "status", store)
+    assert told.code == 0
+    assert "7,915" in told.out or "call " in told.out
+
+
+def test_nothing_new_costs_no_records_and_says_the_same(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:2])
+    assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
+    before, generation = hits(out), read_manifest(store).generation
+    again = duanka("--language", "en", "scan", data, "--store", store, "--out", out)
+    assert again.code == 0, again.err
+    assert hits(out) == before
+    assert read_manifest(store).generation == generation + 1
+    assert sum(count for days in read_manifest(store).days.values() for count, _ in days.values()) > 0
+
+
+def _killed_scans(town: Path, tmp_path: Path, rounds: int) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    chance = random.Random(rounds)
+    bring(town, data, *_DAYS[:2])
+    assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
+    bring(town, data, *_DAYS)
+    expected = scanned_anew(data, tmp_path / "anew")
+    whole = tmp_path / "whole"
+    shutil.copytree(store, whole)
+    begun = time.monotonic()
+    assert duanka("scan", data, "--store", whole, "--out", tmp_path / "out-whole").code in (0, 3)
+    takes = time.monotonic() - begun
+    for _ in range(rounds):
+        work = tmp_path / "attempt"
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(store, work)
+        with (tmp_path / "said").open("wb") as said:
+            run = started("scan", data, "--store", work, "--out", out, out=said, err=said)
+            time.sleep(chance.uniform(0, takes * 1.1))
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+        manifest = read_manifest(work)
+        assert missing(work, manifest.files) is None
+        assert manifest.generation in (1, 2), "as before, or after"
+        assert duanka("scan", data, "--store", work, "--out", out).code in (0, 3)
+        assert hits(out) == expected
+
+
+@pytest.mark.waits
+def test_killed_at_any_moment_the_store_is_as_before_or_after(town: Path, tmp_path: Path) -> None:
+    _killed_scans(town, tmp_path, rounds=4)
+
+
+@pytest.mark.long
+@pytest.mark.waits
+def test_killed_fifty_times(town: Path, tmp_path: Path) -> None:
+    _killed_scans(town, tmp_path, rounds=50)
+
+
+@pytest.mark.waits
+def test_of_two_scans_the_second_waits_and_says_so(town: Path, tmp_path: Path) -> None:
+    data, store = tmp_path / "data", tmp_path / "store"
+    bring(town, data, *_DAYS[:2])
+    runs = []
+    for number in range(2):
+        with (tmp_path / f"said-{number}").open("wb") as said:
+            out = tmp_path / f"out-{number}"
+            runs.append(started_anew("scan", data, "--store", store, "--out", out, out=said, err=said))
+    assert {run.wait() for run in runs} <= {0, 3}
+    assert read_manifest(store).generation == 2
+    assert hits(tmp_path / "out-0") == hits(tmp_path / "out-1") == scanned_anew(data, tmp_path / "anew")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--store", "data/store"), "lies among the records"),
+        (("--store", "taken"), "is not empty and holds no store"),
+        (("--store", "file"), "is a file"),
+        (("--store", "new", "--as-of", "2021-05-04 00:00"), "--as-of is for a scan without --store"),
+        (
+            ("--store", "new", "--engine", "spark", "--remote", "sc://127.0.0.1:1"),
+            "judged by the embedded engine",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    town: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    bring(town, tmp_path / "data", _DAYS[0])
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    typed = duanka("--language", "en", "scan", "data", "--out", "out", *words, cwd=tmp_path)
+    assert typed.code == 2
+    assert said in typed.err.replace("\n", " ")
+    assert (tmp_path / "taken" / "mine.txt").read_text() == "precious"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_of_which_nothing_could_be_used_is_read_again(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:1])
+    bad = data / "calls" / "2021-05-04.csv"
+    bad.write_text("card,peer,direction,started_at\n8613800000001,x,up,yesterday\n")
+    for _ in range(2):
+        assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
+        aside = pl.read_parquet(out / "quarantine.parquet")["file"].to_list()
+        assert "calls/2021-05-04.csv" in aside, "it is told each night until it is mended"
+        assert bad.name not in {Path(file.name).name for file in read_manifest(store).delivered}
