@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.store.record_store import RecordStore
 from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 from duanka.rules import RULES
-from support.engine.worlds import LIMITS, START, Hits, Limits, World, invented, scanned
+from support.engine.worlds import LIMITS, LISTS, START, Hits, Limits, World, canonical, invented, scanned
 
 Frames = Mapping[str, pl.DataFrame]
 _LATEST_NIGHTS = 3
@@ -126,3 +126,37 @@ def test_the_hits_of_each_night_are_those_of_a_scan(
 @pytest.mark.parametrize("seed", range(40))
 def test_the_same_over_a_month(tmp_path: Path, seed: int) -> None:
     assert _play(tmp_path, 50_000 + seed, days=24, cards=24)
+
+
+def test_a_late_call_clears_the_days_after_it(tmp_path: Path) -> None:
+    """What a card said on a day counts for the week after it, however late it is delivered."""
+    card, other = "8613800000001", "8613800000002"
+
+    def at(day: int, minute: int) -> datetime:
+        return START + timedelta(days=day, hours=9, minutes=minute)
+
+    codes = [{"card": card, "peer": f"1069000{n}", "direction": "in", "sent_at": at(5, n)} for n in range(5)]
+    quiet = [
+        {"card": other, "peer": "8613900000001", "direction": "out", "started_at": at(d, 0)} for d in range(8)
+    ]
+    volumes = [{"card": card, "day": at(d, 0).date(), "bytes": 1} for d in range(8)]
+    spoken = [
+        {"card": card, "peer": "8613900000002", "direction": "out", "started_at": at(3, n)} for n in range(50)
+    ]
+    world = World({}, {}, LISTS)
+    nights = [
+        {
+            "messages": canonical("messages", codes),
+            "calls": canonical("calls", quiet),
+            "data_days": canonical("data_days", volumes),
+        },
+        {"calls": canonical("calls", spoken)},
+    ]
+    together: dict[str, pl.DataFrame] = {}
+    flagged = []
+    for number, new in enumerate(nights):
+        together = _so_far(together, new)
+        found = _night(tmp_path, number, new, world, LIMITS)
+        assert found == scanned(World(together, {}, LISTS), tmp_path / f"scan-{number}")
+        flagged.append({card for card, rule, *_ in found if rule == "code_receiver"})
+    assert flagged == [{card}, set()]
