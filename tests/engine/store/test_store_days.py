@@ -42,9 +42,7 @@ def sliced(tables: dict[str, list[Row]], chance: random.Random) -> list[dict[str
     return deliveries
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 40))]
-)
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 40))])
 def test_any_deliveries_give_the_records_and_rollups_of_one(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.store_policy import StorePolicy
+from duanka.engine.store.days import compaction
 from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
@@ -35,11 +36,11 @@ def counted(store: RecordStore, without: frozenset[date] = frozenset()) -> dict[
     return {name: found[name] for name in ("card_devices", "card_life")}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 10))])
 def test_life_grows_by_delivery_and_leaves_out_days_that_do_not_count(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     store = RecordStore(tmp_path / "store")
-    for number in range(3):
+    for number in range(2):
         add(store, tmp_path / f"in{number}", invented(chance, rows=60))
         assert lives(store) == counted(store)
     without = frozenset({date(1970, 1, 1), date(2099, 12, 31), FIRST + timedelta(1)})
@@ -57,13 +58,16 @@ def test_strays_do_not_count_by_themselves(tmp_path: Path) -> None:
     assert tmp_path.is_dir()
 
 
-def test_a_crowded_day_becomes_one_file_and_says_the_same(tmp_path: Path) -> None:
+def test_a_crowded_day_becomes_one_file_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_FILES", 3)
     chance, store = random.Random(4), RecordStore(tmp_path / "store")
     files = []
-    for number in range(10):
+    for number in range(5):
         add(store, tmp_path / f"in{number}", invented(chance, rows=20, days=1))
         files.append(len(store.manifest().paths(FileKind.RECORDS, "calls", FIRST)))
-    assert files == [1, 2, 3, 4, 5, 6, 7, 8, 1, 2]
+    assert files == [1, 2, 3, 1, 2]
     manifest = store.manifest()
     assert len(manifest.paths(FileKind.ROLLUPS, "card_peers", FIRST)) == 2
     assert sum(manifest.files[p].rows for p in manifest.paths(FileKind.RECORDS, "calls")) == sum(

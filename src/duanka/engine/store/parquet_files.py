@@ -18,6 +18,7 @@ GROUP_ROWS = 65_536
 # dictionary of nearly distinct values does, and fewer bytes.
 _AS_DIFFERENCES = ("card", "peer", "imei", "cell", "forwarded_from")
 PAGE_BYTES = 32_768
+_PAGE_ROWS = PAGE_BYTES // 8
 
 
 class ParquetFile:
@@ -40,7 +41,7 @@ class ParquetFile:
             column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
             store_schema=False,
             write_page_index=pages,
-            data_page_size=PAGE_BYTES if pages else None,
+            max_rows_per_page=_PAGE_ROWS if pages else None,
             write_statistics=[name for name in schema.names if name == "card" or name not in differences],
         )
 

@@ -15,10 +15,10 @@ from duanka.engine.store.next_generation import NextGeneration
 MOST_FILES = 8  # of a day; each further delivery would add one
 
 
-def compact(draft: NextGeneration, most: int = MOST_FILES) -> int:
-    """Write the files of each day that has more than `most` as one; return how many files were replaced."""
+def compact(draft: NextGeneration) -> int:
+    """Write the files of each day that has more than MOST_FILES as one; return how many files were replaced."""
     replaced = 0
-    for kind, name, day, paths in list(_crowded(draft, most)):
+    for kind, name, day, paths in list(_crowded(draft)):
         merged = {draft.manifest.files[path].merged for path in paths}
         if len(merged) > 1:  # what is not in `life` yet must stay apart until it is
             continue
@@ -29,13 +29,13 @@ def compact(draft: NextGeneration, most: int = MOST_FILES) -> int:
     return replaced
 
 
-def _crowded(draft: NextGeneration, most: int) -> Iterator[tuple[FileKind, str, date, list[str]]]:
+def _crowded(draft: NextGeneration) -> Iterator[tuple[FileKind, str, date, list[str]]]:
     days: dict[tuple[FileKind, str, date], list[str]] = {}
     for path, file in draft.manifest.files.items():
         if file.day is not None:
             days.setdefault((file.kind, file.name, file.day), []).append(path)
     for (kind, name, day), paths in days.items():
-        if len(paths) > most:
+        if len(paths) > MOST_FILES:
             yield kind, name, day, paths
 
 
