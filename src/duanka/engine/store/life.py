@@ -65,7 +65,7 @@ def _merge(draft: NextGeneration, rollup: Rollup, partial: Rollup, counting: fro
     select = (
         f"SELECT * FROM ({_merged(rollup, draft, sources)}) WHERE NOT coalesce({old}, FALSE) ORDER BY card"
     )
-    draft.replace(before, select if sources else "", FileKind.LIFE, rollup.name)
+    draft.replace(before, select if sources else "", FileKind.LIFE, rollup.name, for_good=outdated)
     _mark(draft, partial, wanted)
     draft.manifest.life[rollup.name] = {day for file in wanted.values() if (day := file.day)} | (
         set() if anew else merged

@@ -29,6 +29,7 @@ class NextGeneration:
         self.number = manifest.generation + 1
         self._listed = frozenset(manifest.files)
         self._made: list[Path] = []
+        self._gone: set[str] = set()
         self._memory, self._threads = memory, threads
         self._db: duckdb.DuckDBPyConnection | None = None
 
@@ -101,37 +102,46 @@ class NextGeneration:
         return listed
 
     def replace(
-        self, paths: Sequence[str], select: str, kind: FileKind, name: str = "", day: date | None = None
+        self,
+        paths: Sequence[str],
+        select: str,
+        kind: FileKind,
+        name: str = "",
+        day: date | None = None,
+        *,
+        for_good: bool = False,
     ) -> str | None:
-        """Write the rows of `select` (empty: none) to a new file in place of `paths`."""
+        """Write the rows of `select` (empty: none) to a new file in place of `paths`; `for_good`: see `drop`."""
         path = self.write(select, kind, name, day) if select else None
         if path and paths:
             self.manifest.files[path].written = min(self.manifest.files[one].written for one in paths)
-        self.drop(*paths)
+        self.drop(*paths, for_good=for_good)
         return path
 
-    def drop(self, *paths: str) -> None:
-        """Take files out of the store; those of this commit are deleted at once."""
+    def drop(self, *paths: str, for_good: bool = False) -> None:
+        """Take files out of the store. `for_good`: the commit deletes them, not the next one."""
+        if for_good:
+            self._gone.update(paths)
         for path in paths:
             del self.manifest.files[path]
             if path not in self._listed:
                 (self.folder / path).unlink()
 
-    def commit(self, *, for_good: bool = False) -> None:
-        """Put the changes into effect. `for_good`: delete replaced files now, not with the next commit."""
+    def commit(self) -> None:
+        """Put the changes into effect; delete what the commit before replaced, and what goes for good."""
         new = [self.folder / path for path in self.manifest.files if path not in self._listed]
         inside = {parent for path in new for parent in path.relative_to(self.folder).parents}
         sync(*new, *(self.folder / parent for parent in sorted(inside)))
-        before = self.manifest.replaced
-        self.manifest.replaced = set() if for_good else set(self._listed - set(self.manifest.files))
+        gone = self.manifest.replaced | self._gone
+        self.manifest.replaced = set(self._listed - set(self.manifest.files) - gone)
         self.manifest.generation, self.manifest.committed_at = self.number, self.at
         write_manifest(self.folder, self.manifest)
-        gone = before | ((self._listed - set(self.manifest.files)) if for_good else set())
         for path in gone:
             (self.folder / path).unlink(missing_ok=True)
         self._listed = frozenset(self.manifest.files)
         self.number += 1
         self._made.clear()
+        self._gone.clear()
 
     def close(self) -> None:
         """Release the database, and delete files that were not committed."""

@@ -33,7 +33,7 @@ def purge(draft: NextGeneration, today: date, policy: StorePolicy) -> int:
         for path, file in draft.manifest.files.items()
         if (begin := begins.get(file.kind)) is not None and _age_counts_from(file) < begin
     ]
-    draft.drop(*gone)
+    draft.drop(*gone, for_good=True)
     draft.manifest.kept = kept
     _forget_days(draft)
     return len(gone)

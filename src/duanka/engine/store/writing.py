@@ -26,7 +26,6 @@ class StoreWriter:
 
     def __init__(self, draft: NextGeneration, progress: Progress) -> None:
         self._draft, self._progress = draft, progress
-        self._for_good = False
 
     @property
     def manifest(self) -> Manifest:
@@ -94,15 +93,13 @@ class StoreWriter:
     def purge(self, today: date, policy: StorePolicy, counting: Collection[date] | None = None) -> int:
         """Drop what is older than the policy keeps, and merge life; return how many files of days went.
 
-        If any went, the commit deletes them for good, and all that earlier commits replaced.
+        The commit deletes them for good, also the merged files that held devices and cards of before.
         """
         gone = purge(self._draft, today, policy)
         if gone:
             self.merge_life(counting)
-            self._for_good = True
         return gone
 
     def commit(self) -> None:
         """Put everything written since the last commit into effect, at once and durably."""
-        self._draft.commit(for_good=self._for_good)
-        self._for_good = False
+        self._draft.commit()
