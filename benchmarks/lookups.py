@@ -27,7 +27,8 @@ from measuring import Cost, cost_of, median
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.engine.store.manifest import FileKind, is_store
+from duanka.engine.store.columns import names
+from duanka.engine.store.manifest import is_store
 from duanka.engine.store.reading.lookups import StoreLookups
 from duanka.engine.store.record_store import RecordStore
 
@@ -83,15 +84,16 @@ def made(folder: Path, cards: int, days: int) -> int:
     store = RecordStore(folder)
     if not is_store(folder):
         print(f"a store of {days} days and {cards:,} cards is invented in {folder}, once ...", flush=True)
+        parts = {table: DATA / f"lookups-{table}.parquet" for table in table_sql(0, cards)}
         with store.writing(_NOW) as writer:
             for day in range(days):
-                at = FIRST + timedelta(days=day)
                 for table, select in table_sql(day, cards).items():
-                    path = writer.draft.write(f"{select} ORDER BY ALL", FileKind.RECORDS, table, at)
-                    rows = writer.manifest.files[path].rows if path else 0
-                    last = datetime(at.year, at.month, at.day, 23, 59)
-                    writer.manifest.days.setdefault(table, {})[at] = (rows, last)
+                    writer.draft.run(f"COPY ({select}) TO '{parts[table]}' (FORMAT parquet)")
+                filled = {table: set(names(table)) - {"forwarded_from"} for table in parts}
+                writer.add({table: [path] for table, path in parts.items()}, filled)
             writer.commit()
+        for path in parts.values():
+            path.unlink()
     return sum(records for days in store.manifest().days.values() for records, _ in days.values())
 
 
