@@ -8,11 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
+from duanka.domain.rollups import MergeOperation
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.days import record_days, rollup_partials
+from duanka.engine.store.days.grouping import grouped
 from duanka.engine.store.days.rollup_partials import PARTIALS
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
@@ -104,3 +107,12 @@ def test_every_file_is_sorted_by_card_and_of_its_day(tmp_path: Path) -> None:
                 f"SELECT DISTINCT CAST({time_of(file.name)} AS DATE) FROM {read}"
             ).fetchall()
             assert days == [(file.day,)]
+
+
+def test_keys_whose_hashes_are_equal_stay_apart() -> None:
+    keys = {"card": np.array([1, 1, 1, 1]), "peer": np.array([7, 7, 8, 7])}
+    how = {"calls": MergeOperation.SUM, "first": MergeOperation.MIN, "last": MergeOperation.MAX}
+    values = {name: np.array([1, 2, 4, 8]) for name in how}
+    found = grouped(np.zeros(4, np.int64), keys, values, how)
+    assert [column.tolist() for column in found.values.values()] == [[3, 4, 8], [1, 4, 8], [2, 4, 8]]
+    assert found.keys["peer"].tolist() == [7, 8, 7]

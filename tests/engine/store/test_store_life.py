@@ -77,6 +77,24 @@ def test_a_crowded_day_becomes_one_file_and_says_the_same(
     assert on_disk(store) == {*manifest.files, *manifest.replaced}
 
 
+def test_partials_that_are_not_merged_yet_are_not_written_together_with_those_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_FILES", 2)
+    chance, store = random.Random(5), RecordStore(tmp_path / "store")
+    for number in range(2):
+        add(store, tmp_path / f"in{number}", invented(chance, rows=20, days=1))
+    later = invented(chance, rows=20, days=1)
+    with store.writing(NOW) as writer:
+        writer.add(parts(tmp_path / "later", later), filled(later))
+        assert writer.compact(), "what has no life to be merged in is written together"
+        writer.commit()
+    assert len(store.manifest().paths(FileKind.ROLLUPS, "card_days", FIRST)) == 3
+    add(store, tmp_path / "last", invented(chance, rows=5, days=1))
+    assert len(store.manifest().paths(FileKind.ROLLUPS, "card_days", FIRST)) == 1
+    assert lives(store) == counted(store)
+
+
 def test_a_later_row_of_a_register_replaces_the_earlier_and_other_lists_grow(tmp_path: Path) -> None:
     store = RecordStore(tmp_path / "store")
     add(
