@@ -183,7 +183,7 @@ def test_a_lost_file_is_damage_and_says_the_way_out(tmp_path: Path) -> None:
     store = fill(tmp_path / "s", _calls({**CALL, "started_at": TEN}))
     (path,) = store.manifest().paths(FileKind.RECORDS, "calls")
     (store.folder / path).unlink()
-    with pytest.raises(DuankaError, match="calls/2026-03-01"):
+    with pytest.raises(DuankaError, match=r"damaged .*calls/2026-03-01.*restore the folder from a backup"):
         StoreLookups(store.folder).records_of("8613800000001", BEGIN, BEGIN + DAY)
     (store.folder / path).write_bytes(b"no parquet")
     with pytest.raises(DuankaError, match="restore the folder from a backup"):

@@ -166,7 +166,10 @@ class StoreLookups:
 
     def _rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         with self._db.cursor() as cursor, plainly():
-            return cursor.execute(sql, parameters).fetchall()
+            try:
+                return cursor.execute(sql, parameters).fetchall()
+            except duckdb.IOException as error:
+                raise damaged(self.folder, str(error).splitlines()[0]) from error
 
     def _again(self, look: Callable[[Manifest], _Found]) -> _Found:
         """Look, and once more if a writer has deleted a file meanwhile: two commits passed since the manifest."""
