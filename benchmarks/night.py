@@ -27,6 +27,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 from measuring import Cost, median
+from whole_scan import in_new_process, lines_of
 from worlds import DATA, DAYS, dense_cards
 
 from duanka.domain.schema import TABLES
@@ -111,6 +112,7 @@ def one_night(world: Path, work: Path, rounds: int, memory: str) -> None:
     before = delivery.bring(range(DAYS))
     store, kept = work / "store", work / "store-of-14-days"
     first = scan(delivery.folder, work / "night", memory, kept)
+    stored = _mb(kept)
     added = delivery.bring(range(DAYS, DAYS + 1))
     nights, scans = [], []
     for _ in range(rounds):
@@ -126,12 +128,14 @@ def one_night(world: Path, work: Path, rounds: int, memory: str) -> None:
     print(_line(f"first scan into a store, {DAYS} days", first, before))
     print(_line("the night: one day more", night, added))
     print(_line(f"scan of {DAYS + 1} days without a store", whole, before + added))
+    shutil.rmtree(store)
+    kept.rename(store)
+    print("  a night by its phases, us for each record of the day:")
+    print(*lines_of(in_new_process(delivery.folder, memory, store)), sep="\n")
     print(
         f"  night / scan: {night.cpu / whole.cpu:.1%} of the CPU time, {night.clock / whole.clock:.1%} by the clock"
     )
-    print(
-        f"  store of {DAYS} days: {_mb(kept):,.0f} MB; delivered: {_mb(delivery.folder):,.0f} MB", flush=True
-    )
+    print(f"  store of {DAYS} days: {stored:,.0f} MB; delivered: {_mb(delivery.folder):,.0f} MB", flush=True)
 
 
 def in_a_row(world: Path, work: Path, nights: int, memory: str) -> None:

@@ -16,17 +16,18 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import Cost, median
 from reference import records_in, text_of
-from whole_scan import JUDGING, Phase, WholeScan, from_json
+from whole_scan import JUDGING, Phase, WholeScan, in_new_process, lines_of
 from worlds import DATA, dense_cards, many_cards
 
 from duanka.bootstrap.scan import engine_memory
 
-_HERE = Path(__file__).parent
+_REFERENCE = Path(__file__).with_name("reference.py")
 
 
 def measure(world: Path, rounds: int, memory: str) -> None:
@@ -37,10 +38,13 @@ def measure(world: Path, rounds: int, memory: str) -> None:
     for _ in range(rounds):
         for tables, costs in plain.items():
             asked = [str(text), tables, "--memory", engine_memory(memory)]
-            costs.append(Cost(**json.loads(_run("reference.py", asked))))
+            command = [sys.executable, str(_REFERENCE), *asked]
+            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            costs.append(Cost(**json.loads(told)))
         for name, of in scans.items():
-            words = [str(world), "--memory", memory, *(["--store"] if "--store" in name else [])]
-            of.append(from_json(_run("whole_scan.py", words)))
+            with tempfile.TemporaryDirectory(dir=DATA) as folder:
+                store = Path(folder) / "store" if "--store" in name else None
+                of.append(in_new_process(world, memory, store))
     first = scans["scan"][0]
     if first.records != records_in(text):
         raise SystemExit(f"{text} holds other records than {world}: delete both, they are made again")
@@ -59,11 +63,7 @@ def _print(name: str, plain: dict[str, Cost], scan: WholeScan) -> None:
     print(
         f"  {name:<26} {scan.cpu:7.1f} CPU s {scan.clock:7.1f} s   {scan.cpu / records * 1e6:5.2f} us a record"
     )
-    for phase, cost in scan.phases.items():
-        peak = f"{cost.peak:,.0f} MB" if cost.peak else "with reading"
-        print(
-            f"    {phase:<24} {cost.cpu:7.1f} CPU s  {cost.cpu / records * 1e6:5.2f} us a record, peak {peak}"
-        )
+    print(*lines_of(scan), sep="\n")
     judging = scan.cpu_of(*JUDGING)
     print(
         f"  {', '.join(JUDGING)} / plain scan of all tables: {judging / plain['all'].cpu:.2f} x in CPU time"
@@ -85,12 +85,6 @@ def _median(scans: Sequence[WholeScan]) -> WholeScan:
     }
     clock = statistics.median(one.clock for one in scans)
     return WholeScan(scans[0].records, phases, clock, scans[0].ran, scans[0].rules)
-
-
-def _run(script: str, words: Sequence[str]) -> str:
-    """What `script` prints, run in a process of its own."""
-    asked = [sys.executable, str(_HERE / script), *words]
-    return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> None:

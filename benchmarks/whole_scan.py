@@ -4,13 +4,15 @@ Progress tells the phases apart. What overlaps with another phase tells by itsel
 for repeated records is the phase `store`, opening the records in the engine belongs to the rollups. Into a store, the
 phase `store` also sorts the records by day and card and makes their partial rollups; `rollups` then opens and merges.
 
-    python benchmarks/whole_scan.py DATA [--store] [--memory 1GB]     # one line of JSON
+    python benchmarks/whole_scan.py DATA [--store STORE] [--memory 1GB]     # one line of JSON
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -153,15 +155,22 @@ def _records(found: Findings) -> dict[str, int]:
     }
 
 
-def as_json(done: WholeScan) -> str:
-    """One line for the process that asked."""
-    phases = {name: [phase.cpu, phase.peak] for name, phase in done.phases.items()}
-    return json.dumps([done.records, phases, done.clock, done.ran, done.rules])
+def lines_of(done: WholeScan) -> list[str]:
+    """A line for each phase: CPU seconds, us a record, peak."""
+    records = sum(done.records.values())
+    return [
+        f"    {name:<24} {phase.cpu:7.1f} CPU s  {phase.cpu / records * 1e6:5.2f} us a record, peak "
+        + (f"{phase.peak:,.0f} MB" if phase.peak else "with reading")
+        for name, phase in done.phases.items()
+    ]
 
 
-def from_json(line: str) -> WholeScan:
-    """What `as_json` wrote."""
-    records, phases, clock, ran, rules = json.loads(line)
+def in_new_process(data: Path, memory: str, store: Path | None = None) -> WholeScan:
+    """`whole_scan` in a process of its own."""
+    into = ["--store", str(store)] if store else []
+    command = [sys.executable, __file__, str(data), "--memory", memory, *into]
+    told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    records, phases, clock, ran, rules = told
     return WholeScan(records, {name: Phase(*each) for name, each in phases.items()}, clock, ran, rules)
 
 
@@ -169,13 +178,14 @@ def main() -> None:
     """Scan once and print the costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--store", action="store_true", help="into a new store")
+    parser.add_argument("--store", type=Path)
     parser.add_argument("--memory", default="1GB")
     given = parser.parse_args()
     hide_test_packages()
     with tempfile.TemporaryDirectory(dir=given.data.parent) as work:
-        store = Path(work) / "store" if given.store else None
-        print(as_json(whole_scan(given.data, Path(work) / "out", given.memory, store)))
+        done = whole_scan(given.data, Path(work) / "out", given.memory, given.store)
+    phases = {name: [phase.cpu, phase.peak] for name, phase in done.phases.items()}
+    print(json.dumps([done.records, phases, done.clock, done.ran, done.rules]))
 
 
 if __name__ == "__main__":
