@@ -17,6 +17,7 @@ from duanka.domain.order import Event, Kind, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
+from duanka.domain.record_lookups import BasisKind, Usage
 from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.streaming import Change
 from duanka.domain.streaming import LiveReason as LiveRefused
@@ -63,6 +64,7 @@ IN_TABLES = (
         Sureness,
     ),
     *(CheckReason, Gesture, RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
+    *(Usage, BasisKind),
 )
 
 

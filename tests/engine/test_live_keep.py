@@ -12,6 +12,7 @@ import pytest
 from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, BatchPart
 from duanka.engine.live import Live
+from duanka.ingest.storage.key_columns import with_keys
 from duanka.rules import RULES
 from support.engine.worlds import canonical
 
@@ -24,7 +25,9 @@ _STEADY, _DIALLER = "8613800000001", "8613800000002"
 
 def _batch(table: str, rows: list[dict[str, object]], number: int) -> Batch:
     frame = canonical(table, rows)
-    frame = frame.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows())
+    frame = with_keys(table, frame).with_columns(
+        line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows()
+    )
     return Batch((BatchPart(table, table, table, frame),), positions={"x": number}, records=frame.height)
 
 

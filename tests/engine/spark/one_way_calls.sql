@@ -66,8 +66,7 @@ WITH weeks AS (
     s.calls_out,
     c.peers,
     c.peers_back,
-    s.answered / NULLIF(s.known, 0) AS answer_rate,
-    ROW_NUMBER() OVER (PARTITION BY s.card ORDER BY s.day NULLS LAST) AS place
+    s.answered / NULLIF(s.known, 0) AS answer_rate
   FROM suspects AS s
   JOIN circles AS c
     ON c.card = s.card AND c.day = s.day
@@ -82,5 +81,3 @@ SELECT
   CAST(peers_back AS BIGINT) AS peers_back,
   ROUND(answer_rate, 3) AS answer_rate
 FROM found
-WHERE
-  place = 1

@@ -25,8 +25,7 @@ WITH weeks AS (
     w.day,
     w.calls_out,
     w.calls_in,
-    w.sent,
-    ROW_NUMBER() OVER (PARTITION BY w.card ORDER BY w.day NULLS LAST) AS place
+    w.sent
   FROM weeks AS w
   LEFT JOIN cards AS c
     ON c.card = w.card
@@ -44,5 +43,3 @@ SELECT
   CAST(calls_in AS BIGINT) AS calls_in,
   CAST(sent AS BIGINT) AS sent
 FROM found
-WHERE
-  place = 1
