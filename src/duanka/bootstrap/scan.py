@@ -114,6 +114,7 @@ def scan(
             if kept:
                 progress.step("writing the store", 0)
                 kept.keep(findings.span.until.date(), policy.store)
+                findings = replace(findings, stored=kept.stored())
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
         from duanka.reports.page import write_page  # noqa: PLC0415  # plots take 50 MB, which the engine used until here
 

@@ -28,6 +28,10 @@ class KnownFiles:
         """The digest of a file that has not changed since it was taken in; None: its content must be read."""
         return self._unchanged.get((name, size, stamp))
 
+    def __bool__(self) -> bool:
+        """Whether any file was taken in."""
+        return bool(self._digests)
+
     def __contains__(self, digest: str) -> bool:
         """Whether a file of this content was taken in."""
         return digest in self._digests

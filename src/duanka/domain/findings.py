@@ -77,12 +77,22 @@ class LiveAccount:
 
 
 @dataclass(frozen=True)
+class StoredRecords:
+    """What a scan added to a store. `repeated`: it held them already; `late`: their day is purged; `held`: now."""
+
+    new: int
+    repeated: int
+    late: int
+    held: int
+
+
+@dataclass(frozen=True)
 class Findings:
     """Result of one scan. `counts`: (rule id, tier) -> cards; `top`: heaviest cards.
 
     `lists_from`: file of area lists beside the policy, if any. `shadows`: rules in shadow; none counts in `tiers`,
     `counts` or `top`. `claimed`: cards in police cases without a registered signature. `live`: status of the live
-    state; None for a scan.
+    state; None for a scan. `stored`: what went into a store; None without one.
     """
 
     data: Path
@@ -101,6 +111,7 @@ class Findings:
     shadows: tuple[ShadowRule, ...] = ()
     claimed: int = 0
     live: tuple[SourceReach, ...] | None = None
+    stored: StoredRecords | None = None
 
     @property
     def counting(self) -> tuple[Rule, ...]:

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from duanka.domain.delivery import FileIdentity, KnownFiles
+from duanka.domain.findings import StoredRecords
 from duanka.domain.intake_report import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.batch.store_engine import StoreEngine
+from duanka.engine.store.days.record_days import AddedRecords
 from duanka.engine.store.manifest import KnownDelivery
 from duanka.engine.store.record_store import RecordStore
 from duanka.engine.store.writing import StoreWriter
 
 
-@dataclass(frozen=True)
+@dataclass
 class StoreInUse:
-    """A store that this process writes to, and the engine that judges it."""
+    """A store that this process writes to, and the engine that judges it; `added`: by record table."""
 
     writer: StoreWriter
     engine: StoreEngine
     at: datetime
+    added: Mapping[str, AddedRecords] = field(default_factory=dict)
 
     @property
     def known(self) -> KnownFiles:
@@ -37,7 +40,7 @@ class StoreInUse:
 
     def take(self, intake: Intake) -> None:
         """Add what was delivered, and bring the rollups up to date."""
-        self.writer.add(intake.tables, intake.columns, self._taken(intake), intake.texts)
+        self.added = self.writer.add(intake.tables, intake.columns, self._taken(intake), intake.texts)
         self.writer.merge_life()
 
     def _taken(self, intake: Intake) -> list[KnownDelivery]:
@@ -49,6 +52,17 @@ class StoreInUse:
             for file in intake.delivered
             if file.name not in refused and known.digest_of(file.name, file.size, file.stamp) is None
         ]
+
+    def stored(self) -> StoredRecords:
+        """What was added, and what the store holds now."""
+        added = self.added.values()
+        days = self.writer.manifest.days.values()
+        return StoredRecords(
+            new=sum(one.new for one in added),
+            repeated=sum(one.repeated for one in added),
+            late=sum(one.late for one in added),
+            held=sum(records for of_table in days for records, _ in of_table.values()),
+        )
 
     def keep(self, until: date, policy: StorePolicy) -> None:
         """Commit the records, the rollups and the judgement, all at once, without what `policy` keeps no longer.

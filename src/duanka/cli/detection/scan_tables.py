@@ -33,6 +33,12 @@ _SCANNED = BilingualText(
     "已扫描 {records} 条记录、{cards} 张卡，{first} 至 {until}（当地时间），策略 {policy}（{source}）。",
     "Scanned {records} records of {cards} cards, {first} to {until} local time, under policy {policy} ({source}).",
 )
+_STORED = BilingualText(
+    "新增 {new} 条记录（另有 {repeated} 条库中已有，{late} 条过旧）；记录库现有 {records} 条记录、{cards} 张卡，"
+    "{first} 至 {until}（当地时间），策略 {policy}（{source}）。",
+    "Took in {new} new records ({repeated} more were there already, {late} were too old); the store holds {records}"
+    " records of {cards} cards, {first} to {until} local time, under policy {policy} ({source}).",
+)
 _ASIDE = BilingualText("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
 _TOO_BAD = BilingualText(
     "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
@@ -88,22 +94,27 @@ _MORE = BilingualText(" 等，另有 {more} 列", " and {more} more")
 _AREA_LISTS = BilingualText("地区名单来自 {file}", "Area lists from {file}")
 
 
+def _scanned(findings: Findings) -> str:
+    """What was scanned, from when to when, by which policy."""
+    span = findings.span
+    told = {
+        "cards": findings.cards,
+        "first": f"{span.first:%Y-%m-%d %H:%M}",
+        "until": f"{span.until:%Y-%m-%d %H:%M}",
+        "policy": findings.policy.id,
+        "source": findings.policy.source.text,
+    }
+    if (stored := findings.stored) is None:
+        return shown(_SCANNED, records=findings.intake.records, **told)
+    return shown(
+        _STORED, new=stored.new, repeated=stored.repeated, late=stored.late, records=stored.held, **told
+    )
+
+
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
     """Summary of a scan: results, rules not run, rejected records, where to look next."""
-    intake, span = findings.intake, findings.span
-    parts: list[RenderableType] = [
-        Prose(
-            shown(
-                _SCANNED,
-                records=intake.records,
-                cards=findings.cards,
-                first=f"{span.first:%Y-%m-%d %H:%M}",
-                until=f"{span.until:%Y-%m-%d %H:%M}",
-                policy=findings.policy.id,
-                source=findings.policy.source.text,
-            )
-        )
-    ]
+    intake = findings.intake
+    parts: list[RenderableType] = [Prose(_scanned(findings))]
     tiers = grid(_TIERS, right=("cards", "per 100,000"))
     for tier, what in _TO_DO.items():
         n = findings.tiers.get(tier, 0)
