@@ -114,12 +114,12 @@ def _other_limits() -> Limits:
     return {**LIMITS, "fan_out": {**LIMITS["fan_out"], "min_peers": 3}}
 
 
-@settings(max_examples=12)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 10_000))
 def test_the_hits_of_each_night_are_those_of_a_scan(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    _play(tmp_path_factory.mktemp("nights"), seed, days=6, cards=16)
+    _play(tmp_path_factory.mktemp("nights"), seed, days=5, cards=16)
 
 
 @pytest.mark.long
