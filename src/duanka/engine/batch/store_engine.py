@@ -48,7 +48,7 @@ class StoreEngine(DuckDBEngine):
         self._changes: dict[str, ChangesSince] = {}  # rule -> what it is judged again for; absent: everything
         self._judged: dict[str, LastJudgement] = {}
         self._lists: Mapping[str, Sequence[Mapping[str, object]]] = {}
-        self._span: RecordCoverage | None = None
+        self._loaded: RecordCoverage | None = None
 
     def load(
         self,
@@ -72,7 +72,7 @@ class StoreEngine(DuckDBEngine):
         filled = {name: frozenset(manifest.filled.get(name, ())) for name in given}
         known = [self._draft.folder / path for path in manifest.paths(FileKind.TEXTS)]
         span = super().load(given, filled, lists, as_of, known)
-        self._span = span
+        self._loaded = span
         for name in LIFE:
             files = life_files(self._draft, ROLLUPS[name])
             self._run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {files}")
@@ -83,6 +83,13 @@ class StoreEngine(DuckDBEngine):
                 f"INSERT INTO stood SELECT card, rule, seen_at, evidence FROM {self._draft.source(hits)}"
             )
         return span
+
+    @property
+    def _span(self) -> RecordCoverage:
+        """What the records cover; `load` comes first."""
+        if self._loaded is None:
+            raise RuntimeError("load() comes before everything else")
+        return self._loaded
 
     def _covered(self, records: Sequence[str], as_of: datetime | None) -> RecordCoverage:
         days = self._draft.manifest.days
@@ -118,7 +125,6 @@ class StoreEngine(DuckDBEngine):
 
     def _changes_of(self, rule: Rule, limits: Mapping[str, Literal]) -> ChangesSince | None:
         """What changed for `rule` since it was judged; None: it is judged for everything."""
-        assert self._span is not None  # noqa: S101  # load comes first
         now = LastJudgement(
             fingerprint=fingerprint(rule, limits, self._lists, self._given.without(rule)),
             generation=self._draft.number,
@@ -135,7 +141,6 @@ class StoreEngine(DuckDBEngine):
 
     def _counted(self) -> list[date]:
         """The days that count, without those of a wrong clock."""
-        assert self._span is not None  # noqa: S101
         first, until = self._span.first.date(), self._span.until.date()
         stored = {day for days in self._draft.manifest.days.values() for day in days}
         return sorted(day for day in stored if first <= day < until)
@@ -218,7 +223,6 @@ class StoreEngine(DuckDBEngine):
 
     def _begin(self) -> str:
         """The first day that counts."""
-        assert self._span is not None  # noqa: S101
         return f"TIMESTAMP {quoted(str(self._span.first))}"
 
     def _with_frozen(self, rule: Rule, found: RuleRun) -> RuleRun:
