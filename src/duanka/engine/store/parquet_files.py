@@ -36,7 +36,7 @@ class ParquetFile:
         self._writer: Any = pq.ParquetWriter(
             private_file(path),
             schema,
-            compression="zstd",
+            compression="lz4",  # zstd takes a tenth less room and twice the time
             use_dictionary=[name for name in schema.names if name not in differences],
             column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
             store_schema=False,
