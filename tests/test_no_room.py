@@ -6,11 +6,9 @@ Files may grow to so many bytes and no more (RLIMIT_FSIZE), which a writer meets
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,22 +29,12 @@ from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.reports.list_changes import write_changes
 from support.desk import ENGLISH
+from support.disk import room_for
 from support.orders.books import receive
 from support.typed_desk import TypedDesk, card, demand
 from support.waiting import HANG
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Files may grow to `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture

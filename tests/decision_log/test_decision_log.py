@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +20,7 @@ from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action, Hit
 from duanka.domain.streaming import Change, HitChange
 from duanka.domain.text import BilingualText
+from support.disk import room_for
 
 NOW = datetime(2021, 5, 17, 9)
 
@@ -205,17 +204,6 @@ def test_a_file_that_is_none_of_ours_is_left_as_it_is(tmp_path: Path, foreign: b
     with pytest.raises(DuankaError, match="none of ours; move the file away"):
         DecisionLogWriter(tmp_path)
     assert (tmp_path / DECISIONS).read_bytes() == foreign
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Files may grow to `size` bytes: what is written beyond breaks off, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_one_clear_line_and_costs_nothing(tmp_path: Path) -> None:

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -20,6 +18,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, HitChange
 from duanka.engine.live.state.state_file import STATE
 from support import OWN_PROCESS
+from support.disk import nobody
 from support.engine.play_world import CARDS, play
 from support.engine.streams import NOW, differences, hits_of, opened, plain, standing
 from support.engine.worlds import Hits, invented, scanned
@@ -119,22 +118,9 @@ def test_a_folder_that_only_can_be_read(tmp_path: Path) -> None:
         Path(open_to_all).chmod(0o755)
         folder = Path(open_to_all) / "state"
         folder.mkdir(mode=0o555)
-        with _nobody(), pytest.raises(DuankaError, match="state") as found:
+        with nobody(), pytest.raises(DuankaError, match="state") as found:
             opened(folder, world)
     assert len(str(found.value).splitlines()) == 1
-
-
-@contextmanager
-def _nobody() -> Iterator[None]:
-    """Root may write everywhere, so it is somebody else for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("content", [b"no database", os.urandom(20_000), b"\0" * 40_000])

@@ -171,5 +171,5 @@ def test_a_file_of_which_nothing_could_be_used_is_read_again(town: Path, tmp_pat
     for _ in range(2):
         assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
         aside = pl.read_parquet(out / "quarantine.parquet")["file"].to_list()
-        assert "calls/2021-05-04.csv" in aside, "it is told each night until it is mended"
+        assert "calls/2021-05-04.csv" in aside, "each night names it, until it is mended"
         assert bad.name not in {Path(file.name).name for file in read_manifest(store).delivered}

@@ -220,6 +220,9 @@ TABLES: dict[str, Table] = {
     for table in (CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS)
 }
 
+# Registers with one row a card or outlet -> its column. A later row replaces the earlier one.
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
+
 RECORD_TABLES = tuple(name for name, table in TABLES.items() if table.record)
 
 # Names of columns that hold record keys, in any table.

@@ -103,7 +103,7 @@ def test_records_of_a_card_are_those_of_a_filter_over_all_records(world: tuple[T
 
 
 def _contacts(tables: Tables, number: str, since: datetime, until: datetime) -> Iterator[Contact]:
-    """One number's contacts by a loop: each side of a pair counts for itself, the larger one is told."""
+    """One number's contacts by a loop: each side of a pair is counted, and the larger count stands."""
     sides: dict[tuple[str | None, str], list[tuple[str, bool, datetime]]] = {}
     for usage, time in (("calls", "started_at"), ("messages", "sent_at")):
         for row in tables[usage]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,6 +19,7 @@ from duanka.engine.store import next_generation
 from duanka.engine.store.manifest import Manifest, is_store, write_manifest
 from duanka.engine.store.record_store import RecordStore
 from support import OWN_PROCESS
+from support.disk import nobody, room_for
 from support.engine.store_deliveries import NOW, call, filled, invented, parts
 from support.engine.store_process import add_rest
 from support.engine.store_reading import lives, on_disk, records, rollups
@@ -103,17 +101,6 @@ def test_killed_more_often(seed: int, tmp_path: Path) -> None:
     _killed(10, seed, tmp_path)
 
 
-@contextmanager
-def _room_for(size: int) -> Iterator[None]:
-    """Files may grow to `size` bytes, which a writer meets as it meets a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_without_room_it_says_so_and_goes_on_when_there_is(tmp_path: Path) -> None:
     deliveries = _deliveries(tmp_path / "in", 2)[:3]
     store = RecordStore(tmp_path / "store")
@@ -121,7 +108,7 @@ def test_without_room_it_says_so_and_goes_on_when_there_is(tmp_path: Path) -> No
     before, files = store.manifest(), on_disk(store)
     largest = max(file.bytes for file in before.files.values())
     for size in (1, 1500, largest - 1, (store.folder / "store.json").stat().st_size - 1):
-        with _room_for(size), pytest.raises(DuankaError) as full:
+        with room_for(size), pytest.raises(DuankaError) as full:
             add_rest(store, deliveries)
         assert str(full.value).endswith(MAKE_ROOM), size
         assert len(str(full.value).splitlines()) == 1
@@ -131,24 +118,11 @@ def test_without_room_it_says_so_and_goes_on_when_there_is(tmp_path: Path) -> No
     assert store.manifest().generation == 3
 
 
-@contextmanager
-def _nobody() -> Iterator[None]:
-    """Root may write everywhere, so it is somebody else for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def test_a_folder_that_only_can_be_read(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
         Path(open_to_all).chmod(0o555)
         said = pytest.raises(DuankaError, match=r"cannot write to the store in .*--store")
-        with _nobody(), said as found, RecordStore(Path(open_to_all) / "store").writing(NOW):
+        with nobody(), said as found, RecordStore(Path(open_to_all) / "store").writing(NOW):
             pass
     assert len(str(found.value).splitlines()) == 1
     (tmp_path / "file").write_text("")

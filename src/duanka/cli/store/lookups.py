@@ -71,11 +71,9 @@ def card(
 ) -> None:
     """Show every record of a card: calls, messages, where it was seen, data. The trail keeps who and why."""
     with at_desk() as (here, person):
-        basis = basis_of(case, order, police_notice)
-        reader = record_queries.LookupContext(person, why, basis, full)
+        reader = record_queries.LookupContext(person, why, basis_of(case, order, police_notice), full)
         end = operator_zone().read(until, "--until") if until else None
-        records = app_orders.records_in(here, folder)
-        found = records.card(number, reader, here.now(), days, end)
+        found = app_orders.records_in(here, folder).card(number, reader, here.now(), days, end)
     say(*tables.card_title(found))
     if found.records:
         _print(tables.records_listing(found.period.zone), found.records, out)
@@ -107,8 +105,7 @@ def contacts(
             raise LookupRefused("no number is named: give numbers, or a file of them with --from")
         reader = record_queries.LookupContext(person, why, basis, full)
         end = operator_zone().read(until, "--until") if until else None
-        records = app_orders.records_in(here, folder)
-        found = records.contacts(named, reader, here.now(), hours, end)
+        found = app_orders.records_in(here, folder).contacts(named, reader, here.now(), hours, end)
     say(*tables.contacts_title(found))
     if found.contacts:
         _print(tables.contacts_listing(found.period.zone), found.contacts, out)

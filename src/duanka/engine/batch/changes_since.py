@@ -24,7 +24,7 @@ from duanka.engine.store.next_generation import NextGeneration
 _DAY = timedelta(days=1)
 _MOVING = frozenset({"last_used_at", "verified_at"})  # columns of the register that passes and time change
 _MOMENTS = ("as_of", "records_from", "records_until")
-_SHARE = 0.6  # of the days; from here on a rule is judged for everything
+_SHARE = 0.6  # share of the days; if more changed, a rule is judged over all days
 
 
 class LastJudgement(BaseModel):
@@ -67,7 +67,7 @@ class ChangesSince:
         before: Manifest,
         run: Callable[[str], Rows],
     ) -> ChangesSince | None:
-        """Find the changes; None: the rule is judged for everything."""
+        """Find the changes; None: judge the rule over all days and cards."""
         found = _Comparison(rule, last, now, draft, before)
         if not found.possible:
             return None

@@ -11,11 +11,12 @@ from datetime import date
 
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule
-from duanka.engine.sql.rollup_sql import TYPES, as_statements, key_type, lean, mentions
+from duanka.engine.sql.rollup_sql import TYPES, as_statements, key_type, lean, mentions, merged_rows
+from duanka.engine.store.life import LIVES
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
 
-LIFE = ("card_life", "card_devices")
+LIFE = tuple(rollup.name for rollup, _ in LIVES)
 _WHOLE_ROWS = "card_days"  # its partials have one row a card and day; those of others may repeat a key
 
 
@@ -47,27 +48,24 @@ def rollup_select(draft: NextGeneration, rollup: Rollup, scope: RollupScope, nar
 
     A rollup that is read as it lies on the disk is not worth a copy.
     """
-    columns = ", ".join(rollup.columns)
-    paths: dict[bool, list[str]] = {True: [], False: []}
+    of_day: dict[date | None, list[str]] = {}
+    for path in draft.manifest.paths(FileKind.ROLLUPS, rollup.name):
+        of_day.setdefault(draft.manifest.files[path].day, []).append(path)
+    as_they_lie, to_merge = list[str](), list[str]()
     for day in sorted(scope.days):
-        of_day = draft.manifest.paths(FileKind.ROLLUPS, rollup.name, day)
-        paths[len(of_day) == 1 and rollup.name == _WHOLE_ROWS] += of_day
+        paths = of_day.get(day, [])
+        (as_they_lie if len(paths) == 1 and rollup.name == _WHOLE_ROWS else to_merge).extend(paths)
     conditions = [f"({narrow})"] if narrow else []
     if scope.cards:
         conditions.append(f"card IN (SELECT card FROM {scope.cards})")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    merged = ", ".join(
-        f"CAST(sum({a.name}) AS BIGINT) AS {a.name}" if a.how == "sum" else f"{a.how}({a.name}) AS {a.name}"
-        for a in rollup.aggregates
-    )
-    keys = ", ".join(rollup.keys)
-    parts = [f"SELECT {columns} FROM {_files(draft, paths[True], rollup)}{where}"] if paths[True] else []
-    if paths[False] or not parts:
-        values = f", {merged}" if merged else ""
-        parts.append(
-            f"SELECT {keys}{values} FROM {_files(draft, paths[False], rollup)}{where} GROUP BY {keys}"
-        )
-    return " UNION ALL ".join(parts), bool(paths[False] or where)
+    where = " AND ".join(conditions)
+    parts = []
+    if as_they_lie:
+        columns = ", ".join(rollup.columns)
+        parts.append(f"SELECT {columns} FROM {_files(draft, as_they_lie, rollup)} WHERE {where or 'TRUE'}")
+    if to_merge or not parts:
+        parts.append(merged_rows(rollup, _files(draft, to_merge, rollup), where))
+    return " UNION ALL ".join(parts), bool(to_merge or where)
 
 
 def life_files(draft: NextGeneration, rollup: Rollup) -> str:

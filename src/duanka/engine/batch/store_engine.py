@@ -18,11 +18,11 @@ from duanka.domain.schema import TABLES
 from duanka.engine.batch.changes_since import ChangesSince, LastJudgement, fingerprint
 from duanka.engine.batch.duckdb_engine import DuckDBEngine
 from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, life_files, rollup_select
-from duanka.engine.shared import coverage
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
 from duanka.engine.sql.render import render
+from duanka.engine.store.life import counting_days, covered
 from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -44,8 +44,9 @@ class StoreEngine(DuckDBEngine):
     ) -> None:
         super().__init__(work, memory=memory, threads=threads, passes=passes)
         self._draft, self._before = draft, before
-        self._scopes: dict[str, RollupScope] = {}
-        self._changes: dict[str, ChangesSince] = {}  # rule -> what it is judged again for; absent: everything
+        self._changes: dict[
+            str, ChangesSince
+        ] = {}  # rule -> what it is judged again for; absent: all days, cards
         self._judged: dict[str, LastJudgement] = {}
         self._lists: Mapping[str, Sequence[Mapping[str, object]]] = {}
         self._loaded: RecordCoverage | None = None
@@ -92,14 +93,8 @@ class StoreEngine(DuckDBEngine):
         return self._loaded
 
     def _covered(self, records: Sequence[str], as_of: datetime | None) -> RecordCoverage:
-        days = self._draft.manifest.days
-        return coverage.of_days(
-            {
-                name: [coverage.Day(day, *found) for day, found in sorted(days.get(name, {}).items())]
-                for name in records
-            },
-            as_of,
-        )
+        del records, as_of  # a store is judged as of its last record
+        return covered(self._draft.manifest.days)
 
     def build(
         self,
@@ -124,7 +119,7 @@ class StoreEngine(DuckDBEngine):
         progress.step("rollups", len(groups), len(groups))
 
     def _changes_of(self, rule: Rule, limits: Mapping[str, Literal]) -> ChangesSince | None:
-        """What changed for `rule` since it was judged; None: it is judged for everything."""
+        """What changed for `rule` since it was judged; None: judge it over all days and cards."""
         now = LastJudgement(
             fingerprint=fingerprint(rule, limits, self._lists, self._given.without(rule)),
             generation=self._draft.number,
@@ -139,14 +134,8 @@ class StoreEngine(DuckDBEngine):
             rule, LastJudgement.model_validate(known), now, self._draft, self._before, self._run
         )
 
-    def _counted(self) -> list[date]:
-        """The days that count, without those of a wrong clock."""
-        first, until = self._span.first.date(), self._span.until.date()
-        stored = {day for days in self._draft.manifest.days.values() for day in days}
-        return sorted(day for day in stored if first <= day < until)
-
     def _scope(self, name: str, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> RollupScope:
-        counted = self._counted()
+        counted = counting_days(self._draft.manifest.days)
         if name == _WHOLE:
             return RollupScope(name, rules, counted)
         changes = [self._changes[rule.id] for rule, _ in rules]
@@ -155,11 +144,10 @@ class StoreEngine(DuckDBEngine):
             self._run(f"CREATE OR REPLACE TABLE changed_cards AS {tables}")
             return RollupScope(name, rules, counted, "main.changed_cards")
         read = {day for one in changes for day in one.read}
-        return RollupScope(name, rules, [day for day in counted if day in read])
+        return RollupScope(name, rules, counted & read)
 
     def _make(self, scope: RollupScope, *, narrowed: bool) -> None:
         """Create the schema of a scope and its rollups."""
-        self._scopes[scope.name] = scope
         self._run(f"CREATE SCHEMA IF NOT EXISTS {scope.name}")
         with self._within(scope.name):
             for rollup in scope.rollups:

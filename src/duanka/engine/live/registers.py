@@ -6,17 +6,15 @@ The passes of second verifications are kept up to date like a register.
 from __future__ import annotations
 
 from duanka.domain.passed_cards import Passes
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.live.state.rollup_store import Run
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.shared.duckdb_database import lent, pass_rows
 
-_KEYED = {"cards": "card", "outlets": "outlet"}
-
 
 def find_news(run: Run, register: str) -> None:
     """Create table `news`: changed rows of `given_REGISTER`, the last one per key."""
-    columns, key = _columns(register), _KEYED.get(register)
+    columns, key = _columns(register), REGISTER_KEYS.get(register)
     last = (
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1" if key else ""
     )
@@ -28,7 +26,7 @@ def find_news(run: Run, register: str) -> None:
 
 def take_news(run: Run, register: str) -> None:
     """Upsert `news` into the register."""
-    if key := _KEYED.get(register):
+    if key := REGISTER_KEYS.get(register):
         run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
     run(f"INSERT INTO state.{register} SELECT {_columns(register)} FROM news")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -119,9 +119,10 @@ def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
 _NO_ROOM = ("no space left", "file too large", "quota exceeded")
 
 
-def parquet(paths: Sequence[Path]) -> str:
-    """FROM of several Parquet files."""
-    return f"read_parquet([{', '.join(quoted(str(path)) for path in paths)}])"
+def parquet(paths: Iterable[Path], *, union: bool = False) -> str:
+    """SQL source that reads Parquet files; `union`: by the names of columns, which may differ."""
+    files = ", ".join(quoted(str(path)) for path in paths)
+    return f"read_parquet([{files}]{', union_by_name = true' if union else ''})"
 
 
 def quoted(text: str) -> str:

@@ -89,6 +89,14 @@ def merge_sql(rollup: Rollup, partials: Sequence[str]) -> str:
     return f"SELECT {keys}, {merged} FROM ({together}) GROUP BY {keys}"
 
 
+def merged_rows(rollup: Rollup, source: str, where: str = "") -> str:
+    """SELECT that merges the partial rows in `source` by their keys, in the types of the rollup."""
+    values = [f"CAST({a.how}({a.name}) AS {TYPES[a.how]}) AS {a.name}" for a in rollup.aggregates]
+    keys = ", ".join(rollup.keys)
+    condition = f" WHERE {where}" if where else ""
+    return f"SELECT {', '.join([*rollup.keys, *values])} FROM {source}{condition} GROUP BY {keys}"
+
+
 def rollup_sql(rollup: Rollup, sources: Collection[str], narrow: str = "") -> str:
     """SELECT of the whole rollup over the available `sources` (tables and rollups)."""
     parts = [part_sql(rollup, part, narrow) for part in rollup.parts if part.source in sources]

@@ -7,11 +7,12 @@ out: where one of the merged days no longer counts, the file is merged anew from
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime
 
+from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import CARD_DAYS, CARD_DEVICES, CARD_LIFE, MergeOperation, Rollup
-from duanka.engine.shared.coverage import Day, end_of_records, without_strays
-from duanka.engine.sql.rollup_sql import TYPES
+from duanka.engine.shared.coverage import Day, of_days
+from duanka.engine.sql.rollup_sql import merged_rows
 from duanka.engine.store.manifest import FileKind, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -23,21 +24,20 @@ LIVES = (
 
 def counting_days(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> frozenset[date]:
     """The days that rules see: all from the first to the last that is no stray; `days`: as in the manifest."""
-    covered = {
-        table: without_strays([Day(day, *counts) for day, counts in sorted(of_table.items())])
-        for table, of_table in days.items()
-        if of_table
-    }
-    if not covered:
+    if not any(days.values()):
         return frozenset()
-    first = min(of_table[0].day for of_table in covered.values())
-    _, until = end_of_records({table: of_table[-1].last for table, of_table in covered.items()})
-    return frozenset(
-        day
-        for of_table in days.values()
-        for day in of_table
-        if day >= first and datetime.combine(day, time()) < until
-    )
+    span = covered(days)
+    first, until = span.first.date(), span.until.date()
+    return frozenset(day for of_table in days.values() for day in of_table if first <= day < until)
+
+
+def covered(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> RecordCoverage:
+    """What the records of these `days` cover, without reading them. UnreadableInput: there are none."""
+    held = {
+        table: [Day(day, *counts) for day, counts in sorted(of_table.items())]
+        for table, of_table in days.items()
+    }
+    return of_days(held, None)
 
 
 def merge_life(draft: NextGeneration, counting: Collection[date]) -> None:
@@ -74,10 +74,10 @@ def _merge(draft: NextGeneration, rollup: Rollup, partial: Rollup, counting: fro
 
 def _merged(rollup: Rollup, draft: NextGeneration, sources: Collection[str]) -> str:
     """SELECT that merges files; partials of card_days have the columns of card_life too."""
-    keys, columns = ", ".join(rollup.keys), ", ".join(rollup.columns)
-    values = ", ".join(f"CAST({a.how}({a.name}) AS {TYPES[a.how]}) AS {a.name}" for a in rollup.aggregates)
     # by name: the files have their columns in different places
-    return f"SELECT {keys}, {values} FROM (SELECT {columns} FROM {draft.source(sources, union=True)}) GROUP BY {keys}"
+    return merged_rows(
+        rollup, f"(SELECT {', '.join(rollup.columns)} FROM {draft.source(sources, union=True)})"
+    )
 
 
 def _last_seen(rollup: Rollup, limit: str) -> str:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.private_files import private_folder, tighten
-from duanka.engine.shared.duckdb_database import Rows, opened, plainly, quoted, run
+from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, quoted, run
 from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, read_manifest, sync, write_manifest
 from duanka.engine.store.parquet_files import GROUP_ROWS, PAGE_BYTES
 
@@ -66,8 +66,7 @@ class NextGeneration:
 
     def source(self, paths: Iterable[str], *, union: bool = False) -> str:
         """SQL source that reads files of the store; `union`: by the names of columns, which may differ."""
-        files = ", ".join(quoted(str(self.folder / path)) for path in paths)
-        return f"read_parquet([{files}]{', union_by_name = true' if union else ''})"
+        return parquet((self.folder / path for path in paths), union=union)
 
     def new_path(self, kind: FileKind, name: str = "", day: date | None = None) -> Path:
         """Path of a new file, in an existing folder."""

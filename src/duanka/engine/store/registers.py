@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.schema import TABLES
-from duanka.engine.shared.duckdb_database import quoted
+from duanka.domain.schema import REGISTER_KEYS, TABLES
+from duanka.engine.shared.duckdb_database import parquet
 from duanka.engine.store.columns import names, typed
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
-
-REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}  # of these a later row replaces the earlier one
-
-
-def delivered_parts(parts: Sequence[Path]) -> str:
-    """SQL source of delivered Parquet parts."""
-    return f"read_parquet([{', '.join(quoted(str(path)) for path in parts)}])"
 
 
 def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bool:
@@ -27,7 +20,7 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
     union of all distinct rows.
     """
     columns, key = ", ".join(names(table)), REGISTER_KEYS.get(table)
-    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {delivered_parts(parts)})"
+    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {parquet(parts)})"
     before = draft.manifest.paths(FileKind.REGISTERS, table)
     merged = f"SELECT {columns} FROM {new}"
     if before:

@@ -10,6 +10,7 @@ from duanka.domain.network import Refusal
 from duanka.domain.ports import Progress
 from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
+from duanka.engine.shared.duckdb_database import parquet
 from duanka.engine.store.days.compaction import compact
 from duanka.engine.store.days.record_days import AddedRecords, add_records
 from duanka.engine.store.days.refusals import AddedRefusals, add_refusals
@@ -17,7 +18,7 @@ from duanka.engine.store.days.rollup_partials import write_partials
 from duanka.engine.store.life import counting_days, merge_life
 from duanka.engine.store.manifest import KnownDelivery, Manifest
 from duanka.engine.store.next_generation import NextGeneration
-from duanka.engine.store.registers import add_register, add_texts, delivered_parts
+from duanka.engine.store.registers import add_register, add_texts
 from duanka.engine.store.retention import purge
 
 
@@ -51,7 +52,7 @@ class StoreWriter:
         record table received. DuankaError: no room, two texts with one key.
         """
         if texts:
-            add_texts(self._draft, delivered_parts(texts))
+            add_texts(self._draft, parquet(texts))
         found = {}
         for done, (table, parts) in enumerate(tables.items()):
             self._progress.step(f"store {table}", done, len(tables))

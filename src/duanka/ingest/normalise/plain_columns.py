@@ -67,7 +67,7 @@ def _finished(column: Column, values: pl.Series, source: pl.Series, tools: Tools
 
 
 def _source(how: ColumnMapping, frame: pl.DataFrame) -> pl.Series | None:
-    """The one column of text that is read as it stands; None if the mapping says more about it, or it is typed."""
+    """The source column, if its text can be read as it is; None if the mapping changes it, or it is no text."""
     if how.value is not None or how.codes or how.strip or how.short_when or how.imsi:
         return None
     present = [name for name in how.sources if name in frame.columns]
@@ -162,4 +162,4 @@ _READERS: dict[ColumnKind, Callable[[Column, ColumnMapping, pl.Series, Tools], P
     ColumnKind.CHOICE: _choice,
     ColumnKind.IMEI: _device,
 }
-_WHOLE = (ColumnKind.TIME,)  # what is told of repeated hours is told of a whole column
+_WHOLE = (ColumnKind.TIME,)  # repeated hours are found by looking at the whole column

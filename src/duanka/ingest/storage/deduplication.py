@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.schema import TABLES, ColumnKind
+from duanka.domain.schema import REGISTER_KEYS, TABLES, ColumnKind
 from duanka.ingest.model.blocks import Rejected
 from duanka.ingest.model.holders import WITHHELD
 from duanka.ingest.model.reasons import QuarantineReason
@@ -28,7 +28,6 @@ from duanka.ingest.storage.key_columns import with_texts
 from duanka.ingest.storage.parquet_store import (
     GROUP_ROWS,
     NO_ID,
-    REGISTER_KEYS,
     PartFile,
     origins,
     part_writer,
@@ -232,9 +231,9 @@ def _set_aside(
 ) -> None:
     names = [c.name for c in TABLES[table].columns]
     secret = {c.name for c in TABLES[table].columns if c.kind is ColumnKind.HOLDER}
+    hashed = pl.scan_parquet(list(texts)) if texts else None
     for rows in later.partition_by("_file", "_reason", maintain_order=True):
         file, reason = files[rows["_file"][0]], QuarantineReason(rows["_reason"][0])
-        hashed = pl.scan_parquet(list(texts)) if texts else None
         told = with_texts(table, rows.head(quarantine.room(file)), hashed)
         for row in told.select([*names, "_line"]).iter_rows(named=True):
             fields = {

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.ingest.normalise import columns
 from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 from duanka.ingest.storage.seen_hashes import SeenHashes
@@ -34,9 +34,6 @@ _ARROW: dict[pl.DataType, Any] = {
     pl.Boolean(): pa.bool_(),
     pl.String(): pa.string(),
 }
-
-# Key column of each register, which identifies repeated rows.
-REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
 
 
 @dataclass(frozen=True)

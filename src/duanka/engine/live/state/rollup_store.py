@@ -13,7 +13,7 @@ from typing import Any
 
 from duanka.domain.rollups import Rollup
 from duanka.engine.live.state.checkpoint import Generation, Merging, ShelfProgress
-from duanka.engine.sql.rollup_sql import TYPES, key_type
+from duanka.engine.sql.rollup_sql import TYPES, key_type, merged_rows
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 8
@@ -86,15 +86,7 @@ class RollupStore:
 
     def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
         """SELECT that merges the partials into `lean`, filtered by `where` and `since`."""
-        keys = ", ".join(lean.keys)
-        columns = ", ".join(lean.columns)
-        sums = [
-            f", CAST(sum({a.name}) AS BIGINT) AS {a.name}"
-            if a.how == "sum"
-            else f", {a.how}({a.name}) AS {a.name}"
-            for a in lean.aggregates
-        ]
-        return f"SELECT {keys}{''.join(sums)} FROM ({self.raw(columns, since)}) WHERE {where} GROUP BY {keys}"
+        return merged_rows(lean, f"({self.raw(', '.join(lean.columns), since)})", where)
 
     def raw(self, columns: str, since: datetime | None = None) -> str:
         """`columns` of all partials in windows from `since`, unmerged: keys may repeat."""

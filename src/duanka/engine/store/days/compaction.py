@@ -7,7 +7,7 @@ from datetime import date
 
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import TABLES
-from duanka.engine.sql.rollup_sql import TYPES
+from duanka.engine.sql.rollup_sql import merged_rows
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
@@ -43,11 +43,6 @@ def _together(draft: NextGeneration, kind: FileKind, name: str, paths: list[str]
     """SELECT of the rows of all files of a day, sorted."""
     source = draft.source(paths)
     if kind is FileKind.ROLLUPS:
-        rollup = ROLLUPS[name]
-        keys = ", ".join(rollup.keys)
-        values = ", ".join(
-            f"CAST({a.how}({a.name}) AS {TYPES[a.how]}) AS {a.name}" for a in rollup.aggregates
-        )
-        return f"SELECT {keys}, {values} FROM {source} GROUP BY {keys} ORDER BY card"
+        return f"{merged_rows(ROLLUPS[name], source)} ORDER BY card"
     moment = time_of(name) if name in TABLES else "refused_at"
     return f"SELECT * FROM {source} ORDER BY card, {moment}"

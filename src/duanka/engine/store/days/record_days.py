@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from duanka.domain.schema import TABLES
-from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.shared.duckdb_database import parquet, quoted
 from duanka.engine.store.columns import names, time_of, typed
 from duanka.engine.store.days.card_order import MOST_SLICES, SLICE_ROWS, sorted_by_card
 from duanka.engine.store.manifest import FileKind, RepeatCounts
@@ -35,7 +35,7 @@ class AddedRecords:
 def add_records(draft: NextGeneration, table: str, parts: Sequence[Path]) -> AddedRecords:
     """Add the canonical `parts` of a record table to their days."""
     moment, added = time_of(table), AddedRecords()
-    source = f"read_parquet([{', '.join(quoted(str(path)) for path in parts)}])"
+    source = parquet(parts)
     delivered = draft.run(
         f"SELECT CAST({moment} AS DATE) AS day, count(*) FROM {source} GROUP BY day ORDER BY day"
     )

@@ -14,7 +14,7 @@ import pyarrow as pa
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import Carried, Refusal, RefusalReason
 from duanka.domain.record_keys import key_of
-from duanka.engine.shared.duckdb_database import lent, plainly, quoted
+from duanka.engine.shared.duckdb_database import lent, parquet, plainly, quoted
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.registers import add_texts
@@ -83,10 +83,9 @@ def counted(
     """Count the refusals in files of a store by what was refused and why."""
     if not paths:
         return {}
-    files = ", ".join(quoted(str(folder / path)) for path in paths)
     with closing(duckdb.connect(":memory:")) as db, plainly():
         found = db.execute(
-            f"SELECT carried, reason, count(*) FROM read_parquet([{files}])"
+            f"SELECT carried, reason, count(*) FROM {parquet(folder / path for path in paths)}"
             " WHERE refused_at >= ? AND refused_at < ? GROUP BY ALL",
             [since, until],
         ).fetchall()

@@ -20,7 +20,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.record_keys import key_of, text_of
 from duanka.domain.record_lookups import MOST_ROWS, CardRecord, Contact, LookupRefused, StoreStatus, Usage
 from duanka.domain.schema import TABLES
-from duanka.engine.shared.duckdb_database import plainly, quoted
+from duanka.engine.shared.duckdb_database import parquet, plainly, quoted
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import MANIFEST, FileKind, Manifest, damaged, read_manifest
 from duanka.engine.store.reading.status import status_of
@@ -156,13 +156,16 @@ class StoreLookups:
         """SQL source of each table that has files of the days from `since` until before `until`."""
         first, last = since.date(), (until - _TICK).date()
         for usage in usages:
-            days = [day for day in manifest.days_of(FileKind.RECORDS, usage) if first <= day <= last]
-            files = [path for day in days for path in manifest.paths(FileKind.RECORDS, usage, day)]
+            files = [
+                path
+                for path in manifest.paths(FileKind.RECORDS, usage)
+                if (day := manifest.files[path].day) and first <= day <= last
+            ]
             if files:
                 yield usage, self._source(files)
 
     def _source(self, files: Iterable[str]) -> str:
-        return f"read_parquet([{', '.join(quoted(str(self.folder / path)) for path in files)}])"
+        return parquet(self.folder / path for path in files)
 
     def _rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         with self._db.cursor() as cursor, plainly():
