@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import OrderError, PermissionDenied, Person, Role, UnknownOrder
 from duanka.domain.person import Scope
@@ -102,6 +103,22 @@ def test_numbers_and_devices_are_masked_unless_somebody_asks_for_them_in_full(st
     contacts = queries.contacts([CARD, "95588"], READER, NOW)
     assert [one.other for one in contacts.contacts] == ["+86 139****9000", None] * 2
     assert contacts.contacts[2].number == "95588"
+
+
+def test_numbers_in_full_take_a_permission_of_their_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Today all who look up may; the day one may not, only the masked lookup is left."""
+    monkeypatch.setattr(Permission.UNMASK, "roles", frozenset())
+    queries, lookups = _queries(store)
+    assert queries.card(CARD, READER, NOW).records
+    asked = len(lookups.asked)
+    full = replace(READER, unmasked=True)
+    with pytest.raises(PermissionDenied):
+        queries.card(CARD, full, NOW)
+    with pytest.raises(PermissionDenied):
+        queries.contacts([CARD], full, NOW)
+    assert len(lookups.asked) == asked
 
 
 @pytest.mark.parametrize(("peer", "shown"), [("opaque-peer-1", "****-1"), ("short:7", "short:7")])
