@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -127,3 +128,64 @@ def test_a_morning_that_broke_off_is_compared_with_the_list_of_the_one_before(
     assert _morning(inbox, out, "2021-05-17").code == 0
     assert before != (out / "cards_at_risk.csv").read_bytes()
     assert ("8613800138002", "new") in {change[:2] for change in _changes(out)}
+
+
+def _decided(out: Path) -> dict[str, dict[str, object]]:
+    """What decisions.jsonl says of each card last, but for numbers, run, seal and coverage."""
+    told: dict[str, dict[str, object]] = {}
+    for text in (out / "decisions.jsonl").read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        told[line["card"]] = {
+            name: value for name, value in line.items() if name not in ("seq", "run", "seal", "covers")
+        }
+    return told
+
+
+def test_mornings_into_a_store_say_what_those_without_say(inbox: Path, tmp_path: Path) -> None:
+    plain, stored, store = tmp_path / "plain", tmp_path / "stored", str(tmp_path / "store")
+    written = b""
+    machine = "".join(f"8613800138003,86139002{n:05},in,2021-05-16 09:00:00,60,true\n" for n in range(20))
+    for day in ("16", "17", "18"):
+        if day == "16":
+            (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}) + machine)
+            (inbox / "cards.csv").write_text("card,opened_at,kind\n8613800138003,2020-01-01 09:00:00,iot\n")
+        elif day == "18":  # nothing came in the night before; a register row spares a card
+            (inbox / "cards.csv").write_text("card,opened_at,kind\n8613800138003,2020-01-01 09:00:00,voice\n")
+            (inbox / "calls" / "0518.csv").write_text(_calls(18, {1: 90, 2: 70}))
+        words = ("morning", inbox, "--day", f"2021-05-{day}", "--out")
+        alone, kept = duanka(*words, plain), duanka(*words, stored, DUANKA_STORE=store)
+        assert (alone.code, kept.code) == ((4, 4) if day == "17" else (0, 0)), kept.err
+        assert ("MISSING: calls of 2021-05-17" in kept.out) == (day == "17")
+        for file in ("cards_at_risk.csv", "changes.csv", "missing_days.json"):
+            assert (stored / file).read_bytes() == (plain / file).read_bytes(), (day, file)
+        assert _decided(stored) == _decided(plain)
+        now = (stored / "decisions.jsonl").read_bytes()
+        assert now.startswith(written), "lines are only added"
+        assert (now == written) == (day == "17"), "nothing new, no line"
+        written = now
+    assert _decided(stored)["8613800138003"]["reasons"] == []
+    assert "changes.csv" in (stored / "report.html").read_text(encoding="utf-8")
+    assert "Took in 161 new records" in kept.out
+    assert duanka("morning", inbox, "--out", stored).code == 2, "the numbers of a live state are others"
+    assert "folder of mornings" in duanka("--language", "en", "scan", inbox, "--out", stored).err, (
+        "a scan would replace the decisions"
+    )
+
+
+def test_a_morning_into_a_store_that_was_killed_is_told_whole(inbox: Path, tmp_path: Path) -> None:
+    out, store = tmp_path / "out", tmp_path / "store"
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70, 2: 70}))
+    words = ("morning", inbox, "--out", out, "--store", store, "--day", "2021-05-16")
+    assert duanka(*words).code == 0
+    whole = (out / "decisions.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    # as a kill leaves it while the lines are added: some of them, one torn, and nothing noted
+    (out / "decisions.jsonl").write_bytes(lines[0] + lines[1][:40])
+    (out / ".decided.jsonl").unlink()
+    for path in inbox.rglob("*.csv"):  # what was taken in may be gone
+        path.unlink()
+    assert duanka(*words).code == 0
+    assert (out / "decisions.jsonl").read_bytes() == whole
+    moved = duanka("morning", inbox, "--out", out, "--store", store, "--after", "move")
+    assert moved.code == 2
+    assert "Leave --after away" in moved.err

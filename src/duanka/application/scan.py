@@ -118,10 +118,10 @@ def scan_records(
 
 
 def _coverage(span: RecordCoverage, intake: Intake) -> Coverage:
-    """What the records cover: the days of each table, and the files that were read."""
+    """What the records cover: the days of each table, and the files that were read; of a store those are not known."""
     until = ((span.reach or span.until) - timedelta(microseconds=1)).date()
     read = sum(1 for file in intake.files if not file.duplicate_of and file.used)
-    return Coverage(span.first.date(), until, span.days, read)
+    return Coverage(span.first.date(), until, span.days, read if intake.delivered is None else None)
 
 
 class Tally:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from duanka.application.scan import CARDS_AT_RISK
 from duanka.bootstrap import live as app_live
-from duanka.bootstrap.live import LiveOutcome, LiveRun
+from duanka.bootstrap import scan as app_scan
+from duanka.bootstrap.live import InboxInput, LiveOutcome, LiveRun
 from duanka.bootstrap.settings import Settings
+from duanka.decision_log.decision_changes import DecisionChanges
+from duanka.domain.errors import DuankaError
+from duanka.domain.findings import Findings
 from duanka.domain.local_time import OperatorZone
+from duanka.domain.ports import Progress
 from duanka.domain.private_files import put_in_place, write_private
 from duanka.domain.streaming import LiveObserver, SourceReach
 from duanka.reports.list_changes import ListChanges, write_changes
@@ -29,11 +35,13 @@ LATENESS = timedelta(days=4)  # records up to three mornings late are still judg
 class Morning:
     """Result of a morning run.
 
-    `day`: the day that should be complete. `missing`: source -> its last day, for sources that lack `day`.
-    `came`: source -> day that was missing at an earlier run and has arrived since.
+    `outcome`: of the live run, or of the scan into a store. `day`: the day that should be complete. `missing`: source
+    -> its last day, for sources that lack `day`. `came`: source -> day that was missing at an earlier run and has
+    arrived since.
     """
 
-    outcome: LiveOutcome
+    outcome: LiveOutcome | Findings
+    out: Path
     changes: ListChanges
     day: date
     missing: dict[str, date]
@@ -42,8 +50,18 @@ class Morning:
     @property
     def bad_share(self) -> float:
         """Share (0 to 1) of this run's records that were unreadable, invalid or too late."""
-        followed = self.outcome.followed
-        return (followed.aside + followed.late) / followed.records if followed.records else 0.0
+        if isinstance(self.outcome, Findings):
+            intake, stored = self.outcome.intake, self.outcome.stored
+            records, bad = intake.records, intake.quarantined + (stored.late if stored else 0)
+        else:
+            followed = self.outcome.followed
+            records, bad = followed.records, followed.aside + followed.late
+        return bad / records if records else 0.0
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a file could not be read to its end, as a scan into a store tells."""
+        return isinstance(self.outcome, Findings) and any(f.unreadable for f in self.outcome.intake.files)
 
 
 def yesterday(zone: OperatorZone, now: datetime) -> date:
@@ -57,17 +75,88 @@ def morning(
     """Process new records, compare with the last list. On an error, raised as by `live`, that list stays."""
     asked.out.mkdir(parents=True, exist_ok=True)
     outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
-    changes = write_changes(asked.out / _LAST, asked.out / CARDS_AT_RISK, asked.out / CHANGES)
-    told = asked.out / CHANGES
-    write_spreadsheet(told, told.with_suffix(".xlsx"), asked.language or settings.language)
+    changes = _write_changes(settings, asked, asked.out / CARDS_AT_RISK)
     app_live.write_report(outcome, changes)
-    missing = late_sources(outcome.followed.last.sources, day)
-    came = _came(asked.out / _MISSING, outcome.followed.last.sources)
-    write_private(asked.out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())
+    return _ended(outcome, asked.out, changes, day, outcome.followed.last.sources)
+
+
+def morning_into_store(
+    settings: Settings,
+    asked: LiveRun,
+    store: Path,
+    day: date,
+    progress: Progress,
+    said: Callable[[str], None],
+) -> Morning:
+    """Take what is new in the inbox into `store`, judge all that it holds, compare with the last list.
+
+    The decisions go on as those of a live run do: a line for each card about which the list decides otherwise. On an
+    error the last list stays.
+    """
+    inbox = _inbox_for_store(asked)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    if settings.decision_key is None:
+        said(app_scan.NO_SEAL)
+    found: list[ListChanges] = []
+
+    def compared(now: Path) -> ListChanges:
+        found.append(_write_changes(settings, asked, now))
+        return found[0]
+
+    with closing(DecisionChanges(asked.out, settings.decision_key)) as decisions:
+        findings = app_scan.scan(
+            settings,
+            inbox.folder,
+            asked.out,
+            policy=asked.policy,
+            progress=progress,
+            mapping=inbox.mapping,
+            lists=asked.lists,
+            memory=asked.memory,
+            language=asked.language,
+            store=store,
+            changes=decisions,
+            compared=compared,
+        )
+        decisions.tell()
+    return _ended(findings, asked.out, found[0], day, findings.stored.reach if findings.stored else ())
+
+
+def _inbox_for_store(asked: LiveRun) -> InboxInput:
+    """The inbox. DuankaError: what is asked does not go with a store."""
+    if not isinstance(asked.source, InboxInput):
+        raise DuankaError("a morning reads an inbox; name its folder")
+    if asked.source.after != "keep":
+        raise DuankaError(
+            f"--after {asked.source.after} is for mornings without a store: what a store took in is known by its"
+            " content and is not read again. Leave --after away; move old files by a job of your own"
+        )
+    return asked.source
+
+
+def _write_changes(settings: Settings, asked: LiveRun, now: Path) -> ListChanges:
+    """Write how the list `now` differs from the last one, for programs and people."""
+    told = asked.out / CHANGES
+    changes = write_changes(asked.out / _LAST, now, told)
+    write_spreadsheet(told, told.with_suffix(".xlsx"), asked.language or settings.language)
+    return changes
+
+
+def _ended(
+    outcome: LiveOutcome | Findings,
+    out: Path,
+    changes: ListChanges,
+    day: date,
+    sources: tuple[SourceReach, ...],
+) -> Morning:
+    """Note what is missing, and the list that the next morning is compared with."""
+    missing = late_sources(sources, day)
+    came = _came(out / _MISSING, sources)
+    write_private(out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())
     # Written last: a run that fails is repeated and compared with the same list as before.
-    with put_in_place(asked.out / _LAST) as aside:
-        shutil.copyfile(asked.out / CARDS_AT_RISK, aside)
-    return Morning(outcome, changes, day, missing, came)
+    with put_in_place(out / _LAST) as aside:
+        shutil.copyfile(out / CARDS_AT_RISK, aside)
+    return Morning(outcome, out, changes, day, missing, came)
 
 
 def late_sources(sources: tuple[SourceReach, ...], day: date) -> dict[str, date]:

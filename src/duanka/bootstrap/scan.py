@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan
 from duanka.bootstrap.policies import mapping_named, policy_named, rule_named, shipped
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import is_text, may_store, must_be_text
-from duanka.decision_log.writer import DECISIONS, DecisionList
+from duanka.decision_log.writer import DECIDED, DECISIONS, DecisionList
 from duanka.decision_log.writer import HITS as LIVE_HITS
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
@@ -46,6 +46,8 @@ from duanka.rules import RULES
 
 if TYPE_CHECKING:
     from duanka.bootstrap.store.scanning import StoreInUse
+    from duanka.decision_log.decision_changes import DecisionChanges
+    from duanka.reports.list_changes import ListChanges
 
 __all__ = ["mapping_named", "policy_named", "rule_named", "shipped", "trials"]  # re-exported
 
@@ -79,12 +81,16 @@ def scan(
     language: Language | None = None,
     remote: str | None = None,
     store: Path | None = None,
+    changes: DecisionChanges | None = None,
+    compared: Callable[[Path], ListChanges] | None = None,
 ) -> Findings:
     """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: embedded.
 
-    `store`: what is new in `data` goes into it, and all that it holds is judged; None: nothing is kept.
+    `store`: what is new in `data` goes into it, and all that it holds is judged; None: nothing is kept. A morning adds
+    to the decisions of earlier ones (`changes`) instead of writing a list of them anew, and its report tells how the
+    new list, which `compared` receives, differs from the last one.
     """
-    _make(data, out, mapping)
+    _make(data, out, mapping, goes_on=changes is not None)
     if store:
         may_store(store, as_of, remote, data)
     policy, lists_from = _with_lists(policy, data, lists)
@@ -102,7 +108,7 @@ def scan(
             ),
         ):
             work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
-            decisions = DecisionList(new / DECISIONS, settings.decision_key)
+            decisions = changes or DecisionList(new / DECISIONS, settings.decision_key)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy), kept),
@@ -119,9 +125,11 @@ def scan(
         from duanka.reports.page import write_page  # noqa: PLC0415  # plots take 50 MB, which the engine used until here
 
         progress.step("writing the report", 0)
-        write_page(findings, new / REPORT)
+        differs = compared(new / CARDS_AT_RISK) if compared else None
+        write_page(findings, new / REPORT, changes=differs)
         for name in _WRITTEN:
-            (new / name).replace(out / name)
+            if not (changes and name == DECISIONS):
+                (new / name).replace(out / name)
     return findings
 
 
@@ -325,7 +333,7 @@ def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
     return mapping is not None or any(part.lower() in TABLES for part in inside)
 
 
-def _make(data: Path, out: Path, mapping: Path | None) -> None:
+def _make(data: Path, out: Path, mapping: Path | None, *, goes_on: bool = False) -> None:
     must_be_text(out, "--out")
     if _would_be_read(data, out, mapping):
         raise DuankaError(
@@ -335,8 +343,9 @@ def _make(data: Path, out: Path, mapping: Path | None) -> None:
     for name in _WRITTEN:
         if (out / name).is_dir():
             raise DuankaError(f"{out / name} is a folder; choose another folder with --out")
-    if (out / LIVE_HITS).exists():
-        raise DuankaError(f"{out} is the folder of a live run; choose another folder with --out")
+    if not goes_on and ((out / LIVE_HITS).exists() or (out / DECIDED).exists()):
+        kind = "a live run" if (out / LIVE_HITS).exists() else "mornings"
+        raise DuankaError(f"{out} is the folder of {kind}; choose another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".writable"

@@ -42,7 +42,7 @@ class Settings(BaseModel):
     """Output folder of `duanka scan` without --out; None: DATA/duanka-out."""
 
     store: Path | None = None
-    """Folder of the store in which `duanka store` and the API look records up (docs/STORE.md); None: there is none."""
+    """Folder of the store of records: `duanka morning` writes it, `duanka store` and the API read it; None: none."""
 
     decisions: Path | None = None
     """Folder whose decisions `duanka serve` turns into orders, without --decisions; None: no folder."""

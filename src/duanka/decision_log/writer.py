@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
+from duanka.decision_log.json_lines_file import JsonLinesFile
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.private_files import private_file, private_folder, tighten
+from duanka.domain.private_files import private_file, private_folder
 from duanka.domain.rule import Hit
 from duanka.domain.sealing import Sealer, encoded, run_of
 from duanka.domain.streaming import HitChange
@@ -23,9 +20,9 @@ from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText
 
 HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
-_BEGIN = b'{"seq": '  # of every line
-_BLOCK_BYTES = 1 << 16
-_NUL = b"\x00"
+DECIDED = (
+    ".decided.jsonl"  # what decisions.jsonl says of each card; only where mornings into a store write that
+)
 
 
 class DecisionLogWriter:
@@ -37,19 +34,18 @@ class DecisionLogWriter:
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
-        try:
-            private_folder(folder)
-        except OSError as error:
+        make_folder(folder)
+        if (folder / DECIDED).exists():  # its numbers are not those of a live state
             raise DuankaError(
-                f"{folder}: cannot be made ({error.strerror}); choose another folder"
-            ) from error
-        self._hits = _JsonLinesFile(folder / HITS)
+                f"{folder}: mornings into a store write the decisions there; choose another folder with --out"
+            )
+        self._hits = JsonLinesFile(folder / HITS)
         try:
-            self._decisions = _JsonLinesFile(folder / DECISIONS)
+            self._decisions = JsonLinesFile(folder / DECISIONS)
         except BaseException:
             self._hits.close()
             raise
-        _settle(folder)
+        sync_folder(folder)
         # an existing file is continued as the same run, if this installation sealed it
         self._sealer = Sealer(key, run_of(key, self._decisions.last_line)) if key else None
 
@@ -124,110 +120,15 @@ class DecisionList:
         self._file.close()
 
 
-class _JsonLinesFile:
-    """JSON lines in rising order of seq.
-
-    `last`: seq of the last complete line; 0: none. `last_line`: that line when the file was opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.last_line = b""
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            tighten(path)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            self._lock()
-            self._size, self.last = self._mended()
-        except BaseException:
-            os.close(self._file)
-            raise
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def add(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Append the lines after `last`, all or none, and fsync."""
-        new = [(seq, line) for seq, line in lines if seq > self.last]
-        if not new:
-            return
-        text = b"".join(line for _, line in new)
-        try:
-            os.ftruncate(self._file, self._size)  # remove the remainder of a failed write
-            self._put(text)
-            os.fsync(self._file)
-        except OSError as error:
-            with suppress(OSError):
-                os.ftruncate(self._file, self._size)
-            raise self._unwritable(error) from error
-        self._size += len(text)
-        self.last = new[-1][0]
-
-    def all(self) -> Iterator[dict[str, Any]]:
-        """Yield every complete line, in order."""
-        with self._path.open("rb") as file:
-            for text in file:
-                if text.endswith(b"\n"):
-                    line: dict[str, Any] = json.loads(text)
-                    yield line
-
-    def _put(self, text: bytes) -> None:
-        done = 0
-        while done < len(text):
-            done += os.pwrite(self._file, text[done:], self._size + done)
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DuankaError(
-                f"{self._path}: another run writes to it; end that, or choose another folder"
-            ) from error
-
-    def _mended(self) -> tuple[int, int]:
-        """Cut off a torn end; return the size and the seq of the last line."""
-        size = end = os.fstat(self._file).st_size
-        last = 0
-        for begin, line in self._backwards(size):
-            whole = line.endswith(b"\n")
-            if whole and (seq := _seq(line)):
-                last, self.last_line = seq, line
-                break
-            # After a power failure a disk may have zeros where the last lines should be.
-            torn = not whole and (line.startswith(_BEGIN) or _BEGIN.startswith(line))
-            if not torn and _NUL not in line:
-                raise DuankaError(
-                    f"{self._path}: its last line is none of ours; move the file away, or choose another folder"
-                )
-            end = begin
-        if end < size:
-            os.ftruncate(self._file, end)
-            os.fsync(self._file)
-        return end, last
-
-    def _backwards(self, end: int) -> Iterator[tuple[int, bytes]]:
-        """Yield lines with their offsets, last first, reading only what is consumed."""
-        held = b""
-        while end or held:
-            cut = held.rfind(b"\n", 0, len(held) - 1)
-            if cut < 0 and end:
-                begin = max(0, end - _BLOCK_BYTES)
-                held = os.pread(self._file, end - begin, begin) + held
-                end = begin
-                continue
-            yield end + cut + 1, held[cut + 1 :]
-            held = held[: cut + 1]
-
-    def _unwritable(self, error: OSError) -> DuankaError:
-        return DuankaError(
-            f"{self._path}: cannot be written ({error.strerror}); make room or choose another folder, then"
-            " start again: it goes on where it stopped"
-        )
+def make_folder(folder: Path) -> None:
+    """Make a private folder if missing. DuankaError: it cannot be made."""
+    try:
+        private_folder(folder)
+    except OSError as error:
+        raise DuankaError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
 
 
-def _settle(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Fsync the folder, so that the file names are durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -262,7 +163,8 @@ def _reason(rule: str, words: BilingualText, hit: Hit | None) -> dict[str, objec
     return reason
 
 
-def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
+def decision_facts(seq: int, card: CardAtRisk) -> dict[str, object]:
+    """What a line of decisions.jsonl says of a card, without the coverage and the seal."""
     hits = {hit.rule: hit for hit in card.hits}
     line: dict[str, object] = {
         "seq": seq,
@@ -288,7 +190,7 @@ def decision_line(
     seq: int, card: CardAtRisk, sealer: Sealer | None = None, covers: Coverage | None = None
 ) -> bytes:
     """Return a line of decisions.jsonl. `covers`: coverage of the records behind it."""
-    facts = _decision(seq, card)
+    facts = decision_facts(seq, card)
     if covers:
         facts["covers"] = covers.facts()
     return sealer.line(facts) if sealer else encoded(facts)
@@ -303,12 +205,3 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _seq(line: bytes) -> int:
-    """Return the seq of a complete line; 0 if it is not one of ours."""
-    try:
-        seq = json.loads(line)["seq"]
-    except (ValueError, KeyError, TypeError):
-        return 0
-    return seq if isinstance(seq, int) and seq > 0 else 0

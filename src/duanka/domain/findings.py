@@ -78,12 +78,16 @@ class LiveAccount:
 
 @dataclass(frozen=True)
 class StoredRecords:
-    """What a scan added to a store. `repeated`: it held them already; `late`: their day is purged; `held`: now."""
+    """What a scan added to a store. `repeated`: it held them already; `late`: their day is purged; `held`: now.
+
+    `reach`: how far each record table reaches now.
+    """
 
     new: int
     repeated: int
     late: int
     held: int
+    reach: tuple[SourceReach, ...] = ()
 
 
 @dataclass(frozen=True)

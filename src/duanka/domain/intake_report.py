@@ -38,8 +38,9 @@ class Intake:
     `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null), keyed ones as
     record keys. `texts`: Parquet files (key, text) of the hashed keys; rows may repeat. `columns`: table name ->
     columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a mapping.
-    `idle`: sources of the mapping that match no file or take no row, in words. Into a store: `delivered`: all files of
-    the delivery; `taken_before`: how many of them an earlier intake took in, so that `files` does not name them.
+    `idle`: sources of the mapping that match no file or take no row, in words. `delivered`: all files of the delivery,
+    None if it is not taken into a store; `taken_before`: how many of them an earlier intake took in, so that `files`
+    does not name them.
     """
 
     tables: Mapping[str, tuple[Path, ...]]
@@ -49,7 +50,7 @@ class Intake:
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     idle: tuple[BilingualText, ...] = ()
     texts: tuple[Path, ...] = ()
-    delivered: tuple[FileIdentity, ...] = ()
+    delivered: tuple[FileIdentity, ...] | None = None
     taken_before: int = 0
 
     def check_nothing_lost(self) -> None:

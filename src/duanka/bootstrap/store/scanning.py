@@ -14,8 +14,10 @@ from duanka.domain.intake_report import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
 from duanka.domain.store_policy import StorePolicy
+from duanka.domain.streaming import SourceReach
 from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.store.days.record_days import AddedRecords
+from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import KnownDelivery
 from duanka.engine.store.record_store import RecordStore
 from duanka.engine.store.writing import StoreWriter
@@ -49,7 +51,7 @@ class StoreInUse:
         known = self.known
         return [
             KnownDelivery(name=file.name, size=file.size, digest=file.digest, at=self.at, stamp=file.stamp)
-            for file in intake.delivered
+            for file in intake.delivered or ()
             if file.name not in refused and known.digest_of(file.name, file.size, file.stamp) is None
         ]
 
@@ -62,7 +64,18 @@ class StoreInUse:
             repeated=sum(one.repeated for one in added),
             late=sum(one.late for one in added),
             held=sum(records for of_table in days for records, _ in of_table.values()),
+            reach=tuple(self._reach()),
         )
+
+    def _reach(self) -> Iterator[SourceReach]:
+        """How far each record table reaches, days of a wrong clock aside."""
+        days = self.writer.manifest.days
+        counting = counting_days(days)
+        for table, of_table in days.items():
+            there = [counts for day, counts in of_table.items() if day in counting]
+            if there:
+                last = max(at for _, at in there)
+                yield SourceReach(table, table, sum(records for records, _ in there), 0, last, last)
 
     def keep(self, until: date, policy: StorePolicy) -> None:
         """Commit the records, the rollups and the judgement, all at once, without what `policy` keeps no longer.

@@ -12,12 +12,20 @@ from rich.console import Group, RenderableType
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.live import Ticker, last_words
-from duanka.cli.detection.record_options import AreaLists, Memory, PolicyName, TableLanguage, share_of
+from duanka.cli.detection.record_options import (
+    AreaLists,
+    Memory,
+    PolicyName,
+    TableLanguage,
+    share_of,
+    steps,
+)
 from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.log_lines import log_as
 from duanka.cli.shell.process import ERR, OUT, ExitCode, Prose
 from duanka.domain.errors import DuankaError
+from duanka.domain.findings import Findings
 from duanka.domain.local_time import operator_zone
 from duanka.domain.streaming import Lateness
 from duanka.domain.text import BilingualText
@@ -26,10 +34,12 @@ if TYPE_CHECKING:
     from duanka.application import scan as app_scan
     from duanka.bootstrap import live as app_live
     from duanka.bootstrap import morning as app_morning
+    from duanka.cli.detection import scan_tables
 else:
     app_live = lazily("duanka.bootstrap.live")
     app_scan = lazily("duanka.application.scan")
     app_morning = lazily("duanka.bootstrap.morning")
+    scan_tables = lazily("duanka.cli.detection.scan_tables")
 
 _AND = BilingualText("，", ", ")
 _FIRST = BilingualText(
@@ -81,6 +91,12 @@ def morning(
     ] = "keep",
     memory: Memory = None,
     language: TableLanguage = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the store that takes the records in (docs/STORE.md); default: that of DUANKA_STORE."
+        ),
+    ] = None,
 ) -> None:
     """Take in what came since yesterday; write today's lists and what changed.
 
@@ -100,12 +116,18 @@ def morning(
     log_as(own.log)
     zone = operator_zone()
     wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
-    with Ticker(ERR) as ticker:
-        done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
-    OUT.print(_summary(done))
+    if kept := store or own.store:
+        with steps() as going:
+            say = Ticker(ERR).say
+            done = app_morning.morning_into_store(own, asked, kept, wanted, going, say)
+    else:
+        with Ticker(ERR) as ticker:
+            done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
+    too_bad = done.bad_share > allowed or done.cut_off
+    OUT.print(_summary(done, too_bad=too_bad, allowed=allowed))
     if done.missing:
         raise typer.Exit(ExitCode.LOOK)
-    if done.bad_share > allowed:
+    if too_bad:
         raise typer.Exit(ExitCode.SET_ASIDE)
 
 
@@ -116,7 +138,7 @@ def _day(text: str) -> date:
         raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
 
 
-def _summary(done: app_morning.Morning) -> RenderableType:
+def _summary(done: app_morning.Morning, *, too_bad: bool, allowed: float) -> RenderableType:
     counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
     lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED, counts=counts)]
     for source, last in done.missing.items():
@@ -125,7 +147,10 @@ def _summary(done: app_morning.Morning) -> RenderableType:
     lines += [shown(_CAME, source=source, day=day) for source, day in done.came.items()]
     if done.bad_share:
         lines.append(shown(_BAD, share=f"{done.bad_share:.2%}"))
-    folder = done.outcome.out
-    files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_scan.SPREADSHEET}
+    files = {"changes": done.out / app_morning.CHANGES, "work_list": done.out / app_scan.SPREADSHEET}
     lines.append(shown(_FILES, **files))
-    return Group(last_words(done.outcome), Prose("\n".join(lines)))
+    if isinstance(done.outcome, Findings):
+        told = scan_tables.summary(done.outcome, done.out, too_bad=too_bad, allowed=allowed)
+    else:
+        told = last_words(done.outcome)
+    return Group(told, Prose("\n".join(lines)))

@@ -83,7 +83,7 @@ def find(
             files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
         elif looks_like_records(name):
             others.append(display_name(name) + advice(name))
-    if not (known and files):  # a store has records of other nights
+    if not known or (others and not files):  # a store has records of other nights
         _enough(data, files, others, mapping)
     if known is not None:
         files = [_known_or_not(file, known, mapping) for file in files]
