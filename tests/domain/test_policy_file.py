@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import PolicyError
+from duanka.domain.policy import Policy
 from duanka.domain.rule import Grade, RuleSource
 from duanka.policy_files.loader import read_lists, read_policy
 from duanka.rules import RULES
@@ -133,3 +134,30 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_lists(path)
     with pytest.raises(PolicyError, match="cannot be read"):
         read_lists(tmp_path / "none.toml")
+
+
+def test_rollups_outlast_the_look_back_of_every_rule(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    kept = "\n[store]\nkeep_records_days = {days}\nkeep_rollups_days = {days}\n"
+
+    def read(text: str, days: int) -> Policy:
+        path.write_text(text + kept.format(days=days), encoding="utf-8")
+        return read_policy(path, RULES)
+
+    assert read(GOOD, 365).longest_look_back(RULES) == ("device_changed", 365)
+    with pytest.raises(
+        PolicyError,
+        match=r"keep_rollups_days is 364, and the rule device_changed looks back 365 days; set it to 365",
+    ):
+        read(GOOD, 364)
+    of_less = GOOD.replace("[rules.device_changed]", "[rules.device_changed]\nlimits.days = 120", 1)
+    assert read(of_less, 120).longest_look_back(RULES) == ("device_changed", 120)
+    with pytest.raises(PolicyError, match="device_changed looks back 120 days"):
+        read(of_less, 119)
+    head = GOOD[: GOOD.index("[rules.")]
+    assert read(f"{head}\n[rules.cards_per_holder]\n", 1).longest_look_back(RULES) == ("", 0), (
+        "registers stay"
+    )
+    short = read(f"{head}\n[rules.fan_out]\n", 2)
+    with pytest.raises(PolicyError, match="sleeping_card looks back 90 days"):
+        short.with_shadow(["sleeping_card"]).check_retention(RULES)

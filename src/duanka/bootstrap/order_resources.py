@@ -166,7 +166,7 @@ class AttachedStore:
     def lookups(self) -> RecordLookups:
         """The store, open for lookups. LookupRefused: there is none, or it is not attached. DuankaError: damaged."""
         folder = self.folder
-        self._check(folder)
+        self.check()
         with self._lock:
             if self._opened is None:
                 from duanka.engine.store.reading.lookups import StoreLookups  # noqa: PLC0415  # DuckDB takes 0.2 s
@@ -192,7 +192,14 @@ class AttachedStore:
                 self._opened.close()
                 self._opened = None
 
-    def _check(self, folder: Path) -> None:
+    @property
+    def is_attached(self) -> bool:
+        """Whether the store is attached to any order database."""
+        return (self.folder / MARK).exists()
+
+    def check(self) -> None:
+        """LookupRefused: no store is named, or it is not attached to this order database."""
+        folder = self.folder
         try:
             told = json.loads((folder / MARK).read_bytes())
             seal = str(told.pop("seal"))

@@ -93,6 +93,7 @@ def scan(
     _make(data, out, mapping, goes_on=changes is not None)
     if store:
         may_store(store, as_of, remote, data)
+        policy.check_retention(RULES)  # --shadow may have added a rule
     policy, lists_from = _with_lists(policy, data, lists)
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
     # and two scans into one folder do not mix their files.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
+from duanka.domain.rollups import ROLLUPS
 from duanka.domain.rule import Literal, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
 from duanka.domain.store_policy import StorePolicy
@@ -121,6 +122,27 @@ class Policy:
         return tuple(
             sorted(mine, key=lambda r: (r.id in self.shadows, r.id in self.shadows and "hits" not in r.reads))
         )
+
+    def longest_look_back(self, rules: Collection[Rule]) -> tuple[str, int]:
+        """The rule that looks back the longest in rollups under this policy, and how many days; ("", 0): none does."""
+        days = [(self._look_back_days(rule), rule.id) for rule in self.running(rules)]
+        longest, rule_id = max(days, default=(0, ""), key=lambda one: one[0])
+        return (rule_id, longest) if longest else ("", 0)
+
+    def _look_back_days(self, rule: Rule) -> int:
+        if not {*ROLLUPS, "hits"} & set(rule.reads):
+            return 0  # registers and lists are kept whole
+        days = self.limits(rule).get("days")  # where a rule has this limit, it is its look-back
+        return days if isinstance(days, int) else -(-rule.look_back // timedelta(days=1))
+
+    def check_retention(self, rules: Collection[Rule]) -> None:
+        """PolicyError where the store's rollups are deleted before a rule has looked back on them."""
+        rule, days = self.longest_look_back(rules)
+        if self.store.keep_rollups_days < days:
+            raise PolicyError(
+                f"[store] keep_rollups_days is {self.store.keep_rollups_days}, and the rule {rule} looks back"
+                f" {days} days; set it to {days} or more, or take the rule out of the policy"
+            )
 
     def authority(self, rule: Rule, limit: str) -> RuleSource | None:
         """Return who set `limit`; None if we did."""

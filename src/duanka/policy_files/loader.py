@@ -100,7 +100,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         raise PolicyError(f"{path}: [rules] names no rule, so nothing would be found; add [rules.NAME]")
     if not 0 < deciding.medium <= deciding.high:
         raise PolicyError(f"{path}: [deciding] needs 0 < medium <= high")
-    return Policy(
+    policy = Policy(
         id=head.id,
         title=BilingualText(head.title, head.title_en),
         source=head.source,
@@ -114,6 +114,11 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         messages=MessagePolicy.of(**dict(found.messages)),
         store=StorePolicy(**dict(found.store)),
     )
+    try:
+        policy.check_retention(rules)
+    except PolicyError as error:
+        raise PolicyError(f"{path}: {error}") from error
+    return policy
 
 
 def read_lists(path: Path) -> Lists:

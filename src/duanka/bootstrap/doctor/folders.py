@@ -30,7 +30,7 @@ def orders(found: Installation) -> Iterator[Finding]:
         hint = "`duanka init FOLDER` or `duanka serve` begins an order database; or put DUANKA_ORDERS right"
         yield fault(text, hint) if known and found.resolved.home else ok(f"not set up: {text}; {hint}")
         return
-    troubles = list(_troubles(folder, "DUANKA_ORDERS", private=True))
+    troubles = list(folder_troubles(folder, "DUANKA_ORDERS", private=True))
     if database_of(found.settings).startswith("sqlite"):
         kind = network_file_system(folder, _MOUNTS.read_text(encoding="utf-8", errors="replace"))
         if kind:
@@ -40,7 +40,7 @@ def orders(found: Installation) -> Iterator[Finding]:
                     "move it to a disk of this machine, or use PostgreSQL (DUANKA_DATABASE_URL)",
                 )
             )
-    yield from troubles or [ok(f"{folder}: {_room(folder)} free")]
+    yield from troubles or [ok(f"{folder}: {free_room(folder)} free")]
 
 
 def others(found: Installation) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def others(found: Installation) -> Iterator[Finding]:
     if not told:
         yield ok("none set (DUANKA_INBOX, DUANKA_OUT, DUANKA_DECISIONS, DUANKA_WORK)")
     elif not troubles:
-        listed = ", ".join(dict.fromkeys(f"{folder} {_room(folder)}" for _, folder in told))
+        listed = ", ".join(dict.fromkeys(f"{folder} {free_room(folder)}" for _, folder in told))
         yield ok(f"{listed} free")
 
 
@@ -65,11 +65,11 @@ def _other(name: str, folder: Path) -> Iterator[Finding]:
         hint = f"mkdir -m 700 {folder}, or put {name} right"
         yield warning(text, hint) if made else fault(text, hint)
     else:
-        yield from _troubles(folder, name, private=name != "DUANKA_INBOX")
+        yield from folder_troubles(folder, name, private=name != "DUANKA_INBOX")
 
 
-def _troubles(folder: Path, name: str, *, private: bool) -> Iterator[Finding]:
-    """Findings about an existing path."""
+def folder_troubles(folder: Path, name: str, *, private: bool) -> Iterator[Finding]:
+    """What is wrong with an existing folder: permissions, room. `name`: of the setting; `private`: nobody else's."""
     if not folder.is_dir():
         yield fault(f"{name}: {folder} is no folder", f"name a folder in {name}")
         return
@@ -88,9 +88,13 @@ def _troubles(folder: Path, name: str, *, private: bool) -> Iterator[Finding]:
         yield warning(f"{folder} is open to others (mode {stat.S_IMODE(found.st_mode):04o})", _close(folder))
     free = _free(folder)
     if free < LEAST_ROOM:
-        yield fault(f"{folder} has {_room(folder)} free", "make room: what cannot be written stops the work")
+        yield fault(
+            f"{folder} has {free_room(folder)} free", "make room: what cannot be written stops the work"
+        )
     elif free < ENOUGH_ROOM:
-        yield warning(f"{folder} has {_room(folder)} free", "make room before a scan or a backup fills it")
+        yield warning(
+            f"{folder} has {free_room(folder)} free", "make room before a scan or a backup fills it"
+        )
 
 
 def _close(folder: Path) -> str:
@@ -103,7 +107,8 @@ def _free(folder: Path) -> int:
     return found.f_bavail * found.f_frsize if found.f_favail or not found.f_files else 0
 
 
-def _room(folder: Path) -> str:
+def free_room(folder: Path) -> str:
+    """Free bytes in words."""
     free = _free(folder) / _MB
     return f"{free / 1024:.1f} GB" if free >= 1024 else f"{free:.0f} MB"
 

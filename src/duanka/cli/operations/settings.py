@@ -35,6 +35,7 @@ orders = "orders"            # order database (SQLite), live records
 secret_file = "secret"       # key of the audit trail and of links: keep a copy apart from the database
 holder_key_file = "holder-key"   # key of the hashes of document numbers: with another one, no holder is recognised
 inbox = "inbox"              # records land here: `duanka live`
+# store = "store"            # `duanka morning` keeps all records here, for nights and lookups (docs/STORE.md)
 out = "out"                  # what `duanka scan` writes
 decisions = "out"            # what `duanka serve` makes orders of
 policy = {policy}
