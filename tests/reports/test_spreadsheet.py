@@ -6,8 +6,10 @@ import stat
 from pathlib import Path
 
 import fastexcel
+import pytest
 
 from duanka.domain.card_list import cards_in
+from duanka.reports import spreadsheet
 from duanka.reports.spreadsheet import write_spreadsheet
 
 _ROWS = (
@@ -44,6 +46,27 @@ def test_it_is_the_owners_alone_and_the_same_for_the_same_list(tmp_path: Path) -
     assert stat.S_IMODE(book.stat().st_mode) == 0o600
     assert _written(tmp_path, _ROWS).read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"list.csv", "list.xlsx"}
+
+
+def test_its_bytes_are_those_of_xlsxwriter_row_by_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = [
+        "a<b",
+        "x & y",
+        " lead",
+        "trail ",
+        "_x0041_",
+        "<r>x</r>",
+        "{=SUM(1)}",
+        "\ufffe",
+        '"two\nlines"',
+        "",
+    ]
+    rows = _ROWS + "".join(f"{cell},low,a,为 1,watch\r\n8613800138100,low,a,1,watch\r\n" for cell in odd)
+    fast = _written(tmp_path, rows).read_bytes()
+    monkeypatch.setattr(spreadsheet, "_is_plain", lambda _cell: False)
+    assert _written(tmp_path, rows).read_bytes() == fast
 
 
 def test_an_empty_list_is_a_heading(tmp_path: Path) -> None:

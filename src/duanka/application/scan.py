@@ -131,21 +131,21 @@ class Tally:
         self.tiers: Counter[Tier] = Counter()
         self.counts: Counter[tuple[str, Tier]] = Counter()
         self.claimed = 0
-        self._top: list[CardAtRisk] = []
+        self._top: list[tuple[CardAtRisk, int]] = []  # with its place within its tier
 
     def note(self, card: CardAtRisk) -> None:
         """Count one card."""
         self.tiers[card.tier] += 1
         self.claimed += CLAIMED in card.reasons
         self.counts.update((hit.rule, card.tier) for hit in card.hits)
-        self._top.append(replace(card, place=self.tiers[card.tier]))
+        self._top.append((card, self.tiers[card.tier]))
         if len(self._top) > 100 * TOP:
             self._top = _heaviest(self._top)
 
     @property
     def top(self) -> tuple[CardAtRisk, ...]:
         """The TOP cards by tier, then score, each with its place within its tier."""
-        return tuple(_heaviest(self._top))
+        return tuple(replace(card, place=place) for card, place in _heaviest(self._top))
 
 
 def without_rules(rules: Collection[str], profile: Profile) -> Profile:
@@ -153,5 +153,5 @@ def without_rules(rules: Collection[str], profile: Profile) -> Profile:
     return replace(profile, days=tuple(day for day in profile.days if day.rule not in rules))
 
 
-def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
-    return nlargest(TOP, cards, key=lambda c: (c.tier, c.points, len(c.hits)))
+def _heaviest(cards: Sequence[tuple[CardAtRisk, int]]) -> list[tuple[CardAtRisk, int]]:
+    return nlargest(TOP, cards, key=lambda one: (one[0].tier, one[0].points, len(one[0].hits)))

@@ -17,6 +17,7 @@ from typing import Any
 _SEAL = b', "seal": "'
 _END = re.compile(rb', "seal": "([0-9a-f]{64})"}\r?\n?\Z')
 _RUN = re.compile(r"[0-9a-f]{16}")
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once: json.dumps makes one for each line
 
 
 def derived(secret: bytes, purpose: str) -> bytes:
@@ -56,8 +57,8 @@ def run_of(key: bytes, line: bytes) -> str | None:
 
 def encoded(line: Mapping[str, object]) -> bytes:
     """Encode a JSON line; non-UTF-8 text (lone surrogates) must not raise."""
-    return f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n".encode(errors="replace")
+    return f"{_JSON.encode(line)}\n".encode(errors="replace")
 
 
 def _mac(key: bytes, body: bytes) -> str:
-    return hmac.new(key, body, hashlib.sha256).hexdigest()
+    return hmac.digest(key, body, "sha256").hex()
