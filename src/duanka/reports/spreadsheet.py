@@ -84,7 +84,7 @@ class _TextSheet(Worksheet):  # type: ignore[misc]  # xlsxwriter is untyped
             self.write_row(row, 0, cells, text)
             return
         self._write_single_row(row)  # the row before, which waits
-        style = text._get_xf_index()  # noqa: SLF001
+        style = text._get_xf_index()
         at = row + 1
         xml = [
             f'<c r="{column}{at}" s="{style}" t="inlineStr"><is><t>{cell}</t></is></c>'

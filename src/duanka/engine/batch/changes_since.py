@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from pydantic import BaseModel
 
 from duanka.domain.policy import LISTS
-from duanka.domain.rollups import ROLLUPS
+from duanka.domain.rollups import CARD_LIFE, ROLLUPS
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.rollup_scopes import LIFE
@@ -76,11 +76,13 @@ class ChangesSince:
         if len(days) > _SHARE * counted.days:
             return None
         read = {day - k * _DAY for day in days for k in range(rule.look_back.days + 1)}
-        selects = [select for select in (found.registered(), found.housed()) if select]
+        selects = [select for select in (found.registered(run), found.housed()) if select]
         cards = ""
         if selects:
             cards = f"changed_{rule.id}"
-            changed = f"SELECT card FROM ({' UNION '.join(selects)}) SEMI JOIN ({found.used_before(days)}) USING (card)"
+            changed = (
+                f"SELECT card FROM ({' UNION '.join(selects)}) SEMI JOIN ({found.used_before()}) USING (card)"
+            )
             run(f"CREATE OR REPLACE TABLE {cards} AS {changed}")
             cards = cards if run(f"SELECT 1 FROM {cards} LIMIT 1") else ""
         return cls(frozenset(days), frozenset(read), cards, f"days_{rule.look_back.days}")
@@ -148,18 +150,13 @@ class _Comparison:
             late |= _between(min(late), until)
         return {day for day in late if first <= day < until}
 
-    def used_before(self, days: Collection[date]) -> str:
-        """SELECT of the cards that may have hits on other days than `days`: those with records there, or hits."""
-        manifest = self.draft.manifest
-        others = [
-            path
-            for path in manifest.paths(FileKind.ROLLUPS, "card_days")
-            if manifest.files[path].day not in days
-        ]
+    def used_before(self) -> str:
+        """SELECT of the cards that may have hits on other days than those of new records: used before, or hit."""
         hits = f"SELECT card FROM stood WHERE rule = {quoted(self.rule.id)}"
-        return f"{hits} UNION ALL SELECT card FROM {self.draft.source(others)}" if others else hits
+        life = self.before.paths(FileKind.LIFE, CARD_LIFE.name)
+        return f"{hits} UNION ALL SELECT card FROM {self.draft.source(life)}" if life else hits
 
-    def registered(self) -> str:
+    def registered(self, run: Callable[[str], Rows]) -> str:
         """SELECT of the cards whose row in the register differs in what the rule reads; "" if it reads none."""
         if not self._columns:
             return ""
@@ -174,7 +171,13 @@ class _Comparison:
             known(TABLES["cards"], self.draft.source(of_then), then.until, wanted)
             for of_then, then in zip(paths, (self.last, self.now), strict=True)
         )
-        return f"SELECT card FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
+        # rules that can be judged by difference were all judged by the last commit: one comparison for all of them
+        table = f"registered_{'_'.join(wanted)}"
+        run(
+            f"CREATE TABLE IF NOT EXISTS {table} AS"
+            f" SELECT DISTINCT card FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
+        )
+        return f"SELECT card FROM {table}"
 
     def housed(self) -> str:
         """SELECT of the cards in devices that took a new card; "" if the rule does not look at them together."""
