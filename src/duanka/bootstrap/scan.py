@@ -31,7 +31,7 @@ from duanka.domain.findings import Findings
 from duanka.domain.intake_report import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
-from duanka.domain.ports import Progress
+from duanka.domain.ports import Engine, Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.text import Language
@@ -192,7 +192,7 @@ def _judging(
     store: Path | None,
     mapping: RecordsMapping,
     progress: Progress,
-) -> Iterator[tuple[DuckDBEngine | Cluster, StoreInUse | None]]:
+) -> Iterator[tuple[Engine, StoreInUse | None]]:
     """The engine of a scan, and the store that it judges, if any."""
     if store is None:
         with _engine(settings, work, passes, memory, remote) as engine:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.ports import Silent
 from duanka.domain.schema import TABLES
-from duanka.engine.batch.store_engine import StoreEngine
+from duanka.engine.batch.embedded_store import EmbeddedStore
 from duanka.engine.store.record_store import RecordStore
 from duanka.ingest.storage.key_columns import KnownTexts, with_keys
 from duanka.rules import RULES
@@ -79,7 +79,7 @@ def _night(folder: Path, number: int, new: Frames, world: World, limits: Limits)
         before = writer.manifest.model_copy(deep=True)
         writer.add(parts, filled, (), texts.close())
         writer.merge_life()
-        with StoreEngine(writer.draft, before, work / "engine", threads=1) as engine:
+        with EmbeddedStore(work / "engine", threads=1).open_store(writer.draft, before) as engine:
             engine.load({}, {}, world.lists, None)
             chosen = [(rule, limits[rule.id]) for rule in RULES if rule.id in limits]
             engine.build(chosen, Silent())
@@ -96,11 +96,15 @@ def _play(folder: Path, seed: int, days: int, cards: int) -> int:
     chance = random.Random(seed)
     world = invented(seed, cards=cards, days=days)
     together: dict[str, pl.DataFrame] = {}
+    waiting: Frames = {}
     compared = 0
-    for number, new in enumerate(_deliveries(world, chance)):
-        together = _so_far(together, new)
+    for number, delivered in enumerate(_deliveries(world, chance)):
+        together = _so_far(together, delivered)
+        new = _so_far(waiting, delivered)
         if not any(TABLES[table].record for table in together):
+            waiting = new  # registers alone begin no store
             continue
+        waiting = {}
         limits = LIMITS if chance.random() < 0.9 else _other_limits()
         found = _night(folder, number, new, world, limits)
         expected = scanned(World(together, {}, world.lists), folder / f"scan-{number}", limits)

@@ -15,6 +15,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.streaming import SourceReach
+from duanka.engine.batch.embedded_store import EmbeddedStore
 from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.store.days.record_days import AddedRecords
 from duanka.engine.store.life import counting_days
@@ -108,5 +109,7 @@ def store_in_use(
         at, progress=progress
     ) as writer:
         before = writer.manifest.model_copy(deep=True)
-        with StoreEngine(writer.draft, before, work, memory=memory, threads=threads, passes=passes) as engine:
+        with EmbeddedStore(work, memory=memory, threads=threads, passes=passes).open_store(
+            writer.draft, before
+        ) as engine:
             yield StoreInUse(writer, engine, at)

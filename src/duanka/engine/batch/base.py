@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import UnreadableInput
+from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RecordCoverage, RuleRun
 from duanka.domain.record_keys import key_of
@@ -35,7 +36,7 @@ from duanka.engine.shared.duckdb_database import (
     run,
     write_parquet,
 )
-from duanka.engine.sql.render import Value
+from duanka.engine.sql.render import Value, render
 from duanka.engine.sql.rollup_sql import rollups_for
 
 _FETCH_ROWS = 20_000
@@ -182,9 +183,36 @@ class BatchEngine(ABC):
         hits, cards = map(int, self._run(counts)[0])
         return RuleRun(rule.id, hits, cards, unsure, without=self._given.without(rule))
 
-    @abstractmethod
     def _find(self, rule: Rule, values: Mapping[str, Value]) -> int:
         """Add the hits of `rule`; return the number of cards that it cannot judge."""
+        with self._result(rule, values) as source:
+            self._run_rule(rule, hit_table.add_hits_of(rule, source))
+        return int(self._rows(render(rule.unsure, values))[0][0]) if rule.unsure else 0
+
+    @abstractmethod
+    def _result(
+        self, rule: Rule, values: Mapping[str, Value], where: str = ""
+    ) -> AbstractContextManager[str]:
+        """SELECT, for the local DuckDB, of the result rows of `rule` that fulfil `where`; valid inside only."""
+
+    def _run_rule(self, rule: Rule, sql: str) -> None:
+        """Run a local statement with the SQL, or the result, of `rule`."""
+        try:
+            self._run_tight(sql)
+        except duckdb.OutOfMemoryException as error:
+            raise too_little_memory(f"rule {rule.id}") from error
+        except duckdb.Error as error:
+            raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
+
+    def _run_tight(self, sql: str) -> None:
+        """Run `sql`; if memory runs out, retry on one thread, which needs half as much."""
+        try:
+            self._run(sql)
+        except duckdb.OutOfMemoryException:
+            threads = self._run("SELECT current_setting('threads')")[0][0]
+            self._run("SET threads = 1")
+            self._run(sql)
+            self._run(f"SET threads = {threads}")
 
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Add hits of other rules, for the examples of rules that read `hits`."""
@@ -241,6 +269,13 @@ class BatchEngine(ABC):
 
     def _run(self, sql: str) -> Rows:
         return run(self._db, sql)
+
+
+def too_little_memory(what: str) -> DuankaError:
+    """The error for `what` when memory runs out."""
+    return DuankaError(
+        f"{what} does not fit into the memory allowed, nor in slices; give it more with --memory"
+    )
 
 
 def _fetched(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

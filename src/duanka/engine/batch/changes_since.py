@@ -11,15 +11,14 @@ from datetime import date, datetime, timedelta
 from pydantic import BaseModel
 
 from duanka.domain.policy import LISTS
-from duanka.domain.rollups import CARD_LIFE, ROLLUPS
+from duanka.domain.rollups import CARD_DEVICES, CARD_LIFE, ROLLUPS
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
-from duanka.engine.batch.rollup_scopes import LIFE
+from duanka.engine.batch.rollup_scopes import LIFE, Files, rollup_files
 from duanka.engine.shared.coverage import known
-from duanka.engine.shared.duckdb_database import Rows, quoted
+from duanka.engine.shared.duckdb_database import arrow_schema, quoted
 from duanka.engine.sql.render import columns, render
 from duanka.engine.store.manifest import FileKind, Manifest
-from duanka.engine.store.next_generation import NextGeneration
 
 _DAY = timedelta(days=1)
 _MOVING = frozenset({"last_used_at", "verified_at"})  # columns of the register that passes and time change
@@ -63,12 +62,16 @@ class ChangesSince:
         rule: Rule,
         last: LastJudgement,
         now: LastJudgement,
-        draft: NextGeneration,
+        manifest: Manifest,
         before: Manifest,
-        run: Callable[[str], Rows],
+        files: Files,
+        table: Callable[[str, str], bool],
     ) -> ChangesSince | None:
-        """Find the changes; None: judge the rule over all days and cards."""
-        found = _Comparison(rule, last, now, draft, before)
+        """Find the changes; None: judge the rule over all days and cards.
+
+        `manifest`: of the coming commit. `table`: makes a table of a SELECT, once; whether it has rows.
+        """
+        found = _Comparison(rule, last, now, manifest, before, files, table)
         if not found.possible:
             return None
         days = found.days()
@@ -76,15 +79,13 @@ class ChangesSince:
         if len(days) > _SHARE * counted.days:
             return None
         read = {day - k * _DAY for day in days for k in range(rule.look_back.days + 1)}
-        selects = [select for select in (found.registered(run), found.housed()) if select]
+        selects = [select for select in (found.registered(), found.housed()) if select]
         cards = ""
         if selects:
             cards = f"changed_{rule.id}"
-            changed = (
-                f"SELECT card FROM ({' UNION '.join(selects)}) SEMI JOIN ({found.used_before()}) USING (card)"
-            )
-            run(f"CREATE OR REPLACE TABLE {cards} AS {changed}")
-            cards = cards if run(f"SELECT 1 FROM {cards} LIMIT 1") else ""
+            used = f"SELECT card FROM ({found.used_before()})"
+            changed = f"SELECT DISTINCT card FROM ({' UNION '.join(selects)}) WHERE card IN ({used})"
+            cards = cards if table(cards, changed) else ""
         return cls(frozenset(days), frozenset(read), cards, f"days_{rule.look_back.days}")
 
 
@@ -95,8 +96,10 @@ class _Comparison:
     rule: Rule
     last: LastJudgement
     now: LastJudgement
-    draft: NextGeneration
+    manifest: Manifest
     before: Manifest
+    files: Files
+    table: Callable[[str, str], bool]
 
     @property
     def possible(self) -> bool:
@@ -107,7 +110,7 @@ class _Comparison:
         registers = {name for name in rule.reads if name in TABLES}
         if not registers <= {"cards"} or self._columns & _MOVING:
             return False
-        manifest = self.draft.manifest
+        manifest = self.manifest
         grown = all(self.before.life.get(name, set()) <= manifest.life.get(name, set()) for name in LIFE)
         same = all(
             bool(self.before.paths(kind, name)) == bool(manifest.paths(kind, name))
@@ -132,7 +135,7 @@ class _Comparison:
         """The partial rollups that came since, of these names."""
         return [
             path
-            for path, file in self.draft.manifest.files.items()
+            for path, file in self.manifest.files.items()
             if path not in self.before.files and file.kind is FileKind.ROLLUPS and file.name in names
         ]
 
@@ -140,7 +143,7 @@ class _Comparison:
         """The days whose hits may differ."""
         first, until = self.now.first.date(), self.now.until.date()
         read = {name for name in self.rule.reads if name in ROLLUPS and name not in LIFE}
-        files = self.draft.manifest.files
+        files = self.manifest.files
         changed = {day for path in self._new(read) if (day := files[path].day)}
         # days that closed, and earlier days that did not count; hits of days that count no more are dropped
         changed |= _between(self.last.until.date(), until)
@@ -154,43 +157,40 @@ class _Comparison:
         """SELECT of the cards that may have hits on other days than those of new records: used before, or hit."""
         hits = f"SELECT card FROM stood WHERE rule = {quoted(self.rule.id)}"
         life = self.before.paths(FileKind.LIFE, CARD_LIFE.name)
-        return f"{hits} UNION ALL SELECT card FROM {self.draft.source(life)}" if life else hits
+        return (
+            f"{hits} UNION ALL SELECT card FROM {rollup_files(self.files, life, CARD_LIFE)}" if life else hits
+        )
 
-    def registered(self, run: Callable[[str], Rows]) -> str:
+    def registered(self) -> str:
         """SELECT of the cards whose row in the register differs in what the rule reads; "" if it reads none."""
         if not self._columns:
             return ""
-        paths = (
-            self.before.paths(FileKind.REGISTERS, "cards"),
-            self.draft.manifest.paths(FileKind.REGISTERS, "cards"),
-        )
+        register = TABLES["cards"]
+        paths = [m.paths(FileKind.REGISTERS, register.name) for m in (self.before, self.manifest)]
         if not all(paths):
             return ""
         wanted = sorted({"card", *self._columns})
         old, new = (
-            known(TABLES["cards"], self.draft.source(of_then), then.until, wanted)
+            known(register, self.files(of_then, arrow_schema(register)), then.until, wanted)
             for of_then, then in zip(paths, (self.last, self.now), strict=True)
         )
         # rules that can be judged by difference were all judged by the last commit: one comparison for all of them
         table = f"registered_{'_'.join(wanted)}"
-        run(
-            f"CREATE TABLE IF NOT EXISTS {table} AS"
-            f" SELECT DISTINCT card FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
-        )
+        self.table(table, f"SELECT DISTINCT card FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")
         return f"SELECT card FROM {table}"
 
     def housed(self) -> str:
         """SELECT of the cards in devices that took a new card; "" if the rule does not look at them together."""
-        new = self._new({"card_devices"})
+        new = self._new({CARD_DEVICES.name})
         if self.rule.together != "imei" or not new:
             return ""
-        was, now = (m.paths(FileKind.LIFE, "card_devices") for m in (self.before, self.draft.manifest))
+        before, now = (m.paths(FileKind.LIFE, CARD_DEVICES.name) for m in (self.before, self.manifest))
+        came, was, is_now = (rollup_files(self.files, paths, CARD_DEVICES) for paths in (new, before, now))
         devices = (
-            f"SELECT DISTINCT imei FROM (FROM {self.draft.source(new)}) ANTI JOIN (FROM {self.draft.source(was)})"
-            " USING (card, imei) WHERE imei IS NOT NULL"
+            f"SELECT DISTINCT imei FROM {came} ANTI JOIN {was} USING (card, imei) WHERE imei IS NOT NULL"
         )
-        shared = f"SELECT imei, list(card) AS cards FROM {self.draft.source(now)} GROUP BY imei HAVING count(*) > 1"
-        return f"SELECT unnest(cards) AS card FROM ({shared}) SEMI JOIN ({devices}) USING (imei)"
+        shared = f"SELECT imei FROM {is_now} WHERE imei IN ({devices}) GROUP BY imei HAVING count(*) > 1"
+        return f"SELECT card FROM {is_now} WHERE imei IN ({shared})"
 
 
 def _between(first: date, until: date) -> set[date]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import DuankaError, RuleError
 from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
-from duanka.engine.batch.base import BatchEngine
+from duanka.engine.batch.base import BatchEngine, too_little_memory
 from duanka.engine.shared.duckdb_database import Rows, arrow_rows, hashed_texts, lent, parquet, register
-from duanka.engine.shared.hit_table import add_hits_of
 from duanka.engine.sql.render import Value, render
 from duanka.engine.sql.rollup_sql import rollup_sql
 
@@ -72,30 +71,12 @@ class DuckDBEngine(BatchEngine):
                 return
             except duckdb.OutOfMemoryException:
                 continue
-        raise _too_little_memory(f"rollup {rollup.name}")
+        raise too_little_memory(f"rollup {rollup.name}")
 
-    def _find(self, rule: Rule, values: Mapping[str, Value]) -> int:
-        self._run_rule(rule, add_hits_of(rule, render(rule.sql, values)))
-        return int(self._run(render(rule.unsure, values))[0][0]) if rule.unsure else 0
-
-    def _run_rule(self, rule: Rule, sql: str) -> None:
-        """Run a statement with the SQL of `rule`."""
-        try:
-            self._run_tight(sql)
-        except duckdb.OutOfMemoryException as error:
-            raise _too_little_memory(f"rule {rule.id}") from error
-        except duckdb.Error as error:
-            raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
-
-    def _run_tight(self, sql: str) -> None:
-        """Run `sql`; if memory runs out, retry on one thread, which needs half as much."""
-        try:
-            self._run(sql)
-        except duckdb.OutOfMemoryException:
-            threads = self._run("SELECT current_setting('threads')")[0][0]
-            self._run("SET threads = 1")
-            self._run(sql)
-            self._run(f"SET threads = {threads}")
+    @contextmanager
+    def _result(self, rule: Rule, values: Mapping[str, Value], where: str = "") -> Iterator[str]:
+        sql = render(rule.sql, values)
+        yield f"SELECT * FROM ({sql}) WHERE {where}" if where else sql
 
     def _places(self) -> str:
         return "given_cards"  # the operator of a card is known even before the day it was opened
@@ -105,9 +86,3 @@ class DuckDBEngine(BatchEngine):
 
     def _rows(self, sql: str) -> Rows:
         return self._run(sql)
-
-
-def _too_little_memory(what: str) -> DuankaError:
-    return DuankaError(
-        f"{what} does not fit into the memory allowed, nor in slices; give it more with --memory"
-    )

@@ -1,28 +1,33 @@
-"""Scopes of rollups in a store: the days that a group of rules reads, each in a schema of its own.
+"""Scopes of rollups in a store: the days that a group of rules reads.
 
-A rule names `card_days`; which days that table holds is decided by the search path under which the rule runs.
+A rule names `card_days`; the engine decides which days that table holds, by the scope in which the rule runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+
+import pyarrow as pa
 
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.engine.sql.rollup_sql import TYPES, as_statements, key_type, lean, mentions, merged_rows
+from duanka.engine.store.days.rollup_partials import rollup_schema
 from duanka.engine.store.life import LIVES
-from duanka.engine.store.manifest import FileKind
-from duanka.engine.store.next_generation import NextGeneration
+from duanka.engine.store.manifest import FileKind, Manifest
 
+Files = Callable[
+    [Sequence[str], pa.Schema], str
+]  # SQL source of files of the store, by their paths and columns
 LIFE = tuple(rollup.name for rollup, _ in LIVES)
 _WHOLE_ROWS = "card_days"  # its partials have one row a card and day; those of others may repeat a key
 
 
 @dataclass(frozen=True)
 class RollupScope:
-    """The schema `name` with the rollups that `rules` read; by-day ones of `days` only, and of `cards` ("": all).
+    """The scope `name` with the rollups that `rules` read; by-day ones of `days` only, and of `cards` ("": all).
 
     `cards`: table of the cards it is restricted to.
     """
@@ -43,14 +48,16 @@ class RollupScope:
         return [found for rollup in ROLLUPS.values() if (found := lean(rollup, reads))]
 
 
-def rollup_select(draft: NextGeneration, rollup: Rollup, scope: RollupScope, narrow: str) -> tuple[str, bool]:
+def rollup_select(
+    manifest: Manifest, files: Files, rollup: Rollup, scope: RollupScope, narrow: str
+) -> tuple[str, bool]:
     """SELECT of `rollup` in `scope` for the groups that fulfil `narrow`; and whether to compute it only once.
 
     A rollup that is read as it lies on the disk is not worth a copy.
     """
     of_day: dict[date | None, list[str]] = {}
-    for path in draft.manifest.paths(FileKind.ROLLUPS, rollup.name):
-        of_day.setdefault(draft.manifest.files[path].day, []).append(path)
+    for path in manifest.paths(FileKind.ROLLUPS, rollup.name):
+        of_day.setdefault(manifest.files[path].day, []).append(path)
     as_they_lie, to_merge = list[str](), list[str]()
     for day in sorted(scope.days):
         paths = of_day.get(day, [])
@@ -62,20 +69,18 @@ def rollup_select(draft: NextGeneration, rollup: Rollup, scope: RollupScope, nar
     parts = []
     if as_they_lie:
         columns = ", ".join(rollup.columns)
-        parts.append(f"SELECT {columns} FROM {_files(draft, as_they_lie, rollup)} WHERE {where or 'TRUE'}")
+        parts.append(
+            f"SELECT {columns} FROM {rollup_files(files, as_they_lie, rollup)} WHERE {where or 'TRUE'}"
+        )
     if to_merge or not parts:
-        parts.append(merged_rows(rollup, _files(draft, to_merge, rollup), where))
+        parts.append(merged_rows(rollup, rollup_files(files, to_merge, rollup), where))
     return " UNION ALL ".join(parts), bool(to_merge or where)
 
 
-def life_files(draft: NextGeneration, rollup: Rollup) -> str:
-    """SQL source of a rollup of LIFE: all days that count, merged."""
-    return _files(draft, draft.manifest.paths(FileKind.LIFE, rollup.name), rollup)
-
-
-def _files(draft: NextGeneration, paths: Sequence[str], rollup: Rollup) -> str:
+def rollup_files(files: Files, paths: Sequence[str], rollup: Rollup) -> str:
+    """SQL source of the files of a rollup; without files, of no row."""
     if paths:
-        return draft.source(paths)
+        return files(paths, rollup_schema(rollup))
     kinds = {
         **{key: key_type(key) for key in rollup.keys},
         **{a.name: TYPES[a.how] for a in rollup.aggregates},

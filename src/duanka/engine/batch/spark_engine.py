@@ -7,15 +7,14 @@ lie in one folder that this machine and every node of the cluster see under the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.errors import DuankaError
 from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Rule
@@ -23,7 +22,6 @@ from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.spark_session import Remote
 from duanka.engine.shared.duckdb_database import Rows, arrow_schema, lent, register
-from duanka.engine.shared.hit_table import add_hits_of
 from duanka.engine.sql.render import Value, render, split_rounding
 from duanka.engine.sql.rollup_sql import rollup_sql
 
@@ -46,6 +44,7 @@ class Cluster(BatchEngine):
     ) -> None:
         self._work = work.absolute()
         self._lent = 0
+        self._renamed: Mapping[str, str] = {}  # rollup -> view on the cluster that rules read in its place
         self._remote = Remote(remote)  # before intake, to report an unreachable cluster at once
         super().__init__(self._work / "local", memory=memory, threads=threads, passes=passes)
 
@@ -101,21 +100,17 @@ class Cluster(BatchEngine):
         self._remote.write(render(text, {}, "spark"), folder)
         self._remote.open(rollup.name, [folder], self._local(rollup.name).schema)
 
-    def _find(self, rule: Rule, values: Mapping[str, Value]) -> int:
+    @contextmanager
+    def _result(self, rule: Rule, values: Mapping[str, Value], where: str = "") -> Iterator[str]:
         if "hits" in rule.reads:
             self._lend("hits")
-        text, rounding = split_rounding(rule.sql, values)
-        rows = self._remote.arrow(text, f"rule {rule.id}")
-        unsure = int(self._remote.rows(render(rule.unsure, values, "spark"))[0][0]) if rule.unsure else 0
+        text, rounding = split_rounding(rule.sql, values, renamed=self._renamed)
+        rows = self._remote.arrow(f"SELECT * FROM ({text}) WHERE {where or 'TRUE'}", f"rule {rule.id}")
         # rounded and typed as DuckDB does
         types = self._run(f"DESCRIBE {render(rule.sql, values)}")
         typed = ", ".join(f"CAST({rounding.get(c, c)} AS {kind}) AS {c}" for c, kind, *_ in types)
-        try:
-            with lent(self._db, "arrived", rows):
-                self._run(add_hits_of(rule, f"SELECT {typed} FROM arrived"))
-        except duckdb.OutOfMemoryException as error:
-            raise DuankaError(f"the hits of rule {rule.id} do not fit; give more with --memory") from error
-        return unsure
+        with lent(self._db, "arrived", rows):
+            yield f"SELECT {typed} FROM arrived"
 
     def _places(self) -> str:
         self._send("listed", self._local("(SELECT card FROM hits UNION SELECT card FROM cases)"))
@@ -147,4 +142,4 @@ class Cluster(BatchEngine):
         return folder
 
     def _rows(self, sql: str) -> Rows:
-        return self._remote.rows(render(sql, {}, "spark"))
+        return self._remote.rows(render(sql, {}, "spark", renamed=self._renamed))

@@ -1,4 +1,4 @@
-"""Engine of a scan into a store: judges by difference to the last judgement.
+"""Engine of a scan into a store: judges by difference to the last judgement, embedded or on a cluster.
 
 A daily or hourly rule is evaluated for the days that closed or changed since, and for the cards whose register row or
 device changed; its other hits stand. Rules about the whole life of a card read rollups that are merged already.
@@ -6,22 +6,26 @@ device changed; its other hits stand. Rules about the whole life of a card read 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time
 from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
 
 from duanka.domain.ports import Progress, RecordCoverage, RuleRun
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
+from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.changes_since import ChangesSince, LastJudgement, fingerprint
-from duanka.engine.batch.duckdb_engine import DuckDBEngine
-from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, life_files, rollup_select
+from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, rollup_files, rollup_select
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
-from duanka.engine.sql.render import render
+from duanka.engine.sql.render import Value
 from duanka.engine.store.life import counting_days, covered
 from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
@@ -29,27 +33,35 @@ from duanka.engine.store.next_generation import NextGeneration
 _WHOLE, _CHANGED = "whole", "changed"
 
 
-class StoreEngine(DuckDBEngine):
-    """Engine over the commit in progress of a store; `before`: its manifest as last committed."""
+class StoreEngine(BatchEngine):
+    """Engine over the commit in progress of a store. A subclass says where rules run and how rollups get there."""
 
-    def __init__(
-        self,
-        draft: NextGeneration,
-        before: Manifest,
-        work: Path,
-        *,
-        memory: str = "700MB",
-        threads: int | None = None,
-        passes: Mapping[str, datetime] | None = None,
-    ) -> None:
-        super().__init__(work, memory=memory, threads=threads, passes=passes)
+    def open_store(self, draft: NextGeneration, before: Manifest) -> Self:
+        """Judge the commit in progress `draft`; `before`: the manifest as last committed. Call it before `load`."""
         self._draft, self._before = draft, before
-        self._changes: dict[
-            str, ChangesSince
-        ] = {}  # rule -> what it is judged again for; absent: all days, cards
+        # rule -> what it is judged again for; absent: all days, cards
+        self._changes: dict[str, ChangesSince] = {}
+        self._known: dict[str, bool] = {}  # table of cards that changed -> whether it has any
         self._judged: dict[str, LastJudgement] = {}
         self._lists: Mapping[str, Sequence[Mapping[str, object]]] = {}
         self._loaded: RecordCoverage | None = None
+        return self
+
+    @abstractmethod
+    def _files(self, paths: Sequence[str], schema: pa.Schema) -> str:
+        """SQL source, where the rules run, of files of the store; `schema`: columns that they have at least."""
+
+    @abstractmethod
+    def _scoped(self, scope: str, rollup: Rollup, select: str, *, once: bool) -> None:
+        """Let rules within `scope` ("": everywhere) read the rows of `select` as `rollup`; `once`: compute it now."""
+
+    @abstractmethod
+    def _within(self, scope: str) -> AbstractContextManager[None]:
+        """Let rules and rollups read the rollups of a scope."""
+
+    @abstractmethod
+    def _table(self, name: str, select: str) -> None:
+        """Make the rows of `select` a table, here and where the rules run."""
 
     def load(
         self,
@@ -75,14 +87,15 @@ class StoreEngine(DuckDBEngine):
         span = super().load(given, filled, lists, as_of, known)
         self._loaded = span
         for name in LIFE:
-            files = life_files(self._draft, ROLLUPS[name])
-            self._run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {files}")
+            files = rollup_files(self._files, manifest.paths(FileKind.LIFE, name), ROLLUPS[name])
+            self._scoped("", ROLLUPS[name], f"SELECT * FROM {files}", once=False)
             self._rollups[name] = ROLLUPS[name]
         self._run("CREATE OR REPLACE TABLE stood AS SELECT * FROM hits LIMIT 0")
         if hits := manifest.paths(FileKind.HITS):
             self._run(
                 f"INSERT INTO stood SELECT card, rule, seen_at, evidence FROM {self._draft.source(hits)}"
             )
+        self._lend("stood")
         return span
 
     @property
@@ -131,8 +144,21 @@ class StoreEngine(DuckDBEngine):
         if known is None:
             return None
         return ChangesSince.of(
-            rule, LastJudgement.model_validate(known), now, self._draft, self._before, self._run
+            rule,
+            LastJudgement.model_validate(known),
+            now,
+            self._draft.manifest,
+            self._before,
+            self._files,
+            self._kept,
         )
+
+    def _kept(self, name: str, select: str) -> bool:
+        """Make the rows of `select` a table, unless it is there; return whether it has any."""
+        if name not in self._known:
+            self._table(name, select)
+            self._known[name] = bool(self._run(f"SELECT 1 FROM {name} LIMIT 1"))
+        return self._known[name]
 
     def _scope(self, name: str, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> RollupScope:
         counted = counting_days(self._draft.manifest.days)
@@ -141,21 +167,20 @@ class StoreEngine(DuckDBEngine):
         changes = [self._changes[rule.id] for rule, _ in rules]
         if name == _CHANGED:
             tables = " UNION ".join(f"SELECT card FROM {one.cards}" for one in changes if one.cards)
-            self._run(f"CREATE OR REPLACE TABLE changed_cards AS {tables}")
-            return RollupScope(name, rules, counted, "main.changed_cards")
+            self._table("changed_cards", tables)
+            return RollupScope(name, rules, counted, "changed_cards")
         read = {day for one in changes for day in one.read}
         return RollupScope(name, rules, counted & read)
 
     def _make(self, scope: RollupScope, *, narrowed: bool) -> None:
-        """Create the schema of a scope and its rollups."""
-        self._run(f"CREATE SCHEMA IF NOT EXISTS {scope.name}")
+        """Make the rollups of a scope."""
         with self._within(scope.name):
             for rollup in scope.rollups:
                 if rollup.name in LIFE:
                     continue
                 narrow = self._narrow(rollup, scope) if narrowed else ""
-                select, copied = rollup_select(self._draft, rollup, scope, narrow)
-                self._run(f"CREATE {'TABLE' if copied else 'VIEW'} {scope.name}.{rollup.name} AS {select}")
+                select, once = rollup_select(self._draft.manifest, self._files, rollup, scope, narrow)
+                self._scoped(scope.name, rollup, select, once=once)
                 self._rollups.setdefault(rollup.name, rollup)
 
     def _narrow(self, rollup: Rollup, scope: RollupScope) -> str:
@@ -174,17 +199,8 @@ class StoreEngine(DuckDBEngine):
         days = self._changes[rule.id].days
         if not days:
             return narrow
-        found = f"SELECT card FROM main.stood WHERE rule = {quoted(rule.id)} AND seen_at < TIMESTAMP '{min(days)}'"
+        found = f"SELECT card FROM stood WHERE rule = {quoted(rule.id)} AND seen_at < TIMESTAMP '{min(days)}'"
         return f"({narrow}) AND card NOT IN ({found})"
-
-    @contextmanager
-    def _within(self, scope: str) -> Iterator[None]:
-        """Let rules and rollups read the rollups of a scope."""
-        self._run(f"SET search_path = '{scope},main'")
-        try:
-            yield
-        finally:
-            self._run("SET search_path = 'main'")
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Judge one rule for what changed; its other hits stand."""
@@ -193,21 +209,22 @@ class StoreEngine(DuckDBEngine):
             with self._within(_WHOLE):
                 found = super().run(rule, limits)
             return self._with_frozen(rule, found)
-        sql = render(rule.sql, {**limits, **self._given.values})
+        values = {**limits, **self._given.values}
         stands = f"SELECT * FROM stood WHERE rule = {quoted(rule.id)} AND seen_at >= {self._begin()}"
-        parts = [f"{stands} AND NOT ({_on(changes.days)})"]
+        self._run(f"CREATE OR REPLACE TABLE judged AS {stands} AND NOT ({_on(changes.days)})")
         if changes.days:
-            self._found(rule, sql, changes.scope, "found_by_day")
-            parts.append(f"SELECT * FROM found_by_day WHERE {_on(changes.days)}")
-        hits = " UNION ALL ".join(parts)
+            self._judge(rule, values, changes.scope, _on(changes.days))
         if changes.cards:
-            self._found(rule, sql, _CHANGED, "found_by_card")
-            hits = (
-                f"SELECT * FROM ({hits}) ANTI JOIN {changes.cards} USING (card)"
-                f" UNION ALL SELECT * FROM found_by_card SEMI JOIN {changes.cards} USING (card)"
-            )
-        self._run(f"INSERT INTO hits SELECT card, rule, seen_at, evidence FROM ({hits}){first_only(rule)}")
+            of_changed = f"card IN (SELECT card FROM {changes.cards})"
+            self._run(f"DELETE FROM judged WHERE {of_changed}")
+            self._judge(rule, values, _CHANGED, of_changed)
+        self._run(f"INSERT INTO hits SELECT card, rule, seen_at, evidence FROM judged{first_only(rule)}")
         return self._counted_run(rule)
+
+    def _judge(self, rule: Rule, values: Mapping[str, Value], scope: str, where: str) -> None:
+        """Add the hits of a rule in a scope that fulfil `where` to the table `judged`."""
+        with self._within(scope), self._result(rule, values, where) as source:
+            self._run_rule(rule, f"INSERT INTO judged {hits_of(rule, source)}")
 
     def _begin(self) -> str:
         """The first day that counts."""
@@ -227,11 +244,6 @@ class StoreEngine(DuckDBEngine):
         self._run(f"INSERT INTO hits SELECT * FROM stood WHERE {of_rule} AND seen_at >= {self._begin()}")
         return self._counted_run(rule, found.unsure)
 
-    def _found(self, rule: Rule, sql: str, scope: str, into: str) -> None:
-        """Run a rule in a scope; its hits become the table `into`."""
-        with self._within(scope):
-            self._run_rule(rule, f"CREATE OR REPLACE TABLE main.{into} AS {hits_of(rule, sql)}")
-
     def keep_judgement(self) -> None:
         """Put the hits, and what was judged, into the coming commit."""
         manifest = self._draft.manifest
@@ -247,7 +259,7 @@ class StoreEngine(DuckDBEngine):
         """Number of cards in the register or, without a register, of cards that were ever used."""
         if "cards" in self._given.columns:
             return super().cards()
-        return int(self._run("SELECT count(*) FROM card_life")[0][0])
+        return int(self._rows("SELECT count(*) FROM card_life")[0][0])
 
 
 def _on(days: Collection[date]) -> str:

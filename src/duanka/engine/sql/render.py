@@ -91,12 +91,14 @@ def condition(
     return render(prefix + sql, values, left=left, renamed=renamed)[len(prefix) :]
 
 
-def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str, str]]:
+def split_rounding(
+    sql: str, values: Mapping[str, Value], *, renamed: Mapping[str, str] = _AS_THEY_ARE
+) -> tuple[str, dict[str, str]]:
     """`sql` for Spark without rounding, and by column the rounding as DuckDB SQL.
 
-    Only rounding of result columns is removed, see `without_rounding`.
+    `renamed`: as in `render`. Only rounding of result columns is removed, see `without_rounding`.
     """
-    query = sqlglot.parse_one(render(sql, values), read="duckdb")
+    query = sqlglot.parse_one(render(sql, values, renamed=renamed), read="duckdb")
     if not isinstance(query, exp.Query):
         raise RuleError("SQL must be one SELECT")
     afterwards = without_rounding(query)

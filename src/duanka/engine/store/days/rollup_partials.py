@@ -96,7 +96,7 @@ def write_partials(draft: NextGeneration, day: date, files: Mapping[str, str]) -
     with ExitStack() as stack:
         partials = {
             rollup.name: stack.enter_context(
-                ParquetFile(draft.new_path(FileKind.ROLLUPS, rollup.name, day), _schema(rollup))
+                ParquetFile(draft.new_path(FileKind.ROLLUPS, rollup.name, day), rollup_schema(rollup))
             )
             for rollup in PARTIALS
         }
@@ -107,7 +107,8 @@ def write_partials(draft: NextGeneration, day: date, files: Mapping[str, str]) -
         draft.take(file.path, file.rows, FileKind.ROLLUPS, name, day)
 
 
-def _schema(rollup: Rollup) -> pa.Schema:
+def rollup_schema(rollup: Rollup) -> pa.Schema:
+    """The Arrow schema of a file of partial rollups."""
     moments = {"day": pa.date32(), "hour": pa.timestamp("us"), "city": pa.string()}
     fields = [(key, moments.get(key, pa.int64())) for key in rollup.keys]
     for aggregate in rollup.aggregates:
