@@ -107,7 +107,7 @@ def test_a_second_run_on_a_state_is_told_of_the_first(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(DuankaError, match="choose another folder with --state"):
+    with pytest.raises(DuankaError, match="choose another folder with --store"):
         opened(tmp_path / "state", invented(1))
 
 
@@ -166,7 +166,7 @@ def test_a_state_of_another_version(broken: str, sound: Path, tmp_path: Path) ->
         return
     said = "of version 99, and this Duanka needs.*" if "99" in broken else "damaged.*|rollups.*"
     for _ in range(2):  # and it is let go of: the second one says the same, and not that it is in use
-        with pytest.raises(DuankaError, match=f"({said})begin a new one with --state") as found:
+        with pytest.raises(DuankaError, match=f"({said})begin a new one with --store") as found:
             opened(folder, invented(1))
         assert len(str(found.value).splitlines()) == 1
     with duckdb.connect(str(folder / LIVE / STATE)) as db:

@@ -77,7 +77,7 @@ def _once(folder: Path) -> None:
         aside = database.execute(f"SELECT count(*) FROM '{folder}/out/quarantine.parquet'").fetchall()
         assert aside == [(0,)]
     with duckdb.connect(folder / "out/state" / LIVE / STATE, read_only=True) as database:
-        assert database.execute("SELECT count(*) FROM state.recent").fetchall() == [(_LINES,)]
+        assert database.execute("SELECT count(*) FROM state.seen").fetchall() == [(_LINES,)]
 
 
 def test_killed_while_its_file_grows(tmp_path: Path) -> None:

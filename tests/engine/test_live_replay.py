@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from duanka.engine.live.engine import PACK_ROWS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.streaming import Change, HitChange
 from duanka.engine.live import evaluator as judge
+from duanka.engine.live.engine import PACK_ROWS
 from duanka.rules import RULES
 from support.engine.streams import Cut, Played, differences, plain, standing
 from support.engine.worlds import LISTS, START, World, canonical, invented, scanned

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from duanka.engine.live.engine import PACK_ROWS
 
 from duanka.domain.police_reasons import CONFIRMED
 from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
+from duanka.engine.live.engine import PACK_ROWS
 from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.rules import RULES
 from support.engine.worlds import LIMITS, Hits, Limits, World

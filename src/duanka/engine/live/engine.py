@@ -46,7 +46,8 @@ from duanka.engine.store.days.compaction import MOST_FILES
 from duanka.engine.store.record_store import LIVE, RecordStore
 
 _FILES_MEMORY = "300MB"  # of the database that writes the store's files
-PACK_ROWS = 500_000  # recent records that go to the store at once
+PACK_ROWS = 500_000  # recent records that go to the store before they are settled
+_FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
 _PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
 _MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
 _RETENTION_MARGIN = timedelta(days=3)
@@ -207,6 +208,8 @@ class Live:
                 self._progress.tidied = None  # run retention again: `rest` may have merged since
                 if records := self._marks.lasts():
                     end = EndOfRecords(*end_of_records(records))
+            if self._recent.rows >= min(_FEW_ROWS, self._pack_rows):
+                self._pack(now)
             self._recent.roll_up()
             if judge:
                 changes += self._triggers.pull(self._able(), now, end)
@@ -232,7 +235,10 @@ class Live:
         """Commit everything since the last commit, in the state file and then in the store."""
         self._files.complete()
         self._state.commit()
-        self._files.publish()
+        if self._files.publish():
+            self._state.run(
+                "CHECKPOINT"
+            )  # the room of recent records, which are in the store now, is free again
 
     def _take_passes(self) -> None:
         if self._passes is None:

@@ -72,7 +72,8 @@ class RecordStore:
         """
         if not live and (self.folder / LIVE).is_dir():
             raise DuankaError(
-                f"duanka live keeps the store in {self.folder}: go on with duanka live --store, or scan into another store"
+                f"duanka live keeps the store in {self.folder}: go on with duanka live --store, or scan into another"
+                " store"
             )
         with self._plainly(), self._locked(wait, progress or Silent()):
             manifest = self._begun()

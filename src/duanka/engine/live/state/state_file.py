@@ -109,7 +109,7 @@ class LiveState:
             else f"of version {told}, and this Duanka needs version {VERSION}"
         )
         raise DuankaError(
-            f"the live state in {self._folder} is {what}; begin a new one with --state FOLDER (what lies in the inbox"
+            f"the live state in {self._folder} is {what}; begin a new one with --store FOLDER (what lies in the inbox"
             " is read again)"
         )
 
@@ -182,7 +182,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
         return opened
     except OSError as error:
         raise DuankaError(
-            f"cannot write to {folder} ({error.strerror}); choose another folder with --state"
+            f"cannot write to {folder} ({error.strerror}); choose another folder with --store"
         ) from error
     except duckdb.IOException as error:
         text = str(error)
@@ -190,7 +190,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
             raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
         raise DuankaError(
             f"cannot open the live state in {folder}: {text.splitlines()[0]}; make room, or choose another folder"
-            " with --state"
+            " with --store"
         ) from error
 
 

@@ -59,11 +59,12 @@ class StoreFiles:
             self._draft.complete()
             self._state.keep_manifest(self.manifest.model_dump_json())
 
-    def publish(self) -> None:
-        """After the state file has committed."""
-        if self._changed:
+    def publish(self) -> bool:
+        """After the state file has committed; whether the store changed."""
+        changed, self._changed = self._changed, False
+        if changed:
             self._draft.publish()
-            self._changed = False
+        return changed
 
     def recover(self) -> None:
         """Bring the store to what the state file has committed."""
@@ -157,7 +158,7 @@ class StoreFiles:
         self._registers_at = time.monotonic()
 
     def merge_some(self, now: datetime, *, most: int = MOST_FILES) -> bool:
-        """Merge some files of a day that has more than `most`, or of the life of cards and devices; False: none is due."""
+        """Merge files of a day that has more than `most`, or of the life of cards and devices; False: none is due."""
         waiting = frozenset(self._state.progress.waiting)
         at, changed, self._draft.at = self._draft.at, self._changed, now
         if self._life_grew(waiting):

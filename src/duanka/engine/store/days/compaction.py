@@ -20,7 +20,7 @@ _MOST_TOGETHER = 12  # files merged at once
 def compact(draft: NextGeneration) -> int:
     """Write the files of each day that has more than MOST_FILES as one; return how many files were replaced."""
     replaced = 0
-    for kind, name, day, paths in list(_crowded(draft)):
+    for kind, name, day, paths in list(_crowded(draft, MOST_FILES)):
         merged = {draft.manifest.files[path].merged for path in paths}
         if len(merged) > 1:  # what is not in `life` yet must stay apart until it is
             continue
@@ -63,7 +63,7 @@ def _smallest(paths: Sequence[str], files: Mapping[str, StoredFile]) -> list[str
 
 
 def _crowded(
-    draft: NextGeneration, most: int = MOST_FILES, apart: Collection[str] = ()
+    draft: NextGeneration, most: int, apart: Collection[str] = ()
 ) -> Iterator[tuple[FileKind, str, date, list[str]]]:
     days: dict[tuple[FileKind, str, date], list[str]] = {}
     for path, file in draft.manifest.files.items():
