@@ -48,8 +48,6 @@ def scanned_anew(data: Path, out: Path) -> list[dict[str, object]]:
     return hits(out)
 
 
-@pytest.mark.requirement("R3")
-@pytest.mark.requirement("R10")
 def test_night_after_night_the_lists_are_those_of_a_scan_of_all(town: Path, tmp_path: Path) -> None:
     data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
     for night, (days, but) in enumerate([(2, 1.0), (3, 0.5), (3, 1.0), (3, 1.0), (4, 1.0)]):
@@ -145,10 +143,6 @@ def test_of_two_scans_the_second_waits_and_says_so(town: Path, tmp_path: Path) -
         (("--store", "taken"), "is not empty and holds no store"),
         (("--store", "file"), "is a file"),
         (("--store", "new", "--as-of", "2021-05-04 00:00"), "--as-of is for a scan without --store"),
-        (
-            ("--store", "new", "--engine", "spark", "--remote", "sc://127.0.0.1:1"),
-            "judged by the embedded engine",
-        ),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(

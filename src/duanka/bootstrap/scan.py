@@ -92,7 +92,7 @@ def scan(
     """
     _make(data, out, mapping, goes_on=changes is not None)
     if store:
-        may_store(store, as_of, remote, data)
+        may_store(store, as_of, data)
         policy.check_retention(RULES)  # --shadow may have added a rule
     policy, lists_from = _with_lists(policy, data, lists)
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
@@ -208,6 +208,7 @@ def _judging(
         threads=settings.threads,
         passes=passes,
         progress=progress,
+        remote=remote,
     ) as kept:
         yield kept.engine, kept
 

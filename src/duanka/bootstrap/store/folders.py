@@ -27,13 +27,11 @@ def must_be_text(folder: Path, option: str) -> None:
         )
 
 
-def may_store(store: Path, as_of: datetime | None, remote: str | None, data: Path) -> None:
+def may_store(store: Path, as_of: datetime | None, data: Path) -> None:
     """DuankaError where a scan into a store cannot do what is asked."""
     must_be_text(store, "--store")
     if as_of is not None:
         raise DuankaError("--as-of is for a scan without --store: a store is judged as of its last record")
-    if remote is not None:
-        raise DuankaError("--store is judged by the embedded engine; leave --engine and --remote away")
     if data.is_dir() and store.resolve().is_relative_to(data.resolve()):
         raise DuankaError(
             f"--store {store} lies among the records of {display_name(str(data))}; choose a folder elsewhere"

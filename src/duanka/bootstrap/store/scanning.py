@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from duanka.domain.delivery import FileIdentity, KnownFiles
 from duanka.domain.findings import StoredRecords
@@ -16,6 +17,7 @@ from duanka.domain.ports import Progress
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.streaming import SourceReach
 from duanka.engine.batch.embedded_store import EmbeddedStore
+from duanka.engine.batch.spark_store import ClusterStore
 from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.store.days.record_days import AddedRecords
 from duanka.engine.store.life import counting_days
@@ -59,12 +61,12 @@ class StoreInUse:
     def stored(self) -> StoredRecords:
         """What was added, and what the store holds now."""
         added = self.added.values()
-        manifest = self.writer.manifest
+        days = self.writer.manifest.days.values()
         return StoredRecords(
             new=sum(one.new for one in added),
             repeated=sum(one.repeated for one in added),
             late=sum(one.late for one in added),
-            held=sum(records for table in manifest.days for records, _ in manifest.held(table).values()),
+            held=sum(records for of_table in days for records, _ in of_table.values()),
             reach=tuple(self._reach()),
         )
 
@@ -99,8 +101,11 @@ def store_in_use(
     threads: int | None,
     passes: Mapping[str, datetime],
     progress: Progress,
+    remote: str | None = None,
 ) -> Iterator[StoreInUse]:
     """Open `store` as its only writer; wait for another one. `work`: folder for spill files.
+
+    `remote`: Spark Connect server that judges it; None: embedded. Every node sees the store's folder.
 
     Nothing is in the store before `keep`, so an error or a kill leaves it as it was.
     """
@@ -109,7 +114,12 @@ def store_in_use(
         at, progress=progress
     ) as writer:
         before = writer.manifest.model_copy(deep=True)
-        with EmbeddedStore(work, memory=memory, threads=threads, passes=passes).open_store(
-            writer.draft, before
-        ) as engine:
-            yield StoreInUse(writer, engine, at)
+        engine: StoreEngine
+        if remote:
+            # a folder of this run alone: of a run that was killed, the cluster may still be writing
+            shared = writer.draft.work / f"cluster-{uuid4().hex}"
+            engine = ClusterStore(shared, remote, memory=memory, threads=threads, passes=passes)
+        else:
+            engine = EmbeddedStore(work, memory=memory, threads=threads, passes=passes)
+        with engine:
+            yield StoreInUse(writer, engine.open_store(writer.draft, before), at)

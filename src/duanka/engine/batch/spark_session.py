@@ -47,6 +47,7 @@ class Remote:
     """A session at `address`, like "sc://host:15002"; DuankaError when no server is reached."""
 
     def __init__(self, address: str) -> None:
+        self.shared: Path | None = None  # the folder that errors name; None: the one of the file in question
         self._address = address
         self._shown = address.partition(";")[0].rstrip("/")  # drop the parameters: they may hold a token
         self._begin()
@@ -107,9 +108,10 @@ class Remote:
 
     def blind(self, path: Path, why: str) -> DuankaError:
         """The error for a cluster that does not see the shared files."""
+        folder = self.shared or path.parent
         return DuankaError(
-            f"the cluster at {self._shown} cannot use {path.parent}: {why}; this folder must be there on every node"
-            " under the same path, for the same user: choose one with --out or DUANKA_WORK (docs/CLUSTER.md)"
+            f"the cluster at {self._shown} cannot use {folder}: {why}; this folder must be there on every node"
+            " under the same path, for the same user: choose one with --out, DUANKA_WORK or --store (docs/CLUSTER.md)"
         )
 
     def _seeing(self, path: Path) -> AbstractContextManager[None]:
@@ -192,7 +194,7 @@ def _address(path: Path) -> str:
     if strange := _NOT_IN_PATHS.search(str(path)):
         raise DuankaError(
             f"{path} has {strange[0]!r} in its name, which a cluster does not read as it stands; choose another folder"
-            " with --out or DUANKA_WORK"
+            " with --out, DUANKA_WORK or --store"
         )
     return f"file://{path.absolute()}"
 
