@@ -17,6 +17,7 @@ import pytest
 from duanka.domain.errors import DuankaError
 from duanka.domain.streaming import Batch, HitChange
 from duanka.engine.live.state.state_file import STATE
+from duanka.engine.store.record_store import LIVE
 from support import OWN_PROCESS
 from support.disk import nobody
 from support.engine.play_world import CARDS, play
@@ -36,7 +37,7 @@ def _start(folder: Path, seed: int, *more: str) -> subprocess.Popen[str]:
 
 
 def _read(folder: Path, seed: int) -> tuple[Hits, list[HitChange]]:
-    with opened(folder, invented(seed, cards=CARDS), seal_rows=1) as live:
+    with opened(folder, invented(seed, cards=CARDS), pack_rows=1) as live:
         return hits_of(live, folder), list(live.answers.changes(0))
 
 
@@ -106,7 +107,7 @@ def test_a_second_run_on_a_state_is_told_of_the_first(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(DuankaError, match="choose another folder with --state"):
+    with pytest.raises(DuankaError, match="choose another folder with --store"):
         opened(tmp_path / "state", invented(1))
 
 
@@ -125,12 +126,12 @@ def test_a_folder_that_only_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"no database", os.urandom(20_000), b"\0" * 40_000])
 def test_a_state_that_is_garbage(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / STATE).write_bytes(content)
+    (tmp_path / "state" / LIVE).mkdir(parents=True)
+    (tmp_path / "state" / LIVE / STATE).write_bytes(content)
     with pytest.raises(DuankaError, match="state") as found:
         opened(tmp_path / "state", invented(1))
     assert len(str(found.value).splitlines()) == 1
-    assert (tmp_path / "state" / STATE).read_bytes() == content, "what is not ours is left as it is"
+    assert (tmp_path / "state" / LIVE / STATE).read_bytes() == content, "what is not ours is left as it is"
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_state_of_another_version(broken: str, sound: Path, tmp_path: Path) -> None:
     """One clear line, again and again; an empty database is begun."""
     folder = shutil.copytree(sound, tmp_path / "state")
-    with duckdb.connect(str(folder / STATE)) as db:
+    with duckdb.connect(str(folder / LIVE / STATE)) as db:
         db.execute(broken)
     if broken.startswith("DROP SCHEMA"):
         with opened(folder, invented(1)) as live:
@@ -165,8 +166,8 @@ def test_a_state_of_another_version(broken: str, sound: Path, tmp_path: Path) ->
         return
     said = "of version 99, and this Duanka needs.*" if "99" in broken else "damaged.*|rollups.*"
     for _ in range(2):  # and it is let go of: the second one says the same, and not that it is in use
-        with pytest.raises(DuankaError, match=f"({said})begin a new one with --state") as found:
+        with pytest.raises(DuankaError, match=f"({said})begin a new one with --store") as found:
             opened(folder, invented(1))
         assert len(str(found.value).splitlines()) == 1
-    with duckdb.connect(str(folder / STATE)) as db:
+    with duckdb.connect(str(folder / LIVE / STATE)) as db:
         db.execute("SELECT 1")

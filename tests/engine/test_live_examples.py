@@ -91,7 +91,7 @@ def _played(delivery: Batch, folder: Path, seed: int) -> set[tuple[str, str]]:
 
 
 def _opened(folder: Path, served: Sequence[Any], limits: Mapping[str, Any], lists: Mapping[str, Any]) -> Live:
-    return Live(folder, served, limits, lists, lateness=PATIENT, history=False, threads=1, seal_rows=5)
+    return Live(folder, served, limits, lists, lateness=PATIENT, history=False, threads=1, pack_rows=5)
 
 
 @lru_cache(len(_DELIVERIES))

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from duanka.engine.live.state.state_file import STATE
+from duanka.engine.store.record_store import LIVE
 from support.waiting import HANG
 
 HEAD = "card,peer,direction,started_at,seconds\n"
@@ -42,7 +43,7 @@ def _written(state: Path) -> int:
 def _killed_while_it_grows(folder: Path, rounds: int, commits: int = 2) -> int:
     """Kill a run so many times while its file is written to, after some commits; return how often it knew the file."""
     chance = random.Random(5)
-    path, state = folder / "in/calls.csv", folder / "out/state" / STATE
+    path, state = folder / "in/calls.csv", folder / "out/state" / LIVE / STATE
     path.parent.mkdir()
     path.write_text(HEAD + _line(0))
     text, at, known = "".join(map(_line, range(_LINES))), len(_line(0)), 0
@@ -75,8 +76,8 @@ def _once(folder: Path) -> None:
     with duckdb.connect() as database:
         aside = database.execute(f"SELECT count(*) FROM '{folder}/out/quarantine.parquet'").fetchall()
         assert aside == [(0,)]
-    with duckdb.connect(folder / "out/state" / STATE, read_only=True) as database:
-        assert database.execute("SELECT count(*) FROM state.recent").fetchall() == [(_LINES,)]
+    with duckdb.connect(folder / "out/state" / LIVE / STATE, read_only=True) as database:
+        assert database.execute("SELECT count(*) FROM state.seen").fetchall() == [(_LINES,)]
 
 
 def test_killed_while_its_file_grows(tmp_path: Path) -> None:

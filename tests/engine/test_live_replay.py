@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.streaming import Change, HitChange
 from duanka.engine.live import evaluator as judge
-from duanka.engine.live.state.rollup_store import SEAL_ROWS
+from duanka.engine.live.engine import PACK_ROWS
 from duanka.rules import RULES
 from support.engine.streams import Cut, Played, differences, plain, standing
 from support.engine.worlds import LISTS, START, World, canonical, invented, scanned
@@ -32,7 +32,7 @@ def _cuts(*most: int) -> st.SearchStrategy[Cut]:
         settle=st.sampled_from([1.0, 0.5]),
         restart=st.sampled_from([0.0, 0.2]),
         crash=st.sampled_from([0.0, 1.0]),
-        seal_rows=st.sampled_from([SEAL_ROWS, 1, 20]),
+        pack_rows=st.sampled_from([PACK_ROWS, 1, 20]),
         history=st.sampled_from([0, 0, 2]),
         sources=st.sampled_from([1, 2]),
     )
@@ -76,14 +76,14 @@ def test_many_cuts_of_many_worlds(seed: int, cut: Cut, at_once: int) -> None:
 
 @pytest.mark.long
 @settings(max_examples=8, **_PATIENT)  # type: ignore[arg-type]
-@given(seed=_SEEDS, cut=_CUTS.map(lambda cut: Cut(cut.seed, most=2, seal_rows=1, restart=0.05, crash=1.0)))
+@given(seed=_SEEDS, cut=_CUTS.map(lambda cut: Cut(cut.seed, most=2, pack_rows=1, restart=0.05, crash=1.0)))
 def test_records_that_come_one_by_one(seed: int, cut: Cut) -> None:
     _played_as_scanned(invented(seed), cut)
 
 
 # Each of these once ended otherwise than a scan.
 _ONCE_WRONG = {
-    "two descriptions of a card in one batch": (6, Cut(6, most=60, seal_rows=5)),
+    "two descriptions of a card in one batch": (6, Cut(6, most=60, pack_rows=5)),
     "a card goes to another holder": (5, Cut(5, most=60, settle=0.5)),
     "cards of which only sightings are known": (32, Cut(32, most=30, history=3)),
 }
@@ -133,7 +133,7 @@ def _known_from_the_start(world: World) -> World:
 @given(seed=_SEEDS, cut=_CUTS)
 def test_more_records_take_no_card_from_a_rule_that_only_grows(seed: int, cut: Cut) -> None:
     world = _known_from_the_start(invented(seed, cards=14))
-    cut = Cut(cut.seed, most=60, settle=cut.settle, seal_rows=cut.seal_rows, registers_first=True)
+    cut = Cut(cut.seed, most=60, settle=cut.settle, pack_rows=cut.pack_rows, registers_first=True)
     for turn in _played_as_scanned(world, cut):
         came = {(c.hit.card, c.hit.rule) for c in turn if c.kind is not Change.REVOKED}
         gone = {(c.hit.card, c.hit.rule) for c in turn if c.kind is Change.REVOKED and c.hit.rule in _GROWING}

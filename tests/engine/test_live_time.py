@@ -249,7 +249,7 @@ def test_what_comes_slowly_is_known_when_it_comes_again(tmp_path: Path) -> None:
             shown = of("sightings", [{"card": _CARD, "seen_at": at(day), "imei": "1"}])
             assert take(live, calls(24.0 * day), shown) == (2, 0, 0, 0, 0)
             assert take(live, calls(24.0 * day + 1), shown) == (1, 0, 0, 1, 0)
-        assert live._run("SELECT count(*) FROM state.recent WHERE tbl = 'calls'")[0][0] < 8
+        assert live._run("SELECT count(*) FROM state.seen WHERE tbl = 'calls'")[0][0] < 8
         shown = of("sightings", [{"card": _CARD, "seen_at": at(h), "imei": "1"} for h in (1, 2, 3)])
         assert take(live, shown) == (0, 0, 0, 3, 0)
 

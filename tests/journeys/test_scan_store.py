@@ -48,6 +48,8 @@ def scanned_anew(data: Path, out: Path) -> list[dict[str, object]]:
     return hits(out)
 
 
+@pytest.mark.requirement("R3")
+@pytest.mark.requirement("R10")
 def test_night_after_night_the_lists_are_those_of_a_scan_of_all(town: Path, tmp_path: Path) -> None:
     data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
     for night, (days, but) in enumerate([(2, 1.0), (3, 0.5), (3, 1.0), (3, 1.0), (4, 1.0)]):

@@ -28,6 +28,7 @@ from duanka.domain.streaming import BatchResult, Feed, HitChange, IntakeBacklog,
 from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText, Language
 from duanka.engine.live import Live
+from duanka.engine.store.record_store import LIVE
 from duanka.ingest import Inbox, check_holds_records
 from duanka.observability.watch import Telemetry
 from duanka.policy_files.loader import read_lists
@@ -71,7 +72,7 @@ class LiveRun:
     source: InboxInput | NatsInput
     policy: Policy
     out: Path
-    state: Path | None = None
+    store: Path | None = None
     lists: Path | None = None
     once: bool = False
     batch_records: int = 100_000
@@ -177,9 +178,9 @@ def follow(
     policy = _with_lists(asked)
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
-    state = asked.state or asked.out / _STATE
+    state = asked.store or asked.out / _STATE
     must_be_text(asked.out, "--out")
-    must_be_text(state, "--state")
+    must_be_text(state, "--store")
     if asked.once and not (state.is_dir() and any(state.iterdir())):
         _check_something_is_there(asked)
     feed, zone = _feed(settings, asked, state)
@@ -196,6 +197,8 @@ def follow(
                 keep=asked.keep,
                 shadows=policy.shadows,
                 passes=settings.passes_in(zone),
+                retention=policy.store,
+                zone=zone.name,
             )
         )
         ledger = parts.enter_context(DecisionLogWriter(asked.out, settings.decision_key))
@@ -309,7 +312,7 @@ def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, Operat
             wait=not asked.once,
             after=source.after,  # type: ignore[arg-type]  # just checked
             marker=source.marker,
-            imsis=state / IMSIS,
+            imsis=state / LIVE / IMSIS,
         )
         return inbox, OperatorZone(mapping.zone)
     from duanka.ingest import Bus  # noqa: PLC0415  # the NATS client is not needed for files

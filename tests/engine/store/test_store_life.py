@@ -16,6 +16,7 @@ from duanka.domain.store_policy import StorePolicy
 from duanka.engine.store.days import compaction
 from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.reading.status import status_of
 from duanka.engine.store.record_store import RecordStore
 from support.engine.store_deliveries import FIRST, NOW, Row, call, filled, invented, parts
 from support.engine.store_reading import Rows, declared, lives, on_disk, source
@@ -181,6 +182,11 @@ def test_purged_days_are_gone_for_good_and_do_not_come_back(tmp_path: Path) -> N
         86000000000000 + age for age in (0, 10, 100)
     }
     assert (manifest.kept.records, manifest.kept.records_from) == (30, today - timedelta(30))
+    status = status_of(manifest)
+    assert [(one.records, one.days) for one in status.tables if one.table == "calls"] == [(4, 3)], (
+        "not rollups"
+    )
+    assert status.days == (at(10).date(), at(0).date(), date(2099, 1, 1))
     with store.writing(NOW) as writer:
         added = writer.add(parts(tmp_path / "again", {"calls": calls}), {})["calls"]
         writer.commit()

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from duanka.domain.network import Carried, Refusal, RefusalReason
 from duanka.domain.record_keys import key_of
@@ -24,6 +25,8 @@ def refusal(number: int, at: datetime, card: str = "8613800000001", peer: str = 
     )
 
 
+@pytest.mark.requirement("R7.1")
+@pytest.mark.requirement("R7.2")
 def test_a_refusal_is_stored_once_on_its_local_day(tmp_path: Path) -> None:
     store = RecordStore(tmp_path / "store")
     rows = [

@@ -24,7 +24,7 @@ def play(folder: Path, seed: int, begun: str = "") -> None:
     world, chance = invented(seed, cards=CARDS), random.Random(seed)
     coming = arrivals(world, chance)
     batches = cut_up(coming, chance, 12)
-    with opened(folder, world, seal_rows=1) as live:
+    with opened(folder, world, pack_rows=1) as live:
         live.expect({a.source: a.table for a in coming if a.table in ("calls", "messages", "data_days")}, NOW)
         if begun:
             print(begun, flush=True)  # noqa: T201  # whoever started this waits for it

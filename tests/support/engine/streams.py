@@ -18,7 +18,7 @@ from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
-from duanka.engine.live.state.rollup_store import SEAL_ROWS
+from duanka.engine.live.engine import PACK_ROWS
 from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.rules import RULES
 from support.engine.worlds import LIMITS, Hits, Limits, World
@@ -53,7 +53,7 @@ class Cut:
     settle: float = 1.0
     restart: float = 0.0
     crash: float = 0.0
-    seal_rows: int = SEAL_ROWS
+    pack_rows: int = PACK_ROWS
     history: int = 0
     sources: int = 1
     registers_first: bool = False
@@ -152,7 +152,7 @@ class Played:
         self.world = world
         self.folder = folder
         self.cut = cut
-        self.options = {"seal_rows": cut.seal_rows, "history": cut.history > 0, **options}
+        self.options = {"pack_rows": cut.pack_rows, "history": cut.history > 0, **options}
         self.taken: list[BatchResult] = []
         self.turns: list[list[HitChange]] = []
         chance = random.Random(cut.seed)

@@ -57,7 +57,7 @@ def store(found: Installation) -> Iterator[Finding]:
     yield from _attached(found, folder)
     if not troubles and not lost:
         size = sum(file.bytes for file in manifest.files.values())
-        days = len({day for days in manifest.days.values() for day in days})
+        days = len({day for table in manifest.days for day in manifest.held(table)})
         yield ok(
             f"{folder}: version {manifest.version}, {days} days, {size / (1 << 20):,.0f} MB;"
             f" {free_room(folder)} free"

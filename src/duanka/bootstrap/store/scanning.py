@@ -61,12 +61,12 @@ class StoreInUse:
     def stored(self) -> StoredRecords:
         """What was added, and what the store holds now."""
         added = self.added.values()
-        days = self.writer.manifest.days.values()
+        manifest = self.writer.manifest
         return StoredRecords(
             new=sum(one.new for one in added),
             repeated=sum(one.repeated for one in added),
             late=sum(one.late for one in added),
-            held=sum(records for of_table in days for records, _ in of_table.values()),
+            held=sum(records for table in manifest.days for records, _ in manifest.held(table).values()),
             reach=tuple(self._reach()),
         )
 

@@ -186,8 +186,13 @@ def live(
     to: Annotated[
         Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
     ] = Path("duanka-live"),
-    state: Annotated[
-        Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            "--state",
+            help="The store to keep records and state in (docs/STORE.md); default: state inside --out.",
+        ),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="End when all that is there is in, and judge it as a scan does.")
@@ -225,7 +230,7 @@ def live(
         source=source,
         policy=policy_named(policy).with_shadow(shadow or []),
         out=to,
-        state=state,
+        store=store,
         lists=lists,
         once=once,
         batch_records=batch_records,

@@ -95,12 +95,7 @@ class BatchEngine(ABC):
         """Keep the texts of hashed record keys from `select` (key, text)."""
         self._run(f"CREATE OR REPLACE TABLE texts ({key_texts.COLUMNS})")
         self._run(f"INSERT INTO texts {select}")
-        twice = self._run("SELECT list(text) FROM texts GROUP BY key HAVING count(*) > 1 LIMIT 1")
-        if twice:
-            one, other = twice[0][0][:2]
-            raise UnreadableInput(
-                f"the pseudonyms {one!r} and {other!r} have the same record key; change one of them in the delivery"
-            )
+        key_texts.refuse_two_in(self._run, "texts")
         key_texts.create(self._run, "texts")
 
     @abstractmethod

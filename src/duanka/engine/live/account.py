@@ -12,7 +12,7 @@ from duanka.domain.ports import Profile, RecordCoverage, RuleRun
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import LiveReason, SourceReach
 from duanka.engine.live.state.compiled_rule import CompiledRule
-from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.shared.available_data import AvailableData
@@ -24,7 +24,7 @@ class Accounts:
     """Reads report figures. `everybody`: a SELECT of all cards in the state."""
 
     def __init__(
-        self, state: LiveState, marks: Watermarks, shelves: Mapping[str, RollupStore], everybody: str
+        self, state: LiveState, marks: Watermarks, shelves: Mapping[str, RollupShelf], everybody: str
     ) -> None:
         self._run, self._progress, self._marks = state.run, state.progress, marks
         self._shelves, self._everybody = shelves, everybody

@@ -1,7 +1,7 @@
 """Filters a micro-batch; rejects records that are late, repeated or in the future.
 
-Used records are exposed as temporary views named like the canonical tables, so that the SQL of the rollups runs over
-them. A batch in which nothing is rejected is not copied.
+Used records are held as recent ones; rows of registers are a temporary view `given_REGISTER`. A batch in which nothing
+is rejected is not copied.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from duanka.domain.errors import LostRecords
 from duanka.domain.schema import TABLES, Column
 from duanka.domain.streaming import Batch, BatchPart, Lateness, LiveReason, SetAside
 from duanka.engine.live.state.checkpoint import SourceProgress
+from duanka.engine.live.state.recent_records import RecentRecords
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.shared.duckdb_database import lent
 
 _EVENT = pa.timestamp("us")
-_SHARED_ROWS = 1 << 14
 _ASIDE = pa.schema(
     [("file", pa.string()), ("line", pa.int64())]
     + [(name, pa.string()) for name in ("column", "reason", "raw")]
@@ -43,18 +43,20 @@ class FilterResult:
 
 
 class BatchFilter:
-    """Filters batches one by one; `state.recent` holds hashes to detect repeats.
+    """Filters batches one by one; `state.seen` holds hashes to detect repeats.
 
-    Progress and `marks` are updated. `rows`: table -> number of used rows in the current batch.
+    Progress, `marks` and `recent` are updated. `registers`: those of the current batch.
     """
 
-    def __init__(self, state: LiveState, lateness: Lateness, marks: Watermarks) -> None:
+    def __init__(
+        self, state: LiveState, lateness: Lateness, marks: Watermarks, recent: RecentRecords
+    ) -> None:
         self._db, self._run, self._progress = state.db, state.run, state.progress
-        self._lateness, self._marks = lateness, marks
-        self.rows: dict[str, int] = {}
+        self._lateness, self._marks, self._recent = lateness, marks, recent
+        self.registers: list[str] = []
 
     def sort(self, batch: Batch, now: datetime) -> FilterResult:
-        """Create views of used records, store rejected ones, advance watermarks. `now`: local time."""
+        """Hold used records, store rejected ones, advance watermarks. `now`: local time."""
         done = FilterResult()
         self._take_texts(batch)
         self._aside(batch.aside)
@@ -68,7 +70,11 @@ class BatchFilter:
             else:
                 rows = pa.concat_tables([_placed(pa.table(p.rows), k) for k, p in enumerate(pieces)])
             if rows.num_rows:
-                self._view(table, rows)
+                if TABLES[table].record:
+                    self._recent.hold(table, rows)
+                else:
+                    self._db.register(f"given_{table}", rows)
+                    self.registers.append(table)
                 done.used += rows.num_rows
                 known = self._progress.filled.setdefault(table, set())
                 left = [c.name for c in TABLES[table].columns if c.name not in known]
@@ -87,19 +93,9 @@ class BatchFilter:
 
     def clear(self) -> None:
         """Drop the batch's views."""
-        for table in self.rows:
-            self._run(f"DROP VIEW IF EXISTS temp.{table}")
-            self._db.unregister(f"given_{table}")
-        self.rows.clear()
-
-    def _view(self, table: str, rows: pa.Table) -> None:
-        columns = ", ".join(c.name for c in TABLES[table].columns)
-        # DuckDB's threads work on one Arrow batch each: a single large batch would keep a single thread busy
-        shared = pa.Table.from_batches(rows.to_batches(max_chunksize=_SHARED_ROWS), schema=rows.schema)
-        self._db.register(f"given_{table}", shared)
-        self._run(f"DROP TABLE IF EXISTS temp.{table}")  # left over from an evaluation
-        self._run(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM given_{table}")
-        self.rows[table] = rows.num_rows
+        for register in self.registers:
+            self._db.unregister(f"given_{register}")
+        self.registers.clear()
 
     def _in_time(
         self,
@@ -179,17 +175,17 @@ class BatchFilter:
         if not rows.num_rows or table not in done.spans:
             return rows
         first, last = done.spans[table]
-        recent = (
-            f"(SELECT event, same FROM state.recent WHERE tbl = '{table}'"
+        earlier = (
+            f"(SELECT event, same FROM state.seen WHERE tbl = '{table}'"
             f" AND event BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}')"
         )
         with lent(self._db, "given", rows):
-            seen = self._run(f"SELECT count(*) FROM given SEMI JOIN {recent} r USING (event, same)")[0][0]
+            seen = self._run(f"SELECT count(*) FROM given SEMI JOIN {earlier} r USING (event, same)")[0][0]
             distinct = self._run("SELECT count(DISTINCT (event, same)) FROM given")[0][0]
             if seen or distinct < rows.num_rows:
                 again: pa.Table = self._db.sql(
                     "SELECT row_number() OVER (PARTITION BY event, same ORDER BY place, line) > 1"
-                    f" OR EXISTS (SELECT 1 FROM {recent} r WHERE r.event = g.event AND r.same = g.same) AS again,"
+                    f" OR EXISTS (SELECT 1 FROM {earlier} r WHERE r.event = g.event AND r.same = g.same) AS again,"
                     " g.* FROM given g"
                 ).to_arrow_table()
                 rows = again.filter(pc.invert(again["again"])).drop_columns(["again"])
@@ -200,7 +196,7 @@ class BatchFilter:
                     if mine.num_rows:
                         self._refuse(table, piece.origin, LiveReason.REPEATED, mine, done)
         with lent(self._db, "given", rows):
-            self._run(f"INSERT INTO state.recent SELECT '{table}', event, same FROM given")
+            self._run(f"INSERT INTO state.seen SELECT '{table}', event, same FROM given")
         return rows
 
     def _refuse(
@@ -224,7 +220,7 @@ class BatchFilter:
     def forget(self, over: Mapping[str, datetime]) -> None:
         """Drop hashes of events before `over` (table -> time); their repeats are late anyway."""
         for table, moment in over.items():
-            self._run(f"DELETE FROM state.recent WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
+            self._run(f"DELETE FROM state.seen WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
 
 
 def _shown(column: Column) -> str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import LiveAccount
+from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
+from duanka.domain.store_policy import StorePolicy
 from duanka.domain.streaming import Batch, BatchResult, Change, Lateness, LiveReason
 from duanka.domain.take import Coverage
 from duanka.engine.live import registers
@@ -29,28 +32,35 @@ from duanka.engine.live.queries import StateQueries
 from duanka.engine.live.rule_changes import reconcile
 from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
 from duanka.engine.live.state.compiled_rule import CompiledRule, prepare
-from duanka.engine.live.state.partial_rollups import AdaptiveAggregation
-from duanka.engine.live.state.rollup_store import SEAL_ROWS, RollupStore
-from duanka.engine.live.state.state_file import REGISTERS, LiveState
+from duanka.engine.live.state.recent_records import RecentRecords
+from duanka.engine.live.state.rollup_shelf import RollupShelf
+from duanka.engine.live.state.state_file import LiveState
+from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.live.triggers import EndOfRecords, Triggers
 from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows, lent
 from duanka.engine.sql.rollup_sql import rollups_for
+from duanka.engine.store.days.compaction import MOST_FILES
+from duanka.engine.store.record_store import LIVE, RecordStore
 
-_MAX_UNMERGED_GENERATIONS = 8  # of a rollup; from here on a batch merges some itself
+_FILES_MEMORY = "300MB"  # of the database that writes the store's files
+PACK_ROWS = 500_000  # recent records that go to the store before they are settled
+_FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
+_PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
+_MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
 _RETENTION_MARGIN = timedelta(days=3)
 _DEFAULT_RETENTION = timedelta(days=100)  # the longest look-back of a rule, plus some days
 
 
 class Live:
-    """Live engine over one state folder.
+    """Live engine over one store: records go there, and its folder `live/` holds what is not in files yet.
 
     `rules`: all rules whose rollups the state holds; those with `limits` run. `shadows`: rules whose hits no other
-    rule reads. `memory`: DuckDB's memory limit. `keep`: retention of rollups by hour or day; older hits stay
-    unchanged. `history`: a new state first reads the backlog. `passes`: cards whose holders passed the second
-    verification, read again at each commit.
+    rule reads. `memory`: DuckDB's memory limit. `keep`: retention of rollups; older hits stay unchanged. `retention`:
+    of records. `zone`: of all times. `history`: a new state first reads the backlog. `passes`: cards whose holders
+    passed the second verification, read again at each commit.
     """
 
     def __init__(
@@ -65,7 +75,9 @@ class Live:
         threads: int | None = None,
         keep: timedelta = _DEFAULT_RETENTION,
         history: bool = True,
-        seal_rows: int = SEAL_ROWS,
+        pack_rows: int = PACK_ROWS,
+        retention: StorePolicy | None = None,
+        zone: str = DEFAULT_ZONE,
         shadows: frozenset[str] = frozenset(),
         passes: Passes | None = None,
     ) -> None:
@@ -75,30 +87,38 @@ class Live:
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
         self._keep = _enough(keep, self._rules)
-        self._seal_rows = seal_rows
+        self._pack_rows = pack_rows
+        self._retention = replace(retention or StorePolicy(), keep_rollups_days=self._keep.days)
+        self._now: datetime | None = None
+        self._packed_at: datetime | None = None
         self._shadows = shadows
         self._lists = frozenset(name for name in LISTS if lists.get(name))
         self._told_again: Changes = Counter()  # changes not made by rules and not yet counted
         self._begun = False
         self._cases_came = True
-        self._state = LiveState(folder, memory=memory, threads=threads, again=self._attach)
+        self._state = LiveState(folder / LIVE, memory=memory, threads=threads, again=self._begin_anew)
         self._run = self._state.run
         self.answers = StateQueries(self._run)
         try:
-            self._open(lists, history=history)
+            self._open(
+                RecordStore(folder, zone=zone, memory=_FILES_MEMORY, threads=threads), lists, history=history
+            )
         except BaseException:
             self.close()  # release the file lock, or a second attempt would find the state in use
             raise
 
-    def _open(self, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool) -> None:
+    def _open(
+        self, store: RecordStore, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool
+    ) -> None:
         for name, table in LISTS.items():
             with lent(self._state.db, "given", arrow_rows(table, lists.get(name, ()))):
                 self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         with self._state.working():
             self._state.restore(history=history)
+            self._files = StoreFiles(self._state, store)
             self._attach()
             reconcile(self._state, self._rules, self._rollups, lists, self._shadows)
-            self._state.commit()
+            self._commit()
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +127,9 @@ class Live:
         self.close()
 
     def close(self) -> None:
-        """Close the state file; its content stays."""
+        """Close the store and the state file; their content stays."""
+        if hasattr(self, "_files"):
+            self._files.close()
         self._state.db.close()
 
     def positions(self) -> dict[str, int]:
@@ -118,7 +140,7 @@ class Live:
         """Let watermarks wait for `sources` (name -> table) that have no record yet."""
         with self._state.working():
             self._marks.expect(sources, now)
-            self._state.commit()
+            self._commit()
 
     @property
     def in_history(self) -> bool:
@@ -135,7 +157,7 @@ class Live:
         if self._progress.history:
             with self._state.working():
                 self._progress.history = False
-                self._state.commit()
+                self._commit()
 
     def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> BatchResult:
         """Ingest one micro-batch; with `settle`, run the rules (if `judge`) and commit.
@@ -143,15 +165,19 @@ class Live:
         `now`: local wall-clock time. Uncommitted batches are lost with the process and delivered again by intake.
         """
         begin = time.perf_counter()
+        self._now = now
         with self._state.working():
             if not self._begun:
                 self._marks.begin(now)
                 self._begun = True
             done = self._sorting.sort(batch, now)
             nothing_lost(batch, done)
-            self._grow(done.spans)
+            for register in self._sorting.registers:
+                self._upsert(register)
             self._sorting.clear()
             self._state.keep_positions(batch.positions)
+            if self._recent.rows >= self._pack_rows:
+                self._pack(now)
         judged = settle and judge and not self._progress.history
         changes = self._settled(now, judge=judged) if settle else {}
         return BatchResult(
@@ -182,11 +208,37 @@ class Live:
                 self._progress.tidied = None  # run retention again: `rest` may have merged since
                 if records := self._marks.lasts():
                     end = EndOfRecords(*end_of_records(records))
+            if self._recent.rows >= min(_FEW_ROWS, self._pack_rows):
+                self._pack(now)
+            self._recent.roll_up()
             if judge:
                 changes += self._triggers.pull(self._able(), now, end)
-            self._tidy()
-            self._state.commit()
+            if finish or now - (self._packed_at or now) >= _PACK_AFTER:
+                self._pack(now)
+            self._packed_at = self._packed_at or now
+            if finish:
+                self._files.write_registers(now, pause=0)
+            self._tidy(now)
+            self._commit()
         return dict(changes)
+
+    def _pack(self, now: datetime) -> None:
+        """Move the recent records to the store."""
+        if self._recent.rows:
+            # before the first evaluation nothing waits: it covers all cards
+            waits = self._recent.held or any(shelf.waits for shelf in self._shelves.values())
+            judged = self._progress.since is None or not waits
+            self._files.append(self._recent.taken(), now, judged=judged)
+        self._packed_at = now
+
+    def _commit(self) -> None:
+        """Commit everything since the last commit, in the state file and then in the store."""
+        self._files.complete()
+        self._state.commit()
+        if self._files.publish():
+            self._state.run(
+                "CHECKPOINT"
+            )  # the room of recent records, which are in the store now, is free again
 
     def _take_passes(self) -> None:
         if self._passes is None:
@@ -216,7 +268,7 @@ class Live:
         with self._state.working():
             self._told_again += announce_again(self._state, cards)
             self._progress.policy = policy
-            self._state.commit()
+            self._commit()
 
     def coverage(self) -> Coverage | None:
         """The days that the records cover; None before the first record, and in a backlog.
@@ -229,7 +281,7 @@ class Live:
         """Delete the changes up to `seq`, which are now stored durably elsewhere."""
         with self._state.working():
             self._run(f"DELETE FROM state.changes WHERE seq <= {seq}")
-            self._state.commit()
+            self._commit()
 
     @property
     def _progress(self) -> Checkpoint:
@@ -240,53 +292,29 @@ class Live:
         """Sequence number of the last change."""
         return self._progress.seq
 
+    def _begin_anew(self) -> None:
+        """Go on from the last commit, after a rollback."""
+        if hasattr(self, "_files"):
+            self._files.roll_back()
+            self._attach()
+
     def _attach(self) -> None:
         """Create the components that work on the current progress."""
         progress = self._progress
         self._cases_came = True  # after a start or a rollback, check for cases not logged yet
-        self._shelves: dict[str, RollupStore] = {}
+        self._shelves: dict[str, RollupShelf] = {}
         for rollup in self._rollups:
             known = rollup.name in progress.shelves
             of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
-            self._shelves[rollup.name] = RollupStore(rollup, of_shelf, self._run, self._seal_rows)
+            self._shelves[rollup.name] = RollupShelf(rollup, of_shelf, self._run, self._files)
             if not known:
                 self._shelves[rollup.name].create()
-        self._appending = {rollup.name: AdaptiveAggregation(rollup) for rollup in self._rollups}
+        self._recent = RecentRecords(self._state, self._rollups, self._shelves)
         self._passes_version = None  # a rollback takes the passes back too
         self._marks = Watermarks(progress, self._lateness, self._rules)
-        self._sorting = BatchFilter(self._state, self._lateness, self._marks)
+        self._sorting = BatchFilter(self._state, self._lateness, self._marks, self._recent)
         self._judge = RuleEvaluator(self._state, self._shelves, self._shadows)
         self._triggers = Triggers(self._state, self._judge, self._shelves, self._marks)
-
-    def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
-        """Add the batch to the rollups and registers."""
-        for register in REGISTERS:
-            if register in self._sorting.rows:
-                self._upsert(register)
-        there = [name for name in spans if name in self._sorting.rows]  # not tables with repeats only
-        if not there:
-            return
-        first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
-        given = {name: self._sorting.rows[name] for name in there}  # number of rows by source
-        for rollup in self._rollups:
-            sources = given.keys()
-            if not any(part.source in sources for part in rollup.parts):
-                continue
-            appending = self._appending[rollup.name]
-            select = appending.select(sources)
-            days = rollup.name == "card_days"
-            if days:  # another rollup is built from it
-                self._run(f"CREATE OR REPLACE TEMP TABLE batch_days AS {select}")
-                self._run("DROP TABLE IF EXISTS temp.card_days")  # left over from an evaluation
-                self._run("CREATE OR REPLACE TEMP VIEW card_days AS SELECT * FROM batch_days")
-                select = "SELECT * FROM batch_days"
-            shelf = self._shelves[rollup.name]
-            rows = shelf.add(f"SELECT {', '.join(rollup.columns)} FROM ({select})")
-            appending.learn(sum(given.get(part.source, 0) for part in rollup.parts), rows)
-            given |= {rollup.name: rows} if days else {}
-            shelf.stretch(first, last)
-        if "card_days" in given:
-            self._run("DROP VIEW temp.card_days")
 
     def _upsert(self, register: str) -> None:
         """Upsert register rows; only rows that differ mark their card as touched."""
@@ -298,6 +326,7 @@ class Live:
             # A decision names operator and city: when the register changes either, publish it again.
             self._told_again += announce_again(self._state, moved)
         registers.take_news(self._run, register)
+        self._progress.registers.add(register)
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
             self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
@@ -324,37 +353,34 @@ class Live:
         return AvailableData({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
 
     def rest(self, seconds: float) -> bool:
-        """Compact the state for about `seconds` while idle; False when nothing is left."""
+        """Write registers and merge files for about `seconds` while idle; False when nothing is left."""
         until = time.perf_counter() + seconds
+        if self._now is None:
+            return False
         with self._state.working():
-            for shelf in self._shelves.values():
-                shelf.seal(quiet=True)
-            self._state.commit()
+            self._files.write_registers(self._now)
+            self._commit()
         while time.perf_counter() < until:
             with self._state.working():
-                merged = any(shelf.merge_some() for shelf in self._shelves.values())
-                self._state.commit()
+                merged = self._files.merge_some(self._now)
+                self._commit()
             if not merged:
                 return False
         return True
 
-    def _tidy(self) -> None:
-        """Seal generations that are due and drop data older than the retention."""
+    def _tidy(self, now: datetime) -> None:
+        """Merge files that are due and drop data older than the retention."""
+        self._files.merge_some(now, most=_MOST_FILES_IN_BACKLOG)  # `rest` had no time to merge
         closed = max(self._progress.closed.values(), default=None)
-        border = datetime.combine(closed, datetime.min.time()) if closed else None
-        for shelf in self._shelves.values():
-            shelf.seal(border)
-            if shelf.unmerged >= _MAX_UNMERGED_GENERATIONS:  # `rest` had no time to merge
-                shelf.merge_some()
-        if border and self._progress.tidied != closed:
-            self._progress.tidied = closed
-            self._progress.forgotten |= self._marks.over()
-            self._sorting.forget(self._progress.forgotten)
-            horizon = border - self._keep
-            if min(self._progress.firsts.values(), default=horizon) < horizon:
-                self._progress.horizon = horizon
-                for shelf in self._shelves.values():
-                    shelf.forget(horizon)
+        if closed is None or self._progress.tidied == closed:
+            return
+        self._progress.tidied = closed
+        self._progress.forgotten |= self._marks.over()
+        self._sorting.forget(self._progress.forgotten)
+        horizon = datetime.combine(closed, datetime.min.time()) - self._keep
+        if min(self._progress.firsts.values(), default=horizon) < horizon:
+            self._progress.horizon = horizon
+            self._files.purge(closed, self._retention, now)
 
 
 def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:

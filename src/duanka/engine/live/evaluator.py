@@ -21,7 +21,7 @@ from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Change
 from duanka.engine.live.announcements import Changes, log_changes
 from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
-from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.available_data import any_of
@@ -64,7 +64,7 @@ class RuleEvaluator:
     """Evaluates groups of rules for the cards in the temporary table `affected`."""
 
     def __init__(
-        self, state: LiveState, shelves: Mapping[str, RollupStore], shadows: frozenset[str] = frozenset()
+        self, state: LiveState, shelves: Mapping[str, RollupShelf], shadows: frozenset[str] = frozenset()
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
         self._state, self._run, self._shelves = state, state.run, shelves

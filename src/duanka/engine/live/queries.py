@@ -9,7 +9,7 @@ from pathlib import Path
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Hit
 from duanka.domain.streaming import Change, HitChange
-from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.live.state.state_file import Run
 from duanka.engine.shared.duckdb_database import write_parquet
 from duanka.engine.shared.hit_table import by_card, cards_with_hits, sorted_hits
 

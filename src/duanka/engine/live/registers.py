@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from duanka.domain.passed_cards import Passes
 from duanka.domain.schema import REGISTER_KEYS, TABLES
-from duanka.engine.live.state.rollup_store import Run
-from duanka.engine.live.state.state_file import LiveState
+from duanka.engine.live.state.state_file import LiveState, Run
 from duanka.engine.shared.duckdb_database import lent, pass_rows
 
 

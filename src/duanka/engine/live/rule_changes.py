@@ -32,7 +32,7 @@ def reconcile(
     shape = _fingerprint(*(f"{r.name} {r.columns}" for r in rollups))
     if progress.shape and progress.shape != shape:
         raise DuankaError(
-            "the state was made by another version of the rules' rollups; begin a new one with --state FOLDER"
+            "the state was made by another version of the rules' rollups; begin a new one with --store FOLDER"
             " (what lies in the inbox is read again)"
         )
     progress.shape = shape

@@ -12,7 +12,7 @@ from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine.live.announcements import Changes
 from duanka.engine.live.evaluator import EvaluationPass, JudgementTimes, RuleEvaluator
 from duanka.engine.live.state.compiled_rule import CompiledRule
-from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.watermarks import LONG_AGO, Watermarks
 
@@ -29,7 +29,7 @@ class Triggers:
     """Finds the cards that each rule must evaluate now, and has them evaluated."""
 
     def __init__(
-        self, state: LiveState, judge: RuleEvaluator, shelves: Mapping[str, RollupStore], marks: Watermarks
+        self, state: LiveState, judge: RuleEvaluator, shelves: Mapping[str, RollupShelf], marks: Watermarks
     ) -> None:
         self._run, self._progress = state.run, state.progress
         self._judge, self._shelves, self._marks = judge, shelves, marks
@@ -69,6 +69,7 @@ class Triggers:
             r.id: reached[r.id] for r in ready if r.feeds and not r.rule.monotone and r.id in reached
         }
         self._run("DELETE FROM state.touched")
+        self._progress.waiting.clear()
         for shelf in self._shelves.values():
             shelf.judged()
 
@@ -164,7 +165,7 @@ class Triggers:
         parts = []
         for name in sorted(rule.rollups):
             if self._shelves[name].waits:
-                condition = f" AND ({rule.touches[name]})" if rule.touches[name] else ""
+                condition = f" WHERE {rule.touches[name]}" if rule.touches[name] else ""
                 parts.append(f"SELECT card FROM {self._shelves[name].unjudged}{condition}")
         return " UNION ALL ".join(parts)
 

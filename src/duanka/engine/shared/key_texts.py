@@ -6,10 +6,26 @@ The macros `number_text(key)`, `device_text(key)` and `number_key(text)` work wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from duanka.domain.errors import UnreadableInput
 from duanka.domain.record_keys import DEVICE_DIGITS, MOST_DIGITS
 
 COLUMNS = "key BIGINT, text VARCHAR"  # of the table of texts behind hashed keys
+
+
+def refuse_two(run: Callable[[str], list[tuple[Any, ...]]], select: str) -> None:
+    """UnreadableInput where `select` (key, a text, another text with that key) has a row."""
+    for key, one, other in run(f"{select} LIMIT 1"):
+        raise UnreadableInput(
+            f"{one!r} and {other!r} have the same record key {key}, which happens once in a billion pseudonyms; ask who"
+            " delivers them for another pseudonym of one of the two. Nothing of this delivery was used"
+        )
+
+
+def refuse_two_in(run: Callable[[str], list[tuple[Any, ...]]], texts: str) -> None:
+    """UnreadableInput where a key stands in `texts` (key, text; no pair twice) with two texts."""
+    refuse_two(run, f"SELECT key, min(text), max(text) FROM {texts} GROUP BY key HAVING count(*) > 1")
 
 
 def create(run: Callable[[str], object], texts: str) -> None:

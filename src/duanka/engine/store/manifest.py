@@ -122,6 +122,11 @@ class Manifest(_Strict):
         ]
         return [path for *_, path in sorted(found)]
 
+    def held(self, table: str) -> dict[date, tuple[int, datetime]]:
+        """The `days` of a record table whose records are still there, not their rollups alone."""
+        there = set(self.days_of(FileKind.RECORDS, table))
+        return {day: counts for day, counts in self.days.get(table, {}).items() if day in there}
+
     def days_of(self, kind: FileKind, name: str = "") -> list[date]:
         """Days with files of `kind` and `name`, in order."""
         return sorted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -77,13 +77,20 @@ class NextGeneration:
         self._made.append(path)
         return path
 
-    def write(self, select: str, kind: FileKind, name: str = "", day: date | None = None) -> str | None:
-        """Write the rows of `select` to a new file; None if there are none."""
+    def write(
+        self,
+        select: str,
+        kind: FileKind,
+        name: str = "",
+        day: date | None = None,
+        run: Callable[[str], Rows] | None = None,
+    ) -> str | None:
+        """Write the rows of `select` to a new file; None if there are none. `run`: of the database that has them."""
         path = self.new_path(kind, name, day)
         how = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
         if kind is FileKind.RECORDS:
             how += f", {_PAGES}"
-        rows = int(self.run(f"COPY ({select}) TO {quoted(str(path))} ({how})")[0][0])
+        rows = int((run or self.run)(f"COPY ({select}) TO {quoted(str(path))} ({how})")[0][0])
         return self.take(path, rows, kind, name, day)
 
     def take(
@@ -109,9 +116,10 @@ class NextGeneration:
         day: date | None = None,
         *,
         for_good: bool = False,
+        run: Callable[[str], Rows] | None = None,
     ) -> str | None:
         """Write the rows of `select` (empty: none) to a new file in place of `paths`; `for_good`: see `drop`."""
-        path = self.write(select, kind, name, day) if select else None
+        path = self.write(select, kind, name, day, run) if select else None
         if path and paths:
             self.manifest.files[path].written = min(self.manifest.files[one].written for one in paths)
         self.drop(*paths, for_good=for_good)
@@ -128,17 +136,41 @@ class NextGeneration:
 
     def commit(self) -> None:
         """Put the changes into effect; delete what the commit before replaced, and what goes for good."""
+        self.complete()
+        self.publish()
+
+    def complete(self) -> None:
+        """Bring the new files to the disk; `manifest` is then what `publish` puts into effect."""
         new = [self.folder / path for path in self.manifest.files if path not in self._listed]
         inside = {parent for path in new for parent in path.relative_to(self.folder).parents}
         sync(*new, *(self.folder / parent for parent in sorted(inside)))
-        gone = self.manifest.replaced | self._gone
-        self.manifest.replaced = set(self._listed - set(self.manifest.files) - gone)
+        self._gone |= self.manifest.replaced
+        self.manifest.replaced = set(self._listed - set(self.manifest.files) - self._gone)
         self.manifest.generation, self.manifest.committed_at = self.number, self.at
+
+    def publish(self) -> None:
+        """Put what is complete into effect."""
         write_manifest(self.folder, self.manifest)
-        for path in gone:
+        for path in self._gone:
             (self.folder / path).unlink(missing_ok=True)
         self._listed = frozenset(self.manifest.files)
         self.number += 1
+        self._made.clear()
+        self._gone.clear()
+
+    def roll_back(self) -> None:
+        """Begin again from the last commit; delete files that were not committed."""
+        self.manifest = read_manifest(self.folder)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        # as the disk has it: the last commit may have come through, though it ended with an error
+        listed = read_manifest(self.folder).files if self._made else {}
+        for path in self._made:
+            if path.relative_to(self.folder).as_posix() not in listed:
+                path.unlink(missing_ok=True)
+        self.number = self.manifest.generation + 1
+        self._listed = frozenset(self.manifest.files)
         self._made.clear()
         self._gone.clear()
 
@@ -147,9 +179,4 @@ class NextGeneration:
         if self._db is not None:
             self._db.close()
         shutil.rmtree(self.folder / WORK, ignore_errors=True)
-        if self._made:
-            # as the disk has it: the last commit may have come through, though it ended with an error
-            listed = read_manifest(self.folder).files
-            for path in self._made:
-                if path.relative_to(self.folder).as_posix() not in listed:
-                    path.unlink(missing_ok=True)
+        self._begin_anew()

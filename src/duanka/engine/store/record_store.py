@@ -30,6 +30,7 @@ from duanka.engine.store.manifest import (
 from duanka.engine.store.next_generation import WORK, NextGeneration
 from duanka.engine.store.writing import StoreWriter
 
+LIVE = "live"  # folder of what duanka live keeps in its store
 _LOCK = "lock"
 _UNFINISHED = f"{MANIFEST}.unfinished"
 _NO_ROOM = (28, 27, 122)  # ENOSPC, EFBIG, EDQUOT
@@ -61,14 +62,19 @@ class RecordStore:
 
     @contextmanager
     def writing(
-        self, at: datetime, *, wait: bool = True, progress: Progress | None = None
+        self, at: datetime, *, wait: bool = True, live: bool = False, progress: Progress | None = None
     ) -> Iterator[StoreWriter]:
         """Write as the only writer; the folder becomes a store if it is empty or missing.
 
         Nothing is in the store until `commit`. `at`: now, local time. While another process writes, wait for it
         (`progress` says so) or raise DuankaError. DuankaError also: not a store, damaged, another version or zone,
-        no room.
+        no room, or kept by duanka live without `live`.
         """
+        if not live and (self.folder / LIVE).is_dir():
+            raise DuankaError(
+                f"duanka live keeps the store in {self.folder}: go on with duanka live --store, or scan into another"
+                " store"
+            )
         with self._plainly(), self._locked(wait, progress or Silent()):
             manifest = self._begun()
             _sweep(self.folder, {*manifest.files, *manifest.replaced})
@@ -130,7 +136,7 @@ def _refuse_foreign(folder: Path) -> None:
     """DuankaError for a folder with other content: a store sweeps what it does not list."""
     if is_store(folder):
         return
-    if foreign := sorted(set(os.listdir(folder)) - {_LOCK, _UNFINISHED}):
+    if foreign := sorted(set(os.listdir(folder)) - {_LOCK, _UNFINISHED, LIVE}):
         raise DuankaError(
             f"{folder} is not empty and holds no store ({foreign[0]}); choose another folder with --store"
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from duanka.domain.errors import DuankaError
 from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.shared.duckdb_database import parquet
+from duanka.engine.shared.key_texts import refuse_two, refuse_two_in
 from duanka.engine.store.columns import names, typed
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
@@ -38,28 +38,18 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
 def add_texts(draft: NextGeneration, source: str) -> bool:
     """Add pairs of (key BIGINT, text VARCHAR) from a SQL source; whether there are new ones.
 
-    DuankaError: two texts have one key.
+    UnreadableInput: two texts have one key.
     """
     new = f"(SELECT DISTINCT CAST(key AS BIGINT) AS key, text FROM {source})"
     before = draft.manifest.paths(FileKind.TEXTS)
-    _refuse_two(
-        draft, f"SELECT key, min(text), max(text) FROM {new} GROUP BY key HAVING count(*) > 1 LIMIT 1"
-    )
+    refuse_two_in(draft.run, new)
     merged = f"SELECT key, text FROM {new}"
     if before:
         there = draft.source(before)
         both = f"{new} AS n JOIN {there} AS o USING (key)"
-        _refuse_two(draft, f"SELECT key, o.text, n.text FROM {both} WHERE n.text <> o.text LIMIT 1")
+        refuse_two(draft.run, f"SELECT key, o.text, n.text FROM {both} WHERE n.text <> o.text")
         if not draft.run(f"SELECT 1 FROM {new} AS n ANTI JOIN {there} AS o USING (key) LIMIT 1"):
             return False
         merged += f" UNION SELECT key, text FROM {there}"
     draft.replace(before, f"SELECT * FROM ({merged}) ORDER BY key", FileKind.TEXTS)
     return True
-
-
-def _refuse_two(draft: NextGeneration, select: str) -> None:
-    for key, one, other in draft.run(select):
-        raise DuankaError(
-            f"{one!r} and {other!r} have the same record key {key}, which happens once in a billion pseudonyms; ask who"
-            " delivers them for another pseudonym of one of the two. Nothing of this delivery was stored"
-        )

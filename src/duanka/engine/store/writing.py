@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from duanka.domain.network import Refusal
 from duanka.domain.ports import Progress
 from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
-from duanka.engine.shared.duckdb_database import parquet
+from duanka.engine.shared.duckdb_database import lent, parquet
 from duanka.engine.store.days.compaction import compact
 from duanka.engine.store.days.record_days import AddedRecords, add_records
 from duanka.engine.store.days.refusals import AddedRefusals, add_refusals
@@ -59,13 +61,21 @@ class StoreWriter:
             if not parts:
                 continue
             if TABLES[table].record:
-                found[table] = add_records(self._draft, table, parts)
+                found[table] = add_records(self._draft, table, parquet(parts))
             else:
                 add_register(self._draft, table, parts)
             self.manifest.filled.setdefault(table, set()).update(filled.get(table, ()))
         self._roll_up(found)
         self.manifest.delivered.extend(delivered)
         return found
+
+    def append(self, tables: Mapping[str, pa.Table]) -> None:
+        """Add records that the store does not hold yet: record table -> canonical rows, keys as BIGINT."""
+        found = {}
+        for table, rows in tables.items():
+            with lent(self._draft.db, "given", rows):
+                found[table] = add_records(self._draft, table, "given", compare=False)
+        self._roll_up(found)
 
     def _roll_up(self, found: Mapping[str, AddedRecords]) -> None:
         changed = sorted({day for added in found.values() for day in added.files})

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel
 
-VERSION = 4
+VERSION = 5
 
 
 class SourceProgress(BaseModel):
@@ -29,38 +29,11 @@ class SourceProgress(BaseModel):
     begun: datetime | None = None
 
 
-class Generation(BaseModel):
-    """One table of partial rollups; `first`, `last`: its windows, where it has any."""
-
-    number: int
-    rows: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    merged: bool = False
-
-
-class Merging(BaseModel):
-    """A merge in progress of generations `inputs` into `output`; `slices`: number done."""
-
-    inputs: list[int]
-    output: int
-    slices: int = 0
-    rows: int = 0
-
-
 class ShelfProgress(BaseModel):
-    """Generations of a rollup; `judged`: evaluated rows of the open one, `fresh`."""
+    """Partials of a rollup in the state file; `judged`: evaluated ones."""
 
-    fresh: Generation = Generation(number=0)
-    sealed: list[Generation] = []
+    rows: int = 0
     judged: int = 0
-    merging: Merging | None = None
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of all its tables."""
-        merged = [self.merging.output] if self.merging else []
-        return [*(g.number for g in self.sealed), self.fresh.number, *merged]
 
 
 class Checkpoint(BaseModel):
@@ -73,6 +46,9 @@ class Checkpoint(BaseModel):
     `seen`: time as of which registers were read; `certain`, `midnight`: see EndOfRecords, None without one.
     `history`: the backlog is being read, so no record is late and no window closes. `horizon`: windows before it are
     deleted. `forgotten`: table -> time before which repeats are no longer detected, so records are late.
+    `recent`: record table -> records that are not in the store yet. `waiting`: files of partial rollups in the store
+    that are not evaluated yet. `texts`: texts of record keys that the store has. `registers`: those that changed since
+    they were written to the store.
     `policy`: fingerprint of the policy of the last published decisions; empty if unknown.
     """
 
@@ -90,6 +66,10 @@ class Checkpoint(BaseModel):
     seen: datetime | None = None
     able: set[str] = set()
     shelves: dict[str, ShelfProgress] = {}
+    recent: dict[str, int] = {}
+    waiting: list[str] = []
+    texts: int = 0
+    registers: set[str] = set()
     rules: dict[str, str] = {}
     shape: str = ""
     tidied: date | None = None

@@ -18,11 +18,14 @@ from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
 from duanka.engine.shared import key_texts
 from duanka.engine.shared.duckdb_database import Rows, bound, lent, sql_type
 
+Run = Callable[[str], Rows]
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
+RECORDS = tuple(name for name, table in TABLES.items() if table.record)
 _WAL_SIZE = "256MB"  # maximum log that a restart replays; smaller means more frequent flushes
 _HEADER_BYTES = 3 * 4096  # bytes of the headers of a DuckDB file
 _NO_ROOM = (
+    OSError,
     duckdb.IOException,
     duckdb.FatalException,
     duckdb.OutOfMemoryException,
@@ -32,7 +35,8 @@ _NO_ROOM = (
 _OPTIONAL_TABLES = ("confirmed", "passes")
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
-    "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",  # hashes of records, to detect repeats
+    "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
+    "seen": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",  # hashes of records, to detect repeats
     "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
     "touched": "tbl VARCHAR, card BIGINT",  # cards whose register rows changed
     "ahead": "tbl VARCHAR, card BIGINT, due_at TIMESTAMP",  # register rows that take effect later
@@ -80,6 +84,8 @@ class LiveState:
         for name in REGISTERS:
             shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
             self.run(f"CREATE TABLE state.{name} ({shape})")
+        for name in RECORDS:
+            self.make_recent(name)
         for name, columns in _TABLES.items():
             self.run(f"CREATE TABLE state.{name} ({columns})")
         self.run("INSERT INTO state.progress VALUES ('')")
@@ -91,10 +97,8 @@ class LiveState:
         found = self.run("SELECT value FROM state.progress") if "progress" in there else []
         try:
             progress = Checkpoint.model_validate_json(found[0][0] if found else "")
-            shelves = {
-                f"{name}_{number}" for name, shelf in progress.shelves.items() for number in shelf.numbers
-            }
-            if progress.version == VERSION and shelves | {*REGISTERS, *_TABLES} <= there:
+            recent = {f"recent_{name}" for name in RECORDS}
+            if progress.version == VERSION and {*progress.shelves, *recent, *REGISTERS, *_TABLES} <= there:
                 return progress
         except ValidationError:
             pass
@@ -105,9 +109,24 @@ class LiveState:
             else f"of version {told}, and this Duanka needs version {VERSION}"
         )
         raise DuankaError(
-            f"the live state in {self._folder} is {what}; begin a new one with --state FOLDER (what lies in the inbox"
+            f"the live state in {self._folder} is {what}; begin a new one with --store FOLDER (what lies in the inbox"
             " is read again)"
         )
+
+    def make_recent(self, table: str) -> None:
+        """Create the empty table of recent records, uncompressed: it is emptied every minute."""
+        columns = (f"{c.name} {sql_type(c)} USING COMPRESSION uncompressed" for c in TABLES[table].columns)
+        self.run(f"CREATE OR REPLACE TABLE state.recent_{table} ({', '.join(columns)})")
+
+    def keep_manifest(self, manifest: str) -> None:
+        """Store the manifest that the store gets, in the open transaction."""
+        self.run("DELETE FROM state.store")
+        self.db.execute("INSERT INTO state.store VALUES (?)", [manifest]).fetchall()
+
+    def kept_manifest(self) -> str:
+        """The manifest as last committed; "" if there is none."""
+        found = self.run("SELECT manifest FROM state.store") if self._ours else []
+        return str(found[0][0]) if found else ""
 
     def keep_positions(self, positions: Mapping[str, int]) -> None:
         """Store the position of each origin, in the open transaction."""
@@ -163,7 +182,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
         return opened
     except OSError as error:
         raise DuankaError(
-            f"cannot write to {folder} ({error.strerror}); choose another folder with --state"
+            f"cannot write to {folder} ({error.strerror}); choose another folder with --store"
         ) from error
     except duckdb.IOException as error:
         text = str(error)
@@ -171,7 +190,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
             raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
         raise DuankaError(
             f"cannot open the live state in {folder}: {text.splitlines()[0]}; make room, or choose another folder"
-            " with --state"
+            " with --store"
         ) from error
 
 

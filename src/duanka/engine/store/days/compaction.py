@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import TABLES
 from duanka.engine.sql.rollup_sql import merged_rows
 from duanka.engine.store.columns import time_of
-from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.manifest import FileKind, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
 MOST_FILES = 8  # of a day; each further delivery would add one
+_MOST_TOGETHER = 12  # files merged at once
 
 
 def compact(draft: NextGeneration) -> int:
     """Write the files of each day that has more than MOST_FILES as one; return how many files were replaced."""
     replaced = 0
-    for kind, name, day, paths in list(_crowded(draft)):
+    for kind, name, day, paths in list(_crowded(draft, MOST_FILES)):
         merged = {draft.manifest.files[path].merged for path in paths}
         if len(merged) > 1:  # what is not in `life` yet must stay apart until it is
             continue
@@ -29,13 +31,46 @@ def compact(draft: NextGeneration) -> int:
     return replaced
 
 
-def _crowded(draft: NextGeneration) -> Iterator[tuple[FileKind, str, date, list[str]]]:
+def compact_some(draft: NextGeneration, most: int, apart: Collection[str]) -> bool:
+    """Write some files of one day that has more than `most` as one; False: there is none. `apart`: stay as they are.
+
+    Small files are merged with small ones, so that a row is written a few times, however many files come.
+    """
+    for kind, name, day, paths in _crowded(draft, most, apart):
+        tier = _smallest(paths, draft.manifest.files)
+        if len(tier) < 2:
+            continue
+        merged = draft.manifest.files[tier[0]].merged
+        path = draft.replace(tier, _together(draft, kind, name, tier), kind, name, day)
+        if path:
+            draft.manifest.files[path].merged = merged
+        return True
+    return False
+
+
+def _smallest(paths: Sequence[str], files: Mapping[str, StoredFile]) -> list[str]:
+    """The smallest files: each is at most as large as all smaller ones together. All are in `life`, or none."""
+    ordered = sorted(paths, key=lambda path: files[path].rows)
+    found, rows = ordered[:1], 0
+    for before, path in pairwise(ordered):
+        rows += files[before].rows
+        if files[path].merged != files[before].merged or (len(found) > 1 and files[path].rows > rows):
+            break
+        found.append(path)
+        if len(found) == _MOST_TOGETHER:
+            break
+    return found
+
+
+def _crowded(
+    draft: NextGeneration, most: int, apart: Collection[str] = ()
+) -> Iterator[tuple[FileKind, str, date, list[str]]]:
     days: dict[tuple[FileKind, str, date], list[str]] = {}
     for path, file in draft.manifest.files.items():
-        if file.day is not None:
+        if file.day is not None and path not in apart:
             days.setdefault((file.kind, file.name, file.day), []).append(path)
     for (kind, name, day), paths in days.items():
-        if len(paths) > MOST_FILES:
+        if len(paths) > most:
             yield kind, name, day, paths
 
 

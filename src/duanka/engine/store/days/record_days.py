@@ -6,15 +6,13 @@ time alone, and what agrees in these two then in all columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
-from pathlib import Path
 
 from duanka.domain.schema import TABLES
-from duanka.engine.shared.duckdb_database import parquet, quoted
+from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.store.columns import names, time_of, typed
 from duanka.engine.store.days.card_order import MOST_SLICES, SLICE_ROWS, sorted_by_card
 from duanka.engine.store.manifest import FileKind, RepeatCounts
@@ -32,10 +30,9 @@ class AddedRecords:
     files: dict[date, str] = field(default_factory=dict)
 
 
-def add_records(draft: NextGeneration, table: str, parts: Sequence[Path]) -> AddedRecords:
-    """Add the canonical `parts` of a record table to their days."""
+def add_records(draft: NextGeneration, table: str, source: str, *, compare: bool = True) -> AddedRecords:
+    """Add the canonical rows of a SQL source to their days; without `compare`, none of them is there already."""
     moment, added = time_of(table), AddedRecords()
-    source = parquet(parts)
     delivered = draft.run(
         f"SELECT CAST({moment} AS DATE) AS day, count(*) FROM {source} GROUP BY day ORDER BY day"
     )
@@ -49,7 +46,7 @@ def add_records(draft: NextGeneration, table: str, parts: Sequence[Path]) -> Add
             f"SELECT {typed(TABLES[table])} FROM {source}"
             f" WHERE {moment} >= DATE {quoted(str(day))} AND {moment} < {end}"
         )
-        _add_day(draft, table, day, rows, records, added)
+        _add_day(draft, table, day, rows, records, added, compare=compare)
     counts = draft.manifest.not_added.setdefault(table, RepeatCounts())
     counts.repeated += added.repeated
     counts.late += added.late
@@ -57,9 +54,16 @@ def add_records(draft: NextGeneration, table: str, parts: Sequence[Path]) -> Add
 
 
 def _add_day(
-    draft: NextGeneration, table: str, day: date, rows: str, records: int, added: AddedRecords
+    draft: NextGeneration,
+    table: str,
+    day: date,
+    rows: str,
+    records: int,
+    added: AddedRecords,
+    *,
+    compare: bool,
 ) -> None:
-    there = draft.manifest.paths(FileKind.RECORDS, table, day)
+    there = draft.manifest.paths(FileKind.RECORDS, table, day) if compare else []
     if there:
         rows = _unknown(draft, table, rows, draft.source(there))
     path = _written(draft, table, day, rows, records, again=bool(there))

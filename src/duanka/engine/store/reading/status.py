@@ -20,7 +20,7 @@ def status_of(manifest: Manifest) -> StoreStatus:
         generation=manifest.generation,
         committed_at=manifest.committed_at,
         tables=tuple(_table(manifest, name) for name in RECORD_TABLES),
-        days=tuple(sorted({day for days in manifest.days.values() for day in days})),
+        days=tuple(sorted({day for name in RECORD_TABLES for day in manifest.held(name)})),
         bytes=dict(sizes),
         delivered=len(manifest.delivered),
         last_delivered_at=max((one.at for one in manifest.delivered), default=None),
@@ -29,7 +29,7 @@ def status_of(manifest: Manifest) -> StoreStatus:
 
 
 def _table(manifest: Manifest, name: str) -> TableStatus:
-    days, counts = manifest.days.get(name, {}), manifest.not_added.get(name, RepeatCounts())
+    days, counts = manifest.held(name), manifest.not_added.get(name, RepeatCounts())
     return TableStatus(
         name,
         records=sum(records for records, _ in days.values()),

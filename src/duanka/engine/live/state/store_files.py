@@ -1,0 +1,188 @@
+"""The store under a live state: recent records go there, sorted by card, by day and rolled up.
+
+State file and store are committed as one: the files are on the disk first, then the state file commits the manifest
+that lists them together with everything else, and then the store's manifest follows. After a kill in between,
+`recover` lets it follow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from duanka.domain.rollups import CARD_DAYS, CARD_DEVICES, CARD_LIFE
+from duanka.domain.schema import TABLES
+from duanka.domain.store_policy import StorePolicy
+from duanka.engine.live.state.state_file import REGISTERS, LiveState
+from duanka.engine.store.days.compaction import MOST_FILES, compact_some
+from duanka.engine.store.manifest import FileKind, Manifest, is_store, read_manifest, write_manifest
+from duanka.engine.store.record_store import RecordStore
+
+_PARTIALS = {CARD_DEVICES.name: CARD_DEVICES.name, CARD_LIFE.name: CARD_DAYS.name}  # of merged rollups
+_MOST_UNMERGED = 64  # files of partials beside a merged rollup
+_REGISTER_SECONDS = 600.0  # registers are written anew at most this often
+_EPOCH = datetime(1970, 1, 1)
+
+
+class StoreFiles:
+    """The files of the store, and what the next commit changes of them."""
+
+    def __init__(self, state: LiveState, store: RecordStore) -> None:
+        self._state, self._run, self._store = state, state.run, store
+        self._open = ExitStack()
+        self.recover()
+        self._writer = self._open.enter_context(store.writing(_EPOCH, wait=False, live=True))
+        self._draft = self._writer.draft
+        self._changed = False
+        self._sources: dict[tuple[FileKind, str], list[tuple[date, str, bool]]] | None = None
+        self._registers_at = 0.0
+
+    def close(self) -> None:
+        """Release the store."""
+        self._open.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the coming commit."""
+        return self._draft.manifest
+
+    # -- committing
+
+    def complete(self) -> None:
+        """Before the state file commits: bring the files to the disk, and hand their manifest to the state."""
+        if self._changed:
+            self._draft.complete()
+            self._state.keep_manifest(self.manifest.model_dump_json())
+
+    def publish(self) -> bool:
+        """After the state file has committed; whether the store changed."""
+        changed, self._changed = self._changed, False
+        if changed:
+            self._draft.publish()
+        return changed
+
+    def recover(self) -> None:
+        """Bring the store to what the state file has committed."""
+        kept = self._state.kept_manifest()
+        if not kept:
+            return
+        manifest, folder = Manifest.model_validate_json(kept), self._store.folder
+        if not is_store(folder) or manifest.generation > read_manifest(folder).generation:
+            write_manifest(self._store.folder, manifest)
+
+    def roll_back(self) -> None:
+        """Forget what was not committed."""
+        self.recover()
+        self._draft.roll_back()
+        self._changed = False
+        self._sources = None
+
+    # -- reading
+
+    def waiting(self, rollup: str) -> str:
+        """SQL source of the partials in files that are not evaluated yet; "" if there are none."""
+        partial = _PARTIALS.get(rollup, rollup)
+        paths = [
+            path
+            for _, path, _ in self._files(FileKind.ROLLUPS, partial)
+            if path in self._state.progress.waiting
+        ]
+        return self._draft.source(paths) if paths else ""
+
+    def sources(self, rollup: str, since: date | None = None) -> list[str]:
+        """SQL sources of a rollup's rows in files, of days from `since`."""
+        if rollup in _PARTIALS:
+            merged = [path for _, path, _ in self._files(FileKind.LIFE, rollup)]
+            partials = [p for _, p, done in self._files(FileKind.ROLLUPS, _PARTIALS[rollup]) if not done]
+            return [self._draft.source(paths) for paths in (merged, partials) if paths]
+        paths = [path for day, path, _ in self._files(FileKind.ROLLUPS, rollup) if not since or day >= since]
+        return [self._draft.source(paths)] if paths else []
+
+    def _files(self, kind: FileKind, name: str) -> Sequence[tuple[date, str, bool]]:
+        if self._sources is None:
+            self._sources = defaultdict(list)
+            for path, file in self.manifest.files.items():
+                self._sources[file.kind, file.name].append((file.day or date.min, path, file.merged))
+        return self._sources.get((kind, name), ())
+
+    # -- writing
+
+    def append(self, tables: Mapping[str, pa.Table], now: datetime, *, judged: bool) -> None:
+        """Add recent records: record table -> rows. `judged`: all rules have evaluated them."""
+        before = set(self.manifest.files)
+        self._begin(now)
+        self._writer.append(tables)
+        for table, columns in self._state.progress.filled.items():
+            self.manifest.filled.setdefault(table, set()).update(columns)
+        self._append_texts()
+        if not judged:
+            new = self.manifest.files.keys() - before
+            self._state.progress.waiting += sorted(path for path in new if path.startswith(FileKind.ROLLUPS))
+
+    def _begin(self, now: datetime) -> None:
+        self._draft.at = now
+        self._changed = True
+        self._sources = None
+
+    def _append_texts(self) -> None:
+        """Write the texts of hashed keys that the store lacks."""
+        progress = self._state.progress
+        last = self._run("SELECT max(rowid) FROM state.texts")[0][0]
+        if last is None or last < progress.texts:
+            return
+        begin, replaced = progress.texts, []
+        if len(files := self.manifest.paths(FileKind.TEXTS)) >= MOST_FILES:
+            begin, replaced = 0, files
+        select = f"SELECT key, text FROM state.texts WHERE rowid >= {begin} ORDER BY key"
+        self._draft.replace(replaced, select, FileKind.TEXTS, run=self._run)
+        progress.texts = last + 1
+
+    def write_registers(self, now: datetime, *, pause: float = _REGISTER_SECONDS) -> None:
+        """Write the registers that changed, for lookups; not within `pause` seconds after the last time."""
+        changed = self._state.progress.registers
+        if not changed or (self._registers_at and time.monotonic() - self._registers_at < pause):
+            return
+        self._begin(now)
+        for register in REGISTERS:
+            if register in changed:
+                columns = [column.name for column in TABLES[register].columns]
+                select = f"SELECT {', '.join(columns)} FROM state.{register} ORDER BY {columns[0]}"
+                before = self.manifest.paths(FileKind.REGISTERS, register)
+                self._draft.replace(before, select, FileKind.REGISTERS, register, run=self._run)
+        changed.clear()
+        self._registers_at = time.monotonic()
+
+    def merge_some(self, now: datetime, *, most: int = MOST_FILES) -> bool:
+        """Merge files of a day that has more than `most`, or of the life of cards and devices; False: none is due."""
+        waiting = frozenset(self._state.progress.waiting)
+        at, changed, self._draft.at = self._draft.at, self._changed, now
+        if self._life_grew(waiting):
+            counting = {day for days in self.manifest.days.values() for day in days}
+            self._writer.merge_life(counting)
+        elif not compact_some(self._draft, most, apart=waiting):
+            self._draft.at, self._changed = at, changed
+            return False
+        self._begin(now)
+        return True
+
+    def _life_grew(self, waiting: frozenset[str]) -> bool:
+        """Whether enough partials stand beside a merged rollup that merging them pays."""
+        files = self.manifest.files
+        for rollup, partial in _PARTIALS.items():
+            new = [path for _, path, done in self._files(FileKind.ROLLUPS, partial) if not done]
+            rows = sum(files[path].rows for path in new)
+            held = sum(files[path].rows for _, path, _ in self._files(FileKind.LIFE, rollup))
+            pays = len(new) > MOST_FILES and 4 * rows >= held
+            if (pays or len(new) > _MOST_UNMERGED) and not waiting.intersection(new):
+                return True
+        return False
+
+    def purge(self, today: date, policy: StorePolicy, now: datetime) -> None:
+        """Drop days that are no longer kept."""
+        self._begin(now)
+        self._writer.purge(today, policy, {day for days in self.manifest.days.values() for day in days})
