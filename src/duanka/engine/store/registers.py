@@ -20,18 +20,22 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
     union of all distinct rows.
     """
     columns, key = ", ".join(names(table)), REGISTER_KEYS.get(table)
-    new = f"(SELECT DISTINCT {typed(TABLES[table])} FROM {parquet(parts)})"
+    once = "" if key else "DISTINCT "  # a key comes once in a delivery
+    new = f"SELECT {once}{columns} FROM (SELECT {typed(TABLES[table])} FROM {parquet(parts)})"
     before = draft.manifest.paths(FileKind.REGISTERS, table)
-    merged = f"SELECT {columns} FROM {new}"
     if before:
         there = draft.source(before)
         same = " AND ".join(f"n.{name} IS NOT DISTINCT FROM o.{name}" for name in names(table))
-        if not draft.run(f"SELECT 1 FROM {new} AS n ANTI JOIN {there} AS o ON {same} LIMIT 1"):
+        # most of what is delivered is there already: what is not is found before anything is made distinct
+        draft.run(
+            f"CREATE OR REPLACE TEMP TABLE changed AS SELECT {columns} FROM"
+            f" (SELECT {typed(TABLES[table])} FROM {parquet(parts)}) AS n ANTI JOIN {there} AS o ON {same}"
+        )
+        if not draft.run("SELECT 1 FROM changed LIMIT 1"):
             return False
-        matching = f"o.{key} = n.{key}" if key else same
-        merged += f" UNION ALL SELECT {columns} FROM {there} AS o ANTI JOIN {new} AS n ON {matching}"
-    order = key if key else columns
-    draft.replace(before, f"SELECT * FROM ({merged}) ORDER BY {order}", FileKind.REGISTERS, table)
+        stays = f"ANTI JOIN changed AS n ON o.{key} = n.{key}" if key else ""
+        new = f"SELECT {once}{columns} FROM changed UNION ALL SELECT {columns} FROM {there} AS o {stays}"
+    draft.replace(before, f"SELECT * FROM ({new}) ORDER BY {key or columns}", FileKind.REGISTERS, table)
     return True
 
 
