@@ -77,7 +77,7 @@ def test_help_and_version() -> None:
     assert new_duanka("--version").out.startswith("duanka ")
 
 
-_ENGINES = {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats", "matplotlib", "xlsxwriter"}
+_ENGINES = {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats", "xlsxwriter"}
 _DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
 
 

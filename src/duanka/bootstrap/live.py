@@ -162,7 +162,7 @@ def write_report(outcome: LiveOutcome, changes: ListChanges | None = None) -> No
     """Write report.html, once the state has freed its memory for plots. `changes`: since the last list."""
     if outcome.findings is None:
         return
-    from duanka.reports.page import write_page  # noqa: PLC0415  # the plot library takes 50 MB
+    from duanka.reports.page import write_page  # noqa: PLC0415  # not needed before
 
     write_page(outcome.findings, outcome.out / app.REPORT, changes=changes)
 

@@ -123,7 +123,7 @@ def scan(
                 kept.keep(findings.span.until.date(), policy.store)
                 findings = replace(findings, stored=kept.stored())
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
-        from duanka.reports.page import write_page  # noqa: PLC0415  # plots take 50 MB, which the engine used until here
+        from duanka.reports.page import write_page  # noqa: PLC0415  # not needed before
 
         progress.step("writing the report", 0)
         differs = compared(new / CARDS_AT_RISK) if compared else None

@@ -131,7 +131,7 @@ def _places(id_: str, title: BilingualText, what: BilingualText, bars: Sequence[
         f"按{what.zh}；风险卡＝处置高于“关注”的卡。占比高而卡数少的，先看卡数再下结论。",
         f"By {what.en}; at risk = an action beyond watch. A high share of few cards proves little.",
     )
-    return _shares(id_, title, note, what, bars, plots.shares(bars, id_) if bars else "")
+    return _shares(id_, title, note, what, bars, plots.shares(bars) if bars else "")
 
 
 def _devices(bars: Sequence[plots.ShareBar]) -> Figure:

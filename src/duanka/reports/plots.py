@@ -1,20 +1,16 @@
-"""Plots of the report as inline SVG; text stays text, in the reader's own fonts."""
+"""Plots of the report as inline SVG; text stays text, in the reader's own fonts.
+
+They are written by hand: a plotting library takes longer to be imported than a desk's report takes to be made.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from html import escape
 from typing import Literal
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from duanka.domain.decision import Tier
 from duanka.reports.wording import TIERS, number, share
@@ -24,6 +20,10 @@ _WIDTH = 440
 _ROW = 31
 _TOP, _BOTTOM = 26, 26
 _LABEL = 148  # for names of rules, places and shops
+_BAR = 0.56  # of a row
+_MARGIN = 1.05  # an axis ends so far beyond its longest bar
+_CENTRED = 0.38  # of the size of a text: from its middle to its baseline
+_STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # between the marks of an axis, times a power of ten
 _INK, _QUIET, _RULE, _PALE = "#1d2530", "#586472", "#dfe4e9", "#d5dde4"
 _ACCENT = TIERS[Tier.HIGH].colour
 _MOST_BINS = 120
@@ -61,22 +61,20 @@ class ShareBar:
 
 def cards_per_rule(bars: Sequence[RuleBar]) -> str:
     """Draw a horizontal bar per rule, stacked by tier, the heaviest first."""
-    with _style():
-        figure = _figure(len(bars))
-        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 56)
-        for row, bar in enumerate(bars):
-            _label(axes, row, bar.title, bar.id)
-            start = 0
-            for tier in sorted(Tier, reverse=True):
-                width = bar.cards.get(tier, 0)
-                if width:
-                    axes.barh(row, width, left=start, height=0.56, color=TIERS[tier].colour)
-                    start += width
-            said = number(start) if bar.ran else "未运行 not run"
-            _write(axes, (start, row), (6, 0), said, colour=_INK if bar.ran else _QUIET)
-        _count_axis(axes)
-        _head(figure, _LABEL, "命中卡数 cards")
-        return _svg(figure, "rules")
+    plot = _Plot(len(bars))
+    axis = _Axis(_LABEL, _WIDTH - 56, _end(sum(bar.cards.values()) for bar in bars))
+    _count_marks(plot, axis)
+    for row, bar in enumerate(bars):
+        plot.label(row, bar.title, bar.id)
+        start = 0
+        for tier in sorted(Tier, reverse=True):
+            width = bar.cards.get(tier, 0)
+            plot.bar(row, axis.at(start), axis.at(start + width), TIERS[tier].colour)
+            start += width
+        said = number(start) if bar.ran else "未运行 not run"
+        plot.write(axis.at(start) + 6, plot.middle(row), said, colour=_INK if bar.ran else _QUIET)
+    plot.head(_LABEL, "命中卡数 cards")
+    return plot.svg()
 
 
 def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
@@ -84,22 +82,16 @@ def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
     last = max([last, *(day for row in rows for day in row.hits)])
     step = -(-((last - first).days + 1) // _MOST_BINS)
     bins = ((last - first).days // step) + 1
-    left, right = _LABEL + 42, _WIDTH - 56
-    binned = [_binned(row.hits, first, step, bins) for row in rows]
-    with _style():
-        figure = _figure(len(rows))
-        axes = _axes(figure, len(rows), left, right)
-        for place, row in enumerate(rows):
-            _label(axes, place, row.title, "", room=42)
-            _day_row(axes, place, binned[place], row.ran)
-        axes.set_xlim(0, bins)
-        marks = sorted({round(i * (bins - 1) / 4) for i in range(5)})
-        axes.set_xticks([mark + 0.5 for mark in marks])
-        axes.set_xticklabels([f"{first + timedelta(days=mark * step):%m-%d}" for mark in marks])
-        _head(figure, left - 8, "此前 before", ha="right")
-        _head(figure, left, f"{first:%Y-%m-%d} – {last:%Y-%m-%d}")
-        _head(figure, right + 8, "最高 peak")
-        return _svg(figure, "days")
+    plot, axis = _Plot(len(rows)), _Axis(_LABEL + 42, _WIDTH - 56, bins)
+    for mark in sorted({round(i * (bins - 1) / 4) for i in range(5)}):
+        plot.mark(axis.at(mark + 0.5), f"{first + timedelta(days=mark * step):%m-%d}")
+    for place, row in enumerate(rows):
+        plot.label(place, row.title, "")
+        _day_row(plot, axis, place, _binned(row.hits, first, step, bins), row.ran)
+    plot.head(axis.left - 8, "此前 before", "end")
+    plot.head(axis.left, f"{first:%Y-%m-%d} – {last:%Y-%m-%d}")
+    plot.head(axis.right + 8, "最高 peak")
+    return plot.svg()
 
 
 def _binned(hits: Mapping[date, int], first: date, step: int, bins: int) -> tuple[int, list[int]]:
@@ -113,142 +105,168 @@ def _binned(hits: Mapping[date, int], first: date, step: int, bins: int) -> tupl
     return earlier, heights
 
 
-def _day_row(axes: Axes, place: int, binned: tuple[int, list[int]], ran: bool) -> None:
+def _day_row(plot: _Plot, axis: _Axis, place: int, binned: tuple[int, list[int]], ran: bool) -> None:
     earlier, heights = binned
-    bins = len(heights)
     peak = max(heights)
-    base = place + 0.32
-    axes.plot([0, bins], [base, base], color=_RULE, linewidth=0.8, zorder=1)
+    base = plot.middle(place) + 0.32 * _ROW
+    plot.line(axis.left, axis.right, base, _RULE, 0.8)
     if peak:
         # One outline per rule instead of a bar per day keeps the SVG of a year small.
-        tops = [base - 0.64 * height / peak for height in heights]
-        axes.stairs(tops, range(bins + 1), baseline=base, fill=True, color="#3d5a73", zorder=2)
+        outline = "".join(
+            f"V{_px(base - 0.64 * _ROW * height / peak)}H{_px(axis.at(end))}"
+            for end, height in enumerate(heights, start=1)
+        )
+        plot.draw(f'<path d="M{_px(axis.left)} {_px(base)}{outline}V{_px(base)}z" fill="#3d5a73"/>')
     said = number(peak) if ran else "未运行"
-    _write(axes, (bins, place), (8, 0), said, colour=_INK if peak else _QUIET)
+    plot.write(axis.right + 8, plot.middle(place), said, colour=_INK if peak else _QUIET)
     if earlier:
-        _write(axes, (0, place), (-8, 0), number(earlier), ha="right")
+        plot.write(axis.left - 8, plot.middle(place), number(earlier), anchor="end")
 
 
-def shares(bars: Sequence[ShareBar], name: str) -> str:
+def shares(bars: Sequence[ShareBar]) -> str:
     """Draw cards at risk as bars, and their share of all cards there as dots."""
     middle = 300
-    with _style():
-        figure = _figure(len(bars))
-        counts = _axes(figure, len(bars), _LABEL, middle - 44)
-        rates = _axes(figure, len(bars), middle, _WIDTH - 50)
-        for row, bar in enumerate(bars):
-            _label(counts, row, bar.title, bar.detail)
-            counts.barh(row, bar.at_risk, height=0.56, color=_ACCENT)
-            _write(counts, (bar.at_risk, row), (6, 0), number(bar.at_risk))
-            rate = bar.at_risk / bar.cards if bar.cards else 0.0
-            rates.plot([0, rate], [row, row], color=_PALE, linewidth=1.5, zorder=1)
-            rates.plot([rate], [row], marker="o", markersize=5.5, color=_INK, zorder=2, clip_on=False)
-            _write(rates, (rate, row), (7, 0), share(bar.at_risk, bar.cards))
-        _count_axis(counts, 3)
-        rates.set_xlim(left=0)
-        rates.xaxis.set_major_locator(MaxNLocator(2))
-        rates.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.1%}".replace(".0%", "%")))
-        _head(figure, _LABEL, "风险卡数 at risk")
-        _head(figure, middle, "占其卡数 share of its cards")
-        return _svg(figure, name)
+    rate_of = [bar.at_risk / bar.cards if bar.cards else 0.0 for bar in bars]
+    plot = _Plot(len(bars))
+    counts = _Axis(_LABEL, middle - 44, _end(bar.at_risk for bar in bars))
+    rates = _Axis(middle, _WIDTH - 50, max(rate_of, default=0.0) * _MARGIN or 1.0)
+    _count_marks(plot, counts, 3)
+    for mark in _marks(rates.end, 2):
+        plot.mark(rates.at(mark), f"{mark:.1%}".replace(".0%", "%"))
+    for row, (bar, rate) in enumerate(zip(bars, rate_of, strict=True)):
+        at = plot.middle(row)
+        plot.label(row, bar.title, bar.detail)
+        plot.bar(row, counts.left, counts.at(bar.at_risk), _ACCENT)
+        plot.write(counts.at(bar.at_risk) + 6, at, number(bar.at_risk))
+        plot.line(rates.left, rates.at(rate), at, _PALE, 1.5)
+        plot.draw(f'<circle cx="{_px(rates.at(rate))}" cy="{_px(at)}" r="3.25" fill="{_INK}"/>')
+        plot.write(rates.at(rate) + 7, at, share(bar.at_risk, bar.cards))
+    plot.head(_LABEL, "风险卡数 at risk")
+    plot.head(middle, "占其卡数 share of its cards")
+    return plot.svg()
 
 
 def devices(bars: Sequence[ShareBar]) -> str:
     """Draw the cards seen in each device, and how many of them are at risk."""
-    with _style():
-        figure = _figure(len(bars))
-        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 76)
-        for row, bar in enumerate(bars):
-            _label(axes, row, bar.title, bar.detail)
-            axes.barh(row, bar.cards, height=0.56, color=_PALE)
-            axes.barh(row, bar.at_risk, height=0.56, color=_ACCENT)
-            _write(axes, (bar.cards, row), (6, 0), f"{number(bar.at_risk)} / {number(bar.cards)}")
-        _count_axis(axes)
-        _head(figure, _LABEL, "风险卡 at risk / 机内卡 cards in the device")
-        return _svg(figure, "devices")
+    plot = _Plot(len(bars))
+    axis = _Axis(_LABEL, _WIDTH - 76, _end(max(bar.cards, bar.at_risk) for bar in bars))
+    _count_marks(plot, axis)
+    for row, bar in enumerate(bars):
+        plot.label(row, bar.title, bar.detail)
+        plot.bar(row, axis.left, axis.at(bar.cards), _PALE)
+        plot.bar(row, axis.left, axis.at(bar.at_risk), _ACCENT)
+        said = f"{number(bar.at_risk)} / {number(bar.cards)}"
+        plot.write(axis.at(bar.cards) + 6, plot.middle(row), said)
+    plot.head(_LABEL, "风险卡 at risk / 机内卡 cards in the device")
+    return plot.svg()
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    """Fix all settings, so that equal findings give identical bytes on every machine."""
-    with mpl.rc_context(), warnings.catch_warnings():
-        # The page uses the reader's fonts; matplotlib's font only measures the text, and warns that it lacks Chinese.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        mpl.rcdefaults()
-        mpl.rcParams.update(
-            {
-                "svg.fonttype": "none",
-                "svg.hashsalt": "duanka",
-                "font.family": ["DejaVu Sans"],
-                "font.size": 11.0,
-                "text.parse_math": False,  # a shop may be called "$1$"
-                "axes.unicode_minus": False,
-            }
-        )
-        yield
+@dataclass(frozen=True)
+class _Axis:
+    """A scale from 0 at the pixel `left` to `end` at the pixel `right`."""
+
+    left: float
+    right: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The pixel of a value."""
+        return self.left + (self.right - self.left) * value / self.end
 
 
-def _figure(rows: int) -> Figure:
-    return Figure(figsize=(_WIDTH / 72, (_TOP + rows * _ROW + _BOTTOM) / 72), dpi=72)
+class _Plot:
+    """SVG elements over `rows` rows, first drawn, first covered."""
+
+    def __init__(self, rows: int) -> None:
+        self._bottom = _TOP + rows * _ROW
+        self._drawn: list[str] = []
+
+    def middle(self, row: int) -> float:
+        """The pixel of the middle of a row."""
+        return _TOP + (row + 0.5) * _ROW
+
+    def draw(self, element: str) -> None:
+        """Add an element."""
+        self._drawn.append(element)
+
+    def bar(self, row: int, left: float, right: float, colour: str) -> None:
+        """Draw a bar; nothing where it has no width."""
+        if right > left:
+            top, height = self.middle(row) - _ROW * _BAR / 2, _ROW * _BAR
+            size = f'width="{_px(right - left)}" height="{_px(height)}"'
+            self.draw(f'<rect x="{_px(left)}" y="{_px(top)}" {size} fill="{colour}"/>')
+
+    def line(self, left: float, right: float, at: float, colour: str, width: float) -> None:
+        """Draw a horizontal line."""
+        path = f"M{_px(left)} {_px(at)}H{_px(right)}"
+        self.draw(f'<path d="{path}" stroke="{colour}" stroke-width="{width}" stroke-linecap="square"/>')
+
+    def mark(self, x: float, said: str) -> None:
+        """Draw a line down all rows, and write what it stands for below."""
+        path = f"M{_px(x)} {self._bottom}V{_TOP}"
+        self.draw(f'<path d="{path}" stroke="{_RULE}" stroke-width="0.8" stroke-linecap="square"/>')
+        self._text(x, self._bottom + 12.6, said, 10, _QUIET, "middle")
+
+    def write(
+        self,
+        x: float,
+        middle: float,
+        said: str,
+        *,
+        size: float = 10.5,
+        colour: str = _INK,
+        anchor: Literal["start", "end"] = "start",
+    ) -> None:
+        """Write text around the height `middle`."""
+        self._text(x, middle + _CENTRED * size, said, size, colour, anchor)
+
+    def label(self, row: int, title: str, detail: str) -> None:
+        """Write name and code left of a row."""
+        middle = self.middle(row)
+        self.write(_LABEL - 8, middle - (5.5 if detail else 0), _short(title), size=11.5, anchor="end")
+        if detail:
+            self.write(_LABEL - 8, middle + 6.5, _short(detail, 12), size=9, colour=_QUIET, anchor="end")
+
+    def head(self, x: float, said: str, anchor: str = "start") -> None:
+        """Write a heading above the rows."""
+        self._text(x, 14, said, 10, _QUIET, anchor)
+
+    def _text(self, x: float, y: float, said: str, size: float, colour: str, anchor: str) -> None:
+        style = f"font-size: {size:g}px; text-anchor: {anchor}; fill: {colour}"
+        self.draw(f'<text x="{_px(x)}" y="{_px(y)}" style="{style}">{escape(said, quote=False)}</text>')
+
+    def svg(self) -> str:
+        """All elements as inline SVG, without ids: several plots are on one page."""
+        box = f'viewBox="0 0 {_WIDTH} {self._bottom + _BOTTOM}"'
+        drawn = "\n".join(self._drawn)
+        return f'<svg {box} aria-hidden="true" focusable="false">\n{drawn}\n</svg>\n'
 
 
-def _axes(figure: Figure, rows: int, left: float, right: float) -> Axes:
-    """Create axes between two pixels, one row per bar from the top."""
-    height = _TOP + rows * _ROW + _BOTTOM
-    axes = figure.add_axes((left / _WIDTH, _BOTTOM / height, (right - left) / _WIDTH, rows * _ROW / height))
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.patch.set_visible(False)
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.tick_params(axis="x", length=0, labelsize=10, labelcolor=_QUIET, pad=5)
-    axes.grid(axis="x", color=_RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return axes
+def _px(pixels: float) -> str:
+    """Pixels with two decimals at most."""
+    return f"{pixels:.2f}".rstrip("0").rstrip(".")
 
 
-def _count_axis(axes: Axes, ticks: int = 5) -> None:
-    axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
-    axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+def _end(counts: Iterable[int]) -> float:
+    """Where an axis of counts ends."""
+    return max(1.0, _MARGIN * max(counts, default=0))
 
 
-def _write(
-    axes: Axes,
-    at: tuple[float, float],
-    shift: tuple[float, float],
-    said: str,
-    *,
-    size: float = 10.5,
-    colour: str = _INK,
-    ha: Literal["left", "right"] = "left",
-    edge: bool = False,
-) -> None:
-    """Write text `shift` pixels off a point; `edge`: x is a share of the axes' width."""
-    axes.annotate(
-        said,
-        at,
-        shift,
-        xycoords=("axes fraction", "data") if edge else "data",
-        textcoords="offset points",
-        ha=ha,
-        va="center_baseline",
-        fontsize=size,
-        color=colour,
-        annotation_clip=False,
-    )
+def _count_marks(plot: _Plot, axis: _Axis, most: int = 5) -> None:
+    for mark in _marks(axis.end, most, whole=True):
+        plot.mark(axis.at(mark), f"{mark:,.0f}")
 
 
-def _label(axes: Axes, row: int, title: str, detail: str, room: float = 0) -> None:
-    """Write name and code left of a row; `room`: pixels between label and axes."""
-    _write(axes, (0, row), (-8 - room, 5.5 if detail else 0), _short(title), size=11.5, ha="right", edge=True)
-    if detail:
-        _write(axes, (0, row), (-8, -6.5), _short(detail, 12), size=9, colour=_QUIET, ha="right", edge=True)
-
-
-def _head(figure: Figure, x: float, said: str, ha: str = "left") -> None:
-    height = figure.get_figheight() * 72
-    figure.text(x / _WIDTH, 1 - 14 / height, said, ha=ha, va="baseline", fontsize=10, color=_QUIET)
+def _marks(end: float, most: int, *, whole: bool = False) -> list[float]:
+    """Round values from 0 to `end`, in about `most` equal steps; `whole`: whole numbers."""
+    scale = 10.0 ** math.floor(math.log10(end / most))
+    steps = [step * scale * power for power in (0.1, 1, 10) for step in _STEPS]
+    if whole:
+        steps = [step for step in steps if step >= 1 and math.isclose(step, round(step))] or [1]
+    wide = next(place for place, step in enumerate(steps) if step >= end / most * (1 - 1e-9))
+    # at least two marks, so that a length can be read
+    step = next((step for step in reversed(steps[: wide + 1]) if step <= end), steps[0])
+    return [count * step for count in range(math.floor(end / step * (1 + 1e-9)) + 1)]
 
 
 def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
@@ -263,26 +281,3 @@ def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
         if room < 0:
             return name[:place] + "…"
     return name
-
-
-def _svg(figure: Figure, name: str) -> str:
-    """Return inline SVG without metadata, and with ids unique on the page."""
-    whole = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(whole, format="svg", facecolor="none", metadata=nothing)
-    drawn = whole.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(
-        r"<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>",
-        r'<svg viewBox="\1" aria-hidden="true" focusable="false">',
-        drawn,
-        count=1,
-    )
-    drawn = drawn.replace(" xlink:href=", " href=")
-    used = set(re.findall(r"(?:href=\"|url\()#([\w-]+)", drawn))
-    drawn = re.sub(
-        r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", drawn
-    )
-    drawn = re.sub(r"(href=\"|url\()#", rf"\1#{name}-", drawn)
-    return re.sub(r"\n\s*", "\n", drawn)
