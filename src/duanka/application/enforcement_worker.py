@@ -20,12 +20,14 @@ _POLL_SECONDS = 0.25  # polling interval for work queued by other processes
 _NOTICE_SECONDS, _REFUSAL_SECONDS, _ALARM_SECONDS, _IDLE_SECONDS = 1.0, 2.0, 5.0, 30.0
 _LIST_SECONDS = 10.0
 _PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
+_ARCHIVE_SECONDS = 60.0
 _GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
 _DEADLINE_BATCH = 500
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
 DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # duties that `Enforcement.look` may name
 PASSES = "list of passes"
 PURGE = "pictures kept no longer"
+ARCHIVE = "refusals into the store"
 
 
 class Dispatcher(Protocol):
@@ -120,7 +122,8 @@ class Enforcement:
     `sweep`: applies up to `limit` deadlines that have passed, returns how many. `carry_out`: continues bulk
     actions; true when it did anything. `look`: names of the duties and elements that have pending work.
     `clock`: current time, with zone. `ticks`: monotonic seconds. `purge`: deletes data past its retention
-    period; true when it did anything. `write_passes`: writes the list of passed verifications if it changed.
+    period; true when it did anything. `move_refusals`: moves old refusals into the store of records; true when
+    there are more. `write_passes`: writes the list of passed verifications if it changed.
     `guard`: while it holds, deadlines, bulk actions, notices, comparisons and the list of passes are
     suspended; the outbox asks the guard itself.
     """
@@ -139,6 +142,7 @@ class Enforcement:
     compare_every: float = 300.0
     lists: Sequence[Listed] = ()
     purge: Callable[[datetime], object] | None = None
+    move_refusals: Callable[[datetime], object] | None = None
     guard: Guard | None = None
     write_passes: Callable[[], object] | None = None
 
@@ -202,6 +206,8 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         found.append(Duty(PASSES, _once(unless_held(lambda _: passes())), _PASSES_SECONDS))
     if parts.purge:
         found.append(Duty(PURGE, parts.purge, _IDLE_SECONDS))
+    if parts.move_refusals:
+        found.append(Duty(ARCHIVE, parts.move_refusals, _ARCHIVE_SECONDS))
     if parts.guard:
         found.append(Duty("end of the trail", parts.guard.work, _GUARD_SECONDS))
     return tuple(found)

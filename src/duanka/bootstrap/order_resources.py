@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.network import RefusalArchive
 from duanka.domain.order import Person
 from duanka.domain.private_files import write_private
 from duanka.domain.record_lookups import LookupRefused, RecordLookups, StoreStatus
@@ -173,6 +174,16 @@ class AttachedStore:
 
                 self._opened = StoreLookups(folder, threads=self._threads)
             return self._opened
+
+    def archive(self) -> RefusalArchive | None:
+        """The store as the archive of refusals; None: no store is named, or it is not this order database's."""
+        try:
+            self.check()
+        except LookupRefused:
+            return None
+        from duanka.engine.store.refusal_archive import StoredRefusals  # noqa: PLC0415  # DuckDB takes 0.2 s
+
+        return StoredRefusals(self.folder)
 
     def write_mark(self, by: Person, at: datetime) -> None:
         """Attach the store: leave the order database's seal in its folder. DuankaError: it cannot be written."""

@@ -139,7 +139,7 @@ def desk(
             keys=Keys(store, trail, kept),
             persons=Persons(store, trail, kept),
             links=links,
-            reading=OrderQueries(store, trail),
+            reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
             attached_store=records,
             trail=trail,

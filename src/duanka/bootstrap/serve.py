@@ -46,6 +46,7 @@ from duanka.orders.dispatch.notice_texts import writing
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.kept_lists import KeptListWatch
+from duanka.orders.monitoring.old_refusals import OldRefusals
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import RefusalCollector
 from duanka.orders.monitoring.waiting import WaitingOrders
@@ -117,6 +118,7 @@ def working(
             compare_every=policy.reconcile_minutes * 60,
             lists=[KeptListWatch(one, alarms) for one in network.proxies()],
             purge=here.checks.purge,
+            move_refusals=OldRefusals(here.store, here.attached_store.archive).move,
             guard=guard,
             write_passes=here.pass_list.write_changed,
             watch=supervision.duties if supervision else None,

@@ -158,6 +158,16 @@ class RefusalSource(Protocol):
         """Allow deletion up to position `before`: those are recorded elsewhere."""
 
 
+class RefusalArchive(Protocol):
+    """A store of records that keeps refusals for long."""
+
+    def keep(self, rows: Sequence[Refusal], now: datetime) -> Sequence[Refusal]:
+        """Put `rows` into the store, once each; return those that are there now, none while others write to it."""
+
+    def of_card(self, card: str, limit: int) -> Sequence[Refusal]:
+        """Return the latest refusals of a card, the latest first."""
+
+
 class TextVerdict(Protocol):
     """A text check of messages; a learned model may replace the lists."""
 

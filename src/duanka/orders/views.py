@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -269,7 +269,7 @@ def notice(row: RowMapping, sight: NumberMasking) -> NoticeShown:
     return NoticeShown.of({**row, "text": row["body"] or None}, sight)
 
 
-def refused(row: RowMapping, sight: NumberMasking) -> RefusedShown:
+def refused(row: Mapping[str, Any], sight: NumberMasking) -> RefusedShown:
     """Show a refusal; the called number belongs to somebody else and is always masked."""
     others = {"peer": MASKED.number(row["peer"]), "detail": MASKED.text(row["detail"])}
     return RefusedShown.of({**row, **others}, sight)

@@ -107,7 +107,10 @@ def _attached(found: Installation, folder: Path) -> Iterator[Finding]:
     with suppress(OrderDatabaseUnusable):
         attached = found.order_database().desk.attached_store
         if not attached.is_attached:
-            yield ok(f"{folder} answers no lookups until a supervisor attaches it: `duanka store attach`")
+            yield ok(
+                f"{folder} answers no lookups and takes no refusals until a supervisor attaches it:"
+                " `duanka store attach`"
+            )
             return
         try:
             attached.check()

@@ -36,6 +36,10 @@ _UNFINISHED = f"{MANIFEST}.unfinished"
 _NO_ROOM = (28, 27, 122)  # ENOSPC, EFBIG, EDQUOT
 
 
+class StoreBusy(DuankaError):
+    """Another process writes to the store."""
+
+
 class RecordStore:
     """The store in `folder`. `memory`, `threads`: limits of the DuckDB of a writer; `zone`: of a new store."""
 
@@ -67,11 +71,11 @@ class RecordStore:
         """Write as the only writer; the folder becomes a store if it is empty or missing.
 
         Nothing is in the store until `commit`. `at`: now, local time. While another process writes, wait for it
-        (`progress` says so) or raise DuankaError. DuankaError also: not a store, damaged, another version or zone,
+        (`progress` says so) or raise StoreBusy. DuankaError also: not a store, damaged, another version or zone,
         no room, or kept by duanka live without `live`.
         """
         if not live and (self.folder / LIVE).is_dir():
-            raise DuankaError(
+            raise StoreBusy(
                 f"duanka live keeps the store in {self.folder}: go on with duanka live --store, or scan into another"
                 " store"
             )
@@ -109,7 +113,7 @@ class RecordStore:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 if not wait:
-                    raise DuankaError(
+                    raise StoreBusy(
                         f"another run writes to the store in {self.folder}; let it end, then do the same again"
                     ) from error
                 progress.step("waiting for another run that writes to the store", 0)

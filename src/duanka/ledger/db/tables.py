@@ -13,7 +13,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
 # Covers the tables of all files tables*.py; increment with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 _WHERE = "where"  # key in an index's info: its condition
 metadata = MetaData()
@@ -277,6 +277,18 @@ refusals = Table(
     Column("detail", Text, nullable=False),
     Index("refusals_by_time", "at", "carried", "reason"),
     Index("refusals_of_card", "card", "at"),
+)
+
+# Refusals of an hour that went into the store of records; `refusals` holds the others. The place is the card's then.
+refusal_hours = Table(
+    "refusal_hours",
+    metadata,
+    Column("hour", UtcMicroseconds, primary_key=True),
+    Column("carried", String(8), primary_key=True),
+    Column("reason", String(24), primary_key=True),
+    Column("operator", String(40), primary_key=True),
+    Column("city", String(40), primary_key=True),
+    Column("count", BigInteger, nullable=False),
 )
 
 # Offsets of sources: decisions of a live run, refusals of an element.

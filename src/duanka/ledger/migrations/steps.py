@@ -321,6 +321,21 @@ def hit_summaries(op: Operations, facts: TrailFacts) -> None:
     _add_columns(op, "orders", _text("hit_summaries", default=""))
 
 
+def refusal_hours(op: Operations, facts: TrailFacts) -> None:
+    """Version 11: numbers of the refusals that went into the store of records."""
+    del facts
+    _create_table(
+        op,
+        "refusal_hours",
+        Column("hour", BigInteger, primary_key=True, autoincrement=False),
+        *(
+            Column(name, String(length), primary_key=True)
+            for name, length in (("carried", 8), ("reason", 24), ("operator", 40), ("city", 40))
+        ),
+        Column("count", BigInteger, nullable=False),
+    )
+
+
 # Resulting version -> step. Release 0.1.0 is version 0; version 2 never existed.
 STEPS: dict[int, Step] = {
     1: installation,
@@ -332,4 +347,5 @@ STEPS: dict[int, Step] = {
     8: waiting_orders,
     9: takes,
     10: hit_summaries,
+    11: refusal_hours,
 }

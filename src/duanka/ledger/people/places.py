@@ -44,6 +44,13 @@ def cards_in(person: Person, card: ColumnElement[str]) -> list[ColumnElement[boo
     return [exists().where(orders.c.card == card, *orders_in(person))]
 
 
+def places_in(
+    person: Person, operator: ColumnElement[str], city: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """Conditions on rows with a place of their own: those in the scope of `person`."""
+    return _covered(person.scope, operator, city)
+
+
 def _covered(
     scope: Scope, operator: ColumnElement[str], city: ColumnElement[str]
 ) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
 from duanka.domain.text import BilingualText
@@ -38,10 +38,9 @@ class RefusalCollector:
         """
         position = self._position()
         found, after, more = self._found(position, now)
-        if after != position:
+        if after != position and not self._record_whole(found, after):
             each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now))
-            name = _SOURCE + self.name
-            self._store.transact(lambda connection: store_offset(connection, name, after))
+            self._record((), after)
         if after:
             self._source.forget(after)  # also deletes what was recorded before a crash
         return more
@@ -73,12 +72,30 @@ class RefusalCollector:
         name = f"{self.name[:15]} {hashlib.sha256(key.encode(errors='replace')).hexdigest()[:8]}"
         self._alarms.set_aside(_RECORD, name, error, now)
 
-    def _record(self, found: Sequence[Refusal]) -> None:
-        """Record all of them or none; those recorded before stay as they are."""
+    def _record_whole(self, found: Sequence[Refusal], after: int) -> bool:
+        """Record a batch with the offset behind it, in one transaction; whether that was possible.
+
+        So no refusal is read again after a crash, when it may be in the store of records already.
+        """
+        try:
+            self._record(found, after)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return False
+        return True
+
+    def _record(self, found: Sequence[Refusal], after: int | None = None) -> None:
+        """Record all of them or none; those recorded before stay as they are. `after`: the offset behind them."""
         rows = [_row(one) for one in found]
-        self._store.transact(
-            lambda connection: connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
-        )
+
+        def work(connection: Connection) -> None:
+            if rows:
+                connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
+            if after is not None:
+                store_offset(connection, _SOURCE + self.name, after)
+
+        self._store.transact(work)
 
 
 def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import Refusal, RefusalArchive
 from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Person, Role, State, UnknownOrder
 from duanka.domain.person import HOLDER
 from duanka.ledger.audit.trail import AuditEntry, Trail
@@ -40,6 +43,7 @@ from duanka.orders.views import (
     OrderCountsShown,
     OrderFile,
     Page,
+    RefusedShown,
     in_force,
     notice,
     refused,
@@ -47,6 +51,8 @@ from duanka.orders.views import (
 )
 
 _DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
+
+_log = logging.getLogger("duanka.orders.queries")
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,11 @@ class ViewerContext:
 class OrderQueries:
     """Reads the order database for people; audits every access to personal data."""
 
-    def __init__(self, store: Store, trail: Trail) -> None:
-        self._store, self._trail = store, trail
+    def __init__(
+        self, store: Store, trail: Trail, archive: Callable[[], RefusalArchive | None] = lambda: None
+    ) -> None:
+        """`archive`: returns the store of records that keeps older refusals; None: there is none."""
+        self._store, self._trail, self._archive = store, trail, archive
 
     def orders(
         self,
@@ -162,6 +171,7 @@ class OrderQueries:
             raise PermissionDenied(
                 "the police ask for a card with the number of their case: --case (HTTP: caseNumber)"
             )
+        older = self._older_refusals(card)  # nothing of it is shown before the trail has the access
         with self._read(reader, now, "read.dossier", card) as (connection, sight):
             if not reader.person.scope.everywhere:
                 within(reader.person, "this card", *places_of(connection, [card]).get(card, NOWHERE))
@@ -178,7 +188,7 @@ class OrderQueries:
                     for r in connection.execute(all_orders.limit(_DOSSIER_ROWS)).mappings()
                 ),
                 in_force(_legs(connection, sight, outbox.c.card == card)),
-                tuple(refused(r, sight) for r in connection.execute(met.limit(_DOSSIER_ROWS)).mappings()),
+                _latest(connection.execute(met.limit(_DOSSIER_ROWS)).mappings(), older, sight),
                 _notices(connection, sight, notices.c.card == card),
             )
 
@@ -261,6 +271,14 @@ class OrderQueries:
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
             return figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
 
+    def _older_refusals(self, card: str) -> Sequence[Refusal]:
+        archive = self._archive()
+        try:
+            return archive.of_card(card, _DOSSIER_ROWS) if archive else ()
+        except DuankaError as error:  # a store that is damaged keeps nobody from reading the orders
+            _log.warning("refusals of before are not shown: %s", error)
+            return ()
+
     @contextmanager
     def _read(
         self, reader: ViewerContext, now: datetime, what: str, subject: str
@@ -277,6 +295,17 @@ class OrderQueries:
             self._trail.append(
                 connection, [AuditEntry(now, reader.person, what, subject[:40], why, after=seen)]
             )
+
+
+def _latest(
+    here: Iterable[RowMapping], older: Sequence[Refusal], sight: NumberMasking
+) -> tuple[RefusedShown, ...]:
+    """The latest refusals, from the order database and the store of records; what is in both stands once."""
+    rows = {(row["element"], row["key"]): dict(row) for row in here}
+    for one in older:
+        rows.setdefault((one.element, one.key), vars(one))
+    latest = sorted(rows.values(), key=lambda row: row["at"], reverse=True)
+    return tuple(refused(row, sight) for row in latest[:_DOSSIER_ROWS])
 
 
 def _may_list(which: Filter, by: Person) -> None:

@@ -6,13 +6,25 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from duanka.domain.order import Event, Kind, Person
-from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusals
+from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusal_hours, refusals
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import drifts as drifts_table
-from duanka.ledger.people.places import cards_in, orders_in
+from duanka.ledger.people.places import cards_in, orders_in, places_in
 from duanka.orders.bulk_actions.execution import DONE
 from duanka.orders.masking import NumberMasking
 from duanka.orders.views import AlarmShown, CountedShown, DriftShown, FiguresShown
@@ -40,12 +52,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         .where(orders.c.opened_at >= since, orders.c.opened_at < until, *orders_in(by))
         .group_by(orders.c.kind)
     )
-    met = (
-        select(refusals.c.carried, refusals.c.reason, func.count().label("count"))
-        .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
-        .group_by(refusals.c.carried, refusals.c.reason)
-        .order_by(refusals.c.carried, refusals.c.reason)
-    )
+    met = _refused(since, until, by)
     drift = drifts_table.c
     found = select(func.count(), func.count(drift.repaired_at)).where(
         drift.found_at >= since, drift.found_at < until, *cards_in(by, drift.card)
@@ -62,6 +69,25 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
         drifts=drifts_found,
         drifts_repaired=repaired,
+    )
+
+
+def _refused(since: datetime, until: datetime, by: Person) -> Select[Any]:
+    """Count refusals: those here by their moment, those in the store of records by the hour in which they were."""
+    here = (
+        select(refusals.c.carried, refusals.c.reason, func.count().label("count"))
+        .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
+        .group_by(refusals.c.carried, refusals.c.reason)
+    )
+    hours = refusal_hours.c
+    moved = select(hours.carried, hours.reason, hours.count).where(
+        hours.hour >= since, hours.hour < until, *places_in(by, hours.operator, hours.city)
+    )
+    both = union_all(here, moved).subquery()
+    return (
+        select(both.c.carried, both.c.reason, cast(func.sum(both.c.count), BigInteger).label("count"))
+        .group_by(both.c.carried, both.c.reason)
+        .order_by(both.c.carried, both.c.reason)
     )
 
 

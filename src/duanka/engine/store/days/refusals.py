@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import Carried, Refusal, RefusalReason
-from duanka.domain.record_keys import key_of
+from duanka.domain.record_keys import key_of, text_of
 from duanka.engine.shared.duckdb_database import lent, parquet, plainly, quoted
-from duanka.engine.store.manifest import FileKind
+from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.registers import add_texts
 
+_DAYS_AT_ONCE = 16  # that a look for the latest refusals of a card reads together
 _SCHEMA = pa.schema(
     [
         ("card", pa.int64()),
@@ -90,6 +92,44 @@ def counted(
             [since, until],
         ).fetchall()
     return {(Carried(carried), RefusalReason(reason)): count for carried, reason, count in found}
+
+
+def of_card(folder: Path, manifest: Manifest, card: str, limit: int) -> list[Refusal]:
+    """The latest refusals of a card in the store in `folder`, the latest first. duckdb.Error: a file is gone."""
+    key, found = key_of(card), list[tuple[Any, ...]]()
+    if not (days := manifest.days_of(FileKind.REFUSALS)[::-1]):
+        return []
+    with closing(duckdb.connect(":memory:")) as db:
+        for begin in range(0, len(days), _DAYS_AT_ONCE):
+            some = days[begin : begin + _DAYS_AT_ONCE]
+            paths = [folder / path for day in some for path in manifest.paths(FileKind.REFUSALS, day=day)]
+            found += db.execute(
+                f"SELECT element, key, refused_at, carried, peer, reason, detail FROM {parquet(paths)}"
+                " WHERE card = ? ORDER BY refused_at DESC LIMIT ?",
+                [key, limit - len(found)],
+            ).fetchall()
+            if len(found) >= limit:
+                break
+        hashed = sorted({row[4] for row in found if row[4] is not None and row[4] < 0})
+        texts = dict[int, str]()
+        if hashed:
+            files = parquet(folder / path for path in manifest.paths(FileKind.TEXTS))
+            among = ", ".join(map(str, hashed))
+            texts = dict(db.execute(f"SELECT key, text FROM {files} WHERE key IN ({among})").fetchall())
+    zone = OperatorZone(manifest.zone)
+    return [
+        Refusal(
+            element,
+            name,
+            at.replace(tzinfo=zone.info).astimezone(UTC),
+            Carried(carried),
+            card,
+            "" if peer is None else text_of(peer) if peer >= 0 else texts.get(peer, ""),
+            RefusalReason(reason),
+            detail,
+        )
+        for element, name, at, carried, peer, reason, detail in found
+    ]
 
 
 def _row(one: Refusal, zone: OperatorZone) -> dict[str, object]:
