@@ -15,7 +15,7 @@ from duanka.domain.rollups import MergeOperation
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.days import record_days, rollup_partials
-from duanka.engine.store.days.grouping import grouped
+from duanka.engine.store.days.grouping import Grouped, grouped, merged
 from duanka.engine.store.days.rollup_partials import PARTIALS
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
@@ -116,3 +116,18 @@ def test_keys_whose_hashes_are_equal_stay_apart() -> None:
     found = grouped(np.zeros(4, np.int64), keys, values, how)
     assert [column.tolist() for column in found.values.values()] == [[3, 4, 8], [1, 4, 8], [2, 4, 8]]
     assert found.keys["peer"].tolist() == [7, 8, 7]
+
+
+def test_groups_of_two_sources_are_merged_though_a_hash_split_them() -> None:
+    how = {"calls": MergeOperation.SUM, "sent": MergeOperation.SUM, "first": MergeOperation.MIN}
+    one = Grouped(
+        np.zeros(3, np.int64),
+        {"peer": np.array([7, 7, 8])},
+        {"calls": np.array([1, 4, 2]), "first": np.array([9, 3, 5])},
+    )
+    other = Grouped(np.array([0, 1]), {"peer": np.array([7, 9])}, {"sent": np.array([16, 32])})
+    found = merged([one, other], how)
+    total = {peer: [0, 0, 99] for peer in (7, 8, 9)}
+    for peer, calls, sent, first in zip(found.keys["peer"].tolist(), *found.values.values(), strict=True):
+        total[peer] = [total[peer][0] + calls, total[peer][1] + sent, min(total[peer][2], first)]
+    assert total == {7: [5, 16, 3], 8: [2, 0, 5], 9: [0, 32, 99]}

@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from duanka.domain.errors import DuankaError
-from duanka.engine.store.manifest import MANIFEST, read_manifest
+from duanka.engine.store.manifest import MANIFEST, RepeatCounts, read_manifest
 from duanka.engine.store.record_store import RecordStore
 from support.engine.store_deliveries import NOW, call, filled, parts
 
@@ -43,6 +44,22 @@ def test_what_was_added_is_listed_by_day_and_private(tmp_path: Path) -> None:
         for name in files:
             assert stat.S_IMODE((Path(root) / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+
+
+def test_a_copy_shares_nothing_that_changes(tmp_path: Path) -> None:
+    manifest = _made(tmp_path).manifest()
+    manifest.judged["rule"] = {"generation": 1}
+    manifest.not_added["calls"] = RepeatCounts()
+    copy = manifest.copied()
+    assert copy == manifest
+    for name in type(manifest).model_fields:
+        mine, its = getattr(manifest, name), getattr(copy, name)
+        if isinstance(mine, dict | set | list | BaseModel):
+            assert mine is not its, name
+        if isinstance(mine, dict):
+            assert all(mine[k] is not its[k] for k in mine if isinstance(mine[k], dict | set | BaseModel)), (
+                name
+            )
 
 
 def test_a_folder_with_other_content_is_no_store_and_stays_as_it_is(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def night(
     filled = {t: {s.name for s in f if s.null_count() < len(s)} for t, f in new.items()}
     at = START + timedelta(days=number + 1, hours=3)
     with RecordStore(folder / "store", threads=1).writing(at) as writer:
-        before = writer.manifest.model_copy(deep=True)
+        before = writer.manifest.copied()
         writer.add(parts, filled, (), texts.close())
         writer.merge_life()
         with engine_of(work / "engine", remote).open_store(writer.draft, before) as engine:

@@ -113,7 +113,7 @@ def store_in_use(
     with RecordStore(store, zone=zone, memory=memory, threads=threads).writing(
         at, progress=progress
     ) as writer:
-        before = writer.manifest.model_copy(deep=True)
+        before = writer.manifest.copied()
         engine: StoreEngine
         if remote:
             # a folder of this run alone: of a run that was killed, the cluster may still be writing

@@ -113,6 +113,22 @@ class Manifest(_Strict):
     life: dict[str, set[date]] = {}
     judged: dict[str, dict[str, JsonValue]] = {}
 
+    def copied(self) -> Manifest:
+        """A copy that can be changed alone; a general deep copy takes far longer, the more so the more days."""
+        return self.model_copy(
+            update={
+                "files": {path: file.model_copy() for path, file in self.files.items()},
+                "replaced": set(self.replaced),
+                "days": {table: dict(days) for table, days in self.days.items()},
+                "filled": {table: set(columns) for table, columns in self.filled.items()},
+                "delivered": list(self.delivered),
+                "not_added": {table: counts.model_copy() for table, counts in self.not_added.items()},
+                "kept": self.kept.model_copy(),
+                "life": {rollup: set(days) for rollup, days in self.life.items()},
+                "judged": {rule: dict(told) for rule, told in self.judged.items()},
+            }
+        )
+
     def paths(self, kind: FileKind, name: str = "", day: date | None = None) -> list[str]:
         """Paths of the files of `kind` and `name`, by day and age; only of `day`, if given."""
         found = [

@@ -25,7 +25,7 @@ class NextGeneration:
     def __init__(
         self, folder: Path, manifest: Manifest, at: datetime, *, memory: str, threads: int | None
     ) -> None:
-        self.folder, self.manifest, self.at = folder, manifest.model_copy(deep=True), at
+        self.folder, self.manifest, self.at = folder, manifest.copied(), at
         self.number = manifest.generation + 1
         self._listed = frozenset(manifest.files)
         self._made: list[Path] = []

@@ -68,14 +68,9 @@ def grouped(
     how: Mapping[str, MergeOperation],
 ) -> Grouped:
     """Merge rows with equal `keys`; `how`: of each value."""
-    order: Ints | None = None
-    if not _ascending(place):
-        order = np.argsort(place)
-        place = place[order]
+    order, place, starts = _sorted(place, keys)
+    if order is not None:
         keys = {name: column[order] for name, column in keys.items()}
-    starts = _differs(place)
-    for column in keys.values():
-        starts |= _differs(column)
     first = np.flatnonzero(starts)
     return Grouped(
         place[first],
@@ -89,18 +84,49 @@ def grouped(
 
 def merged(groups: Sequence[Grouped], how: Mapping[str, MergeOperation]) -> Grouped:
     """Merge groups of several sources; a source without a value adds nothing to it."""
-
-    def values(name: str) -> Ints:
-        return np.concatenate(
-            [
-                one.values[name] if name in one.values else np.full(len(one.place), NOTHING[how[name]])
-                for one in groups
-            ]
-        )
-
-    place = np.concatenate([one.place for one in groups])
     keys = {name: np.concatenate([one.keys[name] for one in groups]) for name in groups[0].keys}
-    return grouped(place, keys, {name: values(name) for name in how}, how)
+    order, place, starts = _sorted(np.concatenate([one.place for one in groups]), keys)
+    first = np.flatnonzero(starts)
+    group = np.cumsum(starts) - 1  # that each row belongs to
+    begins = first
+    if order is not None:
+        in_order, group = group, np.empty_like(group)
+        group[order] = in_order
+        begins = order[first]
+    parts = np.split(group, np.cumsum([len(one.place) for one in groups])[:-1])
+    return Grouped(
+        place[first],
+        {name: column[begins] for name, column in keys.items()},
+        {name: _put_together(name, groups, parts, len(first), operation) for name, operation in how.items()},
+    )
+
+
+def _put_together(
+    name: str, groups: Sequence[Grouped], parts: Sequence[Ints], most: int, how: MergeOperation
+) -> Ints:
+    """The value `name` of `most` groups; `parts`: by source, into which group each of its rows goes."""
+    found = np.full(most, NOTHING[how], np.int64)
+    merge = {MergeOperation.SUM: np.add, MergeOperation.MIN: np.minimum, MergeOperation.MAX: np.maximum}[how]
+    for one, into in zip(groups, parts, strict=True):
+        if name not in one.values:
+            continue
+        if np.all(into[1:] > into[:-1]):
+            found[into] = merge(found[into], one.values[name])
+        else:  # a hash that two keys share has split a group of this source
+            merge.at(found, into, one.values[name])
+    return found
+
+
+def _sorted(place: Ints, keys: Mapping[str, Ints]) -> tuple[Ints | None, Ints, npt.NDArray[np.bool_]]:
+    """The order of the rows (None: as they are), their places in that order, and whether each begins a group."""
+    order: Ints | None = None
+    if not _ascending(place):
+        order = np.argsort(place)
+        place = place[order]
+    starts = _differs(place)
+    for column in keys.values():
+        starts |= _differs(column if order is None else column[order])
+    return order, place, starts
 
 
 def _ascending(column: Ints) -> bool:
