@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from duanka.domain.errors import DuankaError
 from duanka.domain.findings import LiveAccount
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.passed_cards import Passes
@@ -29,6 +28,7 @@ from duanka.engine.live.announcements import Changes, announce_again, announce_c
 from duanka.engine.live.batch_filter import BatchFilter, nothing_lost
 from duanka.engine.live.evaluator import RuleEvaluator
 from duanka.engine.live.queries import StateQueries
+from duanka.engine.live.retention import DEFAULT_RETENTION, long_enough
 from duanka.engine.live.rule_changes import reconcile
 from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
 from duanka.engine.live.state.compiled_rule import CompiledRule, prepare
@@ -46,12 +46,11 @@ from duanka.engine.store.days.compaction import MOST_FILES
 from duanka.engine.store.record_store import LIVE, RecordStore
 
 _FILES_MEMORY = "300MB"  # of the database that writes the store's files
+_CARDS_A_BATCH = 500_000  # evaluated with a batch, so that records do not wait for the evaluation of all
 PACK_ROWS = 500_000  # recent records that go to the store before they are settled
 _FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
 _PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
 _MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
-_RETENTION_MARGIN = timedelta(days=3)
-_DEFAULT_RETENTION = timedelta(days=100)  # the longest look-back of a rule, plus some days
 
 
 class Live:
@@ -73,7 +72,7 @@ class Live:
         lateness: Lateness | None = None,
         memory: str = "700MB",
         threads: int | None = None,
-        keep: timedelta = _DEFAULT_RETENTION,
+        keep: timedelta = DEFAULT_RETENTION,
         history: bool = True,
         pack_rows: int = PACK_ROWS,
         retention: StorePolicy | None = None,
@@ -86,7 +85,7 @@ class Live:
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
-        self._keep = _enough(keep, self._rules)
+        self._keep = long_enough(keep, self._rules)
         self._pack_rows = pack_rows
         self._retention = replace(retention or StorePolicy(), keep_rollups_days=self._keep.days)
         self._now: datetime | None = None
@@ -178,8 +177,11 @@ class Live:
             self._state.keep_positions(batch.positions)
             if self._recent.rows >= self._pack_rows:
                 self._pack(now)
+            most = _CARDS_A_BATCH if batch.records else None
+            if self._triggers.running and not settle:
+                self._told_again += self._triggers.pull(self._able(), now, most=most)
         judged = settle and judge and not self._progress.history
-        changes = self._settled(now, judge=judged) if settle else {}
+        changes = self._settled(now, judge=judged, most=most) if settle else {}
         return BatchResult(
             records=batch.records,
             used=done.used,
@@ -193,8 +195,10 @@ class Live:
             sources=tuple(self._marks.sources(now)),
         )
 
-    def _settled(self, now: datetime, *, judge: bool, finish: bool = False) -> dict[tuple[str, Change], int]:
-        """Run the rules if `judge`, and commit; with `finish`, as if the records had ended."""
+    def _settled(
+        self, now: datetime, *, judge: bool, finish: bool = False, most: int | None = None
+    ) -> dict[tuple[str, Change], int]:
+        """Run the rules if `judge`, for about `most` cards, and commit; with `finish`, as if the records had ended."""
         with self._state.working():
             changes = self._told_again
             self._told_again = Counter()
@@ -211,8 +215,8 @@ class Live:
             if self._recent.rows >= min(_FEW_ROWS, self._pack_rows):
                 self._pack(now)
             self._recent.roll_up()
-            if judge:
-                changes += self._triggers.pull(self._able(), now, end)
+            if judge or self._triggers.running:
+                changes += self._triggers.pull(self._able(), now, end, most=None if finish else most)
             if finish or now - (self._packed_at or now) >= _PACK_AFTER:
                 self._pack(now)
             self._packed_at = self._packed_at or now
@@ -236,9 +240,7 @@ class Live:
         self._files.complete()
         self._state.commit()
         if self._files.publish():
-            self._state.run(
-                "CHECKPOINT"
-            )  # the room of recent records, which are in the store now, is free again
+            self._run("CHECKPOINT")  # the room of recent records, which are in the store now, is free again
 
     def _take_passes(self) -> None:
         if self._passes is None:
@@ -321,7 +323,7 @@ class Live:
         registers.find_news(self._run, register)
         judged = register != "outlets" and self._progress.since is not None
         if judged and register == "cards":
-            registers.touch_left_behind(self._run)
+            registers.touch_left_behind(self._state)
         if register == "cards" and (moved := registers.moved_cards(self._run)):
             # A decision names operator and city: when the register changes either, publish it again.
             self._told_again += announce_again(self._state, moved)
@@ -329,7 +331,8 @@ class Live:
         self._progress.registers.add(register)
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
-            self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
+            turn = self._progress.turn
+            self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card, {turn} FROM news")
             self._triggers.look_ahead(register, "news", self._marks.latest())
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
@@ -381,15 +384,3 @@ class Live:
         if min(self._progress.firsts.values(), default=horizon) < horizon:
             self._progress.horizon = horizon
             self._files.purge(closed, self._retention, now)
-
-
-def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:
-    """`keep`; DuankaError if it is shorter than a rule's look-back."""
-    reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
-    longest = max(reach, key=lambda rule: reach[rule], default="")
-    if longest and keep < reach[longest] + _RETENTION_MARGIN:
-        raise DuankaError(
-            f"--keep {keep.days}d is too short: rule {longest} looks back {reach[longest].days} days;"
-            f" keep at least {(reach[longest] + _RETENTION_MARGIN).days}d"
-        )
-    return keep

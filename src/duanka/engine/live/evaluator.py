@@ -8,9 +8,10 @@ logged as changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -28,7 +29,8 @@ from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.coverage import known
 from duanka.engine.shared.hit_table import first_only
 
-AT_ONCE = 1_000_000  # cards evaluated together; more are evaluated in slices
+AT_ONCE = 250_000  # cards evaluated together; more are evaluated in slices
+_MANY = 100_000  # cards for which devices are merged once, not in each statement
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,21 @@ class EvaluationPass:
 
 
 class RuleEvaluator:
-    """Evaluates groups of rules for the cards in the temporary table `affected`."""
+    """Evaluates groups of rules for the cards in the temporary table `affected`.
+
+    `changes`: what has changed since somebody took it. `readers`: rules that read hits; cards whose hits changed are
+    kept for them in `state.again`.
+    """
 
     def __init__(
         self, state: LiveState, shelves: Mapping[str, RollupShelf], shadows: frozenset[str] = frozenset()
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
         self._state, self._run, self._shelves = state, state.run, shelves
+        self.changes: Changes = Counter()
+        self.readers: Sequence[str] = ()
         self._at_once = AT_ONCE
+        self._devices = False  # whether the temporary table `devices` holds card_devices, merged
         self._unseen = ", ".join(f"'{rule}'" for rule in sorted(shadows)) or "''"
 
     def judge(
@@ -79,37 +88,70 @@ class RuleEvaluator:
         *,
         since: datetime | None = None,
         closing: bool = False,
-    ) -> Changes:
-        """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`.
+    ) -> Iterator[int]:
+        """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`, slice by slice.
 
-        `since`: only windows from here on are evaluated. Linked cards are evaluated too, except with `closing` (end
-        of a day), when all active cards are selected anyway.
+        After each slice, it yields the number of cards in it. `since`: only windows from here on are evaluated. Linked
+        cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
         """
-        changes: Changes = Counter()
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
         together = sorted({rule.rule.together for rule in rules} - {""})
         self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
+        if "imei" in together and cards >= _MANY:
+            self._merge_devices(rules, narrowed=closing)
         if cards and not closing:
             for column in together:
                 cards += self._spread(column, "stirred", "concerned")
+        slices = self._slices(cards)
+        for within in slices:
+            self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned WHERE {within}")
+            self._see_company(together, whole=closing or len(slices) > 1)
+            seq = self._state.progress.seq
+            if self._restrict(rules, evaluation, since, closing=closing):
+                self._evaluate(rules, evaluation, since)
+            self._tell_readers(seq)
+            yield cards // len(slices)
+        self._devices = False
+
+    def _slices(self, cards: int) -> list[str]:
+        """Conditions of ranges of `concerned` cards: files of the store are sorted by card."""
         slices = -(-cards // self._at_once)
-        for k in range(slices):
-            where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
-            self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
-            self._see_company(together, whole=closing or slices > 1)
-            if not self._restrict(rules, evaluation, since, closing=closing):
-                continue
-            for rule in rules:
-                frozen = self._frozen(rule)
-                # an absence stays certain once it is due, however old; a ratio needs its whole window, so
-                # hits whose window is partly deleted are not evaluated again
-                judged = since if frozen is None or rule.due else max(frozen, since or frozen)
-                self._find(rule, evaluation.moments[rule.id], judged)
-                changes += self._settle(rule, since, frozen)
-                if rule.due:
-                    self._plan(rule, evaluation.moments[rule.id])
-        return changes
+        if slices < 2:
+            return ["TRUE"] * slices
+        shares = ", ".join(str(number / slices) for number in range(1, slices))
+        bounds = sorted(set(self._run(f"SELECT approx_quantile(card, [{shares}]) FROM concerned")[0][0]))
+        between = [f"card >= {low} AND card < {high}" for low, high in pairwise(bounds)]
+        return [f"card < {bounds[0]}", *between, f"card >= {bounds[-1]}"]
+
+    def _evaluate(
+        self, rules: Sequence[CompiledRule], evaluation: EvaluationPass, since: datetime | None
+    ) -> None:
+        for rule in rules:
+            frozen = self._frozen(rule)
+            # an absence stays certain once it is due, however old; a ratio needs its whole window, so
+            # hits whose window is partly deleted are not evaluated again
+            judged = since if frozen is None or rule.due else max(frozen, since or frozen)
+            self._find(rule, evaluation.moments[rule.id], judged)
+            self.changes += self._settle(rule, since, frozen)
+            if rule.due:
+                self._plan(rule, evaluation.moments[rule.id])
+
+    def _tell_readers(self, seq: int) -> None:
+        """Keep the cards whose hits changed since `seq` for the rules that read hits."""
+        if self._state.progress.seq > seq:
+            for reader in self.readers:
+                self._run(
+                    f"INSERT INTO state.again SELECT DISTINCT '{reader}', card FROM state.changes"
+                    f" WHERE seq > {seq} AND rule <> '{reader}'"
+                )
+
+    def _merge_devices(self, rules: Sequence[CompiledRule], *, narrowed: bool) -> None:
+        """Create the table `devices`: card_devices of all cards, as `rules` read it."""
+        whole = self._shelves["card_devices"].rollup
+        read = next((r for r in lean_for(rules, narrowed=narrowed) if r.name == whole.name), whole.only(()))
+        self._make("devices", self._shelves[whole.name].restricted(read, "TRUE", None))
+        self._devices = True
 
     def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
         """Fill the table `visible`: the affected cards and the cards linked to them.
@@ -195,6 +237,8 @@ class RuleEvaluator:
             if closing and (narrow := any_of(rule.narrow.get(lean.name, "") for rule in readers)):
                 where = f"{where} AND ({narrow})"
             restricted = self._shelves[lean.name].restricted(lean, where, window)
+            if lean.name == "card_devices" and self._devices:
+                restricted = f"SELECT * FROM devices WHERE {where}"
             self._make(lean.name, restricted, vars(evaluation.moments[rules[0].id]))
 
     def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
@@ -215,7 +259,7 @@ class RuleEvaluator:
         """Add to `into` the cards that share `column` with one of `cards`; return their count."""
         source = "state.cards"
         if column == "imei":
-            source = f"({self._shelves['card_devices'].raw('card, imei')})"
+            source = "devices" if self._devices else f"({self._shelves['card_devices'].raw('card, imei')})"
         self._run(
             f"CREATE OR REPLACE TEMP TABLE linked AS SELECT DISTINCT {column} FROM {source}"
             f" SEMI JOIN {cards} USING (card) WHERE {column} IS NOT NULL"

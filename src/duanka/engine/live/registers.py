@@ -30,10 +30,11 @@ def take_news(run: Run, register: str) -> None:
     run(f"INSERT INTO state.{register} SELECT {_columns(register)} FROM news")
 
 
-def touch_left_behind(run: Run) -> None:
+def touch_left_behind(state: LiveState) -> None:
     """Mark the previous holder's cards as touched when a card changes hands."""
-    run(
-        "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
+    state.run(
+        f"INSERT INTO state.touched SELECT DISTINCT 'cards', card, {state.progress.turn} FROM state.cards"
+        " WHERE holder IN"
         " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
         " OR n.holder IS NULL)"
     )
@@ -58,7 +59,8 @@ def take_passes(state: LiveState, passes: Passes) -> None:
     """Replace the stored passes with `passes`; mark the cards that differ as touched."""
     with lent(state.db, "given", pass_rows(passes.read())):
         state.run(
-            "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM ((FROM given EXCEPT FROM state.passes)"
+            f"INSERT INTO state.touched SELECT DISTINCT 'cards', card, {state.progress.turn} FROM"
+            " ((FROM given EXCEPT FROM state.passes)"
             " UNION ALL (FROM state.passes EXCEPT FROM given)) SEMI JOIN state.cards USING (card)"
         )
         state.run("DELETE FROM state.passes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -25,6 +25,15 @@ class EndOfRecords:
     midnight: datetime
 
 
+@dataclass(frozen=True)
+class _Received:
+    """What had come when an evaluation began: `turn` of registers, files that wait, rows of rollups."""
+
+    turn: int
+    waiting: frozenset[str]
+    rows: Mapping[str, tuple[int, int]]
+
+
 class Triggers:
     """Finds the cards that each rule must evaluate now, and has them evaluated."""
 
@@ -33,13 +42,48 @@ class Triggers:
     ) -> None:
         self._run, self._progress = state.run, state.progress
         self._judge, self._shelves, self._marks = judge, shelves, marks
+        self._steps: Iterator[int] | None = None
 
-    def pull(self, able: Sequence[CompiledRule], now: datetime, end: EndOfRecords | None = None) -> Changes:
-        """Evaluate what is due; with `end`, as if no more records came."""
+    @property
+    def running(self) -> bool:
+        """Whether an evaluation has begun and not ended."""
+        return self._steps is not None
+
+    def pull(
+        self,
+        able: Sequence[CompiledRule],
+        now: datetime,
+        end: EndOfRecords | None = None,
+        most: int | None = None,
+    ) -> Changes:
+        """Evaluate what is due; with `end`, as if no more records came.
+
+        After about `most` cards it stops, and the next call goes on. Records that came meanwhile are evaluated again
+        the next time.
+        """
+        if end and self._steps:
+            for _ in self._steps:
+                pass
+            self._steps = None
+        self._steps = self._steps or self._evaluation(able, now, end)
+        cards = 0
+        for done in self._steps:
+            cards += done
+            if most is not None and cards >= most:
+                break
+        else:
+            self._steps = None
+        changes, self._judge.changes = self._judge.changes, Counter()
+        return changes
+
+    def _evaluation(
+        self, able: Sequence[CompiledRule], now: datetime, end: EndOfRecords | None
+    ) -> Iterator[int]:
+        """Evaluate what is due; yields where it may be interrupted, with the number of cards evaluated since."""
         progress = self._progress
         since, latest = self._marks.since(), self._marks.latest()
         if since is None or latest is None:
-            return Counter()
+            return
         # registers may have been read as of an assumed end of records: never go back before it
         latest = end.midnight if end else max(latest, progress.seen or latest)
         self._registered(latest)
@@ -48,30 +92,47 @@ class Triggers:
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
         evaluation = EvaluationPass(latest, moments, frozenset(anew), final=end is not None)
-        seq = progress.seq
-        changes = self._all(ready, evaluation)
-        for rule in ready:
-            if "hits" in rule.rule.reads:  # runs last, because it reads the hits of the others
-                changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
-                cards = "SELECT card FROM state.hits" if rule.id in evaluation.anew else changed
-                changes += self._judge.judge([rule], cards, evaluation)
+        readers = [rule for rule in ready if "hits" in rule.rule.reads]
+        self._judge.readers = [rule.id for rule in readers]
+        received, progress.turn = self._received(), progress.turn + 1
+        for cards in self._all(ready, evaluation):
+            if not anew:  # what becomes known meanwhile would not be evaluated again
+                yield cards
+        for rule in readers:  # run last, because they read the hits of the others
+            again = f"state.again WHERE rule = '{rule.id}'"
+            asked = "state.hits" if rule.id in evaluation.anew else again
+            _whole(self._judge.judge([rule], f"SELECT card FROM {asked}", evaluation))
+            self._run(f"DELETE FROM {again}")
         progress.since, progress.seen = since, latest
         if end:
             progress.certain, progress.midnight = end.certain, end.midnight
-        self._done(ready, moments)
-        return changes
+        self._done(ready, moments, received)
 
-    def _done(self, ready: Sequence[CompiledRule], moments: Mapping[str, JudgementTimes]) -> None:
-        """Mark everything received so far as evaluated by the `ready` rules."""
-        reached = {rule.id: moments[rule.id].reached for rule in ready if moments[rule.id].reached > LONG_AGO}
+    def _received(self) -> _Received:
+        return _Received(
+            self._progress.turn,
+            frozenset(self._progress.waiting),
+            {name: (shelf.cleared, shelf.progress.rows) for name, shelf in self._shelves.items()},
+        )
+
+    def _done(
+        self, ready: Sequence[CompiledRule], moments: Mapping[str, JudgementTimes], received: _Received
+    ) -> None:
+        """Mark what had been received as evaluated by the `ready` rules."""
+        self._evaluated(ready, moments)
+        self._run(f"DELETE FROM state.touched WHERE turn <= {received.turn}")
+        self._progress.waiting = [path for path in self._progress.waiting if path not in received.waiting]
+        for name, shelf in self._shelves.items():
+            cleared, rows = received.rows[name]
+            shelf.judged(rows if shelf.cleared == cleared else 0)
+
+    def _evaluated(self, rules: Sequence[CompiledRule], moments: Mapping[str, JudgementTimes]) -> None:
+        """Note how far `rules` have come: from now on, earlier records are late."""
+        reached = {rule.id: moments[rule.id].reached for rule in rules if moments[rule.id].reached > LONG_AGO}
         self._progress.able |= reached.keys()
         self._progress.marks |= {
-            r.id: reached[r.id] for r in ready if r.feeds and not r.rule.monotone and r.id in reached
+            r.id: reached[r.id] for r in rules if r.feeds and not r.rule.monotone and r.id in reached
         }
-        self._run("DELETE FROM state.touched")
-        self._progress.waiting.clear()
-        for shelf in self._shelves.values():
-            shelf.judged()
 
     def _moments(
         self,
@@ -97,19 +158,19 @@ class Triggers:
                 moments[rule.id] = JudgementTimes(as_of, since, until, reached)
         return moments
 
-    def _all(self, ready: Sequence[CompiledRule], evaluation: EvaluationPass) -> Changes:
-        changes: Changes = Counter()
+    def _all(self, ready: Sequence[CompiledRule], evaluation: EvaluationPass) -> Iterator[int]:
         for group in _alike([rule for rule in ready if rule.rule.monotone]):
-            changes += self._at_once(group, evaluation)
+            yield from self._at_once(group, evaluation)
         for rule in ready:
             if rule.due:
-                changes += self._when_due(rule, evaluation)
+                yield _whole(self._when_due(rule, evaluation))
+                self._evaluated([rule], evaluation.moments)
         for rule in ready:
             if rule.closes:
                 self._ask_again(rule, evaluation)
         for rule in self._closing(ready, evaluation):
-            changes += self._when_closed(rule, evaluation)
-        return changes
+            yield _whole(self._when_closed(rule, evaluation))
+            self._evaluated([rule], evaluation.moments)
 
     def _closing(self, ready: Sequence[CompiledRule], evaluation: EvaluationPass) -> Sequence[CompiledRule]:
         """Daily rules to run: new ones and one other, to keep batches short; all at the end."""
@@ -141,25 +202,27 @@ class Triggers:
                 self.look_ahead(register, f"state.{register}", latest)
         come = f"due_at <= TIMESTAMP '{latest}'"
         if self._run(f"SELECT 1 FROM state.ahead WHERE {come} LIMIT 1"):
-            self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
+            self._run(
+                f"INSERT INTO state.touched SELECT tbl, card, {self._progress.turn} FROM state.ahead WHERE {come}"
+            )
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
-    def _at_once(self, group: Sequence[CompiledRule], evaluation: EvaluationPass) -> Changes:
+    def _at_once(self, group: Sequence[CompiledRule], evaluation: EvaluationPass) -> Iterator[int]:
         """Evaluate monotone rules (more records only add hits) for the newly touched cards."""
         if any(rule.id in evaluation.anew for rule in group):
-            return self._judge.judge(group, self._judge.everybody(), evaluation)
+            yield from self._judge.judge(group, self._judge.everybody(), evaluation)
+            return
         touched = self._touched_rollups(group[0])
         registers = self._touched_registers(group)
         since = self._from_hour(group[0])
         if since is None:
-            stirred = " UNION ".join(part for part in (touched, registers) if part)
-            return self._judge.judge(group, stirred, evaluation) if stirred else Counter()
-        changes: Changes = (
-            self._judge.judge(group, touched, evaluation, since=since) if touched else Counter()
-        )
+            if stirred := " UNION ".join(part for part in (touched, registers) if part):
+                yield from self._judge.judge(group, stirred, evaluation)
+            return
+        if touched:
+            yield from self._judge.judge(group, touched, evaluation, since=since)
         if registers:
-            changes += self._judge.judge(group, registers, evaluation)
-        return changes
+            yield from self._judge.judge(group, registers, evaluation)
 
     def _touched_rollups(self, rule: CompiledRule) -> str:
         parts = []
@@ -185,12 +248,13 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
-    def _when_due(self, rule: CompiledRule, evaluation: EvaluationPass) -> Changes:
+    def _when_due(self, rule: CompiledRule, evaluation: EvaluationPass) -> Iterator[int]:
         """Evaluate absences: cards whose due time has come, and touched cards with a hit."""
         if rule.id in evaluation.anew and rule.rule.monotone:  # it has just evaluated all cards
-            return Counter()
+            return
         if rule.id in evaluation.anew:
-            return self._judge.judge([rule], self._judge.everybody(), evaluation)
+            yield from self._judge.judge([rule], self._judge.everybody(), evaluation)
+            return
         # at the end of records, a due time that only waits for the day to end counts as reached
         mark = evaluation.now_of(rule) + (timedelta(days=1) if evaluation.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
@@ -201,27 +265,27 @@ class Triggers:
         if registers := self._touched_registers([rule]):
             parts.append(registers)
         self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
-        return self._judge.judge([rule], "SELECT card FROM asked", evaluation)
+        yield from self._judge.judge([rule], "SELECT card FROM asked", evaluation)
 
-    def _when_closed(self, rule: CompiledRule, evaluation: EvaluationPass) -> Changes:
+    def _when_closed(self, rule: CompiledRule, evaluation: EvaluationPass) -> Iterator[int]:
         """Evaluate daily ratios for all cards active on the days that have ended."""
         before, reached = self._progress.closed.get(rule.id), evaluation.moments[rule.id].reached
         if reached > LONG_AGO:
             self._progress.closed[rule.id] = reached.date()
         if before is None or rule.id in evaluation.anew:
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
-            return self._judge.judge([rule], self._judge.everybody(), evaluation, closing=True)
+            yield from self._judge.judge([rule], self._judge.everybody(), evaluation, closing=True)
+            return
         begin = datetime.combine(before, time())
         windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
         active = " UNION ".join(f"SELECT card FROM ({s.raw('card', begin)})" for s in windows)
         since = begin if rule.rule.window is Window.DAY else None
-        changes = self._judge.judge([rule], active, evaluation, since=since, closing=True)
+        yield from self._judge.judge([rule], active, evaluation, since=since, closing=True)
         again = f"SELECT card FROM state.again WHERE rule = '{rule.id}'"
         if rule.rule.together == "imei":
             again += f" UNION {self._newcomers(begin)}"
-        changes += self._judge.judge([rule], again, evaluation, closing=True)
+        yield from self._judge.judge([rule], again, evaluation, closing=True)
         self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
-        return changes
 
     def _newcomers(self, begin: datetime) -> str:
         """A SELECT of all cards of devices that received a new card since `begin`."""
@@ -240,3 +304,8 @@ def _alike(rules: Sequence[CompiledRule]) -> list[list[CompiledRule]]:
         touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))
         groups.setdefault((touches, rule.rule.window), []).append(rule)
     return list(groups.values())
+
+
+def _whole(steps: Iterable[int]) -> int:
+    """Go through all `steps` without interruption; returns the number of cards."""
+    return sum(steps)

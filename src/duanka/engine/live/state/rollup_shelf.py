@@ -24,6 +24,7 @@ class RollupShelf:
         self.window = next((key for key in rollup.keys if key in _WINDOWS), None)
         self._run, self._files = run, files
         self._table = f"state.{rollup.name}"
+        self.cleared = 0  # how often
 
     def create(self) -> None:
         """Create the table, uncompressed: compression would dominate the time to append a batch."""
@@ -42,6 +43,7 @@ class RollupShelf:
         if self.progress.rows:
             self.create()
         self.progress.rows = self.progress.judged = 0
+        self.cleared += 1
 
     @property
     def unjudged(self) -> str:
@@ -57,9 +59,9 @@ class RollupShelf:
         """Whether there are partials not evaluated yet."""
         return self.progress.rows > self.progress.judged or bool(self._files.waiting(self.rollup.name))
 
-    def judged(self) -> None:
-        """Mark all partials of recent records as evaluated."""
-        self.progress.judged = self.progress.rows
+    def judged(self, rows: int) -> None:
+        """Mark the first `rows` partials of recent records as evaluated."""
+        self.progress.judged = rows
 
     def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
         """SELECT that merges the partials into `lean`, filtered by `where` and `since`."""

@@ -38,9 +38,9 @@ _TABLES = {
     "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
     "seen": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",  # hashes of records, to detect repeats
     "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
-    "touched": "tbl VARCHAR, card BIGINT",  # cards whose register rows changed
+    "touched": "tbl VARCHAR, card BIGINT, turn BIGINT",  # cards whose register rows changed
     "ahead": "tbl VARCHAR, card BIGINT, due_at TIMESTAMP",  # register rows that take effect later
-    "again": "rule VARCHAR, card BIGINT",  # cards that a daily rule evaluates again
+    "again": "rule VARCHAR, card BIGINT",  # cards that a daily rule evaluates again, and one that reads hits
     "due": "rule VARCHAR, card BIGINT, due_at TIMESTAMP",
     "confirmed": "card BIGINT, case_id VARCHAR, signed_by VARCHAR",  # police cases already logged as changes
     "passes": "card BIGINT, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
