@@ -97,14 +97,16 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
             changes += sum(taken.changes.values())
             if taken.judged:
                 judged.append(taken.seconds)
+        while engine.evaluating:  # it takes turns with the batches that follow
+            took.append(paced.take(next(stream.batches(1))).seconds)
         begin = time.perf_counter()
         engine.take(Batch(), NOW, settle=True)
         while engine.rest(10.0):
             pass
         merged = time.perf_counter() - begin
+        size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
         steady = [engine.take(batch, NOW, settle=True).seconds for batch in stream.batches(_STEADY)]
         engine.close()
-        size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
         return {
             "steady": steady,
             "took": took,
@@ -215,7 +217,7 @@ def report(cards: int, batches: int) -> None:
     for name, (clock, cpu) in rate.items():
         print(f"  {name:<15} {clock:10,.0f} {cpu:10,.0f}")
     for what, ours, theirs, goal in (
-        ("all counters, rules, commits / dictionary loop of the same counters", "engine", "loop", "goal 3"),
+        ("all counters, rules, commits / dictionary loop of the same counters", "engine", "loop", "goal 4"),
         ("hourly count / dictionary loop of it", "hourly engine", "hourly loop", ""),
         ("hourly count / bytewax", "hourly engine", "hourly bytewax", "goal 2"),
     ):
@@ -228,10 +230,12 @@ def report(cards: int, batches: int) -> None:
         took = [float(t) for t in found["took"]]  # type: ignore[attr-defined]
         judged = [float(t) for t in found["judged"]]  # type: ignore[attr-defined]
         steady = [float(t) for t in found["steady"]]  # type: ignore[attr-defined]
-        means[size] = statistics.mean(took)
+        merged = float(str(found["merged"]))
+        means[size] = (sum(took) + merged) / len(took)
         everyday[size] = statistics.median(steady)
         print(
-            f"{size:,} cards, {batches} batches: mean {means[size]:.3f} s = {BATCH / means[size]:,.0f} records/s;"
+            f"{size:,} cards, {len(took)} batches: mean {statistics.mean(took):.3f} s, with merging {means[size]:.3f} s"
+            f" = {BATCH / means[size]:,.0f} records/s;"
             f" p50 {statistics.median(took):.3f}, p99 {percentile(took, 99):.3f}, worst {max(took):.3f} s;"
             f" {len(judged)} judged, mean {statistics.mean(judged):.2f} s"
         )
@@ -242,13 +246,13 @@ def report(cards: int, batches: int) -> None:
         print(
             f"  ready after {float(str(found['ready'])):.0f} s, peak {float(str(found['peak'])):,.0f} MB,"
             f" {float(str(found['disk'])):,.0f} MB on disk, {found['changes']} changes of hits;"
-            f" merging what was sealed took {float(str(found['merged'])):.1f} s in the quiet after it",
+            f" merging files took {merged:.1f} s in the quiet after it",
             flush=True,
         )
     backlog, daily = (of[5_000_000] / of[500_000] for of in (means, everyday))
     print(
-        f"  batch at 5,000,000 cards / at 500,000: {backlog:.2f} x in a backlog (mean), {daily:.2f} x each judged"
-        " (median) (goal 1.5)\n",
+        f"  batch at 5,000,000 cards / at 500,000: {backlog:.2f} x in a backlog (mean, merging included; goal 1.3),"
+        f" {daily:.2f} x each judged (median)\n",
         flush=True,
     )
     killed = part("killed", "--cards", str(cards))

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.streaming import Change, HitChange
+from duanka.engine.live import engine
 from duanka.engine.live import evaluator as judge
 from duanka.engine.live.engine import PACK_ROWS
 from duanka.rules import RULES
@@ -45,7 +46,10 @@ _COARSE = _cuts(24, 60, 400)  # each batch takes a third of a second
 def _played_as_scanned(world: World, cut: Cut, *, at_once: int = judge.AT_ONCE) -> list[list[HitChange]]:
     """Play `world` as `cut` says; the hits must be those of a scan, and the changes must lead to them."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(judge, "AT_ONCE", at_once)
+        if at_once < judge.AT_ONCE:  # an evaluation takes turns with batches
+            patched.setattr(judge, "AT_ONCE", at_once)
+            patched.setattr(engine, "CARDS_A_BATCH", at_once)
+            patched.setattr(judge, "MANY", at_once)
         played = Played(world, Path(folder) / "state", cut)
         with played.live:
             hits, changes = played.hits(), played.changes()
@@ -62,9 +66,9 @@ def _played_as_scanned(world: World, cut: Cut, *, at_once: int = judge.AT_ONCE) 
 
 
 @settings(max_examples=5, **_PATIENT)  # type: ignore[arg-type]
-@given(seed=_SEEDS, cut=_COARSE)
-def test_any_cut_of_any_world_ends_as_a_scan(seed: int, cut: Cut) -> None:
-    _played_as_scanned(invented(seed, cards=14), cut)
+@given(seed=_SEEDS, cut=_COARSE, at_once=st.sampled_from([judge.AT_ONCE, 3]))
+def test_any_cut_of_any_world_ends_as_a_scan(seed: int, cut: Cut, at_once: int) -> None:
+    _played_as_scanned(invented(seed, cards=14), cut, at_once=at_once)
 
 
 @pytest.mark.long

@@ -46,7 +46,7 @@ from duanka.engine.store.days.compaction import MOST_FILES
 from duanka.engine.store.record_store import LIVE, RecordStore
 
 _FILES_MEMORY = "300MB"  # of the database that writes the store's files
-_CARDS_A_BATCH = 500_000  # evaluated with a batch, so that records do not wait for the evaluation of all
+CARDS_A_BATCH = 500_000  # evaluated with a batch, so that records do not wait for the evaluation of all
 PACK_ROWS = 500_000  # recent records that go to the store before they are settled
 _FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
 _PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
@@ -151,6 +151,11 @@ class Live:
         latest = self._marks.latest()
         return latest is not None and latest >= now - self._lateness.default
 
+    @property
+    def evaluating(self) -> bool:
+        """Whether an evaluation takes turns with batches, and has not ended."""
+        return self._triggers.running
+
     def end_history(self) -> None:
         """End the backlog: from now on windows close and late records are rejected."""
         if self._progress.history:
@@ -177,7 +182,7 @@ class Live:
             self._state.keep_positions(batch.positions)
             if self._recent.rows >= self._pack_rows:
                 self._pack(now)
-            most = _CARDS_A_BATCH if batch.records else None
+            most = CARDS_A_BATCH if batch.records else None
             if self._triggers.running and not settle:
                 self._told_again += self._triggers.pull(self._able(), now, most=most)
         judged = settle and judge and not self._progress.history

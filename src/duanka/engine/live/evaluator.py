@@ -30,7 +30,7 @@ from duanka.engine.shared.coverage import known
 from duanka.engine.shared.hit_table import first_only
 
 AT_ONCE = 250_000  # cards evaluated together; more are evaluated in slices
-_MANY = 100_000  # cards for which devices are merged once, not in each statement
+MANY = 100_000  # cards for which devices are merged once, not in each statement
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class RuleEvaluator:
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
         together = sorted({rule.rule.together for rule in rules} - {""})
         self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
-        if "imei" in together and cards >= _MANY:
+        if "imei" in together and cards >= MANY:
             self._merge_devices(rules, narrowed=closing)
         if cards and not closing:
             for column in together:
