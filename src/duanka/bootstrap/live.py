@@ -199,6 +199,7 @@ def follow(
                 passes=settings.passes_in(zone),
                 retention=policy.store,
                 zone=zone.name,
+                origin_of=Inbox.origin_of if isinstance(asked.source, InboxInput) else None,
             )
         )
         ledger = parts.enter_context(DecisionLogWriter(asked.out, settings.decision_key))

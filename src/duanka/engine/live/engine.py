@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from duanka.domain.delivery import FileIdentity
 from duanka.domain.findings import LiveAccount
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.passed_cards import Passes
@@ -36,6 +37,7 @@ from duanka.engine.live.state.recent_records import RecentRecords
 from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.store_files import StoreFiles
+from duanka.engine.live.state.takeover import take_over
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.live.triggers import EndOfRecords, Triggers
 from duanka.engine.shared.available_data import AvailableData
@@ -59,7 +61,8 @@ class Live:
     `rules`: all rules whose rollups the state holds; those with `limits` run. `shadows`: rules whose hits no other
     rule reads. `memory`: DuckDB's memory limit. `keep`: retention of rollups; older hits stay unchanged. `retention`:
     of records. `zone`: of all times. `history`: a new state first reads the backlog. `passes`: cards whose holders
-    passed the second verification, read again at each commit.
+    passed the second verification, read again at each commit. `origin_of`: name under which intake knows a file that a
+    scan took into the store.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Live:
         pack_rows: int = PACK_ROWS,
         retention: StorePolicy | None = None,
         zone: str = DEFAULT_ZONE,
+        origin_of: Callable[[FileIdentity], str] | None = None,
         shadows: frozenset[str] = frozenset(),
         passes: Passes | None = None,
     ) -> None:
@@ -100,21 +104,31 @@ class Live:
         self.answers = StateQueries(self._run)
         try:
             self._open(
-                RecordStore(folder, zone=zone, memory=_FILES_MEMORY, threads=threads), lists, history=history
+                RecordStore(folder, zone=zone, memory=_FILES_MEMORY, threads=threads),
+                lists,
+                history=history,
+                origin_of=origin_of,
             )
         except BaseException:
             self.close()  # release the file lock, or a second attempt would find the state in use
             raise
 
     def _open(
-        self, store: RecordStore, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool
+        self,
+        store: RecordStore,
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        *,
+        history: bool,
+        origin_of: Callable[[FileIdentity], str] | None,
     ) -> None:
         for name, table in LISTS.items():
             with lent(self._state.db, "given", arrow_rows(table, lists.get(name, ()))):
                 self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         with self._state.working():
-            self._state.restore(history=history)
+            new = self._state.restore(history=history)
             self._files = StoreFiles(self._state, store)
+            if new:
+                take_over(self._state, self._files, origin_of)
             self._attach()
             reconcile(self._state, self._rules, self._rollups, lists, self._shadows)
             self._commit()
@@ -325,19 +339,12 @@ class Live:
 
     def _upsert(self, register: str) -> None:
         """Upsert register rows; only rows that differ mark their card as touched."""
-        registers.find_news(self._run, register)
         judged = register != "outlets" and self._progress.since is not None
-        if judged and register == "cards":
-            registers.touch_left_behind(self._state)
-        if register == "cards" and (moved := registers.moved_cards(self._run)):
+        if moved := registers.upsert(self._state, register, touch=judged):
             # A decision names operator and city: when the register changes either, publish it again.
             self._told_again += announce_again(self._state, moved)
-        registers.take_news(self._run, register)
-        self._progress.registers.add(register)
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
-            turn = self._progress.turn
-            self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card, {turn} FROM news")
             self._triggers.look_ahead(register, "news", self._marks.latest())
 
     def lacks(self) -> dict[str, tuple[str, ...]]:

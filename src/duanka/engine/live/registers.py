@@ -11,6 +11,25 @@ from duanka.engine.live.state.state_file import LiveState, Run
 from duanka.engine.shared.duckdb_database import lent, pass_rows
 
 
+def upsert(state: LiveState, register: str, *, touch: bool) -> list[str]:
+    """Store the rows of `given_REGISTER`; with `touch`, mark the cards concerned as touched.
+
+    Returns the cards with a published decision that name another operator or city now.
+    """
+    find_news(state.run, register)
+    moved = []
+    if register == "cards":
+        if touch:
+            touch_left_behind(state)
+        moved = moved_cards(state.run)
+    take_news(state.run, register)
+    state.progress.registers.add(register)
+    if touch:
+        turn = state.progress.turn
+        state.run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card, {turn} FROM news")
+    return moved
+
+
 def find_news(run: Run, register: str) -> None:
     """Create table `news`: changed rows of `given_REGISTER`, the last one per key."""
     columns, key = _columns(register), REGISTER_KEYS.get(register)

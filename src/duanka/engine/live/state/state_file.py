@@ -67,8 +67,8 @@ class LiveState:
         """Run one statement and return all rows."""
         return self.db.execute(sql).fetchall()
 
-    def restore(self, *, history: bool) -> None:
-        """Read the checkpoint, or create a state; `history`: it reads the backlog."""
+    def restore(self, *, history: bool) -> bool:
+        """Read the checkpoint, or create a state, and return whether it is new; `history`: it reads the backlog."""
         self.run("CREATE SCHEMA IF NOT EXISTS state")
         there = {
             name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
@@ -79,7 +79,7 @@ class LiveState:
             self.progress = self._read(there | set(_OPTIONAL_TABLES))
             self._ours = True
             key_texts.create(self.run, "state.texts")
-            return
+            return False
         self.run("CREATE TABLE state.progress (value VARCHAR)")
         for name in REGISTERS:
             shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
@@ -91,6 +91,7 @@ class LiveState:
         self.run("INSERT INTO state.progress VALUES ('')")
         key_texts.create(self.run, "state.texts")
         self.progress = Checkpoint(history=history, days={})
+        return True
 
     def _read(self, there: set[str]) -> Checkpoint:
         """The stored checkpoint; DuankaError if its version or its tables do not fit."""

@@ -103,6 +103,11 @@ class StoreFiles:
         paths = [path for day, path, _ in self._files(FileKind.ROLLUPS, rollup) if not since or day >= since]
         return [self._draft.source(paths)] if paths else []
 
+    def whole(self, kind: FileKind, name: str = "") -> str:
+        """SQL source of all files of `kind` and `name`; "" if there are none."""
+        paths = self.manifest.paths(kind, name)
+        return self._draft.source(paths) if paths else ""
+
     def _files(self, kind: FileKind, name: str) -> Sequence[tuple[date, str, bool]]:
         if self._sources is None:
             self._sources = defaultdict(list)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from duanka.domain.case_source import CaseSource
+from duanka.domain.delivery import FileIdentity
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.streaming import Batch, IntakeBacklog
@@ -100,6 +101,11 @@ class Inbox:
         self._landing: DirectoryWatcher | None = None
         self._pulse = Pulse()
         self._away: deque[str] = deque()
+
+    @staticmethod
+    def origin_of(file: FileIdentity) -> str:
+        """Origin of a file that a scan of the folder took in; unchanged since, it is not read again."""
+        return f"{_FEED}:{file.name}@{file.size}@{file.stamp.split('-')[1]}"
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
         """Yield batches of the delivered records, oldest file first; see Feed."""
