@@ -8,8 +8,8 @@ import pytest
 
 from duanka.engine.store.manifest import FileKind, read_manifest
 from duanka.simulator import simulate
-from journeys.test_scan_store import bring, scanned_anew
 from support.desk import duanka, hits
+from support.journeys.nightly_deliveries import bring, scanned_anew
 
 _DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
 

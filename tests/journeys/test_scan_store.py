@@ -14,8 +14,8 @@ import pytest
 from duanka.engine.store.manifest import missing, read_manifest
 from duanka.simulator import simulate
 from support.desk import cards_at_risk, duanka, hits, started, started_anew
+from support.journeys.nightly_deliveries import bring, scanned_anew
 
-_RECORDS = ("calls", "messages", "sightings", "data_days")
 _DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
 
 
@@ -25,27 +25,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("town") / "town"
     simulate(folder, cards=300, days=len(_DAYS), seed=5)
     return folder
-
-
-def bring(town: Path, data: Path, *days: str, but: float = 1.0) -> None:
-    """Put the files of `days` into the delivery, of the last day only the share `but` of the rows."""
-    data.mkdir(exist_ok=True)
-    for register in ("cards", "outlets", "complaints", "cases", "accounts"):
-        if (town / f"{register}.parquet").exists():
-            shutil.copy(town / f"{register}.parquet", data)
-    shutil.copy(town / "world.toml", data)
-    for table in _RECORDS:
-        (data / table).mkdir(exist_ok=True)
-        for day in days:
-            rows = pl.read_parquet(town / table / f"{day}.parquet")
-            kept = rows.head(round(rows.height * but)) if day == days[-1] else rows
-            kept.write_csv(data / table / f"{day}.csv", datetime_format="%Y-%m-%d %H:%M:%S%.6f")
-
-
-def scanned_anew(data: Path, out: Path) -> list[dict[str, object]]:
-    """The hits of a scan of the whole delivery, without a store."""
-    assert duanka("--language", "en", "scan", data, "--out", out).code in (0, 3)
-    return hits(out)
 
 
 @pytest.mark.requirement("R3")
