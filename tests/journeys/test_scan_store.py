@@ -14,7 +14,7 @@ import pytest
 from duanka.engine.store.manifest import missing, read_manifest
 from duanka.simulator import simulate
 from support.desk import cards_at_risk, duanka, hits, started, started_anew
-from support.journeys.nightly_deliveries import bring, scanned_anew
+from support.journeys.nightly_deliveries import RECORDS, bring, scanned_anew
 
 _DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
 
@@ -56,7 +56,7 @@ def test_nothing_new_costs_no_records_and_says_the_same(town: Path, tmp_path: Pa
     assert hits(out) == before
     assert read_manifest(store).generation == generation + 1
     held = sum(count for days in read_manifest(store).days.values() for count, _ in days.values())
-    for table in _RECORDS:  # what was delivered may be gone
+    for table in RECORDS:  # what was delivered may be gone
         shutil.rmtree(data / table)
     registers = duanka("--language", "en", "scan", data, "--store", store, "--out", out)
     assert registers.code == 0, registers.err

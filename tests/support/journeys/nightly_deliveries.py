@@ -9,7 +9,7 @@ import polars as pl
 
 from support.desk import duanka, hits
 
-_RECORDS = ("calls", "messages", "sightings", "data_days")
+RECORDS = ("calls", "messages", "sightings", "data_days")
 
 
 def bring(town: Path, data: Path, *days: str, but: float = 1.0) -> None:
@@ -19,7 +19,7 @@ def bring(town: Path, data: Path, *days: str, but: float = 1.0) -> None:
         if (town / f"{register}.parquet").exists():
             shutil.copy(town / f"{register}.parquet", data)
     shutil.copy(town / "world.toml", data)
-    for table in _RECORDS:
+    for table in RECORDS:
         (data / table).mkdir(exist_ok=True)
         for day in days:
             rows = pl.read_parquet(town / table / f"{day}.parquet")
