@@ -52,7 +52,11 @@ RULE = Rule(
             SELECT card, day, codes_in,
                    sum(calls_out + calls_in + messages_out) OVER week AS spoken, sum(bytes) OVER week AS bytes
             FROM card_days
-            WHERE card IN (SELECT card FROM card_days WHERE codes_in >= $min_platforms)
+            WHERE card IN (
+                -- what holds for the week holds for its last day
+                SELECT card FROM card_days
+                WHERE codes_in >= $min_platforms AND calls_out + calls_in + messages_out <= $max_spoken
+            )
             WINDOW week AS (
                 PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
             )

@@ -8,16 +8,21 @@ from duanka.domain.text import BilingualText
 
 _PEOPLE = [f"86135{i:08}" for i in range(40)]
 
-# Traffic of each card over the seven days that end with each of its days.
-_WEEKS = """
+
+def _weeks_of(cards: str) -> str:
+    """SELECT of the traffic of `cards` (a SELECT) over the seven days that end with each of their days."""
+    return f"""
     SELECT card, day,
            sum(calls_out) OVER week AS calls_out,
            sum(answered_out) OVER week AS answered,
            sum(answered_out + unanswered_out) OVER week AS known
-    FROM card_days
-    WHERE card IN (SELECT card FROM card_days GROUP BY card HAVING sum(calls_out) >= $min_calls)
+    FROM card_days WHERE card IN ({cards})
     WINDOW week AS (PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW)
 """
+
+
+_BUSY = "SELECT card FROM card_days GROUP BY card HAVING sum(calls_out) >= $min_calls"
+_WITH_PEERS = "SELECT card FROM card_peers WHERE calls_out > 0"  # few: card_peers is narrowed
 _SELDOM_ANSWERED = "calls_out >= $min_calls AND known > 0 AND answered <= $max_answer_rate * known"
 
 
@@ -60,9 +65,9 @@ RULE = Rule(
     monotone=False,  # an answered call, or one called back, clears it
     window=Window.DAY,
     first_only=True,
-    narrow={"card_peers": f"card IN (SELECT card FROM ({_WEEKS}) WHERE {_SELDOM_ANSWERED})"},
+    narrow={"card_peers": f"card IN (SELECT card FROM ({_weeks_of(_BUSY)}) WHERE {_SELDOM_ANSWERED})"},
     sql=f"""
-        WITH weeks AS ({_WEEKS}),
+        WITH weeks AS ({_weeks_of(_WITH_PEERS)}),
         suspects AS (
             SELECT w.* FROM weeks w LEFT JOIN cards c ON c.card = w.card
             WHERE {_SELDOM_ANSWERED} AND w.day < CAST($as_of AS DATE) AND coalesce(c.kind, 'voice') = 'voice'

@@ -39,7 +39,11 @@ RULE = Rule(
         WITH weeks AS (
             SELECT card, day, calls_out, sum(calls_in) OVER week AS calls_in, sum(messages_out) OVER week AS sent
             FROM card_days
-            WHERE card IN (SELECT card FROM card_days WHERE calls_out >= $min_calls)
+            WHERE card IN (
+                -- what holds for the week holds for its last day
+                SELECT card FROM card_days
+                WHERE calls_out >= $min_calls AND calls_in <= $max_in AND messages_out <= $max_sent
+            )
             WINDOW week AS (
                 PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
             )

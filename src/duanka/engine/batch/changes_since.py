@@ -17,12 +17,11 @@ from duanka.domain.schema import TABLES
 from duanka.engine.batch.rollup_scopes import LIFE, Files, rollup_files
 from duanka.engine.shared.coverage import known
 from duanka.engine.shared.duckdb_database import arrow_schema, quoted
-from duanka.engine.sql.render import columns, render
+from duanka.engine.sql.render import columns
 from duanka.engine.store.manifest import FileKind, Manifest
 
 _DAY = timedelta(days=1)
 _MOVING = frozenset({"last_used_at", "verified_at"})  # columns of the register that passes and time change
-_MOMENTS = ("as_of", "records_from", "records_until")
 _SHARE = 0.6  # share of the days; if more changed, a rule is judged over all days
 
 
@@ -42,7 +41,8 @@ def fingerprint(
     without: Sequence[str],
 ) -> str:
     """Fingerprint of a rule's SQL, limits, lists and missing tables."""
-    texts = [render(rule.sql, limits, left=_MOMENTS), *sorted(rule.narrow.values()), *without]
+    texts = [rule.sql, *sorted(rule.narrow.values()), *without]
+    texts.append(json.dumps(sorted(limits.items()), default=str))
     texts += [json.dumps(lists.get(name, ()), default=str) for name in rule.reads if name in LISTS]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
