@@ -87,9 +87,9 @@ class BatchFilter:
         """Keep the texts of hashed record keys."""
         if batch.texts is not None:
             with lent(self._db, "given", pa.table(batch.texts)):
-                self._run(
-                    "INSERT INTO state.texts SELECT DISTINCT key, text FROM given ANTI JOIN state.texts USING (key)"
-                )
+                new = "SELECT DISTINCT key, text FROM given ANTI JOIN state.texts USING (key)"
+                self._run(f"INSERT INTO state.new_texts {new}")
+                self._run(f"INSERT INTO state.texts {new}")
 
     def clear(self) -> None:
         """Drop the batch's views."""

@@ -395,4 +395,4 @@ class Live:
         horizon = datetime.combine(closed, datetime.min.time()) - self._keep
         if min(self._progress.firsts.values(), default=horizon) < horizon:
             self._progress.horizon = horizon
-            self._files.purge(closed, self._retention, now)
+        self._files.purge(closed, self._retention, now)

@@ -47,8 +47,8 @@ class Checkpoint(BaseModel):
     `history`: the backlog is being read, so no record is late and no window closes. `horizon`: windows before it are
     deleted. `forgotten`: table -> time before which repeats are no longer detected, so records are late.
     `recent`: record table -> records that are not in the store yet. `waiting`: files of partial rollups in the store
-    that are not evaluated yet. `turn`: number of the next evaluation. `texts`: texts of record keys that the store has.
-    `registers`: those that changed since they were written to the store.
+    that are not evaluated yet. `turn`: number of the next evaluation. `registers`: those that changed since they were
+    written to the store.
     `policy`: fingerprint of the policy of the last published decisions; empty if unknown.
     """
 
@@ -69,7 +69,6 @@ class Checkpoint(BaseModel):
     recent: dict[str, int] = {}
     waiting: list[str] = []
     turn: int = 0
-    texts: int = 0
     registers: set[str] = set()
     rules: dict[str, str] = {}
     shape: str = ""

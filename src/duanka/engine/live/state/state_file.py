@@ -46,6 +46,7 @@ _TABLES = {
     "passes": "card BIGINT, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
     "hits": "card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
     "texts": key_texts.COLUMNS,  # of hashed record keys
+    "new_texts": key_texts.COLUMNS,  # those that the store lacks
     "changes": "seq BIGINT, kind VARCHAR, card BIGINT, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
 

@@ -136,16 +136,14 @@ class StoreFiles:
 
     def _append_texts(self) -> None:
         """Write the texts of hashed keys that the store lacks."""
-        progress = self._state.progress
-        last = self._run("SELECT max(rowid) FROM state.texts")[0][0]
-        if last is None or last < progress.texts:
+        if not self._run("SELECT 1 FROM state.new_texts LIMIT 1"):
             return
-        begin, replaced = progress.texts, []
+        source, replaced = "state.new_texts", []
         if len(files := self.manifest.paths(FileKind.TEXTS)) >= MOST_FILES:
-            begin, replaced = 0, files
-        select = f"SELECT key, text FROM state.texts WHERE rowid >= {begin} ORDER BY key"
+            source, replaced = "state.texts", files
+        select = f"SELECT key, text FROM {source} ORDER BY key"
         self._draft.replace(replaced, select, FileKind.TEXTS, run=self._run)
-        progress.texts = last + 1
+        self._run("DELETE FROM state.new_texts")
 
     def write_registers(self, now: datetime, *, pause: float = _REGISTER_SECONDS) -> None:
         """Write the registers that changed, for lookups; not within `pause` seconds after the last time."""

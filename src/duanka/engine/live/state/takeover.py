@@ -49,4 +49,3 @@ def _read_registers(state: LiveState, files: StoreFiles) -> None:
             state.run(f"INSERT INTO state.{register} SELECT {columns} FROM {source}")
     if source := files.whole(FileKind.TEXTS):
         state.run(f"INSERT INTO state.texts SELECT key, text FROM {source}")
-        state.progress.texts = int(state.run("SELECT count(*) FROM state.texts")[0][0])
