@@ -115,8 +115,10 @@ def test_few_records_wait_a_minute_in_the_state(tmp_path: Path) -> None:
         live.take(_batch(1), NOW)
         live.take(_batch(2), NOW + timedelta(seconds=59))
         assert not read_manifest(tmp_path / "state").files
+        live.take(_batch(2), NOW + timedelta(seconds=59))  # once more
         live.take(_batch(3), NOW + timedelta(seconds=61))
     assert _held(tmp_path / "state") == 300
+    assert read_manifest(tmp_path / "state").not_added["calls"].repeated == 100
 
 
 def test_many_files_of_a_day_become_few_and_say_the_same(tmp_path: Path) -> None:

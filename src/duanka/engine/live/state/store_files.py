@@ -20,7 +20,14 @@ from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.store.days.compaction import MOST_FILES, compact_some
-from duanka.engine.store.manifest import FileKind, Manifest, is_store, read_manifest, write_manifest
+from duanka.engine.store.manifest import (
+    FileKind,
+    Manifest,
+    RepeatCounts,
+    is_store,
+    read_manifest,
+    write_manifest,
+)
 from duanka.engine.store.record_store import RecordStore
 
 _PARTIALS = {CARD_DEVICES.name: CARD_DEVICES.name, CARD_LIFE.name: CARD_DAYS.name}  # of merged rollups
@@ -124,10 +131,19 @@ class StoreFiles:
         self._writer.append(tables)
         for table, columns in self._state.progress.filled.items():
             self.manifest.filled.setdefault(table, set()).update(columns)
+        self._count_refused()
         self._append_texts()
         if not judged:
             new = self.manifest.files.keys() - before
             self._state.progress.waiting += sorted(path for path in new if path.startswith(FileKind.ROLLUPS))
+
+    def _count_refused(self) -> None:
+        """Bring the counts of repeated and late records up to date."""
+        counts: dict[str, RepeatCounts] = defaultdict(RepeatCounts)
+        for source in self._state.progress.sources.values():
+            counts[source.table].repeated += source.repeated
+            counts[source.table].late += source.late
+        self.manifest.not_added.update(counts)
 
     def _begin(self, now: datetime) -> None:
         self._draft.at = now
