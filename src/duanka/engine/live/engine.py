@@ -44,7 +44,6 @@ from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows, lent
 from duanka.engine.sql.rollup_sql import rollups_for
-from duanka.engine.store.days.compaction import MOST_FILES
 from duanka.engine.store.record_store import LIVE, RecordStore
 
 _FILES_MEMORY = "300MB"  # of the database that writes the store's files
@@ -52,7 +51,6 @@ CARDS_A_BATCH = 500_000  # evaluated with a batch, so that records do not wait f
 PACK_ROWS = 500_000  # recent records that go to the store before they are settled
 _FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
 _PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
-_MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
 
 
 class Live:
@@ -385,7 +383,7 @@ class Live:
 
     def _tidy(self, now: datetime) -> None:
         """Merge files that are due and drop data older than the retention."""
-        self._files.merge_some(now, most=_MOST_FILES_IN_BACKLOG)  # `rest` had no time to merge
+        self._files.merge_some(now, backlog=True)  # `rest` had no time to merge
         closed = max(self._progress.closed.values(), default=None)
         if closed is None or self._progress.tidied == closed:
             return

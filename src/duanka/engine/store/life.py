@@ -6,13 +6,14 @@ out: where one of the merged days no longer counts, the file is merged anew from
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import CARD_DAYS, CARD_DEVICES, CARD_LIFE, MergeOperation, Rollup
 from duanka.engine.shared.coverage import Day, of_days
-from duanka.engine.sql.rollup_sql import merged_rows
+from duanka.engine.store.days.merging import merge_rollup
 from duanka.engine.store.manifest import FileKind, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -20,6 +21,7 @@ LIVES = (
     (CARD_DEVICES, CARD_DEVICES),
     (CARD_LIFE, CARD_DAYS),
 )  # merged rollup, whose partials it is merged from
+_MOST_TOGETHER = 64  # files read at once
 
 
 def counting_days(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> frozenset[date]:
@@ -40,10 +42,11 @@ def covered(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> RecordCo
     return of_days(held, None)
 
 
-def merge_life(draft: NextGeneration, counting: Collection[date]) -> None:
-    """Bring the merged files up to date with the partial rollups of the days that count."""
+def merge_life(draft: NextGeneration, counting: Collection[date], only: str | None = None) -> None:
+    """Bring the merged files up to date with the partial rollups of the days that count; `only`: of one rollup."""
     for rollup, partial in LIVES:
-        _merge(draft, rollup, partial, frozenset(counting))
+        if only in (None, rollup.name):
+            _merge(draft, rollup, partial, frozenset(counting))
 
 
 def _merge(draft: NextGeneration, rollup: Rollup, partial: Rollup, counting: frozenset[date]) -> None:
@@ -62,22 +65,29 @@ def _merge(draft: NextGeneration, rollup: Rollup, partial: Rollup, counting: fro
     )
     if not anew and not added and not outdated:
         return
-    select = (
-        f"SELECT * FROM ({_merged(rollup, draft, sources)}) WHERE NOT coalesce({old}, FALSE) ORDER BY card"
-    )
-    draft.replace(before, select if sources else "", FileKind.LIFE, rollup.name, for_good=outdated)
+    few, work = _fewer(draft, rollup, sources)
+    into = draft.new_path(FileKind.LIFE, rollup.name)
+    rows = merge_rollup(draft.folder, few, rollup, into, last_seen_from=begin)
+    for done in work:
+        done.unlink()
+    path = draft.take(into, rows, FileKind.LIFE, rollup.name)
+    draft.put_in_place_of(before, path, for_good=outdated)
     _mark(draft, partial, wanted)
     draft.manifest.life[rollup.name] = {day for file in wanted.values() if (day := file.day)} | (
         set() if anew else merged
     )
 
 
-def _merged(rollup: Rollup, draft: NextGeneration, sources: Collection[str]) -> str:
-    """SELECT that merges files; partials of card_days have the columns of card_life too."""
-    # by name: the files have their columns in different places
-    return merged_rows(
-        rollup, f"(SELECT {', '.join(rollup.columns)} FROM {draft.source(sources, union=True)})"
-    )
+def _fewer(draft: NextGeneration, rollup: Rollup, sources: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """So many files as can be open at once, with the rows of all `sources`; and those of them that are temporary."""
+    left = list(sources)
+    work: list[Path] = []
+    while len(left) > _MOST_TOGETHER:
+        into = draft.work / f"{rollup.name}-{len(work)}.parquet"
+        merge_rollup(draft.folder, left[:_MOST_TOGETHER], rollup, into)
+        work.append(into)
+        left = [*left[_MOST_TOGETHER:], into.relative_to(draft.folder).as_posix()]
+    return left, work
 
 
 def _last_seen(rollup: Rollup, limit: str) -> str:

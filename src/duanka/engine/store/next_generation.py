@@ -120,10 +120,14 @@ class NextGeneration:
     ) -> str | None:
         """Write the rows of `select` (empty: none) to a new file in place of `paths`; `for_good`: see `drop`."""
         path = self.write(select, kind, name, day, run) if select else None
+        self.put_in_place_of(paths, path, for_good=for_good)
+        return path
+
+    def put_in_place_of(self, paths: Sequence[str], path: str | None, *, for_good: bool = False) -> None:
+        """Let the new file `path` (None: none) stand for `paths`; `for_good`: see `drop`."""
         if path and paths:
             self.manifest.files[path].written = min(self.manifest.files[one].written for one in paths)
         self.drop(*paths, for_good=for_good)
-        return path
 
     def drop(self, *paths: str, for_good: bool = False) -> None:
         """Take files out of the store. `for_good`: the commit deletes them, not the next one."""

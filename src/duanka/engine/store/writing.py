@@ -91,11 +91,14 @@ class StoreWriter:
         """
         return add_refusals(self._draft, rows)
 
-    def merge_life(self, counting: Collection[date] | None = None) -> None:
-        """Merge card_devices and card_life over the days that count; None: all but strays of a wrong clock."""
+    def merge_life(self, counting: Collection[date] | None = None, only: str | None = None) -> None:
+        """Merge card_devices and card_life over the days that count; None: all but strays of a wrong clock.
+
+        `only`: just one of the two.
+        """
         if counting is None:
             counting = counting_days(self.manifest.days)
-        merge_life(self._draft, counting)
+        merge_life(self._draft, counting, only)
 
     def compact(self) -> int:
         """Write crowded days as one file each, after `merge_life`; return how many files were replaced."""

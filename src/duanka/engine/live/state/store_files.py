@@ -32,6 +32,9 @@ from duanka.engine.store.record_store import RecordStore
 
 _PARTIALS = {CARD_DEVICES.name: CARD_DEVICES.name, CARD_LIFE.name: CARD_DAYS.name}  # of merged rollups
 _MOST_UNMERGED = 64  # files of partials beside a merged rollup
+_MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
+_ROWS_IN_BACKLOG = 3_000_000  # merged at once: below a second
+_ROWS_AT_REST = 2 * _ROWS_IN_BACKLOG
 _REGISTER_SECONDS = 600.0  # registers are written anew at most this often
 _EPOCH = datetime(1970, 1, 1)
 
@@ -176,30 +179,37 @@ class StoreFiles:
         changed.clear()
         self._registers_at = time.monotonic()
 
-    def merge_some(self, now: datetime, *, most: int = MOST_FILES) -> bool:
-        """Merge files of a day that has more than `most`, or of the life of cards and devices; False: none is due."""
+    def merge_some(self, now: datetime, *, backlog: bool = False) -> bool:
+        """Merge files of a day that has many, or of the life of cards or devices; False: none is due.
+
+        In a `backlog` a batch waits for it: only where there are very many files, and only what takes about a second.
+        """
         waiting = frozenset(self._state.progress.waiting)
         at, changed, self._draft.at = self._draft.at, self._changed, now
-        if self._life_grew(waiting):
+        most, rows = (_MOST_FILES_IN_BACKLOG, _ROWS_IN_BACKLOG) if backlog else (MOST_FILES, _ROWS_AT_REST)
+        # days first: life is merged from their files
+        if not compact_some(self._draft, most, waiting, rows=rows, strictly=backlog):
+            grown = None if backlog else self._grown_life(waiting)
+            if grown is None:
+                self._draft.at, self._changed = at, changed
+                return False
             counting = {day for days in self.manifest.days.values() for day in days}
-            self._writer.merge_life(counting)
-        elif not compact_some(self._draft, most, apart=waiting):
-            self._draft.at, self._changed = at, changed
-            return False
+            self._writer.merge_life(counting, grown)
         self._begin(now)
         return True
 
-    def _life_grew(self, waiting: frozenset[str]) -> bool:
-        """Whether enough partials stand beside a merged rollup that merging them pays."""
+    def _grown_life(self, waiting: frozenset[str]) -> str | None:
+        """The merged rollup beside which so many partials stand that merging them pays; None: neither."""
         files = self.manifest.files
         for rollup, partial in _PARTIALS.items():
             new = [path for _, path, done in self._files(FileKind.ROLLUPS, partial) if not done]
             rows = sum(files[path].rows for path in new)
             held = sum(files[path].rows for _, path, _ in self._files(FileKind.LIFE, rollup))
-            pays = len(new) > MOST_FILES and 4 * rows >= held
+            # it is written whole: each time it has doubled, so that a row is written a few times
+            pays = len(new) > MOST_FILES and rows >= held
             if (pays or len(new) > _MOST_UNMERGED) and not waiting.intersection(new):
-                return True
-        return False
+                return rollup
+        return None
 
     def purge(self, today: date, policy: StorePolicy, now: datetime) -> None:
         """Drop days that are no longer kept."""

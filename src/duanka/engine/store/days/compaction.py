@@ -7,9 +7,7 @@ from datetime import date
 from itertools import pairwise
 
 from duanka.domain.rollups import ROLLUPS
-from duanka.domain.schema import TABLES
-from duanka.engine.sql.rollup_sql import merged_rows
-from duanka.engine.store.columns import time_of
+from duanka.engine.store.days.merging import merge_records, merge_rollup
 from duanka.engine.store.manifest import FileKind, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -24,37 +22,39 @@ def compact(draft: NextGeneration) -> int:
         merged = {draft.manifest.files[path].merged for path in paths}
         if len(merged) > 1:  # what is not in `life` yet must stay apart until it is
             continue
-        path = draft.replace(paths, _together(draft, kind, name, paths), kind, name, day)
-        if path:
-            draft.manifest.files[path].merged = merged.pop()
+        _put_together(draft, kind, name, day, paths)
         replaced += len(paths)
     return replaced
 
 
-def compact_some(draft: NextGeneration, most: int, apart: Collection[str]) -> bool:
+def compact_some(
+    draft: NextGeneration, most: int, apart: Collection[str], *, rows: int, strictly: bool
+) -> bool:
     """Write some files of one day that has more than `most` as one; False: there is none. `apart`: stay as they are.
 
-    Small files are merged with small ones, so that a row is written a few times, however many files come.
+    Small files are merged with small ones, so that a row is written a few times, however many files come. `rows`: so
+    many are merged at once; two larger files only if not `strictly`.
     """
     for kind, name, day, paths in _crowded(draft, most, apart):
-        tier = _smallest(paths, draft.manifest.files)
+        tier = _smallest(paths, draft.manifest.files, rows, strictly=strictly)
         if len(tier) < 2:
             continue
-        merged = draft.manifest.files[tier[0]].merged
-        path = draft.replace(tier, _together(draft, kind, name, tier), kind, name, day)
-        if path:
-            draft.manifest.files[path].merged = merged
+        _put_together(draft, kind, name, day, tier)
         return True
     return False
 
 
-def _smallest(paths: Sequence[str], files: Mapping[str, StoredFile]) -> list[str]:
+def _smallest(
+    paths: Sequence[str], files: Mapping[str, StoredFile], most: int, *, strictly: bool
+) -> list[str]:
     """The smallest files: each is at most as large as all smaller ones together. All are in `life`, or none."""
     ordered = sorted(paths, key=lambda path: files[path].rows)
     found, rows = ordered[:1], 0
     for before, path in pairwise(ordered):
         rows += files[before].rows
         if files[path].merged != files[before].merged or (len(found) > 1 and files[path].rows > rows):
+            break
+        if rows + files[path].rows > most and (strictly or len(found) > 1):
             break
         found.append(path)
         if len(found) == _MOST_TOGETHER:
@@ -74,10 +74,19 @@ def _crowded(
             yield kind, name, day, paths
 
 
-def _together(draft: NextGeneration, kind: FileKind, name: str, paths: list[str]) -> str:
-    """SELECT of the rows of all files of a day, sorted."""
-    source = draft.source(paths)
+def _put_together(draft: NextGeneration, kind: FileKind, name: str, day: date, paths: Sequence[str]) -> None:
+    """Write files of a day, all in `life` or none, as one in their place, sorted."""
+    merged = draft.manifest.files[paths[0]].merged
+    if kind is FileKind.REFUSALS:
+        select = f"SELECT * FROM {draft.source(paths)} ORDER BY card, refused_at"
+        draft.replace(paths, select, kind, name, day)
+        return
+    into = draft.new_path(kind, name, day)
     if kind is FileKind.ROLLUPS:
-        return f"{merged_rows(ROLLUPS[name], source)} ORDER BY card"
-    moment = time_of(name) if name in TABLES else "refused_at"
-    return f"SELECT * FROM {source} ORDER BY card, {moment}"
+        rows = merge_rollup(draft.folder, paths, ROLLUPS[name], into, day=day)
+    else:
+        rows = merge_records(draft.folder, paths, name, into)
+    path = draft.take(into, rows, kind, name, day)
+    draft.put_in_place_of(paths, path)
+    if path:
+        draft.manifest.files[path].merged = merged

@@ -158,7 +158,7 @@ def _of_slice(
         ]
         if groups:
             how = {a.name: a.how for a in rollup.aggregates}
-            yield rollup.name, slice_.table(merged(groups, how), rollup, day)
+            yield rollup.name, rollup_rows(merged(groups, how), rollup, day, slice_.cities)
 
 
 class _Slice:
@@ -166,7 +166,7 @@ class _Slice:
 
     def __init__(self, rows: Mapping[str, pa.Table]) -> None:
         self._rows = rows
-        self._cities = pa.array([], pa.string())
+        self.cities = pa.array([], pa.string())
         self._columns: dict[tuple[str, str], tuple[Small, Known]] = {}
         cards = [self._column(table, self._card(table)) for table in rows]
         distinct = union(cards)
@@ -178,7 +178,7 @@ class _Slice:
         return SOURCES[table].key(part, rollup.keys[0])
 
     def _column(self, table: str, alias: str, nothing: int = NO_KEY) -> Small:
-        """A column of numbers, `nothing` for NULL; of texts, their place in `_cities`."""
+        """A column of numbers, `nothing` for NULL; of texts, their place in `cities`."""
         if (table, alias) not in self._columns:
             self._columns[table, alias] = _numbers(self._coded(self._rows[table][alias]))
         column, known = self._columns[table, alias]
@@ -187,8 +187,8 @@ class _Slice:
     def _coded(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if not pa.types.is_string(column.type):
             return column
-        self._cities = pc.unique(pa.concat_arrays([self._cities, pc.unique(column).drop_null()]))
-        return pc.index_in(column, self._cities, skip_nulls=True).cast(pa.int64())
+        self.cities = pc.unique(pa.concat_arrays([self.cities, pc.unique(column).drop_null()]))
+        return pc.index_in(column, self.cities, skip_nulls=True).cast(pa.int64())
 
     def groups(self, table: str, rollup: Rollup, part: RollupSource) -> Grouped | None:
         """The groups of one source; None if no row counts."""
@@ -212,26 +212,28 @@ class _Slice:
         place = places(rank, [column for name, column in columns.items() if name != "card"])
         return grouped(place, columns, values, {a.name: a.how for a in rollup.aggregates})
 
-    def table(self, found: Grouped, rollup: Rollup, day: date) -> pa.Table:
-        """The groups as rows of the partial rollup."""
-        columns = {name: self._key(name, column) for name, column in found.keys.items()}
-        if "day" in rollup.keys:
-            columns["day"] = pa.repeat(pa.scalar(day, pa.date32()), len(found.place))
-        for aggregate in rollup.aggregates:
-            column = found.values[aggregate.name]
-            if aggregate.how is MergeOperation.SUM:
-                columns[aggregate.name] = pa.array(column)
-            else:
-                nothing = column == NOTHING[aggregate.how]
-                columns[aggregate.name] = pa.array(column, pa.timestamp("us"), mask=nothing)
-        return pa.table(columns)
 
-    def _key(self, name: str, column: Ints) -> pa.Array:
-        unknown = column == NO_KEY
-        if name in _TEXT_KEYS:
-            return self._cities.take(pa.array(column, mask=unknown))
-        kind = pa.timestamp("us") if name in _TIME_KEYS else pa.int64()
-        return pa.array(column, kind, mask=unknown)
+def rollup_rows(found: Grouped, rollup: Rollup, day: date | None, texts: pa.Array) -> pa.Table:
+    """The groups as rows of `rollup`. `texts`: what the numbers of a text key stand for."""
+    columns = {name: _key(name, column, texts) for name, column in found.keys.items()}
+    if "day" in rollup.keys:
+        columns["day"] = pa.repeat(pa.scalar(day, pa.date32()), len(found.place))
+    for aggregate in rollup.aggregates:
+        column = found.values[aggregate.name]
+        if aggregate.how is MergeOperation.SUM:
+            columns[aggregate.name] = pa.array(column)
+        else:
+            nothing = column == NOTHING[aggregate.how]
+            columns[aggregate.name] = pa.array(column, pa.timestamp("us"), mask=nothing)
+    return pa.table(columns)
+
+
+def _key(name: str, column: Ints, texts: pa.Array) -> pa.Array:
+    unknown = column == NO_KEY
+    if name in _TEXT_KEYS:
+        return texts.take(pa.array(column, mask=unknown))
+    kind = pa.timestamp("us") if name in _TIME_KEYS else pa.int64()
+    return pa.array(column, kind, mask=unknown)
 
 
 def _numbers(column: pa.ChunkedArray) -> tuple[Small, Known]:
