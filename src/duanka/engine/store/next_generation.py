@@ -87,7 +87,7 @@ class NextGeneration:
     ) -> str | None:
         """Write the rows of `select` to a new file; None if there are none. `run`: of the database that has them."""
         path = self.new_path(kind, name, day)
-        how = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
+        how = f"FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE {GROUP_ROWS}"
         if kind is FileKind.RECORDS:
             how += f", {_PAGES}"
         rows = int((run or self.run)(f"COPY ({select}) TO {quoted(str(path))} ({how})")[0][0])
