@@ -176,3 +176,14 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(DuankaError, match=r"is damaged \(1\.parquet\)"):
             merge_rollup(tmp_path, paths, CARD_PLACES, tmp_path / "merged.parquet", day=DAY)
         (tmp_path / "merged.parquet").unlink(missing_ok=True)
+
+
+def test_files_that_differ_in_what_they_say_of_nulls_are_merged(tmp_path: Path) -> None:
+    """The database writes `card` as never NULL, where the store's own files leave it open."""
+    schema = rollup_schema(CARD_DEVICES)
+    rows = [{"card": 5, "imei": 7, "first_seen": _BEGIN, "last_seen": _BEGIN, "events": 2}]
+    strict = schema.set(0, schema.field("card").with_nullable(False))
+    for name, kind in (("one", schema), ("other", strict)):
+        pq.write_table(pa.Table.from_pylist(rows, kind), tmp_path / f"{name}.parquet")
+    merge_rollup(tmp_path, ["one.parquet", "other.parquet"], CARD_DEVICES, tmp_path / "both.parquet")
+    assert pq.read_table(tmp_path / "both.parquet").to_pylist() == [{**rows[0], "events": 4}]

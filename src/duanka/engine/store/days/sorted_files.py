@@ -102,7 +102,9 @@ class _SortedFile:
                 if batch is None:
                     self.ended = True
                 elif len(batch):
-                    self._held.append(batch.select(self._columns))
+                    # by name and without what each file says of NULLs: not all were written by the same program
+                    columns = [batch[name] for name in self._columns]
+                    self._held.append(pa.RecordBatch.from_arrays(columns, names=self._columns))
                     held += len(batch)
 
     def taken(self, limit: int | None) -> list[pa.RecordBatch]:
