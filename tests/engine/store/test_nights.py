@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duanka.domain.rule import Rule
+from duanka.engine.batch import store_engine
+from duanka.engine.batch.changes_since import ChangesSince
 from support.engine.nights import night, play, so_far
 from support.engine.worlds import LIMITS, LISTS, START, World, canonical, scanned
 
@@ -60,3 +64,42 @@ def test_a_late_call_clears_the_days_after_it(tmp_path: Path) -> None:
         assert found == scanned(World(together, {}, LISTS), tmp_path / f"scan-{number}")
         flagged.append({card for card, rule, *_ in found if rule == "code_receiver"})
     assert flagged == [{card}, set()]
+
+
+def test_only_cards_in_a_device_that_took_a_new_card_are_judged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shares a device that stayed as it was is not: reading all their days is what a night costs."""
+    seen: dict[str, ChangesSince | None] = {}
+
+    class Recorded(ChangesSince):
+        @classmethod
+        def of(cls, rule: Rule, *given: Any) -> ChangesSince | None:
+            seen[rule.id] = ChangesSince.of(rule, *given)
+            return seen[rule.id]
+
+    monkeypatch.setattr(store_engine, "ChangesSince", Recorded)
+    shared, alone = "35693803564380", "35693803564999"
+
+    def calls(days: range, *cards_and_devices: tuple[int, str]) -> dict[str, pl.DataFrame]:
+        rows = [
+            {
+                "card": f"861380000000{card}",
+                "peer": "8613900000001",
+                "direction": "out",
+                "started_at": START + timedelta(days=day, hours=9),
+                "imei": imei,
+            }
+            for day in days
+            for card, imei in cards_and_devices
+        ]
+        return {"calls": canonical("calls", rows)}
+
+    world = World({}, {}, LISTS)
+    night(tmp_path, 0, calls(range(5), (1, shared), (2, shared)), world, LIMITS)
+    night(tmp_path, 1, calls(range(5, 6), (1, shared), (3, alone)), world, LIMITS)
+    assert (changes := seen["sim_box"]) is not None
+    assert changes.cards == ""
+    night(tmp_path, 2, calls(range(6, 7), (3, shared)), world, LIMITS)
+    assert (changes := seen["sim_box"]) is not None
+    assert changes.cards

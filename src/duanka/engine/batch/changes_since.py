@@ -186,8 +186,10 @@ class _Comparison:
             return ""
         before, now = (m.paths(FileKind.LIFE, CARD_DEVICES.name) for m in (self.before, self.manifest))
         came, was, is_now = (rollup_files(self.files, paths, CARD_DEVICES) for paths in (new, before, now))
+        # with aliases: a bare `imei` after USING is taken for that of the outer query, and all devices are found
         devices = (
-            f"SELECT DISTINCT imei FROM {came} ANTI JOIN {was} USING (card, imei) WHERE imei IS NOT NULL"
+            f"SELECT DISTINCT n.imei FROM {came} AS n ANTI JOIN {was} AS w ON n.card = w.card AND n.imei = w.imei"
+            " WHERE n.imei IS NOT NULL"
         )
         shared = f"SELECT imei FROM {is_now} WHERE imei IN ({devices}) GROUP BY imei HAVING count(*) > 1"
         return f"SELECT card FROM {is_now} WHERE imei IN ({shared})"
