@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.network import Carried, Refusal, RefusalReason
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.streaming import Batch, BatchPart
 from duanka.engine.live import Live
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.store.manifest import FileKind, missing, read_manifest
-from duanka.engine.store.record_store import RecordStore
+from duanka.engine.store.record_store import LIVE, RecordStore
+from duanka.engine.store.refusal_archive import StoredRefusals
 from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.rules import RULES
 from support.engine.worlds import canonical
@@ -155,3 +157,25 @@ def test_only_live_writes_to_its_store(tmp_path: Path) -> None:
         RecordStore(tmp_path / "state").writing(NOW),
     ):
         pass
+
+
+def test_refusals_reach_a_store_of_live(tmp_path: Path) -> None:
+    """They are seen at once, are added within a minute, once, and in the end wait nowhere."""
+    folder, at = tmp_path / "state", datetime(2025, 12, 30, tzinfo=UTC)
+    archive = StoredRefusals(folder)
+    rows = [
+        Refusal("proxy", f"k{n}", at, Carried.CALL, "8613800000001", "sip:x", RefusalReason.BLOCKED_SENDER)
+        for n in range(3)
+    ]
+    with _opened(folder) as live:
+        live.take(_batch(1), NOW)
+        assert archive.keep(rows[:2], at) == rows[:2]
+        assert archive.of_card("8613800000001", 10) == rows[:2]
+        live.take(Batch(), NOW + timedelta(minutes=1))
+        archive.keep(rows[1:], at)
+    with _opened(folder) as live:
+        live.finish(NOW)
+    assert sorted(archive.of_card("8613800000001", 10), key=lambda one: one.key) == rows
+    held = read_manifest(folder).paths(FileKind.REFUSALS)
+    assert sum(pl.read_parquet(folder / path).height for path in held) == 3
+    assert not list((folder / LIVE / "refusals").iterdir())

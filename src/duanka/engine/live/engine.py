@@ -234,8 +234,10 @@ class Live:
             self._recent.roll_up()
             if judge or self._triggers.running:
                 changes += self._triggers.pull(self._able(), now, end, most=None if finish else most)
-            if finish or now - (self._packed_at or now) >= _PACK_AFTER:
+            since = now - (self._packed_at or now)
+            if finish or not timedelta() <= since < _PACK_AFTER:  # or the clock was set back
                 self._pack(now)
+                self._files.take_refusals(now)
             self._packed_at = self._packed_at or now
             if finish:
                 self._files.write_registers(now, pause=0)

@@ -79,7 +79,7 @@ class RecordStore:
                 f"duanka live keeps the store in {self.folder}: go on with duanka live --store, or scan into another"
                 " store"
             )
-        with self._plainly(), self._locked(wait, progress or Silent()):
+        with self.plainly(), self._locked(wait, progress or Silent()):
             manifest = self._begun()
             _sweep(self.folder, {*manifest.files, *manifest.replaced})
             draft = NextGeneration(self.folder, manifest, at, memory=self._memory, threads=self._threads)
@@ -89,7 +89,7 @@ class RecordStore:
                 draft.close()
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def plainly(self) -> Iterator[None]:
         """Report what the disk refuses in one line."""
         try:
             yield

@@ -13,7 +13,8 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import Refusal
 from duanka.engine.store.days.refusals import of_card
 from duanka.engine.store.manifest import FileKind, damaged, read_manifest
-from duanka.engine.store.record_store import RecordStore, StoreBusy
+from duanka.engine.store.record_store import LIVE, RecordStore, StoreBusy
+from duanka.engine.store.refusals_for_live import hand_over, handed_over
 
 _MEMORY = "300MB"  # of the writer's database, which lives for one batch
 
@@ -25,7 +26,10 @@ class StoredRefusals:
         self._folder = folder
 
     def keep(self, rows: Sequence[Refusal], now: datetime) -> Sequence[Refusal]:
-        """Commit `rows`, once each; none while another process writes to the store. DuankaError: damaged, no room."""
+        """Commit `rows`, once each, or leave them to the live run that keeps the store; none while a scan writes to it.
+
+        DuankaError: damaged, no room.
+        """
         zone = OperatorZone(read_manifest(self._folder).zone)
         store = RecordStore(self._folder, zone=zone.name, memory=_MEMORY, threads=1)
         try:
@@ -34,11 +38,21 @@ class StoredRefusals:
                 writer.compact()
                 writer.commit()
         except StoreBusy:
-            return ()
+            if not (self._folder / LIVE).is_dir():
+                return ()
+            with store.plainly():
+                hand_over(self._folder, rows)
         return rows
 
     def of_card(self, card: str, limit: int) -> list[Refusal]:
         """The latest refusals of a card, the latest first. DuankaError: no store, damaged."""
+        waiting = {
+            (r.element, r.key): r for _, rows in handed_over(self._folder) for r in rows if r.card == card
+        }
+        found = waiting | {(one.element, one.key): one for one in self._stored(card, limit)}
+        return sorted(found.values(), key=lambda one: one.at, reverse=True)[:limit]
+
+    def _stored(self, card: str, limit: int) -> list[Refusal]:
         manifest = read_manifest(self._folder)
         try:
             return of_card(self._folder, manifest, card, limit)

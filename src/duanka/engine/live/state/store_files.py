@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -29,6 +30,7 @@ from duanka.engine.store.manifest import (
     write_manifest,
 )
 from duanka.engine.store.record_store import RecordStore
+from duanka.engine.store.refusals_for_live import handed_over
 
 _PARTIALS = {CARD_DEVICES.name: CARD_DEVICES.name, CARD_LIFE.name: CARD_DAYS.name}  # of merged rollups
 _MOST_UNMERGED = 64  # files of partials beside a merged rollup
@@ -51,6 +53,7 @@ class StoreFiles:
         self._changed = False
         self._sources: dict[tuple[FileKind, str], list[tuple[date, str, bool]]] | None = None
         self._registers_at = 0.0
+        self._handed_over: list[Path] = []
 
     def close(self) -> None:
         """Release the store."""
@@ -74,6 +77,9 @@ class StoreFiles:
         changed, self._changed = self._changed, False
         if changed:
             self._draft.publish()
+            for path in self._handed_over:
+                path.unlink(missing_ok=True)
+            self._handed_over.clear()
         return changed
 
     def recover(self) -> None:
@@ -89,6 +95,7 @@ class StoreFiles:
         """Forget what was not committed."""
         self.recover()
         self._draft.roll_back()
+        self._handed_over.clear()
         self._changed = False
         self._sources = None
 
@@ -157,12 +164,18 @@ class StoreFiles:
         """Write the texts of hashed keys that the store lacks."""
         if not self._run("SELECT 1 FROM state.new_texts LIMIT 1"):
             return
-        source, replaced = "state.new_texts", []
-        if len(files := self.manifest.paths(FileKind.TEXTS)) >= MOST_FILES:
-            source, replaced = "state.texts", files
-        select = f"SELECT key, text FROM {source} ORDER BY key"
-        self._draft.replace(replaced, select, FileKind.TEXTS, run=self._run)
+        self._draft.write("SELECT key, text FROM state.new_texts ORDER BY key", FileKind.TEXTS, run=self._run)
         self._run("DELETE FROM state.new_texts")
+        if len(files := self.manifest.paths(FileKind.TEXTS)) > MOST_FILES:
+            together = f"SELECT DISTINCT key, text FROM {self._draft.source(files)} ORDER BY key"
+            self._draft.replace(files, together, FileKind.TEXTS)
+
+    def take_refusals(self, now: datetime) -> None:
+        """Add the refusals of the network that were handed over."""
+        for path, rows in handed_over(self._store.folder):
+            self._begin(now)
+            self._writer.add_refusals(rows)
+            self._handed_over.append(path)
 
     def write_registers(self, now: datetime, *, pause: float = _REGISTER_SECONDS) -> None:
         """Write the registers that changed, for lookups; not within `pause` seconds after the last time."""
