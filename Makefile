@@ -113,8 +113,9 @@ bench-night: setup-dev         ## one day more into a store of 14, against a sca
 bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records: a card's month, contacts, the command
 	@$(BIN)/python benchmarks/lookups.py
 
-bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side
+bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side; a night on each
 	@$(BIN)/python benchmarks/cluster.py
+	@$(BIN)/python benchmarks/cluster_night.py
 
 bench-cli: setup-dev           ## CPU seconds of --help, and of the commands of a desk on 100,000 orders
 	@$(BIN)/python benchmarks/commands.py
