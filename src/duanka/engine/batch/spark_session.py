@@ -116,12 +116,25 @@ class Remote:
 
     def _seeing(self, path: Path) -> AbstractContextManager[None]:
         """Report any failure inside as a cluster that does not see the shared files."""
-        return _plainly(lambda error, said: self.blind(path, said))
+        return _plainly(lambda error, said: self._gone(error) or self.blind(path, said))
+
+    def _gone(self, error: Exception) -> DuankaError | None:
+        """The error for a server that does not answer; None where `error` is something else."""
+        from grpc import StatusCode  # noqa: PLC0415  # optional extra
+
+        status = getattr(error, "getGrpcStatusCode", None)
+        if status is None or status() is not StatusCode.UNAVAILABLE:
+            return None
+        return DuankaError(
+            f"the cluster at {self._shown} does not answer any more; see that it runs, then do the same again"
+        )
 
     def running(self, what: str) -> AbstractContextManager[None]:
         """Report a failure of `what` on the cluster as a one-line error."""
 
         def told(error: Exception, said: str) -> DuankaError:
+            if gone := self._gone(error):
+                return gone
             kind = RuleError if type(error).__name__ in _FAULTS_OF_SQL else DuankaError
             return kind(f"{what} does not run on the cluster at {self._shown}: {said}")
 
