@@ -139,6 +139,31 @@ def test_many_files_of_a_day_become_few_and_say_the_same(tmp_path: Path) -> None
     assert _held(tmp_path / "many") == _held(tmp_path / "one") == 4400
 
 
+def test_in_a_backlog_only_what_is_very_crowded_is_merged(tmp_path: Path) -> None:
+    def most_files() -> int:
+        days = [(f.kind, f.name, f.day) for f in read_manifest(tmp_path / "state").files.values() if f.day]
+        return max(map(days.count, days))
+
+    with _opened(tmp_path / "state") as live:
+        for number in range(1, 25):
+            live.take(_batch(number, peers=3), NOW)
+        assert most_files() == 24
+        for number in range(25, 40):  # each batch merges one table or rollup
+            live.take(_batch(number, peers=3), NOW)
+        assert most_files() < 30
+
+
+def test_life_is_merged_again_when_it_has_doubled(tmp_path: Path) -> None:
+    def merged_days() -> int:
+        return len(read_manifest(tmp_path / "state").life.get("card_life", ()))
+
+    with _opened(tmp_path / "state") as live:
+        for day in range(1, 28):  # two cards a day, later one: nine files have 18 cards, and so have 18 more
+            live.take(_batch(day, day=day, peers=3 if day <= 9 else 1), NOW)
+            live.rest(1.0)
+            assert merged_days() == (0 if day < 9 else 9 if day < 27 else 27), day
+
+
 def test_records_are_kept_as_long_as_the_policy_says(tmp_path: Path) -> None:
     with _opened(tmp_path / "state", retention=StorePolicy(keep_records_days=5)) as live:
         for day in range(0, 20, 2):

@@ -13,13 +13,16 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.store_policy import StorePolicy
+from duanka.engine.store import life
 from duanka.engine.store.days import compaction
+from duanka.engine.store.days.compaction import compact_some
 from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.reading.status import status_of
 from duanka.engine.store.record_store import RecordStore
+from support.disk import room_for
 from support.engine.store_deliveries import FIRST, NOW, Row, call, filled, invented, parts
-from support.engine.store_reading import Rows, declared, lives, on_disk, source
+from support.engine.store_reading import Rows, declared, lives, on_disk, records, source
 
 
 def add(
@@ -38,7 +41,10 @@ def counted(store: RecordStore, without: frozenset[date] = frozenset()) -> dict[
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 10))])
-def test_life_grows_by_delivery_and_leaves_out_days_that_do_not_count(seed: int, tmp_path: Path) -> None:
+def test_life_grows_by_delivery_and_leaves_out_days_that_do_not_count(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "MOST_TOGETHER", 2 + seed)
     chance = random.Random(seed)
     store = RecordStore(tmp_path / "store")
     for number in range(2):
@@ -94,6 +100,66 @@ def test_partials_that_are_not_merged_yet_are_not_written_together_with_those_th
     add(store, tmp_path / "last", invented(chance, rows=5, days=1))
     assert len(store.manifest().paths(FileKind.ROLLUPS, "card_days", FIRST)) == 1
     assert lives(store) == counted(store)
+
+
+def _days_of_files(store: RecordStore, sizes: tuple[int, ...]) -> None:
+    """A day with so many calls in each of its files, all of one card."""
+    for number, size in enumerate(sizes):
+        at = datetime.combine(FIRST, NOW.time())
+        calls = [call(8613800000001, at, peer=1_000_000 * number + n) for n in range(size)]
+        with store.writing(NOW) as writer:
+            writer.add(parts(store.folder.parent / f"in{number}", {"calls": calls}), {})
+            writer.commit()
+
+
+def _sizes(store: RecordStore) -> list[int]:
+    manifest = store.manifest()
+    return sorted(manifest.files[path].rows for path in manifest.paths(FileKind.RECORDS, "calls"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "strictly", "becomes"),
+    [
+        (1000, True, [6, 10, 40]),  # 10 is more than 1 + 2 + 3
+        (5, True, [3, 3, 10, 40]),
+        (2, True, None),
+        (2, False, [3, 3, 10, 40]),
+    ],
+)
+def test_small_files_are_merged_with_small_ones(
+    rows: int, strictly: bool, becomes: list[int] | None, tmp_path: Path
+) -> None:
+    store = RecordStore(tmp_path / "store")
+    _days_of_files(store, (40, 3, 10, 1, 2))
+    before = records(store, "calls")
+    with store.writing(NOW) as writer:
+        apart = [path for path, file in writer.manifest.files.items() if file.kind is FileKind.ROLLUPS]
+        assert compact_some(writer.draft, 4, apart, rows=rows, strictly=strictly) is bool(becomes)
+        assert not compact_some(writer.draft, 5, apart, rows=rows, strictly=strictly), "few enough"
+        writer.commit()
+    assert _sizes(store) == (becomes or [1, 2, 3, 10, 40])
+    assert records(store, "calls") == before
+
+
+def test_without_room_nothing_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "MOST_FILES", 1)
+    store = RecordStore(tmp_path / "store")
+    _days_of_files(store, (300, 300))
+    before, files = store.manifest(), on_disk(store)
+    for size in (1, 1000, max(file.bytes for file in before.files.values())):
+        with (
+            room_for(size),
+            pytest.raises(DuankaError, match="make room") as full,
+            store.writing(NOW) as writer,
+        ):
+            writer.compact()
+        assert len(str(full.value).splitlines()) == 1
+        assert store.manifest() == before
+        assert on_disk(store) == files
+    with store.writing(NOW) as writer:
+        assert writer.compact()
+        writer.commit()
+    assert _sizes(store) == [600]
 
 
 def test_a_later_row_of_a_register_replaces_the_earlier_and_other_lists_grow(tmp_path: Path) -> None:

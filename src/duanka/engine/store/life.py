@@ -21,7 +21,7 @@ LIVES = (
     (CARD_DEVICES, CARD_DEVICES),
     (CARD_LIFE, CARD_DAYS),
 )  # merged rollup, whose partials it is merged from
-_MOST_TOGETHER = 64  # files read at once
+MOST_TOGETHER = 64  # files read at once
 
 
 def counting_days(days: Mapping[str, Mapping[date, tuple[int, datetime]]]) -> frozenset[date]:
@@ -82,11 +82,11 @@ def _fewer(draft: NextGeneration, rollup: Rollup, sources: Sequence[str]) -> tup
     """So many files as can be open at once, with the rows of all `sources`; and those of them that are temporary."""
     left = list(sources)
     work: list[Path] = []
-    while len(left) > _MOST_TOGETHER:
+    while len(left) > MOST_TOGETHER:
         into = draft.work / f"{rollup.name}-{len(work)}.parquet"
-        merge_rollup(draft.folder, left[:_MOST_TOGETHER], rollup, into)
+        merge_rollup(draft.folder, left[:MOST_TOGETHER], rollup, into)
         work.append(into)
-        left = [*left[_MOST_TOGETHER:], into.relative_to(draft.folder).as_posix()]
+        left = [*left[MOST_TOGETHER:], into.relative_to(draft.folder).as_posix()]
     return left, work
 
 
