@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,9 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from duanka.application.enforcement_worker import ARCHIVE, Enforcement, duties
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.orders import OrderDesk
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.network import Carried, Refusal, RefusalReason
-from duanka.domain.order import Person, Role
+from duanka.domain.order import SYSTEM, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.store.record_store import RecordStore
@@ -195,3 +201,31 @@ def test_a_store_that_is_damaged_keeps_nobody_from_the_orders(
         path.unlink()
     read = OrderQueries(recorded, Trail(KEY), lambda: archive)
     assert len(read.dossier(card(1), ViewerContext(DESK), LATER).refusals) == 9
+
+
+def test_only_the_store_of_this_order_database_takes_them(archive: StoredRefusals, tmp_path: Path) -> None:
+    del archive  # the store is there
+    for number, folder in enumerate(("orders", "others")):
+        settings = Settings(orders=tmp_path / folder, store=tmp_path / "records")
+        with app_orders.desk(settings, policy_named("national"), create=True) as here:
+            assert here.attached_store.archive() is None, "it is attached to none, or to another one"
+            if number == 0:
+                here.attached_store.write_mark(SYSTEM, NOW)
+                assert here.attached_store.archive() is not None
+                (moving,) = [duty for duty in duties(_parts(here)) if duty.name == ARCHIVE]
+                assert not moving.work(LATER), "there are no refusals yet"
+
+
+def _parts(here: OrderDesk) -> Enforcement:
+    """A worker that has nothing to do but this."""
+    move = OldRefusals(here.store, here.attached_store.archive).move
+    return Enforcement(
+        sweep=lambda *_: 0,
+        carry_out=lambda _: None,
+        elements={},
+        look=lambda _: (),
+        clock=lambda: LATER,
+        ticks=time.monotonic,
+        say=lambda _: None,
+        move_refusals=move,
+    )
