@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, Refusal, RefusalReason
+from duanka.domain.rule import Rule
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.streaming import Batch, BatchPart
 from duanka.engine.live import Live
@@ -49,8 +51,8 @@ def _batch(number: int, day: int = 0, peers: int = 100) -> Batch:
     return Batch((part,), positions={"x": number}, records=frame.height, texts=texts.pairs())
 
 
-def _opened(folder: Path, pack_rows: int = 1, **options: object) -> Live:
-    return Live(folder, RULES, _LIMITS, {}, history=False, threads=1, pack_rows=pack_rows, **options)  # type: ignore[arg-type]
+def _opened(folder: Path, pack_rows: int = 1, rules: Sequence[Rule] = RULES, **options: object) -> Live:
+    return Live(folder, rules, _LIMITS, {}, history=False, threads=1, pack_rows=pack_rows, **options)  # type: ignore[arg-type]
 
 
 def _held(folder: Path) -> int:
@@ -144,7 +146,7 @@ def test_in_a_backlog_only_what_is_very_crowded_is_merged(tmp_path: Path) -> Non
         days = [(f.kind, f.name, f.day) for f in read_manifest(tmp_path / "state").files.values() if f.day]
         return max(map(days.count, days))
 
-    with _opened(tmp_path / "state") as live:
+    with _opened(tmp_path / "state", rules=RULES[:1]) as live:
         for number in range(1, 25):
             live.take(_batch(number, peers=3), NOW)
         assert most_files() == 24
@@ -157,7 +159,7 @@ def test_life_is_merged_again_when_it_has_doubled(tmp_path: Path) -> None:
     def merged_days() -> int:
         return len(read_manifest(tmp_path / "state").life.get("card_life", ()))
 
-    with _opened(tmp_path / "state") as live:
+    with _opened(tmp_path / "state", rules=RULES[:1]) as live:
         for day in range(1, 28):  # two cards a day, later one: nine files have 18 cards, and so have 18 more
             live.take(_batch(day, day=day, peers=3 if day <= 9 else 1), NOW)
             live.rest(1.0)
