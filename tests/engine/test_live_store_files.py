@@ -200,9 +200,10 @@ def test_refusals_reach_a_store_of_live(tmp_path: Path) -> None:
         assert archive.of_card("8613800000001", 10) == rows[:2]
         live.take(Batch(), NOW + timedelta(minutes=1))
         archive.keep(rows[1:], at)
+        (folder / LIVE / "refusals" / "0.json").write_text("[{")
     with _opened(folder) as live:
         live.finish(NOW)
     assert sorted(archive.of_card("8613800000001", 10), key=lambda one: one.key) == rows
     held = read_manifest(folder).paths(FileKind.REFUSALS)
     assert sum(pl.read_parquet(folder / path).height for path in held) == 3
-    assert not list((folder / LIVE / "refusals").iterdir())
+    assert [path.name for path in (folder / LIVE / "refusals").iterdir()] == ["0.json.spoilt"]

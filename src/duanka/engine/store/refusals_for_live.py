@@ -6,17 +6,19 @@ after a kill is there once, since a refusal is known by its element and key.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from duanka.domain.network import Refusal
 from duanka.domain.private_files import private_folder, put_in_place
 from duanka.engine.store.manifest import sync
 from duanka.engine.store.record_store import LIVE
 
+_log = logging.getLogger(__name__)
 _REFUSALS = TypeAdapter(list[Refusal])
 
 
@@ -37,7 +39,13 @@ def handed_over(store: Path) -> Iterator[tuple[Path, Sequence[Refusal]]]:
             content = path.read_bytes()
         except FileNotFoundError:  # the store has them meanwhile
             continue
-        yield path, _REFUSALS.validate_json(content)
+        try:
+            rows = _REFUSALS.validate_json(content)
+        except ValidationError:  # nobody's but ours are there, and whole: the disk spoilt it
+            _log.warning("%s cannot be read and is left aside as %s.spoilt", path, path.name)
+            path.rename(path.with_name(f"{path.name}.spoilt"))
+            continue
+        yield path, rows
 
 
 def _folder(store: Path) -> Path:
