@@ -8,11 +8,12 @@ WITH quiet AS (
   FROM card_days
   WHERE
     card IN (
+      /* what holds for the week holds for its last day */
       SELECT
         card
       FROM card_days
       WHERE
-        codes_in >= 6
+        codes_in >= 6 AND calls_out + calls_in + messages_out <= 1
     )
   WINDOW week AS (
     PARTITION BY card

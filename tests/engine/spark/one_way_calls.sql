@@ -10,11 +10,9 @@ WITH weeks AS (
     card IN (
       SELECT
         card
-      FROM card_days
-      GROUP BY
-        card
-      HAVING
-        SUM(calls_out) >= 20
+      FROM card_peers
+      WHERE
+        calls_out > 0
     )
   WINDOW week AS (
     PARTITION BY card

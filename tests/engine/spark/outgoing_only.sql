@@ -8,11 +8,12 @@ WITH weeks AS (
   FROM card_days
   WHERE
     card IN (
+      /* what holds for the week holds for its last day */
       SELECT
         card
       FROM card_days
       WHERE
-        calls_out >= 8
+        calls_out >= 8 AND calls_in <= 0 AND messages_out <= 0
     )
   WINDOW week AS (
     PARTITION BY card
