@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from duanka.engine.store.manifest import FileKind, read_manifest
 from duanka.simulator import simulate
-from support.desk import duanka, hits
+from support.desk import duanka, hits, started
 from support.journeys.nightly_deliveries import bring, scanned_anew
+from support.waiting import HANG, until
 
 _DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
 
@@ -65,3 +69,28 @@ def test_a_store_of_live_has_what_was_read_and_takes_no_scan(town: Path, tmp_pat
     assert refused.code != 0
     assert "duanka live keeps the store" in refused.err
     assert _held(store) == _held(tmp_path / "other")
+
+
+def test_after_an_orderly_end_everything_is_in_the_store(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS)
+    told = tmp_path / "told"
+    with told.open("w") as file:
+        run = started("live", "--inbox", data, "--store", store, "--out", out, out=file, err=file)
+        until(lambda: (out / "hits.jsonl").exists() and (out / "hits.jsonl").stat().st_size)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(HANG) == 0, told.read_text()
+    registers = sum(pl.read_parquet(path).height for path in data.glob("*.parquet"))
+    used = re.search(r"(?:used|采用) +([0-9,]+)", told.read_text())
+    assert used is not None
+    assert sum(_held(store).values()) == int(used[1].replace(",", "")) - registers
+
+
+def test_a_store_in_the_inbox_is_refused(town: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    bring(town, data, _DAYS[0])
+    for places in (("--store", data / "store"), ("--out", data / "out")):
+        refused = duanka("--language", "en", "live", "--once", "--inbox", data, *places)
+        assert refused.code == 2
+        assert "lies among the records" in refused.err
+    assert not (data / "store").exists()

@@ -11,7 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from duanka.engine.store.manifest import missing, read_manifest
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.scan import scan
+from duanka.bootstrap.settings import load_settings
+from duanka.domain.errors import DuankaError
+from duanka.domain.ports import Silent
+from duanka.engine.store.manifest import FileKind, missing, read_manifest
+from duanka.reports import page
 from duanka.simulator import simulate
 from support.desk import cards_at_risk, duanka, hits, started, started_anew
 from support.journeys.nightly_deliveries import RECORDS, bring, scanned_anew
@@ -150,3 +156,39 @@ def test_a_file_of_which_nothing_could_be_used_is_read_again(town: Path, tmp_pat
         aside = pl.read_parquet(out / "quarantine.parquet")["file"].to_list()
         assert "calls/2021-05-04.csv" in aside, "each night names it, until it is mended"
         assert bad.name not in {Path(file.name).name for file in read_manifest(store).delivered}
+
+
+def test_a_spoilt_file_of_the_store_is_named_in_a_line(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:2])
+    assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
+    path = store / read_manifest(store).paths(FileKind.ROLLUPS, "card_days")[-1]
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    cut = duanka("--language", "en", "scan", data, "--store", store, "--out", out)
+    path.write_bytes(content[:200] + bytes(300) + content[500:])
+    bring(town, data, *_DAYS[:3])
+    changed = duanka("--language", "en", "scan", data, "--store", store, "--out", out)
+    for told in (cut, changed):
+        assert told.code == 2, told.err
+        assert "is damaged (rollups/card_days/" in told.err
+        assert "Traceback" not in told.err
+
+
+def test_the_store_is_written_when_the_lists_are(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what was set aside would be told of nowhere: the next night does not read these files again."""
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:2])
+    monkeypatch.setattr(page, "write_page", _no_room)
+    with pytest.raises(DuankaError, match="no room"):
+        scan(load_settings(), data, out, policy=policy_named("national"), progress=Silent(), store=store)
+    assert not read_manifest(store).delivered
+    monkeypatch.undo()
+    done = scan(load_settings(), data, out, policy=policy_named("national"), progress=Silent(), store=store)
+    assert done.intake.delivered or read_manifest(store).delivered
+
+
+def _no_room(*_: object, **__: object) -> None:
+    raise DuankaError("no room")

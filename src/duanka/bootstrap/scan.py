@@ -123,11 +123,13 @@ def scan(
                 kept.keep(findings.span.until.date(), policy.store)
                 findings = replace(findings, stored=kept.stored())
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
-        from duanka.reports.page import write_page  # noqa: PLC0415  # not needed before
+            from duanka.reports.page import write_page  # noqa: PLC0415  # not needed before
 
-        progress.step("writing the report", 0)
-        differs = compared(new / CARDS_AT_RISK) if compared else None
-        write_page(findings, new / REPORT, changes=differs)
+            progress.step("writing the report", 0)
+            differs = compared(new / CARDS_AT_RISK) if compared else None
+            write_page(findings, new / REPORT, changes=differs)
+            if kept:  # only now: what the store has is not read again, so its lists must be complete
+                kept.commit()
         for name in _WRITTEN:
             if not (changes and name == DECISIONS):
                 (new / name).replace(out / name)

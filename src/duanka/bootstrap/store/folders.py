@@ -32,6 +32,11 @@ def may_store(store: Path, as_of: datetime | None, data: Path) -> None:
     must_be_text(store, "--store")
     if as_of is not None:
         raise DuankaError("--as-of is for a scan without --store: a store is judged as of its last record")
+    must_lie_elsewhere(store, data)
+
+
+def must_lie_elsewhere(store: Path, data: Path) -> None:
+    """DuankaError for a store within the records: its files would be read as deliveries."""
     if data.is_dir() and store.resolve().is_relative_to(data.resolve()):
         raise DuankaError(
             f"--store {store} lies among the records of {display_name(str(data))}; choose a folder elsewhere"

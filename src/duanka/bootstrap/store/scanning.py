@@ -81,13 +81,16 @@ class StoreInUse:
                 yield SourceReach(table, table, sum(records for records, _ in there), 0, last, last)
 
     def keep(self, until: date, policy: StorePolicy) -> None:
-        """Commit the records, the rollups and the judgement, all at once, without what `policy` keeps no longer.
+        """Add the judgement to what `commit` puts into effect, and take out what `policy` keeps no longer.
 
         `until`: day after the last record that counts.
         """
         self.engine.keep_judgement()
         self.writer.purge(until, policy)
         self.writer.compact()
+
+    def commit(self) -> None:
+        """Put records, rollups and judgement into effect, all at once."""
         self.writer.commit()
 
 

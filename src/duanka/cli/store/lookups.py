@@ -11,6 +11,7 @@ import typer
 from duanka.cli.output.list_columns import Item, Listing, csv_rows
 from duanka.cli.output.lists import line, say, table_lines
 from duanka.cli.people.acting import Why, at_desk, cards_in_file, command
+from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
@@ -18,6 +19,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.private_files import put_in_place
 from duanka.domain.record_lookups import LookupRefused, basis_of
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import order_resources, settings
@@ -32,6 +34,7 @@ else:
     tables = lazily("duanka.cli.store.tables")
 
 _MARK = "\ufeff"  # of UTF-8, for spreadsheets
+_WRITTEN = BilingualText("{out} 中有 {rows} 条记录", "{rows} rows are in {out}")
 Folder = Annotated[Path | None, typer.Option("--store", help="The store; else DUANKA_STORE.")]
 Named = Annotated[
     Path | None, typer.Argument(metavar="[STORE]", help="Folder of the store; else DUANKA_STORE.")
@@ -131,4 +134,4 @@ def _print(listing: Listing[Item], items: Sequence[Item], out: Path | None) -> N
             file.writelines(csv_rows(listing, items))
     except OSError as error:
         raise DuankaError(f"{out} cannot be written: {error.strerror}") from error
-    OUT.print(f"{len(items):,} rows are in {out}")
+    OUT.print(shown(_WRITTEN, rows=f"{len(items):,}", out=out))

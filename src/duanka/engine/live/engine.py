@@ -26,20 +26,17 @@ from duanka.domain.take import Coverage
 from duanka.engine.live import registers
 from duanka.engine.live.account import Accounts
 from duanka.engine.live.announcements import Changes, announce_again, announce_cases
-from duanka.engine.live.batch_filter import BatchFilter, nothing_lost
-from duanka.engine.live.evaluator import RuleEvaluator
+from duanka.engine.live.assembly import assembled
+from duanka.engine.live.batch_filter import nothing_lost
 from duanka.engine.live.queries import StateQueries
 from duanka.engine.live.retention import DEFAULT_RETENTION, long_enough
 from duanka.engine.live.rule_changes import reconcile
-from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
+from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.compiled_rule import CompiledRule, prepare
-from duanka.engine.live.state.recent_records import RecentRecords
-from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.live.state.takeover import take_over
-from duanka.engine.live.state.watermarks import Watermarks
-from duanka.engine.live.triggers import EndOfRecords, Triggers
+from duanka.engine.live.triggers import EndOfRecords
 from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows, lent
@@ -321,21 +318,11 @@ class Live:
 
     def _attach(self) -> None:
         """Create the components that work on the current progress."""
-        progress = self._progress
         self._cases_came = True  # after a start or a rollback, check for cases not logged yet
-        self._shelves: dict[str, RollupShelf] = {}
-        for rollup in self._rollups:
-            known = rollup.name in progress.shelves
-            of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
-            self._shelves[rollup.name] = RollupShelf(rollup, of_shelf, self._run, self._files)
-            if not known:
-                self._shelves[rollup.name].create()
-        self._recent = RecentRecords(self._state, self._rollups, self._shelves)
         self._passes_version = None  # a rollback takes the passes back too
-        self._marks = Watermarks(progress, self._lateness, self._rules)
-        self._sorting = BatchFilter(self._state, self._lateness, self._marks, self._recent)
-        self._judge = RuleEvaluator(self._state, self._shelves, self._shadows)
-        self._triggers = Triggers(self._state, self._judge, self._shelves, self._marks)
+        self._shelves, self._recent, self._marks, self._sorting, self._judge, self._triggers = assembled(
+            self._state, self._files, self._rules, self._rollups, self._lateness, self._shadows
+        )
 
     def _upsert(self, register: str) -> None:
         """Upsert register rows; only rows that differ mark their card as touched."""
@@ -346,6 +333,14 @@ class Live:
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
             self._triggers.look_ahead(register, "news", self._marks.latest())
+
+    def put_away(self, now: datetime) -> None:
+        """At an orderly end: move what is committed into the store, so that it can be looked up."""
+        with self._state.working():
+            self._recent.roll_up()
+            self._pack(now)
+            self._files.write_registers(now, pause=0)
+            self._commit()
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """Rules that cannot run yet -> the missing inputs, as "table.column"."""

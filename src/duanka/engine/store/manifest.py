@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -192,6 +193,12 @@ def damaged(folder: Path, file: str) -> DuankaError:
     )
 
 
+def spoilt_file(said: str) -> str | None:
+    """The file of a store of which the database says that it cannot be read; None if it speaks of none."""
+    found = re.search(rf"((?:{'|'.join(FileKind)})/[^'\" ]*\.parquet)", said)
+    return found[1] if found else None
+
+
 def _version_in(content: bytes) -> int | None:
     try:
         said = json.loads(content)
@@ -219,6 +226,13 @@ def sync(*paths: Path) -> None:
             os.close(opened)
 
 
-def missing(folder: Path, paths: Iterable[str]) -> str | None:
-    """The first of `paths` that is not in `folder`; None if all are."""
-    return next((path for path in paths if not (folder / path).is_file()), None)
+def missing(folder: Path, files: Mapping[str, StoredFile]) -> str | None:
+    """The first of `files` that is not in `folder`, or has another size there; None if all are as written."""
+    return next((path for path, file in files.items() if _size(folder / path) != file.bytes), None)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None

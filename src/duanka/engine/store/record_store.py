@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.network import Carried, RefusalReason
@@ -24,6 +26,7 @@ from duanka.engine.store.manifest import (
     is_store,
     missing,
     read_manifest,
+    spoilt_file,
     sync,
     write_manifest,
 )
@@ -90,9 +93,13 @@ class RecordStore:
 
     @contextmanager
     def plainly(self) -> Iterator[None]:
-        """Report what the disk refuses in one line."""
+        """Report what the disk refuses, and files that it spoilt, in one line."""
         try:
             yield
+        except duckdb.Error as error:
+            if spoilt := spoilt_file(str(error)):
+                raise damaged(self.folder, spoilt) from error
+            raise
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise DuankaError(f"{self.folder}: {error.strerror}{MAKE_ROOM}") from error

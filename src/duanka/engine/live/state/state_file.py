@@ -17,6 +17,7 @@ from duanka.domain.streaming import GONE
 from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
 from duanka.engine.shared import key_texts
 from duanka.engine.shared.duckdb_database import Rows, bound, lent, sql_type
+from duanka.engine.store.manifest import damaged, spoilt_file
 
 Run = Callable[[str], Rows]
 STATE = "live.duckdb"
@@ -148,6 +149,8 @@ class LiveState:
             yield
         except BaseException as error:
             self._rolled_back()
+            if isinstance(error, duckdb.Error) and (spoilt := spoilt_file(str(error))):
+                raise damaged(self._folder.parent, spoilt) from error
             if isinstance(error, _NO_ROOM):
                 raise DuankaError(
                     f"the live state cannot be written: {str(error).splitlines()[0]}; what was committed is whole,"
