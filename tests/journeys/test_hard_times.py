@@ -135,7 +135,7 @@ def test_a_scan_that_breaks_off_leaves_the_earlier_files(tmp_path: Path) -> None
     # the engine has written hits by the time the page cannot be set
     code = (
         "import sys, duanka.reports.page as page, duanka.cli.main as cli\n"
-        "def full(*_): raise OSError(28, 'No space left on device')\n"
+        "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
         f"page.write_page, sys.argv = full, ['duanka', 'scan', {str(data)!r}]\ncli.main()"
     )
     english = {**os.environ, **ENGLISH}
