@@ -44,7 +44,7 @@ from duanka.engine.sql.rollup_sql import rollups_for
 from duanka.engine.store.record_store import LIVE, RecordStore
 
 _FILES_MEMORY = "300MB"  # of the database that writes the store's files
-CARDS_A_BATCH = 500_000  # evaluated with a batch, so that records do not wait for the evaluation of all
+CARDS_A_BATCH = 250_000  # evaluated with a batch, so that records do not wait for the evaluation of all
 PACK_ROWS = 500_000  # recent records that go to the store before they are settled
 _FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
 _PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
@@ -375,6 +375,7 @@ class Live:
                 merged = self._files.merge_some(self._now)
                 self._commit()
             if not merged:
+                self._run("CHECKPOINT")  # the room of what was evaluated and merged is free again
                 return False
         return True
 
