@@ -333,6 +333,7 @@ class Live:
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
             self._triggers.look_ahead(register, "news", self._marks.latest())
+        self._run("DROP TABLE temp.news")  # of a whole register, it would fill memory, and then the disk
 
     def put_away(self, now: datetime) -> None:
         """At an orderly end: move what is committed into the store, so that it can be looked up."""

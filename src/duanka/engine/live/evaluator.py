@@ -30,6 +30,10 @@ from duanka.engine.shared.coverage import known
 from duanka.engine.shared.hit_table import first_only
 
 AT_ONCE = 250_000  # cards evaluated together; more are evaluated in slices
+_WORK = (  # tables of an evaluation, beside those that rules read
+    *("stirred", "concerned", "affected", "visible", "unmet", "linked"),
+    *("devices", "few", "found", "gone", "new", "changed"),
+)
 MANY = 100_000  # cards for which devices are merged once, not in each statement
 
 
@@ -113,6 +117,11 @@ class RuleEvaluator:
             self._tell_readers(seq)
             yield cards // len(slices)
         self._devices = False
+
+    def clear(self) -> None:
+        """Drop the tables of an evaluation that has ended: of many cards, they would fill memory, and then the disk."""
+        for name in (*_WORK, *self._shelves, *TABLES, "hits"):
+            self._run(f"DROP TABLE IF EXISTS temp.{name}")
 
     def _slices(self, cards: int) -> list[str]:
         """Conditions of ranges of `concerned` cards: files of the store are sorted by card."""

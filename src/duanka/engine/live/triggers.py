@@ -120,6 +120,7 @@ class Triggers:
     ) -> None:
         """Mark what had been received as evaluated by the `ready` rules."""
         self._evaluated(ready, moments)
+        self._judge.clear()
         self._run(f"DELETE FROM state.touched WHERE turn <= {received.turn}")
         self._progress.waiting = [path for path in self._progress.waiting if path not in received.waiting]
         for name, shelf in self._shelves.items():
