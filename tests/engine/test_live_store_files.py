@@ -14,14 +14,15 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, Refusal, RefusalReason
 from duanka.domain.rule import Rule
 from duanka.domain.store_policy import StorePolicy
-from duanka.domain.streaming import Batch, BatchPart
+from duanka.domain.streaming import Batch
 from duanka.engine.live import Live
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.store.manifest import FileKind, missing, read_manifest
 from duanka.engine.store.record_store import LIVE, RecordStore
 from duanka.engine.store.refusal_archive import StoredRefusals
-from duanka.ingest.storage.key_columns import BatchTexts, with_keys
+from duanka.ingest.storage.key_columns import BatchTexts
 from duanka.rules import RULES
+from support.engine.streams import piece
 from support.engine.worlds import canonical
 
 START = datetime(2021, 1, 1, 10)
@@ -44,10 +45,7 @@ def _batch(number: int, day: int = 0, peers: int = 100) -> Batch:
         for n in range(peers)
     ]
     frame, texts = canonical("calls", rows), BatchTexts()
-    keyed = with_keys("calls", frame, texts).with_columns(
-        line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows()
-    )
-    part = BatchPart("calls", "calls", "calls", keyed)
+    part = piece("calls", frame, texts=texts)
     return Batch((part,), positions={"x": number}, records=frame.height, texts=texts.pairs())
 
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from duanka.domain.streaming import Batch, BatchPart
+from duanka.domain.streaming import Batch
 from duanka.engine.live import Live, engine
 from duanka.engine.live import evaluator as judge
-from duanka.ingest.storage.key_columns import with_keys
 from duanka.rules import RULES
+from support.engine.streams import piece
 from support.engine.worlds import canonical
 
 START = datetime(2021, 1, 1, 10)
@@ -41,12 +40,7 @@ def _calls(card: str, count: int, *, minute: int) -> list[dict[str, object]]:
 
 def _batch(rows: list[dict[str, object]], number: int) -> Batch:
     frame = canonical("calls", rows)
-    keyed = with_keys("calls", frame).with_columns(
-        line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows()
-    )
-    return Batch(
-        (BatchPart("calls", "calls", "calls", keyed),), positions={"x": number}, records=frame.height
-    )
+    return Batch((piece("calls", frame),), positions={"x": number}, records=frame.height)
 
 
 def _opened(folder: Path) -> Live:

@@ -152,7 +152,7 @@ class JsonLinesFile:
 
 
 def _seq(line: bytes) -> int:
-    """Return the seq of a complete line; 0 if it is not one of ours."""
+    """Return the seq of a complete line; 0 if Duanka did not write it."""
     try:
         seq = json.loads(line)["seq"]
     except (ValueError, KeyError, TypeError):

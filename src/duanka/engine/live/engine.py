@@ -338,7 +338,6 @@ class Live:
     def put_away(self, now: datetime) -> None:
         """At an orderly end: move what is committed into the store, so that it can be looked up."""
         with self._state.working():
-            self._recent.roll_up()
             self._pack(now)
             self._files.write_registers(now, pause=0)
             self._commit()
@@ -376,7 +375,6 @@ class Live:
                 merged = self._files.merge_some(self._now)
                 self._commit()
             if not merged:
-                self._run("CHECKPOINT")  # the room of what was evaluated and merged is free again
                 return False
         return True
 

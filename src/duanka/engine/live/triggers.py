@@ -62,8 +62,7 @@ class Triggers:
         the next time.
         """
         if end and self._steps:
-            for _ in self._steps:
-                pass
+            _whole(self._steps)
             self._steps = None
         self._steps = self._steps or self._evaluation(able, now, end)
         cards = 0

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from duanka.domain.rollups import CARD_DAYS, CARD_DEVICES, CARD_LIFE
 from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.store.days.compaction import MOST_FILES, compact_some
+from duanka.engine.store.life import LIVES, MOST_TOGETHER
 from duanka.engine.store.manifest import (
     FileKind,
     Manifest,
@@ -32,8 +32,7 @@ from duanka.engine.store.manifest import (
 from duanka.engine.store.record_store import RecordStore
 from duanka.engine.store.refusals_for_live import handed_over
 
-_PARTIALS = {CARD_DEVICES.name: CARD_DEVICES.name, CARD_LIFE.name: CARD_DAYS.name}  # of merged rollups
-_MOST_UNMERGED = 64  # files of partials beside a merged rollup
+_PARTIALS = {merged.name: partial.name for merged, partial in LIVES}
 _MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
 _ROWS_IN_BACKLOG = 3_000_000  # merged at once: below a second
 _ROWS_AT_REST = 2 * _ROWS_IN_BACKLOG
@@ -89,7 +88,7 @@ class StoreFiles:
             return
         manifest, folder = Manifest.model_validate_json(kept), self._store.folder
         if not is_store(folder) or manifest.generation > read_manifest(folder).generation:
-            write_manifest(self._store.folder, manifest)
+            write_manifest(folder, manifest)
 
     def roll_back(self) -> None:
         """Forget what was not committed."""
@@ -198,16 +197,14 @@ class StoreFiles:
         In a `backlog` a batch waits for it: only where there are very many files, and only what takes about a second.
         """
         waiting = frozenset(self._state.progress.waiting)
-        at, changed, self._draft.at = self._draft.at, self._changed, now
+        self._draft.at = now
         most, rows = (_MOST_FILES_IN_BACKLOG, _ROWS_IN_BACKLOG) if backlog else (MOST_FILES, _ROWS_AT_REST)
         # days first: life is merged from their files
         if not compact_some(self._draft, most, waiting, rows=rows, strictly=backlog):
             grown = None if backlog else self._grown_life(waiting)
             if grown is None:
-                self._draft.at, self._changed = at, changed
                 return False
-            counting = {day for days in self.manifest.days.values() for day in days}
-            self._writer.merge_life(counting, grown)
+            self._writer.merge_life(self._days(), grown)
         self._begin(now)
         return True
 
@@ -220,11 +217,15 @@ class StoreFiles:
             held = sum(files[path].rows for _, path, _ in self._files(FileKind.LIFE, rollup))
             # it is written whole: each time it has doubled, so that a row is written a few times
             pays = len(new) > MOST_FILES and rows >= held
-            if (pays or len(new) > _MOST_UNMERGED) and not waiting.intersection(new):
+            if (pays or len(new) > MOST_TOGETHER) and not waiting.intersection(new):
                 return rollup
         return None
 
     def purge(self, today: date, policy: StorePolicy, now: datetime) -> None:
         """Drop days that are no longer kept."""
         self._begin(now)
-        self._writer.purge(today, policy, {day for days in self.manifest.days.values() for day in days})
+        self._writer.purge(today, policy, self._days())
+
+    def _days(self) -> set[date]:
+        """All days with records: live sees strays of a wrong clock, too."""
+        return {day for days in self.manifest.days.values() for day in days}
