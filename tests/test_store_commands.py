@@ -53,11 +53,18 @@ class Office:
     folder: Path
     keys: Mapping[str, str]
 
-    def type(self, *words: str, who: str = "desk", language: str = "en", orders: str = "orders") -> Typed:
+    def type(
+        self,
+        *words: str,
+        who: str = "desk",
+        language: str = "en",
+        orders: str = "orders",
+        store: Path | None = None,
+    ) -> Typed:
         return duanka(
             *("--language", language, "store", *words),
             DUANKA_ORDERS=str(self.folder / orders),
-            DUANKA_STORE=str(self.folder / "store"),
+            DUANKA_STORE=str(store or self.folder / "store"),
             DUANKA_API_KEY=self.keys[who],
         )
 
@@ -154,8 +161,10 @@ def test_nothing_found_says_what_the_store_has(office: Office) -> None:
         (("card", CARD, *BASIS, "--days", "0"), "--days (HTTP: days) is 1 to 180"),
         (("card", CARD, *BASIS, "--until", "soon"), "is no time"),
         (("card", CARD, "--case", "7"), "--why"),
-        (("card", CARD, *BASIS, "--store", "nowhere"), "attached to no order database"),
-        (("status", "nowhere"), "holds no store"),
+        (("card", CARD, *BASIS, "--store", "nowhere"), "there is no folder nowhere"),
+        (("contacts", CARD, *BASIS, "--store", "src"), "holds no store (store.json is missing)"),
+        (("card", CARD, *BASIS, "--store", "pyproject.toml"), "is a file, no store"),
+        (("status", "nowhere"), "duanka scan DATA --store FOLDER makes a store"),
         (("attach", "nowhere", "--why", "w"), "attach a store"),
     ],
 )
@@ -164,6 +173,13 @@ def test_what_is_wrong_is_said_in_a_line(office: Office, words: tuple[str, ...],
     assert (shown.code, shown.out) == (2, "")
     assert said in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_where_there_is_no_store_nothing_is_attached(office: Office, tmp_path: Path) -> None:
+    for command in (("attach", "--why", "w"), ("card", CARD, *BASIS)):
+        shown = office.type(*command, who="boss", store=tmp_path / "none")
+        assert (shown.code, "there is no folder" in shown.err) == (2, True), shown.err
+    assert not (tmp_path / "none").exists()
 
 
 def test_status_takes_no_key_and_shows_no_card(office: Office) -> None:

@@ -209,16 +209,18 @@ class AttachedStore:
         return (self.folder / MARK).exists()
 
     def check(self) -> None:
-        """LookupRefused: no store is named, or it is not attached to this order database."""
+        """LookupRefused: no store is named or there, or it is not attached to this order database. DuankaError."""
         folder = self.folder
         try:
             told = json.loads((folder / MARK).read_bytes())
             seal = str(told.pop("seal"))
         except FileNotFoundError:
+            status_in(folder)  # raises if it is no store: then there is nothing to attach
             raise LookupRefused(
                 f"the store {folder} is attached to no order database, so it answers no lookups: {_HOW}"
             ) from None
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+            status_in(folder)  # raises if none of its files can be read
             raise LookupRefused(f"{folder / MARK} cannot be read ({type(error).__name__}): {_HOW}") from None
         if not hmac.compare_digest(seal.encode(), self._seal(told).encode()):
             raise LookupRefused(
@@ -231,7 +233,7 @@ class AttachedStore:
 
 
 def status_in(folder: Path | None) -> StoreStatus:
-    """What the store in `folder` holds, for who may read the folder. DuankaError: none, damaged."""
+    """What the store in `folder` holds, for who may read the folder. LookupRefused: none. DuankaError: damaged."""
     from duanka.engine.store.manifest import read_manifest  # noqa: PLC0415  # DuckDB takes 0.2 s
     from duanka.engine.store.reading.status import status_of  # noqa: PLC0415
 

@@ -24,6 +24,10 @@ class LookupRefused(DuankaError):
     """The store answers no lookups, or not this one."""
 
 
+class NoStore(LookupRefused):
+    """The folder is not there, or holds no store."""
+
+
 class Usage(WordedEnum):
     """What a record tells; also the name of its table."""
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.private_files import put_in_place
+from duanka.domain.record_lookups import NoStore
 
 VERSION = 1
 MANIFEST = "store.json"
@@ -161,14 +162,12 @@ def is_store(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of the store in `folder`. DuankaError: none, damaged, another version."""
+    """Read and check the manifest of the store in `folder`. NoStore; DuankaError: damaged, another version."""
     path = folder / MANIFEST
     try:
         content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DuankaError(
-            f"{folder} holds no store ({MANIFEST} is missing); duanka scan DATA --store FOLDER makes one"
-        ) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoStore(_why_no_store(folder)) from error
     except OSError as error:
         raise DuankaError(
             f"{path} cannot be read: {error.strerror}; a store is read by the user who wrote it"
@@ -183,6 +182,20 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
         raise damaged(folder, MANIFEST) from error
+
+
+def _why_no_store(folder: Path) -> str:
+    if folder.is_dir():
+        return (
+            f"{folder} holds no store ({MANIFEST} is missing): name the folder of the store with --store or"
+            " DUANKA_STORE; duanka scan DATA --store FOLDER makes one in an empty or new folder"
+        )
+    if folder.exists():
+        return f"{folder} is a file, no store: name the folder of the store with --store or DUANKA_STORE"
+    return (
+        f"there is no folder {folder}: name that of the store with --store or DUANKA_STORE; duanka scan DATA --store"
+        " FOLDER makes a store"
+    )
 
 
 def damaged(folder: Path, file: str) -> DuankaError:
