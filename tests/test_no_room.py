@@ -126,8 +126,7 @@ def test_an_order_database_without_room_loses_nothing_and_goes_on(tmp_path: Path
     with desk.open() as here:
         with room_for(40_000), pytest.raises(OperationalError) as full:
             receive(here.orders, more, app_orders.now())
-        told = in_words(full.value)
-        assert told is not None
+        told = str(in_words(full.value))
         assert "nothing of it was done" in told
         assert told.endswith(MAKE_ROOM)
         assert card(1) not in told

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from duanka.domain.errors import DuankaError
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch
 from duanka.ingest.storage.key_columns import BatchTexts
@@ -98,6 +99,25 @@ def test_another_policy_ends_as_a_scan_under_it(name: str, begun: Path, tmp_path
         hits = hits_of(live, tmp_path)
         assert standing(list(live.answers.changes(0))) == plain(hits)
     assert not differences(hits, scanned(later, tmp_path / "scan", limits_then))
+
+
+@pytest.mark.parametrize(
+    ("begin", "bytes_kept"), [(0, None), (4096, None), (12288, None), (0, 0), (0, 12288)]
+)
+def test_a_damaged_state_is_called_so(
+    begin: int, bytes_kept: int | None, begun: Path, tmp_path: Path
+) -> None:
+    """Overwritten from `begin` on, or cut off: it is no lack of room, and the store is not to blame."""
+    shutil.copytree(begun, tmp_path / "state")
+    state = tmp_path / "state" / "live" / "live.duckdb"
+    if bytes_kept is None:
+        state.write_bytes(state.read_bytes()[:begin] + bytes([7]) * 8192 + state.read_bytes()[begin + 8192 :])
+    else:
+        state.write_bytes(state.read_bytes()[:bytes_kept])
+    with pytest.raises(
+        DuankaError, match=r"the state of duanka live is damaged \(.*live\.duckdb\): move this file"
+    ):
+        opened(tmp_path / "state", _arrived({})[0])
 
 
 def test_a_rule_in_shadow_counts_for_no_other_rule(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from pathlib import Path
@@ -84,6 +85,33 @@ def test_after_an_orderly_end_everything_is_in_the_store(town: Path, tmp_path: P
     used = re.search(r"(?:used|采用) +([0-9,]+)", told.read_text())
     assert used is not None
     assert sum(_held(store).values()) == int(used[1].replace(",", "")) - registers
+
+
+def test_a_damaged_state_names_the_way_out_and_no_hit_is_left_out(town: Path, tmp_path: Path) -> None:
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:3])
+    _live(data, store, out)
+    before, held = _changes(out), _held(store)
+    state = store / "live" / "live.duckdb"
+    with state.open("r+b") as file:
+        file.write(bytes(4096))
+    broken = duanka("--language", "en", "live", "--once", "--inbox", data, "--store", store, "--out", out)
+    assert (broken.code, broken.err.count("\n")) == (2, 1), broken.err
+    assert "is damaged" in broken.err
+    assert "move this file out of the folder" in broken.err
+    state.rename(tmp_path / state.name)
+    bring(town, data, *_DAYS)
+    _live(data, store, out)
+    assert all(_held(store)[table] > held[table] for table in ("calls", "messages"))
+    again = _changes(out)[len(before) :]
+    assert {seq for seq, *_ in again}.isdisjoint(seq for seq, *_ in before)
+    assert {(card, rule) for _, card, rule in again} >= {(hit["card"], hit["rule"]) for hit in hits(out)}
+
+
+def _changes(out: Path) -> list[tuple[int, str, str]]:
+    """Number, card and rule of each line of hits.jsonl."""
+    lines = [json.loads(line) for line in (out / "hits.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [(line["seq"], line["card"], line["rule"]) for line in lines]
 
 
 def test_a_store_in_the_inbox_is_refused(town: Path, tmp_path: Path) -> None:

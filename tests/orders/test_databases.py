@@ -6,9 +6,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import inspect
+from sqlalchemy.exc import DatabaseError
 
+from duanka.domain.errors import DuankaError
 from duanka.domain.order import Kind
-from duanka.ledger.db.database import Store
+from duanka.ledger.db.database import Store, in_words
 from support.databases import Postgres, sqlite_order_database
 from support.orders.books import NOW, book_on, card, delivered, demand, receive
 from support.people import People
@@ -109,3 +112,32 @@ def test_a_copied_file_is_an_order_database_of_its_own(tmp_path: Path) -> None:
     store = Store(other)
     assert book_on(store).transaction(lambda unit: unit.open_order(card(0), Kind.VERIFICATION), NOW) is None
     store.close()
+
+
+@pytest.mark.parametrize("begin", [0, 4096])
+def test_a_damaged_file_is_called_so_with_the_next_step(begin: int, tmp_path: Path) -> None:
+    file = tmp_path / "orders.sqlite"
+    _used(f"sqlite:///{file}", 40).close()
+    content = file.read_bytes()
+    file.write_bytes(content[:begin] + b"?" * (len(content) - begin))
+    with pytest.raises(DuankaError, match=r"is damaged .*restore the last backup"):
+        Store(f"sqlite:///{file}", create=False)
+
+
+def test_damage_that_a_statement_meets_is_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "orders.sqlite"
+    _used(f"sqlite:///{file}", 400).close()
+    store = Store(f"sqlite:///{file}", create=False)
+    content = file.read_bytes()
+    half = len(content) // 2
+    file.write_bytes(content[:half] + b"?" * half)
+    with pytest.raises(DatabaseError) as met:
+        _read_all(store)
+    assert "restore the last backup" in str(in_words(met.value))
+    store.close()
+
+
+def _read_all(store: Store) -> None:
+    with store.reading() as connection:
+        for table in inspect(connection).get_table_names():
+            connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY 1").fetchall()

@@ -205,6 +205,7 @@ def follow(
             )
         )
         ledger = parts.enter_context(DecisionLogWriter(asked.out, settings.decision_key))
+        engine.number_after(ledger.highest_seq())
         if settings.decision_key is None:
             said(app.NO_SEAL)
         judgement = Judgement(policy, running, limits)

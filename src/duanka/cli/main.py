@@ -143,7 +143,7 @@ def main() -> None:
 
         if (said := in_words(error)) is None:
             raise
-        _report(said)
+        _report(str(said))
         sys.exit(ExitCode.WRONG_USE)
 
 

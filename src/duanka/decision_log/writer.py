@@ -64,6 +64,10 @@ class DecisionLogWriter:
         """Sequence number of the last change on disk (0: none); the next must follow it."""
         return min(self._hits.last, self._decisions.last)
 
+    def highest_seq(self) -> int:
+        """Highest sequence number in either file (0: none); behind it, a number is new to both."""
+        return max(self._hits.last, self._decisions.last)
+
     def decided(self) -> dict[str, tuple[str, str]]:
         """Return card -> latest tier and action; reads all of decisions.jsonl."""
         return {line["card"]: (line["tier"], line["action"]) for line in self._decisions.all()}

@@ -32,6 +32,13 @@ def log_changes(state: LiveState, changed: str, order: str) -> Changes:
     return found
 
 
+def number_after(state: LiveState, seq: int) -> None:
+    """Let changes have numbers after `seq`, those too that are not written yet."""
+    if seq > state.progress.seq:
+        state.run(f"UPDATE state.changes SET seq = seq + {seq}")
+        state.progress.seq += seq
+
+
 def announce_cases(state: LiveState, now: datetime) -> Changes:
     """Log new police cases: each (card, case) once, and once more when it is signed.
 

@@ -25,7 +25,7 @@ from duanka.domain.streaming import Batch, BatchResult, Change, Lateness, LiveRe
 from duanka.domain.take import Coverage
 from duanka.engine.live import registers
 from duanka.engine.live.account import Accounts
-from duanka.engine.live.announcements import Changes, announce_again, announce_cases
+from duanka.engine.live.announcements import Changes, announce_again, announce_cases, number_after
 from duanka.engine.live.assembly import assembled
 from duanka.engine.live.batch_filter import nothing_lost
 from duanka.engine.live.queries import StateQueries
@@ -299,6 +299,12 @@ class Live:
         """Delete the changes up to `seq`, which are now stored durably elsewhere."""
         with self._state.working():
             self._run(f"DELETE FROM state.changes WHERE seq <= {seq}")
+            self._commit()
+
+    def number_after(self, seq: int) -> None:
+        """Number changes on from `seq`, which the decision log has from another state; else it passed them over."""
+        with self._state.working():
+            number_after(self._state, seq)
             self._commit()
 
     @property

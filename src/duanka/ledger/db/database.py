@@ -24,6 +24,7 @@ from duanka.ledger.db.tables import SCHEMA_VERSION
 _BUSY_MS = 30_000  # ms that a writer waits for another one on SQLite
 _CONNECT_TIMEOUT_SECONDS = 3  # time-out of a server for read-only access
 _DISK_FULL_MESSAGES = ("disk I/O error", "disk is full", "No space left")  # messages of SQLite and PostgreSQL
+_DAMAGE_MESSAGES = ("database disk image is malformed", "file is not a database")  # of SQLite
 _UPGRADE_WAITS = 20  # multiples of _BUSY_MS to wait for an upgrade by another process
 _WAL_RETRY_SECONDS = 0.5  # between attempts to switch to the write-ahead log
 _TRANSACTION_TRIES = 5  # of a transaction that conflicts with another writer
@@ -109,6 +110,11 @@ class Store:
                 " postgresql://user:password@host/duanka or sqlite:///folder/orders.sqlite"
             ) from None
         except DBAPIError as error:
+            if _tells_damage(error):
+                raise DuankaError(
+                    f"the order database {self.name} is damaged ({_reason(error)}): stop what uses it, keep a copy of"
+                    " the file, and restore the last backup (docs/OPERATIONS.md)"
+                ) from None
             raise DuankaError(f"the order database {self.name} does not answer: {_reason(error)}") from None
 
     def _look_for(self, file: Path, create: bool) -> None:
@@ -325,11 +331,20 @@ def _parsed(url: str) -> URL:
     return parsed.set(drivername="sqlite")
 
 
-def in_words(error: Exception) -> str | None:
-    """Describe a database error with the next step; None: another kind of error."""
+def in_words(error: Exception) -> DuankaError | None:
+    """The error that a person can fix behind one of the database; None: another kind of error."""
+    if isinstance(error, DBAPIError) and _tells_damage(error):
+        return DuankaError(
+            f"the order database is damaged, and nothing was done ({_reason(error)}): stop what uses it, keep a copy of"
+            " the file, and restore the last backup (docs/OPERATIONS.md)"
+        )
     if not isinstance(error, OperationalError):
         return None
-    return f"the order database did not take it, and nothing of it was done: {_reason(error)}"
+    return DuankaError(f"the order database did not take it, and nothing of it was done: {_reason(error)}")
+
+
+def _tells_damage(error: DBAPIError) -> bool:
+    return any(one in str(error.orig) for one in _DAMAGE_MESSAGES)
 
 
 def _reason(error: DBAPIError) -> str:

@@ -32,6 +32,11 @@ _NO_ROOM = (
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
 )
+# what DuckDB says of a file that is not as it was written; only the error of a few of them is an IOException
+_DAMAGE = (
+    *("not a valid duckdb database", "corrupt database file", "could not read enough bytes"),
+    *("failure while replaying wal", "failed to deserialize"),
+)
 # tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
 _TABLES = {
@@ -66,8 +71,13 @@ class LiveState:
         self.run(f"SET checkpoint_threshold = '{_WAL_SIZE}'")
 
     def run(self, sql: str) -> Rows:
-        """Run one statement and return all rows."""
-        return self.db.execute(sql).fetchall()
+        """Run one statement and return all rows. DuankaError: the state file or a file of the store is damaged."""
+        try:
+            return self.db.execute(sql).fetchall()
+        except duckdb.Error as error:
+            if told := _damage(self._folder, error):
+                raise told from error
+            raise
 
     def restore(self, *, history: bool) -> bool:
         """Read the checkpoint, or create a state, and return whether it is new; `history`: it reads the backlog."""
@@ -106,14 +116,11 @@ class LiveState:
         except ValidationError:
             pass
         told = version_in(found[0][0] if found else "")
-        what = (
-            "damaged"
-            if told in (None, VERSION)
-            else f"of version {told}, and this Duanka needs version {VERSION}"
-        )
+        if told in (None, VERSION):
+            raise _state_damaged(self._folder)
         raise DuankaError(
-            f"the live state in {self._folder} is {what}; begin a new one with --store FOLDER (what lies in the inbox"
-            " is read again)"
+            f"the live state in {self._folder} is of version {told}, and this Duanka needs version {VERSION}; begin a"
+            " new one with --store FOLDER (what lies in the inbox is read again)"
         )
 
     def make_recent(self, table: str) -> None:
@@ -149,8 +156,8 @@ class LiveState:
             yield
         except BaseException as error:
             self._rolled_back()
-            if isinstance(error, duckdb.Error) and (spoilt := spoilt_file(str(error))):
-                raise damaged(self._folder.parent, spoilt) from error
+            if isinstance(error, duckdb.Error) and (told := _damage(self._folder, error)):
+                raise told from error
             if isinstance(error, _NO_ROOM):
                 raise DuankaError(
                     f"the live state cannot be written: {str(error).splitlines()[0]}; what was committed is whole,"
@@ -189,14 +196,35 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
         raise DuankaError(
             f"cannot write to {folder} ({error.strerror}); choose another folder with --store"
         ) from error
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         text = str(error)
+        if told := _damage(folder, error):
+            raise told from error
+        if not isinstance(error, duckdb.IOException):
+            raise
         if "lock" in text.lower():
             raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
         raise DuankaError(
             f"cannot open the live state in {folder}: {text.splitlines()[0]}; make room, or choose another folder"
             " with --store"
         ) from error
+
+
+def _damage(folder: Path, error: duckdb.Error) -> DuankaError | None:
+    """The error of a damaged file of the store or of the state in `folder`; None: `error` is about something else."""
+    said = str(error)
+    if spoilt := spoilt_file(said):
+        return damaged(folder.parent, spoilt)
+    return _state_damaged(folder) if any(one in said.lower() for one in _DAMAGE) else None
+
+
+def _state_damaged(folder: Path) -> DuankaError:
+    return DuankaError(
+        f"the state of duanka live is damaged ({folder / STATE}): move this file out of the folder, {STATE}.wal too if"
+        " it is there, and start again with the same --store and --out. The store keeps its records; those of the last"
+        " minute may be lost. What lies in the inbox is read again, as late where the store has later records, and all"
+        " hits are told anew"
+    )
 
 
 def _without_stub(path: Path) -> None:
