@@ -4,7 +4,8 @@
 
 `--check` (part of `make lint`) prints what has no Chinese, what the code no longer says, and what has other
 placeholders; the exit code is then 1. `--write` adds the missing texts with an empty translation and removes the
-others. Errors are read from the syntax tree: what is raised, returned or kept as an exception of Duanka.
+others. Errors are read from the syntax tree: what is raised, returned or kept as an exception of Duanka;
+steps of progress too: the first argument of `step`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _MAKERS = {
     "must_be": _READERS_OF_FILES,
     "wrong": _READERS_OF_FILES,
 }
+# Methods that are given what a command shows of its progress: the name of a step, however short.
+_STEPS = ("step",)
 # Programs read the errors of the API; its answers are English by contract (api/schemas/errors.py).
 _FOR_PROGRAMS = ("api",)
 _MOST_WORDINGS = 4  # of one error: its alternatives multiply; beyond, they are read as texts of their own
@@ -106,6 +109,19 @@ class Reader:
                 if isinstance(node, ast.Call) and self._is_error(node, around):
                     for argument in [*node.args, *(one.value for one in node.keywords)]:
                         yield from self.read(argument, around)
+
+    def steps(self) -> Iterator[Wording]:
+        """Every name of a step of progress in the module."""
+        for around in ast.walk(self.code.trees[self.module]):
+            if not isinstance(around, ast.FunctionDef | ast.Module | ast.ClassDef):
+                continue
+            for node in _own_nodes(around):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr in _STEPS
+                ):
+                    yield from self.read(node.args[0], around) if node.args else ()
 
     def _is_error(self, call: ast.Call, around: ast.AST) -> bool:
         name = _last(call.func)
@@ -218,7 +234,7 @@ def _says_something(key: str) -> bool:
 
 
 def errors(src: Path = SRC) -> dict[str, str]:
-    """Every wording of every error, and its department."""
+    """Every wording of every error and step of progress, and its department."""
     code = _code(src)
     found = dict[str, str]()
     for module in code.trees:
@@ -230,6 +246,9 @@ def errors(src: Path = SRC) -> dict[str, str]:
             key = _key(wording)
             if _says_something(key):
                 found.setdefault(key, f"errors_{department}")
+        for wording in reader.steps():
+            if re.search("[a-z]", key := _key(wording)):
+                found.setdefault(key, f"steps_{department}")
     return found
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from duanka.cli import main as cli
+from duanka.cli.detection import record_options
 from duanka.cli.shell import language as cli_language
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import Kind, State
+from duanka.simulator import simulate
+from support.desk import duanka
+from support.waiting import until
 
 NOTHING = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "", "DUANKA_LANGUAGE": ""}
 SHANGHAI, LIMA = "Asia/Shanghai", "America/Lima"
@@ -103,3 +110,43 @@ def test_words_of_values_follow_the_language() -> None:
     assert cli_language.term(State, "of a later version") == "of a later version"
     cli_language.begin("en")
     assert cli_language.term(State, "sent_to_counter") == "sent to counter"
+
+
+_ENGLISH = re.compile(r"[A-Za-z]+(?:[ ,;:]+[A-Za-z]+){3}")  # four words in a row
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("town") / "town"
+    simulate(folder, cards=200, days=2, seed=5)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        (("scan", "TOWN", "--store", "store", "--out", "out"), "附理由的报告"),
+        (("morning", "TOWN", "--store", "store", "--out", "morning"), "变化："),
+        (("live", "--inbox", "TOWN", "--once", "--out", "live"), "清单和 report.html"),
+    ],
+)
+def test_what_an_intake_says_has_no_english_sentence(
+    command: tuple[str, ...], ending: str, town: Path, tmp_path: Path
+) -> None:
+    """Lines of the log (WARNING and the module) aside."""
+    words = [str(town) if word == "TOWN" else word for word in command]
+    typed = duanka("--language", "zh", *words, cwd=tmp_path)
+    assert ending in typed.out
+    told = [line for line in (typed.out + typed.err).splitlines() if " WARNING duanka." not in line]
+    assert not [line for line in told if _ENGLISH.search(line)]
+    assert "研判结果没有密封" in "".join(told)
+
+
+def test_steps_of_progress_are_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(record_options, "ERR", Console(file=said))
+    cli_language.begin("zh")
+    with record_options.Lines(every=0.01) as lines:
+        until(lambda: "开始（" in said.getvalue() or "开始 (" in said.getvalue())
+        lines.step("rule over_frequency", 1, 4)
+        until(lambda: "规则 over_frequency, 25% (0 秒)" in said.getvalue())

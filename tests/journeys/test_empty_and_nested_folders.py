@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from duanka.cli import main as cli
 from duanka.cli.detection import record_options as cli_records
+from duanka.cli.shell.language import begin
 from duanka.cli.shell.process import OUT
 from support.desk import ENGLISH
 from support.waiting import until
@@ -108,6 +109,7 @@ def test_what_follows_the_rules_has_a_name_too(tmp_path: Path, monkeypatch: pyte
 def test_where_nobody_looks_on_a_line_says_how_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     said = io.StringIO()
     monkeypatch.setattr(cli_records, "ERR", Console(file=said))
+    begin("en")
     with cli_records.Lines(every=0.01) as lines:
         lines.step("reading records", 1, 4)
         until(lambda: "reading records, 25% (" in said.getvalue())

@@ -39,9 +39,13 @@ from duanka.rules import RULES
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATE = "state"
 IMSIS = "imsi.sqlite"  # card of each IMSI, as last seen in table `cards`
-_UNSIGNED = (
+_UNSIGNED = BilingualText(
+    "有卡在涉案名单中，但未经登记的签名方签名：列为高，不停机（`duanka keys add-source`，docs/FORMAT.md）",
     "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
-    " docs/FORMAT.md)"
+    " docs/FORMAT.md)",
+)
+_ENDING = BilingualText(
+    "正在结束：已读入的记录研判后写入……", "Ending: what is read is judged and committed ..."
 )
 
 
@@ -112,7 +116,7 @@ class Several:
 class SaysUnsigned:
     """Decision log that warns once of unsigned police cases, which raise the tier and stop no card."""
 
-    def __init__(self, ledger: DecisionLogWriter, said: Callable[[str], None]) -> None:
+    def __init__(self, ledger: DecisionLogWriter, said: Callable[[BilingualText], None]) -> None:
         self._ledger, self._said, self._done = ledger, said, False
 
     def last_seq(self) -> int:
@@ -144,7 +148,7 @@ def live(
     settings: Settings,
     asked: LiveRun,
     watch: LiveObserver,
-    said: Callable[[str], None],
+    said: Callable[[BilingualText], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
     """Process the source until told to stop, then write lists and report.
@@ -171,7 +175,7 @@ def follow(
     settings: Settings,
     asked: LiveRun,
     watch: LiveObserver,
-    said: Callable[[str], None],
+    said: Callable[[BilingualText], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
     """As `live`, without the report."""
@@ -210,11 +214,7 @@ def follow(
             said(app.NO_SEAL)
         judgement = Judgement(policy, running, limits)
         telemetry = _telemetry(asked, parts, said, zone)
-        parts.enter_context(
-            (ending or stopped_by_signals)(
-                feed.stop, lambda: said("Ending: what is read is judged and committed ...")
-            )
-        )
+        parts.enter_context((ending or stopped_by_signals)(feed.stop, lambda: said(_ENDING)))
         run = Following(
             feed=feed,
             engine=engine,
@@ -338,14 +338,19 @@ def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, Operat
 
 
 def _telemetry(
-    asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str], None], zone: OperatorZone
+    asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[BilingualText], None], zone: OperatorZone
 ) -> Telemetry | None:
     if asked.metrics is None:
         return None
     telemetry = parts.enter_context(
         Telemetry(asked.metrics, rules=[rule.id for rule in RULES], clock=zone.now)
     )
-    said(f"Metrics: {telemetry.url}/metrics, health: {telemetry.url}/healthz")
+    url = telemetry.url
+    said(
+        BilingualText(
+            f"指标：{url}/metrics，健康：{url}/healthz", f"Metrics: {url}/metrics, health: {url}/healthz"
+        )
+    )
     return telemetry
 
 

@@ -22,6 +22,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
 from duanka.domain.private_files import put_in_place, write_private
 from duanka.domain.streaming import LiveObserver, SourceReach
+from duanka.domain.text import BilingualText
 from duanka.reports.list_changes import ListChanges, write_changes
 from duanka.reports.spreadsheet import write_spreadsheet
 
@@ -70,7 +71,7 @@ def yesterday(zone: OperatorZone, now: datetime) -> date:
 
 
 def morning(
-    settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[str], None]
+    settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[BilingualText], None]
 ) -> Morning:
     """Process new records, compare with the last list. On an error, raised as by `live`, that list stays."""
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def morning_into_store(
     store: Path,
     day: date,
     progress: Progress,
-    said: Callable[[str], None],
+    said: Callable[[BilingualText], None],
 ) -> Morning:
     """Take what is new in the inbox into `store`, judge all that it holds, compare with the last list.
 

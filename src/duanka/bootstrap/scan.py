@@ -34,7 +34,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.ports import Engine, Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
-from duanka.domain.text import Language
+from duanka.domain.text import BilingualText, Language
 from duanka.engine import Cluster, DuckDBEngine, trials
 from duanka.evaluation.changes import RuleChangeEffect, compare
 from duanka.ingest import NATIVE, read_mapping, take_in
@@ -61,9 +61,11 @@ _MIN_MEMORY_BYTES, _MAX_MEMORY_BYTES = 400 << 20, 1000 << 40
 _OUT = "duanka-out"
 _WORK, _LOCK = ".duanka-work-", "in-use"
 
-NO_SEAL = (
+NO_SEAL = BilingualText(
+    "研判结果没有密封，因为这里没有主密钥（DUANKA_ORDERS 或 DUANKA_SECRET_FILE）：据此生成的工单请用户核验，"
+    "其后的处置须由第二人同意。",
     "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
-    " ask the holder, and whatever follows takes a second person."
+    " ask the holder, and whatever follows takes a second person.",
 )
 
 

@@ -35,6 +35,7 @@ from duanka.domain.network import Element
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.domain.streaming import LiveObserver as RecordsWatch
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import TrailGuard
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.network.hlr.element import SERVICES, HomeRegister
@@ -198,7 +199,11 @@ class Network:
 
 
 def serve(
-    settings: Settings, policy: Policy, asked: Serving, say: Callable[[str], None], watch: RecordsWatch
+    settings: Settings,
+    policy: Policy,
+    asked: Serving,
+    say: Callable[[str | BilingualText], None],
+    watch: RecordsWatch,
 ) -> LiveOutcome | None:
     """Run API, worker and intake until Ctrl-C or SIGTERM; the failure of one ends no other."""
     network = Network(settings, policy.orders.short_code)

@@ -38,6 +38,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.streaming import BatchResult, IntakeBacklog
 from duanka.domain.streaming import LiveObserver as RecordsWatch
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
@@ -95,7 +96,7 @@ class ServeParts:
     """The parts of `serve` beside the worker. `outcome`: of the live run, once it has ended."""
 
     def __init__(
-        self, settings: Settings, policy: Policy, here: OrderDesk, say: Callable[[str], None]
+        self, settings: Settings, policy: Policy, here: OrderDesk, say: Callable[[str | BilingualText], None]
     ) -> None:
         self._settings, self._here, self._say = settings, here, say
         alarms = AlarmService(here.store, say, timedelta(minutes=policy.orders.alarm_minutes))

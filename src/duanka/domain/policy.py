@@ -74,6 +74,7 @@ class Policy:
     id: str
     title: BilingualText
     source: RuleSource
+    source_words: BilingualText
     since: date
     deciding: Deciding
     medium: float

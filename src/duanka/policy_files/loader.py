@@ -46,6 +46,7 @@ class HeadTable(SourcedTable):
     title: Text
     title_en: Text
     since: Day
+    authority_zh: Text | None = None
 
 
 class DecidingTable(TomlTable):
@@ -104,6 +105,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         id=head.id,
         title=BilingualText(head.title, head.title_en),
         source=head.source,
+        source_words=BilingualText(head.authority_zh or head.authority, head.authority),
         since=head.since,
         deciding=deciding.mode,
         medium=deciding.medium,

@@ -29,6 +29,14 @@ else:
     app_live = lazily("duanka.bootstrap.live")
 
 _PIPE_SECONDS = 60.0  # seconds between progress lines in a pipe
+_WAITING = BilingualText("等待记录……", "waiting for records ...")
+_READ_SO_FAR = BilingualText(
+    "已读 {records} 条记录，每秒 {rate} 条，{waiting} 批待处理；命中：{hits}",
+    "{records} records, {rate}/s, {waiting} waiting; hits {hits}",
+)
+_COMPLETE_TO = BilingualText("；完整至 {until}", "; complete to {until}")
+_NOW_SILENT = BilingualText("；静默：{sources}", "; silent: {sources}")
+_AND = BilingualText("，", ", ")
 
 
 class Ticker:
@@ -36,7 +44,7 @@ class Ticker:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._status = Status("waiting for records ...", console=console) if console.is_terminal else None
+        self._status = Status(shown(_WAITING), console=console) if console.is_terminal else None
         self._records = 0
         self._changes: Counter[Change] = Counter()
         self._recent: list[tuple[float, int]] = []
@@ -51,9 +59,10 @@ class Ticker:
         if self._status:
             self._status.stop()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str | BilingualText) -> None:
         """Print a permanent log line: time in the operator's zone, level, text."""
-        line = log_line(_level(text), with_home(text))
+        told = text if isinstance(text, str) else shown(text)
+        line = log_line(_level(told), with_home(told))
         self._console.print(line, soft_wrap=True)  # one line per log entry
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
@@ -65,13 +74,19 @@ class Ticker:
         self._recent = [(at, n) for at, n in self._recent if now - at < 30] + [(now, taken.records)]
         span = max(now - self._recent[0][0], 5.0)
         rate = sum(n for _, n in self._recent) / span
-        line = f"{self._records:,} records, {rate:,.0f}/s, {waiting.pieces:,} waiting; hits {_kinds(self._changes)}"
+        line = shown(
+            _READ_SO_FAR,
+            records=self._records,
+            rate=round(rate),
+            waiting=waiting.pieces,
+            hits=_kinds(self._changes),
+        )
         complete = [source.complete for source in taken.sources if source.high and not source.silent]
         if complete:
-            line += f"; complete to {min(complete):%Y-%m-%d %H:%M}"
+            line += shown(_COMPLETE_TO, until=f"{min(complete):%Y-%m-%d %H:%M}")
         silent = [source.name for source in taken.sources if source.silent]
         if silent:
-            line += f"; silent: {', '.join(silent)}"
+            line += shown(_NOW_SILENT, sources=", ".join(silent))
         if self._status:
             self._status.update(line)
         elif now - self._said >= _PIPE_SECONDS:
@@ -87,7 +102,11 @@ def _level(text: str) -> str:
 
 
 def _kinds(changes: Counter[Change]) -> str:
-    return ", ".join(f"{changes[kind]:,} {kind.value}" for kind in Change)
+    each = (
+        BilingualText(f"{kind.words.zh} {changes[kind]:,}", f"{changes[kind]:,} {kind.value}")
+        for kind in Change
+    )
+    return shown(_AND).join(map(shown, each))
 
 
 Inbox = Annotated[

@@ -13,10 +13,13 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duanka.cli.shell.completion import policies_like
+from duanka.cli.shell.language import shown, text_shown
 from duanka.cli.shell.process import ERR
 from duanka.domain.errors import DuankaError
+from duanka.domain.text import BilingualText
 
 LINE_EVERY = 10.0  # seconds between two lines of progress
+_SECONDS = BilingualText("{seconds} 秒", "{seconds} s")
 
 Data = Annotated[
     Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
@@ -64,7 +67,7 @@ class Steps:
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
         """Report progress of the step `what`."""
-        self._progress.update(self._task, description=what, completed=done, total=total)
+        self._progress.update(self._task, description=text_shown(what), completed=done, total=total)
 
 
 class Lines:
@@ -73,7 +76,8 @@ class Lines:
     def __init__(self, every: float = LINE_EVERY) -> None:
         self._every = every
         self._began = time.monotonic()
-        self._now: tuple[str, float, float | None] = ("starting", 0, None)
+        self._seconds = shown(_SECONDS)  # a thread does not know which language was asked for
+        self.step("starting", 0)
         self._ended = threading.Event()
         self._teller = threading.Thread(target=self._tell, name="progress", daemon=True)
 
@@ -87,13 +91,14 @@ class Lines:
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
         """Report progress of the step `what`."""
-        self._now = (what, done, total)
+        self._now: tuple[str, float, float | None] = (text_shown(what), done, total)
 
     def _tell(self) -> None:
         while not self._ended.wait(self._every):
             what, done, total = self._now
             share = f", {min(done / total, 1):.0%}" if total else ""
-            line = f"{what}{share} ({time.monotonic() - self._began:.0f} s)"
+            seconds = self._seconds.format(seconds=round(time.monotonic() - self._began))
+            line = f"{what}{share} ({seconds})"
             ERR.print(line, highlight=False, soft_wrap=True)
 
 

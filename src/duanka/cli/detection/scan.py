@@ -19,8 +19,10 @@ from duanka.cli.detection.record_options import (
     share_of,
     steps,
 )
+from duanka.cli.output.lists import say
 from duanka.cli.shell.completion import rules_like
 from duanka.cli.shell.language import asked_for
+from duanka.cli.shell.language import shown as displayed
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import CAUTION, OUT, ExitCode
 from duanka.domain.local_time import operator_zone
@@ -56,8 +58,8 @@ def simulate(
     with steps() as shown:
         world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=shown)
     counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
-    OUT.print(f"Invented province in {out}: {counts}.")
-    OUT.print(f"Next: duanka scan {out}")
+    say(f"虚构的省在 {out}：{counts}。", f"Invented province in {out}: {counts}.")
+    say(f"下一步：duanka scan {out}", f"Next: duanka scan {out}")
 
 
 @commands.command()
@@ -121,7 +123,7 @@ def scan(
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
     OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
-        OUT.print(app.NO_SEAL, style=CAUTION)
+        OUT.print(displayed(app.NO_SEAL), style=CAUTION)
     if too_bad:
         raise typer.Exit(ExitCode.SET_ASIDE)
 

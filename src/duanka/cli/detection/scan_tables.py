@@ -102,7 +102,7 @@ def _scanned(findings: Findings) -> str:
         "first": f"{span.first:%Y-%m-%d %H:%M}",
         "until": f"{span.until:%Y-%m-%d %H:%M}",
         "policy": findings.policy.id,
-        "source": findings.policy.source.text,
+        "source": shown(findings.policy.source_words),
     }
     if (stored := findings.stored) is None:
         return shown(_SCANNED, records=findings.intake.records, **told)

@@ -119,7 +119,10 @@ def attach(why: Why, folder: Named = None) -> None:
     """Attach a store to this order database, whose audit trail then tells every lookup in it."""
     with at_desk() as (here, person):
         app_orders.attach_store(here, folder, person, why)
-    OUT.print("The store is attached: it answers lookups of this order database.")
+    say(
+        "记录库已关联：凭本工单库查询即予应答。",
+        "The store is attached: it answers lookups of this order database.",
+    )
 
 
 def _print(listing: Listing[Item], items: Sequence[Item], out: Path | None) -> None:
