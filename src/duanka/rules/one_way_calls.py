@@ -12,7 +12,7 @@ _PEOPLE = [f"86135{i:08}" for i in range(40)]
 def _weeks_of(cards: str) -> str:
     """SELECT of the traffic of `cards` (a SELECT) over the seven days that end with each of their days."""
     return f"""
-    SELECT card, day,
+    SELECT card, day, CAST(day - INTERVAL 6 DAYS AS DATE) AS first_day,
            sum(calls_out) OVER week AS calls_out,
            sum(answered_out) OVER week AS answered,
            sum(answered_out + unanswered_out) OVER week AS known
@@ -21,7 +21,12 @@ def _weeks_of(cards: str) -> str:
 """
 
 
-_BUSY = "SELECT card FROM card_days GROUP BY card HAVING sum(calls_out) >= $min_calls"
+_BUSY = """
+    SELECT card FROM card_days GROUP BY card
+    HAVING sum(calls_out) >= $min_calls
+       -- what a week has of calls without an answer, all days have
+       AND sum(calls_out - answered_out) >= (1 - $max_answer_rate) * $min_calls
+"""
 _WITH_PEERS = "SELECT card FROM card_peers WHERE calls_out > 0"  # few: card_peers is narrowed
 _SELDOM_ANSWERED = "calls_out >= $min_calls AND known > 0 AND answered <= $max_answer_rate * known"
 
@@ -73,15 +78,21 @@ RULE = Rule(
             WHERE {_SELDOM_ANSWERED} AND w.day < CAST($as_of AS DATE) AND coalesce(c.kind, 'voice') = 'voice'
         ),
         contacts AS (
-            SELECT s.card, s.day, p.peer, sum(p.calls_out) AS called, sum(p.calls_in) AS called_back
-            FROM suspects s
-            JOIN card_peers p ON p.card = s.card AND p.day BETWEEN s.day - INTERVAL 6 DAYS AND s.day
-            GROUP BY s.card, s.day, p.peer
+            -- a card and a number from a day with traffic between them on, until the next such day: pairing each week
+            -- with all its days would make several rows of a number
+            SELECT card, peer, day AS since, lead(day) OVER days AS until,
+                   max(CASE WHEN calls_out > 0 THEN day END) OVER days AS called_on,
+                   max(CASE WHEN calls_in > 0 THEN day END) OVER days AS called_back_on
+            FROM card_peers WHERE card IN (SELECT card FROM suspects)
+            WINDOW days AS (PARTITION BY card, peer ORDER BY day)
         ),
         circles AS (
-            SELECT card, day, count(*) AS peers,
-                   sum(CASE WHEN called_back > 0 THEN 1 ELSE 0 END) AS peers_back
-            FROM contacts WHERE called > 0 GROUP BY card, day
+            SELECT s.card, s.day, count(*) AS peers,
+                   sum(CASE WHEN p.called_back_on >= s.first_day THEN 1 ELSE 0 END) AS peers_back
+            FROM suspects s
+            JOIN contacts p ON p.card = s.card AND p.since <= s.day AND (p.until IS NULL OR s.day < p.until)
+            WHERE p.called_on >= s.first_day
+            GROUP BY s.card, s.day
         ),
         found AS (
             SELECT s.card, s.day, s.calls_out, c.peers, c.peers_back, s.answered / s.known AS answer_rate

@@ -2,6 +2,7 @@ WITH weeks AS (
   SELECT
     card,
     day,
+    CAST(day - INTERVAL '6' DAYS AS DATE) AS first_day,
     SUM(calls_out) OVER week AS calls_out,
     SUM(answered_out) OVER week AS answered,
     SUM(answered_out + unanswered_out) OVER week AS known
@@ -32,31 +33,39 @@ WITH weeks AS (
     AND w.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) AS DATE)
     AND COALESCE(c.kind, 'voice') = 'voice'
 ), contacts AS (
+  /* a card and a number from a day with traffic between them on, until the next such day: pairing each week */
+  /* with all its days would make several rows of a number */
   SELECT
-    s.card,
-    s.day,
-    p.peer,
-    SUM(p.calls_out) AS called,
-    SUM(p.calls_in) AS called_back
-  FROM suspects AS s
-  JOIN card_peers AS p
-    ON p.card = s.card AND p.day BETWEEN s.day - INTERVAL '6' DAYS AND s.day
-  GROUP BY
-    s.card,
-    s.day,
-    p.peer
+    card,
+    peer,
+    day AS since,
+    LEAD(day) OVER days AS until,
+    MAX(CASE WHEN calls_out > 0 THEN day END) OVER days AS called_on,
+    MAX(CASE WHEN calls_in > 0 THEN day END) OVER days AS called_back_on
+  FROM card_peers
+  WHERE
+    card IN (
+      SELECT
+        card
+      FROM suspects
+    )
+  WINDOW days AS (PARTITION BY card, peer ORDER BY day NULLS LAST)
 ), circles AS (
   SELECT
-    card,
-    day,
+    s.card,
+    s.day,
     COUNT(*) AS peers,
-    SUM(CASE WHEN called_back > 0 THEN 1 ELSE 0 END) AS peers_back
-  FROM contacts
+    SUM(CASE WHEN p.called_back_on >= s.first_day THEN 1 ELSE 0 END) AS peers_back
+  FROM suspects AS s
+  JOIN contacts AS p
+    ON p.card = s.card AND p.since <= s.day AND (
+      p.until IS NULL OR s.day < p.until
+    )
   WHERE
-    called > 0
+    p.called_on >= s.first_day
   GROUP BY
-    card,
-    day
+    s.card,
+    s.day
 ), found AS (
   SELECT
     s.card,

@@ -15,7 +15,7 @@ from duanka.domain.rollups import MergeOperation
 from duanka.domain.schema import RECORD_TABLES
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.days import record_days, rollup_partials
-from duanka.engine.store.days.grouping import Grouped, grouped, merged
+from duanka.engine.store.days.grouping import NOTHING, Grouped, grouped, merged
 from duanka.engine.store.days.rollup_partials import PARTIALS
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.record_store import RecordStore
@@ -109,25 +109,26 @@ def test_every_file_is_sorted_by_card_and_of_its_day(tmp_path: Path) -> None:
             assert days == [(file.day,)]
 
 
-def test_keys_whose_hashes_are_equal_stay_apart() -> None:
-    keys = {"card": np.array([1, 1, 1, 1]), "peer": np.array([7, 7, 8, 7])}
+def test_keys_whose_hashes_are_equal_stay_apart_and_each_is_one_group() -> None:
+    keys = {"card": np.array([1, 1, 1, 1, 2]), "peer": np.array([7, 7, 8, 7, 7])}
     how = {"calls": MergeOperation.SUM, "first": MergeOperation.MIN, "last": MergeOperation.MAX}
-    values = {name: np.array([1, 2, 4, 8]) for name in how}
-    found = grouped(np.zeros(4, np.int64), keys, values, how)
-    assert [column.tolist() for column in found.values.values()] == [[3, 4, 8], [1, 4, 8], [2, 4, 8]]
-    assert found.keys["peer"].tolist() == [7, 8, 7]
+    values = {name: np.array([1, 2, 4, 8, 16]) for name in how}
+    found = grouped(np.array([5, 5, 5, 5, 0]), keys, values, how)
+    assert found.keys["card"].tolist() == [2, 1, 1]
+    assert found.keys["peer"].tolist() == [7, 7, 8]
+    assert [column.tolist() for column in found.values.values()] == [[16, 11, 4], [16, 1, 4], [16, 8, 4]]
 
 
-def test_groups_of_two_sources_are_merged_though_a_hash_split_them() -> None:
+def test_groups_of_two_sources_are_merged_though_keys_share_a_hash() -> None:
     how = {"calls": MergeOperation.SUM, "sent": MergeOperation.SUM, "first": MergeOperation.MIN}
-    one = Grouped(
+    one = grouped(
         np.zeros(3, np.int64),
-        {"peer": np.array([7, 7, 8])},
-        {"calls": np.array([1, 4, 2]), "first": np.array([9, 3, 5])},
+        {"peer": np.array([7, 8, 7])},
+        {"calls": np.array([1, 2, 4]), "first": np.array([9, 5, 3])},
+        {name: how[name] for name in ("calls", "first")},
     )
     other = Grouped(np.array([0, 1]), {"peer": np.array([7, 9])}, {"sent": np.array([16, 32])})
     found = merged([one, other], how)
-    total = {peer: [0, 0, 99] for peer in (7, 8, 9)}
-    for peer, calls, sent, first in zip(found.keys["peer"].tolist(), *found.values.values(), strict=True):
-        total[peer] = [total[peer][0] + calls, total[peer][1] + sent, min(total[peer][2], first)]
-    assert total == {7: [5, 16, 3], 8: [2, 0, 5], 9: [0, 32, 99]}
+    nothing = NOTHING[MergeOperation.MIN]
+    assert found.keys["peer"].tolist() == [7, 8, 9]
+    assert [column.tolist() for column in found.values.values()] == [[5, 2, 0], [16, 0, 32], [3, 5, nothing]]

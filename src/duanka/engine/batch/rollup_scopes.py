@@ -22,7 +22,6 @@ Files = Callable[
     [Sequence[str], pa.Schema], str
 ]  # SQL source of files of the store, by their paths and columns
 LIFE = tuple(rollup.name for rollup, _ in LIVES)
-_WHOLE_ROWS = "card_days"  # its partials have one row a card and day; those of others may repeat a key
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ def rollup_select(
 ) -> tuple[str, bool]:
     """SELECT of `rollup` in `scope` for the groups that fulfil `narrow`; and whether to compute it only once.
 
-    A rollup that is read as it lies on the disk is not worth a copy.
+    Keys of rollups by day are of one day, and stand in a file once: the file of a day that has no other is read as it
+    lies on the disk. A rollup of such days alone, of all its groups, is not worth a copy.
     """
     of_day: dict[date | None, list[str]] = {}
     for path in manifest.paths(FileKind.ROLLUPS, rollup.name):
@@ -61,7 +61,7 @@ def rollup_select(
     as_they_lie, to_merge = list[str](), list[str]()
     for day in sorted(scope.days):
         paths = of_day.get(day, [])
-        (as_they_lie if len(paths) == 1 and rollup.name == _WHOLE_ROWS else to_merge).extend(paths)
+        (as_they_lie if len(paths) == 1 else to_merge).extend(paths)
     conditions = [f"({narrow})"] if narrow else []
     if scope.cards:
         conditions.append(f"card IN (SELECT card FROM {scope.cards})")

@@ -1,8 +1,8 @@
 """Grouping of rows that are sorted by card: sums, minima and maxima by key, in numpy.
 
 A hash aggregation spends most of its time on finding the group of a row. Here rows of a group become neighbours: they
-are sorted by the rank of their card and a hash of the other keys. Neighbours are one group only if all keys are equal,
-so a hash that two keys share may split a group in two, which readers merge, but never joins two groups.
+are sorted by the rank of their card and a hash of the other keys. Neighbours are one group only if all keys are equal;
+where two keys share a hash, the keys themselves give the order.
 """
 
 from __future__ import annotations
@@ -110,23 +110,26 @@ def _put_together(
     for one, into in zip(groups, parts, strict=True):
         if name not in one.values:
             continue
-        if np.all(into[1:] > into[:-1]):
-            found[into] = merge(found[into], one.values[name])
-        else:  # a hash that two keys share has split a group of this source
-            merge.at(found, into, one.values[name])
+        found[into] = merge(found[into], one.values[name])  # a source has each group once
     return found
 
 
 def _sorted(place: Ints, keys: Mapping[str, Ints]) -> tuple[Ints | None, Ints, npt.NDArray[np.bool_]]:
     """The order of the rows (None: as they are), their places in that order, and whether each begins a group."""
-    order: Ints | None = None
-    if not _ascending(place):
-        order = np.argsort(place)
-        place = place[order]
-    starts = _differs(place)
+    order = None if _ascending(place) else np.argsort(place)
+    starts = _begins(order, place)
+    different = np.count_nonzero(starts)
     for column in keys.values():
-        starts |= _differs(column if order is None else column[order])
-    return order, place, starts
+        starts |= _begins(order, column)
+    if np.count_nonzero(starts) > different:  # two keys share a hash, and their rows may be mixed
+        order = np.lexsort((*keys.values(), place))
+        starts = np.logical_or.reduce([_begins(order, column) for column in (place, *keys.values())])
+    return order, place if order is None else place[order], starts
+
+
+def _begins(order: Ints | None, column: Ints) -> npt.NDArray[np.bool_]:
+    """Whether each row, in order, has another value than the one before."""
+    return _differs(column if order is None else column[order])
 
 
 def _ascending(column: Ints) -> bool:

@@ -2,7 +2,7 @@
 
 What a record adds is computed by the SQL of the declarations (`domain/rollups.py`), each expression once for all
 rollups; the grouping is `grouping.py`. The records are sorted by card, so a slice of cards is grouped at a time.
-Rows of one key may be in several partials, and rarely twice in one: readers merge by GROUP BY.
+A key stands in a partial once: where a day has several, readers merge them by GROUP BY.
 """
 
 from __future__ import annotations
