@@ -19,7 +19,8 @@ from duanka.domain.ports import Silent
 from duanka.engine.store.manifest import FileKind, missing, read_manifest
 from duanka.reports import page
 from duanka.simulator import simulate
-from support.desk import cards_at_risk, duanka, hits, started, started_anew
+from support import ROOT
+from support.desk import Typed, cards_at_risk, duanka, hits, started, started_anew
 from support.journeys.nightly_deliveries import RECORDS, bring, scanned_anew
 
 _DAYS = ("2021-05-03", "2021-05-04", "2021-05-05", "2021-05-06")
@@ -152,10 +153,54 @@ def test_a_file_of_which_nothing_could_be_used_is_read_again(town: Path, tmp_pat
     bad = data / "calls" / "2021-05-04.csv"
     bad.write_text("card,peer,direction,started_at\n8613800000001,x,up,yesterday\n")
     for _ in range(2):
-        assert duanka("scan", data, "--store", store, "--out", out).code in (0, 3)
+        assert _night(data, store, out).code in (0, 3)
         aside = pl.read_parquet(out / "quarantine.parquet")["file"].to_list()
         assert "calls/2021-05-04.csv" in aside, "each night names it, until it is mended"
         assert bad.name not in {Path(file.name).name for file in read_manifest(store).delivered}
+
+
+def _night(data: Path, store: Path, out: Path, *words: str) -> Typed:
+    return duanka("--language", "en", "scan", data, "--store", store, "--out", out, *words)
+
+
+@pytest.mark.parametrize(
+    "bad", ["card,peer\nx,y\n", "card,peer,direction,started_at\n8613800000001,x,up,z\n", ""]
+)
+def test_what_can_never_be_used_is_told_once_by_the_exit_code(bad: str, town: Path, tmp_path: Path) -> None:
+    """Then by a line each night, until it changes: else nobody looks at the exit code of a real fault."""
+    data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
+    bring(town, data, *_DAYS[:1])
+    assert _night(data, store, out).code == 0
+    file = data / "calls" / "2021-05-04.csv"
+    file.write_text(bad)
+    first, second = _night(data, store, out), _night(data, store, out)
+    assert (first.code, second.code) == (3, 0), first.err + second.err
+    assert "Still not to be used" not in first.out
+    assert ("Still not to be used" in second.out) == bool(bad), "an empty file has no record to be used"
+    mornings = [duanka("morning", data, "--store", store, "--out", tmp_path / "m", "--day", _DAYS[0]).code]
+    file.write_text(bad + "8613800000002,x\n")
+    mornings.append(
+        duanka("morning", data, "--store", store, "--out", tmp_path / "m", "--day", _DAYS[0]).code
+    )
+    assert mornings == [0, 3], "the file is another one now"
+    shutil.copy(data / "calls" / f"{_DAYS[0]}.csv", file)
+    file.write_text(file.read_text().replace("2021-05-03", "2021-05-04"))
+    mended = _night(data, store, out)
+    assert (mended.code, "Still not to be used" in mended.out) == (0, False)
+    assert not read_manifest(store).unusable
+
+
+def test_what_the_policy_purged_is_named(town: Path, tmp_path: Path) -> None:
+    data, store, policy = tmp_path / "data", tmp_path / "store", tmp_path / "short.toml"
+    national = (ROOT / "policies" / "national.toml").read_text(encoding="utf-8")
+    policy.write_text(f"{national}\n[store]\nkeep_records_days = 2\n", encoding="utf-8")
+    bring(town, data, *_DAYS[:2])
+    first = _night(data, store, tmp_path / "out", "--policy", str(policy))
+    assert "Purged" not in first.out
+    bring(town, data, *_DAYS)
+    told = " ".join(_night(data, store, tmp_path / "out", "--policy", str(policy)).out.split())
+    assert "Purged the records of 2 day(s), as the policy keeps 2: 2021-05-03, 2021-05-04" in told
+    assert "Purged the rollups" not in told
 
 
 def test_a_spoilt_file_of_the_store_is_named_in_a_line(town: Path, tmp_path: Path) -> None:

@@ -50,19 +50,18 @@ class Morning:
 
     @property
     def bad_share(self) -> float:
-        """Share (0 to 1) of this run's records that were unreadable, invalid or too late."""
+        """Share (0 to 1) of this run's records that were unreadable, invalid or too late; as told before aside."""
         if isinstance(self.outcome, Findings):
-            intake, stored = self.outcome.intake, self.outcome.stored
-            records, bad = intake.records, intake.quarantined + (stored.late if stored else 0)
-        else:
-            followed = self.outcome.followed
-            records, bad = followed.records, followed.aside + followed.late
+            stored = self.outcome.stored
+            return self.outcome.intake.bad_share(stored.late if stored else 0)
+        followed = self.outcome.followed
+        records, bad = followed.records, followed.aside + followed.late
         return bad / records if records else 0.0
 
     @property
     def cut_off(self) -> bool:
         """Whether a file could not be read to its end, as a scan into a store tells."""
-        return isinstance(self.outcome, Findings) and any(f.unreadable for f in self.outcome.intake.files)
+        return isinstance(self.outcome, Findings) and self.outcome.intake.cut_off
 
 
 def yesterday(zone: OperatorZone, now: datetime) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from duanka.domain.decision import Tier
@@ -77,10 +78,19 @@ class LiveAccount:
 
 
 @dataclass(frozen=True)
+class PurgedDays:
+    """Days that left a store. `what`: records, rollups or refusals; `kept`: for how many days the policy keeps them."""
+
+    what: str
+    days: tuple[date, ...]
+    kept: int
+
+
+@dataclass(frozen=True)
 class StoredRecords:
     """What a scan added to a store. `repeated`: it held them already; `late`: their day is purged; `held`: now.
 
-    `reach`: how far each record table reaches now.
+    `reach`: how far each record table reaches now. `purged`: what the policy keeps no longer.
     """
 
     new: int
@@ -88,6 +98,7 @@ class StoredRecords:
     late: int
     held: int
     reach: tuple[SourceReach, ...] = ()
+    purged: tuple[PurgedDays, ...] = ()
 
 
 @dataclass(frozen=True)

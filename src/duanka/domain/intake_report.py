@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from duanka.domain.delivery import FileIdentity
@@ -17,7 +18,8 @@ class FileAccount:
 
     `duplicate_of`: the file with equal content that was read instead; this one counts nothing. `unreadable`: why
     (part of) the file could not be read, such as a truncated gzip. `devices_unknown`: IMEIs that identify no device,
-    such as zeros. `notes`: other remarks for people, such as sheets of a workbook that are not read.
+    such as zeros. `notes`: other remarks for people, such as sheets of a workbook that are not read. `told_on`: day on
+    which an earlier intake read the same content, and told what cannot be used of it.
     """
 
     file: str
@@ -29,6 +31,7 @@ class FileAccount:
     unreadable: str = ""
     devices_unknown: int = 0
     notes: tuple[BilingualText, ...] = ()
+    told_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,21 @@ class Intake:
     def quarantined(self) -> int:
         """Number of quarantined records."""
         return sum(f.quarantined for f in self.files)
+
+    @property
+    def news(self) -> tuple[FileAccount, ...]:
+        """The files that no earlier intake told of."""
+        return tuple(file for file in self.files if file.told_on is None)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a file that was not told of before cannot be read to its end."""
+        return any(file.unreadable for file in self.news)
+
+    def bad_share(self, late: int = 0) -> float:
+        """Share (0 to 1) of the records that cannot be used, `late` more among them; files told of before aside."""
+        records = sum(file.records for file in self.news)
+        return (sum(file.quarantined for file in self.news) + late) / records if records else 0.0
 
     @property
     def used(self) -> int:

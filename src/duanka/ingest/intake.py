@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,7 +93,12 @@ def take_in(
     if tools.by_imsi is not None:
         tools.by_imsi.close()
     accounts = tuple(
-        replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
+        replace(
+            account,
+            used=work.used[number],
+            quarantined=quarantine.counts[account.file],
+            told_on=_told_on(files[number].digest, known, work.used[number]),
+        )
         for number, account in enumerate(seen)
         if not files[number].taken_before
     )
@@ -103,6 +109,13 @@ def take_in(
     return replace(
         done, delivered=tuple(map(_delivered, files)), taken_before=sum(f.taken_before for f in files)
     )
+
+
+def _told_on(digest: str, known: KnownFiles | None, used: int) -> date | None:
+    """When an earlier intake told what cannot be used of a file; None: now is the first time."""
+    if known is None or (used and digest not in known):  # nothing of it could be used, and now some can
+        return None
+    return known.told_on(digest)
 
 
 def _delivered(file: Delivered) -> FileIdentity:
@@ -191,9 +204,9 @@ class _Work:
         """Raise UnreadableInput when all `files` of the same sources are unreadable.
 
         Then mapping or settings are the likely fault. A single unreadable file does not stop the others, as in live
-        intake.
+        intake; nor a night of which it is the only new one, while earlier ones were taken in.
         """
-        read = {_kind(file) for file in files if file.is_read and file.name not in self.failed}
+        read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
         for file in files:
             if file.name in self.failed and _kind(file) not in read:
                 raise self.failed[file.name]

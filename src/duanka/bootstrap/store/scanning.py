@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from duanka.domain.delivery import FileIdentity, KnownFiles
-from duanka.domain.findings import StoredRecords
+from duanka.domain.findings import PurgedDays, StoredRecords
 from duanka.domain.intake_report import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.ports import Progress
@@ -34,29 +34,37 @@ class StoreInUse:
     engine: StoreEngine
     at: datetime
     added: Mapping[str, AddedRecords] = field(default_factory=dict)
+    purged: tuple[PurgedDays, ...] = ()
 
     @property
     def known(self) -> KnownFiles:
         """The files that were taken in before."""
+        manifest = self.writer.manifest
         return KnownFiles(
-            FileIdentity(file.name, file.size, file.digest, file.stamp)
-            for file in self.writer.manifest.delivered
+            (FileIdentity(file.name, file.size, file.digest, file.stamp) for file in manifest.delivered),
+            {file.digest: file.at.date() for file in [*manifest.unusable, *manifest.delivered]},
         )
 
     def take(self, intake: Intake) -> None:
         """Add what was delivered, and bring the rollups up to date."""
-        self.added = self.writer.add(intake.tables, intake.columns, self._taken(intake), intake.texts)
+        taken, unusable = self._delivered(intake)
+        self.added = self.writer.add(intake.tables, intake.columns, taken, intake.texts)
+        self.writer.manifest.unusable = unusable
         self.writer.merge_life()
 
-    def _taken(self, intake: Intake) -> list[KnownDelivery]:
-        """The files that need not be read again; not those of which no record could be used."""
+    def _delivered(self, intake: Intake) -> tuple[list[KnownDelivery], list[KnownDelivery]]:
+        """The files that need not be read again, and those of which no record could be used."""
         refused = {file.file for file in intake.files if file.records and not file.used}
-        known = self.known
-        return [
-            KnownDelivery(name=file.name, size=file.size, digest=file.digest, at=self.at, stamp=file.stamp)
-            for file in intake.delivered or ()
-            if file.name not in refused and known.digest_of(file.name, file.size, file.stamp) is None
-        ]
+        known, told = self.known, {file.digest: file.at for file in self.writer.manifest.unusable}
+        taken, unusable = list[KnownDelivery](), list[KnownDelivery]()
+        for file in intake.delivered or ():
+            at = told.get(file.digest, self.at) if file.name in refused else self.at
+            one = KnownDelivery(name=file.name, size=file.size, digest=file.digest, at=at, stamp=file.stamp)
+            if file.name in refused:
+                unusable.append(one)
+            elif known.digest_of(file.name, file.size, file.stamp) is None:
+                taken.append(one)
+        return taken, unusable
 
     def stored(self) -> StoredRecords:
         """What was added, and what the store holds now."""
@@ -68,6 +76,7 @@ class StoreInUse:
             late=sum(one.late for one in added),
             held=sum(records for table in manifest.days for records, _ in manifest.held(table).values()),
             reach=tuple(self._reach()),
+            purged=self.purged,
         )
 
     def _reach(self) -> Iterator[SourceReach]:
@@ -86,7 +95,7 @@ class StoreInUse:
         `until`: day after the last record that counts.
         """
         self.engine.keep_judgement()
-        self.writer.purge(until, policy)
+        self.purged = self.writer.purge(until, policy)
         self.writer.compact()
 
     def commit(self) -> None:

@@ -120,7 +120,7 @@ def scan(
             store=store,
         )
     intake = findings.intake
-    too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
+    too_bad = intake.bad_share() > allowed or intake.cut_off
     OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
         OUT.print(displayed(app.NO_SEAL), style=CAUTION)

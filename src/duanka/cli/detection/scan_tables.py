@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,7 @@ from duanka.domain.decision import Tier
 from duanka.domain.device_id import many_unknown
 from duanka.domain.display import display_name, display_text
 from duanka.domain.findings import Findings
+from duanka.domain.intake_report import Intake
 from duanka.domain.text import BilingualText
 
 _COLUMNS_SHOWN = 20  # column names listed
@@ -39,6 +41,27 @@ _STORED = BilingualText(
     "Took in {new} new records ({repeated} more were there already, {late} were too old); the store holds {records}"
     " records of {cards} cards, {first} to {until} local time, under policy {policy} ({source}).",
 )
+_UNUSABLE = BilingualText(
+    "仍无法采用（{since} 起已告知，不再影响退出码）：{files}；每晚重读，直到更换或改正映射",
+    "Still not to be used, told since {since} and no more in the exit code: {files}. Read again each night, until the"
+    " file or the mapping changes",
+)
+_PURGED = {
+    "records": BilingualText(
+        "按策略只保留 {kept} 天，已清除 {days} 天的记录：{which}",
+        "Purged the records of {days} day(s), as the policy keeps {kept}: {which}",
+    ),
+    "rollups": BilingualText(
+        "按策略只保留 {kept} 天，已清除 {days} 天的汇总：{which}",
+        "Purged the rollups of {days} day(s), as the policy keeps {kept}: {which}",
+    ),
+    "refusals": BilingualText(
+        "按策略只保留 {kept} 天，已清除 {days} 天的拦截：{which}",
+        "Purged the refusals of {days} day(s), as the policy keeps {kept}: {which}",
+    ),
+}
+_FROM_TO = BilingualText("{first} 至 {last}", "{first} to {last}")
+_SHOWN = 5  # days or files named of many
 _ASIDE = BilingualText("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
 _TOO_BAD = BilingualText(
     "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
@@ -127,7 +150,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     aside = shown(_ASIDE, aside=intake.quarantined, records=intake.records)
     file = out / "quarantine.parquet"
     if too_bad:
-        unreadable = [f"{f.file}: {f.unreadable}" for f in intake.files if f.unreadable]
+        unreadable = [f"{f.file}: {f.unreadable}" for f in intake.news if f.unreadable]
         above = shown(_ABOVE, share=f"{allowed:.3%}".rstrip("0"))
         why = "; ".join(unreadable[:3]) or above
         parts.append(Prose(shown(_TOO_BAD, aside=aside, why=why, file=file), style="red"))
@@ -155,7 +178,25 @@ def _shadows(findings: Findings) -> RenderableType:
     return Group("", table, Prose(shown(_SHADOW_NOTE)), "")
 
 
+def _unusable(intake: Intake) -> Iterator[str]:
+    """A line about files of which nothing can be used, as an earlier scan told."""
+    told = [
+        (file.file, file.told_on) for file in intake.files if file.told_on and not file.used and file.records
+    ]
+    if told:
+        names = ", ".join(name for name, _ in told[:_SHOWN]) + ", ..." * (len(told) > _SHOWN)
+        yield shown(_UNUSABLE, since=min(day for _, day in told), files=names)
+
+
+def _which(days: Sequence[date]) -> str:
+    """The days, or the first and the last of many."""
+    if len(days) <= _SHOWN:
+        return ", ".join(map(str, days))
+    return shown(_FROM_TO, first=days[0], last=days[-1])
+
+
 def _cautions(findings: Findings) -> list[str]:
+    purged = findings.stored.purged if findings.stored else ()
     lines = [shown(_CLAIMED, cards=findings.claimed)] * bool(findings.claimed)
     lines += [
         shown(_NOT_RUN, rule=run.rule, lacks=", ".join(run.lacks)) for run in findings.runs if not run.ran
@@ -184,6 +225,10 @@ def _cautions(findings: Findings) -> list[str]:
         lines.append(shown(_COLUMNS_UNREAD, columns=named + more))
     if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
         lines.append(shown(many))
+    lines += _unusable(findings.intake)
+    lines += [
+        shown(_PURGED[one.what], kept=one.kept, days=len(one.days), which=_which(one.days)) for one in purged
+    ]
     if findings.lists_from:
         lines.append(shown(_AREA_LISTS, file=display_name(str(findings.lists_from))))
     return lines

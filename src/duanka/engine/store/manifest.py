@@ -96,7 +96,8 @@ class Manifest(_Strict):
     """The whole manifest.
 
     `files`: path relative to the store -> file. `replaced`: files that the last commit took out of `files`; they are
-    deleted by the next commit, so that readers have time. `days`: record table -> day -> number of records, last
+    deleted by the next commit, so that readers have time. `unusable`: delivered files of which no record could be used,
+    as of the last scan; `at`: when that was first told. `days`: record table -> day -> number of records, last
     event. `filled`: table -> columns with at least one value. `life`: rollup -> days whose partial rollups are merged
     in its file of kind LIFE. `judged`: rule -> what is known of its last judgement.
     """
@@ -110,6 +111,7 @@ class Manifest(_Strict):
     days: dict[str, dict[date, tuple[int, datetime]]] = {}
     filled: dict[str, set[str]] = {}
     delivered: list[KnownDelivery] = []
+    unusable: list[KnownDelivery] = []
     not_added: dict[str, RepeatCounts] = {}
     kept: KeptDays = KeptDays()
     life: dict[str, set[date]] = {}
@@ -124,6 +126,7 @@ class Manifest(_Strict):
                 "days": {table: dict(days) for table, days in self.days.items()},
                 "filled": {table: set(columns) for table, columns in self.filled.items()},
                 "delivered": list(self.delivered),
+                "unusable": list(self.unusable),
                 "not_added": {table: counts.model_copy() for table, counts in self.not_added.items()},
                 "kept": self.kept.model_copy(),
                 "life": {rollup: set(days) for rollup, days in self.life.items()},

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
+from duanka.domain.findings import PurgedDays
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.store.manifest import FileKind, KeptDays, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
 
-def purge(draft: NextGeneration, today: date, policy: StorePolicy) -> int:
-    """Drop the files of days that are no longer kept; return how many. What was purged before stays purged.
+def purge(draft: NextGeneration, today: date, policy: StorePolicy) -> tuple[PurgedDays, ...]:
+    """Drop the files of days that are no longer kept; return what went. What was purged before stays purged.
 
     A day of a wrong clock, say in 2099, never grows old: its age counts from the commit that stored it.
     """
@@ -33,10 +35,23 @@ def purge(draft: NextGeneration, today: date, policy: StorePolicy) -> int:
         for path, file in draft.manifest.files.items()
         if (begin := begins.get(file.kind)) is not None and _age_counts_from(file) < begin
     ]
+    went = _went([draft.manifest.files[path] for path in gone], kept)
     draft.drop(*gone, for_good=True)
     draft.manifest.kept = kept
     _forget_days(draft)
-    return len(gone)
+    return went
+
+
+def _went(files: Collection[StoredFile], kept: KeptDays) -> tuple[PurgedDays, ...]:
+    limits = {
+        FileKind.RECORDS: kept.records,
+        FileKind.ROLLUPS: kept.rollups,
+        FileKind.REFUSALS: kept.refusals,
+    }
+    days = {kind: sorted({file.day for file in files if file.kind is kind and file.day}) for kind in limits}
+    return tuple(
+        PurgedDays(kind.value, tuple(days[kind]), limit or 0) for kind, limit in limits.items() if days[kind]
+    )
 
 
 def _begin(today: date, days: int, before: date | None) -> date:

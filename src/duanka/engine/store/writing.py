@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from duanka.domain.findings import PurgedDays
 from duanka.domain.network import Refusal
 from duanka.domain.ports import Progress
 from duanka.domain.schema import TABLES
@@ -104,8 +105,10 @@ class StoreWriter:
         """Write crowded days as one file each, after `merge_life`; return how many files were replaced."""
         return compact(self._draft)
 
-    def purge(self, today: date, policy: StorePolicy, counting: Collection[date] | None = None) -> int:
-        """Drop what is older than the policy keeps, and merge life; return how many files of days went.
+    def purge(
+        self, today: date, policy: StorePolicy, counting: Collection[date] | None = None
+    ) -> tuple[PurgedDays, ...]:
+        """Drop what is older than the policy keeps, and merge life; return which days went.
 
         The commit deletes them for good, also the merged files that held devices and cards of before.
         """
