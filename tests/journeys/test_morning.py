@@ -186,6 +186,66 @@ def test_a_morning_into_a_store_that_was_killed_is_told_whole(inbox: Path, tmp_p
         path.unlink()
     assert duanka(*words).code == 0
     assert (out / "decisions.jsonl").read_bytes() == whole
-    moved = duanka("morning", inbox, "--out", out, "--store", store, "--after", "move")
-    assert moved.code == 2
-    assert "Leave --after away" in moved.err
+
+
+def test_a_morning_into_a_store_waits_for_markers(inbox: Path, tmp_path: Path) -> None:
+    words = (
+        "morning",
+        inbox,
+        "--out",
+        tmp_path / "out",
+        "--store",
+        tmp_path / "store",
+        "--day",
+        "2021-05-16",
+    )
+    calls = inbox / "calls"
+    (calls / "0516.csv").write_text(_calls(16, {1: 70}))
+    (calls / "0516.csv.done").touch()
+    (calls / "0517.csv").write_text(_calls(17, {2: 70}))
+    (calls / "0518.csv.part").write_text(_calls(18, {2: 70}))
+    first = duanka(*words)
+    assert first.code == 0, first.err
+    assert "wait for their .done, as other files there have one: calls/0517.csv" in " ".join(
+        first.out.split()
+    )
+    assert "71 records of" in " ".join(first.out.split())
+    (calls / "0517.csv.done").touch()
+    second = duanka(*words)
+    assert "wait for their .done" not in second.out
+    assert "142 records of" in " ".join(second.out.split())
+
+
+@pytest.mark.parametrize("after", ["move", "delete"])
+def test_a_morning_into_a_store_puts_away_what_the_store_has(after: str, inbox: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    words = ("morning", inbox, "--out", tmp_path / "out", "--store", store, "--day", "2021-05-16")
+    calls, taken = inbox / "calls", inbox / "taken" / "calls"
+    (calls / "0516.csv").write_text(_calls(16, {1: 70}))
+    (calls / "0516.csv.done").touch()
+    (calls / "0517.csv").write_text(_calls(17, {1: 70}))  # waits for its marker
+    (inbox / "messages.csv").write_text("card,peer,direction,sent_at\nx,y,up,never\n")  # nothing can be used
+    signed_later = "card,case_id,confirmed_at\n8613800138002,A1,2021-05-16 09:00:00\n"
+    (inbox / "cases.csv").write_text(signed_later)
+    assert duanka(*words).code == 3
+    assert (calls / "0516.csv").exists(), "--after keep"
+    assert duanka(*words, "--after", after).code == 0, "what was taken in before may go too"
+    left = {path.relative_to(inbox).as_posix() for path in inbox.rglob("*") if path.is_file()}
+    moved = {"taken/calls/0516.csv", "taken/cards.csv"} if after == "move" else set()
+    assert left == {"calls/0517.csv", "messages.csv", "cases.csv"} | moved
+    (calls / "0516.csv").write_text(_calls(16, {1: 70, 2: 5}))  # delivered again, longer
+    (calls / "0516.csv.done").touch()
+    told = duanka(*words, "--after", after)
+    assert told.code == 0, told.err
+    assert "Took in 5 new records (71 more" in " ".join(told.out.split())
+    assert (taken / "0516.csv.2").exists() == (after == "move"), "neither is written over"
+
+
+def test_a_cluster_judges_mornings_into_a_store_alone(inbox: Path, tmp_path: Path) -> None:
+    words = ("--language", "en", "morning", inbox, "--out", tmp_path / "out", "--engine", "spark")
+    for more, said in (
+        ((), "for mornings into a store"),
+        (("--store", tmp_path / "store"), "needs a Spark Connect"),
+    ):
+        typed = duanka(*words, *more)
+        assert (typed.code, said in typed.err) == (2, True), typed.err

@@ -29,7 +29,7 @@ from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText, Language
 from duanka.engine.live import Live
 from duanka.engine.store.record_store import LIVE
-from duanka.ingest import Inbox, check_holds_records
+from duanka.ingest import After, Inbox, check_holds_records
 from duanka.observability.watch import Telemetry
 from duanka.policy_files.loader import read_lists
 from duanka.reports.cards_at_risk import CardsAtRisk
@@ -55,7 +55,7 @@ class InboxInput:
 
     folder: Path
     mapping: Path | None = None
-    after: str = "keep"
+    after: After = "keep"
     marker: bool | None = None
 
 
@@ -315,7 +315,7 @@ def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, Operat
             batch_records=asked.batch_records,
             batch_seconds=asked.batch_seconds,
             wait=not asked.once,
-            after=source.after,  # type: ignore[arg-type]  # just checked
+            after=source.after,
             marker=source.marker,
             imsis=state / LIVE / IMSIS,
         )

@@ -23,6 +23,7 @@ from duanka.domain.ports import Progress
 from duanka.domain.private_files import put_in_place, write_private
 from duanka.domain.streaming import LiveObserver, SourceReach
 from duanka.domain.text import BilingualText
+from duanka.ingest import FinishedFiles, put_away_delivered
 from duanka.reports.list_changes import ListChanges, write_changes
 from duanka.reports.spreadsheet import write_spreadsheet
 
@@ -87,13 +88,16 @@ def morning_into_store(
     day: date,
     progress: Progress,
     said: Callable[[BilingualText], None],
+    remote: str | None = None,
 ) -> Morning:
     """Take what is new in the inbox into `store`, judge all that it holds, compare with the last list.
 
     The decisions go on as those of a live run do: a line for each card about which the list decides otherwise. On an
-    error the last list stays.
+    error the last list stays. Files are put away when the store has them. `remote`: Spark Connect server that judges.
     """
-    inbox = _inbox_for_store(asked)
+    inbox = asked.source
+    if not isinstance(inbox, InboxInput):
+        raise DuankaError("a morning reads an inbox; name its folder")
     asked.out.mkdir(parents=True, exist_ok=True)
     if settings.decision_key is None:
         said(app_scan.NO_SEAL)
@@ -117,21 +121,12 @@ def morning_into_store(
             store=store,
             changes=decisions,
             compared=compared,
+            finished=FinishedFiles(inbox.folder),
+            remote=remote,
         )
         decisions.tell()
+    put_away_delivered(inbox.folder, findings.intake.may_go(), inbox.after)
     return _ended(findings, asked.out, found[0], day, findings.stored.reach if findings.stored else ())
-
-
-def _inbox_for_store(asked: LiveRun) -> InboxInput:
-    """The inbox. DuankaError: what is asked does not go with a store."""
-    if not isinstance(asked.source, InboxInput):
-        raise DuankaError("a morning reads an inbox; name its folder")
-    if asked.source.after != "keep":
-        raise DuankaError(
-            f"--after {asked.source.after} is for mornings without a store: what a store took in is known by its"
-            " content and is not read again. Leave --after away; move old files by a job of your own"
-        )
-    return asked.source
 
 
 def _write_changes(settings: Settings, asked: LiveRun, now: Path) -> ListChanges:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duanka.application.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
@@ -37,9 +36,9 @@ from duanka.domain.schema import TABLES
 from duanka.domain.text import BilingualText, Language
 from duanka.engine import Cluster, DuckDBEngine, trials
 from duanka.evaluation.changes import RuleChangeEffect, compare
-from duanka.ingest import NATIVE, read_mapping, take_in
+from duanka.ingest import NATIVE, FinishedFiles, read_mapping, take_in
 from duanka.ingest import Mapping as RecordsMapping
-from duanka.ingest.validation.quarantine_advice import ADVICE
+from duanka.ingest.validation.quarantine_advice import commonest_reason
 from duanka.policy_files.loader import read_lists
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.rules import RULES
@@ -85,12 +84,13 @@ def scan(
     store: Path | None = None,
     changes: DecisionChanges | None = None,
     compared: Callable[[Path], ListChanges] | None = None,
+    finished: FinishedFiles | None = None,
 ) -> Findings:
     """Scan `data`, write the files of _WRITTEN to `out`. `remote`: Spark Connect server; None: embedded.
 
     `store`: what is new in `data` goes into it, and all that it holds is judged; None: nothing is kept. A morning adds
     to the decisions of earlier ones (`changes`) instead of writing a list of them anew, and its report tells how the
-    new list, which `compared` receives, differs from the last one.
+    new list, which `compared` receives, differs from the last one. `finished`: selects the files of an inbox.
     """
     _make(data, out, mapping, goes_on=changes is not None)
     if store:
@@ -114,7 +114,15 @@ def scan(
             decisions = changes or DecisionList(new / DECISIONS, settings.decision_key)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
-                partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy), kept),
+                partial(
+                    _take_in,
+                    settings,
+                    data,
+                    work / "records",
+                    records_mapping(mapping, policy),
+                    kept,
+                    finished,
+                ),
                 engine,
                 (work_list, decisions),
                 progress,
@@ -174,7 +182,7 @@ def backtest(
         with _engine(settings, work, passes) as engine:
             scanned = Scan(data, policy, RULES, work, as_of, lists_from)
             records = partial(
-                _take_in, settings, data, work / "records", records_mapping(mapping, policy), None
+                _take_in, settings, data, work / "records", records_mapping(mapping, policy), None, None
             )
             outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
         hits = work / HITS_BEFORE, work / HITS_AFTER
@@ -223,6 +231,7 @@ def _take_in(
     work: Path,
     mapping: RecordsMapping,
     kept: StoreInUse | None,
+    finished: FinishedFiles | None,
     progress: Progress,
 ) -> Intake:
     intake = take_in(
@@ -233,28 +242,16 @@ def _take_in(
         case_sources=settings.trusted_sources,
         progress=progress,
         known=kept.known if kept else None,
+        selection=finished,
     )
+    if finished:
+        intake = replace(intake, waiting=tuple(finished.waiting))
     if kept:
         kept.take(intake)
     elif intake.quarantined and not any(TABLES[table].record for table in intake.tables):
-        raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
+        raise UnreadableInput(f"no record can be used, all were set aside: {commonest_reason(intake)}")
     pa.default_memory_pool().release_unused()  # the engine's memory limit includes what intake used
     return intake
-
-
-def _commonest(intake: Intake) -> str:
-    """The most frequent reason for rejected records, and where to look first."""
-    aside = pq.read_table(intake.quarantine, columns=["file", "line", "column", "reason"])
-    reasons = aside.group_by(["reason", "column", "file"]).aggregate([("line", "min"), ("line", "count")])
-    most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
-    where = f" in column {most['column']}" if most["column"] else ""
-    line = f", first on line {most['line_min']}" if most["line_min"] else ""
-    why = next((file.unreadable for file in intake.files if file.file == most["file"]), "")
-    told = f": {why}" if why else ""
-    guess = "`duanka mapping guess` proposes a mapping"
-    advice = ADVICE[most["reason"]].en if most["reason"] in ADVICE else guess
-    do = advice if "duanka mapping guess" in advice else f"{advice}; {guess}"
-    return f"{most['reason']}{where} of {most['file']}{line}{told} ({do})"
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:

@@ -9,12 +9,16 @@ from datetime import date
 
 @dataclass(frozen=True)
 class FileIdentity:
-    """A file of a delivery. `size`: bytes; `digest`: of its content; `stamp`: its inode and time of change."""
+    """A file of a delivery. `size`: bytes; `digest`: of its content; `stamp`: its inode and time of change.
+
+    `again`: it is read each time, so it must stay where it is.
+    """
 
     name: str
     size: int
     digest: str
     stamp: str = ""
+    again: bool = False
 
 
 class KnownFiles:

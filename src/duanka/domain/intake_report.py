@@ -41,6 +41,7 @@ class Intake:
     `tables`: table name -> Parquet files with exactly the canonical columns (missing ones are null), keyed ones as
     record keys. `texts`: Parquet files (key, text) of the hashed keys; rows may repeat. `columns`: table name ->
     columns with at least one value, to check what a rule needs. `ignored`: file -> source columns without a mapping.
+    `waiting`: files that are not read yet, for their markers are missing.
     `idle`: sources of the mapping that match no file or take no row, in words. `delivered`: all files of the delivery,
     None if it is not taken into a store; `taken_before`: how many of them an earlier intake took in, so that `files`
     does not name them.
@@ -55,6 +56,7 @@ class Intake:
     texts: tuple[Path, ...] = ()
     delivered: tuple[FileIdentity, ...] | None = None
     taken_before: int = 0
+    waiting: tuple[str, ...] = ()
 
     def check_nothing_lost(self) -> None:
         """Raise LostRecords unless each record was either used or quarantined."""
@@ -79,6 +81,11 @@ class Intake:
     def quarantined(self) -> int:
         """Number of quarantined records."""
         return sum(f.quarantined for f in self.files)
+
+    def may_go(self) -> tuple[FileIdentity, ...]:
+        """The delivered files that no later intake needs: taken in, and not read each time."""
+        refused = {file.file for file in self.files if file.records and not file.used}
+        return tuple(file for file in self.delivered or () if not file.again and file.name not in refused)
 
     @property
     def news(self) -> tuple[FileAccount, ...]:

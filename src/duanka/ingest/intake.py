@@ -22,7 +22,7 @@ from duanka.domain.ports import Progress, Silent
 from duanka.domain.schema import TABLES
 from duanka.domain.text import BilingualText
 from duanka.ingest.delivery import discovery
-from duanka.ingest.delivery.discovery import Delivered
+from duanka.ingest.delivery.discovery import Delivered, FileSelection
 from duanka.ingest.delivery.mapped_columns import SourcesSeen, check_columns
 from duanka.ingest.delivery.signatures import SignedFile
 from duanka.ingest.files.limits import rejects_too_much
@@ -51,18 +51,20 @@ def take_in(
     case_sources: tuple[CaseSource, ...] = (),
     progress: Progress | None = None,
     known: KnownFiles | None = None,
+    selection: FileSelection | None = None,
 ) -> Intake:
     """Read the delivery `data` into canonical Parquet files below work folder `out`.
 
     `data`: a directory in the native format; with a `mapping`, any directory or one file. `holder_key`: key for hashing
     document numbers. `case_sources`: sources whose signature on police cases is accepted. `progress` receives
     bytes read and total. `known`: files of earlier intakes, which are not read again; None: nobody remembers them.
+    `selection`: which files are read; None: all but hidden ones.
 
     Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and LostRecords if a
     record is neither used nor quarantined. Replaces the results of an earlier intake in `out`.
     """
     mapping = mapping or NATIVE
-    files, others = discovery.find(data, out, mapping, known)
+    files, others = discovery.find(data, out, mapping, known, selection)
     check_columns([file for file in files if not file.taken_before], mapping)
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
@@ -107,7 +109,9 @@ def take_in(
     if known is None:
         return done
     return replace(
-        done, delivered=tuple(map(_delivered, files)), taken_before=sum(f.taken_before for f in files)
+        done,
+        delivered=tuple(_delivered(file, mapping) for file in files),
+        taken_before=sum(f.taken_before for f in files),
     )
 
 
@@ -118,8 +122,9 @@ def _told_on(digest: str, known: KnownFiles | None, used: int) -> date | None:
     return known.told_on(digest)
 
 
-def _delivered(file: Delivered) -> FileIdentity:
-    return FileIdentity(file.name, file.size, file.digest, discovery.stamp_of(file.path))
+def _delivered(file: Delivered, mapping: Mapping) -> FileIdentity:
+    again = discovery.is_read_each_time(file, mapping)
+    return FileIdentity(file.name, file.size, file.digest, discovery.stamp_of(file.path), again)
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:

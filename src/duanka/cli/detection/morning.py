@@ -14,8 +14,10 @@ from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.live import Ticker, last_words
 from duanka.cli.detection.record_options import (
     AreaLists,
+    EngineName,
     Memory,
     PolicyName,
+    Remote,
     TableLanguage,
     share_of,
     steps,
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
     from duanka.application import scan as app_scan
     from duanka.bootstrap import live as app_live
     from duanka.bootstrap import morning as app_morning
+    from duanka.bootstrap import scan as bootstrap_scan
     from duanka.cli.detection import scan_tables
 else:
     app_live = lazily("duanka.bootstrap.live")
     app_scan = lazily("duanka.application.scan")
     app_morning = lazily("duanka.bootstrap.morning")
+    bootstrap_scan = lazily("duanka.bootstrap.scan")
     scan_tables = lazily("duanka.cli.detection.scan_tables")
 
 _AND = BilingualText("，", ", ")
@@ -97,6 +101,8 @@ def morning(
             help="Folder of the store that takes the records in (docs/STORE.md); default: that of DUANKA_STORE."
         ),
     ] = None,
+    engine: EngineName = "embedded",
+    remote: Remote = None,
 ) -> None:
     """Take in what came since yesterday; write today's lists and what changed.
 
@@ -119,7 +125,10 @@ def morning(
     if kept := store or own.store:
         with steps() as going:
             say = Ticker(ERR).say
-            done = app_morning.morning_into_store(own, asked, kept, wanted, going, say)
+            server = bootstrap_scan.remote_for(own, engine, remote)
+            done = app_morning.morning_into_store(own, asked, kept, wanted, going, say, server)
+    elif engine == "spark" or remote:
+        raise DuankaError("--engine spark is for mornings into a store: give --store, or set DUANKA_STORE")
     else:
         with Ticker(ERR) as ticker:
             done = app_morning.morning(own, asked, wanted, ticker, ticker.say)

@@ -48,6 +48,10 @@ Memory = Annotated[str | None, typer.Option("--memory", help="Memory to stay wit
 TableLanguage = Annotated[
     Literal["zh", "en"] | None, typer.Option("--language", help="Language of tables and of the work list.")
 ]
+EngineName = Annotated[
+    Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")
+]
+Remote = Annotated[str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")]
 AsOf = Annotated[
     str | None,
     typer.Option(

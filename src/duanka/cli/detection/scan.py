@@ -12,9 +12,11 @@ from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import (
     AsOf,
     DataOrInbox,
+    EngineName,
     Lists,
     MappingFile,
     PolicyName,
+    Remote,
     records_folder,
     share_of,
     steps,
@@ -73,12 +75,8 @@ def scan(
     memory: Annotated[
         str | None, typer.Option(help="Memory limit; beyond it, data is spilled to disk. Default 1GB.")
     ] = None,
-    engine: Annotated[
-        Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")
-    ] = "embedded",
-    remote: Annotated[
-        str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")
-    ] = None,
+    engine: EngineName = "embedded",
+    remote: Remote = None,
     language: Annotated[
         Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list: zh or en.")
     ] = None,

@@ -114,6 +114,10 @@ _UNREAD = BilingualText(
 )
 _COLUMNS_UNREAD = BilingualText("未读的列：{columns}", "Columns not read: {columns}")
 _MORE = BilingualText(" 等，另有 {more} 列", " and {more} more")
+_WAITING = BilingualText(
+    "暂未读取，等待其 .done（同一文件夹的其他文件有）：{files}",
+    "Not read yet, for they wait for their .done, as other files there have one: {files}",
+)
 _AREA_LISTS = BilingualText("地区名单来自 {file}", "Area lists from {file}")
 
 
@@ -184,8 +188,12 @@ def _unusable(intake: Intake) -> Iterator[str]:
         (file.file, file.told_on) for file in intake.files if file.told_on and not file.used and file.records
     ]
     if told:
-        names = ", ".join(name for name, _ in told[:_SHOWN]) + ", ..." * (len(told) > _SHOWN)
-        yield shown(_UNUSABLE, since=min(day for _, day in told), files=names)
+        since = min(day for _, day in told)
+        yield shown(_UNUSABLE, since=since, files=_some([name for name, _ in told]))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
 def _which(days: Sequence[date]) -> str:
@@ -225,6 +233,8 @@ def _cautions(findings: Findings) -> list[str]:
         lines.append(shown(_COLUMNS_UNREAD, columns=named + more))
     if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
         lines.append(shown(many))
+    if findings.intake.waiting:
+        lines.append(shown(_WAITING, files=_some(findings.intake.waiting)))
     lines += _unusable(findings.intake)
     lines += [
         shown(_PURGED[one.what], kept=one.kept, days=len(one.days), which=_which(one.days)) for one in purged

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote
 
 from duanka.domain.case_source import SIGNATURE_ENDING
@@ -66,18 +67,46 @@ class Delivered:
         return not (self.duplicate_of or self.taken_before)
 
 
+class FileSelection(Protocol):
+    """Selects the files of a directory that are read now."""
+
+    def passes_over(self, below: str, name: str) -> bool:
+        """Whether to ignore `name` in the folder `below` (`"a/b/"` or `""`)."""
+
+    def waits(self, name: str) -> bool:
+        """Whether the file `name`, a path below the directory, is not complete yet; asked when all were found."""
+
+
+class _All:
+    """Selects all but hidden files and our own output."""
+
+    def passes_over(self, below: str, name: str) -> bool:
+        """Whether it is hidden or our output, at any depth."""
+        del below
+        return is_passed_over(name) or name == OUTPUT_FOLDER
+
+    def waits(self, name: str) -> bool:
+        """No file waits."""
+        del name
+        return False
+
+
 def find(
-    data: Path, out: Path, mapping: Mapping, known: KnownFiles | None = None
+    data: Path,
+    out: Path,
+    mapping: Mapping,
+    known: KnownFiles | None = None,
+    selection: FileSelection | None = None,
 ) -> tuple[list[Delivered], list[str]]:
     """Find the delivered files in `data` (a directory or one file).
 
-    `known`: files that were taken in before, to be marked; with it, each file has a digest. Also returns the names of
-    data files that no source takes. Raises UnreadableInput when there is nothing to read, MappingError when sources
-    contradict each other about a file.
+    `known`: files that were taken in before, to be marked; with it, each file has a digest. `selection`: which files of
+    a directory are read; None: all but hidden ones. Also returns the names of data files that no source takes. Raises
+    UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
     """
     others: list[str] = []
     files: list[Delivered] = []
-    for path, name in _named(data, out, others):
+    for path, name in _named(data, out, others, selection or _All()):
         sources = sources_of(name, mapping)
         if sources:
             files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
@@ -90,8 +119,8 @@ def find(
     return _without_copies(files), others
 
 
-def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:
-    """Files at or below `data` with relative names; no hidden ones, no own output.
+def _named(data: Path, out: Path, others: list[str], selection: FileSelection) -> list[tuple[Path, str]]:
+    """Files of `selection` at or below `data` with relative names; no own output.
 
     Adds to `others` what is named like records but is no regular file, and folders that cannot be listed. Raises
     UnreadableInput when `data` does not exist.
@@ -106,14 +135,15 @@ def _named(data: Path, out: Path, others: list[str]) -> list[tuple[Path, str]]:
     def unseen(folder: Unseen) -> None:
         others.append(f"{display_name(folder.name)} ({folder.why})")
 
-    for name, _ in walk(data, lambda _, part: is_passed_over(part) or part == OUTPUT_FOLDER, unseen):
+    for name, _ in walk(data, selection.passes_over, unseen):
         path = data / name
         if not is_file(path):
             if looks_like_records(name):
                 others.append(f"{display_name(name)} (not a regular file)")
         elif own not in path.resolve().parents:
             found.append(path)
-    return [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
+    named = [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
+    return [(path, name) for path, name in named if not selection.waits(name)]
 
 
 def is_passed_over(name: str) -> bool:
@@ -128,7 +158,7 @@ def delivered_files(data: Path) -> list[tuple[Path, str]]:
     """
     return [
         (path, name)
-        for path, name in _named(data, data / OUTPUT_FOLDER, [])
+        for path, name in _named(data, data / OUTPUT_FOLDER, [], _All())
         if path == data or not name.lower().endswith(_NO_RECORDS)
     ]
 
@@ -245,18 +275,23 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
 
 
 def _known_or_not(file: Delivered, known: KnownFiles, mapping: Mapping) -> Delivered:
-    """`file` with its digest, marked if it was taken in before.
-
-    Police cases are always read again, since a signature, or the key that it needs, may have come later; so is a
-    register that other files need to identify cards by IMSI.
-    """
-    always = {"cases", "cards"} if mapping.asks_by_imsi else {"cases"}
+    """`file` with its digest, marked if it was taken in before."""
     signature = Path(f"{file.path}{SIGNATURE_ENDING}")
     digest = known.digest_of(file.name, file.size, stamp_of(file.path))
     if digest is None or signature.exists():
         digest = _digest(file.path)
-    before = digest in known and not always & set(file.table.split("+"))
+    before = digest in known and not is_read_each_time(file, mapping)
     return replace(file, digest=digest, taken_before=before)
+
+
+def is_read_each_time(file: Delivered, mapping: Mapping) -> bool:
+    """Whether a file is read again although it was taken in before.
+
+    Police cases are, since a signature, or the key that it needs, may have come later; so is a register that other
+    files need to identify cards by IMSI.
+    """
+    always = {"cases", "cards"} if mapping.asks_by_imsi else {"cases"}
+    return bool(always & set(file.table.split("+")))
 
 
 def stamp_of(path: Path) -> str:

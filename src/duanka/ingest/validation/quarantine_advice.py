@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.intake_report import Intake
 from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import OUTPUT_FOLDER
 from duanka.ingest.model.reasons import QuarantineReason
@@ -191,3 +192,18 @@ def _rows(path: Path) -> Iterator[tuple[str, int | None, str, str, str]]:
         raise UnreadableInput(
             f"{display_name(str(path))}: it cannot be read ({type(fault).__name__})"
         ) from None
+
+
+def commonest_reason(intake: Intake) -> str:
+    """The most frequent reason for rejected records, and where to look first."""
+    aside = pq.read_table(intake.quarantine, columns=["file", "line", "column", "reason"])
+    reasons = aside.group_by(["reason", "column", "file"]).aggregate([("line", "min"), ("line", "count")])
+    most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
+    where = f" in column {most['column']}" if most["column"] else ""
+    line = f", first on line {most['line_min']}" if most["line_min"] else ""
+    why = next((file.unreadable for file in intake.files if file.file == most["file"]), "")
+    told = f": {why}" if why else ""
+    guess = "`duanka mapping guess` proposes a mapping"
+    advice = ADVICE[most["reason"]].en if most["reason"] in ADVICE else guess
+    do = advice if "duanka mapping guess" in advice else f"{advice}; {guess}"
+    return f"{most['reason']}{where} of {most['file']}{line}{told} ({do})"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePath
-from typing import Literal
+from pathlib import Path
 
 from duanka.domain.case_source import CaseSource
 from duanka.domain.delivery import FileIdentity
@@ -24,6 +20,7 @@ from duanka.ingest.files.directory_walk import walk
 from duanka.ingest.live.inbox import file_names as naming
 from duanka.ingest.live.inbox.file_reader import FileReader, ReadOptions
 from duanka.ingest.live.inbox.landed_file import LandingTimeouts, is_finished, name_of
+from duanka.ingest.live.inbox.putting_away import After, put_away
 from duanka.ingest.live.inbox.watcher import DirectoryWatcher
 from duanka.ingest.live.prefetch import HandOn, Pulse, prefetch
 from duanka.ingest.model import mapping as mappings
@@ -34,10 +31,7 @@ from duanka.ingest.normalise.columns import Tools
 _log = logging.getLogger(__name__)
 
 _FEED = "file"  # prefix of the origins
-_MAX_NAME_BYTES = 255  # maximum bytes of a file name
 _MAX_NAMED_FILES = 3  # maximum number of files named in an error
-
-After = Literal["keep", "move", "delete"]
 
 
 def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
@@ -150,40 +144,6 @@ class Inbox:
             now = path.lstat()
             if not origin.endswith(f"@{now.st_size}@{now.st_mtime_ns}"):
                 return False  # replaced by a new delivery
-            # delete the marker first: left behind, it would mark the next file of this name as complete
-            with suppress(OSError):  # no marker, or the name is too long for one
-                (self._folder / (name + naming.MARKER)).unlink()
-            if self._after == "delete":
-                path.unlink()
-            else:
-                folder = _own_folder(self._folder, naming.TAKEN, *PurePath(name).parts[:-1])
-                path.rename(_free(folder / path.name))
-        except FileNotFoundError:
+        except OSError:
             return False
-        except OSError as fault:
-            why = fault.strerror or fault
-            _log.warning("%s is read, but cannot be put away (%s); it stays", display_name(name), why)
-            return False
-        return True
-
-
-def _own_folder(root: Path, *below: str) -> Path:
-    """Create the nested folders `below` in `root`; OSError if one is a link."""
-    folder = root
-    for part in below:
-        folder = folder / part
-        folder.mkdir(exist_ok=True)
-        if folder.is_symlink():
-            raise NotADirectoryError(errno.ENOTDIR, f"{display_name(part)} is a link")
-    return folder
-
-
-def _free(path: Path) -> Path:
-    """Return `path`, with a number appended if it exists."""
-    number, free = 2, path
-    while os.path.lexists(free):
-        ending = f".{number}"
-        name = os.fsencode(path.name)[: _MAX_NAME_BYTES - len(ending)]
-        free = path.with_name(os.fsdecode(name) + ending)
-        number += 1
-    return free
+        return put_away(self._folder, name, self._after)
