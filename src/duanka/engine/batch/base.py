@@ -36,8 +36,9 @@ from duanka.engine.shared.duckdb_database import (
     run,
     write_parquet,
 )
-from duanka.engine.sql.render import Value, render
+from duanka.engine.sql.render import render
 from duanka.engine.sql.rollup_sql import rollups_for
+from duanka.engine.sql.values import Value
 
 _FETCH_ROWS = 20_000
 

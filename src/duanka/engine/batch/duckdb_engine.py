@@ -16,8 +16,9 @@ from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine, too_little_memory
 from duanka.engine.shared.duckdb_database import Rows, arrow_rows, hashed_texts, lent, parquet, register
-from duanka.engine.sql.render import Value, render
+from duanka.engine.sql.render import render
 from duanka.engine.sql.rollup_sql import rollup_sql
+from duanka.engine.sql.values import Value
 
 _PAIRS = pa.schema([("key", pa.int64()), ("text", pa.string())])
 _SLICES = (1, 4, 16, 64)

@@ -22,8 +22,9 @@ from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.spark_session import Remote
 from duanka.engine.shared.duckdb_database import Rows, arrow_schema, lent, register
-from duanka.engine.sql.render import Value, render, split_rounding
+from duanka.engine.sql.render import render, split_rounding
 from duanka.engine.sql.rollup_sql import rollup_sql
+from duanka.engine.sql.values import Value
 
 
 class Cluster(BatchEngine):

@@ -25,11 +25,13 @@ from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, rollup_files, r
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
-from duanka.engine.sql.render import Value
+from duanka.engine.sql.compiled import COMPILED
+from duanka.engine.sql.values import Value
 from duanka.engine.store.life import counting_days, covered
 from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 
+COMPILED_SQL = "compiled.json"
 _WHOLE, _CHANGED = "whole", "changed"
 
 
@@ -39,6 +41,7 @@ class StoreEngine(BatchEngine):
     def open_store(self, draft: NextGeneration, before: Manifest) -> Self:
         """Judge the commit in progress `draft`; `before`: the manifest as last committed. Call it before `load`."""
         self._draft, self._before = draft, before
+        COMPILED.read(draft.folder / COMPILED_SQL)
         # rule -> what it is judged again for; absent: all days, cards
         self._changes: dict[str, ChangesSince] = {}
         self._known: dict[str, bool] = {}  # table of cards that changed -> whether it has any
@@ -254,6 +257,7 @@ class StoreEngine(BatchEngine):
         ((count,),) = self._run(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
         self._draft.take(path, int(count), FileKind.HITS)
         manifest.judged = {rule: judged.model_dump(mode="json") for rule, judged in self._judged.items()}
+        COMPILED.write(self._draft.folder / COMPILED_SQL)
 
     def cards(self) -> int:
         """Number of cards in the register or, without a register, of cards that were ever used."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from duanka.domain.policy import LISTS
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
-from duanka.engine.sql.render import Value, condition
+from duanka.engine.sql.render import condition
+from duanka.engine.sql.values import Value
 
 
 @dataclass(frozen=True)

@@ -2,43 +2,24 @@
 
 Rules are written once, in DuckDB's dialect, with `$name` for a limit or for one of three points in time:
 `$as_of` (now), `$records_from` and `$records_until` (between these two an absence of use is certain).
-Literals are inserted into the syntax tree, never by pasting text, so both engines run the same statement.
+Literals are inserted into the syntax tree, never by pasting text, so both engines run the same statement. Only the
+three points in time, which are new each night, are put into a text that was compiled before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import date, datetime
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal as OneOf
 
-import sqlglot
-from sqlglot import exp
+from duanka.engine.sql.compiled import COMPILED
+from duanka.engine.sql.values import Dialect, Value
 
-from duanka.domain.errors import RuleError
-from duanka.engine.sql.spark_dialect import repaired, without_rounding, without_zero
-
-Dialect = OneOf["duckdb", "spark"]
-Value = int | float | str | date | datetime
+MOMENTS = ("as_of", "records_from", "records_until")
+_MOMENT = re.compile(rf"\$({'|'.join(MOMENTS)})\b")
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
-
-
-@lru_cache(1024)
-def _tree(sql: str) -> exp.Expr:
-    """The syntax tree of `sql`, cached: do not modify it (`transform` copies)."""
-    return sqlglot.parse_one(sql, read="duckdb")
-
-
-def _literal(value: Value) -> exp.Expression:
-    if isinstance(value, datetime):
-        moment = exp.DataType.build("TIMESTAMP", dialect="duckdb")  # without a time zone in both dialects
-        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), moment)
-    if isinstance(value, date):
-        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-    if isinstance(value, str):
-        return exp.Literal.string(value)
-    return exp.Literal.number(value)
 
 
 def render(
@@ -55,28 +36,26 @@ def render(
     `left`: names that stay parameters, for a statement that runs repeatedly. `renamed`: table -> table read in its
     place. Raises RuleError when the SQL does not parse or a `$name` has no value.
     """
-    try:
-        tree = _tree(sql)
-    except sqlglot.ParseError as error:
-        raise RuleError(f"SQL does not parse: {error}") from error
+    moments = {n: v for n, v in values.items() if n in MOMENTS and n not in left and isinstance(v, datetime)}
+    if dialect == "spark" or pretty:
+        moments = {}
+    fixed = {name: value for name, value in values.items() if name not in moments}
+    still_open = sorted({*left, *moments})
 
-    def fill(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Parameter | exp.Placeholder):
-            name = node.name
-            if name in left:
-                return node
-            if name not in values:
-                raise RuleError(
-                    f"SQL names ${name}, which is no limit and none of $as_of, $records_from, $records_until"
-                )
-            return _literal(values[name])
-        if isinstance(node, exp.Table) and node.name in renamed:
-            return exp.to_table(renamed[node.name], alias=node.alias or node.name)
-        return node
+    def compiled() -> str:
+        from duanka.engine.sql import syntax  # noqa: PLC0415  # dear to import, and seldom needed
 
-    filled = without_zero(tree.transform(fill))
-    written = repaired(filled) if dialect == "spark" else filled
-    return written.sql(dialect=dialect, pretty=pretty, copy=False)  # it is a copy of the cached tree already
+        return syntax.render(sql, fixed, dialect, pretty=pretty, left=still_open, renamed=renamed)
+
+    if dialect == "spark":  # names files of this run
+        return compiled()
+    text = COMPILED.text((sql, sorted(fixed.items()), pretty, still_open, sorted(renamed.items())), compiled)
+    return _MOMENT.sub(lambda found: _written(found, moments), text) if moments else text
+
+
+def _written(found: re.Match[str], moments: Mapping[str, datetime]) -> str:
+    moment = moments.get(found[1])
+    return f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)" if moment else found[0]
 
 
 def condition(
@@ -98,39 +77,39 @@ def split_rounding(
 
     `renamed`: as in `render`. Only rounding of result columns is removed, see `without_rounding`.
     """
-    query = sqlglot.parse_one(render(sql, values, renamed=renamed), read="duckdb")
-    if not isinstance(query, exp.Query):
-        raise RuleError("SQL must be one SELECT")
-    afterwards = without_rounding(query)
-    return repaired(query).sql(dialect="spark", copy=False), afterwards
+    from duanka.engine.sql import syntax  # noqa: PLC0415  # only clusters ask
+
+    return syntax.split_rounding(render(sql, values, renamed=renamed))
 
 
 @lru_cache(1024)
 def output_columns(sql: str) -> tuple[str, ...]:
     """Names of the result columns of a statement, in order."""
-    tree = _tree(sql)
-    if not isinstance(tree, exp.Query):
-        raise RuleError("SQL must be one SELECT")
-    return tuple(tree.named_selects)
+    return tuple(_names("output_columns", sql))
 
 
 @lru_cache(1024)
 def columns(sql: str) -> frozenset[str]:
     """Names of all columns mentioned anywhere in a statement."""
-    tree = _tree(sql)
-    return frozenset(node.name for node in tree.find_all(exp.Column))
+    return frozenset(_names("columns", sql))
 
 
 @lru_cache(1024)
 def parameters(sql: str) -> frozenset[str]:
     """Names of the `$` parameters of a statement."""
-    tree = _tree(sql)
-    return frozenset(node.name for node in tree.find_all(exp.Parameter, exp.Placeholder))
+    return frozenset(_names("parameters", sql))
 
 
 @lru_cache(1024)
 def tables(sql: str) -> frozenset[str]:
     """Names of the tables that a statement reads, without its own CTEs."""
-    tree = _tree(sql)
-    steps = {cte.alias for cte in tree.find_all(exp.CTE)}
-    return frozenset(t.name for t in tree.find_all(exp.Table)) - steps
+    return frozenset(_names("tables", sql))
+
+
+def _names(what: str, sql: str) -> Sequence[str]:
+    def compiled() -> Sequence[str]:
+        from duanka.engine.sql import syntax  # noqa: PLC0415  # dear to import, and seldom needed
+
+        return syntax.NAMES[what](sql)
+
+    return COMPILED.names((what, sql), compiled)

@@ -11,10 +11,9 @@ from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.hit_table import hit_rows
-from duanka.engine.sql.render import condition, parameters, render, tables
+from duanka.engine.sql.render import MOMENTS, condition, parameters, render, tables
 from duanka.engine.sql.rollup_sql import Mention, as_statements, lean, mentions, rollups_for
 
-MOMENTS = ("as_of", "records_from", "records_until")
 _UNLIMITED = timedelta(days=36_500)
 
 
