@@ -13,12 +13,12 @@ from duanka.domain.streaming import Batch
 from duanka.engine.live import Live, engine
 from duanka.engine.live import evaluator as judge
 from duanka.rules import RULES
-from support.engine.streams import piece
-from support.engine.worlds import canonical
+from support.engine.streams import calls_batch
 
 START = datetime(2021, 1, 1, 10)
 NOW = datetime(2026, 1, 1)
 _LIMITS = {r.id: {name: limit.value for name, limit in r.limits.items()} for r in RULES}
+_LIMITS["over_frequency"] = {"max_calls": 0}  # every card that calls must be evaluated
 _OTHERS = [f"861380000{n:04}" for n in range(20)]
 _DIALLER = "8613900000001"
 
@@ -38,11 +38,6 @@ def _calls(card: str, count: int, *, minute: int) -> list[dict[str, object]]:
     ]
 
 
-def _batch(rows: list[dict[str, object]], number: int) -> Batch:
-    frame = canonical("calls", rows)
-    return Batch((piece("calls", frame),), positions={"x": number}, records=frame.height)
-
-
 def _opened(folder: Path) -> Live:
     return Live(folder, RULES, _LIMITS, {}, history=False, threads=1)
 
@@ -54,8 +49,8 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     monkeypatch.setattr(judge, "MANY", 1)
     monkeypatch.setattr(engine, "CARDS_A_BATCH", 1)
     with _opened(tmp_path / "state") as live:
-        live.take(_batch(_calls(_OTHERS[0], 1, minute=0), 1), NOW)  # the first evaluation is whole
-        live.take(_batch([call for card in _OTHERS for call in _calls(card, 1, minute=1)], 2), NOW)
+        live.take(calls_batch(_calls(_OTHERS[0], 1, minute=0), 1), NOW)  # the first evaluation is whole
+        live.take(calls_batch([call for card in _OTHERS for call in _calls(card, 1, minute=1)], 2), NOW)
         assert live.evaluating
         yield live
 
@@ -67,8 +62,8 @@ def _found(live: Live) -> set[str]:
 @pytest.mark.parametrize("turns", [0, 10, 25, 45])
 def test_what_comes_during_an_evaluation_is_evaluated(begun: Live, turns: int) -> None:
     for turn in range(turns):
-        begun.take(_batch(_calls(_OTHERS[turn % 20], 1, minute=2 + turn), 3 + turn), NOW)
-    begun.take(_batch(_calls(_DIALLER, 100, minute=50), 100), NOW)
+        begun.take(calls_batch(_calls(_OTHERS[turn % 20], 1, minute=2 + turn), 3 + turn), NOW)
+    begun.take(calls_batch(_calls(_DIALLER, 100, minute=50), 100), NOW)
     while begun.evaluating:
         begun.take(Batch(), NOW)
     begun.take(Batch(), NOW)
@@ -76,7 +71,7 @@ def test_what_comes_during_an_evaluation_is_evaluated(begun: Live, turns: int) -
 
 
 def test_killed_in_the_middle_of_an_evaluation(begun: Live, tmp_path: Path) -> None:
-    begun.take(_batch(_calls(_DIALLER, 100, minute=50), 100), NOW)
+    begun.take(calls_batch(_calls(_DIALLER, 100, minute=50), 100), NOW)
     assert begun.evaluating
     shutil.copytree(tmp_path / "state", tmp_path / "killed")
     with _opened(tmp_path / "killed") as again:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from duanka.domain.preconditions import Precondition
 from duanka.domain.rule_examples import Case
 from duanka.domain.text import BilingualText, RankedEnum, WordedEnum
 
@@ -105,7 +106,7 @@ class Rule:
     `needs`       "table.column": if the column has no value at all, the rule does not run and says so
     `wants`       optional tables; a missing one is reported in the summary
     `narrow`      rollup -> condition over its keys that every hit fulfils; other rows are not built (speed only)
-    `stirs`       rollup -> condition on its rows; a card without such a row has no hit (speed only, live)
+    `stirs`       precondition of cards with a hit, and of those that a hit rests on (speed only, live)
     `unsure`      SQL that counts the cards whose records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     time of a hit: start of its window, moment when an absence became due, or the event
@@ -134,7 +135,7 @@ class Rule:
     needs: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     narrow: Mapping[str, str] = field(default_factory=dict)
-    stirs: Mapping[str, str] = field(default_factory=dict)
+    stirs: Precondition | None = None
     unsure: str = ""
     window: Window = Window.LIFE
     first_only: bool = False

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from duanka.domain.preconditions import Linked
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import calls, case, opened, sighting
 from duanka.domain.text import BilingualText
@@ -35,6 +36,7 @@ RULE = Rule(
     needs=("cards.opened_at",),
     look_back=timedelta(days=365),
     monotone=True,
+    stirs=Linked("card_devices", "imei", "devices"),
     sql="""
         WITH movers AS (SELECT card FROM card_devices GROUP BY card HAVING count(*) >= $devices),
         in_order AS (

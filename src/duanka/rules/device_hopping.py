@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from duanka.domain.preconditions import Linked
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, opened
 from duanka.domain.text import BilingualText
@@ -42,6 +43,7 @@ RULE = Rule(
     reads=("card_devices", "cards"),
     look_back=timedelta(days=30),
     monotone=True,
+    stirs=Linked("card_devices", "imei", "min_devices"),
     sql="""
         WITH hoppers AS (SELECT card FROM card_devices GROUP BY card HAVING count(*) >= $min_devices),
         used AS (

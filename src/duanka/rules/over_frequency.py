@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from duanka.domain.preconditions import Exceeds
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import calls, case, opened
 from duanka.domain.text import BilingualText
@@ -29,7 +30,7 @@ RULE = Rule(
     look_back=timedelta(hours=1),
     monotone=True,
     window=Window.HOUR,
-    stirs={"card_hours": "calls_out > $max_calls"},
+    stirs=Exceeds("card_hours", "calls_out", "max_calls"),
     narrow={
         "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out > $max_calls)"
     },

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from duanka.domain.preconditions import Linked
 from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case
 from duanka.domain.text import BilingualText
@@ -40,6 +41,7 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=True,
     together="imei",
+    stirs=Linked("card_devices", "imei", "min_cards"),
     sql="""
         WITH users AS (SELECT card, imei, first_seen, events FROM card_devices WHERE events >= $min_events),
         shared AS (SELECT imei FROM users GROUP BY imei HAVING count(*) >= $min_cards),

@@ -21,7 +21,7 @@ from duanka.engine.live import Live
 from duanka.engine.live.engine import PACK_ROWS
 from duanka.ingest.storage.key_columns import BatchTexts, with_keys
 from duanka.rules import RULES
-from support.engine.worlds import LIMITS, Hits, Limits, World
+from support.engine.worlds import LIMITS, Hits, Limits, World, canonical
 
 NOW = datetime(2021, 6, 20)
 PATIENT = Lateness(silent=timedelta(days=400))
@@ -125,6 +125,12 @@ def piece(
     places = pl.Series("line", range(frame.height) if lines is None else lines, dtype=pl.Int64)
     rows = with_keys(table, frame, texts).with_columns(places, same=frame.hash_rows())
     return BatchPart(table, source or table, table, rows)
+
+
+def calls_batch(rows: Sequence[dict[str, Any]], number: int) -> Batch:
+    """Calls as a micro-batch at position `number`."""
+    frame = canonical("calls", rows)
+    return Batch((piece("calls", frame),), positions={"x": number}, records=frame.height)
 
 
 def opened(folder: Path, world: World, **options: Any) -> Live:

@@ -44,7 +44,7 @@ def assembled(
     for rollup in rollups:
         known = rollup.name in progress.shelves
         of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
-        shelves[rollup.name] = RollupShelf(rollup, of_shelf, state.run, files)
+        shelves[rollup.name] = RollupShelf(rollup, of_shelf, state, files)
         if not known:
             shelves[rollup.name].create()
     recent = RecentRecords(state, rollups, shelves)

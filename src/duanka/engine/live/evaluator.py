@@ -21,20 +21,20 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Change
 from duanka.engine.live.announcements import Changes, log_changes
-from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
+from duanka.engine.live.candidates import Candidates
+from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, read_from
 from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
-from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.coverage import known
 from duanka.engine.shared.hit_table import first_only
 
 AT_ONCE = 250_000  # cards evaluated together; more are evaluated in slices
 _WORK = (  # tables of an evaluation, beside those that rules read
-    *("stirred", "concerned", "affected", "visible", "unmet", "linked"),
-    *("devices", "few", "found", "gone", "new", "changed"),
+    *("stirring", "stirred", "concerned", "affected", "visible", "unmet", "linked"),
+    *("devices", "found", "gone", "new", "changed"),
 )
-MANY = 100_000  # cards for which devices are merged once, not in each statement
+MANY = 100_000  # cards or rows for which it pays to go through all cards once, and not in each statement
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class RuleEvaluator:
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
         self._state, self._run, self._shelves = state, state.run, shelves
+        self._candidates = Candidates(state, shelves)
         self.changes: Changes = Counter()
         self.readers: Sequence[str] = ()
         self._at_once = AT_ONCE
@@ -98,12 +99,16 @@ class RuleEvaluator:
         After each slice, it yields the number of cards in it. `since`: only windows from here on are evaluated. Linked
         cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
         """
+        candidates = self._candidates.find(rules, stirred, since, MANY)
+        if candidates:
+            stirred = f"SELECT card FROM ({stirred}) SEMI JOIN stirring USING (card)"
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
         together = sorted({rule.rule.together for rule in rules} - {""})
         self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
-        if "imei" in together and cards >= MANY:
-            self._merge_devices(rules, narrowed=closing)
+        if "imei" in together and cards and (candidates or cards >= MANY):
+            among = "card IN (SELECT card FROM stirring)" if candidates else "TRUE"
+            self._merge_devices(rules, among, narrowed=closing)
         if cards and not closing:
             for column in together:
                 cards += self._spread(column, "stirred", "concerned")
@@ -155,11 +160,11 @@ class RuleEvaluator:
                     f" WHERE seq > {seq} AND rule <> '{reader}'"
                 )
 
-    def _merge_devices(self, rules: Sequence[CompiledRule], *, narrowed: bool) -> None:
-        """Create the table `devices`: card_devices of all cards, as `rules` read it."""
+    def _merge_devices(self, rules: Sequence[CompiledRule], among: str, *, narrowed: bool) -> None:
+        """Create the table `devices`: card_devices of the cards that fulfil `among`, as `rules` read it."""
         whole = self._shelves["card_devices"].rollup
         read = next((r for r in lean_for(rules, narrowed=narrowed) if r.name == whole.name), whole.only(()))
-        self._make("devices", self._shelves[whole.name].restricted(read, "TRUE", None))
+        self._make("devices", self._shelves[whole.name].restricted(read, among, None))
         self._devices = True
 
     def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
@@ -210,7 +215,7 @@ class RuleEvaluator:
         rollups = lean_for(rules, narrowed=closing)
         if not closing:
             self._rollups(rollups, rules, evaluation, since, closing=False)
-            if not self._can_hit(rules):
+            if not self._candidates.narrow(rules):
                 return False
         registers = frozenset().union(*(rule.registers for rule in rules))
         if closing and any("cards" in text for rule in rules for text in rule.narrow.values()):
@@ -238,31 +243,16 @@ class RuleEvaluator:
         *,
         closing: bool,
     ) -> None:
-        back = max(reaches_back(rule) for rule in rules)
-        window = since - back if since and since - LONG_AGO > back else None
-        for lean in rollups:
+        window = read_from(rules, since)
+        for one in rollups:
             where = "card IN (SELECT card FROM visible)"
-            readers = [rule for rule in rules if lean.name in rule.rollups]
-            if closing and (narrow := any_of(rule.narrow.get(lean.name, "") for rule in readers)):
+            readers = [rule for rule in rules if one.name in rule.rollups]
+            if closing and (narrow := any_of(rule.narrow.get(one.name, "") for rule in readers)):
                 where = f"{where} AND ({narrow})"
-            restricted = self._shelves[lean.name].restricted(lean, where, window)
-            if lean.name == "card_devices" and self._devices:
+            restricted = self._shelves[one.name].restricted(one, where, window)
+            if one.name == "card_devices" and self._devices:
                 restricted = f"SELECT * FROM devices WHERE {where}"
-            self._make(lean.name, restricted, vars(evaluation.moments[rules[0].id]))
-
-    def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
-        """Drop affected cards that have no hit and lack a row that a hit requires."""
-        if any(not rule.stirs for rule in rules):
-            return True
-        rows = [f"SELECT card FROM {name} WHERE {text}" for r in rules for name, text in r.stirs.items()]
-        names = ", ".join(f"'{rule.id}'" for rule in rules)
-        rows.append(
-            f"SELECT card FROM state.hits WHERE rule IN ({names}) AND card IN (SELECT card FROM affected)"
-        )
-        self._run(f"CREATE OR REPLACE TEMP TABLE few AS {' UNION '.join(rows)}")
-        self._run("CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM few")
-        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM few")
-        return bool(self._run("SELECT 1 FROM few LIMIT 1"))
+            self._make(one.name, restricted, vars(evaluation.moments[rules[0].id]))
 
     def _spread(self, column: str, cards: str, into: str) -> int:
         """Add to `into` the cards that share `column` with one of `cards`; return their count."""

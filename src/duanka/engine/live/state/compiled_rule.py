@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from duanka.domain.policy import LISTS
+from duanka.domain.preconditions import Linked, Precondition
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.hit_table import hit_rows
 from duanka.engine.sql.render import MOMENTS, condition, parameters, render, tables
 from duanka.engine.sql.rollup_sql import Mention, as_statements, lean, mentions, rollups_for
-
-_UNLIMITED = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +22,8 @@ class CompiledRule:
 
     `select`: its hits in the columns of the table `hits`. `mentions`: tables and columns named in its statements.
     `feeds`: record tables behind the rollups it reads; its watermark is the minimum over these. `touches`: rollup or
-    register -> condition on new rows that are relevant for the rule ("": all of them).
+    register -> condition on new rows that are relevant for the rule ("": all of them). `stirs`: what a hit presupposes,
+    with its limit; None: nothing.
     """
 
     rule: Rule
@@ -32,7 +32,7 @@ class CompiledRule:
     feeds: frozenset[str]
     touches: Mapping[str, str]
     narrow: Mapping[str, str]
-    stirs: Mapping[str, str]
+    stirs: tuple[Precondition, float] | None
     since_matters: bool
     select: str
     mentions: tuple[Mention, ...]
@@ -78,12 +78,22 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> CompiledRule:
         & frozenset(TABLES),
         touches=touches,
         narrow=narrow,
-        stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
+        stirs=_stirs(rule, limits),
         since_matters="records_from" in names,
         select=hit_rows(rule, sql),
         mentions=mentions(rule.sql, rule.due),
         narrow_mentions=mentions(*as_statements(rule.narrow.values())),
     )
+
+
+def _stirs(rule: Rule, limits: Mapping[str, Literal]) -> tuple[Precondition, float] | None:
+    stirs = rule.stirs
+    limit = limits[stirs.limit] if stirs else None
+    if stirs is None or not isinstance(limit, int | float):
+        return None
+    if isinstance(stirs, Linked):  # alike, whatever the limit
+        return (replace(stirs, limit=""), 2) if limit >= 2 else None
+    return stirs, limit
 
 
 def _condition(text: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
@@ -98,6 +108,9 @@ def lean_for(prepared: Sequence[CompiledRule], *, narrowed: bool) -> list[Rollup
     return [found for rollup in ROLLUPS.values() if (found := lean(rollup, reads))]
 
 
-def reaches_back(prepared: CompiledRule) -> timedelta:
-    """Look-back of the rule before a window; unlimited in effect for whole-life rules."""
-    return _UNLIMITED if prepared.rule.window is Window.LIFE else prepared.rule.look_back
+def read_from(rules: Sequence[CompiledRule], since: datetime | None) -> datetime | None:
+    """Time from which windows are read to evaluate those from `since`; None: all."""
+    if since is None or any(one.rule.window is Window.LIFE for one in rules):
+        return None
+    back = max(one.rule.look_back for one in rules)
+    return since - back if since - datetime.min > back else None

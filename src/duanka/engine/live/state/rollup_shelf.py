@@ -5,11 +5,15 @@ Readers merge the partials they read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
 
 from duanka.domain.rollups import Rollup
 from duanka.engine.live.state.checkpoint import ShelfProgress
-from duanka.engine.live.state.state_file import Run
+from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.sql.rollup_sql import TYPES, key_type, merged_rows
 
@@ -19,10 +23,10 @@ _WINDOWS = ("day", "hour")
 class RollupShelf:
     """One rollup; its partials of recent records are the table `state.ROLLUP`."""
 
-    def __init__(self, rollup: Rollup, progress: ShelfProgress, run: Run, files: StoreFiles) -> None:
+    def __init__(self, rollup: Rollup, progress: ShelfProgress, state: LiveState, files: StoreFiles) -> None:
         self.rollup, self.progress = rollup, progress
         self.window = next((key for key in rollup.keys if key in _WINDOWS), None)
-        self._run, self._files = run, files
+        self._run, self._db, self._files = state.run, state.db, files
         self._table = f"state.{rollup.name}"
         self.cleared = 0  # how often
 
@@ -66,6 +70,20 @@ class RollupShelf:
     def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
         """SELECT that merges the partials into `lean`, filtered by `where` and `since`."""
         return merged_rows(lean, f"({self.raw(', '.join(lean.columns), since)})", where)
+
+    def by_card(self, columns: Sequence[str], since: datetime | None) -> Iterator[pa.Table]:
+        """`columns` of the partials in files, in windows from `since`: all rows of a range of cards at a time."""
+        if since is None or self.window is None:
+            yield from self._files.by_card(self.rollup, columns)
+            return
+        begin = np.datetime64(since, "us")
+        for rows in self._files.by_card(self.rollup, (*columns, self.window), since.date()):
+            kept = rows[self.window].to_numpy() >= begin
+            yield (rows if kept.all() else rows.filter(pa.array(kept))).select(columns)
+
+    def recent(self, columns: Sequence[str]) -> pa.Table:
+        """`columns` of the partials of recent records."""
+        return self._db.sql(f"SELECT {', '.join(columns)} FROM {self._table}").to_arrow_table()
 
     def raw(self, columns: str, since: datetime | None = None) -> str:
         """`columns` of all partials in windows from `since`, unmerged: keys may repeat."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from duanka.domain.rollups import Rollup
 from duanka.domain.schema import TABLES
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.store.days.compaction import MOST_FILES, compact_some
+from duanka.engine.store.days.rollup_partials import rollup_schema
+from duanka.engine.store.days.sorted_files import slices
 from duanka.engine.store.life import LIVES, MOST_TOGETHER
 from duanka.engine.store.manifest import (
     FileKind,
@@ -36,6 +39,7 @@ _PARTIALS = {merged.name: partial.name for merged, partial in LIVES}
 _MOST_FILES_IN_BACKLOG = 3 * MOST_FILES  # of a day; from here on a batch merges some itself
 _ROWS_IN_BACKLOG = 3_000_000  # merged at once: below a second
 _ROWS_AT_REST = 2 * _ROWS_IN_BACKLOG
+_ROWS_OF_FEW_COLUMNS = 200_000  # read at once: what a core's cache holds of them
 _REGISTER_SECONDS = 600.0  # registers are written anew at most this often
 _EPOCH = datetime(1970, 1, 1)
 
@@ -112,12 +116,24 @@ class StoreFiles:
 
     def sources(self, rollup: str, since: date | None = None) -> list[str]:
         """SQL sources of a rollup's rows in files, of days from `since`."""
+        return [self._draft.source(paths) for paths in self._paths(rollup, since) if paths]
+
+    def by_card(
+        self, rollup: Rollup, columns: Sequence[str], since: date | None = None
+    ) -> Iterator[pa.Table]:
+        """`columns` of a rollup's rows in files, of days from `since`: all rows of a range of cards at a time."""
+        schema, (merged, partials) = rollup_schema(rollup), self._paths(rollup.name, since)
+        read = pa.schema([schema.field(name) for name in columns])
+        return slices(self._store.folder, [*merged, *partials], read, rows=_ROWS_OF_FEW_COLUMNS)
+
+    def _paths(self, rollup: str, since: date | None) -> tuple[list[str], list[str]]:
+        """Files of a rollup: of what is merged over all days, and of days from `since`."""
         if rollup in _PARTIALS:
             merged = [path for _, path, _ in self._files(FileKind.LIFE, rollup)]
-            partials = [p for _, p, done in self._files(FileKind.ROLLUPS, _PARTIALS[rollup]) if not done]
-            return [self._draft.source(paths) for paths in (merged, partials) if paths]
-        paths = [path for day, path, _ in self._files(FileKind.ROLLUPS, rollup) if not since or day >= since]
-        return [self._draft.source(paths)] if paths else []
+            return merged, [p for _, p, done in self._files(FileKind.ROLLUPS, _PARTIALS[rollup]) if not done]
+        return [], [
+            path for day, path, _ in self._files(FileKind.ROLLUPS, rollup) if not since or day >= since
+        ]
 
     def whole(self, kind: FileKind, name: str = "") -> str:
         """SQL source of all files of `kind` and `name`; "" if there are none."""

@@ -22,13 +22,16 @@ NOTHING = {
     MergeOperation.MIN: np.iinfo(np.int64).max,  # of no value at all: NULL
     MergeOperation.MAX: np.iinfo(np.int64).min,
 }
-_RANK_BITS = 24
+_RANK_BITS = 31
 _HASH_BITS = 63 - _RANK_BITS
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Grouped(NamedTuple):
-    """Groups in order of `place`: rank of the card, then a hash of the other keys."""
+    """Groups in order of `place`: rank of the card, then a hash of the other keys.
+
+    `values`: without those that no group has.
+    """
 
     place: Ints
     keys: Mapping[str, Ints]
@@ -41,7 +44,16 @@ def union(columns: Sequence[Ints]) -> Ints:
     return found[_differs(found)]
 
 
-def ranks(cards: Ints, column: Ints) -> Ints:
+def ranks(columns: Sequence[Ints]) -> list[Ints]:
+    """By column, a small number of each card: equal cards have equal numbers, in the order of the cards."""
+    low = min(int(column.min()) for column in columns)
+    if max(int(column.max()) for column in columns) - low < 1 << _RANK_BITS:
+        return [column - low for column in columns]
+    distinct = union(columns)  # pseudonyms, which are far apart
+    return [_ranked(distinct, column) for column in columns]
+
+
+def _ranked(cards: Ints, column: Ints) -> Ints:
     """Rank of each value of `column` among the sorted, distinct `cards`, which hold all of them."""
     changes = np.flatnonzero(_differs(column))
     counts = np.diff(np.append(changes, len(column)))
@@ -78,12 +90,15 @@ def grouped(
         {
             name: _reduced(column if order is None else column[order], first, how[name])
             for name, column in values.items()
+            if not _without_value(column, NOTHING[how[name]])
         },
     )
 
 
 def merged(groups: Sequence[Grouped], how: Mapping[str, MergeOperation]) -> Grouped:
     """Merge groups of several sources; a source without a value adds nothing to it."""
+    if len(groups) == 1:
+        return groups[0]
     keys = {name: np.concatenate([one.keys[name] for one in groups]) for name in groups[0].keys}
     order, place, starts = _sorted(np.concatenate([one.place for one in groups]), keys)
     first = np.flatnonzero(starts)
@@ -97,7 +112,11 @@ def merged(groups: Sequence[Grouped], how: Mapping[str, MergeOperation]) -> Grou
     return Grouped(
         place[first],
         {name: column[begins] for name, column in keys.items()},
-        {name: _put_together(name, groups, parts, len(first), operation) for name, operation in how.items()},
+        {
+            name: _put_together(name, groups, parts, len(first), operation)
+            for name, operation in how.items()
+            if any(name in one.values for one in groups)
+        },
     )
 
 
@@ -141,6 +160,10 @@ def _differs(column: Ints) -> npt.NDArray[np.bool_]:
     found = np.ones(len(column), np.bool_)
     np.not_equal(column[1:], column[:-1], out=found[1:])
     return found
+
+
+def _without_value(column: npt.NDArray[np.signedinteger], nothing: int) -> bool:
+    return bool(column[0] == nothing and np.all(column == nothing))
 
 
 def _reduced(column: npt.NDArray[np.signedinteger], first: Ints, how: MergeOperation) -> Ints:

@@ -19,7 +19,7 @@ from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import arrow_schema
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.days.card_order import sorted_by_card
-from duanka.engine.store.days.grouping import NO_KEY, NOTHING, Grouped, Ints, grouped, places, ranks, union
+from duanka.engine.store.days.grouping import NO_KEY, NOTHING, Grouped, Ints, grouped, places, ranks
 from duanka.engine.store.days.rollup_partials import rollup_rows, rollup_schema
 from duanka.engine.store.days.sorted_files import slices
 from duanka.engine.store.parquet_files import GROUP_ROWS, ParquetFile
@@ -72,7 +72,7 @@ def _grouped(rows: pa.Table, rollup: Rollup) -> tuple[Grouped, pa.Array]:
     values = {a.name: _numbers(rows[a.name], NOTHING[a.how]) for a in rollup.aggregates}
     others = [column for name, column in keys.items() if name != "card"]
     card = keys["card"]
-    place = places(ranks(union([card]), card), others) if others else card
+    place = places(ranks([card])[0], others) if others else card
     return grouped(place, keys, values, {a.name: a.how for a in rollup.aggregates}), texts
 
 
@@ -81,7 +81,8 @@ def _kept(groups: Grouped, rollup: Rollup, last_seen_from: date | None) -> Group
     if last_seen_from is None:
         return groups
     begin = np.datetime64(last_seen_from, "us").astype(np.int64)
-    lasts = [groups.values[a.name] for a in rollup.aggregates if a.how is MergeOperation.MAX]
+    never = np.full(len(groups.place), NOTHING[MergeOperation.MAX])
+    lasts = [groups.values.get(a.name, never) for a in rollup.aggregates if a.how is MergeOperation.MAX]
     last = np.maximum.reduce(lasts)
     kept = np.flatnonzero((last >= begin) | (last == NOTHING[MergeOperation.MAX]))
     return Grouped(

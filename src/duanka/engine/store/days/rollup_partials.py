@@ -27,7 +27,6 @@ from duanka.engine.store.days.grouping import (
     merged,
     places,
     ranks,
-    union,
 )
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
@@ -169,8 +168,7 @@ class _Slice:
         self.cities = pa.array([], pa.string())
         self._columns: dict[tuple[str, str], tuple[Small, Known]] = {}
         cards = [self._column(table, self._card(table)) for table in rows]
-        distinct = union(cards)
-        self._ranks = {table: ranks(distinct, one) for table, one in zip(rows, cards, strict=True)}
+        self._ranks = dict(zip(rows, ranks(cards), strict=True))
 
     @staticmethod
     def _card(table: str) -> str:
@@ -219,13 +217,17 @@ def rollup_rows(found: Grouped, rollup: Rollup, day: date | None, texts: pa.Arra
     if "day" in rollup.keys:
         columns["day"] = pa.repeat(pa.scalar(day, pa.date32()), len(found.place))
     for aggregate in rollup.aggregates:
-        column = found.values[aggregate.name]
-        if aggregate.how is MergeOperation.SUM:
-            columns[aggregate.name] = pa.array(column)
-        else:
-            nothing = column == NOTHING[aggregate.how]
-            columns[aggregate.name] = pa.array(column, pa.timestamp("us"), mask=nothing)
+        columns[aggregate.name] = _value(found.values.get(aggregate.name), aggregate.how, len(found.place))
     return pa.table(columns)
+
+
+def _value(column: Ints | None, how: MergeOperation, rows: int) -> pa.Array:
+    """A column of an aggregate; None: no row has a value."""
+    if how is MergeOperation.SUM:
+        return pa.array(np.zeros(rows, np.int64) if column is None else column)
+    if column is None:
+        return pa.nulls(rows, pa.timestamp("us"))
+    return pa.array(column, pa.timestamp("us"), mask=column == NOTHING[how])
 
 
 def _key(name: str, column: Ints, texts: pa.Array) -> pa.Array:

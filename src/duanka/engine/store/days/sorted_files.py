@@ -18,17 +18,19 @@ LEAST_ROWS = 4_096  # of one file at once
 _BUFFER_BYTES = 32_768  # of a column of a file
 
 
-def slices(folder: Path, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+def slices(
+    folder: Path, paths: Sequence[str], schema: pa.Schema, *, rows: int | None = None
+) -> Iterator[pa.Table]:
     """Yield the rows of all files of the store in `folder`, range by range of cards, in order of the ranges.
 
-    A card's rows are all in one table. `schema`: the columns to read, by name; texts come as dictionaries. No card is
-    NULL. DuankaError: a file is damaged.
+    A card's rows are all in one table, with about `rows` rows. `schema`: the columns to read, by name; texts come as
+    dictionaries. No card is NULL. DuankaError: a file is damaged.
     """
     with ExitStack() as stack:
         files = [stack.enter_context(_SortedFile(folder, path, schema)) for path in paths]
-        rows = sum(file.rows for file in files)
+        in_all = sum(file.rows for file in files)
         for file in files:
-            file.at_once = max(LEAST_ROWS, SLICE_ROWS * file.rows // max(rows, 1))
+            file.at_once = max(LEAST_ROWS, (rows or SLICE_ROWS) * file.rows // max(in_all, 1))
         while parts := _next_slice(files):
             yield pa.Table.from_batches(parts)
 
