@@ -12,7 +12,15 @@ import pytest
 from duanka.domain.errors import RuleError
 from duanka.domain.rule import Rule
 from duanka.engine.live.state.compiled_rule import prepare
-from duanka.engine.sql.render import columns, condition, output_columns, parameters, render, tables
+from duanka.engine.sql.render import (
+    any_condition,
+    columns,
+    condition,
+    output_columns,
+    parameters,
+    render,
+    tables,
+)
 from duanka.rules import RULES
 
 NOW = datetime(2021, 5, 18)
@@ -88,3 +96,15 @@ def test_live_too_nothing_is_divided_by_zero() -> None:
 def test_a_parameter_that_is_neither_given_nor_left_open_is_refused() -> None:
     with pytest.raises(RuleError, match="names \\$days"):
         render("SELECT $days", {}, left=("as_of",))
+
+
+def test_conditions_that_look_for_the_same_keys_become_one_lookup() -> None:
+    found = any_condition(
+        [
+            ("card IN (SELECT card FROM hot WHERE calls > $most)", {"most": 3}),
+            ("card IN (SELECT card FROM new) OR day > $since", {"since": date(2021, 5, 1)}),
+        ]
+    )
+    hot, new = "(SELECT card FROM hot WHERE calls > 3)", "(SELECT card FROM new)"
+    both = f"card IN (SELECT * FROM ({hot} UNION ALL {new}) AS found)"
+    assert found == f"{both} OR (day > CAST('2021-05-01' AS DATE))"

@@ -188,22 +188,26 @@ class StoreEngine(BatchEngine):
 
     def _narrow(self, rollup: Rollup, scope: RollupScope) -> str:
         """Condition for the groups of `rollup` that the rules of `scope` need."""
-        needed = [
-            self._without_found(rule, self._given.narrow(rollup, [(rule, limits)]), scope)
-            for rule, limits in scope.rules
-            if rollup.name in rule.reads
-        ]
+        readers = [(rule, limits) for rule, limits in scope.rules if rollup.name in rule.reads]
+        parts = {rule.id: self._not_found_yet(rule, scope) for rule, _ in readers}
+        whole = [one for one in readers if not parts[one[0].id]]
+        needed = [self._given.narrow(rollup, whole)] if whole else []
+        for one in readers:
+            narrow = self._given.narrow(rollup, [one])
+            if part := parts[one[0].id]:
+                needed.append(f"({narrow}) AND {part}" if narrow else "")
         return any_of(needed)
 
-    def _without_found(self, rule: Rule, narrow: str, scope: RollupScope) -> str:
-        """`narrow` without the cards of which the first hit, which alone counts, is found already."""
-        if not narrow or not rule.first_only or scope.name in (_WHOLE, _CHANGED):
-            return narrow
-        days = self._changes[rule.id].days
-        if not days:
-            return narrow
+    def _not_found_yet(self, rule: Rule, scope: RollupScope) -> str:
+        """Condition: the first hit of a card, which alone counts, is not found already; "": all cards."""
+        if (
+            not rule.first_only
+            or scope.name in (_WHOLE, _CHANGED)
+            or not (days := self._changes[rule.id].days)
+        ):
+            return ""
         found = f"SELECT card FROM stood WHERE rule = {quoted(rule.id)} AND seen_at < TIMESTAMP '{min(days)}'"
-        return f"({narrow}) AND card NOT IN ({found})"
+        return f"card NOT IN ({found})"
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Judge one rule for what changed; its other hits stand."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from duanka.domain.policy import LISTS
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
-from duanka.engine.sql.render import condition
+from duanka.engine.sql.render import any_condition
 from duanka.engine.sql.values import Value
 
 
@@ -41,12 +41,11 @@ class AvailableData:
 
     def narrow(self, rollup: Rollup, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> str:
         """Condition for the groups of `rollup` that any of `rules` needs; "": all of them."""
-        return any_of(
-            condition(rule.narrow[rollup.name], {**limits, **self.values})
-            if rollup.name in rule.narrow
-            else ""
-            for rule, limits in rules
-            if rollup.name in rule.reads
+        readers = [(rule, limits) for rule, limits in rules if rollup.name in rule.reads]
+        if not all(rollup.name in rule.narrow for rule, _ in readers):
+            return ""
+        return any_condition(
+            (rule.narrow[rollup.name], {**limits, **self.values}) for rule, limits in readers
         )
 
 

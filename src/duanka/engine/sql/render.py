@@ -9,7 +9,7 @@ three points in time, which are new each night, are put into a text that was com
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -58,6 +58,9 @@ def _written(found: re.Match[str], moments: Mapping[str, datetime]) -> str:
     return f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)" if moment else found[0]
 
 
+_CONDITION = "SELECT 1 WHERE "
+
+
 def condition(
     sql: str,
     values: Mapping[str, Value],
@@ -66,8 +69,28 @@ def condition(
     renamed: Mapping[str, str] = _AS_THEY_ARE,
 ) -> str:
     """Render a bare condition, such as a rule's `narrow`, in DuckDB's dialect."""
-    prefix = "SELECT 1 WHERE "
-    return render(prefix + sql, values, left=left, renamed=renamed)[len(prefix) :]
+    return render(_CONDITION + sql, values, left=left, renamed=renamed)[len(_CONDITION) :]
+
+
+def any_condition(conditions: Iterable[tuple[str, Mapping[str, Value]]]) -> str:
+    """Render bare conditions, each with its values, as the one that holds where any of them holds.
+
+    Those of the form `keys IN (SELECT …)` with the same keys become one: a lookup costs as much as reading a row.
+    """
+    selects: dict[str, dict[str, None]] = {}
+    others = []
+    for sql, values in conditions:
+        parts = _names("alternatives", _CONDITION + sql)
+        for keys, text in zip(parts[::2], parts[1::2], strict=True):
+            if keys:
+                selects.setdefault(condition(keys, values), {})[render(text, values)] = None
+            else:
+                others.append(f"({condition(text, values)})")
+    lookups = (
+        f"{keys} IN (SELECT * FROM (({') UNION ALL ('.join(each)})) AS found)"
+        for keys, each in selects.items()
+    )
+    return " OR ".join([*lookups, *others])
 
 
 def split_rounding(

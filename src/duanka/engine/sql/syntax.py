@@ -102,7 +102,17 @@ def _tables(sql: str) -> Sequence[str]:
     return sorted({t.name for t in tree.find_all(exp.Table)} - steps)
 
 
+def _alternatives(sql: str) -> Sequence[str]:
+    where = _tree(sql).args["where"].this
+    found: list[str] = []
+    for one in where.flatten() if isinstance(where, exp.Or) else [where]:
+        query = one.args.get("query") if isinstance(one, exp.In) else None
+        found += [one.this.sql("duckdb"), query.unnest().sql("duckdb")] if query else ["", one.sql("duckdb")]
+    return found
+
+
 NAMES: Mapping[str, Callable[[str], Sequence[str]]] = {
+    "alternatives": _alternatives,
     "output_columns": _output_columns,
     "columns": _columns,
     "parameters": _parameters,
