@@ -86,3 +86,12 @@ def rollup_files(files: Files, paths: Sequence[str], rollup: Rollup) -> str:
         **{a.name: TYPES[a.how] for a in rollup.aggregates},
     }
     return f"(SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in kinds.items())} LIMIT 0)"
+
+
+def not_among(cards: str) -> str:
+    """Condition: the card is none of `cards`, a SELECT of one column.
+
+    Not NOT IN: beside an OR, Spark then compares each row with each of the cards, for either might be NULL. IN is a
+    hash join there.
+    """
+    return f"NOT coalesce(card IN ({cards}), FALSE)"

@@ -21,7 +21,7 @@ from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.changes_since import ChangesSince, LastJudgement, fingerprint
-from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, rollup_files, rollup_select
+from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, not_among, rollup_files, rollup_select
 from duanka.engine.shared.available_data import any_of
 from duanka.engine.shared.duckdb_database import quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
@@ -207,7 +207,7 @@ class StoreEngine(BatchEngine):
         ):
             return ""
         found = f"SELECT card FROM stood WHERE rule = {quoted(rule.id)} AND seen_at < TIMESTAMP '{min(days)}'"
-        return f"card NOT IN ({found})"
+        return not_among(found)
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Judge one rule for what changed; its other hits stand."""
