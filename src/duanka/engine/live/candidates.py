@@ -28,17 +28,20 @@ class Candidates:
         self._db, self._run, self._shelves = state.db, state.run, shelves
         self._all_found = False
 
-    def find(self, rules: Sequence[CompiledRule], stirred: str, since: datetime | None, least: int) -> bool:
-        """Create the table `stirring`: those of all cards. `since`: windows that are evaluated.
+    def find(
+        self, rules: Sequence[CompiledRule], stirred: str, since: datetime | None, least: int, most: int
+    ) -> int:
+        """Create the table `stirring`: those of all cards; return the rows of the SELECT `stirred`, `most` at most.
 
-        False: `rules` have no preconditions, or the SELECT `stirred` has fewer than `least` rows, of which `narrow`
-        finds them.
+        `since`: windows that are evaluated. 0: there is no such table, for `rules` have no preconditions, or `stirred`
+        has fewer than `least` rows, of which `narrow` finds them.
         """
         self._all_found = False
         if not all(rule.stirs for rule in rules):
-            return False
-        if int(self._run(f"SELECT count(*) FROM (FROM ({stirred}) LIMIT {least})")[0][0]) < least:
-            return False
+            return 0
+        rows = int(self._run(f"SELECT count(*) FROM (FROM ({stirred}) LIMIT {max(least, most)})")[0][0])
+        if rows < least:
+            return 0
         window, recent = read_from(rules, since), []
 
         def read(rollup: str, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -51,7 +54,7 @@ class Candidates:
             among = " UNION ALL ".join(["SELECT card FROM given", _with_hits(rules), *recent])
             self._run(f"CREATE OR REPLACE TEMP TABLE stirring AS SELECT DISTINCT card FROM ({among})")
         self._all_found = True
-        return True
+        return rows
 
     def narrow(self, rules: Sequence[CompiledRule]) -> bool:
         """Drop all others from the tables `affected` and `visible`, whose rollups are there; False: none is left.

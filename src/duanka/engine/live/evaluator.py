@@ -96,16 +96,19 @@ class RuleEvaluator:
     ) -> Iterator[int]:
         """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`, slice by slice.
 
-        After each slice, it yields the number of cards in it. `since`: only windows from here on are evaluated. Linked
-        cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
+        After each slice, and when it has gone through all cards first, it yields how many cards that was worth.
+        `since`: only windows from here on are evaluated. Linked cards are evaluated too, except with `closing` (end of
+        a day), when all active cards are selected anyway.
         """
-        candidates = self._candidates.find(rules, stirred, since, MANY)
+        candidates = self._candidates.find(rules, stirred, since, MANY, self._at_once)
         if candidates:
             stirred = f"SELECT card FROM ({stirred}) SEMI JOIN stirring USING (card)"
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
         together = sorted({rule.rule.together for rule in rules} - {""})
         self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
+        if candidates:
+            yield candidates  # going through all cards takes about as long as judging the stirred ones did
         if "imei" in together and cards and (candidates or cards >= MANY):
             among = "card IN (SELECT card FROM stirring)" if candidates else "TRUE"
             self._merge_devices(rules, among, narrowed=closing)
