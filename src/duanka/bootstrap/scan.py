@@ -54,8 +54,8 @@ REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
 _OWN_LISTS = "world.toml"  # area lists that a folder of records may contain
 _TRUTH = "truth.parquet"  # labels of its cards, if known
-# memory outside the engine: interpreter, libraries, what intake has not freed, blocks in transit; measured: 400 MB
-_OVERHEAD_BYTES = 440 << 20
+# memory outside the engine: interpreter, libraries, what intake has not freed, blocks in transit; measured: 430 MB
+_OVERHEAD_BYTES = 460 << 20
 _MIN_MEMORY_BYTES, _MAX_MEMORY_BYTES = 400 << 20, 1000 << 40
 _OUT = "duanka-out"
 _WORK, _LOCK = ".duanka-work-", "in-use"
