@@ -190,8 +190,9 @@ def acting_person(settings: Settings, keys: Keys) -> Person:
     person = keys.who(key) if key else None
     if person is None:
         raise MissingKey(
-            "who acts? set DUANKA_API_KEY to a key that is in force; `duanka persons init ID` gives the first one of an"
-            " order database, `duanka persons add` and `duanka keys add` the others"
+            "who acts? set DUANKA_API_KEY to a key that is in force, as `duanka init` or a supervisor gave it; in an"
+            " order database without people `duanka persons init ID` gives the first one, `duanka persons add` and"
+            " `duanka keys add` the others"
         )
     return person
 

@@ -18,11 +18,16 @@ from duanka.cli.shell.lazy import deferred_group
 from duanka.cli.shell.process import ERR, OUT, ExitCode, prepare_process, repeat_home
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.phone_masking import masked_text
+from duanka.domain.text import BilingualText
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # commands whose errors may quote phone numbers
 _ABOUT_CARDS = ("orders", "cards", "store", "objections", "counter", "reviews", "keys", "audit")
 
+
+_INTERRUPTED = BilingualText(
+    "已中断；先前扫描写下的都保持原样", "interrupted; what an earlier scan wrote is as it was"
+)
 
 # Command -> its help. The help of a single command repeats the first paragraph of its docstring.
 COMMANDS = {
@@ -125,7 +130,7 @@ def main() -> None:
         cli()
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
-            _report("interrupted; what an earlier scan wrote is as it was")
+            _report(_INTERRUPTED.in_(cli_language.language_of_texts()))
         raise
     except DuankaError as error:
         _report(

@@ -71,6 +71,14 @@ def test_a_folder_with_other_content_is_no_store_and_stays_as_it_is(tmp_path: Pa
         read_manifest(tmp_path)
 
 
+def test_a_store_without_its_manifest_is_damaged_and_no_folder_of_others(tmp_path: Path) -> None:
+    store = _made(tmp_path)
+    (store.folder / MANIFEST).unlink()
+    for opened in (store.manifest, lambda: store.writing(NOW).__enter__()):
+        with pytest.raises(DuankaError, match=r"damaged \(store.json is missing\).*backup.*new store"):
+            opened()
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "filez": {}}', b"\0" * 900, b"\xff"])
 def test_a_damaged_manifest_is_refused_and_left_as_it_is(content: bytes, tmp_path: Path) -> None:
     store = _made(tmp_path)

@@ -170,6 +170,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
+        refuse_lost_manifest(folder)
         raise NoStore(_why_no_store(folder)) from error
     except OSError as error:
         raise DuankaError(
@@ -187,17 +188,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged(folder, MANIFEST) from error
 
 
+def refuse_lost_manifest(folder: Path) -> None:
+    """DuankaError: `folder` has all that a store has, but no manifest."""
+    if all((folder / kind).is_dir() for kind in (FileKind.RECORDS, FileKind.ROLLUPS)):
+        raise damaged(folder, f"{MANIFEST} is missing")
+
+
 def _why_no_store(folder: Path) -> str:
     if folder.is_dir():
         return (
-            f"{folder} holds no store ({MANIFEST} is missing): name the folder of the store with --store or"
-            " DUANKA_STORE; duanka scan DATA --store FOLDER makes one in an empty or new folder"
+            f"{folder} holds no store ({MANIFEST} is missing): name the folder of the store on the command line or"
+            " in DUANKA_STORE; duanka scan DATA --store FOLDER makes one in an empty or new folder"
         )
     if folder.exists():
-        return f"{folder} is a file, no store: name the folder of the store with --store or DUANKA_STORE"
+        return f"{folder} is a file, no store: name the folder of the store on the command line or in DUANKA_STORE"
     return (
-        f"there is no folder {folder}: name that of the store with --store or DUANKA_STORE; duanka scan DATA --store"
-        " FOLDER makes a store"
+        f"there is no folder {folder}: name that of the store on the command line or in DUANKA_STORE; duanka scan DATA"
+        " --store FOLDER makes a store"
     )
 
 

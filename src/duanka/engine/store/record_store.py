@@ -26,6 +26,7 @@ from duanka.engine.store.manifest import (
     is_store,
     missing,
     read_manifest,
+    refuse_lost_manifest,
     spoilt_file,
     sync,
     write_manifest,
@@ -147,6 +148,7 @@ def _refuse_foreign(folder: Path) -> None:
     """DuankaError for a folder with other content: a store sweeps what it does not list."""
     if is_store(folder):
         return
+    refuse_lost_manifest(folder)
     if foreign := sorted(set(os.listdir(folder)) - {_LOCK, _UNFINISHED, LIVE}):
         raise DuankaError(
             f"{folder} is not empty and holds no store ({foreign[0]}); choose another folder with --store"
