@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,6 +199,22 @@ def test_another_order_database_answers_nothing_from_the_store(office: Office) -
     shown = other.type("card", CARD, *BASIS, orders="others")
     assert shown.code == 2
     assert "attached to another order database" in shown.err
+
+
+def test_a_store_is_taken_from_another_order_database_aloud_and_attached_again_without_effect(
+    office: Office, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(office.folder / "store", copy)
+    others = people_of(Settings(orders=tmp_path / "orders"), {"the.other": Role.SUPERVISOR})
+    other = Office(tmp_path, {"boss": others["the.other"]})
+    taken = other.type("attach", str(copy), "--why", "ours now", who="boss")
+    assert "no longer to the one of before" in taken.out
+    mark = (copy / MARK).read_bytes()
+    again = other.type("attach", str(copy), "--why", "again", who="boss")
+    assert (again.code, (copy / MARK).read_bytes()) == (0, mark)
+    assert "already" in again.out
+    assert office.type("card", CARD, *BASIS, "--store", str(copy)).code == 2
 
 
 def test_the_seal_is_the_order_databases_and_nobody_elses(office: Office) -> None:

@@ -21,7 +21,7 @@ from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.network import RefusalArchive
 from duanka.domain.order import Person
 from duanka.domain.private_files import write_private
-from duanka.domain.record_lookups import LookupRefused, RecordLookups, StoreStatus
+from duanka.domain.record_lookups import AttachedTo, LookupRefused, RecordLookups, StoreStatus
 
 if TYPE_CHECKING:
     from duanka.engine.store.reading.lookups import StoreLookups
@@ -202,6 +202,14 @@ class AttachedStore:
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
+
+    def attached_to(self) -> AttachedTo:
+        """To which order database it is attached. LookupRefused: no store is named."""
+        try:
+            self.check()
+        except LookupRefused:
+            return AttachedTo.ANOTHER if self.is_attached else AttachedTo.NONE
+        return AttachedTo.THIS
 
     @property
     def is_attached(self) -> bool:

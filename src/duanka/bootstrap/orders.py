@@ -33,6 +33,7 @@ from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
+from duanka.domain.record_lookups import AttachedTo
 from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.domain.text import BilingualText
@@ -261,19 +262,24 @@ def records_in(here: OrderDesk, folder: Path | None) -> RecordQueries:
     return RecordQueries(here.store, here.trail, here.attached_store.at(folder).lookups)
 
 
-def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> None:
-    """Attach the store in `folder` (None: that of the settings) to this order database.
+def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> AttachedTo:
+    """Attach the store in `folder` (None: that of the settings) to this order database; to which it was before.
 
-    DuankaError: there is no store, or its folder cannot be written. The trail keeps who and why.
+    DuankaError: there is no store, or its folder cannot be written. The trail keeps who, why, and whether it is taken
+    from another order database.
     """
     authorize(by, Permission.ATTACH_STORE)
     store = here.attached_store.at(folder)
     status_in(store.folder)  # raises if it is no store
-    told = {"folder": str(store.folder.absolute())}
+    before = store.attached_to()
+    if before is AttachedTo.THIS:
+        return before
+    told = {"folder": str(store.folder.absolute()), "attached_to_before": before.value}
     entry = AuditEntry(now(), by, "store.attach", "store", reason_for(why, "a store is attached"), after=told)
     with here.store.writing() as connection:
         here.trail.append(connection, [entry])
         store.write_mark(by, now())
+    return before
 
 
 def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:

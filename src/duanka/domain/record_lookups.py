@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from duanka.domain.errors import DuankaError
@@ -35,6 +36,14 @@ class Usage(WordedEnum):
     MESSAGES = "messages", "短信", "message"
     SIGHTINGS = "sightings", "位置", "sighting"
     DATA_DAYS = "data_days", "流量", "data"
+
+
+class AttachedTo(StrEnum):
+    """Which order database's people may look records up in a store; words of the audit trail."""
+
+    THIS = "this order database"
+    ANOTHER = "another order database"
+    NONE = "no order database"
 
 
 class BasisKind(WordedEnum):

@@ -18,7 +18,7 @@ from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.private_files import put_in_place
-from duanka.domain.record_lookups import LookupRefused, basis_of
+from duanka.domain.record_lookups import AttachedTo, LookupRefused, basis_of
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
@@ -35,6 +35,21 @@ else:
 
 _MARK = "\ufeff"  # of UTF-8, for spreadsheets
 _WRITTEN = BilingualText("{out} 中有 {rows} 条记录", "{rows} rows are in {out}")
+_ATTACHED = {
+    AttachedTo.NONE: BilingualText(
+        "记录库已关联：凭本工单库查询即予应答。",
+        "The store is attached: it answers lookups of this order database.",
+    ),
+    AttachedTo.ANOTHER: BilingualText(
+        "记录库已改为关联本工单库；先前关联的工单库不能再查询它。",
+        "The store is attached to this order database, and no longer to the one of before, which can look nothing up"
+        " in it any more.",
+    ),
+    AttachedTo.THIS: BilingualText(
+        "记录库已关联本工单库，未作改动。",
+        "The store was attached to this order database already; nothing changed.",
+    ),
+}
 Folder = Annotated[Path | None, typer.Option("--store", help="The store; else DUANKA_STORE.")]
 Named = Annotated[
     Path | None, typer.Argument(metavar="[STORE]", help="Folder of the store; else DUANKA_STORE.")
@@ -118,11 +133,8 @@ def contacts(
 def attach(why: Why, folder: Named = None) -> None:
     """Attach a store to this order database, whose audit trail then tells every lookup in it."""
     with at_desk() as (here, person):
-        app_orders.attach_store(here, folder, person, why)
-    say(
-        "记录库已关联：凭本工单库查询即予应答。",
-        "The store is attached: it answers lookups of this order database.",
-    )
+        before = app_orders.attach_store(here, folder, person, why)
+    say(*_ATTACHED[before])
 
 
 def _print(listing: Listing[Item], items: Sequence[Item], out: Path | None) -> None:
