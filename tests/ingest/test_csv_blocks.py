@@ -136,10 +136,11 @@ def test_a_gzip_file_without_a_whole_header(tmp_path: Path, data: bytes, reason:
     assert (intake.files[0].records, intake.used) == (1, 2)
 
 
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_is_set_aside_by_name_and_one_of_a_header_is_none(tmp_path: Path) -> None:
     intake = taken(tmp_path, {"calls/a.csv": b"", "calls/b.csv": CALLS, "calls/c.csv": CALLS + CALL})
-    assert [(f.records, f.unreadable) for f in intake.files[:2]] == [(0, "the file is empty"), (0, "")]
-    assert reasons(intake) == []
+    assert [(f.records, f.unreadable) for f in intake.files[:2]] == [(1, "the file is empty"), (0, "")]
+    assert reasons(intake) == ["unreadable file"]
+    assert pl.read_parquet(intake.quarantine)["file"].to_list() == ["calls/a.csv"]
 
 
 def test_a_header_that_does_not_end(tmp_path: Path) -> None:

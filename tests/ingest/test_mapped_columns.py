@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
+from duanka.domain.delivery import KnownFiles
 from duanka.domain.errors import DuankaError
 from duanka.ingest import Inbox, LandingTimeouts
+from duanka.ingest.files import open_file
 from duanka.ingest.model.nearest_column import nearest
-from support.ingest.deliveries import delivered, mapping, taken
+from support.ingest.deliveries import CALL, CALLS, delivered, mapping, taken
 
 _RULES = """
 [[source]]
@@ -139,3 +142,39 @@ def test_the_nearest_column_is_found_by_letters_or_by_meaning(
     name: str, columns: list[str], meant: str | None
 ) -> None:
     assert nearest(name, columns) == meant
+
+
+@pytest.mark.parametrize("bad", ["a,b\n1,2\n", "", b"PAR1 no PAR1"])
+def test_a_file_that_is_set_aside_says_nothing_about_the_mapping(tmp_path: Path, bad: str | bytes) -> None:
+    """Else the one file of a source would stop a night into a store for want of an optional column."""
+    messages = """
+[[source]]
+files = "sms*.csv"
+table = "messages"
+[source.columns]
+card = "号码"
+peer = "对方"
+direction = { value = "out" }
+sent_at = "时间"
+"""
+    rules = mapping(tmp_path, _RULES.format(more="", columns='seconds = "通话时长(秒)"') + messages)
+    sms = "号码,对方,时间\n13800138000,13900139000,2021-05-17 09:30:00\n"
+    files = {"cdr2.csv": bad, "sms1.csv": sms}
+    intake = taken(tmp_path, files, mapping=rules, known=KnownFiles())
+    assert intake.used == 1
+    assert [bool(file.unreadable) for file in intake.files] == [True, False]
+
+
+def test_a_file_that_may_not_be_opened_does_not_stop_a_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, root: Path | None = None) -> BufferedReader:
+        if path.name == "b.csv":
+            raise PermissionError(13, "Permission denied")
+        return real(path, root)
+
+    real = open_file.open_regular
+    monkeypatch.setattr(open_file, "open_regular", refused)
+    for known in (None, KnownFiles()):
+        intake = taken(tmp_path, {"calls/a.csv": CALLS + CALL, "calls/b.csv": CALLS + CALL}, known=known)
+        assert [file.unreadable[:17] for file in intake.files] == ["", "Permission denied", ""]

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from support.desk import Typed, cards_at_risk, duanka, new_duanka
@@ -249,3 +250,97 @@ def test_a_cluster_judges_mornings_into_a_store_alone(inbox: Path, tmp_path: Pat
     ):
         typed = duanka(*words, *more)
         assert (typed.code, said in typed.err) == (2, True), typed.err
+
+
+_OTHER_HEADER = "a,b\n1,2\n"
+
+
+def _morning_files(inbox: Path) -> None:
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}))
+    (inbox / "messages").mkdir()
+    (inbox / "messages" / "0516.csv").write_text(_message(16))
+
+
+def _message(day: int) -> str:
+    return f"card,peer,direction,sent_at\n8613800138001,8613900139000,out,2021-05-{day} 09:00:00\n"
+
+
+@pytest.mark.parametrize("bad", ["calls/0517.csv", "complaints.csv"])
+@pytest.mark.parametrize("first", [True, False])
+def test_one_bad_file_does_not_stop_a_morning_into_a_store(
+    first: bool, bad: str, inbox: Path, tmp_path: Path
+) -> None:
+    """Nothing else of its table lies in the inbox: what came before was put away."""
+    words = ("morning", inbox, "--out", tmp_path / "out", "--store", tmp_path / "store", "--after", "move")
+    words = (*words, "--day", "2021-05-16")
+    _morning_files(inbox)
+    if first:
+        (inbox / "calls" / "0516.csv").unlink()
+    else:
+        assert duanka(*words).code == 0
+    (inbox / bad).write_text(_OTHER_HEADER)
+    (inbox / "messages" / "0517.csv").write_text(_message(17))
+    told = duanka(*words)
+    assert told.code == 3, told.err
+    assert f"{bad}: no column 'card'" in " ".join(told.out.split())
+    assert f"Took in {2 if first else 1} new records" in told.out
+    left = {path.relative_to(inbox).as_posix() for path in inbox.rglob("*") if path.is_file()}
+    assert {name for name in left if not name.startswith("taken/")} == {bad}
+    again = duanka(*words)
+    assert (again.code, "Still not to be used" in again.out) == (0, True), again.err
+
+
+def test_a_first_morning_of_bad_files_alone_ends_with_two(inbox: Path, tmp_path: Path) -> None:
+    """The mapping is the likely fault, and the store would hold nothing to be judged."""
+    (inbox / "calls" / "0516.csv").write_text(_OTHER_HEADER)
+    told = duanka("morning", inbox, "--out", tmp_path / "out", "--store", tmp_path / "store")
+    assert (told.code, "no column 'card'" in told.err) == (2, True)
+
+
+def test_every_unreadable_file_is_named_once_or_counted(inbox: Path, tmp_path: Path) -> None:
+    _morning_files(inbox)
+    for number in range(21):
+        (inbox / "calls" / f"bad{number:02}.csv").write_text(f"a,b{number}\n1,2\n")
+    (inbox / "calls" / "bad21.csv").write_bytes(b"card,\xff\n")
+    words = (
+        "morning",
+        inbox,
+        "--out",
+        tmp_path / "out",
+        "--store",
+        tmp_path / "store",
+        "--day",
+        "2021-05-16",
+    )
+    told = "".join(duanka(*words).out.split())
+    assert [told.count(f"calls/bad{number:02}.csv") for number in range(22)] == [1] * 20 + [0] * 2
+    assert "and2more" in told
+    for number in range(20):
+        (inbox / "calls" / f"bad{number:02}.csv").unlink()
+    (inbox / "calls" / "bad21.csv").write_bytes(b"card,\xfe\n")
+    assert "calls/bad21.csv:theheaderlineisnotutf-8text" in "".join(duanka(*words).out.split())
+    aside = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert not [raw for raw in aside["raw"].to_list() if "bad" in raw], "its file is in another column"
+
+
+def test_what_nothing_could_be_used_of_stays_in_the_inbox(inbox: Path, tmp_path: Path) -> None:
+    """An empty file, and copies of one that cannot be read; a later empty file is told of as well."""
+    words = ("morning", inbox, "--out", tmp_path / "out", "--store", tmp_path / "store", "--after", "move")
+    words = (*words, "--day", "2021-05-16")
+    _morning_files(inbox)
+    bad = {
+        "calls/bad1.csv": _OTHER_HEADER,
+        "calls/bad2.csv": _OTHER_HEADER,
+        "calls/no1.csv": "",
+        "no/calls/2.csv": "",
+    }
+    (inbox / "no" / "calls").mkdir(parents=True)
+    for name, text in bad.items():
+        (inbox / name).write_text(text)
+    for code in (3, 0):
+        told = duanka(*words)
+        assert told.code == code, told.out
+        left = {path.relative_to(inbox).as_posix() for path in inbox.rglob("*") if path.is_file()}
+        assert {name for name in left if not name.startswith("taken/")} == set(bad)
+        aside = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")["file"].to_list()
+        assert sorted(aside) == ["calls/bad1.csv", "calls/no1.csv", "no/calls/2.csv"]

@@ -84,8 +84,14 @@ class Intake:
 
     def may_go(self) -> tuple[FileIdentity, ...]:
         """The delivered files that no later intake needs: taken in, and not read each time."""
-        refused = {file.file for file in self.files if file.records and not file.used}
+        refused = self.refused
         return tuple(file for file in self.delivered or () if not file.again and file.name not in refused)
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Names of the files of which nothing could be used, and of their copies."""
+        read = {file.file for file in self.files if file.records and not file.used}
+        return frozenset(file.file for file in self.files if file.file in read or file.duplicate_of in read)
 
     @property
     def news(self) -> tuple[FileAccount, ...]:

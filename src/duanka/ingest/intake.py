@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from duanka.domain.case_source import CaseSource
 from duanka.domain.delivery import FileIdentity, KnownFiles
-from duanka.domain.display import first_line
+from duanka.domain.display import display_name, display_text, first_line
 from duanka.domain.errors import LostRecords, UnreadableInput
 from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
@@ -80,7 +80,7 @@ def take_in(
         if mapping.asks_by_imsi:
             order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
         read = {number: work.file(number, file) for number, file in order}
-        work.check_failed(files)
+        work.check_failed(files, known)
         seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
@@ -129,6 +129,17 @@ def _delivered(file: Delivered, mapping: Mapping) -> FileIdentity:
 
 def _kind(file: Delivered) -> tuple[int, ...]:
     return tuple(map(id, file.sources))
+
+
+def _holds_records(file: Delivered) -> bool:
+    return any(TABLES[source.table].record for source in file.sources)
+
+
+def _without_name(told: str, file: Delivered) -> str:
+    """`told` of a fault of `file`, without the name or path before it: accounts and quarantine name the file."""
+    for name in (file.name, display_text(str(file.path)), display_name(str(file.path))):
+        told = told.removeprefix(f"{name}: ")
+    return told
 
 
 @contextmanager
@@ -205,13 +216,17 @@ class _Work:
         pa.default_memory_pool().release_unused()  # otherwise the peak memory of the largest file stays allocated
         return account
 
-    def check_failed(self, files: Sequence[Delivered]) -> None:
+    def check_failed(self, files: Sequence[Delivered], known: KnownFiles | None) -> None:
         """Raise UnreadableInput when all `files` of the same sources are unreadable.
 
         Then mapping or settings are the likely fault. A single unreadable file does not stop the others, as in live
-        intake; nor a night of which it is the only new one, while earlier ones were taken in.
+        intake. Nor does any stop a night into a store (`known`), which reads it again the next night, unless nothing
+        else is to be judged: the store is empty, and no other file of records can be read.
         """
-        read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
+        good = [file for file in files if not file.duplicate_of and file.name not in self.failed]
+        if known or (known is not None and any(_holds_records(file) for file in good)):
+            return
+        read = set(map(_kind, good))
         for file in files:
             if file.name in self.failed and _kind(file) not in read:
                 raise self.failed[file.name]
@@ -219,7 +234,7 @@ class _Work:
     def _fail(self, file: Delivered, fault: UnreadableInput) -> FileAccount:
         """Quarantine the rest of a file with one row."""
         self.failed[file.name] = fault
-        why = first_line(fault)
+        why = _without_name(first_line(fault), file)
         self.quarantine.add_always(file.name, QuarantineReason.UNREADABLE_FILE, why)
         self.records[file.name] += 1
         self.sources.note(file.sources, {})
@@ -244,6 +259,9 @@ class _Work:
                     records += 1
                     self.quarantine.add_always(file.name, QuarantineReason.OVERSIZED, given_up)
                     break
+        if reading.unreadable and not records:  # an empty file: else only its name would tell of it
+            records = 1
+            self.quarantine.add_always(file.name, QuarantineReason.UNREADABLE_FILE, reading.unreadable)
         self.sources.note(file.sources, validator.taken)
         unreadable = given_up or reading.unreadable
         return replace(

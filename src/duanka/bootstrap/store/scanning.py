@@ -54,7 +54,7 @@ class StoreInUse:
 
     def _delivered(self, intake: Intake) -> tuple[list[KnownDelivery], list[KnownDelivery]]:
         """The files that need not be read again, and those of which no record could be used."""
-        refused = {file.file for file in intake.files if file.records and not file.used}
+        refused = intake.refused
         known, told = self.known, {file.digest: file.at for file in self.writer.manifest.unusable}
         taken, unusable = list[KnownDelivery](), list[KnownDelivery]()
         for file in intake.delivered or ():

@@ -62,6 +62,7 @@ _PURGED = {
 }
 _FROM_TO = BilingualText("{first} 至 {last}", "{first} to {last}")
 _SHOWN = 5  # days or files named of many
+_FAULTS_SHOWN = 20  # unreadable files named, each with its fault
 _ASIDE = BilingualText("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
 _TOO_BAD = BilingualText(
     "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
@@ -114,6 +115,7 @@ _UNREAD = BilingualText(
 )
 _COLUMNS_UNREAD = BilingualText("未读的列：{columns}", "Columns not read: {columns}")
 _MORE = BilingualText(" 等，另有 {more} 列", " and {more} more")
+_MORE_FILES = BilingualText(" 等，另有 {more} 个文件", " and {more} more")
 _WAITING = BilingualText(
     "暂未读取，等待其 .done（同一文件夹的其他文件有）：{files}",
     "Not read yet, for they wait for their .done, as other files there have one: {files}",
@@ -156,7 +158,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     if too_bad:
         unreadable = [f"{f.file}: {f.unreadable}" for f in intake.news if f.unreadable]
         above = shown(_ABOVE, share=f"{allowed:.3%}".rstrip("0"))
-        why = "; ".join(unreadable[:3]) or above
+        why = _some(unreadable, _FAULTS_SHOWN, "; ") or above
         parts.append(Prose(shown(_TOO_BAD, aside=aside, why=why, file=file), style="red"))
     elif intake.quarantined:
         parts.append(Prose(shown(_REASONS, aside=aside, file=file)))
@@ -192,8 +194,10 @@ def _unusable(intake: Intake) -> Iterator[str]:
         yield shown(_UNUSABLE, since=since, files=_some([name for name, _ in told]))
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+def _some(names: Sequence[str], most: int = _SHOWN, between: str = ", ") -> str:
+    """The first names, and how many more there are."""
+    more = shown(_MORE_FILES, more=len(names) - most) if len(names) > most else ""
+    return between.join(names[:most]) + more
 
 
 def _which(days: Sequence[date]) -> str:

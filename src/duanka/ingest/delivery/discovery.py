@@ -267,8 +267,9 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
         purpose = _purpose(file)
         # empty files are not duplicates of each other
         if len(alike[file.size, purpose]) > 1 and file.size:
-            known = first.setdefault((file.digest or _digest(file.path), purpose), file.name)
-            if known != file.name:
+            digest = file.digest or _digest(file.path)
+            known = first.setdefault((digest, purpose), file.name)
+            if digest and known != file.name:
                 file = replace(file, duplicate_of=known)  # noqa: PLW2901
         marked.append(file)
     return marked
@@ -280,7 +281,8 @@ def _known_or_not(file: Delivered, known: KnownFiles, mapping: Mapping) -> Deliv
     digest = known.digest_of(file.name, file.size, stamp_of(file.path))
     if digest is None or signature.exists():
         digest = _digest(file.path)
-    before = digest in known and not is_read_each_time(file, mapping)
+    # empty files have the same content, and each of them is told of
+    before = bool(file.size) and digest in known and not is_read_each_time(file, mapping)
     return replace(file, digest=digest, taken_before=before)
 
 
@@ -309,8 +311,12 @@ def _purpose(file: Delivered) -> str:
 
 
 def _digest(path: Path) -> str:
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Digest of the content; "" if it cannot be read, which is told when the file's turn to be read comes."""
+    try:
+        with opened(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (UnreadableInput, OSError):
+        return ""
 
 
 def folder_columns(path: str, own: Collection[str] = ()) -> dict[str, str | None]:

@@ -21,11 +21,12 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
     """Raise MappingError when `mapping` names an optional column that no file has.
 
     It is enough that one of `files` has the column, under any source. Columns with their canonical name are
-    not checked. Required columns are checked for each file when it is read.
+    not checked. Required columns are checked for each file when it is read: a file that lacks one, or has none at all,
+    is set aside then and says nothing about the mapping.
     """
     if mapping.strict:
         return
-    lacking = [
+    optional = [
         (source, name, how)
         for source in mapping.sources
         if any(source is one for file in files for one in file.sources)
@@ -35,21 +36,31 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
         if how.reads - {name}
     ]
     found: dict[str, None] = {}
+    fed: set[int] = set()  # id() of the sources of readable files
     for file in files:
-        lacking = [one for one in lacking if _missing(*one[1:], found)]
-        if not lacking:
+        optional = [one for one in optional if _missing(*one[1:], found)]
+        if not optional:
             return
-        try:
-            columns = open_reading(file.path, file.sources[0].layout).columns
-        except DuankaError:  # reported when the file is read
-            continue
-        found |= dict.fromkeys((*columns, *folder_columns(file.name, columns)))
-    for source, name, how in lacking:
-        if found and (lacks := _missing(name, how, found)):
+        columns = _usable_columns(file)
+        found |= dict.fromkeys(columns)
+        fed.update(map(id, file.sources if columns else ()))
+    for source, name, how in optional:
+        if id(source) in fed and (lacks := _missing(name, how, found)):
             what, instead = f"{source.table}.{name}", found_instead(lacks[0], list(found))
             raise MappingError(
                 f"{mapping.name}: no file has the column {lacks[0]!r} for {what}; {instead}; {GUESS}"
             )
+
+
+def _usable_columns(file: Delivered) -> tuple[str, ...]:
+    """Columns of the file and its folders; none if it will be set aside whole."""
+    try:
+        own = open_reading(file.path, file.sources[0].layout).columns
+    except DuankaError:  # reported when the file is read
+        return ()
+    columns = (*own, *folder_columns(file.name, own))
+    bad = not own or any(True for source in file.sources for _ in source.lacks(columns))
+    return () if bad else columns
 
 
 def _missing(name: str, how: ColumnMapping, found: Iterable[str]) -> list[str]:

@@ -83,6 +83,20 @@ class MappingSource:
         named = named.union(*(how.reads for how in self.columns.values()))
         return named | {self.record_id} if self.record_id is not None else named
 
+    def lacks(self, columns: abc.Iterable[str]) -> abc.Iterator[tuple[str, str]]:
+        """What it requires and a file with these `columns` has not: for what, and the missing column."""
+        there = set(columns)
+        for column in TABLES[self.table].required:
+            how = self.columns[column]
+            if how.value is None and not {*how.sources, how.imsi} & there:
+                yield f"{self.table}.{column}", " or ".join(how.sources)
+            for name in how.sources if how.join is not None else ():
+                if name not in there:
+                    yield f"{self.table}.{column}", name
+        ids = () if self.record_id is None else (self.record_id,)
+        for name in sorted({*self.where, *self.swap_when, *ids} - there):
+            yield "the mapping", name
+
 
 @dataclass(frozen=True)
 class Mapping:

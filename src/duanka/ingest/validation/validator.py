@@ -100,17 +100,8 @@ class Validator:
     def check(self) -> None:
         """Raise UnreadableInput if a required column is missing or repeated; a file may have no columns."""
         for source in self.sources if self.columns else ():
-            for column in TABLES[source.table].required:
-                how = source.columns[column]
-                if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
-                    self._missing(f"{source.table}.{column}", " or ".join(how.sources))
-                for name in how.sources if how.join is not None else ():
-                    if name not in self._columns:
-                        self._missing(f"{source.table}.{column}", name)
-            ids = () if source.record_id is None else (source.record_id,)
-            needed = {*source.where, *source.swap_when, *ids}
-            for name in sorted(needed - set(self._columns)):
-                self._missing("the mapping", name)
+            for what, name in source.lacks(self._columns):
+                self._missing(what, name)
         for name in self.wanted():
             if self._columns.count(name) > 1:
                 raise UnreadableInput(
