@@ -271,8 +271,8 @@ def test_one_bad_file_does_not_stop_a_morning_into_a_store(
     first: bool, bad: str, inbox: Path, tmp_path: Path
 ) -> None:
     """Nothing else of its table lies in the inbox: what came before was put away."""
-    words = ("morning", inbox, "--out", tmp_path / "out", "--store", tmp_path / "store", "--after", "move")
-    words = (*words, "--day", "2021-05-16")
+    folders = ("--out", tmp_path / "out", "--store", tmp_path / "store")
+    words = ("morning", inbox, *folders, "--after", "move", "--day", "2021-05-16")
     _morning_files(inbox)
     if first:
         (inbox / "calls" / "0516.csv").unlink()
@@ -325,8 +325,8 @@ def test_every_unreadable_file_is_named_once_or_counted(inbox: Path, tmp_path: P
 
 def test_what_nothing_could_be_used_of_stays_in_the_inbox(inbox: Path, tmp_path: Path) -> None:
     """An empty file, and copies of one that cannot be read; a later empty file is told of as well."""
-    words = ("morning", inbox, "--out", tmp_path / "out", "--store", tmp_path / "store", "--after", "move")
-    words = (*words, "--day", "2021-05-16")
+    folders = ("--out", tmp_path / "out", "--store", tmp_path / "store")
+    words = ("morning", inbox, *folders, "--after", "move", "--day", "2021-05-16")
     _morning_files(inbox)
     bad = {
         "calls/bad1.csv": _OTHER_HEADER,
