@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 
@@ -240,6 +241,61 @@ def test_a_morning_into_a_store_puts_away_what_the_store_has(after: str, inbox: 
     assert told.code == 0, told.err
     assert "Took in 5 new records (71 more" in " ".join(told.out.split())
     assert (taken / "0516.csv.2").exists() == (after == "move"), "neither is written over"
+
+
+@pytest.mark.parametrize("after", ["move", "delete"])
+def test_a_morning_into_a_store_follows_no_link(after: str, inbox: Path, tmp_path: Path) -> None:
+    """Anybody who delivers may put one there: what it names may be a secret, or not theirs to take away."""
+    store, elsewhere, calls = tmp_path / "store", tmp_path / "elsewhere.csv", inbox / "calls"
+    words = ("morning", inbox, "--store", store, "--after", after, "--out", tmp_path / "out", "--day")
+    elsewhere.write_text(_calls(16, {1: 70}))
+    (calls / "0516.csv").write_text(_calls(16, {2: 70}))
+    (calls / "link.csv").symlink_to(elsewhere)
+    (calls / "secret.csv").hardlink_to(elsewhere)
+    elsewhere.chmod(0o600)
+    (calls / "nowhere.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(calls / "pipe.csv")
+    (inbox / "messages").symlink_to(tmp_path)
+    first = duanka("--language", "en", *words, "2021-05-16")
+    assert first.code == 3, first.err
+    told = " ".join(first.out.split())
+    assert "Took in 71 new records" in told
+    assert "a link, not a file; put the file itself there" in told
+    assert "messages (not a regular file)" in told
+    aside = set(pl.read_parquet(tmp_path / "out" / "quarantine.parquet")["file"])
+    odd = {f"calls/{name}.csv" for name in ("link", "nowhere", "pipe", "secret")}
+    assert aside == odd
+    left = {path.relative_to(inbox).as_posix() for path in calls.iterdir()}
+    assert (left, elsewhere.exists()) == (odd, True), "only what was taken in is put away"
+    alone = duanka("--language", "en", *words, "2021-05-16")
+    assert (alone.code, "Took in 0 new records" in alone.out) == (0, True), (
+        "it was told of, and stops no night"
+    )
+    (calls / "link.csv").unlink()
+    (calls / "link.csv").symlink_to(tmp_path / "another.csv")
+    assert duanka(*words, "2021-05-16").code == 3, "another link"
+
+
+def test_what_is_no_file_of_records_waits_for_no_marker(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "cards.csv.done").touch()
+    (inbox / "calls.csv").write_text(_calls(16, {1: 70}))
+    (inbox / "calls.csv.done").touch()
+    for name in ("cases.csv.sig", "world.toml", "police.pub", "README.md"):
+        (inbox / name).touch()
+    words = (
+        "morning",
+        inbox,
+        "--store",
+        tmp_path / "store",
+        "--out",
+        tmp_path / "out",
+        "--day",
+        "2021-05-16",
+    )
+    told = duanka("--language", "en", *words)
+    assert (told.code, "wait for their .done" in told.out) == (0, False), told.out + told.err
+    (inbox / "messages.csv").write_text("card,peer,direction,sent_at\n")
+    assert "have one: messages.csv" in " ".join(duanka("--language", "en", *words).out.split())
 
 
 def test_a_cluster_judges_mornings_into_a_store_alone(inbox: Path, tmp_path: Path) -> None:

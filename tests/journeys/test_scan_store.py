@@ -203,6 +203,37 @@ def test_what_the_policy_purged_is_named(town: Path, tmp_path: Path) -> None:
     assert "Purged the rollups" not in told
 
 
+def _late_file(path: Path, calls: int) -> None:
+    rows = [f"8613800138001,86139001{n:05},out,{_DAYS[0]} 09:{n:02}:00,9,true\n" for n in range(calls)]
+    path.write_text("card,peer,direction,started_at,seconds,answered\n" + "".join(rows))
+
+
+def test_records_too_old_for_the_store_are_told_of_as_such(town: Path, tmp_path: Path) -> None:
+    """Not as quarantined: `duanka quarantine` does not have them. A scan and a morning end alike."""
+    data, store, policy = tmp_path / "data", tmp_path / "store", tmp_path / "short.toml"
+    national = (ROOT / "policies" / "national.toml").read_text(encoding="utf-8")
+    policy.write_text(f"{national}\n[store]\nkeep_records_days = 2\n", encoding="utf-8")
+    bring(town, data, *_DAYS)
+    before = " ".join(_night(data, store, tmp_path / "out", "--policy", str(policy)).out.split())
+    assert "cards, 2021-05-05 00:00 to" in before, "its rollups are kept, its records are not"
+    status = " ".join(duanka("--language", "en", "store", "status", store).out.split())
+    assert "2 days: from 2021-05-05 on" in status
+    assert "purged" not in status, "rollups and refusals never were"
+    _late_file(data / "calls" / "late.csv", 40)
+    night = _night(data, store, tmp_path / "out", "--policy", str(policy))
+    _late_file(data / "calls" / "later.csv", 50)
+    words = ("morning", data, "--store", store, "--out", tmp_path / "m", "--day", _DAYS[-1])
+    morning = duanka("--language", "en", *words, "--policy", str(policy))
+    for typed, late in ((night, 40), (morning, 50)):
+        told = " ".join(typed.out.split())
+        assert typed.code == 3, told
+        assert f"{late} records were too old for the store and not taken in" in told
+        assert "the policy purged the days before 2021-05-05 (it keeps records for 2 days)" in told
+        assert f"records quarantined, {late} too old for the store: more than --max-bad 1%" in told
+    assert "0 set aside (`duanka quarantine` says why), 50 too old for the store" in told
+    assert _night(data, store, tmp_path / "out", "--policy", str(policy)).code == 0, "told once"
+
+
 def test_a_spoilt_file_of_the_store_is_named_in_a_line(town: Path, tmp_path: Path) -> None:
     data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "out"
     bring(town, data, *_DAYS[:2])

@@ -53,8 +53,7 @@ class Morning:
     def bad_share(self) -> float:
         """Share (0 to 1) of this run's records that were unreadable, invalid or too late; as told before aside."""
         if isinstance(self.outcome, Findings):
-            stored = self.outcome.stored
-            return self.outcome.intake.bad_share(stored.late if stored else 0)
+            return self.outcome.bad_share
         followed = self.outcome.followed
         records, bad = followed.records, followed.aside + followed.late
         return bad / records if records else 0.0

@@ -90,13 +90,16 @@ class PurgedDays:
 class StoredRecords:
     """What a scan added to a store. `repeated`: it held them already; `late`: their day is purged; `held`: now.
 
-    `reach`: how far each record table reaches now. `purged`: what the policy keeps no longer.
+    `late_before`: the days before were purged when the records came; None: none was. `first`: first day of which
+    records are held. `reach`: how far each record table reaches now. `purged`: what the policy keeps no longer.
     """
 
     new: int
     repeated: int
     late: int
     held: int
+    late_before: date | None = None
+    first: date | None = None
     reach: tuple[SourceReach, ...] = ()
     purged: tuple[PurgedDays, ...] = ()
 
@@ -127,6 +130,11 @@ class Findings:
     claimed: int = 0
     live: tuple[SourceReach, ...] | None = None
     stored: StoredRecords | None = None
+
+    @property
+    def bad_share(self) -> float:
+        """Share (0 to 1) of the records that were quarantined, or too old for the store; as told before aside."""
+        return self.intake.bad_share(self.stored.late if self.stored else 0)
 
     @property
     def counting(self) -> tuple[Rule, ...]:

@@ -124,7 +124,7 @@ def _told_on(digest: str, known: KnownFiles | None, used: int) -> date | None:
 
 def _delivered(file: Delivered, mapping: Mapping) -> FileIdentity:
     again = discovery.is_read_each_time(file, mapping)
-    return FileIdentity(file.name, file.size, file.digest, discovery.stamp_of(file.path), again)
+    return FileIdentity(file.name, file.size, file.digest, discovery.stamp_of(file.path, file.root), again)
 
 
 def _kind(file: Delivered) -> tuple[int, ...]:
@@ -241,7 +241,7 @@ class _Work:
         return FileAccount(file.name, file.table, self.records[file.name], 0, 0, unreadable=why)
 
     def _read(self, number: int, file: Delivered, account: FileAccount) -> FileAccount:
-        with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
+        with SignedFile(file.path, file.name, file.sources, self.tools.case_sources, file.root) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
             self.quarantine.has_sheets(file.name, reading.sheets)
             validator = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)

@@ -28,12 +28,16 @@ from duanka.engine.store.writing import StoreWriter
 
 @dataclass
 class StoreInUse:
-    """A store that this process writes to, and the engine that judges it; `added`: by record table."""
+    """A store that this process writes to, and the engine that judges it; `added`: by record table.
+
+    `late_before`: the days before were purged already when these records came.
+    """
 
     writer: StoreWriter
     engine: StoreEngine
     at: datetime
     added: Mapping[str, AddedRecords] = field(default_factory=dict)
+    late_before: date | None = None
     purged: tuple[PurgedDays, ...] = ()
 
     @property
@@ -48,6 +52,7 @@ class StoreInUse:
     def take(self, intake: Intake) -> None:
         """Add what was delivered, and bring the rollups up to date."""
         taken, unusable = self._delivered(intake)
+        self.late_before = self.writer.manifest.kept.records_from
         self.added = self.writer.add(intake.tables, intake.columns, taken, intake.texts)
         self.writer.manifest.unusable = unusable
         self.writer.merge_life()
@@ -70,11 +75,14 @@ class StoreInUse:
         """What was added, and what the store holds now."""
         added = self.added.values()
         manifest = self.writer.manifest
+        held = [manifest.held(table) for table in manifest.days]
         return StoredRecords(
             new=sum(one.new for one in added),
             repeated=sum(one.repeated for one in added),
             late=sum(one.late for one in added),
-            held=sum(records for table in manifest.days for records, _ in manifest.held(table).values()),
+            held=sum(records for days in held for records, _ in days.values()),
+            late_before=self.late_before,
+            first=min((day for days in held for day in days), default=None),
             reach=tuple(self._reach()),
             purged=self.purged,
         )

@@ -61,6 +61,11 @@ _BAD = BilingualText(
     "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine`",
     "Set aside or too late: {share} of the records; `duanka quarantine` says why",
 )
+_BAD_STORED = BilingualText(
+    "不能采用：占记录的 {share}；搁置 {aside} 条（原因见 `duanka quarantine`），过旧 {late} 条（只计数，不搁置）",
+    "Not to be used: {share} of the records; {aside} set aside (`duanka quarantine` says why), {late} too old for the"
+    " store (counted only)",
+)
 _FILES = BilingualText(
     "变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}"
 )
@@ -88,7 +93,10 @@ def morning(
         ),
     ] = None,
     max_bad: Annotated[
-        str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
+        str,
+        typer.Option(
+            "--max-bad", help="Share of records set aside or too late above which the exit code is 3."
+        ),
     ] = "1%",
     after: Annotated[
         Literal["keep", "move", "delete"], typer.Option(help="What to do with a file once it is read.")
@@ -106,7 +114,7 @@ def morning(
 ) -> None:
     """Take in what came since yesterday; write today's lists and what changed.
 
-    Exit codes: 0 done, 2 wrong use, 3 too many records set aside, 4 a source's day is missing.
+    Exit codes: 0 done, 2 wrong use, 3 too many records set aside or too late, 4 a source's day is missing.
     """
     allowed = share_of(max_bad)
     asked = app_live.LiveRun(
@@ -147,6 +155,15 @@ def _day(text: str) -> date:
         raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
 
 
+def _bad(done: app_morning.Morning) -> str:
+    share = f"{done.bad_share:.2%}"
+    if not isinstance(done.outcome, Findings):
+        return shown(_BAD, share=share)
+    aside = sum(file.quarantined for file in done.outcome.intake.news)
+    late = done.outcome.stored.late if done.outcome.stored else 0
+    return shown(_BAD_STORED, share=share, aside=aside, late=late)
+
+
 def _summary(done: app_morning.Morning, *, too_bad: bool, allowed: float) -> RenderableType:
     counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
     lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED, counts=counts)]
@@ -155,7 +172,7 @@ def _summary(done: app_morning.Morning, *, too_bad: bool, allowed: float) -> Ren
         lines.append(shown(_MISSING, source=source, day=done.day, last=last, gap=gap))
     lines += [shown(_CAME, source=source, day=day) for source, day in done.came.items()]
     if done.bad_share:
-        lines.append(shown(_BAD, share=f"{done.bad_share:.2%}"))
+        lines.append(_bad(done))
     files = {"changes": done.out / app_morning.CHANGES, "work_list": done.out / app_scan.SPREADSHEET}
     lines.append(shown(_FILES, **files))
     if isinstance(done.outcome, Findings):

@@ -94,10 +94,14 @@ def scan(
         ),
     ] = None,
     max_bad: Annotated[
-        str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
+        str,
+        typer.Option(
+            "--max-bad",
+            help="Share of records quarantined, or too old for the store, above which the exit code is 3.",
+        ),
     ] = "1%",
 ) -> None:
-    """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
+    """Find the cards at risk in a directory of records; exit code 3 when too many cannot be used."""
     allowed = share_of(max_bad)
     settings = load_settings()
     data = records_folder(data, settings.inbox)
@@ -118,7 +122,7 @@ def scan(
             store=store,
         )
     intake = findings.intake
-    too_bad = intake.bad_share() > allowed or intake.cut_off
+    too_bad = findings.bad_share > allowed or intake.cut_off
     OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
         OUT.print(displayed(app.NO_SEAL), style=CAUTION)

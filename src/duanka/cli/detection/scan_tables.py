@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -67,6 +67,15 @@ _ASIDE = BilingualText("{records} 条记录中 {aside} 条搁置", "{aside} of {
 _TOO_BAD = BilingualText(
     "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
 )
+_ASIDE_AND_OLD = BilingualText(
+    "{records} 条记录中 {aside} 条搁置、{late} 条对记录库过旧",
+    "{aside} of {records} records quarantined, {late} too old for the store",
+)
+_TOO_OLD = BilingualText(
+    "{late} 条记录对记录库过旧，未收入，只计数、不搁置：{since} 之前各天的记录已按策略清除（现保留 {kept} 天）",
+    "{late} records were too old for the store and not taken in, only counted, not quarantined: the policy purged the"
+    " days before {since} (it keeps records for {kept} days)",
+)
 _ABOVE = BilingualText("超过 --max-bad {share}", "more than --max-bad {share}")
 _REASONS = BilingualText("{aside}；原因按文件和行号列在 {file}", "{aside}; reasons by file and line: {file}")
 _LISTS = BilingualText(
@@ -125,15 +134,18 @@ _AREA_LISTS = BilingualText("地区名单来自 {file}", "Area lists from {file}
 
 def _scanned(findings: Findings) -> str:
     """What was scanned, from when to when, by which policy."""
-    span = findings.span
+    span, stored = findings.span, findings.stored
+    first = span.first
+    if stored and stored.first:  # of days before, rules may see the rollups, but the records are purged
+        first = max(first, datetime.combine(stored.first, time.min))
     told = {
         "cards": findings.cards,
-        "first": f"{span.first:%Y-%m-%d %H:%M}",
+        "first": f"{first:%Y-%m-%d %H:%M}",
         "until": f"{span.until:%Y-%m-%d %H:%M}",
         "policy": findings.policy.id,
         "source": shown(findings.policy.source_words),
     }
-    if (stored := findings.stored) is None:
+    if stored is None:
         return shown(_SCANNED, records=findings.intake.records, **told)
     return shown(
         _STORED, new=stored.new, repeated=stored.repeated, late=stored.late, records=stored.held, **told
@@ -153,7 +165,10 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     if findings.shadows:
         parts.append(_shadows(findings))
     parts += [Prose(line, style=CAUTION) for line in _cautions(findings)]
-    aside = shown(_ASIDE, aside=intake.quarantined, records=intake.records)
+    late = findings.stored.late if findings.stored else 0
+    aside = shown(
+        _ASIDE_AND_OLD if late else _ASIDE, aside=intake.quarantined, records=intake.records, late=late
+    )
     file = out / "quarantine.parquet"
     if too_bad:
         unreadable = [f"{f.file}: {f.unreadable}" for f in intake.news if f.unreadable]
@@ -240,6 +255,9 @@ def _cautions(findings: Findings) -> list[str]:
     if findings.intake.waiting:
         lines.append(shown(_WAITING, files=_some(findings.intake.waiting)))
     lines += _unusable(findings.intake)
+    if (stored := findings.stored) and stored.late:
+        kept = findings.policy.store.keep_records_days
+        lines.append(shown(_TOO_OLD, late=stored.late, since=stored.late_before, kept=kept))
     lines += [
         shown(_PURGED[one.what], kept=one.kept, days=len(one.days), which=_which(one.days)) for one in purged
     ]

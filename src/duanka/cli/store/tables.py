@@ -40,7 +40,7 @@ _KINDS = {
 }
 _NEVER, _FOR_GOOD = BilingualText("从未", "never"), BilingualText("未设期限", "no limit yet")
 _KEPT = BilingualText("{days} 天", "{days} days")
-_KEPT_SINCE = BilingualText("{days} 天，{since} 之前已清除", "{days} days; purged before {since}")
+_KEPT_SINCE = BilingualText("{days} 天：自 {since} 起", "{days} days: from {since} on")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 

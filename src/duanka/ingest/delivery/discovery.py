@@ -18,7 +18,7 @@ from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.schema import RECORD_TABLES, TABLES
 from duanka.ingest.files.directory_walk import Unseen, walk
-from duanka.ingest.files.open_file import is_file, kind_of, opened
+from duanka.ingest.files.open_file import NotRegular, is_file, kind_of, opened
 from duanka.ingest.files.packed import PACKED_ENDINGS
 from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, MappingSource
 
@@ -33,6 +33,7 @@ _OTHER_FORMS = {
     ),
 }
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # in the name of a folder of Hive or Spark
+_NOT_REGULAR = " (not a regular file)"
 _MAX_NAMED_FILES = 3  # maximum number of files named in an error
 # Endings of files that accompany records and hold none.
 _NO_RECORDS = (
@@ -45,7 +46,8 @@ _NO_RECORDS = (
 class Delivered:
     """One file to read; `duplicate_of`: an equal file that feeds the same tables.
 
-    `taken_before`: an earlier intake took it in. `digest`: of its content, "" if nobody asked for it.
+    `taken_before`: an earlier intake took it in. `digest`: of its content, "" if nobody asked for it. `root`: see
+    `FileSelection`.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Delivered:
     duplicate_of: str = ""
     taken_before: bool = False
     digest: str = ""
+    root: Path | None = None
 
     @property
     def table(self) -> str:
@@ -68,17 +71,24 @@ class Delivered:
 
 
 class FileSelection(Protocol):
-    """Selects the files of a directory that are read now."""
+    """Selects the files of a directory that are read now.
+
+    `root`: the directory if others may write to it, so that no link in it is followed; None: links are followed.
+    """
+
+    root: Path | None
 
     def passes_over(self, below: str, name: str) -> bool:
         """Whether to ignore `name` in the folder `below` (`"a/b/"` or `""`)."""
 
     def waits(self, name: str) -> bool:
-        """Whether the file `name`, a path below the directory, is not complete yet; asked when all were found."""
+        """Whether `name`, a path below the directory, is not complete yet; asked of files of records, all found."""
 
 
 class _All:
     """Selects all but hidden files and our own output."""
+
+    root: Path | None = None
 
     def passes_over(self, below: str, name: str) -> bool:
         """Whether it is hidden or our output, at any depth."""
@@ -106,12 +116,15 @@ def find(
     """
     others: list[str] = []
     files: list[Delivered] = []
-    for path, name in _named(data, out, others, selection or _All()):
-        sources = sources_of(name, mapping)
+    selection = selection or _All()
+    root = selection.root if data.is_dir() else None
+    for path, name in _named(data, out, others, selection):
+        sources, found = sources_of(name, mapping), _status(path, root)
         if sources:
-            files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
+            if not selection.waits(name):
+                files.append(Delivered(path, display_name(name), sources, found.st_size, root=root))
         elif looks_like_records(name):
-            others.append(display_name(name) + advice(name))
+            others.append(display_name(name) + (_NOT_REGULAR if kind_of(found.st_mode) else advice(name)))
     if not known or (others and not files):  # a store has records of other nights
         _enough(data, files, others, mapping)
     if known is not None:
@@ -120,9 +133,10 @@ def find(
 
 
 def _named(data: Path, out: Path, others: list[str], selection: FileSelection) -> list[tuple[Path, str]]:
-    """Files of `selection` at or below `data` with relative names; no own output.
+    """Files of `selection` at or below `data` with relative names, waiting ones too; no own output.
 
-    Adds to `others` what is named like records but is no regular file, and folders that cannot be listed. Raises
+    Where no link is followed, what is no regular file is among them: opening it says what it is. Otherwise adds to
+    `others` what is named like records but is no regular file; adds folders that cannot be listed. Raises
     UnreadableInput when `data` does not exist.
     """
     if not data.exists():
@@ -137,13 +151,15 @@ def _named(data: Path, out: Path, others: list[str], selection: FileSelection) -
 
     for name, _ in walk(data, selection.passes_over, unseen):
         path = data / name
-        if not is_file(path):
+        if selection.root is None and not is_file(path):
             if looks_like_records(name):
-                others.append(f"{display_name(name)} (not a regular file)")
-        elif own not in path.resolve().parents:
+                others.append(display_name(name) + _NOT_REGULAR)
+        elif (
+            own
+            not in (path.resolve() if selection.root is None else path.parent.resolve() / path.name).parents
+        ):
             found.append(path)
-    named = [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
-    return [(path, name) for path, name in named if not selection.waits(name)]
+    return [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
 
 
 def is_passed_over(name: str) -> bool:
@@ -267,7 +283,7 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
         purpose = _purpose(file)
         # empty files are not duplicates of each other
         if len(alike[file.size, purpose]) > 1 and file.size:
-            digest = file.digest or _digest(file.path)
+            digest = file.digest or _digest(file)
             known = first.setdefault((digest, purpose), file.name)
             if digest and known != file.name:
                 file = replace(file, duplicate_of=known)  # noqa: PLW2901
@@ -278,9 +294,9 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
 def _known_or_not(file: Delivered, known: KnownFiles, mapping: Mapping) -> Delivered:
     """`file` with its digest, marked if it was taken in before."""
     signature = Path(f"{file.path}{SIGNATURE_ENDING}")
-    digest = known.digest_of(file.name, file.size, stamp_of(file.path))
+    digest = known.digest_of(file.name, file.size, stamp_of(file.path, file.root))
     if digest is None or signature.exists():
-        digest = _digest(file.path)
+        digest = _digest(file)
     # empty files have the same content, and each of them is told of
     before = bool(file.size) and digest in known and not is_read_each_time(file, mapping)
     return replace(file, digest=digest, taken_before=before)
@@ -296,9 +312,16 @@ def is_read_each_time(file: Delivered, mapping: Mapping) -> bool:
     return bool(always & set(file.table.split("+")))
 
 
-def stamp_of(path: Path) -> str:
-    """What changes with the content of a file, unless somebody sets it back: inode, time of change."""
-    found = path.stat()
+def _status(path: Path, root: Path | None) -> os.stat_result:
+    return path.stat() if root is None else path.lstat()
+
+
+def stamp_of(path: Path, root: Path | None) -> str:
+    """What changes with the content of a file, unless somebody sets it back: inode, time of change.
+
+    `root`: see `FileSelection`; with one, the stamp of a link is its own.
+    """
+    found = _status(path, root)
     return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}"
 
 
@@ -310,11 +333,16 @@ def _purpose(file: Delivered) -> str:
     return f"{file.table} {file.path.suffix.lower()} {signed} {folders}"
 
 
-def _digest(path: Path) -> str:
+def _digest(file: Delivered) -> str:
     """Digest of the content; "" if it cannot be read, which is told when the file's turn to be read comes."""
     try:
-        with opened(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with opened(file.path, file.root) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except NotRegular:
+        if file.root is None:
+            return ""
+        # never read, only told of: once, until another one is in its place
+        return hashlib.sha256(f"{file.name} {stamp_of(file.path, file.root)}".encode()).hexdigest()
     except (UnreadableInput, OSError):
         return ""
 

@@ -55,7 +55,7 @@ def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None
 def _usable_columns(file: Delivered) -> tuple[str, ...]:
     """Columns of the file and its folders; none if it will be set aside whole."""
     try:
-        own = open_reading(file.path, file.sources[0].layout).columns
+        own = open_reading(file.path, file.sources[0].layout, file.root).columns
     except DuankaError:  # reported when the file is read
         return ()
     columns = (*own, *folder_columns(file.name, own))

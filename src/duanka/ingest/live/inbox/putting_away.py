@@ -48,12 +48,12 @@ def put_away_delivered(folder: Path, files: Iterable[FileIdentity], after: After
     if after == "keep":
         return 0
     named = [(original_name(file.name), file.stamp) for file in files]
-    return sum(put_away(folder, name, after) for name, stamp in named if _stamp(folder / name) == stamp)
+    return sum(put_away(folder, name, after) for name, stamp in named if _stamp(folder, name) == stamp)
 
 
-def _stamp(path: Path) -> str | None:
+def _stamp(folder: Path, name: str) -> str | None:
     try:
-        return stamp_of(path)
+        return stamp_of(folder / name, folder)
     except OSError:  # gone
         return None
 
