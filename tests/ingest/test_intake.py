@@ -198,7 +198,7 @@ def test_broken_files_of_every_kind_in_one_delivery(tmp_path: Path) -> None:
     }
     intake = taken(tmp_path, files, holder_key=KEY)
     assert table(intake, "data_days")["bytes"].to_list() == [1, 2]
-    assert sorted(reasons(intake)) == ["NUL byte", "empty line"] + ["unreadable file"] * 3 + [
+    assert sorted(reasons(intake)) == ["NUL byte", "empty line"] + ["unreadable file"] * 4 + [
         "wrong column count"
     ]
     assert {f.file: f.unreadable != "" for f in intake.files if f.table == "data_days"} == {
