@@ -231,3 +231,36 @@ def test_the_seal_is_the_order_databases_and_nobody_elses(office: Office) -> Non
     with app_orders.desk(settings, policy_named("national")) as here, here.store.reading() as connection:
         assert here.trail.has(connection, "store.attach", "store")
         assert here.trail.has(connection, "lookup.card", CARD)
+
+
+@pytest.mark.parametrize(
+    ("lookup", "out", "said"),
+    [
+        ("card", "store/store.json", "lies inside the store"),
+        ("contacts", "store/records/exports/new.csv", "lies inside the store"),
+        ("card", "orders/secret", "lies inside the folder of an order database"),
+        ("contacts", "orders/new.csv", "lies inside the folder of an order database"),
+        ("card", "precious", "is there already"),
+        ("contacts", "link", "is there already"),
+        ("card", "folder", "is a folder"),
+    ],
+)
+def test_an_export_replaces_nothing_and_lies_in_no_store(
+    office: Office, lookup: str, out: str, said: str
+) -> None:
+    (office.folder / "precious").write_text("precious", encoding="utf-8")
+    (office.folder / "folder").mkdir(exist_ok=True)
+    if not (office.folder / "link").is_symlink():
+        (office.folder / "link").symlink_to("nowhere")
+    before = _contents(office.folder)
+    shown = office.type(lookup, CARD, *BASIS, "--out", str(office.folder / out))
+    assert (shown.code, shown.out) == (2, "")
+    assert said in " ".join(shown.err.split())
+    assert _contents(office.folder) == before
+    assert not (office.folder / out).exists() or out in before or out == "folder"
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Every file but those of SQLite, which each command opens."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".sqlite" not in path.name)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -15,7 +15,7 @@ from duanka.application.stream import QUARANTINE, Followed, Following, follow_re
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
-from duanka.bootstrap.store.folders import must_be_text, must_lie_elsewhere
+from duanka.bootstrap.store.folders import must_be_text, must_lie_elsewhere, must_lie_outside
 from duanka.decision_log.writer import DecisionLogWriter
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
@@ -185,6 +185,7 @@ def follow(
     state = asked.store or asked.out / _STATE
     must_be_text(asked.out, "--out")
     must_be_text(state, "--store")
+    must_lie_outside(asked.out, "--out", state)
     if isinstance(asked.source, InboxInput):
         must_lie_elsewhere(state, asked.source.folder)
     if asked.once and not (state.is_dir() and any(state.iterdir())):

@@ -14,7 +14,9 @@ from duanka.application.scan import CARDS_AT_RISK
 from duanka.bootstrap import live as app_live
 from duanka.bootstrap import scan as app_scan
 from duanka.bootstrap.live import InboxInput, LiveOutcome, LiveRun
+from duanka.bootstrap.outputs.folders import made_folder
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.store.folders import may_store, must_lie_outside
 from duanka.decision_log.decision_changes import DecisionChanges
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import Findings
@@ -73,8 +75,8 @@ def morning(
     settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[BilingualText], None]
 ) -> Morning:
     """Process new records, compare with the last list. On an error, raised as by `live`, that list stays."""
-    asked.out.mkdir(parents=True, exist_ok=True)
-    outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
+    with made_folder(asked.out):
+        outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
     changes = _write_changes(settings, asked, asked.out / CARDS_AT_RISK)
     app_live.write_report(outcome, changes)
     return _ended(outcome, asked.out, changes, day, outcome.followed.last.sources)
@@ -97,7 +99,8 @@ def morning_into_store(
     inbox = asked.source
     if not isinstance(inbox, InboxInput):
         raise DuankaError("a morning reads an inbox; name its folder")
-    asked.out.mkdir(parents=True, exist_ok=True)
+    must_lie_outside(asked.out, "--out", store)  # before the decisions are opened, which makes the folder
+    may_store(store, None, inbox.folder)
     if settings.decision_key is None:
         said(app_scan.NO_SEAL)
     found: list[ListChanges] = []
@@ -106,7 +109,7 @@ def morning_into_store(
         found.append(_write_changes(settings, asked, now))
         return found[0]
 
-    with closing(DecisionChanges(asked.out, settings.decision_key)) as decisions:
+    with made_folder(asked.out), closing(DecisionChanges(asked.out, settings.decision_key)) as decisions:
         findings = app_scan.scan(
             settings,
             inbox.folder,

@@ -19,12 +19,11 @@ import pyarrow as pa
 
 from duanka.application.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
+from duanka.bootstrap.outputs.folders import DEFAULT, made_folder, may_hold_results
 from duanka.bootstrap.policies import mapping_named, policy_named, rule_named, shipped
 from duanka.bootstrap.settings import Settings
-from duanka.bootstrap.store.folders import is_text, may_store, must_be_text
-from duanka.decision_log.writer import DECIDED, DECISIONS, DecisionList
-from duanka.decision_log.writer import HITS as LIVE_HITS
-from duanka.domain.display import display_name
+from duanka.bootstrap.store.folders import is_text, may_store
+from duanka.decision_log.writer import DECISIONS, DecisionList
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import Findings
 from duanka.domain.intake_report import Intake
@@ -57,7 +56,6 @@ _TRUTH = "truth.parquet"  # labels of its cards, if known
 # memory outside the engine: interpreter, libraries, what intake has not freed, blocks in transit; measured: 430 MB
 _OVERHEAD_BYTES = 460 << 20
 _MIN_MEMORY_BYTES, _MAX_MEMORY_BYTES = 400 << 20, 1000 << 40
-_OUT = "duanka-out"
 _WORK, _LOCK = ".duanka-work-", "in-use"
 
 NO_SEAL = BilingualText(
@@ -92,7 +90,7 @@ def scan(
     to the decisions of earlier ones (`changes`) instead of writing a list of them anew, and its report tells how the
     new list, which `compared` receives, differs from the last one. `finished`: selects the files of an inbox.
     """
-    _make(data, out, mapping, goes_on=changes is not None)
+    may_hold_results(out, _WRITTEN, data, mapping, store, goes_on=changes is not None)
     if store:
         may_store(store, as_of, data)
         policy.check_retention(RULES)  # --shadow may have added a rule
@@ -100,7 +98,7 @@ def scan(
     # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
     # and two scans into one folder do not mix their files.
     passes = _passes(settings, mapping, policy)
-    with working_folder(out) as new:
+    with made_folder(out), working_folder(out) as new:
         with (
             working_folder(settings.work or out) as work,
             _judging(
@@ -322,42 +320,7 @@ def output_folder(data: Path, out: Path | None) -> Path:
         return out
     inside = data if data.is_dir() else data.parent
     writable = os.access(inside, os.W_OK) and inside.exists() and inside.stat().st_mode & 0o222
-    return (inside if writable and is_text(inside) else Path.cwd()) / _OUT
-
-
-def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
-    """Whether a later scan of `data` would read the files in `out` as records."""
-    if not data.is_dir() or not out.resolve().is_relative_to(data.resolve()):
-        return False
-    inside = out.resolve().relative_to(data.resolve()).parts
-    if any(part.startswith((".", "_")) or part == _OUT for part in inside):
-        return False
-    # a mapping's patterns may match any file; in Duanka's format a folder may be named like a table
-    return mapping is not None or any(part.lower() in TABLES for part in inside)
-
-
-def _make(data: Path, out: Path, mapping: Path | None, *, goes_on: bool = False) -> None:
-    must_be_text(out, "--out")
-    if _would_be_read(data, out, mapping):
-        raise DuankaError(
-            f"--out {out} lies among the records of {display_name(str(data))}, where the next scan would read it;"
-            " leave --out away (the default is not read), or choose another folder"
-        )
-    for name in _WRITTEN:
-        if (out / name).is_dir():
-            raise DuankaError(f"{out / name} is a folder; choose another folder with --out")
-    if not goes_on and ((out / LIVE_HITS).exists() or (out / DECIDED).exists()):
-        kind = "a live run" if (out / LIVE_HITS).exists() else "mornings"
-        raise DuankaError(f"{out} is the folder of {kind}; choose another folder with --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise DuankaError(
-            f"cannot write to {out} ({error.strerror}); choose another folder with --out"
-        ) from error
+    return (inside if writable and is_text(inside) else Path.cwd()) / DEFAULT
 
 
 @contextmanager

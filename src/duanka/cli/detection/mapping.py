@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duanka.bootstrap.outputs import files as outputs
 from duanka.bootstrap.policies import mapping_named, shipped
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.output.lists import line
@@ -70,6 +71,8 @@ def guess(
 
     Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
     """
+    if target:
+        _may_write(target)
     local = (OperatorZone(zone) if zone else operator_zone()).name
     answers = proposal.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
     name = target.stem if target else "guessed"
@@ -151,12 +154,17 @@ def _codes(text: str) -> dict[str, str]:
     return found
 
 
+def _may_write(target: Path) -> None:
+    """Refuse a file that is no mapping before the long guess."""
+    if target.is_dir():
+        raise DuankaError(f"{display_name(str(target))} is a folder; name a file, such as {target / _NAME}")
+    outputs.may_export(target, "--out", load_settings(), earlier=outputs.MAPPING)
+
+
 def _write(target: Path, text: str) -> None:
     """Write the mapping; an existing file is kept under another name."""
     from duanka.domain.private_files import write_private  # noqa: PLC0415  # only this command writes
 
-    if target.is_dir():
-        raise DuankaError(f"{display_name(str(target))} is a folder; name a file, such as {target / _NAME}")
     if target.exists():
         kept = target.with_name(target.name + _KEPT)
         os.replace(target, kept)

@@ -26,9 +26,13 @@ from duanka.specification.figures import MEASURED, read_figures, write_figures
 
 if TYPE_CHECKING:
     from duanka.bootstrap import questions as app_questions
+    from duanka.bootstrap import settings
+    from duanka.bootstrap.outputs import files
     from duanka.specification import page as pages
 else:
     app_questions = lazily("duanka.bootstrap.questions")
+    files = lazily("duanka.bootstrap.outputs.files")
+    settings = lazily("duanka.bootstrap.settings")
     pages = lazily("duanka.specification.page")
 
 _PACKAGE = Path(__file__).parents[2]
@@ -286,6 +290,7 @@ def spec_page(
     ] = None,
 ) -> None:
     """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
+    files.may_export(out, "--out", settings.load_settings(), earlier=files.SPECIFICATION)
     ran, path = _evidence(results), _confirmed_file(file)
     since, confirmed = _age(ran), confirmations.read_confirmations(path)
     figures = read_figures(measured or MEASURED, named=measured is not None)
@@ -309,6 +314,7 @@ def spec_measure(
     ),
 ) -> None:
     """Measure what other answers to the open questions would do on an invented province."""
+    files.may_export(out, "--out", settings.load_settings(), earlier=files.FIGURES)
     figures = app_questions.measure(data, _stated(), OUT.print)
     write_figures(figures, out)
     OUT.print(shown(_WRITTEN_NEXT, path=out))

@@ -17,12 +17,16 @@ from duanka.domain.authority import Permission, may
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap import settings
+    from duanka.bootstrap.outputs import files
     from duanka.cli.orders import orders_tables as tables
     from duanka.cli.orders import takes_tables
     from duanka.ledger.audit import trail
     from duanka.orders.queries import service as reading
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    files = lazily("duanka.bootstrap.outputs.files")
+    settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.orders.orders_tables")
     takes_tables = lazily("duanka.cli.orders.takes_tables")
     trail = lazily("duanka.ledger.audit.trail")
@@ -99,6 +103,7 @@ def end(
         if file is None:
             line(f"{present.seq}:{present.hash}")
         else:
+            files.may_export(file, "--out", settings.load_settings(), earlier=files.TRAIL_END)
             here.ends.write(file, present, here.now())
 
 

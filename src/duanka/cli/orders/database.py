@@ -20,11 +20,13 @@ from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap.store import folders
     from duanka.ledger.audit.trail import UpgradeTold
     from duanka.ledger.db import installation, tables
     from duanka.orders.monitoring import backups
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    folders = lazily("duanka.bootstrap.store.folders")
     backups = lazily("duanka.orders.monitoring.backups")
     installation = lazily("duanka.ledger.db.installation")
     tables = lazily("duanka.ledger.db.tables")
@@ -42,6 +44,7 @@ def backup(
 ) -> None:
     """Copy the order database to a file, whole, also while `serve` runs; docs/OPERATIONS.md says how to restore it."""
     with at_desk() as (here, person):
+        folders.must_lie_outside(file, "FILE")
         size = backups.back_up(here.store, here.trail, file, person, why, app_orders.now())
     line(f"{file}: {size:,} bytes. The secret is not in it: keep it apart.")
 

@@ -35,11 +35,15 @@ from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
+    from duanka.bootstrap import settings
     from duanka.bootstrap.orders import OrderDesk
+    from duanka.bootstrap.outputs import files
     from duanka.cli.orders import orders_tables as tables
     from duanka.cli.orders import takes_tables
     from duanka.orders.queries import service as reading
 else:
+    files = lazily("duanka.bootstrap.outputs.files")
+    settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.orders.orders_tables")
     takes_tables = lazily("duanka.cli.orders.takes_tables")
     reading = lazily("duanka.orders.queries.service")
@@ -108,6 +112,9 @@ def passes(
 ) -> None:
     """Write the sealed list of who passed, for a scan or a live run on a machine without the order database."""
     with at_desk() as (here, person):
+        chosen = settings.load_settings()
+        if export.resolve() != chosen.passes_file.resolve():
+            files.may_export(export, "--export", chosen, earlier=files.PASSES)
         cards = here.pass_list.export(export, person, here.now())
     line(f"{cards:,} card(s) that passed: {export}")
 

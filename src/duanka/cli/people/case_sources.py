@@ -21,9 +21,11 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap import settings
+    from duanka.bootstrap.outputs import files
     from duanka.ingest.delivery import signatures
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    files = lazily("duanka.bootstrap.outputs.files")
     settings = lazily("duanka.bootstrap.settings")
     signatures = lazily("duanka.ingest.delivery.signatures")
 
@@ -85,6 +87,9 @@ def sources(
     with at_desk() as (here, by):
         listed = here.case_sources.listed(by)
         if export:
+            chosen = settings.load_settings()
+            if export.resolve() != chosen.sources_file.resolve():  # which is written anew when it is damaged
+                files.may_export(export, "--export", chosen, earlier=files.CASE_SOURCES)
             app_orders.write_sources(here, export)
     rows = (
         (one.id, one.source.name, one.proposed_by, one.approved_by or "-", shown(one.state.words))

@@ -24,10 +24,12 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.bootstrap import order_resources, settings
     from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap.outputs import files
     from duanka.cli.store import tables
     from duanka.orders.queries import record_queries
 else:
     app_orders = lazily("duanka.bootstrap.orders")
+    files = lazily("duanka.bootstrap.outputs.files")
     order_resources = lazily("duanka.bootstrap.order_resources")
     record_queries = lazily("duanka.orders.queries.record_queries")
     settings = lazily("duanka.bootstrap.settings")
@@ -62,7 +64,9 @@ Until = Annotated[
     str | None,
     typer.Option("--until", help="Up to this time; by default the end of the last day that the store has."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="Write CSV to this file instead of the terminal.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write CSV to this new file instead of the terminal.")
+]
 
 commands = typer.Typer()
 store = new_group(commands, "store")
@@ -89,6 +93,8 @@ def card(
 ) -> None:
     """Show every record of a card: calls, messages, where it was seen, data. The trail keeps who and why."""
     with at_desk() as (here, person):
+        if out:
+            files.may_export(out, "--out", settings.load_settings())
         reader = record_queries.LookupContext(person, why, basis_of(case, order, police_notice), full)
         end = operator_zone().read(until, "--until") if until else None
         found = app_orders.records_in(here, folder).card(number, reader, here.now(), days, end)
@@ -117,6 +123,8 @@ def contacts(
 ) -> None:
     """Show everybody with whom numbers, ours or foreign, were in contact by call or message."""
     with at_desk() as (here, person):
+        if out:
+            files.may_export(out, "--out", settings.load_settings())
         basis = basis_of(case, order, police_notice)
         named = [*(numbers or ()), *(cards_in_file(file) if file else ())]
         if not named:

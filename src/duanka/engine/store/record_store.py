@@ -111,10 +111,8 @@ class RecordStore:
 
     @contextmanager
     def _locked(self, wait: bool, progress: Progress) -> Iterator[None]:
-        if self.folder.exists() and not self.folder.is_dir():
-            raise DuankaError(f"{self.folder} is a file; choose a folder with --store")
+        may_begin(self.folder)
         private_folder(self.folder)
-        _refuse_foreign(self.folder)
         # the operating system releases the lock when the process ends, however it ends
         with private_file(self.folder / _LOCK).open("r+b") as lock:
             try:
@@ -144,12 +142,18 @@ class RecordStore:
         return manifest
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """DuankaError for a folder with other content: a store sweeps what it does not list."""
-    if is_store(folder):
+def may_begin(folder: Path) -> None:
+    """DuankaError for a file, or a folder with other content: a store sweeps what it does not list. None is made."""
+    if not folder.exists() or is_store(folder):
         return
-    refuse_lost_manifest(folder)
-    if foreign := sorted(set(os.listdir(folder)) - {_LOCK, _UNFINISHED, LIVE}):
+    if not folder.is_dir():
+        raise DuankaError(f"{folder} is a file; choose a folder with --store")
+    try:
+        refuse_lost_manifest(folder)
+        there = os.listdir(folder)
+    except OSError:  # the first writing says why
+        return
+    if foreign := sorted(set(there) - {_LOCK, _UNFINISHED, LIVE}):
         raise DuankaError(
             f"{folder} is not empty and holds no store ({foreign[0]}); choose another folder with --store"
         )

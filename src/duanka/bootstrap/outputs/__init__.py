@@ -1,0 +1,1 @@
+"""What commands write where a person says: folders of results, single files."""
