@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ KEY = bytes(32)
 
 def test_commands_write_again_what_they_wrote_and_replace_nothing_else(tmp_path: Path) -> None:
     keys = people_of(Settings(orders=tmp_path / "orders"), {"the.boss": Role.SUPERVISOR})
-    own = {"DUANKA_ORDERS": str(tmp_path / "orders"), "DUANKA_API_KEY": keys["the.boss"]}
+    own: dict[str, Any] = {"DUANKA_ORDERS": str(tmp_path / "orders"), "DUANKA_API_KEY": keys["the.boss"]}
     secret = (tmp_path / "orders" / "secret").read_bytes()
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "store.json").write_text("{}", encoding="utf-8")
