@@ -58,13 +58,13 @@ _CAME = BilingualText(
     "迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}"
 )
 _BAD = BilingualText(
-    "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine`",
-    "Set aside or too late: {share} of the records; `duanka quarantine` says why",
+    "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine {out}`",
+    "Set aside or too late: {share} of the records; `duanka quarantine {out}` says why",
 )
 _BAD_STORED = BilingualText(
-    "不能采用：占记录的 {share}；搁置 {aside} 条（原因见 `duanka quarantine`），过旧 {late} 条（只计数，不搁置）",
-    "Not to be used: {share} of the records; {aside} set aside (`duanka quarantine` says why), {late} too old for the"
-    " store (counted only)",
+    "不能采用：占记录的 {share}；搁置 {aside} 条（原因见 `duanka quarantine {out}`），过旧 {late} 条（只计数，不搁置）",
+    "Not to be used: {share} of the records; {aside} set aside (`duanka quarantine {out}` says why), {late} too old"
+    " for the store (counted only)",
 )
 _FILES = BilingualText(
     "变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}"
@@ -158,10 +158,10 @@ def _day(text: str) -> date:
 def _bad(done: app_morning.Morning) -> str:
     share = f"{done.bad_share:.2%}"
     if not isinstance(done.outcome, Findings):
-        return shown(_BAD, share=share)
+        return shown(_BAD, share=share, out=done.out)
     aside = sum(file.quarantined for file in done.outcome.intake.news)
     late = done.outcome.stored.late if done.outcome.stored else 0
-    return shown(_BAD_STORED, share=share, aside=aside, late=late)
+    return shown(_BAD_STORED, share=share, aside=aside, late=late, out=done.out)
 
 
 def _summary(done: app_morning.Morning, *, too_bad: bool, allowed: float) -> RenderableType:
