@@ -32,7 +32,7 @@ _INTERRUPTED = BilingualText(
 # Command -> its help. The help of a single command repeats the first paragraph of its docstring.
 COMMANDS = {
     "simulate": "Invent a province with known truth: records in our own format, and truth.parquet.",
-    "scan": "Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined.",
+    "scan": "Find the cards at risk in a directory of records; exit code 3 when too many cannot be used.",
     "evaluate": "Compare a scan with the truth: precision, recall, and what it costs honest people.",
     "spec": "What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
     "mapping": "Mappings 映射: find one for your files, and try it.",
