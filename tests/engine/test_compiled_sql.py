@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,7 +20,7 @@ _NEVER = "compiled again"
 _NOW = {name: datetime(2021, 5, 18, 6) for name in rendering.MOMENTS}
 
 
-def _refuse() -> str:
+def _refuse() -> NoReturn:
     raise AssertionError(_NEVER)
 
 
@@ -63,6 +64,21 @@ def test_a_value_of_the_wrong_kind_is_made_anew(tmp_path: Path) -> None:
     again.read(path)
     assert again.text(("a", 1), lambda: "SELECT 2") == "SELECT 2"
     assert again.names(("names", "a"), lambda: ["peer"]) == ["peer"]
+    again.write(path)
+    assert list(json.loads(path.read_text())["compiled"].values()) == ["SELECT 2", ["peer"]]
+
+
+@pytest.mark.parametrize("compiled", [None, [], "x"], ids=repr)
+def test_a_file_of_this_compiler_with_something_else_in_it_is_as_good_as_none(
+    tmp_path: Path, compiled: object
+) -> None:
+    path = _kept(tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "compiled": compiled}))
+    again = CompiledSql()
+    again.read(path)
+    assert again.text(("a", 1), lambda: "SELECT 2") == "SELECT 2"
+    again.write(path)
+    assert list(json.loads(path.read_text())["compiled"].values()) == ["SELECT 2"]
 
 
 def test_what_no_run_asks_for_any_more_is_dropped(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from duanka.domain.private_files import put_in_place
 
 Known = dict[str, str | list[str]]
+_Kind = TypeVar("_Kind", str, list[str])
 _COMPILER = ("syntax.py", "spark_dialect.py")
 
 
@@ -23,19 +25,19 @@ class CompiledSql:
 
     def text(self, asked: Sequence[object], compiled: Callable[[], str]) -> str:
         """The text for what is `asked`, which `compiled` makes if it is not known."""
-        found = self._found(asked, compiled)
-        return found if isinstance(found, str) else compiled()
+        return self._found(asked, str, compiled)
 
-    def names(self, asked: Sequence[object], compiled: Callable[[], Sequence[str]]) -> Sequence[str]:
+    def names(self, asked: Sequence[object], compiled: Callable[[], list[str]]) -> list[str]:
         """The names for what is `asked`, which `compiled` makes if they are not known."""
-        found = self._found(asked, lambda: list(compiled()))
-        return found if isinstance(found, list) else compiled()
+        return self._found(asked, list, compiled)
 
-    def _found(self, asked: Sequence[object], compiled: Callable[[], str | list[str]]) -> str | list[str]:
+    def _found(self, asked: Sequence[object], kind: type[_Kind], compiled: Callable[[], _Kind]) -> _Kind:
         key = hashlib.sha256(repr(asked).encode()).hexdigest()
-        if key not in self._asked:
-            self._asked[key] = self._known[key] if key in self._known else compiled()
-        return self._asked[key]
+        found = self._asked.get(key, self._known.get(key))
+        if not isinstance(found, kind):
+            found = compiled()
+        self._asked[key] = found
+        return found
 
     def read(self, path: Path) -> None:
         """Know what `path` holds; nothing if it is missing, damaged, or of another version of the compiler."""
@@ -43,12 +45,13 @@ class CompiledSql:
             told = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             return
-        if isinstance(told, dict) and told.get("compiler") == _compiler():
-            self._known = told["compiled"]
+        compiled = told.get("compiled") if isinstance(told, dict) else None
+        if isinstance(compiled, dict) and told.get("compiler") == _compiler():
+            self._known = compiled
 
     def write(self, path: Path) -> None:
         """Keep what this run asked for, and nothing else. OSError: no room."""
-        if self._asked.keys() == self._known.keys():
+        if self._asked == self._known:
             return
         with put_in_place(path) as file:
             file.write_text(json.dumps({"compiler": _compiler(), "compiled": self._asked}), "utf-8")

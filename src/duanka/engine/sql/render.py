@@ -9,7 +9,7 @@ three points in time, which are new each night, are put into a text that was com
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -36,20 +36,19 @@ def render(
     `left`: names that stay parameters, for a statement that runs repeatedly. `renamed`: table -> table read in its
     place. Raises RuleError when the SQL does not parse or a `$name` has no value.
     """
-    moments = {n: v for n, v in values.items() if n in MOMENTS and n not in left and isinstance(v, datetime)}
-    if dialect == "spark" or pretty:
-        moments = {}
-    fixed = {name: value for name, value in values.items() if name not in moments}
-    still_open = sorted({*left, *moments})
 
-    def compiled() -> str:
+    def compiled(given: Mapping[str, Value], left: Collection[str]) -> str:
         from duanka.engine.sql import syntax  # noqa: PLC0415  # dear to import, and seldom needed
 
-        return syntax.render(sql, fixed, dialect, pretty=pretty, left=still_open, renamed=renamed)
+        return syntax.render(sql, given, dialect, pretty=pretty, left=left, renamed=renamed)
 
-    if dialect == "spark":  # names files of this run
-        return compiled()
-    text = COMPILED.text((sql, sorted(fixed.items()), pretty, still_open, sorted(renamed.items())), compiled)
+    if dialect == "spark" or pretty:  # names files of this run; or is for people
+        return compiled(values, left)
+    moments = {n: v for n, v in values.items() if n in MOMENTS and n not in left and isinstance(v, datetime)}
+    fixed = {name: value for name, value in values.items() if name not in moments}
+    still_open = sorted({*left, *moments})
+    asked = (sql, sorted(fixed.items()), still_open, sorted(renamed.items()))
+    text = COMPILED.text(asked, lambda: compiled(fixed, still_open))
     return _MOMENT.sub(lambda found: _written(found, moments), text) if moments else text
 
 
@@ -129,8 +128,8 @@ def tables(sql: str) -> frozenset[str]:
     return frozenset(_names("tables", sql))
 
 
-def _names(what: str, sql: str) -> Sequence[str]:
-    def compiled() -> Sequence[str]:
+def _names(what: str, sql: str) -> list[str]:
+    def compiled() -> list[str]:
         from duanka.engine.sql import syntax  # noqa: PLC0415  # dear to import, and seldom needed
 
         return syntax.NAMES[what](sql)

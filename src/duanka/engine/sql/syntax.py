@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -81,28 +81,28 @@ def split_rounding(sql: str) -> tuple[str, dict[str, str]]:
     return repaired(query).sql(dialect="spark", copy=False), afterwards
 
 
-def _output_columns(sql: str) -> Sequence[str]:
+def _output_columns(sql: str) -> list[str]:
     tree = _tree(sql)
     if not isinstance(tree, exp.Query):
         raise RuleError("SQL must be one SELECT")
     return list(tree.named_selects)
 
 
-def _columns(sql: str) -> Sequence[str]:
+def _columns(sql: str) -> list[str]:
     return sorted({node.name for node in _tree(sql).find_all(exp.Column)})
 
 
-def _parameters(sql: str) -> Sequence[str]:
+def _parameters(sql: str) -> list[str]:
     return sorted({node.name for node in _tree(sql).find_all(exp.Parameter, exp.Placeholder)})
 
 
-def _tables(sql: str) -> Sequence[str]:
+def _tables(sql: str) -> list[str]:
     tree = _tree(sql)
     steps = {cte.alias for cte in tree.find_all(exp.CTE)}
     return sorted({t.name for t in tree.find_all(exp.Table)} - steps)
 
 
-def _alternatives(sql: str) -> Sequence[str]:
+def _alternatives(sql: str) -> list[str]:
     where = _tree(sql).args["where"].this
     found: list[str] = []
     for one in where.flatten() if isinstance(where, exp.Or) else [where]:
@@ -111,7 +111,7 @@ def _alternatives(sql: str) -> Sequence[str]:
     return found
 
 
-NAMES: Mapping[str, Callable[[str], Sequence[str]]] = {
+NAMES: Mapping[str, Callable[[str], list[str]]] = {
     "alternatives": _alternatives,
     "output_columns": _output_columns,
     "columns": _columns,
