@@ -190,17 +190,14 @@ def test_a_morning_into_a_store_that_was_killed_is_told_whole(inbox: Path, tmp_p
     assert (out / "decisions.jsonl").read_bytes() == whole
 
 
+def _into_store(inbox: Path, tmp_path: Path) -> tuple[str | Path, ...]:
+    """What is typed for the morning of 17 May, which wants the records of the 16th."""
+    folders = ("--out", tmp_path / "out", "--store", tmp_path / "store")
+    return ("morning", inbox, *folders, "--day", "2021-05-16")
+
+
 def test_a_morning_into_a_store_waits_for_markers(inbox: Path, tmp_path: Path) -> None:
-    words = (
-        "morning",
-        inbox,
-        "--out",
-        tmp_path / "out",
-        "--store",
-        tmp_path / "store",
-        "--day",
-        "2021-05-16",
-    )
+    words = _into_store(inbox, tmp_path)
     calls = inbox / "calls"
     (calls / "0516.csv").write_text(_calls(16, {1: 70}))
     (calls / "0516.csv.done").touch()
@@ -358,16 +355,7 @@ def test_every_unreadable_file_is_named_once_or_counted(inbox: Path, tmp_path: P
     for number in range(21):
         (inbox / "calls" / f"bad{number:02}.csv").write_text(f"a,b{number}\n1,2\n")
     (inbox / "calls" / "bad21.csv").write_bytes(b"card,\xff\n")
-    words = (
-        "morning",
-        inbox,
-        "--out",
-        tmp_path / "out",
-        "--store",
-        tmp_path / "store",
-        "--day",
-        "2021-05-16",
-    )
+    words = _into_store(inbox, tmp_path)
     told = "".join(duanka(*words).out.split())
     assert [told.count(f"calls/bad{number:02}.csv") for number in range(22)] == [1] * 20 + [0] * 2
     assert "and2more" in told

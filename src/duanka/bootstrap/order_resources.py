@@ -30,6 +30,7 @@ HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "messa
 _KEPT_IN = "secret"  # file in the folder of the orders
 _PORT_LIMIT = 65_536
 _SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
+DATABASE = "orders.sqlite"  # in the folder of orders, where no server is named
 MARK = "attached"  # file in the store's folder: who attached it, when, and the order database's seal
 _HOW = "`duanka store attach STORE --why ...` by a supervisor attaches it"
 
@@ -46,7 +47,7 @@ def database_of(settings: Settings) -> str:
     """URL of the order database."""
     if settings.database_url:
         return settings.database_url.get_secret_value()
-    return f"sqlite:///{settings.orders / 'orders.sqlite'}"
+    return f"sqlite:///{settings.orders / DATABASE}"
 
 
 def secret_of(settings: Settings, is_new: bool = False) -> bytes:

@@ -6,11 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from duanka.bootstrap.order_resources import DATABASE
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
 from duanka.domain.errors import DuankaError
 
-_DATABASE = "orders.sqlite"
 # What earlier exports have, of the kinds that are written again to the same file, by cron or after a correction.
 PASSES = re.compile(rb'"sha256": ?"[0-9a-f]{64}"')
 CASE_SOURCES = re.compile(rb'\A\{"seq": ?1, ?"sources": ?\[')
@@ -21,18 +21,26 @@ MAPPING = re.compile(rb"^#? ?\[\[source", re.MULTILINE)
 
 
 def may_export(
-    path: Path, option: str, settings: Settings, *, earlier: re.Pattern[bytes] | None = None
+    path: Path,
+    option: str,
+    settings: Settings,
+    *,
+    earlier: re.Pattern[bytes] | None = None,
+    own: Path | None = None,
 ) -> None:
     """DuankaError where an export to `path`, which `option` named, would harm what is there.
 
     Refused: inside a store, inside the folder of an order database, or a file that is there, except an earlier
-    export: one whose content has `earlier`. Call it before the export is made and stands in the audit trail.
+    export: one whose content has `earlier`. `own`: where the settings have this export, which may be written anew.
+    Call it before the export is made and stands in the audit trail.
     """
+    if own and path.resolve() == own.resolve():
+        return
     must_lie_outside(path, option)
     real = path.resolve()
     orders = settings.orders.resolve()
     for folder in real.parents:
-        if folder == orders or os.path.isfile(folder / _DATABASE):
+        if folder == orders or os.path.isfile(folder / DATABASE):
             raise DuankaError(
                 f"{option} {path} lies inside the folder of an order database, {folder}; choose another folder"
             )

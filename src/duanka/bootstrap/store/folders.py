@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
+from duanka.engine.store.manifest import MANIFEST
 
 
 def is_text(folder: Path) -> bool:
@@ -52,8 +53,6 @@ def must_lie_outside(out: Path, option: str, store: Path | None = None) -> None:
 
     `option`: what named `out`, a file or a folder. A store within `out` is none of its business.
     """
-    from duanka.engine.store.manifest import MANIFEST  # noqa: PLC0415  # DuckDB takes 0.2 s
-
     real, own = out.resolve(), store.resolve() if store else None
     for folder in (real, *real.parents):
         if folder == own or os.path.isfile(folder / MANIFEST):

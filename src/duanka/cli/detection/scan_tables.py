@@ -46,19 +46,14 @@ _UNUSABLE = BilingualText(
     "Still not to be used, told since {since} and no more in the exit code: {files}. Read again each night, until the"
     " file or the mapping changes",
 )
-_PURGED = {
-    "records": BilingualText(
-        "按策略只保留 {kept} 天，已清除 {days} 天的记录：{which}",
-        "Purged the records of {days} day(s), as the policy keeps {kept}: {which}",
-    ),
-    "rollups": BilingualText(
-        "按策略只保留 {kept} 天，已清除 {days} 天的汇总：{which}",
-        "Purged the rollups of {days} day(s), as the policy keeps {kept}: {which}",
-    ),
-    "refusals": BilingualText(
-        "按策略只保留 {kept} 天，已清除 {days} 天的拦截：{which}",
-        "Purged the refusals of {days} day(s), as the policy keeps {kept}: {which}",
-    ),
+_PURGED = BilingualText(
+    "按策略只保留 {kept} 天，已清除 {days} 天的{what}：{which}",
+    "Purged the {what} of {days} day(s), as the policy keeps {kept}: {which}",
+)
+_KEPT_BY_DAY = {
+    "records": BilingualText("记录", "records"),
+    "rollups": BilingualText("汇总", "rollups"),
+    "refusals": BilingualText("拦截", "refusals"),
 }
 _FROM_TO = BilingualText("{first} 至 {last}", "{first} to {last}")
 _SHOWN = 5  # days or files named of many
@@ -258,9 +253,9 @@ def _cautions(findings: Findings) -> list[str]:
     if (stored := findings.stored) and stored.late:
         kept = findings.policy.store.keep_records_days
         lines.append(shown(_TOO_OLD, late=stored.late, since=stored.late_before, kept=kept))
-    lines += [
-        shown(_PURGED[one.what], kept=one.kept, days=len(one.days), which=_which(one.days)) for one in purged
-    ]
+    for one in purged:
+        what = shown(_KEPT_BY_DAY[one.what])
+        lines.append(shown(_PURGED, kept=one.kept, days=len(one.days), what=what, which=_which(one.days)))
     if findings.lists_from:
         lines.append(shown(_AREA_LISTS, file=display_name(str(findings.lists_from))))
     return lines

@@ -113,8 +113,7 @@ def passes(
     """Write the sealed list of who passed, for a scan or a live run on a machine without the order database."""
     with at_desk() as (here, person):
         chosen = settings.load_settings()
-        if export.resolve() != chosen.passes_file.resolve():
-            files.may_export(export, "--export", chosen, earlier=files.PASSES)
+        files.may_export(export, "--export", chosen, earlier=files.PASSES, own=chosen.passes_file)
         cards = here.pass_list.export(export, person, here.now())
     line(f"{cards:,} card(s) that passed: {export}")
 

@@ -88,8 +88,7 @@ def sources(
         listed = here.case_sources.listed(by)
         if export:
             chosen = settings.load_settings()
-            if export.resolve() != chosen.sources_file.resolve():  # which is written anew when it is damaged
-                files.may_export(export, "--export", chosen, earlier=files.CASE_SOURCES)
+            files.may_export(export, "--export", chosen, earlier=files.CASE_SOURCES, own=chosen.sources_file)
             app_orders.write_sources(here, export)
     rows = (
         (one.id, one.source.name, one.proposed_by, one.approved_by or "-", shown(one.state.words))

@@ -189,14 +189,14 @@ class StoreEngine(BatchEngine):
     def _narrow(self, rollup: Rollup, scope: RollupScope) -> str:
         """Condition for the groups of `rollup` that the rules of `scope` need."""
         readers = [(rule, limits) for rule, limits in scope.rules if rollup.name in rule.reads]
-        parts = {rule.id: self._not_found_yet(rule, scope) for rule, _ in readers}
-        whole = [one for one in readers if not parts[one[0].id]]
-        needed = [self._given.narrow(rollup, whole)] if whole else []
-        for one in readers:
-            narrow = self._given.narrow(rollup, [one])
-            if part := parts[one[0].id]:
+        whole, needed = list[tuple[Rule, Mapping[str, Literal]]](), list[str]()
+        for rule, limits in readers:
+            if part := self._not_found_yet(rule, scope):
+                narrow = self._given.narrow(rollup, [(rule, limits)])
                 needed.append(f"({narrow}) AND {part}" if narrow else "")
-        return any_of(needed)
+            else:
+                whole.append((rule, limits))
+        return any_of([self._given.narrow(rollup, whole), *needed] if whole else needed)
 
     def _not_found_yet(self, rule: Rule, scope: RollupScope) -> str:
         """Condition: the first hit of a card, which alone counts, is not found already; "": all cards."""

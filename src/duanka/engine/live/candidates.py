@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from duanka.domain.preconditions import Exceeds
@@ -17,8 +16,7 @@ from duanka.engine.live.state.compiled_rule import CompiledRule, read_from
 from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.shared.duckdb_database import lent
-
-Ints = npt.NDArray[np.int64]
+from duanka.engine.store.days.grouping import Ints, differs
 
 
 class Candidates:
@@ -96,7 +94,7 @@ def exceeding(tables: Iterable[pa.Table], column: str, limit: float) -> Ints:
     """The cards with a total of `column` above `limit`. `tables`: each has all rows of its cards."""
     found = [np.array([], np.int64)]
     for card, value in _by_card(tables, column):
-        first = np.flatnonzero(_begins(card))
+        first = np.flatnonzero(differs(card))
         found.append(card[first[np.add.reduceat(value, first) > limit]])
     return np.concatenate(found)
 
@@ -105,8 +103,8 @@ def linked(tables: Iterable[pa.Table], key: str) -> Ints:
     """The cards with several values of `key`, or one that another card has; a card may come twice."""
     found, cards, values = ([np.array([], np.int64)] for _ in range(3))
     for card, value in _by_card(tables, key):
-        begins = _begins(card)
-        other = ~begins & _begins(value)  # than the same card has in the row before
+        begins = differs(card)
+        other = ~begins & differs(value)  # than the same card has in the row before
         found.append(card[other])
         once = begins | other
         cards.append(card[once])
@@ -126,10 +124,3 @@ def _by_card(tables: Iterable[pa.Table], column: str) -> Iterable[tuple[Ints, In
             card: Ints = rows["card"].to_numpy()
             order = np.argsort(card)
             yield card[order], rows[column].to_numpy()[order]
-
-
-def _begins(column: Ints) -> npt.NDArray[np.bool_]:
-    """Whether a value differs from the one before it."""
-    found = np.ones(len(column), np.bool_)
-    np.not_equal(column[1:], column[:-1], out=found[1:])
-    return found

@@ -154,10 +154,7 @@ def _named(data: Path, out: Path, others: list[str], selection: FileSelection) -
         if selection.root is None and not is_file(path):
             if looks_like_records(name):
                 others.append(display_name(name) + _NOT_REGULAR)
-        elif (
-            own
-            not in (path.resolve() if selection.root is None else path.parent.resolve() / path.name).parents
-        ):
+        elif own not in _real(path, selection.root).parents:
             found.append(path)
     return [(path, path.relative_to(data).as_posix()) for path in sorted(found)]
 
@@ -310,6 +307,10 @@ def is_read_each_time(file: Delivered, mapping: Mapping) -> bool:
     """
     always = {"cases", "cards"} if mapping.asks_by_imsi else {"cases"}
     return bool(always & set(file.table.split("+")))
+
+
+def _real(path: Path, root: Path | None) -> Path:
+    return path.resolve() if root is None else path.parent.resolve() / path.name
 
 
 def _status(path: Path, root: Path | None) -> os.stat_result:

@@ -40,8 +40,8 @@ class Grouped(NamedTuple):
 
 def union(columns: Sequence[Ints]) -> Ints:
     """The distinct values of sorted columns, sorted."""
-    found = np.sort(np.concatenate([one[_differs(one)] for one in columns]))
-    return found[_differs(found)]
+    found = np.sort(np.concatenate([one[differs(one)] for one in columns]))
+    return found[differs(found)]
 
 
 def ranks(columns: Sequence[Ints]) -> list[Ints]:
@@ -55,7 +55,7 @@ def ranks(columns: Sequence[Ints]) -> list[Ints]:
 
 def _ranked(cards: Ints, column: Ints) -> Ints:
     """Rank of each value of `column` among the sorted, distinct `cards`, which hold all of them."""
-    changes = np.flatnonzero(_differs(column))
+    changes = np.flatnonzero(differs(column))
     counts = np.diff(np.append(changes, len(column)))
     found: Ints = np.repeat(np.searchsorted(cards, column[changes]), counts)
     return found
@@ -148,14 +148,14 @@ def _sorted(place: Ints, keys: Mapping[str, Ints]) -> tuple[Ints | None, Ints, n
 
 def _begins(order: Ints | None, column: Ints) -> npt.NDArray[np.bool_]:
     """Whether each row, in order, has another value than the one before."""
-    return _differs(column if order is None else column[order])
+    return differs(column if order is None else column[order])
 
 
 def _ascending(column: Ints) -> bool:
     return bool(np.all(column[1:] >= column[:-1]))
 
 
-def _differs(column: Ints) -> npt.NDArray[np.bool_]:
+def differs(column: Ints) -> npt.NDArray[np.bool_]:
     """Whether a value differs from the one before it."""
     found = np.ones(len(column), np.bool_)
     np.not_equal(column[1:], column[:-1], out=found[1:])
