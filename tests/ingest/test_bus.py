@@ -379,11 +379,16 @@ def test_a_lost_delivery_is_asked_for_again(server: Server, monkeypatch: pytest.
     assert len(dropped) == 3
 
 
+def read_on(bus: Bus) -> None:
+    """Read until the bus raises: before that, empty batches mark the passage of time."""
+    deque(islice(bus.batches({}), 200), maxlen=0)
+
+
 def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(
         DuankaError, match=r"no NATS server at nats://127.0.0.1:1: .*; start it, or check the URL"
     ) as told:
-        next(Bus("nats://me:geheim@127.0.0.1:1", STREAM).batches({}))
+        read_on(Bus("nats://me:geheim@127.0.0.1:1", STREAM))
     assert "geheim" not in str(told.value) + caplog.text
 
 
@@ -392,12 +397,12 @@ def test_a_wrong_password_is_told_and_never_shown(tmp_path: Path, caplog: pytest
     one = Server(tmp_path / "store", "--user", "duanka", "--pass", "richtig")
     one.start()
     try:
-        asked = Bus(one.url.replace("//", "//duanka:geheim@"), STREAM).batches({})
+        asked = Bus(one.url.replace("//", "//duanka:geheim@"), STREAM)
         with pytest.raises(DuankaError, match=r"(?i)authorization") as told:
-            deque(islice(asked, 200), maxlen=0)  # empty batches mark the passage of time
+            read_on(asked)
         url = one.url.replace("//", "//duanka:richtig@")
         with pytest.raises(DuankaError, match="no stream RECORDS"):  # it is let in
-            next(Bus(url, STREAM).batches({}))
+            read_on(Bus(url, STREAM))
     finally:
         one.end()
     assert not {"geheim", "richtig"} & set(str(told.value).split())
@@ -421,7 +426,7 @@ def test_a_server_that_hangs_up_instead_of_an_answer_is_none(monkeypatch: pytest
         threading.Thread(target=hang_up, daemon=True).start()
         try:
             with pytest.raises(DuankaError, match=r"hung up|reset"):
-                next(Bus(f"nats://127.0.0.1:{listening.getsockname()[1]}", STREAM).batches({}))
+                read_on(Bus(f"nats://127.0.0.1:{listening.getsockname()[1]}", STREAM))
         finally:
             listening.shutdown(socket.SHUT_RDWR)
 
@@ -430,12 +435,12 @@ def test_streams_that_cannot_be_read(server: Server) -> None:
     with pytest.raises(
         DuankaError, match=r"no stream OTHER at nats://127.0.0.1:\d+; make it there, or check"
     ):
-        next(Bus(server.url, "OTHER").batches({}))
+        read_on(Bus(server.url, "OTHER"))
     with pytest.raises(DuankaError, match="stream RECORDS ends at message 0, but 7 were read of it"):
         all_of(server, {ORIGIN: 7})
     server.do(lambda c: c.jsm().add_stream(name="WORK", subjects=["work.>"], retention="workqueue"))
     with pytest.raises(DuankaError, match="stream WORK drops messages by workqueue"):
-        next(Bus(server.url, "WORK", "work.>").batches({}))
+        read_on(Bus(server.url, "WORK", "work.>"))
 
 
 def test_a_document_number_without_a_key_stops_its_own_record_alone(
