@@ -1,0 +1,1 @@
+"""From one card to the gang: what links cards, growth from a seed, communities, outlets."""
