@@ -1,6 +1,7 @@
 """An invented province with known truth, calibrated on measured users: for demos and tests."""
 
 from duanka.simulator.gangs import Strategy
-from duanka.simulator.world import PUBLIC_KEY, ROLES, World, simulate
+from duanka.simulator.rings import RingOptions
+from duanka.simulator.world import ALL_ROLES, FRAUD_SHARE, PUBLIC_KEY, ROLES, World, simulate
 
-__all__ = ["PUBLIC_KEY", "ROLES", "Strategy", "World", "simulate"]
+__all__ = ["ALL_ROLES", "FRAUD_SHARE", "PUBLIC_KEY", "ROLES", "RingOptions", "Strategy", "World", "simulate"]

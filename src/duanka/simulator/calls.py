@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from duanka.simulator.chance import Flags, Floats, Ints, Rng, below, hashed
+from duanka.simulator.chance import Flags, Floats, Hash, Ints, Rng, below, hashed
 from duanka.simulator.chance import words as drawn_words
 from duanka.simulator.province import (
     BANKS,
@@ -21,6 +21,7 @@ from duanka.simulator.province import (
 from duanka.simulator.traits import DAY, PARTNERS, Traits
 
 LONGEST = 7_200  # seconds; operators cut calls after two hours
+HANG_UP = 240  # seconds after its turn in which a port still ends the call of a card that is `cut_off`
 
 # Weights of the 24 hours of a day, a row per people.*_RHYTHM. The first row is fitted to the busiest hours of
 # measured honest users (peaks 10-11 and 17-18), the second to those of fraud users (flat from 10 to 17).
@@ -63,6 +64,27 @@ class CallRows(EventRows):
     forwarded: Ints
 
 
+@dataclass(frozen=True)
+class PlannedCalls:
+    """Calls to be made, in any order. other: the called card of the province, or -1 and `peer` says who."""
+
+    card: Ints
+    other: Ints
+    peer: Ints
+    at: Ints  # second of the window
+    seconds: Ints  # 0: not answered
+
+    def where(self, keep: Flags | Ints) -> Self:
+        """Return the calls picked by a mask or by indices."""
+        return type(self)(*(column[keep] for column in vars(self).values()))
+
+    def rows(self, numbers: Ints) -> tuple[CallRows, Ints]:
+        """Return the callers' rows, and the called cards; `numbers`: own number of every card."""
+        peer = np.where(self.other >= 0, numbers[self.other], self.peer)
+        out, none = np.ones(len(peer), dtype=np.bool_), np.zeros(len(peer), dtype=np.int64)
+        return CallRows(self.card, peer, out, self.at, self.seconds, self.seconds > 0, none), self.other
+
+
 _HOURS: NDArray[np.int64] = np.stack(
     [
         np.searchsorted(np.cumsum(row) / np.sum(row), (np.arange(2048) + 0.5) / 2048).astype(np.int64)
@@ -82,6 +104,7 @@ class CallDay:
     weekend: bool
     callable_cards: Ints  # voice cards in use today, which strangers may call
     mood: Floats  # factor on the rates of every card today
+    planned: PlannedCalls | None = None  # what is made besides
 
     def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
@@ -101,6 +124,8 @@ def invent_calls(today: CallDay, rng: Rng) -> CallRows:
         parts.append(_with_others(today, card, out, rng))
     card = np.repeat(today.cards, today.counts(t.link_rate, rng))
     parts.append(_with_partners(today, card, rng))
+    if today.planned:
+        parts.append(today.planned.rows(today.numbers))
     rows, *more = (part for part, _ in parts)
     return _both_sides(today, rows.and_then(*more), np.concatenate([other for _, other in parts]), rng)
 
@@ -117,6 +142,8 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallR
         t.key[some], 72 + today.day * 4096, (rng.random(len(at)) * np.ceil(pool)).astype(np.int64)
     )
     words[at] = np.where(pool > 0, of_day, drawn_words(rng, len(at)))
+    shared = at[rng.random(len(at)) < t.shared[some]] if t.shared.any() else at[:0]
+    words[shared] = _listed(today, card[shared], rng)
     peer = foreign_to_us(words)
     abroad = np.flatnonzero(rng.random(n) < t.foreign[card])
     peer[abroad] = numbers_abroad(words[abroad])
@@ -130,6 +157,13 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallR
     chance = (t.answer_out if out else t.answer_in)[card]
     rows = _calls(today, card, peer, np.full(n, out), chance, rng)
     return rows, other
+
+
+def _listed(today: CallDay, card: Ints, rng: Rng) -> Hash:
+    """Draw numbers from the list that the cards of a gang dial for three days."""
+    t = today.traits
+    line = (rng.random(len(card)) * t.list_size[card]).astype(np.int64)
+    return hashed(t.gang[card].astype(np.uint64), 76, np.full(len(card), today.day // 3), line)
 
 
 def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: Rng) -> None:
@@ -163,6 +197,8 @@ def _calls(today: CallDay, card: Ints, peer: Ints, out: Flags, chance: Floats, r
     if len(at):
         some = card[at]
         second[at] = _back_to_back(some, seconds[at], t.burst_from[some], t.burst_span[some], rng)
+        left = t.burst_from[some] + t.burst_span[some] + HANG_UP - second[at]
+        seconds[at] = np.where(t.cut_off[some], np.minimum(seconds[at], left), seconds[at])
     # A few incoming calls are forwarded from another number of the same person.
     forwarded = np.zeros(n, dtype=np.int64)
     over = np.flatnonzero(~out & (rng.random(n) < 0.004))

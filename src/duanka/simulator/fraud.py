@@ -46,11 +46,11 @@ def cast_gangs(cast: Cast, at: dict[tuple[int, str], Ints], seed: int) -> None:
         if len(cards):
             rng = generator(seed, 21, strategy, sorted(_ROLES).index(role))
             enlist(cast.traits, cards, cast.gangs, strategy, rng)
-            _plain(cast.traits, cards, rng)
+            plain_card(cast.traits, cards, rng)
             _ROLES[role](cast, cards, strategy == EVASIVE, rng)
 
 
-def _plain(t: Traits, at: Ints, rng: Rng) -> None:
+def plain_card(t: Traits, at: Ints, rng: Rng) -> None:
     """Set common traits of gang cards: no commute, few messages, some complaints."""
     t.work_county[at], t.away[at], t.trip[at] = -1, 0.0, 0.0
     t.link_rate[at] = 0.0
@@ -64,7 +64,7 @@ def _plain(t: Traits, at: Ints, rng: Rng) -> None:
     t.operator[at[resale]] = len(OPERATORS) + rng.integers(0, 2, int(resale.sum()))
 
 
-def _dial_lists(t: Traits, at: Ints, rng: Rng, connected: float, spread: float, most: float) -> None:
+def dial_lists(t: Traits, at: Ints, rng: Rng, connected: float, spread: float, most: float) -> None:
     """Set call traits for dialling lists of strangers.
 
     `connected`: median of answered calls a day; `spread`: sigma of its logarithm; `most`: maximum attempts a day.
@@ -85,7 +85,7 @@ def _dial_lists(t: Traits, at: Ints, rng: Rng, connected: float, spread: float, 
 def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t = cast.traits
     live(t, at, rng, cast.days, 5.5, 1.2)
-    _dial_lists(t, at, rng, 35.0, 1.0, 550.0)
+    dial_lists(t, at, rng, 35.0, 1.0, 550.0)
     t.wander[at] = 2
     for gang in cast.gangs:
         mine = at[t.gang[at] == gang.number]
@@ -163,7 +163,7 @@ def _member(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
 def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 15.0, 0.8)
-    _dial_lists(t, at, rng, 14.0, 0.85, 90.0)
+    dial_lists(t, at, rng, 14.0, 0.85, 90.0)
     t.answer_out[at] = rng.uniform(0.35, 0.6, n)
     dialled = t.out_rate[at] * 0.6
     set_calls(t, at, dialled * t.answer_out[at], dialled * rng.uniform(0.0, 0.06, n))
@@ -186,7 +186,7 @@ def _bridge_phone(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     """Pairs of phones: one is called by the call room abroad, the other dials victims."""
     t = cast.traits
     live(t, at, rng, cast.days, 14.0, 0.6)
-    _dial_lists(t, at, rng, 11.0, 0.5, 60.0)
+    dial_lists(t, at, rng, 11.0, 0.5, 60.0)
     t.answer_out[at] = rng.uniform(0.35, 0.55, len(at))
     t.in_rate[at] = 0.0
     t.rhythm[at] = EVASIVE_RHYTHM
@@ -247,7 +247,7 @@ def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     t.alive_from[at] = np.maximum(t.alive_from[at], 0) + rng.integers(0, 6 * 3600, n)
     t.idle_days[at] = np.clip(lognormal(rng, 260, 0.5, 0.5, n), 95, 1500)
     t.opened[at] = np.minimum(t.opened[at], -((t.idle_days[at] + 60) * DAY).astype(np.int64))
-    _dial_lists(t, at, rng, 7.0 if evasive else 20.0, 0.9, 120.0)
+    dial_lists(t, at, rng, 7.0 if evasive else 20.0, 0.9, 120.0)
     if evasive:
         t.in_rate[at] = t.out_rate[at] * rng.uniform(0.05, 0.25, n)
         t.rhythm[at], t.megabytes[at] = EVASIVE_RHYTHM, 15.0
@@ -259,7 +259,7 @@ def _iot_misuse(cast: Cast, at: Ints, evasive: bool, rng: Rng) -> None:
     live(t, at, rng, cast.days, 22.0, 0.7)
     t.iot[at] = t.organisation[at] = True
     t.operator[at] %= len(OPERATORS)
-    _dial_lists(t, at, rng, 2.0 if evasive else 7.0, 0.9, 90.0)
+    dial_lists(t, at, rng, 2.0 if evasive else 7.0, 0.9, 90.0)
     t.megabytes[at] = lognormal(rng, 60 if evasive else 600, 0.8, 0.8, n)
     t.swap[at], t.complaints[at] = 0.05, 0.008
     t.holder[at] = t.holder[at[0]] + np.arange(n) // 4

@@ -67,7 +67,8 @@ def assign_outlets(traits: Traits, outlets: Outlets) -> None:
     )
 
 
-def _outlet_names(numbers: Ints) -> pl.Series:
+def outlet_names(numbers: Ints) -> pl.Series:
+    """Return the names of outlets by their numbers."""
     return _text(numbers + 1_000_001).str.replace("^1", "S")
 
 
@@ -78,14 +79,21 @@ def outlets_table(outlets: Outlets, places: Places) -> pl.DataFrame:
     city = places.codes.gather(outlets.county)
     brand = pl.Series("operator", [*OPERATORS, None]).gather(kind)
     title = pl.Series("name", ["Hall of", "Shop in", "Counter in", "Phone stall in"]).gather(kind)
-    names = _outlet_names(numbers)
+    names = outlet_names(numbers)
     return pl.DataFrame(
         {"outlet": names, "name": title + " " + city + " " + names, "city": city, "operator": brand}
     )
 
 
-def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowClock, seed: int) -> pl.DataFrame:
-    """Return the register of cards, sorted by number."""
+def cards_table(
+    traits: Traits,
+    numbers: Ints,
+    places: Places,
+    clock: WindowClock,
+    seed: int,
+    serials: pl.Series | None = None,
+) -> pl.DataFrame:
+    """Return the register of cards, sorted by number; `serials`: ICCIDs, by default made of the numbers."""
     t, n = traits, traits.count
     rng = generator(seed, 30)
     operator = np.asarray(t.operator)
@@ -110,14 +118,16 @@ def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowCloc
             "imsi": _text(
                 460_000_000_000_000 + numbers % 10_000_000_000 + operator.astype(np.int64) * 10**10
             ),
-            "iccid": "89860" + _text(100_000_000_000_000 + numbers % 10**12 * 10),
+            "iccid": "89860" + _text(100_000_000_000_000 + numbers % 10**12 * 10)
+            if serials is None
+            else serials,
             "holder": _hex(hashes) + _hex(mix(hashes)),
             "holder_kind": pl.Series(["person", "organisation"]).gather(t.organisation.astype(np.int64)),
             "operator": pl.Series([*OPERATORS, *RESALE]).gather(operator),
             "virtual_operator": operator >= len(OPERATORS),
             "kind": pl.Series(["voice", "iot"]).gather(t.iot.astype(np.int64)),
             "opened_at": clock.times("opened_at", t.opened),
-            "outlet": _outlet_names(t.outlet),
+            "outlet": outlet_names(t.outlet),
             "home_city": places.codes.gather(home),
             "last_used_at": _known(clock.times("last_used_at", used), last_known),
             "verified_at": _known(
@@ -204,11 +214,15 @@ def complaints_table(traits: Traits, numbers: Ints, clock: WindowClock, days: in
     ).sort("reported_at", "card")
 
 
-def cases_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
-    """Return police cases: about 4% of gang cards, at least a day after first use."""
+def cases_table(
+    traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int, unheard: Ints
+) -> pl.DataFrame:
+    """Return police cases: about 4% of gang cards, at least a day after first use; none of the cards `unheard`."""
     rng = generator(seed, 33)
     seen = np.maximum(traits.alive_from, 0) + DAY
-    card = np.flatnonzero((traits.strategy > 0) & (seen < days * DAY) & (rng.random(traits.count) < 0.045))
+    chosen = (traits.strategy > 0) & (seen < days * DAY) & (rng.random(traits.count) < 0.045)
+    chosen[unheard] = False
+    card = np.flatnonzero(chosen)
     at = seen[card] + (rng.random(len(card)) * (days * DAY - seen[card])).astype(np.int64)
     case = _text((traits.gang[card] * 40 + at // (3 * DAY)) + 10_000)
     return pl.DataFrame(

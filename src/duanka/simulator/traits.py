@@ -52,6 +52,8 @@ class Traits:
     stranger_in: Floats
     bridge: Ints  # the partner card connected to the call room; -1: none
     day_strangers: Floats  # number of different strangers a day; 0: every stranger is new
+    shared: Floats  # chance that a stranger is taken from the gang's list of the day
+    list_size: Ints  # numbers on that list
     ours: Floats  # chance that a stranger is a card of this province
     foreign: Floats  # chance that a peer is abroad
     median_seconds: Floats
@@ -60,6 +62,7 @@ class Traits:
     weekend: Floats  # factor on rates
     burst_from: Ints  # second of the day at which back-to-back dialling begins; -1: no such dialling
     burst_span: Ints  # length of its turn in the slot (s)
+    cut_off: Flags  # its last call ends with the turn
     # places
     county: Ints
     cell: Ints  # within the county

@@ -22,6 +22,17 @@ TRIPS: tuple[tuple[int, int, int, tuple[float, float, float, float, float]], ...
 
 
 @dataclass(frozen=True)
+class Visits:
+    """Where some cards go on a day; `cell`: within the county; `begin`, `until`: second of the day."""
+
+    card: Ints
+    county: Ints
+    cell: Ints
+    begin: Ints
+    until: Ints
+
+
+@dataclass(frozen=True)
 class Whereabouts:
     """Places of all cards on one day; `at` gives place and cell at a given second."""
 
@@ -33,6 +44,7 @@ class Whereabouts:
     outing: Ints  # place of today's outing, -1: none
     outing_from: Ints  # second of the day
     outing_until: Ints
+    spot: Ints | None = None  # cell of the outing, -1: anywhere in its place
 
     def at(self, card: Ints, second: Ints) -> tuple[Ints, Ints]:
         """Return place and cell (index into `Places.cell_names`) of `card` at `second` of the day."""
@@ -56,10 +68,14 @@ class Whereabouts:
         site = (t.cell[some] + (words >> np.uint64(5)).astype(np.int64) % 2) % self.places.cells[there]
         daily = below(hashed(t.key[some], 42, self.day), self.places.cells[there])
         cell[restless] = np.select([step == 2, step == 3, step == 1], [site, daily, drifting], drifting)
+        if self.spot is not None:
+            cell = np.where(out & (trip < 0) & (self.spot[card] >= 0), self.spot[card], cell)
         return place, self.places.first_cell[place] + cell
 
 
-def on_day(traits: Traits, places: Places, day: int, workday: bool) -> Whereabouts:
+def on_day(
+    traits: Traits, places: Places, day: int, workday: bool, visits: Visits | None = None
+) -> Whereabouts:
     """Determine where the cards are on `day` (0 = first day of the window)."""
     key = traits.key
     trip = _trips(traits, places, day)
@@ -75,7 +91,12 @@ def on_day(traits: Traits, places: Places, day: int, workday: bool) -> Whereabou
     outing[at] = places.near(hashed(key[at], 45, rank), traits.county[at])
     start[at] = (6.0 * 3600 + unit(hashed(key[at], 46, day)) * 11 * 3600).astype(np.int64)
     until[at] = start[at] + (2.0 * 3600 + unit(hashed(key[at], 47, day)) * 8 * 3600).astype(np.int64)
-    return Whereabouts(traits, places, day, workday, trip, outing, start, until)
+    if visits is None:
+        return Whereabouts(traits, places, day, workday, trip, outing, start, until)
+    spot = np.full(len(key), -1, dtype=np.int64)
+    outing[visits.card], start[visits.card], until[visits.card] = visits.county, visits.begin, visits.until
+    spot[visits.card] = visits.cell
+    return Whereabouts(traits, places, day, workday, trip, outing, start, until, spot)
 
 
 def _trips(traits: Traits, places: Places, day: int) -> Ints:

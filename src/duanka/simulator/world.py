@@ -33,16 +33,21 @@ from duanka.simulator.province import (
     own_numbers,
 )
 from duanka.simulator.register import Outlets, WindowClock
+from duanka.simulator.rings import RING_ROLES, Base, RingOptions, Rings, plan_rings, settle_rings
+from duanka.simulator.rings.errands import run_errands, visits
+from duanka.simulator.rings.truth import ring_serials, ring_tables
 from duanka.simulator.traits import Traits, blank, draw_ordinary
 from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
 
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
+ALL_ROLES = (*ROLES, *RING_ROLES)  # the last ones only in worlds with rings
 FRAUD_SHARE = 0.02
 PUBLIC_KEY = "police.pub"  # of the invented police, who sign their cases with a key derived from the seed
 RECORDS = ("calls", "messages", "sightings", "data_days")
 _GROUP_CARDS = 250_000  # cards generated at once; bounds the memory of a day
 _SILENT = Silent()
+_STANDARD = RingOptions()
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,20 @@ class _Province:
     outlets: Outlets
     numbers: Ints
     gang_names: list[str]
+    rings: Rings | None
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """The arguments of a world."""
+
+    cards: int
+    days: int
+    seed: int
+    strategy: Strategy
+    start: date
+    fraud_share: float
+    rings: RingOptions
 
 
 def simulate(
@@ -74,30 +93,34 @@ def simulate(
     start: date = date(2021, 5, 3),
     progress: Progress = _SILENT,
     fraud_share: float = FRAUD_SHARE,
+    rings: RingOptions = _STANDARD,
 ) -> World:
     """Write an invented province to the empty directory `out`.
 
     `cards`, `days`: its size; `start`: first day. Writes the tables in the native format (domain/schema.py),
     truth.parquet (card, fraud, gang, role, strategy), world.toml (the arguments and the invented area lists), and the
-    signature of the invented police with their public key. Equal arguments give equal tables. Raises DuankaError when
-    an argument is out of range or `out` is not empty.
+    signature of the invented police with their public key. `rings`: gangs to add (docs/WORLDS.md); the truth then has
+    site, box and batch, and truth_devices.parquet and truth_outlets.parquet stand beside it. Equal arguments give
+    equal tables. Raises DuankaError when an argument is out of range or `out` is not empty.
     """
-    _check(out, cards, days, strategy, fraud_share)
+    asked = _Arguments(cards, days, seed, strategy, start, fraud_share, rings)
+    _check(out, asked)
     progress.step("settling the province", 0, 1)
-    province = _settle(cards, days, seed, strategy, fraud_share)
+    province = _settle(asked)
     clock = WindowClock(start)
-    tables = _registers(province, clock, days, seed)
+    tables = _registers(province, clock, asked)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.write_parquet(out / f"{name}.parquet", compression="zstd")
     _sign_cases(out, seed)
-    (out / "world.toml").write_text(_toml(cards, days, seed, strategy, start, fraud_share), encoding="utf-8")
+    (out / "world.toml").write_text(_toml(asked), encoding="utf-8")
     rows = {name: table.height for name, table in tables.items()}
     del tables
     return World(out, rows | _live_through(out, province, clock, days, seed, progress))
 
 
-def _check(out: Path, cards: int, days: int, strategy: str, fraud_share: float) -> None:
+def _check(out: Path, asked: _Arguments) -> None:
+    cards, days, strategy, fraud_share = asked.cards, asked.days, asked.strategy, asked.fraud_share
     if cards < 100:
         raise DuankaError(f"{cards} cards are too few for a province; ask for at least 100")
     if cards > 10_000_000:
@@ -110,19 +133,24 @@ def _check(out: Path, cards: int, days: int, strategy: str, fraud_share: float) 
         raise DuankaError(f"no strategy {strategy!r}; take one of {', '.join(get_args(Strategy))}")
     if not 0 <= fraud_share <= 0.5:
         raise DuankaError(f"a fraud share of {fraud_share} is out of range; take 0 to 0.5")
+    asked.rings.check(cards)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DuankaError(f"{out} is not an empty directory; name a new one or empty it first")
 
 
-def _settle(cards: int, days: int, seed: int, strategy: Strategy, fraud_share: float) -> _Province:
+def _settle(asked: _Arguments) -> _Province:
+    cards, days, seed, strategy = asked.cards, asked.days, asked.seed, asked.strategy
     places = build_places(cards)
     traits = blank(cards, seed)
     draw_ordinary(traits, places, seed, days)
-    gang_cards = fraud_counts(round(cards * fraud_share), strategy)
-    people = honest_counts(cards - sum(gang_cards.values()), days)
+    gang_cards = fraud_counts(round(cards * asked.fraud_share), strategy)
+    sizes = plan_rings(cards, asked.rings)
+    ringed = sum(size.cards for size in sizes)
+    people = honest_counts(cards - sum(gang_cards.values()) - ringed, days)
     casting: list[str | tuple[int, str]] = [*people, *gang_cards]
     ends = np.cumsum([*people.values(), *gang_cards.values()])
-    ranges = dict(zip(casting, np.split(np.arange(cards), ends[:-1]), strict=True))
+    *split, ring_cards = np.split(np.arange(cards), ends)
+    ranges = dict(zip(casting, split, strict=True))
     for who, mine in ranges.items():
         traits.role[mine] = ROLES.index(who if isinstance(who, str) else who[1])
     at = {role: ranges[role] for role in people}
@@ -132,28 +160,37 @@ def _settle(cards: int, days: int, seed: int, strategy: Strategy, fraud_share: f
     gangs = found_gangs(sum(gang_cards.values()), strategy, places, outlets.first, seed)
     register.assign_outlets(traits, outlets)
     cast_gangs(Cast(traits, places, gangs, days), gang_at, seed)
+    base = Base(traits, places, outlets, at["person"], ALL_ROLES, days, seed)
+    rings = settle_rings(base, ring_cards, sizes, len(gangs), asked.rings)
     pair_partners(traits, traits.link_rate > 0, seed)
     numbers = own_numbers(traits.key, traits.operator, traits.iot)
-    return _Province(traits, places, outlets, numbers, [gang.name for gang in gangs])
+    names = [gang.name for gang in (*gangs, *(rings.gangs if rings else ()))]
+    return _Province(traits, places, outlets, numbers, names, rings)
 
 
-def _registers(province: _Province, clock: WindowClock, days: int, seed: int) -> dict[str, pl.DataFrame]:
-    traits, numbers = province.traits, province.numbers
-    return {
-        "cards": register.cards_table(traits, numbers, province.places, clock, seed),
+def _registers(province: _Province, clock: WindowClock, asked: _Arguments) -> dict[str, pl.DataFrame]:
+    traits, numbers, days, seed = province.traits, province.numbers, asked.days, asked.seed
+    rings = province.rings
+    serials = ring_serials(rings, traits, asked.start.year, seed) if rings else None
+    unheard = np.concatenate([gang.drawer for gang in rings.gangs]) if rings else np.arange(0)
+    tables = {
+        "cards": register.cards_table(traits, numbers, province.places, clock, seed, serials),
         "outlets": register.outlets_table(province.outlets, province.places),
         "accounts": register.accounts_table(traits, numbers, clock, days, seed),
         "complaints": register.complaints_table(traits, numbers, clock, days, seed),
-        "cases": register.cases_table(traits, numbers, clock, days, seed),
-        "truth": register.truth_table(traits, numbers, ROLES, province.gang_names),
+        "cases": register.cases_table(traits, numbers, clock, days, seed, unheard),
+        "truth": register.truth_table(traits, numbers, ALL_ROLES, province.gang_names),
     }
+    if rings:
+        tables |= ring_tables(rings, traits, numbers, province.places, province.gang_names, tables["truth"])
+    return tables
 
 
 def _live_through(
     out: Path, province: _Province, clock: WindowClock, days: int, seed: int, progress: Progress
 ) -> dict[str, int]:
     """Write the records of all days; returns the number of rows per table."""
-    traits, numbers = province.traits, province.numbers
+    traits, numbers, rings = province.traits, province.numbers, province.rings
     for table in RECORDS:
         (out / table).mkdir()
     devices = first_devices(traits)
@@ -168,14 +205,31 @@ def _live_through(
         rng = generator(seed, 45, day)
         if day:
             next_day(devices, day, today, rng)
+        planned, visiting = None, None
+        if rings:
+            rings.boxes.place(devices, day)
+            crews = [gang.crew for gang in rings.gangs]
+            planned, visiting = run_errands(traits, rings.boxes, crews, day, seed), visits(crews, day, seed)
         weekend = today.weekday() >= 5
-        reachable = np.flatnonzero(traits.used_on(day, everyone) & ~traits.iot & (traits.in_rate > 0))
+        # A card in a port takes part in calls in its turn only: strangers of the province do not reach it at random.
+        reachable = np.flatnonzero(
+            traits.used_on(day, everyone) & ~traits.iot & (traits.in_rate > 0) & ~traits.cut_off
+        )
         mood = rng.gamma(3.0, 1 / 3.0, traits.count)
         calls = [
-            CallDay(traits, numbers, everyone[turn::turns], day, weekend, reachable, mood)
+            CallDay(
+                traits,
+                numbers,
+                everyone[turn::turns],
+                day,
+                weekend,
+                reachable,
+                mood,
+                planned.where(planned.card % turns == turn) if planned else None,
+            )
             for turn in range(turns)
         ]
-        where = on_day(traits, province.places, day, not weekend)
+        where = on_day(traits, province.places, day, not weekend, visiting)
         scene = Scene(calls, where, clock, text, devices.text(), seed, ROLES.index("phone_trader"))
         for table, count in write_day(out, scene, today).items():
             rows[table] += count
@@ -192,15 +246,17 @@ def _sign_cases(out: Path, seed: int) -> None:
     (out / PUBLIC_KEY).write_bytes(key.public_key().public_bytes(encoding, form))
 
 
-def _toml(cards: int, days: int, seed: int, strategy: Strategy, start: date, fraud_share: float) -> str:
+def _toml(asked: _Arguments) -> str:
+    start, days = asked.start, asked.days
     lines = [
         "# An invented province: no place, number, person or authority in it is real.",
-        f"seed = {seed}",
-        f"cards = {cards}",
+        f"seed = {asked.seed}",
+        f"cards = {asked.cards}",
         f"days = {days}",
         f"start = {start.isoformat()}",
-        f'strategy = "{strategy}"',
-        f"fraud_share = {fraud_share}",
+        f'strategy = "{asked.strategy}"',
+        f"fraud_share = {asked.fraud_share}",
+        *asked.rings.toml(),
     ]
     for name, areas in (("high_risk_areas", HIGH_RISK_AREAS), ("fraud_prone_places", FRAUD_PRONE_PLACES)):
         for city, title in areas:

@@ -55,10 +55,31 @@ def simulate(
     strategy: Annotated[
         Literal["naive", "evasive", "mixed"], typer.Option(help="How the invented gangs behave.")
     ] = "mixed",
+    fraud_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of the cards that belong to the standard gangs.")
+    ] = simulator.FRAUD_SHARE,
+    gangs: Annotated[
+        Literal["standard", "r11"],
+        typer.Option(help="r11: add the SIM-box gang of SPECIFICATION R11 (docs/WORLDS.md)."),
+    ] = "standard",
+    imei_per: Annotated[
+        Literal["box", "port"],
+        typer.Option(help="What an IMEI of that gang's boxes stands for: the box, or one of its ports."),
+    ] = "box",
 ) -> None:
     """Invent a province with known truth: records in our own format, and truth.parquet."""
+    rings = simulator.RingOptions(gangs=gangs, imei_per=imei_per)
     with steps() as shown:
-        world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=shown)
+        world = simulator.simulate(
+            out,
+            cards=cards,
+            days=days,
+            seed=seed,
+            strategy=strategy,
+            progress=shown,
+            fraud_share=fraud_share,
+            rings=rings,
+        )
     counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
     say(f"虚构的省在 {out}：{counts}。", f"Invented province in {out}: {counts}.")
     say(f"下一步：duanka scan {out}", f"Next: duanka scan {out}")
