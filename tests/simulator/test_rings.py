@@ -41,13 +41,13 @@ def test_a_standard_world_is_what_it_was(tmp_path: Path) -> None:
 def test_the_gang_has_the_size_of_the_case_in_a_large_world_and_its_share_in_a_small_one() -> None:
     full, larger, small = r11_size(1_000_000), r11_size(3_000_000), r11_size(50_000)
     assert full == larger
-    assert sum(full.boxes) == 15
+    assert len(full.site_of_box) == 15
     assert full.used[0] + full.stock[0] == 5_800
     assert sum(full.used) + sum(full.stock) == 13_000
     assert 24 <= full.people <= 60
     assert sum(small.used) + sum(small.stock) == 650
-    assert sum(small.boxes) >= 5
-    assert len(full.boxes) == len(small.boxes) == 2
+    assert len(small.site_of_box) >= 5
+    assert len(full.racks) == len(small.racks) == 2
 
 
 def test_the_truth_says_who_is_what_and_where(world: World, cards: pl.DataFrame) -> None:
@@ -69,7 +69,7 @@ def test_the_truth_says_who_is_what_and_where(world: World, cards: pl.DataFrame)
     }
     assert held["batch"].null_count() == 0
     devices = read(world, "truth_devices")
-    assert devices["box"].n_unique() == sum(size.boxes)
+    assert devices["box"].n_unique() == len(size.site_of_box)
     assert set(devices["kind"]) == {"port"}
     assert devices["imei"].n_unique() == devices.height
     stalls = read(world, "truth_outlets").filter(gang="R11")
@@ -119,7 +119,7 @@ def test_one_imei_may_stand_for_a_box(tmp_path: Path) -> None:
     rings = RingOptions(gangs="r11")
     world = simulate(tmp_path / "world", cards=2_000, days=2, seed=4, rings=rings)
     devices = read(world, "truth_devices")
-    assert devices.height == devices["box"].n_unique() == sum(r11_size(2_000).boxes)
+    assert devices.height == devices["box"].n_unique() == len(r11_size(2_000).site_of_box)
     boxed = read(world, "calls").join(read(world, "truth").filter(role="box_card"), on="card")
     assert set(boxed["imei"]) == set(devices["imei"])
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from duanka.simulator.chance import Flags, Floats, Hash, Ints, Rng, below, hashed
 from duanka.simulator.chance import words as drawn_words
+from duanka.simulator.limits import Limits
 from duanka.simulator.province import (
     BANKS,
     EMERGENCY,
@@ -105,6 +106,8 @@ class CallDay:
     callable_cards: Ints  # voice cards in use today, which strangers may call
     mood: Floats  # factor on the rates of every card today
     planned: PlannedCalls | None = None  # what is made besides
+    texts: EventRows | None = None  # messages sent besides
+    limits: Limits | None = None  # counters of cards in boxes
 
     def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
@@ -241,6 +244,9 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: Rng) -> CallRo
     there = other[at]
     keep[at] &= t.alive(there, rows.at[at]) & (there != rows.card[at])
     rows, other = _one_at_a_time(rows.where(keep), other[keep])
+    if today.limits:
+        keep = today.limits.allowed(rows.card, rows.out, rows.seconds, rows.answered)
+        rows, other = rows.where(keep), other[keep]
     heard = _bridged(today, rows, rng)
     mirrored = np.flatnonzero(other >= 0)
     seen = rows.where(mirrored)

@@ -45,6 +45,9 @@ def invent_messages(today: CallDay, rng: Rng) -> EventRows:
         _moments(t, card, today.day, rng),
     )
     other = np.concatenate((np.full(received, -1, dtype=np.int64), np.where(own, partner, -1)))
+    if today.texts:
+        rows = rows.and_then(today.texts)
+        other = np.concatenate((other, np.full(len(today.texts.card), -1)))
     return _received_too(today, rows, other)
 
 

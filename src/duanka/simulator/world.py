@@ -34,7 +34,8 @@ from duanka.simulator.province import (
 )
 from duanka.simulator.register import Outlets, WindowClock
 from duanka.simulator.rings import RING_ROLES, Base, RingOptions, Rings, plan_rings, settle_rings
-from duanka.simulator.rings.errands import run_errands, visits
+from duanka.simulator.rings.days import ring_day
+from duanka.simulator.rings.dialling import limits_of
 from duanka.simulator.rings.truth import ring_serials, ring_tables
 from duanka.simulator.traits import Traits, blank, draw_ordinary
 from duanka.simulator.whereabouts import on_day
@@ -196,6 +197,7 @@ def _live_through(
     devices = first_devices(traits)
     text = pl.Series("card", numbers).cast(pl.String)
     everyone = np.arange(traits.count)
+    limits = limits_of([(c.boxed, c.care.knobs) for c in rings.crews], traits.count) if rings else None
     rows = dict.fromkeys(RECORDS, 0)
     # Each group takes every k-th card, so that gang cards are spread over the groups.
     turns = -(-traits.count // _GROUP_CARDS)
@@ -205,11 +207,7 @@ def _live_through(
         rng = generator(seed, 45, day)
         if day:
             next_day(devices, day, today, rng)
-        planned, visiting = None, None
-        if rings:
-            rings.boxes.place(devices, day)
-            crews = [gang.crew for gang in rings.gangs]
-            planned, visiting = run_errands(traits, rings.boxes, crews, day, seed), visits(crews, day, seed)
+        ring = ring_day(rings, devices, day, seed) if rings else None
         weekend = today.weekday() >= 5
         # A card in a port takes part in calls in its turn only: strangers of the province do not reach it at random.
         reachable = np.flatnonzero(
@@ -225,12 +223,15 @@ def _live_through(
                 weekend,
                 reachable,
                 mood,
-                planned.where(planned.card % turns == turn) if planned else None,
+                ring.calls.where(ring.calls.card % turns == turn) if ring else None,
+                ring.texts.where(ring.texts.card % turns == turn) if ring else None,
+                limits,
             )
             for turn in range(turns)
         ]
-        where = on_day(traits, province.places, day, not weekend, visiting)
-        scene = Scene(calls, where, clock, text, devices.text(), seed, ROLES.index("phone_trader"))
+        where = on_day(traits, province.places, day, not weekend, ring.visits if ring else None)
+        trader, shown = ROLES.index("phone_trader"), ring.shown if ring else None
+        scene = Scene(calls, where, clock, text, devices.text(), seed, trader, shown)
         for table, count in write_day(out, scene, today).items():
             rows[table] += count
     progress.step("inventing calls", days, days)

@@ -22,6 +22,22 @@ _DIRECTIONS = pl.Series(["in", "out"])
 
 
 @dataclass(frozen=True)
+class ExtraSightings:
+    """Sightings besides: `card` at second `at` of the window, in phone `imei` (0: its own), where card `near` is."""
+
+    card: Ints
+    at: Ints
+    imei: Ints
+    near: Ints
+
+    def and_then(self, *others: ExtraSightings) -> ExtraSightings:
+        """Append the sightings of `others`."""
+        return ExtraSightings(
+            *map(np.concatenate, zip(*(vars(part).values() for part in (self, *others)), strict=True))
+        )
+
+
+@dataclass(frozen=True)
 class Scene:
     """Input for the records of one day; card, imei: text per card."""
 
@@ -32,6 +48,7 @@ class Scene:
     imei: pl.Series
     seed: int
     trader_role: int
+    shown: ExtraSightings | None = None
 
     @property
     def day(self) -> int:
@@ -115,7 +132,14 @@ def _sightings(scene: Scene) -> list[pl.DataFrame]:
     t = scene.where.traits
     shop_phone = imeis(hashed(t.device[trader], 64, phone), np.zeros(len(trader), dtype=np.int64))
     seen = scene.seen(trader, at, recorded=False) | {"imei": pl.Series(shop_phone).cast(pl.String)}
-    return [*frames, _sighting_frame(scene, card, at, seen)]
+    frames.append(_sighting_frame(scene, card, at, seen))
+    if scene.shown:
+        more = scene.shown
+        seen = scene.seen(more.near, more.at, recorded=False)
+        lent = pl.Series(more.imei).cast(pl.String)
+        seen["imei"] = lent.zip_with(pl.Series(more.imei > 0), scene.imei.gather(more.card))
+        frames.append(_sighting_frame(scene, more.card, more.at, seen))
+    return frames
 
 
 def _sighting_frame(scene: Scene, card: Ints, at: Ints, seen: dict[str, pl.Series]) -> pl.DataFrame:

@@ -66,9 +66,21 @@ def simulate(
         Literal["box", "port"],
         typer.Option(help="What an IMEI of that gang's boxes stands for: the box, or one of its ports."),
     ] = "box",
+    adversary: Annotated[
+        int | None,
+        typer.Option(min=1, max=5, help="Add careful gangs of this level, 1 to 5 (docs/WORLDS.md)."),
+    ] = None,
+    careful_gangs: Annotated[int, typer.Option(min=1, help="How many careful gangs.")] = 4,
+    careful_cards: Annotated[int, typer.Option(min=60, help="Cards of each careful gang.")] = 200,
+    bridged: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the added gangs' cards that something links to honest cards."
+        ),
+    ] = 0.0,
 ) -> None:
     """Invent a province with known truth: records in our own format, and truth.parquet."""
-    rings = simulator.RingOptions(gangs=gangs, imei_per=imei_per)
+    rings = simulator.RingOptions(gangs, imei_per, adversary, careful_gangs, careful_cards, bridged)
     with steps() as shown:
         world = simulator.simulate(
             out,

@@ -1,7 +1,7 @@
 """Gangs with devices, sites, batches and people behind them, and what honest people share alike."""
 
-from duanka.simulator.rings.options import GangMix, ImeiPer, RingOptions
-from duanka.simulator.rings.settlement import RING_ROLES, Base, Rings, plan_rings, settle_rings
+from duanka.simulator.rings.options import GangMix, ImeiPer, RingOptions, plan_rings
+from duanka.simulator.rings.settlement import RING_ROLES, Base, Rings, settle_rings
 
 __all__ = [
     "RING_ROLES",

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from duanka.simulator.chance import Flags, Ints, Rng
+from duanka.simulator.register import Outlets
 from duanka.simulator.traits import DAY, Traits
 
 FEWEST, MOST = 25, 60  # cards of a batch
 SECONDS_PER_CARD = (40, 150)  # at the shop's terminal, one card after another
 DAYS_BEFORE_USE = 9.0  # mean between opening and first use
+SHOPS = 60  # where a gang buys that does not want to be seen
 OWN_BATCHES = 0.4  # share of the drawer that was opened in batches of its own
 SPLIT = 0.06  # share of the cards that go to another site than the rest of their batch
 OPERATORS = (0.3, 0.25, 0.2, 0.15, 0.1)  # of batches; resale brands more often than among the honest
 DOCUMENT_SIZES, DOCUMENT_SHARES = (1, 2, 3, 5, 7, 9), (0.45, 0.27, 0.14, 0.07, 0.04, 0.03)
+SINGLE_SHARES = (0.5, 0.3, 0.2, 0.0, 0.0, 0.0)  # of who buys one by one
+USED_AGAIN = 0.15  # share of documents that were used before, in another batch
 LOCAL_REGISTRANTS = 0.6  # share of documents whose person has a card of this province
 
 
@@ -80,18 +84,36 @@ def _at_the_stall(t: Traits, card: Ints, batch: Ints, first: Ints, stalls: Ints,
     t.idle_days[card] = np.where((first < 0), 0.3, np.nan)
 
 
+def open_singly(t: Traits, used: Ints, stock: Ints, outlets: Outlets, days: int, rng: Rng) -> Opened:
+    """Open every card by itself: some weeks or months before, at one of many shops, like anybody."""
+    card = np.concatenate((used, stock))
+    first = np.where(np.isin(card, stock), rng.integers(-30, days, len(card)) * DAY, t.alive_from[card])
+    day = first // DAY - 1 - rng.exponential(45.0, len(card)).astype(np.int64)
+    t.opened[card] = day * DAY + rng.integers(9 * 3600, 19 * 3600, len(card))
+    shops = rng.choice(len(outlets.county), min(SHOPS, len(outlets.county)), replace=False)
+    t.outlet[card] = shops[rng.integers(0, len(shops), len(card))]
+    stall = t.outlet[card] % 4 == 3  # others sell their own operator's cards
+    t.operator[card] = np.where(stall, rng.choice(len(OPERATORS), len(card), p=OPERATORS), t.outlet[card] % 4)
+    t.idle_days[card] = np.where(np.isin(card, stock) | (t.alive_from[card] >= 0), np.nan, 0.3)
+    # A document is taken from shop to shop: its cards are not neighbours in time.
+    order = rng.permutation(len(card))
+    return Opened(card[order], np.arange(len(card)))
+
+
 def name_documents(t: Traits, opened: Opened, persons: Ints, near: Flags, rng: Rng) -> Ints:
     """Register the opened cards on other people's documents; returns those with a card of their own here.
 
     `persons`: honest cards whose holders may be used, each at most once; `near`: which of them live where the shop is:
-    half of the documents come from there.
+    half of the documents come from there. A document lies at hand for a batch, or for a few cards bought one by one;
+    some are used again later, from the copy that the shop kept.
     """
     n = len(opened.card)
-    sizes = rng.choice(DOCUMENT_SIZES, n, p=DOCUMENT_SHARES)
-    ends = np.cumsum(sizes)
+    singly = bool(n) and int(opened.batch.max()) == n - 1
+    shares = SINGLE_SHARES if singly else DOCUMENT_SHARES
+    ends = np.cumsum(rng.choice(DOCUMENT_SIZES, n, p=shares))
     document = np.searchsorted(ends, np.arange(n), side="right")
-    # A document is used within one batch: the shop has it at hand.
-    document = np.cumsum(np.diff(opened.batch * (n + 1) + document, prepend=-1) != 0) - 1
+    batch = np.zeros(n, dtype=np.int64) if singly else opened.batch
+    document = np.cumsum(np.diff(batch * (n + 1) + document, prepend=-1) != 0) - 1
     first = np.flatnonzero(np.diff(document, prepend=-1) != 0)
     holder = t.holder[opened.card[first]]
     known = np.flatnonzero(rng.random(len(first)) < LOCAL_REGISTRANTS)
@@ -99,5 +121,8 @@ def name_documents(t: Traits, opened: Opened, persons: Ints, near: Flags, rng: R
     half = min(len(known) // 2, len(neighbours))
     drawn = rng.permutation(np.concatenate((neighbours[:half], others[: len(known) - half])))
     holder[known[: len(drawn)]] = t.holder[drawn]
+    again = np.flatnonzero(rng.random(len(first)) < USED_AGAIN)
+    source = (rng.random(len(again)) * np.maximum(again, 1)).astype(np.int64)
+    holder[again] = holder[source]
     t.holder[opened.card] = holder[document]
-    return drawn
+    return drawn[np.isin(t.holder[drawn], holder)]

@@ -8,7 +8,6 @@ import numpy as np
 
 from duanka.simulator.chance import Ints, Rng
 from duanka.simulator.province import CITIES, COUNTIES, Places
-from duanka.simulator.rings.boxes import Site
 from duanka.simulator.traits import Traits, lognormal, set_calls
 
 
@@ -31,23 +30,25 @@ class People:
 def settle_members(
     t: Traits,
     at: tuple[Ints, Ints, Ints],
-    sites: list[Site],
+    sites: tuple[Ints, Ints],
     shop: tuple[int, Ints],
     places: Places,
     rng: Rng,
 ) -> People:
-    """Give operators, minders and suppliers (`at`) their traits; `shop`: county, and the cell of each stall."""
+    """Give operators, minders and suppliers (`at`) their traits.
+
+    `sites`: county and cell of each; `shop`: county, and the cell of each stall.
+    """
     operators, minders, suppliers = at
     county, stalls = shop
     everyone = np.concatenate(at)
     _ordinary(t, everyone, rng)
-    # Larger sites have more minders, and every site has one.
-    where = np.repeat(np.arange(len(sites)), -(-len(minders) // len(sites)))[: len(minders)]
-    site_county = np.array([site.county for site in sites])[where]
+    where = np.arange(len(minders)) % len(sites[0])
+    site_county = sites[0][where]
     _live_in(t, minders, site_county // COUNTIES, places, rng)
-    t.work_county[minders], t.work_cell[minders] = site_county, np.array([site.cell for site in sites])[where]
+    t.work_county[minders], t.work_cell[minders] = site_county, sites[1][where]
     # Operators live anywhere but in the sites' cities.
-    elsewhere = np.setdiff1d(np.arange(CITIES), [site.county // COUNTIES for site in sites])
+    elsewhere = np.setdiff1d(np.arange(CITIES), sites[0] // COUNTIES)
     _live_in(t, operators, rng.choice(elsewhere, len(operators)), places, rng)
     _live_in(t, suppliers, np.full(len(suppliers), county // COUNTIES), places, rng)
     keepers = suppliers[: len(stalls)]

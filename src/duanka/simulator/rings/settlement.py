@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from duanka.simulator.chance import Ints, Rng, generator
-from duanka.simulator.fraud import UNKNOWN_PLACE, dial_lists, plain_card
+from duanka.simulator.fraud import UNKNOWN_PLACE, plain_card
 from duanka.simulator.province import CITIES, COUNTIES, Places
 from duanka.simulator.register import Outlets
-from duanka.simulator.rings.batches import Opened, name_documents, open_batches
-from duanka.simulator.rings.boxes import PER_BOX, PER_PORT, BoxSchedule, Site, fill_boxes, ports_needed
+from duanka.simulator.rings.batches import Opened, name_documents, open_batches, open_singly
+from duanka.simulator.rings.boxes import (
+    PER_BOX,
+    PER_CARD,
+    PER_PORT,
+    TURNS,
+    BoxSchedule,
+    Rack,
+    fill_boxes,
+    ports_needed,
+)
+from duanka.simulator.rings.bridges import Bridges, build_bridges
+from duanka.simulator.rings.dialling import dial
 from duanka.simulator.rings.errands import Crew
+from duanka.simulator.rings.knobs import CARELESS, Care, draw_care
 from duanka.simulator.rings.members import settle_members
-from duanka.simulator.rings.options import GangSize, RingOptions, r11_size
-from duanka.simulator.traits import NAIVE, Traits, silence
+from duanka.simulator.rings.options import GangSize, RingOptions
+from duanka.simulator.traits import EVASIVE, NAIVE, Traits, silence
 
 RING_ROLES = ("box_card", "stock", "operator", "minder", "supplier", "registered_holder")
-MOST_IN_TURN = 200  # call attempts that fit into a turn
-SHARED_LIST = 0.3  # share of the calls of boxes that go to the gang's list (K)
 
 
 @dataclass(frozen=True)
 class Base:
-    """What gangs are settled in. `persons`: ordinary honest cards."""
+    """What gangs are settled in. `persons`: ordinary honest cards; `roles`: all roles of the world."""
 
     traits: Traits
     places: Places
     outlets: Outlets
     persons: Ints
-    roles: tuple[str, ...]  # all roles of the world
+    roles: tuple[str, ...]
     days: int
     seed: int
 
 
 @dataclass(frozen=True)
 class Gangland:
-    """One settled gang: people and places, the order of its openings, its stalls."""
+    """One settled gang: people and places, the order of its openings, its stalls, its bridges to honest cards."""
 
     name: str
     crew: Crew
     opened: Opened
-    stalls: Ints
-    site: Ints  # of each of `cards`
+    stalls: Ints  # none where it buys in many shops
     cards: Ints  # in boxes and in the drawer
+    site: Ints  # of each of `cards`, on the first day
     drawer: Ints
-    registrants: Ints  # honest cards of those whose documents were used
+    imei_per: int
+    bridges: Bridges
 
 
 @dataclass(frozen=True)
@@ -55,12 +67,11 @@ class Rings:
 
     boxes: BoxSchedule
     gangs: list[Gangland]
-    imei_per: int
 
-
-def plan_rings(cards: int, options: RingOptions) -> list[GangSize]:
-    """Return the sizes of the gangs asked for."""
-    return [r11_size(cards)] if options.gangs == "r11" else []
+    @property
+    def crews(self) -> list[Crew]:
+        """The gangs at work."""
+        return [gang.crew for gang in self.gangs]
 
 
 def settle_rings(
@@ -70,104 +81,120 @@ def settle_rings(
     if not sizes:
         return None
     gangs: list[Gangland] = []
-    boxes: BoxSchedule | None = None
-    ends = np.cumsum([size.cards for size in sizes])
-    for number, (size, mine) in enumerate(zip(sizes, np.split(at, ends[:-1]), strict=True)):
-        first_box = len(boxes.box_county) if boxes else 0
+    schedules: list[BoxSchedule] = []
+    first_box = 0
+    for number, size in enumerate(sizes):
+        mine, at = np.split(at, [size.cards])
         gang, schedule = _settle(base, mine, size, first_gang + number, first_box, options)
-        boxes = boxes.and_then(schedule) if boxes else schedule
+        first_box += len(schedule.box_county)
+        schedules.append(schedule)
         gangs.append(gang)
-    return Rings(boxes, gangs, PER_PORT if options.imei_per == "port" else PER_BOX) if boxes else None
+    return Rings(reduce(BoxSchedule.and_then, schedules), gangs)
 
 
 def _settle(
     base: Base, at: Ints, size: GangSize, number: int, first_box: int, options: RingOptions
 ) -> tuple[Gangland, BoxSchedule]:
     t, rng = base.traits, generator(base.seed, 25, number)
-    t.gang[at], t.strategy[at] = number, NAIVE
-    people, cards = np.split(at, [size.people])
-    bounds = np.cumsum([*size.used, *size.stock])[:-1]
-    parts = np.split(cards, bounds)
+    care = draw_care(size.level, rng) if size.name != "R11" else CARELESS
+    t.gang[at], t.strategy[at] = number, NAIVE if care.level == 1 else EVASIVE
+    *groups, cards = np.split(at, np.cumsum([size.operators, size.minders, size.suppliers]))
+    parts = np.split(cards, np.cumsum([*size.used, *size.stock])[:-1])
     used, stock = parts[: len(size.used)], parts[len(size.used) :]
-    sites = _found_sites(base, size, first_box, rng)
-    plain_card(t, cards, rng)
     boxed, drawer = np.concatenate(used), np.concatenate(stock)
-    _dial(t, boxed, size, base.days, rng)
-    imei_per = PER_PORT if options.imei_per == "port" else PER_BOX
-    schedules = [
-        fill_boxes(t, own, site, imei_per, base.days, rng) for own, site in zip(used, sites, strict=True)
-    ]
-    schedule = schedules[0]
-    for more in schedules[1:]:
-        schedule = schedule.and_then(more)
-    _hide_places(t, schedule, sites, rng)
-    for site, own in zip(sites, stock, strict=True):
-        t.county[own], t.cell[own] = site.county, site.cell
+    plain_card(t, cards, rng)
+    racks = _found_racks(base, size, first_box, _imei_per(size, care, options), care, rng)
+    filled = [fill_boxes(t, own, rack, base.days, rng) for own, rack in zip(used, racks, strict=True)]
+    schedule = reduce(BoxSchedule.and_then, filled)
+    dial(t, boxed, care, base.days, rng)
+    _hide_places(t, schedule, racks, rng)
     _lay_aside(t, drawer)
     county = int(rng.choice(base.places.home, p=base.places.weight))
-    quads = rng.permutation(int(base.outlets.count[county]) // 4)[: size.stalls]
-    stalls = base.outlets.first[county] + quads * 4 + 3
-    opened = open_batches(t, used, stock, stalls, base.days, rng)
-    t.alive_from[drawer] = t.opened[drawer]
-    near = t.county[base.persons] // COUNTIES == county // COUNTIES
-    registrants = name_documents(t, opened, base.persons, near, rng)
-    t.role[registrants] = base.roles.index("registered_holder")
-    groups = np.split(people, np.cumsum([size.operators, size.minders]))
-    stall_cells = rng.integers(0, base.places.cells[county], len(stalls))
-    members = settle_members(
+    opened, stalls = _open_cards(base, size, care, (used, stock), county, rng)
+    sites = _sites(size, racks)
+    stall_cells = rng.integers(0, base.places.cells[county], max(size.stalls, 1))
+    people = settle_members(
         t, (groups[0], groups[1], groups[2]), sites, (county, stall_cells), base.places, rng
     )
     for role, theirs in zip(RING_ROLES, (boxed, drawer, *groups), strict=False):
         t.role[theirs] = base.roles.index(role)
-    site_of_box = np.repeat(np.arange(len(sites)), [site.boxes for site in sites])
+    free = base.persons[t.role[base.persons] == base.roles.index("person")]
+    bridges = build_bridges(t, np.concatenate((cards, *groups)), boxed, free, options.bridged, base.days, rng)
+    site_of_box = np.array(size.site_of_box)
     crew = Crew(
-        number,
-        members,
-        boxed,
-        site_of_box,
-        first_box,
-        np.array([site.county for site in sites]),
-        np.array([site.cell for site in sites]),
-        county,
-        stall_cells,
+        number, people, boxed, site_of_box, first_box, *sites, county, stall_cells, care, bridges.friends
     )
-    site_of_card = np.repeat(np.tile(np.arange(len(sites)), 2), [*size.used, *size.stock])
-    return Gangland(size.name, crew, opened, stalls, site_of_card, cards, drawer, registrants), schedule
+    first_sites = [np.full(len(own), rack[0]) for own, rack in zip(stock, size.racks, strict=True)]
+    site = np.concatenate((site_of_box[schedule.box - first_box], *first_sites))
+    gang = Gangland(size.name, crew, opened, stalls, cards, site, drawer, racks[0].imei_per, bridges)
+    return gang, schedule
 
 
-def _found_sites(base: Base, size: GangSize, first_box: int, rng: Rng) -> list[Site]:
-    """Place each site in a city of its own, in proportion to the cities' people."""
+def _imei_per(size: GangSize, care: Care, options: RingOptions) -> int:
+    if care.knobs.new_imei:
+        return PER_CARD
+    return PER_BOX if size.name == "R11" and options.imei_per == "box" else PER_PORT
+
+
+def _found_racks(
+    base: Base, size: GangSize, first_box: int, imei_per: int, care: Care, rng: Rng
+) -> list[Rack]:
+    """Place each site in a city of its own, in proportion to the cities' people, and the boxes at the sites."""
     weight = base.places.weight.reshape(CITIES, COUNTIES).sum(axis=1)
-    cities = rng.choice(CITIES, len(size.boxes), replace=False, p=weight)
-    sites = []
-    for city, boxes, cards in zip(cities, size.boxes, size.used, strict=True):
-        county = int(city) * COUNTIES + int(rng.integers(COUNTIES))
-        cell = int(rng.integers(base.places.cells[county]))
-        sites.append(Site(county, cell, first_box, boxes, ports_needed(cards, boxes, base.days)))
-        first_box += boxes
-    return sites
+    cities = rng.choice(CITIES, max(size.site_of_box) + 1, replace=False, p=weight)
+    county = cities * COUNTIES + rng.integers(0, COUNTIES, len(cities))
+    cell = (rng.random(len(cities)) * base.places.cells[county]).astype(np.int64)
+    turns = 1 if care.people_like else len(TURNS)
+    racks = []
+    for sites, cards in zip(size.racks, size.used, strict=True):
+        ports = ports_needed(cards, len(sites), turns, base.days)
+        here = np.array(sites)
+        mixed = turns > 1 and size.name != "R11"
+        racks.append(
+            Rack(first_box, county[here], cell[here], ports, turns, imei_per, care.knobs.rotate, mixed)
+        )
+        first_box += len(sites)
+    return racks
 
 
-def _dial(t: Traits, boxed: Ints, size: GangSize, days: int, rng: Rng) -> None:
-    dial_lists(t, boxed, rng, 35.0, 1.0, 550.0)
-    t.out_rate[boxed] = np.minimum(t.out_rate[boxed] * 1.3, MOST_IN_TURN)
-    t.wander[boxed] = 2
-    t.cut_off[boxed] = True
-    t.shared[boxed] = SHARED_LIST
-    # A list lasts three days; each of its numbers is dialled about twice.
-    alive = len(boxed) / max(1.0, days / 8.0)
-    t.list_size[boxed] = max(20, int(alive * float(np.mean(t.out_rate[boxed])) * SHARED_LIST * 3 / 2))
+def _sites(size: GangSize, racks: list[Rack]) -> tuple[Ints, Ints]:
+    """Return county and cell of every site."""
+    county, cell = (
+        np.concatenate(column) for column in zip(*((r.county, r.cell) for r in racks), strict=True)
+    )
+    first = np.unique(size.site_of_box, return_index=True)[1]
+    return county[first], cell[first]
 
 
-def _hide_places(t: Traits, schedule: BoxSchedule, sites: list[Site], rng: Rng) -> None:
-    """Leave the place of some boxes unknown in calls and messages, as in measured records; half as often as there."""
-    first, many = sites[0].first_box, sum(site.boxes for site in sites)
+def _open_cards(
+    base: Base, size: GangSize, care: Care, cards: tuple[list[Ints], list[Ints]], county: int, rng: Rng
+) -> tuple[Opened, Ints]:
+    """Open all cards of a gang on other people's documents; returns the order, and the stalls of the gang."""
+    t, (used, stock) = base.traits, cards
+    if care.people_like:
+        stalls = np.arange(0)
+        opened = open_singly(t, np.concatenate(used), np.concatenate(stock), base.outlets, base.days, rng)
+    else:
+        quads = rng.permutation(int(base.outlets.count[county]) // 4)[: size.stalls]
+        stalls = base.outlets.first[county] + quads * 4 + 3
+        opened = open_batches(t, used, stock, stalls, base.days, rng)
+    drawer = np.concatenate(stock)
+    t.alive_from[drawer] = t.opened[drawer]
+    near = t.county[base.persons] // COUNTIES == county // COUNTIES
+    free = t.role[base.persons] == base.roles.index("person")
+    registrants = name_documents(t, opened, base.persons[free], near[free], rng)
+    t.role[registrants] = base.roles.index("registered_holder")
+    return opened, stalls
+
+
+def _hide_places(t: Traits, schedule: BoxSchedule, racks: list[Rack], rng: Rng) -> None:
+    """Leave the place of some boxes unknown in calls and messages, half as often as in measured records."""
+    many = sum(rack.boxes for rack in racks)
     unknown = np.where(rng.random(many) < UNKNOWN_PLACE / 2, rng.integers(1, 3, many), 0)
-    t.unknown_place[schedule.card] = unknown[schedule.box - first]
+    t.unknown_place[schedule.card] = unknown[schedule.box - racks[0].first_box]
 
 
 def _lay_aside(t: Traits, drawer: Ints) -> None:
     silence(t, drawer)
     for trait in (t.notices_in, t.codes_in, t.sightings, t.accounts, t.complaints):
         trait[drawer] = 0.0
-    t.alive_from[drawer] = 0

@@ -8,19 +8,23 @@ import polars as pl
 from duanka.simulator.chance import Ints, generator
 from duanka.simulator.province import Places
 from duanka.simulator.register import outlet_names
-from duanka.simulator.rings.boxes import PER_PORT, BoxSchedule, imeis_of
+from duanka.simulator.rings.boxes import PER_CARD, PER_PORT, BoxSchedule, imeis_of, own_imeis
+from duanka.simulator.rings.bridges import KINDS
 from duanka.simulator.rings.serials import check_digits, draw_serials
 from duanka.simulator.rings.settlement import Rings
 from duanka.simulator.traits import Traits
 
+DEVICE_KINDS = ("box", "port", "card")
+
 
 def ring_columns(rings: Rings, count: int, numbers: Ints) -> pl.DataFrame:
-    """Return card, site, box, batch of all `count` cards; empty where a card has none.
+    """Return card, site, box, batch, bridge of all `count` cards; empty where a card has none.
 
     box: where the card sat on the first day of its use.
     """
     site: list[str | None] = [None]
-    where, batch, box = np.zeros(count, dtype=np.int64), np.full(count, -1), np.full(count, -1)
+    where, bridge = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    batch, box = np.full(count, -1), np.full(count, -1)
     batches = 0
     for gang in rings.gangs:
         where[gang.cards] = len(site) + gang.site
@@ -28,6 +32,7 @@ def ring_columns(rings: Rings, count: int, numbers: Ints) -> pl.DataFrame:
         site += [site_name(gang.name, k) for k in range(len(gang.crew.site_county))]
         batch[gang.opened.card] = batches + gang.opened.batch
         batches += int(gang.opened.batch.max()) + 1
+        bridge[gang.bridges.card] = 1 + gang.bridges.kind
     box[rings.boxes.card] = rings.boxes.box
     return pl.DataFrame(
         {
@@ -35,6 +40,7 @@ def ring_columns(rings: Rings, count: int, numbers: Ints) -> pl.DataFrame:
             "site": pl.Series(site, dtype=pl.String).gather(where),
             "box": _number(box),
             "batch": _number(batch),
+            "bridge": pl.Series([None, *KINDS], dtype=pl.String).gather(bridge),
         }
     )
 
@@ -48,26 +54,29 @@ def _number(values: Ints) -> pl.Series:
     return pl.Series(values).set(pl.Series(values < 0), None)
 
 
-def devices_table(rings: Rings, places: Places) -> pl.DataFrame:
-    """Return imei (15 digits), gang, site, kind, box, city, cell of every IMEI that the boxes show."""
+def devices_table(rings: Rings, traits: Traits, places: Places) -> pl.DataFrame:
+    """Return imei (15 digits), gang, site, kind, box, city, cell of every IMEI that the boxes show.
+
+    kind: box, port or card (an IMEI that goes with the card; its site is the first one).
+    """
     frames = []
+    boxes = rings.boxes
     for gang in rings.gangs:
         crew = gang.crew
-        box = crew.first_box + np.arange(len(crew.site_of_box))
-        place = np.zeros(len(box), dtype=np.int64)
-        block = _ports(rings.boxes, box) if rings.imei_per == PER_PORT else place + 1
-        box, place = np.repeat(box, block), np.concatenate([np.arange(n) for n in block])
+        if gang.imei_per == PER_CARD:
+            own = np.isin(boxes.card, crew.boxed)
+            box, imei = boxes.box[own], own_imeis(traits, boxes.card[own])
+        else:
+            box, imei = _fixed(boxes, crew.first_box + np.arange(len(crew.site_of_box)), gang.imei_per)
         site = crew.site_of_box[box - crew.first_box]
-        first = crew.first_box + np.searchsorted(crew.site_of_box, site)
-        place += (box - first) * np.repeat(block, block)
         county = crew.site_county[site]
         frames.append(
             pl.DataFrame(
                 {
-                    "imei": pl.Series(imeis_of(first, place)).cast(pl.String),
+                    "imei": pl.Series(imei).cast(pl.String),
                     "gang": gang.name,
                     "site": pl.Series([site_name(gang.name, int(k)) for k in site]),
-                    "kind": "port" if rings.imei_per == PER_PORT else "box",
+                    "kind": DEVICE_KINDS[gang.imei_per],
                     "box": box,
                     "city": places.codes.gather(county),
                     "cell": places.cell_names.gather(places.first_cell[county] + crew.site_cell[site]),
@@ -77,10 +86,14 @@ def devices_table(rings: Rings, places: Places) -> pl.DataFrame:
     return pl.concat(frames).sort("imei")
 
 
-def _ports(boxes: BoxSchedule, box: Ints) -> Ints:
-    ports = np.zeros(len(boxes.box_county), dtype=np.int64)
-    np.maximum.at(ports, boxes.box, boxes.ports)
-    return ports[box]
+def _fixed(boxes: BoxSchedule, box: Ints, imei_per: int) -> tuple[Ints, Ints]:
+    """Return box and IMEI of every device or port of the boxes `box`."""
+    first, ports = np.zeros((2, len(boxes.box_county)), dtype=np.int64)
+    first[boxes.box], ports[boxes.box] = boxes.first_box, boxes.ports
+    block = ports[box] if imei_per == PER_PORT else np.ones(len(box), dtype=np.int64)
+    place = np.concatenate([np.arange(n) for n in block])
+    each = np.repeat(box, block)
+    return each, imeis_of(first[each], (each - first[each]) * np.repeat(block, block) + place)
 
 
 def stalls_table(rings: Rings, traits: Traits, gang_names: list[str]) -> pl.DataFrame:
@@ -89,7 +102,9 @@ def stalls_table(rings: Rings, traits: Traits, gang_names: list[str]) -> pl.Data
     Only outlets that opened a batch for a gang with a ring, or at least five cards for another, are stalls of a gang.
     """
     frames = [
-        pl.DataFrame({"outlet": traits.outlet[gang.opened.card], "gang": gang.name}) for gang in rings.gangs
+        pl.DataFrame({"outlet": traits.outlet[gang.opened.card], "gang": gang.name})
+        for gang in rings.gangs
+        if len(gang.stalls)
     ]
     mine = np.flatnonzero(traits.gang >= 0)
     names = pl.Series(gang_names, dtype=pl.String).gather(traits.gang[mine])
@@ -105,7 +120,7 @@ def ring_serials(rings: Rings, traits: Traits, start_year: int, seed: int) -> pl
     """Return the ICCID of every card, 20 digits: neighbours of a delivery have consecutive numbers before the last."""
     bulk = np.zeros(traits.count, dtype=np.bool_)
     for gang in rings.gangs:
-        bulk[gang.opened.card] = True
+        bulk[gang.opened.card] = not gang.crew.care.people_like
     nineteen = draw_serials(traits, bulk, start_year, generator(seed, 34))
     return pl.Series(nineteen).cast(pl.String) + pl.Series(check_digits(nineteen)).cast(pl.String)
 
@@ -117,6 +132,6 @@ def ring_tables(
     more = ring_columns(rings, traits.count, numbers)
     return {
         "truth": truth.join(more, on="card", how="left", maintain_order="left"),
-        "truth_devices": devices_table(rings, places),
+        "truth_devices": devices_table(rings, traits, places),
         "truth_outlets": stalls_table(rings, traits, gang_names),
     }
