@@ -1,0 +1,1 @@
+"""Commands about links: from one card to the gang."""

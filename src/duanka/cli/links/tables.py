@@ -1,0 +1,153 @@
+"""Pages about the graph and a ring, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+from rich.console import Group, RenderableType
+
+from duanka.cli.output.grid import grid
+from duanka.cli.shell.language import language, shown
+from duanka.domain.rings import LinkKind, RingRole
+from duanka.domain.text import BilingualText
+from duanka.links.graph import LinkGraph
+from duanka.links.ring import BOX, Ring
+from duanka.links.stored_graph import GraphPeriod
+
+_MOST_ROWS = 15
+_GRAPH = BilingualText(
+    "{first} 至 {last}：{cards} 张卡，{groups} 组关联，{edges} 条边",
+    "{first} to {last}: {cards} cards, {groups} groups of what they share, {edges} edges",
+)
+_KINDS = (BilingualText("关联", "link"), BilingualText("组数", "groups"), BilingualText("号码数", "cards"))
+_RING = BilingualText(
+    "由 {seed} 出发：{joined} 张卡在团伙内，另有 {looked} 张待核实（{first} 至 {last}）",
+    "From {seed}: {joined} cards in the ring, {looked} more to look at ({first} to {last})",
+)
+_ALONE = BilingualText(
+    "由 {seed} 出发，没有足以成立的关联：记录中看不出团伙",
+    "From {seed} no link holds: these records show no ring",
+)
+_ROLES = (
+    BilingualText("角色", "role"),
+    BilingualText("号码数", "cards"),
+    BilingualText("最低确定度", "least certainty"),
+)
+_SITES = (BilingualText("地点", "site"), BilingualText("号码数", "cards"), BilingualText("设备数", "devices"))
+_DEVICES = (BilingualText("终端", "device"), BilingualText("号码数", "cards"), BilingualText("地点", "site"))
+_OUTLETS = (
+    BilingualText("网点", "outlet"),
+    BilingualText("团伙号码数", "cards of the ring"),
+    BilingualText("至少为同行的倍数", "times its peers, at least"),
+    BilingualText("理由", "reasons"),
+)
+_PEOPLE = (
+    BilingualText("号码", "card"),
+    BilingualText("角色", "role"),
+    BilingualText("确定度", "certainty"),
+    BilingualText("理由", "reasons"),
+)
+_MORE = BilingualText("另有 {more} 行", "{more} more rows")
+
+
+def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
+    """What a graph holds."""
+    members = pl.DataFrame({"group": pl.Series(graph.cards_of.start).diff().drop_nulls(), "kind": graph.kind})
+    counts = (
+        members.group_by("kind")
+        .agg(pl.len().alias("groups"), pl.col("group").sum())
+        .sort("group", descending=True)
+    )
+    said = shown(_GRAPH).format(
+        first=period.first,
+        last=period.last,
+        cards=f"{graph.cards.height:,}",
+        groups=f"{len(graph.kind):,}",
+        edges=f"{graph.edges:,}",
+    )
+    rows = [
+        (shown(LinkKind(kind).words), f"{groups:,}", f"{cards:,}")
+        for kind, groups, cards in counts.iter_rows()
+    ]
+    rows.append((shown(LinkKind.CONTACT.words), "", f"{len(graph.contacts.other):,}"))
+    return Group(said, grid(_KINDS, rows, right=("groups", "cards")))
+
+
+def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
+    """A ring that a person can act on: roles, sites, devices, outlets, its people."""
+    joined = ring.joined
+    values = {"seed": ring.seed.name, "first": period.first, "last": period.last}
+    if joined.height <= len(ring.seed.cards):
+        return shown(_ALONE).format_map(values)
+    said = shown(_RING).format(
+        joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values
+    )
+    return Group(said, "", *_tables(ring, joined))
+
+
+def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
+    roles = joined.group_by("role").agg(pl.len(), pl.col("certainty").min()).sort("len", descending=True)
+    yield grid(
+        _ROLES,
+        [(shown(RingRole(role).words), f"{n:,}", f"{least:.2f}") for role, n, least in roles.iter_rows()],
+        right=("cards", "least certainty"),
+    )
+    boxes = ring.devices.filter(pl.col("role") == BOX)
+    sites = (
+        joined.filter(pl.col("site") != "")
+        .group_by("site")
+        .len()
+        .join(boxes.group_by("site").len("boxes"), on="site", how="left")
+        .sort("len", descending=True)
+    )
+    if sites.height:
+        yield from (
+            "",
+            grid(
+                _SITES,
+                [(site, f"{n:,}", f"{devices or 0:,}") for site, n, devices in sites.iter_rows()],
+                right=("cards", "devices"),
+            ),
+        )
+    if boxes.height:
+        yield from (
+            "",
+            grid(
+                _DEVICES,
+                [(imei, f"{n:,}", site) for imei, n, site, _ in boxes.head(_MOST_ROWS).iter_rows()],
+                right=("cards",),
+            ),
+        )
+        yield from _more(boxes.height)
+    if ring.outlets.height:
+        reason = f"reason_{language()}"
+        rows = ring.outlets.select("outlet", "cards", "lower_bound", reason).head(_MOST_ROWS).iter_rows()
+        yield from (
+            "",
+            grid(
+                _OUTLETS,
+                [(outlet, f"{n:,}", f"{bound:.1f}", why) for outlet, n, bound, why in rows],
+                right=("cards of the ring", "times its peers, at least"),
+            ),
+        )
+        yield from _more(ring.outlets.height)
+    people = joined.filter(
+        pl.col("role").is_in([RingRole.OPERATOR.value, RingRole.MINDER.value, RingRole.SUPPLIER.value])
+    )
+    if people.height:
+        rows = people.select("card", "role", "certainty", f"reason_{language()}").head(_MOST_ROWS).iter_rows()
+        yield from (
+            "",
+            grid(
+                _PEOPLE,
+                [(card, shown(RingRole(role).words), f"{c:.2f}", why) for card, role, c, why in rows],
+                right=("certainty",),
+            ),
+        )
+        yield from _more(people.height)
+
+
+def _more(rows: int) -> Iterator[str]:
+    if rows > _MOST_ROWS:
+        yield shown(_MORE).format(more=f"{rows - _MOST_ROWS:,}")

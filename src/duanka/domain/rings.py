@@ -1,0 +1,35 @@
+"""Words of rings: what links cards, and who is who in a ring."""
+
+from __future__ import annotations
+
+from duanka.domain.text import WordedEnum
+
+
+class LinkKind(WordedEnum):
+    """What links cards. docs/LINKS.md says how much each kind tells."""
+
+    DEVICE = "device", "同一终端轮流使用", "in turn in one device"
+    BATCH = "batch", "同一网点同批开户", "opened together at one outlet"
+    HOLDER = "holder", "同一证件", "one document"
+    SWITCHED = "switched", "同一分钟开关机", "switched on and off in the same minutes"
+    CALLEES = "callees", "拨打同一名单", "dial the same list"
+    ACCOUNT = "account", "绑定同一账号", "bound to one account"
+    CONTACT = "contact", "与团伙号码往来", "in contact with the ring's cards"
+    OUTLET = "outlet", "同一供卡网点的未用卡", "unused stock of the ring's outlet"
+    SEED = "seed", "起点", "where the search began"
+
+
+class RingRole(WordedEnum):
+    """What a card does in a ring. The registered holder of a card is never a role: cards are opened in others' names."""
+
+    BOX_CARD = "box_card", "设备用卡"
+    STOCK = "stock", "库存卡"
+    OPERATOR = "operator", "运营者"
+    MINDER = "minder", "看护者"
+    SUPPLIER = "supplier", "供卡者"
+    CODE_RECEIVER = "code_receiver", "接码卡"
+    CALLER = "caller", "话务卡"
+    UNKNOWN = "unknown", "未知"
+
+
+PEOPLE = frozenset({RingRole.OPERATOR, RingRole.MINDER, RingRole.SUPPLIER})

@@ -1,0 +1,1 @@
+"""What ties cards together, read from the rollups and registers of a store."""

@@ -1,0 +1,153 @@
+"""What is known of each card: register, use, circle of contacts, where it is. And who calls whom.
+
+Rows of (card, peer) do not fit in memory at once for a province, so they are merged by ranges of cards, which the
+sorted files of the store allow without reading anything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from duanka.domain.ports import Progress
+from duanka.domain.record_keys import short_code_sql
+from duanka.engine.links.source import LinkSource
+
+ROWS_PER_RANGE = 8_000_000  # rows of card_peers merged at once, about 1 GB
+MOST_CALLERS = 12  # of a number that is called by few: a call to it tells more than one to a hotline
+MIN_LIST = 20  # different strangers called, from which on a card dials a list
+LIST_SHARE = 0.7  # strangers among the numbers that it calls
+MOST_ON_LISTS = 30  # lists on which a callee stands; one that stands on more is somebody whom everybody calls
+
+# Who talks both ways on two days, or on three days, belongs to somebody's circle; one who calls back once does not, and
+# a number called once is a stranger.
+_REGULAR = "((out > 0 AND inward > 0 AND days >= 2) OR days >= 3)"
+_STRANGER = "(out > 0 AND inward = 0 AND days <= 2)"
+
+_CIRCLE = f"""
+CREATE OR REPLACE TEMP TABLE circle AS
+SELECT card, peer, count(DISTINCT day) AS days, sum(calls_out + messages_out) AS out,
+       sum(calls_in + messages_in) AS inward, sum(calls_out) AS called
+FROM card_peers WHERE card >= {{first}} AND card < {{end}} AND NOT {short_code_sql("peer")}
+GROUP BY card, peer
+"""
+_OF_CARD = f"""
+SELECT card, count(*) FILTER (out > 0) AS callees, count(*) FILTER {_STRANGER.join(("(", ")"))} AS strangers,
+       count(*) FILTER ({_REGULAR}) AS regular, count(*) AS peers
+FROM circle GROUP BY card
+"""
+_OWN_PAIRS = f"""
+SELECT c.card, c.peer, c.days, c.out, c.inward, {_REGULAR} AS regular
+FROM circle AS c JOIN own AS o ON o.card = c.peer
+"""
+_DIALLED = f"""
+SELECT c.card, c.peer FROM circle AS c JOIN (
+    SELECT card FROM circle GROUP BY card
+    HAVING count(*) FILTER ({_STRANGER}) >= {MIN_LIST}
+       AND count(*) FILTER ({_STRANGER}) >= {LIST_SHARE} * count(*) FILTER (out > 0)
+) AS d ON d.card = c.card WHERE {_STRANGER} AND c.called > 0
+"""
+_PLACE = """
+SELECT card, arg_max(city, events) AS city, arg_max(cell, events) AS cell, count(*) AS places
+FROM (
+    SELECT card, city, cell, sum(events) AS events FROM card_places
+    WHERE card >= {first} AND card < {end} GROUP BY card, city, cell
+) GROUP BY card
+"""
+_USE = """
+SELECT card, count(DISTINCT day) AS days, sum(calls_out) AS calls_out, sum(calls_in) AS calls_in,
+       sum(messages_out) AS messages_out, sum(codes_in) AS codes_in
+FROM card_days WHERE card >= {first} AND card < {end} GROUP BY card
+"""
+_TABLES = {
+    "circles": "card BIGINT, callees BIGINT, strangers BIGINT, regular BIGINT, peers BIGINT",
+    "own_pairs": "card BIGINT, peer BIGINT, days BIGINT, out BIGINT, inward BIGINT, regular BOOLEAN",
+    "dialled": "card BIGINT, peer BIGINT",
+    "places": "card BIGINT, city VARCHAR, cell BIGINT, places BIGINT",
+    "uses": (
+        "card BIGINT, days BIGINT, calls_out BIGINT, calls_in BIGINT, messages_out BIGINT, codes_in BIGINT"
+    ),
+}
+
+
+def gather(source: LinkSource, progress: Progress) -> None:
+    """Make the tables that `cards`, `contacts` and `lists` read; a step of progress for each range of cards."""
+    source.run(
+        "CREATE TEMP TABLE own AS SELECT card FROM cards UNION SELECT card FROM card_life UNION SELECT card"
+        " FROM card_devices"
+    )
+    for name, columns in _TABLES.items():
+        source.run(f"CREATE TEMP TABLE {name} ({columns})")
+    ranges = list(_ranges(source))
+    for done, (first, end) in enumerate(ranges):
+        progress.step("reading who calls whom", done, len(ranges))
+        bounds = {"first": first, "end": end}
+        source.run(_CIRCLE.format_map(bounds))
+        source.insert("circles", _OF_CARD)
+        source.insert("own_pairs", _OWN_PAIRS)
+        source.insert("dialled", _DIALLED)
+        source.insert("places", _PLACE.format_map(bounds))
+        source.insert("uses", _USE.format_map(bounds))
+    source.run("DROP TABLE IF EXISTS circle")
+
+
+def _ranges(source: LinkSource) -> Iterator[tuple[int, int]]:
+    """Ranges of cards (first, end) with about ROWS_PER_RANGE rows of card_peers each."""
+    (rows,), *_ = source.run("SELECT count(*) FROM card_peers")
+    many = max(1, -(-int(rows) // ROWS_PER_RANGE))
+    shares = ", ".join(f"{k / many}" for k in range(1, many))
+    inner = (
+        [int(one) for one in source.run(f"SELECT quantile_disc(card, [{shares}]) FROM own")[0][0]]
+        if many > 1
+        else []
+    )
+    edges = [-(1 << 63), *inner, (1 << 63) - 1]
+    yield from zip(edges, edges[1:], strict=False)
+
+
+def cards(source: LinkSource) -> pa.Table:
+    """One row a card, in order of its key: what register, use, circle and places tell; see links/evidence.py."""
+    firsts = ", ".join(f"l.first_{kind}" for kind in ("call", "message", "data"))
+    lasts = ", ".join(f"l.last_{kind}" for kind in ("call", "message", "data"))
+    return source.arrow(f"""
+        SELECT o.card, number_text(o.card) AS name, c.holder, c.holder_kind = 'organisation' AS organisation, c.kind = 'iot' AS iot,
+               c.iccid, c.outlet, s.city AS outlet_city, c.opened_at, c.home_city, p.city, p.cell, coalesce(p.places, 0) AS places,
+               coalesce(u.days, 0) AS days, coalesce(u.calls_out, 0) AS calls_out, coalesce(u.calls_in, 0) AS calls_in,
+               coalesce(u.messages_out, 0) AS messages_out, coalesce(u.codes_in, 0) AS codes_in,
+               coalesce(k.callees, 0) AS callees, coalesce(k.strangers, 0) AS strangers,
+               coalesce(k.regular, 0) AS regular, coalesce(k.peers, 0) AS peers, least({firsts}) AS first_used,
+               coalesce(greatest({lasts}), CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END) AS last_used,
+               o.card IN (SELECT card FROM cases WHERE signed_by IS NOT NULL) AS confirmed
+        FROM own AS o
+        LEFT JOIN cards AS c ON c.card = o.card
+        LEFT JOIN card_life AS l ON l.card = o.card
+        LEFT JOIN uses AS u ON u.card = o.card
+        LEFT JOIN circles AS k ON k.card = o.card
+        LEFT JOIN places AS p ON p.card = o.card
+        LEFT JOIN outlets AS s ON s.outlet = c.outlet
+        ORDER BY o.card
+    """)
+
+
+def contacts(source: LinkSource) -> pa.Table:
+    """card, peer (both ours), days, out, inward: of a circle, or a call to a number that few call
+    and that did not call before."""
+    return source.arrow(f"""
+        WITH callers AS (
+            SELECT peer FROM own_pairs WHERE out > 0 GROUP BY peer HAVING count(*) <= {MOST_CALLERS}
+        )
+        SELECT p.card, p.peer, p.days, p.out, p.inward FROM own_pairs AS p
+        LEFT JOIN callers AS c ON c.peer = p.peer
+        WHERE p.card <> p.peer AND (p.regular OR (p.out > 0 AND p.inward = 0 AND c.peer IS NOT NULL))
+        ORDER BY p.card, p.peer
+    """)
+
+
+def lists(source: LinkSource) -> pa.Table:
+    """card, callee: strangers that two or more cards dialled which dial lists."""
+    return source.arrow(f"""
+        SELECT d.card, d.peer AS callee FROM dialled AS d JOIN (
+            SELECT peer FROM dialled GROUP BY peer HAVING count(*) BETWEEN 2 AND {MOST_ON_LISTS}
+        ) AS s ON s.peer = d.peer ORDER BY callee, d.card
+    """)

@@ -1,0 +1,121 @@
+"""A store opened for links: its registers and partial rollups as views of a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from duanka.domain.rollups import ROLLUPS
+from duanka.domain.schema import REGISTER_KEYS, TABLES
+from duanka.engine.shared import key_texts
+from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, run, sql_type
+from duanka.engine.store.life import counting_days, covered
+from duanka.engine.store.manifest import FileKind, Manifest, damaged, read_manifest
+
+REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
+_KEY_TYPES = {
+    "card": "BIGINT",
+    "peer": "BIGINT",
+    "imei": "BIGINT",
+    "cell": "BIGINT",
+    "city": "VARCHAR",
+    "day": "DATE",
+}
+
+
+class LinkSource:
+    """The store in `folder`, read once; `work`: for spill files. `memory`, `threads`: of its DuckDB.
+
+    Views: each register by its name; `card_devices` and `card_life` of all days; `card_days`, `card_peers` and
+    `card_places` as partial rollups, so their aggregates are to be merged. DuankaError: no store, damaged, another
+    version; UnreadableInput: it holds no records.
+    """
+
+    def __init__(self, folder: Path, work: Path, *, memory: str, threads: int | None = None) -> None:
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self.days: Sequence[date] = sorted(counting_days(self.manifest.days))
+        self.span = covered(self.manifest.days)
+        self._db = opened(work, memory, threads)
+        with self.reading():
+            self._see()
+
+    def close(self) -> None:
+        """Release memory and delete the spill files."""
+        self._db.close()
+
+    def run(self, sql: str) -> Rows:
+        """Run a statement and return its rows."""
+        with self.reading():
+            return run(self._db, sql)
+
+    def arrow(self, sql: str) -> pa.Table:
+        """Run a SELECT and return its rows."""
+        with self.reading(), plainly():
+            found = self._db.sql(sql)
+            if found is None:  # not a SELECT
+                raise ValueError(sql)
+            return found.to_arrow_table()
+
+    def insert(self, table: str, sql: str) -> None:
+        """Add the rows of a SELECT to `table`."""
+        self.run(f"INSERT INTO {table} {sql}")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Name the store in errors of files that are missing or damaged."""
+        try:
+            yield
+        except duckdb.IOException as error:
+            raise damaged(self.folder, str(error).splitlines()[0]) from error
+
+    def _see(self) -> None:
+        for name in REGISTERS:
+            self._view(name, self.manifest.paths(FileKind.REGISTERS, name), _empty_register(name))
+        for name in ("card_devices", "card_life"):
+            self._view(name, self.manifest.paths(FileKind.LIFE, name), _empty_rollup(name))
+        counting = set(self.days)
+        for name in ("card_days", "card_peers", "card_places"):
+            paths = [
+                path
+                for path in self.manifest.paths(FileKind.ROLLUPS, name)
+                if self.manifest.files[path].day in counting
+            ]
+            self._view(name, paths, _empty_rollup(name))
+        self._view(
+            "hits", self.manifest.paths(FileKind.HITS), "SELECT NULL::BIGINT AS card, NULL AS rule LIMIT 0"
+        )
+        self._view(
+            "texts", self.manifest.paths(FileKind.TEXTS), "SELECT NULL::BIGINT AS key, NULL AS text LIMIT 0"
+        )
+        key_texts.create(lambda sql: run(self._db, sql), "texts")
+
+    def _view(self, name: str, paths: Sequence[str], empty: str) -> None:
+        select = f"FROM {parquet(self.folder / path for path in paths)}" if paths else empty
+        run(self._db, f"CREATE VIEW {name} AS {select}")
+
+    def places_of(self, day: date) -> str:
+        """SQL source of the partial card_places of one day."""
+        paths = self.manifest.paths(FileKind.ROLLUPS, "card_places", day)
+        return parquet(self.folder / path for path in paths) if paths else "(FROM card_places LIMIT 0)"
+
+
+def _empty_register(name: str) -> str:
+    columns = ", ".join(f"NULL::{sql_type(column)} AS {column.name}" for column in TABLES[name].columns)
+    return f"SELECT {columns} LIMIT 0"
+
+
+def _empty_rollup(name: str) -> str:
+    def kind(column: str) -> Any:
+        return _KEY_TYPES.get(column) or ("TIMESTAMP" if column.startswith(("first", "last")) else "BIGINT")
+
+    return f"SELECT {', '.join(f'NULL::{kind(c)} AS {c}' for c in ROLLUPS[name].columns)} LIMIT 0"
+
+
+__all__ = ["REGISTERS", "REGISTER_KEYS", "LinkSource"]

@@ -1,0 +1,31 @@
+"""What the graph is made of: one frame for each kind of evidence, as `engine.links` reads it from a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Frames with record keys in the columns card, peer, callee, imei; times local.
+
+    cards      one row a card in order of key: card, name (its text), holder, organisation, iot, iccid, outlet, outlet_city, opened_at, home_city,
+               city, cell (where it is most), places, days, calls_out, calls_in, messages_out, codes_in, callees,
+               strangers, regular (its circle), peers (all numbers, both ways), first_used, last_used
+    devices    card, imei, device (its text), first_seen, last_seen, events: devices that took two cards or more
+    agreement  imei, pairs, together: how often the cards of a device are at one place on one day
+    switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in the same minute
+    contacts   card, peer, days, out, inward: both ours
+    lists      card, callee: strangers whom several cards dial
+    accounts   card, account
+    """
+
+    cards: pl.DataFrame
+    devices: pl.DataFrame
+    agreement: pl.DataFrame
+    switched: pl.DataFrame
+    contacts: pl.DataFrame
+    lists: pl.DataFrame
+    accounts: pl.DataFrame

@@ -1,0 +1,209 @@
+"""Groups: sets of cards that share something, each with its strength."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.rings import LinkKind
+from duanka.links.evidence import Evidence
+from duanka.links.strength import Floats, Ints, poisson_bits, sharing_bits, strength
+
+MIN_STRENGTH = 0.02  # weaker memberships cannot bring a card in, and are left out of the graph
+MOST_GAP_MINUTES = 15.0  # between two openings of one batch at a shop with little to do
+GAP_SHARE = 0.2  # of the shop's usual time between two openings, where that is shorter
+OPENING_MINUTES = 600.0  # a shop's working day
+MIN_BATCH = 4
+MOST_HOLDER_CARDS = 200
+_TRIED_EVENTS = 4.0  # in a device; a card with fewer was rather tried in it than used
+_FORGIVEN = 2.0  # switchings of a card that may be left alone by chance
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of one kind. Per membership: group (index), card (row in Evidence.cards), strength.
+
+    label: what the group is, per group: an IMEI, an outlet and minute, a document, ...
+    """
+
+    kind: LinkKind
+    label: pl.Series
+    group: Ints
+    card: Ints
+    strength: Floats
+
+
+def all_groups(evidence: Evidence) -> Iterator[Groups]:
+    """The groups of each kind, without memberships below MIN_STRENGTH."""
+    rows = evidence.cards.select("card").with_row_index("row")
+    for groups in (
+        _devices(evidence, rows),
+        _batches(evidence),
+        _holders(evidence),
+        _switched(evidence, rows),
+        _callees(evidence, rows),
+        _accounts(evidence, rows),
+    ):
+        yield _kept(groups)
+
+
+def _kept(groups: Groups) -> Groups:
+    """Leave out memberships below MIN_STRENGTH, and groups that link no two cards any more."""
+    keep = groups.strength >= MIN_STRENGTH
+    size = np.bincount(groups.group[keep], minlength=len(groups.label))
+    keep &= (size >= 2)[groups.group] if len(groups.group) else keep
+    left = np.flatnonzero(size >= 2)
+    number = np.full(len(groups.label), -1, dtype=np.int64)
+    number[left] = np.arange(len(left))
+    group = number[groups.group[keep]]
+    return Groups(groups.kind, groups.label.gather(left), group, groups.card[keep], groups.strength[keep])
+
+
+def _devices(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+    """Cards in turn in one device.
+
+    A device is in one place at a time: the strength falls with the share of pairs of its cards that are seen
+    elsewhere on the same day, and that of a card which was only tried in it with how little it did there.
+    """
+    frame = evidence.devices.join(rows, on="card").join(evidence.agreement, on="imei", how="left")
+    group, label, size = _grouped(frame["device"])
+    together = frame["together"].fill_null(0).to_numpy() + 1.0
+    agree = together / (frame["pairs"].fill_null(0).to_numpy() + 1.4)
+    used = 1.0 - np.exp2(-frame["events"].to_numpy() / _TRIED_EVENTS)
+    tells = strength(LinkKind.DEVICE, sharing_bits(size)[group])
+    return Groups(LinkKind.DEVICE, label, group, _ints(frame["row"]), tells * np.minimum(agree, 1.0) * used)
+
+
+def _batches(evidence: Evidence) -> Groups:
+    """Cards opened one after another at one outlet, faster than the outlet ever opens cards."""
+    known = (
+        evidence.cards.with_row_index("row")
+        .filter(
+            pl.col("outlet").is_not_null()
+            & pl.col("opened_at").is_not_null()
+            & ~pl.col("iot").fill_null(value=False)
+        )
+        .sort("outlet", "opened_at", "row")
+    )
+    if not known.height:
+        return _none(LinkKind.BATCH)
+    minute = known["opened_at"].dt.epoch("s").to_numpy() / 60.0
+    outlet = known["outlet"].rle_id().to_numpy().astype(np.int64)
+    usual = _usual_gap(known, outlet)
+    gap = np.diff(minute, prepend=-np.inf)
+    begins = (np.diff(outlet, prepend=-1) != 0) | (gap > np.minimum(MOST_GAP_MINUTES, GAP_SHARE * usual))
+    batch = np.cumsum(begins) - 1
+    size = np.bincount(batch)
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(minute)) - 1
+    lasting = minute[last] - minute[first] + 1.0
+    bits = poisson_bits(size - 1, lasting / usual[first])
+    tells = np.where(size >= MIN_BATCH, strength(LinkKind.BATCH, bits), 0.0)
+    label = (
+        known["outlet"].gather(first) + " " + known["opened_at"].gather(first).dt.to_string("%Y-%m-%d %H:%M")
+    )
+    return Groups(LinkKind.BATCH, label, batch, _ints(known["row"]), tells[batch])
+
+
+def _usual_gap(known: pl.DataFrame, outlet: Ints) -> Floats:
+    """Minutes between two openings on a usual day of the shop: the median over its days with openings."""
+    by_day = known.group_by("outlet", pl.col("opened_at").dt.date().alias("day")).len()
+    usual = by_day.group_by("outlet").agg(pl.col("len").median().alias("a_day")).sort("outlet")
+    a_day = usual["a_day"].to_numpy()
+    return np.asarray((OPENING_MINUTES / np.maximum(a_day, 1.0))[outlet], dtype=np.float64)
+
+
+def _holders(evidence: Evidence) -> Groups:
+    frame = evidence.cards.with_row_index("row").filter(pl.col("holder").is_not_null())
+    many = frame.group_by("holder").len().filter(pl.col("len").is_between(2, MOST_HOLDER_CARDS))
+    frame = frame.join(many, on="holder")
+    group, label, size = _grouped(frame["holder"])
+    return Groups(
+        LinkKind.HOLDER,
+        label,
+        group,
+        _ints(frame["row"]),
+        strength(LinkKind.HOLDER, sharing_bits(size))[group],
+    )
+
+
+def _switched(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+    """Cards whose day begins or ends in one minute at one place, again and again.
+
+    What a single card's share in it tells is how many of all its days begin and end so.
+    """
+    frame = evidence.switched.join(rows, on="card")
+    if not frame.height:
+        return _none(LinkKind.SWITCHED)
+    key = pl.struct("switched_on", "place", "minute")
+    frame = frame.with_columns(key.rank("dense").alias("group") - 1)
+    shared = frame.group_by("row").len()
+    days = evidence.cards["days"].gather(shared["row"]).to_numpy()
+    steady = shared.with_columns(
+        steady=pl.Series(shared["len"].to_numpy() / (2.0 * np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
+    )
+    frame = frame.join(steady.select("row", "steady"), on="row")
+    bits = poisson_bits(frame["cards"].to_numpy() - 1, frame["usual"].to_numpy())
+    labels = frame.group_by("group").agg(pl.col("minute").first(), pl.col("cell").first()).sort("group")
+    label = (
+        (labels["minute"] * 60_000_000).cast(pl.Datetime("us")).dt.to_string("%Y-%m-%d %H:%M")
+        + " "
+        + labels["cell"]
+    )
+    tells = strength(LinkKind.SWITCHED, bits) * frame["steady"].to_numpy()
+    return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), tells)
+
+
+def _callees(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+    """Pairs of cards that dial the same strangers, more of them than chance would have it."""
+    frame = evidence.lists.join(rows, on="card").select("row", "callee")
+    if not frame.height:
+        return _none(LinkKind.CALLEES)
+    pairs = (
+        frame.join(frame, on="callee", suffix="_other")
+        .filter(pl.col("row") < pl.col("row_other"))
+        .group_by("row", "row_other")
+        .len()
+        .filter(pl.col("len") >= 2)
+        .sort("row", "row_other")
+    )
+    dialled = evidence.cards["strangers"].to_numpy()
+    one, other = _ints(pairs["row"]), _ints(pairs["row_other"])
+    pool = max(float(dialled.sum()), 1.0)
+    bits = poisson_bits(_ints(pairs["len"]), dialled[one] * (dialled[other] / pool))
+    half = np.sqrt(strength(LinkKind.CALLEES, bits))  # a pair is a group of two: both ways give the strength
+    group = np.arange(len(one), dtype=np.int64)
+    label = pairs["len"].cast(pl.String)
+    return Groups(LinkKind.CALLEES, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
+
+
+def _accounts(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+    frame = evidence.accounts.join(rows, on="card")
+    group, label, size = _grouped(frame["account"])
+    return Groups(
+        LinkKind.ACCOUNT,
+        label,
+        group,
+        _ints(frame["row"]),
+        strength(LinkKind.ACCOUNT, sharing_bits(size))[group],
+    )
+
+
+def _grouped(keys: pl.Series) -> tuple[Ints, pl.Series, Ints]:
+    """Index of the group of each key, the text of each group, its size."""
+    order = keys.rank("dense").cast(pl.Int64) - 1
+    group = order.to_numpy() if len(order) else np.empty(0, dtype=np.int64)
+    label = keys.unique().sort().cast(pl.String)
+    return group, label, np.bincount(group, minlength=len(label)).astype(np.int64)
+
+
+def _ints(column: pl.Series) -> Ints:
+    return column.cast(pl.Int64).to_numpy()
+
+
+def _none(kind: LinkKind) -> Groups:
+    empty = np.empty(0, dtype=np.int64)
+    return Groups(kind, pl.Series([], dtype=pl.String), empty, empty, np.empty(0))

@@ -1,0 +1,202 @@
+"""Growth of a ring from a seed: it goes on while evidence carries it, not for a number of hops.
+
+A card's certainty is that of at least one of its links being right ("noisy or"):
+
+    certainty = 1 - product over its groups of (1 - strength * certainty of the group)
+    certainty of a group = 1 - product over its cards in the ring of (1 - strength * certainty of the card)
+
+Growth goes in rounds. Cards that reach JOINS are in the ring, and from then on count for their groups; what they gave
+never comes back to them, for their certainty stands. A life of one's own weighs against links by things: of a card
+with a circle outside of the ring little is left of them. People of the ring are found by their circle instead: so
+many of those they talk to are in it that chance does not explain it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duanka.domain.rings import LinkKind
+from duanka.links.graph import LinkGraph
+from duanka.links.strength import Floats, Ints, binomial_bits, strength
+
+JOINS = 0.5  # certainty from which on a card is in the ring
+OPENS = 0.1  # certainty of a group, below which its other cards are not looked at
+LISTED = 0.4  # certainty from which on a card is named, for a person to look at
+CIRCLE_SHARE = 0.02  # of anybody's circle that may be in a ring by chance
+MIN_CONTACTS = 2
+OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
+_FULL_CIRCLE = 5.0  # people of a circle that make it a life
+_FULL_INCOMING = 0.2  # share of incoming calls that does
+CLEARED = 0.1  # what is left of the certainty of a card whose holder was verified
+MOST_ROUNDS = 200
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What police, verification and objections said of cards, as rows: confirmed, passed, objection upheld."""
+
+    confirmed: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    passed: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    upheld: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The ring. Per card of the graph: certainty (0 outside), round in which it came (-1: it did not join).
+
+    by_group: the group that says most, -1 if contacts say more; from_card: the card of the ring that brought it in,
+    -1 of a seed; contacts: with cards of the ring. group_certainty: per group.
+    """
+
+    certainty: Floats
+    round: Ints
+    by_group: Ints
+    from_card: Ints
+    contacts: Ints
+    group_certainty: Floats
+
+    @property
+    def members(self) -> Ints:
+        """Rows of the cards that joined."""
+        return np.flatnonzero(self.round >= 0)
+
+    @property
+    def listed(self) -> Ints:
+        """Rows of the cards that are named: members, and those just short of it."""
+        return np.flatnonzero((self.round >= 0) | (self.certainty >= LISTED))
+
+
+class _Ring:
+    """A growing ring; arrays as in Growth."""
+
+    def __init__(self, graph: LinkGraph, known: Knowledge) -> None:
+        self.graph, self.known = graph, known
+        cards, groups = graph.cards.height, len(graph.kind)
+        self.certainty = np.zeros(cards)
+        self.round = np.full(cards, -1, dtype=np.int64)
+        self.by_group = np.full(cards, -1, dtype=np.int64)
+        self.contacts = np.zeros(cards, dtype=np.int64)
+        self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
+        self._cleared = np.ones(cards)
+        self._cleared[known.passed] = CLEARED
+        self._cleared[known.upheld] = 0.0
+        self._cleared[known.confirmed] = 1.0
+        self._circle = graph.cards["peers"].to_numpy()
+        self._regular = graph.cards["regular"].to_numpy()
+        calls_in, calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
+        incoming = calls_in / np.maximum(calls_in + calls_out, 1)
+        self._talks = np.minimum(incoming / _FULL_INCOMING, 1.0)
+
+    def join(self, cards: Ints, certainty: Floats, number: int) -> None:
+        """Take `cards` in, and tell their groups and contacts."""
+        self.round[cards], self.certainty[cards] = number, certainty
+        entry, owner = self.graph.groups_of.entries(cards)
+        tells = self.graph.groups_of.strength[entry] * certainty[owner]
+        np.add.at(self.doubt, self.graph.groups_of.other[entry], np.log1p(-np.minimum(tells, 0.999999)))
+        entry, _ = self.graph.contacts.entries(cards)
+        np.add.at(self.contacts, self.graph.contacts.other[entry], 1)
+
+    def near(self, cards: Ints) -> Ints:
+        """Cards outside that share an open group, or are in contact, with `cards`."""
+        entry, _ = self.graph.groups_of.entries(cards)
+        groups = np.unique(self.graph.groups_of.other[entry]).astype(np.int64)
+        groups = groups[self.of_groups(groups) >= OPENS]
+        entry, _ = self.graph.cards_of.entries(groups)
+        talked, _ = self.graph.contacts.entries(cards)
+        found = np.concatenate([self.graph.cards_of.other[entry], self.graph.contacts.other[talked]])
+        found = np.unique(found).astype(np.int64)
+        return found[self.round[found] < 0]
+
+    def of_groups(self, groups: Ints) -> Floats:
+        """Certainty of groups."""
+        return np.asarray(-np.expm1(self.doubt[groups]), dtype=np.float64)
+
+    def weigh(self, cards: Ints) -> Floats:
+        """Certainty of cards outside, and which group says most."""
+        entry, owner = self.graph.groups_of.entries(cards)
+        group = self.graph.groups_of.other[entry].astype(np.int64)
+        says = self.graph.groups_of.strength[entry] * self.of_groups(group)
+        doubt = np.bincount(owner, weights=np.log1p(-np.minimum(says, 0.999999)), minlength=len(cards))
+        by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
+        by_people = self._by_people(cards)
+        self._note_best(cards, group, says, owner, by_people > by_things)
+        return (1.0 - (1.0 - by_things) * (1.0 - by_people)) * self._cleared[cards]
+
+    def own_life(self, cards: Ints) -> Floats:
+        """How far a card lives like a person's own, 0..1: it has a circle outside of the ring, and is called."""
+        outside = np.maximum(self._regular[cards] - self.contacts[cards], 0)
+        return np.asarray(np.minimum(outside / _FULL_CIRCLE, 1.0) * self._talks[cards], dtype=np.float64)
+
+    def _by_people(self, cards: Ints) -> Floats:
+        many = self.contacts[cards]
+        found = np.zeros(len(cards))
+        some = np.flatnonzero(many >= MIN_CONTACTS)
+        bits = binomial_bits(many[some], self._circle[cards[some]], CIRCLE_SHARE)
+        found[some] = strength(LinkKind.CONTACT, bits)
+        return found
+
+    def _note_best(self, cards: Ints, group: Ints, says: Floats, owner: Ints, people: Flags) -> None:
+        order = np.lexsort((says, owner))
+        last = np.flatnonzero(np.diff(owner[order], append=-1) != 0)
+        self.by_group[cards] = -1
+        self.by_group[cards[owner[order][last]]] = group[order][last]
+        self.by_group[cards[people]] = -1
+
+
+def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: Knowledge) -> Growth:
+    """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device."""
+    ring = _Ring(graph, known)
+    ring.doubt[seed_groups] = np.log(1e-6)
+    ring.join(np.unique(seeds), np.ones(len(np.unique(seeds))), 0)
+    entry, _ = graph.cards_of.entries(seed_groups)
+    near = np.union1d(np.unique(graph.cards_of.other[entry]).astype(np.int64), ring.near(ring_members(ring)))
+    for number in range(1, MOST_ROUNDS):
+        near = near[ring.round[near] < 0]
+        certainty = ring.weigh(near)
+        ring.certainty[near] = certainty
+        new = near[certainty >= JOINS]
+        if not len(new):
+            break
+        ring.join(new, ring.certainty[new], number)
+        near = np.union1d(near, ring.near(new))
+    return Growth(
+        ring.certainty,
+        ring.round,
+        ring.by_group,
+        _brought_in(ring),
+        ring.contacts,
+        ring.of_groups(np.arange(len(graph.kind))),
+    )
+
+
+def ring_members(ring: _Ring) -> Ints:
+    """Rows of the cards in the ring so far."""
+    return np.flatnonzero(ring.round >= 0)
+
+
+def _brought_in(ring: _Ring) -> Ints:
+    """For each listed card the card of an earlier round, of the same group or in contact, with most certainty."""
+    graph = ring.graph
+    came = np.full(graph.cards.height, -1, dtype=np.int64)
+    listed = np.flatnonzero((ring.certainty >= LISTED) & (ring.round != 0))
+    by_things = listed[ring.by_group[listed] >= 0]
+    entry, owner = graph.cards_of.entries(ring.by_group[by_things])
+    _first_of(ring, by_things, graph.cards_of.other[entry].astype(np.int64), owner, came)
+    by_people = listed[ring.by_group[listed] < 0]
+    entry, owner = graph.contacts.entries(by_people)
+    _first_of(ring, by_people, graph.contacts.other[entry].astype(np.int64), owner, came)
+    return came
+
+
+def _first_of(ring: _Ring, cards: Ints, other: Ints, owner: Ints, came: Ints) -> None:
+    outside = np.where(ring.round[cards] < 0, MOST_ROUNDS, ring.round[cards])
+    earlier = (ring.round[other] >= 0) & (ring.round[other] < outside[owner])
+    other, owner = other[earlier], owner[earlier]
+    order = np.lexsort((other, ring.certainty[other], -ring.round[other], owner))
+    last = np.flatnonzero(np.diff(owner[order], append=-1) != 0)
+    came[cards[owner[order][last]]] = other[order][last]

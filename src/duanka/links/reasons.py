@@ -1,0 +1,105 @@
+"""Why a card is in a ring, in words: the link that says most, and the card that it came by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from duanka.domain.rings import LinkKind
+from duanka.domain.text import BilingualText
+from duanka.links.graph import LinkGraph
+from duanka.links.growth import Growth
+from duanka.links.stock import Stock
+from duanka.links.strength import Ints
+
+_SEED = BilingualText("查询的起点", "the search began here")
+_WORDS: dict[str, BilingualText] = {
+    LinkKind.DEVICE.value: BilingualText(
+        "与团伙的 {members} 张卡轮流使用终端 {label}",
+        "took turns in device {label} with {members} cards of the ring",
+    ),
+    LinkKind.BATCH.value: BilingualText(
+        "与团伙的 {members} 张卡在同一网点连续开户（{label}）",
+        "opened at one outlet right after {members} cards of the ring ({label})",
+    ),
+    LinkKind.HOLDER.value: BilingualText(
+        "与团伙的 {members} 张卡登记在同一证件下", "bears the same document as {members} cards of the ring"
+    ),
+    LinkKind.SWITCHED.value: BilingualText(
+        "与团伙的 {members} 张卡在同一分钟开机或关机，例如 {label}",
+        "switched on or off in the same minute as {members} cards of the ring, as at {label}",
+    ),
+    LinkKind.CALLEES.value: BilingualText(
+        "与团伙的卡拨打了 {label} 个相同的陌生号码",
+        "dialled {label} of the same strangers as a card of the ring",
+    ),
+    LinkKind.ACCOUNT.value: BilingualText(
+        "与团伙的 {members} 张卡绑定同一账号", "is bound to one account with {members} cards of the ring"
+    ),
+}
+_CONTACTS = BilingualText(
+    "其往来的 {circle} 个号码中有 {contacts} 个在团伙内",
+    "{contacts} of the {circle} numbers it talks to are in the ring",
+)
+_STOCK = BilingualText(
+    "从未使用，与其他未用卡在团伙的供卡网点成批开户（{label}）",
+    "never used, and opened in bulk with other unused cards at the ring's outlet ({label})",
+)
+_MORE = BilingualText("；另有 {more} 条关联", "; and {more} more links")
+_BY = BilingualText("（经由 {card}）", " (by way of {card})")
+
+
+class Reasons:
+    """Words for the cards of one ring."""
+
+    def __init__(self, graph: LinkGraph, growth: Growth, stock: Stock) -> None:
+        self._graph, self._growth = graph, growth
+        self._batch_of = dict(zip(stock.cards.tolist(), stock.batch.tolist(), strict=True))
+        self._members = _members(graph, growth)
+
+    def of(self, cards: Ints) -> Sequence[BilingualText]:
+        """The reason of each of `cards` (rows)."""
+        links = self._links(cards)
+        return [self._reason(card, more) for card, more in zip(cards.tolist(), links.tolist(), strict=True)]
+
+    def _reason(self, card: int, links: int) -> BilingualText:
+        if (batch := self._batch_of.get(card)) is not None:
+            return _filled(_STOCK, label=self._graph.label[batch])
+        if self._growth.round[card] == 0:
+            return _SEED
+        group = int(self._growth.by_group[card])
+        if group < 0:
+            facts = self._graph.cards.row(card, named=True)
+            contacts = int(self._growth.contacts[card])
+            said = _filled(_CONTACTS, contacts=contacts, circle=max(facts["peers"], contacts))
+        else:
+            kind, label = self._graph.kind[group], self._graph.label[group]
+            own = int(self._growth.round[card] >= 0)
+            said = _filled(_WORDS[kind], members=int(self._members[group]) - own, label=label)
+        by = int(self._growth.from_card[card])
+        if by >= 0:
+            said = _joined(said, _filled(_BY, card=self._graph.cards["name"][by]))
+        return _joined(said, _filled(_MORE, more=links - 1)) if links > 1 else said
+
+    def _links(self, cards: Ints) -> Ints:
+        """Groups with cards of the ring that each of `cards` is in."""
+        entry, owner = self._graph.groups_of.entries(cards)
+        group = self._graph.groups_of.other[entry]
+        others = self._members[group] - (self._growth.round[cards[owner]] >= 0)
+        return np.bincount(owner, weights=others > 0, minlength=len(cards)).astype(np.int64)
+
+
+def _members(graph: LinkGraph, growth: Growth) -> Ints:
+    """Per group: its cards in the ring."""
+    members = growth.members
+    entry, _ = graph.groups_of.entries(members)
+    return np.bincount(graph.groups_of.other[entry], minlength=len(graph.kind)).astype(np.int64)
+
+
+def _filled(text: BilingualText, **values: object) -> BilingualText:
+    return BilingualText(text.zh.format_map(values), text.en.format_map(values))
+
+
+def _joined(one: BilingualText, other: BilingualText) -> BilingualText:
+    return BilingualText(one.zh + other.zh, one.en + other.en)

@@ -1,0 +1,98 @@
+"""A ring: the cards behind a seed, each with role, place, certainty and the reasons that brought it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.rings import LinkKind
+from duanka.links.graph import LinkGraph
+from duanka.links.growth import JOINS, Growth, Knowledge, grow
+from duanka.links.reasons import Reasons
+from duanka.links.roles import MIN_BOX_CARDS, roles, sites
+from duanka.links.stock import stock_of
+from duanka.links.supply import supplying_outlets
+from duanka.links.strength import Ints
+
+BOX, PHONE = "box", "phone"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Where a search begins: rows of cards, and groups such as a seized device. `name`: as a person gave it."""
+
+    name: str
+    cards: Ints
+    groups: Ints
+
+
+@dataclass(frozen=True)
+class Ring:
+    """The ring behind a seed; frames sorted for reading.
+
+    cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en
+    devices  imei, cards (of the ring), site, role (box or phone)
+    outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
+    """
+
+    seed: Seed
+    cards: pl.DataFrame
+    devices: pl.DataFrame
+    outlets: pl.DataFrame
+
+    @property
+    def joined(self) -> pl.DataFrame:
+        """The cards that the evidence carries; the others are named for a person to look at."""
+        return self.cards.filter("joined")
+
+
+def ring_around(graph: LinkGraph, seed: Seed, known: Knowledge) -> Ring:
+    """Grow the ring of `seed`, and say who is who in it."""
+    growth = grow(graph, seed.cards, seed.groups, known)
+    stock = stock_of(graph, growth)
+    cards = np.concatenate([growth.listed, stock.cards])
+    certainty = np.concatenate([growth.certainty[growth.listed], stock.certainty])
+    joined = np.concatenate([growth.round[growth.listed] >= 0, np.ones(len(stock.cards), dtype=np.bool_)])
+    role = roles(graph, growth, cards)
+    site = sites(graph, growth, cards, role)
+    words = Reasons(graph, growth, stock).of(cards)
+    frame = pl.DataFrame(
+        {
+            "card": graph.cards["name"].gather(cards),
+            "role": role,
+            "site": site,
+            "certainty": pl.Series(certainty).round(3),
+            "joined": joined,
+            "reason_zh": [text.zh for text in words],
+            "reason_en": [text.en for text in words],
+        }
+    )
+    order = ["joined", "certainty", "card"]
+    return Ring(
+        seed,
+        frame.sort(order, descending=[True, True, False]),
+        _devices(graph, growth, pl.DataFrame({"row": cards, "site": site})),
+        supplying_outlets(graph.cards, growth, stock),
+    )
+
+
+def _devices(graph: LinkGraph, growth: Growth, placed: pl.DataFrame) -> pl.DataFrame:
+    """Devices that are the ring's, by the cards of the ring that sat in them."""
+    devices = np.flatnonzero((graph.kind == LinkKind.DEVICE.value).to_numpy())
+    devices = devices[growth.group_certainty[devices] >= JOINS]
+    entry, owner = graph.cards_of.entries(devices)
+    card = graph.cards_of.other[entry].astype(np.int64)
+    member = growth.round[card] >= 0
+    sat = pl.DataFrame({"imei": graph.label.gather(devices[owner[member]]), "row": card[member]})
+    by_device = (
+        sat.join(placed, on="row", how="left")
+        .group_by("imei")
+        .agg(
+            pl.len().alias("cards"),
+            pl.col("site").filter(pl.col("site") != "").mode().sort().first().fill_null(""),
+        )
+    )
+    role = pl.when(pl.col("cards") >= MIN_BOX_CARDS).then(pl.lit(BOX)).otherwise(pl.lit(PHONE)).alias("role")
+    return by_device.with_columns(role).sort(["cards", "imei"], descending=[True, False])

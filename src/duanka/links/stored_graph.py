@@ -1,0 +1,112 @@
+"""The folder of a graph: arrays that are mapped into memory, so that a question waits for what it touches.
+
+links.json is written last and names version and period; without it there is no graph.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.private_files import private_folder, put_in_place
+from duanka.links.graph import LinkGraph, Neighbours
+
+VERSION = 1
+MANIFEST = "links.json"
+_SIDES = ("groups_of", "cards_of", "contacts")
+_PARTS = ("start", "other", "strength")
+
+
+@dataclass(frozen=True)
+class GraphPeriod:
+    """What a graph was built of: first and last day, generation and time zone of the store."""
+
+    first: date
+    last: date
+    generation: int
+    zone: str
+
+
+def holds_graph(folder: Path) -> bool:
+    """Whether `folder` holds a graph."""
+    return (folder / MANIFEST).is_file()
+
+
+def save(graph: LinkGraph, period: GraphPeriod, folder: Path) -> None:
+    """Write the graph to `folder`, in place of an earlier one. DuankaError: it is another's folder; OSError."""
+    private_folder(folder)
+    if any(folder.iterdir()) and not holds_graph(folder):
+        raise DuankaError(f"{folder} is not empty and holds no graph; choose another folder with --out")
+    before = _manifest(folder) if holds_graph(folder) else {}
+    number = int(str(before.get("number", 0))) + 1
+    new = folder / f"{number}"
+    shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
+    private_folder(new)
+    graph.cards.write_parquet(new / "cards.parquet")
+    pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
+    for side in _SIDES:
+        for part in _PARTS:
+            np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
+    told = {
+        "version": VERSION,
+        "number": number,
+        **{name: str(value) for name, value in asdict(period).items()},
+        "cards": graph.cards.height,
+        "groups": len(graph.kind),
+        "edges": graph.edges,
+    }
+    with put_in_place(folder / MANIFEST) as aside:
+        aside.write_text(json.dumps(told, indent=1))
+    if before:
+        shutil.rmtree(folder / str(before["number"]), ignore_errors=True)
+
+
+def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
+    """The graph in `folder`. DuankaError: none, damaged, or of another version."""
+    told = _manifest(folder)
+    inside = folder / str(told["number"])
+    try:
+        groups = pl.read_parquet(inside / "groups.parquet")
+        graph = LinkGraph(
+            pl.read_parquet(inside / "cards.parquet"),
+            groups["kind"],
+            groups["label"],
+            *(
+                Neighbours(*(np.load(inside / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
+                for side in _SIDES
+            ),
+        )
+        first, last = (date.fromisoformat(str(told[name])) for name in ("first", "last"))
+        return graph, GraphPeriod(first, last, int(str(told["generation"])), str(told["zone"]))
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        raise _damaged(folder) from error
+
+
+def _manifest(folder: Path) -> Mapping[str, object]:
+    try:
+        told = json.loads((folder / MANIFEST).read_text())
+        if told["version"] != VERSION:
+            raise DuankaError(
+                f"the graph in {folder} is of version {told['version']}, and this Duanka needs version {VERSION}:"
+                " build it anew with duanka links build"
+            )
+        int(told["number"])
+    except FileNotFoundError as error:
+        raise DuankaError(
+            f"{folder} holds no graph ({MANIFEST} is missing): duanka links build STORE --out {folder} makes one"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder) from error
+    return dict(told)
+
+
+def _damaged(folder: Path) -> DuankaError:
+    return DuankaError(f"the graph in {folder} is damaged: build it anew with duanka links build")
