@@ -20,7 +20,7 @@ class LinkKind(WordedEnum):
 
 
 class RingRole(WordedEnum):
-    """What a card does in a ring. The registered holder of a card is never a role: cards are opened in others' names."""
+    """What a card does in a ring. Its registered holder has no role: cards are opened in others' names."""
 
     BOX_CARD = "box_card", "设备用卡"
     STOCK = "stock", "库存卡"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -17,43 +16,48 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.phone_number import identity
 from duanka.domain.record_keys import key_of
 from duanka.domain.rings import LinkKind
-from duanka.links.graph import LinkGraph
-from duanka.links.growth import Knowledge
-from duanka.links.ring import Ring, Seed, ring_around
-from duanka.links.strength import Ints
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Ints
+from duanka.links.ring.growth import KnownCards
+from duanka.links.ring.ring import Ring, Seed, ring_around
 
 _NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Named:
-    """What a person named: exactly one of an IMEI, a card, an outlet."""
+class SeedName:
+    """What a person named to begin at. `kind`: device, card or outlet; `text`: as records have it."""
 
-    imei: str | None = None
-    card: str | None = None
-    outlet: str | None = None
+    kind: str
+    text: str
 
 
-def ring_of(settings: Settings, built: Built, named: Named) -> Ring:
+def seed_named(imei: str | None, card: str | None, outlet: str | None) -> SeedName:
+    """The one thing that is given. DuankaError: none, or several."""
+    texts = {"device": _device_text(imei), "card": identity(card or ""), "outlet": (outlet or "").strip()}
+    given = [SeedName(kind, text) for kind, text in texts.items() if text]
+    if len(given) != 1:
+        raise DuankaError("a search begins at one thing: give one of --imei, --card and --outlet")
+    return given[0]
+
+
+def _device_text(imei: str | None) -> str:
+    digits = "".join(letter for letter in imei or "" if letter.isdigit())
+    return digits[:DIGITS] if len(digits) >= DIGITS else (imei or "").strip()
+
+
+def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:
     """Grow the ring behind what was named. DuankaError: it is not in the graph, or nothing is linked to it."""
     known = _known(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
     return ring_around(built.graph, _seed(built.graph, named), known)
 
 
-def _seed(graph: LinkGraph, named: Named) -> Seed:
-    given = [one for one in (named.imei, named.card, named.outlet) if one]
-    if len(given) != 1:
-        raise DuankaError("a search begins at one thing: give one of --imei, --card and --outlet")
-    if named.imei:
-        return _device(graph, named.imei)
-    if named.card:
-        return _card(graph, named.card)
-    return _outlet(graph, str(named.outlet))
+def _seed(graph: LinkGraph, named: SeedName) -> Seed:
+    find = {"device": _device, "card": _card, "outlet": _outlet}[named.kind]
+    return find(graph, named.text)
 
 
-def _device(graph: LinkGraph, text: str) -> Seed:
-    digits = "".join(letter for letter in text if letter.isdigit())
-    device = digits[:DIGITS] if len(digits) >= DIGITS else text.strip()
+def _device(graph: LinkGraph, device: str) -> Seed:
     groups = graph.groups_labelled(LinkKind.DEVICE, device)
     if not len(groups):
         raise DuankaError(
@@ -62,8 +66,7 @@ def _device(graph: LinkGraph, text: str) -> Seed:
     return Seed(device, _NONE, groups)
 
 
-def _card(graph: LinkGraph, text: str) -> Seed:
-    number = identity(text)
+def _card(graph: LinkGraph, number: str) -> Seed:
     rows = graph.rows_of([key_of(number)])
     if not len(rows):
         raise DuankaError(f"card {number} is in none of these records; check the number")
@@ -79,7 +82,7 @@ def _outlet(graph: LinkGraph, outlet: str) -> Seed:
     return Seed(outlet, _NONE, groups)
 
 
-def _known(graph: LinkGraph, passes: Mapping[str, datetime]) -> Knowledge:
+def _known(graph: LinkGraph, passes: Mapping[str, datetime]) -> KnownCards:
     confirmed = np.flatnonzero(graph.cards["confirmed"].to_numpy())
     passed: Ints = graph.rows_of([key_of(card) for card in passes])
-    return Knowledge(confirmed=confirmed, passed=passed)
+    return KnownCards(confirmed=confirmed, passed=passed)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
+from duanka.bootstrap.links.ownership import keep_owner
 from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.domain.policy import Policy
@@ -16,9 +18,9 @@ from duanka.domain.ports import Progress
 from duanka.engine.links import card_facts, shared_things
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
-from duanka.links.evidence import Evidence
-from duanka.links.graph import LinkGraph, build_graph
-from duanka.links.stored_graph import GraphPeriod, holds_graph, load, save
+from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.graph import LinkGraph, build_graph
+from duanka.links.graph.stored import GraphPeriod, holds_graph, load, save
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ def build(
     """Build the graph of a store, or of records in `data`, and write it to `out`."""
     with _stored(settings, data, out, policy, mapping, progress) as store:
         built = _of_store(settings, store, out.parent, progress)
-    progress.step("writing the graph", 0)
-    save(built.graph, built.period, out)
+        progress.step("writing the graph", 0)
+        save(built.graph, built.period, out)
+        keep_owner(store, out)
     return built
 
 
@@ -84,10 +87,10 @@ def _of_store(settings: Settings, store: Path, work: Path, progress: Progress) -
     return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone))
 
 
-def _evidence(source: LinkSource, progress: Progress) -> Evidence:
+def _evidence(source: LinkSource, progress: Progress) -> LinkEvidence:
     card_facts.gather(source, progress)
     progress.step("comparing devices and documents", 0)
-    return Evidence(
+    return LinkEvidence(
         cards=_frame(card_facts.cards(source)),
         devices=_frame(shared_things.devices(source)),
         agreement=_frame(shared_things.device_agreement(source)),
@@ -98,5 +101,5 @@ def _evidence(source: LinkSource, progress: Progress) -> Evidence:
     )
 
 
-def _frame(rows: object) -> pl.DataFrame:
+def _frame(rows: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(rows)

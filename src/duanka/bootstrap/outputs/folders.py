@@ -38,6 +38,14 @@ def may_hold_results(
         raise DuankaError(f"{out} is the folder of {kind}; choose another folder with --out")
 
 
+def may_hold_ring(out: Path, where: Path) -> None:
+    """DuankaError where the files of a ring cannot be written to `out`: in a store, a graph, or among the records."""
+    must_be_text(out, "--out")
+    must_lie_outside(out, "--out")
+    if out.resolve().is_relative_to(where.resolve()):
+        raise DuankaError(f"--out {out} lies inside {display_name(str(where))}; choose another folder")
+
+
 def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
     """Whether a later scan of `data` would read the files in `out` as records."""
     if not data.is_dir() or not out.resolve().is_relative_to(data.resolve()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +13,29 @@ from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import MappingFile, PolicyName, TableLanguage, steps
 from duanka.cli.output.lists import say
+from duanka.cli.people.acting import at_desk
 from duanka.cli.shell.language import asked_for, language_of_texts
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
+from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
+from duanka.domain.authority import Permission
+from duanka.domain.record_lookups import basis_of
 
 if TYPE_CHECKING:
-    from duanka.bootstrap.links import asking, building
+    from duanka.bootstrap.links import access, asking, building, ownership
+    from duanka.bootstrap.links.asking import SeedName
+    from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
-    from duanka.links import ring_files
+    from duanka.links.ring import files as ring_files
+    from duanka.orders.queries import record_queries
 else:
+    access = lazily("duanka.bootstrap.links.access")
+    folders = lazily("duanka.bootstrap.outputs.folders")
+    ownership = lazily("duanka.bootstrap.links.ownership")
+    record_queries = lazily("duanka.orders.queries.record_queries")
     asking = lazily("duanka.bootstrap.links.asking")
     building = lazily("duanka.bootstrap.links.building")
-    ring_files = lazily("duanka.links.ring_files")
+    ring_files = lazily("duanka.links.ring.files")
     tables = lazily("duanka.cli.links.tables")
 
 Source = Annotated[
@@ -61,14 +74,45 @@ def around(
     policy: PolicyName = "national",
     mapping: MappingFile = None,
     language: TableLanguage = None,
+    why: Annotated[
+        str | None, typer.Option("--why", help="The reason, where the store belongs to an order database.")
+    ] = None,
+    case: Case = None,
+    order: OfOrder = None,
+    police_notice: Notice = None,
+    full: Unmasked = False,
 ) -> None:
     """Show the ring behind a device, a card or an outlet: who, which role, where, and why."""
     settings = load_settings()
-    named = asking.Named(imei, card, outlet)
-    with steps() as shown:
-        built = building.opened(settings, where, out or Path.cwd(), policy_named(policy), mapping, shown)
-        ring = asking.ring_of(settings, built, named)
+    named = asking.seed_named(imei, card, outlet)
+    if out:
+        folders.may_hold_ring(out, where)
+    in_language = asked_for(language) or language_of_texts()
+    with _entitled(where, named, why, (case, order, police_notice), full) as told:
+        with steps() as shown:
+            built = building.opened(settings, where, out or Path.cwd(), policy_named(policy), mapping, shown)
+            ring = asking.ring_of(settings, built, named)
+        told(ring.cards.height)
+    if ownership.belongs_to_orders(where) and not full:
+        ring = access.masked(ring)
     OUT.print(tables.ring_page(ring, built.period))
     if out:
-        ring_files.write_ring(ring, out, asked_for(language) or language_of_texts())
+        ring_files.write_ring(ring, out, in_language)
         say(f"号码、设备和网点在 {out}", f"Cards, devices and outlets are in {out}")
+
+
+@contextmanager
+def _entitled(
+    where: Path,
+    named: SeedName,
+    why: str | None,
+    basis: tuple[str | None, str | None, str | None],
+    full: bool,
+) -> Iterator[Callable[[int], None]]:
+    """Tell the audit trail of the lookup, where the store belongs to an order database; yields what tells its rows."""
+    if not ownership.belongs_to_orders(where):
+        yield lambda _: None
+        return
+    with at_desk(Permission.LOOK_UP_CONTACTS) as (here, person):
+        reader = record_queries.LookupContext(person, why or "", basis_of(*basis), full)
+        yield access.entitled(here, where, named, reader, here.now())

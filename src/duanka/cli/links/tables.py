@@ -11,9 +11,9 @@ from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import language, shown
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.domain.text import BilingualText
-from duanka.links.graph import LinkGraph
-from duanka.links.ring import BOX, Ring
-from duanka.links.stored_graph import GraphPeriod
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.stored import GraphPeriod
+from duanka.links.ring.ring import BOX, Ring
 
 _MOST_ROWS = 15
 _GRAPH = BilingualText(

@@ -7,6 +7,7 @@ sorted files of the store allow without reading anything twice.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -103,7 +104,7 @@ def _ranges(source: LinkSource) -> Iterator[tuple[int, int]]:
         else []
     )
     edges = [-(1 << 63), *inner, (1 << 63) - 1]
-    yield from zip(edges, edges[1:], strict=False)
+    yield from pairwise(edges)
 
 
 def cards(source: LinkSource) -> pa.Table:
@@ -111,8 +112,9 @@ def cards(source: LinkSource) -> pa.Table:
     firsts = ", ".join(f"l.first_{kind}" for kind in ("call", "message", "data"))
     lasts = ", ".join(f"l.last_{kind}" for kind in ("call", "message", "data"))
     return source.arrow(f"""
-        SELECT o.card, number_text(o.card) AS name, c.holder, c.holder_kind = 'organisation' AS organisation, c.kind = 'iot' AS iot,
-               c.iccid, c.outlet, s.city AS outlet_city, c.opened_at, c.home_city, p.city, p.cell, coalesce(p.places, 0) AS places,
+        SELECT o.card, number_text(o.card) AS name, c.holder, c.holder_kind = 'organisation' AS organisation,
+               c.kind = 'iot' AS iot, c.iccid, c.outlet, s.city AS outlet_city, c.opened_at, c.home_city,
+               p.city, p.cell, coalesce(p.places, 0) AS places,
                coalesce(u.days, 0) AS days, coalesce(u.calls_out, 0) AS calls_out, coalesce(u.calls_in, 0) AS calls_in,
                coalesce(u.messages_out, 0) AS messages_out, coalesce(u.codes_in, 0) AS codes_in,
                coalesce(k.callees, 0) AS callees, coalesce(k.strangers, 0) AS strangers,

@@ -33,7 +33,8 @@ around AS (
         PARTITION BY place ORDER BY minute RANGE BETWEEN {around} PRECEDING AND {around} FOLLOWING
     ) - cards AS others FROM minutes
 )
-SELECT m.card, {on} AS switched_on, m.place, number_text(m.place) AS cell, m.minute, a.cards, a.others / (2.0 * {around}) AS usual
+SELECT m.card, {on} AS switched_on, m.place, number_text(m.place) AS cell, m.minute, a.cards,
+       a.others / (2.0 * {around}) AS usual
 FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute
 WHERE a.cards >= {least} AND a.cards >= 3 * a.others / (2.0 * {around})
 """

@@ -50,6 +50,7 @@ _ROWS = {
     "link.request": BilingualText("用户申请链接", "link asked for"),
     "lookup.card": BilingualText("查询号码记录", "records of a card looked up"),
     "lookup.contacts": BilingualText("查询联系人", "contacts looked up"),
+    "lookup.ring": BilingualText("查询团伙", "ring looked up"),
     "lookup.rows": BilingualText("查询结果行数", "rows of a lookup"),
     "network.drift": BilingualText("网络状态不一致", "network differs"),
     "notice.spared": BilingualText("当日已通知，不重发", "notice spared"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.order import Person, UnknownOrder
+from duanka.domain.order import PermissionDenied, Person, UnknownOrder
 from duanka.domain.phone_masking import masked_card, masked_device
 from duanka.domain.phone_number import identity, parse
 from duanka.domain.record_lookups import (
@@ -141,6 +142,30 @@ class RecordQueries:
         sight = _Sight(reader.unmasked)
         shown = [replace(one, number=sight.number(one.number), other=sight.maybe(one.other)) for one in found]
         return ContactsFound([sight.number(one) for one in numbers], period, shown)
+
+    def ring(self, kind: str, seed: str, reader: LookupContext, now: datetime) -> Callable[[int], None]:
+        """Let `reader` look up the ring behind a device, a card or an outlet; what is returned tells its rows.
+
+        The trail has who, why and the seed before anything is grown. A ring crosses operators and cities, so who works
+        for some of them alone may not. Errors as `card`.
+        """
+        _authorize(reader, Permission.LOOK_UP_CONTACTS)
+        if not reader.person.scope.everywhere:
+            raise PermissionDenied(
+                "a ring crosses operators and cities: only who works for all of them may look one up"
+            )
+        entry = AuditEntry(
+            now,
+            reader.person,
+            "lookup.ring",
+            seed[:40],
+            f"{reader.basis.number} · {reader.why.strip()}",
+            after={"basis": reader.basis.kind.value, "seed": kind, "unmasked": reader.unmasked},
+        )
+        with self._store.writing() as connection:
+            _check_order(connection, reader, seed if kind == "card" else None)
+            self._trail.append(connection, [entry])
+        return partial(self._tell_rows, reader, now, seed[:40])
 
     def _tell(
         self,

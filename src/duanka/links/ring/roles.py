@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind, RingRole
-from duanka.links.graph import LinkGraph
-from duanka.links.growth import Growth
-from duanka.links.stock import unused
-from duanka.links.strength import Ints
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Ints
+from duanka.links.ring.growth import Flags, Growth
+from duanka.links.ring.stock import unused
 
 MIN_BOX_CARDS = 4  # cards of a device, from which on it is a box rather than a phone
 MIN_CODES = 10
@@ -35,7 +35,7 @@ def roles(graph: LinkGraph, growth: Growth, cards: Ints) -> pl.Series:
     return _people(graph, growth, cards, pl.Series(things), by_circle)
 
 
-def _in_a_box(graph: LinkGraph, growth: Growth) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
     """Per card of the graph: whether it sat in a device that took MIN_BOX_CARDS cards of the ring."""
     devices = np.flatnonzero((graph.kind == LinkKind.DEVICE.value).to_numpy())
     entry, owner = graph.cards_of.entries(devices)
@@ -47,7 +47,7 @@ def _in_a_box(graph: LinkGraph, growth: Growth) -> np.ndarray[tuple[int, ...], n
     return found
 
 
-def _people(graph: LinkGraph, growth: Growth, cards: Ints, things: pl.Series, by_circle: Ints) -> pl.Series:
+def _people(graph: LinkGraph, growth: Growth, cards: Ints, things: pl.Series, by_circle: Flags) -> pl.Series:
     """Roles of those who came by their circle: minders call the boxes' cards, operators the minders."""
     whole = np.full(graph.cards.height, RingRole.UNKNOWN.value, dtype=object)
     whole[cards] = things.to_numpy()
@@ -74,15 +74,8 @@ def sites(graph: LinkGraph, growth: Growth, cards: Ints, role: pl.Series) -> pl.
     if not cells.height:
         return pl.Series("site", [""] * len(cards))
     site_of = _joined_cells(graph, placed, cells)
-    return (
-        facts.select(
-            pl.struct("city", "cell").map_elements(
-                lambda at: site_of.get((at["city"], at["cell"]), ""), return_dtype=pl.String
-            )
-        )
-        .to_series()
-        .alias("site")
-    )
+    at = zip(facts["city"], facts["cell"], strict=True)
+    return pl.Series("site", [site_of.get((city, cell), "") for city, cell in at], dtype=pl.String)
 
 
 def _joined_cells(graph: LinkGraph, placed: pl.DataFrame, cells: pl.DataFrame) -> dict[tuple[str, int], str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import csv
 
 from duanka.domain.display import spreadsheet_cell
 from duanka.domain.private_files import private_folder, put_in_place
 from duanka.domain.text import Language
-from duanka.links.ring import Ring
+from duanka.links.ring.ring import Ring
 
 RING, DEVICES, OUTLETS = "ring.csv", "devices.csv", "outlets.csv"
 FILES = (RING, DEVICES, OUTLETS)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.evidence import Evidence
-from duanka.links.groups import Groups, all_groups
-from duanka.links.strength import Floats, Ints
+from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.groups import Groups, all_groups
+from duanka.links.graph.strength import Floats, Ints
 
 Places = NDArray[np.int32]
 Weights = NDArray[np.float32]
+_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Neighbours:
     start: Ints
     other: Places
     strength: Weights
+
+    def rows(self) -> Ints:
+        """The row of each entry of `other`."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
     def entries(self, rows: Ints) -> tuple[Ints, Ints]:
         """Indices into `other` of all entries of `rows`, and for each the place in `rows` that it belongs to."""
@@ -40,9 +46,9 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class LinkGraph:
-    """`cards`: as in Evidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: the reverse.
+    """`cards`: as in LinkEvidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: reversed.
 
-    `contacts`: card -> cards that it is in contact with; strength 1. `days`: that the records cover.
+    `contacts`: card -> cards that it is in contact with; strength 1.
     """
 
     cards: pl.DataFrame
@@ -70,7 +76,7 @@ class LinkGraph:
         return found.arg_true().cast(pl.Int64).to_numpy()
 
 
-def build_graph(evidence: Evidence) -> LinkGraph:
+def build_graph(evidence: LinkEvidence) -> LinkGraph:
     """Weigh all evidence and put it together; nothing weaker than MIN_STRENGTH is in the graph."""
     parts = list(all_groups(evidence))
     first = np.cumsum([0, *(len(part.label) for part in parts)])
@@ -92,7 +98,7 @@ def _kinds(parts: Iterable[Groups]) -> pl.Series:
     return pl.concat(names).cast(pl.Categorical).alias("kind")
 
 
-def _contacts(evidence: Evidence) -> Neighbours:
+def _contacts(evidence: LinkEvidence) -> Neighbours:
     rows = evidence.cards.select("card").with_row_index("row")
     frame = evidence.contacts.join(rows, on="card").join(
         rows.rename({"card": "peer", "row": "row_peer"}), on="peer"
@@ -107,5 +113,5 @@ def _neighbours(row: Ints, other: Ints, strength: Floats, rows: int) -> Neighbou
     return Neighbours(start, other[order].astype(np.int32), strength[order].astype(np.float32))
 
 
-def _joined(parts: Iterable[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:
+def _joined(parts: Iterable[NDArray[_Number]], kind: type[_Number]) -> NDArray[_Number]:
     return np.concatenate([np.empty(0, dtype=kind), *parts]).astype(kind)

@@ -17,7 +17,7 @@ import polars as pl
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_folder, put_in_place
-from duanka.links.graph import LinkGraph, Neighbours
+from duanka.links.graph.graph import LinkGraph, Neighbours
 
 VERSION = 1
 MANIFEST = "links.json"

@@ -8,15 +8,17 @@ import polars as pl
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LinkEvidence:
     """Frames with record keys in the columns card, peer, callee, imei; times local.
 
-    cards      one row a card in order of key: card, name (its text), holder, organisation, iot, iccid, outlet, outlet_city, opened_at, home_city,
-               city, cell (where it is most), places, days, calls_out, calls_in, messages_out, codes_in, callees,
-               strangers, regular (its circle), peers (all numbers, both ways), first_used, last_used
+    cards      one row a card in order of key: card, name (its text), holder, organisation, iot, iccid, outlet,
+               outlet_city, opened_at, home_city, city, cell (where it is most), places, days, calls_out, calls_in,
+               messages_out, codes_in, callees, strangers, regular (its circle), peers (all numbers, both ways),
+               first_used, last_used, confirmed (by the police)
     devices    card, imei, device (its text), first_seen, last_seen, events: devices that took two cards or more
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
-    switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in the same minute
+    switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in
+               the same minute
     contacts   card, peer, days, out, inward: both ours
     lists      card, callee: strangers whom several cards dial
     accounts   card, account

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph import LinkGraph
-from duanka.links.growth import CIRCLE_SHARE, JOINS, Growth
-from duanka.links.strength import Floats, Ints, binomial_bits, strength
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
+from duanka.links.ring.growth import CIRCLE_SHARE, JOINS, Flags, Growth
 
 _KIND = LinkKind.OUTLET
 
@@ -27,7 +27,7 @@ class Stock:
     batch: Ints
 
 
-def unused(cards: pl.DataFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def unused(cards: pl.DataFrame) -> Flags:
     """Per card: whether nobody ever called, texted or surfed with it."""
     return cards["last_used"].is_null().to_numpy()
 

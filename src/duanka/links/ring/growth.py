@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph import LinkGraph
-from duanka.links.strength import Floats, Ints, binomial_bits, strength
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
 OPENS = 0.1  # certainty of a group, below which its other cards are not looked at
@@ -37,7 +37,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class KnownCards:
     """What police, verification and objections said of cards, as rows: confirmed, passed, objection upheld."""
 
     confirmed: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
@@ -74,7 +74,7 @@ class Growth:
 class _Ring:
     """A growing ring; arrays as in Growth."""
 
-    def __init__(self, graph: LinkGraph, known: Knowledge) -> None:
+    def __init__(self, graph: LinkGraph, known: KnownCards) -> None:
         self.graph, self.known = graph, known
         cards, groups = graph.cards.height, len(graph.kind)
         self.certainty = np.zeros(cards)
@@ -110,7 +110,7 @@ class _Ring:
         talked, _ = self.graph.contacts.entries(cards)
         found = np.concatenate([self.graph.cards_of.other[entry], self.graph.contacts.other[talked]])
         found = np.unique(found).astype(np.int64)
-        return found[self.round[found] < 0]
+        return np.asarray(found[self.round[found] < 0], dtype=np.int64)
 
     def of_groups(self, groups: Ints) -> Floats:
         """Certainty of groups."""
@@ -148,7 +148,7 @@ class _Ring:
         self.by_group[cards[people]] = -1
 
 
-def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: Knowledge) -> Growth:
+def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) -> Growth:
     """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device."""
     ring = _Ring(graph, known)
     ring.doubt[seed_groups] = np.log(1e-6)

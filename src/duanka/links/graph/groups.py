@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
-from duanka.links.evidence import Evidence
-from duanka.links.strength import Floats, Ints, poisson_bits, sharing_bits, strength
+from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.strength import Floats, Ints, poisson_bits, sharing_bits, strength
 
 MIN_STRENGTH = 0.02  # weaker memberships cannot bring a card in, and are left out of the graph
 MOST_GAP_MINUTES = 15.0  # between two openings of one batch at a shop with little to do
@@ -24,7 +24,7 @@ _FORGIVEN = 2.0  # switchings of a card that may be left alone by chance
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of one kind. Per membership: group (index), card (row in Evidence.cards), strength.
+    """Groups of one kind. Per membership: group (index), card (row in LinkEvidence.cards), strength.
 
     label: what the group is, per group: an IMEI, an outlet and minute, a document, ...
     """
@@ -36,7 +36,7 @@ class Groups:
     strength: Floats
 
 
-def all_groups(evidence: Evidence) -> Iterator[Groups]:
+def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
     """The groups of each kind, without memberships below MIN_STRENGTH."""
     rows = evidence.cards.select("card").with_row_index("row")
     for groups in (
@@ -62,7 +62,7 @@ def _kept(groups: Groups) -> Groups:
     return Groups(groups.kind, groups.label.gather(left), group, groups.card[keep], groups.strength[keep])
 
 
-def _devices(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+def _devices(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     """Cards in turn in one device.
 
     A device is in one place at a time: the strength falls with the share of pairs of its cards that are seen
@@ -77,7 +77,7 @@ def _devices(evidence: Evidence, rows: pl.DataFrame) -> Groups:
     return Groups(LinkKind.DEVICE, label, group, _ints(frame["row"]), tells * np.minimum(agree, 1.0) * used)
 
 
-def _batches(evidence: Evidence) -> Groups:
+def _batches(evidence: LinkEvidence) -> Groups:
     """Cards opened one after another at one outlet, faster than the outlet ever opens cards."""
     known = (
         evidence.cards.with_row_index("row")
@@ -116,7 +116,7 @@ def _usual_gap(known: pl.DataFrame, outlet: Ints) -> Floats:
     return np.asarray((OPENING_MINUTES / np.maximum(a_day, 1.0))[outlet], dtype=np.float64)
 
 
-def _holders(evidence: Evidence) -> Groups:
+def _holders(evidence: LinkEvidence) -> Groups:
     frame = evidence.cards.with_row_index("row").filter(pl.col("holder").is_not_null())
     many = frame.group_by("holder").len().filter(pl.col("len").is_between(2, MOST_HOLDER_CARDS))
     frame = frame.join(many, on="holder")
@@ -130,7 +130,7 @@ def _holders(evidence: Evidence) -> Groups:
     )
 
 
-def _switched(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     """Cards whose day begins or ends in one minute at one place, again and again.
 
     What a single card's share in it tells is how many of all its days begin and end so.
@@ -157,7 +157,7 @@ def _switched(evidence: Evidence, rows: pl.DataFrame) -> Groups:
     return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), tells)
 
 
-def _callees(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     """Pairs of cards that dial the same strangers, more of them than chance would have it."""
     frame = evidence.lists.join(rows, on="card").select("row", "callee")
     if not frame.height:
@@ -180,7 +180,7 @@ def _callees(evidence: Evidence, rows: pl.DataFrame) -> Groups:
     return Groups(LinkKind.CALLEES, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
 
 
-def _accounts(evidence: Evidence, rows: pl.DataFrame) -> Groups:
+def _accounts(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     frame = evidence.accounts.join(rows, on="card")
     group, label, size = _grouped(frame["account"])
     return Groups(

@@ -48,14 +48,18 @@ def sharing_bits(cards: Ints) -> Floats:
     """
     two, three = int((cards >= 2).sum()), int((cards >= 3).sum())
     continues = float(np.clip((three + 1) / (two + 2), *_CONTINUES))
-    return np.minimum((cards - 1.0) * -np.log2(continues), _MOST_BITS)
+    return np.asarray(np.minimum((cards - 1.0) * -np.log2(continues), _MOST_BITS), dtype=np.float64)
 
 
 def poisson_bits(seen: Ints, usual: Floats) -> Floats:
     """Surprise of `seen` events or more where `usual` are expected."""
-    return np.minimum(-poisson.logsf(seen - 1, np.maximum(usual, 1e-9)) / _LN2, _MOST_BITS)
+    return _in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
 
 
 def binomial_bits(seen: Ints, of: Ints, share: float) -> Floats:
     """Surprise of `seen` or more among `of`, each with the chance `share`."""
-    return np.minimum(-binom.logsf(seen - 1, np.maximum(of, seen), share) / _LN2, _MOST_BITS)
+    return _in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
+
+
+def _in_bits(log_chance: Floats) -> Floats:
+    return np.asarray(np.minimum(-log_chance / _LN2, _MOST_BITS), dtype=np.float64)

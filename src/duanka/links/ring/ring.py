@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph import LinkGraph
-from duanka.links.growth import JOINS, Growth, Knowledge, grow
-from duanka.links.reasons import Reasons
-from duanka.links.roles import MIN_BOX_CARDS, roles, sites
-from duanka.links.stock import stock_of
-from duanka.links.supply import supplying_outlets
-from duanka.links.strength import Ints
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Ints
+from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow
+from duanka.links.ring.reasons import Reasons
+from duanka.links.ring.roles import MIN_BOX_CARDS, roles, sites
+from duanka.links.ring.stock import stock_of
+from duanka.links.ring.supply import supplying_outlets
 
 BOX, PHONE = "box", "phone"
 
@@ -48,7 +48,7 @@ class Ring:
         return self.cards.filter("joined")
 
 
-def ring_around(graph: LinkGraph, seed: Seed, known: Knowledge) -> Ring:
+def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     """Grow the ring of `seed`, and say who is who in it."""
     growth = grow(graph, seed.cards, seed.groups, known)
     stock = stock_of(graph, growth)

@@ -8,10 +8,10 @@ import numpy as np
 
 from duanka.domain.rings import LinkKind
 from duanka.domain.text import BilingualText
-from duanka.links.graph import LinkGraph
-from duanka.links.growth import Growth
-from duanka.links.stock import Stock
-from duanka.links.strength import Ints
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Ints
+from duanka.links.ring.growth import Growth
+from duanka.links.ring.stock import Stock
 
 _SEED = BilingualText("查询的起点", "the search began here")
 _WORDS: dict[str, BilingualText] = {

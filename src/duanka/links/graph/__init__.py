@@ -1,0 +1,1 @@
+"""The graph: evidence weighed, cards and what they share, kept in a folder."""

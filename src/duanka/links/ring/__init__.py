@@ -1,0 +1,1 @@
+"""Rings: growth from a seed, roles, reasons, supplying outlets, communities."""

@@ -1,0 +1,155 @@
+"""Communities: sets of cards that things tie together more closely than to all others.
+
+What is left of the graph after pruning falls into components; most are a community each. A large one may hold several
+rings that a few links bridge: Leiden divides it (V. A. Traag, L. Waltman, N. J. van Eck, "From Louvain to Leiden",
+2019), with the component's own weight as its scale, so that what is found in it does not depend on the province around
+it. One thread and a fixed seed: the same graph gives the same communities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import networkit
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.strength import Floats, Ints
+
+PRUNED = 0.3  # memberships below are left out: a bridge, not a tie
+MIN_CARDS = 4  # of a community worth a look
+DIVIDED_FROM = 30  # cards of a component, from which on it may hold several rings
+RESOLUTIONS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_SEED = 7
+_ITERATIONS = 5
+
+
+@dataclass(frozen=True)
+class Communities:
+    """Per card: its community, -1 if none; `resolution`: what divided large components; `stability`: of the sweep."""
+
+    of_card: Ints
+    resolution: float
+    stability: dict[float, float]
+
+
+@dataclass(frozen=True)
+class _Ties:
+    """Strong memberships: card, group, weight, and the component of each."""
+
+    card: Ints
+    group: Ints
+    weight: Floats
+    component: Ints
+
+
+def communities(graph: LinkGraph, resolution: float | None = None) -> Communities:
+    """Divide the cards; `resolution` None: the one at which the division is most stable."""
+    ties = _ties(graph)
+    cards = graph.cards.height
+    alone = np.full(cards, -1, dtype=np.int64)
+    alone[ties.card] = ties.component
+    large = _large(ties)
+    stability = dict[float, float]()
+    if resolution is None:
+        resolution, stability = _most_stable(ties, large, cards)
+    return Communities(_numbered(_divided(ties, large, alone, resolution)), resolution, stability)
+
+
+def _ties(graph: LinkGraph) -> _Ties:
+    card, group = graph.groups_of.rows(), graph.groups_of.other.astype(np.int64)
+    keep = graph.groups_of.strength >= PRUNED
+    card, group, weight = card[keep], group[keep], graph.groups_of.strength[keep].astype(np.float64)
+    size = graph.cards.height + len(graph.kind)
+    both = coo_array((weight, (card, group + graph.cards.height)), shape=(size, size))
+    _, component = connected_components(both, directed=False)
+    return _Ties(card, group, weight, component[card].astype(np.int64))
+
+
+def _large(ties: _Ties) -> Ints:
+    """Components of DIVIDED_FROM cards or more."""
+    once = np.unique(np.stack([ties.component, ties.card]), axis=1)[0]
+    found, many = np.unique(once, return_counts=True)
+    return np.asarray(found[many >= DIVIDED_FROM], dtype=np.int64)
+
+
+def _divided(ties: _Ties, large: Ints, of_card: Ints, resolution: float) -> Ints:
+    """`of_card` with the cards of each large component divided at `resolution`."""
+    found = of_card.copy()
+    free = int(of_card.max(initial=-1)) + 1
+    order = np.argsort(ties.component, kind="stable")
+    begin = np.searchsorted(ties.component[order], large)
+    end = np.searchsorted(ties.component[order], large, side="right")
+    for first, last in zip(begin, end, strict=True):
+        at = order[first:last]
+        cards, part = _leiden(ties.card[at], ties.group[at], ties.weight[at], resolution)
+        found[cards] = free + part
+        free += int(part.max(initial=-1)) + 1
+    return found
+
+
+def _leiden(card: Ints, group: Ints, weight: Floats, resolution: float) -> tuple[Ints, Ints]:
+    """The cards of one component, and the part that each is in."""
+    cards, one = np.unique(card, return_inverse=True)
+    groups, other = np.unique(group, return_inverse=True)
+    networkit.setNumberOfThreads(1)
+    networkit.setSeed(_SEED, useThreadId=False)
+    ends = (one.astype(np.uint64), (other + len(cards)).astype(np.uint64))
+    whole = networkit.GraphFromCoo((weight, ends), n=len(cards) + len(groups), weighted=True)
+    found = networkit.community.ParallelLeiden(
+        whole, iterations=_ITERATIONS, randomize=False, gamma=resolution
+    )
+    found.run()
+    part = np.asarray(found.getPartition().getVector(), dtype=np.int64)[: len(cards)]
+    return cards, np.unique(part, return_inverse=True)[1].astype(np.int64)
+
+
+def _most_stable(ties: _Ties, large: Ints, cards: int) -> tuple[float, dict[float, float]]:
+    """The resolution whose division agrees most with those of its neighbours; of equals the lowest.
+
+    One at which a little more or less changes the division says nothing about the ring.
+    """
+    if not len(large):
+        return RESOLUTIONS[0], {}
+    rows = np.unique(ties.card[np.isin(ties.component, large)])
+    none = np.full(cards, -1, dtype=np.int64)
+    parts = [_divided(ties, large, none, resolution)[rows] for resolution in RESOLUTIONS]
+    alike = [_agreement(one, other) for one, other in pairwise(parts)]
+    stability = {
+        resolution: round(min(alike[max(place - 1, 0) : place + 1]), 3)
+        for place, resolution in enumerate(RESOLUTIONS)
+    }
+    best = max(stability.values())
+    return next(resolution for resolution, found in stability.items() if found >= best - 0.005), stability
+
+
+def _agreement(one: Ints, other: Ints) -> float:
+    """Rand index of two divisions, adjusted for chance (L. Hubert, P. Arabie, 1985): 1 if they are the same."""
+    pairs, sizes_one, sizes_other = (
+        _pairs_within(np.unique(labels, return_counts=True)[1])
+        for labels in (one * (int(other.max(initial=0)) + 1) + other, one, other)
+    )
+    all_pairs = len(one) * (len(one) - 1) / 2.0
+    by_chance = sizes_one * sizes_other / max(all_pairs, 1.0)
+    most = (sizes_one + sizes_other) / 2.0
+    return 1.0 if most == by_chance else (pairs - by_chance) / (most - by_chance)
+
+
+def _pairs_within(sizes: Sequence[int] | Ints) -> float:
+    counts = np.asarray(sizes, dtype=np.float64)
+    return float((counts * (counts - 1.0) / 2.0).sum())
+
+
+def _numbered(of_card: Ints) -> Ints:
+    """Number the communities of MIN_CARDS or more from 0, in order of their first card; the others are none."""
+    labels, first, inverse, many = np.unique(
+        of_card, return_index=True, return_inverse=True, return_counts=True
+    )
+    kept = np.flatnonzero((labels >= 0) & (many >= MIN_CARDS))
+    number = np.full(len(labels), -1, dtype=np.int64)
+    number[kept[np.argsort(first[kept])]] = np.arange(len(kept))
+    return np.asarray(number[inverse], dtype=np.int64)
