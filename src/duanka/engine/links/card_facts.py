@@ -133,13 +133,13 @@ def cards(source: LinkSource) -> pa.Table:
 
 
 def contacts(source: LinkSource) -> pa.Table:
-    """card, peer (both ours), days, out, inward: of a circle, or a call to a number that few call
+    """card, peer (both ours), days, out, inward, regular: of a circle, or a call to a number that few call
     and that did not call before."""
     return source.arrow(f"""
         WITH callers AS (
             SELECT peer FROM own_pairs WHERE out > 0 GROUP BY peer HAVING count(*) <= {MOST_CALLERS}
         )
-        SELECT p.card, p.peer, p.days, p.out, p.inward FROM own_pairs AS p
+        SELECT p.card, p.peer, p.days, p.out, p.inward, p.regular FROM own_pairs AS p
         LEFT JOIN callers AS c ON c.peer = p.peer
         WHERE p.card <> p.peer AND (p.regular OR (p.out > 0 AND p.inward = 0 AND c.peer IS NOT NULL))
         ORDER BY p.card, p.peer

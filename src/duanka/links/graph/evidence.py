@@ -19,7 +19,7 @@ class LinkEvidence:
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
     switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in
                the same minute
-    contacts   card, peer, days, out, inward: both ours
+    contacts   card, peer (both ours), days, out, inward, regular: whom a card is in touch with, or else called first
     lists      card, callee: strangers whom several cards dial
     accounts   card, account
     """

@@ -20,6 +20,7 @@ from duanka.links.graph.groups import Groups, all_groups
 from duanka.links.graph.strength import Floats, Ints
 
 Places = NDArray[np.int32]
+CIRCLE, CALLED = 1.0, 0.5  # strength of a contact: talks to it regularly, or has called it
 Weights = NDArray[np.float32]
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -48,7 +49,8 @@ class Neighbours:
 class LinkGraph:
     """`cards`: as in LinkEvidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: reversed.
 
-    `contacts`: card -> cards that it is in contact with; strength 1.
+    `contacts`: card -> cards that it is in touch with, or called: strength CIRCLE or CALLED. `contacted_by`: reversed;
+    it is no contact of a card to be called by another.
     """
 
     cards: pl.DataFrame
@@ -57,6 +59,7 @@ class LinkGraph:
     groups_of: Neighbours
     cards_of: Neighbours
     contacts: Neighbours
+    contacted_by: Neighbours
 
     @property
     def edges(self) -> int:
@@ -89,7 +92,7 @@ def build_graph(evidence: LinkEvidence) -> LinkGraph:
         pl.concat([part.label for part in parts]).alias("label"),
         _neighbours(card, group, weight, evidence.cards.height),
         _neighbours(group, card, weight, int(first[-1])),
-        _contacts(evidence),
+        *_contacts(evidence),
     )
 
 
@@ -98,13 +101,16 @@ def _kinds(parts: Iterable[Groups]) -> pl.Series:
     return pl.concat(names).cast(pl.Categorical).alias("kind")
 
 
-def _contacts(evidence: LinkEvidence) -> Neighbours:
+def _contacts(evidence: LinkEvidence) -> tuple[Neighbours, Neighbours]:
     rows = evidence.cards.select("card").with_row_index("row")
     frame = evidence.contacts.join(rows, on="card").join(
         rows.rename({"card": "peer", "row": "row_peer"}), on="peer"
     )
     one, other = (frame[name].cast(pl.Int64).to_numpy() for name in ("row", "row_peer"))
-    return _neighbours(one, other, np.ones(len(one)), evidence.cards.height)
+    tie = np.where(frame["regular"].to_numpy(), CIRCLE, CALLED)
+    return _neighbours(one, other, tie, evidence.cards.height), _neighbours(
+        other, one, tie, evidence.cards.height
+    )
 
 
 def _neighbours(row: Ints, other: Ints, strength: Floats, rows: int) -> Neighbours:

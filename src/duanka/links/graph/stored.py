@@ -21,7 +21,7 @@ from duanka.links.graph.graph import LinkGraph, Neighbours
 
 VERSION = 1
 MANIFEST = "links.json"
-_SIDES = ("groups_of", "cards_of", "contacts")
+_SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.graph import CIRCLE, LinkGraph
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
@@ -81,12 +81,13 @@ class _Ring:
         self.round = np.full(cards, -1, dtype=np.int64)
         self.by_group = np.full(cards, -1, dtype=np.int64)
         self.contacts = np.zeros(cards, dtype=np.int64)
+        self.in_circle = np.zeros(cards, dtype=np.int64)
         self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
         self._cleared = np.ones(cards)
         self._cleared[known.passed] = CLEARED
         self._cleared[known.upheld] = 0.0
         self._cleared[known.confirmed] = 1.0
-        self._circle = graph.cards["peers"].to_numpy()
+        self._peers = graph.cards["peers"].to_numpy()
         self._regular = graph.cards["regular"].to_numpy()
         calls_in, calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
         incoming = calls_in / np.maximum(calls_in + calls_out, 1)
@@ -98,8 +99,10 @@ class _Ring:
         entry, owner = self.graph.groups_of.entries(cards)
         tells = self.graph.groups_of.strength[entry] * certainty[owner]
         np.add.at(self.doubt, self.graph.groups_of.other[entry], np.log1p(-np.minimum(tells, 0.999999)))
-        entry, _ = self.graph.contacts.entries(cards)
-        np.add.at(self.contacts, self.graph.contacts.other[entry], 1)
+        entry, _ = self.graph.contacted_by.entries(cards)
+        who, tie = self.graph.contacted_by.other[entry], self.graph.contacted_by.strength[entry]
+        np.add.at(self.contacts, who, 1)
+        np.add.at(self.in_circle, who[tie == CIRCLE], 1)
 
     def near(self, cards: Ints) -> Ints:
         """Cards outside that share an open group, or are in contact, with `cards`."""
@@ -107,8 +110,8 @@ class _Ring:
         groups = np.unique(self.graph.groups_of.other[entry]).astype(np.int64)
         groups = groups[self.of_groups(groups) >= OPENS]
         entry, _ = self.graph.cards_of.entries(groups)
-        talked, _ = self.graph.contacts.entries(cards)
-        found = np.concatenate([self.graph.cards_of.other[entry], self.graph.contacts.other[talked]])
+        talked, _ = self.graph.contacted_by.entries(cards)
+        found = np.concatenate([self.graph.cards_of.other[entry], self.graph.contacted_by.other[talked]])
         found = np.unique(found).astype(np.int64)
         return np.asarray(found[self.round[found] < 0], dtype=np.int64)
 
@@ -129,16 +132,13 @@ class _Ring:
 
     def own_life(self, cards: Ints) -> Floats:
         """How far a card lives like a person's own, 0..1: it has a circle outside of the ring, and is called."""
-        outside = np.maximum(self._regular[cards] - self.contacts[cards], 0)
+        outside = np.maximum(self._regular[cards] - self.in_circle[cards], 0)
         return np.asarray(np.minimum(outside / _FULL_CIRCLE, 1.0) * self._talks[cards], dtype=np.float64)
 
     def _by_people(self, cards: Ints) -> Floats:
-        many = self.contacts[cards]
-        found = np.zeros(len(cards))
-        some = np.flatnonzero(many >= MIN_CONTACTS)
-        bits = binomial_bits(many[some], self._circle[cards[some]], CIRCLE_SHARE)
-        found[some] = strength(LinkKind.CONTACT, bits)
-        return found
+        """Certainty by those it talks to: its circle, or all numbers, whichever says more."""
+        of_circle = _by_contacts(self.in_circle[cards], self._regular[cards])
+        return np.maximum(of_circle, _by_contacts(self.contacts[cards], self._peers[cards]))
 
     def _note_best(self, cards: Ints, group: Ints, says: Floats, owner: Ints, people: Flags) -> None:
         order = np.lexsort((says, owner))
@@ -146,6 +146,13 @@ class _Ring:
         self.by_group[cards] = -1
         self.by_group[cards[owner[order][last]]] = group[order][last]
         self.by_group[cards[people]] = -1
+
+
+def _by_contacts(many: Ints, of: Ints) -> Floats:
+    found = np.zeros(len(many))
+    some = np.flatnonzero(many >= MIN_CONTACTS)
+    found[some] = strength(LinkKind.CONTACT, binomial_bits(many[some], of[some], CIRCLE_SHARE))
+    return found
 
 
 def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) -> Growth:
