@@ -20,7 +20,9 @@ from duanka.links.graph.groups import Groups, all_groups
 from duanka.links.graph.strength import Floats, Ints
 
 Places = NDArray[np.int32]
-CIRCLE, CALLED = 1.0, 0.5  # strength of a contact: talks to it regularly, or has called it
+CALLED = (
+    0.5  # strength of a contact that was called once or twice; of a circle it is the number of calls, from 2
+)
 Weights = NDArray[np.float32]
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -49,8 +51,8 @@ class Neighbours:
 class LinkGraph:
     """`cards`: as in LinkEvidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: reversed.
 
-    `contacts`: card -> cards that it is in touch with, or called: strength CIRCLE or CALLED. `contacted_by`: reversed;
-    it is no contact of a card to be called by another.
+    `contacts`: card -> cards of its circle, with the number of calls and messages, or that it called, with CALLED.
+    `contacted_by`: reversed; to be called by another is no contact.
     """
 
     cards: pl.DataFrame
@@ -107,7 +109,7 @@ def _contacts(evidence: LinkEvidence) -> tuple[Neighbours, Neighbours]:
         rows.rename({"card": "peer", "row": "row_peer"}), on="peer"
     )
     one, other = (frame[name].cast(pl.Int64).to_numpy() for name in ("row", "row_peer"))
-    tie = np.where(frame["regular"].to_numpy(), CIRCLE, CALLED)
+    tie = np.where(frame["regular"].to_numpy(), (frame["out"] + frame["inward"]).to_numpy(), CALLED)
     return _neighbours(one, other, tie, evidence.cards.height), _neighbours(
         other, one, tie, evidence.cards.height
     )

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph.graph import CIRCLE, LinkGraph
+from duanka.links.graph.graph import CALLED, LinkGraph
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
 OPENS = 0.1  # certainty of a group, below which its other cards are not looked at
 LISTED = 0.4  # certainty from which on a card is named, for a person to look at
-CIRCLE_SHARE = 0.02  # of anybody's circle that may be in a ring by chance
+CIRCLE_SHARE = 0.005  # of anybody's circle that may be in a ring by chance
+CALLED_SHARE = 0.02  # of all numbers that anybody is in touch with
 MIN_CONTACTS = 2
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
@@ -102,7 +103,7 @@ class _Ring:
         entry, _ = self.graph.contacted_by.entries(cards)
         who, tie = self.graph.contacted_by.other[entry], self.graph.contacted_by.strength[entry]
         np.add.at(self.contacts, who, 1)
-        np.add.at(self.in_circle, who[tie == CIRCLE], 1)
+        np.add.at(self.in_circle, who[tie > CALLED], 1)
 
     def near(self, cards: Ints) -> Ints:
         """Cards outside that share an open group, or are in contact, with `cards`."""
@@ -137,8 +138,8 @@ class _Ring:
 
     def _by_people(self, cards: Ints) -> Floats:
         """Certainty by those it talks to: its circle, or all numbers, whichever says more."""
-        of_circle = _by_contacts(self.in_circle[cards], self._regular[cards])
-        return np.maximum(of_circle, _by_contacts(self.contacts[cards], self._peers[cards]))
+        of_circle = _by_contacts(self.in_circle[cards], self._regular[cards], CIRCLE_SHARE)
+        return np.maximum(of_circle, _by_contacts(self.contacts[cards], self._peers[cards], CALLED_SHARE))
 
     def _note_best(self, cards: Ints, group: Ints, says: Floats, owner: Ints, people: Flags) -> None:
         order = np.lexsort((says, owner))
@@ -148,10 +149,10 @@ class _Ring:
         self.by_group[cards[people]] = -1
 
 
-def _by_contacts(many: Ints, of: Ints) -> Floats:
+def _by_contacts(many: Ints, of: Ints, by_chance: float) -> Floats:
     found = np.zeros(len(many))
     some = np.flatnonzero(many >= MIN_CONTACTS)
-    found[some] = strength(LinkKind.CONTACT, binomial_bits(many[some], of[some], CIRCLE_SHARE))
+    found[some] = strength(LinkKind.CONTACT, binomial_bits(many[some], of[some], by_chance))
     return found
 
 

@@ -16,7 +16,9 @@ MIN_CODES = 10
 MINDED = 2  # box cards that a minder calls, at least
 FEW_CALLS = 0.1  # calls per code of a card that only receives codes
 
-CALLERS = (RingRole.BOX_CARD.value, RingRole.CALLER.value, RingRole.CODE_RECEIVER.value, RingRole.STOCK.value)
+DIRECTS = 0.5  # share of an operator's calls within the ring that are to minders
+
+BOXED = (RingRole.BOX_CARD.value, RingRole.CALLER.value, RingRole.CODE_RECEIVER.value, RingRole.STOCK.value)
 
 
 def roles(graph: LinkGraph, growth: Growth, cards: Ints) -> pl.Series:
@@ -48,18 +50,27 @@ def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
 
 
 def _people(graph: LinkGraph, growth: Growth, cards: Ints, things: pl.Series, by_circle: Flags) -> pl.Series:
-    """Roles of those who came by their circle: minders call the boxes' cards, operators the minders."""
+    """Roles of those who came by their circle: minders call the boxes' cards, operators mostly minders.
+
+    Who is in touch with these people, and does neither, supplies them.
+    """
     whole = np.full(graph.cards.height, RingRole.UNKNOWN.value, dtype=object)
     whole[cards] = things.to_numpy()
     people = cards[np.flatnonzero(by_circle)]
     whole[people] = RingRole.UNKNOWN.value
     entry, owner = graph.contacts.entries(people)
-    other = graph.contacts.other[entry].astype(np.int64)
-    calls_box = np.bincount(owner, weights=np.isin(whole[other], CALLERS), minlength=len(people))
-    minder = calls_box >= MINDED
-    calls_minder = np.bincount(owner, weights=np.isin(other, people[minder]), minlength=len(people))
-    whole[people[minder]] = RingRole.MINDER.value
-    whole[people[~minder & (calls_minder >= 1)]] = RingRole.OPERATOR.value
+    other, calls = graph.contacts.other[entry].astype(np.int64), graph.contacts.strength[entry]
+    minds = np.bincount(owner, weights=np.isin(whole[other], BOXED), minlength=len(people)) >= MINDED
+    whole[people[minds]] = RingRole.MINDER.value
+    within = calls * (growth.round[other] >= 0)
+    minder = whole[other] == RingRole.MINDER.value
+    to_all, to_minders = (
+        np.bincount(owner, weights=weights, minlength=len(people)) for weights in (within, within * minder)
+    )
+    directs = ~minds & (to_minders >= DIRECTS * to_all) & (to_minders > 0)
+    whole[people[directs]] = RingRole.OPERATOR.value
+    deals = np.bincount(owner, weights=np.isin(other, people), minlength=len(people)) > 0
+    whole[people[~minds & ~directs & deals]] = RingRole.SUPPLIER.value
     return pl.Series("role", whole[cards].astype(str))
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
-from duanka.links.ring.growth import CIRCLE_SHARE, JOINS, Flags, Growth
+from duanka.links.ring.growth import CALLED_SHARE, JOINS, Flags, Growth
 
 _KIND = LinkKind.OUTLET
 
@@ -74,5 +74,5 @@ def ring_outlets(cards: pl.DataFrame, growth: Growth) -> pl.DataFrame:
         .filter(pl.col("ring") >= 2)
         .sort("ring", "outlet", descending=[True, False])
     )
-    bits = binomial_bits(found["ring"].to_numpy(), found["opened"].to_numpy(), CIRCLE_SHARE)
+    bits = binomial_bits(found["ring"].to_numpy(), found["opened"].to_numpy(), CALLED_SHARE)
     return found.with_columns(tells=pl.Series(strength(_KIND, bits)))
