@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import polars as pl
 
 from duanka.bootstrap.links.building import Built
 from duanka.bootstrap.settings import Settings
@@ -18,7 +19,9 @@ from duanka.domain.record_keys import key_of
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
+from duanka.links.ring import supply
 from duanka.links.ring.growth import KnownCards
+from duanka.links.ring.register import ranked
 from duanka.links.ring.ring import Ring, Seed, ring_around
 
 _NONE = np.empty(0, dtype=np.int64)
@@ -26,18 +29,19 @@ _NONE = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class SeedName:
-    """What a person named to begin at. `kind`: device, card or outlet; `text`: as records have it."""
+    """What a person named to begin at. `kind`: device, card, outlet or ring; `text`: as records have it."""
 
     kind: str
     text: str
 
 
-def seed_named(imei: str | None, card: str | None, outlet: str | None) -> SeedName:
+def seed_named(imei: str | None, card: str | None, outlet: str | None, ring: str | None) -> SeedName:
     """The one thing that is given. DuankaError: none, or several."""
     texts = {"device": _device_text(imei), "card": identity(card or ""), "outlet": (outlet or "").strip()}
+    texts["ring"] = (ring or "").strip()
     given = [SeedName(kind, text) for kind, text in texts.items() if text]
     if len(given) != 1:
-        raise DuankaError("a search begins at one thing: give one of --imei, --card and --outlet")
+        raise DuankaError("a search begins at one thing: give one of --imei, --card, --outlet and --ring")
     return given[0]
 
 
@@ -46,15 +50,34 @@ def _device_text(imei: str | None) -> str:
     return digits[:DIGITS] if len(digits) >= DIGITS else (imei or "").strip()
 
 
+def worth_a_look(built: Built) -> pl.DataFrame:
+    """The rings that stand out, as `links.ring.register.ranked` has them."""
+    return ranked(built.graph, built.rings)
+
+
+def judged_outlets(built: Built) -> pl.DataFrame:
+    """All shops by the lower bound on their lift over their peers, as `links.ring.supply.judged_outlets` has them."""
+    return supply.judged_outlets(built.graph.cards, built.period.first)
+
+
 def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:
     """Grow the ring behind what was named. DuankaError: it is not in the graph, or nothing is linked to it."""
     known = _known(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
-    return ring_around(built.graph, _seed(built.graph, named), known)
+    return ring_around(built.graph, _seed(built, named), known)
 
 
-def _seed(graph: LinkGraph, named: SeedName) -> Seed:
+def _seed(built: Built, named: SeedName) -> Seed:
+    if named.kind == "ring":
+        return _ring(built, named.text)
     find = {"device": _device, "card": _card, "outlet": _outlet}[named.kind]
-    return find(graph, named.text)
+    return find(built.graph, named.text)
+
+
+def _ring(built: Built, ring: str) -> Seed:
+    members = built.rings.filter(pl.col("ring") == ring)["card"].to_list()
+    if not members:
+        raise DuankaError(f"there is no ring {ring}; duanka links rings names them")
+    return Seed(ring, built.graph.rows_of(members), _NONE)
 
 
 def _device(graph: LinkGraph, device: str) -> Seed:

@@ -13,32 +13,42 @@ import pyarrow as pa
 from duanka.bootstrap.links.ownership import keep_owner
 from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.store.folders import must_lie_outside
+from duanka.domain.judgement import Judgement
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Progress
+from duanka.domain.rule import Action
 from duanka.engine.links import card_facts, shared_things
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import GraphPeriod, holds_graph, load, save
+from duanka.links.graph.stored import GraphPeriod, holds_graph, load, load_rings, may_hold_graph, save
+from duanka.links.ring.communities import communities
+from duanka.links.ring.register import MEMBERS, named_rings
+from duanka.rules import RULES
 
 
 @dataclass(frozen=True)
 class Built:
-    """A graph and what it was built of."""
+    """A graph, what it was built of, and its rings: card, ring, since."""
 
     graph: LinkGraph
     period: GraphPeriod
+    rings: pl.DataFrame
 
 
 def build(
     settings: Settings, data: Path, out: Path, policy: Policy, mapping: Path | None, progress: Progress
 ) -> Built:
     """Build the graph of a store, or of records in `data`, and write it to `out`."""
+    must_lie_outside(out, "--out")
+    may_hold_graph(out)
     with _stored(settings, data, out, policy, mapping, progress) as store:
-        built = _of_store(settings, store, out.parent, progress)
+        before = load_rings(out) if holds_graph(out) else None
+        built = _of_store(settings, store, out.parent, policy, progress, before)
         progress.step("writing the graph", 0)
-        save(built.graph, built.period, out)
+        save(built.graph, built.rings, built.period, out)
         keep_owner(store, out)
     return built
 
@@ -48,9 +58,9 @@ def opened(
 ) -> Built:
     """The graph in `where`, or that of the store or the records there, which is built for this once."""
     if holds_graph(where):
-        return Built(*load(where))
+        return Built(*load(where), load_rings(where))
     with _stored(settings, where, work, policy, mapping, progress) as store:
-        return _of_store(settings, store, work, progress)
+        return _of_store(settings, store, work, policy, progress)
 
 
 @contextmanager
@@ -74,24 +84,37 @@ def _stored(
         yield work / "store"
 
 
-def _of_store(settings: Settings, store: Path, work: Path, progress: Progress) -> Built:
+def _of_store(
+    settings: Settings,
+    store: Path,
+    work: Path,
+    policy: Policy,
+    progress: Progress,
+    before: pl.DataFrame | None = None,
+) -> Built:
     with working_folder(settings.work or work) as spill:
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
-            evidence = _evidence(source, progress)
+            evidence = _evidence(source, policy, progress)
         finally:
             source.close()
     progress.step("weighing links", 0)
     graph = build_graph(evidence)
+    progress.step("dividing the graph into communities", 0)
+    found = communities(graph)
     days, manifest = source.days, source.manifest
-    return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone))
+    rings = named_rings(
+        graph, found.of_card, pl.DataFrame(schema=MEMBERS) if before is None else before, days[-1]
+    )
+    return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone), rings)
 
 
-def _evidence(source: LinkSource, progress: Progress) -> LinkEvidence:
+def _evidence(source: LinkSource, policy: Policy, progress: Progress) -> LinkEvidence:
     card_facts.gather(source, progress)
+    cards = _frame(card_facts.cards(source))
     progress.step("comparing devices and documents", 0)
     return LinkEvidence(
-        cards=_frame(card_facts.cards(source)),
+        cards=cards.with_columns(at_risk=_at_risk(cards, _frame(card_facts.tripped(source)), policy)),
         devices=_frame(shared_things.devices(source)),
         agreement=_frame(shared_things.device_agreement(source)),
         switched=_frame(shared_things.switched(source, progress)),
@@ -99,6 +122,21 @@ def _evidence(source: LinkSource, progress: Progress) -> LinkEvidence:
         lists=_frame(card_facts.lists(source)),
         accounts=_frame(shared_things.accounts(source)),
     )
+
+
+def _at_risk(cards: pl.DataFrame, tripped: pl.DataFrame, policy: Policy) -> pl.Series:
+    """Whether `policy` asks for more than a watch of each of `cards`; by its rules, not by rings."""
+    rules = policy.running(RULES)
+    judgement = Judgement(policy, rules, {rule.id: policy.limits(rule) for rule in rules})
+    known = {rule.id for rule in rules}
+    asked = {
+        hit: (judgement.asked(frozenset(hit.split(",")) & known, confirmed=False) or Action.WATCH)
+        > Action.WATCH
+        for hit in tripped["rules"].unique()
+    }
+    rules_of = cards.select("card").join(tripped, on="card", how="left", maintain_order="left")["rules"]
+    by_rules = rules_of.replace_strict(asked, default=False, return_dtype=pl.Boolean)
+    return by_rules | cards["confirmed"]
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:

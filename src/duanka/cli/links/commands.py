@@ -42,6 +42,8 @@ Source = Annotated[
     Path, typer.Argument(metavar="LINKS|STORE|DATA", help="A graph, else a store or a directory of records.")
 ]
 
+Rows = Annotated[int, typer.Option("--rows", min=1, help="How many rows to show.")]
+
 commands = typer.Typer()
 links = new_group(commands, "links")
 
@@ -68,6 +70,7 @@ def around(
     imei: Annotated[str | None, typer.Option("--imei", help="A device, such as one that was seized.")] = None,
     card: Annotated[str | None, typer.Option("--card", help="Or a card.")] = None,
     outlet: Annotated[str | None, typer.Option("--outlet", help="Or an outlet.")] = None,
+    ring: Annotated[str | None, typer.Option("--ring", help="Or a ring of `duanka links rings`.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for ring.csv, devices.csv and outlets.csv.")
     ] = None,
@@ -84,21 +87,47 @@ def around(
 ) -> None:
     """Show the ring behind a device, a card or an outlet: who, which role, where, and why."""
     settings = load_settings()
-    named = asking.seed_named(imei, card, outlet)
+    named = asking.seed_named(imei, card, outlet, ring)
     if out:
         folders.may_hold_ring(out, where)
     in_language = asked_for(language) or language_of_texts()
     with _entitled(where, named, why, (case, order, police_notice), full) as told:
         with steps() as shown:
             built = building.opened(settings, where, out or Path.cwd(), policy_named(policy), mapping, shown)
-            ring = asking.ring_of(settings, built, named)
-        told(ring.cards.height)
+            found = asking.ring_of(settings, built, named)
+        told(found.cards.height)
     if ownership.belongs_to_orders(where) and not full:
-        ring = access.masked(ring)
-    OUT.print(tables.ring_page(ring, built.period))
+        found = access.masked(found)
+    OUT.print(tables.ring_page(found, built.period))
     if out:
-        ring_files.write_ring(ring, out, in_language)
+        ring_files.write_ring(found, out, in_language)
         say(f"号码、设备和网点在 {out}", f"Cards, devices and outlets are in {out}")
+
+
+@links.command()
+def rings(
+    where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
+) -> None:
+    """List the communities worth a look: those with more cards at risk than chance has, the worst first."""
+    with steps() as shown:
+        built = building.opened(load_settings(), where, Path.cwd(), policy_named(policy), mapping, shown)
+        found = asking.worth_a_look(built)
+    OUT.print(tables.rings_page(found, rows))
+    say(
+        f"下一步：duanka links around {where} --ring 编号",
+        f"Next: duanka links around {where} --ring ID",
+    )
+
+
+@links.command()
+def outlets(
+    where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
+) -> None:
+    """Rank outlets by how far, at least, their share of cards at risk exceeds that of their peers."""
+    with steps() as shown:
+        built = building.opened(load_settings(), where, Path.cwd(), policy_named(policy), mapping, shown)
+        found = asking.judged_outlets(built)
+    OUT.print(tables.outlets_page(found, rows))
 
 
 @contextmanager

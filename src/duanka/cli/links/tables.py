@@ -48,6 +48,29 @@ _PEOPLE = (
     BilingualText("确定度", "certainty"),
     BilingualText("理由", "reasons"),
 )
+_NO_RINGS = BilingualText("没有值得关注的团伙", "No community is worth a look.")
+_RINGS = (
+    *(BilingualText("团伙", "ring"), BilingualText("号码数", "cards"), BilingualText("涉案", "confirmed")),
+    *(
+        BilingualText("有风险", "at risk"),
+        BilingualText("按全省应为", "expected"),
+        BilingualText("意外度", "surprise (bits)"),
+    ),
+    *(BilingualText("城市", "city"), BilingualText("首次发现", "since")),
+)
+_RINGS_RIGHT = ("cards", "confirmed", "at risk", "expected", "surprise (bits)")
+_NAMED = BilingualText(
+    "{all} 个网点中 {named} 个突出，其余与同行无异或数量太少",
+    "{named} of {all} outlets stand out; the others are like their peers, or too small to tell",
+)
+_SHOPS = (
+    *(
+        BilingualText("网点", "outlet"),
+        BilingualText("有风险号码数", "at risk"),
+        BilingualText("按同行应为", "expected"),
+    ),
+    *(BilingualText("至少为同行的倍数", "times its peers, at least"), BilingualText("理由", "reasons")),
+)
 _MORE = BilingualText("另有 {more} 行", "{more} more rows")
 
 
@@ -84,6 +107,41 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
         joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values
     )
     return Group(said, "", *_tables(ring, joined))
+
+
+def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:
+    """The rings worth a look."""
+    if not found.height:
+        return shown(_NO_RINGS)
+    cells = [
+        (
+            ring,
+            f"{cards:,}",
+            f"{confirmed:,}",
+            f"{at_risk:,}",
+            f"{expected:,.1f}",
+            f"{bits:.0f}",
+            city,
+            str(since),
+        )
+        for ring, cards, confirmed, at_risk, expected, bits, city, since in found.head(rows).iter_rows()
+    ]
+    return Group(grid(_RINGS, cells, right=_RINGS_RIGHT), *_more(found.height, rows))
+
+
+def outlets_page(found: pl.DataFrame, rows: int) -> RenderableType:
+    """Shops by the lower bound on their lift; only those that stand out have reasons."""
+    named = int(found["named"].sum())
+    said = shown(_NAMED).format(named=f"{named:,}", all=f"{found.height:,}")
+    reason = f"reason_{language()}"
+    columns = found.select("outlet", "cards", "expected", "lower_bound", reason).head(
+        max(named, 1) if named < rows else rows
+    )
+    cells = [
+        (outlet, f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", why)
+        for outlet, n, expected, bound, why in columns.iter_rows()
+    ]
+    return Group(said, "", grid(_SHOPS, cells, right=("at risk", "expected", "times its peers, at least")))
 
 
 def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
@@ -148,6 +206,6 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
         yield from _more(people.height)
 
 
-def _more(rows: int) -> Iterator[str]:
-    if rows > _MOST_ROWS:
-        yield shown(_MORE).format(more=f"{rows - _MOST_ROWS:,}")
+def _more(rows: int, most: int = _MOST_ROWS) -> Iterator[str]:
+    if rows > most:
+        yield shown(_MORE).format(more=f"{rows - most:,}")

@@ -132,6 +132,13 @@ def cards(source: LinkSource) -> pa.Table:
     """)
 
 
+def tripped(source: LinkSource) -> pa.Table:
+    """card, rules: ids of the rules that hit it, in order and joined by commas."""
+    return source.arrow(
+        "SELECT card, string_agg(DISTINCT rule, ',' ORDER BY rule) AS rules FROM hits GROUP BY card"
+    )
+
+
 def contacts(source: LinkSource) -> pa.Table:
     """card, peer (both ours), days, out, inward, regular: of a circle, or a call to a number that few call
     and that did not call before."""

@@ -40,11 +40,13 @@ def holds_graph(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def save(graph: LinkGraph, period: GraphPeriod, folder: Path) -> None:
-    """Write the graph to `folder`, in place of an earlier one. DuankaError: it is another's folder; OSError."""
+def save(graph: LinkGraph, rings: pl.DataFrame, period: GraphPeriod, folder: Path) -> None:
+    """Write the graph and its `rings` (card, ring, since) to `folder`, in place of an earlier one.
+
+    DuankaError: the folder holds something else; OSError.
+    """
+    may_hold_graph(folder)
     private_folder(folder)
-    if any(folder.iterdir()) and not holds_graph(folder):
-        raise DuankaError(f"{folder} is not empty and holds no graph; choose another folder with --out")
     before = _manifest(folder) if holds_graph(folder) else {}
     number = int(str(before.get("number", 0))) + 1
     new = folder / f"{number}"
@@ -52,6 +54,7 @@ def save(graph: LinkGraph, period: GraphPeriod, folder: Path) -> None:
     private_folder(new)
     graph.cards.write_parquet(new / "cards.parquet")
     pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
+    rings.write_parquet(new / "rings.parquet")
     for side in _SIDES:
         for part in _PARTS:
             np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
@@ -67,6 +70,20 @@ def save(graph: LinkGraph, period: GraphPeriod, folder: Path) -> None:
         aside.write_text(json.dumps(told, indent=1))
     if before:
         shutil.rmtree(folder / str(before["number"]), ignore_errors=True)
+
+
+def may_hold_graph(folder: Path) -> None:
+    """DuankaError where a graph cannot be written to `folder`: it holds something else."""
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not holds_graph(folder))):
+        raise DuankaError(f"{folder} is there and holds no graph; choose another folder with --out")
+
+
+def load_rings(folder: Path) -> pl.DataFrame:
+    """The rings in the graph's folder: card, ring, since. DuankaError."""
+    try:
+        return pl.read_parquet(folder / str(_manifest(folder)["number"]) / "rings.parquet")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(folder) from error
 
 
 def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:

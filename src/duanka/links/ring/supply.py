@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
 import polars as pl
 
 from duanka.domain.text import BilingualText
@@ -22,44 +26,64 @@ def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.D
     All cards opened between the ring's first and last are compared, shop by shop, by `rank_outlets`.
     """
     certainty = pl.Series(growth.certainty * (growth.round >= 0)).scatter(stock.cards, stock.certainty)
-    new = cards.select(
+    new = new_cards(cards, certainty)
+    reach = new.filter(pl.col("at_risk") > 0)["opened_at"]
+    if reach.is_empty():
+        return _rows([])
+    new = new.filter(pl.col("opened_at").is_between(reach.quantile(0.01, "lower"), reach.max()))
+    shops = rank_outlets(new).filter("named")
+    return _rows([_row(shop, [_SHARE, *outlet_reasons(shop)[1:]]) for shop in shops.iter_rows(named=True)])
+
+
+def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
+    """The same columns, of all shops that opened cards since then, by their cards at risk; `named`: it stands out.
+
+    `since`: first day of the records, for of cards opened before it is not known what became of all of them.
+    """
+    new = new_cards(cards, cards["at_risk"].cast(pl.Float64)).filter(pl.col("opened_at") >= since)
+    if new.is_empty():
+        return _rows([]).with_columns(named=pl.lit(value=False))
+    shops = rank_outlets(new)
+    rows = _rows([_row(shop, outlet_reasons(shop)) for shop in shops.iter_rows(named=True)])
+    return rows.with_columns(shops["named"])
+
+
+def new_cards(cards: pl.DataFrame, at_risk: pl.Series) -> pl.DataFrame:
+    """The input of `rank_outlets`: one row a card of a known shop and time of opening; `at_risk`: 0..1 per card."""
+    kind = pl.when(pl.col("organisation")).then(pl.lit("organisation")).otherwise(pl.lit("person"))
+    return cards.select(
         "outlet",
         pl.col("outlet_city").alias("city"),
         "opened_at",
         pl.col("first_used").alias("first_used_at"),
         pl.col("city").alias("first_city"),
         "holder",
-        pl.when(pl.col("organisation"))
-        .then(pl.lit("organisation"))
-        .otherwise(pl.lit("person"))
-        .alias("holder_kind"),
-        certainty.alias("at_risk"),
+        kind.alias("holder_kind"),
+        at_risk.alias("at_risk"),
     ).filter(pl.col("outlet").is_not_null() & pl.col("opened_at").is_not_null())
-    reach = new.filter(pl.col("at_risk") > 0)["opened_at"]
-    if reach.is_empty():
-        return _rows([])
-    new = new.filter(pl.col("opened_at").is_between(reach.quantile(0.01, "lower"), reach.max()))
-    shops = rank_outlets(new).filter("named")
-    return _rows([_row(shop) for shop in shops.iter_rows(named=True)])
 
 
-def _row(shop: dict[str, object]) -> dict[str, object]:
-    words = [_SHARE, *outlet_reasons(shop)[1:]]
+def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, object]:
     values = {
         "cards": f"{shop['cards']:,}",
         "ring": f"{shop['at_risk']:,.0f}",
-        "expected": f"{shop['expected']:.1f}",
+        "expected": f"{shop['expected']:.2g}",
         "bound": f"{shop['lift_bound']:.1f}",
     }
+    said = [_filled(word, values) if word is _SHARE else word for word in words]
     return {
         "outlet": shop["outlet"],
-        "cards": round(float(str(shop["at_risk"]))),
-        "expected": round(float(str(shop["expected"])), 2),
-        "lift": round(float(str(shop["lift"])), 1),
-        "lower_bound": round(float(str(shop["lift_bound"])), 1),
-        "reason_zh": "；".join(word.zh.format_map(values) if word is _SHARE else word.zh for word in words),
-        "reason_en": "; ".join(word.en.format_map(values) if word is _SHARE else word.en for word in words),
+        "cards": round(shop["at_risk"]),
+        "expected": round(shop["expected"], 2),
+        "lift": round(shop["lift"], 1),
+        "lower_bound": round(shop["lift_bound"], 1),
+        "reason_zh": "；".join(word.zh for word in said),
+        "reason_en": "; ".join(word.en for word in said),
     }
+
+
+def _filled(word: BilingualText, values: Mapping[str, str]) -> BilingualText:
+    return BilingualText(word.zh.format_map(values), word.en.format_map(values))
 
 
 def _rows(rows: list[dict[str, object]]) -> pl.DataFrame:
