@@ -68,7 +68,7 @@ def first_devices(traits: Traits) -> DevicePool:
     """Put every card into its first phone."""
     zero = np.zeros(traits.count, dtype=np.int64)
     devices = DevicePool(traits, zero, zero.copy(), zero.copy())
-    devices.imei = _sitting_in(devices, np.arange(traits.count, dtype=np.int64), 0)
+    devices.imei = sitting_in(devices, np.arange(traits.count, dtype=np.int64), 0)
     return devices
 
 
@@ -83,7 +83,7 @@ def next_day(devices: DevicePool, day: int, today: date, rng: Rng) -> None:
     devices.version[swapping] = np.where(returning, earlier, fresh)
     devices.newest[swapping] = np.where(returning, devices.newest[swapping], fresh)
     changed = np.union1d(swapping, np.flatnonzero(t.shift_key >= 0))
-    devices.imei[changed] = _sitting_in(devices, changed, day)
+    devices.imei[changed] = sitting_in(devices, changed, day)
 
 
 def shift_of(shift_key: Ints, day: int) -> Ints:
@@ -92,7 +92,8 @@ def shift_of(shift_key: Ints, day: int) -> Ints:
     return np.where(pace > 0, (day + shift_key // 100 % 7) // np.maximum(pace, 1), 0)
 
 
-def _sitting_in(devices: DevicePool, at: Ints, day: int) -> Ints:
+def sitting_in(devices: DevicePool, at: Ints, day: int) -> Ints:
+    """Return the IMEIs of the phones or slots that the cards `at` sit in on `day`."""
     t = devices.traits
     version = devices.version[at]
     own = imeis(hashed(t.device[at], 61, version), t.sim_slot[at])

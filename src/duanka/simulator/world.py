@@ -23,6 +23,13 @@ from duanka.simulator.chance import Ints, generator
 from duanka.simulator.devices import first_devices, next_day
 from duanka.simulator.fraud import Cast, cast_gangs
 from duanka.simulator.gangs import FRAUD_ROLES, Strategy, found_gangs, fraud_counts
+from duanka.simulator.look_alikes import (
+    LOOK_ALIKE_ROLES,
+    Ground,
+    LookAlikes,
+    look_alike_counts,
+    settle_look_alikes,
+)
 from duanka.simulator.people import HONEST_ROLES, honest_counts, pair_partners, settle_people
 from duanka.simulator.province import (
     AUTHORITY,
@@ -33,7 +40,7 @@ from duanka.simulator.province import (
     own_numbers,
 )
 from duanka.simulator.register import Outlets, WindowClock
-from duanka.simulator.rings import RING_ROLES, Base, RingOptions, Rings, plan_rings, settle_rings
+from duanka.simulator.rings import RING_ROLES, RingOptions, Rings, plan_rings, settle_rings
 from duanka.simulator.rings.days import ring_day
 from duanka.simulator.rings.dialling import limits_of
 from duanka.simulator.rings.truth import ring_serials, ring_tables
@@ -42,7 +49,7 @@ from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
 
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
-ALL_ROLES = (*ROLES, *RING_ROLES)  # the last ones only in worlds with rings
+ALL_ROLES = (*ROLES, *RING_ROLES, *LOOK_ALIKE_ROLES)  # the last ones only in worlds with rings
 FRAUD_SHARE = 0.02
 PUBLIC_KEY = "police.pub"  # of the invented police, who sign their cases with a key derived from the seed
 RECORDS = ("calls", "messages", "sightings", "data_days")
@@ -60,6 +67,14 @@ class World:
 
 
 @dataclass(frozen=True)
+class _Linked:
+    """What a world with rings has besides."""
+
+    rings: Rings
+    others: LookAlikes
+
+
+@dataclass(frozen=True)
 class _Province:
     """Everything that does not change from day to day."""
 
@@ -68,7 +83,7 @@ class _Province:
     outlets: Outlets
     numbers: Ints
     gang_names: list[str]
-    rings: Rings | None
+    linked: _Linked | None
 
 
 @dataclass(frozen=True)
@@ -100,9 +115,9 @@ def simulate(
 
     `cards`, `days`: its size; `start`: first day. Writes the tables in the native format (domain/schema.py),
     truth.parquet (card, fraud, gang, role, strategy), world.toml (the arguments and the invented area lists), and the
-    signature of the invented police with their public key. `rings`: gangs to add (docs/WORLDS.md); the truth then has
-    site, box and batch, and truth_devices.parquet and truth_outlets.parquet stand beside it. Equal arguments give
-    equal tables. Raises DuankaError when an argument is out of range or `out` is not empty.
+    signature of the invented police with their public key. `rings`: gangs to add, and with them honest look-alikes of
+    their links (docs/WORLDS.md); the truth then says more, of devices and outlets too. Equal arguments give equal
+    tables. Raises DuankaError when an argument is out of range or `out` is not empty.
     """
     asked = _Arguments(cards, days, seed, strategy, start, fraud_share, rings)
     _check(out, asked)
@@ -147,11 +162,12 @@ def _settle(asked: _Arguments) -> _Province:
     gang_cards = fraud_counts(round(cards * asked.fraud_share), strategy)
     sizes = plan_rings(cards, asked.rings)
     ringed = sum(size.cards for size in sizes)
-    people = honest_counts(cards - sum(gang_cards.values()) - ringed, days)
+    alike = look_alike_counts(cards) if sizes else {}
+    people = honest_counts(cards - sum((*gang_cards.values(), *alike.values(), ringed)), days)
     casting: list[str | tuple[int, str]] = [*people, *gang_cards]
-    ends = np.cumsum([*people.values(), *gang_cards.values()])
+    ends = np.cumsum([*people.values(), *gang_cards.values(), *alike.values()])
     *split, ring_cards = np.split(np.arange(cards), ends)
-    ranges = dict(zip(casting, split, strict=True))
+    ranges = dict(zip(casting, split, strict=False))
     for who, mine in ranges.items():
         traits.role[mine] = ROLES.index(who if isinstance(who, str) else who[1])
     at = {role: ranges[role] for role in people}
@@ -161,19 +177,25 @@ def _settle(asked: _Arguments) -> _Province:
     gangs = found_gangs(sum(gang_cards.values()), strategy, places, outlets.first, seed)
     register.assign_outlets(traits, outlets)
     cast_gangs(Cast(traits, places, gangs, days), gang_at, seed)
-    base = Base(traits, places, outlets, at["person"], ALL_ROLES, days, seed)
-    rings = settle_rings(base, ring_cards, sizes, len(gangs), asked.rings)
+    linked = None
+    if sizes:
+        ground = Ground(traits, places, outlets, at["person"], at["family"], ALL_ROLES, days, seed)
+        others = settle_look_alikes(ground, dict(zip(alike, split[len(casting) :], strict=True)), asked.start)
+        linked = _Linked(settle_rings(ground, ring_cards, sizes, len(gangs), asked.rings), others)
     pair_partners(traits, traits.link_rate > 0, seed)
     numbers = own_numbers(traits.key, traits.operator, traits.iot)
-    names = [gang.name for gang in (*gangs, *(rings.gangs if rings else ()))]
-    return _Province(traits, places, outlets, numbers, names, rings)
+    if linked:
+        linked.others.renumber(numbers)
+    names = [gang.name for gang in (*gangs, *(linked.rings.gangs if linked else ()))]
+    return _Province(traits, places, outlets, numbers, names, linked)
 
 
 def _registers(province: _Province, clock: WindowClock, asked: _Arguments) -> dict[str, pl.DataFrame]:
     traits, numbers, days, seed = province.traits, province.numbers, asked.days, asked.seed
-    rings = province.rings
-    serials = ring_serials(rings, traits, asked.start.year, seed) if rings else None
-    unheard = np.concatenate([gang.drawer for gang in rings.gangs]) if rings else np.arange(0)
+    linked, serials, unheard = province.linked, None, np.arange(0)
+    if linked:
+        serials = ring_serials(linked.rings, linked.others, traits, asked.start.year, seed)
+        unheard = np.concatenate([gang.drawer for gang in linked.rings.gangs])
     tables = {
         "cards": register.cards_table(traits, numbers, province.places, clock, seed, serials),
         "outlets": register.outlets_table(province.outlets, province.places),
@@ -182,8 +204,9 @@ def _registers(province: _Province, clock: WindowClock, asked: _Arguments) -> di
         "cases": register.cases_table(traits, numbers, clock, days, seed, unheard),
         "truth": register.truth_table(traits, numbers, ALL_ROLES, province.gang_names),
     }
-    if rings:
-        tables |= ring_tables(rings, traits, numbers, province.places, province.gang_names, tables["truth"])
+    if linked:
+        names, truth = province.gang_names, tables["truth"]
+        tables |= ring_tables(linked.rings, linked.others, numbers, names, truth)
     return tables
 
 
@@ -191,13 +214,14 @@ def _live_through(
     out: Path, province: _Province, clock: WindowClock, days: int, seed: int, progress: Progress
 ) -> dict[str, int]:
     """Write the records of all days; returns the number of rows per table."""
-    traits, numbers, rings = province.traits, province.numbers, province.rings
+    traits, numbers, linked = province.traits, province.numbers, province.linked
     for table in RECORDS:
         (out / table).mkdir()
     devices = first_devices(traits)
     text = pl.Series("card", numbers).cast(pl.String)
     everyone = np.arange(traits.count)
-    limits = limits_of([(c.boxed, c.care.knobs) for c in rings.crews], traits.count) if rings else None
+    crews = linked.rings.crews if linked else []
+    limits = limits_of([(crew.boxed, crew.care.knobs) for crew in crews], traits.count)
     rows = dict.fromkeys(RECORDS, 0)
     # Each group takes every k-th card, so that gang cards are spread over the groups.
     turns = -(-traits.count // _GROUP_CARDS)
@@ -207,7 +231,7 @@ def _live_through(
         rng = generator(seed, 45, day)
         if day:
             next_day(devices, day, today, rng)
-        ring = ring_day(rings, devices, day, seed) if rings else None
+        ring = ring_day(linked.rings, linked.others, devices, day, seed) if linked else None
         weekend = today.weekday() >= 5
         # A card in a port takes part in calls in its turn only: strangers of the province do not reach it at random.
         reachable = np.flatnonzero(

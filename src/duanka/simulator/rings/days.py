@@ -9,6 +9,7 @@ import numpy as np
 from duanka.simulator.calls import EventRows, PlannedCalls
 from duanka.simulator.chance import Ints, generator
 from duanka.simulator.devices import DevicePool
+from duanka.simulator.look_alikes import LookAlikes
 from duanka.simulator.rings.at_boxes import attaches, texts_first
 from duanka.simulator.rings.errands import run_errands, visits
 from duanka.simulator.rings.settlement import Rings
@@ -27,19 +28,20 @@ class RingDay:
     visits: Visits
 
 
-def ring_day(rings: Rings, devices: DevicePool, day: int, seed: int) -> RingDay:
-    """Put the cards into their ports of the day, and plan what the gangs' people and boxes do."""
+def ring_day(rings: Rings, others: LookAlikes, devices: DevicePool, day: int, seed: int) -> RingDay:
+    """Put cards into their ports and phones of the day, and plan what the gangs and their look-alikes do."""
     t = devices.traits
     rings.boxes.place(devices, day)
+    friends, seen = others.on_day(devices, day)
     return RingDay(
-        run_errands(t, rings.boxes, rings.crews, day, seed),
+        run_errands(t, rings.boxes, rings.crews, day, seed, friends),
         texts_first(t, rings.crews, day, seed),
-        _shown(rings, devices, day, seed),
+        seen.and_then(_seen_at_boxes(rings, devices, day, seed)),
         visits(rings.crews, day, seed),
     )
 
 
-def _shown(rings: Rings, devices: DevicePool, day: int, seed: int) -> ExtraSightings:
+def _seen_at_boxes(rings: Rings, devices: DevicePool, day: int, seed: int) -> ExtraSightings:
     card, at = attaches(devices.traits, rings.boxes, day, seed)
     shown = [ExtraSightings(card, at, np.zeros(len(card), dtype=np.int64), card)]
     for gang in rings.gangs:

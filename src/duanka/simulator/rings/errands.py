@@ -58,9 +58,11 @@ def planned(parts: list[OwnCalls], lines: tuple[Ints, Ints, Ints, Ints]) -> Plan
     )
 
 
-def run_errands(t: Traits, boxes: BoxSchedule, crews: list[Crew], day: int, seed: int) -> PlannedCalls:
-    """Plan the calls of all gangs' people on `day`."""
-    parts, lines = [], []
+def run_errands(
+    t: Traits, boxes: BoxSchedule, crews: list[Crew], day: int, seed: int, others: OwnCalls
+) -> PlannedCalls:
+    """Plan the calls of all gangs' people on `day`, besides those of `others`."""
+    parts, lines = [others], []
     box = np.full(t.count, -1)
     box[boxes.card] = boxes.box_on(day)
     for crew in crews:

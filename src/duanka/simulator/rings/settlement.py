@@ -9,8 +9,8 @@ import numpy as np
 
 from duanka.simulator.chance import Ints, Rng, generator
 from duanka.simulator.fraud import UNKNOWN_PLACE, plain_card
-from duanka.simulator.province import CITIES, COUNTIES, Places
-from duanka.simulator.register import Outlets
+from duanka.simulator.look_alikes import Ground
+from duanka.simulator.province import CITIES, COUNTIES
 from duanka.simulator.rings.batches import Opened, name_documents, open_batches, open_singly
 from duanka.simulator.rings.boxes import (
     PER_BOX,
@@ -31,19 +31,6 @@ from duanka.simulator.rings.options import GangSize, RingOptions
 from duanka.simulator.traits import EVASIVE, NAIVE, Traits, silence
 
 RING_ROLES = ("box_card", "stock", "operator", "minder", "supplier", "registered_holder")
-
-
-@dataclass(frozen=True)
-class Base:
-    """What gangs are settled in. `persons`: ordinary honest cards; `roles`: all roles of the world."""
-
-    traits: Traits
-    places: Places
-    outlets: Outlets
-    persons: Ints
-    roles: tuple[str, ...]
-    days: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -75,17 +62,15 @@ class Rings:
 
 
 def settle_rings(
-    base: Base, at: Ints, sizes: list[GangSize], first_gang: int, options: RingOptions
-) -> Rings | None:
+    ground: Ground, at: Ints, sizes: list[GangSize], first_gang: int, options: RingOptions
+) -> Rings:
     """Settle gangs of `sizes` on the cards `at`; they are numbered from `first_gang` on."""
-    if not sizes:
-        return None
     gangs: list[Gangland] = []
     schedules: list[BoxSchedule] = []
     first_box = 0
     for number, size in enumerate(sizes):
         mine, at = np.split(at, [size.cards])
-        gang, schedule = _settle(base, mine, size, first_gang + number, first_box, options)
+        gang, schedule = _settle(ground, mine, size, first_gang + number, first_box, options)
         first_box += len(schedule.box_county)
         schedules.append(schedule)
         gangs.append(gang)
@@ -93,9 +78,9 @@ def settle_rings(
 
 
 def _settle(
-    base: Base, at: Ints, size: GangSize, number: int, first_box: int, options: RingOptions
+    ground: Ground, at: Ints, size: GangSize, number: int, first_box: int, options: RingOptions
 ) -> tuple[Gangland, BoxSchedule]:
-    t, rng = base.traits, generator(base.seed, 25, number)
+    t, rng = ground.traits, generator(ground.seed, 25, number)
     care = draw_care(size.level, rng) if size.name != "R11" else CARELESS
     t.gang[at], t.strategy[at] = number, NAIVE if care.level == 1 else EVASIVE
     *groups, cards = np.split(at, np.cumsum([size.operators, size.minders, size.suppliers]))
@@ -103,23 +88,25 @@ def _settle(
     used, stock = parts[: len(size.used)], parts[len(size.used) :]
     boxed, drawer = np.concatenate(used), np.concatenate(stock)
     plain_card(t, cards, rng)
-    racks = _found_racks(base, size, first_box, _imei_per(size, care, options), care, rng)
-    filled = [fill_boxes(t, own, rack, base.days, rng) for own, rack in zip(used, racks, strict=True)]
+    racks = _found_racks(ground, size, first_box, _imei_per(size, care, options), care, rng)
+    filled = [fill_boxes(t, own, rack, ground.days, rng) for own, rack in zip(used, racks, strict=True)]
     schedule = reduce(BoxSchedule.and_then, filled)
-    dial(t, boxed, care, base.days, rng)
+    dial(t, boxed, care, ground.days, rng)
     _hide_places(t, schedule, racks, rng)
     _lay_aside(t, drawer)
-    county = int(rng.choice(base.places.home, p=base.places.weight))
-    opened, stalls = _open_cards(base, size, care, (used, stock), county, rng)
+    county = int(rng.choice(ground.places.home, p=ground.places.weight))
+    opened, stalls = _open_cards(ground, size, care, (used, stock), county, rng)
     sites = _sites(size, racks)
-    stall_cells = rng.integers(0, base.places.cells[county], max(size.stalls, 1))
+    stall_cells = rng.integers(0, ground.places.cells[county], max(size.stalls, 1))
     people = settle_members(
-        t, (groups[0], groups[1], groups[2]), sites, (county, stall_cells), base.places, rng
+        t, (groups[0], groups[1], groups[2]), sites, (county, stall_cells), ground.places, rng
     )
     for role, theirs in zip(RING_ROLES, (boxed, drawer, *groups), strict=False):
-        t.role[theirs] = base.roles.index(role)
-    free = base.persons[t.role[base.persons] == base.roles.index("person")]
-    bridges = build_bridges(t, np.concatenate((cards, *groups)), boxed, free, options.bridged, base.days, rng)
+        t.role[theirs] = ground.roles.index(role)
+    free = ground.persons[t.role[ground.persons] == ground.roles.index("person")]
+    bridges = build_bridges(
+        t, np.concatenate((cards, *groups)), boxed, free, options.bridged, ground.days, rng
+    )
     site_of_box = np.array(size.site_of_box)
     crew = Crew(
         number, people, boxed, site_of_box, first_box, *sites, county, stall_cells, care, bridges.friends
@@ -137,17 +124,17 @@ def _imei_per(size: GangSize, care: Care, options: RingOptions) -> int:
 
 
 def _found_racks(
-    base: Base, size: GangSize, first_box: int, imei_per: int, care: Care, rng: Rng
+    ground: Ground, size: GangSize, first_box: int, imei_per: int, care: Care, rng: Rng
 ) -> list[Rack]:
     """Place each site in a city of its own, in proportion to the cities' people, and the boxes at the sites."""
-    weight = base.places.weight.reshape(CITIES, COUNTIES).sum(axis=1)
+    weight = ground.places.weight.reshape(CITIES, COUNTIES).sum(axis=1)
     cities = rng.choice(CITIES, max(size.site_of_box) + 1, replace=False, p=weight)
     county = cities * COUNTIES + rng.integers(0, COUNTIES, len(cities))
-    cell = (rng.random(len(cities)) * base.places.cells[county]).astype(np.int64)
+    cell = (rng.random(len(cities)) * ground.places.cells[county]).astype(np.int64)
     turns = 1 if care.people_like else len(TURNS)
     racks = []
     for sites, cards in zip(size.racks, size.used, strict=True):
-        ports = ports_needed(cards, len(sites), turns, base.days)
+        ports = ports_needed(cards, len(sites), turns, ground.days)
         here = np.array(sites)
         mixed = turns > 1 and size.name != "R11"
         racks.append(
@@ -167,23 +154,23 @@ def _sites(size: GangSize, racks: list[Rack]) -> tuple[Ints, Ints]:
 
 
 def _open_cards(
-    base: Base, size: GangSize, care: Care, cards: tuple[list[Ints], list[Ints]], county: int, rng: Rng
+    ground: Ground, size: GangSize, care: Care, cards: tuple[list[Ints], list[Ints]], county: int, rng: Rng
 ) -> tuple[Opened, Ints]:
     """Open all cards of a gang on other people's documents; returns the order, and the stalls of the gang."""
-    t, (used, stock) = base.traits, cards
+    t, (used, stock) = ground.traits, cards
     if care.people_like:
         stalls = np.arange(0)
-        opened = open_singly(t, np.concatenate(used), np.concatenate(stock), base.outlets, base.days, rng)
+        opened = open_singly(t, np.concatenate(used), np.concatenate(stock), ground.outlets, ground.days, rng)
     else:
-        quads = rng.permutation(int(base.outlets.count[county]) // 4)[: size.stalls]
-        stalls = base.outlets.first[county] + quads * 4 + 3
-        opened = open_batches(t, used, stock, stalls, base.days, rng)
+        quads = rng.permutation(int(ground.outlets.count[county]) // 4)[: size.stalls]
+        stalls = ground.outlets.first[county] + quads * 4 + 3
+        opened = open_batches(t, used, stock, stalls, ground.days, rng)
     drawer = np.concatenate(stock)
     t.alive_from[drawer] = t.opened[drawer]
-    near = t.county[base.persons] // COUNTIES == county // COUNTIES
-    free = t.role[base.persons] == base.roles.index("person")
-    registrants = name_documents(t, opened, base.persons[free], near[free], rng)
-    t.role[registrants] = base.roles.index("registered_holder")
+    near = t.county[ground.persons] // COUNTIES == county // COUNTIES
+    free = t.role[ground.persons] == ground.roles.index("person")
+    registrants = name_documents(t, opened, ground.persons[free], near[free], rng)
+    t.role[registrants] = ground.roles.index("registered_holder")
     return opened, stalls
 
 

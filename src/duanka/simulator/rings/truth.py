@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from duanka.simulator.chance import Ints, generator
+from duanka.simulator.look_alikes import LookAlikes
 from duanka.simulator.province import Places
 from duanka.simulator.register import outlet_names
 from duanka.simulator.rings.boxes import PER_CARD, PER_PORT, BoxSchedule, imeis_of, own_imeis
@@ -17,12 +18,12 @@ from duanka.simulator.traits import Traits
 DEVICE_KINDS = ("box", "port", "card")
 
 
-def ring_columns(rings: Rings, count: int, numbers: Ints) -> pl.DataFrame:
-    """Return card, site, box, batch, bridge of all `count` cards; empty where a card has none.
+def ring_columns(rings: Rings, others: LookAlikes, numbers: Ints) -> pl.DataFrame:
+    """Return card, site, box, batch, bridge, group of all cards; empty where a card has none.
 
     box: where the card sat on the first day of its use.
     """
-    site: list[str | None] = [None]
+    count, site = len(numbers), list[str | None]([None])
     where, bridge = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     batch, box = np.full(count, -1), np.full(count, -1)
     batches = 0
@@ -41,6 +42,7 @@ def ring_columns(rings: Rings, count: int, numbers: Ints) -> pl.DataFrame:
             "box": _number(box),
             "batch": _number(batch),
             "bridge": pl.Series([None, *KINDS], dtype=pl.String).gather(bridge),
+            "group": others.group_names(count),
         }
     )
 
@@ -116,22 +118,24 @@ def stalls_table(rings: Rings, traits: Traits, gang_names: list[str]) -> pl.Data
     return counted.with_columns(outlet_names(counted["outlet"].to_numpy()).alias("outlet"))
 
 
-def ring_serials(rings: Rings, traits: Traits, start_year: int, seed: int) -> pl.Series:
+def ring_serials(rings: Rings, others: LookAlikes, traits: Traits, start_year: int, seed: int) -> pl.Series:
     """Return the ICCID of every card, 20 digits: neighbours of a delivery have consecutive numbers before the last."""
     bulk = np.zeros(traits.count, dtype=np.bool_)
     for gang in rings.gangs:
         bulk[gang.opened.card] = not gang.crew.care.people_like
+    bulk[others.bulk] = True
     nineteen = draw_serials(traits, bulk, start_year, generator(seed, 34))
     return pl.Series(nineteen).cast(pl.String) + pl.Series(check_digits(nineteen)).cast(pl.String)
 
 
 def ring_tables(
-    rings: Rings, traits: Traits, numbers: Ints, places: Places, gang_names: list[str], truth: pl.DataFrame
+    rings: Rings, others: LookAlikes, numbers: Ints, gang_names: list[str], truth: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """Return the truth with more columns, and the truths of devices and outlets."""
-    more = ring_columns(rings, traits.count, numbers)
+    more, ground = ring_columns(rings, others, numbers), others.ground
     return {
         "truth": truth.join(more, on="card", how="left", maintain_order="left"),
-        "truth_devices": devices_table(rings, traits, places),
-        "truth_outlets": stalls_table(rings, traits, gang_names),
+        "truth_devices": devices_table(rings, ground.traits, ground.places),
+        "truth_honest_devices": others.devices(),
+        "truth_outlets": stalls_table(rings, ground.traits, gang_names),
     }
