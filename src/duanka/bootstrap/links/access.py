@@ -12,6 +12,7 @@ import polars as pl
 from duanka.bootstrap.links.asking import SeedName
 from duanka.bootstrap.orders import OrderDesk, records_in
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
+from duanka.domain.rings import LinkKind
 from duanka.links.ring.ring import Ring
 from duanka.orders.queries.record_queries import LookupContext
 
@@ -35,9 +36,17 @@ def masked(ring: Ring) -> Ring:
     card = pl.col("card").map_elements(masked_card, return_dtype=pl.String)
     imei = pl.col("imei").map_elements(masked_device, return_dtype=pl.String)
     seed = replace(ring.seed, name=masked_text(ring.seed.name))
+    by = pl.when(pl.col("by") != "").then(pl.col("by").map_elements(masked_card, return_dtype=pl.String))
+    device = pl.col("kind") == LinkKind.DEVICE.value
+    label = (
+        pl.when(device)
+        .then(pl.col("label").map_elements(masked_device, return_dtype=pl.String))
+        .otherwise(pl.col("label").map_elements(masked_text, return_dtype=pl.String))
+    )
     return replace(
         ring,
         seed=seed,
-        cards=ring.cards.with_columns(card, *reasons),
+        cards=ring.cards.with_columns(card, by.otherwise(pl.lit("")), *reasons),
         devices=ring.devices.with_columns(imei),
+        ties=replace(ring.ties, groups=ring.ties.groups.with_columns(label)),
     )

@@ -15,8 +15,10 @@ from duanka.links.ring.reasons import Reasons
 from duanka.links.ring.roles import MIN_BOX_CARDS, roles, sites
 from duanka.links.ring.stock import stock_of
 from duanka.links.ring.supply import supplying_outlets
+from duanka.links.ring.ties import Ties, ties_of
 
 BOX, PHONE = "box", "phone"
+_FACTS = ("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used")
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,18 @@ class Seed:
 class Ring:
     """The ring behind a seed; frames sorted for reading.
 
-    cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en
+    cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en; seed, by (the card that brought it in,
+             "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used
     devices  imei, cards (of the ring), site, role (box or phone)
     outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
+    ties     what its cards share, and whom its people are in contact with
     """
 
     seed: Seed
     cards: pl.DataFrame
     devices: pl.DataFrame
     outlets: pl.DataFrame
+    ties: Ties
 
     @property
     def joined(self) -> pl.DataFrame:
@@ -58,8 +63,10 @@ def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     role = roles(graph, growth, cards)
     site = sites(graph, growth, cards, role)
     words = Reasons(graph, growth, stock).of(cards)
+    by = pl.Series(growth.from_card[cards])
     frame = pl.DataFrame(
         {
+            "row": cards,
             "card": graph.cards["name"].gather(cards),
             "role": role,
             "site": site,
@@ -67,14 +74,18 @@ def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
             "joined": joined,
             "reason_zh": [text.zh for text in words],
             "reason_en": [text.en for text in words],
+            "seed": growth.round[cards] == 0,
+            "by": graph.cards["name"].gather(by.clip(0)).set(by < 0, ""),
         }
     )
-    order = ["joined", "certainty", "card"]
+    frame = pl.concat([frame, graph.cards.select(_FACTS)[cards.tolist()]], how="horizontal")
+    frame = frame.sort("joined", "certainty", "card", descending=[True, True, False])
     return Ring(
         seed,
-        frame.sort(order, descending=[True, True, False]),
+        frame.drop("row"),
         _devices(graph, growth, pl.DataFrame({"row": cards, "site": site})),
         supplying_outlets(graph.cards, growth, stock),
+        ties_of(graph, growth, seed.groups, frame["row"].to_numpy(), frame["role"]),
     )
 
 
