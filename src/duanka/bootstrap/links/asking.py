@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import polars as pl
 
-from duanka.bootstrap.links.building import Built
+from duanka.bootstrap.links.building import Built, known_cards
 from duanka.bootstrap.settings import Settings
 from duanka.domain.device_id import DIGITS
 from duanka.domain.errors import DuankaError
@@ -18,9 +16,7 @@ from duanka.domain.phone_number import identity
 from duanka.domain.record_keys import key_of
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
-from duanka.links.graph.strength import Ints
 from duanka.links.ring import supply
-from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import ranked
 from duanka.links.ring.ring import Ring, Seed, ring_around
 
@@ -62,7 +58,7 @@ def judged_outlets(built: Built) -> pl.DataFrame:
 
 def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:
     """Grow the ring behind what was named. DuankaError: it is not in the graph, or nothing is linked to it."""
-    known = _known(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
+    known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
     return ring_around(built.graph, _seed(built, named), known)
 
 
@@ -103,9 +99,3 @@ def _outlet(graph: LinkGraph, outlet: str) -> Seed:
     if not len(groups):
         raise DuankaError(f"outlet {outlet} opened no cards in bulk in these records; check its number")
     return Seed(outlet, _NONE, groups)
-
-
-def _known(graph: LinkGraph, passes: Mapping[str, datetime]) -> KnownCards:
-    confirmed = np.flatnonzero(graph.cards["confirmed"].to_numpy())
-    passed: Ints = graph.rows_of([key_of(card) for card in passes])
-    return KnownCards(confirmed=confirmed, passed=passed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -15,23 +17,27 @@ from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
 from duanka.domain.judgement import Judgement
+from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Progress
+from duanka.domain.private_files import put_in_place
+from duanka.domain.record_keys import key_of
 from duanka.domain.rule import Action
 from duanka.engine.links import card_facts, shared_things
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import GraphPeriod, holds_graph, load, load_rings, may_hold_graph, save
+from duanka.links.graph.stored import GraphPeriod, Rings, holds_graph, load, load_rings, may_hold_graph, save
 from duanka.links.ring.communities import communities
-from duanka.links.ring.register import MEMBERS, named_rings
+from duanka.links.ring.growth import KnownCards
+from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.rules import RULES
 
 
 @dataclass(frozen=True)
 class Built:
-    """A graph, what it was built of, and its rings: card, ring, since."""
+    """A graph, what it was built of, and its communities: card, ring, since."""
 
     graph: LinkGraph
     period: GraphPeriod
@@ -39,18 +45,44 @@ class Built:
 
 
 def build(
-    settings: Settings, data: Path, out: Path, policy: Policy, mapping: Path | None, progress: Progress
+    settings: Settings,
+    data: Path,
+    out: Path,
+    policy: Policy,
+    mapping: Path | None,
+    progress: Progress,
+    deliver: Path | None = None,
 ) -> Built:
-    """Build the graph of a store, or of records in `data`, and write it to `out`."""
+    """Build the graph of a store, or of records in `data`, and write it to `out`.
+
+    `deliver`: file for the table `rings` of the next scan, such as INBOX/rings.parquet.
+    """
     must_lie_outside(out, "--out")
     may_hold_graph(out)
     with _stored(settings, data, out, policy, mapping, progress) as store:
-        before = load_rings(out) if holds_graph(out) else None
+        before = load_rings(out).members if holds_graph(out) else None
         built = _of_store(settings, store, out.parent, policy, progress, before)
         progress.step("writing the graph", 0)
-        save(built.graph, built.rings, built.period, out)
+        rings = Rings(built.rings, _table(settings, built, out))
+        save(built.graph, rings, built.period, out)
         keep_owner(store, out)
+    if deliver:
+        with put_in_place(deliver) as aside:
+            rings.table.write_parquet(aside)
     return built
+
+
+def _table(settings: Settings, built: Built, out: Path) -> pl.DataFrame:
+    """The table `rings`: every ring that is worth a look, grown; and who has left since the graph in `out`."""
+    known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
+    before = load_rings(out).table if holds_graph(out) else pl.DataFrame(schema=TABLE)
+    return ring_table(built.graph, known, ranked(built.graph, built.rings), built.rings, before)
+
+
+def known_cards(graph: LinkGraph, passes: Mapping[str, datetime]) -> KnownCards:
+    """What police and verifications said of the cards of `graph`; `passes`: card -> time of its last pass."""
+    confirmed = np.flatnonzero(graph.cards["confirmed"].to_numpy())
+    return KnownCards(confirmed=confirmed, passed=graph.rows_of([key_of(card) for card in passes]))
 
 
 def opened(
@@ -58,7 +90,7 @@ def opened(
 ) -> Built:
     """The graph in `where`, or that of the store or the records there, which is built for this once."""
     if holds_graph(where):
-        return Built(*load(where), load_rings(where))
+        return Built(*load(where), load_rings(where).members)
     with _stored(settings, where, work, policy, mapping, progress) as store:
         return _of_store(settings, store, work, policy, progress)
 
@@ -126,7 +158,9 @@ def _evidence(source: LinkSource, policy: Policy, progress: Progress) -> LinkEvi
 
 def _at_risk(cards: pl.DataFrame, tripped: pl.DataFrame, policy: Policy) -> pl.Series:
     """Whether `policy` asks for more than a watch of each of `cards`; by its rules, not by rings."""
-    rules = policy.running(RULES)
+    rules = [
+        rule for rule in policy.running(RULES) if "rings" not in rule.reads
+    ]  # a ring is no witness of itself
     judgement = Judgement(policy, rules, {rule.id: policy.limits(rule) for rule in rules})
     known = {rule.id for rule in rules}
     asked = {

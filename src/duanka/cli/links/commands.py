@@ -54,12 +54,18 @@ def build(
     out: Annotated[
         Path, typer.Option("--out", help="Folder for the graph; an earlier one in it is replaced.")
     ],
+    deliver: Annotated[
+        Path | None,
+        typer.Option(
+            "--deliver", help="Also write the table of rings for the next scan: INBOX/rings.parquet."
+        ),
+    ] = None,
     policy: PolicyName = "national",
     mapping: MappingFile = None,
 ) -> None:
     """Build the graph of all cards: what each shares with others, and how much that tells."""
     with steps() as shown:
-        built = building.build(load_settings(), data, out, policy_named(policy), mapping, shown)
+        built = building.build(load_settings(), data, out, policy_named(policy), mapping, shown, deliver)
     OUT.print(tables.graph_page(built.graph, built.period))
     say(f"下一步：duanka links around {out} --imei IMEI", f"Next: duanka links around {out} --imei IMEI")
 

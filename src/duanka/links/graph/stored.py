@@ -35,13 +35,23 @@ class GraphPeriod:
     zone: str
 
 
+@dataclass(frozen=True)
+class Rings:
+    """`members`: card (record key), ring, since, of all communities. `table`: card, ring, certainty, since, as scans
+    read it, of those worth a look.
+    """
+
+    members: pl.DataFrame
+    table: pl.DataFrame
+
+
 def holds_graph(folder: Path) -> bool:
     """Whether `folder` holds a graph."""
     return (folder / MANIFEST).is_file()
 
 
-def save(graph: LinkGraph, rings: pl.DataFrame, period: GraphPeriod, folder: Path) -> None:
-    """Write the graph and its `rings` (card, ring, since) to `folder`, in place of an earlier one.
+def save(graph: LinkGraph, rings: Rings, period: GraphPeriod, folder: Path) -> None:
+    """Write the graph and its `rings` to `folder`, in place of an earlier one.
 
     DuankaError: the folder holds something else; OSError.
     """
@@ -54,7 +64,8 @@ def save(graph: LinkGraph, rings: pl.DataFrame, period: GraphPeriod, folder: Pat
     private_folder(new)
     graph.cards.write_parquet(new / "cards.parquet")
     pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
-    rings.write_parquet(new / "rings.parquet")
+    rings.members.write_parquet(new / "communities.parquet")
+    rings.table.write_parquet(new / "rings.parquet")
     for side in _SIDES:
         for part in _PARTS:
             np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
@@ -78,10 +89,11 @@ def may_hold_graph(folder: Path) -> None:
         raise DuankaError(f"{folder} is there and holds no graph; choose another folder with --out")
 
 
-def load_rings(folder: Path) -> pl.DataFrame:
-    """The rings in the graph's folder: card, ring, since. DuankaError."""
+def load_rings(folder: Path) -> Rings:
+    """The rings in the graph's folder. DuankaError: none, damaged, or of another version."""
+    inside = folder / str(_manifest(folder)["number"])
     try:
-        return pl.read_parquet(folder / str(_manifest(folder)["number"]) / "rings.parquet")
+        return Rings(*(pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet")))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
 

@@ -28,7 +28,7 @@ TRUST: dict[LinkKind, float] = {
     LinkKind.ACCOUNT: 0.6,
     LinkKind.HOLDER: 0.2,  # whose name a card bears says little of whose hand it is in
     LinkKind.CONTACT: 0.9,
-    LinkKind.OUTLET: 0.6,
+    LinkKind.OUTLET: 0.8,
 }
 _MOST_BITS = 60.0
 _LN2 = float(np.log(2))

@@ -3,14 +3,15 @@
 What is left of the graph after pruning falls into components; most are a community each. A large one may hold several
 rings that a few links bridge: Leiden divides it (V. A. Traag, L. Waltman, N. J. van Eck, "From Louvain to Leiden",
 2019), with the component's own weight as its scale, so that what is found in it does not depend on the province around
-it. One thread and a fixed seed: the same graph gives the same communities.
+it. Parts that more than LOOSE of their own ties bind to others are put together again, for one ring with many boxes is
+one ring. Of all resolutions the one counts whose division most others give too. One thread and a fixed seed: the same
+graph gives the same communities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import networkit
 import numpy as np
@@ -23,14 +24,19 @@ from duanka.links.graph.strength import Floats, Ints
 PRUNED = 0.3  # memberships below are left out: a bridge, not a tie
 MIN_CARDS = 4  # of a community worth a look
 DIVIDED_FROM = 30  # cards of a component, from which on it may hold several rings
+LOOSE = 0.1  # share of a part's ties that may bind it to others, if it is a ring of its own
 RESOLUTIONS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+SAME = 0.99  # agreement of two divisions that are taken for one
 _SEED = 7
 _ITERATIONS = 5
 
 
 @dataclass(frozen=True)
 class Communities:
-    """Per card: its community, -1 if none; `resolution`: what divided large components; `stability`: of the sweep."""
+    """Per card: its community, -1 if none; `resolution`: what divided large components.
+
+    `stability`: resolution -> share of all resolutions whose division is the same; {} if there was nothing to divide.
+    """
 
     of_card: Ints
     resolution: float
@@ -96,35 +102,64 @@ def _leiden(card: Ints, group: Ints, weight: Floats, resolution: float) -> tuple
     """The cards of one component, and the part that each is in."""
     cards, one = np.unique(card, return_inverse=True)
     groups, other = np.unique(group, return_inverse=True)
+    other = other + len(cards)
     networkit.setNumberOfThreads(1)
     networkit.setSeed(_SEED, useThreadId=False)
-    ends = (one.astype(np.uint64), (other + len(cards)).astype(np.uint64))
+    ends = (one.astype(np.uint64), other.astype(np.uint64))
     whole = networkit.GraphFromCoo((weight, ends), n=len(cards) + len(groups), weighted=True)
     found = networkit.community.ParallelLeiden(
         whole, iterations=_ITERATIONS, randomize=False, gamma=resolution
     )
     found.run()
-    part = np.asarray(found.getPartition().getVector(), dtype=np.int64)[: len(cards)]
-    return cards, np.unique(part, return_inverse=True)[1].astype(np.int64)
+    part = np.unique(np.asarray(found.getPartition().getVector()), return_inverse=True)[1].astype(np.int64)
+    return cards, _held_together(part, one, other, weight)[: len(cards)]
+
+
+def _held_together(part: Ints, one: Ints, other: Ints, weight: Floats) -> Ints:
+    """`part` of each node, with parts put together that too many of their ties (one, other, weight) bind to others."""
+    many = int(part.max(initial=-1)) + 1
+    ends = np.concatenate([part[one], part[other]]), np.concatenate([part[other], part[one]])
+    between = coo_array((np.tile(weight, 2), ends), shape=(many, many)).tolil()
+    inside, now = between.diagonal() / 2.0, np.arange(many)
+    ties = [
+        {int(b): float(w) for b, w in zip(row, data, strict=True) if b != a}
+        for a, (row, data) in enumerate(zip(between.rows, between.data, strict=True))
+    ]
+    loose = sorted(range(many), key=lambda a: -_looseness(ties[a], inside[a]))
+    while loose:
+        a = loose.pop(0)
+        if now[a] != a or not ties[a] or _looseness(ties[a], inside[a]) <= LOOSE:
+            continue
+        b = max(ties[a], key=lambda to: (ties[a][to], -to))
+        inside[b] += inside[a] + ties[a].pop(b)
+        del ties[b][a]
+        for to, tie in ties[a].items():
+            ties[b][to] = ties[b].get(to, 0.0) + tie
+            ties[to][b] = ties[to].get(b, 0.0) + tie
+            del ties[to][a]
+        now[now == a] = b
+        loose.append(b)
+    return np.unique(now[part], return_inverse=True)[1].astype(np.int64)
+
+
+def _looseness(ties: dict[int, float], inside: float) -> float:
+    """Share of a part's ties that bind it to others."""
+    out = sum(ties.values())
+    return out / (out + inside) if out else 0.0
 
 
 def _most_stable(ties: _Ties, large: Ints, cards: int) -> tuple[float, dict[float, float]]:
-    """The resolution whose division agrees most with those of its neighbours; of equals the lowest.
-
-    One at which a little more or less changes the division says nothing about the ring.
-    """
+    """The resolution whose division most others give too, of equals the lowest; and the share that each has."""
     if not len(large):
         return RESOLUTIONS[0], {}
     rows = np.unique(ties.card[np.isin(ties.component, large)])
     none = np.full(cards, -1, dtype=np.int64)
     parts = [_divided(ties, large, none, resolution)[rows] for resolution in RESOLUTIONS]
-    alike = [_agreement(one, other) for one, other in pairwise(parts)]
-    stability = {
-        resolution: round(min(alike[max(place - 1, 0) : place + 1]), 3)
-        for place, resolution in enumerate(RESOLUTIONS)
+    same = {
+        resolution: round(float(np.mean([_agreement(one, other) >= SAME for other in parts])), 2)
+        for resolution, one in zip(RESOLUTIONS, parts, strict=True)
     }
-    best = max(stability.values())
-    return next(resolution for resolution, found in stability.items() if found >= best - 0.005), stability
+    return max(same, key=lambda resolution: (same[resolution], -resolution)), same
 
 
 def _agreement(one: Ints, other: Ints) -> float:

@@ -51,7 +51,8 @@ class Growth:
     """The ring. Per card of the graph: certainty (0 outside), round in which it came (-1: it did not join).
 
     by_group: the group that says most, -1 if contacts say more; from_card: the card of the ring that brought it in,
-    -1 of a seed; contacts: with cards of the ring. group_certainty: per group.
+    -1 of a seed; contacts: with cards of the ring. group_certainty: per group. seeds, of_seeds: rows that the search
+    began at, and the certainty that the others of the ring give each of them.
     """
 
     certainty: Floats
@@ -60,6 +61,8 @@ class Growth:
     from_card: Ints
     contacts: Ints
     group_certainty: Floats
+    seeds: Ints
+    of_seeds: Floats
 
     @property
     def members(self) -> Ints:
@@ -131,6 +134,16 @@ class _Ring:
         self._note_best(cards, group, says, owner, by_people > by_things)
         return (1.0 - (1.0 - by_things) * (1.0 - by_people)) * self._cleared[cards]
 
+    def others_say(self, cards: Ints) -> Floats:
+        """Certainty of cards of the ring by all others of it, as if they had told nothing themselves."""
+        entry, owner = self.graph.groups_of.entries(cards)
+        strong = self.graph.groups_of.strength[entry]
+        own = np.log1p(-np.minimum(strong * self.certainty[cards][owner], 0.999999))
+        says = strong * -np.expm1(np.minimum(self.doubt[self.graph.groups_of.other[entry]] - own, 0.0))
+        doubt = np.bincount(owner, weights=np.log1p(-np.minimum(says, 0.999999)), minlength=len(cards))
+        by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
+        return (1.0 - (1.0 - by_things) * (1.0 - self._by_people(cards))) * self._cleared[cards]
+
     def own_life(self, cards: Ints) -> Floats:
         """How far a card lives like a person's own, 0..1: it has a circle outside of the ring, and is called."""
         outside = np.maximum(self._regular[cards] - self.in_circle[cards], 0)
@@ -160,7 +173,8 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
     """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device."""
     ring = _Ring(graph, known)
     ring.doubt[seed_groups] = np.log(1e-6)
-    ring.join(np.unique(seeds), np.ones(len(np.unique(seeds))), 0)
+    seeds = np.unique(seeds)
+    ring.join(seeds, np.ones(len(seeds)), 0)
     entry, _ = graph.cards_of.entries(seed_groups)
     near = np.union1d(np.unique(graph.cards_of.other[entry]).astype(np.int64), ring.near(ring_members(ring)))
     for number in range(1, MOST_ROUNDS):
@@ -179,6 +193,8 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
         _brought_in(ring),
         ring.contacts,
         ring.of_groups(np.arange(len(graph.kind))),
+        seeds,
+        ring.others_say(seeds),
     )
 
 

@@ -8,12 +8,15 @@ import numpy as np
 import polars as pl
 
 from duanka.links.graph.graph import LinkGraph
-from duanka.links.graph.strength import Ints, binomial_bits
+from duanka.links.graph.strength import Floats, Ints, binomial_bits
+from duanka.links.ring.growth import KnownCards, grow
+from duanka.links.ring.stock import stock_of
 
 KEEPS_ID = 0.5  # of the smaller of two communities that are the same ring from one night to the next
 WORTH_A_LOOK = 10.0  # bits: at most one community in a thousand has so many cards at risk by chance
 
 MEMBERS = {"card": pl.Int64, "ring": pl.String, "since": pl.Date}
+TABLE = {"card": pl.String, "ring": pl.String, "certainty": pl.Int64, "since": pl.Date}
 
 
 def named_rings(graph: LinkGraph, of_card: Ints, before: pl.DataFrame, today: date) -> pl.DataFrame:
@@ -74,3 +77,54 @@ def ranked(graph: LinkGraph, members: pl.DataFrame) -> pl.DataFrame:
     return found.sort(["surprise", "cards", "ring"], descending=[True, True, False]).select(
         "ring", "cards", "confirmed", "at_risk", "expected", "surprise", "city", "since"
     )
+
+
+def ring_table(
+    graph: LinkGraph, known: KnownCards, rings: pl.DataFrame, members: pl.DataFrame, before: pl.DataFrame
+) -> pl.DataFrame:
+    """The table `rings` of a delivery: card (its text), ring, certainty (whole per cent), since.
+
+    Each of `rings` (as `ranked` has them) is grown from its `members` (card, ring, since), so that stock and people
+    are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table of the
+    last build) that are in none any more have certainty 0.
+    """
+    cards, ring_of, certainty = (np.empty(0, dtype=kind) for kind in (np.int64, object, np.float64))
+    taken = np.zeros(graph.cards.height, dtype=np.bool_)
+    core = {ring: part["card"].to_list() for (ring,), part in members.group_by("ring")}
+    for ring in rings["ring"]:
+        seeds = graph.rows_of(core[ring])
+        if taken[seeds].mean() >= KEEPS_ID:
+            continue
+        found, sure = _grown(graph, known, seeds)
+        new = ~taken[found]
+        taken[found] = True
+        cards, certainty = np.concatenate([cards, found[new]]), np.concatenate([certainty, sure[new]])
+        ring_of = np.concatenate([ring_of, np.full(int(new.sum()), ring, dtype=object)])
+    first = members.group_by("ring").agg(pl.col("since").min())
+    now = pl.DataFrame(
+        {
+            "card": graph.cards["name"].gather(cards),
+            "ring": pl.Series(ring_of.tolist(), dtype=pl.String),
+            "certainty": pl.Series(np.rint(100 * certainty), dtype=pl.Int64),
+        }
+    ).join(first, on="ring", how="left", maintain_order="left")
+    left = (
+        before.filter(pl.col("certainty") > 0)
+        .join(now, on="card", how="anti")
+        .with_columns(certainty=pl.lit(0))
+    )
+    return pl.concat([now, left.select(now.columns).cast(now.schema)]).sort("card")
+
+
+def _grown(graph: LinkGraph, known: KnownCards, seeds: Ints) -> tuple[Ints, Floats]:
+    """Cards of the ring of `seeds`, stock included, and the certainty of each.
+
+    That of a seed is what the others of the ring say of it, for it was not named by anybody.
+    """
+    growth = grow(graph, seeds, np.empty(0, dtype=np.int64), known)
+    stock = stock_of(graph, growth)
+    members = growth.members
+    certainty = growth.certainty.copy()
+    certainty[growth.seeds] = growth.of_seeds
+    certainty = certainty[members]
+    return np.concatenate([members, stock.cards]), np.concatenate([certainty, stock.certainty])

@@ -33,10 +33,13 @@ def unused(cards: pl.DataFrame) -> Flags:
 
 
 def stock_of(graph: LinkGraph, growth: Growth) -> Stock:
-    """Unused cards opened in bulk at outlets that gave so many cards to the ring that chance does not explain it."""
+    """Unused cards opened in bulk at outlets that gave so many cards to the ring that chance does not explain it.
+
+    An organisation may well lay cards in a drawer: its cards need another link.
+    """
     outlets = ring_outlets(graph.cards, growth)
     tells = dict(zip(outlets["outlet"], outlets["tells"], strict=True))
-    fresh = unused(graph.cards)
+    fresh = unused(graph.cards) & ~graph.cards["organisation"].fill_null(value=False).to_numpy()
     batches = np.flatnonzero((graph.kind == LinkKind.BATCH.value).to_numpy())
     entry, owner = graph.cards_of.entries(batches)
     card = graph.cards_of.other[entry].astype(np.int64)
@@ -46,13 +49,8 @@ def stock_of(graph: LinkGraph, growth: Growth) -> Stock:
     shop = at.replace_strict(tells, default=0.0, return_dtype=pl.Float64).to_numpy()
     # a batch of which most is used is somebody's crew, with a spare card among them
     certainty = shop * graph.cards_of.strength[entry] * idle[owner]
-    joins = fresh[card] & (growth.round[card] < 0) & (certainty >= JOINS * strength_of_stock())
+    joins = fresh[card] & (growth.round[card] < 0) & (certainty >= JOINS)
     return Stock(card[joins], certainty[joins], batches[owner[joins]])
-
-
-def strength_of_stock() -> float:
-    """Certainty of stock whose outlet and batch leave no doubt."""
-    return float(strength(_KIND, np.array([60.0]))[0])
 
 
 def ring_outlets(cards: pl.DataFrame, growth: Growth) -> pl.DataFrame:

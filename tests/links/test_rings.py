@@ -1,0 +1,191 @@
+"""Communities, their ids from night to night, the table of rings, and the folder of a graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from duanka.domain.errors import DuankaError
+from duanka.links.graph.graph import LinkGraph, build_graph
+from duanka.links.graph.stored import GraphPeriod, Rings, holds_graph, load, load_rings, save
+from duanka.links.ring.communities import communities
+from duanka.links.ring.growth import KnownCards
+from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
+from support.link_worlds import LIVED, FactWorld
+
+NOBODY = pl.DataFrame(schema=MEMBERS)
+FIRST, NEXT = date(2021, 5, 16), date(2021, 5, 17)
+PERIOD = GraphPeriod(date(2021, 5, 3), FIRST, 7, "Asia/Shanghai")
+
+
+def gangs(many: int, size: int = 20, bridged: int = 0) -> tuple[LinkGraph, dict[int, int]]:
+    """Gangs of one box each, of which `bridged` members share a phone and a document with an honest card."""
+    world = FactWorld()
+    world.phones(300)
+    gang_of = dict[int, int]()
+    for gang in range(many):
+        cards = world.cards(1_000 * (gang + 1), size, at_risk=True)
+        gang_of |= dict.fromkeys(cards, gang)
+        world.device(86_900_000_000_000 + gang, cards)
+        for place, card in enumerate(cards[:bridged]):
+            friend = world.cards(500_000 + 1_000 * gang + place, 1, **LIVED, holder=f"h{card}")
+            world._cards[card]["holder"] = f"h{card}"
+            world.device(86_800_000_000_000 + card, [card, *friend])
+    return build_graph(world.evidence()), gang_of
+
+
+def by_ring(members: pl.DataFrame) -> dict[str, set[int]]:
+    return {ring: set(part["card"]) for (ring,), part in members.group_by("ring")}
+
+
+def test_gangs_with_bridges_to_honest_cards_are_whole_and_pure() -> None:
+    graph, gang_of = gangs(30, bridged=6)
+    found = by_ring(named_rings(graph, communities(graph).of_card, NOBODY, FIRST))
+    wanted = [{card for card, own in gang_of.items() if own == gang} for gang in range(30)]
+    assert sorted(map(sorted, found.values())) == sorted(map(sorted, wanted))
+
+
+def test_two_large_rings_that_a_few_links_bridge_are_divided() -> None:
+    world = FactWorld()
+    world.phones(300)
+    sides = [world.cards(1_000 * side, 60) for side in (1, 2)]
+    for side, cards in enumerate(sides):
+        for box in range(3):
+            world.device(86_900_000_000_000 + 10 * side + box, cards[20 * box : 20 * box + 20])
+        world.device(86_900_000_000_005 + 10 * side, cards[::3])  # a box through which many of them passed
+    world.device(86_700_000_000_000, [sides[0][0], sides[0][30], sides[1][0], sides[1][30]])
+    graph = build_graph(world.evidence())
+    found = communities(graph)
+    parts = [set(found.of_card[graph.rows_of(cards)].tolist()) for cards in sides]
+    assert not parts[0] & parts[1]
+    assert found.stability[found.resolution] == max(found.stability.values())
+
+
+def test_the_same_graph_gives_the_same_communities() -> None:
+    graph, _ = gangs(10, bridged=6)
+    first = communities(graph)
+    for _ in range(3):
+        again = communities(graph)
+        assert again.resolution == first.resolution
+        assert np.array_equal(again.of_card, first.of_card)
+
+
+def members(graph: LinkGraph, sets: Iterable[Iterable[int]], before: pl.DataFrame, day: date) -> pl.DataFrame:
+    of_card = np.full(graph.cards.height, -1, dtype=np.int64)
+    for number, cards in enumerate(sets):
+        of_card[graph.rows_of(list(cards))] = number
+    return named_rings(graph, of_card, before, day)
+
+
+def test_ids_stay_from_night_to_night() -> None:
+    graph, gang_of = gangs(3)
+    one, two, three = ([card for card, own in gang_of.items() if own == gang] for gang in range(3))
+    first = members(graph, [one, two[:10]], NOBODY, FIRST)
+    ids = {min(cards): ring for ring, cards in by_ring(first).items()}
+    grown = members(graph, [three, two, one[:15]], first, NEXT)
+    found = by_ring(grown)
+    assert found[ids[one[0]]] == set(one[:15])  # lost some
+    assert found[ids[two[0]]] == set(two)  # has more
+    (new,) = found.keys() - set(ids.values())
+    assert found[new] == set(three)
+    since = dict(grown.select("card", "since").iter_rows())
+    assert since[two[0]] == FIRST
+    assert since[two[15]] == since[three[0]] == NEXT
+
+
+def test_a_ring_that_falls_in_two_leaves_its_id_to_the_larger_part() -> None:
+    graph, gang_of = gangs(1)
+    cards = list(gang_of)
+    (ring,) = by_ring(members(graph, [cards], NOBODY, FIRST))
+    found = by_ring(members(graph, [cards[:8], cards[8:]], members(graph, [cards], NOBODY, FIRST), NEXT))
+    assert found[ring] == set(cards[8:])
+    assert len(found) == 2
+
+
+def test_worth_a_look_is_what_chance_does_not_explain() -> None:
+    world = FactWorld()
+    world.phones(300)
+    gang = world.cards(1_000, 20, at_risk=True)
+    dormitory = world.cards(2_000, 20, **LIVED)
+    case = world.cards(3_000, 4)
+    world._cards[case[0]]["confirmed"] = True
+    for number, cards in enumerate((gang, dormitory, case)):
+        world.device(86_900_000_000_000 + number, cards)
+    graph = build_graph(world.evidence())
+    found = ranked(graph, members(graph, [gang, dormitory, case], NOBODY, FIRST))
+    assert found.select("cards", "at_risk", "confirmed").rows() == [(20, 20, 0), (4, 0, 1)]
+
+
+def test_the_table_of_rings_and_who_has_left() -> None:
+    graph, gang_of = gangs(2)
+    found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)
+    before = pl.DataFrame(
+        [("999", "R00009", 80, FIRST), (str(min(gang_of)), "R00009", 80, FIRST)], schema=TABLE, orient="row"
+    )
+    table = ring_table(graph, KnownCards(), ranked(graph, found), found, before)
+    assert table.columns == list(TABLE)
+    assert set(table.filter(pl.col("certainty") > 50)["card"]) == set(map(str, gang_of))
+    assert table.filter(pl.col("card") == "999").rows() == [("999", "R00009", 0, FIRST)]
+    assert table["card"].is_duplicated().sum() == 0
+
+
+def stored(folder: Path) -> LinkGraph:
+    graph, _ = gangs(3)
+    found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)
+    save(graph, Rings(found, pl.DataFrame(schema=TABLE)), PERIOD, folder)
+    return graph
+
+
+def test_a_graph_is_read_as_it_was_written(tmp_path: Path) -> None:
+    graph = stored(tmp_path / "links")
+    again, period = load(tmp_path / "links")
+    assert period == PERIOD
+    assert again.cards.equals(graph.cards)
+    assert again.label.equals(graph.label)
+    for side in ("groups_of", "cards_of", "contacts", "contacted_by"):
+        for part in ("start", "other", "strength"):
+            assert np.array_equal(getattr(getattr(again, side), part), getattr(getattr(graph, side), part))
+    assert load_rings(tmp_path / "links").members["ring"].n_unique() == 3
+
+
+def test_a_second_build_replaces_the_first_and_readers_see_one_of_them(tmp_path: Path) -> None:
+    folder = tmp_path / "links"
+    stored(folder)
+    open_still, _ = load(folder)
+    stored(folder)
+    assert open_still.cards_of.other.sum() > 0  # still mapped, though its files are gone
+    assert len([one for one in folder.iterdir() if one.is_dir()]) == 1
+    assert load(folder)[0].cards.height == open_still.cards.height
+
+
+@pytest.mark.parametrize("file", ["cards.parquet", "groups.parquet", "contacts.other.npy", "links.json"])
+def test_a_damaged_graph_says_so(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "links"
+    stored(folder)
+    (damaged,) = folder.rglob(file)
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    with pytest.raises(DuankaError, match="damaged: build it anew"):
+        load(folder)
+
+
+def test_another_version_and_another_folder_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "links"
+    stored(folder)
+    told = json.loads((folder / "links.json").read_text())
+    (folder / "links.json").write_text(json.dumps({**told, "version": 99}))
+    with pytest.raises(DuankaError, match="version 99"):
+        load(folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("mine")
+    with pytest.raises(DuankaError, match="holds no graph; choose another folder"):
+        stored(other)
+    assert not holds_graph(other)
+    with pytest.raises(DuankaError, match="holds no graph"):
+        load(other)
