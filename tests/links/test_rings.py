@@ -13,7 +13,7 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import GraphPeriod, Rings, holds_graph, load, load_rings, save
+from duanka.links.graph.stored import GraphPeriod, KeptRings, holds_graph, load, load_rings, save
 from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
@@ -138,7 +138,7 @@ def test_the_table_of_rings_and_who_has_left() -> None:
 def stored(folder: Path) -> LinkGraph:
     graph, _ = gangs(3)
     found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)
-    save(graph, Rings(found, pl.DataFrame(schema=TABLE)), PERIOD, folder)
+    save(graph, KeptRings(found, pl.DataFrame(schema=TABLE)), PERIOD, folder)
     return graph
 
 

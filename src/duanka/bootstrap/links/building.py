@@ -28,7 +28,15 @@ from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import GraphPeriod, Rings, holds_graph, load, load_rings, may_hold_graph, save
+from duanka.links.graph.stored import (
+    GraphPeriod,
+    KeptRings,
+    holds_graph,
+    load,
+    load_rings,
+    may_hold_graph,
+    save,
+)
 from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
@@ -63,7 +71,7 @@ def build(
         before = load_rings(out).members if holds_graph(out) else None
         built = _of_store(settings, store, out.parent, policy, progress, before)
         progress.step("writing the graph", 0)
-        rings = Rings(built.rings, _table(settings, built, out))
+        rings = KeptRings(built.rings, _table(settings, built, out))
         save(built.graph, rings, built.period, out)
         keep_owner(store, out)
     if deliver:

@@ -36,7 +36,7 @@ class GraphPeriod:
 
 
 @dataclass(frozen=True)
-class Rings:
+class KeptRings:
     """`members`: card (record key), ring, since, of all communities. `table`: card, ring, certainty, since, as scans
     read it, of those worth a look.
     """
@@ -50,7 +50,7 @@ def holds_graph(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def save(graph: LinkGraph, rings: Rings, period: GraphPeriod, folder: Path) -> None:
+def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) -> None:
     """Write the graph and its `rings` to `folder`, in place of an earlier one.
 
     DuankaError: the folder holds something else; OSError.
@@ -89,11 +89,13 @@ def may_hold_graph(folder: Path) -> None:
         raise DuankaError(f"{folder} is there and holds no graph; choose another folder with --out")
 
 
-def load_rings(folder: Path) -> Rings:
+def load_rings(folder: Path) -> KeptRings:
     """The rings in the graph's folder. DuankaError: none, damaged, or of another version."""
     inside = folder / str(_manifest(folder)["number"])
     try:
-        return Rings(*(pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet")))
+        return KeptRings(
+            *(pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet"))
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
 
