@@ -75,6 +75,12 @@ class LinkGraph:
         at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
         return at[known[at] == wanted] if len(known) else np.empty(0, dtype=np.int64)
 
+    def groups_with(self, cards: Ints, kind: LinkKind) -> Ints:
+        """The groups of `kind` that any of `cards` is in."""
+        entry, _ = self.groups_of.entries(cards)
+        found = np.unique(self.groups_of.other[entry]).astype(np.int64)
+        return np.asarray(found[(self.kind.gather(found) == kind.value).to_numpy()], dtype=np.int64)
+
     def groups_labelled(self, kind: LinkKind, label: str) -> Ints:
         """The groups of `kind` with this label."""
         found = (self.kind == kind.value) & (self.label == label)

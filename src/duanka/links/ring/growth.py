@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph.graph import CALLED, LinkGraph
+from duanka.links.graph.graph import CALLED, LinkGraph, Neighbours
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
@@ -87,15 +87,9 @@ class _Ring:
         self.contacts = np.zeros(cards, dtype=np.int64)
         self.in_circle = np.zeros(cards, dtype=np.int64)
         self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
-        self._cleared = np.ones(cards)
-        self._cleared[known.passed] = CLEARED
-        self._cleared[known.upheld] = 0.0
-        self._cleared[known.confirmed] = 1.0
         self._peers = graph.cards["peers"].to_numpy()
         self._regular = graph.cards["regular"].to_numpy()
-        calls_in, calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
-        incoming = calls_in / np.maximum(calls_in + calls_out, 1)
-        self._talks = np.minimum(incoming / _FULL_INCOMING, 1.0)
+        self._calls_in, self._calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
 
     def join(self, cards: Ints, certainty: Floats, number: int) -> None:
         """Take `cards` in, and tell their groups and contacts."""
@@ -132,7 +126,7 @@ class _Ring:
         by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
         by_people = self._by_people(cards)
         self._note_best(cards, group, says, owner, by_people > by_things)
-        return (1.0 - (1.0 - by_things) * (1.0 - by_people)) * self._cleared[cards]
+        return (1.0 - (1.0 - by_things) * (1.0 - by_people)) * self._cleared(cards)
 
     def others_say(self, cards: Ints) -> Floats:
         """Certainty of cards of the ring by all others of it, as if they had told nothing themselves."""
@@ -142,12 +136,22 @@ class _Ring:
         says = strong * -np.expm1(np.minimum(self.doubt[self.graph.groups_of.other[entry]] - own, 0.0))
         doubt = np.bincount(owner, weights=np.log1p(-np.minimum(says, 0.999999)), minlength=len(cards))
         by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
-        return (1.0 - (1.0 - by_things) * (1.0 - self._by_people(cards))) * self._cleared[cards]
+        return (1.0 - (1.0 - by_things) * (1.0 - self._by_people(cards))) * self._cleared(cards)
 
     def own_life(self, cards: Ints) -> Floats:
         """How far a card lives like a person's own, 0..1: it has a circle outside of the ring, and is called."""
         outside = np.maximum(self._regular[cards] - self.in_circle[cards], 0)
-        return np.asarray(np.minimum(outside / _FULL_CIRCLE, 1.0) * self._talks[cards], dtype=np.float64)
+        calls_in = self._calls_in[cards]
+        incoming = calls_in / np.maximum(calls_in + self._calls_out[cards], 1)
+        talks = np.minimum(incoming / _FULL_INCOMING, 1.0)
+        return np.asarray(np.minimum(outside / _FULL_CIRCLE, 1.0) * talks, dtype=np.float64)
+
+    def _cleared(self, cards: Ints) -> Floats:
+        """What is left of the certainty of cards, after what their holders have shown."""
+        left = np.where(np.isin(cards, self.known.passed), CLEARED, 1.0)
+        left[np.isin(cards, self.known.upheld)] = 0.0
+        left[np.isin(cards, self.known.confirmed)] = 1.0
+        return left
 
     def _by_people(self, cards: Ints) -> Floats:
         """Certainty by those it talks to: its circle, or all numbers, whichever says more."""
@@ -204,23 +208,27 @@ def ring_members(ring: _Ring) -> Ints:
 
 
 def _brought_in(ring: _Ring) -> Ints:
-    """For each listed card the card of an earlier round, of the same group or in contact, with most certainty."""
+    """For each listed card the first card of its group, or of those it is in contact with, that is in the ring."""
     graph = ring.graph
     came = np.full(graph.cards.height, -1, dtype=np.int64)
     listed = np.flatnonzero((ring.certainty >= LISTED) & (ring.round != 0))
     by_things = listed[ring.by_group[listed] >= 0]
-    entry, owner = graph.cards_of.entries(ring.by_group[by_things])
-    _first_of(ring, by_things, graph.cards_of.other[entry].astype(np.int64), owner, came)
+    groups, which = np.unique(ring.by_group[by_things], return_inverse=True)
+    came[by_things] = _first_in(ring, graph.cards_of, groups)[which]
     by_people = listed[ring.by_group[listed] < 0]
-    entry, owner = graph.contacts.entries(by_people)
-    _first_of(ring, by_people, graph.contacts.other[entry].astype(np.int64), owner, came)
+    came[by_people] = _first_in(ring, graph.contacts, by_people)
+    came[listed] = np.where(came[listed] == listed, -1, came[listed])
     return came
 
 
-def _first_of(ring: _Ring, cards: Ints, other: Ints, owner: Ints, came: Ints) -> None:
-    outside = np.where(ring.round[cards] < 0, MOST_ROUNDS, ring.round[cards])
-    earlier = (ring.round[other] >= 0) & (ring.round[other] < outside[owner])
-    other, owner = other[earlier], owner[earlier]
-    order = np.lexsort((other, ring.certainty[other], -ring.round[other], owner))
+def _first_in(ring: _Ring, near: Neighbours, rows: Ints) -> Ints:
+    """Of each of `rows`, the neighbour that came first into the ring, of equals the most certain; -1: none."""
+    entry, owner = near.entries(rows)
+    other = near.other[entry].astype(np.int64)
+    inside = ring.round[other] >= 0
+    other, owner = other[inside], owner[inside]
+    order = np.lexsort((-other, ring.certainty[other], -ring.round[other], owner))
     last = np.flatnonzero(np.diff(owner[order], append=-1) != 0)
-    came[cards[owner[order][last]]] = other[order][last]
+    found = np.full(len(rows), -1, dtype=np.int64)
+    found[owner[order][last]] = other[order][last]
+    return found

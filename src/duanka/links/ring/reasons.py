@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 from duanka.domain.rings import LinkKind
 from duanka.domain.text import BilingualText
@@ -57,29 +58,30 @@ class Reasons:
         self._graph, self._growth = graph, growth
         self._batch_of = dict(zip(stock.cards.tolist(), stock.batch.tolist(), strict=True))
         self._members = _members(graph, growth)
+        self._peers = graph.cards["peers"].to_numpy()
 
     def of(self, cards: Ints) -> Sequence[BilingualText]:
         """The reason of each of `cards` (rows)."""
-        links = self._links(cards)
-        return [self._reason(card, more) for card, more in zip(cards.tolist(), links.tolist(), strict=True)]
+        links, by = self._links(cards), pl.Series(self._growth.from_card[cards])
+        names = self._graph.cards["name"].gather(by.clip(0)).set(by < 0, "")
+        each = zip(cards.tolist(), names, links.tolist(), strict=True)
+        return [self._reason(card, name, more) for card, name, more in each]
 
-    def _reason(self, card: int, links: int) -> BilingualText:
+    def _reason(self, card: int, by: str, links: int) -> BilingualText:
         if (batch := self._batch_of.get(card)) is not None:
             return _filled(_STOCK, label=self._graph.label[batch])
         if self._growth.round[card] == 0:
             return _SEED
         group = int(self._growth.by_group[card])
         if group < 0:
-            facts = self._graph.cards.row(card, named=True)
             contacts = int(self._growth.contacts[card])
-            said = _filled(_CONTACTS, contacts=contacts, circle=max(facts["peers"], contacts))
+            said = _filled(_CONTACTS, contacts=contacts, circle=max(int(self._peers[card]), contacts))
         else:
             kind, label = self._graph.kind[group], self._graph.label[group]
             own = int(self._growth.round[card] >= 0)
             said = _filled(_WORDS[kind], members=int(self._members[group]) - own, label=label)
-        by = int(self._growth.from_card[card])
-        if by >= 0:
-            said = _joined(said, _filled(_BY, card=self._graph.cards["name"][by]))
+        if by:
+            said = _joined(said, _filled(_BY, card=by))
         return _joined(said, _filled(_MORE, more=links - 1)) if links > 1 else said
 
     def _links(self, cards: Ints) -> Ints:

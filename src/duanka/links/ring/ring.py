@@ -91,7 +91,7 @@ def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
 
 def _devices(graph: LinkGraph, growth: Growth, placed: pl.DataFrame) -> pl.DataFrame:
     """Devices that are the ring's, by the cards of the ring that sat in them."""
-    devices = np.flatnonzero((graph.kind == LinkKind.DEVICE.value).to_numpy())
+    devices = graph.groups_with(growth.members, LinkKind.DEVICE)
     devices = devices[growth.group_certainty[devices] >= JOINS]
     entry, owner = graph.cards_of.entries(devices)
     card = graph.cards_of.other[entry].astype(np.int64)

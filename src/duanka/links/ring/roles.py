@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.links.graph.graph import LinkGraph
@@ -18,28 +19,35 @@ FEW_CALLS = 0.1  # calls per code of a card that only receives codes
 
 DIRECTS = 0.5  # share of an operator's calls within the ring that are to minders
 
-BOXED = (RingRole.BOX_CARD.value, RingRole.CALLER.value, RingRole.CODE_RECEIVER.value, RingRole.STOCK.value)
+Codes = NDArray[np.int8]
+_CODES = {role: np.int8(code) for code, role in enumerate(RingRole)}
+_BOXED = [
+    _CODES[role] for role in (RingRole.BOX_CARD, RingRole.CALLER, RingRole.CODE_RECEIVER, RingRole.STOCK)
+]
 
 
 def roles(graph: LinkGraph, growth: Growth, cards: Ints) -> pl.Series:
     """The role of each of `cards` (rows of the graph)."""
-    facts = graph.cards[cards.tolist()]
-    fresh = unused(graph.cards)[cards]
-    in_box = _in_a_box(graph, growth)[cards]
+    facts = graph.cards.select("calls_out", "codes_in", "last_used")[cards.tolist()]
+    fresh, in_box = unused(facts), _in_a_box(graph, growth)[cards]
     calls, codes = facts["calls_out"].to_numpy(), facts["codes_in"].to_numpy()
     receives = (codes >= MIN_CODES) & (calls <= FEW_CALLS * codes)
     by_circle = (growth.by_group[cards] < 0) & (growth.round[cards] > 0)
     things = np.select(
         [fresh, receives, in_box & (calls > 0), calls > 0],
-        [RingRole.STOCK.value, RingRole.CODE_RECEIVER.value, RingRole.BOX_CARD.value, RingRole.CALLER.value],
-        RingRole.UNKNOWN.value,
+        [
+            _CODES[role]
+            for role in (RingRole.STOCK, RingRole.CODE_RECEIVER, RingRole.BOX_CARD, RingRole.CALLER)
+        ],
+        _CODES[RingRole.UNKNOWN],
     )
-    return _people(graph, growth, cards, pl.Series(things), by_circle)
+    found = _with_people(graph, growth, cards, things.astype(np.int8), cards[by_circle])
+    return pl.Series("role", [role.value for role in RingRole]).gather(found)
 
 
 def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
     """Per card of the graph: whether it sat in a device that took MIN_BOX_CARDS cards of the ring."""
-    devices = np.flatnonzero((graph.kind == LinkKind.DEVICE.value).to_numpy())
+    devices = graph.groups_with(growth.members, LinkKind.DEVICE)
     entry, owner = graph.cards_of.entries(devices)
     card = graph.cards_of.other[entry].astype(np.int64)
     member = growth.round[card] >= 0
@@ -49,29 +57,29 @@ def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
     return found
 
 
-def _people(graph: LinkGraph, growth: Growth, cards: Ints, things: pl.Series, by_circle: Flags) -> pl.Series:
-    """Roles of those who came by their circle: minders call the boxes' cards, operators mostly minders.
+def _with_people(graph: LinkGraph, growth: Growth, cards: Ints, things: Codes, people: Ints) -> Codes:
+    """`things`, the roles of `cards` by what they do, with those of the `people` among them, who came by their circle.
 
-    Who is in touch with these people, and does neither, supplies them.
+    Minders call the boxes' cards, operators mostly minders. Who is in touch with these people, and does neither,
+    supplies them.
     """
-    whole = np.full(graph.cards.height, RingRole.UNKNOWN.value, dtype=object)
-    whole[cards] = things.to_numpy()
-    people = cards[np.flatnonzero(by_circle)]
-    whole[people] = RingRole.UNKNOWN.value
+    role = np.full(1, _CODES[RingRole.UNKNOWN]).repeat(graph.cards.height)
+    role[cards] = things
+    role[people] = _CODES[RingRole.UNKNOWN]
     entry, owner = graph.contacts.entries(people)
     other, calls = graph.contacts.other[entry].astype(np.int64), graph.contacts.strength[entry]
-    minds = np.bincount(owner, weights=np.isin(whole[other], BOXED), minlength=len(people)) >= MINDED
-    whole[people[minds]] = RingRole.MINDER.value
+    minds = np.bincount(owner, weights=np.isin(role[other], _BOXED), minlength=len(people)) >= MINDED
+    role[people[minds]] = _CODES[RingRole.MINDER]
     within = calls * (growth.round[other] >= 0)
-    minder = whole[other] == RingRole.MINDER.value
+    minder = role[other] == _CODES[RingRole.MINDER]
     to_all, to_minders = (
         np.bincount(owner, weights=weights, minlength=len(people)) for weights in (within, within * minder)
     )
     directs = ~minds & (to_minders >= DIRECTS * to_all) & (to_minders > 0)
-    whole[people[directs]] = RingRole.OPERATOR.value
+    role[people[directs]] = _CODES[RingRole.OPERATOR]
     deals = np.bincount(owner, weights=np.isin(other, people), minlength=len(people)) > 0
-    whole[people[~minds & ~directs & deals]] = RingRole.SUPPLIER.value
-    return pl.Series("role", whole[cards].astype(str))
+    role[people[~minds & ~directs & deals]] = _CODES[RingRole.SUPPLIER]
+    return role[cards]
 
 
 def sites(graph: LinkGraph, growth: Growth, cards: Ints, role: pl.Series) -> pl.Series:
@@ -100,7 +108,7 @@ def _joined_cells(graph: LinkGraph, placed: pl.DataFrame, cells: pl.DataFrame) -
             place = top[place]
         return place
 
-    devices = np.flatnonzero((graph.kind == LinkKind.DEVICE.value).to_numpy())
+    devices = graph.groups_with(placed["row"].cast(pl.Int64).to_numpy(), LinkKind.DEVICE)
     entry, owner = graph.cards_of.entries(devices)
     sat = pl.DataFrame({"row": graph.cards_of.other[entry].astype(np.uint32), "device": owner})
     used = placed.join(sat, on="row").group_by("device", "city", "cell").len()

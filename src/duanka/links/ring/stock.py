@@ -37,40 +37,52 @@ def stock_of(graph: LinkGraph, growth: Growth) -> Stock:
 
     An organisation may well lay cards in a drawer: its cards need another link.
     """
-    outlets = ring_outlets(graph.cards, growth)
-    tells = dict(zip(outlets["outlet"], outlets["tells"], strict=True))
-    fresh = unused(graph.cards) & ~graph.cards["organisation"].fill_null(value=False).to_numpy()
-    batches = np.flatnonzero((graph.kind == LinkKind.BATCH.value).to_numpy())
+    at_shops = _cards_of_shops(graph.cards, growth)
+    tells = ring_outlets(at_shops)
+    drawer = at_shops.filter(pl.col("fresh") & ~pl.col("member")).join(tells, on="outlet")
+    batches = graph.groups_with(drawer["row"].cast(pl.Int64).to_numpy(), LinkKind.BATCH)
     entry, owner = graph.cards_of.entries(batches)
     card = graph.cards_of.other[entry].astype(np.int64)
+    fresh = np.zeros(graph.cards.height, dtype=np.bool_)
+    fresh[at_shops.filter("fresh")["row"].to_numpy()] = True
+    shop = np.zeros(graph.cards.height)
+    shop[drawer["row"].to_numpy()] = drawer["tells"].to_numpy()
     size = np.maximum(np.bincount(owner, minlength=len(batches)), 1)
     idle = np.bincount(owner, weights=fresh[card], minlength=len(batches)) / size
-    at = graph.cards["outlet"].gather(card)
-    shop = at.replace_strict(tells, default=0.0, return_dtype=pl.Float64).to_numpy()
     # a batch of which most is used is somebody's crew, with a spare card among them
-    certainty = shop * graph.cards_of.strength[entry] * idle[owner]
-    joins = fresh[card] & (growth.round[card] < 0) & (certainty >= JOINS)
+    certainty = shop[card] * graph.cards_of.strength[entry] * idle[owner]
+    joins = certainty >= JOINS
     return Stock(card[joins], certainty[joins], batches[owner[joins]])
 
 
-def ring_outlets(cards: pl.DataFrame, growth: Growth) -> pl.DataFrame:
-    """outlet, ring (its cards in the ring), opened (of the same weeks), tells: strength of the outlet's link.
+def _cards_of_shops(cards: pl.DataFrame, growth: Growth) -> pl.DataFrame:
+    """row, outlet, opened_at, member, fresh: of all cards of the shops that opened any of the ring."""
+    shops = cards["outlet"].gather(growth.members).drop_nulls().unique()
+    rows = cards.select("outlet", "opened_at", "last_used", "organisation").with_row_index("row")
+    rows = rows.filter(pl.col("outlet").is_in(shops.implode()) & pl.col("opened_at").is_not_null())
+    member = pl.Series(growth.round[rows["row"].to_numpy()] >= 0)
+    fresh = pl.col("last_used").is_null() & ~pl.col("organisation").fill_null(value=False)
+    return rows.select("row", "outlet", "opened_at", member.alias("member"), fresh.alias("fresh"))
 
-    Only cards opened between the ring's first and last at that outlet count.
+
+def ring_outlets(at_shops: pl.DataFrame) -> pl.DataFrame:
+    """outlet, tells: strength of the link of each shop that gave cards to the ring.
+
+    Only cards opened between the ring's first and last at that shop count.
     """
-    rows = cards.select("outlet", "opened_at").with_columns(member=pl.Series(growth.round >= 0))
-    rows = rows.filter(pl.col("outlet").is_not_null() & pl.col("opened_at").is_not_null())
     opened = pl.col("opened_at")
     reach = (
-        rows.filter("member").group_by("outlet").agg(opened.min().alias("first"), opened.max().alias("last"))
+        at_shops.filter("member")
+        .group_by("outlet")
+        .agg(opened.min().alias("first"), opened.max().alias("last"))
     )
     found = (
-        rows.join(reach, on="outlet")
+        at_shops.join(reach, on="outlet")
         .filter(opened.is_between("first", "last"))
         .group_by("outlet")
         .agg(pl.col("member").sum().cast(pl.Int64).alias("ring"), pl.len().cast(pl.Int64).alias("opened"))
         .filter(pl.col("ring") >= 2)
-        .sort("ring", "outlet", descending=[True, False])
+        .sort("outlet")
     )
     bits = binomial_bits(found["ring"].to_numpy(), found["opened"].to_numpy(), CALLED_SHARE)
-    return found.with_columns(tells=pl.Series(strength(_KIND, bits)))
+    return found.select("outlet", pl.Series("tells", strength(_KIND, bits)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from duanka.domain.text import BilingualText
@@ -13,6 +14,7 @@ from duanka.links.outlets import outlet_reasons, rank_outlets
 from duanka.links.ring.growth import Growth
 from duanka.links.ring.stock import Stock
 
+MIN_PEERS = 100  # shops of the ring's cities, below which all shops are compared
 _SHARE = BilingualText(
     "同期开户的 {cards} 张卡中 {ring} 张属于团伙，按同城同规模网点应为 {expected} 张，至少为同行的 {bound} 倍",
     "{ring} of the {cards} cards that it opened in those weeks are the ring's, {expected} by its peers of the city and"
@@ -23,14 +25,21 @@ _SHARE = BilingualText(
 def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.DataFrame:
     """outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en, the most certain first.
 
-    All cards opened between the ring's first and last are compared, shop by shop, by `rank_outlets`.
+    All cards opened between the ring's first and last are compared, shop by shop, by `rank_outlets`: those of the
+    cities whose shops the ring's cards are from, or of all where these have too few shops to be peers.
     """
-    certainty = pl.Series(growth.certainty * (growth.round >= 0)).scatter(stock.cards, stock.certainty)
-    new = new_cards(cards, certainty)
-    reach = new.filter(pl.col("at_risk") > 0)["opened_at"]
-    if reach.is_empty():
+    certainty = np.where(growth.round >= 0, growth.certainty, 0.0)
+    certainty[stock.cards] = stock.certainty
+    ring = cards.select("outlet_city", "opened_at")[np.flatnonzero(certainty).tolist()].drop_nulls(
+        "opened_at"
+    )
+    if ring.is_empty():
         return _rows([])
-    new = new.filter(pl.col("opened_at").is_between(reach.quantile(0.01, "lower"), reach.max()))
+    reach = pl.col("opened_at").is_between(ring["opened_at"].quantile(0.01, "lower"), ring["opened_at"].max())
+    near = reach & pl.col("outlet_city").is_in(ring["outlet_city"].unique().implode())
+    new = new_cards(cards, pl.Series(certainty), near)
+    if new["outlet"].n_unique() < MIN_PEERS:
+        new = new_cards(cards, pl.Series(certainty), reach)
     shops = rank_outlets(new).filter("named")
     return _rows([_row(shop, [_SHARE, *outlet_reasons(shop)[1:]]) for shop in shops.iter_rows(named=True)])
 
@@ -40,7 +49,7 @@ def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
 
     `since`: first day of the records, for of cards opened before it is not known what became of all of them.
     """
-    new = new_cards(cards, cards["at_risk"].cast(pl.Float64)).filter(pl.col("opened_at") >= since)
+    new = new_cards(cards, cards["at_risk"].cast(pl.Float64), pl.col("opened_at") >= since)
     if new.is_empty():
         return _rows([]).with_columns(named=pl.lit(value=False))
     shops = rank_outlets(new)
@@ -48,10 +57,14 @@ def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
     return rows.with_columns(shops["named"])
 
 
-def new_cards(cards: pl.DataFrame, at_risk: pl.Series) -> pl.DataFrame:
-    """The input of `rank_outlets`: one row a card of a known shop and time of opening; `at_risk`: 0..1 per card."""
+def new_cards(cards: pl.DataFrame, at_risk: pl.Series, which: pl.Expr) -> pl.DataFrame:
+    """The input of `rank_outlets`: one row a card of a known shop and time of opening; `at_risk`: 0..1 per card.
+
+    `which`: condition on the cards.
+    """
     kind = pl.when(pl.col("organisation")).then(pl.lit("organisation")).otherwise(pl.lit("person"))
-    return cards.select(
+    rows = cards.lazy().with_columns(at_risk=at_risk).filter(which)
+    found = rows.select(
         "outlet",
         pl.col("outlet_city").alias("city"),
         "opened_at",
@@ -59,8 +72,9 @@ def new_cards(cards: pl.DataFrame, at_risk: pl.Series) -> pl.DataFrame:
         pl.col("city").alias("first_city"),
         "holder",
         kind.alias("holder_kind"),
-        at_risk.alias("at_risk"),
-    ).filter(pl.col("outlet").is_not_null() & pl.col("opened_at").is_not_null())
+        "at_risk",
+    )
+    return found.filter(pl.col("outlet").is_not_null() & pl.col("opened_at").is_not_null()).collect()
 
 
 def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, object]:
