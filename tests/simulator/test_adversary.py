@@ -219,6 +219,31 @@ def test_each_counter_ends_a_cards_day_when_it_is_reached() -> None:
     assert kept(in_a_row=3) == [True] * 7
 
 
+def test_one_knob_can_be_turned_by_itself(tmp_path: Path) -> None:
+    def boxed(name: str, knobs: Knobs) -> tuple[World, pl.DataFrame]:
+        rings = RingOptions(adversary=2, careful_gangs=1, careful_cards=60, knobs=knobs)
+        world = simulate(tmp_path / name, cards=2_000, days=3, seed=3, fraud_share=0.0, rings=rings)
+        return world, read(world, "truth").filter(role="box_card")
+
+    world, cards = boxed("messages", Knobs(messages_first=9.0, messages=4))
+    texts = read(world, "messages").filter(direction="out").join(cards, on="card")
+    assert texts.group_by("card", pl.col("sent_at").dt.date()).len()["len"].max() == 4
+    first = read(world, "calls").filter(direction="out").join(cards, on="card")
+    begun = first.group_by("card", day=pl.col("started_at").dt.date()).agg(pl.col("started_at").min())
+    both = begun.join(texts.with_columns(day=pl.col("sent_at").dt.date()), on=["card", "day"])
+    assert number((both["sent_at"] < both["started_at"]).mean()) > 0.9
+
+    world, cards = boxed("online", Knobs(online=40))
+    used = read(world, "calls").filter(direction="out").join(cards, on="card")
+    spans = used.group_by("card", pl.col("started_at").dt.date()).agg(
+        minutes=(pl.col("started_at").max() - pl.col("started_at").min()).dt.total_minutes()
+    )
+    assert 30 < number(spans["minutes"].max()) <= 40
+
+    world, cards = boxed("imei", Knobs(new_imei=True))
+    assert set(read(world, "truth_devices")["kind"]) == {"card"}
+
+
 def test_careful_worlds_repeat(tmp_path: Path) -> None:
     rings = RingOptions(adversary=5, careful_gangs=1, careful_cards=60, bridged=0.5)
     worlds = [simulate(tmp_path / name, cards=2_000, days=2, seed=3, rings=rings) for name in "ab"]

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from duanka.domain.errors import DuankaError
-from duanka.simulator.rings.knobs import LEVELS
+from duanka.simulator.rings.knobs import LEVELS, Knobs
 
 GangMix = Literal["standard", "r11"]
 ImeiPer = Literal["box", "port"]
@@ -34,6 +34,7 @@ class RingOptions:
     `gangs`: "r11" adds the gang of the R11 case. `imei_per`: what an IMEI of that gang's boxes stands for, the whole
     box or one port of it. `adversary`: level of care, 1 to 5, of `careful_gangs` gangs of `careful_cards` cards each;
     None: no such gangs. `bridged`: share of the cards of all these gangs that something links to an honest card.
+    `knobs`: settings of the careful gangs' boxes, instead of those drawn for their level; to measure one by itself.
     """
 
     gangs: GangMix = "standard"
@@ -42,6 +43,7 @@ class RingOptions:
     careful_gangs: int = 4
     careful_cards: int = 200
     bridged: float = 0.0
+    knobs: Knobs | None = None
 
     @property
     def asked(self) -> bool:
@@ -55,6 +57,8 @@ class RingOptions:
             lines += [
                 f"{name} = {getattr(self, name)}" for name in ("adversary", "careful_gangs", "careful_cards")
             ]
+        if self.knobs:
+            lines += [f'knobs = "{self.knobs}"']
         return lines if self.asked else []
 
     def check(self, cards: int) -> None:

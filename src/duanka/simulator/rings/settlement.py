@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -82,6 +82,8 @@ def _settle(
 ) -> tuple[Gangland, BoxSchedule]:
     t, rng = ground.traits, generator(ground.seed, 25, number)
     care = draw_care(size.level, rng) if size.name != "R11" else CARELESS
+    if options.knobs and size.name != "R11":
+        care = replace(care, knobs=options.knobs)
     t.gang[at], t.strategy[at] = number, NAIVE if care.level == 1 else EVASIVE
     *groups, cards = np.split(at, np.cumsum([size.operators, size.minders, size.suppliers]))
     parts = np.split(cards, np.cumsum([*size.used, *size.stock])[:-1])
