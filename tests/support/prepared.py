@@ -33,6 +33,7 @@ _IMPORTED = (
     "pandas",
     "duanka.api.server",
     "duanka.bootstrap.doctor.checks",
+    "duanka.bootstrap.links.answers",
     "duanka.bootstrap.live",
     "duanka.bootstrap.morning",
     "duanka.bootstrap.orders",

@@ -212,6 +212,18 @@ class AttachedStore:
             return AttachedTo.ANOTHER if self.is_attached else AttachedTo.NONE
         return AttachedTo.THIS
 
+    def sealed_for(self) -> AttachedTo:
+        """Whose mark is in the folder, whatever else is in it; a mark that cannot be read is another's."""
+        try:
+            told = json.loads((self.folder / MARK).read_bytes())
+            seal = str(told.pop("seal"))
+        except FileNotFoundError:
+            return AttachedTo.NONE
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            return AttachedTo.ANOTHER
+        fits = hmac.compare_digest(seal.encode(), self._seal(told).encode())
+        return AttachedTo.THIS if fits else AttachedTo.ANOTHER
+
     @property
     def is_attached(self) -> bool:
         """Whether the store is attached to any order database."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
     MESSAGE_PROXY,
@@ -55,6 +56,7 @@ from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.queries.record_queries import RecordQueries
+from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -142,6 +144,7 @@ def desk(
             links=links,
             reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
+            rings=RingQueries(store, trail, ServedGraph(settings, records).checked),
             attached_store=records,
             trail=trail,
             pictures=pictures,

@@ -44,6 +44,9 @@ class Settings(BaseModel):
     store: Path | None = None
     """Folder of the store of records: `duanka morning` writes it, `duanka store` and the API read it; None: none."""
 
+    links: Path | None = None
+    """Folder of the graph of links (`duanka links build`) that the API of `duanka serve` reads; None: none."""
+
     decisions: Path | None = None
     """Folder whose decisions `duanka serve` turns into orders, without --decisions; None: no folder."""
 

@@ -76,6 +76,7 @@ class Permission(StrEnum):
     READ_STORE = "read_store", _EVERYBODY, "查看记录库概况", "read what the store holds"
     LOOK_UP_RECORDS = "look_up_records", _WITH_CASE, "查询号码记录", "look up the records of a card"
     LOOK_UP_CONTACTS = "look_up_contacts", _WITH_CASE, "查询联系人", "look up the contacts of numbers"
+    READ_RINGS = "read_rings", _EVERYBODY, "查看团伙与网点排名", "list rings and outlets", _ALL
     ATTACH_STORE = "attach_store", _SENIOR, "关联记录库", "attach a store to the order database", _ALL
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"

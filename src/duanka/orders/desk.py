@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
@@ -11,6 +12,7 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.record_queries import RecordQueries
+from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -30,6 +32,7 @@ class DeskServices:
     links: Links
     reading: OrderQueries
     records: RecordQueries
+    rings: RingQueries[RingAnswer, RingTable]
     trail: Trail
     checks: OnlineChecks
     counter: Counter

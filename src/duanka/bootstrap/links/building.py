@@ -37,7 +37,6 @@ from duanka.links.graph.stored import (
     may_hold_graph,
     save,
 )
-from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.rules import RULES
@@ -98,9 +97,14 @@ def opened(
 ) -> Built:
     """The graph in `where`, or that of the store or the records there, which is built for this once."""
     if holds_graph(where):
-        return Built(*load(where), load_rings(where).members)
+        return load_built(where)
     with _stored(settings, where, work, policy, mapping, progress) as store:
         return _of_store(settings, store, work, policy, progress)
+
+
+def load_built(folder: Path) -> Built:
+    """The graph in `folder`. DuankaError: none, damaged, or of another version."""
+    return Built(*load(folder), load_rings(folder).members)
 
 
 @contextmanager
@@ -141,6 +145,8 @@ def _of_store(
     progress.step("weighing links", 0)
     graph = build_graph(evidence)
     progress.step("dividing the graph into communities", 0)
+    from duanka.links.ring.communities import communities  # noqa: PLC0415  # networkit takes a second
+
     found = communities(graph)
     days, manifest = source.days, source.manifest
     rings = named_rings(

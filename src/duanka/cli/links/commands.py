@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,23 +19,26 @@ from duanka.cli.shell.language import asked_for, language_of_texts
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
+from duanka.domain import ring_lookups
 from duanka.domain.authority import Permission
+from duanka.domain.person import Person
 from duanka.domain.record_lookups import basis_of
 
 if TYPE_CHECKING:
-    from duanka.bootstrap.links import access, asking, building, ownership
-    from duanka.bootstrap.links.asking import SeedName
+    from duanka.bootstrap.links import answers, building, ownership
+    from duanka.bootstrap.links.answers import GraphAnswers
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
     from duanka.links.ring import files as ring_files
+    from duanka.links.ring.answers import FoundRing, FoundTable
     from duanka.orders.queries import record_queries
+    from duanka.orders.queries.ring_queries import RingQueries
 else:
-    access = lazily("duanka.bootstrap.links.access")
+    answers = lazily("duanka.bootstrap.links.answers")
+    building = lazily("duanka.bootstrap.links.building")
     folders = lazily("duanka.bootstrap.outputs.folders")
     ownership = lazily("duanka.bootstrap.links.ownership")
     record_queries = lazily("duanka.orders.queries.record_queries")
-    asking = lazily("duanka.bootstrap.links.asking")
-    building = lazily("duanka.bootstrap.links.building")
     ring_files = lazily("duanka.links.ring.files")
     tables = lazily("duanka.cli.links.tables")
 
@@ -92,21 +96,21 @@ def around(
     full: Unmasked = False,
 ) -> None:
     """Show the ring behind a device, a card or an outlet: who, which role, where, and why."""
-    settings = load_settings()
-    named = asking.seed_named(imei, card, outlet, ring)
+    named = ring_lookups.seed_named(imei, card, outlet, ring)
     if out:
         folders.may_hold_ring(out, where)
     in_language = asked_for(language) or language_of_texts()
-    with _entitled(where, named, why, (case, order, police_notice), full) as told:
-        with steps() as shown:
-            built = building.opened(settings, where, out or Path.cwd(), policy_named(policy), mapping, shown)
-            found = asking.ring_of(settings, built, named)
-        told(found.cards.height)
-    if ownership.belongs_to_orders(where) and not full:
-        found = access.masked(found)
-    OUT.print(tables.ring_page(found, built.period))
+    with _graph(where, out or Path.cwd(), policy, mapping) as graph:
+        if ownership.belongs_to_orders(where):
+            with _rings(where, graph, Permission.LOOK_UP_CONTACTS) as (queries, person, now):
+                basis = basis_of(case, order, police_notice)
+                reader = record_queries.LookupContext(person, why or "", basis, full)
+                found = queries.around(named, reader, now)
+        else:
+            found = graph.around(named)
+    OUT.print(tables.ring_page(found.ring, found.period))
     if out:
-        ring_files.write_ring(found, out, in_language)
+        ring_files.write_ring(found.ring, out, in_language)
         say(f"号码、设备和网点在 {out}", f"Cards, devices and outlets are in {out}")
 
 
@@ -115,10 +119,13 @@ def rings(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """List the communities worth a look: those with more cards at risk than chance has, the worst first."""
-    with steps() as shown:
-        built = building.opened(load_settings(), where, Path.cwd(), policy_named(policy), mapping, shown)
-        found = asking.worth_a_look(built)
-    OUT.print(tables.rings_page(found, rows))
+    with _graph(where, Path.cwd(), policy, mapping) as graph:
+        if ownership.belongs_to_orders(where):
+            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
+                found = queries.rings(person)
+        else:
+            found = graph.rings()
+    OUT.print(tables.rings_page(found.frame, rows))
     say(
         f"下一步：duanka links around {where} --ring 编号",
         f"Next: duanka links around {where} --ring ID",
@@ -130,24 +137,34 @@ def outlets(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """Rank outlets by how far, at least, their share of cards at risk exceeds that of their peers."""
-    with steps() as shown:
-        built = building.opened(load_settings(), where, Path.cwd(), policy_named(policy), mapping, shown)
-        found = asking.judged_outlets(built)
-    OUT.print(tables.outlets_page(found, rows))
+    with _graph(where, Path.cwd(), policy, mapping) as graph:
+        if ownership.belongs_to_orders(where):
+            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
+                found = queries.outlets(person)
+        else:
+            found = graph.outlets()
+    OUT.print(tables.outlets_page(found.frame, rows))
 
 
 @contextmanager
-def _entitled(
-    where: Path,
-    named: SeedName,
-    why: str | None,
-    basis: tuple[str | None, str | None, str | None],
-    full: bool,
-) -> Iterator[Callable[[int], None]]:
-    """Tell the audit trail of the lookup, where the store belongs to an order database; yields what tells its rows."""
-    if not ownership.belongs_to_orders(where):
-        yield lambda _: None
-        return
-    with at_desk(Permission.LOOK_UP_CONTACTS) as (here, person):
-        reader = record_queries.LookupContext(person, why or "", basis_of(*basis), full)
-        yield access.entitled(here, where, named, reader, here.now())
+def _graph(where: Path, work: Path, policy: str, mapping: Path | None) -> Iterator[GraphAnswers]:
+    """The graph in `where`, or of the store or the records there: built when it is asked first."""
+    settings, chosen = load_settings(), policy_named(policy)
+    with steps() as shown:
+        yield answers.GraphAnswers(
+            settings, lambda: building.opened(settings, where, work, chosen, mapping, shown)
+        )
+
+
+@contextmanager
+def _rings(
+    where: Path, graph: GraphAnswers, permission: Permission
+) -> Iterator[tuple[RingQueries[FoundRing, FoundTable], Person, datetime]]:
+    """Lookups in the graph of an attached store, the acting person, and the time."""
+    with at_desk(permission) as (here, person):
+
+        def source() -> GraphAnswers:
+            ownership.must_belong_here(where, here.attached_store)
+            return graph
+
+        yield here.rings.at(source), person, here.now()

@@ -101,7 +101,7 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
     """A ring that a person can act on: roles, sites, devices, outlets, its people."""
     joined = ring.joined
     values = {"seed": ring.seed.name, "first": period.first, "last": period.last}
-    if joined.height <= len(ring.seed.cards):
+    if joined.height <= min(len(ring.seed.cards), 1):  # a ring that a search begins at is one in itself
         return shown(_ALONE).format_map(values)
     said = shown(_RING).format(
         joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values

@@ -54,7 +54,7 @@ class _Running:
     missing: Mapping[str, str]
 
 
-_running: ContextVar[_Running] = ContextVar("running")
+_running: ContextVar[_Running | None] = ContextVar("running")
 
 
 class _Answered(Exception):  # restarts the command with the answers; not an error
@@ -68,9 +68,12 @@ def at_desk(
 ) -> Iterator[tuple[OrderDesk, Person]]:
     """The opened order database and the acting person.
 
-    `permission`: None means that of the running command. PermissionDenied: the person lacks it.
+    `permission`: None means that of the running command; a command that needs none, as its owner's files need none,
+    names it. PermissionDenied: the person lacks it.
     """
-    running = _running.get()
+    running = _running.get(_Running(permission, {}) if permission else None)
+    if running is None:
+        raise LookupError("a command of the order database is declared by `command`, or names a permission")
     chosen = settings.load_settings()
     with app_orders.desk(chosen, policy_named(chosen.policy), check_network=check_network) as here:
         person = app_orders.acting_person(chosen, here.keys)

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import partial
 
 from sqlalchemy import Connection, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.order import PermissionDenied, Person, UnknownOrder
+from duanka.domain.order import Person, UnknownOrder
 from duanka.domain.phone_masking import masked_card, masked_device
 from duanka.domain.phone_number import identity, parse
 from duanka.domain.record_lookups import (
@@ -98,7 +97,7 @@ class RecordQueries:
 
         UnknownOrder; LookupRefused: no basis, no store, the order is of another card, too much; PermissionDenied.
         """
-        _authorize(reader, Permission.LOOK_UP_RECORDS)
+        authorize_lookup(reader, Permission.LOOK_UP_RECORDS)
         card, length = _number(text), timedelta(days=bounded_count(days, MOST_DAYS, "--days (HTTP: days)"))
         source = self._source()
         period = _period(source.status(), now, until, length)
@@ -107,7 +106,7 @@ class RecordQueries:
             reader, now, source, [card], AuditEntry(now, reader.person, "lookup.card", card[:40], after=asked)
         )
         found = source.records_of(card, period.since, period.until)
-        self._tell_rows(reader, now, card[:40], len(found))
+        tell_rows(self._store, self._trail, reader, now, card[:40], len(found))
         sight = _Sight(reader.unmasked)
         return RecordsFound(sight.number(card), period, list(map(sight.record, found)))
 
@@ -123,7 +122,7 @@ class RecordQueries:
 
         Who works for some operators or cities may ask for cards of these alone. Errors as `card`.
         """
-        _authorize(reader, Permission.LOOK_UP_CONTACTS)
+        authorize_lookup(reader, Permission.LOOK_UP_CONTACTS)
         numbers = list(dict.fromkeys(map(_number, texts)))
         bounded_count(len(numbers), MOST_NUMBERS, "the number of numbers")
         length = timedelta(hours=bounded_count(hours, MOST_HOURS, "--hours (HTTP: hours)"))
@@ -138,34 +137,10 @@ class RecordQueries:
             AuditEntry(now, reader.person, "lookup.contacts", "contacts", after=asked),
         )
         found = source.contacts_of(numbers, period.since, period.until)
-        self._tell_rows(reader, now, "contacts", len(found))
+        tell_rows(self._store, self._trail, reader, now, "contacts", len(found))
         sight = _Sight(reader.unmasked)
         shown = [replace(one, number=sight.number(one.number), other=sight.maybe(one.other)) for one in found]
         return ContactsFound([sight.number(one) for one in numbers], period, shown)
-
-    def ring(self, kind: str, seed: str, reader: LookupContext, now: datetime) -> Callable[[int], None]:
-        """Let `reader` look up the ring behind a device, a card or an outlet; what is returned tells its rows.
-
-        The trail has who, why and the seed before anything is grown. A ring crosses operators and cities, so who works
-        for some of them alone may not. Errors as `card`.
-        """
-        _authorize(reader, Permission.LOOK_UP_CONTACTS)
-        if not reader.person.scope.everywhere:
-            raise PermissionDenied(
-                "a ring crosses operators and cities: only who works for all of them may look one up"
-            )
-        entry = AuditEntry(
-            now,
-            reader.person,
-            "lookup.ring",
-            seed[:40],
-            f"{reader.basis.number} · {reader.why.strip()}",
-            after={"basis": reader.basis.kind.value, "seed": kind, "unmasked": reader.unmasked},
-        )
-        with self._store.writing() as connection:
-            _check_order(connection, reader, seed if kind == "card" else None)
-            self._trail.append(connection, [entry])
-        return partial(self._tell_rows, reader, now, seed[:40])
 
     def _tell(
         self,
@@ -179,15 +154,8 @@ class RecordQueries:
         entry.why = f"{reader.basis.number} · {reader.why.strip()}"
         with self._store.writing() as connection:
             about = numbers[0] if entry.what == "lookup.card" else None
-            _check_order(connection, reader, about)
+            check_order(connection, reader, about)
             _check_scope(connection, reader.person, source, numbers)
-            self._trail.append(connection, [entry])
-
-    def _tell_rows(self, reader: LookupContext, now: datetime, subject: str, rows: int) -> None:
-        entry = AuditEntry(
-            now, reader.person, "lookup.rows", subject, reader.basis.number, after={"rows": rows}
-        )
-        with self._store.writing() as connection:
             self._trail.append(connection, [entry])
 
 
@@ -212,11 +180,24 @@ class _Sight:
         return replace(record, peer=peer, forwarded_from=forwarded_from, imei=imei)
 
 
-def _authorize(reader: LookupContext, permission: Permission) -> None:
+def authorize_lookup(reader: LookupContext, permission: Permission) -> None:
+    """Check that `reader` has the permission, may see numbers as asked for, and says why.
+
+    PermissionDenied; OrderError: no reason.
+    """
     authorize(reader.person, permission)
     if reader.unmasked:
         authorize(reader.person, Permission.UNMASK)
     given_reason(reader.why)
+
+
+def tell_rows(
+    store: Store, trail: Trail, reader: LookupContext, now: datetime, subject: str, rows: int
+) -> None:
+    """Append to the trail how much a lookup found."""
+    entry = AuditEntry(now, reader.person, "lookup.rows", subject, reader.basis.number, after={"rows": rows})
+    with store.writing() as connection:
+        trail.append(connection, [entry])
 
 
 def _number(text: str) -> str:
@@ -249,7 +230,7 @@ def _told(reader: LookupContext, period: Period) -> dict[str, object]:
     }
 
 
-def _check_order(connection: Connection, reader: LookupContext, card: str | None) -> None:
+def check_order(connection: Connection, reader: LookupContext, card: str | None) -> None:
     """Raise unless the order exists, is within the scope, and is of `card` (None: of any)."""
     if reader.basis.kind is not BasisKind.ORDER:
         return

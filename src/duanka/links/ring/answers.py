@@ -1,0 +1,101 @@
+"""What a graph answers, as people ask for it: a ring, or a table, with the period that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Self
+
+import polars as pl
+
+from duanka.domain.phone_masking import masked_card, masked_device, masked_text
+from duanka.domain.rings import LinkKind
+from duanka.links.graph.stored import GraphPeriod
+from duanka.links.ring.ring import Ring
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """Rows of `frame` about `period`. `edition`: of the graph; "" of one that was built for this once."""
+
+    frame: pl.DataFrame
+    period: GraphPeriod
+    edition: str = ""
+
+    @property
+    def first(self) -> date:
+        """First day of the records."""
+        return self.period.first
+
+    @property
+    def last(self) -> date:
+        """Last day of the records."""
+        return self.period.last
+
+    @property
+    def zone(self) -> str:
+        """Time zone of the records."""
+        return self.period.zone
+
+    @property
+    def rows(self) -> int:
+        """Of the whole table."""
+        return self.frame.height
+
+    def page(self, begin: int, limit: int) -> Sequence[Mapping[str, object]]:
+        """Rows from `begin` on, `limit` at most, by column."""
+        return self.frame.slice(begin, limit).to_dicts()
+
+
+@dataclass(frozen=True)
+class FoundRing:
+    """A ring, and the period of the records that it was found in; `edition` as in `FoundTable`."""
+
+    ring: Ring
+    period: GraphPeriod
+    edition: str = ""
+
+    @property
+    def seed(self) -> str:
+        """What the search began at."""
+        return self.ring.seed.name
+
+    @property
+    def joined(self) -> int:
+        """Cards that the evidence carries."""
+        return self.ring.joined.height
+
+    @property
+    def cards(self) -> FoundTable:
+        """Its cards, as `Ring.cards`."""
+        return FoundTable(self.ring.cards, self.period, self.edition)
+
+    @property
+    def devices(self) -> FoundTable:
+        """Its devices, as `Ring.devices`."""
+        return FoundTable(self.ring.devices, self.period, self.edition)
+
+    @property
+    def outlets(self) -> FoundTable:
+        """The outlets that supply it, as `Ring.outlets`."""
+        return FoundTable(self.ring.outlets, self.period, self.edition)
+
+    def masked(self) -> Self:
+        """The same with numbers and devices masked, as people see them who do not call them."""
+        ring = self.ring
+        cards = ring.cards.with_columns(
+            _shown("card", masked_card),
+            pl.when(pl.col("by") != "").then(_shown("by", masked_card)).otherwise(pl.lit("")),
+            *(_shown(name, masked_text) for name in ("reason_zh", "reason_en")),
+        )
+        device = pl.col("kind") == LinkKind.DEVICE.value
+        label = pl.when(device).then(_shown("label", masked_device)).otherwise(_shown("label", masked_text))
+        ties = replace(ring.ties, groups=ring.ties.groups.with_columns(label))
+        devices = ring.devices.with_columns(_shown("imei", masked_device))
+        seed = replace(ring.seed, name=masked_text(ring.seed.name))
+        return replace(self, ring=replace(ring, seed=seed, cards=cards, devices=devices, ties=ties))
+
+
+def _shown(column: str, mask: Callable[[str], str]) -> pl.Expr:
+    return pl.col(column).map_elements(mask, return_dtype=pl.String)

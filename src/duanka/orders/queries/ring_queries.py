@@ -1,0 +1,76 @@
+"""Lookups of rings for people: who may, on what basis, and in the trail before anything is grown.
+
+Command line and API ask here, so that both refuse, mask and write down alike. Two entries of the audit trail tell a
+lookup: one before it, which stays if it fails, and one with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import PermissionDenied, Person
+from duanka.domain.ring_lookups import Answer_co, RingAnswer, RingSource, RingTable, SeedName, Table_co
+from duanka.ledger.audit.trail import AuditEntry, Trail
+from duanka.ledger.db.database import Store
+from duanka.orders.queries.record_queries import LookupContext, authorize_lookup, check_order, tell_rows
+
+_Answer = TypeVar("_Answer", bound=RingAnswer)
+_Table = TypeVar("_Table", bound=RingTable)
+
+
+class RingQueries(Generic[Answer_co, Table_co]):
+    """Looks rings up for people. `source`: opens the graph; LookupRefused: there is none, or it is not attached."""
+
+    def __init__(
+        self, store: Store, trail: Trail, source: Callable[[], RingSource[Answer_co, Table_co]]
+    ) -> None:
+        self._store, self._trail, self._source = store, trail, source
+
+    def at(self, source: Callable[[], RingSource[_Answer, _Table]]) -> RingQueries[_Answer, _Table]:
+        """The same in another graph."""
+        return RingQueries(self._store, self._trail, source)
+
+    def rings(self, by: Person) -> Table_co:
+        """The communities worth a look: counts and cities, and no card."""
+        authorize(by, Permission.READ_RINGS)
+        return self._source().rings()
+
+    def outlets(self, by: Person) -> Table_co:
+        """Outlets against their peers: counts, and no card."""
+        authorize(by, Permission.READ_RINGS)
+        return self._source().outlets()
+
+    def around(self, named: SeedName, reader: LookupContext, now: datetime) -> Answer_co:
+        """The ring behind a device, a card, an outlet or a ring, masked unless `reader` asks for it in full.
+
+        The trail has who, why and the seed before anything is grown. A ring crosses operators and cities, so who works
+        for some of them alone may not. UnknownOrder; LookupRefused: no graph, the order is of another card;
+        PermissionDenied; and what `RingSource.around` raises.
+        """
+        authorize_lookup(reader, Permission.LOOK_UP_CONTACTS)
+        if not reader.person.scope.everywhere:
+            raise PermissionDenied(
+                "a ring crosses operators and cities: only who works for all of them may look one up"
+            )
+        source, subject = self._source(), named.text[:40]
+        self._tell(named, subject, reader, now)
+        found = source.around(named)
+        tell_rows(self._store, self._trail, reader, now, subject, found.cards.rows)
+        return found if reader.unmasked else found.masked()
+
+    def _tell(self, named: SeedName, subject: str, reader: LookupContext, now: datetime) -> None:
+        """Check the order, and append the entry; committed before anything is grown."""
+        entry = AuditEntry(
+            now,
+            reader.person,
+            "lookup.ring",
+            subject,
+            f"{reader.basis.number} · {reader.why.strip()}",
+            after={"basis": reader.basis.kind.value, "seed": named.kind, "unmasked": reader.unmasked},
+        )
+        with self._store.writing() as connection:
+            check_order(connection, reader, named.text if named.kind == "card" else None)
+            self._trail.append(connection, [entry])
