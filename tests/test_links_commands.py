@@ -30,7 +30,9 @@ def told_in_full(text: str) -> list[str]:
     return [number for number in IN_FULL if number in text]
 
 
-def test_the_ring_behind_a_device_is_masked_and_stands_in_the_trail(office: RingOffice, tmp_path: Path) -> None:
+def test_the_ring_behind_a_device_is_masked_and_stands_in_the_trail(
+    office: RingOffice, tmp_path: Path
+) -> None:
     before = len(office.trail())
     shown = office.type(*SEIZED, *BASIS, "--out", tmp_path / "ring")
     assert shown.code == 0, shown.err

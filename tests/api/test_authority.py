@@ -48,6 +48,8 @@ from test_access import WHO
 # how an order database begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a single card
+# on files that belong to an order database they ask the table as well: tests/test_links_commands.py
+BY_OWNER = {"links build", "links around", "links rings", "links outlets"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 WORDS = BilingualText("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]
@@ -74,6 +76,7 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.READ_STORE: lambda d, o, by: d.records.status(by),
     Permission.LOOK_UP_RECORDS: lambda d, o, by: d.records.card(card(), _looking(by), NOW),
     Permission.LOOK_UP_CONTACTS: lambda d, o, by: d.records.contacts([card()], _looking(by), NOW),
+    Permission.READ_RINGS: lambda d, o, by: (d.rings.rings(by), d.rings.outlets(by)),
     Permission.VERIFY_AUDIT: lambda d, o, by: d.trail.verdict(d.store, by),
     Permission.TAKE_DECISIONS: lambda d, o, by: receive(d.orders, [demand()], NOW, by),
     Permission.FILE_OBJECTION: lambda d, o, by: d.orders.object(card(), "a text", by, NOW),
@@ -243,7 +246,7 @@ def test_every_command_has_a_permission() -> None:
     known = commands()
     for words, _ in all_commands():
         first = words.split()[0]
-        assert words in known or first in RECORDS | PROCESSES or words in SET_UP | BY_FOLDER, (
+        assert words in known or first in RECORDS | PROCESSES or words in SET_UP | BY_FOLDER | BY_OWNER, (
             f"`duanka {words}` has no permission: register it with acting.command(group, Permission....)"
         )
 

@@ -33,6 +33,7 @@ from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.desk import DeskServices
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.record_queries import RecordQueries
+from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -42,6 +43,7 @@ from duanka.orders.verification.pictures import KEY_BYTES, Pictures
 from duanka.orders.verification.reviews import Reviews
 from support.api.verifications import Way, way
 from support.invented_lookups import InventedLookups
+from support.invented_rings import InventedRings
 from support.order_policies import AT_ONCE
 from support.orders.books import Backup, backup_of, receive, restore
 from support.people import People
@@ -116,6 +118,7 @@ class TestDesk(DeskServices):
     given: Mapping[Role, str]
     clock: Clock
     store_of_records: InventedLookups
+    graph: InventedRings
     woken: list[int] = field(default_factory=list)
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
@@ -164,7 +167,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     given = {role: people.given[f"the.{role}"] for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = OnlineChecks(book, links, pictures, KEY)
-    acts, invented = BulkActionService(book), InventedLookups()
+    acts, invented, graph = BulkActionService(book), InventedLookups(), InventedRings()
     return TestDesk(
         store=store,
         orders=book,
@@ -175,6 +178,8 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         reading=OrderQueries(store, trail),
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
+        rings=RingQueries(store, trail, lambda: graph),
+        graph=graph,
         trail=trail,
         checks=checks,
         counter=Counter(book),

@@ -60,7 +60,10 @@ class RingOffice:
         return [row[0] for row in self._rows(audit.c.after)]
 
     def _rows(self, *columns: Any) -> list[Any]:
-        with app_orders.desk(self.settings, policy_named("national")) as here, here.store.reading() as reading:
+        with (
+            app_orders.desk(self.settings, policy_named("national")) as here,
+            here.store.reading() as reading,
+        ):
             query = select(*columns).where(audit.c.what.like("lookup.%")).order_by(audit.c.seq)
             return list(reading.execute(query))
 

@@ -1,0 +1,120 @@
+"""A graph without records: behind everything lies the same small ring, to try who may see it and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Self
+
+from duanka.domain.phone_masking import masked_card, masked_device, masked_text
+from duanka.domain.ring_lookups import NotLinked, SeedName
+
+BOX = "86012304000001"
+EDITION = "0123456789ab"
+NOWHERE = "8613000009999"  # a card that is in no graph
+Rows = Sequence[Mapping[str, object]]
+
+
+def ring_card(number: int) -> str:
+    return str(8613700000000 + number)
+
+
+@dataclass(frozen=True)
+class InventedTable:
+    """Rows of the test's own."""
+
+    all_rows: Rows
+    edition: str = EDITION
+    first: date = date(2026, 3, 1)
+    last: date = date(2026, 3, 5)
+    zone: str = "Asia/Shanghai"
+
+    @property
+    def rows(self) -> int:
+        return len(self.all_rows)
+
+    def page(self, begin: int, limit: int) -> Rows:
+        return self.all_rows[begin : begin + limit]
+
+    def with_each(self, **shown: Callable[[str], str]) -> Self:
+        rows = [
+            {**row, **{name: mask(str(row[name])) for name, mask in shown.items()}} for row in self.all_rows
+        ]
+        return replace(self, all_rows=rows)
+
+
+@dataclass(frozen=True)
+class InventedRing:
+    """Three cards in a device, and one to look at."""
+
+    seed: str
+    cards: InventedTable
+    devices: InventedTable
+    outlets: InventedTable
+    joined: int = 3
+
+    def masked(self) -> Self:
+        return replace(
+            self,
+            seed=masked_text(self.seed),
+            cards=self.cards.with_each(card=masked_card, reason_zh=masked_text, reason_en=masked_text),
+            devices=self.devices.with_each(imei=masked_device),
+        )
+
+
+@dataclass
+class InventedRings:
+    """Answers with a ring of its own; `asked`: what it was asked; `edition`: of the graph at present."""
+
+    asked: list[SeedName] = field(default_factory=list)
+    edition: str = EDITION
+
+    def around(self, named: SeedName) -> InventedRing:
+        self.asked.append(named)
+        if named.text == NOWHERE:
+            raise NotLinked(f"card {named.text} is in none of these records; check the number")
+        cards = [
+            {
+                "card": ring_card(number),
+                "role": "box_card",
+                "site": "130100/46000123",
+                "certainty": 0.96 if number < 3 else 0.42,
+                "joined": number < 3,
+                "reason_zh": f"与团伙的 3 张卡轮流使用终端 {BOX}（经由 {ring_card(0)}）",
+                "reason_en": f"took turns in device {BOX} with 3 cards of the ring (by way of {ring_card(0)})",
+            }
+            for number in range(4)
+        ]
+        device = {"imei": BOX, "cards": 3, "site": "130100/46000123", "role": "box"}
+        return InventedRing(named.text, self._table(cards), self._table([device]), self._table([_OUTLET]))
+
+    def rings(self) -> InventedTable:
+        return self._table([{**_RING, "ring": f"R0000{number}"} for number in range(1, 4)])
+
+    def outlets(self) -> InventedTable:
+        return self._table([{**_OUTLET, "named": True}])
+
+    def _table(self, rows: Rows) -> InventedTable:
+        return InventedTable(rows, self.edition)
+
+
+_OUTLET: Mapping[str, object] = {
+    "outlet": "S-1",
+    "cards": 12,
+    "expected": 0.4,
+    "lift": 30.0,
+    "lower_bound": 14.1,
+    "reason_zh": "同期开户的 12 张卡中 12 张有风险",
+    "reason_en": "12 of the 12 cards that it opened are at risk",
+}
+_RING: Mapping[str, object] = {
+    "ring": "R00001",
+    "cards": 24,
+    "confirmed": 1,
+    "at_risk": 12,
+    "expected": 0.3,
+    "surprise": 60.0,
+    "city": "130100",
+    "since": date(2026, 3, 5),
+}
