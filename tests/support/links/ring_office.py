@@ -53,7 +53,7 @@ class RingOffice:
     def trail(self) -> list[tuple[str, str, str, str | None]]:
         """What, who, about what and why of the lookups in the trail."""
         columns = audit.c.what, audit.c.who, audit.c.subject, audit.c.why
-        return [tuple(row) for row in self._rows(*columns)]  # type: ignore[misc]
+        return [tuple(row) for row in self._rows(*columns)]
 
     def told(self) -> list[Any]:
         """What the trail tells beside that."""
