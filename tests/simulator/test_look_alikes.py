@@ -175,6 +175,23 @@ def test_cloned_imeis_are_seen_at_once_in_many_cities(world: World, sightings: p
     assert number(at_once["city"].max()) >= 3
 
 
+def test_honest_people_call_numbers_in_common(calls: pl.DataFrame, cards: pl.DataFrame) -> None:
+    own = cards["card"].implode()
+    dialled = calls.filter(~pl.col("fraud"), direction="out").filter(
+        (pl.col("peer").str.len_chars() > 9) & ~pl.col("peer").is_in(own)
+    )
+    persons = dialled.filter(role="person").unique(["card", "peer"])
+    common = persons.filter(pl.len().over("peer") > 1)
+    assert 0.2 < common["card"].n_unique() / persons["card"].n_unique() < 0.95
+    assert number(common.height / persons.height) < 0.2
+    near = common.group_by("peer").agg(pl.len(), pl.col("card").n_unique())
+    assert number(near["len"].median()) <= 3  # a neighbourhood's numbers, not hotlines
+    for role in ("crew", "dormitory", "firm_gateway"):
+        theirs = dialled.filter(role=role).unique(["card", "peer"])
+        shared = theirs.filter(pl.len().over("group", "peer") > 1)
+        assert shared["card"].n_unique() > 0.6 * theirs["card"].n_unique()
+
+
 def test_students_buy_in_the_autumn_before_the_window(tmp_path: Path) -> None:
     rings = RingOptions(gangs="r11")
     world = simulate(tmp_path / "w", cards=2_000, days=1, seed=2, start=date(2021, 11, 1), rings=rings)

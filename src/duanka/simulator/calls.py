@@ -22,6 +22,7 @@ from duanka.simulator.province import (
 from duanka.simulator.traits import DAY, PARTNERS, Traits
 
 LONGEST = 7_200  # seconds; operators cut calls after two hours
+COMMUNITY_CONTACTS = 60  # numbers that people of one neighbourhood know: a clinic, a school, a neighbour
 HANG_UP = 240  # seconds after its turn in which a port still ends the call of a card that is `cut_off`
 
 # Weights of the 24 hours of a day, a row per people.*_RHYTHM. The first row is fitted to the busiest hours of
@@ -145,8 +146,11 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallR
         t.key[some], 72 + today.day * 4096, (rng.random(len(at)) * np.ceil(pool)).astype(np.int64)
     )
     words[at] = np.where(pool > 0, of_day, drawn_words(rng, len(at)))
-    shared = at[rng.random(len(at)) < t.shared[some]] if t.shared.any() else at[:0]
-    words[shared] = _listed(today, card[shared], rng)
+    if t.shared.any():
+        shared = at[rng.random(len(at)) < t.shared[some]]
+        line = rng.random(len(shared)) ** t.list_skew[card[shared]] * t.list_size[card[shared]]
+        words[shared] = listed(t, card[shared], today.day, line.astype(np.int64))
+        _known_around(t, card, np.flatnonzero(~stranger), words, rng)
     peer = foreign_to_us(words)
     abroad = np.flatnonzero(rng.random(n) < t.foreign[card])
     peer[abroad] = numbers_abroad(words[abroad])
@@ -162,11 +166,16 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: Rng) -> tuple[CallR
     return rows, other
 
 
-def _listed(today: CallDay, card: Ints, rng: Rng) -> Hash:
-    """Draw numbers from the list that the cards of a gang dial for three days."""
-    t = today.traits
-    line = (rng.random(len(card)) * t.list_size[card]).astype(np.int64)
-    return hashed(t.gang[card].astype(np.uint64), 76, np.full(len(card), today.day // 3), line)
+def listed(t: Traits, card: Ints, day: int, line: Ints) -> Hash:
+    """Return the hashes of numbers on the list of each of `card`, which is another one every `list_days`."""
+    return hashed(t.list_key[card].astype(np.uint64), 76, day // np.maximum(t.list_days[card], 1), line)
+
+
+def _known_around(t: Traits, card: Ints, known: Ints, words: Hash, rng: Rng) -> None:
+    """Replace some of the contacts at `known` by those that neighbours have too, few of them most often."""
+    chosen = known[rng.random(len(known)) < t.circle[card[known]]]
+    rank = (rng.random(len(chosen)) ** 2 * COMMUNITY_CONTACTS).astype(np.int64)
+    words[chosen] = hashed(t.community[card[chosen]].astype(np.uint64), 78, rank)
 
 
 def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: Rng) -> None:

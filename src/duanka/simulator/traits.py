@@ -52,8 +52,13 @@ class Traits:
     stranger_in: Floats
     bridge: Ints  # the partner card connected to the call room; -1: none
     day_strangers: Floats  # number of different strangers a day; 0: every stranger is new
-    shared: Floats  # chance that a stranger is taken from the gang's list of the day
-    list_size: Ints  # numbers on that list
+    shared: Floats  # chance that a stranger is taken from a list that other cards have too
+    list_key: Ints  # which list
+    list_size: Ints  # numbers on it
+    list_days: Ints  # days after which there is a new one
+    list_skew: Floats  # 1: all its numbers alike, above: some more often
+    circle: Floats  # chance that a contact is one of the community's
+    community: Ints
     ours: Floats  # chance that a stranger is a card of this province
     foreign: Floats  # chance that a peer is abroad
     median_seconds: Floats

@@ -182,6 +182,7 @@ def _settle(asked: _Arguments) -> _Province:
         ground = Ground(traits, places, outlets, at["person"], at["family"], ALL_ROLES, days, seed)
         others = settle_look_alikes(ground, dict(zip(alike, split[len(casting) :], strict=True)), asked.start)
         linked = _Linked(settle_rings(ground, ring_cards, sizes, len(gangs), asked.rings), others)
+        others.share_contacts()
     pair_partners(traits, traits.link_rate > 0, seed)
     numbers = own_numbers(traits.key, traits.operator, traits.iot)
     if linked:

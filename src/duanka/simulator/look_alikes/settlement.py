@@ -10,6 +10,7 @@ import polars as pl
 
 from duanka.simulator.chance import Ints, generator, hashed
 from duanka.simulator.devices import DevicePool, imeis
+from duanka.simulator.look_alikes.acquaintances import share_contacts
 from duanka.simulator.look_alikes.card_groups import CardGroups
 from duanka.simulator.look_alikes.dormitories import friends_calls, settle_dormitories
 from duanka.simulator.look_alikes.firms import number_meters, settle_crews, settle_gateways, settle_meters
@@ -51,6 +52,13 @@ class LookAlikes:
     groups: dict[str, CardGroups]
     phones: HandOver
     report: Ints
+
+    def share_contacts(self) -> None:
+        """Let honest cards call numbers in common; gangs with lists of their own are settled before."""
+        ground, groups = self.ground, self.groups
+        centres = np.flatnonzero(ground.traits.role == ground.roles.index("call_centre"))
+        firms = np.concatenate((groups["firm_gateway"].card, centres))
+        share_contacts(ground, (groups["dormitory"], groups["crew"]), firms)
 
     @property
     def bulk(self) -> Ints:

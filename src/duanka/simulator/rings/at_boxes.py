@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from duanka.simulator.calls import EventRows
-from duanka.simulator.chance import Ints, generator, hashed
+from duanka.simulator.calls import EventRows, listed
+from duanka.simulator.chance import Ints, generator
 from duanka.simulator.province import foreign_to_us
 from duanka.simulator.rings.boxes import BoxSchedule
 from duanka.simulator.rings.errands import SWITCHED_ON, Crew
@@ -42,9 +42,8 @@ def texts_first(t: Traits, crews: list[Crew], day: int, seed: int) -> EventRows:
         many = rng.poisson(knobs.messages_first, len(cards)) if knobs.messages_first else np.zeros(len(cards))
         sender = np.repeat(cards, np.minimum(many, knobs.messages or 1_000).astype(np.int64))
         line = (rng.random(len(sender)) * t.list_size[sender]).astype(np.int64)
-        gang = np.full(len(sender), crew.number, dtype=np.uint64)
         card.append(sender)
-        number.append(foreign_to_us(hashed(gang, 76, np.full(len(sender), day // 3), line)))
+        number.append(foreign_to_us(listed(t, sender, day, line)))
     cards = np.concatenate(card)
     rng = generator(seed, 51, day)
     begin = np.where(t.burst_from[cards] >= 0, t.burst_from[cards], SWITCHED_ON)

@@ -14,6 +14,7 @@ from duanka.simulator.traits import Traits, lognormal, set_calls
 MOST_IN_TURN = 200  # call attempts that fit into a turn
 SHARED_LIST, SHARED_LIST_PEOPLE_LIKE = 0.3, 0.1  # share of the calls that go to the gang's list (K)
 TYPICAL_LIFE = 8.0  # days
+LIST_DAYS = 3
 
 
 def dial(t: Traits, boxed: Ints, care: Care, days: int, rng: Rng) -> None:
@@ -34,8 +35,9 @@ def dial(t: Traits, boxed: Ints, care: Care, days: int, rng: Rng) -> None:
     # A list lasts three days; each of its numbers is dialled about twice.
     volume = float(np.mean(t.out_rate[boxed]))
     volume = min(volume, care.knobs.calls or volume)
-    dialled = len(boxed) / max(1.0, days / TYPICAL_LIFE) * volume * 3 * float(t.shared[boxed[0]])
+    dialled = len(boxed) / max(1.0, days / TYPICAL_LIFE) * volume * LIST_DAYS * float(t.shared[boxed[0]])
     t.list_size[boxed] = max(20, int(dialled / 2))
+    t.list_key[boxed], t.list_days[boxed], t.list_skew[boxed] = t.gang[boxed], LIST_DAYS, 1.0
 
 
 def _like_people(t: Traits, boxed: Ints, rng: Rng) -> None:
