@@ -16,9 +16,9 @@ from duanka.domain.record_keys import short_code_sql
 from duanka.engine.links.source import LinkSource
 
 ROWS_PER_RANGE = 8_000_000  # rows of card_peers merged at once, about 1 GB
-MOST_CALLERS = 12  # of a number that is called by few: a call to it tells more than one to a hotline
-MIN_LIST = 20  # different strangers called, from which on a card dials a list
-LIST_SHARE = 0.7  # strangers among the numbers that it calls
+MOST_CALLERS = 40  # of a number of ours that is called by few: a call to it tells more than one to a hotline
+MIN_LIST = 5  # different strangers called, from which on a card dials a list
+LIST_SHARE = 0.5  # strangers among the numbers that it calls
 MOST_ON_LISTS = 30  # lists on which a callee stands; one that stands on more is somebody whom everybody calls
 
 # Who talks both ways on two days, or on three days, belongs to somebody's circle; one who calls back once does not, and

@@ -1,10 +1,11 @@
 """How much a link tells: one formula for all kinds.
 
-    strength = trust / (1 + 2 ** (PRIOR_BITS - surprise))
+    strength = trust / (1 + 2 ** (prior - surprise))
 
 `surprise` is how unlikely chance makes what the cards share, in bits: -log2 of its probability among the cards of this
-very province. `PRIOR_BITS` is what must be overcome: of what is next to a ring, one thing in a thousand is taken to be
-the ring's. `trust` is how often cards that are linked in this way are in one hand. A mall's cell, a hotline, a family's
+very province. `prior` is what must be overcome, in bits: of what is next to a ring, one thing in a thousand is taken to
+be the ring's, and of the pairs of cards that dial the same numbers, each card being compared with all others, one in
+65,000. `trust` is how often cards that are linked in this way are in one hand. A mall's cell, a hotline, a family's
 document, an IMEI that counterfeit phones share are worth little by this formula, not by a list of exceptions.
 """
 
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PRIOR_BITS = 10.0
+PAIR_PRIOR_BITS = 16.0
 TRUST: dict[LinkKind, float] = {
     LinkKind.DEVICE: 0.95,
     LinkKind.BATCH: 0.8,
@@ -37,7 +39,8 @@ _CONTINUES = (0.02, 0.5)  # bounds of the share of things that take one card mor
 
 def strength(kind: LinkKind, surprise: Floats) -> Floats:
     """Strength of links of `kind`, 0..1, from their surprise (bits)."""
-    return np.asarray(TRUST[kind] / (1.0 + np.exp2(PRIOR_BITS - surprise)), dtype=np.float64)
+    prior = PAIR_PRIOR_BITS if kind is LinkKind.CALLEES else PRIOR_BITS
+    return np.asarray(TRUST[kind] / (1.0 + np.exp2(prior - surprise)), dtype=np.float64)
 
 
 def sharing_bits(cards: Ints) -> Floats:

@@ -6,9 +6,10 @@ A card's certainty is that of at least one of its links being right ("noisy or")
     certainty of a group = 1 - product over its cards in the ring of (1 - strength * certainty of the card)
 
 Growth goes in rounds. Cards that reach JOINS are in the ring, and from then on count for their groups; what they gave
-never comes back to them, for their certainty stands. A life of one's own weighs against links by things: of a card
-with a circle outside of the ring little is left of them. People of the ring are found by their circle instead: so
-many of those they talk to are in it that chance does not explain it.
+never comes back to them, for their certainty stands. A life of one's own weighs against links by things, such as a shop
+or a phone: of a card with a circle outside of the ring little is left of them. It does not weigh against what a card
+does. People of the ring are found by their circle instead: so many of those they talk to are in it that chance does not
+explain it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,15 @@ LISTED = 0.4  # certainty from which on a card is named, for a person to look at
 CIRCLE_SHARE = 0.005  # of anybody's circle that may be in a ring by chance
 CALLED_SHARE = 0.02  # of all numbers that anybody is in touch with
 MIN_CONTACTS = 2
+ACTS = frozenset(
+    {LinkKind.CALLEES.value, LinkKind.SWITCHED.value}
+)  # what a card does, not what it came to share
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
 _FULL_INCOMING = 0.2  # share of incoming calls that does
+MIN_WITNESSES = 3
+_CERTAINLY_MANY = 8  # links to the ring, from which on they are not all with two cards
+ALONE = 0.5  # certainty at most, of a card for which fewer cards of the ring speak
 CLEARED = 0.1  # what is left of the certainty of a card whose holder was verified
 MOST_ROUNDS = 200
 
@@ -87,6 +94,7 @@ class _Ring:
         self.contacts = np.zeros(cards, dtype=np.int64)
         self.in_circle = np.zeros(cards, dtype=np.int64)
         self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
+        self._acts = graph.kind.is_in(sorted(ACTS)).to_numpy()
         self._peers = graph.cards["peers"].to_numpy()
         self._regular = graph.cards["regular"].to_numpy()
         self._calls_in, self._calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
@@ -122,11 +130,23 @@ class _Ring:
         entry, owner = self.graph.groups_of.entries(cards)
         group = self.graph.groups_of.other[entry].astype(np.int64)
         says = self.graph.groups_of.strength[entry] * self.of_groups(group)
-        doubt = np.bincount(owner, weights=np.log1p(-np.minimum(says, 0.999999)), minlength=len(cards))
-        by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
-        by_people = self._by_people(cards)
-        self._note_best(cards, group, says, owner, by_people > by_things)
-        return (1.0 - (1.0 - by_things) * (1.0 - by_people)) * self._cleared(cards)
+        by_groups, by_people = self._by_groups(cards, group, says, owner), self._by_people(cards)
+        self._note_best(cards, group, says, owner, by_people > by_groups)
+        return (1.0 - (1.0 - by_groups) * (1.0 - by_people)) * self._cleared(cards)
+
+    def _by_groups(self, cards: Ints, group: Ints, says: Floats, owner: Ints) -> Floats:
+        """Certainty by what cards share: `says` for each of their groups.
+
+        Things may come to share a person by accident; of what such links say, an own life takes its part.
+        """
+        doubt = np.log1p(-np.minimum(says, 0.999999))
+        acts = self._acts[group]
+        by_things, by_acts = (
+            -np.expm1(np.bincount(owner, weights=doubt * which, minlength=len(cards)))
+            for which in (~acts, acts)
+        )
+        by_things = by_things * (1.0 - OWN_LIFE * self.own_life(cards))
+        return np.asarray(1.0 - (1.0 - by_things) * (1.0 - by_acts), dtype=np.float64)
 
     def others_say(self, cards: Ints) -> Floats:
         """Certainty of cards of the ring by all others of it, as if they had told nothing themselves."""
@@ -134,9 +154,38 @@ class _Ring:
         strong = self.graph.groups_of.strength[entry]
         own = np.log1p(-np.minimum(strong * self.certainty[cards][owner], 0.999999))
         says = strong * -np.expm1(np.minimum(self.doubt[self.graph.groups_of.other[entry]] - own, 0.0))
-        doubt = np.bincount(owner, weights=np.log1p(-np.minimum(says, 0.999999)), minlength=len(cards))
-        by_things = -np.expm1(doubt) * (1.0 - OWN_LIFE * self.own_life(cards))
-        return (1.0 - (1.0 - by_things) * (1.0 - self._by_people(cards))) * self._cleared(cards)
+        by_groups = self._by_groups(cards, self.graph.groups_of.other[entry].astype(np.int64), says, owner)
+        return (1.0 - (1.0 - by_groups) * (1.0 - self._by_people(cards))) * self._cleared(cards)
+
+    def settle(self, seeds: Ints) -> None:
+        """Give each card but the seeds the certainty that the whole ring gives it; two witnesses are not enough."""
+        members = np.setdiff1d(np.flatnonzero(self.round >= 0), seeds)
+        found = self.others_say(members)
+        alone = self._witnesses(members) < MIN_WITNESSES
+        self.certainty[members] = np.where(alone, np.minimum(found, ALONE), found)
+
+    def _witnesses(self, cards: Ints) -> Ints:
+        """How many cards of the ring speak for each of `cards`; where they are many, one may count twice."""
+        members = np.flatnonzero(self.round >= 0)
+        entry, _ = self.graph.groups_of.entries(members)
+        of_group = np.bincount(self.graph.groups_of.other[entry], minlength=len(self.graph.kind))
+        entry, owner = self.graph.groups_of.entries(cards)
+        others = of_group[self.graph.groups_of.other[entry]] - 1
+        many = (
+            np.bincount(owner, weights=others, minlength=len(cards)).astype(np.int64) + self.contacts[cards]
+        )
+        few = np.flatnonzero(many < _CERTAINLY_MANY)
+        many[few] = [self._witnesses_of(card) for card in cards[few]]
+        return many
+
+    def _witnesses_of(self, card: int) -> int:
+        entry, _ = self.graph.groups_of.entries(np.array([card]))
+        entry, _ = self.graph.cards_of.entries(self.graph.groups_of.other[entry].astype(np.int64))
+        talked, _ = self.graph.contacts.entries(np.array([card]))
+        near = np.unique(
+            np.concatenate([self.graph.cards_of.other[entry], self.graph.contacts.other[talked]])
+        )
+        return int(((self.round[near] >= 0) & (near != card)).sum())
 
     def own_life(self, cards: Ints) -> Floats:
         """How far a card lives like a person's own, 0..1: it has a circle outside of the ring, and is called."""
@@ -190,6 +239,7 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
             break
         ring.join(new, ring.certainty[new], number)
         near = np.union1d(near, ring.near(new))
+    ring.settle(seeds)
     return Growth(
         ring.certainty,
         ring.round,
