@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph.graph import CALLED, LinkGraph, Neighbours
+from duanka.links.graph.graph import CALLED, LinkGraph, Neighbours, Weights
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
@@ -134,7 +134,7 @@ class _Ring:
         self._note_best(cards, group, says, owner, by_people > by_groups)
         return (1.0 - (1.0 - by_groups) * (1.0 - by_people)) * self._cleared(cards)
 
-    def _by_groups(self, cards: Ints, group: Ints, says: Floats, owner: Ints) -> Floats:
+    def _by_groups(self, cards: Ints, group: Ints, says: Floats | Weights, owner: Ints) -> Floats:
         """Certainty by what cards share: `says` for each of their groups.
 
         Things may come to share a person by accident; of what such links say, an own life takes its part.
