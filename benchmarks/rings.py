@@ -2,8 +2,9 @@
 
 Of each level 1 to 5 of the simulator's adversary (docs/WORLDS.md) a world with four gangs of 200 cards is invented,
 three of ten members bridged to honest cards, taken into a store, and its graph built. From each of three cards of each
-gang that were used, as the police might confirm one, the ring is grown. `found`: share of the gang, cards in the drawer and
-people included; `strangers`: honest cards in the ring, and those with a certainty above 0.5; `r11`: from one device.
+gang that were used, as the police might confirm one, the ring is grown. `found`: share of the gang, cards in the drawer
+and people included; `strangers`: honest cards in the ring, `above 0.5`: their number with so much certainty. R11: from
+one device.
 
     python benchmarks/rings.py [--cards 50000] [--days 30] [--seed 11] [--levels 1 2 3 4 5] [--keep FOLDER]
 """
