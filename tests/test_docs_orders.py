@@ -13,7 +13,12 @@ from support import ROOT
 ORDERS = ROOT / "docs" / "ORDERS.md"
 HOW_TO_WRITE = "docs/ORDERS.md lags behind the code; write it anew with: make pages"
 
-_KINDS = {Kind.VERIFICATION: "核验", Kind.RESTRICTION: "停机", Kind.OBJECTION: "异议"}
+_KINDS = {
+    Kind.VERIFICATION: "核验",
+    Kind.RESTRICTION: "停机",
+    Kind.OBJECTION: "异议",
+    Kind.DISAVOWAL: "否认开户",
+}
 _ROLES = {Role.SYSTEM: "ourselves"}  # by deadlines, receipts and what people asked for many cards
 _EVENTS = {
     Event.DELIVERED: "送达",
@@ -38,6 +43,10 @@ _EVENTS = {
     Event.ACCEPT: "受理",
     Event.UPHOLD: "成立",
     Event.REJECT: "不成立",
+    Event.DISOWN: "本人否认",
+    Event.STOP_AT_REQUEST: "本人申请停机",
+    Event.CONFIRM: "确认本人",
+    Event.DISCARD: "不予确认",
 }
 
 
@@ -85,10 +94,9 @@ def test_a_transition_that_is_missing_in_the_page_is_seen() -> None:
 def test_every_state_is_named_in_both_languages() -> None:
     page = ORDERS.read_text(encoding="utf-8")
     part = page[page.index("## States") : page.index("## Transitions")]
-    cells = [
-        cell.strip() for line in part.splitlines() if line.startswith("| `") for cell in line.split("|")[1:-1]
-    ]
-    named = dict(zip(cells[::2], cells[1::2], strict=True))
+    rows = [line for line in part.splitlines() if "`" in line and line.startswith("|")]
+    cells = [cell.strip() for line in rows for cell in line.split("|")[1:-1]]
+    named = {state: words for state, words in zip(cells[::2], cells[1::2], strict=True) if state}
     assert sorted(named) == sorted(f"`{state}`" for state in State)
     assert all(re.search("[一-鿿]", meaning) for meaning in named.values())
 

@@ -15,7 +15,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.endpoints import May
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, orders, records, reviews, takes
+from duanka.api.routes import cards, disavowals, orders, records, reviews, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
@@ -38,7 +38,8 @@ HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, a
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
-    for router in (acts, cards, checks, counters, figures, holders, orders, records, reviews, sending, takes):
+    staff = (acts, cards, counters, disavowals, figures, orders, records, reviews, takes)
+    for router in (*staff, checks, holders, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]
@@ -71,6 +72,23 @@ BODIES: Mapping[str, Any] = {
         "noticeSigned": True,
         "why": "w",
     },
+    "/disavowals": {
+        "phoneNumber": phone(),
+        "document": "id_card",
+        "counter": "c",
+        "personPresent": True,
+        "inRegister": True,
+        "statementSigned": True,
+        "why": "w",
+    },
+    "/disavowals/{orderId}/take-back": {
+        "document": "id_card",
+        "counter": "c",
+        "personPresent": True,
+        "cardInHand": True,
+        "noticeSigned": True,
+        "why": "w",
+    },
     "/holder/session": {"faceDataAgreed": True, "legalNoticeRead": True, "wordsDigest": "0" * 64},
     "/orders/{orderId}/extend": {"hardship": "roaming", "why": "w"},
     "/demands": {
@@ -86,7 +104,8 @@ BODIES: Mapping[str, Any] = {
 
 
 def ask(caller: Caller, method: str, path: str) -> httpx.Response:
-    real = path.replace("{orderId}", "O000000000000" if "objections" in path else "V000000000000")
+    letter = {"objections": "O", "disavowals": "D"}.get(path.split("/")[1], "V")
+    real = path.replace("{orderId}", f"{letter}000000000000")
     real = real.replace("{takeId}", "T000000000000")
     real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if path.startswith("/figures") else "")
     if method == "GET":

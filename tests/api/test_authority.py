@@ -19,6 +19,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.cli import main as cli
 from duanka.domain.authority import Permission, authorize, may, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
+from duanka.domain.disavowal import DisavowalSeen
 from duanka.domain.order import (
     TRANSITIONS,
     Event,
@@ -51,6 +52,7 @@ BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a s
 # on files that belong to an order database they ask the table as well: tests/test_links_commands.py
 BY_OWNER = {"links build", "links around", "links rings", "links outlets"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
+NOT_MINE = DisavowalSeen(Document.ID_CARD, "counter", True, True, True)
 WORDS = BilingualText("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]
 
@@ -96,6 +98,9 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.RECORD_COUNTER_CHECK: lambda d, o, by: d.counter.verify("V0", SEEN, by, "why", NOW),
     Permission.CONFIRM_COUNTER_CHECK: lambda d, o, by: d.counter.confirm(o.id, by, "why", NOW),
     Permission.REJECT_COUNTER_CHECK: lambda d, o, by: d.counter.reject(o.id, by, "why", NOW),
+    Permission.RECORD_DISAVOWAL: lambda d, o, by: d.disavowals.record(card(), NOT_MINE, by, "why", NOW),
+    Permission.LIST_DISOWNED: lambda d, o, by: d.reading.disowned(NOW, NOW, _reader(by), NOW),
+    Permission.CLAIM_DISAVOWAL: lambda d, o, by: d.disavowals.say(o, by, NOW),
     Permission.LIST_PERSONS: lambda d, o, by: d.people.persons.list(by),
     Permission.PROPOSE_PERSON: lambda d, o, by: d.people.persons.propose(
         PersonProposal.KEY, Person("nobody.here", Role.DESK), by, NOW

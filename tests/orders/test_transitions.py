@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select, update
 
+from duanka.domain.counter_check import CounterCheck, Document
+from duanka.domain.disavowal import DisavowalSeen
 from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -35,12 +37,15 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.service import OrderService
+from duanka.orders.verification.counter import Counter as CounterDesk
 from support.order_policies import AT_ONCE
 from support.orders.books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand, receive
 
@@ -95,9 +100,12 @@ def test_what_is_not_in_the_table_writes_nothing(store: Store, kind: Kind) -> No
     if kind is not Kind.VERIFICATION:
         for number in range(len(STATES[kind])):
             book.police_stop(card(number), "case", Person("p", Role.POLICE), "why", NOW)
-    if kind is Kind.OBJECTION:
-        for number in range(len(STATES[kind])):
-            book.object(card(number), "异议 objection", Person("h", Role.HOLDER), NOW)
+    said = Disavowals(book)
+    for number in range(len(STATES[kind])):
+        if kind is Kind.OBJECTION:
+            book.object(card(number), "异议 objection", HOLDER, NOW)
+        if kind is Kind.DISAVOWAL:
+            said.record(card(number), NOT_MINE, Person("w", Role.DESK), "not theirs", NOW)
     with store.writing() as connection:
         found = select(orders.c.id).where(orders.c.kind == kind.value).order_by(orders.c.card)
         numbers = connection.execute(found).scalars().all()
@@ -152,6 +160,10 @@ _PEOPLE = [Person(f"{role}-{n}", role) for role in Role for n in (1, 2)]
 _CARDS = 4
 _fresh = count(10_000, _CARDS)  # cards of one run; all runs share a database
 _WHY = BilingualText("窝点", "a farm")
+NOT_MINE = DisavowalSeen(
+    Document.ID_CARD, "here", person_present=True, in_register=True, statement_signed=True
+)
+MINE = CounterCheck(Document.ID_CARD, "here", person_present=True, card_in_hand=True, notice_signed=True)
 _COUNTS = select(
     *(select(func.count()).select_from(t).scalar_subquery() for t in (audit, outbox, notices, orders, cards))
 )
@@ -164,6 +176,7 @@ class Anybody(RuleBasedStateMachine):
         super().__init__()
         self.store, self.orders = store, book_on(store, policy)
         self.bulk_actions = BulkActionService(self.orders)
+        self.disavowals = Disavowals(self.orders)
         self.first = next(_fresh)
         self.now = NOW
         self.closed: dict[str, object] = {}
@@ -227,6 +240,30 @@ class Anybody(RuleBasedStateMachine):
         self._tried(
             lambda: self.orders.object(self._mine()[n], "不是我", Person("holder", Role.HOLDER), self.now)
         )
+
+    @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE), second=st.sampled_from(_PEOPLE))
+    def registrant_disowns(self, n: int, by: Person, second: Person) -> None:
+        """At a counter; also who may not record or confirm it tries."""
+        counter, mine = CounterDesk(self.orders), self._mine()[n]
+        self._tried(lambda: self.disavowals.record(mine, NOT_MINE, by, "not theirs", self.now))
+        if order := self.orders.transaction(lambda unit: unit.open_order(mine, Kind.DISAVOWAL), self.now):
+            self._tried(lambda: counter.confirm(order.id, second, "seen too", self.now))
+
+    @rule(n=st.integers(0, _CARDS - 1))
+    def two_of_the_staff_stop_a_disowned_card(self, n: int) -> None:
+        self.registrant_disowns(n, Person("desk-1", Role.DESK), Person("supervisor-1", Role.SUPERVISOR))
+
+    @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE), says=st.booleans())
+    def holder_says_or_takes_back(self, n: int, by: Person, says: bool) -> None:
+        mine = self._mine()[n]
+        orders = self.orders.transaction(
+            lambda unit: [unit.open_order(mine, kind) for kind in (Kind.VERIFICATION, Kind.DISAVOWAL)],
+            self.now,
+        )
+        if orders[0] and says:
+            self._tried(lambda: self.disavowals.say(orders[0], HOLDER, self.now))
+        if orders[1]:
+            self._tried(lambda: self.disavowals.take_back(orders[1].id, MINE, by, "theirs", self.now))
 
     @rule(
         pick=st.integers(0, 999),
@@ -295,6 +332,7 @@ class Anybody(RuleBasedStateMachine):
             assert row["state"] not in CLOSED or row["closed_at"]
             assert row["delivered_at"] is None or row["delivered_at"] >= row["opened_at"]
         by_id = {row["id"]: row for row in rows}
+        _registrants_have_their_way(rows)
         last = {(leg.card, leg.element): leg for leg in told}
         assert len({(leg.order_id, leg.step, leg.element) for leg in told}) == len(told)
         stops = {row["card"] for row in rows if row["kind"] == Kind.RESTRICTION}
@@ -310,6 +348,23 @@ class Anybody(RuleBasedStateMachine):
             ]
             assert stopped in ([], [now_is.order_id])
             assert stopped or now_is.state in (State.RESTORED, State.CANCELLED)
+
+
+def _registrants_have_their_way(rows: Any) -> None:
+    """A card is stopped at its registrant's request exactly while that stands; nothing is asked, or told twice."""
+    is_open = {(row["card"], row["kind"]): row for row in rows if row["closed_at"] is None}
+    stopped = {card for (card, _), row in is_open.items() if row["state"] == State.STOPPED_AT_REQUEST}
+    stands = {card: row for (card, _), row in is_open.items() if row["state"] == State.CONFIRMED}
+    assert stopped <= stands.keys()
+    for mine, row in stands.items():
+        stop, asked = is_open[mine, Kind.RESTRICTION], is_open.get((mine, Kind.VERIFICATION))
+        assert stop["state"] in (State.STOPPED_AT_REQUEST, State.FORCED_STOP, State.PUNISHED)
+        assert (row["until"] is None) == (stop["state"] == State.FORCED_STOP)
+        assert row["due_at"] is None or row["until"] is not None
+        assert asked is None or asked["state"] == State.SENT_TO_FRAUD_CENTRE
+    for row in rows:
+        if row["state"] == State.STOPPED_AT_REQUEST:
+            assert row["carried_by"] == f"{Evidence.OWN_REQUEST}:{stands[row['card']]['id']}"
 
 
 def _carried_and_grounded(row: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
 from duanka.domain.case_source import listed
+from duanka.domain.disavowal import DisownedCard, DisownedCards
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
@@ -52,12 +53,13 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.desk import DeskServices
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
-from duanka.orders.queries.service import OrderQueries
+from duanka.orders.queries.service import OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
@@ -150,6 +152,7 @@ def desk(
             pictures=pictures,
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
+            disavowals=Disavowals(order_service),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,
@@ -263,6 +266,22 @@ def records_in(here: OrderDesk, folder: Path | None) -> RecordQueries:
     if folder is None:
         return here.records
     return RecordQueries(here.store, here.trail, here.attached_store.at(folder).lookups)
+
+
+def disowned_cards(here: OrderDesk, by: Person, why: str) -> DisownedCards:
+    """The cards that their registrants disowned, numbers in full, for statistics of outlets; each read is audited."""
+    return _Disowned(here.reading, ViewerContext(by, unmasked=True, why=why))
+
+
+@dataclass(frozen=True)
+class _Disowned:
+    """The port `DisownedCards` for one reader."""
+
+    queries: OrderQueries
+    reader: ViewerContext
+
+    def disowned(self, since: datetime, until: datetime) -> Iterable[DisownedCard]:
+        return self.queries.disowned(since, until, self.reader, now())
 
 
 def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> AttachedTo:

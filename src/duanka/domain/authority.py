@@ -106,6 +106,12 @@ class Permission(StrEnum):
     OBJECTION_UPHOLD = "objection.uphold"
     OBJECTION_REJECT = "objection.reject"
     OBJECTION_WITHDRAW = "objection.withdraw"
+    VERIFICATION_DISOWN = "verification.disown"
+    RESTRICTION_STOP_AT_REQUEST = "restriction.stop_at_request"
+    DISAVOWAL_CONFIRM = "disavowal.confirm"
+    DISAVOWAL_DISCARD = "disavowal.discard"
+    DISAVOWAL_WITHDRAW = "disavowal.withdraw"
+    DISAVOWAL_CANCEL = "disavowal.cancel"
     # bulk actions that take two people
     LIST_TAKES = "list_takes", STAFF, "查看接收批次", "list takes and what is held"
     LIST_BULK_ACTIONS = "list_acts", STAFF | _BY_US, "查看批量处置", "see what was proposed"
@@ -121,6 +127,10 @@ class Permission(StrEnum):
     RECORD_COUNTER_CHECK = "record_counter_check", STAFF, "登记营业厅核验", "verify a holder in person"
     CONFIRM_COUNTER_CHECK = "confirm_counter_check", STAFF, "复核营业厅核验", "confirm a counter check"
     REJECT_COUNTER_CHECK = "reject_counter_check", STAFF, "退回营业厅核验", "reject a counter check"
+    # a registrant says: not my number
+    CLAIM_DISAVOWAL = "claim_disavowal", _HOLDER, "声明非本人号码", "say that a number is not theirs"
+    RECORD_DISAVOWAL = "record_disavowal", STAFF, "登记否认开户", "record that a registrant disowns a number"
+    LIST_DISOWNED = "list_disowned", _READERS, "查看否认开户统计", "list disowned numbers by outlet"
     # the installation
     LIST_ELEMENTS = "list_elements", _READERS, "查看网元", "list the network's elements"
     CONFIGURE_NETWORK = "configure_network", _SENIOR, "配置网元", "change the network's elements", _ALL

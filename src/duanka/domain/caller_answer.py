@@ -27,6 +27,9 @@ _STOPPED = {
     State.SUSPENDED: BilingualText("停机（双停）", "has been suspended (双停)"),
     State.FORCED_STOP: BilingualText("由公安机关通知停机", "has been stopped by police notice"),
     State.PUNISHED: BilingualText("惩戒停机", "has been suspended as a punishment"),
+    State.STOPPED_AT_REQUEST: BilingualText(
+        "按登记人本人申请停机", "has been stopped at the request of its registrant"
+    ),
 }
 _OTHERWISE = {
     NetworkState.OUTGOING_BARRED: BilingualText("将限制呼出（单停）", "cannot call out"),
@@ -70,12 +73,15 @@ def answer(
     tail = number[-4:]
     restriction = _open(orders, Kind.RESTRICTION)
     verification = _open(orders, Kind.VERIFICATION)
+    disavowal = _open(orders, Kind.DISAVOWAL)
     if restriction is not None and restriction.state in _STOPPED:
         said = _stopped(tail, restriction, verification, since or restriction.updated_at, policy)
     elif verification is not None:
         said = _asked(tail, verification, policy)
     else:
         said = _free(tail, orders, policy)
+    if disavowal is not None and (restriction is None or restriction.state is not State.STOPPED_AT_REQUEST):
+        said = _with_disavowal(said, disavowal)
     return _with_objection(said, _open(orders, Kind.OBJECTION), policy)
 
 
@@ -90,6 +96,9 @@ def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> Bilingua
         return _with_objection(
             BilingualText(f"关于您尾号{tail}的号码", f"About your number ending {tail}"), order, policy
         )
+    if order.kind is Kind.DISAVOWAL and order.closed_at is None:
+        about = BilingualText(f"关于您尾号{tail}的号码", f"About your number ending {tail}")
+        return _ended(_with_disavowal(about, order))
     return _ended(_free(tail, [order], policy))
 
 
@@ -132,6 +141,11 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
         until = _moment(order.until, policy)
         return BilingualText(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
     redress = grounds_for_holder(order, policy)
+    if order.state is State.STOPPED_AT_REQUEST and order.until:
+        until = _moment(order.until, policy)
+        return BilingualText(
+            f"{until.zh}销户；{redress.redress.zh}", f"it is cancelled on {until.en}; {redress.redress.en}"
+        )
     by_passing = verification is not None or named_verification(order) is not None
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
@@ -170,6 +184,10 @@ def _authority(order: Order) -> BilingualText:
             return BilingualText(
                 f"运营商的规定，核验{reference}未通过",
                 f"the operator's rules, as verification {reference} was not passed",
+            )
+        case Evidence.OWN_REQUEST:
+            return BilingualText(
+                f"登记人本人的声明（{reference}）", f"what its registrant declared ({reference})"
             )
         case Evidence.TWO_PEOPLE:
             return BilingualText(
@@ -216,7 +234,8 @@ def _to_do(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> Bi
 def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> BilingualText:
     """For a number without open order or restriction: the latest past event, if any."""
     last = next(
-        (order for order in orders if order.kind is not Kind.OBJECTION), orders[0] if orders else None
+        (order for order in orders if order.kind not in (Kind.OBJECTION, Kind.DISAVOWAL)),
+        orders[0] if orders else None,
     )
     if last is not None and last.state is State.CANCELLED:
         at = _moment(last.closed_at or last.updated_at, policy)
@@ -235,6 +254,23 @@ def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> BilingualT
         f"{free.zh}；上一次：{last.id} {at.zh}{last.state.words.zh}",
         f"{free.en}; the last time: {last.id}, {last.state.words.en} on {at.en}",
     )
+
+
+def _with_disavowal(said: BilingualText, order: Order) -> BilingualText:
+    """Add that somebody said that the number is not theirs, where nothing is stopped for it yet."""
+    if order.state is State.CLAIMED:
+        more = BilingualText(
+            f"有人声明本号码非本人办理（{order.id}），尚未确认本人，没有因此停机",
+            f"somebody said that it is not theirs ({order.id}); who says it is not established, and nothing is stopped"
+            " for it",
+        )
+    else:
+        more = BilingualText(
+            f"登记人本人已声明本号码非其办理（{order.id}），现有停机解除后按其申请停机并销户",
+            f"its registrant declared that it is not theirs ({order.id}): once the present stop is lifted it is stopped"
+            " at their request, and cancelled",
+        )
+    return BilingualText(f"{said.zh}；{more.zh}", f"{said.en}; {more.en}")
 
 
 def _with_objection(said: BilingualText, objection: Order | None, policy: OrderPolicy) -> BilingualText:

@@ -24,6 +24,7 @@ class Evidence(WordedEnum):
     FAILED_CHECK = "failed_check", "核验未通过"  # failed machine check, confirmed by a reviewer
     TWO_PEOPLE = "two_people", "双人复核"
     ONE_PERSON = "one_person", "单人决定"  # only if the policy allows one person
+    OWN_REQUEST = "own_request", "本人申请"  # of the registrant, whose identity was checked
 
     def of(self, reference: str) -> str:
         """Return `carried_by` for the notice, order or bulk action `reference`."""
@@ -41,6 +42,8 @@ class Witnesses:
 NOBODY = Witnesses()
 _OF_VERIFICATION = (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
 _STAGES = (Event.BAR_OUTGOING, Event.SUSPEND)  # automatic stages of a policy
+# What the request of a registrant carries, and the state of the disavowal then.
+_AT_REQUEST = {Event.STOP_AT_REQUEST: State.CONFIRMED, Event.CANCEL: State.CANCELLED}
 
 
 def evidence_of(verification: Order, event: Event, witnesses: Witnesses = NOBODY) -> Evidence | None:
@@ -59,8 +62,8 @@ def evidence_of(verification: Order, event: Event, witnesses: Witnesses = NOBODY
     return None
 
 
-def may_stop(before: Order, after: Order, event: Event, role: Role, verification: Order | None) -> bool:
-    """Whether evidence allows the restriction `after`; `verification`: the one that it names, if any."""
+def may_stop(before: Order, after: Order, event: Event, role: Role, named: Order | None) -> bool:
+    """Whether evidence allows the restriction `after`; `named`: the order that it rests on, if any."""
     evidence, _, reference = after.carried_by.partition(":")
     if not reference:
         return False
@@ -69,17 +72,24 @@ def may_stop(before: Order, after: Order, event: Event, role: Role, verification
     if evidence == Evidence.TWO_PEOPLE:
         # two people approved one stop, not every heavier one that might follow it
         return after.carried_by != before.carried_by
-    if evidence not in _OF_VERIFICATION or verification is None:
+    if named is None or named.id != reference or named.card != after.card or role is not Role.SYSTEM:
         return False
-    named = verification.id == reference and verification.kind is Kind.VERIFICATION
-    ours = named and verification.card == after.card and verification.evidence == evidence
-    return ours and event in _STAGES and role is Role.SYSTEM  # later stages run by the clock only
+    if evidence == Evidence.OWN_REQUEST:
+        return named.kind is Kind.DISAVOWAL and _AT_REQUEST.get(event) is named.state
+    ours = named.kind is Kind.VERIFICATION and named.evidence == evidence
+    return ours and evidence in _OF_VERIFICATION and event in _STAGES  # later stages run by the clock only
 
 
 def named_verification(restriction: Order) -> str | None:
     """Return the id of the verification that `restriction` rests on, if any."""
     evidence, _, reference = restriction.carried_by.partition(":")
     return reference if evidence in _OF_VERIFICATION else None
+
+
+def named_order(restriction: Order) -> str | None:
+    """Return the id of the verification or disavowal that `restriction` rests on, if any."""
+    evidence, _, reference = restriction.carried_by.partition(":")
+    return reference if evidence in (*_OF_VERIFICATION, Evidence.OWN_REQUEST) else None
 
 
 def had_a_hand_in(order: Order, name: str, *also: str) -> bool:

@@ -11,15 +11,20 @@ from duanka.domain.text import BilingualText
 
 TOO_LATE = BilingualText("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
 NOT_PASSED = BilingualText("实人核验未通过：", "the verification was not passed: ")
+DISOWNED = BilingualText(
+    "登记人本人声明未办理本号码，按其申请停机",
+    "the person in whose name it is registered says that it is not theirs, and asked for it to be stopped",
+)
+_TOLD_UNCHANGED = (Evidence.POLICE_NOTICE.of(""), Evidence.OWN_REQUEST.of(""))
 
 
 def grounds_for_holder(order: Order, policy: OrderPolicy) -> Grounds:
     """Return the grounds of `order` as its holder may read them.
 
-    Texts of a sealed decision or a police notice are told unchanged. A reason that a person wrote stays in the audit
-    trail: the holder reads the policy's text for it, and the policy's redress and papers.
+    Texts of a sealed decision, a police notice or an own request are told unchanged. A reason that a person wrote stays
+    in the audit trail: the holder reads the policy's text for it, and the policy's redress and papers.
     """
-    ours = order.decision or order.carried_by.startswith(Evidence.POLICE_NOTICE.of(""))
+    ours = order.decision or order.carried_by.startswith(_TOLD_UNCHANGED)
     if ours:
         return order.grounds
     for began in (TOO_LATE, NOT_PASSED):

@@ -304,16 +304,28 @@ class QueuePlace:
 
 @dataclass(frozen=True)
 class Consent:
-    """A holder's consent. `words`: digest of the texts shown."""
+    """A holder's consent. `words`: digest of the texts shown.
+
+    `disowns`: they declared, instead of reading the legal notice, that the number is not theirs.
+    """
 
     face_data: bool
     legal_notice: bool
     words: str
+    disowns: bool = False
+
+    @property
+    def given(self) -> bool:
+        """Whether a check may begin."""
+        return self.face_data and (self.legal_notice or self.disowns)
 
 
 @dataclass(frozen=True)
 class Session:
-    """One holder at one verification, from consent on. `token`: given once, to the holder's page."""
+    """One holder at one verification, from consent on. `token`: given once, to the holder's page.
+
+    `disowns`: who passes in it is the registrant, and disowns the number.
+    """
 
     id: str
     order_id: str
@@ -321,6 +333,7 @@ class Session:
     tier: str
     expires_at: datetime
     token: str = field(default="", repr=False)
+    disowns: bool = False
 
 
 class SessionStage(StrEnum):
@@ -331,6 +344,7 @@ class SessionStage(StrEnum):
     AGAIN = "again"  # may retry
     REVIEW = "review"
     PASSED = "passed"
+    DISOWNED = "disowned"  # the registrant said that the number is not theirs
     COUNTER = "counter"
 
 

@@ -1,7 +1,8 @@
 """Orders: durable tasks that follow decisions, and their transition table.
 
-There are three kinds of order: a verification (does the holder prove their identity), a restriction (how the
-network treats the card) and an objection. A state changes only by a row of TRANSITIONS. Times are UTC and aware.
+There are four kinds of order: a verification (does the holder prove their identity), a restriction (how the network
+treats the card), an objection, and a disavowal (the registrant says that the number is not theirs). A state changes
+only by a row of TRANSITIONS. Times are UTC and aware.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Kind(WordedEnum):
     VERIFICATION = "verification", "实人核验"
     RESTRICTION = "restriction", "停机"
     OBJECTION = "objection", "异议"
+    DISAVOWAL = "disavowal", "否认开户"
 
 
 class State(WordedEnum):
@@ -41,6 +43,7 @@ class State(WordedEnum):
     SENT_TO_COUNTER = "sent_to_counter", "转营业厅"
     SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre", "转反诈中心"
     PASSED = "passed", "核验通过"
+    DISOWNED = "disowned", "本人否认开户"  # proved who they are, and that the number is not theirs
     FAILED = "failed", "核验未通过"
     EXPIRED = "expired", "逾期未核验"
     WITHDRAWN = "withdrawn", "已撤回"
@@ -54,6 +57,7 @@ class State(WordedEnum):
         "stopped by police",
     )  # by police notice; lifted only with consent of the police
     PUNISHED = "punished", "惩戒停机"  # until a date; the holder keeps one number
+    STOPPED_AT_REQUEST = "stopped_at_request", "本人申请停机"  # of a registrant who disowns the number
     RESTORED = "restored", "已复通"
     CANCELLED = "cancelled", "已销户"
     # objection
@@ -61,6 +65,13 @@ class State(WordedEnum):
     ACCEPTED = "accepted", "已受理"
     UPHELD = "upheld", "异议成立"
     REJECTED = "rejected", "异议不成立"
+    # disavowal
+    CLAIMED = "claimed", "否认待确认"  # nothing is stopped: who says it is not established
+    CONFIRMED = (
+        "confirmed",
+        "否认已确认",
+    )  # by the registrant; cancelled when the days to take it back are over
+    DISCARDED = "discarded", "否认未确认"
 
 
 class Event(WordedEnum):
@@ -89,6 +100,10 @@ class Event(WordedEnum):
     ACCEPT = "accept", "受理"
     UPHOLD = "uphold", "异议成立"
     REJECT = "reject", "异议不成立"
+    DISOWN = "disown", "本人否认"  # result of a verification
+    STOP_AT_REQUEST = "stop_at_request", "本人申请停机"
+    CONFIRM = "confirm", "确认本人"
+    DISCARD = "discard", "不予确认"
 
 
 class OrderError(DuankaError):
@@ -159,7 +174,7 @@ def _rows(
     return tuple(Transition(kind, state, event, after, who) for state in before)
 
 
-_V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
+_V, _R, _O, _D = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION, Kind.DISAVOWAL
 _WAITING = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 _LIVE = (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, State.SENT_TO_FRAUD_CENTRE)
 _LATE = (State.EXPIRED, State.FAILED)  # a late pass still lifts the restriction
@@ -195,28 +210,48 @@ TRANSITIONS: tuple[Transition, ...] = (
     # a failure on one person's word alone does not stop the deadline, so it can still expire
     *_rows(_V, (*_CLOCK, State.FAILED), Event.EXPIRE, State.EXPIRED, _SELF),
     *_rows(_V, (*_LIVE, *_LATE), Event.WITHDRAW, State.WITHDRAWN, _DESK),
+    # follows from a confirmed disavowal; what the police look at stays with them
+    *_rows(_V, (*_LIVE[:-1], *_LATE), Event.DISOWN, State.DISOWNED, _SELF),
     *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
     *_rows(_R, (State.ACTIVE, State.OUTGOING_BARRED), Event.SUSPEND, State.SUSPENDED, _DESK),
     *_rows(_R, (State.SUSPENDED,), Event.EASE, State.OUTGOING_BARRED, _DESK),
-    *_rows(_R, (State.ACTIVE, *_LIFTABLE, State.PUNISHED), Event.POLICE_STOP, State.FORCED_STOP, _POLICE),
+    *_rows(
+        _R,
+        (State.ACTIVE, *_LIFTABLE, State.PUNISHED, State.STOPPED_AT_REQUEST),
+        Event.POLICE_STOP,
+        State.FORCED_STOP,
+        _POLICE,
+    ),
     *_rows(_R, (State.FORCED_STOP,), Event.POLICE_RELEASE, State.RESTORED, frozenset({Role.POLICE})),
     *_rows(_R, (State.ACTIVE, *_LIFTABLE), Event.PUNISH, State.PUNISHED, _DESK),
     *_rows(_R, (*_LIFTABLE, State.PUNISHED), Event.RESTORE, State.RESTORED, _DESK),
     *_rows(_R, (*_LIFTABLE, State.PUNISHED, State.FORCED_STOP), Event.CANCEL, State.CANCELLED, _DESK),
+    # at the registrant's request, and back: each follows from the disavowal alone
+    *_rows(_R, (State.ACTIVE, *_LIFTABLE), Event.STOP_AT_REQUEST, State.STOPPED_AT_REQUEST, _SELF),
+    *_rows(_R, (State.STOPPED_AT_REQUEST,), Event.RESTORE, State.RESTORED, _SELF),
+    *_rows(_R, (State.STOPPED_AT_REQUEST,), Event.CANCEL, State.CANCELLED, _SELF),
     *_rows(_O, (State.FILED,), Event.ACCEPT, State.ACCEPTED, _DESK),
     # an objection to a stop by the police: they decide, and the operator answers the holder
     *_rows(_O, (State.FILED, State.ACCEPTED), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _DESK),
     *_rows(_O, _OBJECTED, Event.UPHOLD, State.UPHELD, _DESK),
     *_rows(_O, _OBJECTED[1:], Event.REJECT, State.REJECTED, _DESK),
     *_rows(_O, _OBJECTED, Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
+    *_rows(_D, (State.CLAIMED,), Event.CONFIRM, State.CONFIRMED, _DESK),
+    *_rows(_D, (State.CLAIMED,), Event.DISCARD, State.DISCARDED, _DESK),
+    *_rows(_D, (State.CLAIMED,), Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
+    *_rows(_D, (State.CONFIRMED,), Event.WITHDRAW, State.WITHDRAWN, _DESK),
+    *_rows(_D, (State.CONFIRMED,), Event.CANCEL, State.CANCELLED, _SELF),
 )
 _TABLE = {(row.kind, row.before, row.event): row for row in TRANSITIONS}
 
-FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED}
+FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED, _D: State.CLAIMED}
 # An order in one of these states is closed. An expired or failed verification stays open while the card is restricted
 # for it, because a late pass still lifts the restriction.
 CLOSED = frozenset(
-    {*(State.PASSED, State.WITHDRAWN, State.RESTORED, State.CANCELLED), *(State.UPHELD, State.REJECTED)}
+    {
+        *(State.PASSED, State.DISOWNED, State.WITHDRAWN, State.RESTORED, State.CANCELLED),
+        *(State.UPHELD, State.REJECTED, State.DISCARDED),
+    }
 )
 STOP_EVENTS = frozenset(
     {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
@@ -229,6 +264,7 @@ _IN_THE_NETWORK = {
     State.SUSPENDED: NetworkState.SUSPENDED,
     State.FORCED_STOP: NetworkState.SUSPENDED,
     State.PUNISHED: NetworkState.SUSPENDED,
+    State.STOPPED_AT_REQUEST: NetworkState.SUSPENDED,
     State.CANCELLED: NetworkState.SUSPENDED,
 }
 
@@ -291,9 +327,9 @@ class Order:
 
     `carried_by`: the legal basis of a restriction.
 
-    `due_at`: next deadline; None while none runs. `parent`: the verification that a restriction follows from, or the
-    restriction that an objection is about. `operator`, `city`: of the card; "" if unknown. `hit_summaries`: what the
-    rules saw and when; encoded, as few readers need it (`decoded_summaries`).
+    `due_at`: next deadline; None while none runs. `parent`: the verification that a restriction follows from, the
+    restriction that an objection is about, or the disavowal of a stop at request. `operator`, `city`: of the card; ""
+    if unknown. `hit_summaries`: what the rules saw and when; encoded, as few readers need it (`decoded_summaries`).
 
     Facts from which the evidence for a stop is derived (domain/evidence.py): `opened_by`; `helped_by`: names of staff
     who made a link or acted for the holder; `decision`: the sealed decision that opened it; `receipt_at`: delivery

@@ -29,6 +29,9 @@ _TYPED = {
     "objection.reject": "objections reject {id} --why …",
     "objection.to_fraud_centre": "objections pass-on {id} --why …",
     "objection.withdraw": "objections withdraw {id} --why …",
+    "disavowal.confirm": "counter not-mine {id} …",
+    "disavowal.discard": "counter reject {id} --why …",
+    "disavowal.withdraw": "counter mine {id} …",
 }
 
 

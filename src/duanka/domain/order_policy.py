@@ -28,9 +28,11 @@ class OrderPolicy:
     """How orders are carried out. Hours and minutes are real time, days working days.
 
     `reasons`: code -> text told to a holder where a person, not a rule, gave the reason; the first one if no code was
-    given. `holders_a_day`: holders that one person may ask per day. `review_within`: hours after which an order
-    without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who passed is not asked
-    again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is new.
+    given. `disowned_days`: calendar days until a card is cancelled whose registrant disowned it, and after which an
+    answer that nobody confirmed lapses. `holders_a_day`: holders that one person may ask per day. `review_within`:
+    hours after which an order without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who
+    passed is not asked again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is
+    new.
     """
 
     stages: tuple[DeadlineStage, ...] = (
@@ -62,6 +64,19 @@ class OrderPolicy:
     police_redress: BilingualText = BilingualText(
         "如有异议，可到任一自有营业厅提出，我们转交公安机关；仅公安机关可以解除",
         "To object, come to any of our own counters and we pass it on to the police; only the police lift it",
+    )
+    disowned_days: int = 7
+    disowned_redress: BilingualText = BilingualText(
+        "如有误，登记人本人可在销户前带有效身份证件及本手机卡到任一自有营业厅撤回，立即复通",
+        "If this is wrong, the person in whose name it is registered takes it back before it is cancelled, at any of"
+        " our own counters, with their identity document and this card; the card works again at once",
+    )
+    disowned_statement: BilingualText = BilingualText(
+        "本人声明：本号码登记在本人名下，但不是本人办理，也不由本人使用。请停机并销户。我知道：销户前可以本人到营业厅撤回；"
+        "否认开户不是处罚，不影响本人名下其他号码。",
+        "I declare: this number is registered in my name, but I did not open it and do not use it. Please stop it and"
+        " cancel it. I know that I can take this back in person at a counter until it is cancelled, that it is no"
+        " penalty, and that my other numbers stay as they are.",
     )
     papers: BilingualText = BilingualText(
         "本人有效身份证件原件及本手机卡", "your own valid identity document and this card"

@@ -54,11 +54,19 @@ def changed_deadlines(
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
             clock = {"due_at": policy.working_days_after(unit.now, policy.objection_days)}
-        case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
-            raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
+        case Kind.DISAVOWAL, Event.CONFIRM:
+            clock = days_to_take_back(unit, order.card)
         case Kind.RESTRICTION, _:
-            clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
+            clock = _of_restriction(order, event, facts)
     return clock
+
+
+def _of_restriction(order: Order, event: Event, facts: dict[str, Any]) -> dict[str, object]:
+    if event is not Event.PUNISH:
+        return {"due_at": None}
+    if not facts.get("until"):
+        raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
+    return {"due_at": facts["until"]}
 
 
 def _delivered(unit: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
@@ -81,6 +89,15 @@ def hours_anew(unit: UnitOfWork, order: Order) -> dict[str, object]:
     if order.delivered_at is None or check_waits(unit, order):
         return {}
     return {"due_at": unit.now + unit.policy.answer_within}
+
+
+def days_to_take_back(unit: UnitOfWork, card: str) -> dict[str, object]:
+    """Return when a disowned card is cancelled; never while the police stop it."""
+    restriction = unit.open_order(card, Kind.RESTRICTION)
+    if restriction and restriction.state is State.FORCED_STOP:
+        return {"due_at": None, "until": None}
+    ends = unit.now + timedelta(days=unit.policy.disowned_days)
+    return {"due_at": ends, "until": ends}
 
 
 def stage_due(

@@ -10,6 +10,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
@@ -36,6 +37,7 @@ class DeskServices:
     trail: Trail
     checks: OnlineChecks
     counter: Counter
+    disavowals: Disavowals
     reviews: Reviews
     takes: TakeService
     withdrawals: Withdrawals

@@ -33,7 +33,19 @@ from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.deadlines import MOST_DELAYS, STAGE_EVENT, changed_deadlines, may_delay, stage_due
+from duanka.orders.deadlines import (
+    MOST_DELAYS,
+    STAGE_EVENT,
+    changed_deadlines,
+    days_to_take_back,
+    may_delay,
+    stage_due,
+)
+from duanka.orders.own_request import (
+    confirmed_disavowal,
+    grounds_of_request,
+    not_against_registrant,
+)
 from duanka.orders.proposals import propose_after, settle_proposal
 
 _STAGE_STATE = {
@@ -47,6 +59,7 @@ _SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
 def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Apply `event` to `order` with all its effects; return the order."""
     _may_wait_again(unit, order, event, by)
+    not_against_registrant(unit, order, event, by)
     facts = _evidence(unit, order, event, by) | facts
     clock = changed_deadlines(unit, order, event, by, facts)
     after = unit.move(order, event, by, why, **{**clock, **facts})
@@ -140,6 +153,11 @@ def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
         apply_event(unit, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
     elif restriction is None:
         unit.notify(order, "passed")
+    said = unit.open_order(order.card, Kind.DISAVOWAL)
+    if (
+        said and said.state is State.CLAIMED
+    ):  # nobody confirmed it, and the registrant has proved the number theirs
+        unit.move(said, Event.WITHDRAW, SYSTEM, f"passed {order.id}: {why}")
     del by
 
 
@@ -211,6 +229,12 @@ def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     objection = unit.open_order(order.card, Kind.OBJECTION)
     if objection:
         unit.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
+    if disavowal := confirmed_disavowal(unit, order.card):  # its registrant wants it stopped all the same
+        if disavowal.until is None:
+            days = days_to_take_back(unit, order.card)
+            disavowal = unit.change(disavowal, SYSTEM, "goes_on", f"{order.id} is lifted: {why}", **days)
+        _stop_at_request(unit, disavowal, why)
+        return
     unit.notify(order, "restored")
 
 
@@ -221,7 +245,64 @@ def _cancelled(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         # Its deadline would restrict a card that is cancelled for good, and a restriction can be lifted.
         unit.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
+    if said := unit.open_order(order.card, Kind.DISAVOWAL):
+        over = Event.CANCEL if said.state is State.CONFIRMED else Event.DISCARD
+        unit.move(said, over, SYSTEM, f"cancelled {order.id}: {why}")
     unit.notify(order, "cancelled")
+
+
+def _stopped_by_police(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """Tell the holder; a card that was disowned is not cancelled before the police release it."""
+    if disavowal := confirmed_disavowal(unit, order.card):
+        clock: dict[str, Any] = {"due_at": None, "until": None}
+        unit.change(disavowal, SYSTEM, "waits", f"stopped by the police, {order.id}: {why}", **clock)
+    _stopped(unit, order, by, why)
+
+
+def _disowned(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """End the verification of a disowned card, neither passed nor failed, and stop the card at request."""
+    del by
+    verification = unit.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
+        apply_event(unit, verification, Event.DISOWN, SYSTEM, f"{order.id}: {why}")
+    _stop_at_request(unit, order, why)
+
+
+def _stop_at_request(unit: UnitOfWork, disavowal: Order, why: str) -> None:
+    """Stop the card for its registrant; a stop of the police or a punishment stays before it."""
+    restriction = unit.open_order(disavowal.card, Kind.RESTRICTION)
+    if restriction and restriction.state not in _LIFTED_BY_PASSING:
+        return
+    facts: dict[str, Any] = {
+        "parent": disavowal.id,
+        "carried_by": Evidence.OWN_REQUEST.of(disavowal.id),
+        "tier": disavowal.tier,
+    }
+    told, until = grounds_of_request(unit), {"until": disavowal.until}
+    if restriction is None:
+        restriction = unit.open(Kind.RESTRICTION, disavowal.card, told, SYSTEM, why, **facts)
+        apply_event(unit, restriction, Event.STOP_AT_REQUEST, SYSTEM, why, **until)
+        return
+    facts |= {"grounds": told, "decision": ""}
+    apply_event(unit, restriction, Event.STOP_AT_REQUEST, SYSTEM, why, **facts, **until)
+
+
+def _taken_back(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """Give a card back that is stopped at the request that was taken back; other stops stay."""
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.state is State.STOPPED_AT_REQUEST:
+        apply_event(unit, restriction, Event.RESTORE, SYSTEM, f"taken back {order.id} ({by.id}): {why}")
+
+
+def _days_are_over(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """Cancel the card of a disavowal that nobody took back; NoSuchTransition: the police stop it."""
+    del by
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
+    if restriction is None or restriction.state is State.FORCED_STOP:
+        held = only_the_police(restriction.id) if restriction else "it is not stopped"
+        raise NoSuchTransition(f"the card of {order.id} cannot be cancelled now; {held}")
+    carried_by = Evidence.OWN_REQUEST.of(order.id)
+    apply_event(unit, restriction, Event.CANCEL, SYSTEM, f"{order.id}: {why}", carried_by=carried_by)
 
 
 def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -232,6 +313,8 @@ def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
             f"the card is stopped by police notice; {only_the_police(restriction.id)}; pass the objection on to them:"
             f" {typed(order.kind, Event.TO_FRAUD_CENTRE, order.id)}"
         )
+    if restriction and restriction.state is State.STOPPED_AT_REQUEST:
+        not_against_registrant(unit, restriction, Event.RESTORE, by)
     verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and (restriction is None or not ran_out(verification)):
         after = unit.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
@@ -265,7 +348,7 @@ def _notify_limited(unit: UnitOfWork, order: Order, by: Person, template: str) -
     unit.notify(order, template)
 
 
-_V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
+_V, _R, _O, _D = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION, Kind.DISAVOWAL
 _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], None]] = {
     (_V, Event.EXPIRE): partial(_restrict, because=TOO_LATE),
     (_V, Event.FAIL): partial(_restrict, because=NOT_PASSED),
@@ -277,7 +360,8 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_R, Event.BAR_OUTGOING): _stopped,
     (_R, Event.SUSPEND): _stopped,
     (_R, Event.EASE): _stopped,
-    (_R, Event.POLICE_STOP): _stopped,
+    (_R, Event.POLICE_STOP): _stopped_by_police,
+    (_R, Event.STOP_AT_REQUEST): _stopped,
     (_R, Event.PUNISH): _stopped,
     (_R, Event.RESTORE): _free,
     (_R, Event.POLICE_RELEASE): _free,
@@ -286,6 +370,9 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_O, Event.ACCEPT): _notify_outcome,
     (_O, Event.REJECT): _notify_outcome,
     (_O, Event.TO_FRAUD_CENTRE): _passed_on,
+    (_D, Event.CONFIRM): _disowned,
+    (_D, Event.WITHDRAW): _taken_back,
+    (_D, Event.CANCEL): _days_are_over,
 }
 
 

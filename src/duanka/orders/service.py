@@ -230,5 +230,9 @@ def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
         apply_event(unit, order, Event.EXPIRE, SYSTEM, f"no answer by {written}")
     elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
         apply_event(unit, order, event, SYSTEM, f"the stage of {written} has come")
+    elif order.kind is Kind.DISAVOWAL and order.state is State.CONFIRMED:
+        apply_event(unit, order, Event.CANCEL, SYSTEM, f"not taken back by {written}")
+    elif order.kind is Kind.DISAVOWAL:
+        apply_event(unit, order, Event.DISCARD, SYSTEM, f"nobody confirmed it by {written}")
     else:  # an objection not answered in time: marked overdue once, for a person to decide
         unit.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

@@ -222,6 +222,11 @@ class FiguresShown(View):
     )
     handled_by: dict[str, int]
     opened: dict[str, int]
+    disowned: dict[str, int] = Field(
+        description="Numbers that their registrants said are not theirs (否认开户): confirmed, withdrawn, cancelled, "
+        "discarded; none of them counts as handled for it.",
+        examples=[{"confirmed": 3, "withdrawn": 1}],
+    )
     refused: tuple[CountedShown, ...]
     alarms: int
     drifts: int

@@ -121,6 +121,9 @@ class OrdersTable(TomlTable):
     counter: Words = _SHIPPED.counter
     redress: Words = _SHIPPED.redress
     police_redress: Words = _SHIPPED.police_redress
+    disowned_days: Days = _SHIPPED.disowned_days
+    disowned_redress: Words = _SHIPPED.disowned_redress
+    disowned_statement: Words = _SHIPPED.disowned_statement
     papers: Words = _SHIPPED.papers
     reasons: Annotated[tuple[tuple[str, BilingualText], ...], PlainValidator(_reasons)] = _SHIPPED.reasons
     holders_a_day: Holders = _SHIPPED.holders_a_day

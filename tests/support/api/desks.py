@@ -31,6 +31,7 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.desk import DeskServices
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
@@ -183,6 +184,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         trail=trail,
         checks=checks,
         counter=Counter(book),
+        disavowals=Disavowals(book),
         reviews=Reviews(book, pictures),
         way=way(checks, clock),
         given=given,

@@ -31,6 +31,7 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
 from duanka.orders.verification.online_checks import OnlineChecks
@@ -81,6 +82,7 @@ class Online:
         self.pictures = Pictures(self.orders, SECRET)
         self.checks = OnlineChecks(self.orders, self.links, self.pictures, SECRET)
         self.counter = Counter(self.orders)
+        self.disavowals = Disavowals(self.orders)
         self.reviews = Reviews(self.orders, self.pictures)
 
     def asked(self, number: int = 0, tier: str = "medium", at: datetime = NOW) -> Order:

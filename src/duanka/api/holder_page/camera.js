@@ -186,7 +186,7 @@ const look = () => ask("GET", "/holder/check", S.session);
 function waitScreen(name) { show("loading", () => [card(h1(say(name)), el("div", { class: "turning" }))]); }
 
 function verdict(found) {
-  const to = { ready: resumeScreen, waiting: waitingScreen, again: againScreen, review: reviewScreen, passed: passedScreen, counter: counterFor };
+  const to = { ready: resumeScreen, waiting: waitingScreen, again: againScreen, review: reviewScreen, passed: passedScreen, disowned: disownedScreen, counter: counterFor };
   (to[found.stage] || load)(found);
 }
 function poll(wait, shown, told) {

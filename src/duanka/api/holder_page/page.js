@@ -84,7 +84,7 @@ function show(name, build, again) {
   if (first && name !== "loading") first.focus();
 }
 function foot(name) {
-  const away = ["ended", "elsewhere", "linkSent", "noLink"].indexOf(name) >= 0;
+  const away = ["ended", "elsewhere", "linkSent", "noLink", "disowned"].indexOf(name) >= 0;
   const objects = order && S.link && !order.objectionOpen && !away && name !== "objection" && name !== "passed";
   return [
     card(
@@ -146,10 +146,11 @@ function startScreen(note) {
           way("place", "wayCounter", [p(() => w(order.counter)), p([say("bring"), () => w(order.grounds.papers)])])),
       ),
       online.open ? consentCard() : null,
+      notMineCard(),
     ];
   }, () => startScreen());
 }
-function consentCard() {
+function consentCard(notMine) {
   const face = el("input", { type: "checkbox", id: "face", "aria-describedby": "face-text" });
   const law = el("input", { type: "checkbox", id: "law", "aria-describedby": "law-text" });
   const problem = el("div", { role: "alert" });
@@ -160,22 +161,23 @@ function consentCard() {
   face.addEventListener("change", both);
   law.addEventListener("change", both);
   return card(
-    el("h2", {}, say("consent")),
+    el("h2", {}, say(notMine ? "notMineHere" : "consent")),
+    notMine ? p(say("notMineFaceText")) : null,
     tick(face, "consentFace", () => w(order.online.faceConsent)),
-    tick(law, "consentLaw", () => w(order.online.legalNotice)),
+    notMine ? tick(law, "notMineDeclare", () => w(order.notMine.statement)) : tick(law, "consentLaw", () => w(order.online.legalNotice)),
     p(() => t("judge", order.online.supplier === "embedded" ? mine("operator") : order.online.supplier), "small soft"),
     problem,
-    button(say("start"), () => {
-      if (face.checked && law.checked) return begin(true, true);
+    button(say(notMine ? "notMineStart" : "start"), () => {
+      if (face.checked && law.checked) return begin(true, !notMine, notMine);
       fill(problem, [el("div", { class: "box warn" }, p(say("tickBoth")))]);
       return (face.checked ? law : face).focus();
     }, "full"),
-    button(say("refuse"), () => begin(false, law.checked), "other"),
+    notMine ? null : button(say("refuse"), () => begin(false, law.checked), "other"),
   );
 }
-async function begin(face, law) {
+async function begin(face, law, notMine) {
   unlockSound();
-  const body = { faceDataAgreed: face, legalNoticeRead: law, wordsDigest: order.online.wordsDigest };
+  const body = { faceDataAgreed: face, legalNoticeRead: law, wordsDigest: (notMine ? order.notMine : order.online).wordsDigest, notMine: !!notMine };
   waitScreen("loading");
   try {
     const found = await ask("POST", "/holder/session", S.link, body);
@@ -241,6 +243,48 @@ function busyScreen(words, wait, retry) {
   again.disabled = true;
   const tick = () => { left -= 1; if (left > 0) later(tick, 1000); else { again.disabled = false; line.remove(); } bound.forEach((one) => one()); };
   later(tick, 1000);
+}
+
+// ---- this number is not mine -------------------------------------------------------------------------------------
+// Saying so stops nothing: whoever has the phone can say it. The registrant confirms it by face, or at a counter.
+function notMineCard() {
+  if (order.link === "elsewhere") return null;
+  return card(
+    el("h2", {}, say("notMine")),
+    order.notMine.said ? p([say("notMineSaid"), order.notMine.orderId, () => (lang ? "." : "。")], "small") : null,
+    p(say("notMineText"), "small"),
+    button(say("notMineOpen"), () => notMineScreen(), "other"),
+  );
+}
+function notMineScreen() {
+  show("notMine", () => {
+    const said = order.notMine.said;
+    return [
+      card(h1(say("notMine")), p(say("notMineWho")), p(say("notMineThen", order.notMine.days)), p(say("notMineNoBlame"))),
+      order.online.open ? consentCard(true) : null,
+      card(
+        el("h2", {}, say("notMineCounter")),
+        p(say("notMineCounterText")),
+        el("dl", {}, row("counterWhere", () => w(order.counter), true), row("counterPapers", say("notMinePapers"), true),
+          said ? row("order", () => order.notMine.orderId) : []),
+        said
+          ? button(say("notMineBack"), () => sayNotMine("/holder/not-mine/withdraw", startScreen), "other")
+          : button(say("notMineSay"), () => sayNotMine("/holder/not-mine", notMineScreen), "full"),
+      ),
+      button(say("back"), () => startScreen()),
+    ];
+  }, () => notMineScreen());
+}
+async function sayNotMine(path, next) {
+  waitScreen("submitting");
+  try { took(await ask("POST", path, S.link, {})); } catch (error) {
+    return error.status === 401 ? endedScreen() : failed(error, () => load());
+  }
+  return next();
+}
+function disownedScreen(found) {
+  show("disowned", () => [el("div", { class: "card verdict good-mark" }, icon("good", "mark"), h1(say("disowned")),
+    p(say("disownedText")), p(say("disownedBack")), p(say("usedUp"), "soft"))], () => disownedScreen(found));
 }
 
 // ---- objection ---------------------------------------------------------------------------------------------------

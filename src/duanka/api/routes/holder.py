@@ -10,7 +10,14 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
-from duanka.api.schemas.holder_responses import DeadlineShown, LinkSent, OnlineShown, OwnOrder, policy_text
+from duanka.api.schemas.holder_responses import (
+    DeadlineShown,
+    LinkSent,
+    NotMineShown,
+    OnlineShown,
+    OwnOrder,
+    policy_text,
+)
 from duanka.api.schemas.holder_texts import (
     NEVER_ASKED,
     deadline,
@@ -21,7 +28,7 @@ from duanka.api.schemas.holder_texts import (
 )
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgress
-from duanka.domain.order import Order
+from duanka.domain.order import Kind, Order
 from duanka.domain.text import BilingualText
 from duanka.orders import views
 from duanka.orders.dispatch import link_requests
@@ -52,6 +59,28 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
     if holder.link is LinkState.ELSEWHERE:
         raise OtherBrowser
     here.desk.orders.object(holder.order.card, asks.text.strip(), holder.person, here.now)
+    return _own(here, holder)
+
+
+@router.endpoint("POST /holder/not-mine", "This number is not mine · 这个号码不是我办的", fails=(409,))
+def say_not_mine(here: Here, holder: access.IsHolder) -> OwnOrder:
+    """Nothing is stopped for it: whoever has the phone can say so.
+
+    The person in whose name the number is registered confirms it with their face (`beginSession` with `notMine`), or at
+    a counter with their document. Only then is the card stopped, at their own request. Again joins the first.
+    """
+    if holder.link is LinkState.ELSEWHERE:
+        raise OtherBrowser
+    here.desk.disavowals.say(holder.order, holder.person, here.now)
+    return _own(here, holder)
+
+
+@router.endpoint("POST /holder/not-mine/withdraw", "It is mine after all · 撤回", fails=(409,))
+def withdraw_not_mine(here: Here, holder: access.IsHolder) -> OwnOrder:
+    """As long as nobody confirmed it; after that, in person at a counter."""
+    if holder.link is LinkState.ELSEWHERE:
+        raise OtherBrowser
+    here.desk.disavowals.unsay(holder.order, holder.person, here.now)
     return _own(here, holder)
 
 
@@ -95,6 +124,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
         answer_within_hours=policy.stages[0].hours,
         until=restriction.until if restriction else None,
         online=_online(here, asked_for),
+        not_mine=_not_mine(here, order),
         objection=objection.state if objection else None,
         objection_id=objection.id if objection else None,
         objection_open=bool(objection and objection.closed_at is None),
@@ -105,6 +135,19 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
         short_code=policy.short_code,
         never_asked=policy_text(NEVER_ASKED),
         now=here.now,
+    )
+
+
+def _not_mine(here: Context, order: Order) -> NotMineShown:
+    policy, said = here.desk.orders.terms.policy, here.desk.reading.last(order.card, Kind.DISAVOWAL)
+    is_open = said if said and said.closed_at is None else None
+    supplier = here.verification.supplier if here.verification else ""
+    return NotMineShown(
+        said=is_open.state if is_open else None,
+        order_id=is_open.id if is_open else None,
+        statement=policy_text(policy.disowned_statement),
+        words_digest=words_digest(policy.identity, supplier, policy.disowned_statement),
+        days=policy.disowned_days,
     )
 
 

@@ -63,9 +63,10 @@ def begin_session(
     """
     online = access.online(here)
     policy = here.desk.orders.terms.policy
-    if asks.words_digest != words_digest(policy.identity, online.supplier):
+    declares = policy.disowned_statement if asks.not_mine else None
+    if asks.words_digest != words_digest(policy.identity, online.supplier, declares):
         raise Problem(409, "the texts of the consent have changed; get the order again and show them")
-    consent = Consent(asks.face_data_agreed, asks.legal_notice_read, asks.words_digest)
+    consent = Consent(asks.face_data_agreed, asks.legal_notice_read, asks.words_digest, asks.not_mine)
     browser = access.browser_secret(request) or secrets.token_urlsafe(32)
     session = online.agree(holder.token, consent, here.now, browser=browser)
     if session is None:

@@ -33,6 +33,12 @@ class Agreement(AskedModel):
         description="`online.wordsDigest` of the texts that were shown.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     )
+    not_mine: StrictBool = Field(
+        default=False,
+        description="Declares, in place of the legal notice, that the number is not theirs (声明非本人号码); with "
+        "`notMine.wordsDigest` as digest. Who passes then is the registrant, and the card is stopped at their request.",
+        examples=[False],
+    )
 
 
 def _decoded(value: Any) -> Any:

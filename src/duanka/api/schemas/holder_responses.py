@@ -57,6 +57,24 @@ class DeadlineShown(View):
         return cls(clock=found[0], at=found[1])
 
 
+class NotMineShown(View):
+    """Saying: this number is not mine (这个号码不是我办的)."""
+
+    OURS = View.OURS | {"words_digest"}
+
+    said: State | None = Field(
+        description="Of what was said: claimed (nothing is stopped for it yet); null: nothing.",
+        examples=["claimed"],
+    )
+    order_id: str | None = Field(description="Its number, for the counter.", examples=["D0123456789AB"])
+    statement: WordsShown = Field(description="What whoever says so declares (声明).")
+    words_digest: str = Field(
+        description="Of the consent to face data, the statement and who judges; give it back with `notMine`.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    days: int = Field(description="From the stop until the card is cancelled.", examples=[7])
+
+
 class OwnOrder(View):
     """A holder's own order, as they see it."""
 
@@ -80,6 +98,7 @@ class OwnOrder(View):
     answer_within_hours: float = Field(description="From delivery of the notice.")
     until: datetime | None = Field(description="Until when the card is restricted, if that is a day.")
     online: OnlineShown
+    not_mine: NotMineShown
     objection: State | None = Field(description="Of your objection (异议), if there is one.")
     objection_id: str | None = Field(
         description="Its number; null: there is none.", examples=["O7K2M9QX4T1B"]

@@ -53,6 +53,16 @@ _RESTRICTED: Mapping[State, BilingualText] = {
     State.PUNISHED: BilingualText(
         "本号码被惩戒停机，到期恢复。" + _CALLS, "The card is stopped until a day, as a penalty." + _CALLS_EN
     ),
+    State.STOPPED_AT_REQUEST: BilingualText(
+        "登记人本人声明本号码不是其办理，已按其申请停机，到期销户。这不是处罚。"
+        + _CALLS
+        + "如有误，登记人本人可在销户前到营业厅撤回，立即恢复。",
+        "The person in whose name it is registered says that it is not theirs: it is stopped at their request, and will"
+        " be cancelled. It is no penalty."
+        + _CALLS_EN
+        + " If that is wrong, they take it back at a counter before it is"
+        " cancelled, and it works again at once.",
+    ),
     State.CANCELLED: BilingualText("本号码已销户。", "The card was cancelled."),
 }
 _NO_CLOCK: Mapping[State, BilingualText] = {
@@ -77,6 +87,10 @@ _BY_STAGE: Mapping[SessionStage, BilingualText] = {
     ),
     SessionStage.PASSED: BilingualText(
         "核验已通过，您不需要再做什么。", "It is passed. There is nothing to do."
+    ),
+    SessionStage.DISOWNED: BilingualText(
+        "登记人本人已声明本号码不是其办理，您不需要再做什么。",
+        "The person in whose name it is registered said that it is not theirs. There is nothing to do.",
     ),
     SessionStage.COUNTER: BilingualText(
         "本次核验须本人到营业厅办理。", "This verification is done in person, at a counter."
@@ -164,9 +178,13 @@ def not_online(found: VerificationProgress | None) -> BilingualText | None:
     return _BY_STAGE[found.stage]
 
 
-def words_digest(policy: IdentityPolicy, supplier: str) -> str:
-    """Return the SHA-256 (hex) of the consent: its texts, and who checks."""
-    return digest_of(policy.face_consent, policy.legal_notice, BilingualText(supplier, supplier))
+def words_digest(policy: IdentityPolicy, supplier: str, declares: BilingualText | None = None) -> str:
+    """Return the SHA-256 (hex) of the consent: its texts, and who checks.
+
+    `declares`: what is declared in place of the legal notice, by who disowns the number.
+    """
+    second = declares or policy.legal_notice
+    return digest_of(policy.face_consent, second, BilingualText(supplier, supplier))
 
 
 def _unless(zone: OperatorZone, at: datetime, follows: BilingualText) -> BilingualText:

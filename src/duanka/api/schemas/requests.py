@@ -68,17 +68,17 @@ def whole(value: Any) -> Any:
 
 # A line of text from a person: not blank, and without control characters.
 _PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f]"
-_SAID = rf"^{_PLAIN}*[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{_PLAIN}*$"
+SAID = rf"^{_PLAIN}*[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{_PLAIN}*$"
 Why = Annotated[
     str,
     Field(
-        pattern=_SAID,
+        pattern=SAID,
         max_length=500,
         description="Why (理由). It stays in the audit trail.",
         examples=["the holder came to the counter with their document"],
     ),
 ]
-Said = Annotated[str, Field(pattern=_SAID, max_length=500)]
+Said = Annotated[str, Field(pattern=SAID, max_length=500)]
 PhoneNumber = Annotated[
     str,
     Field(
@@ -91,7 +91,7 @@ PhoneNumber = Annotated[
 CaseNumber = Annotated[
     str,
     Field(
-        pattern=_SAID,
+        pattern=SAID,
         max_length=64,
         description="The number of the police's notice or case (案件编号).",
         examples=["京公（刑）字〔2026〕0001号"],
@@ -104,14 +104,15 @@ def _path(alias: str, pattern: str, description: str, letter: str) -> Any:
     return Path(alias=alias, pattern=pattern, description=description, examples=[f"{letter}0123456789AB"])
 
 
-def _order(letters: str, description: str) -> Any:
+def order_path(letters: str, description: str) -> Any:
+    """Path parameter of an order whose id begins with one of `letters`."""
     return _path("orderId", rf"^{letters}{ORDER_ID}", description, letters.strip("[]")[0])
 
 
-AnyOrder = Annotated[str, _order("[VRO]", "The order (工单).")]
-MovedOrder = Annotated[str, _order("[VR]", "The verification or restriction.")]
-TheVerification = Annotated[str, _order("V", "The verification (实人核验).")]
-TheObjection = Annotated[str, _order("O", "The objection (异议).")]
+AnyOrder = Annotated[str, order_path("[VROD]", "The order (工单).")]
+MovedOrder = Annotated[str, order_path("[VR]", "The verification or restriction.")]
+TheVerification = Annotated[str, order_path("V", "The verification (实人核验).")]
+TheObjection = Annotated[str, order_path("O", "The objection (异议).")]
 BulkActionId = Annotated[str, _path("actId", r"^[A-Z0-9]{1,16}$", "The bulk action (批量处置).", "A")]
 TakeId = Annotated[str, _path("takeId", r"^T[A-Z0-9]{1,15}$", "The take (批次).", "T")]
 _CURSOR = r"^[A-Za-z0-9_-]{1,120}$"
@@ -181,7 +182,7 @@ class CounterCheckAsked(AskedModel):
     """What the staff saw at a counter; a pass needs all three booleans to be true."""
 
     document: Document = Field(description="Which document was seen; its number is not taken.")
-    counter: Annotated[str, Field(pattern=_SAID, max_length=MOST_LETTERS)] = Field(
+    counter: Annotated[str, Field(pattern=SAID, max_length=MOST_LETTERS)] = Field(
         description="At which of our counters (营业厅).", examples=["长安路营业厅"]
     )
     person_present: StrictBool = Field(description="The person on the document is here (本人到场).")

@@ -54,6 +54,10 @@ class ReviewFileShown(View):
     signals: dict[str, float] = Field(description="What liveness measured, by name.")
     reasons: list[CheckReason] = Field(examples=[["unsure"]])
     earlier: list[VerdictShown]
+    disowns: bool = Field(
+        description="The holder says in it that the number is not theirs: decide `not-mine` or `to-counter`.",
+        examples=[False],
+    )
 
     @field_validator("reference", "captured", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from duanka.domain.text import BilingualText
 if TYPE_CHECKING:
     from duanka.cli.output import grid as cli_grid
     from duanka.domain import identity
+    from duanka.domain.disavowal import DisownedAtOutlet, DisownedCard
     from duanka.orders.verification.counter import CounterWaitingShown
     from duanka.orders.verification.reviews import ReviewShown
     from duanka.orders.views import AlarmShown, BulkActionShown, DriftShown
@@ -138,8 +139,40 @@ COUNTER: Listing[CounterWaitingShown] = Listing(
 )
 
 
+DISOWNED: Listing[DisownedCard] = Listing(
+    BilingualText("本人否认开户的号码", "numbers that their registrants disowned"),
+    (
+        ListColumn("outlet", ("网点", "outlet"), lambda one: one.outlet, least=8),
+        ListColumn("card", ("号码", "card"), lambda one: one.card),
+        ListColumn("id", ("工单", "order"), lambda one: one.order_id),
+        ListColumn("state", ("状态", "state"), lambda one: one.state.value, word=State, least=8),
+        ListColumn("said_at", ("声明", "said"), lambda one: one.said_at, spare=3),
+        ListColumn("confirmed_at", ("确认", "confirmed"), lambda one: one.confirmed_at, spare=1),
+        ListColumn("operator", ("运营商", "operator"), lambda one: one.operator, spare=5),
+        ListColumn("city", ("城市", "city"), lambda one: one.city, spare=4),
+    ),
+    ("outlet", "state", "city", "operator"),
+)
+
+DISOWNED_AT: Listing[DisownedAtOutlet] = Listing(
+    BilingualText("有本人否认开户的网点", "outlets with numbers that their registrants disowned"),
+    (
+        ListColumn("outlet", ("网点", "outlet"), lambda one: one.outlet, least=12),
+        ListColumn("cards", ("号码数", "cards"), lambda one: one.cards, right=True),
+        ListColumn("taken_back", ("已撤回", "taken back"), lambda one: one.taken_back, right=True),
+        ListColumn("first", ("最早", "first"), lambda one: one.first, spare=2),
+        ListColumn("last", ("最近", "last"), lambda one: one.last),
+    ),
+    ("outlet",),
+)
+
+
 def _reason_words(reason: str) -> str:
     return shown(identity.CheckReason(reason).words) if reason in [*identity.CheckReason] else reason
+
+
+def _disowns(one: ReviewShown) -> str:
+    return shown(BilingualText("是", "yes")) if one.disowns else ""
 
 
 REVIEWS: Listing[ReviewShown] = Listing(
@@ -166,6 +199,7 @@ REVIEWS: Listing[ReviewShown] = Listing(
             least=20,
             spare=1,
         ),
+        ListColumn("disowns", ("否认开户", "not theirs"), lambda one: int(one.disowns), _disowns, spare=4),
     ),
     ("tier", "reasons"),
 )

@@ -101,7 +101,8 @@ def show(
             OUT.print(tables.bulk_action_page(act))
             OUT.print(tables.bulk_action_cards_table(order, cards, OUT.width))
             return
-        number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
+        kinds = (Kind.RESTRICTION, Kind.VERIFICATION, Kind.DISAVOWAL)
+        number = order_meant(here, person, order, *kinds).id
         file = here.reading.order(number, reader, here.now())
         OUT.print(tables.order_page(file, here.orders.terms.policy))
 
@@ -186,7 +187,7 @@ def lift(
 
 def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
     """Cards named by numbers, by ids of orders, and in a file."""
-    named = [card_meant(here, one) if one[:1] in ("V", "R", "O") else one for one in cards or ()]
+    named = [card_meant(here, one) if one[:1] in ("V", "R", "O", "D") else one for one in cards or ()]
     return [*named, *(cards_in_file(file) if file else ())]
 
 

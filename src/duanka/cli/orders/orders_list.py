@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from duanka.bootstrap import policies
     from duanka.bootstrap.orders import OrderDesk
     from duanka.cli.orders import listings
+    from duanka.domain import disavowal
     from duanka.orders.queries import listing
     from duanka.orders.queries import service as reading
 else:
     policies = lazily("duanka.bootstrap.policies")
+    disavowal = lazily("duanka.domain.disavowal")
     listings = lazily("duanka.cli.orders.listings")
     listing = lazily("duanka.orders.queries.listing")
     reading = lazily("duanka.orders.queries.service")
 
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _ALARMS = 200  # the most recent ones
 _AHEAD = re.compile(r"([0-9]{1,4})\s*(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -211,6 +214,33 @@ def acts(
     with at_desk() as (here, person):
         found = every(lambda after, rows: here.reading.bulk_actions(person, after, rows, waiting=waiting))
         print_list(listings.ACTS, (one for one in found if not state or one.state in state), asked.of(person))
+
+
+@command(lists_of_orders, Permission.LIST_DISOWNED)
+@lists()
+def disowned(
+    since: Annotated[
+        str | None,
+        typer.Option(help="Confirmed from this day or moment on, like 2026-12-31, operator's time."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Before this one, written alike. Default: now.")] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Every number, the earliest first, instead of the outlets.")
+    ] = False,
+    full: Full = False,
+    why: BecauseFull = "",
+    *,
+    asked: ListOptions,
+) -> None:
+    """List where numbers were opened that their registrants disowned (本人否认开户), most numbers first."""
+    with at_desk() as (here, person):
+        end = bounded(operator_zone().read(until, "--until")) if until else here.now()
+        begin = bounded(operator_zone().read(since, "--since")) if since else _BEGINNING
+        found = here.reading.disowned(begin, end, reading.ViewerContext(person, full, why), here.now())
+        if each:
+            print_list(listings.DISOWNED, found, asked.of(person))
+        else:
+            print_list(listings.DISOWNED_AT, disavowal.by_outlet(found), asked.of(person))
 
 
 @command(lists_of_orders, Permission.LIST_ALARMS)

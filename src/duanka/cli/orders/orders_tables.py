@@ -93,6 +93,7 @@ _NEXT = BilingualText("下一页：", "More: ")
 _PERIOD = BilingualText("{since} 起，{until} 前", "From {since} until before {until}")
 _HANDLED = BilingualText("处置号码", "numbers handled")
 _OPENED_OF = BilingualText("新建工单：{kind}", "orders opened: {kind}")
+_DISOWNED_OF = BilingualText("本人否认开户：{state}", "disowned by their registrants: {state}")
 _REFUSED_OF = BilingualText("拦截{carried}：{reason}", "{carried}s refused: {reason}")
 _ALARMS, _DRIFTS = BilingualText("告警", "alarms"), BilingualText("网络不一致（已修复）", "drifts (repaired)")
 _FAULT = BilingualText("第 {row} 行：{what}", "row {row}: {what}")
@@ -268,6 +269,8 @@ def figures_page(figures: FiguresShown) -> RenderableType:
     counts = {shown(_HANDLED): figures.handled}
     counts |= {f"  {shown(row_words(what))}": count for what, count in figures.handled_by.items()}
     counts |= {shown(_OPENED_OF, kind=term(Kind, kind)): count for kind, count in figures.opened.items()}
+    for state, count in figures.disowned.items():
+        counts[shown(_DISOWNED_OF, state=term(State, state))] = count
     for one in figures.refused:
         carried, reason = term(Carried, one.carried), term(RefusalReason, one.reason)
         counts[shown(_REFUSED_OF, carried=carried, reason=reason)] = one.count

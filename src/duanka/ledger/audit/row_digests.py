@@ -178,7 +178,11 @@ PLACES = AuditedRows(
 )
 NAMED = (PERSONS, KEYS, REQUESTS, ELEMENTS, ACTS, PLACES)
 # What a stop or its lifting may rest on: who saw the person, and the results of online checks.
-COUNTER_CHECKS = AuditedRows(counter_checks, ("counter",), begun_by=frozenset({"counter.verify"}))
+COUNTER_CHECKS = AuditedRows(
+    counter_checks,
+    ("counter",),
+    begun_by=frozenset({"counter.verify", "counter.not_mine", "counter.mine"}),
+)
 CHECKS = AuditedRows(
     checks,
     ("check",),

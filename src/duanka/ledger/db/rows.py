@@ -21,7 +21,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letters confused when read aloud
 _LETTER_OF_BYTE = LETTERS.encode() * 8  # maps each of 256 bytes to a letter by its lowest five bits
-_FIRST_LETTER = {Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}
+_FIRST_LETTER = {Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O", Kind.DISAVOWAL: "D"}
 
 
 def new_id(prefix: str) -> str:

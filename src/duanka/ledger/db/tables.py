@@ -13,7 +13,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
 # Covers the tables of all files tables*.py; increment with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 _WHERE = "where"  # key in an index's info: its condition
 metadata = MetaData()

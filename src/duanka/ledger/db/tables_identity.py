@@ -18,6 +18,7 @@ sessions = Table(
     Column("words", Text, nullable=False),  # digest of the accepted texts
     Column("expires_at", UtcMicroseconds, nullable=False),
     Column("ended_at", UtcMicroseconds),  # replaced by another session, or consent withdrawn
+    Column("disowns", Integer, nullable=False, server_default="0"),  # the holder says: not my number
     Index("sessions_of_order", "order_id"),
     Index("sessions_by_end", "expires_at"),
 )
@@ -41,6 +42,7 @@ checks = Table(
     Column("reasons", Text, nullable=False, server_default=""),  # separated by spaces
     Column("signals", Text, nullable=False, server_default="{}"),  # JSON: liveness measurements by name
     Column("reviewed_at", UtcMicroseconds),  # decided by a person, or nothing left to decide
+    Column("disowns", Integer, nullable=False, server_default="0"),  # as its session, which is kept less long
     Index("checks_of_order", "order_id", "seq"),
     index_of_some("one_review", "order_id", unique=True, where="outcome = 'review' AND reviewed_at IS NULL"),
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),
@@ -66,7 +68,8 @@ pictures = Table(
     Column("kept_at", UtcMicroseconds, nullable=False),
 )
 
-# Verifications in person. Rejected ones stay with their outcome, for comparison with the trail.
+# Verifications in person, also of who disowns a number. Rejected ones stay with their outcome, for comparison with the
+# trail.
 counter_checks = Table(
     "counter_checks",
     metadata,
@@ -83,6 +86,7 @@ counter_checks = Table(
     Column("second_by", Text),
     Column("second_at", UtcMicroseconds),
     Column("outcome", String(16)),  # passed, rejected; NULL: waits for a second person
+    Column("outlet", Text, nullable=False, server_default=""),  # of a disavowal: where the card was opened
     Index("counter_checks_of_order", "order_id"),
     index_of_some("one_counter_check", "order_id", unique=True, where="outcome IS NULL"),
     index_of_some("counter_checks_waiting", "first_at", where="outcome IS NULL"),

@@ -336,6 +336,14 @@ def refusal_hours(op: Operations, facts: TrailFacts) -> None:
     )
 
 
+def disavowals(op: Operations, facts: TrailFacts) -> None:
+    """Version 12: what is said of a number that is not one's own, in checks and at counters."""
+    del facts
+    for table in ("sessions", "checks"):
+        _add_columns(op, table, Column("disowns", Integer, nullable=False, server_default="0"))
+    _add_columns(op, "counter_checks", _text("outlet", default=""))
+
+
 # Resulting version -> step. Release 0.1.0 is version 0; version 2 never existed.
 STEPS: dict[int, Step] = {
     1: installation,
@@ -348,4 +356,5 @@ STEPS: dict[int, Step] = {
     9: takes,
     10: hit_summaries,
     11: refusal_hours,
+    12: disavowals,
 }

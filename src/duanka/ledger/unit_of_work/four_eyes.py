@@ -52,6 +52,8 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
     if by.role not in STAFF:
         return
     match before.kind, event:
+        case Kind.DISAVOWAL, _:
+            alone, how = _disowned_alone(unit, before, event, by)
         case Kind.VERIFICATION, Event.PASS:
             alone = _of_two(unit, before) and not _confirmed(unit, before) and not _reviews(unit, before, by)
             how = (
@@ -75,6 +77,47 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
         raise NeedsSecondPerson(
             f"{by.id} alone cannot {event} {before.id}: its tier takes two people under this policy; {how}"
         )
+
+
+def _disowned_alone(unit: UnitOfWork, before: Order, event: Event, by: Person) -> tuple[bool, str]:
+    """Whether `by` alone would stop a card by a disavowal, or give it back; and how it is done."""
+    if event is Event.CONFIRM:
+        how = (
+            f"record what you saw: `duanka counter not-mine {before.id} …`, and let somebody else confirm it"
+        )
+        reviewed = unit.open_order(before.card, Kind.VERIFICATION)
+        if reviewed and disowning_check_waits(unit, reviewed) and not had_a_hand_in(reviewed, by.id):
+            return False, how
+        return not _recorded(unit, before, in_hand=False, two=unit.policy.two_people), how
+    if (before.state, event) == (State.CONFIRMED, Event.WITHDRAW):
+        how = f"verify them in person: `duanka counter mine {before.id} …`; some tiers take somebody else to confirm"
+        return not _recorded(unit, before, in_hand=True, two=_of_two(unit, before)), how
+    return False, ""
+
+
+def _recorded(unit: UnitOfWork, order: Order, *, in_hand: bool, two: bool) -> bool:
+    """Whether a counter check of a disavowal carries its confirmation, or, with the card in hand, its withdrawal."""
+    mine = (
+        counter_checks.c.order_id == order.id,
+        counter_checks.c.outcome == PASSED,
+        counter_checks.c.card_in_hand == int(in_hand),
+    )
+    second = (counter_checks.c.second_by.is_not(None),) if two else ()
+    return bool(unit.connection.execute(select(exists().where(*mine, *second))).scalar())
+
+
+def disowning_check_waits(unit: UnitOfWork, verification: Order) -> bool:
+    """Whether a check waits for a reviewer in which the holder said that the number is not theirs."""
+    if verification.state is not State.UNDER_REVIEW:
+        return False
+    said = exists().where(*_reviews_of(verification), checks.c.disowns == 1)
+    return bool(unit.connection.execute(select(said)).scalar())
+
+
+def counter_passed(unit: UnitOfWork, order: Order) -> bool:
+    """Whether a counter check of this verification passed."""
+    mine = (counter_checks.c.order_id == order.id, counter_checks.c.outcome == PASSED)
+    return bool(unit.connection.execute(select(exists().where(*mine))).scalar())
 
 
 def _police_are_two(unit: UnitOfWork, before: Order, event: Event, by: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from duanka.domain.evidence import Evidence, may_stop, named_verification
+from duanka.domain.evidence import Evidence, may_stop, named_order
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STOP_EVENTS,
@@ -40,12 +40,16 @@ def checked(
             f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
         )
     after.grounds.complete()
-    named = named_verification(after)
-    verification = order_of(named) if named else None
-    if event not in (*STOP_EVENTS, Event.POLICE_STOP) or may_stop(
-        before, after, event, by.role, verification
-    ):
+    named = named_order(after)
+    rests_on = order_of(named) if named else None
+    stops = (*STOP_EVENTS, Event.POLICE_STOP, Event.STOP_AT_REQUEST)
+    if event not in stops or may_stop(before, after, event, by.role, rests_on):
         return after
+    if event is Event.STOP_AT_REQUEST:
+        raise NeedsSecondPerson(
+            f"no registrant asked for {after.card} to be stopped; record what they say at a counter:"
+            " `duanka counter not-mine`"
+        )
     if policy.two_people:
         raise NeedsSecondPerson(
             f"{by.id} alone cannot {event} {after.card}: neither a police notice nor a verification that one"

@@ -76,6 +76,12 @@ TEMPLATES: Mapping[str, BilingualText] = {
         "如有异议，请带{papers}到{counter}提出，{days}个工作日内答复。",
         "is stopped until {until_en}; you keep one number. To object, bring {papers_en} to {counter_en}.",
     ),
+    "stopped_at_request": _words(
+        "经登记人本人声明并非其办理，按其申请自{since}起停机，{until}销户；这不是处罚，不影响登记人其他号码，紧急电话不受影响。"
+        "如有误，请登记人本人在此之前带{papers}到{counter}撤回，立即恢复。",
+        "is stopped since {since_en}: its registrant says that it is not theirs; cancelled on {until_en}. An error? Its"
+        " registrant brings {papers_en} to {counter_en}.",
+    ),
     "restored": _words(
         "已于{since}恢复使用，无需办理手续，给您带来不便，敬请谅解。",
         "works again ({since_en}). Nothing is left to do.",
@@ -116,6 +122,7 @@ TITLES: Mapping[str, BilingualText] = {
     "suspended": BilingualText("双停通知", "suspended"),
     "forced_stop": BilingualText("公安停机通知", "stopped by police"),
     "punished": BilingualText("惩戒停机通知", "punished"),
+    "stopped_at_request": BilingualText("本人申请停机通知", "stopped at own request"),
     "restored": BilingualText("复通通知", "restored"),
     "cancelled": BilingualText("销户通知", "cancelled"),
     "upheld": BilingualText("异议成立", "objection upheld"),

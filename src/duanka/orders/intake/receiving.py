@@ -18,6 +18,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
 from duanka.orders.intake.passed_cards import passed_lately
+from duanka.orders.own_request import confirmed_disavowal
 from duanka.orders.police_stops import police_stop
 
 NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
@@ -78,14 +79,16 @@ def receive_one(unit: UnitOfWork, decision: OrderDecision, gone: frozenset[str],
         return _recall(unit, decision, by)
     restriction = unit.open_order(card, Kind.RESTRICTION)
     by_police = restriction is not None and restriction.state is State.FORCED_STOP
+    disowned = confirmed_disavowal(unit, card) is not None  # nothing is left to ask its registrant
     if unit.policy.protects(card):
         unit.note(by, "demand.protected", card, decision.reason.en, {}, {"asked": decision.asked.value})
         return "protected"
     if decision.asked is not RequestedAction.STOP:
         # A card stopped by the police gets no new verification; to an open one the hit is attached.
         asked = unit.open_order(card, Kind.VERIFICATION)
-        return "left" if card in gone or (by_police and asked is None) else _ask(unit, decision, by)
-    if card in gone or by_police:
+        over = card in gone or disowned or (by_police and asked is None)
+        return "left" if over else _ask(unit, decision, by)
+    if card in gone or by_police or (disowned and not decision.police_stop):
         return "left"
     if not decision.police_stop:
         return _ask(unit, as_question(decision), by)

@@ -69,8 +69,10 @@ def hours_anew(order_service: OrderService, now: datetime) -> int:
     """
     policy, moved = order_service.terms.policy, list[str]()
     stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))
+    days = timedelta(days=policy.disowned_days)
+    least_of = {Kind.VERIFICATION: policy.answer_within, Kind.DISAVOWAL: days}
     barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.OUTGOING_BARRED.value)
-    stops = or_(orders.c.kind == Kind.VERIFICATION.value, barred)
+    stops = or_(orders.c.kind.in_([Kind.VERIFICATION.value, Kind.DISAVOWAL.value]), barred)
     runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
     with order_service.store.reading() as connection:
         query = select(orders.c.id, orders.c.card).where(*runs).order_by(orders.c.card)
@@ -82,9 +84,12 @@ def hours_anew(order_service: OrderService, now: datetime) -> int:
             changed = list[str]()
             for number, _ in some:
                 order = unit.order(number)
-                least = now + (policy.answer_within if order.kind is Kind.VERIFICATION else stage)
+                least = now + least_of.get(order.kind, stage)
                 if order.closed_at is None and order.due_at is not None and order.due_at < least:
-                    unit.change(order, SYSTEM, "hours_anew", "a backup was restored", due_at=least)
+                    until = least if order.state is State.CONFIRMED else order.until
+                    unit.change(
+                        order, SYSTEM, "hours_anew", "a backup was restored", due_at=least, until=until
+                    )
                     changed.append(number)
             return changed
 

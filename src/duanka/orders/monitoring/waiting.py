@@ -19,12 +19,22 @@ _CHECK_INTERVAL = timedelta(seconds=30)
 def waits() -> ColumnElement[bool]:
     """Condition: open verifications and objections without a deadline.
 
-    Left out are those that ran out and restricted their card, and those whose first notice is still pending, which
-    the worker moves on.
+    Left out are those that ran out and restricted their card, those whose first notice is still pending, which the
+    worker moves on, and disavowals of cards that the police stop, which their release moves on.
     """
     on_its_way = exists().where(notices.c.order_id == orders.c.id, notices.c.done_at.is_(None))
     opened = orders.c.state == State.OPENED.value
-    return and_(literal_column(WAITING_ORDERS, Boolean), not_(and_(opened, on_its_way)))
+    stopped = orders.alias()
+    by_police = exists().where(
+        stopped.c.card == orders.c.card,
+        stopped.c.closed_at.is_(None),
+        stopped.c.state == State.FORCED_STOP.value,
+    )
+    for_police = and_(
+        orders.c.kind == Kind.DISAVOWAL.value, orders.c.state == State.CONFIRMED.value, by_police
+    )
+    left_out = (and_(opened, on_its_way), for_police)
+    return and_(literal_column(WAITING_ORDERS, Boolean), *map(not_, left_out))
 
 
 def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.disavowal import DisownedCard
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Refusal, RefusalArchive
 from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Person, Role, State, UnknownOrder
@@ -27,6 +28,7 @@ from duanka.orders.masking import NumberMasking
 from duanka.orders.pagination import page, page_of
 from duanka.orders.pagination import within as at_most
 from duanka.orders.queries import statistics as figures
+from duanka.orders.queries.disowned import disowned_in
 from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # re-exported for callers of OrderQueries
 from duanka.orders.queries.listing import Sort, conditions, counts, cursor, sorted_page
 from duanka.orders.verification.attempts import verification_of
@@ -256,6 +258,15 @@ class OrderQueries:
             HandledShown.of({**row, "card": sight.number(row["card"])}, sight) for row in rows[:limit]
         )
         return Page(found, str(rows[limit - 1]["seq"]) if len(rows) > limit else None)
+
+    def disowned(
+        self, since: datetime, until: datetime, reader: ViewerContext, now: datetime
+    ) -> tuple[DisownedCard, ...]:
+        """Return the cards that their registrants disowned in the period, the earliest first; audited."""
+        authorize(reader.person, Permission.LIST_DISOWNED)
+        with self._read(reader, now, "read.disowned", "disowned") as (connection, sight):
+            found = disowned_in(connection, since, until, reader.person)
+            return tuple(replace(one, card=sight.number(one.card)) for one in found)
 
     def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[AlarmShown]:
         """Return alarms, latest first."""

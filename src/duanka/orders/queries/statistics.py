@@ -15,12 +15,14 @@ from sqlalchemy import (
     and_,
     cast,
     func,
+    not_,
     or_,
     select,
     union_all,
 )
 
-from duanka.domain.order import Event, Kind, Person
+from duanka.domain.evidence import Evidence
+from duanka.domain.order import Event, Kind, Person, State
 from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusal_hours, refusals
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import drifts as drifts_table
@@ -40,6 +42,23 @@ ENDS = (
             *(Event.CANCEL, Event.RESTORE, Event.POLICE_RELEASE),
         )
     ),
+)
+
+
+# Steps of a disavowal, and the state after each; these are counted apart.
+_OF_DISAVOWALS = {
+    f"{Kind.DISAVOWAL}.{event}": state.value
+    for event, state in (
+        (Event.CONFIRM, State.CONFIRMED),
+        (Event.WITHDRAW, State.WITHDRAWN),
+        (Event.CANCEL, State.CANCELLED),
+        (Event.DISCARD, State.DISCARDED),
+    )
+}
+# What the registrant's own request brings about is no handling of a card.
+_AT_OWN_REQUEST = and_(
+    orders.c.carried_by.startswith(Evidence.OWN_REQUEST.of(""), autoescape=True),
+    audit.c.what.in_([f"{Kind.RESTRICTION}.{event}" for event in (Event.CANCEL, Event.RESTORE)]),
 )
 
 
@@ -65,11 +84,24 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
         handled_by=_counts(connection.execute(by_end)),
         opened=_counts(connection.execute(opened)),
+        disowned=_disowned(connection, since, until, by),
         refused=tuple(CountedShown.of(dict(row)) for row in connection.execute(met).mappings()),
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
         drifts=drifts_found,
         drifts_repaired=repaired,
     )
+
+
+def _disowned(connection: Connection, since: datetime, until: datetime, by: Person) -> dict[str, int]:
+    """Count disavowals by the state that they came into in the period."""
+    moved = (
+        select(audit.c.what, func.count(orders.c.card.distinct()))
+        .join(orders, orders.c.id == audit.c.subject)
+        .where(audit.c.what.in_(_OF_DISAVOWALS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
+        .group_by(audit.c.what)
+    )
+    counted = _counts(connection.execute(moved))
+    return {state: counted[what] for what, state in _OF_DISAVOWALS.items() if what in counted}
 
 
 def _refused(since: datetime, until: datetime, by: Person) -> Select[Any]:
@@ -125,7 +157,7 @@ def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
         .join(orders, orders.c.id == audit.c.subject)
         .outerjoin(undone, and_(undone.c.order_id == audit.c.subject, of_it))
         .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
-        .where(undone.c.order_id.is_(None))
+        .where(undone.c.order_id.is_(None), not_(_AT_OWN_REQUEST))
     )
 
 

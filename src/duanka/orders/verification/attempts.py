@@ -31,6 +31,9 @@ UNDER_WAY = timedelta(seconds=120)
 _MIN_TIME_LEFT = timedelta(seconds=20)  # a challenge with less time left is not offered again
 
 
+_ENDED = {State.PASSED: SessionStage.PASSED, State.DISOWNED: SessionStage.DISOWNED}
+
+
 @dataclass(frozen=True)
 class VerificationAttempts:
     """Checks of one verification, oldest first, at one moment."""
@@ -116,8 +119,8 @@ def progress_of(order: Order, tries: VerificationAttempts) -> VerificationProgre
     def progress(stage: SessionStage, *reasons: CheckReason) -> VerificationProgress:
         return VerificationProgress(stage, order.state, left, reasons)
 
-    if order.state is State.PASSED:
-        return progress(SessionStage.PASSED)
+    if ended := _ENDED.get(order.state):
+        return progress(ended)
     if order.closed_at is None and order.state is State.UNDER_REVIEW:
         return progress(SessionStage.REVIEW, *tries.reasons)
     if order.closed_at is None and tries.under_way:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 from sqlalchemy import RowMapping, insert, select, update
@@ -36,6 +36,8 @@ from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
 from duanka.orders.views import Page
 
+# What a confirmed record does, by the state of its order; other records pass a verification.
+_CONFIRMED_BY = {State.CLAIMED: Event.CONFIRM, State.CONFIRMED: Event.WITHDRAW}
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
 _VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
@@ -105,7 +107,10 @@ class Counter:
         return self._orders.transaction_then_raise(work, now)
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Confirm a record and pass the order. NeedsSecondPerson: it is `by`'s own record."""
+        """Confirm a record and pass the order; a disavowal is confirmed, or taken back.
+
+        NeedsSecondPerson: it is `by`'s own record.
+        """
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -118,12 +123,15 @@ class Counter:
             require_still_permitted(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
             was = _over(unit, row, PASSED, by)
             unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
-            return apply_event(unit, order, Event.PASS, by, why)
+            return apply_event(unit, order, _CONFIRMED_BY.get(order.state, Event.PASS), by, why)
 
         return self._orders.transaction(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Discard a record, also one's own; the response time starts again in full."""
+        """Discard a record, also one's own; the response time starts again in full.
+
+        A disavowal that was recorded so is discarded with it; one that was to be taken back stands.
+        """
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
@@ -133,6 +141,10 @@ class Counter:
             row = _recorded(unit, order)
             was = _over(unit, row, REJECTED, by)
             unit.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            if order.state is State.CLAIMED:
+                return apply_event(unit, order, Event.DISCARD, by, why)
+            if order.state is State.CONFIRMED:
+                return _stands(unit, order, by)
             runs = order.state in _HOURS_RUN and not (order.state is State.FAILED and order.evidence)
             clock = hours_anew(unit, order) if runs and not (order.closed_at or order.due_at) else {}
             if clock:
@@ -157,6 +169,14 @@ class Counter:
         with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
+
+
+def _stands(unit: UnitOfWork, order: Order, by: Person) -> Order:
+    """Let the days of a disavowal run again: a day at least, so that nobody loses them by our mistake."""
+    if order.until is None:  # the police stop the card
+        return order
+    due_at = max(order.until, unit.now + timedelta(days=1))
+    return unit.change(order, by, "goes_on", "the record was discarded", due_at=due_at)
 
 
 def _said(why: str, by: Person, permission: Permission) -> str:

@@ -33,6 +33,7 @@ from duanka.domain.person import HOLDER
 from duanka.ledger.db.rows import find_order
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.disavowals.claims import claim, confirmed_by_check
 from duanka.orders.effects import apply_event
 from duanka.orders.service import OrderService
 from duanka.orders.verification import sessions
@@ -98,7 +99,6 @@ class OnlineChecks:
         """
 
         def work(unit: UnitOfWork) -> Session | CheckRefused | None:
-            agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(unit.connection, link, now)
             # This locks the card: a second browser waits here.
             order = unit.open_order(about.card, Kind.VERIFICATION)
@@ -107,7 +107,7 @@ class OnlineChecks:
             if order is None:
                 return CheckRefused(CheckReason.NOT_AVAILABLE)
             said: dict[str, object] = dict(vars(consent))
-            if not agrees:
+            if not consent.given:
                 unit.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
                 sessions.end_all(unit.connection, order.id, now)
                 _to_counter(unit, order, "the holder does not agree to face data")
@@ -124,7 +124,9 @@ class OnlineChecks:
             self._links.claim(unit.connection, link, browser, now)
             sessions.end_all(unit.connection, order.id, now)
             order = sessions.begun(unit, order)
-            return sessions.begin(unit.connection, order, consent.words, now, self._policy.session_minutes)
+            if consent.disowns:
+                claim(unit, order.card, HOLDER, "declared on the page, before the camera")
+            return sessions.begin(unit.connection, order, consent, now, self._policy.session_minutes)
 
         return self._orders.transaction_then_raise(work, now)
 
@@ -152,6 +154,7 @@ class OnlineChecks:
                 "steps": steps_as_text(steps),
                 "drawn_at": now,
                 "expires_at": ends,
+                "disowns": int(session.disowns),
             }
             unit.connection.execute(insert(checks).values(row))
             return drawn
@@ -291,19 +294,21 @@ class OnlineChecks:
                 keep(unit, row, found, counted=counted, waits=waits)
                 if waits and captured is not None:
                     self._pictures.keep(unit, order.id, CAPTURED, captured)
-                self._move(unit, order, found)
+                self._move(unit, order, found, disowns=bool(row["disowns"]))
             order = unit.order(order.id)
             return progress_of(order, self._attempts(unit.connection, order.id, now))
 
         return self._orders.transaction(work, now)
 
-    def _move(self, unit: UnitOfWork, order: Order, found: Verdict) -> None:
+    def _move(self, unit: UnitOfWork, order: Order, found: Verdict, *, disowns: bool) -> None:
         if order.closed_at:
             return
         if order.tier in self._policy.counter_tiers:  # the tier rose while the frames were being checked
             _to_counter(unit, order, f"a card of tier {order.tier} is verified there")
         elif found.outcome is Outcome.PASSED:
-            if order.state in _PASSED_FROM:
+            if order.state in _PASSED_FROM and disowns:
+                confirmed_by_check(unit, order, SYSTEM, f"the check online of {order.id} passed")
+            elif order.state in _PASSED_FROM:
                 apply_event(unit, order, Event.PASS, SYSTEM, "the check online passed")
         elif found.outcome is Outcome.REVIEW:
             if order.state in _SUBMITTED_FROM:

@@ -41,6 +41,9 @@ class ReviewShown(View):
     similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
     reasons: tuple[CheckReason, ...] = Field(examples=[["unsure"]])
     failures: int = Field(description="Number of earlier failures that count.", examples=[0])
+    disowns: bool = Field(
+        description="The holder says in it that the number is not theirs (声明非本人号码).", examples=[False]
+    )
 
 
 class VerdictShown(View):
@@ -55,7 +58,10 @@ class VerdictShown(View):
 
 @dataclass(frozen=True)
 class ReviewFile:
-    """What a reviewer needs. `order`: number masked; pictures: JPEG or PNG, or None."""
+    """What a reviewer needs. `order`: number masked; pictures: JPEG or PNG, or None.
+
+    `disowns`: the holder says that the number is not theirs, and only who they are is to be judged.
+    """
 
     order: Order
     reference: bytes | None
@@ -64,6 +70,7 @@ class ReviewFile:
     signals: Mapping[str, float]
     reasons: tuple[CheckReason, ...]
     earlier: tuple[VerdictShown, ...]
+    disowns: bool = False
 
     def __repr__(self) -> str:
         return f"ReviewFile({self.order.id})"  # no pictures in logs
@@ -99,6 +106,7 @@ class Reviews:
                 *(orders.c[name] for name in ("id", "card", "tier")),
                 *(since.label("since"), checks.c.similarity, failures.label("failures")),
                 func.coalesce(checks.c.reasons, "").label("reasons"),
+                func.coalesce(checks.c.disowns, 0).label("disowns"),
             )
             .outerjoin(checks, undecided)
             .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
@@ -143,6 +151,7 @@ class Reviews:
                 signals=json.loads(last["signals"]) if last else {},
                 reasons=reasons_of(last) if last else (),
                 earlier=tuple(_verdict(row) for row in rows if row is not last),
+                disowns=bool(last and last["disowns"]),
             )
 
         return self._orders.transaction(work, now)
@@ -150,6 +159,7 @@ class Reviews:
 
 def _item(row: RowMapping) -> ReviewShown:
     facts = {"order_id": row["id"], "card": MASKED.number(row["card"]), "reasons": reasons_of(row)}
+    facts["disowns"] = bool(row["disowns"])
     return ReviewShown.of({**row, **facts})
 
 

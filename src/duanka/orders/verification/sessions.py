@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from duanka.domain.identity import CheckReason, CheckRefused, Session
+from duanka.domain.identity import CheckReason, CheckRefused, Consent, Session
 from duanka.domain.order import AlreadyUsed, Event, Kind, Order, State, UnknownOrder, states_before
 from duanka.domain.person import HOLDER
 from duanka.ledger.db.database import Store
@@ -26,18 +26,19 @@ _RETRY_AFTER_SECONDS = 10  # seconds after which a refused caller retries
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 
 
-def begin(connection: Connection, order: Order, words: str, now: datetime, minutes: float) -> Session:
+def begin(connection: Connection, order: Order, consent: Consent, now: datetime, minutes: float) -> Session:
     """Create a session for the order; call `end_all` first."""
     token = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     ends = now + timedelta(minutes=minutes)
-    session = Session(new_id("S"), order.id, order.card, order.tier, ends, token)
+    session = Session(new_id("S"), order.id, order.card, order.tier, ends, token, consent.disowns)
     row = {
         "id": session.id,
         "token_hash": _hash(token),
         "order_id": order.id,
         "agreed_at": now,
-        "words": words[:_MAX_DIGEST_LETTERS],
+        "words": consent.words[:_MAX_DIGEST_LETTERS],
         "expires_at": ends,
+        "disowns": int(consent.disowns),
     }
     connection.execute(insert(sessions).values(row))
     return session
@@ -63,7 +64,8 @@ def found(connection: Connection, token: str, now: datetime) -> Session:
         raise UnknownOrder("this session is none of ours: open the link of the notice again")
     if now >= row["expires_at"]:
         raise AlreadyUsed("the time of this session is over: open the link of the notice again")
-    return Session(row["id"], order.id, order.card, order.tier, row["expires_at"])
+    disowns = bool(row["disowns"])
+    return Session(row["id"], order.id, order.card, order.tier, row["expires_at"], disowns=disowns)
 
 
 def refusal(
