@@ -6,7 +6,7 @@ import getpass
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
+from duanka.domain.bulk_action import card_of
 from duanka.domain.case_source import listed
 from duanka.domain.disavowal import DisownedCard, DisownedCards
 from duanka.domain.errors import DuankaError, MissingKey
@@ -281,7 +282,8 @@ class _Disowned:
     reader: ViewerContext
 
     def disowned(self, since: datetime, until: datetime) -> Iterable[DisownedCard]:
-        return self.queries.disowned(since, until, self.reader, now())
+        found = self.queries.disowned(since, until, self.reader, now())
+        return [replace(one, card=card_of(one.card)) for one in found]
 
 
 def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> AttachedTo:

@@ -58,8 +58,8 @@ class DisavowalSeen:
 class DisownedCard:
     """A card whose registrant said, and proved to be the registrant, that it is not theirs.
 
-    `outlet`: as recorded at the counter; empty: the register of cards knows it, or nobody. `state`: of the disavowal
-    now: CONFIRMED, CANCELLED, or WITHDRAWN, which is no evidence any more.
+    `card`: as in records, E.164 without +. `outlet`: as recorded at the counter; empty: the register of cards knows it,
+    or nobody. `state`: of the disavowal now: CONFIRMED, CANCELLED, or WITHDRAWN, which is no evidence any more.
     """
 
     card: str

@@ -60,7 +60,8 @@ class Asked:
         if number % 2:
             return
         if "orderId" in (case.path_parameters or {}):
-            kind = Kind.OBJECTION if "/objections/" in case.path else Kind.VERIFICATION
+            of = {"objections": Kind.OBJECTION, "disavowals": Kind.DISAVOWAL}
+            kind = of.get(case.path.split("/{")[0].rsplit("/", 1)[-1], Kind.VERIFICATION)
             if order := self.desk.reading.last(card(number), kind):
                 case.path_parameters["orderId"] = order.id
         if "actId" in (case.path_parameters or {}):
