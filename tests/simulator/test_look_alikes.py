@@ -192,6 +192,28 @@ def test_honest_people_call_numbers_in_common(calls: pl.DataFrame, cards: pl.Dat
         assert shared["card"].n_unique() > 0.6 * theirs["card"].n_unique()
 
 
+def test_a_cell_that_is_started_again_makes_its_people_attach_within_a_minute(
+    sightings: pl.DataFrame,
+) -> None:
+    night = sightings.filter(pl.col("seen_at").dt.hour().is_between(2, 4) & ~pl.col("fraud"))
+    together = night.group_by("cell", pl.col("seen_at").dt.truncate("1m")).agg(
+        pl.col("card").n_unique(), people=(pl.col("role") == "person").sum()
+    )
+    crowd = together.filter(pl.col("card") >= 10)
+    assert crowd.height > 0
+    assert number(crowd["people"].max()) >= 10
+
+
+def test_dispatchers_call_their_fleet(calls: pl.DataFrame, cards: pl.DataFrame) -> None:
+    drivers = cards.filter(role="fleet").select(peer="card", firm="holder")
+    own = cards.filter(role="fleet").select("card", "holder")
+    among = calls.filter(role="fleet", direction="out").join(own, on="card").join(drivers, on="peer")
+    among = among.filter(pl.col("holder") == pl.col("firm"))
+    reach = among.group_by("card").agg(pl.col("peer").n_unique(), pl.col("seconds").max())
+    assert number(reach["peer"].max()) >= 15
+    assert number(reach.filter(pl.col("peer") >= 15)["seconds"].max()) < 60
+
+
 def test_students_buy_in_the_autumn_before_the_window(tmp_path: Path) -> None:
     rings = RingOptions(gangs="r11")
     world = simulate(tmp_path / "w", cards=2_000, days=1, seed=2, start=date(2021, 11, 1), rings=rings)

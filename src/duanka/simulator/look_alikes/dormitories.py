@@ -37,7 +37,7 @@ def settle_dormitories(ground: Ground, cards: Ints, start: date, rng: Rng) -> Ca
 
 
 def friends_calls(ground: Ground, groups: CardGroups, day: int, rng: Rng) -> tuple[Ints, Ints, Ints, Ints]:
-    """Calls among friends of one dormitory: (card, called card, second of the window, seconds)."""
+    """Calls among friends of one dormitory or crew: (card, called card, second of the window, seconds)."""
     t, n = ground.traits, len(groups.card)
     caller = np.repeat(np.arange(n), rng.poisson(FRIENDS_CALLED, n))
     size = np.diff(np.append(groups.first, n))[groups.group]

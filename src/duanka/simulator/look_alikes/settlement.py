@@ -14,6 +14,7 @@ from duanka.simulator.look_alikes.acquaintances import share_contacts
 from duanka.simulator.look_alikes.card_groups import CardGroups
 from duanka.simulator.look_alikes.dormitories import friends_calls, settle_dormitories
 from duanka.simulator.look_alikes.firms import number_meters, settle_crews, settle_gateways, settle_meters
+from duanka.simulator.look_alikes.gatherings import dispatch, fleets, restart_cells
 from duanka.simulator.look_alikes.ground import Ground
 from duanka.simulator.look_alikes.phones import (
     HandOver,
@@ -52,6 +53,7 @@ class LookAlikes:
     groups: dict[str, CardGroups]
     phones: HandOver
     report: Ints
+    fleets: CardGroups
 
     def share_contacts(self) -> None:
         """Let honest cards call numbers in common; gangs with lists of their own are settled before."""
@@ -73,7 +75,13 @@ class LookAlikes:
         at = day * DAY + self.report + rng.integers(0, 40, len(meters))
         reports = ExtraSightings(meters, at, np.zeros(len(meters), dtype=np.int64), meters)
         tried = try_cards(self.ground, self.groups["repair_shop"].card, day)
-        return friends_calls(self.ground, self.groups["dormitory"], day, rng), reports.and_then(tried)
+        calls = (
+            friends_calls(self.ground, self.groups["dormitory"], day, rng),
+            friends_calls(self.ground, self.groups["crew"], day, rng),
+            dispatch(self.ground, self.fleets, day, rng),
+        )
+        card, other, second, seconds = (np.concatenate(column) for column in zip(*calls, strict=True))
+        return (card, other, second, seconds), reports.and_then(tried, restart_cells(self.ground, day))
 
     def renumber(self, numbers: Ints) -> None:
         """Change the `numbers` of cards that have consecutive ones."""
@@ -122,4 +130,4 @@ def settle_look_alikes(ground: Ground, at: dict[str, Ints], start: date) -> Look
         "default_imei": clone_imeis(ground, at["default_imei"], rng),
     }
     minute = rng.integers(0, 24 * 60, max(meters.count, 1)) * 60
-    return LookAlikes(ground, groups, phones, minute[meters.group])
+    return LookAlikes(ground, groups, phones, minute[meters.group], fleets(ground))
