@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from duanka.bootstrap.links.answers import GraphAnswers
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
+    from duanka.links.page import page as ring_page
     from duanka.links.ring import files as ring_files
     from duanka.links.ring.answers import FoundRing, FoundTable
     from duanka.orders.queries import record_queries
@@ -40,6 +41,7 @@ else:
     ownership = lazily("duanka.bootstrap.links.ownership")
     record_queries = lazily("duanka.orders.queries.record_queries")
     ring_files = lazily("duanka.links.ring.files")
+    ring_page = lazily("duanka.links.page.page")
     tables = lazily("duanka.cli.links.tables")
 
 Source = Annotated[
@@ -82,7 +84,8 @@ def around(
     outlet: Annotated[str | None, typer.Option("--outlet", help="Or an outlet.")] = None,
     ring: Annotated[str | None, typer.Option("--ring", help="Or a ring of `duanka links rings`.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for ring.csv, devices.csv and outlets.csv.")
+        Path | None,
+        typer.Option("--out", help="Folder for ring.html, ring.csv, devices.csv and outlets.csv."),
     ] = None,
     policy: PolicyName = "national",
     mapping: MappingFile = None,
@@ -111,7 +114,10 @@ def around(
     OUT.print(tables.ring_page(found.ring, found.period))
     if out:
         ring_files.write_ring(found.ring, out, in_language)
-        say(f"号码、设备和网点在 {out}", f"Cards, devices and outlets are in {out}")
+        ring_page.write_page(found.ring, found.period, out / ring_page.PAGE, in_language)
+        say(
+            f"全图和清单在 {out}，请打开 ring.html", f"The picture and the lists are in {out}; open ring.html"
+        )
 
 
 @links.command()

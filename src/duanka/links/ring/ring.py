@@ -85,7 +85,7 @@ def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
         frame.drop("row"),
         _devices(graph, growth, pl.DataFrame({"row": cards, "site": site})),
         supplying_outlets(graph.cards, growth, stock),
-        ties_of(graph, growth, seed.groups, frame["row"].to_numpy(), frame["role"]),
+        ties_of(graph, growth.group_certainty, seed.groups, frame["row"].to_numpy(), frame["role"]),
     )
 
 

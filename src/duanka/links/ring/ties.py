@@ -12,7 +12,6 @@ from scipy.sparse.csgraph import connected_components
 from duanka.domain.rings import PEOPLE, LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Floats, Ints
-from duanka.links.ring.growth import Growth
 
 _BATCH_TIME = len(" 2021-05-03 09:00")  # the end of a batch's label, after its outlet
 
@@ -33,8 +32,8 @@ class Ties:
     contacts: pl.DataFrame
 
 
-def ties_of(graph: LinkGraph, growth: Growth, seeds: Ints, cards: Ints, role: pl.Series) -> Ties:
-    """The ties between `cards`, rows of the graph. `seeds`: groups that the search began at."""
+def ties_of(graph: LinkGraph, certainty: Floats, seeds: Ints, cards: Ints, role: pl.Series) -> Ties:
+    """The ties between `cards`, rows of the graph. `certainty`: of each group; `seeds`: where a search began."""
     entry, owner = graph.groups_of.entries(cards)
     links = pl.DataFrame(
         {
@@ -46,7 +45,7 @@ def ties_of(graph: LinkGraph, growth: Growth, seeds: Ints, cards: Ints, role: pl
     lists = (graph.kind == LinkKind.CALLEES.value).to_numpy()[links["group"].to_numpy()]
     links = pl.concat([links.filter(~lists), _lists(links.filter(lists), len(cards), len(graph.kind))])
     shared = links.group_by("group").len("cards").filter(pl.col("cards") >= 2).sort("group")
-    groups = _named(graph, growth, seeds, shared)
+    groups = _named(graph, certainty, seeds, shared)
     numbered = shared.select("group").with_row_index("number")
     links = links.join(numbered, on="group").select("card", pl.col("number").alias("group"), "strength")
     return Ties(groups, links.cast({"group": pl.Int64}).sort("card", "group"), _contacts(graph, cards, role))
@@ -65,17 +64,17 @@ def _lists(pairs: pl.DataFrame, cards: int, first: int) -> pl.DataFrame:
     return strongest.select("card", group.alias("group"), "strength")
 
 
-def _named(graph: LinkGraph, growth: Growth, seeds: Ints, shared: pl.DataFrame) -> pl.DataFrame:
+def _named(graph: LinkGraph, certainty: Floats, seeds: Ints, shared: pl.DataFrame) -> pl.DataFrame:
     """Groups by their numbers in the graph; those from its end on are lists."""
     number = shared["group"].to_numpy()
     known = np.minimum(number, max(len(graph.kind) - 1, 0))
     listed = number >= len(graph.kind)
-    certainty: Floats = np.where(listed, 1.0, growth.group_certainty[known])
+    told = np.where(listed, 1.0, certainty[known])
     found = pl.DataFrame(
         {
             "kind": graph.kind.gather(known).cast(pl.String),
             "label": graph.label.gather(known),
-            "certainty": pl.Series(certainty).clip(0.0, 1.0).round(3).abs(),
+            "certainty": pl.Series(told).clip(0.0, 1.0).round(3).abs(),
             "cards": shared["cards"].cast(pl.Int64),
             "seed": np.isin(number, seeds),
             "list": listed,

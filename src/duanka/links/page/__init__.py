@@ -1,0 +1,1 @@
+"""ring.html: a ring in one page, with its picture, its days, its cities, and the links of each card."""
