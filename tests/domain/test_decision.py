@@ -43,8 +43,20 @@ def test_tiers_lie_at_the_limits_of_the_policy(national: Policy) -> None:
 
 def test_each_trigger_asks_for_itself(hebei: Policy) -> None:
     assert hebei.deciding is Deciding.TRIGGERS
+    counting = hebei.counting(hebei.shadows)
     for rule in IDS:
-        assert decide([rule], hebei, ASKS).action == ASKS[rule]
+        assert decide([rule], counting, ASKS).action == ASKS[rule]
+
+
+def test_a_ring_decides_nothing_first_and_then_asks_for_the_counter_and_never_for_more(
+    national: Policy, hebei: Policy
+) -> None:
+    for policy in (national, hebei):
+        assert decide(["in_ring"], policy, ASKS).action is Action.WATCH, "it is shipped in shadow"
+        counted = policy.counting(["in_ring"])
+        assert decide(["in_ring"], counted, ASKS).action is Action.VERIFY_AT_COUNTER
+        assert decide(IDS, counted, ASKS, claimed=True).tier is Tier.HIGH, "no stop, whatever else speaks"
+        assert decide(["in_ring"], counted, ASKS, confirmed=True).tier is Tier.EXTREME
 
 
 def test_the_heaviest_reason_comes_first(national: Policy) -> None:

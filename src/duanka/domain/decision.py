@@ -55,7 +55,8 @@ def decide(
     `score`: a learned probability, 0 to 1, added as one more weight; None: no score. `shadows`: rules in shadow that
     count here; the others do not count and are not given as reasons.
 
-    Hits alone never decide a stop, however many there are: only `confirmed` does.
+    Hits alone never decide a stop, however many there are, nor does a ring: only `confirmed` does. A card in a ring
+    with a confirmed card is at most high, by rule `in_ring`; a stop of it is proposed by a person to a second one.
     """
     weights = {r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or r in shadows)}
     reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))

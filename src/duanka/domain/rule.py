@@ -151,7 +151,7 @@ class Rule:
         whole = isinstance(default, int)
         # An upper bound may be zero; a duration, or a count to reach, is at least one.
         least = 0 if name.startswith("max_") or not whole else 1
-        most = 1 if self.limits[name].unit == "share" else MOST
+        most = {"share": 1, "percent": 100}.get(self.limits[name].unit, MOST)
         kinds = int if whole else int | float
         if isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most:
             return ""  # excludes nan and inf

@@ -215,13 +215,31 @@ OUTLETS = Table(
     ),
 )
 
+RINGS = Table(
+    "rings",
+    "what `duanka links` found of a card: the ring that it is linked to; one row per card",
+    (
+        _CARD,
+        Column("ring", ColumnKind.TEXT, "the ring; its id stays from night to night", required=True),
+        Column(
+            "certainty",
+            ColumnKind.COUNT,
+            "how sure it is that the card is the ring's; 0: no longer",
+            "percent",
+            required=True,
+        ),
+        _time("since", "when the card was first found there"),
+    ),
+    time="since",
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS)
+    for table in (CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS, RINGS)
 }
 
 # Registers with one row a card or outlet -> its column. A later row replaces the earlier one.
-REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet", "rings": "card"}
 
 RECORD_TABLES = tuple(name for name, table in TABLES.items() if table.record)
 

@@ -52,6 +52,7 @@ _UNITS = {
     "senders": "个平台",
     "messages": "条",
     "complaints": "次",
+    "percent": "%",
 }
 # Units that the value shows by itself.
 _SILENT_UNITS = {"", "share", "local time", "date", "IMEI"}

@@ -11,6 +11,7 @@ from duanka.rules import (
     fan_out,
     fraud_prone_abroad,
     high_risk_area,
+    in_ring,
     iot_misuse,
     new_card_unused,
     one_way_calls,
@@ -47,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     bank_line_stranger.RULE,
     fraud_prone_abroad.RULE,
     complained.RULE,
+    # what links between cards say
+    in_ring.RULE,
     # last: reads the hits of all other rules
     repeat_alerts.RULE,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from duanka.domain.ports import Silent
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.batch.embedded_store import EmbeddedStore
 from duanka.engine.batch.spark_store import ClusterStore
 from duanka.engine.batch.store_engine import StoreEngine
@@ -22,6 +22,7 @@ from support.engine.worlds import LIMITS, START, Hits, Limits, World, invented, 
 
 Frames = Mapping[str, pl.DataFrame]
 _LATEST_NIGHTS = 3
+_KEYS = {table: [key] for table, key in REGISTER_KEYS.items()}
 
 
 def deliveries(world: World, chance: random.Random) -> list[dict[str, pl.DataFrame]]:
@@ -52,12 +53,11 @@ def deliveries(world: World, chance: random.Random) -> list[dict[str, pl.DataFra
 
 
 def so_far(before: Frames, new: Frames) -> dict[str, pl.DataFrame]:
-    """All that came, each record once, of each card and outlet the last row."""
+    """All that came, each record once, of each card and outlet the last row of a register."""
     together = dict(before)
     for table, frame in new.items():
         rows = pl.concat([together[table], frame]) if table in together else frame
-        key = {"cards": ["card"], "outlets": ["outlet"]}.get(table)
-        together[table] = rows.unique(key, keep="last", maintain_order=True)
+        together[table] = rows.unique(_KEYS.get(table), keep="last", maintain_order=True)
     return together
 
 
@@ -76,9 +76,7 @@ def night(
     texts = KnownTexts(work / "texts.parquet")
     for table, frame in new.items():
         parts[table] = [work / f"{table}.parquet"]
-        once = frame.unique(
-            {"cards": ["card"], "outlets": ["outlet"]}.get(table), keep="last", maintain_order=True
-        )
+        once = frame.unique(_KEYS.get(table), keep="last", maintain_order=True)
         with_keys(table, once, texts).write_parquet(parts[table][0])
     filled = {t: {s.name for s in f if s.null_count() < len(s)} for t, f in new.items()}
     at = START + timedelta(days=number + 1, hours=3)

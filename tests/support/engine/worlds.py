@@ -103,6 +103,7 @@ class _Inventor:
         ]
         self.rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         self.before: list[Row] = []
+        self.linked_before: list[Row] = []
 
     def moment(self, first: float = 0.0, last: float | None = None) -> datetime:
         """A moment between two days of the world; often a full hour, or midnight, where limits lie."""
@@ -160,6 +161,20 @@ class _Inventor:
         )
         self.rows["outlets"] += [{"outlet": "o1", "name": "Shop"}, {"outlet": "o2"}]
         self.rows["accounts"].append({"card": self.numbers[1], "platform": "p", "account": "a"})
+
+    def link(self, seed: int) -> None:
+        """Fill the rings; some cards were linked otherwise before, or were not, and some are no more."""
+        chance = random.Random(f"rings {seed}")  # its own: what else is drawn does not hang on it
+
+        def linked(card: str) -> Row:
+            since = START + timedelta(days=chance.uniform(-3, self.days + 1))
+            ring, certainty = chance.choice(("R1", "R2")), chance.choice((0, 50, 51, 90))
+            return {"card": card, "ring": ring, "certainty": certainty, "since": since.replace(microsecond=0)}
+
+        for card in chance.sample([*self.numbers, "8613899999999"], len(self.numbers) // 2):
+            self.rows["rings"].append(linked(card))
+            if chance.random() < 0.4:
+                self.linked_before.append(linked(card))
 
     def use(self) -> None:
         """Fill the records."""
@@ -225,6 +240,7 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     """A world; of some tables there is nothing at all."""
     drawn = _Inventor(seed, cards, days)
     drawn.describe()
+    drawn.link(seed)
     drawn.use()
     drawn.burst(drawn.numbers[0], {"imei": "86000000000001"})
     missing = set(drawn.chance.sample(sorted(set(TABLES) - set(_NEED)), drawn.some(0, 0, 0, 1, 2)))
@@ -232,7 +248,7 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     if drawn.chance.random() < 0.2:
         lists[drawn.some(*LISTS)] = ()
     frames = {t: canonical(t, rows) for t, rows in drawn.rows.items() if rows and t not in missing}
-    before = {"cards": canonical("cards", drawn.before)}
+    before = {"cards": canonical("cards", drawn.before), "rings": canonical("rings", drawn.linked_before)}
     return World(frames, before, lists)
 
 

@@ -36,6 +36,7 @@ _TEXTS: dict[str, tuple[Meaning, ...]] = {
     "cases": (Meaning.CASE, Meaning.CASE_SOURCE),
     "accounts": (Meaning.PLATFORM, Meaning.ACCOUNT),
     "outlets": (Meaning.OUTLET, Meaning.OUTLET_NAME, Meaning.OPERATOR),
+    "rings": (Meaning.RING,),
 }
 _TIMES: dict[str, dict[str, Meaning]] = {
     "cards": {
@@ -46,6 +47,7 @@ _TIMES: dict[str, dict[str, Meaning]] = {
     "complaints": {"reported_at": Meaning.REPORTED},
     "cases": {"confirmed_at": Meaning.CONFIRMED},
     "accounts": {"bound_at": Meaning.BOUND_AT},
+    "rings": {"since": Meaning.SINCE},
 }
 _HEX = r"^[0-9a-fA-F]{32,128}$"
 
@@ -95,6 +97,7 @@ def _single(columns: Columns) -> str:
     moment = any(columns.values[name].moments.share >= 0.9 for name, _ in columns.called(Meaning.WHEN))
     of_register = (Meaning.OPENED, Meaning.ICCID, Meaning.HOLDER, Meaning.OUTLET, Meaning.HOLDER_KIND)
     rules = (
+        ("rings", has(Meaning.RING) and has(Meaning.CERTAINTY)),
         ("cases", has(Meaning.CASE) and has(Meaning.CONFIRMED)),
         ("complaints", has(Meaning.REPORTED)),
         ("accounts", has(Meaning.PLATFORM) and has(Meaning.ACCOUNT)),
@@ -338,4 +341,5 @@ _MORE: dict[str, Callable[[Columns], dict[str, ColumnGuess | None]]] = {
     "cards": _register,
     "outlets": lambda columns: {"city": _city(columns, Meaning.CITY)},
     "data_days": lambda columns: {"bytes": _bytes(columns)},
+    "rings": lambda columns: {"certainty": columns.guess(Meaning.CERTAINTY, lambda v: v.counts, AMOUNTS)},
 }

@@ -56,6 +56,9 @@ class Meaning(StrEnum):
     PLATFORM = "platform"
     ACCOUNT = "account"
     BOUND_AT = "bound_at"
+    RING = "ring"
+    CERTAINTY = "certainty"
+    SINCE = "since"
 
 
 # Names as returned by `plain`, best first: of two columns with such names, the one listed first is meant.
@@ -210,6 +213,9 @@ _NAMES: dict[Meaning, str] = {
         "account 账号 帐号 平台账号 平台帐号 互联网账号 用户账号 accountid accountname accountno"
     ),
     Meaning.BOUND_AT: "boundat 绑定时间 注册时间 bindtime bindingtime registertime registeredat",
+    Meaning.RING: "ring 团伙编号 团伙 关联组",
+    Meaning.CERTAINTY: "certainty 关联把握 把握",
+    Meaning.SINCE: "since 首次关联时间",
 }
 _SHORTEST_WITHIN = 2  # minimum Chinese characters of a name that may match within a longer header
 _SHORTEST_WITHIN_LATIN = 4

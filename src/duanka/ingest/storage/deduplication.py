@@ -37,7 +37,11 @@ from duanka.ingest.validation.quarantine import Quarantine
 
 HASHES_AT_ONCE = 8_000_000  # 64 MB
 CANDIDATES_AT_ONCE = 250_000  # maximum rows compared in full at once
-_DESCRIBED_TWICE = {"cards": QuarantineReason.CARD_TWICE, "outlets": QuarantineReason.OUTLET_TWICE}
+_DESCRIBED_TWICE = {
+    "cards": QuarantineReason.CARD_TWICE,
+    "outlets": QuarantineReason.OUTLET_TWICE,
+    "rings": QuarantineReason.LINKED_TWICE,
+}
 
 Hashes = npt.NDArray[np.uint64]
 

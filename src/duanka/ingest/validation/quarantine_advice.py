@@ -119,12 +119,16 @@ ADVICE: dict[str, BilingualText] = {
         "同一记录已读过：不必处理", "an equal record was read: nothing to do"
     ),
     QuarantineReason.CARD_TWICE: BilingualText(
-        "同一张卡有两种描述，用的是前一种：请对方更正资料",
-        "two descriptions of a card, the first counts: have the register corrected",
+        "同一张卡有两种描述，用的是后一种：请对方更正资料",
+        "two descriptions of a card, the last counts: have the register corrected",
     ),
     QuarantineReason.OUTLET_TWICE: BilingualText(
-        "同一网点有两种描述，用的是前一种：请对方更正",
-        "two descriptions of an outlet, the first counts: have it corrected",
+        "同一网点有两种描述，用的是后一种：请对方更正",
+        "two descriptions of an outlet, the last counts: have it corrected",
+    ),
+    QuarantineReason.LINKED_TWICE: BilingualText(
+        "同一张卡有两条关联，用的是后一条：收件处只留最近一次的 rings.parquet",
+        "two rows of one card, the last counts: keep the latest rings.parquet alone",
     ),
     "too late": BilingualText(
         "晚于允许的时延：见 docs/LIVE.md 的 lateness",

@@ -39,6 +39,7 @@ _DAMAGE = (
 )
 # tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
+_LATER_REGISTERS = ("rings",)  # those that a state of this version may lack: created empty
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
@@ -88,14 +89,15 @@ class LiveState:
         if there:
             for name in _OPTIONAL_TABLES:
                 self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
-            self.progress = self._read(there | set(_OPTIONAL_TABLES))
+            for name in _LATER_REGISTERS:
+                self._make_register(name)
+            self.progress = self._read(there.union(_OPTIONAL_TABLES, _LATER_REGISTERS))
             self._ours = True
             key_texts.create(self.run, "state.texts")
             return False
         self.run("CREATE TABLE state.progress (value VARCHAR)")
         for name in REGISTERS:
-            shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
-            self.run(f"CREATE TABLE state.{name} ({shape})")
+            self._make_register(name)
         for name in RECORDS:
             self.make_recent(name)
         for name, columns in _TABLES.items():
@@ -122,6 +124,11 @@ class LiveState:
             f"the live state in {self._folder} is of version {told}, and this Duanka needs version {VERSION}; begin a"
             " new one with --store FOLDER (what lies in the inbox is read again)"
         )
+
+    def _make_register(self, name: str) -> None:
+        """Create the empty table of a register, unless it is there."""
+        shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
+        self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({shape})")
 
     def make_recent(self, table: str) -> None:
         """Create the empty table of recent records, uncompressed: it is emptied every minute."""
