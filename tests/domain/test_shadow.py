@@ -112,6 +112,8 @@ def test_what_they_would_do_is_counted_rule_by_rule() -> None:
     up = {(Action.WATCH, Action.VERIFY): 2, (Action.VERIFY, Action.VERIFY_AT_COUNTER): 1}
     assert by_rule["fan_out"] == ShadowRule("fan_out", 4, 1, up)
     assert by_rule["shared_device"] == ShadowRule("shared_device", 0, 0, {}), "it ran and hit nobody"
+    assert set(by_rule) == {one.rule for one in shadows.counted(["fan_out"])}, "one of them ran"
+    assert shadows.counted(["shared_device", "fan_out", "sim_box"]) == (), "none of them ran"
 
 
 def test_a_rule_in_shadow_runs_after_those_that_read_hits() -> None:

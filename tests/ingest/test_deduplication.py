@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,20 @@ def test_the_same_bytes_for_another_table_are_read(tmp_path: Path) -> None:
 def test_a_register_describes_a_thing_once(tmp_path: Path) -> None:
     cards = CARDS + "8613800138000,voice\n8613800138000,iot\n13800138000,iot\n8613800138001,iot\n"
     outlets = "outlet,name\na,Shop\na,Shop\na,Store\n"
-    intake = taken(tmp_path, {"cards.csv": cards, "outlets.csv": outlets, "calls.csv": CALLS + CALL})
+    rings = pl.DataFrame(  # as `duanka links build --deliver` writes it
+        {
+            "card": ["8613800138000", "8613800138000", "13800138001"],
+            "ring": ["R00001", "R00002", "R00002"],
+            "certainty": [90, 0, 60],
+            "since": [date(2021, 5, 16)] * 3,
+        }
+    )
+    files = {"cards.csv": cards, "outlets.csv": outlets, "rings.parquet": rings, "calls.csv": CALLS + CALL}
+    intake = taken(tmp_path, files)
+    assert table(intake, "rings").rows() == [
+        ("8613800138000", "R00002", 0, datetime(2021, 5, 16)),
+        ("8613800138001", "R00002", 60, datetime(2021, 5, 16)),
+    ]
     assert table(intake, "cards").select("card", "kind").rows() == [
         ("8613800138000", "iot"),
         ("8613800138001", "iot"),
@@ -91,6 +105,7 @@ def test_a_register_describes_a_thing_once(tmp_path: Path) -> None:
         (4, "", "delivered twice"),
         (2, "", "delivered twice"),
         (3, "", "outlet described twice"),
+        (1, "", "link described twice"),
     ]
 
 

@@ -112,7 +112,7 @@ def scan_records(
         top=tally.top,
         cards=engine.cards(),
         lists_from=scan.lists_from,
-        shadows=shadows.counted(),
+        shadows=shadows.counted([run.rule for run in runs if not run.ran]),
         claimed=tally.claimed,
     )
 

@@ -241,7 +241,8 @@ def follow(
             for name in (HITS, CARDS_AT_RISK, SPREADSHEET, QUARANTINE):
                 (new / name).replace(asked.out / name)
         findings = _findings(asked, policy, limits, engine.account(asked.out, zone.now()), tally, shadows)
-        return LiveOutcome(followed, shadows.counted(), asked.out, state, engine.lacks(), findings)
+        lacks = engine.lacks()
+        return LiveOutcome(followed, shadows.counted(lacks), asked.out, state, lacks, findings)
 
 
 def _findings(
@@ -269,7 +270,7 @@ def _findings(
         top=tally.top,
         cards=account.cards,
         lists_from=asked.lists,
-        shadows=shadows.counted(),
+        shadows=shadows.counted([run.rule for run in account.runs if not run.ran]),
         claimed=tally.claimed,
         live=account.sources,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from duanka.domain.decision import Decision, decide
@@ -110,8 +110,13 @@ class Shadows:
             if action > card.action:
                 self._rises[rule][card.action, action] += 1
 
-    def counted(self) -> tuple[ShadowRule, ...]:
-        """Return the rules in shadow, in the order of the policy."""
+    def counted(self, not_run: Collection[str] = ()) -> tuple[ShadowRule, ...]:
+        """Return the rules in shadow, in the order of the policy; none if all of them are among `not_run`.
+
+        A policy is shipped with a rule in shadow whose table few deliver: that it lacks it is told elsewhere.
+        """
+        if self._rises.keys() <= set(not_run):
+            return ()
         return tuple(
             ShadowRule(rule, self._cards[rule], self._new[rule], rises) for rule, rises in self._rises.items()
         )

@@ -31,8 +31,8 @@ RULE = Rule(
     ),
     look_alikes=BilingualText(
         "集体宿舍、成批开户的单位和班组、二手手机；证件被人冒用开卡的登记人。规则只要求核验，不停机，也不归责于登记人。",
-        "Dormitories, firms and crews whose cards were opened in bulk, second-hand phones, and those in whose name others"
-        " opened a card. The rule asks; it stops nothing and blames no registered holder.",
+        "Dormitories, firms and crews whose cards were opened in bulk, second-hand phones, and those in whose name"
+        " others opened a card. The rule asks; it stops nothing and blames no registered holder.",
     ),
     limits={
         # what `duanka links` names for a person to look at, strangers among it, has 50 at most

@@ -211,3 +211,17 @@ def test_cards_that_only_an_imsi_names_are_looked_up_in_the_register(tmp_path: P
     found = guessed(tmp_path)
     assert found.whole, found.text
     assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))
+
+
+def test_rings_delivered_beside_foreign_records_are_known_by_their_columns(tmp_path: Path) -> None:
+    """`duanka links build --deliver` writes them into the operator's own delivery."""
+    rows = [
+        {"card": c.card, "ring": f"R0000{c.seconds % 3}", "certainty": c.seconds % 101, "since": c.started_at}
+        for c in TRUTH
+    ]
+    pl.DataFrame(rows).unique("card").write_parquet(tmp_path / "rings.parquet")
+    (tmp_path / "cdr.csv").write_text("\n".join([_SERVED, *map(_served, TRUTH)]) + "\n", "utf-8")
+    found = guessed(tmp_path)
+    assert found.whole, found.text
+    assert 'table = "rings"' in found.text
+    assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))

@@ -194,7 +194,12 @@ class RuleEvaluator:
             for shelf in self._shelves.values()
             if shelf is days or any(part.source not in {*there, "card_days"} for part in shelf.rollup.parts)
         ]
-        parts = ["state.cards", "state.complaints", "state.rings", *(f"({shelf.raw('card')})" for shelf in seen)]
+        parts = [
+            "state.cards",
+            "state.complaints",
+            "state.rings",
+            *(f"({shelf.raw('card')})" for shelf in seen),
+        ]
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
     def _plan(self, rule: CompiledRule, moments: JudgementTimes) -> None:

@@ -16,8 +16,8 @@ from duanka.engine.store.next_generation import NextGeneration
 def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bool:
     """Add the rows of a register; whether it changed.
 
-    Rows replace those of the same card or outlet (REGISTER_KEYS); accounts, complaints and cases, of which a card has several, are the
-    union of all distinct rows.
+    Rows replace those of the same card or outlet (REGISTER_KEYS); accounts, complaints and cases, of which a card has
+    several, are the union of all distinct rows.
     """
     columns, key = ", ".join(names(table)), REGISTER_KEYS.get(table)
     once = "" if key else "DISTINCT "  # a key comes once in a delivery
