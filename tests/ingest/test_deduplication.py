@@ -88,7 +88,12 @@ def test_a_register_describes_a_thing_once(tmp_path: Path) -> None:
             "since": [date(2021, 5, 16)] * 3,
         }
     )
-    files = {"cards.csv": cards, "outlets.csv": outlets, "rings.parquet": rings, "calls.csv": CALLS + CALL}
+    files: dict[str, str | bytes | pl.DataFrame] = {
+        "cards.csv": cards,
+        "outlets.csv": outlets,
+        "rings.parquet": rings,
+        "calls.csv": CALLS + CALL,
+    }
     intake = taken(tmp_path, files)
     assert table(intake, "rings").rows() == [
         ("8613800138000", "R00002", 0, datetime(2021, 5, 16)),

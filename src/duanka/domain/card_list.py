@@ -23,6 +23,7 @@ _HEADINGS = frozenset(
         ),  # the last of our own Chinese workbook
     }
 )
+_CERTAINTY = "certainty"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DIGITS = re.compile("[0-9]{3}")  # no heading has three digits in a row
 
@@ -34,18 +35,50 @@ def cards_in(octets: bytes, name: str) -> list[str]:
     which the column headed `card` (or 号码, …) is read, else the first that holds cards. DuankaError: not a
     text, or no such column.
     """
+    return [card for card, _ in _listed(octets, name)]
+
+
+def certain_cards_in(octets: bytes, name: str, above: float) -> tuple[list[str], int]:
+    """As `cards_in`, but of a table with a column `certainty` (0 to 1), such as ring.csv, the cards above `above`.
+
+    Also returns how many were left out. DuankaError: a certainty is none.
+    """
+    listed = _listed(octets, name)
+    kept = [card for card, told in listed if told is None or _certainty(told, name) > above]
+    return kept, len(listed) - len(kept)
+
+
+def _listed(octets: bytes, name: str) -> list[tuple[str, str | None]]:
+    """The text of each card, and what the column `certainty` says of it; None: there is no such column."""
     rows = [row for row in _rows(_text(octets, name)) if any(row)]
     if not rows:
         return []
     first = rows[0]
     if len({len(row) for row in rows}) == 1 and len(first) == 1:
         found = [cell for row in rows for cell in _parted(row[0])]
-        return found[1:] if _is_heading(found[0]) else found
+        return [(card, None) for card in (found[1:] if _is_heading(found[0]) else found)]
     column = _column(rows)
     if column is None:
         raise DuankaError(f"{name} has several columns and none of them is headed card or 号码: name it so")
     rest = rows[1:] if not any(map(parse, first)) else rows
-    return [row[column] if column < len(row) else "" for row in rest]
+    sure = next((place for place, cell in enumerate(first) if cell.casefold() == _CERTAINTY), None)
+    return [(_cell(row, column), None if sure is None else _cell(row, sure)) for row in rest]
+
+
+def _cell(row: list[str], place: int) -> str:
+    return row[place] if place < len(row) else ""
+
+
+def _certainty(told: str, name: str) -> float:
+    try:
+        found = float(told)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:  # nan is no certainty either
+        raise DuankaError(
+            f"{name}: certainty {told!r:.40} is no number from 0 to 1; correct it, or leave the column out"
+        )
+    return found
 
 
 def _column(rows: list[list[str]]) -> int | None:

@@ -20,6 +20,7 @@ from duanka.cli.people.acting import (
     at_desk,
     card_meant,
     cards_in_file,
+    certain_cards_in_file,
     command,
     order_meant,
 )
@@ -153,10 +154,20 @@ def stop(
             help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator."
         ),
     ] = None,
+    certainty: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of a ring.csv (`duanka links around`): cards above this one alone."),
+    ] = 0.5,
 ) -> None:
     """Propose to stop cards; a second person approves with `duanka orders approve`."""
     with at_desk() as (here, person):
-        numbers = _named(here, cards, file)
+        listed, left_out = certain_cards_in_file(file, certainty) if file else ([], 0)
+        if left_out:
+            say(
+                f"未列入 {left_out:,} 张：关联把握不高于 {certainty:g}（--certainty）。",
+                f"Left out: {left_out:,} card(s) of certainty {certainty:g} or less (--certainty).",
+            )
+        numbers = [*_named(here, cards, None), *listed]
         end = bounded(operator_zone().read(until, "--until")) if until else None
         act = here.bulk_actions.propose(
             Event(how), numbers, BilingualText(reason, reason_en), person, here.now(), end

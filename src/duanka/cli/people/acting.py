@@ -23,7 +23,7 @@ from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission, authorize, roles_text, within
 from duanka.domain.bounds import given_reason
 from duanka.domain.bulk_action import card_of
-from duanka.domain.card_list import cards_in
+from duanka.domain.card_list import cards_in, certain_cards_in
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Kind, Order, PermissionDenied, Person
 
@@ -159,6 +159,14 @@ def cards_in_file(file: Path) -> list[str]:
     """Cards in a file. DuankaError: it cannot be read."""
     try:
         return cards_in(file.read_bytes(), file.name)
+    except OSError as error:
+        raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def certain_cards_in_file(file: Path, above: float) -> tuple[list[str], int]:
+    """Cards in a file, of a ring.csv those above a certainty, and how many are not. DuankaError: it cannot be read."""
+    try:
+        return certain_cards_in(file.read_bytes(), file.name, above)
     except OSError as error:
         raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
 
