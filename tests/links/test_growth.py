@@ -154,6 +154,19 @@ def test_victims_are_no_members_and_minders_and_operators_are() -> None:
     assert roles[str(operator)] == RingRole.OPERATOR
 
 
+def test_people_of_the_ring_lead_on_by_their_circle_alone() -> None:
+    world, ring = boxes()
+    minder = world.cards(700, 1, **LIVED, strangers=60)[0]
+    world.calls(minder, ring[:24:2])
+    neighbours = world.cards(710, 5, **LIVED, strangers=60)
+    for card in (minder, *neighbours):
+        world.dials(card, range(1, 31))  # the same restaurants
+    family = world.cards(720, 8)
+    world.device(86_900_000_000_005, [minder, *family])
+    found = seized(build_graph(world.evidence()), BOX)
+    assert joined(found) == {*ring, minder}
+
+
 def test_a_verification_weighs_against_and_an_upheld_objection_ends_it() -> None:
     world, ring = boxes()
     graph = build_graph(world.evidence())

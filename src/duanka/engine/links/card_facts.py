@@ -19,6 +19,7 @@ ROWS_PER_RANGE = 8_000_000  # rows of card_peers merged at once, about 1 GB
 MOST_CALLERS = 40  # of a number of ours that is called by few: a call to it tells more than one to a hotline
 MIN_LIST = 5  # different strangers called, from which on a card dials a list
 LIST_SHARE = 0.5  # strangers among the numbers that it calls
+LIST_DAYS = 10  # within which all cards call a callee that is on their list
 MOST_ON_LISTS = 30  # lists on which a callee stands; one that stands on more is somebody whom everybody calls
 
 # Who talks both ways on two days, or on three days, belongs to somebody's circle; one who calls back once does not, and
@@ -29,7 +30,7 @@ _STRANGER = "(out > 0 AND inward = 0 AND days <= 2)"
 _CIRCLE = f"""
 CREATE OR REPLACE TEMP TABLE circle AS
 SELECT card, peer, count(DISTINCT day) AS days, sum(calls_out + messages_out) AS out,
-       sum(calls_in + messages_in) AS inward, sum(calls_out) AS called
+       sum(calls_in + messages_in) AS inward, sum(calls_out) AS called, min(day) AS first_day, max(day) AS last_day
 FROM card_peers WHERE card >= {{first}} AND card < {{end}} AND NOT {short_code_sql("peer")}
 GROUP BY card, peer
 """
@@ -43,7 +44,7 @@ SELECT c.card, c.peer, c.days, c.out, c.inward, {_REGULAR} AS regular
 FROM circle AS c JOIN own AS o ON o.card = c.peer
 """
 _DIALLED = f"""
-SELECT c.card, c.peer FROM circle AS c JOIN (
+SELECT c.card, c.peer, c.first_day, c.last_day FROM circle AS c JOIN (
     SELECT card FROM circle GROUP BY card
     HAVING count(*) FILTER ({_STRANGER}) >= {MIN_LIST}
        AND count(*) FILTER ({_STRANGER}) >= {LIST_SHARE} * count(*) FILTER (out > 0)
@@ -64,7 +65,7 @@ FROM card_days WHERE card >= {first} AND card < {end} GROUP BY card
 _TABLES = {
     "circles": "card BIGINT, callees BIGINT, strangers BIGINT, regular BIGINT, peers BIGINT",
     "own_pairs": "card BIGINT, peer BIGINT, days BIGINT, out BIGINT, inward BIGINT, regular BOOLEAN",
-    "dialled": "card BIGINT, peer BIGINT",
+    "dialled": "card BIGINT, peer BIGINT, first_day DATE, last_day DATE",
     "places": "card BIGINT, city VARCHAR, cell BIGINT, places BIGINT",
     "uses": (
         "card BIGINT, days BIGINT, calls_out BIGINT, calls_in BIGINT, messages_out BIGINT, codes_in BIGINT"
@@ -154,9 +155,13 @@ def contacts(source: LinkSource) -> pa.Table:
 
 
 def lists(source: LinkSource) -> pa.Table:
-    """card, callee: strangers that two or more cards dialled which dial lists."""
+    """card, callee: strangers that two or more cards dialled which dial lists, all within LIST_DAYS.
+
+    A list is worked off in days; a restaurant is called all the time.
+    """
     return source.arrow(f"""
         SELECT d.card, d.peer AS callee FROM dialled AS d JOIN (
-            SELECT peer FROM dialled GROUP BY peer HAVING count(*) BETWEEN 2 AND {MOST_ON_LISTS}
+            SELECT peer FROM dialled GROUP BY peer
+            HAVING count(*) BETWEEN 2 AND {MOST_ON_LISTS} AND max(last_day) - min(first_day) < {LIST_DAYS}
         ) AS s ON s.peer = d.peer ORDER BY callee, d.card
     """)

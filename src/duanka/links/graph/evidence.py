@@ -20,7 +20,7 @@ class LinkEvidence:
     switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in
                the same minute
     contacts   card, peer (both ours), days, out, inward, regular: whom a card is in touch with, or else called first
-    lists      card, callee: strangers whom several cards dial
+    lists      card, callee: strangers whom several cards dial within a few days
     accounts   card, account
     """
 

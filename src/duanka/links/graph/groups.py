@@ -158,10 +158,15 @@ def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
 
 
 def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
-    """Pairs of cards that dial the same strangers, more of them than chance would have it."""
+    """Pairs of cards that dial the same strangers, more of them than chance would have it.
+
+    A number that many cards call, such as a restaurant, is likely to be on both lists: of a card's list each callee is
+    on another list with the share of all calls that list has, times the other cards that call it.
+    """
     frame = evidence.lists.join(rows, on="card").select("row", "callee")
     if not frame.height:
         return _none(LinkKind.CALLEES)
+    frame = frame.with_columns((pl.len().over("callee") - 1).alias("others"))
     pairs = (
         frame.join(frame, on="callee", suffix="_other")
         .filter(pl.col("row") < pl.col("row_other"))
@@ -170,10 +175,11 @@ def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
         .filter(pl.col("len") >= 2)
         .sort("row", "row_other")
     )
-    dialled = evidence.cards["strangers"].to_numpy()
+    length = evidence.cards["strangers"].to_numpy()
+    known = np.bincount(_ints(frame["row"]), weights=frame["others"].to_numpy(), minlength=len(length))
     one, other = _ints(pairs["row"]), _ints(pairs["row_other"])
-    pool = max(float(dialled.sum()), 1.0)
-    bits = poisson_bits(_ints(pairs["len"]), dialled[one] * (dialled[other] / pool))
+    usual = np.maximum(known[one] * length[other], known[other] * length[one]) / max(float(length.sum()), 1.0)
+    bits = poisson_bits(_ints(pairs["len"]), usual)
     half = np.sqrt(strength(LinkKind.CALLEES, bits))  # a pair is a group of two: both ways give the strength
     group = np.arange(len(one), dtype=np.int64)
     label = pairs["len"].cast(pl.String)

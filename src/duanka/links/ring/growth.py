@@ -100,10 +100,15 @@ class _Ring:
         self._calls_in, self._calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
 
     def join(self, cards: Ints, certainty: Floats, number: int) -> None:
-        """Take `cards` in, and tell their groups and contacts."""
+        """Take `cards` in, and tell their groups and contacts.
+
+        People, who came by their circle, lead on by it alone: their phone, their document and the numbers they dial
+        are a person's own.
+        """
         self.round[cards], self.certainty[cards] = number, certainty
-        entry, owner = self.graph.groups_of.entries(cards)
-        tells = self.graph.groups_of.strength[entry] * certainty[owner]
+        by_things = (self.by_group[cards] >= 0) | (number == 0)
+        entry, owner = self.graph.groups_of.entries(cards[by_things])
+        tells = self.graph.groups_of.strength[entry] * certainty[by_things][owner]
         np.add.at(self.doubt, self.graph.groups_of.other[entry], np.log1p(-np.minimum(tells, 0.999999)))
         entry, _ = self.graph.contacted_by.entries(cards)
         who, tie = self.graph.contacted_by.other[entry], self.graph.contacted_by.strength[entry]
