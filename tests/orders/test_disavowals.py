@@ -36,8 +36,11 @@ from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders, outbox
 from duanka.ledger.db.tables_identity import counter_checks
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.effects import apply_event
 from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from support.order_policies import AT_ONCE
 from support.orders.books import (
     DESK,
@@ -258,6 +261,7 @@ def test_when_the_days_are_over_the_card_is_cancelled_once_and_for_good(store: S
     way = Online(store, replace(AT_ONCE, disowned_days=3))
     order = disowned(way)
     assert way.orders.sweep(NOW + 3 * DAY - timedelta(seconds=1)) == 0
+    assert way.orders.sweep(NOW + 3 * DAY, restrict=False) == 0, "not by a clock that nobody trusts"
     way.orders.sweep(NOW + 3 * DAY)
     way.orders.sweep(NOW + 3 * DAY)
     assert (way.state(order.id).state, restriction(way.orders)) == (State.CANCELLED, None)
@@ -559,3 +563,48 @@ def test_a_deadline_that_was_written_past_the_trail_cancels_nothing(store: Store
     stop = restriction(way.orders)
     assert stop
     assert (stop.state, way.state(order.id).state) == (State.STOPPED_AT_REQUEST, State.CONFIRMED)
+
+
+def test_a_request_carries_the_stop_of_its_own_card_and_nothing_else(store: Store) -> None:
+    way = Online(store)
+    basis = Evidence.OWN_REQUEST.of(disowned(way).id)
+    asked = way.asked(1)
+
+    def another(event: Event) -> Callable[[UnitOfWork], Order]:
+        def work(unit: UnitOfWork) -> Order:
+            opened = unit.open(Kind.RESTRICTION, card(1), asked.grounds, SYSTEM, "why", carried_by=basis)
+            return apply_event(unit, opened, event, SYSTEM, "why")
+
+        return work
+
+    for event in (Event.STOP_AT_REQUEST, Event.SUSPEND, Event.BAR_OUTGOING):
+        with pytest.raises(NeedsSecondPerson):
+            way.orders.transaction(another(event), NOW)
+    stop = restriction(way.orders)
+    assert stop
+    with pytest.raises(NoSuchTransition):
+        way.orders.apply(stop.id, Event.CANCEL, SYSTEM, "at once", NOW)
+    assert restriction(way.orders, 1) is None
+
+
+def test_only_a_confirmed_request_carries_a_stop(store: Store) -> None:
+    way = Online(store)
+    claimed = said(way)
+
+    def work(unit: UnitOfWork) -> Order:
+        basis = Evidence.OWN_REQUEST.of(claimed.id)
+        opened = unit.open(Kind.RESTRICTION, card(0), claimed.grounds, SYSTEM, "why", carried_by=basis)
+        return apply_event(unit, opened, Event.STOP_AT_REQUEST, SYSTEM, "why")
+
+    with pytest.raises(NeedsSecondPerson, match="no registrant asked"):
+        way.orders.transaction(work, NOW)
+
+
+def test_what_the_police_decide_is_left_to_them_and_alarms_nobody(store: Store) -> None:
+    """A disavowal under a police stop waits for the police; one that waits for a second person waits for us."""
+    way = Online(store)
+    way.orders.police_stop(card(0), "A1", POLICE, "confirmed", NOW)
+    disowned(way)
+    waits = said(way, 1)
+    found = OrderQueries(store, Trail(KEY)).orders(Filter(waiting=True), ViewerContext(DESK), NOW)
+    assert [order.id for order in found.items] == [waits.id]

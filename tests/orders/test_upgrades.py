@@ -134,7 +134,7 @@ def partial(connection: Connection) -> set[str]:
     ("name", "database_url"),
     # the steps between are the same on both databases: SQLite shows each of them
     [(name, "sqlite") for name in NAMES]
-    + [(name, "postgresql") for name in (RELEASE, "version-04", "version-10")],
+    + [(name, "postgresql") for name in (RELEASE, "version-04", "version-11")],
     indirect=["database_url"],
 )
 def test_a_database_of_every_version_is_upgraded_with_nothing_lost(
