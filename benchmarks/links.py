@@ -86,6 +86,8 @@ def _cards(cards: int, gang: np.ndarray, rng: np.random.Generator) -> pl.DataFra
             "days": np.full(cards, 20),
             "confirmed": fraud & (rng.random(cards) < 0.01),
             "at_risk": fraud,
+            "disowned": np.zeros(cards, dtype=np.bool_),
+            "upheld": np.zeros(cards, dtype=np.bool_),
         }
     ).with_columns(
         name=pl.col("card").cast(pl.String),

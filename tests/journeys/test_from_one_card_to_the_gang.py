@@ -25,8 +25,9 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def graph(province: Path) -> Path:
     """Its graph, built of the records in one go."""
-    folder = province.parent / "links"
-    typed = duanka("--language", "en", "links", "build", province, "--out", folder)
+    folder, upheld = province.parent / "links", province.parent / "upheld.csv"
+    upheld.write_text(f"card\n{wronged(province)}\n")
+    typed = duanka("--language", "en", "links", "build", province, "--out", folder, "--upheld", upheld)
     assert typed.code == 0, typed.err
     assert "in turn in one device" in typed.out
     return folder
@@ -36,6 +37,12 @@ def read(folder: Path, file: str) -> pl.DataFrame:
     return pl.read_csv(
         folder / file, schema_overrides={"card": pl.String, "imei": pl.String, "outlet": pl.String}
     )
+
+
+def wronged(province: Path) -> str:
+    """A card in a box about which an objection was upheld."""
+    boxed = truth(province, "truth").filter(pl.col("role") == "box_card")
+    return str(boxed["card"][-1])
 
 
 def truth(province: Path, table: str) -> pl.DataFrame:
@@ -69,6 +76,7 @@ def test_from_one_device_to_boxes_cards_people_and_stalls(
     assert things.filter(pl.col("role") == "stock")["said"].is_not_null().mean() >= 0.95  # type: ignore[operator]
     minders = found.filter((pl.col("role") == "minder") & pl.col("said").is_not_null())
     assert set(minders["said"]) == {"minder"}
+    assert wronged(province) not in ring["card"]
     strangers = ring.join(gang, on="card", how="anti")
     assert strangers.filter(pl.col("certainty") > 0.5).height <= 0.02 * ring.height
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from duanka.links.graph.stored import GraphPeriod, KeptRings, holds_graph, load,
 from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
+from duanka.links.ring.supply import judged_outlets
 from support.link_worlds import LIVED, FactWorld
 
 NOBODY = pl.DataFrame(schema=MEMBERS)
@@ -133,6 +134,19 @@ def test_the_table_of_rings_and_who_has_left() -> None:
     assert set(table.filter(pl.col("certainty") > 50)["card"]) == set(map(str, gang_of))
     assert table.filter(pl.col("card") == "999").rows() == [("999", "R00009", 0, FIRST)]
     assert table["card"].is_duplicated().sum() == 0
+
+
+def test_a_shop_whose_cards_their_registrants_disown_stands_out() -> None:
+    world = FactWorld()
+    for shop in range(40):
+        new = world.cards(10_000 + 100 * shop, 30, **LIVED)
+        for place, card in enumerate(new):
+            world.opened([card], f"S{shop:02}", datetime(2021, 5, 4 + place % 20, 9 + place % 8), 0)
+    for card in range(11_300, 11_320):
+        world._cards[card]["disowned"] = True
+    found = judged_outlets(world.evidence().cards, FIRST.replace(day=3))
+    assert found.filter("named")["outlet"].to_list() == ["S13"]
+    assert "20 of 30 new cards" in found["reason_en"][0]
 
 
 def stored(folder: Path) -> LinkGraph:

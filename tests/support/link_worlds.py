@@ -34,6 +34,8 @@ _CARD: dict[str, tuple[object, pl.DataType]] = {
     "last_used": (datetime(2021, 5, 12, 9), pl.Datetime("us")),
     "confirmed": (False, pl.Boolean()),
     "at_risk": (False, pl.Boolean()),
+    "disowned": (False, pl.Boolean()),
+    "upheld": (False, pl.Boolean()),
 }
 LIVED = {"calls_out": 50, "calls_in": 50, "regular": 12, "peers": 30, "callees": 20}
 """Facts of a card that lives like a person's own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,14 @@ class Built:
     rings: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class StatedCards:
+    """Cards of which people said something: their registrants disowned them; an objection was upheld."""
+
+    disowned: Sequence[str] = ()
+    upheld: Sequence[str] = ()
+
+
 def build(
     settings: Settings,
     data: Path,
@@ -58,7 +66,9 @@ def build(
     policy: Policy,
     mapping: Path | None,
     progress: Progress,
+    *,
     deliver: Path | None = None,
+    stated: StatedCards = StatedCards(),  # frozen
 ) -> Built:
     """Build the graph of a store, or of records in `data`, and write it to `out`.
 
@@ -68,7 +78,7 @@ def build(
     may_hold_graph(out)
     with _stored(settings, data, out, policy, mapping, progress) as store:
         before = load_rings(out).members if holds_graph(out) else None
-        built = _of_store(settings, store, out.parent, policy, progress, before)
+        built = _of_store(settings, store, out.parent, policy, progress, before, stated)
         progress.step("writing the graph", 0)
         rings = KeptRings(built.rings, _table(settings, built, out))
         save(built.graph, rings, built.period, out)
@@ -89,7 +99,9 @@ def _table(settings: Settings, built: Built, out: Path) -> pl.DataFrame:
 def known_cards(graph: LinkGraph, passes: Mapping[str, datetime]) -> KnownCards:
     """What police and verifications said of the cards of `graph`; `passes`: card -> time of its last pass."""
     confirmed = np.flatnonzero(graph.cards["confirmed"].to_numpy())
-    return KnownCards(confirmed=confirmed, passed=graph.rows_of([key_of(card) for card in passes]))
+    upheld = np.flatnonzero(graph.cards["upheld"].to_numpy())
+    passed = graph.rows_of([key_of(card) for card in passes])
+    return KnownCards(confirmed=confirmed, passed=passed, upheld=upheld)
 
 
 def opened(
@@ -135,11 +147,12 @@ def _of_store(
     policy: Policy,
     progress: Progress,
     before: pl.DataFrame | None = None,
+    stated: StatedCards = StatedCards(),  # frozen
 ) -> Built:
     with working_folder(settings.work or work) as spill:
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
-            evidence = _evidence(source, policy, progress)
+            evidence = _evidence(source, policy, stated, progress)
         finally:
             source.close()
     progress.step("weighing links", 0)
@@ -155,12 +168,16 @@ def _of_store(
     return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone), rings)
 
 
-def _evidence(source: LinkSource, policy: Policy, progress: Progress) -> LinkEvidence:
+def _evidence(source: LinkSource, policy: Policy, stated: StatedCards, progress: Progress) -> LinkEvidence:
     card_facts.gather(source, progress)
     cards = _frame(card_facts.cards(source))
     progress.step("comparing devices and documents", 0)
     return LinkEvidence(
-        cards=cards.with_columns(at_risk=_at_risk(cards, _frame(card_facts.tripped(source)), policy)),
+        cards=cards.with_columns(
+            at_risk=_at_risk(cards, _frame(card_facts.tripped(source)), policy),
+            disowned=pl.col("card").is_in([key_of(card) for card in stated.disowned]),
+            upheld=pl.col("card").is_in([key_of(card) for card in stated.upheld]),
+        ),
         devices=_frame(shared_things.devices(source)),
         agreement=_frame(shared_things.device_agreement(source)),
         switched=_frame(shared_things.switched(source, progress)),

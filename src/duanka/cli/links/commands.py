@@ -14,7 +14,7 @@ from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import MappingFile, PolicyName, TableLanguage, steps
 from duanka.cli.output.lists import say
-from duanka.cli.people.acting import at_desk
+from duanka.cli.people.acting import at_desk, cards_in_file
 from duanka.cli.shell.language import asked_for, language_of_texts
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
@@ -22,6 +22,7 @@ from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
 from duanka.domain import ring_lookups
 from duanka.domain.authority import Permission
 from duanka.domain.person import Person
+from duanka.domain.phone_number import identity
 from duanka.domain.record_lookups import basis_of
 
 if TYPE_CHECKING:
@@ -66,14 +67,31 @@ def build(
             "--deliver", help="Also write the table of rings for the next scan: INBOX/rings.parquet."
         ),
     ] = None,
+    disowned: Annotated[
+        Path | None,
+        typer.Option(
+            "--disowned", help="A file of cards that their registrants disowned: evidence about outlets."
+        ),
+    ] = None,
+    upheld: Annotated[
+        Path | None,
+        typer.Option("--upheld", help="A file of cards about which an objection was upheld: in no ring."),
+    ] = None,
     policy: PolicyName = "national",
     mapping: MappingFile = None,
 ) -> None:
     """Build the graph of all cards: what each shares with others, and how much that tells."""
+    stated = building.StatedCards(_cards_of(disowned), _cards_of(upheld))
     with steps() as shown:
-        built = building.build(load_settings(), data, out, policy_named(policy), mapping, shown, deliver)
+        built = building.build(
+            load_settings(), data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
+        )
     OUT.print(tables.graph_page(built.graph, built.period))
     say(f"下一步：duanka links around {out} --imei IMEI", f"Next: duanka links around {out} --imei IMEI")
+
+
+def _cards_of(file: Path | None) -> list[str]:
+    return [identity(card) for card in cards_in_file(file)] if file else []
 
 
 @links.command()

@@ -14,7 +14,8 @@ class LinkEvidence:
     cards      one row a card in order of key: card, name (its text), holder, organisation, iot, iccid, outlet,
                outlet_city, opened_at, home_city, city, cell (where it is most), places, days, calls_out, calls_in,
                messages_out, codes_in, callees, strangers, regular (its circle), peers (all numbers, both ways),
-               first_used, last_used, confirmed (by the police), at_risk (by the rules)
+               first_used, last_used, confirmed (by the police), at_risk (by the rules), disowned (by its
+               registrant), upheld (an objection about it)
     devices    card, imei, device (its text), first_seen, last_seen, events: devices that took two cards or more
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
     switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in

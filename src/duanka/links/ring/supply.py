@@ -45,11 +45,13 @@ def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.D
 
 
 def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
-    """The same columns, of all shops that opened cards since then, by their cards at risk; `named`: it stands out.
+    """The same columns, of all shops that opened cards since then, by those at risk or disowned; `named`: stands out.
 
     `since`: first day of the records, for of cards opened before it is not known what became of all of them.
     """
-    new = new_cards(cards, cards["at_risk"].cast(pl.Float64), pl.col("opened_at") >= since)
+    new = new_cards(
+        cards, (cards["at_risk"] | cards["disowned"]).cast(pl.Float64), pl.col("opened_at") >= since
+    )
     if new.is_empty():
         return _rows([]).with_columns(named=pl.lit(value=False))
     shops = rank_outlets(new)
