@@ -105,14 +105,15 @@ class Rule:
     `raw_reason`  why it reads a raw record table, if it does
     `needs`       "table.column": if the column has no value at all, the rule does not run and says so
     `wants`       optional tables; a missing one is reported in the summary
-    `narrow`      rollup -> condition over its keys that every hit fulfils; other rows are not built (speed only)
+    `narrow`      rollup, or records it reads -> condition over its keys, or columns, that every hit fulfils; other
+                  rows are not built, or not read (speed only)
     `stirs`       precondition of cards with a hit, and of those that a hit rests on (speed only, live)
     `unsure`      SQL that counts the cards whose records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     time of a hit: start of its window, moment when an absence became due, or the event
     `window`      time span of a hit; only hits in a changed window are evaluated again
     `first_only`  of the hits of a card only the first counts; the SQL returns all
-    `together`    "imei" or "holder": cards that share one are evaluated together
+    `together`    "imei" or "holder": cards that share one are evaluated together; "cell": all cards of a day are
     `due`         SQL returning `card, due_at`: when the rule must be evaluated again without new records
     """
 

@@ -105,9 +105,9 @@ class _Comparison:
     def possible(self) -> bool:
         """Whether the rule can be judged by difference at all."""
         rule, last, now = self.rule, self.last, self.now
-        if rule.window is Window.LIFE or rule.due or rule.unsure or rule.together not in ("", "imei"):
+        if rule.window is Window.LIFE or rule.due or rule.unsure or rule.together not in ("", "imei", "cell"):
             return False
-        registers = {name for name in rule.reads if name in TABLES}
+        registers = {name for name in rule.reads if name in TABLES and not TABLES[name].record}
         if not registers <= {"cards"} or self._columns & _MOVING:
             return False
         manifest = self.manifest

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from duanka.domain.rollups import Rollup
+from duanka.domain.schema import Table
 from duanka.engine.batch.duckdb_engine import DuckDBEngine
 from duanka.engine.batch.store_engine import StoreEngine
 
@@ -19,7 +20,7 @@ class EmbeddedStore(StoreEngine, DuckDBEngine):
         del schema  # DuckDB reads it in the files
         return self._draft.source(paths)
 
-    def _scoped(self, scope: str, rollup: Rollup, select: str, *, once: bool) -> None:
+    def _scoped(self, scope: str, rollup: Rollup | Table, select: str, *, once: bool) -> None:
         name = f"{scope or 'main'}.{rollup.name}"
         self._run(f"CREATE OR REPLACE {'TABLE' if once else 'VIEW'} {name} AS {select}")
 

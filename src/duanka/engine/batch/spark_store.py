@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import ROLLUPS, Rollup
+from duanka.domain.schema import Table
 from duanka.engine.batch.spark_engine import Cluster
 from duanka.engine.batch.store_engine import StoreEngine
 from duanka.engine.shared.duckdb_database import register
@@ -61,10 +62,10 @@ class ClusterStore(StoreEngine, Cluster):
             self._remote.open(self._opened[key], [self._draft.folder / path for path in paths], schema)
         return self._opened[key]
 
-    def _scoped(self, scope: str, rollup: Rollup, select: str, *, once: bool) -> None:
+    def _scoped(self, scope: str, rollup: Rollup | Table, select: str, *, once: bool) -> None:
         name = f"{scope}_{rollup.name}" if scope else rollup.name
         text = render(select, {}, "spark", renamed=self._renamed)
-        if once:
+        if once and isinstance(rollup, Rollup):
             folder = self._new_folder(name)
             self._remote.write(text, folder)
             self._remote.open(name, [folder], rollup_schema(rollup))

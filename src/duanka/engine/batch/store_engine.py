@@ -18,12 +18,13 @@ import pyarrow as pa
 from duanka.domain.ports import Progress, RecordCoverage, RuleRun
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import RECORD_TABLES, TABLES, Table
 from duanka.engine.batch.base import BatchEngine
 from duanka.engine.batch.changes_since import ChangesSince, LastJudgement, fingerprint
 from duanka.engine.batch.rollup_scopes import LIFE, RollupScope, not_among, rollup_files, rollup_select
 from duanka.engine.shared.available_data import any_of
-from duanka.engine.shared.duckdb_database import quoted
+from duanka.engine.shared.coverage import seen
+from duanka.engine.shared.duckdb_database import arrow_schema, quoted
 from duanka.engine.shared.hit_table import first_only, hits_of
 from duanka.engine.sql.compiled import COMPILED
 from duanka.engine.sql.values import Value
@@ -55,8 +56,11 @@ class StoreEngine(BatchEngine):
         """SQL source, where the rules run, of files of the store; `schema`: columns that they have at least."""
 
     @abstractmethod
-    def _scoped(self, scope: str, rollup: Rollup, select: str, *, once: bool) -> None:
-        """Let rules within `scope` ("": everywhere) read the rows of `select` as `rollup`; `once`: compute it now."""
+    def _scoped(self, scope: str, rollup: Rollup | Table, select: str, *, once: bool) -> None:
+        """Let rules within `scope` ("": everywhere) read the rows of `select` as `rollup`, or as records.
+
+        `once`: compute it now, of a rollup.
+        """
 
     @abstractmethod
     def _within(self, scope: str) -> AbstractContextManager[None]:
@@ -185,6 +189,18 @@ class StoreEngine(BatchEngine):
                 select, once = rollup_select(self._draft.manifest, self._files, rollup, scope, narrow)
                 self._scoped(scope.name, rollup, select, once=once)
                 self._rollups.setdefault(rollup.name, rollup)
+            if scope.name not in (_WHOLE, _CHANGED):
+                self._open_records(scope)
+
+    def _open_records(self, scope: RollupScope) -> None:
+        """Let the rules of a scope that read records read those of its days alone."""
+        manifest = self._draft.manifest
+        for name in {name for rule, _ in scope.rules for name in rule.reads if name in RECORD_TABLES}:
+            table = TABLES[name]
+            paths = [p for p in manifest.paths(FileKind.RECORDS, name) if manifest.files[p].day in scope.days]
+            if paths:  # without files of these days, all are read, and none found
+                files = self._files(paths, arrow_schema(table))
+                self._scoped(scope.name, table, seen(table, files, self._span), once=False)
 
     def _narrow(self, rollup: Rollup, scope: RollupScope) -> str:
         """Condition for the groups of `rollup` that the rules of `scope` need."""
@@ -242,7 +258,9 @@ class StoreEngine(BatchEngine):
 
         Hits that were found there while it was whole stand.
         """
-        purged = self._draft.manifest.kept.rollups_from
+        kept = self._draft.manifest.kept
+        records = kept.records_from if any(name in RECORD_TABLES for name in rule.reads) else None
+        purged = max((begin for begin in (kept.rollups_from, records) if begin), default=None)
         if purged is None or rule.window is Window.LIFE or not found.ran:
             return found
         sure = f"TIMESTAMP {quoted(str(datetime.combine(purged, time()) + rule.look_back))}"

@@ -12,8 +12,9 @@ from duanka.engine.live.evaluator import RuleEvaluator
 from duanka.engine.live.state.checkpoint import ShelfProgress
 from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.recent_records import RecentRecords
+from duanka.engine.live.state.record_shelf import RecordShelf
 from duanka.engine.live.state.rollup_shelf import RollupShelf
-from duanka.engine.live.state.state_file import LiveState
+from duanka.engine.live.state.state_file import RECORDS, LiveState
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.live.state.watermarks import Watermarks
 from duanka.engine.live.triggers import Triggers
@@ -49,7 +50,8 @@ def assembled(
             shelves[rollup.name].create()
     recent = RecentRecords(state, rollups, shelves)
     marks = Watermarks(progress, lateness, rules)
-    judge = RuleEvaluator(state, shelves, shadows)
+    records = {table: RecordShelf(table, files) for table in RECORDS}
+    judge = RuleEvaluator(state, shelves, records, shadows)
     return Assembly(
         shelves,
         recent,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,7 @@ from duanka.domain.streaming import Change
 from duanka.engine.live.announcements import Changes, log_changes
 from duanka.engine.live.candidates import Candidates
 from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, read_from
+from duanka.engine.live.state.record_shelf import RecordShelf
 from duanka.engine.live.state.rollup_shelf import RollupShelf
 from duanka.engine.live.state.state_file import LiveState
 from duanka.engine.shared.available_data import any_of
@@ -30,6 +31,7 @@ from duanka.engine.shared.coverage import known
 from duanka.engine.shared.hit_table import first_only
 
 AT_ONCE = 250_000  # cards evaluated together; more are evaluated in slices
+IN_ONE_GO = "cell"  # whoever was in a cell may be in any slice: rules that look at them together have one
 _WORK = (  # tables of an evaluation, beside those that rules read
     *("stirring", "stirred", "concerned", "affected", "visible", "unmet", "linked"),
     *("devices", "found", "gone", "new", "changed"),
@@ -74,10 +76,14 @@ class RuleEvaluator:
     """
 
     def __init__(
-        self, state: LiveState, shelves: Mapping[str, RollupShelf], shadows: frozenset[str] = frozenset()
+        self,
+        state: LiveState,
+        shelves: Mapping[str, RollupShelf],
+        records: Mapping[str, RecordShelf],
+        shadows: frozenset[str] = frozenset(),
     ) -> None:
         """`shadows`: rules whose hits no other rule reads."""
-        self._state, self._run, self._shelves = state, state.run, shelves
+        self._state, self._run, self._shelves, self._records = state, state.run, shelves, records
         self._candidates = Candidates(state, shelves)
         self.changes: Changes = Counter()
         self.readers: Sequence[str] = ()
@@ -105,7 +111,8 @@ class RuleEvaluator:
             stirred = f"SELECT card FROM ({stirred}) SEMI JOIN stirring USING (card)"
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
         cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
-        together = sorted({rule.rule.together for rule in rules} - {""})
+        linked = {rule.rule.together for rule in rules} - {""}
+        together = sorted(linked - {IN_ONE_GO})
         self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
         if candidates:
             yield candidates  # going through all cards takes about as long as judging the stirred ones did
@@ -115,7 +122,7 @@ class RuleEvaluator:
         if cards and not closing:
             for column in together:
                 cards += self._spread(column, "stirred", "concerned")
-        slices = self._slices(cards)
+        slices = ["TRUE"] if IN_ONE_GO in linked and cards else self._slices(cards)
         for within in slices:
             self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned WHERE {within}")
             self._see_company(together, whole=closing or len(slices) > 1)
@@ -240,7 +247,24 @@ class RuleEvaluator:
             )
         if closing:  # `narrow` conditions may read a register, so registers come first
             self._rollups(rollups, rules, evaluation, since, closing=True)
+        for table in frozenset().union(*(rule.records for rule in rules)):
+            self._record_table(table, rules, evaluation, since)
         return True
+
+    def _record_table(
+        self, table: str, rules: Sequence[CompiledRule], evaluation: EvaluationPass, since: datetime | None
+    ) -> None:
+        """Create a record table as `rules` read it; their `narrow` conditions read rollups, so these come first."""
+        readers = [rule for rule in rules if table in rule.records]
+        named = frozenset().union(
+            *(columns for r in readers for tables, columns in r.mentions if table in tables)
+        )
+        wanted = ", ".join(c.name for c in TABLES[table].columns if c.name in named)
+        where = "card IN (SELECT card FROM visible)"
+        if narrow := any_of(rule.narrow.get(table, "") for rule in readers):
+            where = f"{where} AND ({narrow})"
+        rows = f"SELECT * FROM ({self._records[table].raw(wanted, read_from(rules, since))}) WHERE {where}"
+        self._make(table, rows, vars(evaluation.moments[rules[0].id]))
 
     def _rollups(
         self,
@@ -295,10 +319,14 @@ class RuleEvaluator:
 
     def _frozen(self, rule: CompiledRule) -> datetime | None:
         """Time before which hits stay unchanged: their data is beyond retention."""
-        horizon = self._state.progress.horizon
-        if horizon and any(self._shelves[name].window for name in rule.rollups):
-            return horizon + rule.rule.look_back
-        return None
+        horizons = (
+            [self._state.progress.horizon] if any(self._shelves[n].window for n in rule.rollups) else []
+        )
+        for table in rule.records:
+            begin = self._records[table].begin
+            horizons.append(datetime.combine(begin, time()) if begin else None)
+        horizon = max((one for one in horizons if one), default=None)
+        return horizon + rule.rule.look_back if horizon else None
 
     def _find(self, rule: CompiledRule, moments: JudgementTimes, since: datetime | None) -> None:
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""

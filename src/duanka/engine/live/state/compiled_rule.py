@@ -10,7 +10,7 @@ from duanka.domain.policy import LISTS
 from duanka.domain.preconditions import Linked, Precondition
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
-from duanka.domain.schema import TABLES
+from duanka.domain.schema import RECORD_TABLES, TABLES
 from duanka.engine.shared.hit_table import hit_rows
 from duanka.engine.sql.render import MOMENTS, condition, parameters, render, tables
 from duanka.engine.sql.rollup_sql import Mention, as_statements, lean, mentions, rollups_for
@@ -51,7 +51,12 @@ class CompiledRule:
     @property
     def registers(self) -> frozenset[str]:
         """The registers that it reads."""
-        return frozenset(self.rule.reads) & frozenset(TABLES)
+        return frozenset(name for name in self.rule.reads if name in TABLES and not TABLES[name].record)
+
+    @property
+    def records(self) -> frozenset[str]:
+        """The record tables that it reads itself, beside rollups."""
+        return frozenset(self.rule.reads) & frozenset(RECORD_TABLES)
 
     @property
     def closes(self) -> bool:

@@ -118,6 +118,11 @@ class StoreFiles:
         """SQL sources of a rollup's rows in files, of days from `since`."""
         return [self._draft.source(paths) for paths in self._paths(rollup, since) if paths]
 
+    def records(self, table: str, since: date | None = None) -> str:
+        """SQL source of a table's records in files, of days from `since`; "" if there are none."""
+        paths = [p for day, p, _ in self._files(FileKind.RECORDS, table) if not since or day >= since]
+        return self._draft.source(paths) if paths else ""
+
     def by_card(
         self, rollup: Rollup, columns: Sequence[str], since: date | None = None
     ) -> Iterator[pa.Table]:
