@@ -81,8 +81,8 @@ def test_needs_and_wants_name_what_exists(rule: Rule) -> None:
 
 
 @each_rule
-def test_narrow_speaks_of_rollups_that_the_rule_reads(rule: Rule) -> None:
-    assert set(rule.narrow) <= set(rule.reads) & set(ROLLUPS)
+def test_narrow_speaks_of_rollups_and_records_that_the_rule_reads(rule: Rule) -> None:
+    assert set(rule.narrow) <= set(rule.reads) & {*ROLLUPS, *RECORD_TABLES}
 
 
 @each_rule

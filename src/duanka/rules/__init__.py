@@ -3,6 +3,7 @@
 from duanka.domain.rule import Rule
 from duanka.rules import (
     bank_line_stranger,
+    bridged_calls,
     cards_per_holder,
     code_receiver,
     complained,
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     one_way_calls.RULE,
     outgoing_only.RULE,
     sim_box.RULE,
+    bridged_calls.RULE,
     shared_device.RULE,
     device_hopping.RULE,
     code_receiver.RULE,

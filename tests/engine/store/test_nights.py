@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.rule import Rule
+from duanka.domain.store_policy import StorePolicy
 from duanka.engine.batch import store_engine
 from duanka.engine.batch.changes_since import ChangesSince
+from duanka.engine.store.record_store import RecordStore
 from support.engine.nights import night, play, so_far
 from support.engine.worlds import LIMITS, LISTS, START, World, canonical, scanned
 
@@ -64,6 +66,35 @@ def test_a_late_call_clears_the_days_after_it(tmp_path: Path) -> None:
         assert found == scanned(World(together, {}, LISTS), tmp_path / f"scan-{number}")
         flagged.append({card for card, rule, *_ in found if rule == "code_receiver"})
     assert flagged == [{card}, set()]
+
+
+def test_hits_that_rest_on_purged_records_stand_though_their_rollups_are_kept(tmp_path: Path) -> None:
+    """A rule that reads records finds nothing on a day whose records were purged."""
+    hears, says = "8613800000001", "8613800000002"
+
+    def bridged(day: int) -> dict[str, pl.DataFrame]:
+        rows = []
+        for n in range(6):
+            at = START + timedelta(days=day, hours=9, minutes=10 * n)
+            later = at + timedelta(seconds=5)
+            rows.append({"card": hears, "direction": "in", "started_at": at, "seconds": 90, "cell": "1"})
+            said = {"card": says, "direction": "out", "started_at": later, "seconds": 80, "cell": "1"}
+            rows.append({**said, "peer": f"861390000000{n}"})
+        return {"calls": canonical("calls", rows)}
+
+    def found(number: int, least: int) -> list[tuple[str, int]]:
+        limits = {"bridged_calls": {**LIMITS["bridged_calls"], "min_calls": least}}
+        hits = night(tmp_path, number, bridged(number), World({}, {}, LISTS), limits)
+        return sorted((card, (seen_at - START).days) for card, _, seen_at, _ in hits)
+
+    assert found(0, 5) == [(hears, 0), (says, 0)]
+    assert found(1, 5) == [(hears, 0), (hears, 1), (says, 0), (says, 1)]
+    with RecordStore(tmp_path / "store", threads=1).writing(START + timedelta(days=2)) as writer:
+        assert writer.purge((START + timedelta(days=2)).date(), StorePolicy(keep_records_days=1))
+        writer.commit()
+    # with other limits all days are judged anew, those of purged records aside
+    assert found(2, 4) == [(card, day) for card in (hears, says) for day in range(3)]
+    assert found(3, 7) == [(card, day) for card in (hears, says) for day in range(2)], "a look-back more"
 
 
 def test_only_cards_in_a_device_that_took_a_new_card_are_judged_again(

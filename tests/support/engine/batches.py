@@ -1,6 +1,6 @@
 """The examples of rules in a few deliveries: one by one, each would cost the start of an engine.
 
-Every card, device and holder bears the number of its example, so that no example sees another's. Examples share a
+Every card, device, holder and cell bears the number of its example, so that no example sees another's. Examples share a
 delivery only when they look at it from the same moment, with the same lists, and, where their rule asks from when on
 the records are whole, when that comes out the same.
 """
@@ -20,7 +20,7 @@ from duanka.domain.rule_examples import Case, Row
 from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import arrow_rows
 
-_OWN = ("card", "imei", "bound_imei", "holder")
+_OWN = ("card", "imei", "bound_imei", "holder", "cell")
 _USE = {"calls": "started_at", "messages": "sent_at", "data_days": "day"}
 
 

@@ -40,6 +40,7 @@ _SMALL: dict[str, dict[str, Literal]] = {
     "one_way_calls": {"min_calls": 5, "min_peers": 3},
     "outgoing_only": {"min_calls": 3},
     "sim_box": {"min_calls": 3, "min_cards": 2, "min_per_hour": 3, "min_signs": 3},
+    "bridged_calls": {"min_calls": 2, "min_share": 0.4},
     "shared_device": {"min_cards": 2, "min_events": 2},
     "device_hopping": {"min_devices": 3, "days": 2},
     "code_receiver": {"min_platforms": 3},
@@ -235,6 +236,26 @@ class _Inventor:
         """Calls its bank."""
         self._calls(card, where, ["95588"], 1, direction=("out",))
 
+    def bridges(self, chance: random.Random) -> None:
+        """Pairs of cards in one cell, of which one passes on what the other hears; its own draws change no other."""
+        for _ in range(len(self.numbers)):
+            hears, says = chance.sample(self.numbers, 2)
+            start = START + timedelta(days=chance.uniform(0, self.days - 0.1))
+            for i in range(chance.choice((2, 3, 4))):
+                begin, talk = start + timedelta(minutes=9 * i), chance.choice((0, 61))
+                heard = {"card": hears, "peer": None, "direction": "in", "cell": "1", "started_at": begin}
+                said = {
+                    "card": says,
+                    "peer": f"86139{chance.randrange(40):08}",
+                    "direction": "out",
+                    "cell": "1",
+                }
+                passed = begin + timedelta(seconds=chance.uniform(0, 35))
+                self.rows["calls"].append({**heard, "seconds": talk + 45, "answered": True})
+                self.rows["calls"].append(
+                    {**said, "started_at": passed, "seconds": talk, "answered": talk > 0}
+                )
+
 
 def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     """A world; of some tables there is nothing at all."""
@@ -243,6 +264,7 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     drawn.link(seed)
     drawn.use()
     drawn.burst(drawn.numbers[0], {"imei": "86000000000001"})
+    drawn.bridges(random.Random(seed))
     missing = set(drawn.chance.sample(sorted(set(TABLES) - set(_NEED)), drawn.some(0, 0, 0, 1, 2)))
     lists = dict(LISTS)
     if drawn.chance.random() < 0.2:
