@@ -15,7 +15,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.endpoints import May
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, disavowals, orders, records, reviews, takes
+from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
@@ -38,7 +38,7 @@ HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, a
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
-    staff = (acts, cards, counters, disavowals, figures, orders, records, reviews, takes)
+    staff = (acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
     for router in (*staff, checks, holders, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
@@ -59,6 +59,7 @@ BODIES: Mapping[str, Any] = {
     "/order-searches": {},
     "/cards/retrieve-dossier": {"phoneNumber": phone(), "caseNumber": "1"},
     "/cards/retrieve-records": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
+    "/rings/retrieve": {"imei": "86012304000001", "caseNumber": "1", "why": "w"},
     "/contacts/retrieve": {"phoneNumbers": [phone()], "caseNumber": "1", "why": "w"},
     "/cards/police-stop": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/cards/police-release": {"phoneNumber": phone(), "why": "w"},

@@ -14,7 +14,7 @@ from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, disavowals, orders, records, reviews, takes
+from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
@@ -85,7 +85,7 @@ def create_api(
         health=health,
         metrics=metrics,
     )
-    staff = (orders, cards, records, acts, takes, reviews, counters, disavowals, figures)
+    staff = (orders, cards, records, rings, acts, takes, reviews, counters, disavowals, figures)
     for router in (*staff, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)

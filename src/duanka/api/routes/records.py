@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import Field, StrictBool
+from pydantic import Field
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
-from duanka.api.schemas.requests import ORDER_ID, AskedModel, CaseNumber, Moment, PhoneNumber, Why
+from duanka.api.schemas.lookup_requests import LookupBasis
+from duanka.api.schemas.requests import Moment, PhoneNumber
 from duanka.domain.authority import Permission
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.order import Person
-from duanka.domain.record_lookups import MOST_DAYS, MOST_HOURS, MOST_NUMBERS, Usage, basis_of
+from duanka.domain.record_lookups import MOST_DAYS, MOST_HOURS, MOST_NUMBERS, Usage
 from duanka.orders.masking import IN_FULL, ShownNumber, View
-from duanka.orders.queries.record_queries import DAYS, HOURS, LookupContext, Period
+from duanka.orders.queries.record_queries import DAYS, HOURS, Period
 
 router = Endpoints("records")
 
@@ -30,28 +30,14 @@ _After = Annotated[
 ]
 
 
-class LookupAsked(AskedModel):
-    """On what basis somebody is looked up; exactly one of the three numbers is needed."""
+class LookupAsked(LookupBasis):
+    """A lookup in the store, page by page."""
 
-    why: Why
-    case_number: CaseNumber | None = None
-    order_id: Annotated[str, Field(pattern=rf"^[VRO]{ORDER_ID}")] | None = Field(
-        default=None, description="The order (工单); for the records of a card, one about it."
-    )
-    police_notice: CaseNumber | None = Field(
-        default=None, description="The number of the police's notice (公安机关通知)."
-    )
-    unmask: StrictBool = Field(default=False, description="Show numbers and devices in full.")
     until: Moment | None = Field(
         default=None, description="Up to this time; by default the end of the last day that the store has."
     )
     limit: _Limit = _PAGE
     after: _After = None
-
-    def context(self, by: Person) -> LookupContext:
-        """Return who looks up, why and on what basis. LookupRefused: no basis, or several."""
-        basis = basis_of(self.case_number, self.order_id, self.police_notice)
-        return LookupContext(by, self.why.strip(), basis, self.unmask)
 
 
 class RecordsAsked(LookupAsked):

@@ -25,6 +25,7 @@ from duanka.domain.order import (
     UnknownOrder,
 )
 from duanka.domain.phone_masking import masked_text
+from duanka.domain.ring_lookups import NotLinked, TooManyRings
 from duanka.orders.views import WordsShown
 
 _log = logging.getLogger("duanka.api")
@@ -140,8 +141,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
     @api.exception_handler(DuankaError)
     def ours(_: Request, error: DuankaError) -> JSONResponse:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 409)
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-        return answer(status, str(error), headers)
+        return answer(status, str(error), _HEADERS.get(status))
 
     @api.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -179,7 +179,10 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),
     (AlreadyUsed, 401),
+    (NotLinked, 404),
+    (TooManyRings, 503),
 )
+_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

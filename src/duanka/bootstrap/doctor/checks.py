@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duanka.bootstrap.doctor import folders, machine, network, online, optional_parts, order_database
+from duanka.bootstrap.doctor import links as graph_of_links
 from duanka.bootstrap.doctor import settings as set_up
 from duanka.bootstrap.doctor import store as record_store
 from duanka.bootstrap.doctor.examination import DoctorCheck
@@ -18,6 +19,7 @@ CHECKS = (
     DoctorCheck("other folders", folders.others),
     DoctorCheck("private files", folders.private_files),
     DoctorCheck("store", record_store.store),
+    DoctorCheck("graph of links", graph_of_links.links),
     DoctorCheck("database", order_database.database),
     DoctorCheck("backup", order_database.backup, needs_database=True),
     DoctorCheck("people", order_database.people, needs_database=True),

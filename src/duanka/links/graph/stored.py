@@ -115,10 +115,22 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
                 for side in _SIDES
             ),
         )
-        first, last = (date.fromisoformat(str(told[name])) for name in ("first", "last"))
-        return graph, GraphPeriod(first, last, int(str(told["generation"])), str(told["zone"]))
+        return graph, _period(told)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
+
+
+def period_of(folder: Path) -> GraphPeriod:
+    """What the graph in `folder` was built of. DuankaError: as `load`."""
+    try:
+        return _period(_manifest(folder))
+    except (ValueError, KeyError) as error:
+        raise _damaged(folder) from error
+
+
+def _period(told: Mapping[str, object]) -> GraphPeriod:
+    first, last = (date.fromisoformat(str(told[name])) for name in ("first", "last"))
+    return GraphPeriod(first, last, int(str(told["generation"])), str(told["zone"]))
 
 
 def _manifest(folder: Path) -> Mapping[str, object]:

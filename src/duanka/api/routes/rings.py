@@ -1,0 +1,121 @@
+"""From one card to the gang: the ring behind a seed, the communities worth a look, outlets against their peers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import Field
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.endpoints import Endpoints
+from duanka.api.schemas import ring_responses as shown
+from duanka.api.schemas.lookup_requests import LookupBasis
+from duanka.api.schemas.requests import PhoneNumber
+from duanka.domain.authority import Permission
+from duanka.domain.ring_lookups import GraphReplaced, RingTable, SeedName, seed_named
+from duanka.orders.masking import IN_FULL
+
+router = Endpoints("rings")
+
+_PAGE, _MOST_PAGE = 1_000, 10_000
+_MOST_LISTED = 1_000  # devices and outlets of one ring
+_ANY = r"^[^\x00-\x1f\x7f]+$"
+_CURSOR = r"^[0-9a-f]{12}-[0-9]{1,9}$"
+_AFTER = "`next` of the page before, of the same graph; without it the first page."
+_Listed = Annotated[int, Query(ge=1, le=_MOST_PAGE, description="Rows of a page.")]
+_After = Annotated[str | None, Query(pattern=_CURSOR, description=_AFTER)]
+
+
+class RingAsked(LookupBasis):
+    """What a search begins at: exactly one of a device, a card, an outlet and a ring."""
+
+    imei: Annotated[str, Field(pattern=_ANY, max_length=64)] | None = Field(
+        default=None, description="A device (终端), such as one that was seized.", examples=["86012304000001"]
+    )
+    phone_number: PhoneNumber | None = None
+    outlet: Annotated[str, Field(pattern=_ANY, max_length=64)] | None = Field(
+        default=None, description="A shop (网点), as records name it."
+    )
+    ring: Annotated[str, Field(pattern=r"^R[0-9]{1,9}$")] | None = Field(
+        default=None, description="A ring of `listRings`.", examples=["R00001"]
+    )
+    limit: Annotated[int, Field(ge=1, le=_MOST_PAGE, description="Cards of a page.")] = _PAGE
+    after: str | None = Field(default=None, pattern=_CURSOR, description=_AFTER)
+
+    def seed(self) -> SeedName:
+        """Return the one thing that is named. LookupRefused: none, or several."""
+        return seed_named(self.imei, self.phone_number, self.outlet, self.ring)
+
+
+class _Page:
+    """One page of a table: its rows, and what leads to the next."""
+
+    def __init__(self, table: RingTable, after: str | None, limit: int) -> None:
+        edition, _, begun = (after or f"{table.edition}-0").partition("-")
+        if edition != table.edition:
+            raise GraphReplaced(
+                "the graph was built anew since that page; begin again at the first page, without `after`"
+            )
+        end = int(begun) + limit
+        self.rows = table.page(int(begun), limit)
+        self.told: dict[str, object] = {
+            "days": {"first_day": table.first, "last_day": table.last, "zone": table.zone},
+            "total": table.rows,
+            "next": f"{edition}-{end}" if end < table.rows else None,
+        }
+
+
+@router.endpoint(
+    "POST /rings/retrieve",
+    "The ring behind a device, a card or an outlet · 查询团伙",
+    Permission.LOOK_UP_CONTACTS,
+    fails=(404, 409),
+)
+def retrieve_ring(here: Here, by: access.Caller, asks: RingAsked) -> shown.FoundRingShown:
+    """Who is in it, in which role, where, and why; it is a list for a person, and stops nothing.
+
+    The audit trail has who and why before it is grown, for each page. A ring crosses operators and cities: who works
+    for some of them alone may not ask. 503: too many are grown at the same time.
+    """
+    found = here.desk.rings.around(asks.seed(), asks.context(by), here.now)
+    page = _Page(found.cards, asks.after, asks.limit)
+    cards = [shown.with_reasons(row) for row in page.rows]
+    if asks.unmask:
+        cards = [{**card, "card": IN_FULL.number(str(card["card"]))} for card in cards]
+    return shown.FoundRingShown.of(
+        {
+            **page.told,
+            "seed": found.seed,
+            "joined": found.joined,
+            "items": cards,
+            "devices": found.devices.page(0, _MOST_LISTED),
+            "device_total": found.devices.rows,
+            "outlets": [shown.with_reasons(row) for row in found.outlets.page(0, _MOST_LISTED)],
+            "outlet_total": found.outlets.rows,
+        },
+        IN_FULL,
+    )
+
+
+@router.endpoint("GET /rings", "The communities worth a look · 团伙列表", Permission.READ_RINGS, fails=(409,))
+def list_rings(
+    here: Here, by: access.Caller, after: _After = None, limit: _Listed = _PAGE
+) -> shown.RingsShown:
+    """Those with a confirmed card, or with more cards at risk than chance has; counts, and no card."""
+    page = _Page(here.desk.rings.rings(by), after, limit)
+    return shown.RingsShown.of({**page.told, "items": page.rows}, IN_FULL)
+
+
+@router.endpoint(
+    "GET /outlets", "Outlets against their peers · 网点排名", Permission.READ_RINGS, fails=(409,)
+)
+def list_outlets(
+    here: Here, by: access.Caller, after: _After = None, limit: _Listed = _PAGE
+) -> shown.OutletsShown:
+    """By how far, at least, their share of cards at risk exceeds that of peers of the city and size."""
+    page = _Page(here.desk.rings.outlets(by), after, limit)
+    return shown.OutletsShown.of(
+        {**page.told, "items": [shown.with_reasons(row) for row in page.rows]}, IN_FULL
+    )
