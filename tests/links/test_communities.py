@@ -134,6 +134,18 @@ def test_the_table_of_rings_and_who_has_left() -> None:
     assert set(table.filter(pl.col("certainty") > 50)["card"]) == set(map(str, gang_of))
     assert table.filter(pl.col("card") == "999").rows() == [("999", "R00009", 0, FIRST)]
     assert table["card"].is_duplicated().sum() == 0
+    again = ring_table(graph, KnownCards(), ranked(graph, found), found, table)
+    assert again.equals(table), "who has left is told again: a delivery may have been missed"
+
+
+def test_a_province_without_a_community_has_no_rings() -> None:
+    world = FactWorld()
+    world.cards(1, 3)
+    graph = build_graph(world.evidence())
+    found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)
+    assert found.equals(NOBODY)
+    table = ring_table(graph, KnownCards(), ranked(graph, found), found, pl.DataFrame(schema=TABLE))
+    assert table.equals(pl.DataFrame(schema=TABLE))
 
 
 def test_a_shop_whose_cards_their_registrants_disown_stands_out() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import polars as pl
 import pyarrow as pa
 
 from duanka.bootstrap.links.ownership import keep_owner
+from duanka.bootstrap.outputs import files
 from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
+from duanka.domain.errors import DuankaError
 from duanka.domain.judgement import Judgement
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
@@ -41,14 +43,20 @@ from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.rules import RULES
 
+_DELIVERED = "SELECT number_text(card) AS card, ring, certainty, since FROM rings"
+
 
 @dataclass(frozen=True)
 class Built:
-    """A graph, what it was built of, and its communities: card, ring, since."""
+    """A graph, what it was built of, and its communities: card, ring, since.
+
+    `delivered`: the table `rings` that the store held, card as text; without rows where a graph was only read.
+    """
 
     graph: LinkGraph
     period: GraphPeriod
     rings: pl.DataFrame
+    delivered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLE))
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ def build(
     """
     must_lie_outside(out, "--out")
     may_hold_graph(out)
+    if deliver:
+        _may_deliver(deliver, settings)
     with _stored(settings, data, out, policy, mapping, progress) as store:
         before = load_rings(out).members if holds_graph(out) else None
         built = _of_store(settings, store, out.parent, policy, progress, before, stated)
@@ -90,9 +100,10 @@ def build(
 
 
 def _table(settings: Settings, built: Built, out: Path) -> pl.DataFrame:
-    """The table `rings`: every ring that is worth a look, grown; and who has left since the graph in `out`."""
+    """The table `rings`: every ring that is worth a look, grown; and who has left of what was built or delivered."""
     known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
     before = load_rings(out).table if holds_graph(out) else pl.DataFrame(schema=TABLE)
+    before = pl.concat([built.delivered, before]).unique("card", keep="last", maintain_order=True)
     return ring_table(built.graph, known, ranked(built.graph, built.rings), built.rings, before)
 
 
@@ -153,6 +164,7 @@ def _of_store(
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
             evidence = _evidence(source, policy, stated, progress)
+            delivered = _frame(source.arrow(_DELIVERED)).cast(pl.Schema(TABLE))
         finally:
             source.close()
     progress.step("weighing links", 0)
@@ -165,7 +177,20 @@ def _of_store(
     rings = named_rings(
         graph, found.of_card, pl.DataFrame(schema=MEMBERS) if before is None else before, days[-1]
     )
-    return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone), rings)
+    return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone), rings, delivered)
+
+
+def _may_deliver(deliver: Path, settings: Settings) -> None:
+    """DuankaError where the table of rings cannot be written to `deliver`, or is not read from there."""
+    if deliver.suffix != ".parquet":
+        raise DuankaError(
+            f"--deliver {deliver}: a table in Parquet is written; name it rings.parquet in the inbox"
+        )
+    if not deliver.parent.is_dir():
+        raise DuankaError(
+            f"--deliver {deliver}: there is no folder {deliver.parent}; name one that scans read"
+        )
+    files.may_export(deliver, "--deliver", settings, earlier=files.RINGS)
 
 
 def _evidence(source: LinkSource, policy: Policy, stated: StatedCards, progress: Progress) -> LinkEvidence:

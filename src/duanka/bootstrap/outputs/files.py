@@ -17,6 +17,7 @@ CASE_SOURCES = re.compile(rb'\A\{"seq": ?1, ?"sources": ?\[')
 TRAIL_END = re.compile(rb'\A\{"installation": ?"')
 SPECIFICATION = re.compile(rb"\A<!doctype html.*duanka spec|\A%PDF-", re.DOTALL)
 FIGURES = re.compile(rb'\A\{\s*"date": .*"measured": ', re.DOTALL)
+RINGS = re.compile(rb"\APAR1.*certainty.*PAR1\Z", re.DOTALL)
 MAPPING = re.compile(rb"^#? ?\[\[source", re.MULTILINE)
 
 

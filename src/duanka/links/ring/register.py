@@ -29,6 +29,8 @@ def named_rings(graph: LinkGraph, of_card: Ints, before: pl.DataFrame, today: da
         {"card": graph.cards["card"].gather(inside), "community": pl.Series(of_card[inside], dtype=pl.Int64)}
     )
     ids = _ids(now, before)
+    if not ids:
+        return pl.DataFrame(schema=MEMBERS)
     found = now.with_columns(pl.col("community").replace_strict(ids, return_dtype=pl.String).alias("ring"))
     found = found.join(before, on=["card", "ring"], how="left", maintain_order="left")
     return found.select("card", "ring", pl.col("since").fill_null(today)).sort("ring", "card")
@@ -85,8 +87,8 @@ def ring_table(
     """The table `rings` of a delivery: card (its text), ring, certainty (whole per cent), since.
 
     Each of `rings` (as `ranked` has them) is grown from its `members` (card, ring, since), so that stock and people
-    are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table of the
-    last build) that are in none any more have certainty 0.
+    are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table as it
+    was built or delivered) that are in none any more have certainty 0, each time: a delivery may have been missed.
     """
     cards, ring_of, certainty = (np.empty(0, dtype=kind) for kind in (np.int64, object, np.float64))
     taken = np.zeros(graph.cards.height, dtype=np.bool_)
@@ -108,11 +110,7 @@ def ring_table(
             "certainty": pl.Series(np.rint(100 * certainty), dtype=pl.Int64),
         }
     ).join(first, on="ring", how="left", maintain_order="left")
-    left = (
-        before.filter(pl.col("certainty") > 0)
-        .join(now, on="card", how="anti")
-        .with_columns(certainty=pl.lit(0))
-    )
+    left = before.join(now, on="card", how="anti").with_columns(certainty=pl.lit(0))
     return pl.concat([now, left.select(now.columns).cast(now.schema)]).sort("card")
 
 
