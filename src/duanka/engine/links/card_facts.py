@@ -62,35 +62,24 @@ SELECT card, count(DISTINCT day) AS days, sum(calls_out) AS calls_out, sum(calls
        sum(messages_out) AS messages_out, sum(codes_in) AS codes_in
 FROM card_days WHERE card >= {first} AND card < {end} GROUP BY card
 """
-_TABLES = {
-    "circles": "card BIGINT, callees BIGINT, strangers BIGINT, regular BIGINT, peers BIGINT",
-    "own_pairs": "card BIGINT, peer BIGINT, days BIGINT, out BIGINT, inward BIGINT, regular BOOLEAN",
-    "dialled": "card BIGINT, peer BIGINT, first_day DATE, last_day DATE",
-    "places": "card BIGINT, city VARCHAR, cell BIGINT, places BIGINT",
-    "uses": (
-        "card BIGINT, days BIGINT, calls_out BIGINT, calls_in BIGINT, messages_out BIGINT, codes_in BIGINT"
-    ),
-}
 
 
 def gather(source: LinkSource, progress: Progress) -> None:
-    """Make the tables that `cards`, `contacts` and `lists` read; a step of progress for each range of cards."""
+    """Write what `cards`, `contacts` and `lists` read; a step of progress for each range of cards."""
     source.run(
         "CREATE TEMP TABLE own AS SELECT card FROM cards UNION SELECT card FROM card_life UNION SELECT card"
         " FROM card_devices"
     )
-    for name, columns in _TABLES.items():
-        source.run(f"CREATE TEMP TABLE {name} ({columns})")
     ranges = list(_ranges(source))
     for done, (first, end) in enumerate(ranges):
         progress.step("reading who calls whom", done, len(ranges))
         bounds = {"first": first, "end": end}
         source.run(_CIRCLE.format_map(bounds))
-        source.insert("circles", _OF_CARD)
-        source.insert("own_pairs", _OWN_PAIRS)
-        source.insert("dialled", _DIALLED)
-        source.insert("places", _PLACE.format_map(bounds))
-        source.insert("uses", _USE.format_map(bounds))
+        source.add("circles", _OF_CARD)
+        source.add("own_pairs", _OWN_PAIRS)
+        source.add("dialled", _DIALLED)
+        source.add("places", _PLACE.format_map(bounds))
+        source.add("uses", _USE.format_map(bounds))
     source.run("DROP TABLE IF EXISTS circle")
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from duanka.domain.errors import DuankaError
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.shared import key_texts
-from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, run, sql_type
+from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, quoted, run, sql_type
 from duanka.engine.store.life import counting_days, covered
 from duanka.engine.store.manifest import FileKind, Manifest, damaged, read_manifest
 
@@ -42,7 +43,7 @@ class LinkSource:
         self.manifest: Manifest = read_manifest(folder)
         self.days: Sequence[date] = sorted(counting_days(self.manifest.days))
         self.span = covered(self.manifest.days)
-        self._db = opened(work, memory, threads)
+        self._db, self._work, self._files = opened(work, memory, threads), work, dict[str, list[Path]]()
         with self.reading():
             self._see()
 
@@ -56,16 +57,26 @@ class LinkSource:
             return run(self._db, sql)
 
     def arrow(self, sql: str) -> pa.Table:
-        """Run a SELECT and return its rows."""
+        """Run a SELECT and return its rows; if memory runs out, once more on one thread, which needs less."""
         with self.reading(), plainly():
-            found = self._db.sql(sql)
-            if found is None:  # not a SELECT
-                raise ValueError(sql)
-            return found.to_arrow_table()
+            try:
+                return self._arrow(sql)
+            except duckdb.OutOfMemoryException:
+                self.run("SET threads = 1")
+                return self._arrow(sql)
 
-    def insert(self, table: str, sql: str) -> None:
-        """Add the rows of a SELECT to `table`."""
-        self.run(f"INSERT INTO {table} {sql}")
+    def _arrow(self, sql: str) -> pa.Table:
+        found = self._db.sql(sql)
+        if found is None:  # not a SELECT
+            raise ValueError(sql)
+        return found.to_arrow_table()
+
+    def add(self, name: str, sql: str) -> None:
+        """Write the rows of a SELECT to a file of the view `name`, which reads all that were added."""
+        files = self._files.setdefault(name, [])
+        files.append(self._work / f"{name}-{len(files)}.parquet")
+        self.run(f"COPY ({sql}) TO {quoted(str(files[-1]))} (FORMAT parquet)")
+        self.run(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {parquet(files)}")
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -74,6 +85,10 @@ class LinkSource:
             yield
         except duckdb.IOException as error:
             raise damaged(self.folder, str(error).splitlines()[0]) from error
+        except duckdb.OutOfMemoryException as error:
+            raise DuankaError(
+                "the graph does not fit into the memory allowed; give it more with DUANKA_MEMORY, for example 2GB"
+            ) from error
 
     def _see(self) -> None:
         for name in REGISTERS:
