@@ -48,6 +48,7 @@ from duanka.links.page.words import (
 
 _LONGEST_NAME = 26  # letters of a name in a frame; a Chinese character counts as two
 _WRITTEN_FLOW = 0.02  # of all cards, from which on a band bears its number
+_CLOSEST = 2  # contacts of a person with other people, that are drawn
 _NUMBER = 13  # height of a written number
 
 
@@ -137,10 +138,17 @@ class Drawing:
             yield self._line(tie, path, MINDING, 1 + 5 * tie.cards / most)
 
     def _arcs(self) -> Iterator[str]:
-        """Contacts between people, right of them."""
-        most = max((tie.cards for tie in self._picture.among_people), default=1)
+        """Contacts between people, right of them; of each the closest, for in a ring everybody knows many."""
+        ties = sorted(self._picture.among_people, key=lambda tie: -tie.cards)
+        drawn, many = list[Tie](), dict[str, int]()
+        for tie in ties:
+            if min(many.get(tie.one, 0), many.get(tie.other, 0)) < _CLOSEST:
+                drawn.append(tie)
+                for name in (tie.one, tie.other):
+                    many[name] = many.get(name, 0) + 1
+        most = ties[0].cards if ties else 1
         x = PEOPLE_LEFT + PEOPLE_WIDTH
-        for tie in self._picture.among_people:
+        for tie in drawn:
             one, other = (self._layout.spots[name].y for name in (tie.one, tie.other))
             bulge = min(14 + abs(one - other) / 3.5, WIDTH - x - 4)
             path = (

@@ -11,7 +11,7 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from duanka.domain.private_files import put_in_place
-from duanka.domain.rings import PEOPLE, LinkKind
+from duanka.domain.rings import LinkKind
 from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.page import figures
@@ -60,7 +60,10 @@ def _content(ring: Ring, period: GraphPeriod, language: Language) -> dict[str, o
     script = files("duanka.links.page").joinpath("ring.js").read_text(encoding="utf-8")
     roles = dict(ring.cards.group_by("role").len().iter_rows())
     reason = pl.col(f"reason_{language}").alias("reason")
-    people = ring.joined.filter(pl.col("role").is_in([role.value for role in PEOPLE]))
+    rank = {role.value: place for place, role in enumerate(ROLES_OF_PEOPLE)}
+    people = ring.joined.filter(pl.col("role").is_in([*rank])).sort(
+        pl.col("role").replace_strict(rank, return_dtype=pl.Int64), maintain_order=True
+    )
     shown = {node.kind for node in picture.nodes}
     return {
         "language": language,

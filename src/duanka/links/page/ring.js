@@ -34,6 +34,7 @@
       groups.forEach((group) => d.nodeOf.set("g" + group, id));
       people.forEach((card) => d.nodeOf.set("c" + card, id));
     }
+    d.sharing = new Map();
     d.isLooked = new Set(d.looked);
     d.isSeed = new Set(d.seeds);
     d.place_ = new Map(d.clusters.map(([id], i) => [id, i]));
@@ -60,7 +61,9 @@
 
   // What the cards of `id` share: per node and cluster, how many of them it has too.
   function shared(id, cards) {
-    const d = data(), count = new Map();
+    const d = data();
+    if (d.sharing.has(id)) return d.sharing.get(id);
+    const count = new Map();
     const add = (other) => other !== undefined && other !== id && count.set(other, (count.get(other) || 0) + 1);
     for (const card of cards) {
       const near = new Set();
@@ -81,7 +84,8 @@
           if (d.place[other] >= 0) add(d.clusters[d.place[other]][0]);
         }
     }
-    return [...count].filter(([other]) => other).sort((a, b) => b[1] - a[1]);
+    d.sharing.set(id, [...count].sort((a, b) => b[1] - a[1]));
+    return d.sharing.get(id);
   }
 
   const nameOf = (id) => (data().place_.has(id) ? data().clusters[data().place_.get(id)][1] : data().nodes[id][0]);
