@@ -85,9 +85,13 @@ def _with_people(graph: LinkGraph, growth: Growth, cards: Ints, things: Codes, p
 def sites(graph: LinkGraph, growth: Growth, cards: Ints, role: pl.Series) -> pl.Series:
     """Where each of `cards` works: the name of a site, "" where it has none.
 
-    Cells of one city that cards of one device use are one site; it is named by its city and its busiest cell.
+    Cells of one city that cards of one device use are one site; it is named by its city and its busiest cell. The
+    city of a card whose records name none is that of the others at its cell.
     """
     facts = graph.cards.select("city", "cell").with_row_index("row")[cards.tolist()].with_columns(role=role)
+    facts = facts.with_columns(
+        pl.col("city").fill_null(pl.col("city").drop_nulls().mode().sort().first().over("cell")).fill_null("")
+    )
     placed = facts.filter(pl.col("cell").is_not_null() & (pl.col("role") == RingRole.BOX_CARD.value))
     cells = placed.group_by("city", "cell").len().sort("len", "cell", descending=[True, False])
     if not cells.height:
