@@ -49,7 +49,7 @@ from test_access import WHO
 # how an order database begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a single card
-# on files that belong to an order database they ask the table as well: tests/test_links_commands.py
+# on files that belong to an order database they ask the table as well: tests/test_ring_access.py
 BY_OWNER = {"links build", "links around", "links rings", "links outlets"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 NOT_MINE = DisavowalSeen(Document.ID_CARD, "counter", True, True, True)

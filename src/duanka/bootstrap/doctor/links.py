@@ -8,7 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from duanka.bootstrap.doctor.examination import Finding, Installation, OrderDatabaseUnusable, ok, warning
+from duanka.bootstrap.doctor.examination import (
+    Finding,
+    Installation,
+    OrderDatabaseUnusable,
+    fault,
+    ok,
+    warning,
+)
 from duanka.bootstrap.doctor.folders import folder_troubles
 from duanka.bootstrap.links.ownership import must_belong_here
 from duanka.domain.errors import DuankaError
@@ -30,7 +37,7 @@ def links(found: Installation) -> Iterator[Finding]:
             f"`duanka links build STORE --out {folder}` makes it; or put DUANKA_LINKS right",
         )
         return
-    troubles = list(folder_troubles(folder, "DUANKA_LINKS", private=True))
+    troubles = list(_folder(folder))
     yield from troubles
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
         return
@@ -41,6 +48,13 @@ def links(found: Installation) -> Iterator[Finding]:
     yield from more
     if not troubles:
         yield ok(f"{folder}: {period.first} to {period.last}")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    """It is ours alone: it says who is linked with whom."""
+    for one in folder_troubles(folder, "DUANKA_LINKS", private=True):
+        opened = one.next_step.startswith("chmod")
+        yield fault(f"{one.text}: it says who is linked with whom", one.next_step) if opened else one
 
 
 def _owner(found: Installation, folder: Path) -> Iterator[Finding]:

@@ -1,0 +1,290 @@
+"""Rings of a store that belongs to an order database, by command and by HTTP: who may, on what basis, masked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from duanka.api import create_api
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.links import building, served
+from duanka.bootstrap.links.answers import GraphAnswers
+from duanka.bootstrap.links.served import ServedGraph
+from duanka.bootstrap.order_resources import MARK, AttachedStore
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import Settings
+from duanka.domain.errors import DuankaError
+from duanka.domain.person import Role
+from duanka.domain.record_lookups import LookupRefused
+from duanka.domain.ring_lookups import SeedName, TooManyRings
+from duanka.links.graph.stored import MANIFEST
+from support.api.desks import PLENTY, Caller, callers
+from support.links.ring_office import RingOffice, build, ring_office
+from support.links.ring_world import BOX, OUTLET, RING, SITE, STOCK
+from support.people import people_of
+from support.waiting import HANG
+
+BASIS = ("--why", "the police seized it", "--case", "7")
+SEIZED = ("around", "links", "--imei", BOX)
+IN_FULL = (BOX, *RING, *STOCK)
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> RingOffice:
+    return ring_office(tmp_path_factory.mktemp("ring"))
+
+
+def told_in_full(text: str) -> list[str]:
+    return [number for number in IN_FULL if number in text]
+
+
+def test_the_ring_behind_a_device_is_masked_and_stands_in_the_trail(
+    office: RingOffice, tmp_path: Path
+) -> None:
+    before = len(office.trail())
+    shown = office.type(*SEIZED, *BASIS, "--out", tmp_path / "ring")
+    assert shown.code == 0, shown.err
+    assert "From 860****0001: 24 cards in the ring" in shown.out
+    assert SITE in shown.out
+    assert not told_in_full(shown.out)
+    files = {file.name: file.read_text(encoding="utf-8-sig") for file in (tmp_path / "ring").iterdir()}
+    assert not told_in_full("".join(files.values())), "nor in the files"
+    rows = list(csv.DictReader(files["ring.csv"].splitlines()))
+    assert len(rows) == len(RING) + len(STOCK)
+    assert {row["card"].lstrip("'") for row in rows if row["role"] == "box_card"} == {
+        f"+86 137****{card[-4:]}" for card in RING
+    }
+    assert office.trail()[before:] == [
+        ("lookup.ring", "the.desk", BOX, "7 · the police seized it"),
+        ("lookup.rows", "the.desk", BOX, "7"),
+    ]
+    first, rows_told = (json.loads(told) for told in office.told()[before:])
+    assert first == {"basis": "case", "seed": "device", "unmasked": False}
+    assert rows_told == {"rows": 24}
+
+
+def test_in_full_where_it_is_asked_for_which_the_trail_says(office: RingOffice, tmp_path: Path) -> None:
+    shown = office.type("around", "links", "--card", RING[3], *BASIS, "--full", "--out", tmp_path / "ring")
+    assert shown.code == 0, shown.err
+    assert BOX in shown.out
+    assert set(told_in_full((tmp_path / "ring" / "ring.csv").read_text(encoding="utf-8"))) == {*IN_FULL}
+    assert json.loads(office.told()[-2])["unmasked"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "who", "said"),
+    [
+        (("--why", "w"), "desk", "give one of --case, --order and --police-notice"),
+        ((*BASIS, "--order", "V000000000000"), "desk", "give one of --case, --order and --police-notice"),
+        (("--why", "w", "--order", "V000000000000"), "desk", "no order 'V000"),
+        (("--case", "7"), "desk", "say why, in 1 to"),
+        (BASIS, None, "who acts?"),
+        (BASIS, "regulator", "regulator may not look up the contacts of numbers"),
+        (BASIS, "local", "only who works for all of them may look one up"),
+    ],
+)
+def test_nothing_is_grown_without_key_reason_basis_and_scope(
+    office: RingOffice, words: tuple[str, ...], who: str | None, said: str
+) -> None:
+    before = office.trail()
+    shown = office.type("around", "store", "--imei", BOX, *words, who=who)
+    assert (shown.code, shown.out) == (2, ""), shown
+    assert said in shown.err
+    assert shown.err.count("\n") == 1, "and no step of a graph being built"
+    assert office.trail() == before
+
+
+def test_an_order_is_about_the_card_that_is_looked_up(office: RingOffice) -> None:
+    shown = office.type(*SEIZED, "--card", RING[0], *BASIS)
+    assert (shown.code, "a search begins at one thing" in shown.err) == (2, True)
+
+
+def test_what_is_not_in_the_graph_is_in_the_trail_all_the_same(office: RingOffice) -> None:
+    shown = office.type("around", "links", "--card", "13712345678", *BASIS)
+    assert shown.code == 2
+    assert "in none of these records" in shown.err
+    assert office.trail()[-1][:3] == ("lookup.ring", "the.desk", "8613712345678")
+
+
+def test_another_order_database_is_refused(office: RingOffice, tmp_path: Path) -> None:
+    keys = people_of(Settings(orders=tmp_path / "orders"), {"the.other": Role.DESK})
+    other = RingOffice(office.folder, {"desk": keys["the.other"]})
+    for command in ((*SEIZED, *BASIS), ("rings", "links"), ("outlets", "store")):
+        shown = other.type(*command, orders=tmp_path / "orders")
+        assert (shown.code, shown.out) == (2, "")
+        assert "belongs to another order database" in shown.err
+
+
+def test_rings_and_outlets_are_listed_for_people_with_a_key_and_all_cities(office: RingOffice) -> None:
+    shown = office.type("rings", "links", who="regulator")
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[1].split()[:3] == ["R00001", "24", "1"]
+    assert not told_in_full(shown.out)
+    shown = office.type("outlets", "links", who="regulator")
+    assert (shown.code, "of 40 outlets stand out" in shown.out) == (0, True), shown
+    for command in ("rings", "outlets"):
+        assert "who acts?" in office.type(command, "links", who=None).err
+        assert "takes all operators and cities" in office.type(command, "links", who="local").err
+    ring = office.type("around", "links", "--ring", "R00001", *BASIS)
+    assert "From R00001: 24 cards" in ring.out
+
+
+def test_files_that_are_attached_to_nothing_are_their_owners(office: RingOffice, tmp_path: Path) -> None:
+    shutil.copytree(office.folder / "store", tmp_path / "store")
+    (tmp_path / "store" / MARK).unlink()
+    build(office.settings, tmp_path / "store", tmp_path / "links")
+    before = office.trail()
+    shown = office.type("around", tmp_path / "links", "--outlet", OUTLET, who=None)
+    assert (shown.code, BOX in shown.out) == (0, True), shown.err
+    assert office.type("rings", tmp_path / "links", who=None).code == 0
+    assert office.trail() == before
+
+
+@contextmanager
+def serving(office: RingOffice, settings: Settings) -> Iterator[Caller]:
+    """The desk's caller of an API as `duanka serve` makes it."""
+    with (
+        app_orders.desk(settings, policy_named("national")) as here,
+        callers(create_api(here, limits=PLENTY)) as calling,
+    ):
+        yield calling(office.keys["desk"])
+
+
+def asked(caller: Caller, **more: object) -> tuple[int, str]:
+    answer = caller.post("/rings/retrieve", {"why": "seized", "caseNumber": "7", "imei": BOX, **more})
+    return answer.status_code, answer.text
+
+
+def test_by_http_it_is_the_same_ring_and_a_night_replaces_the_graph(
+    office: RingOffice, tmp_path: Path
+) -> None:
+    links = tmp_path / "links"
+    shutil.copytree(office.folder / "links", links)
+    with serving(office, office.settings.model_copy(update={"links": links})) as desk:
+        status, text = asked(desk, limit=20)
+        first = json.loads(text)
+        assert (status, first["total"], first["joined"], len(first["items"])) == (200, 24, 24, 20), text
+        assert not told_in_full(text)
+        assert office.trail()[-1] == ("lookup.rows", "the.desk", BOX, "7")
+        assert desk.get("/rings").json()["items"][0]["confirmed"] == 1
+        build(office.settings, office.folder / "store", links)
+        assert not (links / "1").exists(), "the graph that was read is gone"
+        status, text = asked(desk, limit=20, after=first["next"])
+        assert (status, "built anew" in text) == (409, True)
+        status, text = asked(desk, limit=4, unmask=True)
+        assert (status, json.loads(text)["total"], BOX in text) == (200, 24, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("unnamed", "no graph is named"),
+        ("missing", "holds no graph"),
+        ("unattached", "attached to no order database"),
+        ("another", "belongs to another order database"),
+        ("damaged", "is damaged: build it anew"),
+    ],
+)
+def test_by_http_any_other_graph_is_refused_with_the_next_step(
+    office: RingOffice, tmp_path: Path, change: str, said: str
+) -> None:
+    links = tmp_path / "links"
+    shutil.copytree(office.folder / "links", links)
+    if change == "missing":
+        (links / MANIFEST).unlink()
+    elif change == "unattached":
+        (links / MARK).unlink()
+    elif change == "another":
+        (links / MARK).write_text('{"by": "x", "at": "y", "seal": "0"}')
+    elif change == "damaged":
+        next(links.glob("*/cards.parquet")).unlink()
+    named = None if change == "unnamed" else links
+    before = office.trail()
+    with serving(office, office.settings.model_copy(update={"links": named})) as desk:
+        status, text = asked(desk)
+        assert (status, said in text) == (409, True), text
+        for path in ("/rings", "/outlets"):
+            answer = desk.get(path)
+            assert (answer.status_code, said in answer.text) == (409, True), answer.text
+    looked_up = [what for what, *_ in office.trail()[len(before) :]]
+    assert looked_up == (["lookup.ring"] if change == "damaged" else [])
+
+
+class Slow:
+    """Answers that wait until they may; `begun`: one for each that is being given."""
+
+    def __init__(self) -> None:
+        self.begun, self.may = threading.Semaphore(0), threading.Event()
+
+    def around(self, named: SeedName) -> None:
+        assert named.text == BOX
+        self.begun.release()
+        assert self.may.wait(HANG)
+
+
+@pytest.fixture
+def graph(office: RingOffice) -> Iterator[ServedGraph]:
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        yield ServedGraph(office.settings, here.attached_store)
+
+
+def test_only_some_rings_are_grown_at_once_and_few_wait(
+    graph: ServedGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, seed = Slow(), SeedName("device", BOX)
+    monkeypatch.setattr(GraphAnswers, "around", slow.around)
+    asking = [
+        threading.Thread(target=graph.around, args=(seed,)) for _ in range(served.AT_ONCE + served.WAITING)
+    ]
+    for one in asking:
+        one.start()
+    for _ in range(served.AT_ONCE):
+        assert slow.begun.acquire(timeout=HANG)
+    assert not slow.begun.acquire(timeout=0.1), "the others wait for their turn"
+    for _ in range(1000):
+        with pytest.raises(TooManyRings):
+            graph.around(seed)
+    slow.may.set()
+    for one in asking:
+        one.join(HANG)
+    graph.around(seed)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_graph_that_is_replaced_while_it_is_loaded_is_loaded_once_more(
+    office: RingOffice, graph: ServedGraph, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    links, real, loaded = office.folder / "links", building.load_built, list[int]()
+
+    def load_while_it_is_replaced(folder: Path) -> building.Built:
+        loaded.append(_number(links))
+        if len(loaded) > 1:
+            return real(folder)
+        found = real(folder)
+        build(office.settings, office.folder / "store", links)
+        if lost:
+            raise DuankaError("the graph is damaged: its files were on their way out")
+        return found
+
+    monkeypatch.setattr(building, "load_built", load_while_it_is_replaced)
+    assert graph.rings().rows == 1
+    assert loaded == [loaded[0], loaded[0] + 1]
+    graph.outlets()
+    assert len(loaded) == 2, "not again for each question"
+
+
+def _number(links: Path) -> int:
+    return int(json.loads((links / MANIFEST).read_text())["number"])
+
+
+def test_a_graph_without_a_setting_names_the_next_step(office: RingOffice) -> None:
+    nothing = ServedGraph(Settings(), AttachedStore(None, b""))
+    with pytest.raises(LookupRefused, match="DUANKA_LINKS names its folder"):
+        nothing.checked()
