@@ -236,6 +236,12 @@ class Anybody(RuleBasedStateMachine):
         self._tried(lambda: self.orders.police_release(self._mine()[n], by, "an error", self.now))
 
     @rule(n=st.integers(0, _CARDS - 1))
+    def police_stop_and_release(self, n: int) -> None:
+        one, another = Person("police-1", Role.POLICE), Person("police-2", Role.POLICE)
+        self._tried(lambda: self.orders.police_stop(self._mine()[n], "case", one, "why", self.now))
+        self._tried(lambda: self.orders.police_release(self._mine()[n], another, "an error", self.now))
+
+    @rule(n=st.integers(0, _CARDS - 1))
     def holder_objects(self, n: int) -> None:
         self._tried(
             lambda: self.orders.object(self._mine()[n], "不是我", Person("holder", Role.HOLDER), self.now)
