@@ -106,6 +106,17 @@ def test_a_crew_opened_in_bulk_at_the_rings_shop_is_not_in_it() -> None:
     assert joined(seized(build_graph(world.evidence()), BOX)) == set(ring)
 
 
+def test_a_new_customer_amid_the_batch_who_has_begun_to_use_the_card_has_half_at_most() -> None:
+    world, ring = boxes()
+    begun = {"calls_out": 6, "calls_in": 4, "regular": 1, "peers": 9, "callees": 6}
+    customer = world.cards(300, 1, **begun)
+    world.opened([*ring[:10], *customer, *ring[10:]], SHOP, DAY, 3)
+    found = seized(build_graph(world.evidence()), BOX)
+    certainty = dict(found.cards.select("card", "certainty").iter_rows())
+    assert certainty.get("300", 0.0) <= 0.5
+    assert all(certainty[str(card)] > 0.5 for card in ring)
+
+
 def test_an_honest_customer_amid_the_batch_is_not_in_it() -> None:
     world, ring = boxes()
     customer = world.cards(300, 1, **LIVED)

@@ -35,6 +35,8 @@ ACTS = frozenset(
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
 _FULL_INCOMING = 0.2  # share of incoming calls that does
+BOUGHT = frozenset({LinkKind.BATCH.value, LinkKind.HOLDER.value})  # where, and in whose name
+BEGUN_LIFE = 0.1  # own life of a card that may be an honest customer's, bought amid a batch
 MIN_WITNESSES = 3
 _CERTAINLY_MANY = 8  # links to the ring, from which on they are not all with two cards
 ALONE = 0.5  # certainty at most, of a card for which fewer cards of the ring speak
@@ -95,6 +97,7 @@ class _Ring:
         self.in_circle = np.zeros(cards, dtype=np.int64)
         self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
         self._acts = graph.kind.is_in(sorted(ACTS)).to_numpy()
+        self._bought = graph.kind.is_in(sorted(BOUGHT)).to_numpy()
         self._peers = graph.cards["peers"].to_numpy()
         self._regular = graph.cards["regular"].to_numpy()
         self._calls_in, self._calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
@@ -166,8 +169,16 @@ class _Ring:
         """Give each card but the seeds the certainty that the whole ring gives it; two witnesses are not enough."""
         members = np.setdiff1d(np.flatnonzero(self.round >= 0), seeds)
         found = self.others_say(members)
-        alone = self._witnesses(members) < MIN_WITNESSES
-        self.certainty[members] = np.where(alone, np.minimum(found, ALONE), found)
+        weak = (self._witnesses(members) < MIN_WITNESSES) | self._customers(members)
+        self.certainty[members] = np.where(weak, np.minimum(found, ALONE), found)
+
+    def _customers(self, cards: Ints) -> Flags:
+        """Whether each of `cards` shares but shop and document with the ring, and has begun a life of its own."""
+        entry, owner = self.graph.groups_of.entries(cards)
+        group = self.graph.groups_of.other[entry].astype(np.int64)
+        says = self.graph.groups_of.strength[entry] * self.of_groups(group) >= OPENS
+        more = np.bincount(owner, weights=says & ~self._bought[group], minlength=len(cards)) > 0
+        return ~more & (self.by_group[cards] >= 0) & (self.own_life(cards) >= BEGUN_LIFE)
 
     def _witnesses(self, cards: Ints) -> Ints:
         """How many cards of the ring speak for each of `cards`; where they are many, one may count twice."""
