@@ -69,6 +69,11 @@ def test_limits_weights_and_authorities_are_read() -> None:
         ("limits.min_days = 2", "limits.min_days = 999999999999", "from 1 to 100000000"),
         ("[rules.fan_out]", "[rules.fan_out]\nlimits.max_answer_rate = 40", "a number from 0 to 1"),
         (
+            "[rules.in_ring]",
+            "[rules.in_ring]\nlimits.min_certainty = 101",
+            "a whole number from 1 to 100, like",
+        ),
+        (
             "[rules.virtual_operator_stock]",
             "[rules.virtual_operator_stock]\nlimits.opened_before = 2020-10-10T10:00:00Z",
             "opened_before must be a day",
