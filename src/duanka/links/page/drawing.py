@@ -48,7 +48,7 @@ from duanka.links.page.words import (
 
 _LONGEST_NAME = 26  # letters of a name in a frame; a Chinese character counts as two
 _WRITTEN_FLOW = 0.02  # of all cards, from which on a band bears its number
-_CLOSEST = 2  # contacts of a person with other people, that are drawn
+_CLOSEST = 1  # contacts of a person with other people, that are drawn
 _NUMBER = 13  # height of a written number
 
 
