@@ -43,8 +43,9 @@ _NOT_SEEN = [
 def graph_of(folder: Path, options: RingOptions, asked: argparse.Namespace) -> LinkGraph:
     """The graph of an invented world; `folder` keeps both."""
     world, links = folder / "world", folder / "links"
-    if not holds_graph(links):
+    if not (world / "truth.parquet").exists():
         simulate(world, cards=asked.cards, days=asked.days, seed=asked.seed, rings=options)
+    if not holds_graph(links):
         build(Settings(work=folder), world, links, policy_named("national"), None, Silent())
     return load(links)[0]
 
