@@ -96,6 +96,7 @@ class _Ring:
         self.contacts = np.zeros(cards, dtype=np.int64)
         self.in_circle = np.zeros(cards, dtype=np.int64)
         self.doubt = np.zeros(groups)  # log of 1 - certainty of a group
+        self.members_of = np.zeros(groups, dtype=np.int64)  # cards of the ring that tell of a group
         self._acts = graph.kind.is_in(sorted(ACTS)).to_numpy()
         self._bought = graph.kind.is_in(sorted(BOUGHT)).to_numpy()
         self._peers = graph.cards["peers"].to_numpy()
@@ -113,6 +114,7 @@ class _Ring:
         entry, owner = self.graph.groups_of.entries(cards[by_things])
         tells = self.graph.groups_of.strength[entry] * certainty[by_things][owner]
         np.add.at(self.doubt, self.graph.groups_of.other[entry], np.log1p(-np.minimum(tells, 0.999999)))
+        np.add.at(self.members_of, self.graph.groups_of.other[entry], 1)
         entry, _ = self.graph.contacted_by.entries(cards)
         who, tie = self.graph.contacted_by.other[entry], self.graph.contacted_by.strength[entry]
         np.add.at(self.contacts, who, 1)
@@ -139,7 +141,10 @@ class _Ring:
         group = self.graph.groups_of.other[entry].astype(np.int64)
         says = self.graph.groups_of.strength[entry] * self.of_groups(group)
         by_groups, by_people = self._by_groups(cards, group, says, owner), self._by_people(cards)
-        self._note_best(cards, group, says, owner, by_people > by_groups)
+        # whom more cards of the ring know by calls than by what they share came by its circle
+        shared = np.bincount(owner, weights=self.members_of[group], minlength=len(cards))
+        person = (by_people > by_groups) | ((by_people >= JOINS) & (self.contacts[cards] > shared))
+        self._note_best(cards, group, says, owner, person)
         return (1.0 - (1.0 - by_groups) * (1.0 - by_people)) * self._cleared(cards)
 
     def _by_groups(self, cards: Ints, group: Ints, says: Floats | Weights, owner: Ints) -> Floats:
