@@ -123,6 +123,23 @@ def test_worth_a_look_is_what_chance_does_not_explain() -> None:
     assert found.select("cards", "at_risk", "confirmed").rows() == [(20, 20, 0), (4, 0, 1)]
 
 
+def test_a_firms_gateway_is_named_as_such_and_not_delivered_unless_one_of_its_cards_is_confirmed() -> None:
+    world = FactWorld()
+    world.phones(300)
+    firm = world.cards(1_000, 20, at_risk=True, organisation=True, calls_in=20)
+    shell = world.cards(2_000, 20, at_risk=True, organisation=True)
+    case = world.cards(3_000, 20, at_risk=True, organisation=True, calls_in=20)
+    world._cards[case[0]]["confirmed"] = True
+    for number, cards in enumerate((firm, shell, case)):
+        world.device(86_900_000_000_000 + number, cards)
+    graph = build_graph(world.evidence())
+    kept = members(graph, [firm, shell, case], NOBODY, FIRST)
+    found = ranked(graph, kept)
+    assert found["firm"].sum() == 1
+    table = ring_table(graph, KnownCards(), found, kept, pl.DataFrame(schema=TABLE))
+    assert set(table["card"]) == set(map(str, [*shell, *case]))
+
+
 def test_the_table_of_rings_and_who_has_left() -> None:
     graph, gang_of = gangs(2)
     found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)

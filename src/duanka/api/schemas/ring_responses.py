@@ -82,6 +82,7 @@ class RingShown(View):
     surprise: float = Field(description="Bits: how unlikely chance makes so many.")
     city: str = Field(description="Where most are used, its code (城市代码); empty: unknown.")
     since: date = Field(description="When it was first found.")
+    firm: bool = Field(description="An organisation's cards that are called back: its gateway or desks.")
 
 
 class RingsShown(View):

@@ -87,7 +87,10 @@ def build(
             load_settings(), data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
         )
     OUT.print(tables.graph_page(built.graph, built.period))
-    say(f"下一步：duanka links around {out} --imei IMEI", f"Next: duanka links around {out} --imei IMEI")
+    say(
+        f"下一步：duanka links rings {out}，或 duanka links around {out} --imei IMEI",
+        f"Next: duanka links rings {out}, or duanka links around {out} --imei IMEI",
+    )
 
 
 def _cards_of(file: Path | None) -> list[str]:
@@ -167,7 +170,7 @@ def outlets(
                 found = queries.outlets(person)
         else:
             found = graph.outlets()
-    OUT.print(tables.outlets_page(found.frame, rows))
+    OUT.print(tables.outlets_page(found.frame, rows, found.first))
 
 
 @contextmanager

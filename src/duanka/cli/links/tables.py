@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import polars as pl
 from rich.console import Group, RenderableType
@@ -25,6 +26,15 @@ _RING = BilingualText(
     "由 {seed} 出发：{joined} 张卡在团伙内，另有 {looked} 张待核实（{first} 至 {last}）",
     "From {seed}: {joined} cards in the ring, {looked} more to look at ({first} to {last})",
 )
+_AGAINST = BilingualText(
+    "其中按规则有风险 {at_risk} 张，涉案 {confirmed} 张",
+    "Of them {at_risk} are at risk by the rules, {confirmed} confirmed by the police",
+)
+_NOTHING_AGAINST = BilingualText(
+    "没有规则命中，也没有涉案：这些号码属于一处，仅此而已，不必处置",
+    "No rule speaks against any of them, and none is confirmed: they belong together, no more; there is nothing to do",
+)
+_FIRM = BilingualText("单位号码，有回拨", "an organisation's, called back")
 _ALONE = BilingualText(
     "由 {seed} 出发，没有足以成立的关联：记录中看不出团伙",
     "From {seed} no link holds: these records show no ring",
@@ -56,12 +66,17 @@ _RINGS = (
         BilingualText("按全省应为", "expected"),
         BilingualText("意外度", "surprise (bits)"),
     ),
-    *(BilingualText("城市", "city"), BilingualText("首次发现", "since")),
+    *(BilingualText("城市", "city"), BilingualText("首次发现", "since"), BilingualText("备注", "note")),
 )
 _RINGS_RIGHT = ("cards", "confirmed", "at risk", "expected", "surprise (bits)")
 _NAMED = BilingualText(
-    "{all} 个网点中 {named} 个突出，其余与同行无异或数量太少",
-    "{named} of {all} outlets stand out; the others are like their peers, or too small to tell",
+    "自 {since} 起开过卡的 {all} 个网点中 {named} 个突出，其余与同行无异或数量太少",
+    "{named} of the {all} outlets that opened cards since {since} stand out; the others are like their peers, or too"
+    " small to tell",
+)
+_NO_SHOPS = BilingualText(
+    "自 {since} 起没有网点开过卡；先前开的卡见 duanka links around",
+    "No outlet opened a card since {since}; of cards opened before, see duanka links around",
 )
 _SHOPS = (
     *(
@@ -106,7 +121,11 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
     said = shown(_RING).format(
         joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values
     )
-    return Group(said, "", *_tables(ring, joined))
+    counts = joined.select(pl.col("at_risk").sum(), pl.col("confirmed").sum()).row(0)
+    speaks = shown(_AGAINST if any(counts) else _NOTHING_AGAINST).format(
+        at_risk=f"{counts[0]:,}", confirmed=f"{counts[1]:,}"
+    )
+    return Group(said, speaks, "", *_tables(ring, joined))
 
 
 def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:
@@ -123,16 +142,19 @@ def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:
             f"{bits:.0f}",
             city,
             str(since),
+            shown(_FIRM) if firm else "",
         )
-        for ring, cards, confirmed, at_risk, expected, bits, city, since in found.head(rows).iter_rows()
+        for ring, cards, confirmed, at_risk, expected, bits, city, since, firm in found.head(rows).iter_rows()
     ]
     return Group(grid(_RINGS, cells, right=_RINGS_RIGHT), *_more(found.height, rows))
 
 
-def outlets_page(found: pl.DataFrame, rows: int) -> RenderableType:
-    """Shops by the lower bound on their lift; only those that stand out have reasons."""
+def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
+    """Shops by the lower bound on their lift; only those that stand out have reasons. `since`: of the cards counted."""
+    if not found.height:
+        return shown(_NO_SHOPS).format(since=since)
     named = int(found["named"].sum())
-    said = shown(_NAMED).format(named=f"{named:,}", all=f"{found.height:,}")
+    said = shown(_NAMED).format(named=f"{named:,}", all=f"{found.height:,}", since=since)
     reason = f"reason_{language()}"
     columns = found.select("outlet", "cards", "expected", "lower_bound", reason).head(
         max(named, 1) if named < rows else rows

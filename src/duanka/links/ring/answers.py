@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import zip_longest
 from typing import Self
 
 import polars as pl
@@ -84,17 +86,37 @@ class FoundRing:
     def masked(self) -> Self:
         """The same with numbers and devices masked, as people see them who do not call them."""
         ring = self.ring
+        masked = _with_devices({*ring.devices["imei"], *_devices_in(ring)})
         cards = ring.cards.with_columns(
             _shown("card", masked_card),
             pl.when(pl.col("by") != "").then(_shown("by", masked_card)).otherwise(pl.lit("")),
-            *(_shown(name, masked_text) for name in ("reason_zh", "reason_en")),
+            *(_shown(name, masked) for name in ("reason_zh", "reason_en")),
         )
         device = pl.col("kind") == LinkKind.DEVICE.value
         label = pl.when(device).then(_shown("label", masked_device)).otherwise(_shown("label", masked_text))
         ties = replace(ring.ties, groups=ring.ties.groups.with_columns(label))
         devices = ring.devices.with_columns(_shown("imei", masked_device))
-        seed = replace(ring.seed, name=masked_text(ring.seed.name))
+        seed = replace(ring.seed, name=masked(ring.seed.name))
         return replace(self, ring=replace(ring, seed=seed, cards=cards, devices=devices, ties=ties))
+
+
+def _devices_in(ring: Ring) -> pl.Series:
+    """The devices among what the cards of a ring share."""
+    return ring.ties.groups.filter(pl.col("kind") == LinkKind.DEVICE.value)["label"]
+
+
+def _with_devices(devices: set[str]) -> Callable[[str], str]:
+    """Masks numbers in a text, and these devices as everywhere: another part of each would give it away."""
+    known = re.compile("|".join(sorted(map(re.escape, devices), key=len, reverse=True)) or "(?!)")
+
+    def masked(text: str) -> str:
+        parts = known.split(text)
+        found = map(masked_device, known.findall(text))
+        return "".join(
+            one + device for one, device in zip_longest(map(masked_text, parts), found, fillvalue="")
+        )
+
+    return masked
 
 
 def _shown(column: str, mask: Callable[[str], str]) -> pl.Expr:

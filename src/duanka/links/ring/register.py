@@ -15,6 +15,14 @@ from duanka.links.ring.stock import stock_of
 KEEPS_ID = 0.5  # of the smaller of two communities that are the same ring from one night to the next
 WORTH_A_LOOK = 10.0  # bits: at most one community in a thousand has so many cards at risk by chance
 
+FIRM_SHARE = 0.8  # cards of a firm's gateway that an organisation holds, at least
+CALLED_BACK_SHARE = (
+    0.05  # incoming among its calls, at least: who is called by a fraud room rarely calls back
+)
+_OWNED = pl.col("organisation").fill_null(value=False).mean() >= FIRM_SHARE
+_CALLED_BACK = pl.col("calls_in").sum() >= CALLED_BACK_SHARE * (
+    pl.col("calls_in").sum() + pl.col("calls_out").sum()
+)
 MEMBERS = {"card": pl.Int64, "ring": pl.String, "since": pl.Date}
 TABLE = {"card": pl.String, "ring": pl.String, "certainty": pl.Int64, "since": pl.Date}
 
@@ -59,11 +67,13 @@ def _ids(now: pl.DataFrame, before: pl.DataFrame) -> dict[int, str]:
 
 
 def ranked(graph: LinkGraph, members: pl.DataFrame) -> pl.DataFrame:
-    """ring, cards, confirmed, at_risk, expected, surprise (bits), city, since: what is worth a look first.
+    """ring, cards, confirmed, at_risk, expected, surprise (bits), city, since, firm: what is worth a look first.
 
-    `expected`: cards at risk in as many of the province; `surprise`: of so many. Confirmed cards come first.
+    `expected`: cards at risk in as many of the province; `surprise`: of so many, 60 at most. `firm`: the cards are an
+    organisation's and are called back: its gateway or its desks, not a gang's box; none of them is confirmed.
     """
-    facts = members.join(graph.cards.select("card", "confirmed", "at_risk", "city"), on="card", how="left")
+    wanted = ("card", "confirmed", "at_risk", "city", "organisation", "calls_in", "calls_out")
+    facts = members.join(graph.cards.select(wanted), on="card", how="left")
     share = float(graph.cards["at_risk"].mean() or 0.0)  # type: ignore[arg-type]
     found = facts.group_by("ring").agg(
         pl.len().cast(pl.Int64).alias("cards"),
@@ -71,13 +81,14 @@ def ranked(graph: LinkGraph, members: pl.DataFrame) -> pl.DataFrame:
         pl.col("at_risk").sum().cast(pl.Int64),
         pl.col("city").drop_nulls().mode().sort().first().fill_null("").alias("city"),
         pl.col("since").min(),
+        (_OWNED & _CALLED_BACK & ~pl.col("confirmed").any()).alias("firm"),
     )
     bits = binomial_bits(found["at_risk"].to_numpy(), found["cards"].to_numpy(), max(share, 1e-6))
     found = found.with_columns(
         expected=(pl.col("cards") * share).round(1), surprise=pl.Series(bits).round(1)
     ).filter((pl.col("surprise") >= WORTH_A_LOOK) | (pl.col("confirmed") > 0))
     return found.sort(["surprise", "cards", "ring"], descending=[True, True, False]).select(
-        "ring", "cards", "confirmed", "at_risk", "expected", "surprise", "city", "since"
+        "ring", "cards", "confirmed", "at_risk", "expected", "surprise", "city", "since", "firm"
     )
 
 
@@ -86,14 +97,14 @@ def ring_table(
 ) -> pl.DataFrame:
     """The table `rings` of a delivery: card (its text), ring, certainty (whole per cent), since.
 
-    Each of `rings` (as `ranked` has them) is grown from its `members` (card, ring, since), so that stock and people
-    are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table as it
+    Each of `rings` (as `ranked` has them) but firms' is grown from its `members` (card, ring, since), so that stock and
+    people are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table as it
     was built or delivered) that are in none any more have certainty 0, each time: a delivery may have been missed.
     """
     cards, ring_of, certainty = (np.empty(0, dtype=kind) for kind in (np.int64, object, np.float64))
     taken = np.zeros(graph.cards.height, dtype=np.bool_)
     core = {ring: part["card"].to_list() for (ring,), part in members.group_by("ring")}
-    for ring in rings["ring"]:
+    for ring in rings.filter(~pl.col("firm"))["ring"]:
         seeds = graph.rows_of(core[ring])
         if taken[seeds].mean() >= KEEPS_ID:
             continue

@@ -18,7 +18,7 @@ from duanka.links.ring.supply import supplying_outlets
 from duanka.links.ring.ties import Ties, ties_of
 
 BOX, PHONE = "box", "phone"
-_FACTS = ("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used")
+_FACTS = ("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used", "at_risk", "confirmed")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Ring:
     """The ring behind a seed; frames sorted for reading.
 
     cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en; seed, by (the card that brought it in,
-             "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used
+             "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used, at_risk,
+             confirmed
     devices  imei, cards (of the ring), site, role (box or phone)
     outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
     ties     what its cards share, and whom its people are in contact with
