@@ -117,4 +117,5 @@ _RING: Mapping[str, object] = {
     "surprise": 60.0,
     "city": "130100",
     "since": date(2026, 3, 5),
+    "firm": False,
 }

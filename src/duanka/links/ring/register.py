@@ -98,8 +98,9 @@ def ring_table(
     """The table `rings` of a delivery: card (its text), ring, certainty (whole per cent), since.
 
     Each of `rings` (as `ranked` has them) but firms' is grown from its `members` (card, ring, since), so that stock and
-    people are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table as it
-    was built or delivered) that are in none any more have certainty 0, each time: a delivery may have been missed.
+    people are in it. A ring whose members an earlier one has taken in is the same ring. Cards of `before` (this table
+    as it was built or delivered) that are in none any more have certainty 0, each time: a delivery may have been
+    missed.
     """
     cards, ring_of, certainty = (np.empty(0, dtype=kind) for kind in (np.int64, object, np.float64))
     taken = np.zeros(graph.cards.height, dtype=np.bool_)
