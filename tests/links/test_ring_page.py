@@ -312,3 +312,13 @@ def _is_walked_by_keys(page: Page) -> None:
     assert page.locator("#picture.dim").count() == 0
     page.get_by_role("button", name="zoom in").click()
     assert page.locator("#picture.moved").count() == 1
+
+
+def test_a_card_at_which_the_search_began_is_marked_where_it_is_used(tmp_path: Path) -> None:
+    ring = invented()
+    cards = ring.cards.with_columns(seed=pl.int_range(pl.len()) == 3)
+    groups = ring.ties.groups.with_columns(seed=pl.lit(value=False))
+    ring = replace(ring, cards=cards, ties=replace(ring.ties, groups=groups))
+    (seed,) = (node for node in picture_of(ring).nodes if node.seed)
+    assert (seed.kind, seed.label) == ("seed", cards["card"][3])
+    assert f'aria-label="seed: seed {seed.label}' in _written(ring, tmp_path)

@@ -9,7 +9,15 @@ import polars as pl
 
 from duanka.domain.rings import PEOPLE, LinkKind, RingRole
 from duanka.links.page.picture import OTHER_TIES, ROLES_OF_PEOPLE
-from duanka.links.page.words import BOXES_MANY, OUTLETS_MANY, PEOPLE_MANY, PLACES_MANY, ROLE_MANY, Wording
+from duanka.links.page.words import (
+    BOXES_MANY,
+    ONE_PLACE,
+    OUTLETS_MANY,
+    PEOPLE_MANY,
+    PLACES_MANY,
+    ROLE_MANY,
+    Wording,
+)
 from duanka.links.ring.ring import BOX, Ring
 
 _MOST_CITIES = 10
@@ -81,11 +89,10 @@ def numbers(ring: Ring, words: Wording) -> Sequence[str]:
         if many.get(role.value)
     ]
     parts = [cards, [], [], people]
-    if boxes:
-        several = sites > 1
-        parts[1] = [
-            words.say(PLACES_MANY, boxes=boxes, sites=sites) if several else words.counted(BOXES_MANY, boxes)
-        ]
+    if boxes > 1 and sites:
+        parts[1] = [words.say(PLACES_MANY if sites > 1 else ONE_PLACE, boxes=boxes, sites=sites)]
+    elif boxes:
+        parts[1] = [words.counted(BOXES_MANY, boxes)]
     if ring.outlets.height:
         parts[2] = [words.counted(OUTLETS_MANY, ring.outlets.height)]
     return [words.listed(part) for part in parts if part]

@@ -22,6 +22,7 @@ HEAD = 52  # of a cluster, for its name
 PERSON = 25  # height of a person
 HEADING = 22  # of a role
 _GAP = 16
+_LARGEST = 15.0  # half the size of a node
 _PAD = 10
 _LABELLED = 54  # cell of a device with its name
 _SMALL = 24
@@ -154,7 +155,7 @@ def _inside(cluster: NodeCluster, frame: Rectangle, cells: _Cells) -> dict[str, 
         x = frame.x + _PAD + (number % across + 0.5) * cell
         y = frame.y + HEAD + (number // across + 0.5) * cell
         named = node.kind == LinkKind.DEVICE.value and cell == _LABELLED
-        most = 15.0 if named else cell / 2 - 2
+        most = min(cell / 2 - 2, _LARGEST)
         spots[node.id] = Spot(x, y - (8 if named else 0), _size(node, cells.largest[node.kind], most), named)
     return spots
 

@@ -19,7 +19,7 @@ from duanka.links.page.card_data import card_data
 from duanka.links.page.charts import days_of
 from duanka.links.page.drawing import Drawing
 from duanka.links.page.layout import laid_out
-from duanka.links.page.picture import OTHER_TIES, ROLES_OF_PEOPLE, picture_of
+from duanka.links.page.picture import OTHER_TIES, ROLES_OF_PEOPLE, ClusterKind, picture_of
 from duanka.links.page.words import COLOURS, LETTERS, Wording
 from duanka.links.ring.ring import Ring
 
@@ -75,6 +75,7 @@ def _content(ring: Ring, period: GraphPeriod, language: Language) -> dict[str, o
         "numbers": numbers,
         "masked": any("****" in card for card in ring.cards["card"].head(50)),
         "picture": drawing.svg(words.listed(numbers)),
+        "stocked": any(cluster.kind is ClusterKind.DRAWER for cluster in picture.places),
         "seeded": any(node.seed for node in picture.nodes),
         "marks": picture.size,
         "legend": [(kind.value, words.kind(kind.value)) for kind in _KINDS if kind.value in shown],

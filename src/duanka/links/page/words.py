@@ -109,6 +109,7 @@ PEOPLE_MANY: dict[str, tuple[BilingualText, BilingualText]] = {
     ),
 }
 PLACES_MANY = BilingualText("{boxes} 台设备，分布 {sites} 处", "{boxes} boxes at {sites} sites")
+ONE_PLACE = BilingualText("{boxes} 台设备，在同一处", "{boxes} boxes at one site")
 BOXES_MANY = (BilingualText("1 台设备", "1 box"), BilingualText("{n} 台设备", "{n} boxes"))
 OUTLETS_MANY = (
     BilingualText("由 1 个网点供卡", "supplied by 1 outlet"),
