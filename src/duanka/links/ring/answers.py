@@ -92,8 +92,13 @@ class FoundRing:
             pl.when(pl.col("by") != "").then(_shown("by", masked_card)).otherwise(pl.lit("")),
             *(_shown(name, masked) for name in ("reason_zh", "reason_en")),
         )
-        device = pl.col("kind") == LinkKind.DEVICE.value
-        label = pl.when(device).then(_shown("label", masked_device)).otherwise(_shown("label", masked_text))
+        label = (
+            pl.when(pl.col("kind") == LinkKind.DEVICE.value)
+            .then(_shown("label", masked_device))
+            .when(pl.col("kind") == LinkKind.ACCOUNT.value)
+            .then(_shown("label", _masked_account))
+            .otherwise(_shown("label", masked_text))
+        )
         ties = replace(ring.ties, groups=ring.ties.groups.with_columns(label))
         devices = ring.devices.with_columns(_shown("imei", masked_device))
         seed = replace(ring.seed, name=masked(ring.seed.name))
@@ -120,4 +125,15 @@ def _with_devices(devices: set[str]) -> Callable[[str], str]:
 
 
 def _shown(column: str, mask: Callable[[str], str]) -> pl.Expr:
-    return pl.col(column).map_elements(mask, return_dtype=pl.String)
+    """`column` as `mask` shows it; each text once, as many cards of a ring have one reason."""
+    return pl.col(column).map_batches(lambda texts: _masked(texts, mask), return_dtype=pl.String)
+
+
+def _masked(texts: pl.Series, mask: Callable[[str], str]) -> pl.Series:
+    shown = {text: mask(text) for text in texts.unique()}
+    return pl.Series(texts.name, [shown[text] for text in texts], dtype=pl.String)
+
+
+def _masked_account(label: str) -> str:
+    platform, mark, account = label.rpartition(chr(31))
+    return f"{platform}{mark}{masked_card(account)}"
