@@ -322,3 +322,12 @@ def test_a_card_at_which_the_search_began_is_marked_where_it_is_used(tmp_path: P
     (seed,) = (node for node in picture_of(ring).nodes if node.seed)
     assert (seed.kind, seed.label) == ("seed", cards["card"][3])
     assert f'aria-label="seed: seed {seed.label}' in _written(ring, tmp_path)
+
+
+def test_what_speaks_against_the_ring_is_said_and_that_nothing_does(tmp_path: Path) -> None:
+    ring = invented()
+    assert "Of them 100 are at risk by the rules, 1 confirmed by the police." in _written(ring, tmp_path)
+    honest = ring.cards.with_columns(at_risk=pl.lit(value=False), confirmed=pl.lit(value=False))
+    html = _written(replace(ring, cards=honest), tmp_path)
+    assert "No rule speaks against any of them" in html
+    assert "confirmed by the police" not in html

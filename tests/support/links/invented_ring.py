@@ -117,6 +117,8 @@ def _cards(size: Size) -> pl.DataFrame:
             "opened_at": opened,
             "first_used": first,
             "last_used": last,
+            "at_risk": (~stock).tolist(),
+            "confirmed": (row == 0).tolist(),
         }
     )
     return pl.concat([things, _people(size, things.schema)])
@@ -140,6 +142,8 @@ def _people(size: Size, schema: pl.Schema) -> pl.DataFrame:
             "opened_at": datetime(2016, 3, 1, 10),
             "first_used": _FIRST,
             "last_used": datetime(2021, 6, 1, 20),
+            "at_risk": False,
+            "confirmed": False,
         }
         for number, role in enumerate(
             role

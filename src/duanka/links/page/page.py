@@ -73,6 +73,8 @@ def _content(ring: Ring, period: GraphPeriod, language: Language) -> dict[str, o
         "looked_at": ring.cards.height - ring.joined.height,
         "alone": ring.joined.height < 2,
         "numbers": numbers,
+        "at_risk": int(ring.joined["at_risk"].sum()),
+        "confirmed": int(ring.joined["confirmed"].sum()),
         "masked": any("****" in card for card in ring.cards["card"].head(50)),
         "picture": drawing.svg(words.listed(numbers)),
         "stocked": any(cluster.kind is ClusterKind.DRAWER for cluster in picture.places),
