@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-lookups bench-night bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -109,6 +109,10 @@ bench: setup-dev               ## an operator's evening, without a store and int
 
 bench-night: setup-dev         ## one day more into a store of 14, against a scan of all 15; 30 nights in a row
 	@$(BIN)/python benchmarks/night.py
+
+bench-links: setup-dev         ## the graph of cards at 10 M edges; how much of a gang is found from one card
+	@$(BIN)/python benchmarks/links.py
+	@$(BIN)/python benchmarks/rings.py
 
 bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records: a card's month, contacts, the command
 	@$(BIN)/python benchmarks/lookups.py
