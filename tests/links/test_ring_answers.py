@@ -37,8 +37,8 @@ def test_cards_devices_reasons_and_what_they_share_are_masked() -> None:
     assert seen.cards.page(0, 9)[0] == {
         "card": "+86 137****0001",
         "by": "+86 137****0002",
-        "reason_zh": "took turns in device 860****0001 (by way of +86 137****0002)",
-        "reason_en": "took turns in device 860****0001 (by way of +86 137****0002)",
+        "reason_zh": "took turns in device 86012304****001 (by way of +86 137****0002)",
+        "reason_en": "took turns in device 86012304****001 (by way of +86 137****0002)",
     }
     assert seen.cards.page(1, 9)[0]["by"] == ""
     assert seen.devices.page(0, 1) == [{"imei": "86012304****001"}]

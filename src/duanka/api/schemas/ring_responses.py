@@ -59,7 +59,7 @@ class RingOutletShown(View):
 class FoundRingShown(View):
     """The ring (团伙) behind a seed; cards page by page, the most certain first."""
 
-    seed: str = Field(description="What the search began at.", examples=["860****0001"])
+    seed: str = Field(description="What the search began at.", examples=["86012304****001"])
     days: DaysShown
     joined: int = Field(description="Cards that the evidence carries.")
     total: int = Field(description="Of the whole answer, with those to look at.")

@@ -19,7 +19,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_folder, put_in_place
 from duanka.links.graph.graph import LinkGraph, Neighbours
 
-VERSION = 1
+VERSION = 2
 MANIFEST = "links.json"
 _SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
