@@ -15,7 +15,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.shared import key_texts
-from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, quoted, run, sql_type
+from duanka.engine.shared.duckdb_database import Rows, arrow, opened, parquet, quoted, run, sql_type
 from duanka.engine.store.life import counting_days, covered
 from duanka.engine.store.manifest import FileKind, Manifest, damaged, read_manifest
 
@@ -58,18 +58,12 @@ class LinkSource:
 
     def arrow(self, sql: str) -> pa.Table:
         """Run a SELECT and return its rows; if memory runs out, once more on one thread, which needs less."""
-        with self.reading(), plainly():
+        with self.reading():
             try:
-                return self._arrow(sql)
+                return arrow(self._db, sql)
             except duckdb.OutOfMemoryException:
                 self.run("SET threads = 1")
-                return self._arrow(sql)
-
-    def _arrow(self, sql: str) -> pa.Table:
-        found = self._db.sql(sql)
-        if found is None:  # not a SELECT
-            raise ValueError(sql)
-        return found.to_arrow_table()
+                return arrow(self._db, sql)
 
     def add(self, name: str, sql: str) -> None:
         """Write the rows of a SELECT to a file of the view `name`, which reads all that were added."""

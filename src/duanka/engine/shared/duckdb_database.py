@@ -116,6 +116,15 @@ def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
         return db.execute(sql).fetchall()
 
 
+def arrow(db: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """Run a SELECT and return its rows as Arrow."""
+    with plainly():
+        found = db.sql(sql)
+        if found is None:  # not a SELECT
+            raise ValueError(sql)
+        return found.to_arrow_table()
+
+
 _NO_ROOM = ("no space left", "file too large", "quota exceeded")
 
 

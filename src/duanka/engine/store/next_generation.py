@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.private_files import private_folder, tighten
-from duanka.engine.shared.duckdb_database import Rows, opened, parquet, plainly, quoted, run
+from duanka.engine.shared.duckdb_database import Rows, arrow, opened, parquet, quoted, run
 from duanka.engine.store.manifest import FileKind, Manifest, StoredFile, read_manifest, sync, write_manifest
 from duanka.engine.store.parquet_files import GROUP_ROWS, PAGE_BYTES
 
@@ -53,11 +53,7 @@ class NextGeneration:
 
     def arrow(self, sql: str) -> pa.Table:
         """Run `sql` and return its rows as Arrow."""
-        with plainly():
-            found = self.db.sql(sql)
-            if found is None:
-                raise ValueError(sql)
-            return found.to_arrow_table()
+        return arrow(self.db, sql)
 
     def columns(self, sql: str) -> dict[str, pa.ChunkedArray]:
         """Run `sql` and return its columns by name; nothing else holds them."""
