@@ -113,7 +113,12 @@ def test_the_subject_says_table_and_source(server: Server) -> None:
     got = all_of(server)
     assert sources_of(got) == {(source, "calls") for source in ("calls", "msc-2/calls", "hebei/msc-2/calls")}
     last = aside_of(got)[-1]
-    assert (last.file, last.line, last.column, last.reason) == (ORIGIN, 13, "", "no table for this row")
+    assert (last.file, last.line, last.column, last.reason) == (
+        ORIGIN,
+        4 + len(TABLES),
+        "",
+        "no table for this row",
+    )
     assert json.loads(last.raw)["seconds"] == 1
     assert reasons_of(got).count("required value missing") == len(TABLES)
 
