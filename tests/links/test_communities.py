@@ -217,6 +217,14 @@ def test_a_damaged_graph_says_so(tmp_path: Path, file: str) -> None:
         load(folder)
 
 
+def test_a_first_build_that_was_killed_stands_in_no_ones_way(tmp_path: Path) -> None:
+    folder = tmp_path / "links"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "cards.parquet").write_bytes(b"half")
+    graph = stored(folder)
+    assert load(folder)[0].cards.equals(graph.cards)
+
+
 def test_another_version_and_another_folder_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "links"
     stored(folder)

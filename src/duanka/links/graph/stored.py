@@ -85,7 +85,10 @@ def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) 
 
 def may_hold_graph(folder: Path) -> None:
     """DuankaError where a graph cannot be written to `folder`: it holds something else."""
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not holds_graph(folder))):
+    if not folder.exists() or holds_graph(folder):
+        return
+    # numbered folders alone are what a first build left that was killed
+    if not folder.is_dir() or not all(one.is_dir() and one.name.isdecimal() for one in folder.iterdir()):
         raise DuankaError(f"{folder} is there and holds no graph; choose another folder with --out")
 
 
