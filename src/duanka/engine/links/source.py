@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.rollups import ROLLUPS
-from duanka.domain.schema import REGISTER_KEYS, TABLES
+from duanka.domain.schema import TABLES
 from duanka.engine.shared import key_texts
 from duanka.engine.shared.duckdb_database import Rows, arrow, opened, parquet, quoted, run, sql_type
 from duanka.engine.store.life import counting_days, covered
@@ -125,6 +125,3 @@ def _empty_rollup(name: str) -> str:
         return _KEY_TYPES.get(column) or ("TIMESTAMP" if column.startswith(("first", "last")) else "BIGINT")
 
     return f"SELECT {', '.join(f'NULL::{kind(c)} AS {c}' for c in ROLLUPS[name].columns)} LIMIT 0"
-
-
-__all__ = ["REGISTERS", "REGISTER_KEYS", "LinkSource"]

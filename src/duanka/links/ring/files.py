@@ -12,7 +12,6 @@ from duanka.domain.text import Language
 from duanka.links.ring.ring import Ring
 
 RING, DEVICES, OUTLETS = "ring.csv", "devices.csv", "outlets.csv"
-FILES = (RING, DEVICES, OUTLETS)
 RING_COLUMNS = ("card", "role", "site", "certainty", "reasons")
 DEVICE_COLUMNS = ("imei", "cards", "site", "role")
 OUTLET_COLUMNS = ("outlet", "cards", "expected", "lift", "lower_bound", "reasons")

@@ -29,9 +29,8 @@ LISTED = 0.4  # certainty from which on a card is named, for a person to look at
 CIRCLE_SHARE = 0.005  # of anybody's circle that may be in a ring by chance
 CALLED_SHARE = 0.02  # of all numbers that anybody is in touch with
 MIN_CONTACTS = 2
-ACTS = frozenset(
-    {LinkKind.CALLEES.value, LinkKind.SWITCHED.value}
-)  # what a card does, not what it came to share
+# what a card does, not what it came to share
+ACTS = frozenset({LinkKind.CALLEES.value, LinkKind.SWITCHED.value})
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
 _FULL_INCOMING = 0.2  # share of incoming calls that does
@@ -145,6 +144,10 @@ class _Ring:
         shared = np.bincount(owner, weights=self.members_of[group], minlength=len(cards))
         person = (by_people > by_groups) | ((by_people >= JOINS) & (self.contacts[cards] > shared))
         self._note_best(cards, group, says, owner, person)
+        return self._certainty(cards, by_groups, by_people)
+
+    def _certainty(self, cards: Ints, by_groups: Floats, by_people: Floats) -> Floats:
+        """Certainty by what cards share and by those they talk to together, less what their holders have shown."""
         return (1.0 - (1.0 - by_groups) * (1.0 - by_people)) * self._cleared(cards)
 
     def _by_groups(self, cards: Ints, group: Ints, says: Floats | Weights, owner: Ints) -> Floats:
@@ -168,7 +171,7 @@ class _Ring:
         own = np.log1p(-np.minimum(strong * self.certainty[cards][owner], 0.999999))
         says = strong * -np.expm1(np.minimum(self.doubt[self.graph.groups_of.other[entry]] - own, 0.0))
         by_groups = self._by_groups(cards, self.graph.groups_of.other[entry].astype(np.int64), says, owner)
-        return (1.0 - (1.0 - by_groups) * (1.0 - self._by_people(cards))) * self._cleared(cards)
+        return self._certainty(cards, by_groups, self._by_people(cards))
 
     def settle(self, seeds: Ints) -> None:
         """Give each card but the seeds the certainty that the whole ring gives it; two witnesses are not enough."""
@@ -250,7 +253,7 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
     seeds = np.unique(seeds)
     ring.join(seeds, np.ones(len(seeds)), 0)
     entry, _ = graph.cards_of.entries(seed_groups)
-    near = np.union1d(np.unique(graph.cards_of.other[entry]).astype(np.int64), ring.near(ring_members(ring)))
+    near = np.union1d(np.unique(graph.cards_of.other[entry]).astype(np.int64), ring.near(seeds))
     for number in range(1, MOST_ROUNDS):
         near = near[ring.round[near] < 0]
         certainty = ring.weigh(near)
@@ -271,11 +274,6 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
         seeds,
         ring.others_say(seeds),
     )
-
-
-def ring_members(ring: _Ring) -> Ints:
-    """Rows of the cards in the ring so far."""
-    return np.flatnonzero(ring.round >= 0)
 
 
 def _brought_in(ring: _Ring) -> Ints:
