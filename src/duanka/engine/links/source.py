@@ -16,7 +16,7 @@ from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import TABLES
 from duanka.engine.shared import key_texts
 from duanka.engine.shared.duckdb_database import Rows, arrow, opened, parquet, quoted, run, sql_type
-from duanka.engine.store.life import counting_days, covered
+from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import FileKind, Manifest, damaged, read_manifest
 
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
@@ -42,7 +42,6 @@ class LinkSource:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
         self.days: Sequence[date] = sorted(counting_days(self.manifest.days))
-        self.span = covered(self.manifest.days)
         self._db, self._work, self._files = opened(work, memory, threads), work, dict[str, list[Path]]()
         with self.reading():
             self._see()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -69,12 +69,11 @@ def _devices(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     elsewhere on the same day, and that of a card which was only tried in it with how little it did there.
     """
     frame = evidence.devices.join(rows, on="card").join(evidence.agreement, on="imei", how="left")
-    group, label, size = _grouped(frame["device"])
+    shared = _sharing(LinkKind.DEVICE, frame["device"], frame["row"])
     together = frame["together"].fill_null(0).to_numpy() + 1.0
     agree = together / (frame["pairs"].fill_null(0).to_numpy() + 1.4)
     used = 1.0 - np.exp2(-frame["events"].to_numpy() / _TRIED_EVENTS)
-    tells = strength(LinkKind.DEVICE, sharing_bits(size)[group])
-    return Groups(LinkKind.DEVICE, label, group, _ints(frame["row"]), tells * np.minimum(agree, 1.0) * used)
+    return replace(shared, strength=shared.strength * np.minimum(agree, 1.0) * used)
 
 
 def _batches(evidence: LinkEvidence) -> Groups:
@@ -120,14 +119,7 @@ def _holders(evidence: LinkEvidence) -> Groups:
     frame = evidence.cards.with_row_index("row").filter(pl.col("holder").is_not_null())
     many = frame.group_by("holder").len().filter(pl.col("len").is_between(2, MOST_HOLDER_CARDS))
     frame = frame.join(many, on="holder")
-    group, label, size = _grouped(frame["holder"])
-    return Groups(
-        LinkKind.HOLDER,
-        label,
-        group,
-        _ints(frame["row"]),
-        strength(LinkKind.HOLDER, sharing_bits(size))[group],
-    )
+    return _sharing(LinkKind.HOLDER, frame["holder"], frame["row"])
 
 
 def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
@@ -188,22 +180,15 @@ def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
 
 def _accounts(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     frame = evidence.accounts.join(rows, on="card")
-    group, label, size = _grouped(frame["account"])
-    return Groups(
-        LinkKind.ACCOUNT,
-        label,
-        group,
-        _ints(frame["row"]),
-        strength(LinkKind.ACCOUNT, sharing_bits(size))[group],
-    )
+    return _sharing(LinkKind.ACCOUNT, frame["account"], frame["row"])
 
 
-def _grouped(keys: pl.Series) -> tuple[Ints, pl.Series, Ints]:
-    """Index of the group of each key, the text of each group, its size."""
-    order = keys.rank("dense").cast(pl.Int64) - 1
-    group = order.to_numpy() if len(order) else np.empty(0, dtype=np.int64)
+def _sharing(kind: LinkKind, keys: pl.Series, rows: pl.Series) -> Groups:
+    """Groups of the cards in `rows` with equal `keys`, as strong as their size tells."""
+    group = _ints(keys.rank("dense")) - 1
     label = keys.unique().sort().cast(pl.String)
-    return group, label, np.bincount(group, minlength=len(label)).astype(np.int64)
+    size = np.bincount(group, minlength=len(label)).astype(np.int64)
+    return Groups(kind, label, group, _ints(rows), strength(kind, sharing_bits(size))[group])
 
 
 def _ints(column: pl.Series) -> Ints:
