@@ -51,7 +51,8 @@ SELECT c.card, c.peer, c.first_day, c.last_day FROM circle AS c JOIN (
 ) AS d ON d.card = c.card WHERE {_STRANGER} AND c.called > 0
 """
 _PLACE = """
-SELECT card, arg_max(city, events) AS city, arg_max(cell, events) AS cell, count(*) AS places
+SELECT card, arg_max(city, (events, cell, city)) AS city, arg_max(cell, (events, cell, city)) AS cell,
+       count(*) AS places
 FROM (
     SELECT card, city, cell, sum(events) AS events FROM card_places
     WHERE card >= {first} AND card < {end} GROUP BY card, city, cell
