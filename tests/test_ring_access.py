@@ -23,7 +23,8 @@ from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.person import Role
 from duanka.domain.record_lookups import LookupRefused
-from duanka.domain.ring_lookups import SeedName, TooManyRings
+from duanka.domain.ring_lookups import RingFile, SeedName, TooManyRings
+from duanka.links.answers import FoundRing
 from duanka.links.graph.stored import MANIFEST
 from support.api.desks import PLENTY, Caller, callers
 from support.links.ring_office import RingOffice, build, ring_office
@@ -182,6 +183,18 @@ def test_by_http_it_is_the_same_ring_and_a_night_replaces_the_graph(
         assert (status, json.loads(text)["total"], BOX in text) == (200, 24, True)
 
 
+def test_by_http_the_files_are_those_of_the_command(office: RingOffice, tmp_path: Path) -> None:
+    assert office.type(*SEIZED, *BASIS, "--out", tmp_path / "ring").code == 0
+    with serving(office, office.settings) as desk:
+        basis = {"why": "seized", "caseNumber": "7", "imei": BOX}
+        for file in sorted((tmp_path / "ring").iterdir()):
+            answer = desk.post(
+                "/rings/retrieve-file", {**basis, "file": file.name}, **{"Accept-Language": "en"}
+            )
+            assert (answer.status_code, answer.content) == (200, file.read_bytes()), file.name
+    assert len(RingFile) == len(list((tmp_path / "ring").iterdir()))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -220,13 +233,15 @@ def test_by_http_any_other_graph_is_refused_with_the_next_step(
 class Slow:
     """Answers that wait until they may; `begun`: one for each that is being given."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: FoundRing) -> None:
+        self.found = found
         self.begun, self.may = threading.Semaphore(0), threading.Event()
 
-    def around(self, named: SeedName) -> None:
+    def around(self, named: SeedName) -> FoundRing:
         assert named.text == BOX
         self.begun.release()
         assert self.may.wait(HANG)
+        return self.found
 
 
 @pytest.fixture
@@ -238,7 +253,8 @@ def graph(office: RingOffice) -> Iterator[ServedGraph]:
 def test_only_some_rings_are_grown_at_once_and_few_wait(
     graph: ServedGraph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, refused = Slow(), list[TooManyRings]()
+    found = graph.around(SeedName("device", BOX))
+    slow, refused = Slow(found), list[TooManyRings]()
     monkeypatch.setattr(GraphAnswers, "around", slow.around)
 
     def ask() -> None:
@@ -255,11 +271,14 @@ def test_only_some_rings_are_grown_at_once_and_few_wait(
             assert slow.begun.acquire(timeout=HANG)
         until(lambda: len(refused) == 3)
         assert not slow.begun.acquire(timeout=0.1), "the others wait for their turn"
+        with pytest.raises(TooManyRings):
+            found.file(RingFile.PAGE, "en")  # a page keeps a core busy too
     finally:
         slow.may.set()
         for one in asking:
             one.join(HANG)
     assert len(refused) == 3
+    assert found.file(RingFile.DEVICES, "en")
     ask()
     assert len(refused) == 3, "there is room again"
 

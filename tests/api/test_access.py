@@ -60,6 +60,7 @@ BODIES: Mapping[str, Any] = {
     "/cards/retrieve-dossier": {"phoneNumber": phone(), "caseNumber": "1"},
     "/cards/retrieve-records": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/rings/retrieve": {"imei": "86012304000001", "caseNumber": "1", "why": "w"},
+    "/rings/retrieve-file": {"outlet": "S-1", "caseNumber": "1", "why": "w", "file": "ring.csv"},
     "/contacts/retrieve": {"phoneNumbers": [phone()], "caseNumber": "1", "why": "w"},
     "/cards/police-stop": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/cards/police-release": {"phoneNumber": phone(), "why": "w"},

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import select
 
+from duanka.api.http.language import language_of
 from duanka.domain.order import Role
 from duanka.domain.person import Scope
 from duanka.domain.record_lookups import LookupRefused
@@ -125,6 +126,75 @@ def test_what_is_wrong_grows_nothing(
 ) -> None:
     answer = people[Role.DESK].post(RING, {**BASIS, "imei": BOX, **change})
     assert answer.status_code == status, answer.text
+    assert not desk.graph.asked
+    assert not trail(desk)
+
+
+FILE = "/rings/retrieve-file"
+
+
+def test_a_file_of_the_ring_is_one_lookup_masked_and_in_the_language_asked_for(
+    desk: TestDesk, people: People
+) -> None:
+    asked = {**BASIS, "imei": BOX, "file": "ring.html"}
+    page = people[Role.POLICE].post(FILE, asked)
+    assert page.status_code == 200, page.text
+    assert (
+        page.text
+        == "ring.html +86 137****0000 与团伙的 3 张卡轮流使用终端 860****0001（经由 +86 137****0000） of ?"
+    )
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-disposition"] == 'attachment; filename="ring.html"'
+    assert (page.headers["content-language"], page.headers["cache-control"]) == ("zh", "no-store")
+    table = people[Role.DESK].post(
+        FILE, {**asked, "file": "ring.csv"}, **{"Accept-Language": "en-GB, zh;q=0.5"}
+    )
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert table.headers["content-language"] == "en"
+    assert "ring.csv +86 137****0000 took turns in device 860****0001 with" in table.text
+    whole = people[Role.DESK].post(FILE, {**asked, "file": "devices.csv", "unmask": True})
+    assert f"devices.csv {ring_card(0)} 与团伙的 3 张卡轮流使用终端 {BOX}" in whole.text
+    told = [(what, why) for what, _, why, _ in trail(desk)]
+    assert told == [("lookup.ring", "7 · the police seized it"), ("lookup.rows", "7")] * 3
+    assert [json.loads(after).get("unmasked") for *_, after in trail(desk)] == [
+        False,
+        None,
+        False,
+        None,
+        True,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        *((None, "zh"), ("", "zh"), ("fr", "zh"), ("fr, en;q=0.1", "en"), ("*", "zh"), ("EN", "en")),
+        *(("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("en;q=0.8, zh-Hans;q=0.9", "zh"), ("en, zh", "en")),
+        *(
+            ("en;q=0", "zh"),
+            ("en;q=x", "zh"),
+            ("en;q=inf,zh", "en"),
+            (",;,=", "zh"),
+            ("xx," * 30 + "en", "zh"),
+        ),
+    ],
+)
+def test_chinese_unless_english_weighs_more(accepted: str | None, language: str) -> None:
+    assert language_of(accepted) == language
+
+
+def test_files_are_refused_as_rings_are(desk: TestDesk, people: People, calling: Calling) -> None:
+    asked = {**BASIS, "imei": BOX, "file": "ring.csv"}
+    local = desk.people.add("the.local", Role.DESK, Scope(cities=frozenset({"130100"})))
+    refused = {
+        people[Role.REGULATOR].post(FILE, asked).status_code: 403,
+        calling(local).post(FILE, asked).status_code: 403,
+        people[Role.DESK].post(FILE, {**asked, "file": "links.json"}).status_code: 400,
+        people[Role.DESK].post(FILE, {**asked, "limit": 3}).status_code: 400,
+        people[Role.DESK].post(FILE, {**asked, "caseNumber": None}).status_code: 409,
+    }
+    assert all(found == expected for found, expected in refused.items())
     assert not desk.graph.asked
     assert not trail(desk)
 

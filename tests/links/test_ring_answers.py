@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
+from duanka.links.answers import FoundRing
 from duanka.links.graph.stored import GraphPeriod
-from duanka.links.ring.answers import FoundRing
 from duanka.links.ring.ring import Ring, Seed
 from duanka.links.ring.ties import Ties
 

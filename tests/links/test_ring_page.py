@@ -14,15 +14,15 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from duanka.domain.ring_lookups import RingFile
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.domain.text import Language
+from duanka.links.answers import FoundRing
 from duanka.links.page.charts import days_of
 from duanka.links.page.figures import certainties, cities_of
 from duanka.links.page.layout import WIDTH, PictureLayout, laid_out
-from duanka.links.page.page import PAGE, write_page
 from duanka.links.page.picture import MOST_NODES, Picture, picture_of
 from duanka.links.page.words import Wording
-from duanka.links.ring.answers import FoundRing
 from duanka.links.ring.ring import Ring
 from support import browsers
 from support.links.invented_ring import OUTLETS, PERIOD, R11, SITES, invented, with_outlet_named
@@ -67,8 +67,8 @@ def _large() -> tuple[Ring, Picture, PictureLayout]:
 
 
 def _written(ring: Ring, folder: Path, language: Language = "en") -> str:
-    write_page(ring, PERIOD, folder / PAGE, language)
-    return (folder / PAGE).read_text(encoding="utf-8")
+    FoundRing(ring, PERIOD).write(folder, language)
+    return (folder / RingFile.PAGE).read_text(encoding="utf-8")
 
 
 def _data(html: str) -> dict[str, list[object]]:
@@ -91,8 +91,8 @@ def test_its_first_sentence_tells_who_supplies_uses_and_runs_it(tmp_path: Path) 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_it_is_one_file_that_loads_nothing(language: Language, tmp_path: Path) -> None:
     html = _written(invented(), tmp_path, language)
-    assert [path.name for path in tmp_path.iterdir()] == [PAGE]
-    assert (tmp_path / PAGE).stat().st_mode & 0o077 == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*RingFile}
+    assert (tmp_path / RingFile.PAGE).stat().st_mode & 0o077 == 0
     elements = _Elements(html).seen
     assert not [attrs for _, attrs in elements if {"src", "srcset", "action", "background"} & attrs.keys()]
     assert {attrs["href"] for _, attrs in elements if "href" in attrs} == {"#tables"}
@@ -143,8 +143,8 @@ def test_thirteen_thousand_cards_are_three_hundred_marks_and_three_megabytes_at_
     assert shown == list(range(ring.ties.groups.height)), "each group is in one node"
     rest = [node for node in picture.nodes if node.merged]
     assert sum(node.merged for node in rest if node.kind == LinkKind.BATCH) == 325 - 200 + 3
-    write_page(ring, PERIOD, tmp_path / PAGE, "en")
-    assert (tmp_path / PAGE).stat().st_size < 3_000_000
+    FoundRing(ring, PERIOD).write(tmp_path, "en")
+    assert (tmp_path / RingFile.PAGE).stat().st_size < 3_000_000
 
 
 def test_every_kind_at_its_most_still_fits() -> None:
@@ -254,11 +254,14 @@ def test_a_card_without_a_ring_is_said_to_be_alone(tmp_path: Path) -> None:
 def test_a_browser_without_a_gpu_shows_thirteen_thousand_cards(tmp_path: Path) -> None:
     needed(browsers.missing())
     ring, _, _ = _large()
-    write_page(ring, PERIOD, tmp_path / PAGE, "en")
+    FoundRing(ring, PERIOD).write(tmp_path, "en")
     with (
         sync_playwright() as playwright,
         browsers.open_page(
-            playwright, (tmp_path / PAGE).as_uri(), viewport={"width": 1400, "height": 1000}, has_touch=False
+            playwright,
+            (tmp_path / RingFile.PAGE).as_uri(),
+            viewport={"width": 1400, "height": 1000},
+            has_touch=False,
         ) as shown,
     ):
         page = shown.page

@@ -11,8 +11,9 @@ import pytest
 
 from duanka.domain.card_list import cards_in, certain_cards_in
 from duanka.domain.errors import DuankaError
+from duanka.domain.ring_lookups import RingFile
 from duanka.domain.text import Language
-from duanka.links.ring.files import RING, write_ring
+from duanka.links.ring.files import cards_csv
 from duanka.links.ring.ring import Ring
 from support.typed_desk import TypedDesk, card
 
@@ -33,24 +34,19 @@ def listed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             "reason_en": 'took turns, in device "86900609553922"; opened together',
         }
     )
-    empty = pl.DataFrame(schema=dict.fromkeys(("imei", "cards", "site", "role"), pl.String))
-    outlets = pl.DataFrame(
-        schema=dict.fromkeys(
-            ("outlet", "cards", "expected", "lift", "lower_bound", "reason_zh", "reason_en"), pl.String
-        )
-    )
-    ring = SimpleNamespace(cards=rows, devices=empty, outlets=outlets)  # as far as its files go
-    write_ring(cast(Ring, ring), tmp_path, cast(Language, request.param))
-    return tmp_path / RING
+    text = cards_csv(cast(Ring, SimpleNamespace(cards=rows)), cast(Language, request.param))
+    written = tmp_path / RingFile.CARDS
+    written.write_text(text, encoding="utf-8", newline="")
+    return written
 
 
 def test_of_a_ring_the_likely_cards_are_taken(listed: Path) -> None:
     octets = listed.read_bytes()
     assert octets.startswith(b"\xef\xbb\xbf"), "as spreadsheets need it"
-    assert cards_in(octets, RING) == [card(number) for number in _SURE]
-    assert certain_cards_in(octets, RING, 0.5) == ([card(1), card(2)], 2)
-    assert certain_cards_in(octets, RING, 0.4) == ([card(number) for number in _SURE], 0)
-    assert certain_cards_in(octets, RING, 0.97) == ([], 4)
+    assert cards_in(octets, RingFile.CARDS) == [card(number) for number in _SURE]
+    assert certain_cards_in(octets, RingFile.CARDS, 0.5) == ([card(1), card(2)], 2)
+    assert certain_cards_in(octets, RingFile.CARDS, 0.4) == ([card(number) for number in _SURE], 0)
+    assert certain_cards_in(octets, RingFile.CARDS, 0.97) == ([], 4)
 
 
 def test_other_lists_say_nothing_of_certainty() -> None:
@@ -61,7 +57,7 @@ def test_other_lists_say_nothing_of_certainty() -> None:
 @pytest.mark.parametrize("wrong", ["", "x", "-0.1", "1.01", "nan", "97"])
 def test_a_certainty_that_is_none_is_one_line(wrong: str) -> None:
     with pytest.raises(DuankaError, match=r"^ring\.csv: certainty '.*' is no number from 0 to 1; correct it"):
-        certain_cards_in(f"card,certainty\n{card(1)},{wrong}\n".encode(), RING, 0.5)
+        certain_cards_in(f"card,certainty\n{card(1)},{wrong}\n".encode(), RingFile.CARDS, 0.5)
 
 
 def test_a_ring_is_proposed_to_a_second_person(listed: Path, tmp_path: Path) -> None:

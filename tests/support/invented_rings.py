@@ -8,7 +8,8 @@ from datetime import date
 from typing import Self
 
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
-from duanka.domain.ring_lookups import NotLinked, SeedName
+from duanka.domain.ring_lookups import NotLinked, RingFile, SeedName
+from duanka.domain.text import Language
 
 BOX = "86012304000001"
 EDITION = "0123456789ab"
@@ -61,6 +62,10 @@ class InventedRing:
             cards=self.cards.with_each(card=masked_card, reason_zh=masked_text, reason_en=masked_text),
             devices=self.devices.with_each(imei=masked_device),
         )
+
+    def file(self, which: RingFile, language: Language) -> str:
+        first = self.cards.all_rows[0]
+        return f"{which} {first['card']} {first[f'reason_{language}']} of \ud800"
 
 
 @dataclass

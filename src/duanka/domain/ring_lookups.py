@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Protocol, Self, TypeVar
 
 from duanka.domain.device_id import DIGITS
 from duanka.domain.errors import DuankaError
 from duanka.domain.phone_number import identity
 from duanka.domain.record_lookups import LookupRefused
+from duanka.domain.text import Language
 
 
 class NotLinked(DuankaError):
@@ -23,6 +25,20 @@ class TooManyRings(DuankaError):
 
 class GraphReplaced(LookupRefused):
     """A page of an answer was asked for whose graph is gone: a newer one took its place."""
+
+
+class RingFile(StrEnum):
+    """The files of a ring; docs/LINKS.md has their columns."""
+
+    PAGE = "ring.html"
+    CARDS = "ring.csv"
+    DEVICES = "devices.csv"
+    OUTLETS = "outlets.csv"
+
+    @property
+    def media_type(self) -> str:
+        """What it is: a page, or a table."""
+        return "text/html" if self is RingFile.PAGE else "text/csv"
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,9 @@ class RingAnswer(Protocol):
 
     def masked(self) -> Self:
         """The same with numbers and devices masked, as people see them who do not call them."""
+
+    def file(self, which: RingFile, language: Language) -> str:
+        """The text of one of its files. TooManyRings."""
 
 
 Answer_co = TypeVar("Answer_co", bound=RingAnswer, covariant=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import Field
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.language import AskedLanguage
 from duanka.api.schemas import ring_responses as shown
 from duanka.api.schemas.lookup_requests import LookupBasis
 from duanka.api.schemas.requests import PhoneNumber
 from duanka.domain.authority import Permission
-from duanka.domain.ring_lookups import GraphReplaced, RingTable, SeedName, seed_named
+from duanka.domain.ring_lookups import GraphReplaced, RingFile, RingTable, SeedName, seed_named
 from duanka.orders.masking import IN_FULL
 
 router = Endpoints("rings")
@@ -28,7 +29,7 @@ _Listed = Annotated[int, Query(ge=1, le=_MOST_PAGE, description="Rows of a page.
 _After = Annotated[str | None, Query(pattern=_CURSOR, description=_AFTER)]
 
 
-class RingAsked(LookupBasis):
+class SeedAsked(LookupBasis):
     """What a search begins at: exactly one of a device, a card, an outlet and a ring."""
 
     imei: Annotated[str, Field(pattern=_ANY, max_length=64)] | None = Field(
@@ -41,12 +42,26 @@ class RingAsked(LookupBasis):
     ring: Annotated[str, Field(pattern=r"^R[0-9]{1,9}$")] | None = Field(
         default=None, description="A ring of `listRings`.", examples=["R00001"]
     )
-    limit: Annotated[int, Field(ge=1, le=_MOST_PAGE, description="Cards of a page.")] = _PAGE
-    after: str | None = Field(default=None, pattern=_CURSOR, description=_AFTER)
 
     def seed(self) -> SeedName:
         """Return the one thing that is named. LookupRefused: none, or several."""
         return seed_named(self.imei, self.phone_number, self.outlet, self.ring)
+
+
+class RingAsked(SeedAsked):
+    """A ring, page by page."""
+
+    limit: Annotated[int, Field(ge=1, le=_MOST_PAGE, description="Cards of a page.")] = _PAGE
+    after: str | None = Field(default=None, pattern=_CURSOR, description=_AFTER)
+
+
+class RingFileAsked(SeedAsked):
+    """A file of a ring, whole."""
+
+    file: RingFile = Field(
+        description="ring.html: the picture; ring.csv its cards, devices.csv, outlets.csv.",
+        examples=["ring.html"],
+    )
 
 
 class _Page:
@@ -97,6 +112,40 @@ def retrieve_ring(here: Here, by: access.Caller, asks: RingAsked) -> shown.Found
         },
         IN_FULL,
     )
+
+
+_TEXT = {"schema": {"type": "string"}}
+
+
+@router.endpoint(
+    "POST /rings/retrieve-file",
+    "The page of a ring, or a table of it · 下载团伙全图或清单",
+    Permission.LOOK_UP_CONTACTS,
+    fails=(404, 409),
+    answers={
+        200: {
+            "description": "The file, in UTF-8.",
+            "content": dict.fromkeys(dict.fromkeys(one.media_type for one in RingFile), _TEXT),
+        }
+    },
+    response_class=Response,
+)
+def retrieve_ring_file(
+    here: Here, by: access.Caller, asks: RingFileAsked, language: AskedLanguage
+) -> Response:
+    """As `duanka links around --out` writes it: one page that loads nothing, or a table for spreadsheets.
+
+    A lookup as `retrieveRing`, with the same rule, trail and masking. In the language of `Accept-Language`.
+    """
+    found = here.desk.rings.around(asks.seed(), asks.context(by), here.now)
+    text = found.file(asks.file, language)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{asks.file}"',
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
+    # names from records may contain lone surrogates, which must not fail the answer
+    return Response(text.encode("utf-8", errors="replace"), headers=headers, media_type=asks.file.media_type)
 
 
 @router.endpoint("GET /rings", "The communities worth a look · 团伙列表", Permission.READ_RINGS, fails=(409,))

@@ -9,7 +9,7 @@ from duanka.bootstrap.links.asking import judged_outlets, ring_of, worth_a_look
 from duanka.bootstrap.links.building import Built
 from duanka.bootstrap.settings import Settings
 from duanka.domain.ring_lookups import SeedName
-from duanka.links.ring.answers import FoundRing, FoundTable
+from duanka.links.answers import FoundRing, FoundTable
 
 
 class GraphAnswers:

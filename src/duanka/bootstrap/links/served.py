@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -23,7 +23,7 @@ from duanka.domain.ring_lookups import SeedName, TooManyRings
 
 if TYPE_CHECKING:
     from duanka.bootstrap.links.answers import GraphAnswers
-    from duanka.links.ring.answers import FoundRing, FoundTable
+    from duanka.links.answers import FoundRing, FoundTable
 
 AT_ONCE = 2  # questions that are answered at the same time; each keeps a core busy for up to a second
 WAITING = 6  # that wait for their turn; each has a thread of the API meanwhile, and others need some
@@ -62,26 +62,26 @@ class ServedGraph:
 
     def around(self, named: SeedName) -> FoundRing:
         """The ring behind what was named. NotLinked; TooManyRings; DuankaError: the graph is damaged."""
-        with self._in_turn() as answers:
-            return answers.around(named)
+        with self._in_turn():
+            return replace(self._current().around(named), turn=self._in_turn)
 
     def rings(self) -> FoundTable:
         """The communities worth a look, the worst first. TooManyRings; DuankaError."""
-        with self._in_turn() as answers:
-            return answers.rings()
+        with self._in_turn():
+            return self._current().rings()
 
     def outlets(self) -> FoundTable:
         """All outlets, by the lower bound on their lift over their peers. TooManyRings; DuankaError."""
-        with self._in_turn() as answers:
-            return answers.outlets()
+        with self._in_turn():
+            return self._current().outlets()
 
     @contextmanager
-    def _in_turn(self) -> Iterator[GraphAnswers]:
+    def _in_turn(self) -> Iterator[None]:
         if not self._admitted.acquire(blocking=False):
             raise TooManyRings("too many rings are looked up just now; ask again in a second")
         try:
             with self._turn:
-                yield self._current()
+                yield
         finally:
             self._admitted.release()
 

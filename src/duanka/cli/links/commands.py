@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from duanka.bootstrap.links.answers import GraphAnswers
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
-    from duanka.links.page import page as ring_page
-    from duanka.links.ring import files as ring_files
-    from duanka.links.ring.answers import FoundRing, FoundTable
+    from duanka.links.answers import FoundRing, FoundTable
     from duanka.orders.queries import record_queries
     from duanka.orders.queries.ring_queries import RingQueries
 else:
@@ -41,8 +39,6 @@ else:
     folders = lazily("duanka.bootstrap.outputs.folders")
     ownership = lazily("duanka.bootstrap.links.ownership")
     record_queries = lazily("duanka.orders.queries.record_queries")
-    ring_files = lazily("duanka.links.ring.files")
-    ring_page = lazily("duanka.links.page.page")
     tables = lazily("duanka.cli.links.tables")
 
 Source = Annotated[
@@ -134,8 +130,7 @@ def around(
             found = graph.around(named)
     OUT.print(tables.ring_page(found.ring, found.period))
     if out:
-        ring_files.write_ring(found.ring, out, in_language)
-        ring_page.write_page(found.ring, found.period, out / ring_page.PAGE, in_language)
+        found.write(out, in_language)
         say(
             f"全图和清单在 {out}，请打开 ring.html", f"The picture and the lists are in {out}; open ring.html"
         )

@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from pathlib import Path
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from duanka.domain.private_files import put_in_place
 from duanka.domain.rings import LinkKind
 from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
@@ -23,20 +21,13 @@ from duanka.links.page.picture import OTHER_TIES, ROLES_OF_PEOPLE, ClusterKind, 
 from duanka.links.page.words import COLOURS, LETTERS, Wording
 from duanka.links.ring.ring import Ring
 
-PAGE = "ring.html"
 _KINDS = (LinkKind.BATCH, LinkKind.DEVICE, *OTHER_TIES)
 _MOST_ROWS = 40  # of a table; the lists have all
 
 
-def write_page(ring: Ring, period: GraphPeriod, path: Path, language: Language) -> None:
-    """Write the page of `ring` to `path` atomically, readable by its owner only. OSError.
-
-    What it shows is what `ring` has: of a masked ring the page is masked.
-    """
-    page = _environment(language).get_template("ring.html.j2").render(_content(ring, period, language))
-    with put_in_place(path) as aside:
-        # names from records may contain lone surrogates, which must not fail the page
-        aside.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+def page_of(ring: Ring, period: GraphPeriod, language: Language) -> str:
+    """The page of `ring`. What it shows is what `ring` has: of a masked ring the page is masked."""
+    return _environment(language).get_template("ring.html.j2").render(_content(ring, period, language))
 
 
 def _environment(language: Language) -> Environment:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import zip_longest
+from pathlib import Path
 from typing import Self
 
 import polars as pl
 
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
+from duanka.domain.private_files import private_folder, put_in_place
+from duanka.domain.ring_lookups import RingFile
 from duanka.domain.rings import LinkKind
+from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
+from duanka.links.page.page import page_of
+from duanka.links.ring.files import cards_csv, devices_csv, outlets_csv
 from duanka.links.ring.ring import Ring
 
 
@@ -52,11 +59,15 @@ class FoundTable:
 
 @dataclass(frozen=True)
 class FoundRing:
-    """A ring, and the period of the records that it was found in; `edition` as in `FoundTable`."""
+    """A ring, and the period of the records that it was found in; `edition` as in `FoundTable`.
+
+    `turn`: held while a file is made, where many people ask at the same time; TooManyRings.
+    """
 
     ring: Ring
     period: GraphPeriod
     edition: str = ""
+    turn: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, compare=False)
 
     @property
     def seed(self) -> str:
@@ -103,6 +114,27 @@ class FoundRing:
         devices = ring.devices.with_columns(_shown("imei", masked_device))
         seed = replace(ring.seed, name=masked(ring.seed.name))
         return replace(self, ring=replace(ring, seed=seed, cards=cards, devices=devices, ties=ties))
+
+    def file(self, which: RingFile, language: Language) -> str:
+        """The text of one of its files. TooManyRings."""
+        with self.turn():
+            match which:
+                case RingFile.PAGE:
+                    return page_of(self.ring, self.period, language)
+                case RingFile.CARDS:
+                    return cards_csv(self.ring, language)
+                case RingFile.DEVICES:
+                    return devices_csv(self.ring)
+                case RingFile.OUTLETS:
+                    return outlets_csv(self.ring, language)
+
+    def write(self, folder: Path, language: Language) -> None:
+        """Write all of its files to `folder`, each atomically, readable by their owner only. OSError."""
+        private_folder(folder)
+        for which in RingFile:
+            with put_in_place(folder / which) as aside:
+                # names from records may contain lone surrogates, which must not fail a file
+                aside.write_text(self.file(which, language), "utf-8", errors="replace", newline="")
 
 
 def _devices_in(ring: Ring) -> pl.Series:
