@@ -31,6 +31,7 @@ from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.graph import LinkGraph, build_graph
 from duanka.links.graph.stored import (
+    Divisions,
     GraphPeriod,
     KeptRings,
     holds_graph,
@@ -43,6 +44,7 @@ from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.rules import RULES
 
+_NOTHING = KeptRings(pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE))
 _DELIVERED = "SELECT number_text(card) AS card, ring, certainty, since FROM rings"
 
 
@@ -57,6 +59,7 @@ class Built:
     period: GraphPeriod
     rings: pl.DataFrame
     delivered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLE))
+    divisions: Divisions = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,10 @@ def build(
     if deliver:
         _may_deliver(deliver, settings)
     with _stored(settings, data, out, policy, mapping, progress) as store:
-        before = load_rings(out).members if holds_graph(out) else None
+        before = _before(out)
         built = _of_store(settings, store, out.parent, policy, progress, before, stated)
         progress.step("writing the graph", 0)
-        rings = KeptRings(built.rings, _table(settings, built, out))
+        rings = KeptRings(built.rings, _table(settings, built, before), built.divisions)
         save(built.graph, rings, built.period, out)
         keep_owner(store, out)
     if deliver:
@@ -99,11 +102,18 @@ def build(
     return built
 
 
-def _table(settings: Settings, built: Built, out: Path) -> pl.DataFrame:
+def _before(out: Path) -> KeptRings:
+    """The rings of the graph that `out` holds from the night before; none, where it holds none that can be read."""
+    try:
+        return load_rings(out) if holds_graph(out) else _NOTHING
+    except DuankaError:  # damaged, or of another version: the way out is to build it anew
+        return _NOTHING
+
+
+def _table(settings: Settings, built: Built, earlier: KeptRings) -> pl.DataFrame:
     """The table `rings`: every ring that is worth a look, grown; and who has left of what was built or delivered."""
     known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
-    before = load_rings(out).table if holds_graph(out) else pl.DataFrame(schema=TABLE)
-    before = pl.concat([built.delivered, before]).unique("card", keep="last", maintain_order=True)
+    before = pl.concat([built.delivered, earlier.table]).unique("card", keep="last", maintain_order=True)
     return ring_table(built.graph, known, ranked(built.graph, built.rings), built.rings, before)
 
 
@@ -157,7 +167,7 @@ def _of_store(
     work: Path,
     policy: Policy,
     progress: Progress,
-    before: pl.DataFrame | None = None,
+    before: KeptRings = _NOTHING,
     stated: StatedCards = StatedCards(),  # frozen
 ) -> Built:
     with working_folder(settings.work or work) as spill:
@@ -172,12 +182,11 @@ def _of_store(
     progress.step("dividing the graph into communities", 0)
     from duanka.links.ring.communities import communities  # noqa: PLC0415  # networkit takes a second
 
-    found = communities(graph)
+    found = communities(graph, before=before.divisions)
     days, manifest = source.days, source.manifest
-    rings = named_rings(
-        graph, found.of_card, pl.DataFrame(schema=MEMBERS) if before is None else before, days[-1]
-    )
-    return Built(graph, GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone), rings, delivered)
+    rings = named_rings(graph, found.of_card, before.members, days[-1])
+    period = GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone)
+    return Built(graph, period, rings, delivered, found.divisions)
 
 
 def _may_deliver(deliver: Path, settings: Settings) -> None:

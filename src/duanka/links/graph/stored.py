@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -18,8 +18,12 @@ import polars as pl
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_folder, put_in_place
 from duanka.links.graph.graph import LinkGraph, Neighbours
+from duanka.links.graph.strength import Ints
 
-VERSION = 2
+Divisions = Mapping[tuple[bytes, float], Ints]
+"""(mark of a component, resolution) -> the part of each of its cards, in order of their keys."""
+
+VERSION = 3
 MANIFEST = "links.json"
 _SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
@@ -38,11 +42,12 @@ class GraphPeriod:
 @dataclass(frozen=True)
 class KeptRings:
     """`members`: card (record key), ring, since, of all communities. `table`: card, ring, certainty, since, as scans
-    read it, of those worth a look.
+    read it, of those worth a look. `divisions`: how components were divided, for the next night.
     """
 
     members: pl.DataFrame
     table: pl.DataFrame
+    divisions: Divisions = field(default_factory=dict)
 
 
 def holds_graph(folder: Path) -> bool:
@@ -57,15 +62,15 @@ def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) 
     """
     may_hold_graph(folder)
     private_folder(folder)
-    before = _manifest(folder) if holds_graph(folder) else {}
-    number = int(str(before.get("number", 0))) + 1
+    before = _numbered(folder)  # also of runs that were killed
+    number = max(before, default=0) + 1
     new = folder / f"{number}"
-    shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
     private_folder(new)
     graph.cards.write_parquet(new / "cards.parquet")
     pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
     rings.members.write_parquet(new / "communities.parquet")
     rings.table.write_parquet(new / "rings.parquet")
+    _write_divisions(rings.divisions, new / "divisions.parquet")
     for side in _SIDES:
         for part in _PARTS:
             np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
@@ -79,8 +84,29 @@ def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) 
     }
     with put_in_place(folder / MANIFEST) as aside:
         aside.write_text(json.dumps(told, indent=1))
-    if before:
-        shutil.rmtree(folder / str(before["number"]), ignore_errors=True)
+    for old in before:
+        shutil.rmtree(folder / str(old), ignore_errors=True)
+
+
+def _numbered(folder: Path) -> list[int]:
+    return [int(one.name) for one in folder.iterdir() if one.is_dir() and one.name.isdecimal()]
+
+
+def _write_divisions(divisions: Divisions, path: Path) -> None:
+    marks, resolutions = [mark for mark, _ in divisions], [resolution for _, resolution in divisions]
+    parts = pl.Series([pl.Series(part) for part in divisions.values()], dtype=pl.List(pl.Int64))
+    frame = pl.DataFrame(
+        {"mark": pl.Series(marks, dtype=pl.Binary), "resolution": pl.Series(resolutions, dtype=pl.Float64)}
+    )
+    frame.with_columns(part=parts).write_parquet(path)
+
+
+def _read_divisions(path: Path) -> Divisions:
+    rows = pl.read_parquet(path)
+    return {
+        (mark, resolution): part.to_numpy()
+        for mark, resolution, part in zip(rows["mark"], rows["resolution"], rows["part"], strict=True)
+    }
 
 
 def may_hold_graph(folder: Path) -> None:
@@ -96,9 +122,8 @@ def load_rings(folder: Path) -> KeptRings:
     """The rings in the graph's folder. DuankaError: none, damaged, or of another version."""
     inside = folder / str(_manifest(folder)["number"])
     try:
-        return KeptRings(
-            *(pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet"))
-        )
+        members, table = (pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet"))
+        return KeptRings(members, table, _read_divisions(inside / "divisions.parquet"))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
 

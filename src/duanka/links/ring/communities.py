@@ -5,13 +5,14 @@ rings that a few links bridge: Leiden divides it (V. A. Traag, L. Waltman, N. J.
 2019), with the component's own weight as its scale, so that what is found in it does not depend on the province around
 it. Parts that more than LOOSE of their own ties bind to others are put together again, for one ring with many boxes is
 one ring. Of all resolutions the one counts whose division most others give too. One thread and a fixed seed: the same
-graph gives the same communities.
+graph gives the same communities. A component that is as it was the night before is not divided again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import networkit
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.stored import Divisions
 from duanka.links.graph.strength import Floats, Ints
 
 PRUNED = 0.3  # memberships below are left out: a bridge, not a tie
@@ -29,6 +31,9 @@ RESOLUTIONS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 SAME = 0.99  # agreement of two divisions that are taken for one
 _SEED = 7
 _ITERATIONS = 5
+_METHOD = (
+    f"1 {networkit.__version__} {_SEED} {_ITERATIONS} {LOOSE}"  # raise it when the same ties divide otherwise
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,13 @@ class Communities:
     """Per card: its community, -1 if none; `resolution`: what divided large components.
 
     `stability`: resolution -> share of all resolutions whose division is the same; {} if there was nothing to divide.
+    `divisions`: of all large components, for the next night.
     """
 
     of_card: Ints
     resolution: float
     stability: dict[float, float]
+    divisions: Divisions
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,68 @@ class _Ties:
     component: Ints
 
 
-def communities(graph: LinkGraph, resolution: float | None = None) -> Communities:
-    """Divide the cards; `resolution` None: the one at which the division is most stable."""
+class _Component:
+    """A component of DIVIDED_FROM cards or more, its cards and groups numbered from 0, groups after cards.
+
+    `cards`: rows in the graph. `mark`: equal for components that are divided alike.
+    """
+
+    def __init__(self, card: Ints, group: Ints, weight: Floats) -> None:
+        self.cards, self.one = np.unique(card, return_inverse=True)
+        groups, other = np.unique(group, return_inverse=True)
+        self.other, self.weight = other + len(self.cards), weight
+        self.nodes = len(self.cards) + len(groups)
+        mark = blake2b(_METHOD.encode(), digest_size=16)
+        for ends in (self.one, self.other, weight):
+            mark.update(np.ascontiguousarray(ends).data)
+        self.mark = mark.digest()
+
+
+class _Divided:
+    """Components, each divided at most once at a resolution; `before`: what is known of the night before."""
+
+    def __init__(self, components: Sequence[_Component], before: Divisions) -> None:
+        self._components, self._before = components, before
+        self.known = dict[tuple[bytes, float], Ints]()
+
+    def at(self, resolution: float, of_card: Ints) -> Ints:
+        """`of_card` with the cards of each component divided at `resolution`."""
+        found = of_card.copy()
+        free = int(of_card.max(initial=-1)) + 1
+        for one in self._components:
+            key = one.mark, resolution
+            part = self.known.get(key)
+            if part is None:
+                part = self._before.get(key)
+            if part is None:
+                part = _leiden(one, resolution)
+            self.known[key] = part
+            found[one.cards] = free + part
+            free += int(part.max(initial=-1)) + 1
+        return found
+
+    def cards(self) -> Ints:
+        """Rows of all cards of the components."""
+        return np.concatenate([np.empty(0, dtype=np.int64), *(one.cards for one in self._components)])
+
+
+def communities(
+    graph: LinkGraph, resolution: float | None = None, before: Divisions | None = None
+) -> Communities:
+    """Divide the cards; `resolution` None: the one at which the division is most stable.
+
+    `before`: divisions of an earlier graph; a component that is as it was there is not divided again.
+    """
     ties = _ties(graph)
     cards = graph.cards.height
     alone = np.full(cards, -1, dtype=np.int64)
     alone[ties.card] = ties.component
-    large = _large(ties)
+    divided = _Divided(_large(ties, alone), before or {})
     stability = dict[float, float]()
     if resolution is None:
-        resolution, stability = _most_stable(ties, large, cards)
-    return Communities(_numbered(_divided(ties, large, alone, resolution)), resolution, stability)
+        resolution, stability = _most_stable(divided, cards)
+    of_card = _numbered(divided.at(resolution, alone))
+    return Communities(of_card, resolution, stability, divided.known)
 
 
 def _ties(graph: LinkGraph) -> _Ties:
@@ -76,43 +134,34 @@ def _ties(graph: LinkGraph) -> _Ties:
     return _Ties(card, group, weight, component[card].astype(np.int64))
 
 
-def _large(ties: _Ties) -> Ints:
-    """Components of DIVIDED_FROM cards or more."""
-    once = np.unique(np.stack([ties.component, ties.card]), axis=1)[0]
-    found, many = np.unique(once, return_counts=True)
-    return np.asarray(found[many >= DIVIDED_FROM], dtype=np.int64)
+def _large(ties: _Ties, component_of: Ints) -> list[_Component]:
+    """Components of DIVIDED_FROM cards or more; `component_of`: of each card, -1 if none."""
+    many = np.bincount(component_of[component_of >= 0])
+    inside = (
+        np.flatnonzero((many >= DIVIDED_FROM)[ties.component]) if len(many) else np.empty(0, dtype=np.int64)
+    )
+    order = inside[np.argsort(ties.component[inside], kind="stable")]
+    begins = np.flatnonzero(np.diff(ties.component[order])) + 1
+    return [
+        _Component(ties.card[at], ties.group[at], ties.weight[at])
+        for at in np.split(order, begins)
+        if len(at)
+    ]
 
 
-def _divided(ties: _Ties, large: Ints, of_card: Ints, resolution: float) -> Ints:
-    """`of_card` with the cards of each large component divided at `resolution`."""
-    found = of_card.copy()
-    free = int(of_card.max(initial=-1)) + 1
-    order = np.argsort(ties.component, kind="stable")
-    begin = np.searchsorted(ties.component[order], large)
-    end = np.searchsorted(ties.component[order], large, side="right")
-    for first, last in zip(begin, end, strict=True):
-        at = order[first:last]
-        cards, part = _leiden(ties.card[at], ties.group[at], ties.weight[at], resolution)
-        found[cards] = free + part
-        free += int(part.max(initial=-1)) + 1
-    return found
-
-
-def _leiden(card: Ints, group: Ints, weight: Floats, resolution: float) -> tuple[Ints, Ints]:
-    """The cards of one component, and the part that each is in."""
-    cards, one = np.unique(card, return_inverse=True)
-    groups, other = np.unique(group, return_inverse=True)
-    other = other + len(cards)
+def _leiden(component: _Component, resolution: float) -> Ints:
+    """The part that each card of a component is in."""
+    one, other, weight = component.one, component.other, component.weight
     networkit.setNumberOfThreads(1)
     networkit.setSeed(_SEED, useThreadId=False)
     ends = (one.astype(np.uint64), other.astype(np.uint64))
-    whole = networkit.GraphFromCoo((weight, ends), n=len(cards) + len(groups), weighted=True)
+    whole = networkit.GraphFromCoo((weight, ends), n=component.nodes, weighted=True)
     found = networkit.community.ParallelLeiden(
         whole, iterations=_ITERATIONS, randomize=False, gamma=resolution
     )
     found.run()
     part = np.unique(np.asarray(found.getPartition().getVector()), return_inverse=True)[1].astype(np.int64)
-    return cards, _held_together(part, one, other, weight)[: len(cards)]
+    return _held_together(part, one, other, weight)[: len(component.cards)]
 
 
 def _held_together(part: Ints, one: Ints, other: Ints, weight: Floats) -> Ints:
@@ -148,13 +197,13 @@ def _looseness(ties: dict[int, float], inside: float) -> float:
     return out / (out + inside) if out else 0.0
 
 
-def _most_stable(ties: _Ties, large: Ints, cards: int) -> tuple[float, dict[float, float]]:
+def _most_stable(divided: _Divided, cards: int) -> tuple[float, dict[float, float]]:
     """The resolution whose division most others give too, of equals the lowest; and the share that each has."""
-    if not len(large):
+    rows = divided.cards()
+    if not len(rows):
         return RESOLUTIONS[0], {}
-    rows = np.unique(ties.card[np.isin(ties.component, large)])
     none = np.full(cards, -1, dtype=np.int64)
-    parts = [_divided(ties, large, none, resolution)[rows] for resolution in RESOLUTIONS]
+    parts = [divided.at(resolution, none)[rows] for resolution in RESOLUTIONS]
     same = {
         resolution: round(float(np.mean([_agreement(one, other) >= SAME for other in parts])), 2)
         for resolution, one in zip(RESOLUTIONS, parts, strict=True)
