@@ -48,6 +48,7 @@ def invented(cards: int, seed: int = 7) -> LinkEvidence:
     return LinkEvidence(
         cards=_cards(cards, gang, rng),
         devices=_devices(gang, honest, rng),
+        runs=pl.DataFrame(schema=dict.fromkeys(("card", "run"), pl.Int64)),
         agreement=pl.DataFrame(schema={"imei": pl.Int64, "pairs": pl.Int64, "together": pl.Int64}),
         switched=_switched(gang, honest, rng),
         contacts=_contacts(honest, rng),
@@ -92,6 +93,7 @@ def _cards(cards: int, gang: np.ndarray, rng: np.random.Generator) -> pl.DataFra
     ).with_columns(
         name=pl.col("card").cast(pl.String),
         organisation=pl.lit(value=False),
+        iccid=pl.lit(None, dtype=pl.String),
         iot=pl.lit(value=False),
         outlet_city=(pl.col("outlet").cast(pl.Int64) % 100 + 990_100).cast(pl.String),
         city=pl.lit("990101"),

@@ -50,6 +50,7 @@ class FactWorld:
         self._cards: dict[int, dict[str, object]] = {}
         self._devices: list[tuple[int, int, int]] = []
         self._apart: set[int] = set()
+        self._runs: list[dict[str, object]] = []
         self._contacts: list[tuple[int, int, int]] = []
         self._called: list[tuple[int, int]] = []
         self._lists: list[tuple[int, int]] = []
@@ -67,6 +68,20 @@ class FactWorld:
         self._devices += [(card, imei, events) for card in cards]
         if apart:
             self._apart.add(imei)
+
+    def run(
+        self, first: int, cards: Iterable[int], *, of_type: int, around: int = 0, apart: bool = False
+    ) -> None:
+        """Let each of `cards` sit in a device of its own, with numbers from `first` on; as `device`."""
+        group = list(cards)
+        facts = {
+            "run": first,
+            "last": first + len(group) - 1,
+            "type": f"{first:014}"[:8],
+            "devices": len(group),
+        }
+        seen = {"of_type": of_type, "around": around, "pairs": 200, "together": 2 if apart else 200}
+        self._runs += [{"card": card, "events": 50, **facts, **seen} for card in group]
 
     def phones(self, pairs: int) -> None:
         """Add ordinary phones, each handed on once: what makes a box stand out."""
@@ -118,6 +133,7 @@ class FactWorld:
                 },
                 {"card": pl.Int64(), "imei": pl.Int64(), "device": pl.String(), "events": pl.Int64()},
             ),
+            runs=_runs(self._runs),
             agreement=_agreement({i for _, i, _ in self._devices}, self._apart),
             switched=_switched(self._switched),
             contacts=self._contact_frame(),
@@ -144,6 +160,11 @@ def _cards(facts: Mapping[int, Mapping[str, object]]) -> pl.DataFrame:
         for name, (usual, kind) in _CARD.items()
     }
     return pl.DataFrame({"card": pl.Series(keys, dtype=pl.Int64), "name": list(map(str, keys)), **columns})
+
+
+def _runs(rows: list[dict[str, object]]) -> pl.DataFrame:
+    names = ("card", "run", "last", "devices", "of_type", "around", "events", "pairs", "together")
+    return pl.DataFrame(rows, schema={**dict.fromkeys(names, pl.Int64()), "type": pl.String()})
 
 
 def _agreement(imeis: set[int], apart: set[int]) -> pl.DataFrame:

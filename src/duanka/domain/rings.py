@@ -9,7 +9,9 @@ class LinkKind(WordedEnum):
     """What links cards. docs/LINKS.md says how much each kind tells."""
 
     DEVICE = "device", "同一终端轮流使用", "in turn in one device"
+    DEVICE_RUN = "device_run", "终端串号相连", "in devices with consecutive numbers"
     BATCH = "batch", "同一网点同批开户", "opened together at one outlet"
+    SERIALS = "serials", "卡序列号相连而未按序售出", "serial numbers in a row, not sold in turn"
     HOLDER = "holder", "同一证件", "one document"
     SWITCHED = "switched", "同一分钟开关机", "switched on and off in the same minutes"
     CALLEES = "callees", "拨打同一名单", "dial the same list"

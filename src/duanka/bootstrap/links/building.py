@@ -25,7 +25,7 @@ from duanka.domain.ports import Progress
 from duanka.domain.private_files import put_in_place
 from duanka.domain.record_keys import key_of
 from duanka.domain.rule import Action
-from duanka.engine.links import card_facts, shared_things
+from duanka.engine.links import card_facts, device_runs, shared_things
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
@@ -213,6 +213,7 @@ def _evidence(source: LinkSource, policy: Policy, stated: StatedCards, progress:
             upheld=pl.col("card").is_in([key_of(card) for card in stated.upheld]),
         ),
         devices=_frame(shared_things.devices(source)),
+        runs=_frame(device_runs.device_runs(source)),
         agreement=_frame(shared_things.device_agreement(source)),
         switched=_frame(shared_things.switched(source, progress)),
         contacts=_frame(card_facts.contacts(source)),

@@ -17,6 +17,8 @@ class LinkEvidence:
                first_used, last_used, confirmed (by the police), at_risk (by the rules), disowned (by its
                registrant), upheld (an objection about it)
     devices    card, imei, device (its text), first_seen, last_seen, events: devices that took two cards or more
+    runs       card, run, last, type, devices, of_type, around, events, pairs, together: devices with consecutive
+               numbers, as `engine.links.device_runs` has them
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
     switched   card, switched_on, place, cell (its text), minute, cards, usual: signs of life that begin or end in
                the same minute
@@ -27,6 +29,7 @@ class LinkEvidence:
 
     cards: pl.DataFrame
     devices: pl.DataFrame
+    runs: pl.DataFrame
     agreement: pl.DataFrame
     switched: pl.DataFrame
     contacts: pl.DataFrame

@@ -10,6 +10,7 @@ import polars as pl
 
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.numbering import device_run_bits, serial_runs
 from duanka.links.graph.strength import Floats, Ints, poisson_bits, sharing_bits, strength
 
 MIN_STRENGTH = 0.02  # weaker memberships cannot bring a card in, and are left out of the graph
@@ -41,7 +42,9 @@ def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
     rows = evidence.cards.select("card").with_row_index("row")
     for groups in (
         _devices(evidence, rows),
+        _device_runs(evidence, rows),
         _batches(evidence),
+        _serials(evidence),
         _holders(evidence),
         _switched(evidence, rows),
         _callees(evidence, rows),
@@ -70,10 +73,27 @@ def _devices(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     """
     frame = evidence.devices.join(rows, on="card").join(evidence.agreement, on="imei", how="left")
     shared = _sharing(LinkKind.DEVICE, frame["device"], frame["row"])
+    return replace(shared, strength=shared.strength * _of_one_place(frame))
+
+
+def _device_runs(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
+    """Cards in devices with consecutive numbers, which stand in one place as those of one device do."""
+    frame = evidence.runs.join(rows, on="card")
+    if not frame.height:
+        return _none(LinkKind.DEVICE_RUN)
+    group = _ints(frame["run"].rank("dense")) - 1
+    each = frame.unique("run", keep="first").sort("run")
+    tells = strength(LinkKind.DEVICE_RUN, device_run_bits(each))[group] * _of_one_place(frame)
+    label = each["type"] + " x" + each["devices"].cast(pl.String)
+    return Groups(LinkKind.DEVICE_RUN, label, group, _ints(frame["row"]), tells)
+
+
+def _of_one_place(frame: pl.DataFrame) -> Floats:
+    """Per card in a device: how far all its cards are in one place, times how far the card was used in it."""
     together = frame["together"].fill_null(0).to_numpy() + 1.0
     agree = together / (frame["pairs"].fill_null(0).to_numpy() + 1.4)
     used = 1.0 - np.exp2(-frame["events"].to_numpy() / _TRIED_EVENTS)
-    return replace(shared, strength=shared.strength * np.minimum(agree, 1.0) * used)
+    return np.asarray(np.minimum(agree, 1.0) * used, dtype=np.float64)
 
 
 def _batches(evidence: LinkEvidence) -> Groups:
@@ -105,6 +125,13 @@ def _batches(evidence: LinkEvidence) -> Groups:
         known["outlet"].gather(first) + " " + known["opened_at"].gather(first).dt.to_string("%Y-%m-%d %H:%M")
     )
     return Groups(LinkKind.BATCH, label, batch, _ints(known["row"]), tells[batch])
+
+
+def _serials(evidence: LinkEvidence) -> Groups:
+    """Cards with serial numbers in a row that were not sold in turn."""
+    runs = serial_runs(evidence.cards)
+    tells = strength(LinkKind.SERIALS, runs.bits)[runs.run]
+    return Groups(LinkKind.SERIALS, runs.label, runs.run, runs.card, tells)
 
 
 def _usual_gap(known: pl.DataFrame, outlet: Ints) -> Floats:

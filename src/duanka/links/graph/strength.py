@@ -24,7 +24,9 @@ PRIOR_BITS = 10.0
 PAIR_PRIOR_BITS = 16.0
 TRUST: dict[LinkKind, float] = {
     LinkKind.DEVICE: 0.95,
+    LinkKind.DEVICE_RUN: 0.9,
     LinkKind.BATCH: 0.8,
+    LinkKind.SERIALS: 0.75,  # campus stalls open a box here and there, too
     LinkKind.SWITCHED: 0.7,
     LinkKind.CALLEES: 0.8,
     LinkKind.ACCOUNT: 0.6,
@@ -59,7 +61,7 @@ def poisson_bits(seen: Ints, usual: Floats) -> Floats:
     return _in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
 
 
-def binomial_bits(seen: Ints, of: Ints, share: float) -> Floats:
+def binomial_bits(seen: Ints, of: Ints, share: float | Floats) -> Floats:
     """Surprise of `seen` or more among `of`, each with the chance `share`."""
     return _in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
 

@@ -245,6 +245,8 @@ class Drawing:
 # Corners of the shapes that are not circles, in halves of a node's size; several to a kind are several polygons.
 _CORNERS: dict[str, Sequence[Sequence[tuple[float, float]]]] = {
     LinkKind.DEVICE.value: [[(-1, -1), (1, -1), (1, 1), (-1, 1)]],
+    LinkKind.DEVICE_RUN.value: [[(x, -0.8), (x + 0.8, -0.8), (x + 0.8, 0.8), (x, 0.8)] for x in (-1.0, 0.2)],
+    LinkKind.SERIALS.value: [[(x, -1), (x + 0.4, -1), (x + 0.4, 1), (x, 1)] for x in (-1.0, -0.2, 0.6)],
     LinkKind.HOLDER.value: [[(-0.8, -1), (0.3, -1), (0.8, -0.5), (0.8, 1), (-0.8, 1)]],
     LinkKind.SWITCHED.value: [[(0, -1), (1, 0.8), (-1, 0.8)]],
     LinkKind.ACCOUNT.value: [[(0, -1), (1, 0), (0, 1), (-1, 0)]],

@@ -20,12 +20,21 @@ MOST_NODES = 300  # nodes and clusters
 MOST_OF_KIND = {
     LinkKind.BATCH: 200,  # fewer, where there is much else
     LinkKind.DEVICE: 80,
+    LinkKind.DEVICE_RUN: 8,
+    LinkKind.SERIALS: 8,
     LinkKind.HOLDER: 30,
     LinkKind.SWITCHED: 20,
     LinkKind.CALLEES: 8,
     LinkKind.ACCOUNT: 8,
 }
-OTHER_TIES = (LinkKind.HOLDER, LinkKind.CALLEES, LinkKind.SWITCHED, LinkKind.ACCOUNT)
+OTHER_TIES = (
+    LinkKind.DEVICE_RUN,
+    LinkKind.SERIALS,
+    LinkKind.HOLDER,
+    LinkKind.CALLEES,
+    LinkKind.SWITCHED,
+    LinkKind.ACCOUNT,
+)
 ROLES_OF_PEOPLE = (RingRole.OPERATOR, RingRole.MINDER, RingRole.SUPPLIER)
 _MOST_OF_ROLE = 11  # people of one role, beside those merged
 _MOST_OUTLETS, _MOST_SITES = 8, 6

@@ -18,6 +18,8 @@ LETTERS: dict[str, BilingualText] = {
 COLOURS: dict[str, str] = {
     LinkKind.BATCH.value: "#0b7a75",
     LinkKind.DEVICE.value: "#2b5c9e",
+    LinkKind.DEVICE_RUN.value: "#2b5c9e",
+    LinkKind.SERIALS.value: "#0b7a75",
     LinkKind.HOLDER.value: "#8a5a2b",
     LinkKind.CALLEES.value: "#a3325b",
     LinkKind.SWITCHED.value: "#4d6a1f",
@@ -42,6 +44,8 @@ ROLE_COLOURS: dict[str, str] = {
 ONE_OF: dict[str, BilingualText] = {
     LinkKind.BATCH.value: BilingualText("开户批次 {label}", "batch {label}"),
     LinkKind.DEVICE.value: BilingualText("终端 {label}", "device {label}"),
+    LinkKind.DEVICE_RUN.value: BilingualText("相连终端 {label}", "consecutive devices {label}"),
+    LinkKind.SERIALS.value: BilingualText("相连卡序列号 {label}", "serial numbers {label}"),
     LinkKind.HOLDER.value: BilingualText("证件 {label}", "document {label}"),
     LinkKind.CALLEES.value: BilingualText("共同名单", "common list"),
     LinkKind.SWITCHED.value: BilingualText("同一分钟 {label}", "same minute {label}"),
@@ -51,6 +55,8 @@ ONE_OF: dict[str, BilingualText] = {
 MORE_OF: dict[str, BilingualText] = {
     LinkKind.BATCH.value: BilingualText("另 {n} 批", "{n} more batches"),
     LinkKind.DEVICE.value: BilingualText("另 {n} 台终端", "{n} more devices"),
+    LinkKind.DEVICE_RUN.value: BilingualText("另 {n} 组相连终端", "{n} more runs of devices"),
+    LinkKind.SERIALS.value: BilingualText("另 {n} 段卡序列号", "{n} more runs of serial numbers"),
     LinkKind.HOLDER.value: BilingualText("另 {n} 个证件", "{n} more documents"),
     LinkKind.CALLEES.value: BilingualText("另 {n} 份名单", "{n} more lists"),
     LinkKind.SWITCHED.value: BilingualText("另 {n} 个时刻", "{n} more minutes"),

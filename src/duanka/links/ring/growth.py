@@ -34,7 +34,9 @@ ACTS = frozenset({LinkKind.CALLEES.value, LinkKind.SWITCHED.value})
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
 _FULL_INCOMING = 0.2  # share of incoming calls that does
-BOUGHT = frozenset({LinkKind.BATCH.value, LinkKind.HOLDER.value})  # where, and in whose name
+BOUGHT = frozenset(
+    {LinkKind.BATCH.value, LinkKind.SERIALS.value, LinkKind.HOLDER.value}
+)  # where, and in whose name
 BEGUN_LIFE = 0.1  # own life of a card that may be an honest customer's, bought amid a batch
 MIN_WITNESSES = 3
 _CERTAINLY_MANY = 8  # links to the ring, from which on they are not all with two cards

@@ -20,9 +20,17 @@ _WORDS: dict[str, BilingualText] = {
         "与团伙的 {members} 张卡轮流使用终端 {label}",
         "took turns in device {label} with {members} cards of the ring",
     ),
+    LinkKind.DEVICE_RUN.value: BilingualText(
+        "与团伙的 {members} 张卡用在串号相连、放在一处的终端里（{label}）",
+        "used in devices with consecutive numbers in one place, with {members} cards of the ring ({label})",
+    ),
     LinkKind.BATCH.value: BilingualText(
         "与团伙的 {members} 张卡在同一网点连续开户（{label}）",
         "opened at one outlet right after {members} cards of the ring ({label})",
+    ),
+    LinkKind.SERIALS.value: BilingualText(
+        "卡序列号与团伙的 {members} 张卡相连，却不是按序售出（{label}）",
+        "serial number in a row with {members} cards of the ring, which were not sold in turn ({label})",
     ),
     LinkKind.HOLDER.value: BilingualText(
         "与团伙的 {members} 张卡登记在同一证件下", "bears the same document as {members} cards of the ring"
