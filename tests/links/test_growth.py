@@ -198,6 +198,22 @@ def test_cards_switched_on_together_day_after_day_and_not_once() -> None:
     assert joined(from_card(build_graph(world.evidence()), 100)) == set(cards)
 
 
+def test_boxes_are_told_by_the_minute_they_are_switched_on_in_whatever_their_cards_do_by_day() -> None:
+    world = FactWorld()
+    cards = world.cards(100, 6, **{**LIVED, "days": 8})
+    for day in range(8):
+        world.switched_on(cards, 540 + 1440 * day, present=40)
+    assert joined(from_card(build_graph(world.evidence()), 100)) == set(cards)
+
+
+def test_a_cell_that_is_started_again_each_night_links_none_of_its_people() -> None:
+    world = FactWorld()
+    people = world.cards(100, 80, days=10)
+    for day in range(10):
+        world.switched_on(people, 180 + 1440 * day, present=84)
+    assert joined(from_card(build_graph(world.evidence()), 100)) == {100}
+
+
 def test_cards_that_dial_one_list() -> None:
     world = FactWorld()
     cards = world.cards(100, 4, strangers=100)

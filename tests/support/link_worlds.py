@@ -54,7 +54,7 @@ class FactWorld:
         self._contacts: list[tuple[int, int, int]] = []
         self._called: list[tuple[int, int]] = []
         self._lists: list[tuple[int, int]] = []
-        self._switched: list[tuple[int, bool, int, int, int, float]] = []
+        self._switched: list[tuple[int, bool, int, int, int, float, int]] = []
 
     def cards(self, first: int, many: int, **facts: object) -> list[int]:
         """Add `many` cards with these facts; returns their keys."""
@@ -115,10 +115,12 @@ class FactWorld:
         """Let `card` have these strangers on its list."""
         self._lists += [(card, callee) for callee in callees]
 
-    def switched_on(self, cards: Iterable[int], minute: int, place: int = 7, usual: float = 0.01) -> None:
-        """Let the day of `cards` begin in one minute."""
+    def switched_on(
+        self, cards: Iterable[int], minute: int, place: int = 7, usual: float = 0.01, present: int = 1_000
+    ) -> None:
+        """Let `cards` be switched on in one minute at a place where `present` cards were seen that day."""
         group = list(cards)
-        self._switched += [(card, True, place, minute, len(group), usual) for card in group]
+        self._switched += [(card, True, place, minute, len(group), usual, present) for card in group]
 
     def evidence(self) -> LinkEvidence:
         """Return the frames."""
@@ -173,9 +175,10 @@ def _agreement(imeis: set[int], apart: set[int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
-def _switched(rows: list[tuple[int, bool, int, int, int, float]]) -> pl.DataFrame:
+def _switched(rows: list[tuple[int, bool, int, int, int, float, int]]) -> pl.DataFrame:
     kinds = {"card": pl.Int64(), "switched_on": pl.Boolean(), "place": pl.Int64(), "minute": pl.Int64()}
-    found = pl.DataFrame(rows, schema={**kinds, "cards": pl.Int64(), "usual": pl.Float64()}, orient="row")
+    counts = {"cards": pl.Int64(), "usual": pl.Float64(), "present": pl.Int64()}
+    found = pl.DataFrame(rows, schema={**kinds, **counts}, orient="row")
     return found.with_columns(cell=pl.col("place").cast(pl.String))
 
 

@@ -18,15 +18,28 @@ WITH seen AS (
     SELECT card, coalesce(cell, TRY_CAST(city AS BIGINT), 0) AS place, min(first_seen) AS begun, max(last_seen) AS ended
     FROM {places} GROUP BY ALL
 )
-SELECT card, arg_min(place, begun) AS place_on, min(begun) AS begun,
-       arg_max(place, ended) AS place_off, max(ended) AS ended
+SELECT card, arg_min(place, (begun, place)) AS place_on, min(begun) AS begun,
+       arg_max(place, (ended, place)) AS place_off, max(ended) AS ended
 FROM seen GROUP BY card
 """
+_PRESENT = """
+CREATE OR REPLACE TEMP TABLE present AS
+SELECT coalesce(cell, TRY_CAST(city AS BIGINT), 0) AS place, count(DISTINCT card) AS present FROM {places} GROUP BY ALL
+"""
+# A phone that shows itself where it was before was switched on there, or its box was; one on a train was elsewhere.
+_SWITCHED_ON = """
+SELECT card, place_on AS place, {minute} AS minute FROM (SELECT card, place_on, begun AS moment FROM ends)
+UNION SELECT card, place, {minute} FROM (
+    SELECT s.card, s.seen_at AS moment, coalesce(s.cell, TRY_CAST(s.city AS BIGINT), 0) AS place,
+           coalesce(lag(place) OVER (PARTITION BY s.card ORDER BY s.seen_at, place), e.place_on) AS before
+    FROM {sightings} AS s JOIN ends AS e ON e.card = s.card
+) WHERE place = before
+"""
+_SWITCHED_OFF = "SELECT card, place_off AS place, {minute} AS minute FROM (SELECT card, place_off, ended AS moment FROM ends)"
+_MINUTE = "CAST(floor(epoch(moment) / 60) AS BIGINT)"
 # `usual`: cards of that place in the half hours before and after, by minute, those of the minute itself left out
 _TOGETHER = """
-WITH moments AS (
-    SELECT card, {place} AS place, CAST(floor(epoch({moment}) / 60) AS BIGINT) AS minute FROM ends
-),
+WITH moments AS ({moments}),
 minutes AS (SELECT place, minute, count(*) AS cards FROM moments GROUP BY place, minute),
 around AS (
     SELECT place, minute, cards, sum(cards) OVER (
@@ -34,8 +47,8 @@ around AS (
     ) - cards AS others FROM minutes
 )
 SELECT m.card, {on} AS switched_on, m.place, number_text(m.place) AS cell, m.minute, a.cards,
-       a.others / (2.0 * {around}) AS usual
-FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute
+       a.others / (2.0 * {around}) AS usual, p.present
+FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute JOIN present AS p ON p.place = m.place
 WHERE a.cards >= {least} AND a.cards >= 3 * a.others / (2.0 * {around})
 """
 
@@ -74,20 +87,23 @@ def device_agreement(source: LinkSource) -> pa.Table:
 
 
 def switched(source: LinkSource, progress: Progress) -> pa.Table:
-    """card, switched_on, place, minute, cards, usual: first and last signs of life in the same minute.
+    """card, switched_on, place, minute, cards, usual, present: cards that are switched on, or off, in the same minute.
 
-    `minute`: since 1970; `place`: cell, or city where the cell is unknown, or 0; `cards`: that share the minute;
-    `usual`: how many a minute has there at that time of that day.
+    Switched on: the first sign of life of a day, and each time a card shows itself to the network where it already was.
+    Off: the last sign of life of a day. `minute`: since 1970; `place`: cell, or city where the cell is unknown, or 0;
+    `cards`: that share the minute; `usual`: how many a minute has there at that time of that day; `present`: cards that
+    were at the place on that day.
     """
     parts = list[pa.Table]()
     for done, day in enumerate(source.days):
         progress.step("comparing when cards are switched on", done, len(source.days))
-        source.run(_ENDS.format(places=source.places_of(day)))
-        for on, place, moment in ((True, "place_on", "begun"), (False, "place_off", "ended")):
-            sql = _TOGETHER.format(
-                place=place, moment=moment, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER
-            )
-            parts.append(source.arrow(sql))
+        places = source.places_of(day)
+        source.run(_ENDS.format(places=places))
+        source.run(_PRESENT.format(places=places))
+        moments = _SWITCHED_ON.format(minute=_MINUTE, sightings=source.sightings_of(day))
+        for on, sql in ((True, moments), (False, _SWITCHED_OFF.format(minute=_MINUTE))):
+            together = _TOGETHER.format(moments=sql, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER)
+            parts.append(source.arrow(together))
     return pa.concat_tables(parts)
 
 

@@ -29,6 +29,10 @@ _KEY_TYPES = {
     "day": "DATE",
 }
 
+_NO_SIGHTINGS = (
+    "(SELECT NULL::BIGINT AS card, NULL::TIMESTAMP AS seen_at, NULL::BIGINT AS cell, '' AS city LIMIT 0)"
+)
+
 
 class LinkSource:
     """The store in `folder`, read once; `work`: for spill files. `memory`, `threads`: of its DuckDB.
@@ -112,6 +116,11 @@ class LinkSource:
         """SQL source of the partial card_places of one day."""
         paths = self.manifest.paths(FileKind.ROLLUPS, "card_places", day)
         return parquet(self.folder / path for path in paths) if paths else "(FROM card_places LIMIT 0)"
+
+    def sightings_of(self, day: date) -> str:
+        """SQL source of the sightings of one day, as far as the store holds them."""
+        paths = self.manifest.paths(FileKind.RECORDS, "sightings", day)
+        return parquet(self.folder / path for path in paths) if paths else _NO_SIGHTINGS
 
 
 def _empty_register(name: str) -> str:

@@ -20,7 +20,8 @@ OPENING_MINUTES = 600.0  # a shop's working day
 MIN_BATCH = 4
 MOST_HOLDER_CARDS = 200
 _TRIED_EVENTS = 4.0  # in a device; a card with fewer was rather tried in it than used
-_FORGIVEN = 2.0  # switchings of a card that may be left alone by chance
+_FORGIVEN = 1.0  # days of a card on which it is in such a minute by chance
+_DAY_MINUTES = 1_440
 
 
 @dataclass(frozen=True)
@@ -150,21 +151,24 @@ def _holders(evidence: LinkEvidence) -> Groups:
 
 
 def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
-    """Cards whose day begins or ends in one minute at one place, again and again.
+    """Cards that are switched on, or off, in one minute at one place, again and again.
 
-    What a single card's share in it tells is how many of all its days begin and end so.
+    What everybody at a place does, as when its cell is started again, tells nothing of those who do it. What a single
+    card's share in it tells is on how many of all its days it is switched so.
     """
     frame = evidence.switched.join(rows, on="card")
     if not frame.height:
         return _none(LinkKind.SWITCHED)
     key = pl.struct("switched_on", "place", "minute")
     frame = frame.with_columns(key.rank("dense").alias("group") - 1)
-    shared = frame.group_by("row").len()
-    days = evidence.cards["days"].gather(shared["row"]).to_numpy()
-    steady = shared.with_columns(
-        steady=pl.Series(shared["len"].to_numpy() / (2.0 * np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
+    shared = frame.group_by("row", "switched_on").agg(
+        (pl.col("minute") // _DAY_MINUTES).n_unique().alias("together")
     )
-    frame = frame.join(steady.select("row", "steady"), on="row")
+    days = evidence.cards["days"].gather(shared["row"]).to_numpy()
+    steady = pl.Series(shared["together"].to_numpy() / (np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
+    frame = frame.join(
+        shared.with_columns(steady=steady), on=["row", "switched_on"], maintain_order="left"
+    )
     bits = poisson_bits(frame["cards"].to_numpy() - 1, frame["usual"].to_numpy())
     labels = frame.group_by("group").agg(pl.col("minute").first(), pl.col("cell").first()).sort("group")
     label = (
@@ -172,7 +176,9 @@ def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
         + " "
         + labels["cell"]
     )
-    tells = strength(LinkKind.SWITCHED, bits) * frame["steady"].to_numpy()
+    apart = 1.0 - np.minimum(frame["cards"].to_numpy() / frame["present"].to_numpy(), 1.0)
+    half = np.sqrt(strength(LinkKind.SWITCHED, bits) * apart)  # two cards of it give the strength
+    tells = half * frame["steady"].to_numpy()
     return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), tells)
 
 
