@@ -17,22 +17,18 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from duanka.bootstrap.links.building import build
+from duanka.bootstrap.links.asking import ring_of
+from duanka.bootstrap.links.building import Built, build, load_built
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.ports import Silent
-from duanka.domain.record_keys import key_of
-from duanka.domain.rings import PEOPLE, LinkKind, RingRole
-from duanka.links.graph.graph import LinkGraph
-from duanka.links.graph.stored import holds_graph, load
-from duanka.links.ring.growth import KnownCards
-from duanka.links.ring.ring import Seed, ring_around
+from duanka.domain.ring_lookups import SeedName
+from duanka.domain.rings import PEOPLE, RingRole
+from duanka.links.graph.stored import holds_graph
 from duanka.simulator import RingOptions, simulate
 
-_NONE = np.empty(0, dtype=np.int64)
 _SEEDS = 3  # cards of each gang
 _NOT_SEEN = [
     RingRole.STOCK.value,
@@ -40,38 +36,37 @@ _NOT_SEEN = [
 ]  # roles of no card that is confirmed first
 
 
-def graph_of(folder: Path, options: RingOptions, asked: argparse.Namespace) -> LinkGraph:
+def graph_of(folder: Path, options: RingOptions, asked: argparse.Namespace) -> Built:
     """The graph of an invented world; `folder` keeps both."""
     world, links = folder / "world", folder / "links"
     if not (world / "truth.parquet").exists():
         simulate(world, cards=asked.cards, days=asked.days, seed=asked.seed, rings=options)
     if not holds_graph(links):
         build(Settings(work=folder), world, links, policy_named("national"), None, Silent())
-    return load(links)[0]
+    return load_built(links)
 
 
-def seeds_of(graph: LinkGraph, truth: pl.DataFrame, world: Path, level: int) -> Iterator[tuple[str, Seed]]:
+def seeds_of(truth: pl.DataFrame, world: Path, level: int) -> Iterator[tuple[str, SeedName]]:
     """Each gang with the seeds to try."""
     if level == 0:
         devices = pl.read_parquet(world / "truth_devices.parquet").filter(pl.col("gang") == "R11")
-        device = str(devices["imei"][0])[:14]
-        yield "R11", Seed(device, _NONE, graph.groups_labelled(LinkKind.DEVICE, device))
+        yield "R11", SeedName("device", str(devices["imei"][0])[:14])
         return
     added = truth.filter(pl.col("gang").str.starts_with(f"L{level}-"))
     for (gang,), cards in added.group_by("gang", maintain_order=True):
         used = cards.filter(~pl.col("role").is_in(_NOT_SEEN))["card"]
         for card in used.gather_every(max(1, len(used) // _SEEDS))[:_SEEDS]:
-            yield str(gang), Seed(card, graph.rows_of([key_of(card)]), _NONE)
+            yield str(gang), SeedName("card", card)
 
 
 def measured(folder: Path, level: int, asked: argparse.Namespace) -> dict[str, object]:
     """One row of the table; level 0: the gang of R11."""
     options = RingOptions(gangs="r11") if level == 0 else RingOptions(adversary=level, bridged=0.3)
-    graph = graph_of(folder, options, asked)
+    built, settings = graph_of(folder, options, asked), Settings(work=folder)
     truth = pl.read_parquet(folder / "world" / "truth.parquet")
     rows = list[dict[str, float]]()
-    for gang, seed in seeds_of(graph, truth, folder / "world", level):
-        ring = ring_around(graph, seed, KnownCards()).cards.select("card", "certainty", said="role")
+    for gang, seed in seeds_of(truth, folder / "world", level):
+        ring = ring_of(settings, built, seed).cards.select("card", "certainty", said="role")
         found = ring.join(truth, on="card")
         own = found.filter(pl.col("gang") == gang)
         strangers = found.filter(~pl.col("fraud"))

@@ -13,8 +13,9 @@ from duanka.domain.ring_lookups import NotLinked, SeedName
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.ring import supply
+from duanka.links.ring.growth import MIN_WITNESSES
 from duanka.links.ring.register import ranked
-from duanka.links.ring.ring import Ring, Seed, ring_around
+from duanka.links.ring.ring import Ring, Seed, ring_around, ring_taking_in
 
 _NONE = np.empty(0, dtype=np.int64)
 
@@ -30,9 +31,16 @@ def judged_outlets(built: Built) -> pl.DataFrame:
 
 
 def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:
-    """Grow the ring behind what was named. NotLinked: it is not in the graph, or nothing is linked to it."""
+    """Grow the ring behind what was named. NotLinked: it is not in the graph, or nothing is linked to it.
+
+    A card that leads to hardly any other is looked for in the communities next to it.
+    """
     known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
-    return ring_around(built.graph, _seed(built, named), known)
+    seed = _seed(built, named)
+    found = ring_around(built.graph, seed, known)
+    if named.kind != "card" or found.joined.height > MIN_WITNESSES:
+        return found
+    return ring_taking_in(built.graph, seed, known, built.rings) or found
 
 
 def _seed(built: Built, named: SeedName) -> Seed:

@@ -35,7 +35,9 @@ UNION SELECT card, place, {minute} FROM (
     FROM {sightings} AS s JOIN ends AS e ON e.card = s.card
 ) WHERE place = before
 """
-_SWITCHED_OFF = "SELECT card, place_off AS place, {minute} AS minute FROM (SELECT card, place_off, ended AS moment FROM ends)"
+_SWITCHED_OFF = """
+SELECT card, place_off AS place, {minute} AS minute FROM (SELECT card, place_off, ended AS moment FROM ends)
+"""
 _MINUTE = "CAST(floor(epoch(moment) / 60) AS BIGINT)"
 # `usual`: cards of that place in the half hours before and after, by minute, those of the minute itself left out
 _TOGETHER = """

@@ -166,9 +166,7 @@ def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     )
     days = evidence.cards["days"].gather(shared["row"]).to_numpy()
     steady = pl.Series(shared["together"].to_numpy() / (np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
-    frame = frame.join(
-        shared.with_columns(steady=steady), on=["row", "switched_on"], maintain_order="left"
-    )
+    frame = frame.join(shared.with_columns(steady=steady), on=["row", "switched_on"], maintain_order="left")
     bits = poisson_bits(frame["cards"].to_numpy() - 1, frame["usual"].to_numpy())
     labels = frame.group_by("group").agg(pl.col("minute").first(), pl.col("cell").first()).sort("group")
     label = (

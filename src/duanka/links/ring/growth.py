@@ -250,9 +250,37 @@ def _by_contacts(many: Ints, of: Ints, by_chance: float) -> Floats:
 
 def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) -> Growth:
     """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device."""
+    seeds = np.unique(seeds)
+    ring = _grown(graph, seeds, seed_groups, known)
+    return _told(ring, _brought_in(ring), seeds, ring.others_say(seeds))
+
+
+def grow_around(graph: LinkGraph, card: int, core: Ints, known: KnownCards) -> Growth | None:
+    """The ring of the cards `core`, as that of `card`, if it would take `card` in; None: it would not.
+
+    It is as much the card's ring as the card is the ring's: what the ring says of the card is a part of the certainty
+    of all others.
+    """
+    core = np.setdiff1d(core, [card])
+    ring = _grown(graph, core, np.empty(0, dtype=np.int64), known)
+    says = float(ring.certainty[card])
+    if says < JOINS:
+        return None
+    certainty = ring.certainty.copy()
+    certainty[core] = ring.others_say(core)
+    ring.weigh(core)  # notes what says most of each
+    ring.certainty = certainty * says
+    ring.certainty[card] = 1.0
+    ring.round = np.where((ring.round >= 0) & (ring.certainty >= JOINS), ring.round + 1, -1)
+    ring.round[card] = 0
+    came = _brought_in(ring)
+    came[core] = card
+    return _told(ring, came, np.array([card]), np.array([says]))
+
+
+def _grown(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) -> _Ring:
     ring = _Ring(graph, known)
     ring.doubt[seed_groups] = np.log(1e-6)
-    seeds = np.unique(seeds)
     ring.join(seeds, np.ones(len(seeds)), 0)
     entry, _ = graph.cards_of.entries(seed_groups)
     near = np.union1d(np.unique(graph.cards_of.other[entry]).astype(np.int64), ring.near(seeds))
@@ -266,15 +294,13 @@ def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) ->
         ring.join(new, ring.certainty[new], number)
         near = np.union1d(near, ring.near(new))
     ring.settle(seeds)
+    return ring
+
+
+def _told(ring: _Ring, came: Ints, seeds: Ints, of_seeds: Floats) -> Growth:
+    group_certainty = ring.of_groups(np.arange(len(ring.graph.kind)))
     return Growth(
-        ring.certainty,
-        ring.round,
-        ring.by_group,
-        _brought_in(ring),
-        ring.contacts,
-        ring.of_groups(np.arange(len(graph.kind))),
-        seeds,
-        ring.others_say(seeds),
+        ring.certainty, ring.round, ring.by_group, came, ring.contacts, group_certainty, seeds, of_seeds
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
-from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow
+from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow, grow_around
 from duanka.links.ring.reasons import Reasons
 from duanka.links.ring.roles import MIN_BOX_CARDS, roles, sites
 from duanka.links.ring.stock import stock_of
@@ -18,6 +18,7 @@ from duanka.links.ring.supply import supplying_outlets
 from duanka.links.ring.ties import Ties, ties_of
 
 BOX, PHONE = "box", "phone"
+MOST_RINGS_TRIED = 5
 _FACTS = ("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used", "at_risk", "confirmed")
 
 
@@ -56,7 +57,36 @@ class Ring:
 
 def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     """Grow the ring of `seed`, and say who is who in it."""
-    growth = grow(graph, seed.cards, seed.groups, known)
+    return _described(graph, seed, grow(graph, seed.cards, seed.groups, known))
+
+
+def ring_taking_in(graph: LinkGraph, seed: Seed, known: KnownCards, rings: pl.DataFrame) -> Ring | None:
+    """Of `rings` (card, its key, and ring) the one that would take in the card `seed`, with the greatest certainty.
+
+    A single card may share too little with each other one to lead on, and enough with all of them together. None: no
+    ring next to it would take it in.
+    """
+    (card,) = seed.cards.tolist()
+    found = [
+        growth
+        for core in _rings_next_to(graph, card, rings)
+        if (growth := grow_around(graph, card, core, known))
+    ]
+    best = max(found, key=lambda growth: float(growth.of_seeds[0]), default=None)
+    return _described(graph, seed, best) if best else None
+
+
+def _rings_next_to(graph: LinkGraph, card: int, rings: pl.DataFrame) -> list[Ints]:
+    """Rows of the members of the rings that most cards are of which share something with `card`."""
+    entry, _ = graph.groups_of.entries(np.array([card]))
+    entry, _ = graph.cards_of.entries(graph.groups_of.other[entry].astype(np.int64))
+    near = graph.cards["card"].gather(np.unique(graph.cards_of.other[entry]))
+    closest = rings.filter(pl.col("card").is_in(near.implode())).group_by("ring").len()
+    closest = closest.sort(["len", "ring"], descending=[True, False]).head(MOST_RINGS_TRIED)
+    return [graph.rows_of(rings.filter(ring=ring)["card"].to_list()) for ring in closest["ring"]]
+
+
+def _described(graph: LinkGraph, seed: Seed, growth: Growth) -> Ring:
     stock = stock_of(graph, growth)
     cards = np.concatenate([growth.listed, stock.cards])
     certainty = np.concatenate([growth.certainty[growth.listed], stock.certainty])
