@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,14 +22,16 @@ from duanka.bootstrap.order_resources import MARK, AttachedStore
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
+from duanka.domain.order import SYSTEM, Event
 from duanka.domain.person import Role
+from duanka.domain.ports import Silent
 from duanka.domain.record_lookups import LookupRefused
 from duanka.domain.ring_lookups import RingFile, SeedName, TooManyRings
 from duanka.links.answers import FoundRing
 from duanka.links.graph.stored import MANIFEST
 from support.api.desks import PLENTY, Caller, callers
 from support.links.ring_office import RingOffice, build, ring_office
-from support.links.ring_world import BOX, OUTLET, RING, SITE, STOCK
+from support.links.ring_world import BOX, CONFIRMED, OUTLET, RING, SITE, STOCK
 from support.people import people_of
 from support.waiting import HANG, until
 
@@ -135,6 +138,87 @@ def test_rings_and_outlets_are_listed_for_people_with_a_key_and_all_cities(offic
         assert "takes all operators and cities" in office.type(command, "links", who="local").err
     ring = office.type("around", "links", "--ring", "R00001", *BASIS)
     assert "From R00001: 24 cards" in ring.out
+
+
+STOP = ("stop", "links", "--ring", "R00001", "--reason", "团伙停机", "--reason-en", "a ring", "--case", "7")
+
+
+def test_one_command_proposes_to_stop_a_ring_and_stops_nothing(office: RingOffice) -> None:
+    before = len(office.trail())
+    shown = office.type(*STOP)
+    assert shown.code == 0, shown.err
+    first, second, *_ = shown.out.splitlines()
+    assert first == "24 cards of the ring are proposed; 0 left out: certainty of 0.5 or less (--certainty)"
+    assert second == "Of the ring, at risk by the rules: 1; confirmed by the police: 1"
+    assert not told_in_full(shown.out + shown.err)
+    act = re.findall(r"`duanka orders approve (A[0-9A-Z]{12}) --why", shown.out)
+    assert len(act) == 1, shown.out
+    assert office.trail()[before:] == [
+        ("lookup.ring", "the.desk", "R00001", "7 · 团伙停机"),
+        ("lookup.rows", "the.desk", "R00001", "7"),
+    ]
+    assert json.loads(office.told()[before])["unmasked"] is False
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        proposed = here.bulk_actions.get(act[0])
+        assert (proposed.state, proposed.total, proposed.event) == ("proposed", 24, Event.SUSPEND)
+        assert proposed.grounds.reason == ("团伙停机", "a ring")
+
+
+@pytest.mark.parametrize(
+    ("words", "who", "said"),
+    [
+        (("--certainty", "1"), "desk", "with a certainty above 1: nothing is proposed"),
+        (("--certainty", "0.4"), "desk", "--certainty"),
+        (("--how", "punish"), "desk", "a punishment needs the day"),
+        (("--order", "V000000000000"), "desk", "give one of --case, --order and --police-notice"),
+        (("--card", RING[0]), "desk", "a search begins at one thing"),
+        ((), None, "who acts?"),
+        ((), "regulator", "regulator may not propose a stop"),
+        ((), "local", "only who works for all of them may look one up"),
+    ],
+)
+def test_no_stop_is_proposed_without_right_reason_and_likely_cards(
+    office: RingOffice, words: tuple[str, ...], who: str | None, said: str
+) -> None:
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        before = len(here.reading.bulk_actions(SYSTEM).items)
+    shown = office.type(*STOP, *words, who=who)
+    assert (shown.code, shown.out, said in shown.err) == (2, "", True), shown
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        assert len(here.reading.bulk_actions(SYSTEM).items) == before
+
+
+def test_a_community_that_nobody_named_is_as_sure_as_its_links_make_it(
+    office: RingOffice, tmp_path: Path
+) -> None:
+    stated = building.StatedCards(upheld=[RING[5]])
+    policy, links = policy_named("national"), tmp_path / "links"
+    building.build(office.settings, office.folder / "store", links, policy, None, Silent(), stated=stated)
+    built = building.load_built(links)
+    assert RING[5] in built.graph.cards.join(built.rings, on="card")["name"], "a community is what is linked"
+    found = GraphAnswers(office.settings, lambda: built).around(SeedName("ring", "R00001")).ring
+    sure = dict(found.cards.select("card", "certainty").iter_rows())
+    assert RING[5] not in sure, "an objection about it was upheld"
+    assert sure.pop(CONFIRMED) == 1, "the police confirmed it"
+    assert all(0.5 < certainty < 1 for certainty in sure.values()), sure
+    reasons = dict(found.cards.select("card", "reason_en").iter_rows())
+    assert reasons[RING[3]].startswith(f"took turns in device {BOX} with 10 cards of the ring")
+    assert not [card for card, why in reasons.items() if "the search began here" in why]
+
+
+def test_of_a_graph_of_ones_own_a_stop_is_proposed_with_a_key_and_without_a_case(
+    office: RingOffice, tmp_path: Path
+) -> None:
+    links = tmp_path / "links"
+    shutil.copytree(office.folder / "links", links)
+    (links / MARK).unlink()
+    before = office.trail()
+    own = ("stop", links, *STOP[2:-2])
+    shown = office.type(*own, "--certainty", "0.9")
+    assert (shown.code, "orders approve A" in shown.out) == (0, True), shown
+    assert office.trail() == before
+    assert "who acts?" in office.type(*own, who=None).err
+    assert "holds no graph" in office.type("stop", "store", *STOP[2:]).err
 
 
 def test_files_that_are_attached_to_nothing_are_their_owners(office: RingOffice, tmp_path: Path) -> None:

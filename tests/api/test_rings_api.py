@@ -9,13 +9,19 @@ import pytest
 from sqlalchemy import select
 
 from duanka.api.http.language import language_of
-from duanka.domain.order import Role
+from duanka.domain.order import Event, PermissionDenied, Person, ProtectedCard, Role
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
-from duanka.domain.record_lookups import LookupRefused
+from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
 from duanka.domain.ring_lookups import SeedName, TooManyRings
+from duanka.domain.text import BilingualText
+from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
+from duanka.orders.queries.record_queries import LookupContext
+from duanka.orders.queries.service import ViewerContext
+from duanka.orders.ring_stops import RingStop, look_up_and_propose, propose_ring_stop
 from support.api.asking import Calling, one_store, own_calling, own_desk, own_people
-from support.api.desks import Caller, TestDesk
+from support.api.desks import NOW, Caller, TestDesk, desk_on
 from support.invented_rings import BOX, EDITION, NOWHERE, ring_card
 
 store = pytest.fixture(one_store)
@@ -25,6 +31,7 @@ people = pytest.fixture(own_people)
 
 BASIS = {"why": "the police seized it", "caseNumber": "7"}
 RING = "/rings/retrieve"
+CLERK = Person("the clerk", Role.DESK)
 People = Mapping[Role, Caller]
 
 
@@ -40,6 +47,7 @@ def test_the_ring_behind_a_device_comes_masked_and_page_by_page(desk: TestDesk, 
     answer = people[Role.POLICE].post(RING, asked)
     first = answer.json()
     assert (first["joined"], first["total"], first["next"], first["deviceTotal"]) == (3, 4, f"{EDITION}-3", 1)
+    assert (first["atRisk"], first["confirmed"], first["firm"]) == (2, 1, False)
     assert first["days"] == {"firstDay": "2026-03-01", "lastDay": "2026-03-05", "zone": "Asia/Shanghai"}
     assert first["items"][0] == {
         "phoneNumber": "+86 137****0000",
@@ -222,3 +230,107 @@ def test_without_a_graph_or_a_free_turn_it_says_so(
         assert (answer.status_code, answer.json()["message"]) == (status, str(error))
         assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
     assert not trail(desk)
+
+
+STOP = "/rings/propose-stop"
+STOPPED = {"caseNumber": "7", "ring": "R00002", "reason": {"zh": "团伙停机", "en": "a ring"}}
+
+
+def test_a_stop_of_the_ring_is_proposed_to_a_second_person_and_names_no_card(
+    desk: TestDesk, people: People
+) -> None:
+    answer = people[Role.DESK].post(STOP, STOPPED)
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert (told["leftOut"], told["atRisk"], told["confirmed"]) == (1, 2, 1)
+    act = told["act"]
+    assert (act["state"], act["event"], act["total"], act["proposedBy"]) == (
+        "proposed",
+        "suspend",
+        3,
+        "the.desk",
+    )
+    assert not [number for number in range(4) if ring_card(number)[2:] in answer.text]
+    listed = [one.card for one in desk.reading.act_cards(act["id"], ViewerContext(CLERK), NOW).items]
+    assert listed == [f"+86 137****{ring_card(number)[-4:]}" for number in range(3)]
+    assert [(what, subject, why) for what, subject, why, _ in trail(desk)] == [
+        ("lookup.ring", "R00002", "7 · 团伙停机"),
+        ("lookup.rows", "R00002", "7"),
+    ]
+    assert people[Role.DESK].post(f"/acts/{act['id']}/approve").status_code == 403, "not alone"
+    assert people[Role.SUPERVISOR].post(f"/acts/{act['id']}/approve").json()["state"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"certainty": 0.96}, 409, "none of the 4 cards is the ring's with a certainty above 0.96"),
+        ({"certainty": 0.4}, 400, "certainty"),
+        ({"caseNumber": None}, 409, "give one of"),
+        ({"event": "restore"}, 400, "event"),
+        ({"event": "punish"}, 409, "a punishment needs the day"),
+        ({"unmask": True}, 400, "unmask"),
+        ({"imei": BOX}, 409, "a search begins at one thing"),
+    ],
+)
+def test_what_is_wrong_of_a_stop_proposes_nothing(
+    desk: TestDesk, people: People, change: dict[str, object], status: int, said: str
+) -> None:
+    answer = people[Role.DESK].post(STOP, {**STOPPED, **change})
+    assert (answer.status_code, said in answer.json()["message"]) == (status, True), answer.text
+    assert not people[Role.DESK].get("/acts").json()["items"]
+
+
+def test_who_may_not_propose_looks_nothing_up_for_it(
+    desk: TestDesk, people: People, calling: Calling
+) -> None:
+    local = desk.people.add("the.local", Role.DESK, Scope(cities=frozenset({"130100"})))
+    for caller in (people[Role.POLICE], people[Role.REGULATOR], calling(local)):
+        assert caller.post(STOP, STOPPED).status_code == 403
+    assert not desk.graph.asked
+    assert not trail(desk)
+
+
+@pytest.mark.parametrize(
+    ("of_ring", "said"),
+    [
+        ({"firm": True}, "an organisation's, and are called back"),
+        ({"at_risk": 0, "confirmed": 0}, "no rule speaks against any of these cards"),
+        ({"joined": 1}, "no link holds"),
+    ],
+)
+def test_a_ring_against_which_nothing_speaks_is_not_proposed(
+    desk: TestDesk, people: People, of_ring: dict[str, int], said: str
+) -> None:
+    desk.graph.of_ring = of_ring
+    answer = people[Role.SUPERVISOR].post(STOP, STOPPED)
+    assert (answer.status_code, said in answer.json()["message"]) == (409, True), answer.text
+    assert not people[Role.DESK].get("/acts").json()["items"]
+
+
+@pytest.mark.parametrize("speaks", [{"at_risk": 1, "confirmed": 0}, {"at_risk": 0, "confirmed": 1}])
+def test_one_card_that_rules_or_the_police_name_is_enough(
+    desk: TestDesk, people: People, speaks: dict[str, int]
+) -> None:
+    desk.graph.of_ring = speaks
+    assert people[Role.SUPERVISOR].post(STOP, STOPPED).status_code == 201
+
+
+def test_a_refusal_names_no_card_of_the_ring(store: Store) -> None:
+    """All of its cards are protected: `BulkActionService` names one of them."""
+    numbers = [ring_card(number) for number in range(3)]
+    desk = desk_on(store, OrderPolicy(protected=tuple(numbers)))
+    ring = desk.graph.around(SeedName("ring", "R00002"))
+    stop = RingStop(Event.SUSPEND, BilingualText("团伙", "a ring"))
+    with pytest.raises(ProtectedCard, match="nothing is left to do") as refused:
+        propose_ring_stop(desk.bulk_actions, ring, stop, CLERK, NOW)
+    assert "137****0000" in str(refused.value)
+    assert not [number for number in numbers if number[2:] in str(refused.value)]
+
+
+def test_the_service_itself_grows_nothing_for_who_may_not_propose(desk: TestDesk) -> None:
+    reader = LookupContext(Person("the officer", Role.POLICE), "seized", Basis(BasisKind.CASE, "7"))
+    stop = RingStop(Event.SUSPEND, BilingualText("团伙", "a ring"))
+    with pytest.raises(PermissionDenied, match="may not propose"):
+        look_up_and_propose(desk.rings, desk.bulk_actions, SeedName("ring", "R00002"), reader, stop, NOW)
+    assert (desk.graph.asked, trail(desk)) == ([], [])

@@ -54,6 +54,9 @@ class InventedRing:
     devices: InventedTable
     outlets: InventedTable
     joined: int = 3
+    at_risk: int = 2
+    confirmed: int = 1
+    firm: bool = False
 
     def masked(self) -> Self:
         return replace(
@@ -70,10 +73,14 @@ class InventedRing:
 
 @dataclass
 class InventedRings:
-    """Answers with a ring of its own; `asked`: what it was asked; `edition`: of the graph at present."""
+    """Answers with a ring of its own; `asked`: what it was asked; `edition`: of the graph at present.
+
+    `of_ring`: what is different of it.
+    """
 
     asked: list[SeedName] = field(default_factory=list)
     edition: str = EDITION
+    of_ring: Mapping[str, int] = field(default_factory=dict)
 
     def around(self, named: SeedName) -> InventedRing:
         self.asked.append(named)
@@ -92,7 +99,8 @@ class InventedRings:
             for number in range(4)
         ]
         device = {"imei": BOX, "cards": 3, "site": "130100/46000123", "role": "box"}
-        return InventedRing(named.text, self._table(cards), self._table([device]), self._table([_OUTLET]))
+        ring = InventedRing(named.text, self._table(cards), self._table([device]), self._table([_OUTLET]))
+        return replace(ring, **self.of_ring)  # type: ignore[arg-type]  # fields of a number each
 
     def rings(self) -> InventedTable:
         return self._table([{**_RING, "ring": f"R0000{number}"} for number in range(1, 4)])

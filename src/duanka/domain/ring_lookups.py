@@ -108,6 +108,18 @@ class RingAnswer(Protocol):
         """Cards that the evidence carries."""
 
     @property
+    def at_risk(self) -> int:
+        """Of these, cards against which rules speak."""
+
+    @property
+    def confirmed(self) -> int:
+        """Of these, cards that the police confirmed."""
+
+    @property
+    def firm(self) -> bool:
+        """Whether these are an organisation's and are called back: its gateway or its desks, and no gang's box."""
+
+    @property
     def cards(self) -> RingTable:
         """card, role, site, certainty, joined, reason_zh, reason_en."""
 

@@ -21,6 +21,7 @@ from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.page.page import page_of
 from duanka.links.ring.files import cards_csv, devices_csv, outlets_csv
+from duanka.links.ring.register import FIRM
 from duanka.links.ring.ring import Ring
 
 
@@ -78,6 +79,21 @@ class FoundRing:
     def joined(self) -> int:
         """Cards that the evidence carries."""
         return self.ring.joined.height
+
+    @property
+    def at_risk(self) -> int:
+        """Of these, cards against which rules speak."""
+        return int(self.ring.joined["at_risk"].sum())
+
+    @property
+    def confirmed(self) -> int:
+        """Of these, cards that the police confirmed."""
+        return int(self.ring.joined["confirmed"].sum())
+
+    @property
+    def firm(self) -> bool:
+        """Whether these are a firm's, as `links.ring.register.FIRM` says."""
+        return bool(self.ring.joined.select(FIRM).item())
 
     @property
     def cards(self) -> FoundTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query, Response
 from pydantic import Field
@@ -12,11 +12,15 @@ from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.language import AskedLanguage
 from duanka.api.schemas import ring_responses as shown
-from duanka.api.schemas.lookup_requests import LookupBasis
-from duanka.api.schemas.requests import PhoneNumber
+from duanka.api.schemas.lookup_requests import BasisAsked, LookupBasis
+from duanka.api.schemas.requests import AskedModel, Moment, PhoneNumber, WordsAsked
 from duanka.domain.authority import Permission
+from duanka.domain.order import Event
 from duanka.domain.ring_lookups import GraphReplaced, RingFile, RingTable, SeedName, seed_named
 from duanka.orders.masking import IN_FULL
+from duanka.orders.queries.record_queries import LookupContext
+from duanka.orders.ring_stops import LIKELY, RingStop, look_up_and_propose
+from duanka.orders.views import BulkActionShown
 
 router = Endpoints("rings")
 
@@ -29,7 +33,7 @@ _Listed = Annotated[int, Query(ge=1, le=_MOST_PAGE, description="Rows of a page.
 _After = Annotated[str | None, Query(pattern=_CURSOR, description=_AFTER)]
 
 
-class SeedAsked(LookupBasis):
+class SeedAsked(AskedModel):
     """What a search begins at: exactly one of a device, a card, an outlet and a ring."""
 
     imei: Annotated[str, Field(pattern=_ANY, max_length=64)] | None = Field(
@@ -48,20 +52,39 @@ class SeedAsked(LookupBasis):
         return seed_named(self.imei, self.phone_number, self.outlet, self.ring)
 
 
-class RingAsked(SeedAsked):
+class RingAsked(SeedAsked, LookupBasis):
     """A ring, page by page."""
 
     limit: Annotated[int, Field(ge=1, le=_MOST_PAGE, description="Cards of a page.")] = _PAGE
     after: str | None = Field(default=None, pattern=_CURSOR, description=_AFTER)
 
 
-class RingFileAsked(SeedAsked):
+class RingFileAsked(SeedAsked, LookupBasis):
     """A file of a ring, whole."""
 
     file: RingFile = Field(
         description="ring.html: the picture; ring.csv its cards, devices.csv, outlets.csv.",
         examples=["ring.html"],
     )
+
+
+class RingStopAsked(SeedAsked, BasisAsked):
+    """A stop of the cards of a ring; a second person approves it (双人复核)."""
+
+    event: Literal[Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL] = Field(
+        default=Event.SUSPEND, description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户."
+    )
+    reason: WordsAsked = Field(
+        description="It stays in the audit trail, of the lookup too; the holders read the policy's text for it."
+    )
+    certainty: float = Field(
+        default=LIKELY, ge=LIKELY, le=1, description="Cards whose certainty is above this one alone (确定度)."
+    )
+    until: Moment | None = Field(default=None, description="Until when; for punish.")
+
+    def stop(self) -> RingStop:
+        """Return it for the order service."""
+        return RingStop(Event(self.event), self.reason.words(), self.certainty, self.until)
 
 
 class _Page:
@@ -104,6 +127,9 @@ def retrieve_ring(here: Here, by: access.Caller, asks: RingAsked) -> shown.Found
             **page.told,
             "seed": found.seed,
             "joined": found.joined,
+            "at_risk": found.at_risk,
+            "confirmed": found.confirmed,
+            "firm": found.firm,
             "items": cards,
             "devices": found.devices.page(0, _MOST_LISTED),
             "device_total": found.devices.rows,
@@ -146,6 +172,26 @@ def retrieve_ring_file(
     }
     # names from records may contain lone surrogates, which must not fail the answer
     return Response(text.encode("utf-8", errors="replace"), headers=headers, media_type=asks.file.media_type)
+
+
+@router.endpoint(
+    "POST /rings/propose-stop",
+    "Propose to stop the cards of a ring · 提出团伙停机",
+    Permission.LOOK_UP_CONTACTS,
+    Permission.PROPOSE_BULK_ACTION,
+    fails=(404, 409, 422),
+    status_code=201,
+)
+def propose_ring_stop(here: Here, by: access.Caller, asks: RingStopAsked) -> shown.RingStopShown:
+    """It stops nothing: a second person approves the bulk action (`approveAct`), after looking at its cards.
+
+    A lookup as `retrieveRing`, with the same rule and trail; the cards are not in the answer. 409: no card is likely
+    enough, or nothing speaks against them.
+    """
+    reader = LookupContext(by, asks.reason.zh.strip(), asks.basis())
+    desk = here.desk
+    proposed = look_up_and_propose(desk.rings, desk.bulk_actions, asks.seed(), reader, asks.stop(), here.now)
+    return shown.RingStopShown.of({**vars(proposed), "act": BulkActionShown.of(proposed.act)})
 
 
 @router.endpoint("GET /rings", "The communities worth a look · 团伙列表", Permission.READ_RINGS, fails=(409,))

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from duanka.domain.rings import RingRole
 from duanka.orders.masking import ShownNumber, View
-from duanka.orders.views import WordsShown
+from duanka.orders.views import BulkActionShown, WordsShown
 
 _NEXT = "Give it as `after` for the next page; null: this was the last."
+_FIRM = "An organisation's cards that are called back: its gateway or desks."
 
 
 class DaysShown(View):
@@ -62,6 +63,9 @@ class FoundRingShown(View):
     seed: str = Field(description="What the search began at.", examples=["86012304****001"])
     days: DaysShown
     joined: int = Field(description="Cards that the evidence carries.")
+    at_risk: int = Field(description="Of these, cards against which rules speak.")
+    confirmed: int = Field(description="Of these, cards that the police confirmed (涉案).")
+    firm: bool = Field(description=_FIRM)
     total: int = Field(description="Of the whole answer, with those to look at.")
     items: list[RingCardShown]
     next: str | None = Field(description=_NEXT)
@@ -69,6 +73,15 @@ class FoundRingShown(View):
     device_total: int
     outlets: list[RingOutletShown] = Field(description="1000 at most.")
     outlet_total: int
+
+
+class RingStopShown(View):
+    """A stop of the cards of a ring that waits for a second person."""
+
+    act: BulkActionShown
+    left_out: int = Field(description="Listed cards whose certainty is not above the one asked for.")
+    at_risk: int = Field(description="Cards of the ring against which rules speak.")
+    confirmed: int = Field(description="Cards of the ring that the police confirmed (涉案).")
 
 
 class RingShown(View):
@@ -82,7 +95,7 @@ class RingShown(View):
     surprise: float = Field(description="Bits: how unlikely chance makes so many.")
     city: str = Field(description="Where most are used, its code (城市代码); empty: unknown.")
     since: date = Field(description="When it was first found.")
-    firm: bool = Field(description="An organisation's cards that are called back: its gateway or desks.")
+    firm: bool = Field(description=_FIRM)
 
 
 class RingsShown(View):

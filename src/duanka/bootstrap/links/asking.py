@@ -54,7 +54,7 @@ def _ring(built: Built, ring: str) -> Seed:
     members = built.rings.filter(pl.col("ring") == ring)["card"].to_list()
     if not members:
         raise NotLinked(f"there is no ring {ring}; duanka links rings names them")
-    return Seed(ring, built.graph.rows_of(members), _NONE)
+    return Seed(ring, built.graph.rows_of(members), _NONE, supposed=True)
 
 
 def _device(graph: LinkGraph, device: str) -> Seed:

@@ -13,17 +13,20 @@ import typer
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import MappingFile, PolicyName, TableLanguage, steps
+from duanka.cli.orders import order_moves
 from duanka.cli.output.lists import say
-from duanka.cli.people.acting import at_desk, cards_in_file
+from duanka.cli.people.acting import at_desk, cards_in_file, command
 from duanka.cli.shell.language import asked_for, language_of_texts
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
 from duanka.domain import ring_lookups
 from duanka.domain.authority import Permission
+from duanka.domain.order import Event
 from duanka.domain.person import Person
 from duanka.domain.phone_number import identity
 from duanka.domain.record_lookups import basis_of
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap.links import answers, building, ownership
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
     from duanka.links.answers import FoundRing, FoundTable
+    from duanka.orders import ring_stops
     from duanka.orders.queries import record_queries
     from duanka.orders.queries.ring_queries import RingQueries
 else:
@@ -39,6 +43,7 @@ else:
     folders = lazily("duanka.bootstrap.outputs.folders")
     ownership = lazily("duanka.bootstrap.links.ownership")
     record_queries = lazily("duanka.orders.queries.record_queries")
+    ring_stops = lazily("duanka.orders.ring_stops")
     tables = lazily("duanka.cli.links.tables")
 
 Source = Annotated[
@@ -134,6 +139,50 @@ def around(
         say(
             f"全图和清单在 {out}，请打开 ring.html", f"The picture and the lists are in {out}; open ring.html"
         )
+
+
+@command(links, Permission.PROPOSE_BULK_ACTION)
+def stop(
+    graph: Annotated[
+        Path, typer.Argument(metavar="LINKS", help="The graph, as `duanka links build` made it.")
+    ],
+    reason: order_moves.Reason,
+    reason_en: order_moves.ReasonEn,
+    ring: Annotated[str | None, typer.Option("--ring", help="A ring of `duanka links rings`.")] = None,
+    imei: Annotated[str | None, typer.Option("--imei", help="Or the ring behind a device.")] = None,
+    card: Annotated[str | None, typer.Option("--card", help="Or behind a card.")] = None,
+    outlet: Annotated[str | None, typer.Option("--outlet", help="Or behind an outlet.")] = None,
+    certainty: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Cards whose certainty is above this one alone.")
+    ] = 0.5,
+    how: order_moves.HowToStop = "suspend",
+    until: order_moves.PunishedUntil = None,
+    case: Case = None,
+    order: OfOrder = None,
+    police_notice: Notice = None,
+) -> None:
+    """Propose to stop the cards of a ring; a second person approves with `duanka orders approve`.
+
+    Where the graph belongs to an order database, give one of --case, --order and --police-notice: it is a lookup.
+    """
+    with at_desk() as (here, person):
+        named = ring_lookups.seed_named(imei, card, outlet, ring)
+        words = BilingualText(reason, reason_en)
+        asked = ring_stops.RingStop(Event(how), words, certainty, order_moves.end_of_punishment(until))
+        found = answers.GraphAnswers(load_settings(), lambda: building.load_built(graph))
+        now = here.now()
+        if ownership.belongs_to_orders(graph):
+            ownership.must_belong_here(graph, here.attached_store)
+            reader = record_queries.LookupContext(person, reason, basis_of(case, order, police_notice))
+            at = here.rings.at(lambda: found)
+            proposed = ring_stops.look_up_and_propose(at, here.bulk_actions, named, reader, asked, now)
+        else:
+            proposed = ring_stops.propose_ring_stop(
+                here.bulk_actions, found.around(named), asked, person, now
+            )
+        OUT.print(tables.ring_stop_page(proposed, certainty))
+        order_moves.print_proposed(proposed.act)
+        order_moves.print_running(here, proposed.act)
 
 
 @links.command()

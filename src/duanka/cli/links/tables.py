@@ -15,6 +15,7 @@ from duanka.domain.text import BilingualText
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.ring.ring import BOX, Ring
+from duanka.orders.ring_stops import ProposedRingStop
 
 _MOST_ROWS = 15
 _GRAPH = BilingualText(
@@ -30,9 +31,17 @@ _AGAINST = BilingualText(
     "其中按规则有风险 {at_risk} 张，涉案 {confirmed} 张",
     "Of them {at_risk} are at risk by the rules, {confirmed} confirmed by the police",
 )
+_OF_THE_RING = BilingualText(
+    "团伙中按规则有风险 {at_risk} 张，涉案 {confirmed} 张",
+    "Of the ring, at risk by the rules: {at_risk}; confirmed by the police: {confirmed}",
+)
 _NOTHING_AGAINST = BilingualText(
     "没有规则命中，也没有涉案：这些号码属于一处，仅此而已，不必处置",
     "No rule speaks against any of them, and none is confirmed: they belong together, no more; there is nothing to do",
+)
+_STOP = BilingualText(
+    "团伙中提出处置 {cards} 张；未列入 {left_out} 张：确定度不高于 {certainty}（--certainty）",
+    "{cards} cards of the ring are proposed; {left_out} left out: certainty of {certainty} or less (--certainty)",
 )
 _FIRM = BilingualText("单位号码，有回拨", "an organisation's, called back")
 _ALONE = BilingualText(
@@ -126,6 +135,15 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
         at_risk=f"{counts[0]:,}", confirmed=f"{counts[1]:,}"
     )
     return Group(said, speaks, "", *_tables(ring, joined))
+
+
+def ring_stop_page(proposed: ProposedRingStop, certainty: float) -> str:
+    """How many cards of a ring are proposed, how many are not and why, and what speaks against the ring."""
+    said = shown(_STOP).format(
+        cards=f"{proposed.act.total:,}", left_out=f"{proposed.left_out:,}", certainty=f"{certainty:g}"
+    )
+    against = shown(_OF_THE_RING).format(at_risk=f"{proposed.at_risk:,}", confirmed=f"{proposed.confirmed:,}")
+    return f"{said}\n{against}"
 
 
 def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:

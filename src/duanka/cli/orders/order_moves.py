@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import Number, Why, at_desk, card_meant, command, order_meant
+from duanka.cli.shell.completion import choices
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
+from duanka.domain.bounds import bounded
 from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import DoneBefore, Event, Kind, Order, State
@@ -30,7 +33,28 @@ else:
 
 CardOrOrder = Annotated[str, typer.Argument(help="The card's number, or the id of an order about it.")]
 Case = Annotated[str, typer.Option(help="Number of the notice or case (案件编号).")]
-
+_STOPS = choices(
+    BilingualText("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL)
+)
+HowToStop = Annotated[
+    Literal["bar_outgoing", "suspend", "punish", "cancel"],
+    _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
+]
+PunishedUntil = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator.",
+    ),
+]
+Reason = Annotated[
+    str,
+    typer.Option(
+        prompt="Reason in Chinese",
+        help="In Chinese, for the audit trail; the holder reads the policy's text for it (`reasons`).",
+    ),
+]
+ReasonEn = Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")]
 
 moves = typer.Typer()
 
@@ -73,6 +97,24 @@ def print_proposed(act: BulkAction) -> None:
             "It takes two people: nothing is changed yet."
             f" Next, by a supervisor who is not {act.proposed_by}: {approve}",
         )
+
+
+def print_running(here: OrderDesk, act: BulkAction) -> None:
+    """Print the remaining work of a running bulk action, and how to follow it."""
+    if act.state is BulkActionState.PROPOSED:
+        return
+    if act.left:
+        progress = f"`duanka orders show {act.id}`"
+        say(
+            f"尚有 {act.left:,} 张卡待 `duanka serve` 处置。进度：{progress}",
+            f"{act.left:,} card(s) still to come, by the worker of `duanka serve`. Progress: {progress}",
+        )
+    say_to_come(*here.reading.to_come_of_bulk_action(act.id))
+
+
+def end_of_punishment(until: str | None) -> datetime | None:
+    """The moment of `--until`. OrderError: it is none."""
+    return bounded(operator_zone().read(until, "--until")) if until else None
 
 
 def say_if_done_before(number: str, before: DoneBefore | None, what: BilingualText) -> None:

@@ -10,7 +10,17 @@ import typer
 
 from duanka.cli.orders import order_moves, orders_list, takes
 from duanka.cli.orders.database import backup
-from duanka.cli.orders.order_moves import print_proposed, say_if_done_before, say_to_come
+from duanka.cli.orders.order_moves import (
+    HowToStop,
+    PunishedUntil,
+    Reason,
+    ReasonEn,
+    end_of_punishment,
+    print_proposed,
+    print_running,
+    say_if_done_before,
+    say_to_come,
+)
 from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import (
     BecauseFull,
@@ -30,7 +40,7 @@ from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
-from duanka.domain.bulk_action import MOST_CARDS, BulkAction, BulkActionState
+from duanka.domain.bulk_action import MOST_CARDS, BulkActionState
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
@@ -50,20 +60,9 @@ else:
     reading = lazily("duanka.orders.queries.service")
 
 
-_STOPS = choices(
-    BilingualText("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL)
-)
 _APPROVED, _REJECTED = BilingualText("复核通过", "approved"), BilingualText("否决", "rejected")
 _UNDONE = BilingualText("撤销", "undone")
 _LIFTS = choices(BilingualText("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
-Reason = Annotated[
-    str,
-    typer.Option(
-        prompt="Reason in Chinese",
-        help="In Chinese, for the audit trail; the holder reads the policy's text for it (`reasons`).",
-    ),
-]
-ReasonEn = Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")]
 Cards = Annotated[
     list[str] | None, typer.Argument(help="Cards, for example 8613800000000, or ids of orders about them.")
 ]
@@ -144,16 +143,8 @@ def stop(
     reason_en: ReasonEn,
     cards: Cards = None,
     file: CardsFile = None,
-    how: Annotated[
-        Literal["bar_outgoing", "suspend", "punish", "cancel"],
-        _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
-    ] = "suspend",
-    until: Annotated[
-        str | None,
-        typer.Option(
-            help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator."
-        ),
-    ] = None,
+    how: HowToStop = "suspend",
+    until: PunishedUntil = None,
     certainty: Annotated[
         float,
         typer.Option(min=0, max=1, help="Of a ring.csv (`duanka links around`): cards above this one alone."),
@@ -168,12 +159,12 @@ def stop(
                 f"Left out: {left_out:,} card(s) of certainty {certainty:g} or less (--certainty).",
             )
         numbers = [*_named(here, cards, None), *listed]
-        end = bounded(operator_zone().read(until, "--until")) if until else None
+        end = end_of_punishment(until)
         act = here.bulk_actions.propose(
             Event(how), numbers, BilingualText(reason, reason_en), person, here.now(), end
         )
         print_proposed(act)
-        _print_running(here, act)
+        print_running(here, act)
 
 
 @command(_bulk_actions, Permission.PROPOSE_BULK_ACTION)
@@ -193,7 +184,7 @@ def lift(
         named = _named(here, cards, file)
         act = here.bulk_actions.propose(Event(how), named, words, person, here.now())
         print_proposed(act)
-        _print_running(here, act)
+        print_running(here, act)
 
 
 def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
@@ -229,7 +220,7 @@ def approve(
         approved = here.bulk_actions.approve(act, person, why, here.now(), without or ())
         say_if_done_before(act, approved.before, _APPROVED)
         OUT.print(tables.bulk_action_page(approved))
-        _print_running(here, approved)
+        print_running(here, approved)
 
 
 @command(_bulk_actions, Permission.REJECT_BULK_ACTION)
@@ -266,26 +257,13 @@ def undo(
         undo = here.bulk_actions.undo(act, person, why, here.now())
         say_if_done_before(act, undo.before, _UNDONE)
         OUT.print(tables.bulk_action_page(undo, here.bulk_actions.skipped(undo.id, person)))
-        _print_running(here, undo)
+        print_running(here, undo)
         undone = here.bulk_actions.get(act, person)
         say(f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
         for number in undone.undone_by:
             proposed = here.bulk_actions.get(number, person)
             if proposed.state is BulkActionState.PROPOSED:
                 print_proposed(proposed)
-
-
-def _print_running(here: OrderDesk, act: BulkAction) -> None:
-    """Print the remaining work of a running bulk action, and how to follow it."""
-    if act.state is BulkActionState.PROPOSED:
-        return
-    if act.left:
-        progress = f"`duanka orders show {act.id}`"
-        say(
-            f"尚有 {act.left:,} 张卡待 `duanka serve` 处置。进度：{progress}",
-            f"{act.left:,} card(s) still to come, by the worker of `duanka serve`. Progress: {progress}",
-        )
-    say_to_come(*here.reading.to_come_of_bulk_action(act.id))
 
 
 commands = typer.Typer()

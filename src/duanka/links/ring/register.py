@@ -23,6 +23,7 @@ _OWNED = pl.col("organisation").fill_null(value=False).mean() >= FIRM_SHARE
 _CALLED_BACK = pl.col("calls_in").sum() >= CALLED_BACK_SHARE * (
     pl.col("calls_in").sum() + pl.col("calls_out").sum()
 )
+FIRM = _OWNED & _CALLED_BACK & ~pl.col("confirmed").any()
 MEMBERS = {"card": pl.Int64, "ring": pl.String, "since": pl.Date}
 TABLE = {"card": pl.String, "ring": pl.String, "certainty": pl.Int64, "since": pl.Date}
 
@@ -81,7 +82,7 @@ def ranked(graph: LinkGraph, members: pl.DataFrame) -> pl.DataFrame:
         pl.col("at_risk").sum().cast(pl.Int64),
         pl.col("city").drop_nulls().mode().sort().first().fill_null("").alias("city"),
         pl.col("since").min(),
-        (_OWNED & _CALLED_BACK & ~pl.col("confirmed").any()).alias("firm"),
+        FIRM.alias("firm"),
     )
     bits = binomial_bits(found["at_risk"].to_numpy(), found["cards"].to_numpy(), max(share, 1e-6))
     found = found.with_columns(

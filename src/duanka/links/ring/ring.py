@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,16 +19,23 @@ from duanka.links.ring.ties import Ties, ties_of
 
 BOX, PHONE = "box", "phone"
 MOST_RINGS_TRIED = 5
-_FACTS = ("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used", "at_risk", "confirmed")
+_FACTS = (
+    *("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used", "at_risk", "confirmed"),
+    *("organisation", "calls_in", "calls_out"),
+)
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Where a search begins: rows of cards, and groups such as a seized device. `name`: as a person gave it."""
+    """Where a search begins: rows of cards, and groups such as a seized device. `name`: as a person gave it.
+
+    `supposed`: nobody named these cards; they are a community, and each is as sure as the others of the ring make it.
+    """
 
     name: str
     cards: Ints
     groups: Ints
+    supposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Ring:
 
     cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en; seed, by (the card that brought it in,
              "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used, at_risk,
-             confirmed
+             confirmed, organisation, calls_in, calls_out
     devices  imei, cards (of the ring), site, role (box or phone)
     outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
     ties     what its cards share, and whom its people are in contact with
@@ -57,7 +64,10 @@ class Ring:
 
 def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     """Grow the ring of `seed`, and say who is who in it."""
-    return _described(graph, seed, grow(graph, seed.cards, seed.groups, known))
+    growth = grow(graph, seed.cards, seed.groups, known)
+    if seed.supposed:
+        growth = _as_the_others_say(graph, growth, known)
+    return _described(graph, seed, growth)
 
 
 def ring_taking_in(graph: LinkGraph, seed: Seed, known: KnownCards, rings: pl.DataFrame) -> Ring | None:
@@ -118,6 +128,19 @@ def _described(graph: LinkGraph, seed: Seed, growth: Growth) -> Ring:
         supplying_outlets(graph.cards, growth, stock),
         ties_of(graph, growth.group_certainty, seed.groups, frame["row"].to_numpy(), frame["role"]),
     )
+
+
+def _as_the_others_say(graph: LinkGraph, growth: Growth, known: KnownCards) -> Growth:
+    """The same, with seeds that nobody named: the others of the ring, or the police, say whether they are in it."""
+    seeds, certainty, joined = growth.seeds, growth.certainty.copy(), growth.round.copy()
+    certainty[seeds] = np.where(np.isin(seeds, known.confirmed), 1.0, growth.of_seeds)
+    joined[seeds] = np.where(certainty[seeds] >= JOINS, 1, -1)
+    entry, owner = graph.groups_of.entries(seeds)
+    group = graph.groups_of.other[entry].astype(np.int64)
+    says = graph.groups_of.strength[entry] * growth.group_certainty[group]
+    by_group, order = growth.by_group.copy(), np.lexsort((group, says, owner))
+    by_group[seeds[owner[order]]] = group[order]  # of each the last, which says most
+    return replace(growth, certainty=certainty, round=joined, by_group=by_group)
 
 
 def _devices(graph: LinkGraph, growth: Growth, placed: pl.DataFrame) -> pl.DataFrame:

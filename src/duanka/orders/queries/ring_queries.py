@@ -50,6 +50,11 @@ class RingQueries(Generic[Answer_co, Table_co]):
         for some of them alone may not. UnknownOrder; LookupRefused: no graph, the order is of another card;
         PermissionDenied; and what `RingSource.around` raises.
         """
+        found = self.in_full(named, reader, now)
+        return found if reader.unmasked else found.masked()
+
+    def in_full(self, named: SeedName, reader: LookupContext, now: datetime) -> Answer_co:
+        """As `around`, for what the program itself does with the cards: nothing of it may be shown."""
         authorize_lookup(reader, Permission.LOOK_UP_CONTACTS)
         if not reader.person.scope.everywhere:
             raise PermissionDenied(
@@ -59,7 +64,7 @@ class RingQueries(Generic[Answer_co, Table_co]):
         self._tell(named, subject, reader, now)
         found = source.around(named)
         tell_rows(self._store, self._trail, reader, now, subject, found.cards.rows)
-        return found if reader.unmasked else found.masked()
+        return found
 
     def _tell(self, named: SeedName, subject: str, reader: LookupContext, now: datetime) -> None:
         """Check the order, and append the entry; committed before anything is grown."""
