@@ -146,9 +146,10 @@ def _contacts(honest: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
     pairs = np.concatenate([np.stack([one, near]), np.stack([one, rng.permutation(honest)])], axis=1)
     pairs = np.concatenate([pairs, pairs[::-1]], axis=1) + 8613000000000
     calls = pl.lit(5, dtype=pl.Int64)
-    return pl.DataFrame({"card": pairs[0], "peer": pairs[1]}).with_columns(
-        days=calls, out=calls, inward=calls, regular=pl.lit(value=True)
-    )
+    found = pl.DataFrame({"card": pairs[0], "peer": pairs[1]}).sort(
+        "card", "peer"
+    )  # as the engine gives them
+    return found.with_columns(days=calls, out=calls, inward=calls, regular=pl.lit(value=True))
 
 
 def weigh(folder: Path, cards: int) -> dict[str, float]:

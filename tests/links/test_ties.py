@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import RingRole
-from duanka.links.graph.graph import LinkGraph, Neighbours
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.neighbours import Neighbours
 from duanka.links.graph.strength import Floats, Ints
 from duanka.links.ring.ties import Ties, ties_of
 

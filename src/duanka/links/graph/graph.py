@@ -15,36 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
+from duanka.links.graph.contacts import all_contacts, changed_contacts
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.groups import Groups, all_groups
-from duanka.links.graph.strength import Floats, Ints
+from duanka.links.graph.neighbours import Neighbours, sorted_neighbours
+from duanka.links.graph.strength import Ints
 
-Places = NDArray[np.int32]
-CALLED = (
-    0.5  # strength of a contact that was called once or twice; of a circle it is the number of calls, from 2
-)
-Weights = NDArray[np.float32]
 _Number = TypeVar("_Number", np.int64, np.float64)
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """A sparse matrix by rows: of row r, `other[start[r]:start[r + 1]]`, each with its `strength`."""
-
-    start: Ints
-    other: Places
-    strength: Weights
-
-    def rows(self) -> Ints:
-        """The row of each entry of `other`."""
-        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
-
-    def entries(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Indices into `other` of all entries of `rows`, and for each the place in `rows` that it belongs to."""
-        begin, many = self.start[rows], self.start[rows + 1] - self.start[rows]
-        owner = np.repeat(np.arange(len(rows)), many)
-        skipped = np.cumsum(many) - many
-        return np.arange(int(many.sum())) - skipped[owner] + begin[owner], owner
 
 
 @dataclass(frozen=True)
@@ -87,44 +64,35 @@ class LinkGraph:
         return found.arg_true().cast(pl.Int64).to_numpy()
 
 
-def build_graph(evidence: LinkEvidence) -> LinkGraph:
-    """Weigh all evidence and put it together; nothing weaker than MIN_STRENGTH is in the graph."""
+def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGraph:
+    """Weigh all evidence and put it together; nothing weaker than MIN_STRENGTH is in the graph.
+
+    `onto`: the graph of the night before. The contacts in `evidence` are then the changed ones alone, those that are
+    no more with `regular` and no calls; the graph is the same as if all contacts were given.
+    """
     parts = list(all_groups(evidence))
     first = np.cumsum([0, *(len(part.label) for part in parts)])
     group = _joined((part.group + begin for part, begin in zip(parts, first, strict=False)), np.int64)
     card = _joined((part.card for part in parts), np.int64)
     weight = _joined((part.strength for part in parts), np.float64)
+    groups_of = sorted_neighbours(card, group, weight, evidence.cards.height)
+    contacts = (
+        all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
+    )
     return LinkGraph(
         evidence.cards,
         _kinds(parts),
         pl.concat([part.label for part in parts]).alias("label"),
-        _neighbours(card, group, weight, evidence.cards.height),
-        _neighbours(group, card, weight, int(first[-1])),
-        *_contacts(evidence),
+        groups_of,
+        groups_of.reversed(int(first[-1])),
+        contacts,
+        contacts.reversed(evidence.cards.height),
     )
 
 
 def _kinds(parts: Iterable[Groups]) -> pl.Series:
     names = [pl.repeat(part.kind.value, len(part.label), eager=True, dtype=pl.String) for part in parts]
     return pl.concat(names).cast(pl.Categorical).alias("kind")
-
-
-def _contacts(evidence: LinkEvidence) -> tuple[Neighbours, Neighbours]:
-    rows = evidence.cards.select("card").with_row_index("row")
-    frame = evidence.contacts.join(rows, on="card").join(
-        rows.rename({"card": "peer", "row": "row_peer"}), on="peer"
-    )
-    one, other = (frame[name].cast(pl.Int64).to_numpy() for name in ("row", "row_peer"))
-    tie = np.where(frame["regular"].to_numpy(), (frame["out"] + frame["inward"]).to_numpy(), CALLED)
-    return _neighbours(one, other, tie, evidence.cards.height), _neighbours(
-        other, one, tie, evidence.cards.height
-    )
-
-
-def _neighbours(row: Ints, other: Ints, strength: Floats, rows: int) -> Neighbours:
-    order = np.lexsort((other, row))
-    start = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=rows)))).astype(np.int64)
-    return Neighbours(start, other[order].astype(np.int32), strength[order].astype(np.float32))
 
 
 def _joined(parts: Iterable[NDArray[_Number]], kind: type[_Number]) -> NDArray[_Number]:

@@ -106,26 +106,29 @@ def _batches(evidence: LinkEvidence) -> Groups:
             & pl.col("opened_at").is_not_null()
             & ~pl.col("iot").fill_null(value=False)
         )
-        .sort("outlet", "opened_at", "row")
+        .select("row", "outlet", "opened_at")
     )
     if not known.height:
         return _none(LinkKind.BATCH)
+    number, outlets = _numbered(known["outlet"])
+    known = known.with_columns(outlet=number).sort("outlet", "opened_at", "row")
     minute = known["opened_at"].dt.epoch("s").to_numpy() / 60.0
-    outlet = known["outlet"].rle_id().to_numpy().astype(np.int64)
+    outlet = _ints(known["outlet"])
     usual = _usual_gap(known, outlet)
     gap = np.diff(minute, prepend=-np.inf)
     begins = (np.diff(outlet, prepend=-1) != 0) | (gap > np.minimum(MOST_GAP_MINUTES, GAP_SHARE * usual))
-    batch = np.cumsum(begins) - 1
-    size = np.bincount(batch)
+    run = np.cumsum(begins) - 1
+    size = np.bincount(run)
     first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(minute)) - 1
-    lasting = minute[last] - minute[first] + 1.0
-    bits = poisson_bits(size - 1, lasting / usual[first])
-    tells = np.where(size >= MIN_BATCH, strength(LinkKind.BATCH, bits), 0.0)
+    enough = size >= MIN_BATCH  # the only ones to weigh: most openings of a province are in no batch
+    size, first, members = size[enough], first[enough], enough[run]
+    lasting = minute[first + size - 1] - minute[first] + 1.0
+    tells = strength(LinkKind.BATCH, poisson_bits(size - 1, lasting / usual[first]))
     label = (
-        known["outlet"].gather(first) + " " + known["opened_at"].gather(first).dt.to_string("%Y-%m-%d %H:%M")
+        outlets.gather(outlet[first]) + " " + known["opened_at"].gather(first).dt.to_string("%Y-%m-%d %H:%M")
     )
-    return Groups(LinkKind.BATCH, label, batch, _ints(known["row"]), tells[batch])
+    batch = np.repeat(np.arange(len(size)), size)
+    return Groups(LinkKind.BATCH, label, batch, _ints(known["row"])[members], tells[batch])
 
 
 def _serials(evidence: LinkEvidence) -> Groups:
@@ -216,10 +219,17 @@ def _accounts(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
 
 def _sharing(kind: LinkKind, keys: pl.Series, rows: pl.Series) -> Groups:
     """Groups of the cards in `rows` with equal `keys`, as strong as their size tells."""
-    group = _ints(keys.rank("dense")) - 1
-    label = keys.unique().sort().cast(pl.String)
+    number, distinct = _numbered(keys)
+    group, label = _ints(number), distinct.cast(pl.String)
     size = np.bincount(group, minlength=len(label)).astype(np.int64)
     return Groups(kind, label, group, _ints(rows), strength(kind, sharing_bits(size))[group])
+
+
+def _numbered(keys: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The place of each key among the distinct ones in order, and these; a rank of texts takes far longer."""
+    distinct = keys.unique().sort()
+    places = distinct.to_frame("key").with_row_index("place")
+    return keys.to_frame("key").join(places, on="key", how="left", maintain_order="left")["place"], distinct
 
 
 def _ints(column: pl.Series) -> Ints:

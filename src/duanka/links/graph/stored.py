@@ -17,7 +17,8 @@ import polars as pl
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_folder, put_in_place
-from duanka.links.graph.graph import LinkGraph, Neighbours
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.neighbours import Neighbours
 from duanka.links.graph.strength import Ints
 
 Divisions = Mapping[tuple[bytes, float], Ints]

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
-from duanka.links.graph.graph import CALLED, LinkGraph, Neighbours, Weights
+from duanka.links.graph.contacts import CALLED
+from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.neighbours import Neighbours, Weights
 from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
 
 JOINS = 0.5  # certainty from which on a card is in the ring
