@@ -13,6 +13,7 @@ from duanka.links.graph.strength import Floats, Ints
 CALLED = (
     0.5  # strength of a contact that was called once or twice; of a circle it is the number of calls, from 2
 )
+_FEW = 8  # times fewer keys than cards: looked for one by one
 
 
 def all_contacts(evidence: LinkEvidence) -> Neighbours:
@@ -27,35 +28,39 @@ def changed_contacts(before: Neighbours, cards: pl.DataFrame, evidence: LinkEvid
 
     Nothing is sorted but the changes: an entry keeps its order when rows of new cards come between.
     """
-    row, other, strength = _kept(before, cards, evidence)
-    one, peer, tie = _ties(evidence)
-    many = evidence.cards.height
-    order = np.argsort(one * many + peer)
-    changed, tie = (one * many + peer)[order], tie[order].astype(np.float32)
-    key = row * many + other
-    at = np.searchsorted(key, changed)
-    known = at < len(key)
-    known[known] = key[at[known]] == changed[known]
+    kept = _moved(before, cards, evidence.cards)
+    row, to, ties = _ties(evidence)
+    order = np.lexsort((to, row))
+    row, peer, tie = row[order], to[order].astype(np.int32), ties[order].astype(np.float32)
+    at = kept.places(row, peer)
+    known = at < kept.start[row + 1]
+    known[known] = kept.other[at[known]] == peer[known]
+    many, other, strength = np.diff(kept.start), kept.other, np.array(kept.strength)
     strength[at[known]] = tie[known]
-    new = ~known & (tie > 0)
-    key = np.insert(key, at[new], changed[new])
-    strength = np.insert(strength, at[new], tie[new])
-    if np.any(tie == 0):
-        key, strength = key[strength > 0], strength[strength > 0]
-    row = key // many
-    return of_sorted(row, key - row * many, strength, many)
+    gone, new = known & (tie == 0), ~known & (tie > 0)
+    np.subtract.at(many, row[gone], 1)
+    np.add.at(many, row[new], 1)
+    before_it = at[new] - np.searchsorted(
+        at[gone], at[new]
+    )  # where it comes when those that are gone are out
+    other = np.insert(np.delete(other, at[gone]), before_it, peer[new])
+    strength = np.insert(np.delete(strength, at[gone]), before_it, tie[new])
+    return Neighbours(np.concatenate(([0], np.cumsum(many))), other, strength)
 
 
-def _kept(
-    before: Neighbours, cards: pl.DataFrame, evidence: LinkEvidence
-) -> tuple[Ints, Ints, NDArray[np.float32]]:
-    """Entries of the night before by the rows of now, without those of cards that are no more."""
-    moved, there = _rows(evidence.cards, cards["card"])
-    row, other, strength = before.rows(), before.other, np.array(before.strength)
-    if there.all() and len(moved) == evidence.cards.height:
-        return row, other.astype(np.int64), strength
-    keep = there[row] & there[other]
-    return moved[row[keep]], moved[other[keep]], strength[keep]
+def _moved(before: Neighbours, cards: pl.DataFrame, now: pl.DataFrame) -> Neighbours:
+    """Entries of the night before by the rows of `now`, without those of cards that are no more."""
+    row, there = _rows(now, cards["card"])
+    if not there.all():
+        rows, other = before.rows(), before.other
+        keep = there[rows] & there[other]
+        return of_sorted(row[rows[keep]], row[other[keep]], before.strength[keep], now.height)
+    if len(row) == now.height:
+        return before
+    many = np.zeros(now.height, dtype=np.int64)
+    many[row] = np.diff(before.start)
+    other = row.astype(np.int32)[before.other]
+    return Neighbours(np.concatenate(([0], np.cumsum(many))), other, before.strength)
 
 
 def _ties(evidence: LinkEvidence) -> tuple[Ints, Ints, Floats]:
@@ -69,8 +74,11 @@ def _ties(evidence: LinkEvidence) -> tuple[Ints, Ints, Floats]:
 
 def _rows(cards: pl.DataFrame, keys: pl.Series) -> tuple[Ints, NDArray[np.bool_]]:
     """The row of each of `keys` in `cards`, and whether it is there at all."""
-    known, wanted = cards["card"].to_numpy(), keys.to_numpy()
-    if not len(known):
-        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return at, known[at] == wanted
+    known = cards["card"].to_numpy()
+    if len(known) and (len(keys) < len(known) // _FEW or keys.is_sorted()):
+        at = np.minimum(np.searchsorted(known, keys.to_numpy()), len(known) - 1)
+        return at, known[at] == keys.to_numpy()
+    # a hash join: a search for each of many keys would miss the cache at each of its steps
+    rows = cards.select(key="card").with_row_index("row")
+    found = keys.to_frame("key").join(rows, on="key", how="left", maintain_order="left")["row"]
+    return found.fill_null(0).cast(pl.Int64).to_numpy(), found.is_not_null().to_numpy()

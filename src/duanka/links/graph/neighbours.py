@@ -33,6 +33,15 @@ class Neighbours:
         skipped = np.cumsum(many) - many
         return np.arange(int(many.sum())) - skipped[owner] + begin[owner], owner
 
+    def places(self, rows: Ints, others: Places) -> Ints:
+        """For each pair of a row and another: where in `other` it is, or would come; `rows` and `others` as long."""
+        low, high = self.start[rows], self.start[rows + 1]
+        while np.any(open_still := low < high):
+            middle = np.where(open_still, (low + high) // 2, 0)
+            after = open_still & (self.other[middle] < others)
+            low, high = np.where(after, middle + 1, low), np.where(open_still & ~after, middle, high)
+        return low
+
     def reversed(self, rows: int) -> Neighbours:
         """The matrix with rows and columns exchanged; `rows`: of the new one."""
         shape = len(self.start) - 1, rows
