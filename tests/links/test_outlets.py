@@ -86,6 +86,18 @@ def _town(*more: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([*(_shop(f"H{i:02}", n, n // 50) for i, n in enumerate(sizes)), *more], how="diagonal")
 
 
+def test_gangs_shops_do_not_become_each_others_peers_one_after_another() -> None:
+    """Of shops with ten cards or more nearly all are gangs'; small ones with two at risk must not let them in."""
+    rng = np.random.default_rng(4)
+    theirs = [70, 72, 60, 59, 53, 45, 41, 46, 32, 19, 13, 15, 10, 8, 4, 6]
+    cards = np.concatenate([rng.geometric(0.6, 800), [*theirs, 21, 12, 14, 11]]).astype(np.int64)
+    risk = rng.binomial(cards, 0.012).astype(np.float64)
+    risk[800:816] = [69, 65, 51, 50, 47, 42, 40, 39, 26, 17, 13, 12, 6, 4, 2, 2]
+    city = np.concatenate([rng.integers(0, 40, 800), rng.integers(0, 12, 20)])
+    found = compare_with_peers(risk, cards, city, _sizes(cards), 0.05)
+    assert set(range(800, 812)) <= set(np.flatnonzero(found.stands_out)) <= set(range(800, 816))
+
+
 def test_the_shop_with_two_thirds_at_risk_is_first_and_a_small_one_is_not_named() -> None:
     shops = rank_outlets(
         _town(_shop("GANG", 300, 200), _shop("TINY", 1, 1), _shop("SMALL", 8, 1), _shop("FEW", 3, 2))
@@ -215,7 +227,7 @@ def test_reasons_of_a_named_shop_in_both_languages() -> None:
 
 
 def test_the_level_says_how_many_honest_shops_may_be_named() -> None:
-    near = _shop("NEAR", 60, 7)
+    near = _shop("NEAR", 60, 8)
     assert not rank_outlets(_town(near))["named"].any()
     assert rank_outlets(_town(near), OutletLimits(level=0.999))["named"].any()
 

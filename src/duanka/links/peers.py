@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-OUTLIER = 1e-4  # a shop with more than its peers have once in 10,000 shops is nobody's peer
+OUTLIER = 1e-3  # a shop with more than its peers have once in 1,000 shops is nobody's peer
 MARGIN = 3  # times the fitted variance between shops: what honest shops spread more unevenly than a beta
 ROUNDS = 30  # the set of peers grows from half of the shops to nearly all in a few
 # Shops spread by their mean in one of these ways, whichever is likelier: strength s = S / m^power. Power 0: all have
