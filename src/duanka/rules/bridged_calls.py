@@ -108,8 +108,10 @@ RULE = Rule(
               AND greatest(calls_in, calls_out) >= $min_share * (calls_in + calls_out)
         )"""
     },
-    # Only cards whose calls mostly go one way are looked at, a few in a hundred; an incoming call meets an outgoing one
-    # in its cell and in the same or the next span of $lead seconds, and no others.
+    # Only cards whose calls mostly go one way are looked at, one in six at an operator's density. An incoming call
+    # meets the outgoing ones of its cell and its span of eight $lead seconds, and of the next if that is so near: few
+    # calls stand in two spans, and few in each. What a card has in all is joined to the pairs that are left, not to
+    # every call.
     sql="""
         WITH one_way AS (
             SELECT card, day, 'in' AS direction, calls_in + calls_out AS calls FROM card_days
@@ -121,33 +123,41 @@ RULE = Rule(
               AND calls_out >= $min_calls AND calls_out >= $min_share * (calls_in + calls_out)
         ),
         legs AS (
-            SELECT o.card, o.day, o.calls, o.direction, c.peer, c.cell, c.seconds,
+            SELECT o.card, o.day, o.direction = 'in' AS listens, c.peer, c.cell, c.seconds,
                    CAST(floor(epoch(c.started_at)) AS BIGINT) AS begun
             FROM calls c
             JOIN one_way o ON o.card = c.card AND o.day = CAST(c.started_at AS DATE) AND o.direction = c.direction
             WHERE c.cell IS NOT NULL AND (c.direction = 'out' OR c.seconds > 0)
         ),
         heard AS (
-            SELECT l.*, CAST(floor(l.begun / $lead) AS BIGINT) + later.spans AS span
-            FROM legs l CROSS JOIN (SELECT 0 AS spans UNION ALL SELECT 1 AS spans) later
-            WHERE l.direction = 'in'
+            SELECT l.card, l.day, l.cell, l.seconds, l.begun,
+                   (l.begun + later.seconds) // (8 * $lead) AS span
+            FROM legs l CROSS JOIN (SELECT 0 AS seconds UNION ALL SELECT $lead AS seconds) later
+            WHERE l.listens
+              AND (later.seconds = 0 OR (l.begun + $lead) // (8 * $lead) > l.begun // (8 * $lead))
         ),
         said AS (
-            SELECT l.*, CAST(floor(l.begun / $lead) AS BIGINT) AS span FROM legs l WHERE l.direction = 'out'
+            SELECT card, day, peer, cell, seconds, begun, begun // (8 * $lead) AS span
+            FROM legs WHERE NOT listens
         ),
-        pairs AS (
-            SELECT h.card AS listener, s.card AS talker, h.day, h.calls AS listener_calls, s.calls AS talker_calls,
-                   count(DISTINCT h.begun) AS heard, count(DISTINCT s.begun) AS said, count(DISTINCT s.peer) AS numbers
+        passed_on AS (
+            SELECT h.card AS listener, s.card AS talker, h.day, h.begun AS heard, s.begun AS said, s.peer
             FROM heard h JOIN said s ON s.cell = h.cell AND s.span = h.span AND s.day = h.day
             WHERE s.begun >= h.begun AND s.begun <= h.begun + $lead
               AND s.begun + s.seconds <= h.begun + h.seconds
               AND h.begun + h.seconds <= s.begun + s.seconds + $tail
-            GROUP BY h.card, s.card, h.day, h.calls, s.calls
+        ),
+        pairs AS (
+            SELECT listener, talker, day,
+                   count(DISTINCT heard) AS heard, count(DISTINCT said) AS said, count(DISTINCT peer) AS numbers
+            FROM passed_on GROUP BY listener, talker, day
         ),
         bridges AS (
-            SELECT * FROM pairs
-            WHERE numbers >= $min_calls AND heard >= $min_calls
-              AND heard >= $min_share * listener_calls AND said >= $min_share * talker_calls
+            SELECT p.*, i.calls AS listener_calls, o.calls AS talker_calls FROM pairs p
+            JOIN one_way i ON i.card = p.listener AND i.day = p.day AND i.direction = 'in'
+            JOIN one_way o ON o.card = p.talker AND o.day = p.day AND o.direction = 'out'
+            WHERE p.numbers >= $min_calls AND p.heard >= $min_calls
+              AND p.heard >= $min_share * i.calls AND p.said >= $min_share * o.calls
         ),
         phones AS (
             SELECT listener AS card, day, heard AS paired, heard / listener_calls AS share, numbers FROM bridges

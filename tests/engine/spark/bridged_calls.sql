@@ -28,8 +28,7 @@ WITH one_way AS (
   SELECT
     o.card,
     o.day,
-    o.calls,
-    o.direction,
+    o.direction = 'in' AS listens,
     c.peer,
     c.cell,
     c.seconds,
@@ -45,35 +44,50 @@ WITH one_way AS (
     )
 ), heard AS (
   SELECT
-    l.*,
-    CAST(FLOOR(l.begun / 30) AS BIGINT) + later.spans AS span
+    l.card,
+    l.day,
+    l.cell,
+    l.seconds,
+    l.begun,
+    (
+      l.begun + later.seconds
+    ) DIV NULLIF(8 * 30, 0) AS span
   FROM legs AS l
   CROSS JOIN (
     SELECT
-      0 AS spans
+      0 AS seconds
     UNION ALL
     SELECT
-      1 AS spans
+      30 AS seconds
   ) AS later
   WHERE
-    l.direction = 'in'
+    l.listens
+    AND (
+      later.seconds = 0
+      OR (
+        l.begun + 30
+      ) DIV NULLIF(8 * 30, 0) > l.begun DIV NULLIF(8 * 30, 0)
+    )
 ), said AS (
   SELECT
-    l.*,
-    CAST(FLOOR(l.begun / 30) AS BIGINT) AS span
-  FROM legs AS l
+    card,
+    day,
+    peer,
+    cell,
+    seconds,
+    begun,
+    begun DIV NULLIF(8 * 30, 0) AS span
+  FROM legs
   WHERE
-    l.direction = 'out'
-), pairs AS (
+    NOT listens
+), passed_on AS (
   SELECT
     h.card AS listener,
     s.card AS talker,
     h.day,
-    h.calls AS listener_calls,
-    s.calls AS talker_calls,
-    COUNT(DISTINCT h.begun) AS heard,
-    COUNT(DISTINCT s.begun) AS said,
-    COUNT(DISTINCT s.peer) AS numbers
+    h.begun AS heard,
+    s.begun AS said,
+    s.peer
   FROM heard AS h
   JOIN said AS s
     ON s.cell = h.cell AND s.span = h.span AND s.day = h.day
@@ -82,21 +96,34 @@ WITH one_way AS (
     AND s.begun <= h.begun + 30
     AND s.begun + s.seconds <= h.begun + h.seconds
     AND h.begun + h.seconds <= s.begun + s.seconds + 60
+), pairs AS (
+  SELECT
+    listener,
+    talker,
+    day,
+    COUNT(DISTINCT heard) AS heard,
+    COUNT(DISTINCT said) AS said,
+    COUNT(DISTINCT peer) AS numbers
+  FROM passed_on
   GROUP BY
-    h.card,
-    s.card,
-    h.day,
-    h.calls,
-    s.calls
+    listener,
+    talker,
+    day
 ), bridges AS (
   SELECT
-    *
-  FROM pairs
+    p.*,
+    i.calls AS listener_calls,
+    o.calls AS talker_calls
+  FROM pairs AS p
+  JOIN one_way AS i
+    ON i.card = p.listener AND i.day = p.day AND i.direction = 'in'
+  JOIN one_way AS o
+    ON o.card = p.talker AND o.day = p.day AND o.direction = 'out'
   WHERE
-    numbers >= 5
-    AND heard >= 5
-    AND heard >= 0.8 * listener_calls
-    AND said >= 0.8 * talker_calls
+    p.numbers >= 5
+    AND p.heard >= 5
+    AND p.heard >= 0.8 * i.calls
+    AND p.said >= 0.8 * o.calls
 ), phones AS (
   SELECT
     listener AS card,
