@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from duanka.bootstrap.order_resources import MARK
 from duanka.links.graph.stored import MANIFEST
 from support.engine.filled_store import fill
 from support.examined import doctor
-from support.links.ring_office import RingOffice, ring_office
+from support.links.ring_office import RingOffice, ring_office, sealed
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +63,9 @@ def test_what_is_wrong_with_it(office: RingOffice, tmp_path: Path, wrong: str, l
     elif wrong == "none":
         (links / MANIFEST).unlink()
     elif wrong == "unattached":
-        (links / MARK).unlink()
+        sealed(links).unlink()
     elif wrong == "another":
-        (links / MARK).write_text("{}")
+        sealed(links).write_text("{}")
     else:
         more["DUANKA_STORE"] = str(tmp_path / "store")
         call = {"card": "8613900000001", "direction": "out", "started_at": datetime(2026, 3, 6, 9)}

@@ -17,6 +17,7 @@ from duanka.api import create_api
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.links import building, served
 from duanka.bootstrap.links.answers import GraphAnswers
+from duanka.bootstrap.links.ownership import belongs_to_orders
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.order_resources import MARK, AttachedStore
 from duanka.bootstrap.policies import policy_named
@@ -30,7 +31,7 @@ from duanka.domain.ring_lookups import RingFile, SeedName, TooManyRings
 from duanka.links.answers import FoundRing
 from duanka.links.graph.stored import MANIFEST
 from support.api.desks import PLENTY, Caller, callers
-from support.links.ring_office import RingOffice, build, ring_office
+from support.links.ring_office import RingOffice, build, ring_office, sealed
 from support.links.ring_world import BOX, CONFIRMED, OUTLET, RING, SITE, STOCK
 from support.people import people_of
 from support.waiting import HANG, until
@@ -43,6 +44,11 @@ IN_FULL = (BOX, *RING, *STOCK)
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> RingOffice:
     return ring_office(tmp_path_factory.mktemp("ring"))
+
+
+def unsealed(links: Path) -> None:
+    sealed(links).unlink()
+    assert not belongs_to_orders(links)
 
 
 def told_in_full(text: str) -> list[str]:
@@ -111,6 +117,10 @@ def test_an_order_is_about_the_card_that_is_looked_up(office: RingOffice) -> Non
 
 
 def test_what_is_not_in_the_graph_is_in_the_trail_all_the_same(office: RingOffice) -> None:
+    shown = office.type("around", "links", "--imei", "8" * 15, *BASIS)
+    assert (shown.code, "88888888888888 is no device number: switches write it" in shown.err) == (2, True)
+    shown = office.type("around", "links", "--imei", f"{BOX}1", *BASIS)
+    assert f"the last digit of IMEI {BOX}1 would be 9" in shown.err
     shown = office.type("around", "links", "--card", "13712345678", *BASIS)
     assert shown.code == 2
     assert "in none of these records" in shown.err
@@ -124,6 +134,29 @@ def test_another_order_database_is_refused(office: RingOffice, tmp_path: Path) -
         shown = other.type(*command, orders=tmp_path / "orders")
         assert (shown.code, shown.out) == (2, "")
         assert "belongs to another order database" in shown.err
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_build_that_dies_after_the_swap_leaves_no_graph_without_its_owner(
+    office: RingOffice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    links = tmp_path / "links"
+    if earlier:  # of the same store before it was attached
+        shutil.copytree(office.folder / "links", links)
+        unsealed(links)
+    real = Path.replace
+
+    def swap_and_die(self: Path, target: Path) -> None:
+        real(self, target)
+        if target.name == MANIFEST:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", swap_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            build(office.settings, office.folder / "store", links)
+    assert building.load_built(links).rings.height, "the new graph is there"
+    assert "who acts?" in office.type("rings", links, who=None).err
 
 
 def test_rings_and_outlets_are_listed_for_people_with_a_key_and_all_cities(office: RingOffice) -> None:
@@ -211,14 +244,14 @@ def test_of_a_graph_of_ones_own_a_stop_is_proposed_with_a_key_and_without_a_case
 ) -> None:
     links = tmp_path / "links"
     shutil.copytree(office.folder / "links", links)
-    (links / MARK).unlink()
+    unsealed(links)
     before = office.trail()
     own = ("stop", links, *STOP[2:-2])
     shown = office.type(*own, "--certainty", "0.9")
     assert (shown.code, "orders approve A" in shown.out) == (0, True), shown
     assert office.trail() == before
     assert "who acts?" in office.type(*own, who=None).err
-    assert "holds no graph" in office.type("stop", "store", *STOP[2:]).err
+    assert "store is no graph" in office.type("stop", "store", *STOP[2:]).err
 
 
 def test_files_that_are_attached_to_nothing_are_their_owners(office: RingOffice, tmp_path: Path) -> None:
@@ -297,9 +330,9 @@ def test_by_http_any_other_graph_is_refused_with_the_next_step(
     if change == "missing":
         (links / MANIFEST).unlink()
     elif change == "unattached":
-        (links / MARK).unlink()
+        unsealed(links)
     elif change == "another":
-        (links / MARK).write_text('{"by": "x", "at": "y", "seal": "0"}')
+        sealed(links).write_text('{"by": "x", "at": "y", "seal": "0"}')
     elif change == "damaged":
         next(links.glob("*/cards.parquet")).unlink()
     named = None if change == "unnamed" else links

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import stat
 from pathlib import Path
@@ -68,6 +69,22 @@ def test_two_people_set_a_place_up_and_work_from_any_folder(
 def test_what_init_makes_is_for_its_owner_alone(place: tuple[Path, str, str]) -> None:
     for path in (place[0], *place[0].rglob("*")):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or path.name == "deeper", path
+
+
+def test_each_setting_that_init_leaves_for_later_is_one(place: tuple[Path, str, str], tmp_path: Path) -> None:
+    """Without its mark it is in force, and a folder is one of this place."""
+    written = (place[0] / "duanka.toml").read_text(encoding="utf-8")
+    later = dict(re.findall(r'^# (\w+) = "([^"]+)"', written, re.MULTILINE))
+    assert {"store", "links", "home_register"} <= later.keys()
+    content = re.sub(r'^# (?=\w+ = ")', "", written, flags=re.MULTILINE)
+    (tmp_path / "duanka.toml").write_text(content, encoding="utf-8")
+    for name in ("database-url", "message-centre", "secret", "holder-key"):
+        (tmp_path / name).write_text("0" * 64)
+    found = _settings(cwd=tmp_path)
+    from_where = {name: found[f"DUANKA_{name.removesuffix('_file').upper()}"]["from"] for name in later}
+    assert all(told.startswith(f"{tmp_path}/duanka.toml") for told in from_where.values()), from_where
+    for name in ("store", "links"):
+        assert found[f"DUANKA_{name.upper()}"]["value"] == str(tmp_path / name)
 
 
 def test_records_with_document_numbers_are_read_without_further_settings(

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from html.parser import HTMLParser
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
 
+from duanka.cli.links.tables import ring_page
 from duanka.domain.ring_lookups import RingFile
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.domain.text import Language
 from duanka.links.answers import FoundRing
 from duanka.links.page.charts import days_of
-from duanka.links.page.figures import certainties, cities_of
+from duanka.links.page.figures import certainties, cities_of, numbers
 from duanka.links.page.layout import WIDTH, PictureLayout, laid_out
 from duanka.links.page.picture import MOST_NODES, Picture, picture_of
 from duanka.links.page.words import Wording
@@ -237,6 +241,60 @@ def test_days_show_what_was_before_them_as_a_number() -> None:
     assert "records begin" in opened
 
 
+def _opened_before(ring: Ring, days: list[int]) -> date:
+    """The first day that is drawn, of a ring whose cards were opened so many days before the records."""
+    first = datetime.combine(PERIOD.first, time(9))
+    opened = pl.Series("opened_at", [first - timedelta(days=many) for many in days], dtype=pl.Datetime)
+    drawn = days_of(ring.cards.head(len(days)).with_columns(opened), PERIOD, Wording("en"))
+    return date.fromisoformat(re.findall(r">(\d{4}-\d\d-\d\d)<", drawn)[0])
+
+
+@pytest.mark.parametrize(
+    ("days", "begins"),
+    [
+        ([10] * 40, 10),
+        ([10] * 40 + [100], 10),  # one in twenty may be told in a number
+        ([10] * 40 + [100] * 3, 100),
+        ([10] * 40 + [700] * 60, 10),  # too long ago to be drawn, however many
+        ([700] * 40, 0),
+        ([-3] * 40, 0),
+        ([30], 30),
+        ([], 0),
+    ],
+)
+def test_days_begin_where_something_is_to_be_seen(days: list[int], begins: int) -> None:
+    assert _opened_before(invented(), days) == PERIOD.first - timedelta(days=begins)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "sites", "said"),
+    [
+        (3, 2, "3 boxes at 2 sites; supplied"),
+        (3, 1, "3 boxes at one site; supplied"),
+        (1, 1, "1 box at one site; supplied"),
+        (2, 0, "2 boxes; supplied"),
+        (0, 2, "used at 2 sites; supplied"),
+        (0, 1, "used at one site; supplied"),
+        (0, 0, "never used; supplied"),
+    ],
+)
+def test_boxes_and_sites_are_told_as_the_terminal_counts_them(boxes: int, sites: int, said: str) -> None:
+    ring = invented()
+    named = [*SITES[:sites], ""][: max(sites, 1)]
+    site = pl.col("site").replace_strict(dict(zip(SITES, named * 2, strict=False)), default="")
+    kind = pl.when(pl.int_range(pl.len()) < boxes).then(pl.lit("box")).otherwise(pl.lit("phone"))
+    ring = replace(
+        ring,
+        cards=ring.cards.with_columns(site),
+        devices=ring.devices.with_columns(kind.alias("role"), site=pl.lit("")),
+    )
+    assert said in "; ".join(numbers(ring, Wording("en")))
+    told = Console(width=120, file=StringIO())
+    told.print(ring_page(ring, PERIOD))
+    table = told.file.getvalue()  # type: ignore[attr-defined]
+    assert [site for site in SITES if site in table] == [*SITES[:sites]]
+
+
 def test_a_card_without_a_ring_is_said_to_be_alone(tmp_path: Path) -> None:
     ring = invented()
     none = ring.ties.groups.clear()
@@ -246,6 +304,7 @@ def test_a_card_without_a_ring_is_said_to_be_alone(tmp_path: Path) -> None:
     )
     html = _written(alone, tmp_path)
     assert "No link holds" in html
+    assert "no link holds" in str(ring_page(alone, PERIOD)) or "没有足以成立" in str(ring_page(alone, PERIOD))
     assert "<script" not in html
     nobody = replace(alone, cards=ring.cards.clear())
     assert "No link holds" in _written(nobody, tmp_path)

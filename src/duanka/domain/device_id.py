@@ -7,7 +7,16 @@ update.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+from duanka.domain.errors import DuankaError
 from duanka.domain.text import BilingualText
+
+
+class MalformedDevice(DuankaError):
+    """The text is no IMEI."""
+
 
 DIGITS = 14
 """Digits of the identity: 8 of the type allocation code, 6 of the serial number."""
@@ -32,6 +41,47 @@ PLACEHOLDER = f"^(?:{_ONE_DIGIT}|00[0-9]{{12}}|{'|'.join(COPIED)})$"
 It matches one digit repeated, at any length, which switches write for an unknown device; reporting body 00,
 which is for tests (GSMA TS.06); and COPIED.
 """
+
+_BETWEEN = re.compile(r"[\s/.,-]|^imei(?:sv)?[ :=]*", re.IGNORECASE)
+_DIGITS = re.compile("[0-9]+")
+
+
+def identity_of(text: str) -> str:
+    """The identity that a person names by an IMEI in any form in which it is written; else `text` without its ends.
+
+    MalformedDevice: the check digit is wrong, so that another digit may be too. A switch writes 0 in its place.
+    """
+    plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", text).strip())
+    if not re.fullmatch(WRITTEN, plain):
+        return plain if _DIGITS.fullmatch(plain) else text.strip()
+    identity, check = plain[:DIGITS], plain[DIGITS:]
+    wrong = len(check) == 1 and check not in ("0", right := check_digit(identity))
+    if wrong and not re.search(PLACEHOLDER, identity):
+        raise MalformedDevice(
+            f"the last digit of IMEI {plain} would be {right}: it is a check digit, so that a digit is wrong; if the"
+            f" device bears it so, give its first {DIGITS} digits alone"
+        )
+    return identity
+
+
+def check_digit(identity: str) -> str:
+    """The digit that is printed after the 14 of the identity (Luhn; 3GPP TS 23.003, B), and not sent."""
+    total = 0
+    for place, digit in enumerate(map(int, identity)):
+        total += sum(divmod(2 * digit, 10)) if place % 2 else digit
+    return str(-total % 10)
+
+
+def why_no_device(text: str) -> str:
+    """Why digits that records have not are no number of one device; empty: they may be one, or no digits."""
+    if not _DIGITS.fullmatch(text):
+        return ""
+    if re.search(PLACEHOLDER, text[:DIGITS]):
+        return "switches write it for a device that they do not know, or many telephones bear it"
+    if len(text) != DIGITS:
+        return f"an IMEI has {DIGITS} digits, with check digit 15 or with software version 16, and this has {len(text)}"
+    return ""
+
 
 _MANY_SHARE = 0.01  # fraction of the records
 

@@ -22,6 +22,10 @@ class UnreadableInput(DuankaError):
     """The input cannot be read."""
 
 
+class NoRecords(UnreadableInput):
+    """There is nothing that could be records."""
+
+
 class MappingError(DuankaError):
     """The mapping is invalid."""
 

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol, Self, TypeVar
 
-from duanka.domain.device_id import DIGITS
+from duanka.domain.device_id import identity_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.phone_number import identity
 from duanka.domain.record_lookups import LookupRefused
@@ -52,8 +52,12 @@ class SeedName:
 def seed_named(
     imei: str | None = None, card: str | None = None, outlet: str | None = None, ring: str | None = None
 ) -> SeedName:
-    """The one thing that is given. LookupRefused: none, or several."""
-    texts = {"device": _device_text(imei), "card": identity(card or ""), "outlet": (outlet or "").strip()}
+    """The one thing that is given. LookupRefused: none, or several. MalformedDevice: an IMEI with a wrong digit."""
+    texts = {
+        "device": identity_of(imei or ""),
+        "card": identity(card or ""),
+        "outlet": (outlet or "").strip(),
+    }
     texts["ring"] = (ring or "").strip()
     given = [SeedName(kind, text) for kind, text in texts.items() if text]
     if len(given) != 1:
@@ -62,11 +66,6 @@ def seed_named(
             " outlet, ring)"
         )
     return given[0]
-
-
-def _device_text(imei: str | None) -> str:
-    digits = "".join(letter for letter in imei or "" if letter.isdigit())
-    return digits[:DIGITS] if len(digits) >= DIGITS else (imei or "").strip()
 
 
 class RingTable(Protocol):

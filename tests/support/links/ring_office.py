@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.links import building
+from duanka.bootstrap.links.ownership import seal_of
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.person import Role, Scope
@@ -83,3 +84,10 @@ def ring_office(folder: Path) -> RingOffice:
 def build(settings: Settings, store: Path, out: Path) -> None:
     """As `duanka links build`."""
     building.build(settings, store, out, policy_named("national"), None, Silent())
+
+
+def sealed(links: Path) -> Path:
+    """The file that says whose the graph is."""
+    found = seal_of(links)
+    assert found
+    return found

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
 from duanka.domain.bulk_action import MalformedCard
+from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import (
@@ -174,6 +175,7 @@ _REFUSED = {
 # the first match counts; any other DuankaError means that the state does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedCard, 400),
+    (MalformedDevice, 400),
     (UnknownOrder, 404),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),

@@ -7,6 +7,7 @@ import polars as pl
 
 from duanka.bootstrap.links.building import Built, known_cards
 from duanka.bootstrap.settings import Settings
+from duanka.domain.device_id import why_no_device
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.record_keys import key_of
 from duanka.domain.ring_lookups import NotLinked, SeedName
@@ -60,6 +61,8 @@ def _ring(built: Built, ring: str) -> Seed:
 def _device(graph: LinkGraph, device: str) -> Seed:
     groups = graph.groups_labelled(LinkKind.DEVICE, device)
     if not len(groups):
+        if why := why_no_device(device):
+            raise NotLinked(f"{device} is no device number: {why}; check the IMEI, or begin with --card")
         raise NotLinked(
             f"no two cards of these records took turns in device {device}; check the IMEI, or begin with --card"
         )

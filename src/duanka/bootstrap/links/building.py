@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from duanka.bootstrap.links.ownership import keep_owner
+from duanka.bootstrap.links.ownership import seal_of
+from duanka.bootstrap.links.source_path import must_be_there, must_hold_records, neither
 from duanka.bootstrap.outputs import files
 from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import DuankaError, NoRecords
 from duanka.domain.judgement import Judgement
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
@@ -85,6 +86,7 @@ def build(
 
     `deliver`: file for the table `rings` of the next scan, such as INBOX/rings.parquet.
     """
+    must_hold_records(data)
     must_lie_outside(out, "--out")
     may_hold_graph(out)
     if deliver:
@@ -94,8 +96,7 @@ def build(
         built = _of_store(settings, store, out.parent, policy, progress, before, stated)
         progress.step("writing the graph", 0)
         rings = KeptRings(built.rings, _table(settings, built, before), built.divisions)
-        save(built.graph, rings, built.period, out)
-        keep_owner(store, out)
+        save(built.graph, rings, built.period, out, seal_of(store))
     if deliver:
         with put_in_place(deliver) as aside:
             rings.table.write_parquet(aside)
@@ -131,6 +132,7 @@ def opened(
     """The graph in `where`, or that of the store or the records there, which is built for this once."""
     if holds_graph(where):
         return load_built(where)
+    must_be_there(where)
     with _stored(settings, where, work, policy, mapping, progress) as store:
         return _of_store(settings, store, work, policy, progress)
 
@@ -149,16 +151,14 @@ def _stored(
         yield data
         return
     with working_folder(settings.work or out.parent) as work:
-        scan(
-            settings,
-            data,
-            work / "lists",
-            policy=policy,
-            progress=progress,
-            mapping=mapping,
-            store=work / "store",
-        )
-        yield work / "store"
+        store = work / "store"
+        try:
+            scan(
+                settings, data, work / "lists", policy=policy, progress=progress, mapping=mapping, store=store
+            )
+        except NoRecords:
+            raise neither(data) from None
+        yield store
 
 
 def _of_store(

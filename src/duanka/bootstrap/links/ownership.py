@@ -6,7 +6,7 @@ whose trail tells every lookup in it.
 
 from __future__ import annotations
 
-import shutil
+import json
 from pathlib import Path
 
 from duanka.bootstrap.order_resources import MARK, AttachedStore
@@ -15,16 +15,23 @@ from duanka.domain.record_lookups import AttachedTo, LookupRefused
 
 def belongs_to_orders(where: Path) -> bool:
     """Whether `where` is a store that is attached to an order database, or the graph of one."""
-    return (where / MARK).is_file()
+    return seal_of(where) is not None
 
 
-def keep_owner(store: Path, graph: Path) -> None:
-    """Let the graph of an attached store belong to the same order database. OSError."""
-    mark = graph / MARK
-    if belongs_to_orders(store):
-        shutil.copy2(store / MARK, mark)
-    else:
-        mark.unlink(missing_ok=True)
+def seal_of(where: Path) -> Path | None:
+    """The file with the seal of a store, or of a graph; None: it belongs to no order database."""
+    mark = _sealed(where) / MARK
+    return mark if mark.is_file() else None
+
+
+def _sealed(where: Path) -> Path:
+    """The folder in which the seal lies: of a graph that which is swapped in whole by a new build."""
+    from duanka.links.graph.stored import MANIFEST  # noqa: PLC0415  # polars and scipy take a second
+
+    try:
+        return where / str(int(json.loads((where / MANIFEST).read_bytes())["number"]))
+    except (OSError, ValueError, KeyError, TypeError):  # a store; or a damaged graph, which loading tells
+        return where
 
 
 def must_belong_here(graph: Path, here: AttachedStore) -> None:
@@ -32,7 +39,7 @@ def must_belong_here(graph: Path, here: AttachedStore) -> None:
 
     `here`: any store of this order database, for its seal.
     """
-    match here.at(graph).sealed_for():
+    match here.at(_sealed(graph)).sealed_for():
         case AttachedTo.NONE:
             raise LookupRefused(
                 f"the graph {graph} is of a store that is attached to no order database, so it answers no lookups:"

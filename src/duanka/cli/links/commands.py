@@ -29,7 +29,7 @@ from duanka.domain.record_lookups import basis_of
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
-    from duanka.bootstrap.links import answers, building, ownership
+    from duanka.bootstrap.links import answers, building, ownership, source_path
     from duanka.bootstrap.links.answers import GraphAnswers
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
@@ -44,6 +44,7 @@ else:
     ownership = lazily("duanka.bootstrap.links.ownership")
     record_queries = lazily("duanka.orders.queries.record_queries")
     ring_stops = lazily("duanka.orders.ring_stops")
+    source_path = lazily("duanka.bootstrap.links.source_path")
     tables = lazily("duanka.cli.links.tables")
 
 Source = Annotated[
@@ -169,6 +170,7 @@ def stop(
         named = ring_lookups.seed_named(imei, card, outlet, ring)
         words = BilingualText(reason, reason_en)
         asked = ring_stops.RingStop(Event(how), words, certainty, order_moves.end_of_punishment(until))
+        source_path.must_hold_graph(graph)
         found = answers.GraphAnswers(load_settings(), lambda: building.load_built(graph))
         now = here.now()
         if ownership.belongs_to_orders(graph):

@@ -53,7 +53,7 @@ _ROLES = (
     BilingualText("号码数", "cards"),
     BilingualText("最低确定度", "least certainty"),
 )
-_SITES = (BilingualText("地点", "site"), BilingualText("号码数", "cards"), BilingualText("设备数", "devices"))
+_SITES = (BilingualText("地点", "site"), BilingualText("号码数", "cards"), BilingualText("设备数", "boxes"))
 _DEVICES = (BilingualText("终端", "device"), BilingualText("号码数", "cards"), BilingualText("地点", "site"))
 _OUTLETS = (
     BilingualText("网点", "outlet"),
@@ -125,7 +125,7 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
     """A ring that a person can act on: roles, sites, devices, outlets, its people."""
     joined = ring.joined
     values = {"seed": ring.seed.name, "first": period.first, "last": period.last}
-    if joined.height <= min(len(ring.seed.cards), 1):  # a ring that a search begins at is one in itself
+    if not ring.links_hold:
         return shown(_ALONE).format_map(values)
     said = shown(_RING).format(
         joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values
@@ -205,7 +205,7 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
             grid(
                 _SITES,
                 [(site, f"{n:,}", f"{devices or 0:,}") for site, n, devices in sites.iter_rows()],
-                right=("cards", "devices"),
+                right=("cards", "boxes"),
             ),
         )
     if boxes.height:

@@ -36,6 +36,7 @@ secret_file = "secret"       # key of the audit trail and of links: keep a copy 
 holder_key_file = "holder-key"   # key of the hashes of document numbers: with another one, no holder is recognised
 inbox = "inbox"              # records land here: `duanka live`
 # store = "store"            # `duanka morning` keeps all records here, for nights and lookups (docs/STORE.md)
+# links = "links"            # `duanka links build store --out links` after each night: rings by HTTP (docs/LINKS.md)
 out = "out"                  # what `duanka scan` writes
 decisions = "out"            # what `duanka serve` makes orders of
 policy = {policy}

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.delivery import KnownFiles
 from duanka.domain.display import display_name
-from duanka.domain.errors import MappingError, UnreadableInput
+from duanka.domain.errors import MappingError, NoRecords, UnreadableInput
 from duanka.domain.schema import RECORD_TABLES, TABLES
 from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.files.open_file import NotRegular, is_file, kind_of, opened
@@ -112,7 +112,7 @@ def find(
 
     `known`: files that were taken in before, to be marked; with it, each file has a digest. `selection`: which files of
     a directory are read; None: all but hidden ones. Also returns the names of data files that no source takes. Raises
-    UnreadableInput when there is nothing to read, MappingError when sources contradict each other about a file.
+    NoRecords when there is nothing to read, MappingError when sources contradict each other about a file.
     """
     others: list[str] = []
     files: list[Delivered] = []
@@ -248,21 +248,19 @@ def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mappi
     if not mapping.strict:
         if not files:
             patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))
-            raise UnreadableInput(
-                f"{where}: no file matches the mapping's {patterns}{unread}; check `files` in it"
-            )
+            raise NoRecords(f"{where}: no file matches the mapping's {patterns}{unread}; check `files` in it")
         return
     if found & set(RECORD_TABLES):
         return
     if data.is_file():
-        raise UnreadableInput(
+        raise NoRecords(
             f"{where}{advice(data.name)}: its name does not say which records it holds; call it"
             f" {' or '.join(RECORD_TABLES)} (as .csv, "
             "packed .csv or .parquet), or describe your own files with --mapping FILE.toml, "
             "which `duanka mapping guess` proposes"
         )
     there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
-    raise UnreadableInput(
+    raise NoRecords(
         f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, packed .csv or a folder of "
         f"these){unread}; deliver them, or describe your own files with --mapping FILE.toml, "
         "which `duanka mapping guess` proposes"

@@ -56,9 +56,12 @@ def holds_graph(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) -> None:
+def save(
+    graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path, seal: Path | None = None
+) -> None:
     """Write the graph and its `rings` to `folder`, in place of an earlier one.
 
+    `seal`: a file that says whose the graph is; a copy of it comes with the graph, so that there is none without it.
     DuankaError: the folder holds something else; OSError.
     """
     may_hold_graph(folder)
@@ -75,6 +78,8 @@ def save(graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path) 
     for side in _SIDES:
         for part in _PARTS:
             np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
+    if seal:
+        shutil.copy2(seal, new / seal.name)
     told = {
         "version": VERSION,
         "number": number,

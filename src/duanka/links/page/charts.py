@@ -17,6 +17,7 @@ _LEFT, _RIGHT = 150, 976
 _STRIP, _BAR, _TOP = 84, 62, 18
 _MOST_BINS = 130
 _LONGEST = 120  # days before the records, from which on openings are "before"
+_OLD = 0.05  # share of the cards whose opening may be told in a number before the first day
 _MARKS = 6
 _BEFORE = BilingualText("此前 {n}", "before: {n}")
 _PEAK = BilingualText("最高 {n}", "peak {n}")
@@ -54,10 +55,11 @@ def days_of(cards: pl.DataFrame, period: GraphPeriod, words: Wording) -> str:
 
 
 def _range(cards: pl.DataFrame, period: GraphPeriod) -> _Days:
-    """From the day on which the ring's cards were opened, all but the oldest, to the last of the records."""
+    """From the first day on which the ring's cards were opened, but for a few old ones, to the last of the records."""
     opened: pl.Series = cards["opened_at"].drop_nulls().dt.date().sort()
-    oldest: date = opened[opened.len() // 50] if opened.len() else period.first
-    first = max(min(oldest, period.first), period.first - timedelta(days=_LONGEST))
+    opened = opened.filter(opened >= period.first - timedelta(days=_LONGEST))
+    oldest: date = opened[int(opened.len() * _OLD)] if opened.len() else period.first
+    first = min(oldest, period.first)
     many = (period.last - first).days + 1
     step = -(-many // _MOST_BINS)
     return _Days(first, step, -(-many // step))

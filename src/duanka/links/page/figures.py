@@ -11,11 +11,11 @@ from duanka.domain.rings import PEOPLE, LinkKind, RingRole
 from duanka.links.page.picture import OTHER_TIES, ROLES_OF_PEOPLE
 from duanka.links.page.words import (
     BOXES_MANY,
-    ONE_PLACE,
     OUTLETS_MANY,
     PEOPLE_MANY,
-    PLACES_MANY,
     ROLE_MANY,
+    SITES_MANY,
+    USED_MANY,
     Wording,
 )
 from duanka.links.ring.ring import BOX, Ring
@@ -89,10 +89,9 @@ def numbers(ring: Ring, words: Wording) -> Sequence[str]:
         if many.get(role.value)
     ]
     parts = [cards, [], [], people]
-    if boxes > 1 and sites:
-        parts[1] = [words.say(PLACES_MANY if sites > 1 else ONE_PLACE, boxes=boxes, sites=sites)]
-    elif boxes:
-        parts[1] = [words.counted(BOXES_MANY, boxes)]
+    if boxes or sites:
+        at = words.counted(SITES_MANY, sites) if sites else ""
+        parts[1] = [f"{words.counted(BOXES_MANY, boxes)}{at}" if boxes else words.counted(USED_MANY, sites)]
     if ring.outlets.height:
         parts[2] = [words.counted(OUTLETS_MANY, ring.outlets.height)]
     return [words.listed(part) for part in parts if part]

@@ -62,7 +62,7 @@ def _content(ring: Ring, period: GraphPeriod, language: Language) -> dict[str, o
         "period": period,
         "joined": ring.joined.height,
         "looked_at": ring.cards.height - ring.joined.height,
-        "alone": ring.joined.height < 2,
+        "alone": not ring.links_hold,
         "numbers": numbers,
         "at_risk": int(ring.joined["at_risk"].sum()),
         "confirmed": int(ring.joined["confirmed"].sum()),

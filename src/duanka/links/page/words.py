@@ -114,9 +114,12 @@ PEOPLE_MANY: dict[str, tuple[BilingualText, BilingualText]] = {
         BilingualText("{n} 名供卡者", "{n} suppliers"),
     ),
 }
-PLACES_MANY = BilingualText("{boxes} 台设备，分布 {sites} 处", "{boxes} boxes at {sites} sites")
-ONE_PLACE = BilingualText("{boxes} 台设备，在同一处", "{boxes} boxes at one site")
 BOXES_MANY = (BilingualText("1 台设备", "1 box"), BilingualText("{n} 台设备", "{n} boxes"))
+SITES_MANY = (BilingualText("，在同一处", " at one site"), BilingualText("，分布 {n} 处", " at {n} sites"))
+USED_MANY = (
+    BilingualText("在同一处使用", "used at one site"),
+    BilingualText("在 {n} 处使用", "used at {n} sites"),
+)
 OUTLETS_MANY = (
     BilingualText("由 1 个网点供卡", "supplied by 1 outlet"),
     BilingualText("由 {n} 个网点供卡", "supplied by {n} outlets"),

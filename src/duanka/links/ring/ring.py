@@ -61,6 +61,11 @@ class Ring:
         """The cards that the evidence carries; the others are named for a person to look at."""
         return self.cards.filter("joined")
 
+    @property
+    def links_hold(self) -> bool:
+        """Whether it is a ring at all; a card that a search begins at is none in itself."""
+        return self.joined.height >= 2
+
 
 def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     """Grow the ring of `seed`, and say who is who in it."""

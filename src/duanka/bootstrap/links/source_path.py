@@ -1,0 +1,71 @@
+"""What a person names as the source of a graph: where it is none, an error says what lies there, and what is near."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError, NoRecords
+from duanka.domain.schema import RECORD_TABLES
+
+_MOST_NAMED = 3
+
+
+def must_be_there(where: Path) -> None:
+    """DuankaError: nothing lies at `where`, or a part of a graph does."""
+    from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # polars and scipy take a second
+
+    if holds_graph(where.parent) and not holds_graph(where):
+        raise DuankaError(f"{_named(where)} is a part of the graph {_named(where.parent)}: name that folder")
+    if not where.exists():
+        raise DuankaError(
+            f"{_named(where)} is not there{_near(where)}; name a graph, a store or a directory of records"
+        )
+
+
+def must_hold_graph(where: Path) -> None:
+    """DuankaError: no graph lies at `where`."""
+    from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # as above
+
+    must_be_there(where)
+    if not holds_graph(where):
+        raise DuankaError(
+            f"{_named(where)} is no graph{_near(where)}; `duanka links build {_named(where)} --out LINKS` makes one"
+        )
+
+
+def must_hold_records(where: Path) -> None:
+    """DuankaError: nothing lies at `where`, or a graph, which a graph is not built of."""
+    from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # as above
+
+    must_be_there(where)
+    if holds_graph(where):
+        raise DuankaError(
+            f"{_named(where)} is a graph; a graph is built of a store, or of a directory of records"
+        )
+
+
+def neither(where: Path) -> NoRecords:
+    """The error of a folder that is no graph and no store, and holds no records either."""
+    tables = ", ".join(RECORD_TABLES)
+    return NoRecords(
+        f"{_named(where)} is neither a graph nor a store{_near(where)}, and holds no records ({tables});"
+        " describe files of your own with --mapping FILE.toml, which `duanka mapping guess` proposes"
+    )
+
+
+def _near(where: Path) -> str:
+    """What else lies beside it, and is named almost so."""
+    try:
+        beside = [
+            one.name for one in where.resolve().parent.iterdir() if one.is_dir() and one.name != where.name
+        ]
+    except OSError:
+        return ""
+    near = get_close_matches(where.name, sorted(beside), _MOST_NAMED)
+    return f" (did you mean {', '.join(_named(where.with_name(name)) for name in near)}?)" if near else ""
+
+
+def _named(path: Path) -> str:
+    return display_name(str(path))
