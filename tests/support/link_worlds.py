@@ -179,7 +179,7 @@ def _switched(rows: list[tuple[int, bool, int, int, int, float, int]]) -> pl.Dat
     kinds = {"card": pl.Int64(), "switched_on": pl.Boolean(), "place": pl.Int64(), "minute": pl.Int64()}
     counts = {"cards": pl.Int64(), "usual": pl.Float64(), "present": pl.Int64()}
     found = pl.DataFrame(rows, schema={**kinds, **counts}, orient="row")
-    return found.with_columns(cell=pl.col("place").cast(pl.String))
+    return found.with_columns(cell=pl.col("place").cast(pl.String), moments=pl.lit(2, pl.Int64))
 
 
 def _frame(columns: Mapping[str, list[object]], kinds: Mapping[str, pl.DataType]) -> pl.DataFrame:

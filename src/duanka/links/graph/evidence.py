@@ -21,7 +21,7 @@ class LinkEvidence:
                numbers, as `engine.links.device_runs` has them
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
     switched   card, switched_on, place, cell (its text), minute, cards, usual, present (cards at the place on that
-               day): cards that are switched on, or off, in the same minute
+               day), moments (of the card on that day): cards that are switched on, or off, in the same minute
     contacts   card, peer (both ours), days, out, inward, regular: whom a card is in touch with, or else called first
     lists      card, callee: strangers whom several cards dial within a few days
     accounts   card, account

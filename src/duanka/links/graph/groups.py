@@ -12,6 +12,7 @@ from duanka.domain.rings import LinkKind
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.numbering import device_run_bits, serial_runs
 from duanka.links.graph.strength import Floats, Ints, poisson_bits, sharing_bits, strength
+from duanka.links.graph.switched import tells
 
 MIN_STRENGTH = 0.02  # weaker memberships cannot bring a card in, and are left out of the graph
 MOST_GAP_MINUTES = 15.0  # between two openings of one batch at a shop with little to do
@@ -20,8 +21,6 @@ OPENING_MINUTES = 600.0  # a shop's working day
 MIN_BATCH = 4
 MOST_HOLDER_CARDS = 200
 _TRIED_EVENTS = 4.0  # in a device; a card with fewer was rather tried in it than used
-_FORGIVEN = 1.0  # days of a card on which it is in such a minute by chance
-_DAY_MINUTES = 1_440
 
 
 @dataclass(frozen=True)
@@ -154,33 +153,20 @@ def _holders(evidence: LinkEvidence) -> Groups:
 
 
 def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
-    """Cards that are switched on, or off, in one minute at one place, again and again.
-
-    What everybody at a place does, as when its cell is started again, tells nothing of those who do it. What a single
-    card's share in it tells is on how many of all its days it is switched so.
-    """
-    frame = evidence.switched.join(rows, on="card")
+    """Cards that are switched on, or off, in one minute at one place, again and again."""
+    frame = evidence.switched.join(rows, on="card", maintain_order="left")
     if not frame.height:
         return _none(LinkKind.SWITCHED)
     key = pl.struct("switched_on", "place", "minute")
     frame = frame.with_columns(key.rank("dense").alias("group") - 1)
-    shared = frame.group_by("row", "switched_on").agg(
-        (pl.col("minute") // _DAY_MINUTES).n_unique().alias("together")
-    )
-    days = evidence.cards["days"].gather(shared["row"]).to_numpy()
-    steady = pl.Series(shared["together"].to_numpy() / (np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
-    frame = frame.join(shared.with_columns(steady=steady), on=["row", "switched_on"], maintain_order="left")
-    bits = poisson_bits(frame["cards"].to_numpy() - 1, frame["usual"].to_numpy())
     labels = frame.group_by("group").agg(pl.col("minute").first(), pl.col("cell").first()).sort("group")
     label = (
         (labels["minute"] * 60_000_000).cast(pl.Datetime("us")).dt.to_string("%Y-%m-%d %H:%M")
         + " "
         + labels["cell"]
     )
-    apart = 1.0 - np.minimum(frame["cards"].to_numpy() / frame["present"].to_numpy(), 1.0)
-    half = np.sqrt(strength(LinkKind.SWITCHED, bits) * apart)  # two cards of it give the strength
-    tells = half * frame["steady"].to_numpy()
-    return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), tells)
+    told = tells(frame, evidence.cards["days"].gather(frame["row"]))
+    return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), told)
 
 
 def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:

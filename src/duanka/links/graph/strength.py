@@ -58,13 +58,14 @@ def sharing_bits(cards: Ints) -> Floats:
 
 def poisson_bits(seen: Ints, usual: Floats) -> Floats:
     """Surprise of `seen` events or more where `usual` are expected."""
-    return _in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
+    return in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
 
 
 def binomial_bits(seen: Ints, of: Ints, share: float | Floats) -> Floats:
     """Surprise of `seen` or more among `of`, each with the chance `share`."""
-    return _in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
+    return in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
 
 
-def _in_bits(log_chance: Floats) -> Floats:
+def in_bits(log_chance: Floats) -> Floats:
+    """Surprise of what has the probability exp(`log_chance`)."""
     return np.asarray(np.minimum(-log_chance / _LN2, _MOST_BITS), dtype=np.float64)
