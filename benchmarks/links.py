@@ -188,7 +188,7 @@ def night(folder: Path, cards: int) -> dict[str, float]:
     evidence = _with_a_night(invented(cards))
     graph, _period = load(folder)
     begin = time.process_time()
-    list(all_groups(evidence))
+    list(all_groups(evidence, graph.contacts))
     weighed = time.process_time()
     added = build_graph(evidence, onto=graph)
     built = time.process_time()

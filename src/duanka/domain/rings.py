@@ -15,6 +15,7 @@ class LinkKind(WordedEnum):
     HOLDER = "holder", "同一证件", "one document"
     SWITCHED = "switched", "同一分钟开关机", "switched on and off in the same minutes"
     CALLEES = "callees", "拨打同一名单", "dial the same list"
+    CLIQUE = "clique", "高风险卡互相通话", "at risk, and calling each other"
     ACCOUNT = "account", "绑定同一账号", "bound to one account"
     CONTACT = "contact", "与团伙号码往来", "in contact with the ring's cards"
     OUTLET = "outlet", "同一供卡网点的未用卡", "unused stock of the ring's outlet"

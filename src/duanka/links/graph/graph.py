@@ -70,15 +70,15 @@ def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGr
     `onto`: the graph of the night before. The contacts in `evidence` are then the changed ones alone, those that are
     no more with `regular` and no calls; the graph is the same as if all contacts were given.
     """
-    parts = list(all_groups(evidence))
+    contacts = (
+        all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
+    )
+    parts = list(all_groups(evidence, contacts))
     first = np.cumsum([0, *(len(part.label) for part in parts)])
     group = _joined((part.group + begin for part, begin in zip(parts, first, strict=False)), np.int64)
     card = _joined((part.card for part in parts), np.int64)
     weight = _joined((part.strength for part in parts), np.float64)
     groups_of = sorted_neighbours(card, group, weight, evidence.cards.height)
-    contacts = (
-        all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
-    )
     return LinkGraph(
         evidence.cards,
         _kinds(parts),

@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
+from duanka.links.graph.cliques import pairs_at_risk
 from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.neighbours import Neighbours
 from duanka.links.graph.numbering import device_run_bits, serial_runs
 from duanka.links.graph.strength import Floats, Ints, poisson_bits, sharing_bits, strength
 from duanka.links.graph.switched import tells
@@ -37,8 +39,8 @@ class Groups:
     strength: Floats
 
 
-def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
-    """The groups of each kind, without memberships below MIN_STRENGTH."""
+def all_groups(evidence: LinkEvidence, contacts: Neighbours) -> Iterator[Groups]:
+    """The groups of each kind, without memberships below MIN_STRENGTH; `contacts`: of all cards, as in LinkGraph."""
     rows = evidence.cards.select("card").with_row_index("row")
     for groups in (
         _devices(evidence, rows),
@@ -48,6 +50,7 @@ def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
         _holders(evidence),
         _switched(evidence, rows),
         _callees(evidence, rows),
+        _cliques(evidence, contacts),
         _accounts(evidence, rows),
     ):
         yield _kept(groups)
@@ -192,10 +195,19 @@ def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     one, other = _ints(pairs["row"]), _ints(pairs["row_other"])
     usual = np.maximum(known[one] * length[other], known[other] * length[one]) / max(float(length.sum()), 1.0)
     bits = poisson_bits(_ints(pairs["len"]), usual)
-    half = np.sqrt(strength(LinkKind.CALLEES, bits))  # a pair is a group of two: both ways give the strength
+    return _pairs(LinkKind.CALLEES, pairs["len"].cast(pl.String), one, other, bits)
+
+
+def _cliques(evidence: LinkEvidence, contacts: Neighbours) -> Groups:
+    """Pairs of cards at risk that call each other."""
+    one, other, bits = pairs_at_risk(evidence.cards["at_risk"].to_numpy(), contacts)
+    return _pairs(LinkKind.CLIQUE, pl.Series([""] * len(one), dtype=pl.String), one, other, bits)
+
+
+def _pairs(kind: LinkKind, label: pl.Series, one: Ints, other: Ints, bits: Floats) -> Groups:
+    half = np.sqrt(strength(kind, bits))  # a pair is a group of two: both ways give the strength
     group = np.arange(len(one), dtype=np.int64)
-    label = pairs["len"].cast(pl.String)
-    return Groups(LinkKind.CALLEES, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
+    return Groups(kind, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
 
 
 def _accounts(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
