@@ -11,6 +11,7 @@ import polars as pl
 
 from duanka.domain.ports import Silent
 from duanka.domain.record_keys import key_of
+from duanka.engine.links.gathered_days import GatheredDays
 from duanka.engine.links.shared_things import switched
 from duanka.engine.links.source import LinkSource
 from duanka.links.graph.graph import LinkGraph, build_graph
@@ -42,7 +43,8 @@ def told(folder: Path, calls: Iterable[Row], sightings: Iterable[Row]) -> pl.Dat
         writer.merge_life()
         writer.commit()
     source = LinkSource(folder / "store", folder / "work", memory="512MB")
-    found = pl.DataFrame(switched(source, Silent()))
+    kept = GatheredDays(source, folder / "kept")
+    found = pl.DataFrame(switched(source, kept, Silent()))
     source.close()
     return found.filter("switched_on").sort("card")
 

@@ -89,6 +89,8 @@ def build(
             load_settings(), data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
         )
     OUT.print(tables.graph_page(built.graph, built.period))
+    if built.read:
+        OUT.print(tables.days_read(built.read.days, built.read.read, built.read.why), highlight=False)
     say(
         f"下一步：duanka links rings {out}，或 duanka links around {out} --imei IMEI",
         f"Next: duanka links rings {out}, or duanka links around {out} --imei IMEI",

@@ -22,6 +22,11 @@ _GRAPH = BilingualText(
     "{first} 至 {last}：{cards} 张卡，{groups} 组关联，{edges} 条边",
     "{first} to {last}: {cards} cards, {groups} groups of what they share, {edges} edges",
 )
+_READ_NEW = BilingualText(
+    "记录：{days} 天中读取了 {read} 天，其余沿用上次的结果",
+    "Records: {read} of {days} days were read, the others are kept from the last build",
+)
+_READ_ALL = BilingualText("记录：{days} 天全部读取（{why}）", "Records: all {days} days were read ({why})")
 _KINDS = (BilingualText("关联", "link"), BilingualText("组数", "groups"), BilingualText("号码数", "cards"))
 _RING = BilingualText(
     "由 {seed} 出发：{joined} 张卡在团伙内，另有 {looked} 张待核实（{first} 至 {last}）",
@@ -96,6 +101,13 @@ _SHOPS = (
     *(BilingualText("至少为同行的倍数", "times its peers, at least"), BilingualText("理由", "reasons")),
 )
 _MORE = BilingualText("另有 {more} 行", "{more} more rows")
+
+
+def days_read(days: int, read: int, why: BilingualText | None) -> str:
+    """How many of the days of a store were read; `why`: all of them, and for which reason."""
+    return (shown(_READ_ALL) if why else shown(_READ_NEW)).format(
+        days=days, read=read, why=why and shown(why)
+    )
 
 
 def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from duanka.domain.ports import Progress
+from duanka.engine.links.gathered_days import GatheredDays
 from duanka.engine.links.source import LinkSource
+from duanka.engine.shared.duckdb_database import parquet
 
 MIN_TOGETHER = 3  # cards switched in the same minute, from which on it can mean something
 AROUND_MINUTES = 30  # on each side: how often cards are switched here at this time of this day
@@ -87,7 +89,7 @@ def device_agreement(source: LinkSource) -> pa.Table:
     """)
 
 
-def switched(source: LinkSource, progress: Progress) -> pa.Table:
+def switched(source: LinkSource, kept: GatheredDays, progress: Progress) -> pa.Table:
     """card, switched_on, place, minute, cards, usual, present, moments: cards switched on, or off, in the same minute.
 
     Switched on: the first sign of life of a day, and each time that a card shows itself to the network.
@@ -95,17 +97,21 @@ def switched(source: LinkSource, progress: Progress) -> pa.Table:
     `cards`: that share the minute; `usual`: how many a minute has there at that time of that day; `present`: cards that
     were at the place on that day; `moments`: at which the card was switched so on that day, as far as anybody knows.
     """
-    parts = list[pa.Table]()
-    for done, day in enumerate(source.days):
-        progress.step("comparing when cards are switched on", done, len(source.days))
+    new = [day for day in source.days if day not in kept.compared]
+    for done, day in enumerate(new):
+        progress.step("comparing when cards are switched on", done, len(new))
         places = source.places_of(day)
         source.run(_ENDS.format(places=places))
         source.run(_PRESENT.format(places=places))
         moments = _SWITCHED_ON.format(minute=_MINUTE, sightings=source.sightings_of(day))
-        for on, sql in ((True, moments), (False, _SWITCHED_OFF.format(minute=_MINUTE))):
-            together = _TOGETHER.format(moments=sql, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER)
-            parts.append(source.arrow(together))
-    return pa.concat_tables(parts)
+        together = (
+            _TOGETHER.format(moments=sql, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER)
+            for on, sql in ((True, moments), (False, _SWITCHED_OFF.format(minute=_MINUTE)))
+        )
+        kept.write(" UNION ALL ".join(f"({sql})" for sql in together), kept.minutes(day))
+    return source.arrow(
+        f"FROM {parquet(map(kept.minutes, source.days))} ORDER BY minute, switched_on, place, card"
+    )
 
 
 def accounts(source: LinkSource) -> pa.Table:
