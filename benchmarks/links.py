@@ -25,9 +25,9 @@ import polars as pl
 
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.evidence import LinkEvidence
-from duanka.links.graph.graph import build_graph
+from duanka.links.graph.graph import LinkGraph, build_graph
 from duanka.links.graph.groups import all_groups
-from duanka.links.graph.stored import Divisions, GraphPeriod, KeptRings, load, load_rings, save
+from duanka.links.graph.stored import Divisions, GraphPeriod, KeptRings, begun, load, load_rings, save
 from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE
@@ -163,7 +163,7 @@ def weigh(folder: Path, cards: int) -> dict[str, float]:
     weighed = time.process_time()
     found = communities(graph, 0.1)
     done = time.process_time()
-    save(graph, _kept({}), _PERIOD, folder)
+    _save(graph, {}, folder)
     return {
         "given edges": sum(map(len, (evidence.devices, evidence.switched, evidence.contacts))) + 2.0 * cards,
         "edges": graph.edges,
@@ -179,7 +179,7 @@ def sweep(folder: Path, _: int) -> dict[str, float]:
     begin = time.process_time()
     found = communities(graph)
     done = time.process_time()
-    save(graph, _kept(found.divisions), _PERIOD, folder)
+    _save(graph, found.divisions, folder)
     return {"sweep": done - begin, "resolution": found.resolution}
 
 
@@ -188,13 +188,13 @@ def night(folder: Path, cards: int) -> dict[str, float]:
     evidence = _with_a_night(invented(cards))
     graph, _period = load(folder)
     begin = time.process_time()
-    list(all_groups(evidence))
+    list(all_groups(evidence, graph.contacts))
     weighed = time.process_time()
     added = build_graph(evidence, onto=graph)
     built = time.process_time()
     found = communities(added, before=load_rings(folder).divisions)
     done = time.process_time()
-    save(added, _kept(found.divisions), _PERIOD, folder)
+    _save(added, found.divisions, folder)
     return {
         "new edges": added.edges - graph.edges,
         "weigh all memberships": weighed - begin,
@@ -227,8 +227,10 @@ def _with_a_night(evidence: LinkEvidence) -> LinkEvidence:
     )
 
 
-def _kept(divisions: Divisions) -> KeptRings:
-    return KeptRings(pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE), divisions)
+def _save(graph: LinkGraph, divisions: Divisions, folder: Path) -> None:
+    rings = KeptRings(pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE), divisions)
+    with begun(folder) as new:
+        save(graph, rings, _PERIOD, new)
 
 
 def seed(folder: Path, _: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ import pytest
 
 from duanka.domain.errors import DuankaError
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import GraphPeriod, KeptRings, holds_graph, load, load_rings, save
+from duanka.links.graph.stored import GraphPeriod, KeptRings, begun, holds_graph, load, load_rings, save
 from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
@@ -181,7 +181,8 @@ def test_a_shop_whose_cards_their_registrants_disown_stands_out() -> None:
 def stored(folder: Path) -> LinkGraph:
     graph, _ = gangs(3)
     found = named_rings(graph, communities(graph).of_card, NOBODY, FIRST)
-    save(graph, KeptRings(found, pl.DataFrame(schema=TABLE)), PERIOD, folder)
+    with begun(folder) as new:
+        save(graph, KeptRings(found, pl.DataFrame(schema=TABLE)), PERIOD, new)
     return graph
 
 

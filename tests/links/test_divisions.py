@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from duanka.links.graph.graph import LinkGraph, build_graph
-from duanka.links.graph.stored import KeptRings, load_rings, save
+from duanka.links.graph.stored import KeptRings, begun, load_rings, save
 from duanka.links.ring.communities import RESOLUTIONS, communities
 from duanka.links.ring.register import MEMBERS, TABLE
 from support.link_worlds import FactWorld
@@ -51,7 +51,8 @@ def test_only_what_changed_is_divided_and_a_folder_keeps_it(
     gangs = {gang: gang for gang in range(5)}
     graph = graph_of(gangs)
     empty = pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE)
-    save(graph, KeptRings(*empty, communities(graph).divisions), PERIOD, tmp_path / "links")
+    with begun(tmp_path / "links") as new:
+        save(graph, KeptRings(*empty, communities(graph).divisions), PERIOD, new)
     kept = load_rings(tmp_path / "links").divisions
     divided = list[int]()
 

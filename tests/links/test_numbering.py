@@ -14,6 +14,7 @@ from duanka.domain.record_keys import key_of
 from duanka.domain.rings import LinkKind
 from duanka.engine.links.device_runs import device_runs
 from duanka.engine.links.source import LinkSource
+from duanka.links.graph.contacts import all_contacts
 from duanka.links.graph.graph import LinkGraph, build_graph
 from duanka.links.graph.groups import Groups, all_groups
 from duanka.links.graph.numbering import serial_runs
@@ -66,7 +67,11 @@ def boxed(world: FactWorld, serial: Serial = checked, facts: Facts = NONE) -> li
 
 
 def of_kind(world: FactWorld, kind: LinkKind) -> Groups:
-    return next(groups for groups in all_groups(world.evidence()) if groups.kind is kind)
+    return next(
+        groups
+        for groups in all_groups(world.evidence(), all_contacts(world.evidence()))
+        if groups.kind is kind
+    )
 
 
 @pytest.mark.parametrize("serial", [checked, unchecked, padded])

@@ -15,6 +15,7 @@ class LinkKind(WordedEnum):
     HOLDER = "holder", "同一证件", "one document"
     SWITCHED = "switched", "同一分钟开关机", "switched on and off in the same minutes"
     CALLEES = "callees", "拨打同一名单", "dial the same list"
+    CLIQUE = "clique", "高风险卡互相通话", "at risk, and calling each other"
     ACCOUNT = "account", "绑定同一账号", "bound to one account"
     CONTACT = "contact", "与团伙号码往来", "in contact with the ring's cards"
     OUTLET = "outlet", "同一供卡网点的未用卡", "unused stock of the ring's outlet"
@@ -32,18 +33,6 @@ class RingRole(WordedEnum):
     CODE_RECEIVER = "code_receiver", "接码卡"
     CALLER = "caller", "话务卡"
     UNKNOWN = "unknown", "未知"
-
-
-class DeviceRole(WordedEnum):
-    """What a device is, by what its cards do; docs/LINKS.md says by which signs."""
-
-    BOX = "box", "猫池设备", "SIM box"
-    BRIDGED_PHONE = "bridged_phone", "搭桥手机"
-    GATEWAY = "gateway", "单位语音网关", "firm's gateway"
-    REPAIR_SHOP = "repair_shop", "维修店试机"
-    SHARED_PHONE = "shared_phone", "多人共用的手机"
-    COPIED_NUMBER = "copied_number", "串号重复的多部手机", "number of many phones"
-    PHONE = "phone", "手机"
 
 
 PEOPLE = frozenset({RingRole.OPERATOR, RingRole.MINDER, RingRole.SUPPLIER})

@@ -26,7 +26,9 @@ from duanka.domain.ports import Progress
 from duanka.domain.private_files import put_in_place
 from duanka.domain.record_keys import key_of
 from duanka.domain.rule import Action
-from duanka.engine.links import card_facts, device_runs, device_use, shared_things
+from duanka.domain.text import BilingualText
+from duanka.engine.links import card_facts, device_runs, shared_things
+from duanka.engine.links.gathered_days import GatheredDays
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
 from duanka.links.graph.evidence import LinkEvidence
@@ -35,7 +37,9 @@ from duanka.links.graph.stored import (
     Divisions,
     GraphPeriod,
     KeptRings,
+    begun,
     holds_graph,
+    inside,
     load,
     load_rings,
     may_hold_graph,
@@ -46,7 +50,26 @@ from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring
 from duanka.rules import RULES
 
 _NOTHING = KeptRings(pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE))
+_DAYS = "days"  # folder of what was gathered of each day
 _DELIVERED = "SELECT number_text(card) AS card, ring, certainty, since FROM rings"
+
+
+@dataclass(frozen=True)
+class DaysRead:
+    """How many days there are, and of how many the records were read; `why`: all of them, and for which reason."""
+
+    days: int
+    read: int
+    why: BilingualText | None
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The graph of the night before, its rings, and the folder of what was gathered of its days."""
+
+    rings: KeptRings = _NOTHING
+    graph: LinkGraph | None = None
+    days: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,7 @@ class Built:
     """A graph, what it was built of, and its communities: card, ring, since.
 
     `delivered`: the table `rings` that the store held, card as text; without rows where a graph was only read.
+    `divisions`: of its components; `read`: what was read of a store whose graph is kept.
     """
 
     graph: LinkGraph
@@ -61,6 +85,7 @@ class Built:
     rings: pl.DataFrame
     delivered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLE))
     divisions: Divisions = field(default_factory=dict)
+    read: DaysRead | None = None
 
 
 @dataclass(frozen=True)
@@ -93,22 +118,24 @@ def build(
         _may_deliver(deliver, settings)
     with _stored(settings, data, out, policy, mapping, progress) as store:
         before = _before(out)
-        built = _of_store(settings, store, out.parent, policy, progress, before, stated)
-        progress.step("writing the graph", 0)
-        rings = KeptRings(built.rings, _table(settings, built, before), built.divisions)
-        save(built.graph, rings, built.period, out, seal_of(store))
+        with begun(out) as new:
+            keep = new / _DAYS if store == data else None  # a store for the time being is not met again
+            built = _of_store(settings, store, out.parent, policy, progress, before, stated, keep)
+            progress.step("writing the graph", 0)
+            rings = KeptRings(built.rings, _table(settings, built, before.rings), built.divisions)
+            save(built.graph, rings, built.period, new, seal_of(store))
     if deliver:
         with put_in_place(deliver) as aside:
             rings.table.write_parquet(aside)
     return built
 
 
-def _before(out: Path) -> KeptRings:
-    """The rings of the graph that `out` holds from the night before; none, where it holds none that can be read."""
+def _before(out: Path) -> _Before:
+    """What `out` holds of the night before; nothing, where it holds no graph that can be read."""
     try:
-        return load_rings(out) if holds_graph(out) else _NOTHING
+        return _Before(load_rings(out), load(out)[0], inside(out) / _DAYS) if holds_graph(out) else _Before()
     except DuankaError:  # damaged, or of another version: the way out is to build it anew
-        return _NOTHING
+        return _Before()
 
 
 def _table(settings: Settings, built: Built, earlier: KeptRings) -> pl.DataFrame:
@@ -167,26 +194,31 @@ def _of_store(
     work: Path,
     policy: Policy,
     progress: Progress,
-    before: KeptRings = _NOTHING,
+    before: _Before = _Before(),  # frozen
     stated: StatedCards = StatedCards(),  # frozen
+    keep: Path | None = None,
 ) -> Built:
+    """`keep`: folder for what is gathered of each day; `before` is used only with it."""
     with working_folder(settings.work or work) as spill:
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
-            evidence = _evidence(source, policy, stated, progress)
+            kept = GatheredDays(source, keep or spill / _DAYS, before.days if keep else None)
+            evidence = _evidence(source, kept, policy, stated, progress)
+            kept.finish()
             delivered = _frame(source.arrow(_DELIVERED)).cast(pl.Schema(TABLE))
         finally:
             source.close()
     progress.step("weighing links", 0)
-    graph = build_graph(evidence)
+    graph = build_graph(evidence, onto=before.graph if kept.before else None)
     progress.step("dividing the graph into communities", 0)
     from duanka.links.ring.communities import communities  # noqa: PLC0415  # networkit takes a second
 
-    found = communities(graph, before=before.divisions)
+    found = communities(graph, before=before.rings.divisions)
     days, manifest = source.days, source.manifest
-    rings = named_rings(graph, found.of_card, before.members, days[-1])
+    rings = named_rings(graph, found.of_card, before.rings.members, days[-1])
     period = GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone)
-    return Built(graph, period, rings, delivered, found.divisions)
+    read = DaysRead(len(days), len(kept.came), kept.why) if keep else None
+    return Built(graph, period, rings, delivered, found.divisions, read)
 
 
 def _may_deliver(deliver: Path, settings: Settings) -> None:
@@ -202,8 +234,10 @@ def _may_deliver(deliver: Path, settings: Settings) -> None:
     files.may_export(deliver, "--deliver", settings, earlier=files.RINGS)
 
 
-def _evidence(source: LinkSource, policy: Policy, stated: StatedCards, progress: Progress) -> LinkEvidence:
-    card_facts.gather(source, progress)
+def _evidence(
+    source: LinkSource, kept: GatheredDays, policy: Policy, stated: StatedCards, progress: Progress
+) -> LinkEvidence:
+    card_facts.gather(source, kept, progress)
     cards = _frame(card_facts.cards(source))
     progress.step("comparing devices and documents", 0)
     return LinkEvidence(
@@ -215,12 +249,10 @@ def _evidence(source: LinkSource, policy: Policy, stated: StatedCards, progress:
         devices=_frame(shared_things.devices(source)),
         runs=_frame(device_runs.device_runs(source)),
         agreement=_frame(shared_things.device_agreement(source)),
-        switched=_frame(shared_things.switched(source, progress)),
-        contacts=_frame(card_facts.contacts(source)),
-        lists=_frame(card_facts.lists(source)),
+        switched=_frame(shared_things.switched(source, kept, progress)),
+        contacts=_frame(card_facts.contacts(source, kept)),
+        lists=_frame(card_facts.lists(source, kept)),
         accounts=_frame(shared_things.accounts(source)),
-        use=_frame(device_use.device_use(source)),
-        sat=_frame(device_use.device_cards(source)),
     )
 
 

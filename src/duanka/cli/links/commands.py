@@ -89,6 +89,8 @@ def build(
             load_settings(), data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
         )
     OUT.print(tables.graph_page(built.graph, built.period))
+    if built.read:
+        OUT.print(tables.days_read(built.read.days, built.read.read, built.read.why), highlight=False)
     say(
         f"下一步：duanka links rings {out}，或 duanka links around {out} --imei IMEI",
         f"Next: duanka links rings {out}, or duanka links around {out} --imei IMEI",
@@ -217,24 +219,6 @@ def outlets(
         else:
             found = graph.outlets()
     OUT.print(tables.outlets_page(found.frame, rows, found.first))
-
-
-@links.command()
-def devices(
-    where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
-) -> None:
-    """List devices that are no ordinary phones: SIM boxes first, bridged phones, firms' gateways and others."""
-    with _graph(where, Path.cwd(), policy, mapping) as graph:
-        if ownership.belongs_to_orders(where):
-            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
-                found = queries.devices(person)
-        else:
-            found = graph.devices()
-    OUT.print(tables.devices_page(found.frame, rows))
-    say(
-        f"下一步：duanka links around {where} --ring 编号，或 --imei 终端",
-        f"Next: duanka links around {where} --ring ID, or --imei DEVICE",
-    )
 
 
 @contextmanager

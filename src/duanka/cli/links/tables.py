@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import polars as pl
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import language, shown
-from duanka.domain.rings import DeviceRole, LinkKind, RingRole
+from duanka.domain.rings import LinkKind, RingRole
 from duanka.domain.text import BilingualText
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.stored import GraphPeriod
@@ -25,6 +22,11 @@ _GRAPH = BilingualText(
     "{first} 至 {last}：{cards} 张卡，{groups} 组关联，{edges} 条边",
     "{first} to {last}: {cards} cards, {groups} groups of what they share, {edges} edges",
 )
+_READ_NEW = BilingualText(
+    "记录：{days} 天中读取了 {read} 天，其余沿用上次的结果",
+    "Records: {read} of {days} days were read, the others are kept from the last build",
+)
+_READ_ALL = BilingualText("记录：{days} 天全部读取（{why}）", "Records: all {days} days were read ({why})")
 _KINDS = (BilingualText("关联", "link"), BilingualText("组数", "groups"), BilingualText("号码数", "cards"))
 _RING = BilingualText(
     "由 {seed} 出发：{joined} 张卡在团伙内，另有 {looked} 张待核实（{first} 至 {last}）",
@@ -98,15 +100,14 @@ _SHOPS = (
     ),
     *(BilingualText("至少为同行的倍数", "times its peers, at least"), BilingualText("理由", "reasons")),
 )
-_SAME_PLACE = BilingualText("等 {n} 部", "and {more} more there")
-_DEVICE_COUNTS = BilingualText(
-    "{cards} 张卡，有风险 {at_risk}，涉案 {confirmed}",
-    "{cards} cards, {at_risk} at risk, {confirmed} confirmed",
-)
-_NO_DEVICES = BilingualText(
-    "没有一部终端像猫池、网关或搭桥手机", "No device looks like a box, a gateway or a bridged phone."
-)
 _MORE = BilingualText("另有 {more} 行", "{more} more rows")
+
+
+def days_read(days: int, read: int, why: BilingualText | None) -> str:
+    """How many of the days of a store were read; `why`: all of them, and for which reason."""
+    return (shown(_READ_ALL) if why else shown(_READ_NEW)).format(
+        days=days, read=read, why=why and shown(why)
+    )
 
 
 def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
@@ -195,29 +196,6 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
     return Group(said, "", grid(_SHOPS, cells, right=("at risk", "expected", "times its peers, at least")))
 
 
-def devices_page(found: pl.DataFrame, rows: int) -> RenderableType:
-    """Devices that are no ordinary phones: how many of each kind, and the worst, with those of its ring and site."""
-    if not found.height:
-        return shown(_NO_DEVICES)
-    counts = found.group_by("role", maintain_order=True).len().iter_rows()
-    said = " · ".join(f"{shown(DeviceRole(role).words)} {n:,}" for role, n in counts)
-    apart = pl.when((pl.col("ring") == "") & (pl.col("site") == "")).then("imei").otherwise(pl.lit(""))
-    groups = found.group_by("role", "ring", "site", apart.alias("apart"), maintain_order=True).agg(
-        pl.len().alias("n"), pl.exclude("role", "ring", "site").first()
-    )
-    lines = [line for row in groups.head(rows).iter_rows(named=True) for line in _of_device(row)]
-    return Group(said, "", *lines, *_more(groups.height, rows))
-
-
-def _of_device(row: Mapping[str, Any]) -> Sequence[RenderableType]:
-    name = f"{shown(DeviceRole(row['role']).words)} {row['imei']}"
-    others = shown(_SAME_PLACE).format(n=row["n"], more=row["n"] - 1) if row["n"] > 1 else ""
-    parts = (others, shown(_DEVICE_COUNTS).format_map(row), row["site"], row["ring"])
-    # names from records may hold what rich takes for markup
-    why = Padding(Text(row[f"reason_{language()}"]), (0, 0, 0, 4))
-    return Text(" · ".join([name, *filter(None, parts)])), why
-
-
 def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
     roles = joined.group_by("role").agg(pl.len(), pl.col("certainty").min()).sort("len", descending=True)
     yield grid(
@@ -247,10 +225,7 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
             "",
             grid(
                 _DEVICES,
-                [
-                    (imei, f"{n:,}", site)
-                    for imei, n, site in boxes.select("imei", "cards", "site").head(_MOST_ROWS).iter_rows()
-                ],
+                [(imei, f"{n:,}", site) for imei, n, site, _ in boxes.head(_MOST_ROWS).iter_rows()],
                 right=("cards",),
             ),
         )

@@ -1,7 +1,7 @@
 """What is known of each card: register, use, circle of contacts, where it is. And who calls whom.
 
 Rows of (card, peer) do not fit in memory at once for a province, so they are merged by ranges of cards, which the
-sorted files of the store allow without reading anything twice.
+sorted files of the store allow without reading anything twice. Of a night only the days that changed are read.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from duanka.domain.ports import Progress
 from duanka.domain.record_keys import short_code_sql
+from duanka.engine.links.gathered_days import ROWS_PER_RANGE, GatheredDays, rows_of
+from duanka.engine.links.period_sums import PeriodSums, days_seen, first_day, last_day_of_two
 from duanka.engine.links.source import LinkSource
+from duanka.engine.shared.duckdb_database import parquet
 
-ROWS_PER_RANGE = 8_000_000  # rows of card_peers merged at once, about 1 GB
 MOST_CALLERS = 40  # of a number of ours that is called by few: a call to it tells more than one to a hotline
 MIN_LIST = 5  # different strangers called, from which on a card dials a list
 LIST_SHARE = 0.5  # strangers among the numbers that it calls
@@ -27,13 +29,20 @@ MOST_ON_LISTS = 30  # lists on which a callee stands; one that stands on more is
 _REGULAR = "((out > 0 AND inward > 0 AND days >= 2) OR days >= 3)"
 _STRANGER = "(out > 0 AND inward = 0 AND days <= 2)"
 
-_CIRCLE = f"""
-CREATE OR REPLACE TEMP TABLE circle AS
-SELECT card, peer, count(DISTINCT day) AS days, sum(calls_out + messages_out) AS out,
-       sum(calls_in + messages_in) AS inward, sum(calls_out) AS called, min(day) AS first_day, max(day) AS last_day
-FROM card_peers WHERE card >= {{first}} AND card < {{end}} AND NOT {short_code_sql("peer")}
-GROUP BY card, peer
-"""
+_CIRCLE = PeriodSums(
+    "circle",
+    "card_peers",
+    ("card", "peer"),
+    {"out": "calls_out + messages_out", "inward": "calls_in + messages_in", "called": "calls_out"},
+    rows=f"NOT {short_code_sql('peer')}",
+)
+_PLACES = PeriodSums("places", "card_places", ("card", "city", "cell"), {"events": "events"}, nullable=True)
+_USES = PeriodSums(
+    "uses",
+    "card_days",
+    ("card",),
+    {name: name for name in ("calls_out", "calls_in", "messages_out", "codes_in")},
+)
 _OF_CARD = f"""
 SELECT card, count(*) FILTER (out > 0) AS callees, count(*) FILTER {_STRANGER.join(("(", ")"))} AS strangers,
        count(*) FILTER ({_REGULAR}) AS regular, count(*) AS peers
@@ -44,50 +53,50 @@ SELECT c.card, c.peer, c.days, c.out, c.inward, {_REGULAR} AS regular
 FROM circle AS c JOIN own AS o ON o.card = c.peer
 """
 _DIALLED = f"""
-SELECT c.card, c.peer, c.first_day, c.last_day FROM circle AS c JOIN (
-    SELECT card FROM circle GROUP BY card
-    HAVING count(*) FILTER ({_STRANGER}) >= {MIN_LIST}
-       AND count(*) FILTER ({_STRANGER}) >= {LIST_SHARE} * count(*) FILTER (out > 0)
-) AS d ON d.card = c.card WHERE {_STRANGER} AND c.called > 0
+SELECT c.* EXCLUDE (out, inward, called, days) FROM circle AS c JOIN circles AS k ON k.card = c.card
+WHERE k.strangers >= {MIN_LIST} AND k.strangers >= {LIST_SHARE} * k.callees AND {_STRANGER} AND c.called > 0
+"""
+_CONTACTS = f"""
+WITH callers AS (
+    SELECT peer FROM own_pairs WHERE out > 0 GROUP BY peer HAVING count(*) <= {MOST_CALLERS}
+)
+SELECT p.card, p.peer, p.days, p.out, p.inward, p.regular FROM own_pairs AS p
+LEFT JOIN callers AS c ON c.peer = p.peer
+WHERE p.card <> p.peer AND (p.regular OR (p.out > 0 AND p.inward = 0 AND c.peer IS NOT NULL))
 """
 _PLACE = """
 SELECT card, arg_max(city, (events, cell, city)) AS city, arg_max(cell, (events, cell, city)) AS cell,
        count(*) AS places
-FROM (
-    SELECT card, city, cell, sum(events) AS events FROM card_places
-    WHERE card >= {first} AND card < {end} GROUP BY card, city, cell
-) GROUP BY card
-"""
-_USE = """
-SELECT card, count(DISTINCT day) AS days, sum(calls_out) AS calls_out, sum(calls_in) AS calls_in,
-       sum(messages_out) AS messages_out, sum(codes_in) AS codes_in
-FROM card_days WHERE card >= {first} AND card < {end} GROUP BY card
+FROM {seen} GROUP BY card
 """
 
 
-def gather(source: LinkSource, progress: Progress) -> None:
+def gather(source: LinkSource, kept: GatheredDays, progress: Progress) -> None:
     """Write what `cards`, `contacts` and `lists` read; a step of progress for each range of cards."""
     source.run(
         "CREATE TEMP TABLE own AS SELECT card FROM cards UNION SELECT card FROM card_life UNION SELECT card"
         " FROM card_devices"
     )
-    ranges = list(_ranges(source))
-    for done, (first, end) in enumerate(ranges):
-        progress.step("reading who calls whom", done, len(ranges))
-        bounds = {"first": first, "end": end}
-        source.run(_CIRCLE.format_map(bounds))
+    kept.bounds = kept.bounds or list(_ranges(source))
+    words = kept.words
+    for number, bounds in enumerate(kept.bounds):
+        progress.step("reading who calls whom", number, len(kept.bounds))
+        for sums in (_CIRCLE, _PLACES, _USES):
+            kept.merge(sums, number, bounds)
+        circle = kept.summed(_CIRCLE, number)
+        source.run(
+            f"CREATE OR REPLACE TEMP VIEW circle AS SELECT *, {days_seen(words)} AS days FROM {circle}"
+        )
         source.add("circles", _OF_CARD)
         source.add("own_pairs", _OWN_PAIRS)
         source.add("dialled", _DIALLED)
-        source.add("places", _PLACE.format_map(bounds))
-        source.add("uses", _USE.format_map(bounds))
-    source.run("DROP TABLE IF EXISTS circle")
+        source.add("places", _PLACE.format(seen=kept.summed(_PLACES, number)))
+    source.run(f"CREATE TEMP VIEW uses AS SELECT *, {days_seen(words)} AS days FROM {kept.summed(_USES)}")
 
 
 def _ranges(source: LinkSource) -> Iterator[tuple[int, int]]:
     """Ranges of cards (first, end) with about ROWS_PER_RANGE rows of card_peers each."""
-    (rows,), *_ = source.run("SELECT count(*) FROM card_peers")
-    many = max(1, -(-int(rows) // ROWS_PER_RANGE))
+    many = max(1, -(-rows_of(source) // ROWS_PER_RANGE))
     shares = ", ".join(f"{k / many}" for k in range(1, many))
     inner = (
         [int(one) for one in source.run(f"SELECT quantile_disc(card, [{shares}]) FROM own")[0][0]]
@@ -130,28 +139,38 @@ def tripped(source: LinkSource) -> pa.Table:
     )
 
 
-def contacts(source: LinkSource) -> pa.Table:
+def contacts(source: LinkSource, kept: GatheredDays) -> pa.Table:
     """card, peer (both ours), days, out, inward, regular: of a circle, or a call to a number that few call
-    and that did not call before."""
+    and that did not call before.
+
+    Where the days of before are used, the contacts that changed alone; those that are no more have 0 in all columns.
+    """
+    now = kept.folder / "contacts.parquet"
+    kept.write(_CONTACTS, now)
+    if kept.before is None:
+        return source.arrow(f"FROM {parquet([now])} ORDER BY card, peer")
     return source.arrow(f"""
-        WITH callers AS (
-            SELECT peer FROM own_pairs WHERE out > 0 GROUP BY peer HAVING count(*) <= {MOST_CALLERS}
-        )
-        SELECT p.card, p.peer, p.days, p.out, p.inward, p.regular FROM own_pairs AS p
-        LEFT JOIN callers AS c ON c.peer = p.peer
-        WHERE p.card <> p.peer AND (p.regular OR (p.out > 0 AND p.inward = 0 AND c.peer IS NOT NULL))
-        ORDER BY p.card, p.peer
+        SELECT coalesce(n.card, o.card) AS card, coalesce(n.peer, o.peer) AS peer, coalesce(n.days, 0) AS days,
+               coalesce(n.out, 0) AS out, coalesce(n.inward, 0) AS inward, coalesce(n.regular, TRUE) AS regular
+        FROM {parquet([now])} AS n FULL JOIN {parquet([kept.before / "contacts.parquet"])} AS o
+          ON n.card = o.card AND n.peer = o.peer
+        WHERE (n.out, n.inward, n.regular) IS DISTINCT FROM (o.out, o.inward, o.regular) ORDER BY ALL
     """)
 
 
-def lists(source: LinkSource) -> pa.Table:
+def lists(source: LinkSource, kept: GatheredDays) -> pa.Table:
     """card, callee: strangers that two or more cards dialled which dial lists, all within LIST_DAYS.
 
     A list is worked off in days; a restaurant is called all the time.
     """
+    first, last = first_day(kept.words), last_day_of_two(kept.words)
     return source.arrow(f"""
-        SELECT d.card, d.peer AS callee FROM dialled AS d JOIN (
-            SELECT peer FROM dialled GROUP BY peer
-            HAVING count(*) BETWEEN 2 AND {MOST_ON_LISTS} AND max(last_day) - min(first_day) < {LIST_DAYS}
-        ) AS s ON s.peer = d.peer ORDER BY callee, d.card
+        WITH shared AS (
+            SELECT card, peer, {first} AS first_day, {last} AS last_day FROM dialled WHERE peer IN (
+                SELECT peer FROM dialled GROUP BY peer HAVING count(*) BETWEEN 2 AND {MOST_ON_LISTS}
+            )
+        )
+        SELECT card, peer AS callee FROM shared WHERE peer IN (
+            SELECT peer FROM shared GROUP BY peer HAVING max(last_day) - min(first_day) < {LIST_DAYS}
+        ) ORDER BY callee, card
     """)

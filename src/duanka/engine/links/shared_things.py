@@ -5,7 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from duanka.domain.ports import Progress
+from duanka.engine.links.gathered_days import GatheredDays
 from duanka.engine.links.source import LinkSource
+from duanka.engine.shared.duckdb_database import parquet
 
 MIN_TOGETHER = 3  # cards switched in the same minute, from which on it can mean something
 AROUND_MINUTES = 30  # on each side: how often cards are switched here at this time of this day
@@ -26,14 +28,11 @@ _PRESENT = """
 CREATE OR REPLACE TEMP TABLE present AS
 SELECT coalesce(cell, TRY_CAST(city AS BIGINT), 0) AS place, count(DISTINCT card) AS present FROM {places} GROUP BY ALL
 """
-# A phone that shows itself where it was before was switched on there, or its box was; one on a train was elsewhere.
 _SWITCHED_ON = """
 SELECT card, place_on AS place, {minute} AS minute FROM (SELECT card, place_on, begun AS moment FROM ends)
 UNION SELECT card, place, {minute} FROM (
-    SELECT s.card, s.seen_at AS moment, coalesce(s.cell, TRY_CAST(s.city AS BIGINT), 0) AS place,
-           coalesce(lag(place) OVER (PARTITION BY s.card ORDER BY s.seen_at, place), e.place_on) AS before
-    FROM {sightings} AS s JOIN ends AS e ON e.card = s.card
-) WHERE place = before
+    SELECT card, coalesce(cell, TRY_CAST(city AS BIGINT), 0) AS place, seen_at AS moment FROM {sightings}
+)
 """
 _SWITCHED_OFF = """
 SELECT card, place_off AS place, {minute} AS minute FROM (SELECT card, place_off, ended AS moment FROM ends)
@@ -42,6 +41,7 @@ _MINUTE = "CAST(floor(epoch(moment) / 60) AS BIGINT)"
 # `usual`: cards of that place in the half hours before and after, by minute, those of the minute itself left out
 _TOGETHER = """
 WITH moments AS ({moments}),
+many AS (SELECT card, count(*) AS moments FROM moments GROUP BY card),
 minutes AS (SELECT place, minute, count(*) AS cards FROM moments GROUP BY place, minute),
 around AS (
     SELECT place, minute, cards, sum(cards) OVER (
@@ -49,8 +49,9 @@ around AS (
     ) - cards AS others FROM minutes
 )
 SELECT m.card, {on} AS switched_on, m.place, number_text(m.place) AS cell, m.minute, a.cards,
-       a.others / (2.0 * {around}) AS usual, p.present
-FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute JOIN present AS p ON p.place = m.place
+       a.others / (2.0 * {around}) AS usual, p.present, n.moments
+FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute
+JOIN present AS p ON p.place = m.place JOIN many AS n ON n.card = m.card
 WHERE a.cards >= {least} AND a.cards >= 3 * a.others / (2.0 * {around})
 """
 
@@ -88,25 +89,29 @@ def device_agreement(source: LinkSource) -> pa.Table:
     """)
 
 
-def switched(source: LinkSource, progress: Progress) -> pa.Table:
-    """card, switched_on, place, minute, cards, usual, present: cards that are switched on, or off, in the same minute.
+def switched(source: LinkSource, kept: GatheredDays, progress: Progress) -> pa.Table:
+    """card, switched_on, place, minute, cards, usual, present, moments: cards switched on, or off, in the same minute.
 
-    Switched on: the first sign of life of a day, and each time a card shows itself to the network where it already was.
+    Switched on: the first sign of life of a day, and each time that a card shows itself to the network.
     Off: the last sign of life of a day. `minute`: since 1970; `place`: cell, or city where the cell is unknown, or 0;
     `cards`: that share the minute; `usual`: how many a minute has there at that time of that day; `present`: cards that
-    were at the place on that day.
+    were at the place on that day; `moments`: at which the card was switched so on that day, as far as anybody knows.
     """
-    parts = list[pa.Table]()
-    for done, day in enumerate(source.days):
-        progress.step("comparing when cards are switched on", done, len(source.days))
+    new = [day for day in source.days if day not in kept.compared]
+    for done, day in enumerate(new):
+        progress.step("comparing when cards are switched on", done, len(new))
         places = source.places_of(day)
         source.run(_ENDS.format(places=places))
         source.run(_PRESENT.format(places=places))
         moments = _SWITCHED_ON.format(minute=_MINUTE, sightings=source.sightings_of(day))
-        for on, sql in ((True, moments), (False, _SWITCHED_OFF.format(minute=_MINUTE))):
-            together = _TOGETHER.format(moments=sql, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER)
-            parts.append(source.arrow(together))
-    return pa.concat_tables(parts)
+        together = (
+            _TOGETHER.format(moments=sql, on=on, around=AROUND_MINUTES, least=MIN_TOGETHER)
+            for on, sql in ((True, moments), (False, _SWITCHED_OFF.format(minute=_MINUTE)))
+        )
+        kept.write(" UNION ALL ".join(f"({sql})" for sql in together), kept.minutes(day))
+    return source.arrow(
+        f"FROM {parquet(map(kept.minutes, source.days))} ORDER BY minute, switched_on, place, card"
+    )
 
 
 def accounts(source: LinkSource) -> pa.Table:

@@ -46,6 +46,7 @@ class LinkSource:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
         self.days: Sequence[date] = sorted(counting_days(self.manifest.days))
+        self._by_day = self._of_days()
         self._db, self._work, self._files = opened(work, memory, threads), work, dict[str, list[Path]]()
         with self.reading():
             self._see()
@@ -92,13 +93,8 @@ class LinkSource:
             self._view(name, self.manifest.paths(FileKind.REGISTERS, name), _empty_register(name))
         for name in ("card_devices", "card_life"):
             self._view(name, self.manifest.paths(FileKind.LIFE, name), _empty_rollup(name))
-        counting = set(self.days)
         for name in ("card_days", "card_peers", "card_places"):
-            paths = [
-                path
-                for path in self.manifest.paths(FileKind.ROLLUPS, name)
-                if self.manifest.files[path].day in counting
-            ]
+            paths = [path for day in self.days for path in self._by_day.get((name, day), ())]
             self._view(name, paths, _empty_rollup(name))
         self._view(
             "hits", self.manifest.paths(FileKind.HITS), "SELECT NULL::BIGINT AS card, NULL AS rule LIMIT 0"
@@ -112,15 +108,31 @@ class LinkSource:
         select = f"FROM {parquet(self.folder / path for path in paths)}" if paths else empty
         run(self._db, f"CREATE VIEW {name} AS {select}")
 
+    def files_of(self, name: str, day: date) -> list[Path]:
+        """Files of one day of a rollup or a table of records, in order of their age."""
+        return [self.folder / path for path in self._by_day.get((name, day), ())]
+
     def places_of(self, day: date) -> str:
         """SQL source of the partial card_places of one day."""
-        paths = self.manifest.paths(FileKind.ROLLUPS, "card_places", day)
-        return parquet(self.folder / path for path in paths) if paths else "(FROM card_places LIMIT 0)"
+        paths = self.files_of("card_places", day)
+        return parquet(paths) if paths else "(FROM card_places LIMIT 0)"
 
     def sightings_of(self, day: date) -> str:
         """SQL source of the sightings of one day, as far as the store holds them."""
-        paths = self.manifest.paths(FileKind.RECORDS, "sightings", day)
-        return parquet(self.folder / path for path in paths) if paths else _NO_SIGHTINGS
+        paths = self.files_of("sightings", day)
+        return parquet(paths) if paths else _NO_SIGHTINGS
+
+    def _of_days(self) -> dict[tuple[str, date], list[str]]:
+        """Name and day -> paths of the partial rollups and records of the days that count."""
+        found = dict[tuple[str, date], list[str]]()
+        counting = set(self.days)
+        for kind in (FileKind.ROLLUPS, FileKind.RECORDS):
+            for name in {file.name for file in self.manifest.files.values() if file.kind is kind}:
+                for path in self.manifest.paths(kind, name):
+                    day = self.manifest.files[path].day
+                    if day in counting:
+                        found.setdefault((name, day), []).append(path)
+        return found
 
 
 def _empty_register(name: str) -> str:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
-
-USE = {
-    **dict.fromkeys(("imei", "cards", "bridged", "calls_out", "calls_in", "codes", "busy_days"), pl.Int64),
-    **dict.fromkeys(("stay", "a_day", "an_hour", "dialled", "weekend", "spike"), pl.Float64),
-    "device": pl.String,
-}
 
 
 @dataclass(frozen=True)
@@ -27,13 +21,10 @@ class LinkEvidence:
                numbers, as `engine.links.device_runs` has them
     agreement  imei, pairs, together: how often the cards of a device are at one place on one day
     switched   card, switched_on, place, cell (its text), minute, cards, usual, present (cards at the place on that
-               day): cards that are switched on, or off, in the same minute
+               day), moments (of the card on that day): cards that are switched on, or off, in the same minute
     contacts   card, peer (both ours), days, out, inward, regular: whom a card is in touch with, or else called first
     lists      card, callee: strangers whom several cards dial within a few days
     accounts   card, account
-    use        one row a device that took three cards or more, or whose calls are passed on, as
-               `engine.links.device_use` has them
-    sat        imei, card: the cards of these devices
     """
 
     cards: pl.DataFrame
@@ -44,7 +35,3 @@ class LinkEvidence:
     contacts: pl.DataFrame
     lists: pl.DataFrame
     accounts: pl.DataFrame
-    use: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=USE))
-    sat: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"imei": pl.Int64, "card": pl.Int64})
-    )

@@ -7,7 +7,7 @@ card and by group, as the growth from a seed walks them both ways.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.contacts import all_contacts, changed_contacts
-from duanka.links.graph.devices import DEVICES, device_facts
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.groups import Groups, all_groups
 from duanka.links.graph.neighbours import Neighbours, sorted_neighbours
@@ -30,7 +29,7 @@ class LinkGraph:
     """`cards`: as in LinkEvidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: reversed.
 
     `contacts`: card -> cards of its circle, with the number of calls and messages, or that it called, with CALLED.
-    `contacted_by`: reversed; to be called by another is no contact. `devices`: as `device_facts` has them.
+    `contacted_by`: reversed; to be called by another is no contact.
     """
 
     cards: pl.DataFrame
@@ -40,7 +39,6 @@ class LinkGraph:
     cards_of: Neighbours
     contacts: Neighbours
     contacted_by: Neighbours
-    devices: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DEVICES))
 
     @property
     def edges(self) -> int:
@@ -72,15 +70,15 @@ def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGr
     `onto`: the graph of the night before. The contacts in `evidence` are then the changed ones alone, those that are
     no more with `regular` and no calls; the graph is the same as if all contacts were given.
     """
-    parts = list(all_groups(evidence))
+    contacts = (
+        all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
+    )
+    parts = list(all_groups(evidence, contacts))
     first = np.cumsum([0, *(len(part.label) for part in parts)])
     group = _joined((part.group + begin for part, begin in zip(parts, first, strict=False)), np.int64)
     card = _joined((part.card for part in parts), np.int64)
     weight = _joined((part.strength for part in parts), np.float64)
     groups_of = sorted_neighbours(card, group, weight, evidence.cards.height)
-    contacts = (
-        all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
-    )
     return LinkGraph(
         evidence.cards,
         _kinds(parts),
@@ -89,7 +87,6 @@ def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGr
         groups_of.reversed(int(first[-1])),
         contacts,
         contacts.reversed(evidence.cards.height),
-        device_facts(evidence),
     )
 
 

@@ -9,9 +9,12 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
+from duanka.links.graph.cliques import pairs_at_risk
 from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.neighbours import Neighbours
 from duanka.links.graph.numbering import device_run_bits, serial_runs
 from duanka.links.graph.strength import Floats, Ints, poisson_bits, sharing_bits, strength
+from duanka.links.graph.switched import tells
 
 MIN_STRENGTH = 0.02  # weaker memberships cannot bring a card in, and are left out of the graph
 MOST_GAP_MINUTES = 15.0  # between two openings of one batch at a shop with little to do
@@ -20,8 +23,6 @@ OPENING_MINUTES = 600.0  # a shop's working day
 MIN_BATCH = 4
 MOST_HOLDER_CARDS = 200
 _TRIED_EVENTS = 4.0  # in a device; a card with fewer was rather tried in it than used
-_FORGIVEN = 1.0  # days of a card on which it is in such a minute by chance
-_DAY_MINUTES = 1_440
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Groups:
     strength: Floats
 
 
-def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
-    """The groups of each kind, without memberships below MIN_STRENGTH."""
+def all_groups(evidence: LinkEvidence, contacts: Neighbours) -> Iterator[Groups]:
+    """The groups of each kind, without memberships below MIN_STRENGTH; `contacts`: of all cards, as in LinkGraph."""
     rows = evidence.cards.select("card").with_row_index("row")
     for groups in (
         _devices(evidence, rows),
@@ -49,6 +50,7 @@ def all_groups(evidence: LinkEvidence) -> Iterator[Groups]:
         _holders(evidence),
         _switched(evidence, rows),
         _callees(evidence, rows),
+        _cliques(evidence, contacts),
         _accounts(evidence, rows),
     ):
         yield _kept(groups)
@@ -154,33 +156,20 @@ def _holders(evidence: LinkEvidence) -> Groups:
 
 
 def _switched(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
-    """Cards that are switched on, or off, in one minute at one place, again and again.
-
-    What everybody at a place does, as when its cell is started again, tells nothing of those who do it. What a single
-    card's share in it tells is on how many of all its days it is switched so.
-    """
-    frame = evidence.switched.join(rows, on="card")
+    """Cards that are switched on, or off, in one minute at one place, again and again."""
+    frame = evidence.switched.join(rows, on="card", maintain_order="left")
     if not frame.height:
         return _none(LinkKind.SWITCHED)
     key = pl.struct("switched_on", "place", "minute")
     frame = frame.with_columns(key.rank("dense").alias("group") - 1)
-    shared = frame.group_by("row", "switched_on").agg(
-        (pl.col("minute") // _DAY_MINUTES).n_unique().alias("together")
-    )
-    days = evidence.cards["days"].gather(shared["row"]).to_numpy()
-    steady = pl.Series(shared["together"].to_numpy() / (np.maximum(days, 1) + _FORGIVEN)).clip(0.0, 1.0)
-    frame = frame.join(shared.with_columns(steady=steady), on=["row", "switched_on"], maintain_order="left")
-    bits = poisson_bits(frame["cards"].to_numpy() - 1, frame["usual"].to_numpy())
     labels = frame.group_by("group").agg(pl.col("minute").first(), pl.col("cell").first()).sort("group")
     label = (
         (labels["minute"] * 60_000_000).cast(pl.Datetime("us")).dt.to_string("%Y-%m-%d %H:%M")
         + " "
         + labels["cell"]
     )
-    apart = 1.0 - np.minimum(frame["cards"].to_numpy() / frame["present"].to_numpy(), 1.0)
-    half = np.sqrt(strength(LinkKind.SWITCHED, bits) * apart)  # two cards of it give the strength
-    tells = half * frame["steady"].to_numpy()
-    return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), tells)
+    told = tells(frame, evidence.cards["days"].gather(frame["row"]))
+    return Groups(LinkKind.SWITCHED, label, _ints(frame["group"]), _ints(frame["row"]), told)
 
 
 def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
@@ -206,10 +195,19 @@ def _callees(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:
     one, other = _ints(pairs["row"]), _ints(pairs["row_other"])
     usual = np.maximum(known[one] * length[other], known[other] * length[one]) / max(float(length.sum()), 1.0)
     bits = poisson_bits(_ints(pairs["len"]), usual)
-    half = np.sqrt(strength(LinkKind.CALLEES, bits))  # a pair is a group of two: both ways give the strength
+    return _pairs(LinkKind.CALLEES, pairs["len"].cast(pl.String), one, other, bits)
+
+
+def _cliques(evidence: LinkEvidence, contacts: Neighbours) -> Groups:
+    """Pairs of cards at risk that call each other."""
+    one, other, bits = pairs_at_risk(evidence.cards["at_risk"].to_numpy(), contacts)
+    return _pairs(LinkKind.CLIQUE, pl.Series([""] * len(one), dtype=pl.String), one, other, bits)
+
+
+def _pairs(kind: LinkKind, label: pl.Series, one: Ints, other: Ints, bits: Floats) -> Groups:
+    half = np.sqrt(strength(kind, bits))  # a pair is a group of two: both ways give the strength
     group = np.arange(len(one), dtype=np.int64)
-    label = pairs["len"].cast(pl.String)
-    return Groups(LinkKind.CALLEES, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
+    return Groups(kind, label, np.tile(group, 2), np.concatenate([one, other]), np.tile(half, 2))
 
 
 def _accounts(evidence: LinkEvidence, rows: pl.DataFrame) -> Groups:

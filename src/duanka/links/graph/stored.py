@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,7 +25,7 @@ from duanka.links.graph.strength import Ints
 Divisions = Mapping[tuple[bytes, float], Ints]
 """(mark of a component, resolution) -> the part of each of its cards, in order of their keys."""
 
-VERSION = 4
+VERSION = 3
 MANIFEST = "links.json"
 _SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
@@ -56,23 +57,49 @@ def holds_graph(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def save(
-    graph: LinkGraph, rings: KeptRings, period: GraphPeriod, folder: Path, seal: Path | None = None
-) -> None:
-    """Write the graph and its `rings` to `folder`, in place of an earlier one.
+@contextmanager
+def begun(folder: Path) -> Iterator[Path]:
+    """A new folder inside `folder` for what `save` puts in place of an earlier graph; removed if that is not reached.
 
-    `seal`: a file that says whose the graph is; a copy of it comes with the graph, so that there is none without it.
     DuankaError: the folder holds something else; OSError.
     """
     may_hold_graph(folder)
     private_folder(folder)
-    before = _numbered(folder)  # also of runs that were killed
-    number = max(before, default=0) + 1
-    new = folder / f"{number}"
+    new = folder / f"{max(_numbered(folder), default=0) + 1}"  # also after those of runs that were killed
     private_folder(new)
+    try:
+        yield new
+    except BaseException:
+        if not _in_place(new):
+            shutil.rmtree(new, ignore_errors=True)
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+        raise
+
+
+def _in_place(new: Path) -> bool:
+    try:
+        return inside(new.parent) == new
+    except DuankaError:  # no graph yet, or one of another version
+        return False
+
+
+def inside(folder: Path) -> Path:
+    """The folder inside `folder` of the graph that it holds. DuankaError: as `load`."""
+    return folder / str(_manifest(folder)["number"])
+
+
+def save(
+    graph: LinkGraph, rings: KeptRings, period: GraphPeriod, new: Path, seal: Path | None = None
+) -> None:
+    """Write the graph and its `rings` to `new`, a folder of `begun`, and put it in place of an earlier one.
+
+    `seal`: a file that says whose the graph is; a copy of it comes with the graph, so that there is none without it.
+    OSError.
+    """
+    folder = new.parent
     graph.cards.write_parquet(new / "cards.parquet")
     pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
-    graph.devices.write_parquet(new / "devices.parquet")
     rings.members.write_parquet(new / "communities.parquet")
     rings.table.write_parquet(new / "rings.parquet")
     _write_divisions(rings.divisions, new / "divisions.parquet")
@@ -83,7 +110,7 @@ def save(
         shutil.copy2(seal, new / seal.name)
     told = {
         "version": VERSION,
-        "number": number,
+        "number": int(new.name),
         **{name: str(value) for name, value in asdict(period).items()},
         "cards": graph.cards.height,
         "groups": len(graph.kind),
@@ -91,8 +118,9 @@ def save(
     }
     with put_in_place(folder / MANIFEST) as aside:
         aside.write_text(json.dumps(told, indent=1))
-    for old in before:
-        shutil.rmtree(folder / str(old), ignore_errors=True)
+    for old in _numbered(folder):
+        if old != int(new.name):
+            shutil.rmtree(folder / str(old), ignore_errors=True)
 
 
 def _numbered(folder: Path) -> list[int]:
@@ -127,10 +155,10 @@ def may_hold_graph(folder: Path) -> None:
 
 def load_rings(folder: Path) -> KeptRings:
     """The rings in the graph's folder. DuankaError: none, damaged, or of another version."""
-    inside = folder / str(_manifest(folder)["number"])
+    within = inside(folder)
     try:
-        members, table = (pl.read_parquet(inside / name) for name in ("communities.parquet", "rings.parquet"))
-        return KeptRings(members, table, _read_divisions(inside / "divisions.parquet"))
+        members, table = (pl.read_parquet(within / name) for name in ("communities.parquet", "rings.parquet"))
+        return KeptRings(members, table, _read_divisions(within / "divisions.parquet"))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
 
@@ -138,22 +166,17 @@ def load_rings(folder: Path) -> KeptRings:
 def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
     """The graph in `folder`. DuankaError: none, damaged, or of another version."""
     told = _manifest(folder)
-    inside = folder / str(told["number"])
+    within = folder / str(told["number"])
     try:
-        groups = pl.read_parquet(inside / "groups.parquet")
-        groups_of, cards_of, contacts, contacted_by = (
-            Neighbours(*(np.load(inside / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
-            for side in _SIDES
-        )
+        groups = pl.read_parquet(within / "groups.parquet")
         graph = LinkGraph(
-            pl.read_parquet(inside / "cards.parquet"),
+            pl.read_parquet(within / "cards.parquet"),
             groups["kind"],
             groups["label"],
-            groups_of,
-            cards_of,
-            contacts,
-            contacted_by,
-            pl.read_parquet(inside / "devices.parquet"),
+            *(
+                Neighbours(*(np.load(within / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
+                for side in _SIDES
+            ),
         )
         return graph, _period(told)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:

@@ -29,11 +29,13 @@ TRUST: dict[LinkKind, float] = {
     LinkKind.SERIALS: 0.75,  # campus stalls open a box here and there, too
     LinkKind.SWITCHED: 0.7,
     LinkKind.CALLEES: 0.8,
+    LinkKind.CLIQUE: 0.7,
     LinkKind.ACCOUNT: 0.6,
     LinkKind.HOLDER: 0.2,  # whose name a card bears says little of whose hand it is in
     LinkKind.CONTACT: 0.9,
     LinkKind.OUTLET: 0.8,
 }
+_PAIRS = frozenset({LinkKind.CALLEES, LinkKind.CLIQUE})
 _MOST_BITS = 60.0
 _LN2 = float(np.log(2))
 _CONTINUES = (0.02, 0.5)  # bounds of the share of things that take one card more
@@ -41,7 +43,7 @@ _CONTINUES = (0.02, 0.5)  # bounds of the share of things that take one card mor
 
 def strength(kind: LinkKind, surprise: Floats) -> Floats:
     """Strength of links of `kind`, 0..1, from their surprise (bits)."""
-    prior = PAIR_PRIOR_BITS if kind is LinkKind.CALLEES else PRIOR_BITS
+    prior = PAIR_PRIOR_BITS if kind in _PAIRS else PRIOR_BITS
     return np.asarray(TRUST[kind] / (1.0 + np.exp2(prior - surprise)), dtype=np.float64)
 
 
@@ -58,13 +60,14 @@ def sharing_bits(cards: Ints) -> Floats:
 
 def poisson_bits(seen: Ints, usual: Floats) -> Floats:
     """Surprise of `seen` events or more where `usual` are expected."""
-    return _in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
+    return in_bits(poisson.logsf(seen - 1, np.maximum(usual, 1e-9)))
 
 
 def binomial_bits(seen: Ints, of: Ints, share: float | Floats) -> Floats:
     """Surprise of `seen` or more among `of`, each with the chance `share`."""
-    return _in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
+    return in_bits(binom.logsf(seen - 1, np.maximum(of, seen), share))
 
 
-def _in_bits(log_chance: Floats) -> Floats:
+def in_bits(log_chance: Floats) -> Floats:
+    """Surprise of what has the probability exp(`log_chance`)."""
     return np.asarray(np.minimum(-log_chance / _LN2, _MOST_BITS), dtype=np.float64)

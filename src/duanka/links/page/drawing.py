@@ -249,6 +249,7 @@ _CORNERS: dict[str, Sequence[Sequence[tuple[float, float]]]] = {
     LinkKind.SERIALS.value: [[(x, -1), (x + 0.4, -1), (x + 0.4, 1), (x, 1)] for x in (-1.0, -0.2, 0.6)],
     LinkKind.HOLDER.value: [[(-0.8, -1), (0.3, -1), (0.8, -0.5), (0.8, 1), (-0.8, 1)]],
     LinkKind.SWITCHED.value: [[(0, -1), (1, 0.8), (-1, 0.8)]],
+    LinkKind.CLIQUE.value: [[(-1, -0.9), (1, -0.9), (0, 0.1)], [(-1, 0.9), (1, 0.9), (0, -0.1)]],
     LinkKind.ACCOUNT.value: [[(0, -1), (1, 0), (0, 1), (-1, 0)]],
     LinkKind.CALLEES.value: [[(-1, y), (1, y), (1, y + 0.42), (-1, y + 0.42)] for y in (-0.9, -0.25, 0.4)],
 }

@@ -25,6 +25,7 @@ MOST_OF_KIND = {
     LinkKind.HOLDER: 30,
     LinkKind.SWITCHED: 20,
     LinkKind.CALLEES: 8,
+    LinkKind.CLIQUE: 4,
     LinkKind.ACCOUNT: 8,
 }
 OTHER_TIES = (
@@ -33,6 +34,7 @@ OTHER_TIES = (
     LinkKind.HOLDER,
     LinkKind.CALLEES,
     LinkKind.SWITCHED,
+    LinkKind.CLIQUE,
     LinkKind.ACCOUNT,
 )
 ROLES_OF_PEOPLE = (RingRole.OPERATOR, RingRole.MINDER, RingRole.SUPPLIER)

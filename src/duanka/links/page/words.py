@@ -23,6 +23,7 @@ COLOURS: dict[str, str] = {
     LinkKind.HOLDER.value: "#8a5a2b",
     LinkKind.CALLEES.value: "#a3325b",
     LinkKind.SWITCHED.value: "#4d6a1f",
+    LinkKind.CLIQUE.value: "#6d3a8c",
     LinkKind.ACCOUNT.value: "#55606d",
     LinkKind.CONTACT.value: "#6d3a8c",
     LinkKind.SEED.value: "#c2410c",
@@ -49,6 +50,7 @@ ONE_OF: dict[str, BilingualText] = {
     LinkKind.HOLDER.value: BilingualText("证件 {label}", "document {label}"),
     LinkKind.CALLEES.value: BilingualText("共同名单", "common list"),
     LinkKind.SWITCHED.value: BilingualText("同一分钟 {label}", "same minute {label}"),
+    LinkKind.CLIQUE.value: BilingualText("高风险卡互相通话", "calls among cards at risk"),
     LinkKind.ACCOUNT.value: BilingualText("账号 {label}", "account {label}"),
     LinkKind.SEED.value: BilingualText("起点 {label}", "seed {label}"),
 }
@@ -60,6 +62,9 @@ MORE_OF: dict[str, BilingualText] = {
     LinkKind.HOLDER.value: BilingualText("另 {n} 个证件", "{n} more documents"),
     LinkKind.CALLEES.value: BilingualText("另 {n} 份名单", "{n} more lists"),
     LinkKind.SWITCHED.value: BilingualText("另 {n} 个时刻", "{n} more minutes"),
+    LinkKind.CLIQUE.value: BilingualText(
+        "另 {n} 对高风险卡互相通话", "{n} more pairs at risk that call each other"
+    ),
     LinkKind.ACCOUNT.value: BilingualText("另 {n} 个账号", "{n} more accounts"),
 }
 MORE_PEOPLE = BilingualText("另 {n} 人", "{n} more")

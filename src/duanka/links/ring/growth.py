@@ -32,7 +32,7 @@ CIRCLE_SHARE = 0.005  # of anybody's circle that may be in a ring by chance
 CALLED_SHARE = 0.02  # of all numbers that anybody is in touch with
 MIN_CONTACTS = 2
 # what a card does, not what it came to share
-ACTS = frozenset({LinkKind.CALLEES.value, LinkKind.SWITCHED.value})
+ACTS = frozenset({LinkKind.CALLEES.value, LinkKind.CLIQUE.value, LinkKind.SWITCHED.value})
 OWN_LIFE = 0.9  # taken from links by things at most, of a card that lives like a person's own
 _FULL_CIRCLE = 5.0  # people of a circle that make it a life
 _FULL_INCOMING = 0.2  # share of incoming calls that does

@@ -43,6 +43,10 @@ _WORDS: dict[str, BilingualText] = {
         "与团伙的卡拨打了 {label} 个相同的陌生号码",
         "dialled {label} of the same strangers as a card of the ring",
     ),
+    LinkKind.CLIQUE.value: BilingualText(
+        "与团伙的卡互相通话，双方往来的号码中高风险卡异常多",
+        "calls a card of the ring and is called by it, and unusually many of both circles are at risk",
+    ),
     LinkKind.ACCOUNT.value: BilingualText(
         "与团伙的 {members} 张卡绑定同一账号", "is bound to one account with {members} cards of the ring"
     ),
