@@ -116,7 +116,7 @@ def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
     counts = (
         members.group_by("kind")
         .agg(pl.len().alias("groups"), pl.col("group").sum())
-        .sort("group", descending=True)
+        .sort("group", "kind", descending=[True, False])
     )
     said = shown(_GRAPH).format(
         first=period.first,
@@ -197,7 +197,11 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
 
 
 def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
-    roles = joined.group_by("role").agg(pl.len(), pl.col("certainty").min()).sort("len", descending=True)
+    roles = (
+        joined.group_by("role")
+        .agg(pl.len(), pl.col("certainty").min())
+        .sort("len", "role", descending=[True, False])
+    )
     yield grid(
         _ROLES,
         [(shown(RingRole(role).words), f"{n:,}", f"{least:.2f}") for role, n, least in roles.iter_rows()],
@@ -209,7 +213,7 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
         .group_by("site")
         .len()
         .join(boxes.group_by("site").len("boxes"), on="site", how="left")
-        .sort("len", descending=True)
+        .sort("len", "site", descending=[True, False])
     )
     if sites.height:
         yield from (

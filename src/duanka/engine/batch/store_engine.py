@@ -275,7 +275,7 @@ class StoreEngine(BatchEngine):
         if old := manifest.paths(FileKind.HITS):
             self._draft.drop(*old)
         path = self._draft.new_path(FileKind.HITS)
-        rows = "SELECT card, rule, seen_at, evidence FROM hits ORDER BY card, rule, seen_at"
+        rows = "SELECT card, rule, seen_at, evidence FROM hits ORDER BY card, rule, seen_at, evidence"
         ((count,),) = self._run(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
         self._draft.take(path, int(count), FileKind.HITS)
         manifest.judged = {rule: judged.model_dump(mode="json") for rule, judged in self._judged.items()}

@@ -374,4 +374,4 @@ class RuleEvaluator:
             WHERE (card, seen_at) NOT IN (SELECT (card, seen_at) FROM new)
             """,
         )
-        return log_changes(self._state, "changed", "card, seen_at, kind")
+        return log_changes(self._state, "changed", "card, seen_at, kind, evidence")

@@ -47,7 +47,9 @@ def reconcile(
         state.run(f"DELETE FROM state.due WHERE rule = '{rule}'")
         if rule not in able:
             hits = f"FROM state.hits WHERE rule = '{rule}'"
-            log_changes(state, f"(SELECT '{Change.REVOKED.value}' AS kind, * {hits})", "card, seen_at")
+            log_changes(
+                state, f"(SELECT '{Change.REVOKED.value}' AS kind, * {hits})", "card, seen_at, evidence"
+            )
             state.run(f"DELETE {hits}")
     progress.rules = today
 

@@ -12,7 +12,7 @@ _LARGEST = 30
 _TABLES = ("cards", "outlets", "card_devices", "hits")
 
 _BY_OUTLET = """
-    SELECT c.outlet, coalesce(any_value(o.name), ''), count(r.card) AS at_risk, count(*) AS cards
+    SELECT c.outlet, coalesce(min(o.name), ''), count(r.card) AS at_risk, count(*) AS cards
     FROM {cards} c LEFT JOIN at_risk r ON r.card = c.card LEFT JOIN {outlets} o ON o.outlet = c.outlet
     WHERE c.outlet IS NOT NULL
 """

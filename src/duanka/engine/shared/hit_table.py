@@ -62,7 +62,11 @@ def hits_of(rule: Rule, source: str) -> str:
 
 def first_only(rule: Rule) -> str:
     """QUALIFY of the hits of `rule` that count: of a card all, or the first only."""
-    return " QUALIFY row_number() OVER (PARTITION BY card ORDER BY seen_at) = 1" if rule.first_only else ""
+    return (
+        " QUALIFY row_number() OVER (PARTITION BY card ORDER BY seen_at, evidence) = 1"
+        if rule.first_only
+        else ""
+    )
 
 
 def sorted_hits(hits: str) -> str:

@@ -93,7 +93,7 @@ def sites(graph: LinkGraph, growth: Growth, cards: Ints, role: pl.Series) -> pl.
         pl.col("city").fill_null(pl.col("city").drop_nulls().mode().sort().first().over("cell")).fill_null("")
     )
     placed = facts.filter(pl.col("cell").is_not_null() & (pl.col("role") == RingRole.BOX_CARD.value))
-    cells = placed.group_by("city", "cell").len().sort("len", "cell", descending=[True, False])
+    cells = placed.group_by("city", "cell").len().sort("len", "cell", "city", descending=[True, False, False])
     if not cells.height:
         return pl.Series("site", [""] * len(cards))
     site_of = _joined_cells(graph, placed, cells)

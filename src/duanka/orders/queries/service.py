@@ -52,6 +52,11 @@ from duanka.orders.views import (
     told,
 )
 
+_LATEST = (
+    orders.c.opened_at.desc(),
+    orders.c.closed_at.is_not(None),
+    orders.c.id,
+)  # of one moment an open one
 _DOSSIER_ROWS = 100  # notices, refusals and steps that a dossier shows
 
 _log = logging.getLogger("duanka.orders.queries")
@@ -127,9 +132,9 @@ class OrderQueries:
 
     def last(self, card: str, kind: Kind) -> Order | None:
         """Return the card's latest order of a kind, open or closed; not audited."""
-        latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value)
+        latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value).order_by(*_LATEST)
         with self._store.reading() as connection:
-            row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
+            row = connection.execute(latest.limit(1)).mappings().first()
         return order_of(row) if row else None
 
     def to_come(self, card: str) -> tuple[int, int]:
@@ -158,7 +163,7 @@ class OrderQueries:
         """Return, for the holder, the open restriction and last objection since `order`."""
         holder = ViewerContext(HOLDER)
         authorize(HOLDER, Permission.READ_OWN_ORDER)
-        latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
+        latest = select(orders).where(orders.c.card == order.card).order_by(*_LATEST)
         restriction = latest.where(orders.c.kind == Kind.RESTRICTION.value, orders.c.closed_at.is_(None))
         objection = latest.where(orders.c.kind == Kind.OBJECTION.value, orders.c.opened_at >= order.opened_at)
         with self._read(holder, now, "read.own", order.id) as (connection, sight):

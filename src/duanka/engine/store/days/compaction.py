@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from duanka.domain.rollups import ROLLUPS
 from duanka.engine.store.days.merging import merge_records, merge_rollup
+from duanka.engine.store.days.refusals import ORDER
 from duanka.engine.store.manifest import FileKind, StoredFile
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -78,7 +79,7 @@ def _put_together(draft: NextGeneration, kind: FileKind, name: str, day: date, p
     """Write files of a day, all in `life` or none, as one in their place, sorted."""
     merged = draft.manifest.files[paths[0]].merged
     if kind is FileKind.REFUSALS:
-        select = f"SELECT * FROM {draft.source(paths)} ORDER BY card, refused_at"
+        select = f"SELECT * FROM {draft.source(paths)} ORDER BY {ORDER}"
         draft.replace(paths, select, kind, name, day)
         return
     into = draft.new_path(kind, name, day)

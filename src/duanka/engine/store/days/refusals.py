@@ -20,6 +20,7 @@ from duanka.engine.store.manifest import FileKind, Manifest
 from duanka.engine.store.next_generation import NextGeneration
 from duanka.engine.store.registers import add_texts
 
+ORDER = "card, refused_at, element, key"  # of the rows of a file; element and key are of one row
 _DAYS_AT_ONCE = 16  # that a look for the latest refusals of a card reads together
 _SCHEMA = pa.schema(
     [
@@ -33,6 +34,8 @@ _SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
+
+_FACTS = ", ".join(_SCHEMA.names)
 
 
 @dataclass
@@ -75,7 +78,8 @@ def _new(draft: NextGeneration, day: date) -> str:
     known = f" ANTI JOIN {draft.source(there)} AS o USING (element, key)" if there else ""
     return (
         f"SELECT n.* FROM (SELECT DISTINCT ON (element, key) * FROM refused"
-        f" WHERE CAST(refused_at AS DATE) = DATE {quoted(str(day))}) AS n{known} ORDER BY card, refused_at"
+        f" WHERE CAST(refused_at AS DATE) = DATE {quoted(str(day))} ORDER BY element, key, refused_at, {_FACTS})"
+        f" AS n{known} ORDER BY {ORDER}"
     )
 
 
@@ -105,7 +109,7 @@ def of_card(folder: Path, manifest: Manifest, card: str, limit: int) -> list[Ref
             paths = [folder / path for day in some for path in manifest.paths(FileKind.REFUSALS, day=day)]
             found += db.execute(
                 f"SELECT element, key, refused_at, carried, peer, reason, detail FROM {parquet(paths)}"
-                " WHERE card = ? ORDER BY refused_at DESC LIMIT ?",
+                " WHERE card = ? ORDER BY refused_at DESC, element, key LIMIT ?",
                 [key, limit - len(found)],
             ).fetchall()
             if len(found) >= limit:

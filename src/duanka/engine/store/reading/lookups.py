@@ -32,7 +32,7 @@ _COLUMNS = (  # of a row of `records_of`, behind table and time
 _TYPES = {"direction": "VARCHAR", "answered": "BOOLEAN", "city": "VARCHAR"}  # the others are integers
 _KEYS = tuple(2 + _COLUMNS.index(name) for name in ("peer", "imei", "cell", "forwarded_from"))
 _IMEI = 2 + _COLUMNS.index("imei")
-_ORDER = "ORDER BY moment, usage, direction, peer, seconds, bytes"
+_ORDER = f"ORDER BY moment, usage, {', '.join(_COLUMNS)}"  # all of them: an answer is read page by page
 _WITH_PEER = (Usage.CALLS, Usage.MESSAGES)
 _TICK = timedelta(microseconds=1)
 _Found = TypeVar("_Found")
