@@ -110,9 +110,10 @@ bench: setup-dev               ## an operator's evening, without a store and int
 bench-night: setup-dev         ## one day more into a store of 14, against a scan of all 15; 30 nights in a row
 	@$(BIN)/python benchmarks/night.py
 
-bench-links: setup-dev         ## the graph of cards at 10 M edges; how much of a gang is found from one card
+bench-links: setup-dev         ## the graph of cards at 10 M edges; how much of a gang is found from one card; what devices are
 	@$(BIN)/python benchmarks/links.py
 	@$(BIN)/python benchmarks/rings.py
+	@$(BIN)/python benchmarks/devices.py
 
 bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records: a card's month, contacts, the command
 	@$(BIN)/python benchmarks/lookups.py

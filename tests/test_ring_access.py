@@ -25,6 +25,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM, Event
 from duanka.domain.person import Role
+from duanka.domain.phone_masking import masked_device
 from duanka.domain.ports import Silent
 from duanka.domain.record_lookups import LookupRefused
 from duanka.domain.ring_lookups import RingFile, SeedName, TooManyRings
@@ -166,7 +167,10 @@ def test_rings_and_outlets_are_listed_for_people_with_a_key_and_all_cities(offic
     assert not told_in_full(shown.out)
     shown = office.type("outlets", "links", who="regulator")
     assert (shown.code, "of the 40 outlets" in shown.out) == (0, True), shown
-    for command in ("rings", "outlets"):
+    shown = office.type("devices", "links", who="regulator")
+    assert (shown.code, "SIM box 1" in shown.out, masked_device(BOX) in shown.out) == (0, True, True), shown
+    assert not told_in_full(shown.out)
+    for command in ("rings", "outlets", "devices"):
         assert "who acts?" in office.type(command, "links", who=None).err
         assert "takes all operators and cities" in office.type(command, "links", who="local").err
     ring = office.type("around", "links", "--ring", "R00001", *BASIS)

@@ -12,6 +12,7 @@ from duanka.api.http.language import language_of
 from duanka.domain.order import Event, PermissionDenied, Person, ProtectedCard, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
+from duanka.domain.phone_masking import masked_device
 from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
 from duanka.domain.ring_lookups import SeedName, TooManyRings
 from duanka.domain.text import BilingualText
@@ -98,6 +99,9 @@ def test_a_regulator_sees_rings_and_outlets_and_no_card(desk: TestDesk, people: 
     (outlet,) = regulator.get("/outlets").json()["items"]
     assert (outlet["outlet"], outlet["named"], outlet["lowerBound"]) == ("S-1", True, 14.1)
     assert regulator.get("/rings").json()["total"] == 3
+    (device,) = regulator.get("/devices").json()["items"]
+    assert (device["imei"], device["role"], device["ring"]) == (masked_device(BOX), "box", "R00001")
+    assert device["reasons"]["en"] == "35 cards sat in it"
     assert regulator.post(RING, {**BASIS, "imei": BOX}).status_code == 403
     assert not desk.graph.asked
     assert not trail(desk)
@@ -106,8 +110,9 @@ def test_a_regulator_sees_rings_and_outlets_and_no_card(desk: TestDesk, people: 
 def test_who_works_for_a_city_alone_sees_neither(desk: TestDesk, calling: Calling) -> None:
     key = desk.people.add("the.local", Role.DESK, Scope(cities=frozenset({"130100"})))
     local = calling(key)
-    answers = (local.post(RING, {**BASIS, "imei": BOX}), local.get("/rings"), local.get("/outlets"))
-    assert [one.status_code for one in answers] == [403] * 3
+    lists = [local.get(path) for path in ("/rings", "/outlets", "/devices")]
+    answers = [local.post(RING, {**BASIS, "imei": BOX}), *lists]
+    assert [one.status_code for one in answers] == [403] * 4
     assert "only who works for all of them" in answers[0].json()["message"]
     assert not desk.graph.asked
     assert not trail(desk)

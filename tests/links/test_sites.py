@@ -30,7 +30,9 @@ def test_cells_of_one_box_are_one_site_named_by_the_busiest() -> None:
     world.device(_IMEI, box)
     ring = _ring(world)
     assert _sites(ring) == {"990104/7": 10}
-    assert ring.devices.rows() == [(f"{_IMEI}", 10, "990104/7", "box")]
+    assert ring.devices.select("imei", "cards", "site", "role").rows() == [
+        (f"{_IMEI}", 10, "990104/7", "box")
+    ]
 
 
 def test_a_card_whose_city_is_not_recorded_works_where_the_others_of_its_cell_do() -> None:

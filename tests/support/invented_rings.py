@@ -38,6 +38,9 @@ class InventedTable:
     def page(self, begin: int, limit: int) -> Rows:
         return self.all_rows[begin : begin + limit]
 
+    def masked(self) -> Self:
+        return self.with_each(imei=masked_device)
+
     def with_each(self, **shown: Callable[[str], str]) -> Self:
         rows = [
             {**row, **{name: mask(str(row[name])) for name, mask in shown.items()}} for row in self.all_rows
@@ -98,7 +101,7 @@ class InventedRings:
             }
             for number in range(4)
         ]
-        device = {"imei": BOX, "cards": 3, "site": "130100/46000123", "role": "box"}
+        device = {"imei": BOX, "cards": 3, "site": "130100/46000123", "role": "box", **_BOX_REASONS}
         ring = InventedRing(named.text, self._table(cards), self._table([device]), self._table([_OUTLET]))
         return replace(ring, **self.of_ring)  # type: ignore[arg-type]  # fields of a number each
 
@@ -107,6 +110,9 @@ class InventedRings:
 
     def outlets(self) -> InventedTable:
         return self._table([{**_OUTLET, "named": True}])
+
+    def devices(self) -> InventedTable:
+        return self._table([_DEVICE])
 
     def _table(self, rows: Rows) -> InventedTable:
         return InventedTable(rows, self.edition)
@@ -120,6 +126,17 @@ _OUTLET: Mapping[str, object] = {
     "lower_bound": 14.1,
     "reason_zh": "同期开户的 12 张卡中 12 张有风险",
     "reason_en": "12 of the 12 cards that it opened are at risk",
+}
+_BOX_REASONS = {"reason_zh": "先后或同时使用 35 张卡", "reason_en": "35 cards sat in it"}
+_DEVICE: Mapping[str, object] = {
+    "imei": BOX,
+    "role": "box",
+    "cards": 35,
+    "site": "130100/46000123",
+    "at_risk": 30,
+    "confirmed": 1,
+    "ring": "R00001",
+    **_BOX_REASONS,
 }
 _RING: Mapping[str, object] = {
     "ring": "R00001",

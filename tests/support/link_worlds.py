@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from duanka.links.graph.evidence import LinkEvidence
+from duanka.links.graph.evidence import USE, LinkEvidence
 
 _CARD: dict[str, tuple[object, pl.DataType]] = {
     "holder": (None, pl.String()),
@@ -50,6 +50,8 @@ class FactWorld:
         self._cards: dict[int, dict[str, object]] = {}
         self._devices: list[tuple[int, int, int]] = []
         self._apart: set[int] = set()
+        self._used: dict[int, dict[str, object]] = {}
+        self._sat: list[tuple[int, int]] = []
         self._runs: list[dict[str, object]] = []
         self._contacts: list[tuple[int, int, int]] = []
         self._called: list[tuple[int, int]] = []
@@ -68,6 +70,12 @@ class FactWorld:
         self._devices += [(card, imei, events) for card in cards]
         if apart:
             self._apart.add(imei)
+
+    def uses(self, imei: int, cards: Iterable[int], **use: object) -> None:
+        """Say what `cards` did in a device."""
+        group = list(cards)
+        self._used[imei] = {"imei": imei, "device": f"{imei:014}", "cards": len(group), **use}
+        self._sat += [(imei, card) for card in group]
 
     def run(
         self, first: int, cards: Iterable[int], *, of_type: int, around: int = 0, apart: bool = False
@@ -144,6 +152,8 @@ class FactWorld:
                 {"card": pl.Int64(), "callee": pl.Int64()},
             ),
             accounts=_frame({"card": [], "account": []}, {"card": pl.Int64(), "account": pl.String()}),
+            use=_use(self._used),
+            sat=pl.DataFrame(self._sat, schema={"imei": pl.Int64, "card": pl.Int64}, orient="row"),
         )
 
     def _contact_frame(self) -> pl.DataFrame:
@@ -167,6 +177,11 @@ def _cards(facts: Mapping[int, Mapping[str, object]]) -> pl.DataFrame:
 def _runs(rows: list[dict[str, object]]) -> pl.DataFrame:
     names = ("card", "run", "last", "devices", "of_type", "around", "events", "pairs", "together")
     return pl.DataFrame(rows, schema={**dict.fromkeys(names, pl.Int64()), "type": pl.String()})
+
+
+def _use(rows: Mapping[int, Mapping[str, object]]) -> pl.DataFrame:
+    unused = {name: 0 for name in USE if name not in ("device", "weekend")}
+    return pl.DataFrame([{**unused, **rows[imei]} for imei in sorted(rows)], schema=USE)
 
 
 def _agreement(imeis: set[int], apart: set[int]) -> pl.DataFrame:

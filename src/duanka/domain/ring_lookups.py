@@ -94,6 +94,9 @@ class RingTable(Protocol):
     def page(self, begin: int, limit: int) -> Sequence[Mapping[str, object]]:
         """Rows from `begin` on, `limit` at most, by column."""
 
+    def masked(self) -> Self:
+        """The same with devices masked, of a table that names them."""
+
 
 class RingAnswer(Protocol):
     """A ring that was looked up."""
@@ -124,7 +127,7 @@ class RingAnswer(Protocol):
 
     @property
     def devices(self) -> RingTable:
-        """imei, cards (of the ring), site, role."""
+        """imei, cards (of the ring), site, role, reason_zh, reason_en."""
 
     @property
     def outlets(self) -> RingTable:
@@ -152,3 +155,6 @@ class RingSource(Protocol[Answer_co, Table_co]):
 
     def outlets(self) -> Table_co:
         """All outlets, by the lower bound on their lift over their peers."""
+
+    def devices(self) -> Table_co:
+        """Devices that are no ordinary phones, boxes first; numbers in full."""

@@ -35,4 +35,16 @@ class RingRole(WordedEnum):
     UNKNOWN = "unknown", "未知"
 
 
+class DeviceRole(WordedEnum):
+    """What a device is, by what its cards do; docs/LINKS.md says by which signs."""
+
+    BOX = "box", "猫池设备", "SIM box"
+    BRIDGED_PHONE = "bridged_phone", "搭桥手机"
+    GATEWAY = "gateway", "单位语音网关", "firm's gateway"
+    REPAIR_SHOP = "repair_shop", "维修店试机"
+    SHARED_PHONE = "shared_phone", "多人共用的手机"
+    COPIED_NUMBER = "copied_number", "串号重复的多部手机", "number of many phones"
+    PHONE = "phone", "手机"
+
+
 PEOPLE = frozenset({RingRole.OPERATOR, RingRole.MINDER, RingRole.SUPPLIER})

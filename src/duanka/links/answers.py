@@ -57,6 +57,10 @@ class FoundTable:
         """Rows from `begin` on, `limit` at most, by column."""
         return self.frame.slice(begin, limit).to_dicts()
 
+    def masked(self) -> Self:
+        """The same with devices masked."""
+        return replace(self, frame=self.frame.with_columns(_shown("imei", masked_device)))
+
 
 @dataclass(frozen=True)
 class FoundRing:
@@ -140,7 +144,7 @@ class FoundRing:
                 case RingFile.CARDS:
                     return cards_csv(self.ring, language)
                 case RingFile.DEVICES:
-                    return devices_csv(self.ring)
+                    return devices_csv(self.ring, language)
                 case RingFile.OUTLETS:
                     return outlets_csv(self.ring, language)
 

@@ -230,8 +230,11 @@ def _contacts(size: Size) -> pl.DataFrame:
 
 def _devices(size: Size, links: pl.DataFrame) -> pl.DataFrame:
     many = dict(links.group_by("group").len().iter_rows())
-    rows = [(_imei(box), many[box], SITES[box % 2], BOX) for box in range(size.boxes)]
-    return pl.DataFrame(rows, schema=["imei", "cards", "site", "role"], orient="row")
+    why = ("先后或同时使用许多张卡", "many cards sat in it")
+    rows = [(_imei(box), many[box], SITES[box % 2], BOX, *why) for box in range(size.boxes)]
+    return pl.DataFrame(
+        rows, schema=["imei", "cards", "site", "role", "reason_zh", "reason_en"], orient="row"
+    )
 
 
 def _outlets(cards: pl.DataFrame) -> pl.DataFrame:

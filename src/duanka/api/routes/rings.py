@@ -131,7 +131,7 @@ def retrieve_ring(here: Here, by: access.Caller, asks: RingAsked) -> shown.Found
             "confirmed": found.confirmed,
             "firm": found.firm,
             "items": cards,
-            "devices": found.devices.page(0, _MOST_LISTED),
+            "devices": [shown.with_reasons(row) for row in found.devices.page(0, _MOST_LISTED)],
             "device_total": found.devices.rows,
             "outlets": [shown.with_reasons(row) for row in found.outlets.page(0, _MOST_LISTED)],
             "outlet_total": found.outlets.rows,
@@ -212,5 +212,21 @@ def list_outlets(
     """By how far, at least, their share of cards at risk exceeds that of peers of the city and size."""
     page = _Page(here.desk.rings.outlets(by), after, limit)
     return shown.OutletsShown.of(
+        {**page.told, "items": [shown.with_reasons(row) for row in page.rows]}, IN_FULL
+    )
+
+
+@router.endpoint(
+    "GET /devices",
+    "SIM boxes and other devices of many cards · 设备排名",
+    Permission.READ_RINGS,
+    fails=(409,),
+)
+def list_devices(
+    here: Here, by: access.Caller, after: _After = None, limit: _Listed = _PAGE
+) -> shown.DevicesShown:
+    """Boxes first, then bridged phones, firms' gateways and others as what they are; numbers masked, and no card."""
+    page = _Page(here.desk.rings.devices(by), after, limit)
+    return shown.DevicesShown.of(
         {**page.told, "items": [shown.with_reasons(row) for row in page.rows]}, IN_FULL
     )

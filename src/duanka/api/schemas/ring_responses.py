@@ -7,7 +7,7 @@ from datetime import date
 
 from pydantic import Field
 
-from duanka.domain.rings import RingRole
+from duanka.domain.rings import DeviceRole, RingRole
 from duanka.orders.masking import ShownNumber, View
 from duanka.orders.views import BulkActionShown, WordsShown
 
@@ -38,12 +38,16 @@ class RingCardShown(View):
 
 
 class RingDeviceShown(View):
-    """A device (终端) of the ring."""
+    """A device (终端) of the ring, and what it is by what its cards do."""
 
     imei: str = Field(examples=["86012304****001"])
     cards: int = Field(description="Cards of the ring that sat in it.")
     site: str
-    role: str = Field(description="box: four cards or more; phone.", examples=["box"])
+    role: DeviceRole = Field(
+        description="box 猫池设备, bridged_phone 搭桥手机, gateway 单位语音网关, repair_shop 维修店试机,"
+        " shared_phone 多人共用的手机, copied_number 串号重复的多部手机, phone 手机."
+    )
+    reasons: WordsShown
 
 
 class RingOutletShown(View):
@@ -104,6 +108,26 @@ class RingsShown(View):
     days: DaysShown
     total: int
     items: list[RingShown]
+    next: str | None = Field(description=_NEXT)
+
+
+class DeviceShown(RingDeviceShown):
+    """A device (终端) that several cards sat in; the number masked, counts, and no card."""
+
+    cards: int = Field(description="That sat in it.")
+    at_risk: int = Field(description="Of which the rules ask more than a watch.")
+    confirmed: int = Field(description="That the police confirmed (涉案).")
+    ring: str = Field(
+        description="The ring (团伙) that most of its cards are in; empty: none.", examples=["R00001"]
+    )
+
+
+class DevicesShown(View):
+    """Devices that are no ordinary phones, boxes first."""
+
+    days: DaysShown
+    total: int
+    items: list[DeviceShown]
     next: str | None = Field(description=_NEXT)
 
 

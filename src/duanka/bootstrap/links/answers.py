@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from duanka.bootstrap.links.asking import judged_outlets, ring_of, worth_a_look
+from duanka.bootstrap.links.asking import devices_of_many_cards, judged_outlets, ring_of, worth_a_look
 from duanka.bootstrap.links.building import Built
 from duanka.bootstrap.settings import Settings
 from duanka.domain.ring_lookups import SeedName
@@ -38,6 +38,10 @@ class GraphAnswers:
         """All outlets, by the lower bound on their lift over their peers."""
         return self._outlets
 
+    def devices(self) -> FoundTable:
+        """Devices that are no ordinary phones, boxes first; numbers in full."""
+        return self._devices
+
     @cached_property
     def _rings(self) -> FoundTable:
         return FoundTable(worth_a_look(self._built), self._built.period, self._edition)
@@ -45,3 +49,7 @@ class GraphAnswers:
     @cached_property
     def _outlets(self) -> FoundTable:
         return FoundTable(judged_outlets(self._built), self._built.period, self._edition)
+
+    @cached_property
+    def _devices(self) -> FoundTable:
+        return FoundTable(devices_of_many_cards(self._built), self._built.period, self._edition)

@@ -12,6 +12,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.record_keys import key_of
 from duanka.domain.ring_lookups import NotLinked, SeedName
 from duanka.domain.rings import LinkKind
+from duanka.links.devices import listed_devices
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.ring import supply
 from duanka.links.ring.growth import MIN_WITNESSES
@@ -29,6 +30,11 @@ def worth_a_look(built: Built) -> pl.DataFrame:
 def judged_outlets(built: Built) -> pl.DataFrame:
     """All shops by the lower bound on their lift over their peers, as `links.ring.supply.judged_outlets` has them."""
     return supply.judged_outlets(built.graph.cards, built.period.first)
+
+
+def devices_of_many_cards(built: Built) -> pl.DataFrame:
+    """Devices that are no ordinary phones, as `links.devices.listed_devices` has them."""
+    return listed_devices(built.graph, built.rings)
 
 
 def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:

@@ -27,7 +27,7 @@ from duanka.domain.private_files import put_in_place
 from duanka.domain.record_keys import key_of
 from duanka.domain.rule import Action
 from duanka.domain.text import BilingualText
-from duanka.engine.links import card_facts, device_runs, shared_things
+from duanka.engine.links import card_facts, device_runs, device_use, shared_things
 from duanka.engine.links.gathered_days import GatheredDays
 from duanka.engine.links.source import LinkSource
 from duanka.engine.store.manifest import is_store
@@ -253,6 +253,8 @@ def _evidence(
         contacts=_frame(card_facts.contacts(source, kept)),
         lists=_frame(card_facts.lists(source, kept)),
         accounts=_frame(shared_things.accounts(source)),
+        use=_frame(device_use.device_use(source)),
+        sat=_frame(device_use.device_cards(source)),
     )
 
 

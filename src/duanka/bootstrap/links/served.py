@@ -75,6 +75,11 @@ class ServedGraph:
         with self._in_turn():
             return self._current().outlets()
 
+    def devices(self) -> FoundTable:
+        """Devices that are no ordinary phones, boxes first. TooManyRings; DuankaError."""
+        with self._in_turn():
+            return self._current().devices()
+
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         if not self._admitted.acquire(blocking=False):

@@ -221,6 +221,24 @@ def outlets(
     OUT.print(tables.outlets_page(found.frame, rows, found.first))
 
 
+@links.command()
+def devices(
+    where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
+) -> None:
+    """List devices that are no ordinary phones: SIM boxes first, bridged phones, firms' gateways and others."""
+    with _graph(where, Path.cwd(), policy, mapping) as graph:
+        if ownership.belongs_to_orders(where):
+            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
+                found = queries.devices(person)
+        else:
+            found = graph.devices()
+    OUT.print(tables.devices_page(found.frame, rows))
+    say(
+        f"下一步：duanka links around {where} --ring 编号，或 --imei 终端",
+        f"Next: duanka links around {where} --ring ID, or --imei DEVICE",
+    )
+
+
 @contextmanager
 def _graph(where: Path, work: Path, policy: str, mapping: Path | None) -> Iterator[GraphAnswers]:
     """The graph in `where`, or of the store or the records there: built when it is asked first."""

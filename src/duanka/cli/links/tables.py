@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import language, shown
-from duanka.domain.rings import LinkKind, RingRole
+from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.text import BilingualText
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.stored import GraphPeriod
@@ -99,6 +102,14 @@ _SHOPS = (
         BilingualText("按同行应为", "expected"),
     ),
     *(BilingualText("至少为同行的倍数", "times its peers, at least"), BilingualText("理由", "reasons")),
+)
+_SAME_PLACE = BilingualText("等 {n} 部", "and {more} more there")
+_DEVICE_COUNTS = BilingualText(
+    "{cards} 张卡，有风险 {at_risk}，涉案 {confirmed}",
+    "{cards} cards, {at_risk} at risk, {confirmed} confirmed",
+)
+_NO_DEVICES = BilingualText(
+    "没有一部终端像猫池、网关或搭桥手机", "No device looks like a box, a gateway or a bridged phone."
 )
 _MORE = BilingualText("另有 {more} 行", "{more} more rows")
 
@@ -196,6 +207,29 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
     return Group(said, "", grid(_SHOPS, cells, right=("at risk", "expected", "times its peers, at least")))
 
 
+def devices_page(found: pl.DataFrame, rows: int) -> RenderableType:
+    """Devices that are no ordinary phones: how many of each kind, and the worst, with those of its ring and site."""
+    if not found.height:
+        return shown(_NO_DEVICES)
+    counts = found.group_by("role", maintain_order=True).len().iter_rows()
+    said = " · ".join(f"{shown(DeviceRole(role).words)} {n:,}" for role, n in counts)
+    apart = pl.when((pl.col("ring") == "") & (pl.col("site") == "")).then("imei").otherwise(pl.lit(""))
+    groups = found.group_by("role", "ring", "site", apart.alias("apart"), maintain_order=True).agg(
+        pl.len().alias("n"), pl.exclude("role", "ring", "site").first()
+    )
+    lines = [line for row in groups.head(rows).iter_rows(named=True) for line in _of_device(row)]
+    return Group(said, "", *lines, *_more(groups.height, rows))
+
+
+def _of_device(row: Mapping[str, Any]) -> Sequence[RenderableType]:
+    name = f"{shown(DeviceRole(row['role']).words)} {row['imei']}"
+    others = shown(_SAME_PLACE).format(n=row["n"], more=row["n"] - 1) if row["n"] > 1 else ""
+    parts = (others, shown(_DEVICE_COUNTS).format_map(row), row["site"], row["ring"])
+    # names from records may hold what rich takes for markup
+    why = Padding(Text(row[f"reason_{language()}"]), (0, 0, 0, 4))
+    return Text(" · ".join([name, *filter(None, parts)])), why
+
+
 def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
     roles = (
         joined.group_by("role")
@@ -229,7 +263,10 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
             "",
             grid(
                 _DEVICES,
-                [(imei, f"{n:,}", site) for imei, n, site, _ in boxes.head(_MOST_ROWS).iter_rows()],
+                [
+                    (imei, f"{n:,}", site)
+                    for imei, n, site in boxes.select("imei", "cards", "site").head(_MOST_ROWS).iter_rows()
+                ],
                 right=("cards",),
             ),
         )

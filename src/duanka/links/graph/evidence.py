@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
+
+USE = {
+    **dict.fromkeys(("imei", "cards", "bridged", "calls_out", "calls_in", "codes", "busy_days"), pl.Int64),
+    **dict.fromkeys(("stay", "a_day", "an_hour", "dialled", "weekend", "spike"), pl.Float64),
+    "device": pl.String,
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,9 @@ class LinkEvidence:
     contacts   card, peer (both ours), days, out, inward, regular: whom a card is in touch with, or else called first
     lists      card, callee: strangers whom several cards dial within a few days
     accounts   card, account
+    use        one row a device that took three cards or more, or whose calls are passed on, as
+               `engine.links.device_use` has them
+    sat        imei, card: the cards of these devices
     """
 
     cards: pl.DataFrame
@@ -35,3 +44,7 @@ class LinkEvidence:
     contacts: pl.DataFrame
     lists: pl.DataFrame
     accounts: pl.DataFrame
+    use: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=USE))
+    sat: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"imei": pl.Int64, "card": pl.Int64})
+    )

@@ -7,7 +7,7 @@ card and by group, as the growth from a seed walks them both ways.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.contacts import all_contacts, changed_contacts
+from duanka.links.graph.devices import DEVICES, device_facts
 from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.groups import Groups, all_groups
 from duanka.links.graph.neighbours import Neighbours, sorted_neighbours
@@ -29,7 +30,7 @@ class LinkGraph:
     """`cards`: as in LinkEvidence. `kind`, `label`: of each group. `groups_of`: card -> groups; `cards_of`: reversed.
 
     `contacts`: card -> cards of its circle, with the number of calls and messages, or that it called, with CALLED.
-    `contacted_by`: reversed; to be called by another is no contact.
+    `contacted_by`: reversed; to be called by another is no contact. `devices`: as `device_facts` has them.
     """
 
     cards: pl.DataFrame
@@ -39,6 +40,7 @@ class LinkGraph:
     cards_of: Neighbours
     contacts: Neighbours
     contacted_by: Neighbours
+    devices: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DEVICES))
 
     @property
     def edges(self) -> int:
@@ -87,6 +89,7 @@ def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGr
         groups_of.reversed(int(first[-1])),
         contacts,
         contacts.reversed(evidence.cards.height),
+        device_facts(evidence),
     )
 
 

@@ -25,7 +25,7 @@ from duanka.links.graph.strength import Ints
 Divisions = Mapping[tuple[bytes, float], Ints]
 """(mark of a component, resolution) -> the part of each of its cards, in order of their keys."""
 
-VERSION = 3
+VERSION = 4
 MANIFEST = "links.json"
 _SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
@@ -100,6 +100,7 @@ def save(
     folder = new.parent
     graph.cards.write_parquet(new / "cards.parquet")
     pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
+    graph.devices.write_parquet(new / "devices.parquet")
     rings.members.write_parquet(new / "communities.parquet")
     rings.table.write_parquet(new / "rings.parquet")
     _write_divisions(rings.divisions, new / "divisions.parquet")
@@ -169,14 +170,19 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
     within = folder / str(told["number"])
     try:
         groups = pl.read_parquet(within / "groups.parquet")
+        groups_of, cards_of, contacts, contacted_by = (
+            Neighbours(*(np.load(within / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
+            for side in _SIDES
+        )
         graph = LinkGraph(
             pl.read_parquet(within / "cards.parquet"),
             groups["kind"],
             groups["label"],
-            *(
-                Neighbours(*(np.load(within / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
-                for side in _SIDES
-            ),
+            groups_of,
+            cards_of,
+            contacts,
+            contacted_by,
+            pl.read_parquet(within / "devices.parquet"),
         )
         return graph, _period(told)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:

@@ -9,7 +9,7 @@ from importlib.resources import files
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from duanka.domain.rings import LinkKind
+from duanka.domain.rings import DeviceRole, LinkKind
 from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.page import figures
@@ -86,6 +86,7 @@ def _content(ring: Ring, period: GraphPeriod, language: Language) -> dict[str, o
         "certainties": figures.certainties(ring),
         "kinds": figures.kinds_of(ring, words),
         "devices": ring.devices.head(_MOST_ROWS).rows(named=True),
+        "device_words": {one.value: one.words.in_(language) for one in DeviceRole},
         "more_devices": max(ring.devices.height - _MOST_ROWS, 0),
         "outlets": ring.outlets.with_columns(reason).head(_MOST_ROWS).rows(named=True),
         "more_outlets": max(ring.outlets.height - _MOST_ROWS, 0),

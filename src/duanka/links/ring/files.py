@@ -11,7 +11,7 @@ from duanka.domain.text import Language
 from duanka.links.ring.ring import Ring
 
 RING_COLUMNS = ("card", "role", "site", "certainty", "reasons")
-DEVICE_COLUMNS = ("imei", "cards", "site", "role")
+DEVICE_COLUMNS = ("imei", "cards", "site", "role", "reasons")
 OUTLET_COLUMNS = ("outlet", "cards", "expected", "lift", "lower_bound", "reasons")
 _BOM = "\ufeff"  # so that spreadsheets detect UTF-8
 
@@ -22,9 +22,10 @@ def cards_csv(ring: Ring, language: Language) -> str:
     return _csv(RING_COLUMNS, ring.cards.select(columns).iter_rows())
 
 
-def devices_csv(ring: Ring) -> str:
+def devices_csv(ring: Ring, language: Language) -> str:
     """The text of devices.csv."""
-    return _csv(DEVICE_COLUMNS, ring.devices.select(DEVICE_COLUMNS).iter_rows())
+    columns = (*DEVICE_COLUMNS[:-1], f"reason_{language}")
+    return _csv(DEVICE_COLUMNS, ring.devices.select(columns).iter_rows())
 
 
 def outlets_csv(ring: Ring, language: Language) -> str:

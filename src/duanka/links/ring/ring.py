@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from duanka.domain.rings import LinkKind
+from duanka.domain.rings import DeviceRole, LinkKind
+from duanka.domain.text import BilingualText
+from duanka.links.devices import REASONS, judged_devices
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
 from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow, grow_around
@@ -17,8 +20,10 @@ from duanka.links.ring.stock import stock_of
 from duanka.links.ring.supply import supplying_outlets
 from duanka.links.ring.ties import Ties, ties_of
 
-BOX, PHONE = "box", "phone"
+BOX = DeviceRole.BOX.value
+_TOOK = BilingualText("先后使用团伙的 {cards} 张卡", "took {cards} cards of the ring")
 MOST_RINGS_TRIED = 5
+_JUDGED = ("role", *REASONS)
 _FACTS = (
     *("city", "outlet", "outlet_city", "opened_at", "first_used", "last_used", "at_risk", "confirmed"),
     *("organisation", "calls_in", "calls_out"),
@@ -45,7 +50,7 @@ class Ring:
     cards    card, role, site, certainty (0..1), joined, reason_zh, reason_en; seed, by (the card that brought it in,
              "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used, at_risk,
              confirmed, organisation, calls_in, calls_out
-    devices  imei, cards (of the ring), site, role (box or phone)
+    devices  imei, cards (of the ring), site, role (DeviceRole), reason_zh, reason_en
     outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
     ties     what its cards share, and whom its people are in contact with
     """
@@ -164,5 +169,27 @@ def _devices(graph: LinkGraph, growth: Growth, placed: pl.DataFrame) -> pl.DataF
             pl.col("site").filter(pl.col("site") != "").mode().sort().first().fill_null(""),
         )
     )
-    role = pl.when(pl.col("cards") >= MIN_BOX_CARDS).then(pl.lit(BOX)).otherwise(pl.lit(PHONE)).alias("role")
-    return by_device.with_columns(role).sort(["cards", "imei"], descending=[True, False])
+    known = graph.devices.filter(pl.col("device").is_in(by_device["imei"].implode()))
+    judged = judged_devices(known)
+    return (
+        by_device.join(judged.select(pl.col("device").alias("imei"), *_JUDGED), on="imei", how="left")
+        .with_columns(_in_the_ring())
+        .sort(["cards", "imei"], descending=[True, False])
+    )
+
+
+def _in_the_ring() -> Sequence[pl.Expr]:
+    """Role and reasons of a device of the ring: a box is also one that took many of its cards."""
+    plain = pl.col("role").fill_null(DeviceRole.PHONE.value) == DeviceRole.PHONE.value
+    box = plain & (pl.col("cards") >= MIN_BOX_CARDS)
+    took = {
+        f"reason_{language}": pl.format(text.replace("{cards}", "{}"), "cards")
+        for language, text in (("zh", _TOOK.zh), ("en", _TOOK.en))
+    }
+    return [
+        pl.when(box).then(pl.lit(BOX)).otherwise("role").fill_null(DeviceRole.PHONE.value).alias("role"),
+        *(
+            pl.when(box | pl.col(name).is_null()).then(text).otherwise(name).alias(name)
+            for name, text in took.items()
+        ),
+    ]

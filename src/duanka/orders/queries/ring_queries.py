@@ -43,6 +43,11 @@ class RingQueries(Generic[Answer_co, Table_co]):
         authorize(by, Permission.READ_RINGS)
         return self._source().outlets()
 
+    def devices(self, by: Person) -> Table_co:
+        """Devices that are no ordinary phones, their numbers masked: counts, and no card."""
+        authorize(by, Permission.READ_RINGS)
+        return self._source().devices().masked()
+
     def around(self, named: SeedName, reader: LookupContext, now: datetime) -> Answer_co:
         """The ring behind a device, a card, an outlet or a ring, masked unless `reader` asks for it in full.
 
