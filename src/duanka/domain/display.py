@@ -10,6 +10,9 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 _LONG = {short: letter for letter, short in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:[nrt\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+SPREADSHEET_MARK = (
+    "\ufeff"  # at the head of a table in UTF-8: without it spreadsheets take it for something else
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BYTES = range(0xDC80, 0xDD00)  # surrogates that `os.fsdecode` makes of bytes that are not UTF-8
 

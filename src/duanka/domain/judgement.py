@@ -125,7 +125,7 @@ class Shadows:
 def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> BilingualText:
     """Explain `hit` with its evidence and the limits in force."""
     values = {**limits, **hit.evidence}
-    return BilingualText(rule.reason.zh.format(**values), rule.reason.en.format(**values))
+    return rule.reason.filled(**values)
 
 
 def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:

@@ -18,6 +18,10 @@ class BilingualText(NamedTuple):
         """Return the text in `language`."""
         return self.zh if language == "zh" else self.en
 
+    def filled(self, **values: object) -> BilingualText:
+        """The text with `values` in its fields."""
+        return BilingualText(self.zh.format_map(values), self.en.format_map(values))
+
 
 class WordedEnum(StrEnum):
     """Enum with display texts: `NAME = "value", "中文", "English"`; English is by default the value."""

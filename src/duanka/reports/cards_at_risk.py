@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from duanka.domain.decision import Tier
-from duanka.domain.display import spreadsheet_cell
+from duanka.domain.display import SPREADSHEET_MARK, spreadsheet_cell
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.private_files import private_file, put_in_place
 from duanka.domain.text import Language
 from duanka.reports.spreadsheet import write_spreadsheet
 
 COLUMNS = ("card", "tier", "rules", "reasons", "action")
-_BOM = "\ufeff"  # so that Excel detects UTF-8
 
 
 class CardsAtRisk:
@@ -63,7 +62,7 @@ class CardsAtRisk:
                 put_in_place(self._path) as aside,
                 aside.open("w", encoding="utf-8", newline="") as whole,
             ):
-                whole.write(_BOM)
+                whole.write(SPREADSHEET_MARK)
                 csv.writer(whole).writerow(COLUMNS)
                 for part in self._parts.values():
                     with part.open(encoding="utf-8", newline="") as rows:

@@ -72,6 +72,9 @@ class _Before:
     days: Path | None = None
 
 
+_NO_NIGHT = _Before()
+
+
 @dataclass(frozen=True)
 class Built:
     """A graph, what it was built of, and its communities: card, ring, since.
@@ -96,6 +99,9 @@ class StatedCards:
     upheld: Sequence[str] = ()
 
 
+_NOBODY = StatedCards()
+
+
 def build(
     settings: Settings,
     data: Path,
@@ -105,7 +111,7 @@ def build(
     progress: Progress,
     *,
     deliver: Path | None = None,
-    stated: StatedCards = StatedCards(),  # frozen
+    stated: StatedCards = _NOBODY,
 ) -> Built:
     """Build the graph of a store, or of records in `data`, and write it to `out`.
 
@@ -194,8 +200,8 @@ def _of_store(
     work: Path,
     policy: Policy,
     progress: Progress,
-    before: _Before = _Before(),  # frozen
-    stated: StatedCards = StatedCards(),  # frozen
+    before: _Before = _NO_NIGHT,
+    stated: StatedCards = _NOBODY,
     keep: Path | None = None,
 ) -> Built:
     """`keep`: folder for what is gathered of each day; `before` is used only with it."""

@@ -29,11 +29,11 @@ from duanka.cli.output.list_options import ListOptions
 from duanka.cli.shell.completion import remember_shown
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.process import OUT, indented_lines
+from duanka.domain.display import SPREADSHEET_MARK
 from duanka.domain.text import BilingualText
 
 _REMEMBERED = ("id", "operator", "city")  # columns kept for shell completion
 _ROWS_PER_QUERY = 200  # rows per query
-_BOM = "\ufeff"  # marks UTF-8 for spreadsheets
 _COUNTS: Listing[tuple[str, str, int]] = Listing(
     BilingualText("数量", "counts"),
     (
@@ -239,7 +239,7 @@ def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str
 def _write(lines: Iterable[str], *, mark: bool = False) -> None:
     """Write to standard output as UTF-8, whatever the terminal's encoding."""
     stream = getattr(OUT.file, "buffer", None)
-    texts = ((_BOM if mark and at == 0 else "") + text for at, text in enumerate(lines))
+    texts = ((SPREADSHEET_MARK if mark and at == 0 else "") + text for at, text in enumerate(lines))
     if stream is None:
         OUT.file.writelines(texts)
         return

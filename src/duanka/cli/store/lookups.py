@@ -15,6 +15,7 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
+from duanka.domain.display import SPREADSHEET_MARK
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.private_files import put_in_place
@@ -35,7 +36,6 @@ else:
     settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.store.tables")
 
-_MARK = "\ufeff"  # of UTF-8, for spreadsheets
 _WRITTEN = BilingualText("{out} 中有 {rows} 条记录", "{rows} rows are in {out}")
 _ATTACHED = {
     AttachedTo.NONE: BilingualText(
@@ -153,7 +153,7 @@ def _print(listing: Listing[Item], items: Sequence[Item], out: Path | None) -> N
         return
     try:
         with put_in_place(out) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(_MARK)
+            file.write(SPREADSHEET_MARK)
             file.writelines(csv_rows(listing, items))
     except OSError as error:
         raise DuankaError(f"{out} cannot be written: {error.strerror}") from error

@@ -140,9 +140,9 @@ def tripped(source: LinkSource) -> pa.Table:
 
 
 def contacts(source: LinkSource, kept: GatheredDays) -> pa.Table:
-    """card, peer (both ours), days, out, inward, regular: of a circle, or a call to a number that few call
-    and that did not call before.
+    """card, peer (both ours), days, out, inward, regular: contacts that tell of the card.
 
+    They are of its circle, or calls to a number that few call and that did not call before.
     Where the days of before are used, the contacts that changed alone; those that are no more have 0 in all columns.
     """
     now = kept.folder / "contacts.parquet"

@@ -10,9 +10,8 @@ from duanka.links.graph.evidence import LinkEvidence
 from duanka.links.graph.neighbours import Neighbours, of_sorted, sorted_neighbours
 from duanka.links.graph.strength import Floats, Ints
 
-CALLED = (
-    0.5  # strength of a contact that was called once or twice; of a circle it is the number of calls, from 2
-)
+# Strength of a contact that was called once or twice; of one of a circle it is the number of calls, from 2 on.
+CALLED = 0.5
 _FEW = 8  # times fewer keys than cards: looked for one by one
 
 

@@ -54,6 +54,11 @@ class LinkGraph:
         at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
         return at[known[at] == wanted] if len(known) else np.empty(0, dtype=np.int64)
 
+    def many_in_groups(self, cards: Ints) -> Ints:
+        """Per group: how many of `cards` are in it."""
+        entry, _ = self.groups_of.entries(cards)
+        return np.bincount(self.groups_of.other[entry], minlength=len(self.kind)).astype(np.int64)
+
     def groups_with(self, cards: Ints, kind: LinkKind) -> Ints:
         """The groups of `kind` that any of `cards` is in."""
         entry, _ = self.groups_of.entries(cards)

@@ -6,14 +6,13 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from duanka.domain.display import spreadsheet_cell
+from duanka.domain.display import SPREADSHEET_MARK, spreadsheet_cell
 from duanka.domain.text import Language
 from duanka.links.ring.ring import Ring
 
 RING_COLUMNS = ("card", "role", "site", "certainty", "reasons")
 DEVICE_COLUMNS = ("imei", "cards", "site", "role", "reasons")
 OUTLET_COLUMNS = ("outlet", "cards", "expected", "lift", "lower_bound", "reasons")
-_BOM = "\ufeff"  # so that spreadsheets detect UTF-8
 
 
 def cards_csv(ring: Ring, language: Language) -> str:
@@ -36,7 +35,7 @@ def outlets_csv(ring: Ring, language: Language) -> str:
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     written = StringIO()
-    written.write(_BOM)
+    written.write(SPREADSHEET_MARK)
     writer = csv.writer(written)
     writer.writerow(columns)
     writer.writerows([spreadsheet_cell(str(value)) for value in row] for row in rows)

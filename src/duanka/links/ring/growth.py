@@ -194,9 +194,7 @@ class _Ring:
 
     def _witnesses(self, cards: Ints) -> Ints:
         """How many cards of the ring speak for each of `cards`; where they are many, one may count twice."""
-        members = np.flatnonzero(self.round >= 0)
-        entry, _ = self.graph.groups_of.entries(members)
-        of_group = np.bincount(self.graph.groups_of.other[entry], minlength=len(self.graph.kind))
+        of_group = self.graph.many_in_groups(np.flatnonzero(self.round >= 0))
         entry, owner = self.graph.groups_of.entries(cards)
         others = of_group[self.graph.groups_of.other[entry]] - 1
         many = (

@@ -69,7 +69,7 @@ class Reasons:
     def __init__(self, graph: LinkGraph, growth: Growth, stock: Stock) -> None:
         self._graph, self._growth = graph, growth
         self._batch_of = dict(zip(stock.cards.tolist(), stock.batch.tolist(), strict=True))
-        self._members = _members(graph, growth)
+        self._members = graph.many_in_groups(growth.members)
         self._peers = graph.cards["peers"].to_numpy()
 
     def of(self, cards: Ints) -> Sequence[BilingualText]:
@@ -81,20 +81,20 @@ class Reasons:
 
     def _reason(self, card: int, by: str, links: int) -> BilingualText:
         if (batch := self._batch_of.get(card)) is not None:
-            return _filled(_STOCK, label=self._graph.label[batch])
+            return _STOCK.filled(label=self._graph.label[batch])
         if self._growth.round[card] == 0:
             return _SEED
         group = int(self._growth.by_group[card])
         if group < 0:
             contacts = int(self._growth.contacts[card])
-            said = _filled(_CONTACTS, contacts=contacts, circle=max(int(self._peers[card]), contacts))
+            said = _CONTACTS.filled(contacts=contacts, circle=max(int(self._peers[card]), contacts))
         else:
             kind, label = self._graph.kind[group], self._graph.label[group]
             own = int(self._growth.round[card] >= 0)
-            said = _filled(_WORDS[kind], members=int(self._members[group]) - own, label=label)
+            said = _WORDS[kind].filled(members=int(self._members[group]) - own, label=label)
         if by:
-            said = _joined(said, _filled(_BY, card=by))
-        return _joined(said, _filled(_MORE, more=links - 1)) if links > 1 else said
+            said = _joined(said, _BY.filled(card=by))
+        return _joined(said, _MORE.filled(more=links - 1)) if links > 1 else said
 
     def _links(self, cards: Ints) -> Ints:
         """Groups with cards of the ring that each of `cards` is in."""
@@ -102,17 +102,6 @@ class Reasons:
         group = self._graph.groups_of.other[entry]
         others = self._members[group] - (self._growth.round[cards[owner]] >= 0)
         return np.bincount(owner, weights=others > 0, minlength=len(cards)).astype(np.int64)
-
-
-def _members(graph: LinkGraph, growth: Growth) -> Ints:
-    """Per group: its cards in the ring."""
-    members = growth.members
-    entry, _ = graph.groups_of.entries(members)
-    return np.bincount(graph.groups_of.other[entry], minlength=len(graph.kind)).astype(np.int64)
-
-
-def _filled(text: BilingualText, **values: object) -> BilingualText:
-    return BilingualText(text.zh.format_map(values), text.en.format_map(values))
 
 
 def _joined(one: BilingualText, other: BilingualText) -> BilingualText:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -86,7 +86,7 @@ def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, obje
         "expected": f"{shop['expected']:.2g}",
         "bound": f"{shop['lift_bound']:.1f}",
     }
-    said = [_filled(word, values) if word is _SHARE else word for word in words]
+    said = [word.filled(**values) if word is _SHARE else word for word in words]
     return {
         "outlet": shop["outlet"],
         "cards": round(shop["at_risk"]),
@@ -96,10 +96,6 @@ def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, obje
         "reason_zh": "；".join(word.zh for word in said),
         "reason_en": "; ".join(word.en for word in said),
     }
-
-
-def _filled(word: BilingualText, values: Mapping[str, str]) -> BilingualText:
-    return BilingualText(word.zh.format_map(values), word.en.format_map(values))
 
 
 def _rows(rows: list[dict[str, object]]) -> pl.DataFrame:
