@@ -237,8 +237,13 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    named = re.findall(r'<a id="([^"]+)"></a>', text)  # of a Chinese page, by the English heading
+    return {
+        *named,
+        *{re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings},
+    }
 
 
 def _rows(page: str, heading: str) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """The pages that are in both languages say the same: commands, figures, links and pictures.
 
-README.md with README.zh.md, the two pages with the figures, and that of invented worlds. The front page stays short.
+README.md with README.zh.md, the two pages with the figures, and those of rings and of invented worlds. The front page
+stays short.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ PAGES = {
     "README.md": 15,
     "docs/BENCHMARKS.md": 120,
     "docs/DETECTION.md": 200,
+    "docs/LINKS.md": 35,
     "docs/WORLDS.md": 50,
 }  # page -> figures it has at least
 FRONT_PAGE_LINES = 125
