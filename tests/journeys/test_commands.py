@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,11 @@ import pytest
 import typer
 
 from duanka.cli import main as cli
+from duanka.cli.detection.scan import simulate
 from duanka.cli.shell.lazy import DeferredGroup
 from duanka.evaluation.measure import evaluate
 from duanka.rules import RULES
+from duanka.simulator import FRAUD_SHARE
 from support.desk import cards_at_risk, duanka, flagged, new_duanka
 
 
@@ -85,6 +88,7 @@ _DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
     ("words", "unused"),
     [
         ("--help", {*_ENGINES, *_DATABASES, "pydantic", "cryptography", "duanka.rules"}),
+        ("scan --help", {*_ENGINES, *_DATABASES, "duanka.simulator"}),
         ("orders --help", {*_ENGINES, *_DATABASES}),
         ("orders list", {*_ENGINES, "psycopg", "sqlalchemy.dialects.postgresql", "duanka.reports"}),
     ],
@@ -110,6 +114,10 @@ def test_a_command_imports_no_library_that_it_does_not_use(
     loaded = set(run.stdout.splitlines()[-1].split())
     assert "duanka.cli.main" in loaded
     assert not loaded & unused
+
+
+def test_the_share_of_fraud_that_is_written_in_a_command_is_the_simulators() -> None:
+    assert signature(simulate).parameters["fraud_share"].default == FRAUD_SHARE
 
 
 def test_the_list_of_commands_says_what_their_own_help_says() -> None:

@@ -57,7 +57,7 @@ def simulate(
     ] = "mixed",
     fraud_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of the cards that belong to the standard gangs.")
-    ] = simulator.FRAUD_SHARE,
+    ] = 0.02,  # simulator.FRAUD_SHARE, which would load the simulator with every command of this module
     gangs: Annotated[
         Literal["standard", "r11"],
         typer.Option(help="r11: add the SIM-box gang of SPECIFICATION R11 (docs/WORLDS.md)."),
