@@ -37,6 +37,8 @@ GOALS = {"weigh, prune, divide": 40.0, "sweep": 200.0, "add, divide": 2.0, "seed
 NEW_CARDS, NEW_CONTACTS, NEW_PHONES = 10_000, 70_000, 15_000  # of a night: 100,000 edges
 GANGS, LARGEST, BOXES = 60, 13_000, 15
 _DAY = 86_400
+_NUMBERS = ("card", "run", "last", "devices", "of_type", "around", "events", "pairs", "together")
+_RUNS = {**dict.fromkeys(_NUMBERS, pl.Int64), "type": pl.String}
 _PERIOD = GraphPeriod(date(2021, 5, 3), date(2021, 6, 1), 1, "Asia/Shanghai")
 
 
@@ -51,7 +53,7 @@ def invented(cards: int, seed: int = 7) -> LinkEvidence:
     return LinkEvidence(
         cards=_cards(cards, gang, rng),
         devices=_devices(gang, honest, rng),
-        runs=pl.DataFrame(schema=dict.fromkeys(("card", "run"), pl.Int64)),
+        runs=pl.DataFrame(schema=_RUNS),
         agreement=pl.DataFrame(schema={"imei": pl.Int64, "pairs": pl.Int64, "together": pl.Int64}),
         switched=_switched(gang, honest, rng),
         contacts=_contacts(honest, rng),
@@ -128,7 +130,12 @@ def _switched(gang: np.ndarray, honest: np.ndarray, rng: np.random.Generator) ->
     by_chance = rng.permutation(honest)[:600_000]
     rows = [
         pl.DataFrame(
-            {"card": card + 8613000000000, "place": place, "minute": np.full(len(card), day), "cards": many}
+            {
+                "card": card + 8613000000000,
+                "place": place,
+                "minute": np.full(len(card), 1_440 * day),
+                "cards": many,
+            }
         ).with_columns(usual=pl.lit(usual))
         for card, day, many, usual, place in together
     ]
@@ -139,7 +146,12 @@ def _switched(gang: np.ndarray, honest: np.ndarray, rng: np.random.Generator) ->
         ).with_columns(cards=pl.lit(3, dtype=pl.Int64), usual=pl.lit(0.05))
     )
     found = pl.concat(rows)
-    return found.with_columns(switched_on=pl.lit(value=True), cell=pl.col("place").cast(pl.String))
+    return found.with_columns(
+        switched_on=pl.lit(value=True),
+        cell=pl.col("place").cast(pl.String),
+        present=pl.lit(1_000, dtype=pl.Int64),
+        moments=pl.lit(2, dtype=pl.Int64),
+    )
 
 
 def _contacts(honest: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
