@@ -9,6 +9,7 @@ any of its minutes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from duanka.domain.rings import LinkKind
 from duanka.links.graph.strength import Floats, Ints, in_bits, poisson_bits, strength
 
 MOST_COMPANY = 64  # cards of a group, chosen by hash, with which each of it is compared
+MOST_PAIRS = 4_000_000  # of cards and their company that are compared at once
 AWAKE_MINUTES = 600.0  # of a day, within which most cards are switched on and off
 IN_CREW = 0.3  # strength of a membership from which on it makes a crew
 
@@ -67,16 +69,62 @@ def _strength(told: _Switched, many: Floats, chance: Floats) -> Floats:
 
 def _days_with_others(switched: pl.DataFrame) -> Floats:
     """Per row: on how many days the median of the others of its group was switched with its card, here or elsewhere."""
-    rows = switched.select("card", "group", on="switched_on", day=pl.col("minute") // 1_440)
-    rows = rows.with_row_index("at")
-    others = rows.with_columns(order=pl.col("card").hash(seed=0)).sort("order", "card")
-    others = others.group_by("group", maintain_order=True).head(MOST_COMPANY)
-    pairs = rows.join(others.select("group", other="card"), on="group")
-    pairs = pairs.filter(pl.col("card") != pl.col("other"))
-    together = pairs.group_by("card", "other", "on").agg(pl.col("day").n_unique().alias("days"))
-    company = pairs.join(together, on=["card", "other", "on"]).group_by("at").agg(pl.col("days").median())
-    found = rows.join(company, on="at", how="left", maintain_order="left")
-    return found["days"].fill_null(0.0).to_numpy()
+    rows = switched.select("row", "card", "group", on="switched_on", day=pl.col("minute") // 1_440)
+    order = pl.col("card").hash(seed=0)
+    company = rows.select("row", "group", "card", order=order).sort("group", "order", "card")
+    company = company.group_by("group", maintain_order=True).head(MOST_COMPANY)
+    who, group, day = 2 * _ints(rows["row"]) + _ints(rows["on"]), _ints(rows["group"]), _ints(rows["day"])
+    size = np.bincount(_ints(company["group"]), minlength=int(group.max()) + 1)
+    first, other = np.cumsum(size) - size, _ints(company["row"])
+    day = day - day.min()
+    found = np.zeros(len(who))
+    for at in _chunks(who, size[group]):
+        many = size[group[at]]
+        of = np.repeat(np.arange(len(at)), many)
+        place = np.arange(len(of)) - (np.cumsum(many) - many)[of] + first[group[at]][of]
+        with_other = other[place] != who[at][of] // 2
+        of, place = of[with_other], place[with_other]
+        found[at] = _medians(of, _days_together(who[at][of], other[place], day[at][of]), len(at))
+    return found
+
+
+def _chunks(who: Ints, pairs: Ints) -> Iterator[Ints]:
+    """Indices of all rows, those of one card together, so many at a time as have MOST_PAIRS pairs."""
+    order = np.argsort(who, kind="stable")
+    ends = np.flatnonzero(np.diff(who[order], append=-1)) + 1
+    number = np.cumsum(pairs[order])[ends - 1] // MOST_PAIRS
+    cuts = ends[np.flatnonzero(np.diff(number, append=-1))]
+    yield from (part for part in np.split(order, cuts) if len(part))
+
+
+def _days_together(one: Ints, other: Ints, day: Ints) -> Ints:
+    """For each pair of cards: the number of days on which the same pair is given; all arrays as long."""
+    days = int(day.max(initial=0)) + 1
+    key = ((one - one.min(initial=0)) * (int(other.max(initial=0)) + 1) + other) * days + day
+    order = np.argsort(key)
+    key = key[order]
+    new_day = np.diff(key, prepend=-1) != 0
+    pair = np.cumsum(np.diff(key // days, prepend=-1) != 0) - 1
+    found = np.empty(len(key), dtype=np.int64)
+    found[order] = np.bincount(pair, weights=new_day).astype(np.int64)[pair] if len(pair) else 0
+    return found
+
+
+def _medians(of: Ints, values: Ints, many: int) -> Floats:
+    """The median of the `values` of each of `many` owners, 0 of one without; `of`: the owner of each."""
+    wide = int(values.max(initial=0)) + 1
+    inside = np.sort(of * wide + values) % wide
+    size = np.bincount(of, minlength=many)
+    begin = np.cumsum(size) - size
+    found = np.zeros(many)
+    some = size > 0
+    low, high = (inside[(begin + (size - less) // 2)[some]] for less in (1, 0))
+    found[some] = (low + high) / 2.0
+    return found
+
+
+def _ints(column: pl.Series) -> Ints:
+    return column.cast(pl.Int64).to_numpy()
 
 
 def _by_crew(told: _Switched, with_others: Floats) -> Floats:
