@@ -63,6 +63,7 @@ def test_the_ring_behind_a_device_is_masked_and_stands_in_the_trail(
     shown = office.type(*SEIZED, *BASIS, "--out", tmp_path / "ring")
     assert shown.code == 0, shown.err
     assert "From 86012304****001: 24 cards in the ring" in shown.out
+    assert "stopped, which two people decide: duanka links stop links --imei … --reason …" in shown.out
     assert SITE in shown.out
     assert not told_in_full(shown.out)
     files = {file.name: file.read_text(encoding="utf-8-sig") for file in (tmp_path / "ring").iterdir()}

@@ -88,6 +88,11 @@ def propose_ring_stop(
     return ProposedRingStop(act, len(listed) - len(likely), ring.at_risk, ring.confirmed)
 
 
+def may_be_stopped(ring: RingAnswer) -> bool:
+    """Whether something speaks against the cards of a ring, so that a stop can be proposed."""
+    return not _innocent(ring)
+
+
 def _innocent(ring: RingAnswer) -> str:
     """Why the cards of a ring are not to be stopped together; empty: something speaks against them."""
     if ring.joined < _RING:

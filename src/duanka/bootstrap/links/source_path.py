@@ -12,11 +12,16 @@ from duanka.domain.schema import RECORD_TABLES
 _MOST_NAMED = 3
 
 
-def must_be_there(where: Path) -> None:
-    """DuankaError: nothing lies at `where`, or a part of a graph does."""
+def is_graph(where: Path) -> bool:
+    """Whether a graph lies at `where`."""
     from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # polars and scipy take a second
 
-    if holds_graph(where.parent) and not holds_graph(where):
+    return holds_graph(where)
+
+
+def must_be_there(where: Path) -> None:
+    """DuankaError: nothing lies at `where`, or a part of a graph does."""
+    if is_graph(where.parent) and not is_graph(where):
         raise DuankaError(f"{_named(where)} is a part of the graph {_named(where.parent)}: name that folder")
     if not where.exists():
         raise DuankaError(
@@ -26,10 +31,8 @@ def must_be_there(where: Path) -> None:
 
 def must_hold_graph(where: Path) -> None:
     """DuankaError: no graph lies at `where`."""
-    from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # as above
-
     must_be_there(where)
-    if not holds_graph(where):
+    if not is_graph(where):
         raise DuankaError(
             f"{_named(where)} is no graph{_near(where)}; `duanka links build {_named(where)} --out LINKS` makes one"
         )
@@ -37,10 +40,8 @@ def must_hold_graph(where: Path) -> None:
 
 def must_hold_records(where: Path) -> None:
     """DuankaError: nothing lies at `where`, or a graph, which a graph is not built of."""
-    from duanka.links.graph.stored import holds_graph  # noqa: PLC0415  # as above
-
     must_be_there(where)
-    if holds_graph(where):
+    if is_graph(where):
         raise DuankaError(
             f"{_named(where)} is a graph; a graph is built of a store, or of a directory of records"
         )

@@ -53,6 +53,8 @@ Source = Annotated[
 
 Rows = Annotated[int, typer.Option("--rows", min=1, help="How many rows to show.")]
 
+_OPTIONS = {"device": "--imei", "card": "--card", "outlet": "--outlet", "ring": "--ring"}
+
 commands = typer.Typer()
 links = new_group(commands, "links")
 
@@ -141,6 +143,12 @@ def around(
         found.write(out, in_language)
         say(
             f"全图和清单在 {out}，请打开 ring.html", f"The picture and the lists are in {out}; open ring.html"
+        )
+    if source_path.is_graph(where) and ring_stops.may_be_stopped(found):
+        proposes = f"duanka links stop {where} {_OPTIONS[named.kind]} … --reason …"
+        say(
+            f"要对其中有把握的号码停机，由两人决定：{proposes}",
+            f"To have the likely ones stopped, which two people decide: {proposes}",
         )
 
 
