@@ -50,7 +50,7 @@ from test_access import WHO
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a single card
 # on files that belong to an order database they ask the table as well: tests/test_ring_access.py
-BY_OWNER = {"links build", "links around", "links rings", "links outlets"}
+BY_OWNER = {"links build", "links around", "links rings", "links outlets", "links devices"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 NOT_MINE = DisavowalSeen(Document.ID_CARD, "counter", True, True, True)
 WORDS = BilingualText("理由", "a reason")
