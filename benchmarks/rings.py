@@ -1,7 +1,7 @@
 """How much of a gang is found from one of its cards, by how careful it is: the table of docs/DETECTION.md.
 
 Of each level 1 to 5 of the simulator's adversary (docs/WORLDS.md) a world with four gangs of 200 cards is invented,
-three of ten members bridged to honest cards, taken into a store, and its graph built. From each of three cards of each
+three of ten members bridged to honest cards, taken into a store, and its graph built. From each of twenty cards of each
 gang that were used, as the police might confirm one, the ring is grown. `found`: share of the gang, cards in the drawer
 and people included; `strangers`: honest cards in the ring, `above 0.5`: their number with so much certainty. R11: from
 one device.
@@ -29,7 +29,7 @@ from duanka.domain.rings import PEOPLE, RingRole
 from duanka.links.graph.stored import holds_graph
 from duanka.simulator import RingOptions, simulate
 
-_SEEDS = 3  # cards of each gang
+_SEEDS = 20  # cards of each gang
 _NOT_SEEN = [
     RingRole.STOCK.value,
     *(role.value for role in PEOPLE),
