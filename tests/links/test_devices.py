@@ -168,6 +168,8 @@ def test_boxes_come_first_and_name_the_ring_of_their_cards() -> None:
     world.device(12, counter)
     world.uses(11, box, a_day=3.0, an_hour=0.4, dialled=20.0, calls_out=400)
     world.uses(12, counter, stay=0.01, calls_out=50, calls_in=50)
+    world.device(13, own := world.cards(30, 3))
+    world.uses(13, own, calls_out=50, calls_in=50)
     graph = build_graph(world.evidence())
     members = pl.DataFrame({"card": box, "ring": "R00007"})
     rows = listed_devices(graph, members).select("imei", "role", "cards", "site", "at_risk", "ring").rows()

@@ -137,10 +137,10 @@ _PHONE = BilingualText("{cards} 张卡，猫池特征不足", "{cards} cards, to
 _RANK = list(DeviceRole)
 
 
-def judged_devices(facts: pl.DataFrame) -> pl.DataFrame:
+def judged_devices(facts: pl.DataFrame, *, phones: bool = True) -> pl.DataFrame:
     """device, role, cards, site, at_risk, confirmed, reason_zh, reason_en, of `device_facts`; boxes first, worst first.
 
-    A box has no other explanation, and nobody calls its cards.
+    A box has no other explanation, and nobody calls its cards. `phones`: those of no other role too.
     """
     known = facts.with_columns(back=pl.when(pl.col("calls") > 0).then(1 - pl.col("out")).otherwise(0.0))
     signs = known.select(shown.fill_null(value=False).alias(name) for name, (shown, _) in _SIGNS.items())
@@ -151,6 +151,9 @@ def judged_devices(facts: pl.DataFrame) -> pl.DataFrame:
         *(pl.when(holds).then(pl.lit(one.value)) for one, holds in held), pl.lit(DeviceRole.PHONE.value)
     )
     judged = known.with_columns(count).with_columns(role=role)
+    if not phones:  # most of a province, and reasons are made one by one
+        others = judged["role"] != DeviceRole.PHONE.value
+        judged, signs = judged.filter(others), signs.filter(others)
     words = [
         _reason(row, shown)
         for row, shown in zip(judged.iter_rows(named=True), signs.iter_rows(named=True), strict=True)
@@ -190,7 +193,7 @@ def listed_devices(graph: LinkGraph, members: pl.DataFrame) -> pl.DataFrame:
 
     `members`: card, ring of the communities; `ring`: the one that most cards of a device are in, "" none.
     """
-    found = judged_devices(graph.devices).filter(pl.col("role") != DeviceRole.PHONE.value)
+    found = judged_devices(graph.devices, phones=False)
     rings = graph.cards.select("card").join(
         members.select("card", "ring"), on="card", how="left", maintain_order="left"
     )
