@@ -24,8 +24,9 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
+from duanka.links.graph.contacts import changed_contacts
 from duanka.links.graph.evidence import LinkEvidence
-from duanka.links.graph.graph import LinkGraph, build_graph
+from duanka.links.graph.graph import LinkGraph, build_graph, put_together
 from duanka.links.graph.groups import all_groups
 from duanka.links.graph.stored import Divisions, GraphPeriod, KeptRings, begun, load, load_rings, save
 from duanka.links.ring.communities import communities
@@ -200,17 +201,19 @@ def night(folder: Path, cards: int) -> dict[str, float]:
     evidence = _with_a_night(invented(cards))
     graph, _period = load(folder)
     begin = time.process_time()
-    list(all_groups(evidence, graph.contacts))
+    contacts = changed_contacts(graph.contacts, graph.cards, evidence)
+    put_in = time.process_time()
+    groups = list(all_groups(evidence, contacts))
     weighed = time.process_time()
-    added = build_graph(evidence, onto=graph)
+    added = put_together(evidence, contacts, groups)
     built = time.process_time()
     found = communities(added, before=load_rings(folder).divisions)
     done = time.process_time()
     _save(added, found.divisions, folder)
     return {
         "new edges": added.edges - graph.edges,
-        "weigh all memberships": weighed - begin,
-        "add, divide": done - weighed - (weighed - begin),
+        "weigh all memberships": weighed - put_in,
+        "add, divide": done - weighed + put_in - begin,
         "of it dividing": done - built,
         "write": time.process_time() - done,
     }

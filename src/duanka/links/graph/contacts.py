@@ -39,11 +39,11 @@ def changed_contacts(before: Neighbours, cards: pl.DataFrame, evidence: LinkEvid
     gone, new = known & (tie == 0), ~known & (tie > 0)
     np.subtract.at(many, row[gone], 1)
     np.add.at(many, row[new], 1)
-    before_it = at[new] - np.searchsorted(
-        at[gone], at[new]
-    )  # where it comes when those that are gone are out
-    other = np.insert(np.delete(other, at[gone]), before_it, peer[new])
-    strength = np.insert(np.delete(strength, at[gone]), before_it, tie[new])
+    place = at[new]
+    if gone.any():
+        place = place - np.searchsorted(at[gone], place)  # where it comes when those that are gone are out
+        other, strength = np.delete(other, at[gone]), np.delete(strength, at[gone])
+    other, strength = np.insert(other, place, peer[new]), np.insert(strength, place, tie[new])
     return Neighbours(np.concatenate(([0], np.cumsum(many))), other, strength)
 
 

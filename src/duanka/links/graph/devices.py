@@ -54,8 +54,11 @@ def device_facts(evidence: LinkEvidence) -> pl.DataFrame:
 
 def _cards(evidence: LinkEvidence) -> pl.DataFrame:
     """card, site, organisation, shared (first or last minutes that it has with others), days, and their calls."""
-    shared = evidence.switched.group_by("card").len("shared")
-    cards = evidence.cards.join(shared, on="card", how="left", maintain_order="left")
+    sat = evidence.sat.select("card")  # of a province few sat in such devices
+    shared = evidence.switched.join(sat, on="card", how="semi").group_by("card").len("shared")
+    cards = evidence.cards.join(sat, on="card", how="semi").join(
+        shared, on="card", how="left", maintain_order="left"
+    )
     return cards.select(
         "card",
         pl.concat_str("city", pl.col("cell").cast(pl.String), separator="/").fill_null("").alias("site"),

@@ -80,7 +80,11 @@ def build_graph(evidence: LinkEvidence, onto: LinkGraph | None = None) -> LinkGr
     contacts = (
         all_contacts(evidence) if onto is None else changed_contacts(onto.contacts, onto.cards, evidence)
     )
-    parts = list(all_groups(evidence, contacts))
+    return put_together(evidence, contacts, list(all_groups(evidence, contacts)))
+
+
+def put_together(evidence: LinkEvidence, contacts: Neighbours, parts: Sequence[Groups]) -> LinkGraph:
+    """The graph of these contacts and groups, the cards of both being rows of `evidence.cards`."""
     first = np.cumsum([0, *(len(part.label) for part in parts)])
     group = _joined((part.group + begin for part, begin in zip(parts, first, strict=False)), np.int64)
     card = _joined((part.card for part in parts), np.int64)
