@@ -18,7 +18,7 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
 from duanka.domain.record_lookups import BasisKind, Usage
-from duanka.domain.rings import LinkKind, RingRole
+from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.streaming import Change
 from duanka.domain.streaming import LiveReason as LiveRefused
@@ -66,7 +66,7 @@ IN_TABLES = (
     ),
     *(CheckReason, Gesture, RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
     *(Usage, BasisKind),
-    *(LinkKind, RingRole),
+    *(LinkKind, RingRole, DeviceRole),
 )
 
 
