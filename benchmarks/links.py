@@ -102,6 +102,7 @@ def _cards(cards: int, gang: np.ndarray, rng: np.random.Generator) -> pl.DataFra
         iccid=pl.lit(None, dtype=pl.String),
         iot=pl.lit(value=False),
         outlet_city=(pl.col("outlet").cast(pl.Int64) % 100 + 990_100).cast(pl.String),
+        outlet_name=pl.lit(None, dtype=pl.String),
         city=pl.lit("990101"),
         home_city=pl.lit("990101"),
         cell=pl.lit(1, dtype=pl.Int64),

@@ -19,12 +19,15 @@ from duanka.bootstrap.links import building, served
 from duanka.bootstrap.links.answers import GraphAnswers
 from duanka.bootstrap.links.ownership import belongs_to_orders
 from duanka.bootstrap.links.served import ServedGraph
+from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import MARK, AttachedStore
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
+from duanka.domain.counter_check import Document
+from duanka.domain.disavowal import DisavowalSeen
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM, Event
-from duanka.domain.person import Role
+from duanka.domain.person import Person, Role
 from duanka.domain.phone_masking import masked_device
 from duanka.domain.ports import Silent
 from duanka.domain.record_lookups import LookupRefused
@@ -226,10 +229,38 @@ def test_no_stop_is_proposed_without_right_reason_and_likely_cards(
         assert len(here.reading.bulk_actions(SYSTEM).items) == before
 
 
+def test_what_the_order_database_knows_of_cards_is_taken_from_there_and_from_files(
+    office: RingOffice, tmp_path: Path
+) -> None:
+    seen = DisavowalSeen(
+        Document.ID_CARD, "长安街营业厅", person_present=True, in_register=True, statement_signed=True
+    )
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        one, other = (Person(who, Role.DESK) for who in ("one", "other"))
+        order = here.disavowals.record(RING[4], seen, one, "theirs it is not", here.now())
+        here.counter.confirm(order.id, other, "seen too", here.now())
+    (tmp_path / "upheld").write_text(f"{RING[5]}\n")
+    words = ("build", office.folder / "store", "--out", tmp_path / "links", "--upheld", tmp_path / "upheld")
+    shown = office.type(*words, who=None)
+    said = (
+        "Disowned cards: 1 of the order database, 0 of a file; objections upheld: 0 of the order database, 1"
+    )
+    assert (shown.code, said in " ".join(shown.out.split())) == (0, True), shown
+    cards = building.load_built(tmp_path / "links").graph.cards
+    assert cards.filter("disowned")["name"].to_list() == [RING[4]]
+    assert cards.filter("upheld")["name"].to_list() == [RING[5]]
+    shown = office.type(*words, who=None, orders=tmp_path / "nowhere")
+    assert (shown.code, "knows of disowned and upheld cards was not read" in " ".join(shown.out.split())) == (
+        0,
+        True,
+    ), shown
+    assert building.load_built(tmp_path / "links").graph.cards.filter("disowned").is_empty()
+
+
 def test_a_community_that_nobody_named_is_as_sure_as_its_links_make_it(
     office: RingOffice, tmp_path: Path
 ) -> None:
-    stated = building.StatedCards(upheld=[RING[5]])
+    stated = Statements(StatedCards(upheld=[RING[5]]))
     policy, links = policy_named("national"), tmp_path / "links"
     building.build(office.settings, office.folder / "store", links, policy, None, Silent(), stated=stated)
     built = building.load_built(links)

@@ -137,7 +137,9 @@ def test_a_policy_file_puts_a_rule_into_shadow(tmp_path: Path) -> None:
     good = (POLICIES / "national.toml").read_text(encoding="utf-8")
     path.write_text(good.replace("[rules.fan_out]\n", "[rules.fan_out]\nshadow = true\n"), encoding="utf-8")
     policy = read_policy(path, RULES)
-    assert policy.shadows == {"fan_out", "bridged_calls", "in_ring"}, "the last two are shipped so"
+    assert policy.shadows == {"fan_out", "bridged_calls", "in_ring", "outlet_ring"}, (
+        "the others are shipped so"
+    )
     assert policy.rules["fan_out"].weight == NATIONAL.rules["fan_out"].weight
     for wrong in ('"yes"', "1", "[]"):
         path.write_text(good.replace("[rules.fan_out]\n", f"[rules.fan_out]\nshadow = {wrong}\n"))

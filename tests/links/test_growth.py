@@ -9,6 +9,7 @@ import pytest
 
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.links.graph.graph import LinkGraph, build_graph
+from duanka.links.ring.files import outlets_csv
 from duanka.links.ring.growth import JOINS, KnownCards
 from duanka.links.ring.ring import Ring, Seed, ring_around
 from support.link_worlds import LIVED, UNUSED, FactWorld
@@ -237,3 +238,20 @@ def test_every_card_but_the_seed_says_by_which_card_it_came() -> None:
     assert reasons[str(ring[0])] == "the search began here"
     assert all("by way of" in reasons[str(card)] for card in ring[1:])
     assert found.cards["certainty"].min() >= JOINS  # type: ignore[operator]
+
+
+def test_outlets_are_named_by_code_and_name() -> None:
+    world, ring = boxes()
+    for other in range(30):
+        world.shop(f"H{other}", 20_000 + 100 * other, 60)
+    world.opened(ring[:6], SHOP, datetime(2021, 4, 10, 9), 3)
+    for card in world._cards.values():
+        card["outlet_name"] = "解放路手机店" if card.get("outlet") == SHOP else None
+    found = seized(build_graph(world.evidence()), BOX)
+    shops = found.outlets.select("outlet", "name").rows()
+    assert shops == [(SHOP, "解放路手机店")]
+    reasons = dict(found.cards.select("card", "reason_en").iter_rows())
+    assert f"({SHOP} 解放路手机店 2021-04-20 14:18)" in reasons[str(ring[-1])]
+    head, shop = outlets_csv(found, "zh").splitlines()
+    assert head == "\ufeffoutlet,cards,expected,lift,lower_bound,reasons,name"
+    assert (shop.split(",")[0], shop.split(",")[-1]) == (SHOP, "解放路手机店")

@@ -123,6 +123,7 @@ _OUTLET: Mapping[str, object] = {
     "cards": 12,
     "expected": 0.4,
     "lift": 30.0,
+    "name": "",
     "lower_bound": 14.1,
     "reason_zh": "同期开户的 12 张卡中 12 张有风险",
     "reason_en": "12 of the 12 cards that it opened are at risk",

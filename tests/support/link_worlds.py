@@ -15,6 +15,7 @@ _CARD: dict[str, tuple[object, pl.DataType]] = {
     "iot": (False, pl.Boolean()),
     "iccid": (None, pl.String()),
     "outlet": (None, pl.String()),
+    "outlet_name": (None, pl.String()),
     "outlet_city": ("990101", pl.String()),
     "opened_at": (None, pl.Datetime("us")),
     "home_city": ("990101", pl.String()),

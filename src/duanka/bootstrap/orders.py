@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.bootstrap.links.served import ServedGraph
+from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
     MESSAGE_PROXY,
@@ -22,6 +23,7 @@ from duanka.bootstrap.order_resources import (
     secret_of,
     status_in,
 )
+from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
@@ -61,6 +63,7 @@ from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries, ViewerContext
+from duanka.orders.queries.stated_cards import stated_cards
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
@@ -284,6 +287,21 @@ class _Disowned:
     def disowned(self, since: datetime, until: datetime) -> Iterable[DisownedCard]:
         found = self.queries.disowned(since, until, self.reader, now())
         return [replace(one, card=card_of(one.card)) for one in found]
+
+
+def stated_about(settings: Settings, store: Path, from_files: StatedCards) -> Statements:
+    """What the files say, and the order database that `store` is attached to, whose trail has that it was read.
+
+    Where that is another one than the settings name, or cannot be read, `unread` says why.
+    """
+    try:
+        with desk(settings, policy_named(settings.policy), check_network=False) as here:
+            if here.attached_store.at(store).sealed_for() is not AttachedTo.THIS:
+                return Statements(from_files, unread=f"{store} is attached to another order database")
+            found = stated_cards(here.store, here.trail, f"links build {store}", here.now())
+    except DuankaError as error:  # the records are there all the same
+        return Statements(from_files, unread=str(error))
+    return Statements(from_files, StatedCards(found.disowned, found.upheld))
 
 
 def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> AttachedTo:

@@ -233,13 +233,42 @@ RINGS = Table(
     time="since",
 )
 
+OUTLET_BATCHES = Table(
+    "outlet_batches",
+    "what `duanka links` found of outlets: cards opened together at one that stands out, hardly used since; one row per"
+    " card",
+    (
+        _CARD,
+        Column("outlet", ColumnKind.TEXT, "the outlet that opened it", required=True),
+        Column(
+            "lift",
+            ColumnKind.COUNT,
+            "how many times its peers, at least, the outlet's new cards end up at risk; 0: no longer",
+            "times",
+            required=True,
+        ),
+        Column(
+            "together",
+            ColumnKind.COUNT,
+            "cards opened one after another, this one too",
+            "cards",
+            required=True,
+        ),
+        _time("since", "when the card was first found there"),
+    ),
+    time="since",
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS, RINGS)
+    for table in (
+        *(CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS),
+        *(RINGS, OUTLET_BATCHES),
+    )
 }
 
 # Registers with one row a card or outlet -> its column. A later row replaces the earlier one.
-REGISTER_KEYS = {"cards": "card", "outlets": "outlet", "rings": "card"}
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet", "rings": "card", "outlet_batches": "card"}
 
 RECORD_TABLES = tuple(name for name, table in TABLES.items() if table.record)
 

@@ -53,6 +53,7 @@ _UNITS = {
     "messages": "条",
     "complaints": "次",
     "percent": "%",
+    "times": "倍",
 }
 # Units that the value shows by itself.
 _SILENT_UNITS = {"", "share", "local time", "date", "IMEI"}

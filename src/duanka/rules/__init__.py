@@ -17,6 +17,7 @@ from duanka.rules import (
     new_card_unused,
     one_way_calls,
     outgoing_only,
+    outlet_ring,
     over_frequency,
     repeat_alerts,
     shared_device,
@@ -52,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     complained.RULE,
     # what links between cards say
     in_ring.RULE,
+    outlet_ring.RULE,
     # last: reads the hits of all other rules
     repeat_alerts.RULE,
 )

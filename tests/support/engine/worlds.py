@@ -46,6 +46,7 @@ _SMALL: dict[str, dict[str, Literal]] = {
     "code_receiver": {"min_platforms": 3},
     "bank_line_stranger": {"min_days": 2},
     "complained": {"min_complaints": 2, "days": 2},
+    "outlet_ring": {"days": 2},
     "repeat_alerts": {"min_alerts": 2, "days": 5},
 }
 LIMITS: Limits = {
@@ -105,6 +106,7 @@ class _Inventor:
         self.rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         self.before: list[Row] = []
         self.linked_before: list[Row] = []
+        self.opened_before: list[Row] = []
 
     def moment(self, first: float = 0.0, last: float | None = None) -> datetime:
         """A moment between two days of the world; often a full hour, or midnight, where limits lie."""
@@ -176,6 +178,20 @@ class _Inventor:
             self.rows["rings"].append(linked(card))
             if chance.random() < 0.4:
                 self.linked_before.append(linked(card))
+
+    def open_in_batches(self, seed: int) -> None:
+        """Fill the outlet batches likewise; some cards were used for a day or two, and some since."""
+        chance = random.Random(f"outlet batches {seed}")
+
+        def opened(card: str) -> Row:
+            since = START + timedelta(days=chance.uniform(-3, self.days + 1))
+            told = {"outlet": chance.choice(("o1", "o2")), "lift": chance.choice((0, 1, 2, 9)), "together": 7}
+            return {"card": card, **told, "since": since.replace(microsecond=0)}
+
+        for card in chance.sample([*self.numbers, "8613899999998"], len(self.numbers) // 2):
+            self.rows["outlet_batches"].append(opened(card))
+            if chance.random() < 0.4:
+                self.opened_before.append(opened(card))
 
     def use(self) -> None:
         """Fill the records."""
@@ -262,6 +278,7 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     drawn = _Inventor(seed, cards, days)
     drawn.describe()
     drawn.link(seed)
+    drawn.open_in_batches(seed)
     drawn.use()
     drawn.burst(drawn.numbers[0], {"imei": "86000000000001"})
     drawn.bridges(random.Random(seed))
@@ -270,7 +287,8 @@ def invented(seed: int, cards: int = 20, days: int = 6) -> World:
     if drawn.chance.random() < 0.2:
         lists[drawn.some(*LISTS)] = ()
     frames = {t: canonical(t, rows) for t, rows in drawn.rows.items() if rows and t not in missing}
-    before = {"cards": canonical("cards", drawn.before), "rings": canonical("rings", drawn.linked_before)}
+    earlier = {"cards": drawn.before, "rings": drawn.linked_before, "outlet_batches": drawn.opened_before}
+    before = {table: canonical(table, rows) for table, rows in earlier.items()}
     return World(frames, before, lists)
 
 

@@ -15,7 +15,7 @@ RECORDS = ("calls", "messages", "sightings", "data_days")
 def bring(town: Path, data: Path, *days: str, but: float = 1.0) -> None:
     """Put the files of `days` into the delivery, of the last day only the share `but` of the rows."""
     data.mkdir(exist_ok=True)
-    for register in ("cards", "outlets", "complaints", "cases", "accounts", "rings"):
+    for register in ("cards", "outlets", "complaints", "cases", "accounts", "rings", "outlet_batches"):
         if (town / f"{register}.parquet").exists():
             shutil.copy(town / f"{register}.parquet", data)
     shutil.copy(town / "world.toml", data)

@@ -16,6 +16,7 @@ from duanka.links.ring.ties import Ties
 PERIOD = GraphPeriod(date(2021, 5, 3), date(2021, 6, 1), 1, "Asia/Shanghai")
 SITES = ("990104/99010400007", "990202/99020200005")
 OUTLETS = ("S000176", "S000172", "S000168")
+NAMES = {"S000176": "解放路手机店"}
 _SHOP_CITY = "990203"
 _BATCH = 40  # cards opened one after another
 _DOCUMENT = 9
@@ -241,6 +242,7 @@ def _outlets(cards: pl.DataFrame) -> pl.DataFrame:
     rows = [
         (
             outlet,
+            NAMES.get(outlet, ""),
             n,
             0.11,
             3071.2,
@@ -254,5 +256,5 @@ def _outlets(cards: pl.DataFrame) -> pl.DataFrame:
         .sort("len", "outlet", descending=[True, False])
         .iter_rows()
     ]
-    columns = ["outlet", "cards", "expected", "lift", "lower_bound", "reason_zh", "reason_en"]
+    columns = ["outlet", "name", "cards", "expected", "lift", "lower_bound", "reason_zh", "reason_en"]
     return pl.DataFrame(rows, schema=columns, orient="row")

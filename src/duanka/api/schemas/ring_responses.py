@@ -54,6 +54,7 @@ class RingOutletShown(View):
     """An outlet (网点) that supplied the ring far more often than its peers would."""
 
     outlet: str
+    name: str = Field(description="Of the register of outlets; empty: it has none.")
     cards: int = Field(description="Cards of the ring that it opened.")
     expected: float = Field(description="By its peers of the city and size.")
     lift: float = Field(description="How many times its peers.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from duanka.bootstrap.links import delivery
+from duanka.bootstrap.links.delivery import LinkTables
 from duanka.bootstrap.links.ownership import seal_of
 from duanka.bootstrap.links.source_path import must_be_there, must_hold_records, neither
-from duanka.bootstrap.outputs import files
+from duanka.bootstrap.links.statements import NOBODY, StatedCards, Statements
 from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
@@ -23,7 +25,6 @@ from duanka.domain.judgement import Judgement
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Progress
-from duanka.domain.private_files import put_in_place
 from duanka.domain.record_keys import key_of
 from duanka.domain.rule import Action
 from duanka.domain.text import BilingualText
@@ -46,12 +47,13 @@ from duanka.links.graph.stored import (
     save,
 )
 from duanka.links.ring.growth import KnownCards
+from duanka.links.ring.outlet_batches import outlet_batches
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.rules import RULES
 
 _NOTHING = KeptRings(pl.DataFrame(schema=MEMBERS), pl.DataFrame(schema=TABLE))
 _DAYS = "days"  # folder of what was gathered of each day
-_DELIVERED = "SELECT number_text(card) AS card, ring, certainty, since FROM rings"
+_BY_LINKS = {"rings", "outlet_batches"}  # what links found is no evidence for links
 
 
 @dataclass(frozen=True)
@@ -79,27 +81,16 @@ _NO_NIGHT = _Before()
 class Built:
     """A graph, what it was built of, and its communities: card, ring, since.
 
-    `delivered`: the table `rings` that the store held, card as text; without rows where a graph was only read.
+    `held`: what earlier builds delivered and the store took; without rows where a graph was only read.
     `divisions`: of its components; `read`: what was read of a store whose graph is kept.
     """
 
     graph: LinkGraph
     period: GraphPeriod
     rings: pl.DataFrame
-    delivered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLE))
+    held: LinkTables = field(default_factory=LinkTables)
     divisions: Divisions = field(default_factory=dict)
     read: DaysRead | None = None
-
-
-@dataclass(frozen=True)
-class StatedCards:
-    """Cards of which people said something: their registrants disowned them; an objection was upheld."""
-
-    disowned: Sequence[str] = ()
-    upheld: Sequence[str] = ()
-
-
-_NOBODY = StatedCards()
 
 
 def build(
@@ -111,28 +102,31 @@ def build(
     progress: Progress,
     *,
     deliver: Path | None = None,
-    stated: StatedCards = _NOBODY,
+    stated: Statements = NOBODY,
 ) -> Built:
     """Build the graph of a store, or of records in `data`, and write it to `out`.
 
-    `deliver`: file for the table `rings` of the next scan, such as INBOX/rings.parquet.
+    `deliver`: file for the table `rings` of the next scan, such as INBOX/rings.parquet; beside it stands
+    outlet_batches.parquet.
     """
     must_hold_records(data)
     must_lie_outside(out, "--out")
     may_hold_graph(out)
     if deliver:
-        _may_deliver(deliver, settings)
+        delivery.may_deliver(deliver, settings)
     with _stored(settings, data, out, policy, mapping, progress) as store:
         before = _before(out)
         with begun(out) as new:
             keep = new / _DAYS if store == data else None  # a store for the time being is not met again
             built = _of_store(settings, store, out.parent, policy, progress, before, stated, keep)
             progress.step("writing the graph", 0)
-            rings = KeptRings(built.rings, _table(settings, built, before.rings), built.divisions)
+            known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
+            rings = KeptRings(built.rings, _table(built, known, before.rings), built.divisions)
             save(built.graph, rings, built.period, new, seal_of(store))
     if deliver:
-        with put_in_place(deliver) as aside:
-            rings.table.write_parquet(aside)
+        period = built.period
+        batches = outlet_batches(built.graph, known, period.first, period.last, built.held.batches)
+        delivery.deliver(LinkTables(rings.table, batches), deliver)
     return built
 
 
@@ -144,10 +138,9 @@ def _before(out: Path) -> _Before:
         return _Before()
 
 
-def _table(settings: Settings, built: Built, earlier: KeptRings) -> pl.DataFrame:
+def _table(built: Built, known: KnownCards, earlier: KeptRings) -> pl.DataFrame:
     """The table `rings`: every ring that is worth a look, grown; and who has left of what was built or delivered."""
-    known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
-    before = pl.concat([built.delivered, earlier.table]).unique("card", keep="last", maintain_order=True)
+    before = pl.concat([built.held.rings, earlier.table]).unique("card", keep="last", maintain_order=True)
     return ring_table(built.graph, known, ranked(built.graph, built.rings), built.rings, before)
 
 
@@ -201,7 +194,7 @@ def _of_store(
     policy: Policy,
     progress: Progress,
     before: _Before = _NO_NIGHT,
-    stated: StatedCards = _NOBODY,
+    stated: Statements = NOBODY,
     keep: Path | None = None,
 ) -> Built:
     """`keep`: folder for what is gathered of each day; `before` is used only with it."""
@@ -209,9 +202,9 @@ def _of_store(
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
             kept = GatheredDays(source, keep or spill / _DAYS, before.days if keep else None)
-            evidence = _evidence(source, kept, policy, stated, progress)
+            evidence = _evidence(source, kept, policy, stated.all, progress)
             kept.finish()
-            delivered = _frame(source.arrow(_DELIVERED)).cast(pl.Schema(TABLE))
+            held = delivery.held_by(source)
         finally:
             source.close()
     progress.step("weighing links", 0)
@@ -224,20 +217,7 @@ def _of_store(
     rings = named_rings(graph, found.of_card, before.rings.members, days[-1])
     period = GraphPeriod(days[0], days[-1], manifest.generation, manifest.zone)
     read = DaysRead(len(days), len(kept.came), kept.why) if keep else None
-    return Built(graph, period, rings, delivered, found.divisions, read)
-
-
-def _may_deliver(deliver: Path, settings: Settings) -> None:
-    """DuankaError where the table of rings cannot be written to `deliver`, or is not read from there."""
-    if deliver.suffix != ".parquet":
-        raise DuankaError(
-            f"--deliver {deliver}: a table in Parquet is written; name it rings.parquet in the inbox"
-        )
-    if not deliver.parent.is_dir():
-        raise DuankaError(
-            f"--deliver {deliver}: there is no folder {deliver.parent}; name one that scans read"
-        )
-    files.may_export(deliver, "--deliver", settings, earlier=files.RINGS)
+    return Built(graph, period, rings, held, found.divisions, read)
 
 
 def _evidence(
@@ -265,10 +245,8 @@ def _evidence(
 
 
 def _at_risk(cards: pl.DataFrame, tripped: pl.DataFrame, policy: Policy) -> pl.Series:
-    """Whether `policy` asks for more than a watch of each of `cards`; by its rules, not by rings."""
-    rules = [
-        rule for rule in policy.running(RULES) if "rings" not in rule.reads
-    ]  # a ring is no witness of itself
+    """Whether `policy` asks for more than a watch of each of `cards`; by its rules, not by what links found."""
+    rules = [rule for rule in policy.running(RULES) if not _BY_LINKS.intersection(rule.reads)]
     judgement = Judgement(policy, rules, {rule.id: policy.limits(rule) for rule in rules})
     known = {rule.id for rule in rules}
     asked = {

@@ -18,6 +18,7 @@ TRAIL_END = re.compile(rb'\A\{"installation": ?"')
 SPECIFICATION = re.compile(rb"\A<!doctype html.*duanka spec|\A%PDF-", re.DOTALL)
 FIGURES = re.compile(rb'\A\{\s*"date": .*"measured": ', re.DOTALL)
 RINGS = re.compile(rb"\APAR1.*certainty.*PAR1\Z", re.DOTALL)
+OUTLET_BATCHES = re.compile(rb"\APAR1.*together.*PAR1\Z", re.DOTALL)
 MAPPING = re.compile(rb"^#? ?\[\[source", re.MULTILINE)
 
 

@@ -29,7 +29,8 @@ from duanka.domain.record_lookups import basis_of
 from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
-    from duanka.bootstrap.links import answers, building, ownership, source_path
+    from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap.links import answers, building, ownership, source_path, statements
     from duanka.bootstrap.links.answers import GraphAnswers
     from duanka.bootstrap.outputs import folders
     from duanka.cli.links import tables
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 else:
     answers = lazily("duanka.bootstrap.links.answers")
     building = lazily("duanka.bootstrap.links.building")
+    app_orders = lazily("duanka.bootstrap.orders")
     folders = lazily("duanka.bootstrap.outputs.folders")
     ownership = lazily("duanka.bootstrap.links.ownership")
+    statements = lazily("duanka.bootstrap.links.statements")
     record_queries = lazily("duanka.orders.queries.record_queries")
     ring_stops = lazily("duanka.orders.ring_stops")
     source_path = lazily("duanka.bootstrap.links.source_path")
@@ -74,25 +77,41 @@ def build(
     disowned: Annotated[
         Path | None,
         typer.Option(
-            "--disowned", help="A file of cards that their registrants disowned: evidence about outlets."
+            "--disowned",
+            help="A file of cards that their registrants disowned, beside those of the store's order database:"
+            " evidence about outlets.",
         ),
     ] = None,
     upheld: Annotated[
         Path | None,
-        typer.Option("--upheld", help="A file of cards about which an objection was upheld: in no ring."),
+        typer.Option(
+            "--upheld",
+            help="A file of cards about which an objection was upheld, beside those of the store's order database: in"
+            " no ring.",
+        ),
     ] = None,
     policy: PolicyName = "national",
     mapping: MappingFile = None,
 ) -> None:
     """Build the graph of all cards: what each shares with others, and how much that tells."""
-    stated = building.StatedCards(_cards_of(disowned), _cards_of(upheld))
+    settings, files = load_settings(), statements.StatedCards(_cards_of(disowned), _cards_of(upheld))
+    stated = statements.Statements(files)
+    if ownership.belongs_to_orders(data):
+        stated = app_orders.stated_about(settings, data, files)
     with steps() as shown:
         built = building.build(
-            load_settings(), data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
+            settings, data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
         )
     OUT.print(tables.graph_page(built.graph, built.period))
     if built.read:
         OUT.print(tables.days_read(built.read.days, built.read.read, built.read.why), highlight=False)
+    if stated.unread:
+        say(
+            f"未读取工单库中的否认开户和异议成立：{stated.unread}",
+            f"What the order database knows of disowned and upheld cards was not read: {stated.unread}",
+        )
+    if any((stated.all.disowned, stated.all.upheld)):
+        say(*tables.stated_line(stated))
     say(
         f"下一步：duanka links rings {out}，或 duanka links around {out} --imei IMEI",
         f"Next: duanka links rings {out}, or duanka links around {out} --imei IMEI",

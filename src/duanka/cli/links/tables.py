@@ -11,12 +11,14 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from duanka.bootstrap.links.statements import Statements
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import language, shown
 from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.text import BilingualText
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.stored import GraphPeriod
+from duanka.links.outlet_names import spelled_outlet
 from duanka.links.ring.ring import BOX, Ring
 from duanka.orders.ring_stops import ProposedRingStop
 
@@ -121,6 +123,18 @@ def days_read(days: int, read: int, why: BilingualText | None) -> str:
     )
 
 
+def stated_line(said: Statements) -> tuple[str, str]:
+    """How many cards were disowned, or found right, and who told it; in both languages."""
+    orders, files = said.from_orders, said.from_files
+    counts = (len(orders.disowned), len(files.disowned), len(orders.upheld), len(files.upheld))
+    zh = "否认开户：工单库 {} 张，文件 {} 张；异议成立：工单库 {} 张，文件 {} 张"
+    en = (
+        "Disowned cards: {} of the order database, {} of a file; objections upheld: {} of the order database, {} of a"
+        " file"
+    )
+    return zh.format(*counts), en.format(*counts)
+
+
 def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
     """What a graph holds."""
     members = pl.DataFrame({"group": pl.Series(graph.cards_of.start).diff().drop_nulls(), "kind": graph.kind})
@@ -197,12 +211,12 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
     named = int(found["named"].sum())
     said = shown(_NAMED).format(named=f"{named:,}", all=f"{found.height:,}", since=since)
     reason = f"reason_{language()}"
-    columns = found.select("outlet", "cards", "expected", "lower_bound", reason).head(
+    columns = found.select("outlet", "name", "cards", "expected", "lower_bound", reason).head(
         max(named, 1) if named < rows else rows
     )
     cells = [
-        (outlet, f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", why)
-        for outlet, n, expected, bound, why in columns.iter_rows()
+        (spelled_outlet(outlet, name), f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", why)
+        for outlet, name, n, expected, bound, why in columns.iter_rows()
     ]
     return Group(said, "", grid(_SHOPS, cells, right=("at risk", "expected", "times its peers, at least")))
 
@@ -273,12 +287,17 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
         yield from _more(boxes.height)
     if ring.outlets.height:
         reason = f"reason_{language()}"
-        rows = ring.outlets.select("outlet", "cards", "lower_bound", reason).head(_MOST_ROWS).iter_rows()
+        rows = (
+            ring.outlets.select("outlet", "name", "cards", "lower_bound", reason).head(_MOST_ROWS).iter_rows()
+        )
         yield from (
             "",
             grid(
                 _OUTLETS,
-                [(outlet, f"{n:,}", f"{bound:.1f}", why) for outlet, n, bound, why in rows],
+                [
+                    (spelled_outlet(outlet, name), f"{n:,}", f"{bound:.1f}", why)
+                    for outlet, name, n, bound, why in rows
+                ],
                 right=("cards of the ring", "times its peers, at least"),
             ),
         )

@@ -113,8 +113,8 @@ def cards(source: LinkSource) -> pa.Table:
     lasts = ", ".join(f"l.last_{kind}" for kind in ("call", "message", "data"))
     return source.arrow(f"""
         SELECT o.card, number_text(o.card) AS name, c.holder, c.holder_kind = 'organisation' AS organisation,
-               c.kind = 'iot' AS iot, c.iccid, c.outlet, s.city AS outlet_city, c.opened_at, c.home_city,
-               p.city, p.cell, coalesce(p.places, 0) AS places,
+               c.kind = 'iot' AS iot, c.iccid, c.outlet, s.name AS outlet_name, s.city AS outlet_city,
+               c.opened_at, c.home_city, p.city, p.cell, coalesce(p.places, 0) AS places,
                coalesce(u.days, 0) AS days, coalesce(u.calls_out, 0) AS calls_out, coalesce(u.calls_in, 0) AS calls_in,
                coalesce(u.messages_out, 0) AS messages_out, coalesce(u.codes_in, 0) AS codes_in,
                coalesce(k.callees, 0) AS callees, coalesce(k.strangers, 0) AS strangers,

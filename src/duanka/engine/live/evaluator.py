@@ -205,6 +205,7 @@ class RuleEvaluator:
             "state.cards",
             "state.complaints",
             "state.rings",
+            "state.outlet_batches",
             *(f"({shelf.raw('card')})" for shelf in seen),
         ]
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)

@@ -198,7 +198,7 @@ class Triggers:
     def _registered(self, latest: datetime) -> None:
         """Apply register rows whose stored time has come: mark their cards as touched."""
         if self._progress.since is None:
-            for register in ("cards", "complaints", "cases", "rings"):
+            for register in ("cards", "complaints", "cases", "rings", "outlet_batches"):
                 self.look_ahead(register, f"state.{register}", latest)
         come = f"due_at <= TIMESTAMP '{latest}'"
         if self._run(f"SELECT 1 FROM state.ahead WHERE {come} LIMIT 1"):

@@ -37,6 +37,7 @@ _TEXTS: dict[str, tuple[Meaning, ...]] = {
     "accounts": (Meaning.PLATFORM, Meaning.ACCOUNT),
     "outlets": (Meaning.OUTLET, Meaning.OUTLET_NAME, Meaning.OPERATOR),
     "rings": (Meaning.RING,),
+    "outlet_batches": (Meaning.OUTLET,),
 }
 _TIMES: dict[str, dict[str, Meaning]] = {
     "cards": {
@@ -48,6 +49,7 @@ _TIMES: dict[str, dict[str, Meaning]] = {
     "cases": {"confirmed_at": Meaning.CONFIRMED},
     "accounts": {"bound_at": Meaning.BOUND_AT},
     "rings": {"since": Meaning.SINCE},
+    "outlet_batches": {"since": Meaning.SINCE},
 }
 _HEX = r"^[0-9a-fA-F]{32,128}$"
 
@@ -98,6 +100,7 @@ def _single(columns: Columns) -> str:
     of_register = (Meaning.OPENED, Meaning.ICCID, Meaning.HOLDER, Meaning.OUTLET, Meaning.HOLDER_KIND)
     rules = (
         ("rings", has(Meaning.RING) and has(Meaning.CERTAINTY)),
+        ("outlet_batches", has(Meaning.LIFT) and has(Meaning.TOGETHER)),
         ("cases", has(Meaning.CASE) and has(Meaning.CONFIRMED)),
         ("complaints", has(Meaning.REPORTED)),
         ("accounts", has(Meaning.PLATFORM) and has(Meaning.ACCOUNT)),
@@ -342,4 +345,8 @@ _MORE: dict[str, Callable[[Columns], dict[str, ColumnGuess | None]]] = {
     "outlets": lambda columns: {"city": _city(columns, Meaning.CITY)},
     "data_days": lambda columns: {"bytes": _bytes(columns)},
     "rings": lambda columns: {"certainty": columns.guess(Meaning.CERTAINTY, lambda v: v.counts, AMOUNTS)},
+    "outlet_batches": lambda columns: {
+        name: columns.guess(meaning, lambda v: v.counts, AMOUNTS)
+        for name, meaning in (("lift", Meaning.LIFT), ("together", Meaning.TOGETHER))
+    },
 }

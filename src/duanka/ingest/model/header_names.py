@@ -59,6 +59,8 @@ class Meaning(StrEnum):
     RING = "ring"
     CERTAINTY = "certainty"
     SINCE = "since"
+    LIFT = "lift"
+    TOGETHER = "together"
 
 
 # Names as returned by `plain`, best first: of two columns with such names, the one listed first is meant.
@@ -216,6 +218,8 @@ _NAMES: dict[Meaning, str] = {
     Meaning.RING: "ring 团伙编号 团伙 关联组",
     Meaning.CERTAINTY: "certainty 关联把握 把握",
     Meaning.SINCE: "since 首次关联时间",
+    Meaning.LIFT: "lift 同行倍数",
+    Meaning.TOGETHER: "together 同批张数",
 }
 _SHORTEST_WITHIN = 2  # minimum Chinese characters of a name that may match within a longer header
 _SHORTEST_WITHIN_LATIN = 4

@@ -76,7 +76,7 @@ class QuarantineReason(WordedEnum):
     OUTLET_TWICE = "outlet described twice", "网点资料重复"
     """The register describes this outlet again later, differently; the last description is used."""
     LINKED_TWICE = "link described twice", "号码关联重复"
-    """The rings give this card again later, differently; the last row is used."""
+    """The rings, or outlet batches, give this card again later, differently; the last row is used."""
 
 
 REASONS: tuple[QuarantineReason, ...] = tuple(QuarantineReason)

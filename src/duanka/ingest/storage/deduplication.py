@@ -41,6 +41,7 @@ _DESCRIBED_TWICE = {
     "cards": QuarantineReason.CARD_TWICE,
     "outlets": QuarantineReason.OUTLET_TWICE,
     "rings": QuarantineReason.LINKED_TWICE,
+    "outlet_batches": QuarantineReason.LINKED_TWICE,
 }
 
 Hashes = npt.NDArray[np.uint64]

@@ -127,8 +127,8 @@ ADVICE: dict[str, BilingualText] = {
         "two descriptions of an outlet, the last counts: have it corrected",
     ),
     QuarantineReason.LINKED_TWICE: BilingualText(
-        "同一张卡有两条关联，用的是后一条：收件处只留最近一次的 rings.parquet",
-        "two rows of one card, the last counts: keep the latest rings.parquet alone",
+        "同一张卡有两条关联，用的是后一条：收件处只留最近一次 links build 写的文件",
+        "two rows of one card, the last counts: keep the files of the latest links build alone",
     ),
     "too late": BilingualText(
         "晚于允许的时延：见 docs/LIVE.md 的 lateness",

@@ -72,6 +72,9 @@ _ROWS = {
     "pictures.purge": BilingualText("清除核验画面", "pictures purged"),
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
     "read.act": BilingualText("查看批量处置", "bulk action read"),
+    "read.stated": BilingualText(
+        "为关联分析读取否认开户、异议成立的号码", "disowned, upheld numbers read for links"
+    ),
     "read.disowned": BilingualText("查看否认开户名单", "disowned numbers read"),
     "read.dossier": BilingualText("查看号码档案", "dossier read"),
     "read.drifts": BilingualText("查看网络不一致", "differences read"),

@@ -18,9 +18,9 @@ class LinkEvidence:
     """Frames with record keys in the columns card, peer, callee, imei; times local.
 
     cards      one row a card in order of key: card, name (its text), holder, organisation, iot, iccid, outlet,
-               outlet_city, opened_at, home_city, city, cell (where it is most), places, days, calls_out, calls_in,
-               messages_out, codes_in, callees, strangers, regular (its circle), peers (all numbers, both ways),
-               first_used, last_used, confirmed (by the police), at_risk (by the rules), disowned (by its
+               outlet_name, outlet_city, opened_at, home_city, city, cell (where it is most), places, days, calls_out,
+               calls_in, messages_out, codes_in, callees, strangers, regular (its circle), peers (all numbers, both
+               ways), first_used, last_used, confirmed (by the police), at_risk (by the rules), disowned (by its
                registrant), upheld (an objection about it)
     devices    card, imei, device (its text), first_seen, last_seen, events: devices that took two cards or more
     runs       card, run, last, type, devices, of_type, around, events, pairs, together: devices with consecutive

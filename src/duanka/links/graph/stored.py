@@ -175,7 +175,7 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
             for side in _SIDES
         )
         graph = LinkGraph(
-            pl.read_parquet(within / "cards.parquet"),
+            _with_names(pl.read_parquet(within / "cards.parquet")),
             groups["kind"],
             groups["label"],
             groups_of,
@@ -187,6 +187,13 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
         return graph, _period(told)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
+
+
+def _with_names(cards: pl.DataFrame) -> pl.DataFrame:
+    """Cards of a graph that was built before it kept the names of outlets, too."""
+    if "outlet_name" in cards.columns:
+        return cards
+    return cards.with_columns(outlet_name=pl.lit(None, dtype=pl.String))
 
 
 def period_of(folder: Path) -> GraphPeriod:

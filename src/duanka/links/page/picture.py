@@ -14,6 +14,7 @@ from enum import StrEnum
 import polars as pl
 
 from duanka.domain.rings import PEOPLE, LinkKind, RingRole
+from duanka.links.outlet_names import spelled_outlet
 from duanka.links.ring.ring import Ring
 
 MOST_NODES = 300  # nodes and clusters
@@ -175,7 +176,7 @@ def _supply(ring: Ring, cards: pl.DataFrame) -> tuple[pl.Series, list[NodeCluste
         bought.filter(pl.col("outlet").is_not_null())
         .group_by("outlet")
         .agg(pl.len().alias("n"), pl.col("outlet_city").drop_nulls().mode().sort().first().fill_null(""))
-        .join(ring.outlets.select("outlet", "lower_bound"), on="outlet", how="left")
+        .join(ring.outlets.select("outlet", "lower_bound", "name"), on="outlet", how="left")
     )
     enough = max(_MIN_OUTLET_CARDS, _WORTH_A_PLACE * bought.height)
     shown = (
@@ -184,14 +185,22 @@ def _supply(ring: Ring, cards: pl.DataFrame) -> tuple[pl.Series, list[NodeCluste
         .head(_MOST_OUTLETS)
     )
     clusters = [
-        NodeCluster(f"o{number}", ClusterKind.OUTLET, outlet, n, (), city=city, bound=bound)
-        for number, (outlet, n, city, bound) in enumerate(shown.iter_rows())
+        NodeCluster(
+            f"o{number}",
+            ClusterKind.OUTLET,
+            spelled_outlet(outlet, name or ""),
+            n,
+            (),
+            city=city,
+            bound=bound,
+        )
+        for number, (outlet, n, city, bound, name) in enumerate(shown.iter_rows())
     ]
     rest = bought.height - sum(cluster.cards for cluster in clusters)
     if rest:
         many = found.height - shown.height
         clusters.append(NodeCluster("o-", ClusterKind.OTHER_OUTLETS, "", rest, (), many))
-    ids = {cluster.label: cluster.id for cluster in clusters if cluster.kind is ClusterKind.OUTLET}
+    ids = {outlet: f"o{number}" for number, outlet in enumerate(shown["outlet"])}
     of_card = pl.col("outlet").replace_strict(ids, default="o-", return_dtype=pl.String).fill_null("o-")
     return cards.select(pl.when("person").then(pl.lit("")).otherwise(of_card).alias("supply"))[
         "supply"

@@ -12,7 +12,7 @@ from duanka.links.ring.ring import Ring
 
 RING_COLUMNS = ("card", "role", "site", "certainty", "reasons")
 DEVICE_COLUMNS = ("imei", "cards", "site", "role", "reasons")
-OUTLET_COLUMNS = ("outlet", "cards", "expected", "lift", "lower_bound", "reasons")
+OUTLET_COLUMNS = ("outlet", "cards", "expected", "lift", "lower_bound", "reasons", "name")
 
 
 def cards_csv(ring: Ring, language: Language) -> str:
@@ -29,7 +29,7 @@ def devices_csv(ring: Ring, language: Language) -> str:
 
 def outlets_csv(ring: Ring, language: Language) -> str:
     """The text of outlets.csv."""
-    columns = (*OUTLET_COLUMNS[:-1], f"reason_{language}")
+    columns = (*OUTLET_COLUMNS[:-2], f"reason_{language}", "name")
     return _csv(OUTLET_COLUMNS, ring.outlets.select(columns).iter_rows())
 
 

@@ -11,8 +11,10 @@ from duanka.domain.rings import LinkKind
 from duanka.domain.text import BilingualText
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
+from duanka.links.outlet_names import outlet_names, spelled_outlet
 from duanka.links.ring.growth import Growth
 from duanka.links.ring.stock import Stock
+from duanka.links.ring.ties import BATCH_TIME
 
 _SEED = BilingualText("查询的起点", "the search began here")
 _WORDS: dict[str, BilingualText] = {
@@ -71,6 +73,8 @@ class Reasons:
         self._batch_of = dict(zip(stock.cards.tolist(), stock.batch.tolist(), strict=True))
         self._members = graph.many_in_groups(growth.members)
         self._peers = graph.cards["peers"].to_numpy()
+        bought = np.concatenate([growth.listed, stock.cards])
+        self._names = outlet_names(graph.cards.select("outlet", "outlet_name")[bought.tolist()])
 
     def of(self, cards: Ints) -> Sequence[BilingualText]:
         """The reason of each of `cards` (rows)."""
@@ -81,7 +85,7 @@ class Reasons:
 
     def _reason(self, card: int, by: str, links: int) -> BilingualText:
         if (batch := self._batch_of.get(card)) is not None:
-            return _STOCK.filled(label=self._graph.label[batch])
+            return _STOCK.filled(label=self._batch(batch))
         if self._growth.round[card] == 0:
             return _SEED
         group = int(self._growth.by_group[card])
@@ -89,12 +93,19 @@ class Reasons:
             contacts = int(self._growth.contacts[card])
             said = _CONTACTS.filled(contacts=contacts, circle=max(int(self._peers[card]), contacts))
         else:
-            kind, label = self._graph.kind[group], self._graph.label[group]
+            kind = self._graph.kind[group]
+            label = self._batch(group) if kind == LinkKind.BATCH.value else self._graph.label[group]
             own = int(self._growth.round[card] >= 0)
             said = _WORDS[kind].filled(members=int(self._members[group]) - own, label=label)
         if by:
             said = _joined(said, _BY.filled(card=by))
         return _joined(said, _MORE.filled(more=links - 1)) if links > 1 else said
+
+    def _batch(self, group: int) -> str:
+        """The label of a batch, with the name of its outlet."""
+        label = self._graph.label[group]
+        outlet, at = label[:-BATCH_TIME], label[-BATCH_TIME:]
+        return f"{spelled_outlet(outlet, self._names.get(outlet, ''))}{at}"
 
     def _links(self, cards: Ints) -> Ints:
         """Groups with cards of the ring that each of `cards` is in."""

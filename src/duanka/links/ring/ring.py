@@ -51,7 +51,7 @@ class Ring:
              "" of none), city (where it is used), outlet, outlet_city, opened_at, first_used, last_used, at_risk,
              confirmed, organisation, calls_in, calls_out
     devices  imei, cards (of the ring), site, role (DeviceRole), reason_zh, reason_en
-    outlets  outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
+    outlets  outlet, name, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en: those that stand out
     ties     what its cards share, and whom its people are in contact with
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.text import BilingualText
+from duanka.links.outlet_names import outlet_names
 from duanka.links.outlets import outlet_reasons, rank_outlets
 from duanka.links.ring.growth import Growth
 from duanka.links.ring.stock import Stock
@@ -23,7 +24,7 @@ _SHARE = BilingualText(
 
 
 def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.DataFrame:
-    """outlet, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en, the most certain first.
+    """outlet, name, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en, the most certain first.
 
     All cards opened between the ring's first and last are compared, shop by shop, by `rank_outlets`: those of the
     cities whose shops the ring's cards are from, or of all where these have too few shops to be peers.
@@ -41,7 +42,9 @@ def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.D
     if new["outlet"].n_unique() < MIN_PEERS:
         new = new_cards(cards, pl.Series(certainty), reach)
     shops = rank_outlets(new).filter("named")
-    return _rows([_row(shop, [_SHARE, *outlet_reasons(shop)[1:]]) for shop in shops.iter_rows(named=True)])
+    names = outlet_names(cards)
+    said = ((shop, [_SHARE, *outlet_reasons(shop)[1:]]) for shop in shops.iter_rows(named=True))
+    return _rows([_row(shop, names, words) for shop, words in said])
 
 
 def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
@@ -55,7 +58,8 @@ def judged_outlets(cards: pl.DataFrame, since: date) -> pl.DataFrame:
     if new.is_empty():
         return _rows([]).with_columns(named=pl.lit(value=False))
     shops = rank_outlets(new)
-    rows = _rows([_row(shop, outlet_reasons(shop)) for shop in shops.iter_rows(named=True)])
+    names = outlet_names(cards)
+    rows = _rows([_row(shop, names, outlet_reasons(shop)) for shop in shops.iter_rows(named=True)])
     return rows.with_columns(shops["named"])
 
 
@@ -79,7 +83,7 @@ def new_cards(cards: pl.DataFrame, at_risk: pl.Series, which: pl.Expr) -> pl.Dat
     return found.filter(pl.col("outlet").is_not_null() & pl.col("opened_at").is_not_null()).collect()
 
 
-def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, object]:
+def _row(shop: dict[str, Any], names: Mapping[str, str], words: Sequence[BilingualText]) -> dict[str, object]:
     values = {
         "cards": f"{shop['cards']:,}",
         "ring": f"{shop['at_risk']:,.0f}",
@@ -89,6 +93,7 @@ def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, obje
     said = [word.filled(**values) if word is _SHARE else word for word in words]
     return {
         "outlet": shop["outlet"],
+        "name": names.get(shop["outlet"], ""),
         "cards": round(shop["at_risk"]),
         "expected": round(shop["expected"], 2),
         "lift": round(shop["lift"], 1),
@@ -101,6 +106,7 @@ def _row(shop: dict[str, Any], words: Sequence[BilingualText]) -> dict[str, obje
 def _rows(rows: list[dict[str, object]]) -> pl.DataFrame:
     schema = {
         "outlet": pl.String,
+        "name": pl.String,
         "cards": pl.Int64,
         "expected": pl.Float64,
         "lift": pl.Float64,

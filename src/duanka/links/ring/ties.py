@@ -13,7 +13,7 @@ from duanka.domain.rings import PEOPLE, LinkKind
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Floats, Ints
 
-_BATCH_TIME = len(" 2021-05-03 09:00")  # the end of a batch's label, after its outlet
+BATCH_TIME = len(" 2021-05-03 09:00")  # the end of a batch's label, after its outlet
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _named(graph: LinkGraph, certainty: Floats, seeds: Ints, shared: pl.DataFram
         }
     )
     batch = pl.col("kind") == LinkKind.BATCH.value
-    outlet = pl.col("label").str.head(-_BATCH_TIME)
+    outlet = pl.col("label").str.head(-BATCH_TIME)
     return found.select(
         pl.when("list").then(pl.lit(LinkKind.CALLEES.value)).otherwise("kind").alias("kind"),
         pl.when("list").then(pl.lit("")).otherwise("label").alias("label"),

@@ -39,7 +39,7 @@ _DAMAGE = (
 )
 # tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
-_LATER_REGISTERS = ("rings",)  # those that a state of this version may lack: created empty
+_LATER_REGISTERS = ("rings", "outlet_batches")  # those that a state of this version may lack: created empty
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
