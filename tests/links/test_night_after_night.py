@@ -116,6 +116,8 @@ def test_what_is_kept_is_used_only_for_the_same_store_whole_and_not_outgrown(
     again = days_of(store, tmp_path / "2", first.folder)
     assert (again.why, again.came, again.went) == (None, [], [])
 
+    with opened(store, tmp_path / "work") as source:
+        assert GatheredDays(source, tmp_path / "otherwise", first.folder, "found otherwise").why is UNUSABLE
     damaged = tmp_path / "damaged"
     shutil.copytree(first.folder, damaged)
     (damaged / "circle-0.parquet").write_bytes(b"half")

@@ -201,7 +201,8 @@ def _of_store(
     with working_folder(settings.work or work) as spill:
         source = LinkSource(store, spill, memory=engine_memory(settings.memory), threads=settings.threads)
         try:
-            kept = GatheredDays(source, keep or spill / _DAYS, before.days if keep else None)
+            method = card_facts.METHOD + shared_things.METHOD
+            kept = GatheredDays(source, keep or spill / _DAYS, before.days if keep else None, method)
             evidence = _evidence(source, kept, policy, stated.all, progress)
             kept.finish()
             held = delivery.held_by(source)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from duanka.domain.ports import Progress
 from duanka.domain.record_keys import short_code_sql
-from duanka.engine.links.gathered_days import ROWS_PER_RANGE, GatheredDays, rows_of
+from duanka.engine.links.gathered_days import ROWS_PER_RANGE, GatheredDays, method_of, rows_of
 from duanka.engine.links.period_sums import PeriodSums, days_seen, first_day, last_day_of_two
 from duanka.engine.links.source import LinkSource
 from duanka.engine.shared.duckdb_database import parquet
@@ -43,6 +43,8 @@ _USES = PeriodSums(
     ("card",),
     {name: name for name in ("calls_out", "calls_in", "messages_out", "codes_in")},
 )
+METHOD = method_of(_CIRCLE, _PLACES, _USES)
+"""Of the sums of the period: those that were made otherwise are made anew."""
 _OF_CARD = f"""
 SELECT card, count(*) FILTER (out > 0) AS callees, count(*) FILTER {_STRANGER.join(("(", ")"))} AS strangers,
        count(*) FILTER ({_REGULAR}) AS regular, count(*) AS peers

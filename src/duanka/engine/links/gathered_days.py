@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 
 from duanka.domain.private_files import private_folder
@@ -20,7 +21,7 @@ from duanka.engine.links.period_sums import PeriodSums, words_of
 from duanka.engine.links.source import LinkSource
 from duanka.engine.shared.duckdb_database import parquet, quoted
 
-VERSION = 1  # raise it when the same records give other sums or minutes
+VERSION = 2  # of the files
 SUMMED = ("card_days", "card_peers", "card_places")
 COMPARED = ("card_places", "sightings")  # what minutes of switching are found in
 ROWS_PER_RANGE = 8_000_000  # rows of card_peers of a range of cards, merged at once, about 1 GB
@@ -36,17 +37,25 @@ Bounds = tuple[int, int]
 _Files = dict[str, list[list[object]]]  # rollup or table -> path, bytes, time of each file
 
 
+def method_of(*told: object) -> str:
+    """A digest of statements and limits by which something is gathered."""
+    return blake2b("\n".join(map(str, told)).encode(), digest_size=8).hexdigest()
+
+
 class GatheredDays:
     """What is kept in `folder` of the days of `source`.
 
     `before`: the folder of last time, None where it cannot be used; `why`: the reason for that. `came`, `went`,
     `stayed`: days whose partial rollups are added to the sums of before, taken away, left as they are. `compared`: days
-    whose minutes are known already.
+    whose minutes are known already. `method`: of what is gathered; what was gathered otherwise is not used.
     """
 
-    def __init__(self, source: LinkSource, folder: Path, before: Path | None = None) -> None:
+    def __init__(
+        self, source: LinkSource, folder: Path, before: Path | None = None, method: str = ""
+    ) -> None:
         now = {day: _files(source, day) for day in source.days}
-        told = _read(before) if before else None
+        told = _read(before, method) if before else None
+        self._method = method
         self.why = _why_whole(source, before, told, now)
         self._source, self.folder, self.before = source, folder, None if self.why else before
         self._now: Mapping[date, _Files] = now
@@ -96,6 +105,7 @@ class GatheredDays:
         """Write down what the folder was made of; without that it is not used."""
         told = {
             "version": VERSION,
+            "method": self._method,
             "zone": self._source.manifest.zone,
             "bounds": self.bounds,
             "days": {str(day): files for day, files in self._now.items()},
@@ -131,9 +141,9 @@ class GatheredDays:
 class _KeptList:
     """What days.json in a folder says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, method: str) -> None:
         told = json.loads((folder / _TOLD).read_text())
-        if told["version"] != VERSION:
+        if (told["version"], told["method"]) != (VERSION, method):
             raise ValueError
         self.zone = str(told["zone"])
         self.bounds: list[Bounds] = [(int(first), int(end)) for first, end in told["bounds"]]
@@ -144,9 +154,9 @@ class _KeptList:
             raise ValueError
 
 
-def _read(folder: Path) -> _KeptList | None:
+def _read(folder: Path, method: str) -> _KeptList | None:
     try:
-        return _KeptList(folder)
+        return _KeptList(folder, method)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

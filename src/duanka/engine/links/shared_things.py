@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from duanka.domain.ports import Progress
-from duanka.engine.links.gathered_days import GatheredDays
+from duanka.engine.links.gathered_days import GatheredDays, method_of
 from duanka.engine.links.source import LinkSource
 from duanka.engine.shared.duckdb_database import parquet
 
@@ -54,6 +54,10 @@ FROM moments AS m JOIN around AS a ON a.place = m.place AND a.minute = m.minute
 JOIN present AS p ON p.place = m.place JOIN many AS n ON n.card = m.card
 WHERE a.cards >= {least} AND a.cards >= 3 * a.others / (2.0 * {around})
 """
+METHOD = method_of(
+    _ENDS, _PRESENT, _SWITCHED_ON, _SWITCHED_OFF, _MINUTE, _TOGETHER, MIN_TOGETHER, AROUND_MINUTES
+)
+"""Of the minutes of a day: those that were found otherwise are found anew."""
 
 
 def devices(source: LinkSource) -> pa.Table:
