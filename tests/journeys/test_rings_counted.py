@@ -47,9 +47,11 @@ def test_rings_that_count_ask_for_the_counter_and_never_stop(built: Path) -> Non
 
     text = (ROOT / "policies" / "national.toml").read_text(encoding="utf-8")
     mine = built / "mine.toml"
+    before_it, rule, of_rule = text.partition("[rules.in_ring]")
     shadow = "shadow = true     # first watched"
-    assert text.count(shadow) == 1
-    mine.write_text(text.replace(shadow, "# counts now: no more watched"), encoding="utf-8")
+    assert shadow in of_rule.partition("[rules.")[0]
+    counted = of_rule.replace(shadow, "# counts now: no more watched", 1)
+    mine.write_text(before_it + rule + counted, encoding="utf-8")
     out = built / "counted"
     typed = duanka("scan", built / "data", "--store", built / "store", "--policy", mine, "--out", out)
     assert typed.code == 0, typed.err
