@@ -44,6 +44,13 @@ def test_rings_that_count_ask_for_the_counter_and_never_stop(built: Path) -> Non
     row = rings.head(1).with_columns(card=pl.lit(STRAY), certainty=pl.lit(90))
     pl.concat([rings, row.cast(rings.schema)]).write_parquet(built / "data" / "rings.parquet")
     sure.add(STRAY)  # somebody who has no part in it
+    calls = pl.read_parquet(built / "data" / "calls" / "*.parquet").filter(pl.col("direction") == "out")
+    days = calls.group_by("card").agg(pl.col("started_at").dt.date().n_unique())
+    busy = days.filter(pl.col("started_at") == 5)["card"].min()
+    batches = pl.read_parquet(built / "data" / "outlet_batches.parquet")
+    found = {"outlet": "S1", "lift": 5, "together": 20, "since": rings["since"][0]}
+    opened = pl.DataFrame([{"card": card, **found} for card in (STRAY, busy)], schema=batches.schema)
+    pl.concat([batches, opened]).write_parquet(built / "data" / "outlet_batches.parquet")
 
     text = (ROOT / "policies" / "national.toml").read_text(encoding="utf-8")
     mine = built / "mine.toml"
@@ -56,6 +63,7 @@ def test_rings_that_count_ask_for_the_counter_and_never_stop(built: Path) -> Non
     typed = duanka("scan", built / "data", "--store", built / "store", "--policy", mine, "--out", out)
     assert typed.code == 0, typed.err
     assert flagged(out, "in_ring") == sure
+    assert flagged(out, "outlet_ring") == {*batches["card"], STRAY}, "who uses the card is asked nothing"
     listed = {row["card"]: row for row in cards_at_risk(out)}
     stopped = {card for card, row in listed.items() if row["action"] == "stop"}
     assert {listed[card]["tier"] for card in sure - stopped} == {"high"}
@@ -82,8 +90,8 @@ def test_who_was_delivered_and_is_in_no_ring_is_told_with_certainty_0(built: Pat
 def test_a_ring_is_no_witness_of_itself() -> None:
     """A card that only in_ring hits is not at risk for links, where the rule counts too."""
     cards = pl.DataFrame({"card": [1, 2, 3], "confirmed": False})
-    tripped = pl.DataFrame({"card": [1, 2], "rules": ["in_ring", "fan_out,in_ring"]})
-    counting = policy_named("national").counting(["in_ring"])
+    tripped = pl.DataFrame({"card": [1, 2], "rules": ["in_ring,outlet_ring", "fan_out,in_ring"]})
+    counting = policy_named("national").counting(["in_ring", "outlet_ring"])
     assert building._at_risk(cards, tripped, counting).to_list() == [False, True, False]
 
 
@@ -92,6 +100,7 @@ def test_a_ring_is_no_witness_of_itself() -> None:
     [
         ("data/cards.parquet", "is there already"),
         ("data/rings.csv", "a table in Parquet is written"),
+        ("data/outlet_batches.parquet", "name it rings.parquet"),
         ("nowhere/rings.parquet", "there is no folder"),
         ("store/rings.parquet", "store"),
     ],
