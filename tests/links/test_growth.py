@@ -92,12 +92,22 @@ def test_a_batch_of_unused_cards_at_the_rings_shop_is_stock_unless_an_organisati
     drawer = world.cards(300, 10, **UNUSED)
     firm = world.cards(400, 10, **UNUSED, organisation=True)
     elsewhere = world.cards(500, 10, **UNUSED)
-    world.shop("S8", 7_000, 60)
+    world.shop("S8", 7_000, 60, 5)
     world.opened(drawer, SHOP, datetime(2021, 4, 20, 9), 3)
     world.opened(firm, SHOP, datetime(2021, 4, 20, 12), 3)
     world.opened(elsewhere, "S8", datetime(2021, 4, 20, 9), 3)
     world.opened(ring[:6], SHOP, datetime(2021, 4, 19, 9), 3)  # so that the ring's weeks cover these batches
     assert joined(seized(build_graph(world.evidence()), BOX)) == {*ring, *drawer}
+
+
+def test_a_few_unused_cards_of_one_day_are_stock_and_not_where_new_cards_are_often_unused() -> None:
+    world, ring = boxes()
+    world.shop("S8", 7_000, 60, 5)
+    few = world.cards(300, 5, **UNUSED)
+    world.opened(few, SHOP, datetime(2021, 4, 20, 9), 70)  # no batch: a card an hour
+    assert joined(seized(build_graph(world.evidence()), BOX)) == {*ring, *few}
+    world.opened(world.cards(600, 100, **UNUSED), "S9", datetime(2021, 4, 20, 9), 3)
+    assert joined(seized(build_graph(world.evidence()), BOX)) == set(ring)
 
 
 def test_a_crew_opened_in_bulk_at_the_rings_shop_is_not_in_it() -> None:
@@ -107,15 +117,22 @@ def test_a_crew_opened_in_bulk_at_the_rings_shop_is_not_in_it() -> None:
     assert joined(seized(build_graph(world.evidence()), BOX)) == set(ring)
 
 
-def test_a_new_customer_amid_the_batch_who_has_begun_to_use_the_card_has_half_at_most() -> None:
+CALLS_LITTLE: dict[str, object] = {"calls_out": 6, "calls_in": 4, "regular": 1, "peers": 9, "days": 2}
+SURFS: dict[str, object] = {"calls_out": 0, "peers": 2, "callees": 0, "days": 22}
+
+
+@pytest.mark.parametrize("begun", [CALLS_LITTLE, SURFS], ids=["calls little", "has data only"])
+def test_a_new_customer_amid_the_batch_who_has_begun_to_use_the_card_has_half_at_most(
+    begun: dict[str, object],
+) -> None:
     world, ring = boxes()
-    begun = {"calls_out": 6, "calls_in": 4, "regular": 1, "peers": 9, "callees": 6}
     customer = world.cards(300, 1, **begun)
-    world.opened([*ring[:10], *customer, *ring[10:]], SHOP, DAY, 3)
+    used_as_boxes_do = world.cards(400, 1, **begun, at_risk=True)
+    world.opened([*ring[:10], *customer, *used_as_boxes_do, *ring[10:]], SHOP, DAY, 3)
     found = seized(build_graph(world.evidence()), BOX)
     certainty = dict(found.cards.select("card", "certainty").iter_rows())
     assert certainty.get("300", 0.0) <= 0.5
-    assert all(certainty[str(card)] > 0.5 for card in ring)
+    assert all(certainty[str(card)] > 0.5 for card in [*ring, *used_as_boxes_do])
 
 
 def test_an_honest_customer_amid_the_batch_is_not_in_it() -> None:

@@ -39,7 +39,7 @@ _FULL_INCOMING = 0.2  # share of incoming calls that does
 BOUGHT = frozenset(
     {LinkKind.BATCH.value, LinkKind.SERIALS.value, LinkKind.HOLDER.value}
 )  # where, and in whose name
-BEGUN_LIFE = 0.1  # own life of a card that may be an honest customer's, bought amid a batch
+BEGUN_LIFE, BEGUN_DAYS = 0.1, 3  # own life, or days of use, of a card that may be an honest customer's
 MIN_WITNESSES = 3
 _CERTAINLY_MANY = 8  # links to the ring, from which on they are not all with two cards
 ALONE = 0.5  # certainty at most, of a card for which fewer cards of the ring speak
@@ -103,7 +103,8 @@ class _Ring:
         self._acts = graph.kind.is_in(sorted(ACTS)).to_numpy()
         self._bought = graph.kind.is_in(sorted(BOUGHT)).to_numpy()
         self._peers = graph.cards["peers"].to_numpy()
-        self._regular = graph.cards["regular"].to_numpy()
+        self._regular, self._days = graph.cards["regular"].to_numpy(), graph.cards["days"].to_numpy()
+        self._at_risk = graph.cards["at_risk"].to_numpy()
         self._calls_in, self._calls_out = (graph.cards[name].to_numpy() for name in ("calls_in", "calls_out"))
 
     def join(self, cards: Ints, certainty: Floats, number: int) -> None:
@@ -185,12 +186,13 @@ class _Ring:
         self.certainty[members] = np.where(weak, np.minimum(found, ALONE), found)
 
     def _customers(self, cards: Ints) -> Flags:
-        """Whether each of `cards` shares but shop and document with the ring, and has begun a life of its own."""
+        """Whether each of `cards` shares but shop and document with the ring, is used, and not as cards at risk are."""
         entry, owner = self.graph.groups_of.entries(cards)
         group = self.graph.groups_of.other[entry].astype(np.int64)
         says = self.graph.groups_of.strength[entry] * self.of_groups(group) >= OPENS
         more = np.bincount(owner, weights=says & ~self._bought[group], minlength=len(cards)) > 0
-        return ~more & (self.by_group[cards] >= 0) & (self.own_life(cards) >= BEGUN_LIFE)
+        used = (self.own_life(cards) >= BEGUN_LIFE) | (self._days[cards] >= BEGUN_DAYS)
+        return np.asarray(~more & (self.by_group[cards] >= 0) & used & ~self._at_risk[cards], dtype=np.bool_)
 
     def _witnesses(self, cards: Ints) -> Ints:
         """How many cards of the ring speak for each of `cards`; where they are many, one may count twice."""

@@ -58,8 +58,8 @@ _CONTACTS = BilingualText(
     "{contacts} of the {circle} numbers it talks to are in the ring",
 )
 _STOCK = BilingualText(
-    "从未使用，与其他未用卡在团伙的供卡网点成批开户（{label}）",
-    "never used, and opened in bulk with other unused cards at the ring's outlet ({label})",
+    "从未使用，当天在团伙的供卡网点开户而至今未用的卡异常多（{label}）",
+    "never used, like unusually many cards that the ring's outlet opened that day ({label})",
 )
 _MORE = BilingualText("；另有 {more} 条关联", "; and {more} more links")
 _BY = BilingualText("（经由 {card}）", " (by way of {card})")
@@ -70,7 +70,9 @@ class Reasons:
 
     def __init__(self, graph: LinkGraph, growth: Growth, stock: Stock) -> None:
         self._graph, self._growth = graph, growth
-        self._batch_of = dict(zip(stock.cards.tolist(), stock.batch.tolist(), strict=True))
+        self._stock_of = dict(
+            zip(stock.cards.tolist(), zip(stock.outlet, stock.day, strict=True), strict=True)
+        )
         self._members = graph.many_in_groups(growth.members)
         self._peers = graph.cards["peers"].to_numpy()
         bought = np.concatenate([growth.listed, stock.cards])
@@ -84,8 +86,9 @@ class Reasons:
         return [self._reason(card, name, more) for card, name, more in each]
 
     def _reason(self, card: int, by: str, links: int) -> BilingualText:
-        if (batch := self._batch_of.get(card)) is not None:
-            return _STOCK.filled(label=self._batch(batch))
+        if (opened := self._stock_of.get(card)) is not None:
+            outlet, day = opened
+            return _STOCK.filled(label=f"{spelled_outlet(outlet, self._names.get(outlet, ''))} {day}")
         if self._growth.round[card] == 0:
             return _SEED
         group = int(self._growth.by_group[card])

@@ -12,19 +12,22 @@ import polars as pl
 
 from duanka.domain.rings import LinkKind
 from duanka.links.graph.graph import LinkGraph
-from duanka.links.graph.strength import Floats, Ints, binomial_bits, strength
+from duanka.links.graph.strength import Floats, Ints, binomial_bits, poisson_bits, strength
 from duanka.links.ring.growth import CALLED_SHARE, JOINS, Flags, Growth
 
 _KIND = LinkKind.OUTLET
+_WEEK = "week"
+_FEW = 50.0  # cards of a week, whose share of unused ones is as much its own as that of all weeks
 
 
 @dataclass(frozen=True)
 class Stock:
-    """Rows of unused cards with their certainty, and the batch (group) that each was opened in."""
+    """Rows of unused cards with their certainty, and the outlet and day (a date) that each was opened at."""
 
     cards: Ints
     certainty: Floats
-    batch: Ints
+    outlet: pl.Series
+    day: pl.Series
 
 
 def unused(cards: pl.DataFrame) -> Flags:
@@ -33,36 +36,69 @@ def unused(cards: pl.DataFrame) -> Flags:
 
 
 def stock_of(graph: LinkGraph, growth: Growth) -> Stock:
-    """Unused cards opened in bulk at outlets that gave so many cards to the ring that chance does not explain it.
+    """Unused cards, opened at outlets that gave so many cards to the ring that chance does not explain it, on days that
+    left more cards unused there than others do.
 
     An organisation may well lay cards in a drawer: its cards need another link.
     """
     at_shops = _cards_of_shops(graph.cards, growth)
-    tells = ring_outlets(at_shops)
-    drawer = at_shops.filter(pl.col("fresh") & ~pl.col("member")).join(tells, on="outlet")
-    batches = graph.groups_with(drawer["row"].cast(pl.Int64).to_numpy(), LinkKind.BATCH)
-    entry, owner = graph.cards_of.entries(batches)
-    card = graph.cards_of.other[entry].astype(np.int64)
-    fresh = np.zeros(graph.cards.height, dtype=np.bool_)
-    fresh[at_shops.filter("fresh")["row"].to_numpy()] = True
-    shop = np.zeros(graph.cards.height)
-    shop[drawer["row"].to_numpy()] = drawer["tells"].to_numpy()
-    size = np.maximum(np.bincount(owner, minlength=len(batches)), 1)
-    idle = np.bincount(owner, weights=fresh[card], minlength=len(batches)) / size
-    # a batch of which most is used is somebody's crew, with a spare card among them
-    certainty = shop[card] * graph.cards_of.strength[entry] * idle[owner]
-    joins = certainty >= JOINS
-    return Stock(card[joins], certainty[joins], batches[owner[joins]])
+    drawer = at_shops.join(ring_outlets(at_shops), on="outlet").with_columns(
+        day=pl.col("opened_at").dt.date()
+    )
+    drawer = drawer.filter(~pl.col("member") & pl.col("person"))
+    days = _idle_days(drawer.join(_usually_unused(graph.cards, at_shops), on=_WEEK, how="left"))
+    found = drawer.filter("fresh").join(days, on=["outlet", "day"])
+    found = found.filter(pl.col("certainty") >= JOINS).sort("row")
+    rows = found["row"].cast(pl.Int64).to_numpy()
+    return Stock(rows, found["certainty"].to_numpy(), found["outlet"], found["day"])
+
+
+def _idle_days(drawer: pl.DataFrame) -> pl.DataFrame:
+    """outlet, day, certainty: of the unused cards of each outlet and day; `usual`: chance of each card to be unused."""
+    days = drawer.group_by("outlet", "day").agg(
+        pl.col("fresh").sum().cast(pl.Int64), pl.col("usual").sum(), pl.col("tells").first()
+    )
+    days = days.filter(pl.col("fresh") > 0).sort("outlet", "day")
+    fresh, usual = days["fresh"].to_numpy(), days["usual"].to_numpy()
+    more = np.maximum(1.0 - usual / fresh, 0.0)  # share of them that ordinary customers do not explain
+    certainty = days["tells"].to_numpy() * strength(_KIND, poisson_bits(fresh, usual)) * more
+    return days.select("outlet", "day", certainty=pl.Series(certainty))
+
+
+def _usually_unused(cards: pl.DataFrame, at_shops: pl.DataFrame) -> pl.DataFrame:
+    """week, usual: share of the cards that other outlets opened in it which nobody has used yet."""
+    known = cards.select("outlet", "opened_at", "last_used", "organisation")
+    known = known.filter(pl.col("opened_at").is_not_null() & ~pl.col("organisation").fill_null(value=False))
+    others = known.join(at_shops.select("outlet").unique(), on="outlet", how="anti")
+    week = others.group_by(_week()).agg(pl.col("last_used").is_null().sum().alias("idle"), pl.len())
+    # a week of few cards is taken for one of the year's
+    all_weeks = (float(week["idle"].sum()) + 1.0) / (float(week["len"].sum()) + 2.0)
+    usual = (pl.col("idle") + _FEW * all_weeks) / (pl.col("len") + _FEW)
+    known_weeks = at_shops.select(_week()).unique().join(week, on=_WEEK, how="left")
+    return known_weeks.select(_WEEK, usual.fill_null(all_weeks).alias("usual"))
+
+
+def _week() -> pl.Expr:
+    return pl.col("opened_at").dt.truncate("1w").alias(_WEEK)
 
 
 def _cards_of_shops(cards: pl.DataFrame, growth: Growth) -> pl.DataFrame:
-    """row, outlet, opened_at, member, fresh: of all cards of the shops that opened any of the ring."""
+    """row, outlet, opened_at, week, member, person, fresh: of all cards of the shops that opened any of the ring."""
     shops = cards["outlet"].gather(growth.members).drop_nulls().unique()
     rows = cards.select("outlet", "opened_at", "last_used", "organisation").with_row_index("row")
     rows = rows.filter(pl.col("outlet").is_in(shops.implode()) & pl.col("opened_at").is_not_null())
     member = pl.Series(growth.round[rows["row"].to_numpy()] >= 0)
-    fresh = pl.col("last_used").is_null() & ~pl.col("organisation").fill_null(value=False)
-    return rows.select("row", "outlet", "opened_at", member.alias("member"), fresh.alias("fresh"))
+    person = ~pl.col("organisation").fill_null(value=False)
+    fresh = pl.col("last_used").is_null() & person
+    return rows.select(
+        "row",
+        "outlet",
+        "opened_at",
+        _week(),
+        member.alias("member"),
+        person.alias("person"),
+        fresh.alias("fresh"),
+    )
 
 
 def ring_outlets(at_shops: pl.DataFrame) -> pl.DataFrame:
