@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from duanka.domain.rings import DeviceRole, LinkKind
+from duanka.domain.rings import DeviceRole
 from duanka.domain.text import BilingualText
 from duanka.links.devices import REASONS, judged_devices
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
 from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow, grow_around
 from duanka.links.ring.reasons import Reasons
-from duanka.links.ring.roles import MIN_BOX_CARDS, roles, sites
+from duanka.links.ring.roles import MIN_BOX_CARDS, devices_of, roles, sites
 from duanka.links.ring.stock import stock_of
 from duanka.links.ring.supply import supplying_outlets
 from duanka.links.ring.ties import Ties, ties_of
@@ -155,8 +155,7 @@ def _as_the_others_say(graph: LinkGraph, growth: Growth, known: KnownCards) -> G
 
 def _devices(graph: LinkGraph, growth: Growth, placed: pl.DataFrame) -> pl.DataFrame:
     """Devices that are the ring's, by the cards of the ring that sat in them."""
-    devices = graph.groups_with(growth.members, LinkKind.DEVICE)
-    devices = devices[growth.group_certainty[devices] >= JOINS]
+    devices = devices_of(graph, growth)
     entry, owner = graph.cards_of.entries(devices)
     card = graph.cards_of.other[entry].astype(np.int64)
     member = growth.round[card] >= 0

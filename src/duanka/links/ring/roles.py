@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from duanka.domain.rings import LinkKind, RingRole
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
-from duanka.links.ring.growth import Flags, Growth
+from duanka.links.ring.growth import JOINS, Flags, Growth
 from duanka.links.ring.stock import unused
 
 MIN_BOX_CARDS = 4  # cards of a device, from which on it is a box rather than a phone
@@ -45,9 +45,15 @@ def roles(graph: LinkGraph, growth: Growth, cards: Ints) -> pl.Series:
     return pl.Series("role", [role.value for role in RingRole]).gather(found)
 
 
-def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
-    """Per card of the graph: whether it sat in a device that took MIN_BOX_CARDS cards of the ring."""
+def devices_of(graph: LinkGraph, growth: Growth) -> Ints:
+    """The devices (groups) that are the ring's."""
     devices = graph.groups_with(growth.members, LinkKind.DEVICE)
+    return np.asarray(devices[growth.group_certainty[devices] >= JOINS], dtype=np.int64)
+
+
+def _in_a_box(graph: LinkGraph, growth: Growth) -> Flags:
+    """Per card of the graph: whether it sat in a device of the ring that took MIN_BOX_CARDS of its cards."""
+    devices = devices_of(graph, growth)
     entry, owner = graph.cards_of.entries(devices)
     card = graph.cards_of.other[entry].astype(np.int64)
     member = growth.round[card] >= 0
