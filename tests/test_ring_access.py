@@ -31,7 +31,7 @@ from duanka.domain.person import Person, Role
 from duanka.domain.phone_masking import masked_device
 from duanka.domain.ports import Silent
 from duanka.domain.record_lookups import LookupRefused
-from duanka.domain.ring_lookups import RingFile, SeedName, TooManyRings
+from duanka.domain.ring_lookups import NotLinked, RingFile, SeedName, TooManyRings
 from duanka.links.answers import FoundRing
 from duanka.links.graph.stored import MANIFEST
 from support.api.desks import PLENTY, Caller, callers
@@ -268,6 +268,10 @@ def test_a_community_that_nobody_named_is_as_sure_as_its_links_make_it(
     found = GraphAnswers(office.settings, lambda: built).around(SeedName("ring", "R00001")).ring
     sure = dict(found.cards.select("card", "certainty").iter_rows())
     assert RING[5] not in sure, "an objection about it was upheld"
+    with pytest.raises(NotLinked, match=f"objection about card {RING[5]} was upheld: it is in no ring"):
+        GraphAnswers(office.settings, lambda: built).around(SeedName("card", RING[5]))
+    small = GraphAnswers(office.settings, lambda: built).around(SeedName("outlet", OUTLET.lower()))
+    assert small.joined, "in whatever case"
     assert sure.pop(CONFIRMED) == 1, "the police confirmed it"
     assert all(0.5 < certainty < 1 for certainty in sure.values()), sure
     reasons = dict(found.cards.select("card", "reason_en").iter_rows())

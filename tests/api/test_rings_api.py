@@ -14,7 +14,7 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
 from duanka.domain.phone_masking import masked_device
 from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
-from duanka.domain.ring_lookups import SeedName, TooManyRings
+from duanka.domain.ring_lookups import SeedName, TooManyRings, seed_named
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
@@ -71,6 +71,12 @@ def test_the_ring_behind_a_device_comes_masked_and_page_by_page(desk: TestDesk, 
     told = [(what, subject, why) for what, subject, why, _ in trail(desk)]
     assert told == [("lookup.ring", BOX, "7 · the police seized it"), ("lookup.rows", BOX, "7")] * 2
     assert json.loads(trail(desk)[0][3]) == {"basis": "case", "seed": "device", "unmasked": False}
+
+
+@pytest.mark.parametrize("written", ["r2", "R00002", " r00002 "])
+def test_a_ring_is_named_in_whatever_case(written: str) -> None:
+    assert seed_named(ring=written) == SeedName("ring", "R00002")
+    assert seed_named(ring="none").text == "none"
 
 
 def test_in_full_where_it_is_asked_for_which_the_trail_says(desk: TestDesk, people: People) -> None:

@@ -206,6 +206,36 @@ def test_a_verification_weighs_against_and_an_upheld_objection_ends_it() -> None
     assert ring[1] in joined(found)
 
 
+def test_of_a_seed_the_others_say_how_sure_it_is_and_a_verification_is_named() -> None:
+    world, ring = boxes()
+    graph = build_graph(world.evidence())
+    row = graph.rows_of([ring[1]])
+
+    def told(known: KnownCards) -> tuple[float, str]:
+        seed = from_card(graph, ring[1], known).cards.filter("seed")
+        (sure, why), *_ = seed.select("certainty", "reason_en").rows()
+        return sure, why
+
+    sure, why = told(KnownCards())
+    assert 0.5 < sure < 1, "that somebody named it is no sign"
+    assert why == "the search began here"
+    sure, why = told(KnownCards(passed=row))
+    assert (sure <= 0.1, why) == (True, "the search began here; its holder passed a verification")
+    assert told(KnownCards(confirmed=row))[0] == 1
+
+
+def test_who_was_found_right_leads_to_nobody_as_a_seed() -> None:
+    world = FactWorld()
+    world.phones(200)
+    cards = world.cards(100, 12, cell=1)
+    world.device(BOX, cards)
+    graph = build_graph(world.evidence())
+    row = graph.rows_of(cards[:1])
+    assert len(joined(from_card(graph, cards[0]))) == 12
+    assert not joined(from_card(graph, cards[0], KnownCards(upheld=row)))
+    assert len(joined(from_card(graph, cards[0], KnownCards(upheld=row, confirmed=row)))) == 12
+
+
 def test_cards_switched_on_together_day_after_day_and_not_once() -> None:
     world = FactWorld()
     world.phones(200)

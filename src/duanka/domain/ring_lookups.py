@@ -58,7 +58,7 @@ def seed_named(
         "card": identity(card or ""),
         "outlet": (outlet or "").strip(),
     }
-    texts["ring"] = (ring or "").strip()
+    texts["ring"] = _ring_id((ring or "").strip())
     given = [SeedName(kind, text) for kind, text in texts.items() if text]
     if len(given) != 1:
         raise LookupRefused(
@@ -66,6 +66,12 @@ def seed_named(
             " outlet, ring)"
         )
     return given[0]
+
+
+def _ring_id(text: str) -> str:
+    """A ring as the list names it: r3 is R00003; any other text stays."""
+    digits = text[1:]
+    return f"R{digits:0>5}" if text[:1] in ("r", "R") and digits.isascii() and digits.isdigit() else text
 
 
 class RingTable(Protocol):

@@ -43,7 +43,7 @@ class SeedAsked(AskedModel):
     outlet: Annotated[str, Field(pattern=_ANY, max_length=64)] | None = Field(
         default=None, description="A shop (网点), as records name it."
     )
-    ring: Annotated[str, Field(pattern=r"^R[0-9]{1,9}$")] | None = Field(
+    ring: Annotated[str, Field(pattern=r"^[Rr][0-9]{1,9}$")] | None = Field(
         default=None, description="A ring of `listRings`.", examples=["R00001"]
     )
 

@@ -38,12 +38,17 @@ def devices_of_many_cards(built: Built) -> pl.DataFrame:
 
 
 def ring_of(settings: Settings, built: Built, named: SeedName) -> Ring:
-    """Grow the ring behind what was named. NotLinked: it is not in the graph, or nothing is linked to it.
+    """Grow the ring behind what was named. NotLinked: not in the graph, linked to nothing, or an upheld objection.
 
     A card that leads to hardly any other is looked for in the communities next to it.
     """
     known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
     seed = _seed(built, named)
+    if named.kind == "card" and np.isin(seed.cards, known.in_no_ring).any():
+        raise NotLinked(
+            f"an objection about card {named.text} was upheld: it is in no ring, and leads to none; begin with a device"
+            " or another card"
+        )
     found = ring_around(built.graph, seed, known)
     if named.kind != "card" or found.joined.height > MIN_WITNESSES:
         return found
@@ -83,9 +88,12 @@ def _card(graph: LinkGraph, number: str) -> Seed:
 
 
 def _outlet(graph: LinkGraph, outlet: str) -> Seed:
-    """The cards that the outlet opened in bulk."""
+    """The cards that the outlet opened in bulk; of an outlet that is not named so, in whatever case it is written."""
     batches = graph.kind == LinkKind.BATCH.value
-    groups = (batches & graph.label.str.starts_with(f"{outlet} ")).arg_true().cast(int).to_numpy()
+    of_outlet = batches & graph.label.str.starts_with(f"{outlet} ")
+    if not of_outlet.any():
+        of_outlet = batches & graph.label.str.to_lowercase().str.starts_with(f"{outlet.lower()} ")
+    groups = of_outlet.arg_true().cast(int).to_numpy()
     if not len(groups):
         raise NotLinked(f"outlet {outlet} opened no cards in bulk in these records; check its number")
     return Seed(outlet, _NONE, groups)

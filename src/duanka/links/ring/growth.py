@@ -57,6 +57,11 @@ class KnownCards:
     passed: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     upheld: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
+    @property
+    def in_no_ring(self) -> Ints:
+        """Cards about which an objection was upheld, and that the police did not confirm."""
+        return np.setdiff1d(self.upheld, self.confirmed)
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -251,8 +256,11 @@ def _by_contacts(many: Ints, of: Ints, by_chance: float) -> Floats:
 
 
 def grow(graph: LinkGraph, seeds: Ints, seed_groups: Ints, known: KnownCards) -> Growth:
-    """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device."""
-    seeds = np.unique(seeds)
+    """Grow the ring of the cards `seeds` and of all cards of the groups `seed_groups`, such as a seized device.
+
+    Of the seeds, those that are in no ring lead to nobody.
+    """
+    seeds = np.setdiff1d(seeds, known.in_no_ring)
     ring = _grown(graph, seeds, seed_groups, known)
     return _told(ring, _brought_in(ring), seeds, ring.others_say(seeds))
 

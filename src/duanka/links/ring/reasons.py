@@ -17,6 +17,7 @@ from duanka.links.ring.stock import Stock
 from duanka.links.ring.ties import BATCH_TIME
 
 _SEED = BilingualText("查询的起点", "the search began here")
+_PASSED = BilingualText("；持卡人已通过核验", "; its holder passed a verification")
 _WORDS: dict[str, BilingualText] = {
     LinkKind.DEVICE.value: BilingualText(
         "与团伙的 {members} 张卡轮流使用终端 {label}",
@@ -66,10 +67,11 @@ _BY = BilingualText("（经由 {card}）", " (by way of {card})")
 
 
 class Reasons:
-    """Words for the cards of one ring."""
+    """Words for the cards of one ring. `passed`: rows of cards whose holder passed a verification."""
 
-    def __init__(self, graph: LinkGraph, growth: Growth, stock: Stock) -> None:
+    def __init__(self, graph: LinkGraph, growth: Growth, stock: Stock, passed: Ints) -> None:
         self._graph, self._growth = graph, growth
+        self._passed = frozenset(passed.tolist())
         self._stock_of = dict(
             zip(stock.cards.tolist(), zip(stock.outlet, stock.day, strict=True), strict=True)
         )
@@ -90,7 +92,7 @@ class Reasons:
             outlet, day = opened
             return _STOCK.filled(label=f"{spelled_outlet(outlet, self._names.get(outlet, ''))} {day}")
         if self._growth.round[card] == 0:
-            return _SEED
+            return _joined(_SEED, _PASSED) if card in self._passed else _SEED
         group = int(self._growth.by_group[card])
         if group < 0:
             contacts = int(self._growth.contacts[card])

@@ -12,7 +12,7 @@ from duanka.domain.rings import DeviceRole
 from duanka.domain.text import BilingualText
 from duanka.links.devices import REASONS, judged_devices
 from duanka.links.graph.graph import LinkGraph
-from duanka.links.graph.strength import Ints
+from duanka.links.graph.strength import Floats, Ints
 from duanka.links.ring.growth import JOINS, Growth, KnownCards, grow, grow_around
 from duanka.links.ring.reasons import Reasons
 from duanka.links.ring.roles import MIN_BOX_CARDS, devices_of, roles, sites
@@ -77,7 +77,7 @@ def ring_around(graph: LinkGraph, seed: Seed, known: KnownCards) -> Ring:
     growth = grow(graph, seed.cards, seed.groups, known)
     if seed.supposed:
         growth = _as_the_others_say(graph, growth, known)
-    return _described(graph, seed, growth)
+    return _described(graph, seed, growth, known)
 
 
 def ring_taking_in(graph: LinkGraph, seed: Seed, known: KnownCards, rings: pl.DataFrame) -> Ring | None:
@@ -93,7 +93,7 @@ def ring_taking_in(graph: LinkGraph, seed: Seed, known: KnownCards, rings: pl.Da
         if (growth := grow_around(graph, card, core, known))
     ]
     best = max(found, key=lambda growth: float(growth.of_seeds[0]), default=None)
-    return _described(graph, seed, best) if best else None
+    return _described(graph, seed, best, known) if best else None
 
 
 def _rings_next_to(graph: LinkGraph, card: int, rings: pl.DataFrame) -> list[Ints]:
@@ -106,14 +106,16 @@ def _rings_next_to(graph: LinkGraph, card: int, rings: pl.DataFrame) -> list[Int
     return [graph.rows_of(rings.filter(ring=ring)["card"].to_list()) for ring in closest["ring"]]
 
 
-def _described(graph: LinkGraph, seed: Seed, growth: Growth) -> Ring:
+def _described(graph: LinkGraph, seed: Seed, growth: Growth, known: KnownCards) -> Ring:
     stock = stock_of(graph, growth)
     cards = np.concatenate([growth.listed, stock.cards])
-    certainty = np.concatenate([growth.certainty[growth.listed], stock.certainty])
+    sure = growth.certainty.copy()
+    sure[growth.seeds] = _of_seeds(growth, known)
+    certainty = np.concatenate([sure[growth.listed], stock.certainty])
     joined = np.concatenate([growth.round[growth.listed] >= 0, np.ones(len(stock.cards), dtype=np.bool_)])
     role = roles(graph, growth, cards)
     site = sites(graph, growth, cards, role)
-    words = Reasons(graph, growth, stock).of(cards)
+    words = Reasons(graph, growth, stock, known.passed).of(cards)
     by = pl.Series(growth.from_card[cards])
     frame = pl.DataFrame(
         {
@@ -140,10 +142,15 @@ def _described(graph: LinkGraph, seed: Seed, growth: Growth) -> Ring:
     )
 
 
+def _of_seeds(growth: Growth, known: KnownCards) -> Floats:
+    """How sure it is that the seeds are the ring's: its others or the police say so, not who named them."""
+    return np.where(np.isin(growth.seeds, known.confirmed), 1.0, growth.of_seeds)
+
+
 def _as_the_others_say(graph: LinkGraph, growth: Growth, known: KnownCards) -> Growth:
     """The same, with seeds that nobody named: the others of the ring, or the police, say whether they are in it."""
     seeds, certainty, joined = growth.seeds, growth.certainty.copy(), growth.round.copy()
-    certainty[seeds] = np.where(np.isin(seeds, known.confirmed), 1.0, growth.of_seeds)
+    certainty[seeds] = _of_seeds(growth, known)
     joined[seeds] = np.where(certainty[seeds] >= JOINS, 1, -1)
     entry, owner = graph.groups_of.entries(seeds)
     group = graph.groups_of.other[entry].astype(np.int64)
