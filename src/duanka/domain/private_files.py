@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
 UMASK = 0o077  # of all our processes: nothing for group and others
+_NO_ROOM = (ENOSPC, EFBIG, EDQUOT)
 _FILE, _FOLDER = 0o600, 0o700
 _SQLITE = ("", "-wal", "-shm", "-journal")  # a log gets its mode from the database when it is created
 
@@ -48,6 +51,16 @@ def write_private(path: Path, content: bytes) -> None:
     aside = private_file(path.with_name(f"{path.name}.{os.getpid()}"))
     aside.write_bytes(content)
     aside.replace(path)
+
+
+def copied(path: Path, into: Path) -> None:
+    """Copy a file with its mode and times. OSError: of `into`, where that finds no room."""
+    try:
+        shutil.copy2(path, into)
+    except OSError as error:
+        if error.errno in _NO_ROOM:  # reported of the file that is read
+            raise OSError(error.errno, error.strerror, str(into)) from error
+        raise
 
 
 def private_database(path: Path) -> Path:

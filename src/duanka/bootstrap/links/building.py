@@ -45,6 +45,7 @@ from duanka.links.graph.stored import (
     load_rings,
     may_hold_graph,
     save,
+    writing_alone,
 )
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.outlet_batches import outlet_batches
@@ -114,7 +115,7 @@ def build(
     may_hold_graph(out)
     if deliver:
         delivery.may_deliver(deliver, settings)
-    with _stored(settings, data, out, policy, mapping, progress) as store:
+    with writing_alone(out), _stored(settings, data, out, policy, mapping, progress) as store:
         before = _before(out)
         with begun(out) as new:
             keep = new / _DAYS if store == data else None  # a store for the time being is not met again
@@ -131,11 +132,11 @@ def build(
 
 
 def _before(out: Path) -> _Before:
-    """What `out` holds of the night before; nothing, where it holds no graph that can be read."""
+    """What `out` holds of the night before; nothing that can be used, where its graph cannot be read."""
     try:
         return _Before(load_rings(out), load(out)[0], inside(out) / _DAYS) if holds_graph(out) else _Before()
     except DuankaError:  # damaged, or of another version: the way out is to build it anew
-        return _Before()
+        return _Before(days=out)  # where nothing is kept: all days are read, and the reason is told
 
 
 def _table(built: Built, known: KnownCards, earlier: KeptRings) -> pl.DataFrame:

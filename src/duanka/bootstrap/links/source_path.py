@@ -19,13 +19,24 @@ def is_graph(where: Path) -> bool:
     return holds_graph(where)
 
 
+def _is_unfinished(where: Path) -> bool:
+    from duanka.links.graph.stored import is_unfinished  # noqa: PLC0415  # as above
+
+    return is_unfinished(where)
+
+
 def must_be_there(where: Path) -> None:
-    """DuankaError: nothing lies at `where`, or a part of a graph does."""
+    """DuankaError: nothing lies at `where`, or a part of a graph, or one that was not built to its end."""
     if is_graph(where.parent) and not is_graph(where):
         raise DuankaError(f"{_named(where)} is a part of the graph {_named(where.parent)}: name that folder")
     if not where.exists():
         raise DuankaError(
             f"{_named(where)} is not there{_near(where)}; name a graph, a store or a directory of records"
+        )
+    if where.is_dir() and _is_unfinished(where):
+        raise DuankaError(
+            f"a build of the graph in {_named(where)} did not finish, or is still running; build it again:"
+            f" duanka links build STORE --out {_named(where)}"
         )
 
 

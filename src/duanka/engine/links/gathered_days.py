@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 
-from duanka.domain.private_files import private_folder
+from duanka.domain.checksums import checksum
+from duanka.domain.private_files import copied, private_folder
 from duanka.domain.text import BilingualText
 from duanka.engine.links.period_sums import PeriodSums, words_of
 from duanka.engine.links.source import LinkSource
 from duanka.engine.shared.duckdb_database import parquet, quoted
 
-VERSION = 2  # of the files
+VERSION = 3  # of the files
 SUMMED = ("card_days", "card_peers", "card_places")
 COMPARED = ("card_places", "sightings")  # what minutes of switching are found in
 ROWS_PER_RANGE = 8_000_000  # rows of card_peers of a range of cards, merged at once, about 1 GB
@@ -60,9 +60,10 @@ class GatheredDays:
         self._source, self.folder, self.before = source, folder, None if self.why else before
         self._now: Mapping[date, _Files] = now
         self._then: Mapping[date, _Files] = {}
+        self._checked: Mapping[str, int] = {}
         self.bounds: Sequence[Bounds] = []
         if self.before and told:
-            self._then, self.bounds = told.days, told.bounds
+            self._then, self.bounds, self._checked = told.days, told.bounds, told.checksums
         self.stayed = [day for day in now if _same(now, self._then, day, SUMMED)]
         self.came = [day for day in now if day not in self.stayed]
         self.went = [day for day in self._then if day not in self.stayed]
@@ -109,12 +110,20 @@ class GatheredDays:
             "zone": self._source.manifest.zone,
             "bounds": self.bounds,
             "days": {str(day): files for day, files in self._now.items()},
-            "sizes": {
-                str(path.relative_to(self.folder)): path.stat().st_size
+            "checksums": {
+                name: self._checksum(name)
                 for path in sorted(self.folder.rglob("*.parquet"))
+                for name in [str(path.relative_to(self.folder))]
             },
         }
         (self.folder / _TOLD).write_text(json.dumps(told))
+
+    def _checksum(self, name: str) -> int:
+        """Of a file of the folder; one that was kept as it is has been read before."""
+        path = self.folder / name
+        if self.before and name in self._checked and path.samefile(self.before / name):
+            return self._checked[name]
+        return checksum(path)
 
     def _partials(self, rollup: str, days: Sequence[date], folder: Path) -> str | None:
         """SQL source of the partial rollups of `days` that are kept in `folder`."""
@@ -150,7 +159,8 @@ class _KeptList:
         self.days: dict[date, _Files] = {
             date.fromisoformat(day): files for day, files in told["days"].items()
         }
-        if any((folder / name).stat().st_size != size for name, size in told["sizes"].items()):
+        self.checksums: dict[str, int] = dict(told["checksums"])
+        if any(checksum(folder / name) != found for name, found in self.checksums.items()):
             raise ValueError
 
 
@@ -205,4 +215,4 @@ def _keep(path: Path, into: Path) -> None:
     try:
         os.link(path, into)
     except OSError:  # on another disk, or one without links
-        shutil.copy2(path, into)
+        copied(path, into)

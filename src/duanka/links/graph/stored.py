@@ -1,23 +1,27 @@
 """The folder of a graph: arrays that are mapped into memory, so that a question waits for what it touches.
 
-links.json is written last and names version and period; without it there is no graph.
+links.json is written last and names version, period and the checksum of each file; without it there is no graph.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import polars as pl
 
+from duanka.domain.checksums import checksum
 from duanka.domain.errors import DuankaError
-from duanka.domain.private_files import private_folder, put_in_place
+from duanka.domain.private_files import copied, private_file, private_folder, put_in_place
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.neighbours import Neighbours
 from duanka.links.graph.strength import Ints
@@ -25,10 +29,16 @@ from duanka.links.graph.strength import Ints
 Divisions = Mapping[tuple[bytes, float], Ints]
 """(mark of a component, resolution) -> the part of each of its cards, in order of their keys."""
 
-VERSION = 4
+VERSION = 5
 MANIFEST = "links.json"
+_LOCK = "lock"
 _SIDES = ("groups_of", "cards_of", "contacts", "contacted_by")
 _PARTS = ("start", "other", "strength")
+_OF_RINGS = ("communities.parquet", "rings.parquet", "divisions.parquet")
+_OF_GRAPH = (
+    *("cards.parquet", "groups.parquet", "devices.parquet"),
+    *(f"{side}.{part}.npy" for side in _SIDES for part in _PARTS),
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,34 @@ class KeptRings:
 def holds_graph(folder: Path) -> bool:
     """Whether `folder` holds a graph."""
     return (folder / MANIFEST).is_file()
+
+
+@contextmanager
+def writing_alone(folder: Path) -> Iterator[None]:
+    """Write to `folder` as the only one; it is made if it is missing, and removed if nothing was written.
+
+    DuankaError: it holds something else, or another process writes there; OSError.
+    """
+    may_hold_graph(folder)
+    private_folder(folder)
+    path = private_file(folder / _LOCK)
+    # the operating system releases the lock when the process ends, however it ends
+    with path.open("r+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+        except BlockingIOError:
+            alone = False
+        if not alone:
+            raise DuankaError(
+                f"another build is writing to {folder}; let it end, or choose another folder with --out"
+            )
+        try:
+            yield
+        finally:
+            if [one.name for one in folder.iterdir()] == [_LOCK]:
+                path.unlink()
+                folder.rmdir()
 
 
 @contextmanager
@@ -108,7 +146,7 @@ def save(
         for part in _PARTS:
             np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
     if seal:
-        shutil.copy2(seal, new / seal.name)
+        copied(seal, new / seal.name)
     told = {
         "version": VERSION,
         "number": int(new.name),
@@ -116,12 +154,18 @@ def save(
         "cards": graph.cards.height,
         "groups": len(graph.kind),
         "edges": graph.edges,
+        "checksums": {name: checksum(new / name) for name in (*_OF_GRAPH, *_OF_RINGS)},
     }
     with put_in_place(folder / MANIFEST) as aside:
-        aside.write_text(json.dumps(told, indent=1))
+        aside.write_text(json.dumps({**told, "checksum": _checksum(told)}, indent=1))
     for old in _numbered(folder):
         if old != int(new.name):
             shutil.rmtree(folder / str(old), ignore_errors=True)
+
+
+def _checksum(told: Mapping[str, object]) -> int:
+    """Of what the manifest says besides."""
+    return crc32(json.dumps({**told, "checksum": None}, sort_keys=True).encode())
 
 
 def _numbered(folder: Path) -> list[int]:
@@ -149,18 +193,27 @@ def may_hold_graph(folder: Path) -> None:
     """DuankaError where a graph cannot be written to `folder`: it holds something else."""
     if not folder.exists() or holds_graph(folder):
         return
-    # numbered folders alone are what a first build left that was killed
-    if not folder.is_dir() or not all(one.is_dir() and one.name.isdecimal() for one in folder.iterdir()):
+    if not folder.is_dir() or not _of_builds(folder):
         raise DuankaError(f"{folder} is there and holds no graph; choose another folder with --out")
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a first build was begun in `folder`, and did not end or has not ended yet."""
+    return (folder / _LOCK).is_file() and not holds_graph(folder) and _of_builds(folder)
+
+
+def _of_builds(folder: Path) -> bool:
+    """Whether nothing else is in `folder` than what a first build leaves that is killed."""
+    return all(one.name == _LOCK or (one.is_dir() and one.name.isdecimal()) for one in folder.iterdir())
 
 
 def load_rings(folder: Path) -> KeptRings:
     """The rings in the graph's folder. DuankaError: none, damaged, or of another version."""
-    within = inside(folder)
+    told = _manifest(folder)
     try:
-        members, table = (pl.read_parquet(within / name) for name in ("communities.parquet", "rings.parquet"))
-        return KeptRings(members, table, _read_divisions(within / "divisions.parquet"))
-    except (OSError, pl.exceptions.PolarsError) as error:
+        communities, table, divisions = _whole(folder, told, _OF_RINGS)
+        return KeptRings(pl.read_parquet(communities), pl.read_parquet(table), _read_divisions(divisions))
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
 
 
@@ -169,6 +222,7 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
     told = _manifest(folder)
     within = folder / str(told["number"])
     try:
+        _whole(folder, told, _OF_GRAPH)
         groups = pl.read_parquet(within / "groups.parquet")
         groups_of, cards_of, contacts, contacted_by = (
             Neighbours(*(np.load(within / f"{side}.{part}.npy", mmap_mode="r") for part in _PARTS))
@@ -187,6 +241,17 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
         return graph, _period(told)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder) from error
+
+
+def _whole(folder: Path, told: Mapping[str, object], names: Iterable[str]) -> list[Path]:
+    """Paths of the graph's files of these `names`. ValueError: one is not what was written; OSError.
+
+    Every byte is read: a position of a mapped array that is wrong by a bit would name others than a ring's cards.
+    """
+    paths, sums = [folder / str(told["number"]) / name for name in names], told["checksums"]
+    if not isinstance(sums, dict) or any(sums.get(path.name) != checksum(path) for path in paths):
+        raise ValueError
+    return paths
 
 
 def _with_names(cards: pl.DataFrame) -> pl.DataFrame:
@@ -217,7 +282,8 @@ def _manifest(folder: Path) -> Mapping[str, object]:
                 f"the graph in {folder} is of version {told['version']}, and this Duanka needs version {VERSION}:"
                 " build it anew with duanka links build"
             )
-        int(told["number"])
+        if told["checksum"] != _checksum(told):
+            raise ValueError
     except FileNotFoundError as error:
         raise DuankaError(
             f"{folder} holds no graph ({MANIFEST} is missing): duanka links build STORE --out {folder} makes one"
