@@ -203,6 +203,11 @@ def test_one_command_proposes_to_stop_a_ring_and_stops_nothing(office: RingOffic
         proposed = here.bulk_actions.get(act[0])
         assert (proposed.state, proposed.total, proposed.event) == ("proposed", 24, Event.SUSPEND)
         assert proposed.grounds.reason == ("团伙停机", "a ring")
+    shown = office.type(*STOP)
+    again = f"24 of them are already in {act[0]}, and none is left: nothing is proposed"
+    assert (shown.code, shown.out, again in shown.err) == (2, "", True), shown
+    with app_orders.desk(office.settings, policy_named("national")) as here:
+        here.bulk_actions.reject(act[0], Person("the.desk", Role.DESK), "seen", here.now())
 
 
 @pytest.mark.parametrize(

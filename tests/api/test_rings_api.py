@@ -32,7 +32,7 @@ people = pytest.fixture(own_people)
 
 BASIS = {"why": "the police seized it", "caseNumber": "7"}
 RING = "/rings/retrieve"
-CLERK = Person("the clerk", Role.DESK)
+CLERK, CHIEF = Person("the clerk", Role.DESK), Person("the chief", Role.SUPERVISOR)
 People = Mapping[Role, Caller]
 
 
@@ -271,6 +271,33 @@ def test_a_stop_of_the_ring_is_proposed_to_a_second_person_and_names_no_card(
     ]
     assert people[Role.DESK].post(f"/acts/{act['id']}/approve").status_code == 403, "not alone"
     assert people[Role.SUPERVISOR].post(f"/acts/{act['id']}/approve").json()["state"] == "running"
+
+
+def test_cards_that_a_stop_holds_already_are_left_out_and_counted(desk: TestDesk, people: People) -> None:
+    def propose(**change: object) -> tuple[int, dict[str, object], str]:
+        answer = people[Role.DESK].post(STOP, {**STOPPED, **change})
+        return answer.status_code, answer.json(), answer.json().get("message", "")
+
+    def again(act: object) -> str:
+        return f"3 of them are already in {act}, and none is left: nothing is proposed"
+
+    _, told, _ = propose()
+    first = str(told["act"]["id"])  # type: ignore[index]
+    status, _, said = propose(event="cancel")
+    assert (status, said) == (409, again(first)), "one that waits, of any kind"
+    assert (
+        people[Role.SUPERVISOR].post(f"/acts/{first}/approve", {"why": "seen", "without": ["#3"]}).is_success
+    )
+    status, told, _ = propose()
+    assert (status, told["standing"], told["act"]["total"]) == (201, {first: 2}, 1)  # type: ignore[index]
+    second = str(told["act"]["id"])  # type: ignore[index]
+    desk.bulk_actions.reject(second, CHIEF, "seen", NOW)
+    desk.bulk_actions.carry_out(NOW)
+    assert desk.bulk_actions.get(first).state == "done"
+    told = propose()[1]
+    assert told["standing"] == {first: 2}, "stopped still"
+    desk.bulk_actions.reject(str(told["act"]["id"]), CHIEF, "seen", NOW)  # type: ignore[index]
+    assert propose(event="cancel")[1]["standing"] == {}, "another kind"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ The cards go from the graph into the proposal, and are shown to nobody on the wa
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +16,7 @@ from duanka.domain.ring_lookups import RingAnswer, RingTable, SeedName
 from duanka.domain.text import BilingualText
 from duanka.orders.bulk_actions.conditions import may_ask
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.bulk_actions.standing import standing_stops
 from duanka.orders.masking import MASKED
 from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.ring_queries import RingQueries
@@ -36,6 +39,7 @@ class RingStop:
 class ProposedRingStop:
     """The proposal, and what of the ring it is: `left_out`: cards of too little certainty.
 
+    `standing`: likely cards that a stop holds already, by the id of its bulk action: left out too.
     `at_risk`, `confirmed`: cards of the ring against which rules and the police speak.
     """
 
@@ -43,6 +47,7 @@ class ProposedRingStop:
     left_out: int
     at_risk: int
     confirmed: int
+    standing: Mapping[str, int]
 
 
 def look_up_and_propose(
@@ -66,8 +71,9 @@ def propose_ring_stop(
 ) -> ProposedRingStop:
     """Propose `stop` for the likely cards of `ring`, which has its numbers in full.
 
-    OrderError: no card is likely enough; nothing speaks against the ring but that its cards belong together, or it is
-    a firm's; and what `BulkActionService.propose` raises, without numbers in full.
+    Likely cards that a stop holds already are left out. OrderError: no card is likely enough, or none is
+    left; nothing speaks against the ring but that its cards belong together, or it is a firm's; and what
+    `BulkActionService.propose` raises, without numbers in full.
     """
     may_ask(stop.event, by)
     listed = [(str(row["card"]), row["certainty"]) for row in ring.cards.page(0, ring.cards.rows)]
@@ -81,11 +87,18 @@ def propose_ring_stop(
             f"{why}: nothing is proposed. Who knows better names the cards: `duanka links around LINKS ... --out DIR"
             " --full`, then `duanka orders stop --file DIR/ring.csv`"
         )
+    with acts.orders.store.reading() as connection:
+        held = standing_stops(connection, stop.event, likely)
+    standing = dict(Counter(held.values()))
+    if not (proposed := [card for card in likely if card not in held]):
+        raise NoSuchTransition(
+            f"{len(held)} of them are already in {', '.join(standing)}, and none is left: nothing is proposed"
+        )
     try:
-        act = acts.propose(stop.event, likely, stop.reason, by, now, stop.until)
+        act = acts.propose(stop.event, proposed, stop.reason, by, now, stop.until)
     except OrderError as error:
         raise type(error)(MASKED.text(str(error))) from None  # may name a card, which `by` did not name
-    return ProposedRingStop(act, len(listed) - len(likely), ring.at_risk, ring.confirmed)
+    return ProposedRingStop(act, len(listed) - len(likely), ring.at_risk, ring.confirmed, standing)
 
 
 def may_be_stopped(ring: RingAnswer) -> bool:

@@ -186,7 +186,7 @@ def propose_ring_stop(here: Here, by: access.Caller, asks: RingStopAsked) -> sho
     """It stops nothing: a second person approves the bulk action (`approveAct`), after looking at its cards.
 
     A lookup as `retrieveRing`, with the same rule and trail; the cards are not in the answer. 409: no card is likely
-    enough, or nothing speaks against them.
+    enough, all are in a stop already, or nothing speaks against them.
     """
     reader = LookupContext(by, asks.reason.zh.strip(), asks.basis())
     desk = here.desk

@@ -83,8 +83,14 @@ class FoundRingShown(View):
 class RingStopShown(View):
     """A stop of the cards of a ring that waits for a second person."""
 
+    OURS = View.OURS | {"standing"}
+
     act: BulkActionShown
     left_out: int = Field(description="Listed cards whose certainty is not above the one asked for.")
+    standing: dict[str, int] = Field(
+        description="Left out too: likely cards that a stop holds already, by its bulk action.",
+        examples=[{"A0123456789AB": 270}],
+    )
     at_risk: int = Field(description="Cards of the ring against which rules speak.")
     confirmed: int = Field(description="Cards of the ring that the police confirmed (涉案).")
 

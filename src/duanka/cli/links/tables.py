@@ -53,6 +53,9 @@ _STOP = BilingualText(
     "团伙中提出处置 {cards} 张；未列入 {left_out} 张：确定度不高于 {certainty}（--certainty）",
     "{cards} cards of the ring are proposed; {left_out} left out: certainty of {certainty} or less (--certainty)",
 )
+_STANDING = BilingualText(
+    "另有 {cards} 张已在 {acts} 中，未列入", "{cards} of them are already in {acts}, and left out"
+)
 _FIRM = BilingualText("单位号码，有回拨", "an organisation's, called back")
 _ALONE = BilingualText(
     "由 {seed} 出发，没有足以成立的关联：记录中看不出团伙",
@@ -180,7 +183,9 @@ def ring_stop_page(proposed: ProposedRingStop, certainty: float) -> str:
         cards=f"{proposed.act.total:,}", left_out=f"{proposed.left_out:,}", certainty=f"{certainty:g}"
     )
     against = shown(_OF_THE_RING).format(at_risk=f"{proposed.at_risk:,}", confirmed=f"{proposed.confirmed:,}")
-    return f"{said}\n{against}"
+    held = sum(proposed.standing.values())
+    standing = [shown(_STANDING).format(cards=f"{held:,}", acts=", ".join(proposed.standing))] if held else []
+    return "\n".join([said, *standing, against])
 
 
 def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:
