@@ -202,7 +202,10 @@ def test_one_command_proposes_to_stop_a_ring_and_stops_nothing(office: RingOffic
     with app_orders.desk(office.settings, policy_named("national")) as here:
         proposed = here.bulk_actions.get(act[0])
         assert (proposed.state, proposed.total, proposed.event) == ("proposed", 24, Event.SUSPEND)
-        assert proposed.grounds.reason == ("团伙停机", "a ring")
+        zh, en = proposed.grounds.reason
+        assert zh.startswith("团伙停机〔团伙 R00001："), zh
+        assert zh.endswith("；团伙中按规则有风险 1，涉案 1；案件 7〕"), zh
+        assert en.startswith("a ring [ring R00001: box card "), en
     shown = office.type(*STOP)
     again = f"24 of them are already in {act[0]}, and none is left: nothing is proposed"
     assert (shown.code, shown.out, again in shown.err) == (2, "", True), shown
@@ -213,7 +216,7 @@ def test_one_command_proposes_to_stop_a_ring_and_stops_nothing(office: RingOffic
 @pytest.mark.parametrize(
     ("words", "who", "said"),
     [
-        (("--certainty", "1"), "desk", "with a certainty above 1: nothing is proposed"),
+        (("--certainty", "1"), "desk", "--certainty"),
         (("--certainty", "0.4"), "desk", "--certainty"),
         (("--how", "punish"), "desk", "a punishment needs the day"),
         (("--order", "V000000000000"), "desk", "give one of --case, --order and --police-notice"),

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from duanka.api.http.language import language_of
+from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.order import Event, PermissionDenied, Person, ProtectedCard, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
@@ -17,7 +18,8 @@ from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
 from duanka.domain.ring_lookups import SeedName, TooManyRings, seed_named
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import audit
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import audit, orders
 from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.service import ViewerContext
 from duanka.orders.ring_stops import RingStop, look_up_and_propose, propose_ring_stop
@@ -256,6 +258,10 @@ def test_a_stop_of_the_ring_is_proposed_to_a_second_person_and_names_no_card(
     told = answer.json()
     assert (told["leftOut"], told["atRisk"], told["confirmed"]) == (1, 2, 1)
     act = told["act"]
+    assert act["grounds"]["reason"] == {
+        "zh": "团伙停机〔团伙 R00002：设备用卡 3；最低确定度 0.96；团伙中按规则有风险 2，涉案 1；案件 7〕",
+        "en": "a ring [ring R00002: box card 3; certainty 0.96 at least; of the ring at risk 2, confirmed 1; case 7]",
+    }
     assert (act["state"], act["event"], act["total"], act["proposedBy"]) == (
         "proposed",
         "suspend",
@@ -271,6 +277,22 @@ def test_a_stop_of_the_ring_is_proposed_to_a_second_person_and_names_no_card(
     ]
     assert people[Role.DESK].post(f"/acts/{act['id']}/approve").status_code == 403, "not alone"
     assert people[Role.SUPERVISOR].post(f"/acts/{act['id']}/approve").json()["state"] == "running"
+
+
+def test_the_holder_reads_the_policys_text_for_what_was_written_and_nothing_of_the_ring(store: Store) -> None:
+    words = BilingualText("冒名开卡", "opened in another's name")
+    first = BilingualText("异常使用", "unusual use")
+    policy = OrderPolicy(reasons=(("first", first), ("stolen", words)), two_people=False)
+    desk = desk_on(store, policy)
+    ring = desk.graph.around(SeedName("ring", "R00002"))
+    stop = RingStop(Event.SUSPEND, BilingualText("stolen", "stolen"))
+    propose_ring_stop(desk.bulk_actions, ring, stop, CLERK, NOW)
+    desk.bulk_actions.carry_out(NOW)
+    with desk.store.reading() as reading:
+        (row, *_) = reading.execute(select(orders).where(orders.c.kind == "restriction")).mappings()
+    order = order_of(row)
+    assert order.grounds.reason.en.startswith("stolen [ring R00002: box card 3; ")
+    assert grounds_for_holder(order, policy).reason == words
 
 
 def test_cards_that_a_stop_holds_already_are_left_out_and_counted(desk: TestDesk, people: People) -> None:
@@ -305,6 +327,7 @@ def test_cards_that_a_stop_holds_already_are_left_out_and_counted(desk: TestDesk
     [
         ({"certainty": 0.96}, 409, "none of the 4 cards is the ring's with a certainty above 0.96"),
         ({"certainty": 0.4}, 400, "certainty"),
+        ({"certainty": 1}, 400, "certainty"),
         ({"caseNumber": None}, 409, "give one of"),
         ({"event": "restore"}, 400, "event"),
         ({"event": "punish"}, 409, "a punishment needs the day"),

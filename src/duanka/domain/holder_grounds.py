@@ -15,6 +15,8 @@ DISOWNED = BilingualText(
     "登记人本人声明未办理本号码，按其申请停机",
     "the person in whose name it is registered says that it is not theirs, and asked for it to be stopped",
 )
+# before what the program adds to a reason for the second person, about the ring that a stop is of
+OF_RING = BilingualText("〔团伙", " [ring")
 _TOLD_UNCHANGED = (Evidence.POLICE_NOTICE.of(""), Evidence.OWN_REQUEST.of(""))
 
 
@@ -36,7 +38,13 @@ def grounds_for_holder(order: Order, policy: OrderPolicy) -> Grounds:
             return _policys(
                 replace(order.grounds, reason=BilingualText(began.zh + told.zh, began.en + told.en)), policy
             )
-    return _policys(replace(order.grounds, reason=policy.reason_for(order.grounds.reason)), policy)
+    reason = policy.reason_for(_as_written(order.grounds.reason))
+    return _policys(replace(order.grounds, reason=reason), policy)
+
+
+def _as_written(reason: BilingualText) -> BilingualText:
+    """A reason without what the program added to it."""
+    return BilingualText(*(text.partition(mark)[0] for text, mark in zip(reason, OF_RING, strict=True)))
 
 
 def _policys(grounds: Grounds, policy: OrderPolicy) -> Grounds:

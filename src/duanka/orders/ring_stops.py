@@ -6,14 +6,17 @@ The cards go from the graph into the proposal, and are shown to nobody on the wa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from duanka.domain.bulk_action import BulkAction
+from duanka.domain.holder_grounds import OF_RING
 from duanka.domain.order import Event, NoSuchTransition, OrderError, Person
+from duanka.domain.record_lookups import Basis
 from duanka.domain.ring_lookups import RingAnswer, RingTable, SeedName
-from duanka.domain.text import BilingualText
+from duanka.domain.rings import RingRole
+from duanka.domain.text import BilingualText, Language
 from duanka.orders.bulk_actions.conditions import may_ask
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.standing import standing_stops
@@ -22,7 +25,12 @@ from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.ring_queries import RingQueries
 
 LIKELY = 0.5  # who is not more likely than not of the ring is in no proposal
+_LANGUAGES: tuple[Language, Language] = ("zh", "en")
 _RING = 2  # cards, at least
+_SEEN = BilingualText(
+    "{mark} {seed}：{roles}；最低确定度 {least}；团伙中按规则有风险 {at_risk}，涉案 {confirmed}{basis}〕",
+    "{mark} {seed}: {roles}; certainty {least} at least; of the ring at risk {at_risk}, confirmed {confirmed}{basis}]",
+)
 
 
 @dataclass(frozen=True)
@@ -63,15 +71,22 @@ def look_up_and_propose(
     Raises what both do. Nothing is looked up for who may not propose.
     """
     may_ask(stop.event, reader.person)
-    return propose_ring_stop(acts, rings.in_full(named, reader, now), stop, reader.person, now)
+    ring = rings.in_full(named, reader, now)
+    return propose_ring_stop(acts, ring, stop, reader.person, now, reader.basis)
 
 
 def propose_ring_stop(
-    acts: BulkActionService, ring: RingAnswer, stop: RingStop, by: Person, now: datetime
+    acts: BulkActionService,
+    ring: RingAnswer,
+    stop: RingStop,
+    by: Person,
+    now: datetime,
+    basis: Basis | None = None,
 ) -> ProposedRingStop:
     """Propose `stop` for the likely cards of `ring`, which has its numbers in full.
 
-    Likely cards that a stop holds already are left out. OrderError: no card is likely enough, or none is
+    Its reason keeps for the second person what `by` saw: counts, and the `basis` of the lookup. Likely cards that a
+    stop holds already are left out. OrderError: no card is likely enough, or none is
     left; nothing speaks against the ring but that its cards belong together, or it is a firm's; and what
     `BulkActionService.propose` raises, without numbers in full.
     """
@@ -94,11 +109,32 @@ def propose_ring_stop(
         raise NoSuchTransition(
             f"{len(held)} of them are already in {', '.join(standing)}, and none is left: nothing is proposed"
         )
+    reason = _with_what_was_seen(stop.reason, ring, frozenset(proposed), basis)
     try:
-        act = acts.propose(stop.event, proposed, stop.reason, by, now, stop.until)
+        act = acts.propose(stop.event, proposed, reason, by, now, stop.until)
     except OrderError as error:
         raise type(error)(MASKED.text(str(error))) from None  # may name a card, which `by` did not name
     return ProposedRingStop(act, len(listed) - len(likely), ring.at_risk, ring.confirmed, standing)
+
+
+def _with_what_was_seen(
+    reason: BilingualText, ring: RingAnswer, proposed: Set[str], basis: Basis | None
+) -> BilingualText:
+    """The reason, and behind it the seed (masked), the proposed cards by role, and what speaks against the ring."""
+    rows = [row for row in ring.cards.page(0, ring.cards.rows) if str(row["card"]) in proposed]
+    least = min(float(str(row["certainty"])) for row in rows)
+    roles = Counter(str(row["role"]) for row in rows).most_common()
+    counts = {"least": f"{least:g}", "at_risk": ring.at_risk, "confirmed": ring.confirmed}
+    seed = ring.masked().seed
+
+    def told(language: Language) -> str:
+        words = [f"{RingRole(role).words.in_(language)} {cards}" for role, cards in roles]
+        why = f"{basis.kind.words.in_(language)} {basis.number}" if basis else ""
+        stop = {"zh": "；", "en": "; "}[language]
+        values = {"mark": OF_RING.in_(language), "seed": seed, "roles": ", ".join(words), **counts}
+        return _SEEN.in_(language).format_map({**values, "basis": stop + why if why else ""})
+
+    return BilingualText(*(part + told(language) for part, language in zip(reason, _LANGUAGES, strict=True)))
 
 
 def may_be_stopped(ring: RingAnswer) -> bool:

@@ -78,7 +78,10 @@ class RingStopAsked(SeedAsked, BasisAsked):
         description="It stays in the audit trail, of the lookup too; the holders read the policy's text for it."
     )
     certainty: float = Field(
-        default=LIKELY, ge=LIKELY, le=1, description="Cards whose certainty is above this one alone (确定度)."
+        default=LIKELY,
+        ge=LIKELY,
+        le=0.99,
+        description="Cards whose certainty is above this one alone (确定度).",
     )
     until: Moment | None = Field(default=None, description="Until when; for punish.")
 

@@ -183,7 +183,7 @@ def stop(
     card: Annotated[str | None, typer.Option("--card", help="Or behind a card.")] = None,
     outlet: Annotated[str | None, typer.Option("--outlet", help="Or behind an outlet.")] = None,
     certainty: Annotated[
-        float, typer.Option(min=0.5, max=1, help="Cards whose certainty is above this one alone.")
+        float, typer.Option(min=0.5, max=0.99, help="Cards whose certainty is above this one alone.")
     ] = 0.5,
     how: order_moves.HowToStop = "suspend",
     until: order_moves.PunishedUntil = None,
