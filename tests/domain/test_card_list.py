@@ -48,3 +48,11 @@ def test_what_cannot_be_read_is_one_line(octets: bytes, says: str) -> None:
         cards_in(octets, "list.csv")
     assert "list.csv" in str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['card,name\n13700000000,"a\n13700000001,b\n', 'card,name\n13700000000,"a"b\n']
+)
+def test_a_quote_that_is_not_closed_swallows_no_cards(text: str) -> None:
+    with pytest.raises(DuankaError, match=r"cards\.csv, line [23]: a quote is not closed"):
+        cards_in(text.encode(), "cards.csv")

@@ -25,7 +25,7 @@ from duanka.links.answers import FoundRing
 from duanka.links.page.charts import days_of
 from duanka.links.page.figures import certainties, cities_of, numbers
 from duanka.links.page.layout import WIDTH, PictureLayout, laid_out
-from duanka.links.page.picture import MOST_NODES, Picture, picture_of
+from duanka.links.page.picture import MOST_NODES, MOST_OF_KIND, Picture, picture_of
 from duanka.links.page.words import Wording
 from duanka.links.ring.ring import Ring
 from support import browsers
@@ -129,9 +129,9 @@ def test_names_from_records_are_text_wherever_they_stand(tmp_path: Path) -> None
 
 def test_outlets_have_their_names_beside_their_codes(tmp_path: Path) -> None:
     page = _written(invented(), tmp_path)
-    assert '<th scope="row">S000176 解放路手机店</th>' in page
+    assert '<th scope="row"><span class="id">S000176</span> 解放路手机店</th>' in page
     assert "Outlet S000176 解放路手机店" in page
-    assert '<th scope="row">S000172</th>' in page
+    assert '<th scope="row"><span class="id">S000172</span></th>' in page
 
 
 def test_of_a_masked_ring_no_number_is_whole(tmp_path: Path) -> None:
@@ -207,6 +207,27 @@ def test_nothing_lies_upon_another_and_all_of_it_inside() -> None:
         assert (
             one.x + one.width <= other.x or one.y + one.height <= other.y or other.y + other.height <= one.y
         )
+
+
+def test_a_card_of_several_groups_of_a_kind_is_counted_once() -> None:
+    ring, kind = invented(), LinkKind.SWITCHED.value
+    number = ring.ties.groups.height
+    many = MOST_OF_KIND[LinkKind.SWITCHED] + 5
+    row = ring.ties.groups.row(0, named=True) | {"kind": kind, "label": "09:00", "cards": 3, "seed": False}
+    groups = pl.DataFrame([row] * many, schema=ring.ties.groups.schema)
+    links = pl.DataFrame(
+        [(card, number + group, 0.5) for group in range(many) for card in (0, 1, 2)],
+        schema=ring.ties.links.schema,
+        orient="row",
+    )
+    ties = replace(
+        ring.ties,
+        groups=pl.concat([ring.ties.groups, groups]),
+        links=pl.concat([ring.ties.links, links]),
+    )
+    picture = picture_of(replace(ring, ties=ties))
+    (merged,) = (node for node in picture.others if node.kind == kind and node.merged)
+    assert (picture.tied[kind], merged.cards) == (3, 3)
 
 
 def test_minders_stand_by_the_place_that_they_mind() -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from duanka.bootstrap.links import building
+from duanka.bootstrap.links.ownership import answering_people
 from duanka.bootstrap.links.source_path import must_be_there, must_hold_graph, must_hold_records
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.ports import Silent
+from duanka.ledger.db.database import NoOrderDatabase
 from duanka.links.graph.stored import MANIFEST
 
 
@@ -50,6 +52,16 @@ def test_a_part_of_a_graph_and_a_graph_in_place_of_records_are_called_so(place: 
         must_hold_records(place / "links-night")
     with pytest.raises(DuankaError, match=r"inbox is no graph; `duanka links build \S+inbox --out LINKS`"):
         must_hold_graph(place / "inbox")
+
+
+def test_why_a_graph_needs_an_order_database_is_said_where_that_is_missing() -> None:
+    with (
+        pytest.raises(
+            NoOrderDatabase, match=r"links belongs to an order database, .* there: no order database"
+        ),
+        answering_people(Path("links")),
+    ):
+        raise NoOrderDatabase("no order database at x")
 
 
 def test_a_folder_that_is_none_of_the_three_is_called_so_by_both_doors(place: Path) -> None:

@@ -50,7 +50,7 @@ def certain_cards_in(octets: bytes, name: str, above: float) -> tuple[list[str],
 
 def _listed(octets: bytes, name: str) -> list[tuple[str, str | None]]:
     """The text of each card, and what the column `certainty` says of it; None: there is no such column."""
-    rows = [row for row in _rows(_text(octets, name)) if any(row)]
+    rows = [row for row in _rows(_text(octets, name), name) if any(row)]
     if not rows:
         return []
     first = rows[0]
@@ -101,10 +101,16 @@ def _parted(cell: str) -> list[str]:
     return several if len(several) > 1 and not parse(cell) and all(map(parse, several)) else [cell]
 
 
-def _rows(text: str) -> list[list[str]]:
+def _rows(text: str, name: str) -> list[list[str]]:
     lines = text.replace("\x00", "").splitlines()
     mark = max(",;\t", key=lambda one: sum(one in line for line in lines))
-    return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+    rows = csv.reader(lines, delimiter=mark, strict=True)
+    try:
+        return [[cell.strip() for cell in row] for row in rows]
+    except csv.Error:
+        raise DuankaError(
+            f"{name}, line {rows.line_num}: a quote is not closed or stands amid a cell; correct it"
+        ) from None
 
 
 def _text(octets: bytes, name: str) -> str:

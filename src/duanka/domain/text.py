@@ -23,6 +23,17 @@ class BilingualText(NamedTuple):
         return BilingualText(self.zh.format_map(values), self.en.format_map(values))
 
 
+class Many(int):
+    """A count in a text: `{n}` is its digits, grouped; `{n:card|cards}` has the word for one or several after it."""
+
+    def __format__(self, spec: str) -> str:
+        """The digits, and the word that `spec` has for so many."""
+        one, parted, several = spec.partition("|")
+        if not parted:
+            return super().__format__(spec or ",")
+        return f"{int(self):,} {one if self == 1 else several}"
+
+
 class WordedEnum(StrEnum):
     """Enum with display texts: `NAME = "value", "中文", "English"`; English is by default the value."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import DeviceRole, LinkKind
-from duanka.domain.text import BilingualText
+from duanka.domain.text import BilingualText, Many
 from duanka.links.graph.graph import LinkGraph
 
 REASONS = ("reason_zh", "reason_en")
@@ -92,7 +92,7 @@ _OTHERS: Mapping[DeviceRole, tuple[pl.Expr, BilingualText]] = {
         (pl.col("bridged") > 0) & (pl.col("bridged") >= PASSED_ON * pl.col("cards")),
         BilingualText(
             "{cards} 张卡中 {bridged} 张的通话与旁边另一部手机首尾相接",
-            "the calls of {bridged} of its {cards} cards lie over those of a phone beside it",
+            "cards whose calls lie over those of a phone beside it: {bridged} of {cards}",
         ),
     ),
     DeviceRole.COPIED_NUMBER: (
@@ -133,7 +133,7 @@ _OTHERS: Mapping[DeviceRole, tuple[pl.Expr, BilingualText]] = {
 _OFFICE_HOURS = BilingualText(
     "周末通话少（工作日的 {weekend:.0%}）", "few calls at weekends ({weekend:.0%} of a working day's)"
 )
-_PHONE = BilingualText("{cards} 张卡，猫池特征不足", "{cards} cards, too few signs of a box")
+_PHONE = BilingualText("{cards} 张卡，猫池特征不足", "{cards:card|cards}, too few signs of a box")
 _RANK = list(DeviceRole)
 
 
@@ -182,9 +182,10 @@ def _reason(row: Mapping[str, object], shown: Mapping[str, bool]) -> BilingualTe
         said = signs
     if role is DeviceRole.PHONE:
         said = [_PHONE, *(words for words in signs if words is not _SIGNS["many"][1])]
+    counted = {name: Many(value) if type(value) is int else value for name, value in row.items()}
     return BilingualText(
-        "；".join(words.zh.format_map(row) for words in said),
-        "; ".join(words.en.format_map(row) for words in said),
+        "；".join(words.zh.format_map(counted) for words in said),
+        "; ".join(words.en.format_map(counted) for words in said),
     )
 
 

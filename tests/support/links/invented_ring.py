@@ -249,6 +249,9 @@ def _outlets(cards: pl.DataFrame) -> pl.DataFrame:
             819.0,
             f"同期开户的卡中 {n} 张属于团伙（{outlet}）",
             f"{n} of the cards that {outlet} opened in those weeks are the ring's",
+            n + 3,
+            "",
+            "",
         )
         for outlet, n in cards.filter(pl.col("outlet").is_in(OUTLETS))
         .group_by("outlet")
@@ -257,4 +260,5 @@ def _outlets(cards: pl.DataFrame) -> pl.DataFrame:
         .iter_rows()
     ]
     columns = ["outlet", "name", "cards", "expected", "lift", "lower_bound", "reason_zh", "reason_en"]
+    columns += ["new", "beside_zh", "beside_en"]
     return pl.DataFrame(rows, schema=columns, orient="row")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from duanka.bootstrap.scan import engine_memory, scan, working_folder
 from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.store.folders import must_lie_outside
 from duanka.domain.errors import DuankaError, NoRecords
+from duanka.domain.findings import Findings
 from duanka.domain.judgement import Judgement
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
@@ -83,7 +84,8 @@ class Built:
     """A graph, what it was built of, and its communities: card, ring, since.
 
     `held`: what earlier builds delivered and the store took; without rows where a graph was only read.
-    `divisions`: of its components; `read`: what was read of a store whose graph is kept.
+    `divisions`: of its components; `read`: what was read of a store whose graph is kept. `findings`: of the
+    scan of a directory of records, by which a store was made of it.
     """
 
     graph: LinkGraph
@@ -92,6 +94,7 @@ class Built:
     held: LinkTables = field(default_factory=LinkTables)
     divisions: Divisions = field(default_factory=dict)
     read: DaysRead | None = None
+    findings: Findings | None = None
 
 
 def build(
@@ -115,11 +118,15 @@ def build(
     may_hold_graph(out)
     if deliver:
         delivery.may_deliver(deliver, settings)
-    with writing_alone(out), _stored(settings, data, out, policy, mapping, progress) as store:
+    with (
+        writing_alone(out),
+        _stored(settings, data, out, policy, mapping, progress) as (store, findings),
+    ):
         before = _before(out)
         with begun(out) as new:
             keep = new / _DAYS if store == data else None  # a store for the time being is not met again
             built = _of_store(settings, store, out.parent, policy, progress, before, stated, keep)
+            built = replace(built, findings=findings)
             progress.step("writing the graph", 0)
             known = known_cards(built.graph, settings.passes_in(OperatorZone(built.period.zone)).read())
             rings = KeptRings(built.rings, _table(built, known, before.rings), built.divisions)
@@ -160,8 +167,8 @@ def opened(
     if holds_graph(where):
         return load_built(where)
     must_be_there(where)
-    with _stored(settings, where, work, policy, mapping, progress) as store:
-        return _of_store(settings, store, work, policy, progress)
+    with _stored(settings, where, work, policy, mapping, progress) as (store, findings):
+        return replace(_of_store(settings, store, work, policy, progress), findings=findings)
 
 
 def load_built(folder: Path) -> Built:
@@ -172,20 +179,20 @@ def load_built(folder: Path) -> Built:
 @contextmanager
 def _stored(
     settings: Settings, data: Path, out: Path, policy: Policy, mapping: Path | None, progress: Progress
-) -> Iterator[Path]:
-    """The store `data`; or a store made of the records there, removed afterwards."""
+) -> Iterator[tuple[Path, Findings | None]]:
+    """The store `data`; or a store made of the records there, removed afterwards, and what their scan found."""
     if is_store(data):
-        yield data
+        yield data, None
         return
     with working_folder(settings.work or out.parent) as work:
         store = work / "store"
         try:
-            scan(
+            findings = scan(
                 settings, data, work / "lists", policy=policy, progress=progress, mapping=mapping, store=store
             )
         except NoRecords:
             raise neither(data) from None
-        yield store
+        yield store, findings
 
 
 def _of_store(

@@ -7,10 +7,13 @@ whose trail tells every lookup in it.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from duanka.bootstrap.order_resources import MARK, AttachedStore
 from duanka.domain.record_lookups import AttachedTo, LookupRefused
+from duanka.ledger.db.database import NoOrderDatabase
 
 
 def belongs_to_orders(where: Path) -> bool:
@@ -32,6 +35,17 @@ def _sealed(where: Path) -> Path:
         return where / str(int(json.loads((where / MANIFEST).read_bytes())["number"]))
     except (OSError, ValueError, KeyError, TypeError):  # a store; or a damaged graph, which loading tells
         return where
+
+
+@contextmanager
+def answering_people(where: Path) -> Iterator[None]:
+    """Say of an order database that is not found why `where` needs it. NoOrderDatabase."""
+    try:
+        yield
+    except NoOrderDatabase as error:
+        raise NoOrderDatabase(
+            f"{where} belongs to an order database, and answers people who have a key there: {error}"
+        ) from None
 
 
 def must_belong_here(graph: Path, here: AttachedStore) -> None:

@@ -71,6 +71,7 @@ _TOO_OLD = BilingualText(
     "{late} records were too old for the store and not taken in, only counted, not quarantined: the policy purged the"
     " days before {since} (it keeps records for {kept} days)",
 )
+_SCAN_SAYS = BilingualText("{aside}；原因见 `duanka scan {data}`", "{aside}; `duanka scan {data}` says why")
 _ABOVE = BilingualText("超过 --max-bad {share}", "more than --max-bad {share}")
 _REASONS = BilingualText("{aside}；原因按文件和行号列在 {file}", "{aside}; reasons by file and line: {file}")
 _LISTS = BilingualText(
@@ -217,6 +218,37 @@ def _which(days: Sequence[date]) -> str:
     return shown(_FROM_TO, first=days[0], last=days[-1])
 
 
+def not_used(findings: Findings, data: Path) -> Iterator[str]:
+    """What of the records in `data` was not used, where their scan is but a step: `duanka scan` says more."""
+    intake = findings.intake
+    if findings.claimed:
+        yield shown(_CLAIMED, cards=findings.claimed)
+    yield from _of_files(intake)
+    unreadable = [f"{file.file}: {file.unreadable}" for file in intake.news if file.unreadable]
+    if unreadable:
+        yield _some(unreadable, _FAULTS_SHOWN, "; ")
+    if intake.quarantined:
+        aside = shown(_ASIDE, aside=intake.quarantined, records=intake.records)
+        yield shown(_SCAN_SAYS, aside=aside, data=display_name(str(data)))
+
+
+def _of_files(intake: Intake) -> Iterator[str]:
+    """What the files of a delivery hold that is not read, or not of use."""
+    yield from (shown(_TWICE, file=f.file) for f in intake.files if f.duplicate_of)
+    yield from (f"{f.file}{shown(_COLON)}{shown(note)}" for f in intake.files for note in f.notes)
+    yield from (shown(_IDLE, idle=shown(one)) for one in intake.idle)
+    if unread := sorted(file for file, columns in intake.ignored.items() if not columns):
+        yield shown(_UNREAD, files=", ".join(unread))
+    if ignored := sorted({c for columns in intake.ignored.values() for c in columns}):
+        more = shown(_MORE, more=len(ignored) - _COLUMNS_SHOWN) if len(ignored) > _COLUMNS_SHOWN else ""
+        named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS_SHOWN])
+        yield shown(_COLUMNS_UNREAD, columns=named + more)
+    if many := many_unknown(intake.devices_unknown, intake.records):
+        yield shown(many)
+    if intake.waiting:
+        yield shown(_WAITING, files=_some(intake.waiting))
+
+
 def _cautions(findings: Findings) -> list[str]:
     purged = findings.stored.purged if findings.stored else ()
     lines = [shown(_CLAIMED, cards=findings.claimed)] * bool(findings.claimed)
@@ -232,23 +264,9 @@ def _cautions(findings: Findings) -> list[str]:
     span = findings.span
     if span.reach and span.until - span.reach > timedelta(days=1):
         lines.append(shown(_AS_OF, days=(span.until - span.reach).days))
-    lines += [shown(_TWICE, file=f.file) for f in findings.intake.files if f.duplicate_of]
-    lines += [f"{f.file}{shown(_COLON)}{shown(note)}" for f in findings.intake.files for note in f.notes]
     if findings.span.outside:
         lines.append(shown(_OUTSIDE, records=findings.span.outside))
-    unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)
-    lines += [shown(_IDLE, idle=shown(one)) for one in findings.intake.idle]
-    if unread:
-        lines.append(shown(_UNREAD, files=", ".join(unread)))
-    ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
-    if ignored:
-        more = shown(_MORE, more=len(ignored) - _COLUMNS_SHOWN) if len(ignored) > _COLUMNS_SHOWN else ""
-        named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS_SHOWN])
-        lines.append(shown(_COLUMNS_UNREAD, columns=named + more))
-    if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
-        lines.append(shown(many))
-    if findings.intake.waiting:
-        lines.append(shown(_WAITING, files=_some(findings.intake.waiting)))
+    lines += _of_files(findings.intake)
     lines += _unusable(findings.intake)
     if (stored := findings.stored) and stored.late:
         kept = findings.policy.store.keep_records_days

@@ -18,7 +18,7 @@ from duanka.cli.output.lists import say
 from duanka.cli.people.acting import at_desk, cards_in_file, command
 from duanka.cli.shell.language import asked_for, language_of_texts
 from duanka.cli.shell.lazy import lazily, new_group
-from duanka.cli.shell.process import OUT
+from duanka.cli.shell.process import CAUTION, ERR, OUT, Prose
 from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
 from duanka.domain import ring_lookups
 from duanka.domain.authority import Permission
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap.links import answers, building, ownership, source_path, statements
     from duanka.bootstrap.links.answers import GraphAnswers
+    from duanka.bootstrap.links.building import Built
     from duanka.bootstrap.outputs import folders
+    from duanka.cli.detection import scan_tables
     from duanka.cli.links import tables
     from duanka.links.answers import FoundRing, FoundTable
     from duanka.orders import ring_stops
@@ -47,6 +49,7 @@ else:
     statements = lazily("duanka.bootstrap.links.statements")
     record_queries = lazily("duanka.orders.queries.record_queries")
     ring_stops = lazily("duanka.orders.ring_stops")
+    scan_tables = lazily("duanka.cli.detection.scan_tables")
     source_path = lazily("duanka.bootstrap.links.source_path")
     tables = lazily("duanka.cli.links.tables")
 
@@ -102,6 +105,7 @@ def build(
         built = building.build(
             settings, data, out, policy_named(policy), mapping, shown, deliver=deliver, stated=stated
         )
+    _say_what_was_not_used(built, data)
     OUT.print(tables.graph_page(built.graph, built.period))
     if built.read:
         OUT.print(tables.days_read(built.read.days, built.read.read, built.read.why), highlight=False)
@@ -112,6 +116,12 @@ def build(
         )
     if any((stated.all.disowned, stated.all.upheld)):
         say(*tables.stated_line(stated))
+    for file, cards, words in (
+        (disowned, files.disowned, tables.DISOWNED),
+        (upheld, files.upheld, tables.UPHELD),
+    ):
+        if file:
+            OUT.print(tables.taken(file, words, cards, built.graph))
     say(
         f"下一步：duanka links rings {out}，或 duanka links around {out} --imei IMEI",
         f"Next: duanka links rings {out}, or duanka links around {out} --imei IMEI",
@@ -120,6 +130,13 @@ def build(
 
 def _cards_of(file: Path | None) -> list[str]:
     return [identity(card) for card in cards_in_file(file)] if file else []
+
+
+def _say_what_was_not_used(built: Built, data: Path) -> Built:
+    if built.findings:
+        for line in scan_tables.not_used(built.findings, data):
+            ERR.print(Prose(line, style=CAUTION))
+    return built
 
 
 @links.command()
@@ -271,9 +288,13 @@ def _graph(where: Path, work: Path, policy: str, mapping: Path | None) -> Iterat
     """The graph in `where`, or of the store or the records there: built when it is asked first."""
     settings, chosen = load_settings(), policy_named(policy)
     with steps() as shown:
-        yield answers.GraphAnswers(
-            settings, lambda: building.opened(settings, where, work, chosen, mapping, shown)
-        )
+
+        def opened() -> Built:
+            return _say_what_was_not_used(
+                building.opened(settings, where, work, chosen, mapping, shown), where
+            )
+
+        yield answers.GraphAnswers(settings, opened)
 
 
 @contextmanager
@@ -281,7 +302,7 @@ def _rings(
     where: Path, graph: GraphAnswers, permission: Permission
 ) -> Iterator[tuple[RingQueries[FoundRing, FoundTable], Person, datetime]]:
     """Lookups in the graph of an attached store, the acting person, and the time."""
-    with at_desk(permission) as (here, person):
+    with ownership.answering_people(where), at_desk(permission) as (here, person):
 
         def source() -> GraphAnswers:
             ownership.must_belong_here(where, here.attached_store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,32 +15,46 @@ from rich.text import Text
 from duanka.bootstrap.links.statements import Statements
 from duanka.cli.output.grid import grid
 from duanka.cli.shell.language import language, shown
+from duanka.cli.shell.process import CAUTION, Prose
+from duanka.domain.display import display_name
+from duanka.domain.record_keys import key_of
 from duanka.domain.rings import DeviceRole, LinkKind, RingRole
-from duanka.domain.text import BilingualText
+from duanka.domain.text import BilingualText, Many
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.stored import GraphPeriod
-from duanka.links.outlet_names import spelled_outlet
 from duanka.links.ring.ring import BOX, Ring
 from duanka.orders.ring_stops import ProposedRingStop
 
 _MOST_ROWS = 15
 _GRAPH = BilingualText(
     "{first} 至 {last}：{cards} 张卡，{groups} 组关联，{edges} 条边",
-    "{first} to {last}: {cards} cards, {groups} groups of what they share, {edges} edges",
+    "{first} to {last}: {cards:card|cards}, {groups:group|groups} of what they share, {edges:edge|edges}",
 )
 _READ_NEW = BilingualText(
     "记录：{days} 天中读取了 {read} 天，其余沿用上次的结果",
     "Records: {read} of {days} days were read, the others are kept from the last build",
 )
 _READ_ALL = BilingualText("记录：{days} 天全部读取（{why}）", "Records: all {days} days were read ({why})")
+DISOWNED = BilingualText("本人否认开户", "that their registrants disowned")
+UPHELD = BilingualText("异议成立", "with upheld objections")
+_TAKEN = BilingualText(
+    "{file}：{which} {cards} 张卡，其中 {found} 张在这些记录中",
+    "{file}: {cards:card|cards} {which}, of which {found:is|are} in these records",
+)
+_NONE_CONFIRMED = BilingualText(
+    "没有一张卡是公安确认涉案的：涉案名单须由登记的签名方签名（`duanka keys add-source`；虚构的世界用"
+    " `duanka demo --trust W/police.pub`）",
+    "No card is confirmed by the police: cases count with the signature of a registered source (`duanka keys"
+    " add-source`; of an invented world `duanka demo --trust W/police.pub`)",
+)
 _KINDS = (BilingualText("关联", "link"), BilingualText("组数", "groups"), BilingualText("号码数", "cards"))
 _RING = BilingualText(
     "由 {seed} 出发：{joined} 张卡在团伙内，另有 {looked} 张待核实（{first} 至 {last}）",
-    "From {seed}: {joined} cards in the ring, {looked} more to look at ({first} to {last})",
+    "From {seed}: {joined:card|cards} in the ring, {looked} more to look at ({first} to {last})",
 )
 _AGAINST = BilingualText(
     "其中按规则有风险 {at_risk} 张，涉案 {confirmed} 张",
-    "Of them {at_risk} are at risk by the rules, {confirmed} confirmed by the police",
+    "Of them {at_risk:is|are} at risk by the rules, {confirmed} confirmed by the police",
 )
 _OF_THE_RING = BilingualText(
     "团伙中按规则有风险 {at_risk} 张，涉案 {confirmed} 张",
@@ -51,7 +66,8 @@ _NOTHING_AGAINST = BilingualText(
 )
 _STOP = BilingualText(
     "团伙中提出处置 {cards} 张；未列入 {left_out} 张：确定度不高于 {certainty}（--certainty）",
-    "{cards} cards of the ring are proposed; {left_out} left out: certainty of {certainty} or less (--certainty)",
+    "{cards:card of the ring is|cards of the ring are} proposed; {left_out} left out: certainty of {certainty}"
+    " or less (--certainty)",
 )
 _STANDING = BilingualText(
     "另有 {cards} 张已在 {acts} 中，未列入", "{cards} of them are already in {acts}, and left out"
@@ -68,11 +84,13 @@ _ROLES = (
 )
 _SITES = (BilingualText("地点", "site"), BilingualText("号码数", "cards"), BilingualText("设备数", "boxes"))
 _DEVICES = (BilingualText("终端", "device"), BilingualText("号码数", "cards"), BilingualText("地点", "site"))
+_BOUND = BilingualText("至少为同行的倍数", "times its peers, at least")
+_NAME = (BilingualText("网点", "outlet"), BilingualText("名称", "name"))
+_BESIDE = BilingualText("{outlet}：{beside}", "{outlet}: {beside}")
 _OUTLETS = (
-    BilingualText("网点", "outlet"),
-    BilingualText("团伙号码数", "cards of the ring"),
-    BilingualText("至少为同行的倍数", "times its peers, at least"),
-    BilingualText("理由", "reasons"),
+    *_NAME,
+    *(BilingualText("同期开户", "opened then"), BilingualText("其中团伙", "of the ring")),
+    *(BilingualText("按同行应为", "expected"), _BOUND),
 )
 _PEOPLE = (
     BilingualText("号码", "card"),
@@ -101,22 +119,19 @@ _NO_SHOPS = BilingualText(
     "No outlet opened a card since {since}; of cards opened before, see duanka links around",
 )
 _SHOPS = (
-    *(
-        BilingualText("网点", "outlet"),
-        BilingualText("有风险号码数", "at risk"),
-        BilingualText("按同行应为", "expected"),
-    ),
-    *(BilingualText("至少为同行的倍数", "times its peers, at least"), BilingualText("理由", "reasons")),
+    *_NAME,
+    *(BilingualText("新开户", "new cards"), BilingualText("有风险号码数", "at risk")),
+    *(BilingualText("按同行应为", "expected"), _BOUND),
 )
 _SAME_PLACE = BilingualText("等 {n} 部", "and {more} more there")
 _DEVICE_COUNTS = BilingualText(
     "{cards} 张卡，有风险 {at_risk}，涉案 {confirmed}",
-    "{cards} cards, {at_risk} at risk, {confirmed} confirmed",
+    "{cards:card|cards}, {at_risk} at risk, {confirmed} confirmed",
 )
 _NO_DEVICES = BilingualText(
     "没有一部终端像猫池、网关或搭桥手机", "No device looks like a box, a gateway or a bridged phone."
 )
-_MORE = BilingualText("另有 {more} 行", "{more} more rows")
+_MORE = BilingualText("另有 {more} 行", "{more:more row|more rows}")
 
 
 def days_read(days: int, read: int, why: BilingualText | None) -> str:
@@ -138,6 +153,13 @@ def stated_line(said: Statements) -> tuple[str, str]:
     return zh.format(*counts), en.format(*counts)
 
 
+def taken(file: Path, words: BilingualText, cards: Sequence[str], graph: LinkGraph) -> RenderableType:
+    """How many cards a file names, `words` says of which kind, and how many of them the graph knows; none is odd."""
+    found = len(graph.rows_of([key_of(card) for card in dict.fromkeys(cards)]))
+    facts = {"file": display_name(str(file)), "cards": Many(len(cards)), "which": shown(words)}
+    return Prose(shown(_TAKEN, **facts, found=Many(found)), style="" if found else CAUTION)
+
+
 def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
     """What a graph holds."""
     members = pl.DataFrame({"group": pl.Series(graph.cards_of.start).diff().drop_nulls(), "kind": graph.kind})
@@ -149,16 +171,17 @@ def graph_page(graph: LinkGraph, period: GraphPeriod) -> RenderableType:
     said = shown(_GRAPH).format(
         first=period.first,
         last=period.last,
-        cards=f"{graph.cards.height:,}",
-        groups=f"{len(graph.kind):,}",
-        edges=f"{graph.edges:,}",
+        cards=Many(graph.cards.height),
+        groups=Many(len(graph.kind)),
+        edges=Many(graph.edges),
     )
     rows = [
         (shown(LinkKind(kind).words), f"{groups:,}", f"{cards:,}")
         for kind, groups, cards in counts.iter_rows()
     ]
     rows.append((shown(LinkKind.CONTACT.words), "", f"{len(graph.contacts.other):,}"))
-    return Group(said, grid(_KINDS, rows, right=("groups", "cards")))
+    confirmed = [] if graph.cards["confirmed"].any() else [Prose(shown(_NONE_CONFIRMED))]
+    return Group(said, grid(_KINDS, rows, right=("groups", "cards")), *confirmed)
 
 
 def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
@@ -168,11 +191,11 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
     if not ring.links_hold:
         return shown(_ALONE).format_map(values)
     said = shown(_RING).format(
-        joined=f"{joined.height:,}", looked=f"{ring.cards.height - joined.height:,}", **values
+        joined=Many(joined.height), looked=Many(ring.cards.height - joined.height), **values
     )
     counts = joined.select(pl.col("at_risk").sum(), pl.col("confirmed").sum()).row(0)
     speaks = shown(_AGAINST if any(counts) else _NOTHING_AGAINST).format(
-        at_risk=f"{counts[0]:,}", confirmed=f"{counts[1]:,}"
+        at_risk=Many(counts[0]), confirmed=Many(counts[1])
     )
     return Group(said, speaks, "", *_tables(ring, joined))
 
@@ -180,7 +203,7 @@ def ring_page(ring: Ring, period: GraphPeriod) -> RenderableType:
 def ring_stop_page(proposed: ProposedRingStop, certainty: float) -> str:
     """How many cards of a ring are proposed, how many are not and why, and what speaks against the ring."""
     said = shown(_STOP).format(
-        cards=f"{proposed.act.total:,}", left_out=f"{proposed.left_out:,}", certainty=f"{certainty:g}"
+        cards=Many(proposed.act.total), left_out=Many(proposed.left_out), certainty=f"{certainty:g}"
     )
     against = shown(_OF_THE_RING).format(at_risk=f"{proposed.at_risk:,}", confirmed=f"{proposed.confirmed:,}")
     held = sum(proposed.standing.values())
@@ -206,7 +229,9 @@ def rings_page(found: pl.DataFrame, rows: int) -> RenderableType:
         )
         for ring, cards, confirmed, at_risk, expected, bits, city, since, firm in found.head(rows).iter_rows()
     ]
-    return Group(grid(_RINGS, cells, right=_RINGS_RIGHT), *_more(found.height, rows))
+    return Group(
+        grid(_RINGS, cells, right=_RINGS_RIGHT, whole=("ring", "city", "since")), *_more(found.height, rows)
+    )
 
 
 def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
@@ -215,15 +240,30 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
         return shown(_NO_SHOPS).format(since=since)
     named = int(found["named"].sum())
     said = shown(_NAMED).format(named=f"{named:,}", all=f"{found.height:,}", since=since)
-    reason = f"reason_{language()}"
-    columns = found.select("outlet", "name", "cards", "expected", "lower_bound", reason).head(
-        max(named, 1) if named < rows else rows
-    )
     cells = [
-        (spelled_outlet(outlet, name), f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", why)
-        for outlet, name, n, expected, bound, why in columns.iter_rows()
+        (*named_outlet, f"{new:,}", f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", beside)
+        for *named_outlet, new, n, expected, bound, beside in found.select(
+            *("outlet", "name", "new", "cards", "expected", "lower_bound", f"beside_{language()}")
+        )
+        .head(max(named, 1) if named < rows else rows)
+        .iter_rows()
     ]
-    return Group(said, "", grid(_SHOPS, cells, right=("at risk", "expected", "times its peers, at least")))
+    return Group(said, "", _shops(_SHOPS, cells, ("new cards", "at risk", "expected", _BOUND.en)))
+
+
+def _shops(
+    headings: Sequence[BilingualText], rows: Sequence[Sequence[str]], right: Sequence[str]
+) -> RenderableType:
+    """A table of outlets, and below it what is told of each beside its numbers, the last of its row.
+
+    Columns that are empty in each row, as names may be, are left out.
+    """
+    filled = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    kept = [[row[place] for place in filled] for row in rows]
+    table = grid([headings[place] for place in filled], kept, right=right, whole=("outlet",))
+    # names from records may hold what rich takes for markup
+    beside = [Text(shown(_BESIDE, outlet=row[0], beside=row[-1])) for row in rows if row[-1]]
+    return Group(table, *([""] if beside else []), *beside)
 
 
 def devices_page(found: pl.DataFrame, rows: int) -> RenderableType:
@@ -242,8 +282,9 @@ def devices_page(found: pl.DataFrame, rows: int) -> RenderableType:
 
 def _of_device(row: Mapping[str, Any]) -> Sequence[RenderableType]:
     name = f"{shown(DeviceRole(row['role']).words)} {row['imei']}"
+    counts = {name: Many(row[name]) for name in ("cards", "at_risk", "confirmed")}
     others = shown(_SAME_PLACE).format(n=row["n"], more=row["n"] - 1) if row["n"] > 1 else ""
-    parts = (others, shown(_DEVICE_COUNTS).format_map(row), row["site"], row["ring"])
+    parts = (others, shown(_DEVICE_COUNTS).format_map(counts), row["site"], row["ring"])
     # names from records may hold what rich takes for markup
     why = Padding(Text(row[f"reason_{language()}"]), (0, 0, 0, 4))
     return Text(" · ".join([name, *filter(None, parts)])), why
@@ -275,6 +316,7 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
                 _SITES,
                 [(site, f"{n:,}", f"{devices or 0:,}") for site, n, devices in sites.iter_rows()],
                 right=("cards", "boxes"),
+                whole=("site",),
             ),
         )
     if boxes.height:
@@ -287,25 +329,19 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
                     for imei, n, site in boxes.select("imei", "cards", "site").head(_MOST_ROWS).iter_rows()
                 ],
                 right=("cards",),
+                whole=("device", "site"),
             ),
         )
         yield from _more(boxes.height)
     if ring.outlets.height:
-        reason = f"reason_{language()}"
-        rows = (
-            ring.outlets.select("outlet", "name", "cards", "lower_bound", reason).head(_MOST_ROWS).iter_rows()
-        )
-        yield from (
-            "",
-            grid(
-                _OUTLETS,
-                [
-                    (spelled_outlet(outlet, name), f"{n:,}", f"{bound:.1f}", why)
-                    for outlet, name, n, bound, why in rows
-                ],
-                right=("cards of the ring", "times its peers, at least"),
-            ),
-        )
+        columns = ("outlet", "name", "new", "cards", "expected", "lower_bound", f"beside_{language()}")
+        outlets = [
+            (*named, f"{new:,}", f"{n:,}", f"{expected:.2g}", f"{bound:.1f}", beside)
+            for *named, new, n, expected, bound, beside in ring.outlets.select(columns)
+            .head(_MOST_ROWS)
+            .iter_rows()
+        ]
+        yield from ("", _shops(_OUTLETS, outlets, ("opened then", "of the ring", "expected", _BOUND.en)))
         yield from _more(ring.outlets.height)
     people = joined.filter(
         pl.col("role").is_in([RingRole.OPERATOR.value, RingRole.MINDER.value, RingRole.SUPPLIER.value])
@@ -325,4 +361,4 @@ def _tables(ring: Ring, joined: pl.DataFrame) -> Iterator[RenderableType]:
 
 def _more(rows: int, most: int = _MOST_ROWS) -> Iterator[str]:
     if rows > most:
-        yield shown(_MORE).format(more=f"{rows - most:,}")
+        yield shown(_MORE).format(more=Many(rows - most))

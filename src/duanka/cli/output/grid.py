@@ -37,10 +37,11 @@ def grid(
     rows: Iterable[Sequence[str]] = (),
     title: str | BilingualText = "",
     right: Collection[str] = (),
+    whole: Collection[str] = (),
 ) -> Table:
     """A table with headings in the display language.
 
-    `right`: columns aligned to the right, by their English headings.
+    `right`: columns aligned to the right, by their English headings; `whole`: those of ids and dates beside the usual.
     """
     table = Table(
         title=_text(title) or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
@@ -53,7 +54,7 @@ def grid(
             justify="right" if column in right else "left",
             header_style="bold",
             overflow="fold",
-            no_wrap=column in _WHOLE,
+            no_wrap=column in _WHOLE or column in whole,
         )
     for row in rows:
         table.add_row(*row)

@@ -204,7 +204,7 @@ class Drawing:
             said = self._words.say(
                 TIES,
                 groups=sum(max(node.merged, 1) for node in nodes),
-                cards=sum(node.cards for node in nodes),
+                cards=self._picture.tied[kind],
                 most=max(node.cards for node in nodes if not node.merged),
             )
             yield (

@@ -10,7 +10,7 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from duanka.domain.rings import DeviceRole, LinkKind
-from duanka.domain.text import Language
+from duanka.domain.text import Language, Many
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.page import figures
 from duanka.links.page.card_data import card_data
@@ -39,6 +39,7 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["n"] = lambda number: f"{number:,}"
+    environment.filters["many"] = lambda number, one, several: format(Many(number), f"{one}|{several}")
     environment.globals["say"] = lambda zh, en: zh if language == "zh" else en
     return environment
 

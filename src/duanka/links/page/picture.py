@@ -16,6 +16,7 @@ import polars as pl
 from duanka.domain.rings import PEOPLE, LinkKind, RingRole
 from duanka.links.outlet_names import spelled_outlet
 from duanka.links.ring.ring import Ring
+from duanka.links.ring.ties import Ties
 
 MOST_NODES = 300  # nodes and clusters
 MOST_OF_KIND = {
@@ -103,7 +104,10 @@ class Tie:
 
 @dataclass(frozen=True)
 class Picture:
-    """The picture. `supply_of`, `place_of`: per card of the ring its cluster, "" of people."""
+    """The picture. `supply_of`, `place_of`: per card of the ring its cluster, "" of people.
+
+    `tied`: by kind of `others` the cards that it ties, each once.
+    """
 
     supply: tuple[NodeCluster, ...]
     places: tuple[NodeCluster, ...]
@@ -114,6 +118,7 @@ class Picture:
     among_people: tuple[Tie, ...]
     supply_of: pl.Series
     place_of: pl.Series
+    tied: Mapping[str, int]
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -136,7 +141,7 @@ def picture_of(ring: Ring) -> Picture:
     place_of, sites = _places(cards)
     cards = cards.with_columns(supply_of, place_of)
     people = _sorted_minders(ring, cards, _people(cards))
-    others = _other_ties(ring.ties.groups.with_row_index("group"))
+    others = _other_ties(ring.ties)
     inside = _seeds(cards)
     inside |= _merge(inside, _devices(ring, cards))
     room = MOST_NODES - len(outlets) - len(sites) - len(people) - len(others) - sum(map(len, inside.values()))
@@ -151,7 +156,12 @@ def picture_of(ring: Ring) -> Picture:
         *_calls(ring, cards, people),
         supply_of,
         place_of,
+        {kind: ring.ties.cards_in(_groups_of(others, kind)) for kind in {node.kind for node in others}},
     )
+
+
+def _groups_of(nodes: Sequence[Node], kind: str) -> Sequence[int]:
+    return [group for node in nodes if node.kind == kind for group in node.groups]
 
 
 def _merge(one: Mapping[str, list[Node]], other: Mapping[str, list[Node]]) -> dict[str, list[Node]]:
@@ -255,7 +265,7 @@ def _batches(ring: Ring, cards: pl.DataFrame, room: int) -> dict[str, list[Node]
     placed = groups.join(supply, on="outlet", how="left").with_columns(
         cluster=pl.col("supply").fill_null("o-"), order=pl.col("label").str.tail(_TIME)
     )
-    return _nodes(placed, min(MOST_OF_KIND[LinkKind.BATCH], room))
+    return _nodes(placed, min(MOST_OF_KIND[LinkKind.BATCH], room), ring.ties)
 
 
 def _devices(ring: Ring, cards: pl.DataFrame) -> dict[str, list[Node]]:
@@ -274,10 +284,10 @@ def _devices(ring: Ring, cards: pl.DataFrame) -> dict[str, list[Node]]:
         .join(by_group.select("group", "place"), on="group", how="left")
         .with_columns(cluster=pl.col("place").fill_null("pe"), order=pl.col("label"))
     )
-    return _nodes(placed, MOST_OF_KIND[LinkKind.DEVICE])
+    return _nodes(placed, MOST_OF_KIND[LinkKind.DEVICE], ring.ties)
 
 
-def _nodes(groups: pl.DataFrame, most: int) -> dict[str, list[Node]]:
+def _nodes(groups: pl.DataFrame, most: int, ties: Ties) -> dict[str, list[Node]]:
     """By cluster: the nodes of `groups` in their order, `most` in all; the smallest of a cluster are merged."""
     found = dict[str, list[Node]]()
     if groups.height > most:
@@ -287,7 +297,7 @@ def _nodes(groups: pl.DataFrame, most: int) -> dict[str, list[Node]]:
         found.setdefault(row["cluster"], []).append(_node(row))
     rest = ranked.tail(max(ranked.height - most, 0))
     for (cluster,), part in rest.group_by("cluster", maintain_order=True):
-        found.setdefault(str(cluster), []).append(_merged(part, str(cluster)))
+        found.setdefault(str(cluster), []).append(_merged(part, str(cluster), ties))
     return found
 
 
@@ -304,22 +314,22 @@ def _node(row: dict[str, object]) -> Node:
     )
 
 
-def _merged(part: pl.DataFrame, where: str) -> Node:
+def _merged(part: pl.DataFrame, where: str, ties: Ties) -> Node:
     if part.height == 1:
         return _node(part.row(0, named=True))
-    kind = part["kind"][0]
-    return Node(f"m{kind}{where}", kind, "", int(part["cards"].sum()), tuple(part["group"].sort().to_list()))
+    kind, groups = part["kind"][0], tuple(part["group"].sort().to_list())
+    return Node(f"m{kind}{where}", kind, "", ties.cards_in(groups), groups)
 
 
-def _other_ties(groups: pl.DataFrame) -> tuple[Node, ...]:
+def _other_ties(ties: Ties) -> tuple[Node, ...]:
     """Documents, lists, switchings and accounts, the largest first."""
-    found = list[Node]()
+    found, groups = list[Node](), ties.groups.with_row_index("group")
     for kind in OTHER_TIES:
         ranked = _of_kind(groups, kind).sort("cards", "group", descending=[True, False])
         most = MOST_OF_KIND[kind] - (ranked.height > MOST_OF_KIND[kind])
         found += [_node(row) for row in ranked.head(most).iter_rows(named=True)]
         if ranked.height > most:
-            found.append(_merged(ranked.tail(ranked.height - most), ""))
+            found.append(_merged(ranked.tail(ranked.height - most), "", ties))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from duanka.domain.rings import LinkKind, RingRole
-from duanka.domain.text import BilingualText, Language
+from duanka.domain.text import BilingualText, Language, Many
 from duanka.links.page.picture import ClusterKind
 
 # Letters and shapes tell what colours tell, so that nothing is lost without colours.
@@ -75,11 +75,11 @@ COLUMNS = (
 )
 CLUSTERS: dict[ClusterKind, BilingualText] = {
     ClusterKind.OUTLET: BilingualText("网点 {label}", "Outlet {label}"),
-    ClusterKind.OTHER_OUTLETS: BilingualText("其他网点（{many} 个）", "Other outlets ({many})"),
+    ClusterKind.OTHER_OUTLETS: BilingualText("其他网点：{many} 个", "{many:other outlet|other outlets}"),
     ClusterKind.SITE: BilingualText("地点 {label}", "Site {label}"),
-    ClusterKind.OTHER_SITES: BilingualText("其他地点（{many} 处）", "Other sites ({many})"),
+    ClusterKind.OTHER_SITES: BilingualText("其他地点：{many} 处", "{many:other site|other sites}"),
     ClusterKind.DRAWER: BilingualText("库存：从未使用", "In the drawer: never used"),
-    ClusterKind.ELSEWHERE: BilingualText("其他地点使用", "Used elsewhere"),
+    ClusterKind.ELSEWHERE: BilingualText("在用，但不在团伙的地点", "Used, at no site of the ring"),
 }
 CARDS = (BilingualText("1 张卡", "1 card"), BilingualText("{n} 张卡", "{n} cards"))
 DEVICES = (BilingualText("1 台终端", "1 device"), BilingualText("{n} 台终端", "{n} devices"))
@@ -89,20 +89,24 @@ CITIES = (BilingualText("1 个城市", "1 city"), BilingualText("{n} 个城市",
 NOBODY = BilingualText("没有找到", "nobody found")
 CITY = BilingualText("城市 {city}", "city {city}")
 UNKNOWN_OUTLETS = BilingualText("网点不明", "Outlet unknown")
-FLOW = BilingualText("{one} → {other}：{n} 张卡", "{one} → {other}: {n} cards")
-MINDING = BilingualText("{one} 与 {other} 的 {n} 张卡往来", "{one} is in contact with {n} cards of {other}")
-AMONG = BilingualText("{one} 与 {other} 往来 {n} 次", "{one} and {other}: {n} calls and messages")
+FLOW = BilingualText("{one} → {other}：{n} 张卡", "{one} → {other}: {n:card|cards}")
+MINDING = BilingualText(
+    "{one} 与 {other} 的 {n} 张卡往来", "{one} is in contact with {n:card|cards} of {other}"
+)
+AMONG = BilingualText(
+    "{one} 与 {other} 往来 {n} 次", "{one} and {other}: {n:call or message|calls and messages}"
+)
 TIES = BilingualText(
     "{groups} 组，{cards} 张卡；最大一组 {most} 张", "groups: {groups}; cards: {cards}; largest: {most}"
 )
 SEED_MARK = BilingualText("起点", "seed")
-NODE_SAYS = BilingualText("{name}：{n} 张团伙卡", "{name}: {n} cards of the ring")
+NODE_SAYS = BilingualText("{name}：{n} 张团伙卡", "{name}: {n:card|cards} of the ring")
 CERTAINTY = BilingualText("确定度 {certainty}", "certainty {certainty}")
 ROLE_MANY: dict[str, BilingualText] = {
-    RingRole.BOX_CARD.value: BilingualText("{n} 张在用设备卡", "{n} cards in boxes"),
+    RingRole.BOX_CARD.value: BilingualText("{n} 张在用设备卡", "{n:card|cards} in boxes"),
     RingRole.STOCK.value: BilingualText("{n} 张库存未用", "{n} in the drawer, never used"),
-    RingRole.CODE_RECEIVER.value: BilingualText("{n} 张接码卡", "{n} that receive codes"),
-    RingRole.CALLER.value: BilingualText("{n} 张话务卡", "{n} that call from phones"),
+    RingRole.CODE_RECEIVER.value: BilingualText("{n} 张接码卡", "{n:that receives|that receive} codes"),
+    RingRole.CALLER.value: BilingualText("{n} 张话务卡", "{n:that calls from a phone|that call from phones}"),
     RingRole.UNKNOWN.value: BilingualText("{n} 张作用不明", "{n} of unknown use"),
 }
 PEOPLE_MANY: dict[str, tuple[BilingualText, BilingualText]] = {
@@ -144,7 +148,7 @@ class Wording:
 
     def say(self, text: BilingualText, **values: object) -> str:
         """`text` with its values; whole numbers are grouped."""
-        shown = {name: f"{v:,}" if isinstance(v, int) else str(v) for name, v in values.items()}
+        shown = {name: Many(v) if isinstance(v, int) else str(v) for name, v in values.items()}
         return text.in_(self.language).format_map(shown)
 
     def kind(self, value: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.rings import LinkKind
-from duanka.domain.text import BilingualText
+from duanka.domain.text import BilingualText, Many
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.strength import Ints
 from duanka.links.outlet_names import outlet_names, spelled_outlet
@@ -21,26 +21,27 @@ _PASSED = BilingualText("；持卡人已通过核验", "; its holder passed a ve
 _WORDS: dict[str, BilingualText] = {
     LinkKind.DEVICE.value: BilingualText(
         "与团伙的 {members} 张卡轮流使用终端 {label}",
-        "took turns in device {label} with {members} cards of the ring",
+        "took turns in device {label} with {members:card|cards} of the ring",
     ),
     LinkKind.DEVICE_RUN.value: BilingualText(
         "与团伙的 {members} 张卡用在串号相连、放在一处的终端里（{label}）",
-        "used in devices with consecutive numbers in one place, with {members} cards of the ring ({label})",
+        "used in devices with consecutive numbers in one place, with {members:card|cards} of the ring ({label})",
     ),
     LinkKind.BATCH.value: BilingualText(
         "与团伙的 {members} 张卡在同一网点连续开户（{label}）",
-        "opened at one outlet right after {members} cards of the ring ({label})",
+        "opened at one outlet right after {members:card|cards} of the ring ({label})",
     ),
     LinkKind.SERIALS.value: BilingualText(
         "卡序列号与团伙的 {members} 张卡相连，却不是按序售出（{label}）",
-        "serial number in a row with {members} cards of the ring, which were not sold in turn ({label})",
+        "serial number in a row with {members:card|cards} of the ring, which were not sold in turn ({label})",
     ),
     LinkKind.HOLDER.value: BilingualText(
-        "与团伙的 {members} 张卡登记在同一证件下", "bears the same document as {members} cards of the ring"
+        "与团伙的 {members} 张卡登记在同一证件下",
+        "bears the same document as {members:card|cards} of the ring",
     ),
     LinkKind.SWITCHED.value: BilingualText(
         "与团伙的 {members} 张卡在同一分钟开机或关机，例如 {label}",
-        "switched on or off in the same minute as {members} cards of the ring, as at {label}",
+        "switched on or off in the same minute as {members:card|cards} of the ring, as at {label}",
     ),
     LinkKind.CALLEES.value: BilingualText(
         "与团伙的卡拨打了 {label} 个相同的陌生号码",
@@ -51,18 +52,18 @@ _WORDS: dict[str, BilingualText] = {
         "calls a card of the ring and is called by it, and unusually many of both circles are at risk",
     ),
     LinkKind.ACCOUNT.value: BilingualText(
-        "与团伙的 {members} 张卡绑定同一账号", "is bound to one account with {members} cards of the ring"
+        "与团伙的 {members} 张卡绑定同一账号", "is bound to one account with {members:card|cards} of the ring"
     ),
 }
 _CONTACTS = BilingualText(
     "其往来的 {circle} 个号码中有 {contacts} 个在团伙内",
-    "{contacts} of the {circle} numbers it talks to are in the ring",
+    "of the {circle:number|numbers} it talks to {contacts:is|are} in the ring",
 )
 _STOCK = BilingualText(
     "从未使用，当天在团伙的供卡网点开户而至今未用的卡异常多（{label}）",
     "never used, like unusually many cards that the ring's outlet opened that day ({label})",
 )
-_MORE = BilingualText("；另有 {more} 条关联", "; and {more} more links")
+_MORE = BilingualText("；另有 {more} 条关联", "; and {more:more link|more links}")
 _BY = BilingualText("（经由 {card}）", " (by way of {card})")
 
 
@@ -96,15 +97,17 @@ class Reasons:
         group = int(self._growth.by_group[card])
         if group < 0:
             contacts = int(self._growth.contacts[card])
-            said = _CONTACTS.filled(contacts=contacts, circle=max(int(self._peers[card]), contacts))
+            said = _CONTACTS.filled(
+                contacts=Many(contacts), circle=Many(max(int(self._peers[card]), contacts))
+            )
         else:
             kind = self._graph.kind[group]
             label = self._batch(group) if kind == LinkKind.BATCH.value else self._graph.label[group]
             own = int(self._growth.round[card] >= 0)
-            said = _WORDS[kind].filled(members=int(self._members[group]) - own, label=label)
+            said = _WORDS[kind].filled(members=Many(int(self._members[group]) - own), label=label)
         if by:
             said = _joined(said, _BY.filled(card=by))
-        return _joined(said, _MORE.filled(more=links - 1)) if links > 1 else said
+        return _joined(said, _MORE.filled(more=Many(links - 1))) if links > 1 else said
 
     def _batch(self, group: int) -> str:
         """The label of a batch, with the name of its outlet."""

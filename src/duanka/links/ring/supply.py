@@ -24,7 +24,8 @@ _SHARE = BilingualText(
 
 
 def supplying_outlets(cards: pl.DataFrame, growth: Growth, stock: Stock) -> pl.DataFrame:
-    """outlet, name, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en, the most certain first.
+    """outlet, name, cards (of the ring), expected, lift, lower_bound, reason_zh, reason_en, the most certain first;
+    new (cards that it opened and that count), beside_zh, beside_en: the reasons without those numbers.
 
     All cards opened between the ring's first and last are compared, shop by shop, by `rank_outlets`: those of the
     cities whose shops the ring's cards are from, or of all where these have too few shops to be peers.
@@ -91,6 +92,7 @@ def _row(shop: dict[str, Any], names: Mapping[str, str], words: Sequence[Bilingu
         "bound": f"{shop['lift_bound']:.1f}",
     }
     said = [word.filled(**values) if word is _SHARE else word for word in words]
+    beside = said[1:] if shop["named"] else said  # the first reason of a shop that is named says its numbers
     return {
         "outlet": shop["outlet"],
         "name": names.get(shop["outlet"], ""),
@@ -100,6 +102,9 @@ def _row(shop: dict[str, Any], names: Mapping[str, str], words: Sequence[Bilingu
         "lower_bound": round(shop["lift_bound"], 1),
         "reason_zh": "；".join(word.zh for word in said),
         "reason_en": "; ".join(word.en for word in said),
+        "new": shop["cards"],
+        "beside_zh": "；".join(word.zh for word in beside),
+        "beside_en": "; ".join(word.en for word in beside),
     }
 
 
@@ -113,5 +118,8 @@ def _rows(rows: list[dict[str, object]]) -> pl.DataFrame:
         "lower_bound": pl.Float64,
         "reason_zh": pl.String,
         "reason_en": pl.String,
+        "new": pl.Int64,
+        "beside_zh": pl.String,
+        "beside_en": pl.String,
     }
     return pl.DataFrame(rows, schema=schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,10 @@ class Ties:
     groups: pl.DataFrame
     links: pl.DataFrame
     contacts: pl.DataFrame
+
+    def cards_in(self, groups: Sequence[int]) -> int:
+        """How many cards are in one of these groups or in several, each counted once."""
+        return self.links.filter(pl.col("group").is_in(groups))["card"].n_unique()
 
 
 def ties_of(graph: LinkGraph, certainty: Floats, seeds: Ints, cards: Ints, role: pl.Series) -> Ties:
