@@ -66,9 +66,12 @@ def test_the_ring_behind_a_device_is_masked_and_stands_in_the_trail(
     shown = office.type(*SEIZED, *BASIS, "--out", tmp_path / "ring")
     assert shown.code == 0, shown.err
     assert "From 86012304****001: 24 cards in the ring" in shown.out
-    assert "stopped, which two people decide: duanka links stop links --imei … --reason …" in shown.out
+    *said, stops = shown.out.split("which two people decide: ")
+    assert stops.split("\n")[0] == (
+        f"duanka links stop links --imei {BOX} --reason '原因' --reason-en reason --case 7"
+    ), "to be copied: the seed as it was typed"
     assert SITE in shown.out
-    assert not told_in_full(shown.out)
+    assert not told_in_full("".join(said)), "and no other number"
     files = {file.name: file.read_text(encoding="utf-8-sig") for file in (tmp_path / "ring").iterdir()}
     assert not told_in_full("".join(files.values())), "nor in the files"
     rows = list(csv.DictReader(files["ring.csv"].splitlines()))
@@ -169,10 +172,13 @@ def test_rings_and_outlets_are_listed_for_people_with_a_key_and_all_cities(offic
     assert shown.code == 0, shown.err
     assert shown.out.splitlines()[1].split()[:3] == ["R00001", "24", "1"]
     assert not told_in_full(shown.out)
+    assert "Next:" not in shown.out, "a regulator may not look a ring up"
+    assert "Next: duanka links around links" in office.type("rings", "links").out
     shown = office.type("outlets", "links", who="regulator")
     assert (shown.code, "of the 40 outlets" in shown.out) == (0, True), shown
     shown = office.type("devices", "links", who="regulator")
     assert (shown.code, "SIM box 1" in shown.out, masked_device(BOX) in shown.out) == (0, True, True), shown
+    assert "Next:" not in shown.out
     assert not told_in_full(shown.out)
     for command in ("rings", "outlets", "devices"):
         assert "who acts?" in office.type(command, "links", who=None).err

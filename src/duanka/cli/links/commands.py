@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from duanka.cli.shell.lazy import lazily, new_group
 from duanka.cli.shell.process import CAUTION, ERR, OUT, Prose
 from duanka.cli.store.lookups import Case, Notice, OfOrder, Unmasked
 from duanka.domain import ring_lookups
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, may
 from duanka.domain.order import Event
 from duanka.domain.person import Person
 from duanka.domain.phone_number import identity
@@ -166,9 +167,11 @@ def around(
     if out:
         folders.may_hold_ring(out, where)
     in_language = asked_for(language) or language_of_texts()
+    may_propose = True
     with _graph(where, out or Path.cwd(), policy, mapping) as graph:
         if ownership.belongs_to_orders(where):
             with _rings(where, graph, Permission.LOOK_UP_CONTACTS) as (queries, person, now):
+                may_propose = may(person.role, Permission.PROPOSE_BULK_ACTION)
                 basis = basis_of(case, order, police_notice)
                 reader = record_queries.LookupContext(person, why or "", basis, full)
                 found = queries.around(named, reader, now)
@@ -180,12 +183,29 @@ def around(
         say(
             f"全图和清单在 {out}，请打开 ring.html", f"The picture and the lists are in {out}; open ring.html"
         )
-    if source_path.is_graph(where) and ring_stops.may_be_stopped(found):
-        proposes = f"duanka links stop {where} {_OPTIONS[named.kind]} … --reason …"
+    if may_propose and source_path.is_graph(where) and ring_stops.may_be_stopped(found):
+        bases = {"--case": case, "--order": order, "--police-notice": police_notice}
+        proposes = _stop_command(where, named, bases)
         say(
             f"要对其中有把握的号码停机，由两人决定：{proposes}",
             f"To have the likely ones stopped, which two people decide: {proposes}",
         )
+
+
+def _stop_command(where: Path, named: ring_lookups.SeedName, bases: Mapping[str, str | None]) -> str:
+    """The command that proposes a stop, to be copied: with the seed as its reader typed it, and their basis."""
+    given = [word for option, number in bases.items() if number for word in (option, number)]
+    words = [
+        str(where),
+        _OPTIONS[named.kind],
+        named.text,
+        "--reason",
+        "原因",
+        "--reason-en",
+        "reason",
+        *given,
+    ]
+    return f"duanka links stop {shlex.join(words)}"
 
 
 @command(links, Permission.PROPOSE_BULK_ACTION)
@@ -238,17 +258,20 @@ def rings(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """List the communities worth a look: those with more cards at risk than chance has, the worst first."""
+    may_look_up = True
     with _graph(where, Path.cwd(), policy, mapping) as graph:
         if ownership.belongs_to_orders(where):
             with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
                 found = queries.rings(person)
+                may_look_up = may(person.role, Permission.LOOK_UP_CONTACTS)
         else:
             found = graph.rings()
     OUT.print(tables.rings_page(found.frame, rows))
-    say(
-        f"下一步：duanka links around {where} --ring 编号",
-        f"Next: duanka links around {where} --ring ID",
-    )
+    if may_look_up:
+        say(
+            f"下一步：duanka links around {where} --ring 编号",
+            f"Next: duanka links around {where} --ring ID",
+        )
 
 
 @links.command()
@@ -270,17 +293,20 @@ def devices(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """List devices that are no ordinary phones: SIM boxes first, bridged phones, firms' gateways and others."""
+    may_look_up = True
     with _graph(where, Path.cwd(), policy, mapping) as graph:
         if ownership.belongs_to_orders(where):
             with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
                 found = queries.devices(person)
+                may_look_up = may(person.role, Permission.LOOK_UP_CONTACTS)
         else:
             found = graph.devices()
     OUT.print(tables.devices_page(found.frame, rows))
-    say(
-        f"下一步：duanka links around {where} --ring 编号，或 --imei 终端",
-        f"Next: duanka links around {where} --ring ID, or --imei DEVICE",
-    )
+    if may_look_up:
+        say(
+            f"下一步：duanka links around {where} --ring 编号，或 --imei 终端",
+            f"Next: duanka links around {where} --ring ID, or --imei DEVICE",
+        )
 
 
 @contextmanager
