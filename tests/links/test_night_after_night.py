@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from duanka.domain.errors import DuankaError
 from duanka.domain.ports import Silent
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.links import card_facts, gathered_days, shared_things
@@ -132,3 +133,12 @@ def test_what_is_kept_is_used_only_for_the_same_store_whole_and_not_outgrown(
 
     monkeypatch.setattr(gathered_days, "ROWS_PER_RANGE", 1)
     assert days_of(store, tmp_path / "6", first.folder).why is LARGER
+
+
+def test_a_disk_without_room_for_working_files_is_told_and_not_called_lack_of_memory(tmp_path: Path) -> None:
+    deliver(tmp_path / "store", records(random.Random(1), BEGIN))
+    with opened(tmp_path / "store", tmp_path / "work") as source:
+        source.run("SET memory_limit = '16MB'")
+        source.run("SET max_temp_directory_size = '1KB'")
+        with pytest.raises(DuankaError, match=f"no room for working files in {tmp_path / 'work'}; make room"):
+            source.run("SELECT count(*) FROM (SELECT DISTINCT range FROM range(3000000))")

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import TABLES
 from duanka.engine.shared import key_texts
@@ -29,6 +29,7 @@ _KEY_TYPES = {
     "day": "DATE",
 }
 
+_FULL = "max_temp_directory_size"  # by default as much as the disk has room for
 _NO_SIGHTINGS = (
     "(SELECT NULL::BIGINT AS card, NULL::TIMESTAMP AS seen_at, NULL::BIGINT AS cell, '' AS city LIMIT 0)"
 )
@@ -78,12 +79,14 @@ class LinkSource:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Name the store in errors of files that are missing or damaged."""
+        """Name the store in errors of files that are missing or damaged, and the folder that has no room."""
         try:
             yield
         except duckdb.IOException as error:
             raise damaged(self.folder, str(error).splitlines()[0]) from error
         except duckdb.OutOfMemoryException as error:
+            if _FULL in str(error):
+                raise DuankaError(f"no room for working files in {self._work}{MAKE_ROOM}") from error
             raise DuankaError(
                 "the graph does not fit into the memory allowed; give it more with DUANKA_MEMORY, for example 2GB"
             ) from error
