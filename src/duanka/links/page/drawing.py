@@ -47,6 +47,7 @@ from duanka.links.page.words import (
 )
 
 _LONGEST_NAME = 26  # letters of a name in a frame; a Chinese character counts as two
+_BOUND_ROOM = 9  # of these, where it stands beside how many times its peers an outlet is
 _WRITTEN_FLOW = 0.02  # of all cards, from which on a band bears its number
 _CLOSEST = 1  # contacts of a person with other people, that are drawn
 _NUMBER = 13  # height of a written number
@@ -182,7 +183,7 @@ class Drawing:
             yield (
                 f'<g class="cluster {cluster.kind.value}" data-id="{cluster.id}" role="button" tabindex="-1"'
                 f' aria-label="{escape(", ".join(filter(None, (name, facts, bound))))}">{_rectangle(frame)}{right}'
-                f"{_text(inside, frame.y + 18, _short(name), 'name')}"
+                f"{_text(inside, frame.y + 18, _short(name, _LONGEST_NAME - (_BOUND_ROOM if bound else 0)), 'name')}"
                 f"{_text(inside, frame.y + 34, facts, 'quiet')}</g>"
             )
 

@@ -79,7 +79,7 @@ CLUSTERS: dict[ClusterKind, BilingualText] = {
     ClusterKind.SITE: BilingualText("地点 {label}", "Site {label}"),
     ClusterKind.OTHER_SITES: BilingualText("其他地点：{many} 处", "{many:other site|other sites}"),
     ClusterKind.DRAWER: BilingualText("库存：从未使用", "In the drawer: never used"),
-    ClusterKind.ELSEWHERE: BilingualText("在用，但不在团伙的地点", "Used, at no site of the ring"),
+    ClusterKind.ELSEWHERE: BilingualText("在用，不在任何地点", "Used at no site"),
 }
 CARDS = (BilingualText("1 张卡", "1 card"), BilingualText("{n} 张卡", "{n} cards"))
 DEVICES = (BilingualText("1 台终端", "1 device"), BilingualText("{n} 台终端", "{n} devices"))
