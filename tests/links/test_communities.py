@@ -27,6 +27,7 @@ from duanka.links.ring.communities import communities
 from duanka.links.ring.growth import KnownCards
 from duanka.links.ring.register import MEMBERS, TABLE, named_rings, ranked, ring_table
 from duanka.links.ring.supply import judged_outlets
+from support.disk import room_for
 from support.link_worlds import LIVED, FactWorld
 
 NOBODY = pl.DataFrame(schema=MEMBERS)
@@ -236,6 +237,19 @@ def test_a_graph_with_one_wrong_bit_or_half_a_file_says_so_whichever_file_it_is(
     (folder / "links.json").write_text(told.replace('"last": "20', '"last": "21'))
     with pytest.raises(DuankaError, match="damaged: build it anew"):
         period_of(folder)
+
+
+def test_a_disk_without_room_is_told_with_its_place_and_leaves_the_graph_of_before(tmp_path: Path) -> None:
+    folder = tmp_path / "links"
+    graph = stored(folder)
+    sizes = sorted(path.stat().st_size for path in (folder / "1").iterdir())
+    for size in (1, sizes[-1] - 1):
+        with (
+            room_for(size),
+            pytest.raises(DuankaError, match=rf"cannot be written to {folder}/2 .*make room"),
+        ):
+            stored(folder)
+    assert load(folder)[0].cards.equals(graph.cards)
 
 
 def test_a_first_build_that_was_killed_stands_in_no_ones_way(tmp_path: Path) -> None:

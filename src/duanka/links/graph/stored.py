@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.checksums import checksum
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import copied, private_file, private_folder, put_in_place
 from duanka.links.graph.graph import LinkGraph
 from duanka.links.graph.neighbours import Neighbours
@@ -133,18 +133,10 @@ def save(
     """Write the graph and its `rings` to `new`, a folder of `begun`, and put it in place of an earlier one.
 
     `seal`: a file that says whose the graph is; a copy of it comes with the graph, so that there is none without it.
-    OSError.
+    OSError; DuankaError: a file of the graph cannot be written.
     """
     folder = new.parent
-    graph.cards.write_parquet(new / "cards.parquet")
-    pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
-    graph.devices.write_parquet(new / "devices.parquet")
-    rings.members.write_parquet(new / "communities.parquet")
-    rings.table.write_parquet(new / "rings.parquet")
-    _write_divisions(rings.divisions, new / "divisions.parquet")
-    for side in _SIDES:
-        for part in _PARTS:
-            np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
+    _write(graph, rings, new)
     if seal:
         copied(seal, new / seal.name)
     told = {
@@ -161,6 +153,22 @@ def save(
     for old in _numbered(folder):
         if old != int(new.name):
             shutil.rmtree(folder / str(old), ignore_errors=True)
+
+
+def _write(graph: LinkGraph, rings: KeptRings, new: Path) -> None:
+    """Write the files of a graph. DuankaError: one cannot be written; Polars and NumPy name neither it nor a number."""
+    try:
+        graph.cards.write_parquet(new / "cards.parquet")
+        pl.DataFrame({"kind": graph.kind, "label": graph.label}).write_parquet(new / "groups.parquet")
+        graph.devices.write_parquet(new / "devices.parquet")
+        rings.members.write_parquet(new / "communities.parquet")
+        rings.table.write_parquet(new / "rings.parquet")
+        _write_divisions(rings.divisions, new / "divisions.parquet")
+        for side in _SIDES:
+            for part in _PARTS:
+                np.save(new / f"{side}.{part}.npy", getattr(getattr(graph, side), part))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DuankaError(f"the graph cannot be written to {new} ({error}){MAKE_ROOM}") from error
 
 
 def _checksum(told: Mapping[str, object]) -> int:
