@@ -164,3 +164,7 @@ def test_a_ring_that_would_not_take_the_card_in_is_not_its_ring() -> None:
     upheld = KnownCards(upheld=graph.rows_of([100]))
     graph = one_of_many()
     assert ring_taking_in(graph, around(graph, 100), upheld, rings(range(200, 212))) is None
+    right = KnownCards(upheld=graph.rows_of(range(200, 212)))
+    assert ring_taking_in(graph, around(graph, 100), right, rings(range(200, 212))) is None, (
+        "they lead to nobody"
+    )

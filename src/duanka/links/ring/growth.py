@@ -271,7 +271,7 @@ def grow_around(graph: LinkGraph, card: int, core: Ints, known: KnownCards) -> G
     It is as much the card's ring as the card is the ring's: what the ring says of the card is a part of the certainty
     of all others.
     """
-    core = np.setdiff1d(core, [card])
+    core = np.setdiff1d(core, [card, *known.in_no_ring])
     ring = _grown(graph, core, np.empty(0, dtype=np.int64), known)
     says = float(ring.certainty[card])
     if says < JOINS:
