@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from io import StringIO
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from duanka.cli.links.tables import outlets_page, ring_page, rings_page
+from duanka.cli.shell import language as cli_language
 from duanka.domain.text import BilingualText, Many
 from duanka.links.ring.supply import judged_outlets
 from support.links.invented_ring import PERIOD, SITES, invented
@@ -19,7 +21,7 @@ SINCE = date(2021, 5, 16)
 
 @pytest.fixture(autouse=True)
 def _english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUANKA_LANGUAGE", "en")
+    monkeypatch.setattr(cli_language, "_found", ContextVar("found", default="en"))
 
 
 def _printed(page: RenderableType) -> str:

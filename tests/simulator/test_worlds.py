@@ -42,7 +42,9 @@ def calls(small_world: World, truth: pl.DataFrame) -> pl.DataFrame:
     return read(small_world, "calls").join(truth, on="card", how="left")
 
 
-@pytest.mark.parametrize("table", [name for name in TABLES if name != "rings"])  # made by `duanka links`
+@pytest.mark.parametrize(
+    "table", sorted(TABLES.keys() - {"rings", "outlet_batches"})
+)  # made by `duanka links`
 def test_tables_have_the_canonical_columns_and_types(small_world: World, table: str) -> None:
     frame = read(small_world, table)
     by_intake = {("cases", "signed_by")}
