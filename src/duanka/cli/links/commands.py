@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -258,14 +258,9 @@ def rings(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """List the communities worth a look: those with more cards at risk than chance has, the worst first."""
-    may_look_up = True
-    with _graph(where, Path.cwd(), policy, mapping) as graph:
-        if ownership.belongs_to_orders(where):
-            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
-                found = queries.rings(person)
-                may_look_up = may(person.role, Permission.LOOK_UP_CONTACTS)
-        else:
-            found = graph.rings()
+    found, may_look_up = _listed(
+        where, policy, mapping, lambda queries, by: queries.rings(by), lambda graph: graph.rings()
+    )
     OUT.print(tables.rings_page(found.frame, rows))
     if may_look_up:
         say(
@@ -279,12 +274,9 @@ def outlets(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """Rank outlets by how far, at least, their share of cards at risk exceeds that of their peers."""
-    with _graph(where, Path.cwd(), policy, mapping) as graph:
-        if ownership.belongs_to_orders(where):
-            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
-                found = queries.outlets(person)
-        else:
-            found = graph.outlets()
+    found, _ = _listed(
+        where, policy, mapping, lambda queries, by: queries.outlets(by), lambda graph: graph.outlets()
+    )
     OUT.print(tables.outlets_page(found.frame, rows, found.first))
 
 
@@ -293,20 +285,33 @@ def devices(
     where: Source, rows: Rows = 20, policy: PolicyName = "national", mapping: MappingFile = None
 ) -> None:
     """List devices that are no ordinary phones: SIM boxes first, bridged phones, firms' gateways and others."""
-    may_look_up = True
-    with _graph(where, Path.cwd(), policy, mapping) as graph:
-        if ownership.belongs_to_orders(where):
-            with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
-                found = queries.devices(person)
-                may_look_up = may(person.role, Permission.LOOK_UP_CONTACTS)
-        else:
-            found = graph.devices()
+    found, may_look_up = _listed(
+        where, policy, mapping, lambda queries, by: queries.devices(by), lambda graph: graph.devices()
+    )
     OUT.print(tables.devices_page(found.frame, rows))
     if may_look_up:
         say(
             f"下一步：duanka links around {where} --ring 编号，或 --imei 终端",
             f"Next: duanka links around {where} --ring ID, or --imei DEVICE",
         )
+
+
+def _listed(
+    where: Path,
+    policy: str,
+    mapping: Path | None,
+    for_person: Callable[[RingQueries[FoundRing, FoundTable], Person], FoundTable],
+    for_owner: Callable[[GraphAnswers], FoundTable],
+) -> tuple[FoundTable, bool]:
+    """A list of the graph, and whether its reader may look up the rings that it names.
+
+    `for_person` asks where the graph belongs to an order database, `for_owner` elsewhere.
+    """
+    with _graph(where, Path.cwd(), policy, mapping) as graph:
+        if not ownership.belongs_to_orders(where):
+            return for_owner(graph), True
+        with _rings(where, graph, Permission.READ_RINGS) as (queries, person, _):
+            return for_person(queries, person), may(person.role, Permission.LOOK_UP_CONTACTS)
 
 
 @contextmanager
