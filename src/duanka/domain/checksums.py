@@ -1,4 +1,4 @@
-"""Checksums by which a damaged file is told from a whole one: against bad disks, not against forgers."""
+"""Checksums that show damaged files. They guard against bad disks, not against forgers."""
 
 from __future__ import annotations
 

@@ -44,7 +44,6 @@ from duanka.links.graph.stored import (
     inside,
     load,
     load_rings,
-    may_hold_graph,
     save,
     writing_alone,
 )
@@ -115,7 +114,6 @@ def build(
     """
     must_hold_records(data)
     must_lie_outside(out, "--out")
-    may_hold_graph(out)
     if deliver:
         delivery.may_deliver(deliver, settings)
     with (
@@ -143,7 +141,7 @@ def _before(out: Path) -> _Before:
     try:
         return _Before(load_rings(out), load(out)[0], inside(out) / _DAYS) if holds_graph(out) else _Before()
     except DuankaError:  # damaged, or of another version: the way out is to build it anew
-        return _Before(days=out)  # where nothing is kept: all days are read, and the reason is told
+        return _Before(days=out)  # no kept days are there, so all are read, and the user is told why
 
 
 def _table(built: Built, known: KnownCards, earlier: KeptRings) -> pl.DataFrame:

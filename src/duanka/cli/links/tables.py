@@ -254,7 +254,7 @@ def outlets_page(found: pl.DataFrame, rows: int, since: date) -> RenderableType:
 def _shops(
     headings: Sequence[BilingualText], rows: Sequence[Sequence[str]], right: Sequence[str]
 ) -> RenderableType:
-    """A table of outlets, and below it what is told of each beside its numbers, the last of its row.
+    """A table of outlets. The last value of a row is no column: it is printed in a line below the row.
 
     Columns that are empty in each row, as names may be, are left out.
     """

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
 from duanka.links.graph.strength import Floats, Ints
 
@@ -60,3 +61,12 @@ def of_sorted(row: Ints, other: Ints | Places, strength: Floats | Weights, rows:
     """The matrix of `rows` rows with these entries, which are in order of row and `other`."""
     start = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=rows)))).astype(np.int64)
     return Neighbours(start, other.astype(np.int32), strength.astype(np.float32))
+
+
+def components(row: Ints, other: Ints) -> Ints:
+    """For each pair of a row and another, such as a card and its group: the number of the connected part of both."""
+    first = int(row.max(initial=-1)) + 1
+    size = first + int(other.max(initial=-1)) + 1
+    ties = coo_array((np.ones(len(row), dtype=np.int8), (row, first + other)), shape=(size, size))
+    _, part = connected_components(ties, directed=False)
+    return np.asarray(part[row], dtype=np.int64)

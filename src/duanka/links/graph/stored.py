@@ -237,7 +237,7 @@ def load(folder: Path) -> tuple[LinkGraph, GraphPeriod]:
             for side in _SIDES
         )
         graph = LinkGraph(
-            _with_names(pl.read_parquet(within / "cards.parquet")),
+            pl.read_parquet(within / "cards.parquet"),
             groups["kind"],
             groups["label"],
             groups_of,
@@ -260,13 +260,6 @@ def _whole(folder: Path, told: Mapping[str, object], names: Iterable[str]) -> li
     if not isinstance(sums, dict) or any(sums.get(path.name) != checksum(path) for path in paths):
         raise ValueError
     return paths
-
-
-def _with_names(cards: pl.DataFrame) -> pl.DataFrame:
-    """Cards of a graph that was built before it kept the names of outlets, too."""
-    if "outlet_name" in cards.columns:
-        return cards
-    return cards.with_columns(outlet_name=pl.lit(None, dtype=pl.String))
 
 
 def period_of(folder: Path) -> GraphPeriod:

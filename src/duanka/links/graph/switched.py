@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.stats import beta
 
 from duanka.domain.rings import LinkKind
+from duanka.links.graph.neighbours import components
 from duanka.links.graph.strength import Floats, Ints, in_bits, poisson_bits, strength
 
 MOST_COMPANY = 64  # cards of a group, chosen by hash, with which each of it is compared
@@ -135,7 +134,8 @@ def _by_crew(told: _Switched, with_others: Floats) -> Floats:
         return found
     frame = told.frame.select("row", "group", on="switched_on", day=pl.col("minute") // 1_440)
     crews = frame.filter(strong)
-    crews = crews.with_columns(crew=pl.Series(_components(crews)))
+    card, group = (crews[name].to_numpy().astype(np.int64) for name in ("row", "group"))
+    crews = crews.with_columns(crew=pl.Series(components(card, group)))
     of_group = crews.group_by("group").agg(pl.col("crew").mode().sort().first())
     frame = frame.with_row_index("at").join(of_group, on="group", maintain_order="left")
     minutes = frame.group_by("crew", "on").agg(
@@ -150,14 +150,3 @@ def _by_crew(told: _Switched, with_others: Floats) -> Floats:
     many[at], chance[at] = frame["many"].to_numpy(), chance[at] * frame["minutes"].to_numpy()
     found[at] = _strength(told, many, chance)[at]
     return found
-
-
-def _components(rows: pl.DataFrame) -> Ints:
-    """Per row: the number of the connected part that its card and group are in."""
-    card, group = rows["row"].to_numpy().astype(np.int64), rows["group"].to_numpy().astype(np.int64)
-    first = int(card.max()) + 1
-    size = first + int(group.max()) + 1
-    _, part = connected_components(
-        coo_array((np.ones(len(card)), (card, first + group)), shape=(size, size)), directed=False
-    )
-    return np.asarray(part[card], dtype=np.int64)

@@ -17,9 +17,9 @@ from hashlib import blake2b
 import networkit
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from duanka.links.graph.graph import LinkGraph
+from duanka.links.graph.neighbours import components
 from duanka.links.graph.stored import Divisions
 from duanka.links.graph.strength import Floats, Ints
 
@@ -128,10 +128,7 @@ def _ties(graph: LinkGraph) -> _Ties:
     card, group = graph.groups_of.rows(), graph.groups_of.other.astype(np.int64)
     keep = graph.groups_of.strength >= PRUNED
     card, group, weight = card[keep], group[keep], graph.groups_of.strength[keep].astype(np.float64)
-    size = graph.cards.height + len(graph.kind)
-    both = coo_array((weight, (card, group + graph.cards.height)), shape=(size, size))
-    _, component = connected_components(both, directed=False)
-    return _Ties(card, group, weight, component[card].astype(np.int64))
+    return _Ties(card, group, weight, components(card, group))
 
 
 def _large(ties: _Ties, component_of: Ints) -> list[_Component]:
