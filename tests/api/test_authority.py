@@ -36,8 +36,8 @@ from duanka.domain.person import WITH_KEYS, Person, Role, Scope
 from duanka.domain.record_lookups import Basis, BasisKind
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
+from duanka.ledger.lookups import LookupContext
 from duanka.ledger.people.requests import PersonProposal
-from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.service import OrderService
 from support.api.desks import NOW, TestDesk, card, demand, desk_on

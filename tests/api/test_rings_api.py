@@ -20,7 +20,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import audit, orders
-from duanka.orders.queries.record_queries import LookupContext
+from duanka.ledger.lookups import LookupContext
 from duanka.orders.queries.service import ViewerContext
 from duanka.orders.ring_stops import RingStop, look_up_and_propose, propose_ring_stop
 from support.api.asking import Calling, one_store, own_calling, own_desk, own_people

@@ -19,7 +19,8 @@ from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused, basis_
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.orders.queries.record_queries import LookupContext, RecordQueries
+from duanka.ledger.lookups import LookupContext
+from duanka.orders.queries.record_queries import RecordQueries
 from support.invented_lookups import AT, DAY, DEVICE, FORWARDER, PEER, InventedLookups
 from support.orders.books import DESK, KEY, NOW, book_on, card, demand, receive, verification
 

@@ -348,7 +348,7 @@ def test_a_version_that_was_set_back_makes_nothing_right(release: Book) -> None:
     for statement in (
         "UPDATE persons SET role = 'supervisor' WHERE id = 'liaison'",
         "UPDATE orders SET tier = 'low' WHERE kind = 'restriction' AND state = 'forced_stop'",
-        "ALTER TABLE counter_checks DROP COLUMN outlet",
+        "DROP TABLE case_notes",
         number,
     ):
         release.sql(statement)

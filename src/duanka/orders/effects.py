@@ -31,6 +31,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.batch_facts import TableFact
+from duanka.ledger.unit_of_work.confirmations import withdraw
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.deadlines import (
@@ -238,6 +239,12 @@ def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     unit.notify(order, "restored")
 
 
+def _released_by_police(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """Free the card; it is 涉案 no more."""
+    withdraw(unit, order.card, why)
+    _free(unit, order, by, why)
+
+
 def _cancelled(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED):
@@ -364,7 +371,7 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_R, Event.STOP_AT_REQUEST): _stopped,
     (_R, Event.PUNISH): _stopped,
     (_R, Event.RESTORE): _free,
-    (_R, Event.POLICE_RELEASE): _free,
+    (_R, Event.POLICE_RELEASE): _released_by_police,
     (_R, Event.CANCEL): _cancelled,
     (_O, Event.UPHOLD): _upheld,
     (_O, Event.ACCEPT): _notify_outcome,

@@ -5,19 +5,35 @@ from __future__ import annotations
 from duanka.domain.authority import Permission
 from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NoSuchTransition, Order, Person, Role, State
 from duanka.domain.text import BilingualText
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import POLICE_NOTICE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.effects import apply_event
 
 
-def police_stop(unit: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
-    """Stop a card for the police; the notice names the case and no detection rule."""
+def police_stop(
+    unit: UnitOfWork,
+    card: str,
+    case: str,
+    by: Person,
+    why: str,
+    *,
+    source: ConfirmationSource = ConfirmationSource.POLICE_NOTICE,
+    fraud_kind: str = "",
+    **place: str,
+) -> Order:
+    """Stop a card for the police; the notice names the case and no detection rule.
+
+    `source`, `fraud_kind`: how it became known, and the police's word for the fraud, as far as they say; kept with the
+    confirmation, for warnings.
+    """
     unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     grounds = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
     if card in cancelled(unit.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
+    confirm(unit, card, case, source, fraud_kind)
     order = unit.open_order(card, Kind.RESTRICTION)
     if order and order.state is State.FORCED_STOP:
         return unit.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)

@@ -17,11 +17,11 @@ from duanka.domain.record_lookups import Basis
 from duanka.domain.ring_lookups import RingAnswer, RingTable, SeedName
 from duanka.domain.rings import RingRole
 from duanka.domain.text import BilingualText, Language
+from duanka.ledger.lookups import LookupContext
 from duanka.orders.bulk_actions.conditions import may_ask
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.standing import standing_stops
 from duanka.orders.masking import MASKED
-from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.queries.ring_queries import RingQueries
 
 LIKELY = 0.5  # who is not more likely than not of the ring is in no proposal

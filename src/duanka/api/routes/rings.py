@@ -17,8 +17,8 @@ from duanka.api.schemas.requests import AskedModel, Moment, PhoneNumber, WordsAs
 from duanka.domain.authority import Permission
 from duanka.domain.order import Event
 from duanka.domain.ring_lookups import GraphReplaced, RingFile, RingTable, SeedName, seed_named
+from duanka.ledger.lookups import LookupContext
 from duanka.orders.masking import IN_FULL
-from duanka.orders.queries.record_queries import LookupContext
 from duanka.orders.ring_stops import LIKELY, RingStop, look_up_and_propose
 from duanka.orders.views import BulkActionShown
 

@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool
 from duanka.api.schemas.requests import ORDER_ID, AskedModel, CaseNumber, Why
 from duanka.domain.order import Person
 from duanka.domain.record_lookups import Basis, basis_of
-from duanka.orders.queries.record_queries import LookupContext
+from duanka.ledger.lookups import LookupContext
 
 
 class BasisAsked(AskedModel):

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from duanka.bootstrap.outputs import folders
     from duanka.cli.detection import scan_tables
     from duanka.cli.links import tables
+    from duanka.ledger import lookups
     from duanka.links.answers import FoundRing, FoundTable
     from duanka.orders import ring_stops
-    from duanka.orders.queries import record_queries
     from duanka.orders.queries.ring_queries import RingQueries
 else:
     answers = lazily("duanka.bootstrap.links.answers")
@@ -48,7 +48,7 @@ else:
     folders = lazily("duanka.bootstrap.outputs.folders")
     ownership = lazily("duanka.bootstrap.links.ownership")
     statements = lazily("duanka.bootstrap.links.statements")
-    record_queries = lazily("duanka.orders.queries.record_queries")
+    lookups = lazily("duanka.ledger.lookups")
     ring_stops = lazily("duanka.orders.ring_stops")
     scan_tables = lazily("duanka.cli.detection.scan_tables")
     source_path = lazily("duanka.bootstrap.links.source_path")
@@ -173,7 +173,7 @@ def around(
             with _rings(where, graph, Permission.LOOK_UP_CONTACTS) as (queries, person, now):
                 may_propose = may(person.role, Permission.PROPOSE_BULK_ACTION)
                 basis = basis_of(case, order, police_notice)
-                reader = record_queries.LookupContext(person, why or "", basis, full)
+                reader = lookups.LookupContext(person, why or "", basis, full)
                 found = queries.around(named, reader, now)
         else:
             found = graph.around(named)
@@ -241,7 +241,7 @@ def stop(
         now = here.now()
         if ownership.belongs_to_orders(graph):
             ownership.must_belong_here(graph, here.attached_store)
-            reader = record_queries.LookupContext(person, reason, basis_of(case, order, police_notice))
+            reader = lookups.LookupContext(person, reason, basis_of(case, order, police_notice))
             at = here.rings.at(lambda: found)
             proposed = ring_stops.look_up_and_propose(at, here.bulk_actions, named, reader, asked, now)
         else:

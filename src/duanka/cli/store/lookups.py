@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap.outputs import files
     from duanka.cli.store import tables
-    from duanka.orders.queries import record_queries
+    from duanka.ledger import lookups
 else:
     app_orders = lazily("duanka.bootstrap.orders")
     files = lazily("duanka.bootstrap.outputs.files")
     order_resources = lazily("duanka.bootstrap.order_resources")
-    record_queries = lazily("duanka.orders.queries.record_queries")
+    lookups = lazily("duanka.ledger.lookups")
     settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.store.tables")
 
@@ -95,7 +95,7 @@ def card(
     with at_desk() as (here, person):
         if out:
             files.may_export(out, "--out", settings.load_settings())
-        reader = record_queries.LookupContext(person, why, basis_of(case, order, police_notice), full)
+        reader = lookups.LookupContext(person, why, basis_of(case, order, police_notice), full)
         end = operator_zone().read(until, "--until") if until else None
         found = app_orders.records_in(here, folder).card(number, reader, here.now(), days, end)
     say(*tables.card_title(found))
@@ -129,7 +129,7 @@ def contacts(
         named = [*(numbers or ()), *(cards_in_file(file) if file else ())]
         if not named:
             raise LookupRefused("no number is named: give numbers, or a file of them with --from")
-        reader = record_queries.LookupContext(person, why, basis, full)
+        reader = lookups.LookupContext(person, why, basis, full)
         end = operator_zone().read(until, "--until") if until else None
         found = app_orders.records_in(here, folder).contacts(named, reader, here.now(), hours, end)
     say(*tables.contacts_title(found))

@@ -12,8 +12,9 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
-# Covers the tables of all files tables*.py; increment with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 12
+# Covers the tables of all files tables*.py and of `casework`; increment with every change of a table, column, index or
+# constraint.
+SCHEMA_VERSION = 13
 
 _WHERE = "where"  # key in an index's info: its condition
 metadata = MetaData()

@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from duanka.ledger.migrations.casework import casework as casework_tables
 from duanka.ledger.migrations.people import (
     give_keys_to_persons,
     name_acting_persons,
@@ -344,6 +345,12 @@ def disavowals(op: Operations, facts: TrailFacts) -> None:
     _add_columns(op, "counter_checks", _text("outlet", default=""))
 
 
+def casework(op: Operations, facts: TrailFacts) -> None:
+    """Version 13: cases, clues, victims, accounts, confirmations."""
+    del facts
+    casework_tables(op)
+
+
 # Resulting version -> step. Release 0.1.0 is version 0; version 2 never existed.
 STEPS: dict[int, Step] = {
     1: installation,
@@ -357,4 +364,5 @@ STEPS: dict[int, Step] = {
     10: hit_summaries,
     11: refusal_hours,
     12: disavowals,
+    13: casework,
 }

@@ -13,6 +13,7 @@ from duanka.domain.hit_summary import encoded_summaries, joined
 from duanka.domain.order import STAFF, SYSTEM, Event, Kind, Order, Person, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import TIERS
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
@@ -95,7 +96,8 @@ def receive_one(unit: UnitOfWork, decision: OrderDecision, gone: frozenset[str],
     case = ", ".join(decision.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(decision.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
-    stopped = police_stop(unit, card, case, SYSTEM, why, **decision.place)
+    source = ConfirmationSource.SIGNED_FILE
+    stopped = police_stop(unit, card, case, SYSTEM, why, source=source, **decision.place)
     unit.of_decisions.append((stopped, "stopped"))
     return "stopped"
 

@@ -5,49 +5,37 @@ Two entries of the audit trail tell a lookup: one before it, which stays if it f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import Connection, select
-
-from duanka.domain.authority import Permission, authorize, within
-from duanka.domain.bounds import bounded, given_reason
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import bounded
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.order import Person, UnknownOrder
-from duanka.domain.phone_masking import masked_card, masked_device
-from duanka.domain.phone_number import identity, parse
+from duanka.domain.order import Person
 from duanka.domain.record_lookups import (
     MOST_DAYS,
     MOST_HOURS,
-    MOST_LETTERS,
     MOST_NUMBERS,
-    Basis,
-    BasisKind,
     CardRecord,
     Contact,
-    LookupRefused,
     RecordLookups,
     StoreStatus,
     bounded_count,
 )
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import orders
-from duanka.ledger.people.places import NOWHERE, places_of
+from duanka.ledger.lookups import (
+    LookupContext,
+    Sight,
+    authorize_lookup,
+    check_order,
+    check_scope,
+    number_of,
+    tell_rows,
+)
 
 DAYS, HOURS = 30, 72  # looked up unless said otherwise
-_SERVICE_DIGITS = 8  # a number of so few digits is a short code or a service, nobody's telephone
-
-
-@dataclass(frozen=True)
-class LookupContext:
-    """Who looks up, why, and on what basis. `unmasked`: show full numbers."""
-
-    person: Person
-    why: str
-    basis: Basis
-    unmasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +86,7 @@ class RecordQueries:
         UnknownOrder; LookupRefused: no basis, no store, the order is of another card, too much; PermissionDenied.
         """
         authorize_lookup(reader, Permission.LOOK_UP_RECORDS)
-        card, length = _number(text), timedelta(days=bounded_count(days, MOST_DAYS, "--days (HTTP: days)"))
+        card, length = number_of(text), timedelta(days=bounded_count(days, MOST_DAYS, "--days (HTTP: days)"))
         source = self._source()
         period = _period(source.status(), now, until, length)
         asked = {**_told(reader, period), "card": card}
@@ -107,7 +95,7 @@ class RecordQueries:
         )
         found = source.records_of(card, period.since, period.until)
         tell_rows(self._store, self._trail, reader, now, card[:40], len(found))
-        sight = _Sight(reader.unmasked)
+        sight = Sight(reader.unmasked)
         return RecordsFound(sight.number(card), period, list(map(sight.record, found)))
 
     def contacts(
@@ -123,7 +111,7 @@ class RecordQueries:
         Who works for some operators or cities may ask for cards of these alone. Errors as `card`.
         """
         authorize_lookup(reader, Permission.LOOK_UP_CONTACTS)
-        numbers = list(dict.fromkeys(map(_number, texts)))
+        numbers = list(dict.fromkeys(map(number_of, texts)))
         bounded_count(len(numbers), MOST_NUMBERS, "the number of numbers")
         length = timedelta(hours=bounded_count(hours, MOST_HOURS, "--hours (HTTP: hours)"))
         source = self._source()
@@ -138,7 +126,7 @@ class RecordQueries:
         )
         found = source.contacts_of(numbers, period.since, period.until)
         tell_rows(self._store, self._trail, reader, now, "contacts", len(found))
-        sight = _Sight(reader.unmasked)
+        sight = Sight(reader.unmasked)
         shown = [replace(one, number=sight.number(one.number), other=sight.maybe(one.other)) for one in found]
         return ContactsFound([sight.number(one) for one in numbers], period, shown)
 
@@ -155,59 +143,8 @@ class RecordQueries:
         with self._store.writing() as connection:
             about = numbers[0] if entry.what == "lookup.card" else None
             check_order(connection, reader, about)
-            _check_scope(connection, reader.person, source, numbers)
+            check_scope(connection, reader.person, source, numbers)
             self._trail.append(connection, [entry])
-
-
-class _Sight:
-    """How numbers are shown: telephones and pseudonyms masked, services and short codes as they stand."""
-
-    def __init__(self, unmasked: bool) -> None:
-        self._unmasked = unmasked
-
-    def number(self, number: str) -> str:
-        if self._unmasked:
-            return f"+{number}" if number.isdigit() and parse(f"+{number}") == number else number
-        nobody = number.startswith("short:") or (number.isdigit() and len(number) <= _SERVICE_DIGITS)
-        return number if nobody else masked_card(number)
-
-    def maybe(self, number: str | None) -> str | None:
-        return None if number is None else self.number(number)
-
-    def record(self, record: CardRecord) -> CardRecord:
-        imei = record.imei if self._unmasked or record.imei is None else masked_device(record.imei)
-        peer, forwarded_from = self.maybe(record.peer), self.maybe(record.forwarded_from)
-        return replace(record, peer=peer, forwarded_from=forwarded_from, imei=imei)
-
-
-def authorize_lookup(reader: LookupContext, permission: Permission) -> None:
-    """Check that `reader` has the permission, may see numbers as asked for, and says why.
-
-    PermissionDenied; OrderError: no reason.
-    """
-    authorize(reader.person, permission)
-    if reader.unmasked:
-        authorize(reader.person, Permission.UNMASK)
-    given_reason(reader.why)
-
-
-def tell_rows(
-    store: Store, trail: Trail, reader: LookupContext, now: datetime, subject: str, rows: int
-) -> None:
-    """Append to the trail how much a lookup found."""
-    entry = AuditEntry(now, reader.person, "lookup.rows", subject, reader.basis.number, after={"rows": rows})
-    with store.writing() as connection:
-        trail.append(connection, [entry])
-
-
-def _number(text: str) -> str:
-    """A number, in any form in which it is written, or a pseudonym, as records have it. LookupRefused."""
-    found = identity(text)
-    if not found or len(found) > MOST_LETTERS or not found.isprintable():
-        raise LookupRefused(
-            f"a number or pseudonym has 1 to {MOST_LETTERS} letters; write 86 and the eleven digits"
-        )
-    return found
 
 
 def _period(status: StoreStatus, now: datetime, until: datetime | None, length: timedelta) -> Period:
@@ -228,30 +165,3 @@ def _told(reader: LookupContext, period: Period) -> dict[str, object]:
         "until": period.until.isoformat(),
         "unmasked": reader.unmasked,
     }
-
-
-def check_order(connection: Connection, reader: LookupContext, card: str | None) -> None:
-    """Raise unless the order exists, is within the scope, and is of `card` (None: of any)."""
-    if reader.basis.kind is not BasisKind.ORDER:
-        return
-    number = reader.basis.number
-    query = select(orders.c.card, orders.c.operator, orders.c.city).where(orders.c.id == number)
-    row = connection.execute(query).first()
-    if row is None:
-        raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
-    within(reader.person, number, row.operator, row.city)
-    if card is not None and row.card != card:
-        raise LookupRefused(f"order {number} is about another card; give an order of this one, or a case")
-
-
-def _check_scope(
-    connection: Connection, person: Person, source: RecordLookups, numbers: Sequence[str]
-) -> None:
-    """Raise PermissionDenied unless all `numbers` are in the scope: of their orders, else of the register."""
-    if person.scope.everywhere:
-        return
-    known: Mapping[str, tuple[str, str]] = places_of(connection, numbers)
-    registered = source.places_of([one for one in numbers if one not in known])
-    what = "this card" if len(numbers) == 1 else "one of these numbers"
-    for number in numbers:
-        within(person, what, *(known.get(number) or registered.get(number, NOWHERE)))

@@ -15,7 +15,7 @@ from duanka.domain.order import PermissionDenied, Person
 from duanka.domain.ring_lookups import Answer_co, RingAnswer, RingSource, RingTable, SeedName, Table_co
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.orders.queries.record_queries import LookupContext, authorize_lookup, check_order, tell_rows
+from duanka.ledger.lookups import LookupContext, authorize_lookup, check_order, tell_rows
 
 _Answer = TypeVar("_Answer", bound=RingAnswer)
 _Table = TypeVar("_Table", bound=RingTable)

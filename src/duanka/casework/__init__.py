@@ -1,0 +1,1 @@
+"""Casework: case files, clues for the police, warned victims, linked accounts."""

@@ -1,0 +1,151 @@
+"""Tables that version 13 adds for casework; immutable, and independent of present tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.operations import Operations
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    inspect,
+    text,
+)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def casework(op: Operations) -> None:
+    """Create the tables of cases, clues, victims and accounts."""
+    _cases(op)
+    _clues(op)
+    _victims(op)
+    _accounts(op)
+
+
+def _create_table(op: Operations, name: str, *columns: Any) -> None:
+    """Create the table if it is missing: a version that was set back makes no second one."""
+    if not inspect(op.get_bind()).has_table(name):
+        op.create_table(name, *columns)
+
+
+def _moment(name: str, *, nullable: bool = True) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)  # microseconds since 1970, UTC
+
+
+def _short(
+    name: str, length: int, *, default: str | None = None, nullable: bool = False, key: bool = False
+) -> Column[str]:
+    return Column(name, String(length), nullable=nullable, server_default=default, primary_key=key)
+
+
+def _text(name: str, *, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _number() -> Column[int]:
+    return Column("id", _Serial, primary_key=True, autoincrement=True)
+
+
+def _index(
+    op: Operations, name: str, table: str, *columns: str, unique: bool = False, where: str = ""
+) -> None:
+    if name in {index["name"] for index in inspect(op.get_bind()).get_indexes(table)}:
+        return
+    only: dict[str, Any] = {"sqlite_where": text(where), "postgresql_where": text(where)} if where else {}
+    op.create_index(name, table, list(columns), unique=unique, **only)
+
+
+def _cases(op: Operations) -> None:
+    _create_table(
+        op,
+        "cases",
+        _short("id", 16, key=True),
+        _text("title"),
+        _short("state", 16),
+        _short("ground", 16),
+        _short("ground_number", 80),
+        _short("seed_kind", 8),
+        _short("seed", 80),
+        _short("opened_by", 32),
+        _moment("opened_at", nullable=False),
+        _short("approved_by", 32, nullable=True),
+        _moment("approved_at"),
+        _short("assigned_to", 32, nullable=True),
+        _moment("updated_at", nullable=False),
+        _moment("closed_at"),
+        _text("outcome", default=""),
+        _short("merged_into", 16, nullable=True),
+        _short("split_from", 16, nullable=True),
+        Column("change", BigInteger, nullable=False),
+        CheckConstraint(
+            "state = 'proposed' OR state = 'rejected' OR length(ground_number) > 0 OR approved_by IS NOT NULL",
+            name="case_ground",
+        ),
+    )
+    _index(op, "cases_by_change", "cases", "change", unique=True)
+    _index(op, "cases_by_time", "cases", "opened_at", "id")
+    _create_table(
+        op,
+        "case_items",
+        _number(),
+        _short("case_id", 16),
+        _short("kind", 8),
+        _short("value", 120),
+        _short("role", 24, default=""),
+        Column("certainty", Integer),
+        _text("source"),
+        _short("operator", 40, default=""),
+        _short("city", 40, default=""),
+        _short("added_by", 32),
+        _moment("added_at", nullable=False),
+        UniqueConstraint("case_id", "kind", "value"),
+    )
+    _index(op, "case_items_by_value", "case_items", "value", "kind")
+    _create_table(
+        op,
+        "case_notes",
+        _number(),
+        _short("case_id", 16),
+        _moment("at", nullable=False),
+        _short("who", 32),
+        _text("text"),
+    )
+    _index(op, "notes_of_case", "case_notes", "case_id", "at")
+    _create_table(
+        op,
+        "case_counter",
+        Column("id", Integer, primary_key=True, autoincrement=False),
+        Column("value", BigInteger, nullable=False),
+    )
+    _create_table(
+        op,
+        "confirmations",
+        _number(),
+        _short("card", 24),
+        _text("case_number"),
+        _short("source", 16),
+        _short("fraud_kind", 24, default=""),
+        _moment("confirmed_at", nullable=False),
+        _moment("withdrawn_at"),
+        _text("withdrawn_why", default=""),
+    )
+    _index(op, "confirmations_of_card", "confirmations", "card", "id")
+    _index(op, "confirmations_standing", "confirmations", "id", where="withdrawn_at IS NULL")
+
+
+def _clues(op: Operations) -> None:
+    del op
+
+
+def _victims(op: Operations) -> None:
+    del op
+
+
+def _accounts(op: Operations) -> None:
+    del op
