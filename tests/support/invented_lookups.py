@@ -15,12 +15,16 @@ PEER, DEVICE, FORWARDER = "8613900139000", "86012304000001", "8613700137000"
 
 @dataclass
 class InventedLookups:
-    """Answers with records of its own; `places`: the register; `asked`: what was looked up."""
+    """Answers with records of its own; `places`: the register; `asked`: what was looked up.
+
+    `complained`: cards with a complaint.
+    """
 
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     asked: list[tuple[object, datetime, datetime]] = field(default_factory=list)
     days: tuple[date, ...] = (DAY,)
     peer: str | None = PEER
+    complained: frozenset[str] = frozenset()
 
     def records_of(self, card: str, since: datetime, until: datetime) -> Sequence[CardRecord]:
         self.asked.append((card, since, until))
@@ -46,6 +50,9 @@ class InventedLookups:
 
     def places_of(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
         return {card: self.places[card] for card in cards if card in self.places}
+
+    def complained_of(self, cards: Collection[str]) -> frozenset[str]:
+        return frozenset(self.complained & set(cards))
 
     def status(self) -> StoreStatus:
         calls = TableStatus("calls", len(self.days), len(self.days), min(self.days, default=None))

@@ -21,11 +21,12 @@ from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
+from duanka.api.routes.casework import cases
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
+from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
-from duanka.orders.desk import DeskServices
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\
@@ -85,7 +86,7 @@ def create_api(
         health=health,
         metrics=metrics,
     )
-    staff = (orders, cards, records, rings, acts, takes, reviews, counters, disavowals, figures)
+    staff = (orders, cards, cases, records, rings, acts, takes, reviews, counters, disavowals, figures)
     for router in (*staff, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)

@@ -166,6 +166,10 @@ class AttachedStore:
         return self._folder
 
     def lookups(self) -> RecordLookups:
+        """The store, open for lookups of records. Raises what `opened` does."""
+        return self.opened()
+
+    def opened(self) -> StoreLookups:
         """The store, open for lookups. LookupRefused: there is none, or it is not attached. DuankaError: damaged."""
         folder = self.folder
         self.check()

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.desk import casework
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
@@ -55,7 +57,6 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
-from duanka.orders.desk import DeskServices
 from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
@@ -138,6 +139,7 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
+        rings = RingQueries(store, trail, ServedGraph(settings, records).checked)
         acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
         yield OrderDesk(
             store=store,
@@ -150,7 +152,8 @@ def desk(
             links=links,
             reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
-            rings=RingQueries(store, trail, ServedGraph(settings, records).checked),
+            rings=rings,
+            casework=casework(store, trail, rings, records.opened),
             attached_store=records,
             trail=trail,
             pictures=pictures,

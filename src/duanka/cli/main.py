@@ -22,7 +22,10 @@ from duanka.domain.text import BilingualText
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # commands whose errors may quote phone numbers
-_ABOUT_CARDS = ("orders", "cards", "store", "objections", "counter", "reviews", "keys", "audit")
+_ABOUT_CARDS = (
+    *("orders", "cards", "store", "objections", "counter", "reviews", "keys", "audit"),
+    *("cases", "clues", "victims", "accounts"),
+)
 
 
 _INTERRUPTED = BilingualText(
@@ -55,7 +58,7 @@ COMMANDS = {
     "persons": "People 人员: who may act. One proposes a person or a change, a supervisor approves.",
     "keys": "Keys 密钥 of people; `duanka persons` says who they are.",
     "whoami": "Say whose key DUANKA_API_KEY is: id, name, role and scope.",
-    "cases": "Cases 涉案名单: sign a file of police cases.",
+    "cases": "Cases 案件: case files from opening to closing (docs/CASEWORK.md); sign a file of police cases.",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
@@ -80,7 +83,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "links.commands": ("links",),
     "orders.counter_reviews": ("counter", "reviews"),
     "people.persons": ("persons", "keys", "whoami"),
-    "people.case_sources": ("cases",),
+    "casework.cases": ("cases",),
     "operations.network": ("network",),
     "orders.database": ("database",),
     "operations.settings": ("init", "config"),

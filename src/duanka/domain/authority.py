@@ -78,6 +78,14 @@ class Permission(StrEnum):
     LOOK_UP_CONTACTS = "look_up_contacts", _WITH_CASE, "查询联系人", "look up the contacts of numbers"
     READ_RINGS = "read_rings", _EVERYBODY, "查看团伙与网点排名", "list rings and outlets", _ALL
     ATTACH_STORE = "attach_store", _SENIOR, "关联记录库", "attach a store to the order database", _ALL
+    # cases
+    LIST_CASES = "list_cases", _EVERYBODY, "查看案件列表", "list cases"
+    READ_CASE = "read_case", _WITH_CASE, "查看案件", "look into a case"
+    OPEN_CASE = "open_case", STAFF, "立案", "open a case"
+    WORK_ON_CASE = "work_on_case", STAFF, "办理案件", "work on a case"
+    MERGE_CASES = "merge_cases", STAFF, "并案、拆案", "merge and split cases"
+    APPROVE_CASE = "approve_case", _SENIOR, "批准立案", "approve a case without a ground"
+    EXPORT_CASES = "export_cases", _READERS, "导出案件变更", "export changes of cases", _ALL
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.bounds import given_reason
+from duanka.domain.case_file import CaseState, ItemKind, UnknownCase, is_case_id
 from duanka.domain.order import Person, UnknownOrder
 from duanka.domain.phone_masking import masked_card, masked_device
 from duanka.domain.phone_number import identity, parse
@@ -26,9 +27,10 @@ from duanka.domain.record_lookups import (
     RecordLookups,
 )
 from duanka.ledger.audit.trail import AuditEntry, Trail
+from duanka.ledger.db.casework.cases import case_items, cases
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders
-from duanka.ledger.people.places import NOWHERE, places_of
+from duanka.ledger.people.places import NOWHERE, cases_within, places_of
 
 _SERVICE_DIGITS = 8  # a number of so few digits is a short code or a service, nobody's telephone
 
@@ -97,10 +99,19 @@ def number_of(text: str) -> str:
     return found
 
 
-def check_order(connection: Connection, reader: LookupContext, card: str | None) -> None:
-    """Raise unless the order exists, is within the scope, and is of `card` (None: of any)."""
-    if reader.basis.kind is not BasisKind.ORDER:
-        return
+def check_basis(connection: Connection, reader: LookupContext, card: str | None) -> None:
+    """Raise unless the order or the case of ours exists, is within the scope, and is about `card` (None: of any).
+
+    The police's own case numbers, and those of their notices, are not known here: they stand in the trail.
+    """
+    number = reader.basis.number
+    if reader.basis.kind is BasisKind.ORDER:
+        _check_order(connection, reader, card)
+    elif reader.basis.kind is BasisKind.CASE and is_case_id(number):
+        _check_case(connection, reader, card)
+
+
+def _check_order(connection: Connection, reader: LookupContext, card: str | None) -> None:
     number = reader.basis.number
     query = select(orders.c.card, orders.c.operator, orders.c.city).where(orders.c.id == number)
     row = connection.execute(query).first()
@@ -109,6 +120,29 @@ def check_order(connection: Connection, reader: LookupContext, card: str | None)
     within(reader.person, number, row.operator, row.city)
     if card is not None and row.card != card:
         raise LookupRefused(f"order {number} is about another card; give an order of this one, or a case")
+
+
+def _check_case(connection: Connection, reader: LookupContext, card: str | None) -> None:
+    number = reader.basis.number
+    row = connection.execute(
+        select(cases.c.state).where(cases.c.id == number, *cases_within(reader.person))
+    ).first()
+    if row is None:
+        raise UnknownCase(f"no case {number} that you may see; `duanka cases list` names them")
+    if row.state != CaseState.OPEN:
+        raise LookupRefused(
+            f"case {number} is {CaseState(row.state).words.en}: nothing is looked up on its basis; `duanka cases show`"
+            " says how it went on"
+        )
+    theirs = (
+        case_items.c.case_id == number,
+        case_items.c.kind == ItemKind.CARD.value,
+        case_items.c.value == card,
+    )
+    if card is not None and connection.execute(select(case_items.c.id).where(*theirs)).first() is None:
+        raise LookupRefused(
+            f"this card is not of case {number}: `duanka cases add {number} --card … --why …` adds it first"
+        )
 
 
 def check_scope(

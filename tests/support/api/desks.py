@@ -17,6 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
+from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.desk import casework
 from duanka.decision_log.reader import KeptLines
 from duanka.domain.identity import Consent
 from duanka.domain.order import Kind, Order, Role
@@ -30,7 +32,6 @@ from duanka.ledger.db.tables_people import invitations, keys, person_requests, p
 from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
-from duanka.orders.desk import DeskServices
 from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.queries.record_queries import RecordQueries
@@ -169,6 +170,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = OnlineChecks(book, links, pictures, KEY)
     acts, invented, graph = BulkActionService(book), InventedLookups(), InventedRings()
+    rings = RingQueries(store, trail, lambda: graph)
     return TestDesk(
         store=store,
         orders=book,
@@ -179,7 +181,8 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         reading=OrderQueries(store, trail),
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
-        rings=RingQueries(store, trail, lambda: graph),
+        rings=rings,
+        casework=casework(store, trail, rings, lambda: invented),
         graph=graph,
         trail=trail,
         checks=checks,

@@ -12,8 +12,8 @@ from fastapi import Depends, Request
 
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
+from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
-from duanka.orders.desk import DeskServices
 
 
 class HealthReport(Protocol):

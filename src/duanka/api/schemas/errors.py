@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
 from duanka.domain.bulk_action import MalformedCard
+from duanka.domain.case_file import UnknownCase
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
@@ -177,6 +178,7 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedCard, 400),
     (MalformedDevice, 400),
     (UnknownOrder, 404),
+    (UnknownCase, 404),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),

@@ -109,6 +109,11 @@ def order_path(letters: str, description: str) -> Any:
     return _path("orderId", rf"^{letters}{ORDER_ID}", description, letters.strip("[]")[0])
 
 
+def case_path(alias: str, description: str) -> Any:
+    """A path parameter that is the id of a case."""
+    return _path(alias, f"^C{ORDER_ID}", description, "C")
+
+
 AnyOrder = Annotated[str, order_path("[VROD]", "The order (工单).")]
 MovedOrder = Annotated[str, order_path("[VR]", "The verification or restriction.")]
 TheVerification = Annotated[str, order_path("V", "The verification (实人核验).")]

@@ -11,7 +11,7 @@ from duanka.cli.output.grid import grid
 from duanka.cli.output.lists import line
 from duanka.cli.people.acting import Why, at_desk, command
 from duanka.cli.shell.language import shown
-from duanka.cli.shell.lazy import lazily, new_group
+from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
@@ -41,8 +41,7 @@ _NO_SOURCE = BilingualText(
 SourceId = Annotated[str, typer.Argument(metavar="SOURCE", help="Id or name, from `keys sources`.")]
 
 
-commands, of_keys = typer.Typer(), typer.Typer()
-cases = new_group(commands, "cases")
+of_keys = typer.Typer()
 
 
 @command(of_keys, Permission.APPROVE_CASE_SOURCE, "approve-source")
@@ -100,7 +99,6 @@ def sources(
         line(f"{one.id} {one.source.name}: {key}")
 
 
-@cases.command()
 def sign(
     file: Annotated[Path, typer.Argument(help="The file of cases, as it is delivered.")],
     key: Annotated[Path, typer.Option(help="The private key of the source, Ed25519, PEM.")],

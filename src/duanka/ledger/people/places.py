@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select
 
 from duanka.domain.person import Person, Scope
 from duanka.ledger.db.bulk import among
+from duanka.ledger.db.casework.cases import case_items, cases
 from duanka.ledger.db.tables import act_places, orders
 
 Place = tuple[str, str]  # operator, city; "" if unknown
@@ -35,6 +36,16 @@ def bulk_actions_within(person: Person, act_id: ColumnElement[str]) -> list[Colu
         return []
     outside = or_(*(not_(one) for one in _covered(person.scope, act_places.c.operator, act_places.c.city)))
     return [not_(exists().where(act_places.c.act_id == act_id, outside))]
+
+
+def cases_within(person: Person) -> list[ColumnElement[bool]]:
+    """Conditions on `cases` rows: those with all cards in the scope of `person`."""
+    if person.scope.everywhere:
+        return []
+    inside = and_(
+        case_items.c.kind == "card", *_covered(person.scope, case_items.c.operator, case_items.c.city)
+    )
+    return [not_(exists().where(case_items.c.case_id == cases.c.id, not_(inside)))]
 
 
 def cards_in(person: Person, card: ColumnElement[str]) -> list[ColumnElement[bool]]:

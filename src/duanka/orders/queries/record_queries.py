@@ -29,7 +29,7 @@ from duanka.ledger.lookups import (
     LookupContext,
     Sight,
     authorize_lookup,
-    check_order,
+    check_basis,
     check_scope,
     number_of,
     tell_rows,
@@ -142,7 +142,7 @@ class RecordQueries:
         entry.why = f"{reader.basis.number} · {reader.why.strip()}"
         with self._store.writing() as connection:
             about = numbers[0] if entry.what == "lookup.card" else None
-            check_order(connection, reader, about)
+            check_basis(connection, reader, about)
             check_scope(connection, reader.person, source, numbers)
             self._trail.append(connection, [entry])
 

@@ -15,7 +15,7 @@ from duanka.domain.order import PermissionDenied, Person
 from duanka.domain.ring_lookups import Answer_co, RingAnswer, RingSource, RingTable, SeedName, Table_co
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.lookups import LookupContext, authorize_lookup, check_order, tell_rows
+from duanka.ledger.lookups import LookupContext, authorize_lookup, check_basis, tell_rows
 
 _Answer = TypeVar("_Answer", bound=RingAnswer)
 _Table = TypeVar("_Table", bound=RingTable)
@@ -82,5 +82,5 @@ class RingQueries(Generic[Answer_co, Table_co]):
             after={"basis": reader.basis.kind.value, "seed": named.kind, "unmasked": reader.unmasked},
         )
         with self._store.writing() as connection:
-            check_order(connection, reader, named.text if named.kind == "card" else None)
+            check_basis(connection, reader, named.text if named.kind == "card" else None)
             self._trail.append(connection, [entry])

@@ -76,6 +76,20 @@ class StoreLookups:
         """Operator and home city of cards in the register."""
         return self._again(lambda manifest: self._places(manifest, cards))
 
+    def complained_of(self, cards: Collection[str]) -> frozenset[str]:
+        """Which of these cards the records hold a complaint about."""
+        return self._again(lambda manifest: self._complained_of(manifest, cards))
+
+    def _complained_of(self, manifest: Manifest, cards: Collection[str]) -> frozenset[str]:
+        files = manifest.paths(FileKind.REGISTERS, "complaints")
+        named = {key_of(card): card for card in cards}
+        if not files or not named:
+            return frozenset()
+        sql = f"SELECT DISTINCT card FROM {self._source(files)} WHERE card IN (SELECT unnest($keys))"
+        rows = self._rows(sql, {"keys": list(named)})
+        known = self._texts(manifest, (row[0] for row in rows))
+        return frozenset(named[key] for (key,) in rows if _decode(key, known) == named[key])
+
     def _records(
         self, manifest: Manifest, card: str, since: datetime, until: datetime
     ) -> Sequence[CardRecord]:

@@ -1,9 +1,10 @@
-"""The services of the order database that commands and API share."""
+"""The services on the order database that commands and API share, of orders and of casework."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duanka.casework.desk import CaseworkServices
 from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
@@ -24,7 +25,7 @@ from duanka.orders.verification.reviews import Reviews
 
 @dataclass(frozen=True, kw_only=True)
 class DeskServices:
-    """The services that change or read orders, on one database and policy."""
+    """The services that change or read orders and cases, on one database and policy."""
 
     store: Store
     orders: OrderService
@@ -41,3 +42,4 @@ class DeskServices:
     reviews: Reviews
     takes: TakeService
     withdrawals: Withdrawals
+    casework: CaseworkServices

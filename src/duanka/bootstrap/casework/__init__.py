@@ -1,0 +1,1 @@
+"""Wires casework: what its services need of other rooms."""

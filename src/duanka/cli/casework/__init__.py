@@ -1,0 +1,1 @@
+"""Commands of casework: cases, clues, victims, accounts."""
