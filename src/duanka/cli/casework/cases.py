@@ -103,6 +103,9 @@ def show(
     case: CaseId,
     why: Why,
     full: Full = False,
+    items: Annotated[
+        int, typer.Option("--items", min=1, help="Things that it is about, the surest first.")
+    ] = 50,
     entries: Annotated[int, typer.Option("--entries", min=1, help="Entries of the timeline.")] = 30,
 ) -> None:
     """Show a case: what it is about, its notes, and one timeline with orders and the network's answers.
@@ -112,7 +115,7 @@ def show(
     with at_desk() as (here, person):
         reader = queries.CaseReader(person, why, full)
         view = here.casework.cases.case(case, reader, here.now(), entries)
-    OUT.print(tables.case_page(view))
+    OUT.print(tables.case_page(view, items))
 
 
 @command(cases, Permission.WORK_ON_CASE)

@@ -59,12 +59,9 @@ _COLUMNS = (
     BilingualText("城市", "city"),
     BilingualText("来源", "from"),
 )
-_ENTRY = (
-    BilingualText("时间", "time"),
-    BilingualText("事项", "what"),
-    BilingualText("对象", "about"),
-    BilingualText("人员或网元", "who"),
-    BilingualText("说明", "detail"),
+_ENTRY = BilingualText("{at}  {what}  {about}  {who}", "{at}  {what}  {about}  {who}")
+_MORE = BilingualText(
+    "只显示 {here} 项，共 {n} 项；--items {all} 显示全部", "{here} of {n} shown; --items {all} shows all"
 )
 _NONE = BilingualText("（无标题）", "(no title)")
 
@@ -114,21 +111,24 @@ def what_it_is_about(case: CaseSummary) -> str:
     return shown(BilingualText("，", ", ")).join(told)
 
 
-def case_page(view: CaseView) -> RenderableType:
-    """A case: its facts, what it is about, notes and timeline."""
+def case_page(view: CaseView, most_items: int) -> RenderableType:
+    """A case: its facts, `most_items` of what it is about, notes and timeline."""
     case = view.file.case
     parts: list[RenderableType] = [
         Prose(shown(_TITLE, id=case.id, title=case.title or shown(_NONE)), style="bold"),
         facts(_facts(case)),
         what_it_is_about(case),
         Prose(shown(_ITEMS), style="bold"),
-        grid(_COLUMNS, [_item(item) for item in view.file.items]),
+        grid(_COLUMNS, [_item(item) for item in view.file.items[:most_items]]),
     ]
+    if (items := len(view.file.items)) > most_items:
+        parts.append(Prose(shown(_MORE, here=most_items, n=Many(items), all=items)))
     if view.file.notes:
         parts.append(Prose(shown(_NOTES), style="bold"))
         parts += [Indented(f"{_at(note.at)}  {note.who}: {note.text}") for note in view.file.notes]
     title = shown(_TIMELINE, here=len(view.entries), n=Many(view.in_all))
-    parts += [Prose(title, style="bold"), grid(_ENTRY, [_entry(entry) for entry in view.entries])]
+    parts.append(Prose(title, style="bold"))
+    parts += [Indented("\n".join(_entry(entry))) for entry in view.entries]
     return Group(*parts)
 
 
@@ -157,8 +157,11 @@ def _item(item: CaseItem) -> tuple[str, ...]:
     return (*named, role or "-", certainty, item.city or "-", item.source)
 
 
-def _entry(entry: TimelineEntry) -> tuple[str, ...]:
-    return _at(entry.at), shown(entry.what), entry.about or "-", entry.who or "-", entry.detail or "-"
+def _entry(entry: TimelineEntry) -> list[str]:
+    """One line, and the detail below it."""
+    at, what = _at(entry.at), shown(entry.what)
+    first = shown(_ENTRY, at=at, what=what, about=entry.about, who=entry.who).rstrip()
+    return [first, *([f"{'':18}{entry.detail}"] if entry.detail else [])]
 
 
 def _at(at: object) -> str:
