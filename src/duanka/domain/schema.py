@@ -163,6 +163,8 @@ DATA_DAYS = Table(
     record=True,
 )
 
+INDICATOR_KINDS = ("host", "number", "account")
+
 ACCOUNTS = Table(
     "accounts",
     "internet accounts bound to a card",
@@ -183,6 +185,17 @@ COMPLAINTS = Table(
         _time("reported_at", "when it was reported"),
         Column("channel", ColumnKind.TEXT, "where it was reported, for example 12321"),
         Column("category", ColumnKind.TEXT, "what it was about"),
+        Column(
+            "indicator_kind",
+            ColumnKind.CHOICE,
+            "what the fraud asked its victim to use; a complaint that names several stands in several rows",
+            choices=INDICATOR_KINDS,
+        ),
+        Column(
+            "indicator",
+            ColumnKind.TEXT,
+            "the host, the number or the account that the complaint names, as it was reported",
+        ),
     ),
     time="reported_at",
 )

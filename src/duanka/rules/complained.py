@@ -22,6 +22,10 @@ def _complaints(n: int, days_apart: float) -> list[Row]:
     ]
 
 
+def _naming(complaint: Row, *hosts: str) -> list[Row]:
+    return [complaint, *({**complaint, "indicator_kind": "host", "indicator": host} for host in hosts)]
+
+
 RULE = Rule(
     id="complained",
     title=BilingualText("投诉集中", "Complaints pile up"),
@@ -43,11 +47,14 @@ RULE = Rule(
     look_back=timedelta(days=10),
     monotone=True,
     sql="""
-        WITH in_order AS (
+        WITH once AS (
+            SELECT DISTINCT card, reported_at, channel, category FROM complaints -- one may name several indicators
+        ),
+        in_order AS (
             SELECT card, reported_at,
                    lag(reported_at, $min_complaints - 1) OVER (PARTITION BY card ORDER BY reported_at) AS start_at,
                    count(*) OVER (PARTITION BY card) AS complaints
-            FROM complaints
+            FROM once
         )
         SELECT card, min(reported_at) AS seen_at, max(complaints) AS complaints
         FROM in_order WHERE start_at >= reported_at - $days * INTERVAL '1' DAY
@@ -64,6 +71,11 @@ RULE = Rule(
     ),
     spares=(
         case("four in ten days", _USED, _complaints(4, 1)),
+        case(
+            "four in ten days, one of which names two hosts, and came before without",
+            _USED,
+            _complaints(3, 1) + _naming(_complaints(4, 1)[3], "a.example", "b.example"),
+        ),
         case("five in eleven days", _USED, _complaints(5, 2.75)),
         case("five over a month", _USED, _complaints(5, 3)),
     ),

@@ -1,10 +1,17 @@
-WITH in_order AS (
+WITH once AS (
+  SELECT DISTINCT
+    card,
+    reported_at,
+    channel,
+    category
+  FROM complaints /* one may name several indicators */
+), in_order AS (
   SELECT
     card,
     reported_at,
     LAG(reported_at, 5 - 1) OVER (PARTITION BY card ORDER BY reported_at NULLS LAST) AS start_at,
     COUNT(*) OVER (PARTITION BY card) AS complaints
-  FROM complaints
+  FROM once
 )
 SELECT
   card,

@@ -11,6 +11,12 @@ def typed(table: Table) -> str:
     return ", ".join(f"CAST({c.name} AS {sql_type(c)}) AS {c.name}" for c in table.columns)
 
 
+def whole_register(table: str, source: str) -> str:
+    """SQL source of a register with all its columns; those that files of an earlier version lack are empty."""
+    empty = ", ".join(f"NULL::{sql_type(column)} AS {column.name}" for column in TABLES[table].columns)
+    return f"(SELECT {', '.join(names(table))} FROM (FROM {source} UNION ALL BY NAME SELECT {empty} WHERE false))"
+
+
 def names(table: str) -> list[str]:
     """Column names of a canonical table."""
     return [column.name for column in TABLES[table].columns]

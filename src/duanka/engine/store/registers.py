@@ -8,7 +8,7 @@ from pathlib import Path
 from duanka.domain.schema import REGISTER_KEYS, TABLES
 from duanka.engine.shared.duckdb_database import parquet
 from duanka.engine.shared.key_texts import refuse_two, refuse_two_in
-from duanka.engine.store.columns import names, typed
+from duanka.engine.store.columns import names, typed, whole_register
 from duanka.engine.store.manifest import FileKind
 from duanka.engine.store.next_generation import NextGeneration
 
@@ -24,7 +24,7 @@ def add_register(draft: NextGeneration, table: str, parts: Sequence[Path]) -> bo
     new = f"SELECT {once}{columns} FROM (SELECT {typed(TABLES[table])} FROM {parquet(parts)})"
     before = draft.manifest.paths(FileKind.REGISTERS, table)
     if before:
-        there = draft.source(before)
+        there = whole_register(table, draft.source(before))
         same = " AND ".join(f"n.{name} IS NOT DISTINCT FROM o.{name}" for name in names(table))
         # most of what is delivered is there already: what is not is found before anything is made distinct
         draft.run(

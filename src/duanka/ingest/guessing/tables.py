@@ -32,7 +32,7 @@ _IMSIS, _ICCIDS = (
 )
 _TEXTS: dict[str, tuple[Meaning, ...]] = {
     "cards": (Meaning.OPERATOR, Meaning.OUTLET),
-    "complaints": (Meaning.CHANNEL, Meaning.CATEGORY),
+    "complaints": (Meaning.CHANNEL, Meaning.CATEGORY, Meaning.INDICATOR),
     "cases": (Meaning.CASE, Meaning.CASE_SOURCE),
     "accounts": (Meaning.PLATFORM, Meaning.ACCOUNT),
     "outlets": (Meaning.OUTLET, Meaning.OUTLET_NAME, Meaning.OPERATOR),

@@ -53,6 +53,7 @@ class Meaning(StrEnum):
     REPORTED = "reported_at"
     CHANNEL = "channel"
     CATEGORY = "category"
+    INDICATOR = "indicator"
     PLATFORM = "platform"
     ACCOUNT = "account"
     BOUND_AT = "bound_at"
@@ -210,6 +211,7 @@ _NAMES: dict[Meaning, str] = {
     Meaning.CATEGORY: (
         "category 投诉类型 举报类型 诈骗类型 投诉分类 举报分类 投诉类别 complainttype reporttype"
     ),
+    Meaning.INDICATOR: "indicator 涉诈网址 诈骗网址 涉诈域名 诈骗域名 举报网址 涉诈账号 诈骗账号",
     Meaning.PLATFORM: "platform 平台 平台名称 应用 应用名称 互联网平台 app appname",
     Meaning.ACCOUNT: (
         "account 账号 帐号 平台账号 平台帐号 互联网账号 用户账号 accountid accountname accountno"

@@ -40,6 +40,7 @@ _DAMAGE = (
 # tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
 _LATER_REGISTERS = ("rings", "outlet_batches")  # those that a state of this version may lack: created empty
+_LATER_COLUMNS = {"complaints": ("indicator_kind", "indicator")}  # that its registers may lack: added empty
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
@@ -91,6 +92,7 @@ class LiveState:
                 self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
             for name in _LATER_REGISTERS:
                 self._make_register(name)
+            self._add_later_columns()
             self.progress = self._read(there.union(_OPTIONAL_TABLES, _LATER_REGISTERS))
             self._ours = True
             key_texts.create(self.run, "state.texts")
@@ -129,6 +131,13 @@ class LiveState:
         """Create the empty table of a register, unless it is there."""
         shape = ", ".join(f"{c.name} {sql_type(c)}" for c in TABLES[name].columns)
         self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({shape})")
+
+    def _add_later_columns(self) -> None:
+        for register, names in _LATER_COLUMNS.items():
+            for column in map(TABLES[register].column, names):
+                self.run(
+                    f"ALTER TABLE IF EXISTS state.{register} ADD COLUMN IF NOT EXISTS {column.name} {sql_type(column)}"
+                )
 
     def make_recent(self, table: str) -> None:
         """Create the empty table of recent records, uncompressed: it is emptied every minute."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from duanka.domain.delivery import FileIdentity
-from duanka.domain.schema import TABLES
 from duanka.domain.streaming import finished
 from duanka.engine.live.state.state_file import REGISTERS, LiveState
 from duanka.engine.live.state.store_files import StoreFiles
 from duanka.engine.shared.coverage import Day, by_day, without_strays
+from duanka.engine.store.columns import whole_register
 from duanka.engine.store.manifest import FileKind
 
 _TICK = timedelta(microseconds=1)
@@ -45,7 +45,6 @@ def take_over(state: LiveState, files: StoreFiles, origin_of: Callable[[FileIden
 def _read_registers(state: LiveState, files: StoreFiles) -> None:
     for register in REGISTERS:
         if source := files.whole(FileKind.REGISTERS, register):
-            columns = ", ".join(column.name for column in TABLES[register].columns)
-            state.run(f"INSERT INTO state.{register} SELECT {columns} FROM {source}")
+            state.run(f"INSERT INTO state.{register} FROM {whole_register(register, source)}")
     if source := files.whole(FileKind.TEXTS):
         state.run(f"INSERT INTO state.texts SELECT key, text FROM {source}")
