@@ -6,10 +6,12 @@ import re
 
 import pytest
 
+from duanka.domain.age_band import AgeBand
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.identity import CheckReason, Gesture
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
@@ -67,6 +69,7 @@ IN_TABLES = (
     *(CheckReason, Gesture, RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
     *(Usage, BasisKind),
     *(LinkKind, RingRole, DeviceRole),
+    *(AgeBand, FraudKind),
 )
 
 

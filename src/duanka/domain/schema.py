@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from duanka.domain.fraud_kind import FraudKind
+
 
 class ColumnKind(StrEnum):
     """Type of a column: how its text is parsed and checked."""
@@ -113,6 +115,12 @@ CARDS = Table(
         _time("last_used_at", "last use before the records begin; opened_at when never used", required=False),
         _time("verified_at", "last real-person verification", required=False),
         Column("bound_imei", ColumnKind.IMEI, "the device an IoT card is bound to", "14 digits", keyed=True),
+        Column(
+            "age_band",
+            ColumnKind.TEXT,
+            "age of the holder: 0-17, 18-29, 30-44, 45-59 or 60+; other text is kept and counts as unknown",
+            "years",
+        ),
     ),
 )
 
@@ -212,6 +220,12 @@ CASES = Table(
             "signed_by",
             ColumnKind.TEXT,
             "whose signature the file bears; written by intake, whatever the file says",
+        ),
+        Column(
+            "fraud_kind",
+            ColumnKind.TEXT,
+            f"the police's kind of fraud: {', '.join(FraudKind)}, or its Chinese name; other text is kept and counts as"
+            " unknown",
         ),
     ),
     time="confirmed_at",

@@ -15,10 +15,18 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Rule
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.base import BatchEngine, too_little_memory
-from duanka.engine.shared.duckdb_database import Rows, arrow_rows, hashed_texts, lent, parquet, register
+from duanka.engine.shared.duckdb_database import (
+    Rows,
+    arrow_rows,
+    hashed_texts,
+    lent,
+    parquet,
+    register,
+)
 from duanka.engine.sql.render import render
 from duanka.engine.sql.rollup_sql import rollup_sql
 from duanka.engine.sql.values import Value
+from duanka.engine.store.columns import whole_register
 
 _PAIRS = pa.schema([("key", pa.int64()), ("text", pa.string())])
 _SLICES = (1, 4, 16, 64)
@@ -49,7 +57,8 @@ class DuckDBEngine(BatchEngine):
 
     def _open(self, tables: Mapping[str, Sequence[Path]]) -> None:
         for name, paths in tables.items():
-            self._view(f"given_{name}", f"FROM {parquet(paths)}")
+            source = parquet(paths) if TABLES[name].record else whole_register(name, parquet(paths))
+            self._view(f"given_{name}", f"FROM {source}")
 
     def _put(self, name: str, rows: pa.Table) -> None:
         register(self._db, name, rows)

@@ -11,6 +11,9 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.schema import Table
 from duanka.engine.batch.duckdb_engine import DuckDBEngine
 from duanka.engine.batch.store_engine import StoreEngine
+from duanka.engine.shared.duckdb_database import parquet
+from duanka.engine.store.columns import whole_register
+from duanka.engine.store.manifest import FileKind
 
 
 class EmbeddedStore(StoreEngine, DuckDBEngine):
@@ -18,7 +21,10 @@ class EmbeddedStore(StoreEngine, DuckDBEngine):
 
     def _files(self, paths: Sequence[str], schema: pa.Schema) -> str:
         del schema  # DuckDB reads it in the files
-        return self._draft.source(paths)
+        whole = [self._draft.folder / path for path in paths]
+        if paths[0].startswith(FileKind.REGISTERS):
+            return whole_register(whole[0].parent.name, parquet(whole))
+        return parquet(whole)
 
     def _scoped(self, scope: str, rollup: Rollup | Table, select: str, *, once: bool) -> None:
         name = f"{scope or 'main'}.{rollup.name}"

@@ -15,7 +15,16 @@ from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.schema import TABLES
 from duanka.engine.shared import key_texts
-from duanka.engine.shared.duckdb_database import Rows, arrow, opened, parquet, quoted, run, sql_type
+from duanka.engine.shared.duckdb_database import (
+    Rows,
+    arrow,
+    opened,
+    parquet,
+    quoted,
+    run,
+    sql_type,
+)
+from duanka.engine.store.columns import whole_register
 from duanka.engine.store.life import counting_days
 from duanka.engine.store.manifest import FileKind, Manifest, damaged, read_manifest
 
@@ -93,7 +102,9 @@ class LinkSource:
 
     def _see(self) -> None:
         for name in REGISTERS:
-            self._view(name, self.manifest.paths(FileKind.REGISTERS, name), _empty_register(name))
+            files = [self.folder / path for path in self.manifest.paths(FileKind.REGISTERS, name)]
+            select = f"FROM {whole_register(name, parquet(files))}" if files else _empty_register(name)
+            run(self._db, f"CREATE VIEW {name} AS {select}")
         for name in ("card_devices", "card_life"):
             self._view(name, self.manifest.paths(FileKind.LIFE, name), _empty_rollup(name))
         for name in ("card_days", "card_peers", "card_places"):

@@ -31,9 +31,9 @@ _IMSIS, _ICCIDS = (
     BilingualText("卡序列号（ICCID）", "serial numbers of cards"),
 )
 _TEXTS: dict[str, tuple[Meaning, ...]] = {
-    "cards": (Meaning.OPERATOR, Meaning.OUTLET),
+    "cards": (Meaning.OPERATOR, Meaning.OUTLET, Meaning.AGE_BAND),
     "complaints": (Meaning.CHANNEL, Meaning.CATEGORY, Meaning.INDICATOR),
-    "cases": (Meaning.CASE, Meaning.CASE_SOURCE),
+    "cases": (Meaning.CASE, Meaning.CASE_SOURCE, Meaning.FRAUD_KIND),
     "accounts": (Meaning.PLATFORM, Meaning.ACCOUNT),
     "outlets": (Meaning.OUTLET, Meaning.OUTLET_NAME, Meaning.OPERATOR),
     "rings": (Meaning.RING,),

@@ -44,12 +44,14 @@ class Meaning(StrEnum):
     LAST_USED = "last_used_at"
     VERIFIED = "verified_at"
     BOUND_IMEI = "bound_imei"
+    AGE_BAND = "age_band"
     BYTES = "bytes"
     BYTES_UP = "bytes_up"
     BYTES_DOWN = "bytes_down"
     CASE = "case_id"
     CONFIRMED = "confirmed_at"
     CASE_SOURCE = "source"
+    FRAUD_KIND = "fraud_kind"
     REPORTED = "reported_at"
     CHANNEL = "channel"
     CATEGORY = "category"
@@ -189,6 +191,7 @@ _NAMES: dict[Meaning, str] = {
         "verifiedtime realnametime"
     ),
     Meaning.BOUND_IMEI: "boundimei 绑定imei 绑定设备 机卡绑定imei bindimei lockedimei",
+    Meaning.AGE_BAND: "ageband 年龄段 年龄区间 年龄分段 年龄组 agegroup agerange",
     Meaning.BYTES: (
         "bytes 总流量 流量 上网流量 流量字节 使用流量 数据流量 totalbytes bytestotal totalvolume "
         "datavolume volume traffic totaltraffic datausage flow totalflow"
@@ -203,6 +206,7 @@ _NAMES: dict[Meaning, str] = {
     Meaning.CASE: "caseid 案件编号 案件号 案件编码 涉案编号 caseno casenumber",
     Meaning.CONFIRMED: ("confirmedat 确认时间 涉案时间 涉案确认时间 认定时间 confirmtime confirmedtime"),
     Meaning.CASE_SOURCE: "source 来源 通报单位 推送单位 数据来源 来源单位",
+    Meaning.FRAUD_KIND: "fraudkind 诈骗类型 诈骗类别 诈骗手法 案件类型 案件类别 fraudtype scamtype casetype",
     Meaning.REPORTED: (
         "reportedat 投诉时间 举报时间 受理时间 投诉日期 举报日期 complainttime reporttime reportedtime "
         "complaintdate"

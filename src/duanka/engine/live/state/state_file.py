@@ -40,7 +40,11 @@ _DAMAGE = (
 # tables that a state of version 1 may lack: created empty, filled from its cases and the pass list
 _OPTIONAL_TABLES = ("confirmed", "passes")
 _LATER_REGISTERS = ("rings", "outlet_batches")  # those that a state of this version may lack: created empty
-_LATER_COLUMNS = {"complaints": ("indicator_kind", "indicator")}  # that its registers may lack: added empty
+_LATER_COLUMNS = {  # that its registers may lack: added empty
+    "cards": ("age_band",),
+    "cases": ("fraud_kind",),
+    "complaints": ("indicator_kind", "indicator"),
+}
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "store": "manifest VARCHAR",  # of the store's last commit, which its own manifest follows
