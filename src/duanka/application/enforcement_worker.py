@@ -21,6 +21,7 @@ _NOTICE_SECONDS, _REFUSAL_SECONDS, _ALARM_SECONDS, _IDLE_SECONDS = 1.0, 2.0, 5.0
 _LIST_SECONDS = 10.0
 _PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
 _ARCHIVE_SECONDS = 60.0
+_VICTIM_SECONDS = 1.0  # until a confirmation, or a warning, is seen
 _GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
 _DEADLINE_BATCH = 500
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
@@ -28,6 +29,7 @@ DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # duties that `Enforc
 PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 ARCHIVE = "refusals into the store"
+VICTIMS, WARNINGS = "victims", "warnings to victims"
 
 
 class Dispatcher(Protocol):
@@ -123,8 +125,9 @@ class Enforcement:
     actions; true when it did anything. `look`: names of the duties and elements that have pending work.
     `clock`: current time, with zone. `ticks`: monotonic seconds. `purge`: deletes data past its retention
     period; true when it did anything. `move_refusals`: moves old refusals into the store of records; true when
-    there are more. `write_passes`: writes the list of passed verifications if it changed.
-    `guard`: while it holds, deadlines, bulk actions, notices, comparisons and the list of passes are
+    there are more. `write_passes`: writes the list of passed verifications if it changed. `find_victims`: looks for
+    victims of confirmed cards; true when more wait. `warnings`: sends what waits for them.
+    `guard`: while it holds, deadlines, bulk actions, notices, comparisons, victims and the list of passes are
     suspended; the outbox asks the guard itself.
     """
 
@@ -145,6 +148,8 @@ class Enforcement:
     move_refusals: Callable[[datetime], object] | None = None
     guard: Guard | None = None
     write_passes: Callable[[], object] | None = None
+    find_victims: Callable[[datetime], object] | None = None
+    warnings: Dispatcher | None = None
 
     @property
     def holds(self) -> bool:
@@ -154,7 +159,8 @@ class Enforcement:
     @property
     def draining(self) -> tuple[Dispatcher, ...]:
         """All dispatchers."""
-        return (*self.elements.values(), *([self.notices] if self.notices else []))
+        others = (self.notices, self.warnings)
+        return (*self.elements.values(), *(one for one in others if one))
 
 
 def _once(work: Callable[[datetime], object]) -> Callable[[datetime], object]:
@@ -186,6 +192,7 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
             one.watch(now)
 
     sweep, notices, passes = parts.sweep, parts.notices, parts.write_passes
+    victims, warnings = parts.find_victims, parts.warnings
     found = [
         Duty(
             DEADLINES, unless_held(lambda now: sweep(now, _DEADLINE_BATCH) >= _DEADLINE_BATCH), _IDLE_SECONDS
@@ -202,6 +209,10 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     ]
     if notices:
         found.append(Duty(NOTICES, unless_held(notices.work), _NOTICE_SECONDS))
+    if victims:
+        found.append(Duty(VICTIMS, unless_held(victims), _VICTIM_SECONDS))
+    if warnings:
+        found.append(Duty(WARNINGS, unless_held(warnings.work), _VICTIM_SECONDS))
     if passes:  # held by the guard: a restored, older database would shorten the list
         found.append(Duty(PASSES, _once(unless_held(lambda _: passes())), _PASSES_SECONDS))
     if parts.purge:

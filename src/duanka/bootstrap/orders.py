@@ -13,6 +13,7 @@ from typing import Any
 
 from duanka.application.desk import DeskServices
 from duanka.bootstrap.casework.desk import casework
+from duanka.bootstrap.casework.victims import victim_search
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
@@ -153,7 +154,7 @@ def desk(
             reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
-            casework=casework(store, trail, rings, records.opened),
+            casework=casework(store, trail, rings, records.opened, victim_search(store, trail, policy)),
             attached_store=records,
             trail=trail,
             pictures=pictures,

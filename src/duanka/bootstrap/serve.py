@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from duanka.application.enforcement_worker import Enforcement, Enforcing
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.casework.victims import victim_duties
 from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.order_resources import (
     CALL_PROXY,
@@ -46,6 +47,7 @@ from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_texts import writing
 from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
+from duanka.orders.dispatch.receipts import OtherReceipts
 from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.old_refusals import OldRefusals
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
@@ -98,6 +100,9 @@ def working(
 
     # each duty has its own connection to an element, so that none waits for another
     def made() -> Enforcing:
+        search, records = here.casework.victim_search, here.attached_store.opened
+        sender = network.message_centre(receives=False)
+        victims = victim_duties(search, records, alarms, worker, sender)
         parts = Enforcement(
             sweep=sweep,
             carry_out=here.bulk_actions.carry_out,
@@ -106,22 +111,17 @@ def working(
             clock=clock,
             ticks=time.monotonic,
             say=say,
-            notices=NoticeDispatcher(here.orders, worker, centre, writing(policy, here.links), alarms)
-            if (centre := network.message_centre())
-            else None,
+            notices=_notices(here, policy, worker, network.message_centre(), alarms, victims.receipts.take),
             refusals=[RefusalCollector(here.store, one, alarms) for one in network.proxies()],
-            compared=[
-                Reconciling(
-                    here.store, here.trail, one, alarms=alarms, limit=ChangeLimit(policy.reconcile_max)
-                )
-                for one in network.elements()
-            ],
+            compared=_comparisons(here, policy, network.elements(), alarms),
             compare_every=policy.reconcile_minutes * 60,
             lists=[KeptListWatch(one, alarms) for one in network.proxies()],
             purge=here.checks.purge,
             move_refusals=OldRefusals(here.store, here.attached_store.archive).move,
             guard=guard,
             write_passes=here.pass_list.write_changed,
+            find_victims=victims.watch.work,
+            warnings=victims.warnings,
             watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)
@@ -146,6 +146,28 @@ def working(
             guard.check(clock())
 
 
+def _notices(
+    here: OrderDesk,
+    policy: OrderPolicy,
+    worker: str,
+    centre: ShortMessageCentre | None,
+    alarms: AlarmService,
+    others: OtherReceipts,
+) -> NoticeDispatcher | None:
+    """The dispatcher of notices to holders; None: no message centre."""
+    if centre is None:
+        return None
+    return NoticeDispatcher(here.orders, worker, centre, writing(policy, here.links), alarms, others)
+
+
+def _comparisons(
+    here: OrderDesk, policy: OrderPolicy, elements: Sequence[Element], alarms: AlarmService
+) -> list[Reconciling]:
+    """The comparison of each element with the order database."""
+    limit = ChangeLimit(policy.reconcile_max)
+    return [Reconciling(here.store, here.trail, one, alarms=alarms, limit=limit) for one in elements]
+
+
 class Network:
     """Makes elements anew at each call. `addresses`: from the settings; after `join`, the order database's."""
 
@@ -165,8 +187,8 @@ class Network:
         services = self._settings.orders / SERVICES
         return [HomeRegister(*register_ports(register), services=services), *self.proxies()]
 
-    def message_centre(self) -> ShortMessageCentre | None:
-        """The sender of notices, not yet connected; None where none is configured."""
+    def message_centre(self, *, receives: bool = True) -> ShortMessageCentre | None:
+        """The sender of notices, not yet connected; None where none is configured. `receives`: receipts too."""
         if self._settings.message_centre is None:
             return None
         try:
@@ -181,6 +203,7 @@ class Network:
             system_id=unquote(where.username),
             password=unquote(where.password or ""),
             short_code=self._short_code,
+            receives=receives,
         )
 
     def proxies(self) -> list[CallProxy | MessageProxy]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.service import CaseFiles
+from duanka.casework.victims.searching import VictimSearch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,3 +15,4 @@ class CaseworkServices:
 
     files: CaseFiles
     cases: CaseQueries
+    victim_search: VictimSearch

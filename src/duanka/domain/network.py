@@ -185,6 +185,23 @@ class Receipt:
     detail: str = ""
 
 
+class BulkNoticeSender(Protocol):
+    """Submits many notices to the SMSC without waiting for each answer."""
+
+    name: str
+
+    def send_many(
+        self, notices: Sequence[tuple[str, str]], window: int, seconds: float
+    ) -> Sequence[str | NetworkError]:
+        """Submit (card, text) pairs, at most `window` unanswered ones at a time, within `seconds`.
+
+        Return for each its message ids, or why it was not accepted; after Unreachable it may have been.
+        """
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
 class NoticeSender(Protocol):
     """Submits notices to the SMSC."""
 

@@ -13,6 +13,7 @@ from duanka.domain.rule import Literal, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText, WordedEnum
+from duanka.domain.victim_policy import VictimPolicy
 
 _PLACE = (
     Column("city", ColumnKind.TEXT, "the listed place: a code of two, four or six digits", required=True),
@@ -84,6 +85,7 @@ class Policy:
     orders: OrderPolicy = field(default_factory=OrderPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     store: StorePolicy = field(default_factory=StorePolicy)
+    victims: VictimPolicy = field(default_factory=VictimPolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
         """Return the limits of `rule` under this policy, by name."""

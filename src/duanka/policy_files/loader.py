@@ -19,10 +19,12 @@ from duanka.domain.rule import Grade, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
+from duanka.domain.victim_policy import VictimPolicy
 from duanka.policy_files.identity import Identity
 from duanka.policy_files.orders import MessagesTable, OrdersTable
 from duanka.policy_files.store import StoreTable
 from duanka.policy_files.tables import Day, Flag, Number, Text, TomlTable, must_be, read, refuse_unknown
+from duanka.policy_files.victims import VictimsTable
 
 Lists = dict[str, tuple[Mapping[str, object], ...]]
 
@@ -84,6 +86,7 @@ class PolicyTable(TomlTable):
     identity: Identity = IdentityPolicy()
     messages: MessagesTable = MessagesTable()
     store: StoreTable = StoreTable()
+    victims: VictimsTable = VictimsTable()
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
@@ -115,6 +118,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         orders=OrderPolicy(**dict(found.orders), identity=found.identity),
         messages=MessagePolicy.of(**dict(found.messages)),
         store=StorePolicy(**dict(found.store)),
+        victims=VictimPolicy(**dict(found.victims)),
     )
     try:
         policy.check_retention(rules)

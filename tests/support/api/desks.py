@@ -19,12 +19,15 @@ from fastapi import FastAPI
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.application.desk import DeskServices
 from duanka.bootstrap.casework.desk import casework
+from duanka.casework.victims.recording import BookTerms
+from duanka.casework.victims.searching import VictimSearch
 from duanka.decision_log.reader import KeptLines
 from duanka.domain.identity import Consent
 from duanka.domain.order import Kind, Order, Role
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
+from duanka.domain.victim_policy import VictimPolicy
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, audit_head
@@ -171,6 +174,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     checks = OnlineChecks(book, links, pictures, KEY)
     acts, invented, graph = BulkActionService(book), InventedLookups(), InventedRings()
     rings = RingQueries(store, trail, lambda: graph)
+    terms = BookTerms(VictimPolicy(), policy, policy.local_time)
     return TestDesk(
         store=store,
         orders=book,
@@ -182,7 +186,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
         rings=rings,
-        casework=casework(store, trail, rings, lambda: invented),
+        casework=casework(store, trail, rings, lambda: invented, VictimSearch(store, trail, terms)),
         graph=graph,
         trail=trail,
         checks=checks,

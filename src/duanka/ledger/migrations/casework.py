@@ -17,6 +17,8 @@ from sqlalchemy import (
     text,
 )
 
+from duanka.ledger.migrations.casework_victims import victims
+
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -24,7 +26,7 @@ def casework(op: Operations) -> None:
     """Create the tables of cases, clues, victims and accounts."""
     _cases(op)
     _clues(op)
-    _victims(op)
+    victims(op)
     _accounts(op)
 
 
@@ -140,10 +142,6 @@ def _cases(op: Operations) -> None:
 
 
 def _clues(op: Operations) -> None:
-    del op
-
-
-def _victims(op: Operations) -> None:
     del op
 
 

@@ -9,7 +9,7 @@ import contextlib
 import select
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ import smpplib.smpp
 from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
 from duanka.network.deadline_socket import Address, seconds_left
 from duanka.network.notices.parts import Cut, MessageIds, cut, said
+from duanka.network.notices.window import WindowedBatch
 from duanka.network.smpp import codec as smpp
 
 _BUSY = (smpp.ALREADY_BOUND, smpp.SYSTEM_ERROR, smpp.QUEUE_FULL, smpp.THROTTLED, smpp.TRY_LATER)
@@ -38,11 +39,12 @@ _BROKEN = (
 
 
 class ShortMessageCentre:
-    """NoticeSender on the SMSC at `address`, bound as transceiver.
+    """NoticeSender and BulkNoticeSender on the SMSC at `address`, bound as transceiver.
 
     `short_code`: source address of notices. `seconds`: time limit of a call. `keep`: seconds of silence after which
-    an enquire_link is sent. `ids`: how the SMSC writes message ids. There is no background thread: call `receipts`
-    every few seconds, or the SMSC may close the link as idle.
+    an enquire_link is sent. `ids`: how the SMSC writes message ids. `receives`: False binds as transmitter; the SMSC
+    delivers its receipts to another link of the account. There is no background thread: call `receipts` every few
+    seconds, or the SMSC may close the link as idle.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class ShortMessageCentre:
         seconds: float = 5.0,
         keep: float = 15.0,
         ids: MessageIds = MessageIds.SAME,
+        receives: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
         self._address, self._system_id, self._password = address, system_id, password
         self._short_code, self._seconds, self._keep = short_code, seconds, keep
         self._ids, self._now = ids, now
+        self._bind = "bind_transceiver" if receives else "bind_transmitter"
         self._client: Any = None
         self._heard_at = 0.0
         self._answers: dict[int, tuple[int, str]] = {}
@@ -91,6 +95,43 @@ class ShortMessageCentre:
             if status:
                 raise _refused(self.name, status)
         return ",".join(self._ids.of_answer(message_id) for _, message_id in answers)
+
+    def send_many(
+        self, notices: Sequence[tuple[str, str]], window: int, seconds: float
+    ) -> Sequence[str | NetworkError]:
+        """Submit (card, text) pairs with up to `window` unanswered parts; raises nothing of the network.
+
+        Return for each its message ids, or why it was not accepted. A centre that takes too many at a time gets fewer,
+        after a pause. What is not answered within `seconds`, or when the link breaks, is Unreachable: it may have been
+        accepted; send it again.
+        """
+        until = time.monotonic() + seconds
+        batch = WindowedBatch([cut(text, card) for card, text in notices], window, time.monotonic)
+        try:
+            client = self._bound(min(until, time.monotonic() + self._seconds))
+            while batch.is_open and time.monotonic() < until:
+                for place in batch.to_submit():
+                    pieces = batch.pieces[place.notice]
+                    number = self._submit(client, notices[place.notice][0], pieces.parts[place.part], pieces)
+                    batch.submitted(number, place)
+                if batch.waits_for_answers:
+                    self._read(client, min(until, time.monotonic() + self._seconds))
+                else:
+                    time.sleep(batch.pause)
+                for number, (status, message_id) in self._answers.items():
+                    batch.answered(number, status, message_id)
+                self._answers.clear()
+        except _BROKEN as error:
+            return batch.results(self._ids.of_answer, self._said_by, self._lost(error))
+        finally:
+            self._answers.clear()
+        silent = Unreachable(f"{self.name} answered too little in {seconds:g} s")
+        if batch.is_open:  # late answers would be taken for those of the next batch
+            self.close()
+        return batch.results(self._ids.of_answer, self._said_by, silent)
+
+    def _said_by(self, status: int) -> NetworkError:
+        return _refused(self.name, status)
 
     def receipts(self) -> Iterable[Receipt]:
         """Yield one receipt, with one message id, per part whose outcome is final.
@@ -141,7 +182,7 @@ class ShortMessageCentre:
 
     def _bound(self, until: float) -> Any:
         if self._client is None:
-            self._client, self._heard_at = self._linked(until, "bind_transceiver"), time.monotonic()
+            self._client, self._heard_at = self._linked(until, self._bind), time.monotonic()
         return self._client
 
     def _linked(self, until: float, bind: str) -> Any:

@@ -26,7 +26,7 @@ from duanka.ledger.lease_queue import RELEASED, LeaseQueue, closed
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
-from duanka.orders.dispatch.receipts import NoticeOutcome, ReceiptRecorder
+from duanka.orders.dispatch.receipts import NoticeOutcome, OtherReceipts, ReceiptRecorder, nobodys
 from duanka.orders.service import OrderService
 
 _CALL_TIMEOUT_SECONDS = 6.0
@@ -54,7 +54,8 @@ class ClaimedNotice:
 class NoticeDispatcher:
     """Sends notices and takes receipts; owns its sender. Single-threaded.
 
-    `worker`: a name that no other process has.
+    `worker`: a name that no other process has. `other_receipts`: takes receipts that are of no notice, and returns the
+    ids of those that are its own: the message centre delivers all of one account on one link.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class NoticeDispatcher:
         sender: NoticeSender,
         write: Write,
         alarms: AlarmService,
+        other_receipts: OtherReceipts = nobodys,
         *,
         lease: timedelta = timedelta(seconds=20),
         ticks: Callable[[], float] = time.monotonic,
@@ -78,7 +80,7 @@ class NoticeDispatcher:
         self._ticks, self._at_once = ticks, at_once
         self._stopping = False
         self._circuit = Circuit(ticks, seed)
-        self._receipts = ReceiptRecorder(order_service, self._queue, sender, alarms)
+        self._receipts = ReceiptRecorder(order_service, self._queue, sender, alarms, other_receipts)
 
     def work(self, now: datetime) -> bool:
         """Take receipts, send notices; return whether more may be due. NetworkError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -30,6 +30,15 @@ _UNKNOWN = "unknown receipts"
 _RECEIPT = BilingualText("短信回执", "the receipt")
 
 
+OtherReceipts = Callable[[Mapping[str, Receipt], datetime], Collection[str]]
+
+
+def nobodys(receipts: Mapping[str, Receipt], now: datetime) -> Collection[str]:
+    """No receipts of others."""
+    del receipts, now
+    return ()
+
+
 class NoticeOutcome(WordedEnum):
     """Outcome of a notice."""
 
@@ -43,9 +52,15 @@ class ReceiptRecorder:
     """Stores receipts of `sender`; asks it for more only after these are committed."""
 
     def __init__(
-        self, order_service: OrderService, queue: LeaseQueue, sender: NoticeSender, alarms: AlarmService
+        self,
+        order_service: OrderService,
+        queue: LeaseQueue,
+        sender: NoticeSender,
+        alarms: AlarmService,
+        others: OtherReceipts = nobodys,
     ) -> None:
         self._orders, self._queue, self._sender, self._alarms = order_service, queue, sender, alarms
+        self._others = others
         self._held: list[Receipt] = []
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
 
@@ -71,6 +86,8 @@ class ReceiptRecorder:
 
         for some in in_parts(ids, _BATCH_RECEIPTS):
             each_alone(some, store, set_aside)
+        if unknown:
+            unknown.difference_update(self._others({number: by_id[number] for number in unknown}, now))
         self._held = []
         self._keep({number: by_id[number] for number in unknown}, now)
         return came >= _BATCH_RECEIPTS

@@ -1,0 +1,1 @@
+"""Victims: found from confirmed cards, ranked by danger, warned, called back, told when it was an error."""

@@ -1,0 +1,63 @@
+"""Search for victims: the parties of cards in the store, ranked by danger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+
+from duanka.casework.victims.confirmed import Standing, kinds_of
+from duanka.casework.victims.ranking import Ranked, ranked
+from duanka.casework.victims.recording import BookTerms
+from duanka.domain.victims import PartyLookups, PartyTerms
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.casework.cases import confirmations
+from duanka.ledger.db.database import Store
+
+
+class VictimSearch:
+    """Finds victims by the policy. `bank_lines`: numbers of banks, as dialled."""
+
+    def __init__(
+        self, store: Store, trail: Trail, terms: BookTerms, bank_lines: Collection[str] = ()
+    ) -> None:
+        self.store, self.trail, self.terms = store, trail, terms
+        self._bank_lines = tuple(bank_lines)
+
+    def find(
+        self,
+        source: PartyLookups,
+        confirmed: Standing,
+        since: datetime,
+        until: datetime,
+        others: Collection[str] = (),
+    ) -> Ranked:
+        """Victims of the confirmed cards, and of `others` that are not, from `since` until `until`, local times.
+
+        LookupRefused: too many.
+        """
+        policy = self.terms.policy
+        cards = sorted({*confirmed, *others})
+        asked = PartyTerms(
+            since=since,
+            until=until,
+            after=policy.after,
+            look_back_days=policy.look_back_days,
+            least_seconds=policy.least_seconds,
+            bank_lines=self._bank_lines,
+            ring_percent=policy.ring_percent,
+        )
+        parties = source.parties_of(cards, asked)
+        guilty = {*cards, *self._confirmed_among([party.number for party in parties])}
+        return ranked(parties, kinds_of(confirmed), guilty, policy)
+
+    def _confirmed_among(self, numbers: Collection[str]) -> Iterable[str]:
+        """Which of these the police confirmed in any case that stands."""
+        with self.store.reading() as connection:
+            mine = (
+                among(connection, confirmations.c.card, numbers),
+                confirmations.c.withdrawn_at.is_(None),
+            )
+            return connection.execute(select(confirmations.c.card).where(*mine)).scalars().all()

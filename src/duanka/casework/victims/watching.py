@@ -1,0 +1,142 @@
+"""Watch of confirmations: each new one leads to its victims within a minute; their contacts are looked at again.
+
+A look is the search of `searching`; a re-look follows each new generation of the store, since what a person does after
+a contact, such as calling a bank, comes later than the contact.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from duanka.casework.victims import watches
+from duanka.casework.victims.confirmed import by_card
+from duanka.casework.victims.corrections import Corrections
+from duanka.casework.victims.recording import AT_ONCE, queue_warnings, record
+from duanka.casework.victims.searching import VictimSearch
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import SYSTEM
+from duanka.domain.record_lookups import LookupRefused
+from duanka.domain.victims import MOST_CARDS, PartyLookups
+from duanka.ledger.audit.trail import AuditEntry
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.monitoring.alarms import AlarmService
+
+_LEASE = timedelta(minutes=2)
+_RELOOK_SECONDS = 15.0  # shortest time between two looks at the same cards
+_SHARE = 5  # a look takes at most one in so many seconds
+_WHOLE_SECONDS = 300.0  # interval of looks for confirmations with old numbers
+_AHEAD = timedelta(minutes=5)  # of records whose clock is fast
+_ALARM = "victims"
+
+
+class ConfirmationWatch:
+    """A duty of the worker: `work` in its own thread. `source` opens the store; LookupRefused: there is none.
+
+    `worker`: a name that no other process has. `ticks`: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        search: VictimSearch,
+        source: Callable[[], PartyLookups],
+        alarms: AlarmService,
+        worker: str,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._trail, self._source = search.store, search.trail, source
+        self._search, self._alarms, self._worker, self._ticks = search, alarms, worker, ticks
+        self._corrections = Corrections(search.store, search.terms)
+        self._whole_at = self._again_at = 0.0
+
+    def work(self, now: datetime) -> bool:
+        """Queue corrections, then look for victims; return whether more waits."""
+        corrected = self._corrections.queue(now)
+        self._adopt(now)
+        return self._look(now) or corrected
+
+    def _adopt(self, now: datetime) -> None:
+        since = now - timedelta(hours=self._search.terms.policy.watch_hours)
+        whole = self._ticks() >= self._whole_at
+        with self._store.reading() as connection:
+            new = watches.unwatched(connection, since, MOST_CARDS, whole=whole)
+        if new:
+            self._store.transact(lambda connection: watches.adopt(connection, new))
+        elif whole:
+            self._whole_at = self._ticks() + _WHOLE_SECONDS
+
+    def _look(self, now: datetime) -> bool:
+        rows = self._store.transact(
+            lambda connection: watches.lease_unseen(connection, self._worker, now, _LEASE, MOST_CARDS)
+        )
+        try:
+            source = self._source() if rows or self._ticks() >= self._again_at else None
+            generation = source.status().generation if source else 0
+        except LookupRefused as error:
+            if rows:
+                self._store.transact(lambda connection: watches.release(connection, self._worker))
+                self._alarms.raise_now(
+                    _ALARM, now, f"已确认涉案，无法查找受害人 / confirmed cards wait for the store: {error}"
+                )
+            return False
+        if source is None:
+            return False
+        self._alarms.working(_ALARM, now)
+        begun = self._ticks()
+        if more := self._again(rows, generation, now):
+            self._see(source, rows, more, generation, now)
+        self._again_at = self._ticks() + max(_RELOOK_SECONDS, _SHARE * (self._ticks() - begun))
+        return len(rows) >= MOST_CARDS
+
+    def _again(self, rows: Sequence[Row[Any]], generation: int, now: datetime) -> Sequence[Row[Any]]:
+        """`rows`, and as many as may be asked with them of those that were looked at before."""
+        since = now - timedelta(hours=self._search.terms.policy.watch_hours)
+        before = now - timedelta(seconds=0 if rows else _RELOOK_SECONDS)
+        with self._store.reading() as connection:
+            seen = watches.seen_before(connection, generation, since, before, MOST_CARDS - len(rows))
+        return [*rows, *seen]
+
+    def _see(
+        self,
+        source: PartyLookups,
+        new: Sequence[Row[Any]],
+        rows: Sequence[Row[Any]],
+        generation: int,
+        now: datetime,
+    ) -> None:
+        """Find, rank, record and queue for the confirmations `rows`, of which `new` are looked at first."""
+        terms = self._search.terms
+        confirmed = by_card(rows)
+        until = terms.zone.local(now).replace(tzinfo=None) + _AHEAD
+        begin = min(one.confirmed_at for one in rows) - timedelta(hours=terms.policy.hours)
+        since = terms.zone.local(begin).replace(tzinfo=None)
+        try:
+            found = self._search.find(source, confirmed, since, until)
+        except DuankaError:
+            self._store.transact(lambda connection: watches.release(connection, self._worker))
+            raise
+        warned = 0
+        for some in in_parts(found.victims, AT_ONCE):
+
+            def put(connection: Any, some: Any = some) -> int:
+                ids = record(connection, some, confirmed, terms, now)
+                return queue_warnings(connection, some, ids, confirmed, terms, now)
+
+            warned += self._store.transact(put, again=(OperationalError, IntegrityError))
+        told = Counter({why.value: count for why, count in found.excluded.items()})
+
+        def close(connection: Any) -> None:
+            watches.looked(connection, [row.id for row in rows], generation, now)
+            if new or warned:
+                after = {"cards": sorted(confirmed), "found": len(found.victims), "warned": warned, **told}
+                why = ", ".join(sorted({row.case_number for row in rows}))[:200]
+                entry = AuditEntry(now, SYSTEM, "victims.search", "victims", f"confirmed: {why}", after=after)
+                self._trail.append(connection, [entry])
+
+        self._store.transact(close)
