@@ -18,6 +18,7 @@ from support import ROOT
 PAGES = {
     "README.md": 15,
     "docs/BENCHMARKS.md": 120,
+    "docs/CASEWORK.md": 0,
     "docs/DETECTION.md": 200,
     "docs/LINKS.md": 35,
     "docs/WORLDS.md": 50,

@@ -5,7 +5,10 @@ Times would not do: two transactions share one, and who began first may commit l
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from duanka.ledger.db.casework.cases import case_counter
 
@@ -14,9 +17,17 @@ _ROW = 1
 
 def next_change(connection: Connection) -> int:
     """Return the next number; other writers of cases wait for this transaction, as the row is locked until then."""
+    if found := _moved_on(connection):
+        return found
+    with suppress(IntegrityError), connection.begin_nested():  # another first writer may be faster
+        connection.execute(insert(case_counter).values(id=_ROW, value=0))
+    return _moved_on(connection)
+
+
+def _moved_on(connection: Connection) -> int:
+    """Count one up; 0: there is no counter yet."""
     row = case_counter.c.id == _ROW
     moved = connection.execute(update(case_counter).where(row).values(value=case_counter.c.value + 1))
-    if moved.rowcount:
-        return int(connection.execute(select(case_counter.c.value).where(row)).scalar_one())
-    connection.execute(insert(case_counter).values(id=_ROW, value=1))
-    return 1
+    if not moved.rowcount:
+        return 0
+    return int(connection.execute(select(case_counter.c.value).where(row)).scalar_one())

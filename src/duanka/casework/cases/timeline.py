@@ -22,7 +22,6 @@ _WITHDRAWN = BilingualText("涉案确认已撤回", "confirmation withdrawn")
 _ACKNOWLEDGED = BilingualText("网元确认：{state}", "acknowledged: {state}")
 _NOT_DONE = BilingualText("网元未执行：{state}", "not done: {state}")
 _DELIVERED = BilingualText("通知送达用户", "notice delivered to the holder")
-_LOOKS = "read.case"  # who looked is in the audit trail; the timeline says what happened
 
 
 def timeline_of(
@@ -52,6 +51,7 @@ def _acts(
     which = (
         or_(audit.c.subject == number, audit.c.subject.in_(merged), audit.c.subject.in_(theirs)),
         audit.c.what.not_like("read.%"),
+        audit.c.what != "case.note",  # the note itself is there
     )
     query = select(audit.c.at, audit.c.who, audit.c.what, audit.c.subject, audit.c.why, orders.c.card)
     query = query.join(orders, orders.c.id == audit.c.subject, isouter=True).where(*which)

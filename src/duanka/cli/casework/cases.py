@@ -146,8 +146,8 @@ def add(
     place: Places = None,
 ) -> None:
     """Add cards, devices, outlets or places to a case."""
-    items = seeds.added_items(card or (), imei or (), outlet or (), place or ())
     with at_desk() as (here, person):
+        items = seeds.added_items(card or (), imei or (), outlet or (), place or ())
         _, new = here.casework.files.add(case, items, person, why, here.now())
     say(f"案件 {case} 新增 {new:,} 项。", f"{new:,} new in case {case}.")
 
@@ -192,8 +192,8 @@ def split(
     title: Title = "",
 ) -> None:
     """Split a case: what is named goes to a new case on the same ground."""
-    named = seeds.added_items(card or (), imei or (), outlet or (), place or ())
     with at_desk() as (here, person):
+        named = seeds.added_items(card or (), imei or (), outlet or (), place or ())
         values = [item.value for item in named]
         new = here.casework.files.split(case, values, title, person, why, here.now())
     number = new.case.id

@@ -66,7 +66,7 @@ def list_case_changes(
 
 
 @router.endpoint(
-    "POST /cases/{caseId}/retrieve", "Look into a case · 查看案件", Permission.READ_CASE, fails=(404,)
+    "POST /cases/{caseId}/retrieve", "Look into a case · 查看案件", Permission.READ_CASE, fails=(404, 409)
 )
 def retrieve_case(
     here: Here, by: access.Caller, number: TheCase, asks: shown.CaseLooked
