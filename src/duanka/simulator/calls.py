@@ -87,6 +87,46 @@ class PlannedCalls:
         return CallRows(self.card, peer, out, self.at, self.seconds, self.seconds > 0, none), self.other
 
 
+@dataclass(frozen=True)
+class WorkedCalls:
+    """Calls that take place whatever else the two cards do; of a world with victims.
+
+    `other`: the card of the province at the other end, or -1. `busy`, `hidden`: rows of (card, from, until) in second
+    of the window, sorted: of these calls, and of times in which a card answers nobody else.
+    """
+
+    rows: CallRows
+    other: Ints
+    busy: Ints
+    hidden: Ints
+
+    def where(self, keep: Flags) -> WorkedCalls:
+        """Return the calls picked by a mask; the times stay."""
+        return WorkedCalls(self.rows.where(keep), self.other[keep], self.busy, self.hidden)
+
+    def make_room(self, rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:
+        """Return `rows` without those during one of these calls, and those that nobody answers as unanswered."""
+        until = rows.at + rows.seconds
+        keep = ~_during(self.busy, rows.card, rows.at, until)
+        rows, other, until = rows.where(keep), other[keep], until[keep]
+        silent = ~rows.out & _during(self.hidden, rows.card, rows.at, rows.at)
+        ours = np.flatnonzero(other >= 0)
+        there, at = other[ours], rows.at[ours]
+        silent[ours] |= _during(self.busy, there, at, until[ours]) | _during(self.hidden, there, at, at)
+        rows.answered[silent] = False
+        rows.seconds[silent] = 0
+        return rows.and_then(self.rows), np.concatenate((other, self.other))
+
+
+def _during(spans: Ints, card: Ints, begin: Ints, until: Ints) -> Flags:
+    """Whether each of `card` has one of `spans` between `begin` and `until`; those of a card do not overlap."""
+    if not spans.shape[1]:
+        return np.zeros(len(card), dtype=np.bool_)
+    last = np.searchsorted((spans[0] << 32) + spans[1], (card << 32) + until, side="right") - 1
+    found = spans[:, np.maximum(last, 0)]
+    return np.asarray((last >= 0) & (found[0] == card) & (found[2] >= begin))
+
+
 _HOURS: NDArray[np.int64] = np.stack(
     [
         np.searchsorted(np.cumsum(row) / np.sum(row), (np.arange(2048) + 0.5) / 2048).astype(np.int64)
@@ -109,6 +149,7 @@ class CallDay:
     planned: PlannedCalls | None = None  # what is made besides
     texts: EventRows | None = None  # messages sent besides
     limits: Limits | None = None  # counters of cards in boxes
+    worked: WorkedCalls | None = None  # calls that others make room for
 
     def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
@@ -256,6 +297,8 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: Rng) -> CallRo
     if today.limits:
         keep = today.limits.allowed(rows.card, rows.out, rows.seconds, rows.answered)
         rows, other = rows.where(keep), other[keep]
+    if today.worked:
+        rows, other = today.worked.make_room(rows, other)
     heard = _bridged(today, rows, rng)
     mirrored = np.flatnonzero(other >= 0)
     seen = rows.where(mirrored)

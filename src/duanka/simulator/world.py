@@ -45,6 +45,9 @@ from duanka.simulator.rings.days import ring_day
 from duanka.simulator.rings.dialling import limits_of
 from duanka.simulator.rings.truth import ring_serials, ring_tables
 from duanka.simulator.traits import Traits, blank, draw_ordinary
+from duanka.simulator.victims import Preyed, settle_victims
+from duanka.simulator.victims.settlement import Ground as HuntingGround
+from duanka.simulator.victims.truth import victim_tables, with_ages, with_indicators, with_kinds
 from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
 
@@ -84,6 +87,7 @@ class _Province:
     numbers: Ints
     gang_names: list[str]
     linked: _Linked | None
+    preyed: Preyed | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class _Arguments:
     start: date
     fraud_share: float
     rings: RingOptions
+    victims: bool
 
 
 def simulate(
@@ -110,16 +115,18 @@ def simulate(
     progress: Progress = _SILENT,
     fraud_share: float = FRAUD_SHARE,
     rings: RingOptions = _STANDARD,
+    victims: bool = False,
 ) -> World:
     """Write an invented province to the empty directory `out`.
 
     `cards`, `days`: its size; `start`: first day. Writes the tables in the native format (domain/schema.py),
     truth.parquet (card, fraud, gang, role, strategy), world.toml (the arguments and the invented area lists), and the
     signature of the invented police with their public key. `rings`: gangs to add, and with them honest look-alikes of
-    their links (docs/WORLDS.md); the truth then says more, of devices and outlets too. Equal arguments give equal
-    tables. Raises DuankaError when an argument is out of range or `out` is not empty.
+    their links (docs/WORLDS.md); the truth then says more, of devices and outlets too. `victims`: let all gangs work
+    on people, with a truth of its own. Equal arguments give equal tables. Raises DuankaError when an argument is out
+    of range or `out` is not empty.
     """
-    asked = _Arguments(cards, days, seed, strategy, start, fraud_share, rings)
+    asked = _Arguments(cards, days, seed, strategy, start, fraud_share, rings, victims)
     _check(out, asked)
     progress.step("settling the province", 0, 1)
     province = _settle(asked)
@@ -188,7 +195,12 @@ def _settle(asked: _Arguments) -> _Province:
     if linked:
         linked.others.renumber(numbers)
     names = [gang.name for gang in (*gangs, *(linked.rings.gangs if linked else ()))]
-    return _Province(traits, places, outlets, numbers, names, linked)
+    preyed = None
+    if asked.victims:
+        boxes = linked.rings.boxes if linked else None
+        hunted = HuntingGround(traits, numbers, ALL_ROLES, boxes, days, asked.start, seed)
+        preyed = settle_victims(hunted, len(names))
+    return _Province(traits, places, outlets, numbers, names, linked, preyed)
 
 
 def _registers(province: _Province, clock: WindowClock, asked: _Arguments) -> dict[str, pl.DataFrame]:
@@ -208,7 +220,24 @@ def _registers(province: _Province, clock: WindowClock, asked: _Arguments) -> di
     if linked:
         names, truth = province.gang_names, tables["truth"]
         tables |= ring_tables(linked.rings, linked.others, numbers, names, truth)
-    return tables
+    return tables | _preyed_tables(province, tables, clock, seed)
+
+
+def _preyed_tables(
+    province: _Province, tables: dict[str, pl.DataFrame], clock: WindowClock, seed: int
+) -> dict[str, pl.DataFrame]:
+    """What a world with victims says besides: ages, kinds of fraud, what complaints name, and the truth."""
+    preyed, traits, numbers = province.preyed, province.traits, province.numbers
+    if preyed is None:
+        return {}
+    members = np.flatnonzero(traits.gang >= 0)
+    kinds = {str(numbers[card]): preyed.kinds[traits.gang[card]] for card in members.tolist()}
+    return {
+        "cards": with_ages(tables["cards"], preyed, numbers),
+        "cases": with_kinds(tables["cases"], kinds, seed),
+        "complaints": with_indicators(tables["complaints"], kinds, seed),
+        **victim_tables(preyed, numbers, province.gang_names, clock),
+    }
 
 
 def _live_through(
@@ -239,21 +268,29 @@ def _live_through(
             traits.used_on(day, everyone) & ~traits.iot & (traits.in_rate > 0) & ~traits.cut_off
         )
         mood = rng.gamma(3.0, 1 / 3.0, traits.count)
-        calls = [
-            CallDay(
-                traits,
-                numbers,
-                everyone[turn::turns],
-                day,
-                weekend,
-                reachable,
-                mood,
-                ring.calls.where(ring.calls.card % turns == turn) if ring else None,
-                ring.texts.where(ring.texts.card % turns == turn) if ring else None,
-                limits,
+        preyed = province.preyed.rows.on_day(day) if province.preyed else None
+        calls = []
+        for turn in range(turns):
+            told = preyed.of_group(turn, turns) if preyed else None
+            texts = ring.texts.where(ring.texts.card % turns == turn) if ring else None
+            if told:
+                texts = texts.and_then(told.texts) if texts else told.texts
+            planned = ring.calls.where(ring.calls.card % turns == turn) if ring else None
+            calls.append(
+                CallDay(
+                    traits,
+                    numbers,
+                    everyone[turn::turns],
+                    day,
+                    weekend,
+                    reachable,
+                    mood,
+                    planned,
+                    texts,
+                    limits,
+                    told.calls if told else None,
+                )
             )
-            for turn in range(turns)
-        ]
         where = on_day(traits, province.places, day, not weekend, ring.visits if ring else None)
         trader, shown = ROLES.index("phone_trader"), ring.shown if ring else None
         scene = Scene(calls, where, clock, text, devices.text(), seed, trader, shown)
@@ -283,6 +320,7 @@ def _toml(asked: _Arguments) -> str:
         f'strategy = "{asked.strategy}"',
         f"fraud_share = {asked.fraud_share}",
         *asked.rings.toml(),
+        *(["victims = true"] if asked.victims else []),
     ]
     for name, areas in (("high_risk_areas", HIGH_RISK_AREAS), ("fraud_prone_places", FRAUD_PRONE_PLACES)):
         for city, title in areas:

@@ -78,6 +78,10 @@ def simulate(
             min=0, max=1, help="Share of the added gangs' cards that something links to honest cards."
         ),
     ] = 0.0,
+    victims: Annotated[
+        bool,
+        typer.Option(help="Let the gangs work on people; truth_victims.parquet says who would pay when."),
+    ] = False,
 ) -> None:
     """Invent a province with known truth: records in our own format, and truth.parquet."""
     rings = simulator.RingOptions(gangs, imei_per, adversary, careful_gangs, careful_cards, bridged)
@@ -91,6 +95,7 @@ def simulate(
             progress=shown,
             fraud_share=fraud_share,
             rings=rings,
+            victims=victims,
         )
     counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
     say(f"虚构的省在 {out}：{counts}。", f"Invented province in {out}: {counts}.")

@@ -96,11 +96,15 @@ class BoxSchedule:
         devices.imei[self.card] = self.imei_on(t, day)
         t.county[self.card] = self.box_county[box]
         t.cell[self.card] = self.box_cell[box]
+        t.burst_from[self.card] = self.begins_on(t, day)
+
+    def begins_on(self, t: Traits, day: int) -> Ints:
+        """Return the second of `day` at which the turn of every card begins; -1: it has no turn."""
         # The same draw for all cards of a port, so that they never meet.
         shift = below(hashed(mix(self.box.astype(np.uint64)), self.port, day), len(TURNS))
         turn = (self.turn + shift) % len(TURNS)
         begin = np.array([turn[0] for turn in TURNS])[turn] + self.late
-        t.burst_from[self.card] = np.where(self.mixed, begin, t.burst_from[self.card])
+        return np.where(self.mixed, begin, t.burst_from[self.card])
 
     def and_then(self, other: Self) -> Self:
         """Append the boxes and cards of `other`, whose box numbers follow on those here."""
