@@ -19,6 +19,11 @@ class Person(NamedTuple):
     card: int
     number: int
 
+    @property
+    def line(self) -> int:
+        """What a call of this person occupies: no card has so large an index as a number."""
+        return self.card if self.card >= 0 else self.number
+
 
 class _Call(NamedTuple):
     card: int
@@ -50,9 +55,9 @@ class PlannedContacts:
         """When both can talk, not before `at`: (begin, seconds); None: not within days."""
         for _ in range(4):
             found = self.lines.next_free(card, at, seconds)
-            if not found or person.card < 0:
+            if not found:
                 return found
-            at = self.lines.gap(person.card, *found)
+            at = self.lines.gap(person.line, *found)
             if at == found[0]:
                 return found
         return None
@@ -61,10 +66,10 @@ class PlannedContacts:
         """Plan that `card` calls `person`, or is called `back`; 0 seconds: not answered."""
         lasting = max(seconds, 1)
         self.lines.take(card, at, lasting)
+        self.lines.take(person.line, at, lasting)
         if person.card < 0:
             self.calls.append(_Call(card, -1, person.number, not back, at, seconds))
             return
-        self.lines.take(person.card, at, lasting)
         caller, called = (person.card, card) if back else (card, person.card)
         self.calls.append(_Call(caller, called, 0, True, at, seconds))
 
