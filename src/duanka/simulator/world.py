@@ -46,7 +46,7 @@ from duanka.simulator.rings.dialling import limits_of
 from duanka.simulator.rings.truth import ring_serials, ring_tables
 from duanka.simulator.traits import Traits, blank, draw_ordinary
 from duanka.simulator.victims import Preyed, settle_victims
-from duanka.simulator.victims.settlement import Ground as HuntingGround
+from duanka.simulator.victims.settlement import SettledWorld
 from duanka.simulator.victims.truth import victim_tables, with_ages, with_indicators, with_kinds
 from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
@@ -198,7 +198,7 @@ def _settle(asked: _Arguments) -> _Province:
     preyed = None
     if asked.victims:
         boxes = linked.rings.boxes if linked else None
-        hunted = HuntingGround(traits, numbers, ALL_ROLES, boxes, days, asked.start, seed)
+        hunted = SettledWorld(traits, numbers, ALL_ROLES, boxes, days, asked.start, seed)
         preyed = settle_victims(hunted, len(names))
     return _Province(traits, places, outlets, numbers, names, linked, preyed)
 

@@ -17,7 +17,7 @@ _PAUSE = 40  # seconds between two calls of a card, at least
 _LOOK_AHEAD = 4  # days
 
 
-class Lines:
+class CallLines:
     """The cards of a world as lines that planned calls occupy. `days`: of the window; `start`: its first day."""
 
     def __init__(self, t: Traits, boxes: BoxSchedule | None, days: int, start: date) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from duanka.simulator.chance import Ints, Rng
 from duanka.simulator.traits import DAY
-from duanka.simulator.victims.planned_contacts import Person, PlannedContacts
+from duanka.simulator.victims.planned_contacts import PlannedContacts, Target
 
 # Persons for each one who was worked on.
 DROPPED_OUT, PATIENT, CALLED_BACK = 2.0, 0.6, 1.0
@@ -29,7 +29,7 @@ class Mistaken(NamedTuple):
 class HonestContacts:
     """Plans honest contacts; `honest`: cards that may be chosen, each once; `days`: of the window."""
 
-    def __init__(self, plan: PlannedContacts, honest: Iterator[Person], days: int, rng: Rng) -> None:
+    def __init__(self, plan: PlannedContacts, honest: Iterator[Target], days: int, rng: Rng) -> None:
         self._plan, self._honest, self._days, self._rng = plan, honest, days, rng
         self.found: list[Mistaken] = []
 
@@ -41,7 +41,7 @@ class HonestContacts:
             if person is not None and at is not None and self._talk(card, person, at, why):
                 self.found.append(Mistaken(person.card, card, why))
 
-    def _talk(self, card: int, person: Person, at: int, why: str) -> bool:
+    def _talk(self, card: int, person: Target, at: int, why: str) -> bool:
         rng, plan = self._rng, self._plan
         if why == "called_back":
             return self._called(card, person, at, 0) and self._called(card, person, at, 25, 240, back=True)
@@ -55,7 +55,7 @@ class HonestContacts:
         return begun
 
     def _called(
-        self, card: int, person: Person, at: int, fewest: int, most: int = 0, *, back: bool = False
+        self, card: int, person: Target, at: int, fewest: int, most: int = 0, *, back: bool = False
     ) -> bool:
         seconds = int(self._rng.integers(fewest, most)) if most else 0
         wait = int(self._rng.integers(120, 2_400)) if back else 0

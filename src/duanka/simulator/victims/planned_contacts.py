@@ -10,10 +10,10 @@ import numpy as np
 from duanka.simulator.calls import CallRows, EventRows, WorkedCalls
 from duanka.simulator.chance import Ints
 from duanka.simulator.traits import DAY
-from duanka.simulator.victims.lines import Lines
+from duanka.simulator.victims.lines import CallLines
 
 
-class Person(NamedTuple):
+class Target(NamedTuple):
     """Somebody whom a gang talks to: a card of the province, or -1 and a number outside it."""
 
     card: int
@@ -46,12 +46,12 @@ class PlannedContacts:
     """What is planned so far. `hidden`: (card, from, until) in which it answers no other call."""
 
     numbers: Ints
-    lines: Lines
+    lines: CallLines
     calls: list[_Call] = field(default_factory=list)
     texts: list[_Text] = field(default_factory=list)
     hidden: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def free(self, card: int, person: Person, at: int, seconds: int) -> tuple[int, int] | None:
+    def free(self, card: int, person: Target, at: int, seconds: int) -> tuple[int, int] | None:
         """When both can talk, not before `at`: (begin, seconds); None: not within days."""
         for _ in range(4):
             found = self.lines.next_free(card, at, seconds)
@@ -62,7 +62,7 @@ class PlannedContacts:
                 return found
         return None
 
-    def call(self, card: int, person: Person, at: int, seconds: int, *, back: bool = False) -> None:
+    def call(self, card: int, person: Target, at: int, seconds: int, *, back: bool = False) -> None:
         """Plan that `card` calls `person`, or is called `back`; 0 seconds: not answered."""
         lasting = max(seconds, 1)
         self.lines.take(card, at, lasting)
@@ -80,7 +80,7 @@ class PlannedContacts:
         self.calls.append(_Call(card, -1, line, True, at, seconds))
         return at + seconds
 
-    def text(self, card: int, person: Person, at: int) -> None:
+    def text(self, card: int, person: Target, at: int) -> None:
         """Plan a message from `card` to `person`."""
         self.texts.append(_Text(card, person.number, True, at))
         if person.card >= 0:

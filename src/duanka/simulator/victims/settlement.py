@@ -20,7 +20,7 @@ from duanka.simulator.victims.kinds import (
     hours_to_pay,
     kinds_of,
 )
-from duanka.simulator.victims.lines import Lines, days_alive
+from duanka.simulator.victims.lines import CallLines, days_alive
 from duanka.simulator.victims.mistaken import (
     CALLED_BACK,
     DROPPED_OUT,
@@ -30,7 +30,7 @@ from duanka.simulator.victims.mistaken import (
     HonestContacts,
     Mistaken,
 )
-from duanka.simulator.victims.planned_contacts import ContactRows, Person, PlannedContacts, contact_rows
+from duanka.simulator.victims.planned_contacts import ContactRows, PlannedContacts, Target, contact_rows
 from duanka.simulator.victims.working import Fate, Victim, WorkingGang, how_stopped, work_on
 
 CALLERS = ("sim_box", "evasive_caller", "bridge_phone", "resold_dormant", "iot_misuse", "box_card")
@@ -42,7 +42,7 @@ _SHY = ("spare_card", "data_only", "elderly", "hotline", "call_centre", "fleet",
 
 
 @dataclass(frozen=True)
-class Ground:
+class SettledWorld:
     """A settled world. `roles`: all role names; `boxes`: of the gangs with boxes that are planned."""
 
     traits: Traits
@@ -69,12 +69,12 @@ class Preyed:
     kinds: list[FraudKind]
 
 
-def settle_victims(ground: Ground, gangs: int) -> Preyed:
+def settle_victims(ground: SettledWorld, gangs: int) -> Preyed:
     """Let each of so many `gangs` work on people, and honest people talk to its cards."""
     t, seed = ground.traits, ground.seed
     kinds = kinds_of(gangs, generator(seed, 60))
     ages = _ages(ground, generator(seed, 61))
-    plan = PlannedContacts(ground.numbers, Lines(t, ground.boxes, ground.days, ground.start))
+    plan = PlannedContacts(ground.numbers, CallLines(t, ground.boxes, ground.days, ground.start))
     free = _Candidates(ground, ages, generator(seed, 62))
     victims: list[Victim] = []
     callers = np.flatnonzero(ground.among(*CALLERS) & (t.out_rate > 0))
@@ -86,7 +86,7 @@ def settle_victims(ground: Ground, gangs: int) -> Preyed:
     return Preyed(victims, mistaken, contact_rows(plan), ages, kinds)
 
 
-def _ages(ground: Ground, rng: Rng) -> Ints:
+def _ages(ground: SettledWorld, rng: Rng) -> Ints:
     drawn = age_bands(ground.among("elderly"), rng)
     nobody = ground.traits.organisation | ground.traits.iot
     return np.where(nobody | (rng.random(len(drawn)) < AGE_UNKNOWN), -1, drawn)
@@ -95,7 +95,7 @@ def _ages(ground: Ground, rng: Rng) -> Ints:
 class _Candidates:
     """Honest cards in use all the time, each handed out once."""
 
-    def __init__(self, ground: Ground, ages: Ints, rng: Rng) -> None:
+    def __init__(self, ground: SettledWorld, ages: Ints, rng: Rng) -> None:
         t = ground.traits
         fit = (t.strategy == 0) & ~t.iot & ~t.organisation & (t.in_rate > 0) & (t.out_rate > 0)
         fit &= (t.alive_from < 0) & (t.alive_until >= ground.days * DAY) & (t.megabytes + t.in_rate > 0.1)
@@ -103,22 +103,22 @@ class _Candidates:
         self._cards, self._rng, self._numbers = rng.permutation(np.flatnonzero(fit)), rng, ground.numbers
         self._ages, self._used = ages, 0
 
-    def next_of(self, aptness: Callable[[int], float], most: float) -> Person | None:
+    def next_of(self, aptness: Callable[[int], float], most: float) -> Target | None:
         """The next card that is apt enough for a draw."""
         while self._used < len(self._cards):
             card = int(self._cards[self._used])
             self._used += 1
             if self._rng.random() * most < aptness(int(self._ages[card])):
-                return Person(card, int(self._numbers[card]))
+                return Target(card, int(self._numbers[card]))
         return None
 
-    def any(self) -> Iterator[Person]:
+    def any(self) -> Iterator[Target]:
         """All that are left."""
         while person := self.next_of(lambda _: 1.0, 1.0):
             yield person
 
 
-def _expected(ground: Ground, cards: Ints) -> Floats:
+def _expected(ground: SettledWorld, cards: Ints) -> Floats:
     """Strangers who answer each of `cards` in the window."""
     t = ground.traits
     answered = np.minimum(t.out_rate[cards] * t.answer_out[cards], MOST_ANSWERED) * t.stranger_out[cards]
@@ -126,7 +126,7 @@ def _expected(ground: Ground, cards: Ints) -> Floats:
 
 
 def _worked_on(
-    ground: Ground, plan: PlannedContacts, gang: WorkingGang, free: _Candidates, rng: Rng
+    ground: SettledWorld, plan: PlannedContacts, gang: WorkingGang, free: _Candidates, rng: Rng
 ) -> list[Victim]:
     expected = _expected(ground, gang.cards)
     diallers = np.repeat(gang.cards, rng.poisson(expected * WORKED_ON))
@@ -141,7 +141,7 @@ def _worked_on(
         at = plan.lines.first_moment(dialler, rng)
         ours = rng.random() < OURS
         person = (
-            free.next_of(aptness, max(ages)) if ours else Person(-1, int(foreign_to_us(words(rng, 1))[0]))
+            free.next_of(aptness, max(ages)) if ours else Target(-1, int(foreign_to_us(words(rng, 1))[0]))
         )
         if at is None or person is None:
             continue
@@ -153,7 +153,7 @@ def _worked_on(
 
 
 def _mistaken(
-    ground: Ground, plan: PlannedContacts, callers: Ints, victims: list[Victim], free: _Candidates
+    ground: SettledWorld, plan: PlannedContacts, callers: Ints, victims: list[Victim], free: _Candidates
 ) -> list[Mistaken]:
     rng = generator(ground.seed, 64)
     contacts = HonestContacts(plan, free.any(), ground.days, rng)

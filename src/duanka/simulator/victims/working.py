@@ -11,7 +11,7 @@ from duanka.simulator.chance import Ints, Rng
 from duanka.simulator.province import BANKS, PLATFORMS
 from duanka.simulator.traits import DAY
 from duanka.simulator.victims.kinds import SCRIPTS, STOPPED_BY_FAMILY, Script
-from duanka.simulator.victims.planned_contacts import Person, PlannedContacts
+from duanka.simulator.victims.planned_contacts import PlannedContacts, Target
 
 SAME_CARD = 0.35  # share of persons whom the card that dialled goes on to work
 STAYS = 0.65  # chance that the next call comes from a card that called before, if one can call soon
@@ -35,7 +35,7 @@ class Fate:
 class Victim:
     """One person who was worked on. `cards`: the gang's, in the order of their first contact; times: seconds."""
 
-    person: Person
+    person: Target
     gang: int
     kind: FraudKind
     how: str
@@ -64,7 +64,7 @@ def how_stopped(rng: Rng) -> str:
 
 
 def work_on(
-    plan: PlannedContacts, gang: WorkingGang, dialler: int, person: Person, at: int, fate: Fate, rng: Rng
+    plan: PlannedContacts, gang: WorkingGang, dialler: int, person: Target, at: int, fate: Fate, rng: Rng
 ) -> Victim | None:
     """Plan all contacts with `person` from the first call at second `at`; None: the gang never gets to talk."""
     script, victim = gang.script, Victim(person, gang.number, gang.kind, fate.how)
