@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
+from duanka.casework.clues.answers import Answer
 from duanka.cli import main as cli
 from duanka.domain.authority import Permission, authorize, may, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
@@ -48,7 +49,10 @@ from test_access import WHO
 
 # how an order database begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
-BY_FOLDER = {"store status"}  # who may read the folder; it tells nothing of a single card
+BY_FOLDER = {
+    "store status",  # who may read the folder; it tells nothing of a single card
+    "clues verify",  # who may read the folder: whether its files are as they were signed
+}
 # on files that belong to an order database they ask the table as well: tests/test_ring_access.py
 BY_OWNER = {"links build", "links around", "links rings", "links outlets", "links devices"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
@@ -108,6 +112,9 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.APPROVE_PERSON: lambda d, o, by: d.people.persons.approve("P0", by, "why", NOW),
     Permission.DISABLE_PERSON: lambda d, o, by: d.people.persons.disable("nobody.here", by, "why", NOW),
     Permission.REVOKE_KEY: lambda d, o, by: d.keys.revoke("K0", by, "why", NOW),
+    Permission.ANSWER_CLUE: lambda d, o, by: d.casework.clues.answers.answer(
+        "L0", Answer((card(),), (), "A1"), by, "why", NOW
+    ),
 }
 # Asked within another one of these, or by a command: tried there.
 WITHIN = {

@@ -6,8 +6,12 @@ import re
 
 import pytest
 
+from duanka.casework.clues.dossier.model import FactSource
+from duanka.casework.clues.files.manifest import ManifestFault
 from duanka.domain.age_band import AgeBand
 from duanka.domain.bulk_action import BulkActionState
+from duanka.domain.card_facts import UseKind
+from duanka.domain.clue import ClueEvent, ClueState, Standing
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
@@ -27,9 +31,9 @@ from duanka.domain.streaming import LiveReason as LiveRefused
 from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.reasons import QuarantineReason
-from duanka.ledger.people.case_sources import SourceState
 from duanka.ledger.people.requests import PersonProposal as AskedOfPersons
 from duanka.ledger.people.requests import RequestOutcome
+from duanka.ledger.people.sealed_proposals import ProposalState
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
@@ -66,8 +70,9 @@ IN_TABLES = (
         ListChange,
         Sureness,
     ),
-    *(CheckReason, Gesture, RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
+    *(CheckReason, Gesture, RequestOutcome, ProposalState, NoticeOutcome, CardOutcome, Why),
     *(Usage, BasisKind),
+    *(ClueState, ClueEvent, Standing, FactSource, UseKind, ManifestFault),
     *(LinkKind, RingRole, DeviceRole),
     *(AgeBand, FraudKind),
 )

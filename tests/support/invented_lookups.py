@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
 
 DAY = date(2026, 3, 1)
@@ -50,6 +51,25 @@ class InventedLookups:
 
     def places_of(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
         return {card: self.places[card] for card in cards if card in self.places}
+
+    def registered(self, cards: Collection[str]) -> Sequence[RegisteredCard]:
+        return [
+            RegisteredCard(card, f"{int(card) % 2:032x}", "person", "op", "130100", "S1", AT)
+            for card in sorted(cards)
+        ]
+
+    def use_of(self, cards: Collection[str], since: datetime, until: datetime) -> Sequence[CardUse]:
+        if not since <= AT < until:
+            return []
+        later = AT + timedelta(hours=2)
+        return [
+            use
+            for card in sorted(cards)
+            for use in (
+                CardUse(card, UseKind.DEVICE, DEVICE, "", 3, AT, later),
+                CardUse(card, UseKind.PLACE, "46000123", "130200", 3, AT, later),
+            )
+        ]
 
     def complained_of(self, cards: Collection[str]) -> frozenset[str]:
         return frozenset(self.complained & set(cards))

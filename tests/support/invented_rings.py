@@ -73,6 +73,11 @@ class InventedRing:
         first = self.cards.all_rows[0]
         return f"{which} {first['card']} {first[f'reason_{language}']} of \ud800"
 
+    def picture(self, language: Language) -> str:
+        del language
+        text = f'<text x="10" y="30">{self.cards.all_rows[0]["card"]}</text>'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="60">{text}</svg>'
+
 
 @dataclass
 class InventedRings:

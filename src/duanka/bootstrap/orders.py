@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
 from duanka.bootstrap.casework.victims import victim_search
 from duanka.bootstrap.links.served import ServedGraph
@@ -140,6 +141,7 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
+        victims, clues = victim_search(store, trail, policy), clue_wiring(settings, secret, sources)
         rings = RingQueries(store, trail, ServedGraph(settings, records).checked)
         acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
         yield OrderDesk(
@@ -154,7 +156,7 @@ def desk(
             reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
-            casework=casework(store, trail, rings, records.opened, victim_search(store, trail, policy)),
+            casework=casework(order_service, rings, records.opened, victims, clues),
             attached_store=records,
             trail=trail,
             pictures=pictures,
@@ -172,6 +174,11 @@ def desk(
     finally:
         records.close()
         store.close()
+
+
+def clue_wiring(settings: Settings, secret: bytes, sources: CaseSources) -> ClueWiring:
+    """What clues need of this installation."""
+    return ClueWiring(secret, sources.in_force)
 
 
 def upgrade_terms(

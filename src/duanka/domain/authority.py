@@ -179,6 +179,42 @@ class Permission(StrEnum):
         "remove a source of police cases",
         _ALL,
     )
+    # clues for the police
+    LIST_CLUES = "list_clues", _EVERYBODY, "查看线索列表", "list clues"
+    READ_CLUE = "read_clue", _WITH_CASE, "查看线索", "read a clue, masked"
+    BUILD_CLUE = "build_clue", STAFF, "编制线索", "build a clue of a case"
+    REVIEW_CLUE = "review_clue", STAFF, "复核线索", "review the clue of somebody else"
+    SEND_CLUE = "send_clue", _SENIOR, "发送线索", "send a clue to the police"
+    ACKNOWLEDGE_CLUE = "acknowledge_clue", _SENIOR | {Role.POLICE}, "签收线索", "acknowledge a clue"
+    ANSWER_CLUE = "answer_clue", frozenset({Role.POLICE}), "反馈线索", "answer a clue"
+    HAND_IN_ANSWER = (
+        "hand_in_answer",
+        _WITH_CASE,
+        "录入公安签名的线索反馈",
+        "hand in a signed answer of the police",
+    )
+    LIST_CLUE_RECIPIENTS = "list_clue_recipients", _READERS, "查看线索收件机关", "list who gets clues"
+    PROPOSE_CLUE_RECIPIENT = (
+        "propose_clue_recipient",
+        _SENIOR,
+        "提出线索收件机关",
+        "propose who gets clues",
+        _ALL,
+    )
+    APPROVE_CLUE_RECIPIENT = (
+        "approve_clue_recipient",
+        _SENIOR,
+        "复核线索收件机关",
+        "approve who gets clues",
+        _ALL,
+    )
+    REMOVE_CLUE_RECIPIENT = (
+        "remove_clue_recipient",
+        _SENIOR,
+        "撤销线索收件机关",
+        "remove who gets clues",
+        _ALL,
+    )
 
 
 def move_permission(kind: Kind, event: Event) -> Permission:

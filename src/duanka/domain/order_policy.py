@@ -32,7 +32,7 @@ class OrderPolicy:
     answer that nobody confirmed lapses. `holders_a_day`: holders that one person may ask per day. `review_within`:
     hours after which an order without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who
     passed is not asked again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is
-    new.
+    new. `clue_days`: after which the police's encrypted files of a clue are deleted, if nobody acknowledged it.
     """
 
     stages: tuple[DeadlineStage, ...] = (
@@ -94,6 +94,7 @@ class OrderPolicy:
     review_within: float = 24
     ask_again_days: int = 90
     ask_again_rules: tuple[str, ...] = ("device_changed", "device_hopping", "shared_device")
+    clue_days: int = 30
     zone: str = DEFAULT_ZONE
     identity: IdentityPolicy = IdentityPolicy()
 

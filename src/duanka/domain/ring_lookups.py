@@ -145,6 +145,9 @@ class RingAnswer(Protocol):
     def file(self, which: RingFile, language: Language) -> str:
         """The text of one of its files. TooManyRings."""
 
+    def picture(self, language: Language) -> str:
+        """Its picture as an SVG file of its own, for documents. TooManyRings."""
+
 
 Answer_co = TypeVar("Answer_co", bound=RingAnswer, covariant=True)
 Table_co = TypeVar("Table_co", bound=RingTable, covariant=True)

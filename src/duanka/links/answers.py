@@ -20,6 +20,7 @@ from duanka.domain.rings import LinkKind
 from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
 from duanka.links.page.page import page_of
+from duanka.links.page.standalone import standalone_svg
 from duanka.links.ring.files import cards_csv, devices_csv, outlets_csv
 from duanka.links.ring.register import FIRM
 from duanka.links.ring.ring import Ring
@@ -147,6 +148,11 @@ class FoundRing:
                     return devices_csv(self.ring, language)
                 case RingFile.OUTLETS:
                     return outlets_csv(self.ring, language)
+
+    def picture(self, language: Language) -> str:
+        """Its picture as an SVG file of its own. TooManyRings."""
+        with self.turn():
+            return standalone_svg(self.ring, language)
 
     def write(self, folder: Path, language: Language) -> None:
         """Write all of its files to `folder`, each atomically, readable by their owner only. OSError."""

@@ -28,6 +28,7 @@ Percent = Annotated[float, Field(gt=0, le=100), must_be("percent above 0, at mos
 Days = Annotated[int, Field(ge=1, le=60), must_be("a whole number from 1 to 60")]
 Holders = Annotated[int, Field(ge=1, le=1_000_000), must_be("a whole number from 1 to 1000000")]
 CalendarDays = Annotated[int, Field(ge=0, le=3660), must_be("a whole number from 0 to 3660")]
+ClueDays = Annotated[int, Field(ge=1, le=366), must_be("a whole number from 1 to 366")]
 PerMinute = Annotated[int, Field(ge=0, le=1_000_000), must_be("a whole number from 0 to 1000000")]
 Digits = Annotated[str, Field(pattern=_DIGITS), must_be("3 to 21 digits in quotes")]
 Site = Annotated[str, Field(pattern=_SITE), must_be("an address that begins with https://")]
@@ -130,6 +131,7 @@ class OrdersTable(TomlTable):
     review_within: Hours = _SHIPPED.review_within
     ask_again_days: CalendarDays = _SHIPPED.ask_again_days
     ask_again_rules: Distinct[Entry] = _SHIPPED.ask_again_rules
+    clue_days: ClueDays = _SHIPPED.clue_days
     zone: Annotated[str, PlainValidator(_zone)] = _SHIPPED.zone
 
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
 from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
@@ -186,7 +187,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
         rings=rings,
-        casework=casework(store, trail, rings, lambda: invented, VictimSearch(store, trail, terms)),
+        casework=casework(book, rings, lambda: invented, VictimSearch(store, trail, terms), ClueWiring(KEY)),
         graph=graph,
         trail=trail,
         checks=checks,

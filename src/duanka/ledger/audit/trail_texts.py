@@ -34,6 +34,17 @@ _ROWS = {
     "case_source.approve": BilingualText("复核通过涉案名单签名方", "source of cases approved"),
     "case_source.propose": BilingualText("提出涉案名单签名方", "source of cases proposed"),
     "case_source.remove": BilingualText("撤销涉案名单签名方", "source of cases removed"),
+    "clue.acknowledge": BilingualText("公安机关签收线索", "clue acknowledged"),
+    "clue.build": BilingualText("开始编制线索", "clue begun"),
+    "clue.built": BilingualText("编制线索", "clue built"),
+    "clue.confirm": BilingualText("公安机关反馈：确认涉案", "clue confirmed by the police"),
+    "clue.purge": BilingualText("删除线索完整文件", "files of a clue in full deleted"),
+    "clue.refute": BilingualText("公安机关反馈：排除", "clue refuted by the police"),
+    "clue.review": BilingualText("复核线索", "clue reviewed"),
+    "clue.send": BilingualText("发送线索", "clue sent"),
+    "clue_recipient.approve": BilingualText("复核通过线索收件机关", "recipient of clues approved"),
+    "clue_recipient.propose": BilingualText("提出线索收件机关", "recipient of clues proposed"),
+    "clue_recipient.remove": BilingualText("撤销线索收件机关", "recipient of clues removed"),
     "check.release": BilingualText("核验退回未看", "check released"),
     "check.settle": BilingualText("线上核验结果", "check settled"),
     "consent.face_data": BilingualText("同意采集人脸", "face data agreed to"),
@@ -82,6 +93,7 @@ _ROWS = {
     "change.reject": BilingualText("否决变更", "change rejected"),
     "pictures.purge": BilingualText("清除核验画面", "pictures purged"),
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
+    "read.clue": BilingualText("查看线索", "clue read"),
     "read.case": BilingualText("查看案件", "case looked into"),
     "read.act": BilingualText("查看批量处置", "bulk action read"),
     "read.stated": BilingualText(
@@ -96,6 +108,7 @@ _ROWS = {
     "read.own": BilingualText("用户查看本人工单", "order read by its holder"),
     "store.attach": BilingualText("关联记录库", "store attached"),
     "take.undo": BilingualText("撤销接收", "take undone"),
+    "victims.search": BilingualText("查找受害人", "victims looked for"),
     "trail.broken": BilingualText("审计链断裂", "trail broken"),
 }
 # Changes of an order without a change of state, shown after its kind.

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -142,7 +143,70 @@ def _cases(op: Operations) -> None:
 
 
 def _clues(op: Operations) -> None:
-    del op
+    _create_table(
+        op,
+        "clues",
+        _short("id", 16, key=True),
+        _short("case_id", 16),
+        _text("title"),
+        _short("state", 16),
+        _short("recipient", 16),
+        Column("cards", Integer, nullable=False),
+        Column("confirmed", Integer, nullable=False),
+        _short("digest", 64),
+        Column("package", LargeBinary),
+        _moment("package_deleted_at"),
+        _short("built_by", 32),
+        _moment("built_at", nullable=False),
+        _moment("updated_at", nullable=False),
+        _short("reviewed_by", 32, nullable=True),
+        _moment("reviewed_at"),
+        _short("sent_by", 32, nullable=True),
+        _moment("sent_at"),
+        _text("sent_to", default=""),
+        _short("acknowledged_by", 32, nullable=True),
+        _moment("acknowledged_at"),
+        _short("answered_by", 32, nullable=True),
+        _moment("answered_at"),
+        _text("case_number", default=""),
+        CheckConstraint("state = 'draft' OR reviewed_by <> built_by", name="clue_reviewed_by_another"),
+    )
+    _index(op, "clues_by_time", "clues", "built_at", "id")
+    _index(op, "clues_of_case", "clues", "case_id")
+    _index(op, "clues_with_package", "clues", "built_at", where="package IS NOT NULL")
+    _create_table(
+        op,
+        "clue_cards",
+        _short("clue_id", 16, key=True),
+        _short("card", 24, key=True),
+        _short("standing", 16),
+        _short("operator", 40, default=""),
+        _short("city", 40, default=""),
+        _short("answer", 16, nullable=True),
+        _moment("answered_at"),
+        _text("case_number", default=""),
+    )
+    _index(op, "clues_of_card", "clue_cards", "card")
+    _create_table(
+        op,
+        "clue_files",
+        _short("clue_id", 16, key=True),
+        _short("name", 64, key=True),
+        Column("content", LargeBinary, nullable=False),
+    )
+    _create_table(
+        op,
+        "clue_recipients",
+        _short("id", 16, key=True),
+        _text("name"),
+        _text("certificate"),
+        _text("address"),
+        _short("proposed_by", 32),
+        _moment("proposed_at", nullable=False),
+        _short("approved_by", 32, nullable=True),
+        _moment("removed_at"),
+        _short("seal", 64),
+    )
 
 
 def _accounts(op: Operations) -> None:

@@ -49,3 +49,18 @@ def withdraw(unit: UnitOfWork, card: str, why: str) -> None:
     unit.connection.execute(
         update(confirmations).where(*standing).values(withdrawn_at=unit.now, withdrawn_why=why)
     )
+
+
+def withdraw_answer(unit: UnitOfWork, card: str, case_number: str, why: str) -> int:
+    """Keep that what an answer to a clue confirmed stands no more; what else confirmed the card stays. How many."""
+    unit.write_prepared()
+    mine = (
+        confirmations.c.card == card,
+        confirmations.c.case_number == case_number,
+        confirmations.c.source == ConfirmationSource.CLUE_FEEDBACK.value,
+        confirmations.c.withdrawn_at.is_(None),
+    )
+    changed = unit.connection.execute(
+        update(confirmations).where(*mine).values(withdrawn_at=unit.now, withdrawn_why=why)
+    )
+    return changed.rowcount

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.errors import DuankaError
 from duanka.domain.record_keys import key_of, text_of
 from duanka.domain.record_lookups import MOST_ROWS, CardRecord, Contact, LookupRefused, StoreStatus, Usage
@@ -23,6 +24,7 @@ from duanka.domain.schema import TABLES
 from duanka.engine.shared.duckdb_database import parquet, plainly, quoted
 from duanka.engine.store.columns import time_of
 from duanka.engine.store.manifest import MANIFEST, FileKind, Manifest, damaged, read_manifest
+from duanka.engine.store.reading.card_use import REGISTER, use_query
 from duanka.engine.store.reading.status import status_of
 
 _COLUMNS = (  # of a row of `records_of`, behind table and time
@@ -90,6 +92,14 @@ class StoreLookups:
         known = self._texts(manifest, (row[0] for row in rows))
         return frozenset(named[key] for (key,) in rows if _decode(key, known) == named[key])
 
+    def registered(self, cards: Collection[str]) -> Sequence[RegisteredCard]:
+        """The cards that are in the register, in order of their numbers."""
+        return self._again(lambda manifest: self._registered(manifest, cards))
+
+    def use_of(self, cards: Collection[str], since: datetime, until: datetime) -> Sequence[CardUse]:
+        """Devices and places of cards, by card, the most used first."""
+        return self._again(lambda manifest: self._use(manifest, cards, since, until))
+
     def _records(
         self, manifest: Manifest, card: str, since: datetime, until: datetime
     ) -> Sequence[CardRecord]:
@@ -149,6 +159,40 @@ class StoreLookups:
         return {
             named[key]: (operator, city) for key, operator, city in rows if _decode(key, known) == named[key]
         }
+
+    def _registered(self, manifest: Manifest, cards: Collection[str]) -> Sequence[RegisteredCard]:
+        files = manifest.paths(FileKind.REGISTERS, "cards")
+        named = {key_of(card): card for card in cards}
+        if not files or not named:
+            return []
+        rows = self._rows(REGISTER.format(self._source(files)), {"keys": list(named)})
+        known = self._texts(manifest, (row[0] for row in rows))
+        found = [
+            RegisteredCard(named[key], *facts) for key, *facts in rows if _decode(key, known) == named[key]
+        ]
+        return sorted(found, key=lambda one: one.card)
+
+    def _use(
+        self, manifest: Manifest, cards: Collection[str], since: datetime, until: datetime
+    ) -> Sequence[CardUse]:
+        named = {key_of(card): card for card in cards}
+        known = self._texts(manifest, named)
+        keys = [key for key in named if key >= 0 or known.get(key) == named[key]]
+        query = use_query(self._sources(manifest, Usage, since, until))
+        if not query or not keys:
+            return []
+        rows = self._rows(query, {"keys": keys, "since": since, "until": until})
+        if len(rows) > MOST_ROWS:
+            raise LookupRefused(
+                f"more than {MOST_ROWS:,} devices and places; ask for fewer cards, or fewer days"
+            )
+        texts = self._texts(manifest, (row[2] for row in rows))
+        return [
+            CardUse(
+                named[card], UseKind(kind), _decode(value, texts, device=kind == UseKind.DEVICE) or "", *rest
+            )
+            for card, kind, value, *rest in rows
+        ]
 
     def _texts(self, manifest: Manifest, keys: Iterable[int | None]) -> Mapping[int, str]:
         """Texts of the negative ones of `keys`."""

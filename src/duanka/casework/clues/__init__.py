@@ -1,0 +1,1 @@
+"""Clues for the police: dossier, bundle, manifest; review, delivery, and what the police answer."""

@@ -1,0 +1,1 @@
+"""The dossier of a case: its facts, how they are assembled, and the document for people."""

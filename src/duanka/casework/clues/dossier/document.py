@@ -1,0 +1,290 @@
+"""The dossier as a PDF for people: words of every section here, layout in `dossier.typ`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+from duanka.casework.clues.dossier import drawings
+from duanka.casework.clues.dossier.fonts import font_folders
+from duanka.casework.clues.dossier.model import CaseDossier, DossierCard, FactSource
+from duanka.casework.clues.dossier.timeline import OUTCOMES, element_words
+from duanka.casework.clues.dossier.wording import HOLDERS, LEARNT, METHODS, TERMS, TIERS
+from duanka.domain.case_file import GroundKind, ItemKind
+from duanka.domain.clue import Standing
+from duanka.domain.errors import DuankaError
+from duanka.domain.phone_masking import spelled_card
+from duanka.domain.text import BilingualText
+
+MOST_ROWS = 120  # of a table in the document; the table cards.csv and the bundle have all
+MOST_EVENTS = 150
+Cell = str | dict[str, str]
+
+
+def pdf_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> bytes:
+    """Set the dossier as PDF; the same dossier gives the same bytes.
+
+    `others`: name and SHA-256 of the files beside it. DuankaError: typst or the fonts are missing.
+    """
+    try:
+        typst = import_module("typst")
+    except ImportError as error:
+        raise DuankaError("a dossier needs the Python package typst: `make setup` installs it") from error
+    template = files("duanka.casework.clues.dossier").joinpath("dossier.typ").read_bytes()
+    made: bytes = typst.compile(
+        template,
+        format="pdf",
+        sys_inputs={"content": json.dumps(content_of(dossier, others), ensure_ascii=False)},
+        font_paths=[str(folder) for folder in font_folders()],
+        ignore_system_fonts=True,  # the same on every machine
+    )
+    return made
+
+
+def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """All words of the document, by section; a cell is text, or Chinese with English beneath."""
+    confirmed, suspected, named = (dossier.standing(one) for one in Standing)
+    return {
+        "clue": dossier.clue,
+        "masked": dossier.is_masked,
+        "title": dossier.case.title,
+        "operator": dossier.operator.zh,
+        "date": [dossier.built_at.year, dossier.built_at.month, dossier.built_at.day],
+        "head": _head(dossier),
+        "summary": list(_summary(dossier, confirmed, suspected, named)),
+        "counts": [
+            [f"{len(confirmed)}", *_both(BilingualText("涉案卡", "confirmed cards"))],
+            [f"{len(suspected)}", *_both(BilingualText("高风险卡", "suspected cards"))],
+            [f"{len(dossier.devices)}", *_both(BilingualText("终端", "devices"))],
+            [
+                f"{len({one.city for one in dossier.places if one.city})}",
+                *_both(BilingualText("城市", "cities")),
+            ],
+            [f"{len(dossier.holders)}", *_both(BilingualText("登记人", "registrants"))],
+        ],
+        "gaps": [_cell(gap) for gap in dossier.gaps],
+        "confirmed": [_confirmed_row(card) for card in confirmed[:MOST_ROWS]],
+        "more_confirmed": max(len(confirmed) - MOST_ROWS, 0),
+        "suspected": [_suspected_row(card) for card in (*suspected, *named)[:MOST_ROWS]],
+        "more_suspected": max(len(suspected) + len(named) - MOST_ROWS, 0),
+        "ring": _ring(dossier),
+        "flows": drawings.city_flows(dossier.flows),
+        "provinces": drawings.province_tiles(dossier),
+        "days": drawings.days_of_use(dossier),
+        **_tables(dossier),
+        "timeline": [
+            _event(one.at, one.words, one.source, one.cards, one.number) for one in dossier.timeline
+        ][:MOST_EVENTS],
+        "more_timeline": max(len(dossier.timeline) - MOST_EVENTS, 0),
+        "rules": [_rule(one) for one in dossier.rules],
+        "methods": [_cell(one) for one in METHODS],
+        "terms": [[term, _cell(words)] for term, words in TERMS],
+        "in_favour": [
+            [_number(card), "；".join(one.zh for one in card.in_favour)]
+            for card in dossier.cards
+            if card.in_favour
+        ],
+        "files": [[name, digest] for name, digest in others],
+    }
+
+
+def _head(dossier: CaseDossier) -> list[list[Cell]]:
+    case = dossier.case
+    ground = GroundKind(case.ground).words
+    rows: list[tuple[str, str, str]] = [
+        ("线索编号", "clue", dossier.clue),
+        ("案件编号", "case", f"{case.id}　{case.title}"),
+        ("立案依据", "ground", f"{ground.zh}　{case.ground_number}".strip()),
+        ("立案时间", "opened", f"{case.opened_at:%Y-%m-%d %H:%M}　{case.opened_by}"),
+        ("编制时间", "drawn up", f"{dossier.built_at:%Y-%m-%d %H:%M}（{dossier.zone}）　{dossier.built_by}"),
+        ("编制单位", "by", dossier.operator.zh),
+        ("收件机关", "for", dossier.recipient or "—"),
+        ("话单时段", "records", _span(dossier.records) or "未查询 not read"),
+    ]
+    if case.approved_by:
+        rows.insert(4, ("主管复核", "approved", case.approved_by))
+    rows += [("另列", "also named", f"{_item_word(kind)} {value}") for kind, value in case.other_items[:8]]
+    return [[{"zh": zh, "en": en}, value] for zh, en, value in rows]
+
+
+def _summary(
+    dossier: CaseDossier,
+    confirmed: Sequence[DossierCard],
+    suspected: Sequence[DossierCard],
+    named: Sequence[DossierCard],
+) -> Iterable[dict[str, str]]:
+    many = len(dossier.cards)
+    yield _said(
+        f"本线索涉及 {many} 张电话卡：其中 {len(confirmed)} 张已由公安机关确认涉案，{len(suspected)} 张为高风险"
+        f"（嫌疑），尚未确认；另有 {len(named)} 张仅为案件所列，没有规则命中。",
+        f"This clue concerns {many} phone cards: {len(confirmed)} confirmed by the police, {len(suspected)} suspected"
+        f" and not confirmed, {len(named)} only named in the case.",
+    )
+    yield _said(
+        "“涉案”只指公安机关已经确认并给出案件编号的号码；“高风险”是运营商规则和关联分析得出的嫌疑，不等于涉案，"
+        "也不是对持卡人的认定。两者在本件中分开列出。",
+        "“Confirmed” means that the police said so and gave a case number. “Suspected” is what the operator’s rules and"
+        " links suggest: no finding about anybody. The two stand apart.",
+    )
+    if dossier.ring:
+        ring = dossier.ring
+        firm = "其特征更像单位的语音网关或坐席，请先向单位核实。" if ring.firm else ""
+        yield _said(
+            f"以 {ring.seed} 为起点，关联图中有 {ring.joined} 张卡被证据连在一起，其中 {ring.at_risk} 张有规则"
+            f"命中。{firm}",
+            f"From {ring.seed}, the links hold {ring.joined} cards together; rules speak against {ring.at_risk}.",
+        )
+
+
+def _confirmed_row(card: DossierCard) -> list[Cell]:
+    said = "\n".join(
+        f"{one.case_number}（{one.at:%Y-%m-%d %H:%M}）{f'　{one.fraud_kind}' if one.fraud_kind else ''}"
+        for one in card.confirmed
+    )
+    learnt = "\n".join(LEARNT.get(one.learnt, BilingualText(one.learnt, "")).zh for one in card.confirmed)
+    return [_number(card), said, learnt, _role(card), card.state.zh if card.state else "未处置"]
+
+
+def _suspected_row(card: DossierCard) -> list[Cell]:
+    figures = [f"{hit.words.zh}（{_days(hit)}，规则 {hit.rule}）" for hit in card.suspicion]
+    if card.ring:
+        figures.append(f"{card.ring.reason.zh}（关联图）")
+    tier = TIERS.get(card.tier, BilingualText("", "")).zh
+    return [
+        _number(card),
+        _role(card),
+        f"{card.ring.certainty:.0%}" if card.ring else "—",
+        "\n".join(figures) or "案件所列，无规则命中",
+        f"{card.state.zh if card.state else '未处置'}{f'；风险等级 {tier}' if tier else ''}",
+        card.source,
+    ]
+
+
+def _days(hit: Any) -> str:
+    if hit.first_day == hit.last_day:
+        return f"{hit.first_day}"
+    return f"{hit.first_day} 至 {hit.last_day} 共 {hit.days} 天"
+
+
+def _role(card: DossierCard) -> str:
+    return card.ring.role.zh if card.ring else "—"
+
+
+def _ring(dossier: CaseDossier) -> dict[str, Any] | None:
+    ring = dossier.ring
+    if ring is None:
+        return None
+    return {
+        "svg": ring.picture,
+        "seed": ring.seed,
+        "joined": ring.joined,
+        "at_risk": ring.at_risk,
+        "span": f"{ring.first} 至 {ring.last}",
+    }
+
+
+def _tables(dossier: CaseDossier) -> dict[str, Any]:
+    return {
+        "devices": [
+            [
+                one.imei,
+                str(len(one.cards)),
+                f"{one.records:,}",
+                _when(one.first, one.last),
+                one.role.zh or "—",
+                one.reason.zh,
+            ]
+            for one in dossier.devices[:MOST_ROWS]
+        ],
+        "more_devices": max(len(dossier.devices) - MOST_ROWS, 0),
+        "places": [
+            [
+                one.city or "—",
+                one.cell or "—",
+                str(len(one.cards)),
+                f"{one.records:,}",
+                _when(one.first, one.last),
+            ]
+            for one in dossier.places[:40]
+        ],
+        "more_places": max(len(dossier.places) - 40, 0),
+        "outlets": [[one.outlet, str(one.cards), one.reason.zh or "—"] for one in dossier.outlets[:40]],
+        "more_outlets": max(len(dossier.outlets) - 40, 0),
+        "holders": [
+            [
+                one.hash,
+                HOLDERS.get(one.kind, BilingualText("未知", "")).zh,
+                str(len(one.cards)),
+                _listed(one.cards),
+            ]
+            for one in dossier.holders[:MOST_ROWS]
+        ],
+        "more_holders": max(len(dossier.holders) - MOST_ROWS, 0),
+        "receipts": [
+            [
+                _number(card),
+                element_words(one.element).zh,
+                one.wanted.zh,
+                f"{one.asked_at:%m-%d %H:%M:%S}",
+                f"{one.done_at:%m-%d %H:%M:%S}" if one.done_at else "—",
+                OUTCOMES.get(one.outcome, BilingualText(one.outcome, "")).zh,
+            ]
+            for card in dossier.cards
+            for one in card.receipts
+        ][:MOST_ROWS],
+    }
+
+
+def _listed(cards: Sequence[str]) -> str:
+    shown = "、".join(spelled_card(card) for card in cards[:4])
+    return f"{shown} 等" if len(cards) > 4 else shown
+
+
+def _event(at: datetime, words: BilingualText, source: FactSource, cards: int, number: str) -> list[Cell]:
+    whole_day = (at.hour, at.minute) == (0, 0) and source in (FactSource.REGISTER, FactSource.RULE)
+    whom = spelled_card(number) if number else f"{cards} 张卡" if cards else "—"
+    return [f"{at:%Y-%m-%d}" if whole_day else f"{at:%Y-%m-%d %H:%M}", words.zh, whom, source.words.zh]
+
+
+def _rule(one: Any) -> dict[str, Any]:
+    return {
+        "title": f"{one.title.zh}　{one.title.en}",
+        "id": one.rule,
+        "cards": one.cards,
+        "why": _cell(one.why),
+        "look_alikes": _cell(one.look_alikes),
+        "source": f"{one.source}　{one.grade.zh}".strip(),
+        "limits": [f"{meaning.zh} {value}" for meaning, value in one.limits],
+    }
+
+
+def _number(card: DossierCard) -> str:
+    return spelled_card(card.number)
+
+
+def _when(first: datetime | None, last: datetime | None) -> str:
+    return f"{first:%m-%d %H:%M} 至 {last:%m-%d %H:%M}" if first and last else "—"
+
+
+def _span(days: tuple[Any, Any] | None) -> str:
+    return f"{days[0]} 至 {days[1]}" if days else ""
+
+
+def _item_word(kind: str) -> str:
+    return ItemKind(kind).words.zh
+
+
+def _said(zh: str, en: str) -> dict[str, str]:
+    return {"zh": zh, "en": en}
+
+
+def _cell(words: BilingualText) -> dict[str, str]:
+    return {"zh": words.zh, "en": words.en}
+
+
+def _both(words: BilingualText) -> tuple[str, str]:
+    return words.zh, words.en

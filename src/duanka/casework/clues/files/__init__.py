@@ -1,0 +1,1 @@
+"""Files of a clue: bundle, table, encrypted package, and the signed manifest."""
