@@ -159,6 +159,8 @@ def test_a_database_of_every_version_is_upgraded_with_nothing_lost(
         before = {repr(tuple(_plain(row[one]) for one in kept)) for row in rows}
         assert before <= found, table
     assert upgraded == new_shape(request, url)
+    stopped = "SELECT card FROM orders WHERE state = 'forced_stop' AND closed_at IS NULL ORDER BY card"
+    assert book.sql("SELECT card FROM confirmations ORDER BY card") == book.sql(stopped) != []
 
 
 def new_shape(request: pytest.FixtureRequest, url: str) -> tuple[object, object]:

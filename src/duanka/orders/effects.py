@@ -241,7 +241,7 @@ def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 def _released_by_police(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Free the card; it is 涉案 no more."""
-    withdraw(unit, order.card, why)
+    withdraw(unit, order.card, by, why)
     _free(unit, order, by, why)
 
 

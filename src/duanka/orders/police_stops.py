@@ -33,7 +33,7 @@ def police_stop(
     grounds = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
     if card in cancelled(unit.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
-    confirm(unit, card, case, source, fraud_kind)
+    confirm(unit, card, case, source, by, why, fraud_kind=fraud_kind)
     order = unit.open_order(card, Kind.RESTRICTION)
     if order and order.state is State.FORCED_STOP:
         return unit.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)

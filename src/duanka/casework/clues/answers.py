@@ -133,7 +133,8 @@ class ClueAnswers:
         stopped, not_stopped = 0, list[tuple[str, str]]()
         for card in answer.confirmed:
             unit.authorize(by, Permission.ANSWER_CLUE, card)
-            confirm(unit, card, answer.case_number, ConfirmationSource.CLUE_FEEDBACK, answer.fraud_kind)
+            source = ConfirmationSource.CLUE_FEEDBACK
+            confirm(unit, card, answer.case_number, source, by, why, fraud_kind=answer.fraud_kind)
             if answer.stop:
                 trouble = self._stopped(unit, card, answer, by, why)
                 stopped += trouble is None
@@ -142,7 +143,7 @@ class ClueAnswers:
         for card in answer.refuted:
             unit.authorize(by, Permission.ANSWER_CLUE, card)
             if rows[card].answer == "confirmed":
-                withdrawn += withdraw_answer(unit, card, rows[card].case_number, f"{number}: {why}")
+                withdrawn += withdraw_answer(unit, card, rows[card].case_number, by, f"{number}: {why}")
         self._keep(unit, clue, to, answer, by)
         told = {"state": to.value, "confirmed": len(answer.confirmed), "refuted": len(answer.refuted)}
         told |= {"withdrawn": withdrawn, "stopped": stopped, "case_number": answer.case_number}

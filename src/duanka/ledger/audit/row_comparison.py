@@ -20,7 +20,7 @@ from duanka.ledger.audit.row_digests import (
     DIGITS,
     FOUND,
     NAMED,
-    OF_ORDERS,
+    OF_SUBJECTS,
     ORDERS,
     PLACES,
     SAME,
@@ -79,8 +79,8 @@ class Comparison:
         yield from _of_orders(connection, ORDERS, "order")
         yield from _cards(connection)
         yield from _removed_orders(connection)
-        for rows in OF_ORDERS:
-            what = f"{rows.table.name.replace('_', ' ')} of order"
+        for rows in OF_SUBJECTS:
+            what = f"{rows.table.name.replace('_', ' ')} of {rows.about.removesuffix('_id')}"
             yield from _of_orders(connection, rows, what)
             yield from _removed(connection, rows, what)
 

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, sel
 
 from duanka.domain.identity import Outcome
 from duanka.ledger.db.bulk import among, dictionaries, in_parts
+from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.columns import storable
 from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.db.tables_identity import checks, counter_checks
@@ -115,9 +116,9 @@ class AuditedTable:
 
 @dataclass(frozen=True)
 class AuditedRows(AuditedTable):
-    """A table whose rows about one order, or one bulk action, share one digest.
+    """A table whose rows about one order, bulk action or card share one digest.
 
-    `only`: condition on the rows that matter; `about`: the column with the order or bulk action.
+    `only`: condition on the rows that matter; `about`: the column with the order, bulk action or card.
     """
 
     only: tuple[ColumnElement[bool], ...] = ()
@@ -125,7 +126,7 @@ class AuditedRows(AuditedTable):
 
     @property
     def key(self) -> str:
-        """Column with the order or bulk action."""
+        """Column with the order, bulk action or card."""
         return self.about
 
     def rows(
@@ -190,9 +191,13 @@ CHECKS = AuditedRows(
     begun_by=frozenset({"check.settle"}),
     only=(checks.c.outcome.in_([outcome.value for outcome in Outcome]),),
 )
-OF_ORDERS = (COUNTER_CHECKS, CHECKS)
+# What the police confirmed, by card: warnings, requests to platforms and labels follow from it.
+CONFIRMATIONS = AuditedRows(
+    confirmations, ("confirmation",), begun_by=frozenset({"confirmation.stated"}), about="card"
+)
+OF_SUBJECTS = (COUNTER_CHECKS, CHECKS, CONFIRMATIONS)
 _BY_WHAT: dict[str, list[AuditedTable]] = {}
-for _one in (ORDERS, *NAMED, *OF_ORDERS):
+for _one in (ORDERS, *NAMED, *OF_SUBJECTS):
     for _what in _one.entry_prefixes:
         _BY_WHAT.setdefault(_what, []).append(_one)
 

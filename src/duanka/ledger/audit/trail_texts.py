@@ -47,6 +47,8 @@ _ROWS = {
     "clue_recipient.remove": BilingualText("撤销线索收件机关", "recipient of clues removed"),
     "check.release": BilingualText("核验退回未看", "check released"),
     "check.settle": BilingualText("线上核验结果", "check settled"),
+    "confirmation.stated": BilingualText("公安机关确认涉案", "confirmed by the police"),
+    "confirmation.withdrawn": BilingualText("涉案确认已撤回", "confirmation withdrawn"),
     "consent.face_data": BilingualText("同意采集人脸", "face data agreed to"),
     "consent.refused": BilingualText("拒绝采集人脸", "face data refused"),
     "counter.confirm": BilingualText("复核营业厅核验", "counter check confirmed"),

@@ -30,8 +30,11 @@ from duanka.ledger.db.installation import (
 from duanka.ledger.db.tables import SCHEMA_VERSION
 from duanka.ledger.db.tables_installation import installation
 from duanka.ledger.migrations.baseline import columns_of, tell_rows
+from duanka.ledger.migrations.standing_stops import confirm_standing_stops
 from duanka.ledger.migrations.steps import STEPS
 from duanka.ledger.migrations.trail_facts import TrailFacts, read_trail
+
+_CONFIRMED_SINCE = 13  # version from which on a police stop leaves a confirmation
 
 
 class TrailDoesNotHold(DuankaError):
@@ -58,6 +61,8 @@ def upgrade_database(
         put_installation(connection, _number(facts), keys.installation, now)
     connection.execute(update(installation).values(schema_version=SCHEMA_VERSION))
     entries = tell_rows(connection, trail, facts, before)
+    if older.version < _CONFIRMED_SINCE:
+        entries += confirm_standing_stops(connection, trail, now)
     why = "; ".join(filter(None, (f"by {terms.by}", terms.despite_faults, *facts.faults)))
     told = {"version": SCHEMA_VERSION, "rows": entries, "baseline": "digests" not in before["audit"]}
     entry = AuditEntry(now, SYSTEM, UPGRADED, "order database", why, {"version": older.version}, told)

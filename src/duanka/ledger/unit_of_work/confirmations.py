@@ -1,13 +1,21 @@
-"""What the police confirmed (涉案): by whom it became known, in which case, and whether it still stands."""
+"""What the police confirmed (涉案): by whom it became known, in which case, and whether it still stands.
+
+Each is told in the audit trail with a digest of the card's rows: one that was written past the trail is found by
+`duanka audit verify`.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
+from duanka.domain.order import Person
+from duanka.ledger.audit.row_digests import CONFIRMATIONS, found
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+
+STATED, WITHDRAWN = "confirmation.stated", "confirmation.withdrawn"  # entries of the trail
 
 
 class ConfirmationSource(StrEnum):
@@ -19,7 +27,14 @@ class ConfirmationSource(StrEnum):
 
 
 def confirm(
-    unit: UnitOfWork, card: str, case_number: str, source: ConfirmationSource, fraud_kind: str = ""
+    unit: UnitOfWork,
+    card: str,
+    case_number: str,
+    source: ConfirmationSource,
+    by: Person,
+    why: str,
+    *,
+    fraud_kind: str = "",
 ) -> None:
     """Keep that the police confirmed `card`; nothing if that very case stands already."""
     unit.write_prepared()
@@ -30,37 +45,38 @@ def confirm(
     )
     if unit.connection.execute(standing).first() is not None:
         return
-    unit.prepare(
-        confirmations,
-        {
-            "card": card,
-            "case_number": case_number,
-            "source": source.value,
-            "fraud_kind": fraud_kind,
-            "confirmed_at": unit.now,
-        },
-    )
+    before = _before(unit, card)
+    row = {"card": card, "case_number": case_number, "source": source.value, "fraud_kind": fraud_kind}
+    unit.prepare(confirmations, {**row, "confirmed_at": unit.now})
+    unit.note(by, STATED, card, why, {}, {name: row[name] for name in ("case_number", "source")}, before)
 
 
-def withdraw(unit: UnitOfWork, card: str, why: str) -> None:
+def withdraw(unit: UnitOfWork, card: str, by: Person, why: str) -> None:
     """Keep that what the police confirmed about `card` stands no more."""
-    unit.write_prepared()
-    standing = (confirmations.c.card == card, confirmations.c.withdrawn_at.is_(None))
-    unit.connection.execute(
-        update(confirmations).where(*standing).values(withdrawn_at=unit.now, withdrawn_why=why)
-    )
+    _withdraw(unit, card, by, why)
 
 
-def withdraw_answer(unit: UnitOfWork, card: str, case_number: str, why: str) -> int:
+def withdraw_answer(unit: UnitOfWork, card: str, case_number: str, by: Person, why: str) -> int:
     """Keep that what an answer to a clue confirmed stands no more; what else confirmed the card stays. How many."""
+    answered = confirmations.c.source == ConfirmationSource.CLUE_FEEDBACK.value
+    return _withdraw(unit, card, by, why, confirmations.c.case_number == case_number, answered)
+
+
+def _withdraw(unit: UnitOfWork, card: str, by: Person, why: str, *which: ColumnElement[bool]) -> int:
     unit.write_prepared()
-    mine = (
-        confirmations.c.card == card,
-        confirmations.c.case_number == case_number,
-        confirmations.c.source == ConfirmationSource.CLUE_FEEDBACK.value,
-        confirmations.c.withdrawn_at.is_(None),
-    )
-    changed = unit.connection.execute(
-        update(confirmations).where(*mine).values(withdrawn_at=unit.now, withdrawn_why=why)
-    )
-    return changed.rowcount
+    standing = (confirmations.c.card == card, confirmations.c.withdrawn_at.is_(None), *which)
+    if unit.connection.execute(select(confirmations.c.id).where(*standing)).first() is None:
+        return 0
+    before = _before(unit, card)
+    gone = update(confirmations).where(*standing).values(withdrawn_at=unit.now, withdrawn_why=why)
+    count = unit.connection.execute(gone).rowcount
+    unit.note(by, WITHDRAWN, card, why, {}, {"withdrawn_at": unit.now.isoformat()}, before)
+    return count
+
+
+def _before(unit: UnitOfWork, card: str) -> dict[str, str]:
+    """Digest of the card's rows before this transaction; told once, by its first entry about them."""
+    if card in unit.stated_about:
+        return {}
+    unit.stated_about.add(card)
+    return found(unit.connection, CONFIRMATIONS, card)

@@ -82,6 +82,7 @@ class UnitOfWork:
         # (order, what a decision did to it): opened, attached or stopped
         self.of_decisions: list[tuple[Order, str]] = []
         self.new_bulk_actions: set[str] = set()
+        self.stated_about: set[str] = set()  # cards whose confirmations changed
         self.proposed_about: set[str] = set()  # verifications with a bulk action prepared and not written yet
 
     # --- reading, with locks ---

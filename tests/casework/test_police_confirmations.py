@@ -1,0 +1,73 @@
+"""Confirmations: made by the police alone, withdrawn by their release, and guarded by the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import delete, insert, select
+
+from duanka.domain.order import Role
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.casework.cases import confirmations
+from duanka.ledger.db.database import Store
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from support.orders.books import DESK, KEY, NOW, book_on, card, demand, receive
+
+OFFICER, OTHER = replace(DESK, role=Role.POLICE, id="officer"), replace(DESK, role=Role.POLICE, id="other")
+
+
+def standing(store: Store) -> list[tuple[str, str, str]]:
+    columns = (confirmations.c.card, confirmations.c.case_number, confirmations.c.source)
+    query = select(*columns).where(confirmations.c.withdrawn_at.is_(None)).order_by(confirmations.c.id)
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def faults(store: Store) -> list[str]:
+    return [found.what for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+
+
+def test_only_the_police_confirm_a_card_and_each_case_counts_once(store: Store) -> None:
+    book = book_on(store)
+    receive(book, [demand(0)], NOW)
+    assert standing(store) == []
+    book.police_stop(card(0), "京公2026-9", OFFICER, "their letter", NOW)
+    book.police_stop(card(0), "京公2026-9", OFFICER, "again", NOW)
+    book.police_stop(card(0), "沪公2026-1", OFFICER, "another case", NOW)
+    assert standing(store) == [
+        (card(0), "京公2026-9", "police_notice"),
+        (card(0), "沪公2026-1", "police_notice"),
+    ]
+    book.police_release(card(0), OTHER, "a mistake", NOW)
+    assert standing(store) == []
+    book.police_stop(card(0), "京公2026-9", OFFICER, "it was no mistake", NOW)
+    assert len(standing(store)) == 1
+
+    def both(unit: UnitOfWork) -> None:  # twice in one transaction
+        for number in ("甲", "乙"):
+            confirm(unit, card(0), number, ConfirmationSource.CLUE_FEEDBACK, OFFICER, "their answer")
+        withdraw(unit, card(0), OTHER, "a mistake")
+
+    book.transaction(both, NOW)
+    assert standing(store) == []
+    assert faults(store) == []
+
+
+def test_a_confirmation_that_was_written_past_the_trail_is_found(store: Store) -> None:
+    """Warnings and requests follow from it: nobody may make a card 涉案 by a row."""
+    book = book_on(store)
+    book.police_stop(card(0), "京公2026-9", OFFICER, "their letter", NOW)
+    with store.writing() as connection:
+        made = {"case_number": "invented", "source": "police_notice", "confirmed_at": NOW}
+        connection.execute(insert(confirmations).values(card=card(1), **made))
+    assert any("not in the trail" in fault for fault in faults(store))
+    with store.writing() as connection:
+        connection.execute(delete(confirmations).where(confirmations.c.card == card(1)))
+    assert faults(store) == []
+    with store.writing() as connection:
+        connection.execute(confirmations.update().values(fraud_kind="investment"))
+    assert any("fraud_kind" in fault for fault in faults(store))
+    with store.writing() as connection:
+        connection.execute(delete(confirmations))
+    assert any("removed past the trail" in fault for fault in faults(store))
