@@ -18,6 +18,14 @@ from duanka.domain.evidence import Evidence
 from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.identity import CheckReason, Gesture
 from duanka.domain.identity import Outcome as CheckOutcome
+from duanka.domain.linked_accounts import (
+    AccountGround,
+    PlatformState,
+    RequestKind,
+    RequestState,
+    SentKind,
+    TransportKind,
+)
 from duanka.domain.network import Carried, NetworkState, RefusalReason
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.order_decision import RequestedAction
@@ -28,6 +36,7 @@ from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.streaming import Change
 from duanka.domain.streaming import LiveReason as LiveRefused
+from duanka.domain.takedown import IndicatorKind, ItemState
 from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.reasons import QuarantineReason
@@ -75,6 +84,8 @@ IN_TABLES = (
     *(ClueState, ClueEvent, Standing, FactSource, UseKind, ManifestFault),
     *(LinkKind, RingRole, DeviceRole),
     *(AgeBand, FraudKind),
+    *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
+    *(IndicatorKind, ItemState),
 )
 
 

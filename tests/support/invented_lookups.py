@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
+from duanka.domain.linked_accounts import LinkedAccount
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
 
 DAY = date(2026, 3, 1)
@@ -73,6 +74,9 @@ class InventedLookups:
 
     def complained_of(self, cards: Collection[str]) -> frozenset[str]:
         return frozenset(self.complained & set(cards))
+
+    def accounts_of(self, cards: Collection[str]) -> Sequence[LinkedAccount]:
+        return [LinkedAccount(card, "Yuanfang Chat", f"u{card[-4:]}") for card in sorted(cards)]
 
     def status(self) -> StoreStatus:
         calls = TableStatus("calls", len(self.days), len(self.days), min(self.days, default=None))

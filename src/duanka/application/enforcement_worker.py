@@ -22,6 +22,7 @@ _LIST_SECONDS = 10.0
 _PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
 _ARCHIVE_SECONDS = 60.0
 _VICTIM_SECONDS = 1.0  # until a confirmation, or a warning, is seen
+_ACCOUNT_SECONDS = 1.0  # until a changed ground, or what waits for a platform, is seen
 _GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
 _DEADLINE_BATCH = 500
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
@@ -30,6 +31,7 @@ PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 ARCHIVE = "refusals into the store"
 VICTIMS, WARNINGS = "victims", "warnings to victims"
+ACCOUNTS, PLATFORMS = "linked accounts", "platforms"
 
 
 class Dispatcher(Protocol):
@@ -127,6 +129,8 @@ class Enforcement:
     period; true when it did anything. `move_refusals`: moves old refusals into the store of records; true when
     there are more. `write_passes`: writes the list of passed verifications if it changed. `find_victims`: looks for
     victims of confirmed cards; true when more wait. `warnings`: sends what waits for them.
+    `look_at_accounts`: turns changed grounds into requests about linked accounts; true when more wait. `platforms`:
+    sends these, each platform in its own thread.
     `guard`: while it holds, deadlines, bulk actions, notices, comparisons, victims and the list of passes are
     suspended; the outbox asks the guard itself.
     """
@@ -150,6 +154,8 @@ class Enforcement:
     write_passes: Callable[[], object] | None = None
     find_victims: Callable[[datetime], object] | None = None
     warnings: Dispatcher | None = None
+    look_at_accounts: Callable[[datetime], object] | None = None
+    platforms: Dispatcher | None = None
 
     @property
     def holds(self) -> bool:
@@ -159,7 +165,7 @@ class Enforcement:
     @property
     def draining(self) -> tuple[Dispatcher, ...]:
         """All dispatchers."""
-        others = (self.notices, self.warnings)
+        others = (self.notices, self.warnings, self.platforms)
         return (*self.elements.values(), *(one for one in others if one))
 
 
@@ -192,7 +198,6 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
             one.watch(now)
 
     sweep, notices, passes = parts.sweep, parts.notices, parts.write_passes
-    victims, warnings = parts.find_victims, parts.warnings
     found = [
         Duty(
             DEADLINES, unless_held(lambda now: sweep(now, _DEADLINE_BATCH) >= _DEADLINE_BATCH), _IDLE_SECONDS
@@ -209,10 +214,7 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     ]
     if notices:
         found.append(Duty(NOTICES, unless_held(notices.work), _NOTICE_SECONDS))
-    if victims:
-        found.append(Duty(VICTIMS, unless_held(victims), _VICTIM_SECONDS))
-    if warnings:
-        found.append(Duty(WARNINGS, unless_held(warnings.work), _VICTIM_SECONDS))
+    found += _of_casework(parts, unless_held)
     if passes:  # held by the guard: a restored, older database would shorten the list
         found.append(Duty(PASSES, _once(unless_held(lambda _: passes())), _PASSES_SECONDS))
     if parts.purge:
@@ -222,6 +224,20 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     if parts.guard:
         found.append(Duty("end of the trail", parts.guard.work, _GUARD_SECONDS))
     return tuple(found)
+
+
+def _of_casework(
+    parts: Enforcement, unless_held: Callable[[Callable[[datetime], object]], Callable[[datetime], object]]
+) -> list[Duty]:
+    """Duties of casework; held by the guard, as a restored, older database knows less."""
+    warnings, platforms = parts.warnings, parts.platforms
+    known = (
+        (VICTIMS, parts.find_victims, _VICTIM_SECONDS),
+        (WARNINGS, warnings and warnings.work, _VICTIM_SECONDS),
+        (ACCOUNTS, parts.look_at_accounts, _ACCOUNT_SECONDS),
+        (PLATFORMS, platforms and platforms.work, _ACCOUNT_SECONDS),
+    )
+    return [Duty(name, unless_held(work), every) for name, work, every in known if work]
 
 
 @dataclass

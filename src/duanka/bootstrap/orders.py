@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
 from duanka.bootstrap.casework.victims import victim_search
@@ -142,6 +143,7 @@ def desk(
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
         victims, clues = victim_search(store, trail, policy), clue_wiring(settings, secret, sources)
+        accounts = account_services(store, trail, policy, records.opened, derived(secret, "platform rows"))
         rings = RingQueries(store, trail, ServedGraph(settings, records).checked)
         acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
         yield OrderDesk(
@@ -156,7 +158,7 @@ def desk(
             reading=OrderQueries(store, trail, records.archive),
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
-            casework=casework(order_service, rings, records.opened, victims, clues),
+            casework=casework(order_service, rings, records.opened, victims, clues, accounts),
             attached_store=records,
             trail=trail,
             pictures=pictures,

@@ -17,6 +17,7 @@ from duanka.application.enforcement_worker import Enforcement, Enforcing
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.casework.accounts import account_duties
 from duanka.bootstrap.casework.victims import victim_duties
 from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.order_resources import (
@@ -103,6 +104,7 @@ def working(
         search, records = here.casework.victim_search, here.attached_store.opened
         sender = network.message_centre(receives=False)
         victims = victim_duties(search, records, alarms, worker, sender)
+        accounts = account_duties(here.casework.accounts, here.store, here.trail, alarms, worker, say)
         parts = Enforcement(
             sweep=sweep,
             carry_out=here.bulk_actions.carry_out,
@@ -122,6 +124,8 @@ def working(
             write_passes=here.pass_list.write_changed,
             find_victims=victims.watch.work,
             warnings=victims.warnings,
+            look_at_accounts=accounts.looks.work,
+            platforms=accounts.platforms,
             watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from duanka.casework.accounts.queries import AccountQueries
+from duanka.casework.accounts.service import LinkedAccounts
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.service import CaseFiles
 from duanka.casework.clues.answers import ClueAnswers
 from duanka.casework.clues.recipients import Recipients
 from duanka.casework.clues.service import ClueService
 from duanka.casework.victims.searching import VictimSearch
+from duanka.domain.account_policy import AccountPolicy
+from duanka.domain.linked_accounts import AccountLookups
+from duanka.ledger.people.account_platforms import AccountPlatforms
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountServices:
+    """The services of linked accounts. `records`: opens the store; `protects`: whether no order changes a card."""
+
+    linked: LinkedAccounts
+    queries: AccountQueries
+    platforms: AccountPlatforms
+    policy: AccountPolicy
+    protects: Callable[[str], bool]
+    records: Callable[[], AccountLookups]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +47,4 @@ class CaseworkServices:
     cases: CaseQueries
     victim_search: VictimSearch
     clues: ClueServices
+    accounts: AccountServices

@@ -86,6 +86,20 @@ class Permission(StrEnum):
     MERGE_CASES = "merge_cases", STAFF, "并案、拆案", "merge and split cases"
     APPROVE_CASE = "approve_case", _SENIOR, "批准立案", "approve a case without a ground"
     EXPORT_CASES = "export_cases", _READERS, "导出案件变更", "export changes of cases", _ALL
+    # linked accounts and take-down
+    LIST_ACCOUNTS = "list_accounts", _READERS, "查看关联账号处置", "list requests about linked accounts"
+    READ_ACCOUNT = "read_account", _WITH_CASE, "查看关联账号", "look at the accounts of a card"
+    REQUEST_ACCOUNTS = "request_accounts", STAFF, "提出关联账号处置", "ask platforms about linked accounts"
+    APPROVE_ACCOUNT = "approve_account", _SENIOR, "复核关停账号", "approve that an account is closed"
+    ANSWER_ACCOUNT = "answer_account", STAFF, "登记平台答复", "enter a platform's answer"
+    RELEASE_ACCOUNT = "release_account", _SENIOR, "解除账号处置", "have an account released"
+    LIST_PLATFORMS = "list_platforms", _READERS, "查看互联网平台", "list platforms"
+    PROPOSE_PLATFORM = "propose_platform", _SENIOR, "提出互联网平台", "propose a platform", _ALL
+    APPROVE_PLATFORM = "approve_platform", _SENIOR, "复核互联网平台", "approve a platform", _ALL
+    REMOVE_PLATFORM = "remove_platform", _SENIOR, "撤销互联网平台", "remove a platform", _ALL
+    LIST_TAKEDOWN = "list_takedown", _READERS, "查看待清理线索", "list items for take-down"
+    AGREE_TAKEDOWN = "agree_takedown", STAFF, "办理待清理线索", "work on items for take-down"
+    BLOCK_TAKEDOWN = "block_takedown", _SENIOR, "启用短信拦截", "let the message filter refuse an item", _ALL
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rollups import ROLLUPS
@@ -86,6 +87,7 @@ class Policy:
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     store: StorePolicy = field(default_factory=StorePolicy)
     victims: VictimPolicy = field(default_factory=VictimPolicy)
+    accounts: AccountPolicy = field(default_factory=AccountPolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
         """Return the limits of `rule` under this policy, by name."""

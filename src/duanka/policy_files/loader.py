@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
@@ -20,6 +21,7 @@ from duanka.domain.schema import Column, ColumnKind, Table
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
 from duanka.domain.victim_policy import VictimPolicy
+from duanka.policy_files.accounts import AccountsTable
 from duanka.policy_files.identity import Identity
 from duanka.policy_files.orders import MessagesTable, OrdersTable
 from duanka.policy_files.store import StoreTable
@@ -87,6 +89,7 @@ class PolicyTable(TomlTable):
     messages: MessagesTable = MessagesTable()
     store: StoreTable = StoreTable()
     victims: VictimsTable = VictimsTable()
+    accounts: AccountsTable = AccountsTable()
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
@@ -119,6 +122,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         messages=MessagePolicy.of(**dict(found.messages)),
         store=StorePolicy(**dict(found.store)),
         victims=VictimPolicy(**dict(found.victims)),
+        accounts=AccountPolicy(**dict(found.accounts)),
     )
     try:
         policy.check_retention(rules)

@@ -18,8 +18,10 @@ from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
+from duanka.bootstrap.policies import policy_named
 from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
 from duanka.decision_log.reader import KeptLines
@@ -187,7 +189,14 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
         rings=rings,
-        casework=casework(book, rings, lambda: invented, VictimSearch(store, trail, terms), ClueWiring(KEY)),
+        casework=casework(
+            book,
+            rings,
+            lambda: invented,
+            VictimSearch(store, trail, terms),
+            ClueWiring(KEY),
+            account_services(store, trail, policy_named("national"), lambda: invented, KEY),
+        ),
         graph=graph,
         trail=trail,
         checks=checks,

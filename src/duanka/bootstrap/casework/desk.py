@@ -9,7 +9,7 @@ from duanka.bootstrap.casework.clues import ClueWiring, clue_services
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.seeds import CasePorts, CaseRecords
 from duanka.casework.cases.service import CaseFiles
-from duanka.casework.desk import CaseworkServices
+from duanka.casework.desk import AccountServices, CaseworkServices
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.record_lookups import StoreStatus
@@ -31,6 +31,7 @@ def casework(
     records: Callable[[], CaseworkRecords],
     victims: VictimSearch,
     clues: ClueWiring,
+    accounts: AccountServices,
 ) -> CaseworkServices:
     """The services of casework on an order database. `records`: LookupRefused: no store is attached."""
     store, trail = orders.store, orders.terms.trail
@@ -39,4 +40,5 @@ def casework(
         cases=CaseQueries(store, trail),
         victim_search=victims,
         clues=clue_services(orders, rings, records, lambda: records().status(), clues),
+        accounts=accounts,
     )

@@ -210,4 +210,144 @@ def _clues(op: Operations) -> None:
 
 
 def _accounts(op: Operations) -> None:
-    del op
+    _platforms(op)
+    _account_requests(op)
+    _account_deliveries(op)
+    _takedown(op)
+
+
+def _platforms(op: Operations) -> None:
+    _create_table(
+        op,
+        "platforms",
+        _short("id", 16, key=True),
+        _short("name", 64),
+        _short("transport", 8),
+        _text("address"),
+        _text("key_file"),
+        _short("public_key", 64),
+        _short("proposed_by", 32),
+        _moment("proposed_at", nullable=False),
+        _short("approved_by", 32, nullable=True),
+        _moment("removed_at"),
+        _short("seal", 64),
+    )
+    _create_table(
+        op,
+        "account_looks",
+        _number(),
+        _short("card", 24),
+        _moment("created_at", nullable=False),
+        _moment("next_try_at", nullable=False),
+    )
+    _index(op, "account_looks_due", "account_looks", "next_try_at", "id")
+
+
+def _account_requests(op: Operations) -> None:
+    _create_table(
+        op,
+        "account_requests",
+        _short("id", 16, key=True),
+        _short("card", 24),
+        _short("platform", 64),
+        _short("account", 120),
+        _short("kind", 16),
+        _short("ground", 16),
+        _short("ground_number", 80),
+        _short("state", 16),
+        _short("operator", 40, default=""),
+        _short("city", 40, default=""),
+        _short("requested_by", 32),
+        _moment("requested_at", nullable=False),
+        _text("why", default=""),
+        _short("approved_by", 32, nullable=True),
+        _moment("due_at"),
+        _moment("sent_at"),
+        _moment("asked_at"),
+        _moment("answered_at"),
+        _short("answered_by", 32, nullable=True),
+        _moment("release_at"),
+        _moment("released_at"),
+        _moment("over_at"),
+        _moment("updated_at", nullable=False),
+        CheckConstraint(
+            "kind <> 'close' OR approved_by IS NOT NULL OR state IN ('proposed', 'withdrawn', 'rejected')",
+            name="close_by_two",
+        ),
+    )
+    table = "account_requests"
+    key = ("card", "platform", "account", "kind", "ground")
+    _index(op, "one_open_account_request", table, *key, unique=True, where="over_at IS NULL")
+    _index(op, "account_requests_waiting", table, "due_at", where="due_at IS NOT NULL")
+    unanswered = "state IN ('sent', 'releasing')"
+    _index(op, "account_requests_unanswered", table, "platform", "asked_at", where=unanswered)
+    _index(op, "account_requests_of_card", table, "card", "requested_at")
+    _index(op, "account_requests_by_time", table, "requested_at", "id")
+
+
+def _account_deliveries(op: Operations) -> None:
+    _create_table(
+        op,
+        "account_deliveries",
+        _number(),
+        _short("request_id", 16),
+        _short("what", 8),
+        _short("platform", 64),
+        _text("body"),
+        _moment("created_at", nullable=False),
+        _moment("next_try_at", nullable=False),
+        Column("tries", Integer, nullable=False, server_default="0"),
+        _moment("leased_until"),
+        _short("leased_by", 40, nullable=True),
+        _moment("done_at"),
+        _short("outcome", 16, nullable=True),
+        Column("error", Text),
+        UniqueConstraint("request_id", "what"),
+    )
+    waiting = ("account_deliveries_waiting", "account_deliveries", "platform", "next_try_at")
+    _index(op, *waiting, where="done_at IS NULL")
+    _create_table(
+        op,
+        "account_answers",
+        _number(),
+        _short("request_id", 16),
+        _moment("at", nullable=False),
+        _short("state", 16),
+        _short("who", 32),
+        _text("note", default=""),
+        _text("signature", default=""),
+    )
+    _index(op, "answers_of_request", "account_answers", "request_id", "id")
+
+
+def _takedown(op: Operations) -> None:
+    _create_table(
+        op,
+        "refused_indicators",
+        _short("element", 24, key=True),
+        _short("key", 160, key=True),
+        _short("kind", 8, key=True),
+        _short("value", 255, key=True),
+        _moment("at", nullable=False),
+    )
+    _create_table(
+        op,
+        "takedown_items",
+        _short("id", 16, key=True),
+        _short("kind", 8),
+        _short("value", 255),
+        _short("state", 16),
+        Column("refused", BigInteger, nullable=False, server_default="0"),
+        Column("complaints", BigInteger, nullable=False, server_default="0"),
+        _moment("first_seen", nullable=False),
+        _moment("last_seen", nullable=False),
+        _short("agreed_by", 32, nullable=True),
+        _moment("agreed_at"),
+        _short("blocked_by", 32, nullable=True),
+        _moment("blocked_at"),
+        _text("passed_to", default=""),
+        _moment("updated_at", nullable=False),
+        UniqueConstraint("kind", "value"),
+    )
+    _index(op, "takedown_items_blocked", "takedown_items", "kind", where="blocked_at IS NOT NULL")
+    _index(op, "takedown_items_by_time", "takedown_items", "last_seen", "id")

@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, select, update
 
 from duanka.domain.order import Person
 from duanka.ledger.audit.row_digests import CONFIRMATIONS, found
+from duanka.ledger.db.casework.accounts import account_looks
 from duanka.ledger.db.casework.cases import confirmations
+from duanka.ledger.unit_of_work.account_looks import look_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 STATED, WITHDRAWN = "confirmation.stated", "confirmation.withdrawn"  # entries of the trail
@@ -48,6 +50,7 @@ def confirm(
     before = _before(unit, card)
     row = {"card": card, "case_number": case_number, "source": source.value, "fraud_kind": fraud_kind}
     unit.prepare(confirmations, {**row, "confirmed_at": unit.now})
+    unit.prepare(account_looks, look_of(card, unit.now))
     unit.note(by, STATED, card, why, {}, {name: row[name] for name in ("case_number", "source")}, before)
 
 
@@ -70,6 +73,7 @@ def _withdraw(unit: UnitOfWork, card: str, by: Person, why: str, *which: ColumnE
     before = _before(unit, card)
     gone = update(confirmations).where(*standing).values(withdrawn_at=unit.now, withdrawn_why=why)
     count = unit.connection.execute(gone).rowcount
+    unit.prepare(account_looks, look_of(card, unit.now))
     unit.note(by, WITHDRAWN, card, why, {}, {"withdrawn_at": unit.now.isoformat()}, before)
     return count
 

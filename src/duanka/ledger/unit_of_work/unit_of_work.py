@@ -31,9 +31,11 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among, dictionaries, put_rows
+from duanka.ledger.db.casework.accounts import account_looks
 from duanka.ledger.db.rows import audited_fields, changes, order_id, order_of
 from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
+from duanka.ledger.unit_of_work.account_looks import look_of, may_concern_accounts
 from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
 from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
 from duanka.ledger.unit_of_work.locks import lock_cards
@@ -318,6 +320,8 @@ class UnitOfWork:
 
     def _put(self, order: Order) -> Order:
         self._log.put(self._orders, order.id, order)
+        if may_concern_accounts(order):
+            self.prepare(account_looks, look_of(order.card, self.now))
         if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
             self._log.put(self._open[order.card], order.kind, None)
         return order

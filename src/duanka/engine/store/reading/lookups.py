@@ -18,11 +18,13 @@ import duckdb
 
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.errors import DuankaError
+from duanka.domain.linked_accounts import MOST_ACCOUNTS, LinkedAccount
 from duanka.domain.record_keys import key_of, text_of
 from duanka.domain.record_lookups import MOST_ROWS, CardRecord, Contact, LookupRefused, StoreStatus, Usage
 from duanka.domain.schema import TABLES
+from duanka.domain.takedown import ComplaintIndicator
 from duanka.engine.shared.duckdb_database import parquet, plainly, quoted
-from duanka.engine.store.columns import time_of
+from duanka.engine.store.columns import time_of, whole_register
 from duanka.engine.store.manifest import MANIFEST, FileKind, Manifest, damaged, read_manifest
 from duanka.engine.store.reading.card_use import REGISTER, use_query
 from duanka.engine.store.reading.status import status_of
@@ -81,6 +83,40 @@ class StoreLookups:
     def complained_of(self, cards: Collection[str]) -> frozenset[str]:
         """Which of these cards the records hold a complaint about."""
         return self._again(lambda manifest: self._complained_of(manifest, cards))
+
+    def accounts_of(self, cards: Collection[str]) -> Sequence[LinkedAccount]:
+        """Accounts of `cards`, by card and platform; of one account the earliest binding."""
+        return self._again(lambda manifest: self._accounts(manifest, cards))
+
+    def named_in_complaints(self) -> Sequence[ComplaintIndicator]:
+        """What complaints name: hosts, numbers and accounts as reported, each with its count and times."""
+        return self._again(self._in_complaints)
+
+    def _accounts(self, manifest: Manifest, cards: Collection[str]) -> Sequence[LinkedAccount]:
+        files = manifest.paths(FileKind.REGISTERS, "accounts")
+        named = {key_of(card): card for card in cards}
+        if not files or not named:
+            return []
+        rows = self._rows(
+            f"SELECT card, platform, account, min(bound_at) FROM {self._source(files)}"
+            f" WHERE card IN (SELECT unnest($keys)) GROUP BY ALL ORDER BY 1, 2, 3 LIMIT {MOST_ACCOUNTS + 1}",
+            {"keys": list(named)},
+        )
+        if len(rows) > MOST_ACCOUNTS:
+            raise LookupRefused(f"more than {MOST_ACCOUNTS:,} accounts; ask for fewer cards at once")
+        known = self._texts(manifest, (row[0] for row in rows))
+        return [LinkedAccount(named[key], *rest) for key, *rest in rows if _decode(key, known) == named[key]]
+
+    def _in_complaints(self, manifest: Manifest) -> Sequence[ComplaintIndicator]:
+        files = manifest.paths(FileKind.REGISTERS, "complaints")
+        if not files or "indicator" not in manifest.filled.get("complaints", ()):
+            return []
+        source = whole_register("complaints", self._source(files))
+        rows = self._rows(
+            "SELECT indicator_kind, indicator, count(*), min(reported_at), max(reported_at)"
+            f" FROM {source} WHERE indicator IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        )
+        return [ComplaintIndicator(*row) for row in rows]
 
     def _complained_of(self, manifest: Manifest, cards: Collection[str]) -> frozenset[str]:
         files = manifest.paths(FileKind.REGISTERS, "complaints")

@@ -1,0 +1,1 @@
+"""Links to internet platforms that handle linked accounts."""
