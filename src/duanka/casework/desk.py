@@ -12,6 +12,7 @@ from duanka.casework.cases.service import CaseFiles
 from duanka.casework.clues.answers import ClueAnswers
 from duanka.casework.clues.recipients import Recipients
 from duanka.casework.clues.service import ClueService
+from duanka.casework.figures import CaseworkFigures
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.linked_accounts import AccountLookups
@@ -45,6 +46,7 @@ class CaseworkServices:
 
     files: CaseFiles
     cases: CaseQueries
+    figures: CaseworkFigures
     victim_search: VictimSearch
     clues: ClueServices
     accounts: AccountServices

@@ -10,6 +10,7 @@ from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.seeds import CasePorts, CaseRecords
 from duanka.casework.cases.service import CaseFiles
 from duanka.casework.desk import AccountServices, CaseworkServices
+from duanka.casework.figures import CaseworkFigures
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.record_lookups import StoreStatus
@@ -38,6 +39,7 @@ def casework(
     return CaseworkServices(
         files=CaseFiles(store, trail, CasePorts(rings.in_full, records)),
         cases=CaseQueries(store, trail),
+        figures=CaseworkFigures(store, trail),
         victim_search=victims,
         clues=clue_services(orders, rings, records, lambda: records().status(), clues),
         accounts=accounts,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duanka.cli.casework.figures import add_figures
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, line, print_list, print_page, say
 from duanka.cli.people import case_sources
@@ -35,6 +36,7 @@ Places = Annotated[list[str] | None, typer.Option("--place", help="A place: CITY
 commands = typer.Typer()
 cases = new_group(commands, "cases")
 cases.command("sign")(case_sources.sign)
+add_figures(cases)
 
 
 @command(cases, Permission.OPEN_CASE, "open")

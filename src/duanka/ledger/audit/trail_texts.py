@@ -119,6 +119,7 @@ _ROWS = {
     ),
     "read.disowned": BilingualText("查看否认开户名单", "disowned numbers read"),
     "read.dossier": BilingualText("查看号码档案", "dossier read"),
+    "read.figure": BilingualText("查看统计明细", "rows of a figure read"),
     "read.drifts": BilingualText("查看网络不一致", "differences read"),
     "read.handled": BilingualText("查看处置明细", "handled numbers read"),
     "read.order": BilingualText("查看工单", "order read"),
