@@ -37,7 +37,7 @@ $(VENV)/.spark: $(VENV)/.dev requirements/spark.txt
 	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/spark -r requirements/spark.txt
 	@touch $@
 
-NETWORK := osmo-hlr kamailio kamailio-sqlite-modules kamailio-json-modules kamailio-utils-modules kamailio-extra-modules sip-tester postgresql
+NETWORK := osmo-hlr kamailio kamailio-sqlite-modules kamailio-json-modules kamailio-utils-modules kamailio-extra-modules sip-tester postgresql openssh-server openssh-client
 setup-network:                 ## the real network for tests and demo-network: a home register, a call proxy, PostgreSQL
 	@dpkg -s $(NETWORK) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(NETWORK); } || echo "Not all of: $(NETWORK), and no right to install them: the tests of the network will say so."
 

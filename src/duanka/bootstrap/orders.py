@@ -180,7 +180,8 @@ def desk(
 
 def clue_wiring(settings: Settings, secret: bytes, sources: CaseSources) -> ClueWiring:
     """What clues need of this installation."""
-    return ClueWiring(secret, sources.in_force)
+    key = settings.clue_http_key.get_secret_value() if settings.clue_http_key else ""
+    return ClueWiring(secret, sources.in_force, settings.clue_sftp_key, settings.clue_known_hosts, key)
 
 
 def upgrade_terms(

@@ -107,6 +107,15 @@ class Settings(BaseModel):
     passes: Path | None = None
     """Sealed list of who passed the second verification (`duanka orders passes`); None: the one in `orders`."""
 
+    clue_sftp_key: Path | None = None
+    """Private key, without a password, that delivers clues to the police by SFTP; None: not by SFTP."""
+
+    clue_known_hosts: Path | None = None
+    """Known host keys of the police's SFTP servers, as OpenSSH keeps them; any other host is refused."""
+
+    clue_http_key: SecretStr | None = None
+    """Duanka's key at the police's end, for clues that are delivered by HTTP."""
+
     language: Language | None = None
     """Language of output and work list: zh or en; None: by locale or zone, work list reasons in Chinese."""
 

@@ -11,6 +11,8 @@ from duanka.bootstrap.casework.ring_views import CaseRings
 from duanka.casework.clues.answers import ClueAnswers
 from duanka.casework.clues.delivery.address import Delivery, address_of
 from duanka.casework.clues.delivery.folder import FolderDelivery
+from duanka.casework.clues.delivery.http import HttpDelivery
+from duanka.casework.clues.delivery.sftp import SftpDelivery
 from duanka.casework.clues.dossier.assembly import DossierPorts
 from duanka.casework.clues.files.manifest import ClueKey
 from duanka.casework.clues.recipients import Recipients
@@ -75,9 +77,12 @@ def clue_services(
 
 def delivery_to(address: str, wiring: ClueWiring) -> Delivery:
     """The way to an address. ClueError: it is none."""
-    del wiring
     found = address_of(address)
-    return FolderDelivery(Path(found.path))
+    if found.kind == "folder":
+        return FolderDelivery(Path(found.path))
+    if found.kind == "sftp":
+        return SftpDelivery(found, wiring.sftp_key, wiring.known_hosts)
+    return HttpDelivery(found, wiring.http_key)
 
 
 def _rules() -> Mapping[str, Rule]:

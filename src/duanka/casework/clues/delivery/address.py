@@ -49,7 +49,9 @@ def address_of(text: str) -> Address:
         raise ClueError(f"{text[:60]!r} is no address; {_HOW}") from None
     path = PurePosixPath(parts.path)
     simple = (
-        text.isprintable() and not any(letter in text for letter in "\"'\\* \t") and ".." not in path.parts
+        text.isprintable()
+        and not any(letter in text for letter in "\"'\\*?[]; \t")
+        and ".." not in path.parts
     )
     if parts.password or not simple:
         raise ClueError(f"an address has no password, no blanks, quotes, '*' or '..'; {_HOW}")
