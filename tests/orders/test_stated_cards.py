@@ -31,7 +31,7 @@ def told(store: Store) -> StatedByPeople:
 def test_disowned_cards_count_once_confirmed_and_until_taken_back(store: Store) -> None:
     way = Online(store)
     claimed = [way.disavowals.record(card(n), replace(SEEN, outlet="W-1"), DESK, WHY, NOW) for n in (1, 2, 3)]
-    assert told(store) == StatedByPeople((), ())
+    assert told(store) == StatedByPeople((), (), ())
     for order in claimed[:2]:
         way.counter.confirm(order.id, OTHER, "seen too", NOW)
     assert told(store).disowned == (card(1), card(2))
@@ -47,7 +47,7 @@ def test_objections_count_once_they_are_upheld(store: Store) -> None:
     way.orders.apply(objection.id, Event.ACCEPT, DESK, "looked at", NOW + 25 * HOUR)
     assert told(store).upheld == ()
     way.orders.apply(objection.id, Event.UPHOLD, SECOND, "they are right", NOW + 26 * HOUR)
-    assert told(store) == StatedByPeople((), (card(0),))
+    assert told(store) == StatedByPeople((), (card(0),), ())
 
 
 def test_the_trail_has_each_read_as_the_systems(store: Store) -> None:

@@ -315,7 +315,7 @@ def stated_about(settings: Settings, store: Path, from_files: StatedCards) -> St
             found = stated_cards(here.store, here.trail, f"links build {store}", here.now())
     except DuankaError as error:  # the records are there all the same
         return Statements(from_files, unread=str(error))
-    return Statements(from_files, StatedCards(found.disowned, found.upheld))
+    return Statements(from_files, StatedCards(found.disowned, found.upheld, found.confirmed))
 
 
 def attach_store(here: OrderDesk, folder: Path | None, by: Person, why: str) -> AttachedTo:

@@ -238,6 +238,7 @@ def _evidence(
             at_risk=_at_risk(cards, _frame(card_facts.tripped(source)), policy),
             disowned=pl.col("card").is_in([key_of(card) for card in stated.disowned]),
             upheld=pl.col("card").is_in([key_of(card) for card in stated.upheld]),
+            confirmed=pl.col("confirmed") | pl.col("card").is_in([key_of(card) for card in stated.confirmed]),
         ),
         devices=_frame(shared_things.devices(source)),
         runs=_frame(device_runs.device_runs(source)),

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StatedCards:
-    """Cards of which people said something: their registrants disowned them; an objection was upheld."""
+    """Cards of which people said something: their registrants disowned them; an objection was upheld; the police
+    confirmed them (涉案).
+    """
 
     disowned: Sequence[str] = ()
     upheld: Sequence[str] = ()
+    confirmed: Sequence[str] = ()
 
 
 NO_CARDS = StatedCards()
@@ -33,6 +36,7 @@ class Statements:
         return StatedCards(
             tuple(dict.fromkeys((*self.from_files.disowned, *self.from_orders.disowned))),
             tuple(dict.fromkeys((*self.from_files.upheld, *self.from_orders.upheld))),
+            tuple(self.from_orders.confirmed),
         )
 
 

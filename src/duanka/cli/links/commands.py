@@ -115,7 +115,7 @@ def build(
             f"未读取工单库中的否认开户和异议成立：{stated.unread}",
             f"What the order database knows of disowned and upheld cards was not read: {stated.unread}",
         )
-    if any((stated.all.disowned, stated.all.upheld)):
+    if any((stated.all.disowned, stated.all.upheld, stated.all.confirmed)):
         say(*tables.stated_line(stated))
     for file, cards, words in (
         (disowned, files.disowned, tables.DISOWNED),
