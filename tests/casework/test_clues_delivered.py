@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -246,7 +247,7 @@ def test_a_send_that_is_killed_at_any_step_is_repeated_once(sqlite_url: str, tmp
         _clean(inbox)
         child = os.fork()
         if child == 0:
-            _ended(lambda: _sends(sqlite_url, reviewed.id, steps))
+            _ended(partial(_sends, sqlite_url, reviewed.id, steps))
         done = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         whole = folder_files(inbox / reviewed.id) if (inbox / reviewed.id).exists() else None
         assert whole is None or faults_of(whole, ClueKey(derived(KEY, "clues")).public) == []

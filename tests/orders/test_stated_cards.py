@@ -53,5 +53,9 @@ def test_objections_count_once_they_are_upheld(store: Store) -> None:
 def test_the_trail_has_each_read_as_the_systems(store: Store) -> None:
     told(store)
     (read,) = trail(store, "read.stated")
-    assert (read.who, read.why, read.after) == (SYSTEM.id, "links build S", '{"disowned":0,"upheld":0}')
+    assert (read.who, read.why, read.after) == (
+        SYSTEM.id,
+        "links build S",
+        '{"confirmed":0,"disowned":0,"upheld":0}',
+    )
     assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]

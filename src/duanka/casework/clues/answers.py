@@ -102,7 +102,7 @@ class ClueAnswers:
         """Take a signed answer that `by` hands in. ClueError: no source in force signed it, or it is old."""
         authorize(by, Permission.HAND_IN_ANSWER)
         signer = _signer(content, signature, self._sources())
-        number, answer, at = _read(content)
+        number, answer, at = read_answer(content)
         police = Person(signer, Role.POLICE)
         why = f"{given_reason(why)} · {by.id}"
 
@@ -112,11 +112,14 @@ class ClueAnswers:
                 raise ClueError(f"{number} was answered later than this file was written: it changes nothing")
             if at > now:
                 raise ClueError("the answer was written in the future: check both clocks")
-            return self._answered(unit, number, _checked(answer), police, why)
+            return self._answered(unit, number, _checked(answer), police, why, at)
 
         return self._transact(work, now)
 
-    def _answered(self, unit: UnitOfWork, number: str, answer: Answer, by: Person, why: str) -> Answered:
+    def _answered(
+        self, unit: UnitOfWork, number: str, answer: Answer, by: Person, why: str, at: datetime | None = None
+    ) -> Answered:
+        """Take an answer. `at`: when the police wrote it; None: now."""
         connection = unit.connection
         clue = clue_of(connection, number, by, lock=True)
         rows = {row.card: row for row in cards_of(connection, number)}
@@ -144,7 +147,7 @@ class ClueAnswers:
             unit.authorize(by, Permission.ANSWER_CLUE, card)
             if rows[card].answer == "confirmed":
                 withdrawn += withdraw_answer(unit, card, rows[card].case_number, by, f"{number}: {why}")
-        self._keep(unit, clue, to, answer, by)
+        self._keep(unit, clue, to, answer, by, at or unit.now)
         told = {"state": to.value, "confirmed": len(answer.confirmed), "refuted": len(answer.refuted)}
         told |= {"withdrawn": withdrawn, "stopped": stopped, "case_number": answer.case_number}
         unit.note(
@@ -172,19 +175,21 @@ class ClueAnswers:
             return str(error)
         return None
 
-    def _keep(self, unit: UnitOfWork, clue: Clue, to: ClueState, answer: Answer, by: Person) -> None:
+    def _keep(
+        self, unit: UnitOfWork, clue: Clue, to: ClueState, answer: Answer, by: Person, at: datetime
+    ) -> None:
         for cards, said, case_number in (
             (answer.confirmed, "confirmed", answer.case_number),
             (answer.refuted, "refuted", ""),
         ):
             for card in cards:
                 mine = (clue_cards.c.clue_id == clue.id, clue_cards.c.card == card)
-                facts = {"answer": said, "answered_at": unit.now, "case_number": case_number}
+                facts = {"answer": said, "answered_at": at, "case_number": case_number}
                 unit.connection.execute(update(clue_cards).where(*mine).values(**facts))
         facts = {
             "state": to.value,
             "answered_by": by.id,
-            "answered_at": unit.now,
+            "answered_at": at,
             **without_package(clue, unit.now),
         }
         if answer.case_number:
@@ -229,7 +234,8 @@ def _signer(content: bytes, signature: bytes, sources: Sequence[CaseSource]) -> 
     raise ClueError("nobody signed this answer whose signature counts: `duanka keys sources` names them")
 
 
-def _read(content: bytes) -> tuple[str, Answer, datetime]:
+def read_answer(content: bytes) -> tuple[str, Answer, datetime]:
+    """The clue, the answer and its time in a signed file. ClueError: it is none."""
     try:
         told: Any = json.loads(content)
         confirmed, refuted = (tuple(map(str, told.get(name, ()))) for name in ("confirmed", "refuted"))

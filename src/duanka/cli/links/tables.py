@@ -144,15 +144,18 @@ def days_read(days: int, read: int, why: BilingualText | None) -> str:
 def stated_line(said: Statements) -> tuple[str, str]:
     """How many cards were disowned, found right, or confirmed, and who told it; in both languages."""
     orders, files = said.from_orders, said.from_files
-    counts = (len(orders.disowned), len(files.disowned), len(orders.upheld), len(files.upheld))
+    counts = [len(orders.disowned), len(files.disowned), len(orders.upheld), len(files.upheld)]
     zh = "否认开户：工单库 {} 张，文件 {} 张；异议成立：工单库 {} 张，文件 {} 张"
     en = (
         "Disowned cards: {} of the order database, {} of a file; objections upheld: {} of the order database, {} of a"
         " file"
     )
     if orders.confirmed:
-        counts = (*counts, len(orders.confirmed))
-        zh, en = f"{zh}；公安机关确认涉案：工单库 {{}} 张", f"{en}; confirmed by the police: {{}} of the order database"
+        counts.append(len(orders.confirmed))
+        zh, en = (
+            f"{zh}；公安机关确认涉案：工单库 {{}} 张",
+            f"{en}; confirmed by the police: {{}} of the order database",
+        )
     return zh.format(*counts), en.format(*counts)
 
 

@@ -39,6 +39,10 @@ def stated_cards(store: Store, trail: Trail, why: str, now: datetime) -> StatedB
             tuple(dict.fromkeys(connection.execute(upheld.order_by(orders.c.id)).scalars())),
             tuple(dict.fromkeys(connection.execute(stands.order_by(confirmations.c.id)).scalars())),
         )
-        told = {"disowned": len(found.disowned), "upheld": len(found.upheld), "confirmed": len(found.confirmed)}
+        told = {
+            "disowned": len(found.disowned),
+            "upheld": len(found.upheld),
+            "confirmed": len(found.confirmed),
+        }
         trail.append(connection, [AuditEntry(now, SYSTEM, "read.stated", "links", why, after=told)])
     return found
