@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import delete, insert, select
 
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.order import Role
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.casework.cases import confirmations
@@ -71,3 +72,9 @@ def test_a_confirmation_that_was_written_past_the_trail_is_found(store: Store) -
     with store.writing() as connection:
         connection.execute(delete(confirmations))
     assert any("removed past the trail" in fault for fault in faults(store))
+
+
+def test_what_the_police_say_of_the_fraud_is_kept_for_warnings(store: Store) -> None:
+    book_on(store).police_stop(card(0), "京公2026-9", OFFICER, "their letter", NOW, FraudKind.LOAN)
+    with store.reading() as connection:
+        assert connection.execute(select(confirmations.c.fraud_kind)).scalars().all() == ["loan"]

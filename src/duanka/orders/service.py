@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.order import (
     SYSTEM,
     DoneBefore,
@@ -121,11 +122,23 @@ class OrderService:
 
         return self.transaction(work, now)
 
-    def police_stop(self, card: str, case: str, by: Person, why: str, now: datetime) -> Order:
-        """Stop a card at once on a police notice, whose number is stored in the order."""
+    def police_stop(
+        self,
+        card: str,
+        case: str,
+        by: Person,
+        why: str,
+        now: datetime,
+        fraud_kind: FraudKind | None = None,
+    ) -> Order:
+        """Stop a card at once on a police notice, whose number is stored in the order.
+
+        `fraud_kind`: as the police say; warnings to victims have it in words.
+        """
         if not case.strip():
             raise OrderError("a police stop needs the number of the notice or case")
-        return self.transaction(lambda unit: police_stop(unit, card, case, by, why), now)
+        kind = fraud_kind.value if fraud_kind else ""
+        return self.transaction(lambda unit: police_stop(unit, card, case, by, why, fraud_kind=kind), now)
 
     def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
         """Lift a police stop with the consent of the police."""

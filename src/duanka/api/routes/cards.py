@@ -50,7 +50,9 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
     """At once, in every element; joins the order of a card that is already stopped."""
     card = card_of(asks.phone_number)
-    order = here.desk.orders.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
+    order = here.desk.orders.police_stop(
+        card, asks.case_number.strip(), by, asks.why.strip(), here.now, asks.fraud_kind
+    )
     return masked(order)
 
 

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from duanka.domain.bulk_action import card_of
 from duanka.domain.counter_check import MOST_LETTERS, CounterCheck, Document
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.order import Event, Grounds, Kind, State
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.order_decision import RequestedAction as AskedFor
@@ -286,6 +287,10 @@ class PoliceStop(AskedModel):
     phone_number: PhoneNumber
     case_number: CaseNumber
     why: Why
+    fraud_kind: FraudKind | None = Field(
+        default=None,
+        description="The kind of fraud (诈骗类型), as far as it is known; warnings have it in words.",
+    )
 
 
 class PoliceRelease(AskedModel):

@@ -14,6 +14,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail_texts import row_words
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.casework.cases import case_notes, cases, confirmations
+from duanka.ledger.db.casework.clues import clues
 from duanka.ledger.db.tables import audit, notices, orders, outbox
 
 _NOTE = BilingualText("记事", "note")
@@ -45,11 +46,13 @@ def timeline_of(
 def _acts(
     connection: Connection, number: str, cards: Collection[str], limit: int
 ) -> tuple[list[TimelineEntry], int]:
-    """Acts in the case, in those merged into it, and on the orders of its cards."""
+    """Acts in the case and in those merged into it, on its clues, and on the orders of its cards."""
     merged = select(cases.c.id).where(cases.c.merged_into == number)
     theirs = select(orders.c.id).where(among(connection, orders.c.card, cards))
+    told = select(clues.c.id).where(or_(clues.c.case_id == number, clues.c.case_id.in_(merged)))
+    subjects = (audit.c.subject.in_(one) for one in (merged, theirs, told))
     which = (
-        or_(audit.c.subject == number, audit.c.subject.in_(merged), audit.c.subject.in_(theirs)),
+        or_(audit.c.subject == number, *subjects),
         audit.c.what.not_like("read.%"),
         audit.c.what != "case.note",  # the note itself is there
     )

@@ -16,6 +16,7 @@ from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bounds import bounded
 from duanka.domain.bulk_action import LIFTS, BulkAction, BulkActionState
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import DoneBefore, Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
@@ -214,11 +215,18 @@ for _event, _help in {
 
 
 @command(moves, Permission.RESTRICTION_POLICE_STOP, "police-stop")
-def police_stop(card: CardOrOrder, case: Case, why: Why) -> None:
+def police_stop(
+    card: CardOrOrder,
+    case: Case,
+    why: Why,
+    fraud_kind: Annotated[
+        FraudKind | None, typer.Option("--fraud-kind", help="The kind of fraud; warnings to victims name it.")
+    ] = None,
+) -> None:
     """Stop a card at once on a police notice (公安机关通知停机), with the key of somebody of the police."""
     with at_desk() as (here, person):
         number = card_meant(here, card)
-        print_change(here, here.orders.police_stop(number, case, person, why, here.now()))
+        print_change(here, here.orders.police_stop(number, case, person, why, here.now(), fraud_kind))
 
 
 @command(moves, Permission.RESTRICTION_POLICE_RELEASE, "police-release")
