@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from duanka.domain.bulk_action import MalformedCard
 from duanka.domain.case_file import UnknownCase
+from duanka.domain.clue import UnknownClue
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
@@ -179,6 +180,7 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedDevice, 400),
     (UnknownOrder, 404),
     (UnknownCase, 404),
+    (UnknownClue, 404),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),

@@ -115,6 +115,16 @@ def case_path(alias: str, description: str) -> Any:
     return _path(alias, f"^C{ORDER_ID}", description, "C")
 
 
+def clue_path(alias: str, description: str) -> Any:
+    """A path parameter that is the id of a clue."""
+    return _path(alias, f"^L{ORDER_ID}", description, "L")
+
+
+def recipient_path(alias: str, description: str) -> Any:
+    """A path parameter that is the id of a recipient of clues."""
+    return _path(alias, f"^E{ORDER_ID}", description, "E")
+
+
 AnyOrder = Annotated[str, order_path("[VROD]", "The order (工单).")]
 MovedOrder = Annotated[str, order_path("[VR]", "The verification or restriction.")]
 TheVerification = Annotated[str, order_path("V", "The verification (实人核验).")]
