@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.linked_accounts import LinkedAccount
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
+from duanka.domain.victims import Party, PartyContact, PartyTerms
 
 DAY = date(2026, 3, 1)
 AT = datetime(2026, 3, 1, 9, 30)
@@ -48,6 +49,15 @@ class InventedLookups:
             return []
         return [
             Contact(number, other, 1, 0, 0, 2, AT, AT) for number in numbers for other in (self.peer, None)
+        ]
+
+    def parties_of(self, cards: Collection[str], terms: PartyTerms) -> Sequence[Party]:
+        self.asked.append((tuple(cards), terms.since, terms.until))
+        if self.peer is None or not terms.since <= AT < terms.until:
+            return []
+        contacts = (PartyContact(card, 1, 0, 1, 1_500, 1_500, 0, 0, AT, AT) for card in cards)
+        return [
+            Party(self.peer, tuple(contacts), registered=True, operator="甲", city="130100", bank_after=1)
         ]
 
     def places_of(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:

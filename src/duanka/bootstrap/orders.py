@@ -15,7 +15,7 @@ from duanka.application.desk import DeskServices
 from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
-from duanka.bootstrap.casework.victims import victim_search
+from duanka.bootstrap.casework.victims import victim_search, victim_services
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
@@ -142,9 +142,10 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
-        victims, clues = victim_search(store, trail, policy), clue_wiring(settings, secret, sources)
         accounts = account_services(store, trail, policy, records.opened, derived(secret, "platform rows"))
         rings = RingQueries(store, trail, ServedGraph(settings, records).checked)
+        victims = victim_services(victim_search(store, trail, policy), records.opened)
+        clues = clue_wiring(settings, secret, sources)
         acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
         yield OrderDesk(
             store=store,

@@ -101,7 +101,7 @@ def working(
 
     # each duty has its own connection to an element, so that none waits for another
     def made() -> Enforcing:
-        search, records = here.casework.victim_search, here.attached_store.opened
+        search, records = here.casework.victims.search, here.attached_store.opened
         sender = network.message_centre(receives=False)
         victims = victim_duties(search, records, alarms, worker, sender)
         accounts = account_duties(here.casework.accounts, here.store, here.trail, alarms, worker, say)
@@ -118,7 +118,7 @@ def working(
             compared=_comparisons(here, policy, network.elements(), alarms),
             compare_every=policy.reconcile_minutes * 60,
             lists=[KeptListWatch(one, alarms) for one in network.proxies()],
-            purge=here.checks.purge,
+            purge=lambda now: here.checks.purge(now) + here.casework.victims.retention.purge(now),
             move_refusals=OldRefusals(here.store, here.attached_store.archive).move,
             guard=guard,
             write_passes=here.pass_list.write_changed,

@@ -13,6 +13,11 @@ from duanka.casework.clues.answers import ClueAnswers
 from duanka.casework.clues.recipients import Recipients
 from duanka.casework.clues.service import ClueService
 from duanka.casework.figures import CaseworkFigures
+from duanka.casework.victims.calls import VictimCalls
+from duanka.casework.victims.finding import VictimFinder
+from duanka.casework.victims.proposals import CallProposals
+from duanka.casework.victims.queries import VictimQueries
+from duanka.casework.victims.retention import VictimRetention
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.linked_accounts import AccountLookups
@@ -41,12 +46,24 @@ class ClueServices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VictimServices:
+    """The services about victims: the search that all share, and what people and worker do with it."""
+
+    search: VictimSearch
+    finder: VictimFinder
+    queries: VictimQueries
+    calls: VictimCalls
+    proposals: CallProposals
+    retention: VictimRetention
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaseworkServices:
     """The services that change or read casework, on one order database."""
 
     files: CaseFiles
     cases: CaseQueries
     figures: CaseworkFigures
-    victim_search: VictimSearch
-    clues: ClueServices
     accounts: AccountServices
+    clues: ClueServices
+    victims: VictimServices

@@ -100,6 +100,23 @@ class Permission(StrEnum):
     LIST_TAKEDOWN = "list_takedown", _READERS, "查看待清理线索", "list items for take-down"
     AGREE_TAKEDOWN = "agree_takedown", STAFF, "办理待清理线索", "work on items for take-down"
     BLOCK_TAKEDOWN = "block_takedown", _SENIOR, "启用短信拦截", "let the message filter refuse an item", _ALL
+    # victims
+    FIND_VICTIMS = "find_victims", _WITH_CASE, "查找受害人", "find the victims of confirmed cards"
+    WARN_VICTIMS = "warn_victims", STAFF, "预警受害人", "have victims warned"
+    READ_VICTIMS = "read_victims", _WITH_CASE, "查看受害人", "look at victims"
+    CALL_VICTIMS = "call_victims", STAFF, "回访受害人", "call victims"
+    PROPOSE_CALLS = (
+        "propose_calls",
+        STAFF,
+        "提出回访名单",
+        "propose a worklist for cards that are not confirmed",
+    )
+    APPROVE_CALLS = (
+        "approve_calls",
+        _SENIOR,
+        "复核回访名单",
+        "approve a worklist for cards that are not confirmed",
+    )
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"

@@ -31,6 +31,14 @@ class CardNotConfirmed(VictimsRefused):
     """No standing confirmation of the police: nothing may be sent on account of this card."""
 
 
+class WorklistState(WordedEnum):
+    """Where a proposed worklist stands."""
+
+    PROPOSED = "proposed", "待复核"
+    APPROVED = "approved", "已批准"
+    REJECTED = "rejected", "已否决"
+
+
 class Exclusion(WordedEnum):
     """Why a party of a confirmed card is no victim."""
 

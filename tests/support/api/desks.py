@@ -21,6 +21,7 @@ from duanka.application.desk import DeskServices
 from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
+from duanka.bootstrap.casework.victims import victim_services
 from duanka.bootstrap.policies import policy_named
 from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
@@ -177,7 +178,8 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     checks = OnlineChecks(book, links, pictures, KEY)
     acts, invented, graph = BulkActionService(book), InventedLookups(), InventedRings()
     rings = RingQueries(store, trail, lambda: graph)
-    terms = BookTerms(VictimPolicy(), policy, policy.local_time)
+    search = VictimSearch(store, trail, BookTerms(VictimPolicy(), policy, policy.local_time), ("95588",))
+    victims = victim_services(search, lambda: invented)
     return TestDesk(
         store=store,
         orders=book,
@@ -193,7 +195,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
             book,
             rings,
             lambda: invented,
-            VictimSearch(store, trail, terms),
+            victims,
             ClueWiring(KEY),
             account_services(store, trail, policy_named("national"), lambda: invented, KEY),
         ),

@@ -29,6 +29,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.phone_masking import masked_text
 from duanka.domain.ring_lookups import NotLinked, TooManyRings
+from duanka.domain.victims import UnknownVictim
 from duanka.orders.views import WordsShown
 
 _log = logging.getLogger("duanka.api")
@@ -181,6 +182,7 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownOrder, 404),
     (UnknownCase, 404),
     (UnknownClue, 404),
+    (UnknownVictim, 404),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),

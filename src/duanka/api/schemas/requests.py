@@ -125,6 +125,11 @@ def recipient_path(alias: str, description: str) -> Any:
     return _path(alias, f"^E{ORDER_ID}", description, "E")
 
 
+def casework_path(alias: str, letter: str, description: str) -> Any:
+    """A path parameter that is an id of casework, which begins with `letter`."""
+    return _path(alias, f"^{letter}{ORDER_ID}", description, letter)
+
+
 AnyOrder = Annotated[str, order_path("[VROD]", "The order (工单).")]
 MovedOrder = Annotated[str, order_path("[VR]", "The verification or restriction.")]
 TheVerification = Annotated[str, order_path("V", "The verification (实人核验).")]

@@ -9,9 +9,8 @@ from duanka.bootstrap.casework.clues import ClueWiring, clue_services
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.seeds import CasePorts, CaseRecords
 from duanka.casework.cases.service import CaseFiles
-from duanka.casework.desk import AccountServices, CaseworkServices
+from duanka.casework.desk import AccountServices, CaseworkServices, VictimServices
 from duanka.casework.figures import CaseworkFigures
-from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.record_lookups import StoreStatus
 from duanka.domain.ring_lookups import RingAnswer, RingTable
@@ -30,7 +29,7 @@ def casework(
     orders: OrderService,
     rings: RingQueries[RingAnswer, RingTable],
     records: Callable[[], CaseworkRecords],
-    victims: VictimSearch,
+    victims: VictimServices,
     clues: ClueWiring,
     accounts: AccountServices,
 ) -> CaseworkServices:
@@ -40,7 +39,7 @@ def casework(
         files=CaseFiles(store, trail, CasePorts(rings.in_full, records)),
         cases=CaseQueries(store, trail),
         figures=CaseworkFigures(store, trail),
-        victim_search=victims,
-        clues=clue_services(orders, rings, records, lambda: records().status(), clues),
         accounts=accounts,
+        clues=clue_services(orders, rings, records, lambda: records().status(), clues),
+        victims=victims,
     )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from duanka.casework.desk import VictimServices
+from duanka.casework.victims.calls import VictimCalls
 from duanka.casework.victims.dispatch import VictimReceipts, WarningDispatcher
+from duanka.casework.victims.finding import VictimFinder, VictimRecords
+from duanka.casework.victims.proposals import CallProposals
+from duanka.casework.victims.queries import VictimQueries
 from duanka.casework.victims.recording import BookTerms
+from duanka.casework.victims.retention import VictimRetention
 from duanka.casework.victims.searching import VictimSearch
 from duanka.casework.victims.watching import ConfirmationWatch
 from duanka.domain.local_time import OperatorZone
@@ -23,6 +30,23 @@ def victim_search(store: Store, trail: Trail, policy: Policy) -> VictimSearch:
     terms = BookTerms(policy.victims, policy.orders, OperatorZone(policy.orders.zone))
     lines = [str(row["number"]) for row in policy.lists.get("bank_hotlines", ())]
     return VictimSearch(store, trail, terms, lines)
+
+
+def victim_services(search: VictimSearch, source: Callable[[], VictimRecords]) -> VictimServices:
+    """What people and worker do for victims. `source`: LookupRefused: no store is attached."""
+    queries, alarms = VictimQueries(search), AlarmService(search.store)
+
+    def alarm(name: str, now: datetime, detail: str) -> None:
+        alarms.raise_now(name, now, detail)
+
+    return VictimServices(
+        search=search,
+        finder=VictimFinder(search, source),
+        queries=queries,
+        calls=VictimCalls(search, queries, alarm),
+        proposals=CallProposals(search, source),
+        retention=VictimRetention(search),
+    )
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,18 @@ _ROWS = {
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
     "read.clue": BilingualText("查看线索", "clue read"),
     "read.case": BilingualText("查看案件", "case looked into"),
+    "victims.approve": BilingualText("批准回访名单", "worklist approved"),
+    "victims.call": BilingualText("领取受害人回访", "call to a victim claimed"),
+    "victims.list": BilingualText("查看受害人列表", "victims listed"),
+    "victims.look": BilingualText("查找受害人", "victims looked for"),
+    "victims.outcome": BilingualText("登记回访结果", "outcome of a call to a victim"),
+    "victims.propose": BilingualText("提出回访名单", "worklist proposed"),
+    "victims.purge": BilingualText("清除受害人信息", "victims forgotten"),
+    "victims.reject": BilingualText("否决回访名单", "worklist rejected"),
+    "victims.release": BilingualText("退回受害人回访", "call to a victim given back"),
+    "victims.search": BilingualText("自动查找受害人", "victims of confirmed cards searched"),
+    "victims.show": BilingualText("查看受害人", "victim looked at"),
+    "victims.warn": BilingualText("预警受害人", "victims warned"),
     "read.act": BilingualText("查看批量处置", "bulk action read"),
     "read.stated": BilingualText(
         "为关联分析读取否认开户、异议成立的号码", "disowned, upheld numbers read for links"
@@ -127,7 +139,6 @@ _ROWS = {
     "read.own": BilingualText("用户查看本人工单", "order read by its holder"),
     "store.attach": BilingualText("关联记录库", "store attached"),
     "take.undo": BilingualText("撤销接收", "take undone"),
-    "victims.search": BilingualText("查找受害人", "victims looked for"),
     "trail.broken": BilingualText("审计链断裂", "trail broken"),
 }
 # Changes of an order without a change of state, shown after its kind.
