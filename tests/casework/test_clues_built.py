@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from stix2validator import ValidationOptions, validate_string
 
 from duanka.casework.clues.dossier.document import content_of, pdf_of
+from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
 from duanka.casework.clues.files.manifest import faults_of
 from duanka.casework.clues.files.stix import bundle_of
 from duanka.domain.case_file import CaseError, CaseOutcome, UnknownCase
@@ -31,6 +34,7 @@ from support.casework.clue_scene import (
     opened,
     police_certificate,
 )
+from support.desk import duanka
 from support.people import FIRST, SECOND
 
 CARDS = (CONFIRMED, SUSPECTED, NAMED)
@@ -147,11 +151,14 @@ def test_the_dossier_has_all_that_the_police_need(dossier: Any) -> None:
     (confirmed,), suspected = told["confirmed"], told["suspected"]
     assert CASE_NUMBER in confirmed[1]
     assert "公安机关停机通知" in confirmed[2]
-    assert any("规则 fan_out" in str(row) for row in suspected)
+    (seen,) = [one for one in suspected if "规则“广撒网外呼”" in one["facts"]]
+    assert re.search("工单：V[0-9A-Z]{12}", seen["source"])
+    assert "与团伙的 3 张卡" not in seen["facts"]  # another card's
     assert [one["id"] for one in told["rules"]] == ["fan_out"]
     assert "快递员" in told["rules"][0]["look_alikes"]["zh"]
     assert {"立案", f"公安机关确认涉案，案件编号 {CASE_NUMBER}"} <= {row[1] for row in told["timeline"]}
     assert {row[0] for row in told["holders"]} == {f"{0:032x}", f"{1:032x}"}
+    assert ["首次命中规则：广撒网外呼（1 张）", "规则命中"] in [[row[1], row[3]] for row in told["timeline"]]
     masked = json.dumps(content_of(dossier.masked(), []), ensure_ascii=False)
     assert not any(number[2:] in masked or f"{number[2:5]} {number[5:]}" in masked for number in CARDS)
 
@@ -212,3 +219,18 @@ def test_the_regulator_may_build_none_and_everybody_may_not_read_one(scene: Clue
     with pytest.raises(PermissionDenied):
         files.show(clue.id, scene.who(Role.REGULATOR), "why", NOW)
     assert files.page(scene.who(Role.REGULATOR)).total == 1
+
+
+def test_without_chinese_fonts_an_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pylopdf_fonts_zh_cn", None)
+    with pytest.raises(NoChineseFont, match="apt install fonts-noto-cjk"):
+        font_folders((tmp_path, tmp_path / "away"))
+    (tmp_path / "noto").mkdir()
+    (tmp_path / "noto" / "NotoSansCJK-Regular.ttc").write_bytes(b"")
+    assert font_folders((tmp_path,)) == [tmp_path / "noto"]
+
+
+def test_the_doctor_says_whether_dossiers_can_be_set(tmp_path: Path) -> None:
+    assert "Chinese fonts in" in duanka("doctor", cwd=tmp_path).out

@@ -118,7 +118,7 @@ def working(
             compared=_comparisons(here, policy, network.elements(), alarms),
             compare_every=policy.reconcile_minutes * 60,
             lists=[KeptListWatch(one, alarms) for one in network.proxies()],
-            purge=lambda now: here.checks.purge(now) + here.casework.victims.retention.purge(now),
+            purge=_purge(here),
             move_refusals=OldRefusals(here.store, here.attached_store.archive).move,
             guard=guard,
             write_passes=here.pass_list.write_changed,
@@ -170,6 +170,18 @@ def _comparisons(
     """The comparison of each element with the order database."""
     limit = ChangeLimit(policy.reconcile_max)
     return [Reconciling(here.store, here.trail, one, alarms=alarms, limit=limit) for one in elements]
+
+
+def _purge(here: OrderDesk) -> Callable[[datetime], int]:
+    """What deletes data past its retention: pictures of holders, victims, the police's files of clues."""
+
+    def purge(now: datetime) -> int:
+        casework = here.casework
+        return (
+            here.checks.purge(now) + casework.victims.retention.purge(now) + casework.clues.files.purge(now)
+        )
+
+    return purge
 
 
 class Network:

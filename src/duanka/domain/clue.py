@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from duanka.domain.authority import Permission
 from duanka.domain.order import NoSuchTransition, OrderError
 from duanka.domain.text import WordedEnum
 
@@ -65,6 +67,13 @@ TRANSITIONS: tuple[ClueTransition, ...] = (
     *(ClueTransition(state, ClueEvent.CONFIRM, ClueState.CONFIRMED) for state in _ANSWERABLE),
     *(ClueTransition(state, ClueEvent.REFUTE, ClueState.REFUTED) for state in _ANSWERABLE),
 )
+MAY: Mapping[ClueEvent, Permission] = {
+    ClueEvent.REVIEW: Permission.REVIEW_CLUE,
+    ClueEvent.SEND: Permission.SEND_CLUE,
+    ClueEvent.ACKNOWLEDGE: Permission.ACKNOWLEDGE_CLUE,
+    ClueEvent.CONFIRM: Permission.ANSWER_CLUE,
+    ClueEvent.REFUTE: Permission.ANSWER_CLUE,
+}
 _TABLE = {(row.before, row.event): row.after for row in TRANSITIONS}
 _NEXT = {
     ClueState.DRAFT: "a second person reviews it first: `duanka clues review`",

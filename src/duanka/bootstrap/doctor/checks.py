@@ -32,6 +32,7 @@ CHECKS = (
     DoctorCheck("message centre", network.message_centre),
     DoctorCheck("faces", online.faces),
     DoctorCheck("photos", online.photos),
+    DoctorCheck("dossiers", optional_parts.dossiers),
     DoctorCheck("NATS", optional_parts.nats),
     DoctorCheck("Spark", optional_parts.spark),
 )

@@ -1,4 +1,4 @@
-"""Checks of optional parts, NATS and Spark: wait for their greeting only."""
+"""Checks of optional parts: fonts of dossiers, NATS and Spark; wait for their greeting only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
 from duanka.domain.errors import DuankaError
 
 SECONDS = 3.0
@@ -18,6 +19,20 @@ _HTTP2_PREFACE = (
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 )  # HTTP/2 (RFC 9113): preface, empty SETTINGS
 _SETTINGS_FRAME = 0x04  # type of the first frame of an HTTP/2 server
+
+
+def dossiers(found: Installation) -> Iterator[Finding]:
+    """Check that dossiers of clues can be set: typst, and Chinese fonts."""
+    del found
+    if find_spec("typst") is None:
+        yield warning("clues cannot be built: typst is not installed", "`make setup`")
+        return
+    try:
+        folder = font_folders()[0]
+    except NoChineseFont:
+        yield warning("clues cannot be built: no Chinese font is installed", "`apt install fonts-noto-cjk`")
+    else:
+        yield ok(f"Chinese fonts in {folder}")
 
 
 def nats(found: Installation) -> Iterator[Finding]:

@@ -182,6 +182,7 @@ class DossierAssembly:
             source=_source(item),
             confirmed=confirmed,
             suspicion=suspicion,
+            orders=tuple(row["id"] for row in rows if row["hit_summaries"]),
             tier=next(
                 (row["tier"] for row in reversed(rows) if row["tier"] and row["tier"] != "extreme"), ""
             ),
@@ -325,9 +326,12 @@ def _devices(used: Sequence[CardUse], facts: LedgerFacts, ring: RingView | None)
 
 def _places(used: Sequence[CardUse]) -> Iterator[DossierPlace]:
     of = defaultdict[tuple[str, str], list[CardUse]](list)
+    city_of = {
+        one.value: one.city for one in used if one.kind is UseKind.PLACE and one.city
+    }  # records may lack it
     for one in used:
         if one.kind is UseKind.PLACE:
-            of[one.city, one.value].append(one)
+            of[one.city or city_of.get(one.value, ""), one.value].append(one)
     order = sorted(
         of, key=lambda at: (-len({one.card for one in of[at]}), -sum(one.records for one in of[at]), at)
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from importlib import import_module
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from duanka.casework.clues.dossier import drawings
 from duanka.casework.clues.dossier.fonts import font_folders
-from duanka.casework.clues.dossier.model import CaseDossier, DossierCard, FactSource
+from duanka.casework.clues.dossier.model import CaseDossier, DossierCard, DossierEvent, FactSource
 from duanka.casework.clues.dossier.timeline import OUTCOMES, element_words
 from duanka.casework.clues.dossier.wording import HOLDERS, LEARNT, METHODS, TERMS, TIERS
 from duanka.domain.case_file import GroundKind, ItemKind
@@ -21,6 +23,9 @@ from duanka.domain.phone_masking import spelled_card
 from duanka.domain.text import BilingualText
 
 MOST_ROWS = 120  # of a table in the document; the table cards.csv and the bundle have all
+MOST_OTHERS = 12  # devices or outlets that the head names
+MANY_CARDS = 5  # of a device that stands out
+MOST_FACTS, MOST_SHORT = 40, 360  # suspected cards with all facts; those in a short list after them
 MOST_EVENTS = 150
 Cell = str | dict[str, str]
 
@@ -48,6 +53,7 @@ def pdf_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> bytes:
 def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """All words of the document, by section; a cell is text, or Chinese with English beneath."""
     confirmed, suspected, named = (dossier.standing(one) for one in Standing)
+    timeline = list(_timeline(dossier))
     return {
         "clue": dossier.clue,
         "masked": dossier.is_masked,
@@ -69,17 +75,17 @@ def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[
         "gaps": [_cell(gap) for gap in dossier.gaps],
         "confirmed": [_confirmed_row(card) for card in confirmed[:MOST_ROWS]],
         "more_confirmed": max(len(confirmed) - MOST_ROWS, 0),
-        "suspected": [_suspected_row(card) for card in (*suspected, *named)[:MOST_ROWS]],
-        "more_suspected": max(len(suspected) + len(named) - MOST_ROWS, 0),
+        "seen_of_confirmed": [
+            _suspected(dossier, card) for card in sorted(confirmed, key=_gravity)[:MOST_FACTS]
+        ],
+        **_suspicion(dossier, (*suspected, *named)),
         "ring": _ring(dossier),
         "flows": drawings.city_flows(dossier.flows),
         "provinces": drawings.province_tiles(dossier),
         "days": drawings.days_of_use(dossier),
         **_tables(dossier),
-        "timeline": [
-            _event(one.at, one.words, one.source, one.cards, one.number) for one in dossier.timeline
-        ][:MOST_EVENTS],
-        "more_timeline": max(len(dossier.timeline) - MOST_EVENTS, 0),
+        "timeline": timeline[:MOST_EVENTS],
+        "more_timeline": max(len(timeline) - MOST_EVENTS, 0),
         "rules": [_rule(one) for one in dossier.rules],
         "methods": [_cell(one) for one in METHODS],
         "terms": [[term, _cell(words)] for term, words in TERMS],
@@ -107,7 +113,12 @@ def _head(dossier: CaseDossier) -> list[list[Cell]]:
     ]
     if case.approved_by:
         rows.insert(4, ("主管复核", "approved", case.approved_by))
-    rows += [("另列", "also named", f"{_item_word(kind)} {value}") for kind, value in case.other_items[:8]]
+    others: dict[str, list[str]] = {}
+    for kind, value in case.other_items:
+        others.setdefault(kind, []).append(value)
+    for kind, values in others.items():
+        more = f" 等 {len(values)} 项" if len(values) > MOST_OTHERS else ""
+        rows.append((f"另列{_item_word(kind)}", kind, f"{'、'.join(values[:MOST_OTHERS])}{more}"))
     return [[{"zh": zh, "en": en}, value] for zh, en, value in rows]
 
 
@@ -130,6 +141,7 @@ def _summary(
         "“Confirmed” means that the police said so and gave a case number. “Suspected” is what the operator’s rules and"
         " links suggest: no finding about anybody. The two stand apart.",
     )
+    yield from _highlights(dossier)
     if dossier.ring:
         ring = dossier.ring
         firm = "其特征更像单位的语音网关或坐席，请先向单位核实。" if ring.firm else ""
@@ -138,6 +150,29 @@ def _summary(
             f"命中。{firm}",
             f"From {ring.seed}, the links hold {ring.joined} cards together; rules speak against {ring.at_risk}.",
         )
+
+
+def _highlights(dossier: CaseDossier) -> Iterable[dict[str, str]]:
+    """What stands out, in figures: devices, cities, outlets, registrants."""
+    zh, en = list[str](), list[str]()
+    if shared := [one for one in dossier.devices if len(one.cards) >= MANY_CARDS]:
+        cards = len({card for one in shared for card in one.cards})
+        zh.append(f"{cards} 张卡先后插在 {len(shared)} 部终端里（每部 {MANY_CARDS} 张以上）")
+        en.append(f"{cards} cards were in {len(shared)} devices of {MANY_CARDS} or more")
+    used = Counter(card.main_city for card in dossier.cards if card.main_city)
+    for city, many in used.most_common(1):
+        zh.append(f"使用最集中的城市是 {city}（{many} 张）")
+        en.append(f"most are used in city {city} ({many})")
+    for one in dossier.outlets[:1]:
+        zh.append(f"开户最多的网点是 {one.outlet}（{one.cards} 张）")
+        en.append(f"outlet {one.outlet} opened the most ({one.cards})")
+    for holder in dossier.holders[:1]:
+        zh.append(
+            f"这些卡登记在 {len(dossier.holders)} 个登记人名下，最多的一个名下有 {len(holder.cards)} 张"
+        )
+        en.append(f"they are registered to {len(dossier.holders)}, at most {len(holder.cards)} to one")
+    if zh:
+        yield _said(f"要点：{'；'.join(zh)}。", f"What stands out: {'; '.join(en)}.")
 
 
 def _confirmed_row(card: DossierCard) -> list[Cell]:
@@ -149,19 +184,50 @@ def _confirmed_row(card: DossierCard) -> list[Cell]:
     return [_number(card), said, learnt, _role(card), card.state.zh if card.state else "未处置"]
 
 
-def _suspected_row(card: DossierCard) -> list[Cell]:
-    figures = [f"{hit.words.zh}（{_days(hit)}，规则 {hit.rule}）" for hit in card.suspicion]
-    if card.ring:
-        figures.append(f"{card.ring.reason.zh}（关联图）")
-    tier = TIERS.get(card.tier, BilingualText("", "")).zh
-    return [
-        _number(card),
-        _role(card),
-        f"{card.ring.certainty:.0%}" if card.ring else "—",
-        "\n".join(figures) or "案件所列，无规则命中",
-        f"{card.state.zh if card.state else '未处置'}{f'；风险等级 {tier}' if tier else ''}",
-        card.source,
+def _suspicion(dossier: CaseDossier, cards: Sequence[DossierCard]) -> dict[str, Any]:
+    """The gravest cards with all facts, the others in a short list."""
+    ordered = sorted(cards, key=_gravity)
+    short = ordered[MOST_FACTS : MOST_FACTS + MOST_SHORT]
+    return {
+        "suspected": [_suspected(dossier, card) for card in ordered[:MOST_FACTS]],
+        "short": [_short(card) for card in short],
+        "more_suspected": max(len(ordered) - MOST_FACTS - MOST_SHORT, 0),
+    }
+
+
+def _gravity(card: DossierCard) -> tuple[int, int, float, str]:
+    """The gravest first: by tier, number of rules, certainty."""
+    tier = list(TIERS).index(card.tier) if card.tier in TIERS else -1
+    return -tier, -len(card.suspicion), -(card.ring.certainty if card.ring else 0.0), card.number
+
+
+def _suspected(dossier: CaseDossier, card: DossierCard) -> dict[str, Any]:
+    titles = {one.rule: one.title.zh for one in dossier.rules}
+    facts = [
+        f"{hit.words.zh}（{_days(hit)}，规则“{titles.get(hit.rule, hit.rule)}”）" for hit in card.suspicion
     ]
+    if card.ring:
+        where = f"关联图 {dossier.ring.seed}" if dossier.ring else "案件"
+        facts.append(f"{card.ring.reason.zh}（{where}）")
+    tier = TIERS[card.tier].zh if card.tier in TIERS else ""
+    told = [
+        _role(card) if card.ring else "",
+        f"确定度 {card.ring.certainty:.0%}" if card.ring else "",
+        f"风险等级 {tier}" if tier else "",
+        card.state.zh if card.state else "未处置",
+    ]
+    sources = [f"列入依据：{card.source}", *([f"工单：{'、'.join(card.orders)}"] if card.orders else [])]
+    return {
+        "number": _number(card),
+        "told": [one for one in told if one],
+        "facts": "；".join(facts) or "案件所列，无规则命中",
+        "source": "　".join(sources),
+    }
+
+
+def _short(card: DossierCard) -> list[Cell]:
+    certainty = f"{card.ring.certainty:.0%}" if card.ring else "—"
+    return [_number(card), _role(card), certainty, str(len(card.suspicion))]
 
 
 def _days(hit: Any) -> str:
@@ -244,10 +310,23 @@ def _listed(cards: Sequence[str]) -> str:
     return f"{shown} 等" if len(cards) > 4 else shown
 
 
-def _event(at: datetime, words: BilingualText, source: FactSource, cards: int, number: str) -> list[Cell]:
-    whole_day = (at.hour, at.minute) == (0, 0) and source in (FactSource.REGISTER, FactSource.RULE)
-    whom = spelled_card(number) if number else f"{cards} 张卡" if cards else "—"
-    return [f"{at:%Y-%m-%d}" if whole_day else f"{at:%Y-%m-%d %H:%M}", words.zh, whom, source.words.zh]
+def _timeline(dossier: CaseDossier) -> Iterator[list[Cell]]:
+    """A row each; the rules that first spoke on a day are one."""
+    titles = {one.rule: one.title.zh for one in dossier.rules}
+    for (at, source), entries in groupby(dossier.timeline, key=lambda one: (one.at, one.source)):
+        if source is not FactSource.RULE:
+            yield from (_event(one) for one in entries)
+            continue
+        spoke = sorted(entries, key=lambda one: (-one.cards, one.rule))
+        listed = "、".join(f"{titles.get(one.rule, one.rule)}（{one.cards} 张）" for one in spoke)
+        yield [f"{at:%Y-%m-%d}", f"首次命中规则：{listed}", "", source.words.zh]
+
+
+def _event(one: DossierEvent) -> list[Cell]:
+    whole_day = (one.at.hour, one.at.minute) == (0, 0) and one.source is FactSource.REGISTER
+    whom = spelled_card(one.number) if one.number else f"{one.cards} 张卡" if one.cards else "—"
+    at = f"{one.at:%Y-%m-%d}" if whole_day else f"{one.at:%Y-%m-%d %H:%M}"
+    return [at, one.words.zh, whom, one.source.words.zh]
 
 
 def _rule(one: Any) -> dict[str, Any]:

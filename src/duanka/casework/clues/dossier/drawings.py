@@ -16,7 +16,7 @@ _WIDTH = 680
 _ROW_GAP = 8
 _LEAST, _HEIGHT = 15.0, 260.0  # of a bar, of all bars together
 _MOST_CITIES = 9
-_OTHERS, _UNKNOWN = "其他城市", "未知"
+_OTHERS, _UNKNOWN = "其他城市", "无记录"
 _FONT = 'font-family="Noto Sans CJK SC, Noto Sans SC"'
 # Province code -> name, column and row of its tile.
 PROVINCES: dict[str, tuple[str, int, int]] = {

@@ -63,13 +63,18 @@ class NetworkReceipt:
 
 @dataclass(frozen=True)
 class DossierCard:
-    """A card of the case. `in_favour`: what speaks for the holder; `state`: as the network is to treat it."""
+    """A card of the case.
+
+    `orders`: those that keep what the rules saw. `in_favour`: what speaks for the holder; `state`: as the network is to
+    treat it.
+    """
 
     number: str
     standing: Standing
     source: str
     confirmed: tuple[PoliceWord, ...] = ()
     suspicion: tuple[HitSummary, ...] = ()
+    orders: tuple[str, ...] = ()
     tier: str = ""
     ring: RingPlace | None = None
     operator: str = ""
@@ -167,13 +172,14 @@ class RingFacts:
 
 @dataclass(frozen=True)
 class DossierEvent:
-    """What happened. `cards`: how many of the case it concerns; `number`: the card, if it is one."""
+    """What happened. `cards`: how many of the case it concerns; `number`: the card, if one; `rule`: that spoke."""
 
     at: datetime
     words: BilingualText
     source: FactSource
     cards: int = 1
     number: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True)

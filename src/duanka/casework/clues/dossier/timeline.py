@@ -30,6 +30,7 @@ class _Happened(NamedTuple):
     words: BilingualText
     source: FactSource
     card: str
+    rule: str = ""
 
 
 def element_words(name: str) -> BilingualText:
@@ -44,14 +45,14 @@ def timeline_of(
 
     `local`: an aware time -> naive local time.
     """
-    together = defaultdict[tuple[datetime, BilingualText, FactSource], set[str]](set)
+    together = defaultdict[tuple[datetime, BilingualText, FactSource, str], set[str]](set)
     for one in (*_of_case(facts, local), *_of_cards(cards), *_of_orders(facts, local)):
-        together[one.at.replace(second=0, microsecond=0), one.words, one.source].add(one.card)
-    for (at, words, source), of in sorted(
+        together[one.at.replace(second=0, microsecond=0), one.words, one.source, one.rule].add(one.card)
+    for (at, words, source, rule), of in sorted(
         together.items(), key=lambda one: (one[0][0], one[0][2], one[0][1])
     ):
         named = sorted(of - {""})
-        yield DossierEvent(at, words, source, len(named), named[0] if len(named) == 1 else "")
+        yield DossierEvent(at, words, source, len(named), named[0] if len(named) == 1 else "", rule)
 
 
 def _of_case(facts: LedgerFacts, local: Callable[[datetime], datetime]) -> Iterator[_Happened]:
@@ -70,7 +71,7 @@ def _of_cards(cards: Sequence[DossierCard]) -> Iterator[_Happened]:
         for hit in card.suspicion:
             at = datetime.combine(hit.first_day, datetime.min.time())
             words = BilingualText(f"首次命中规则 {hit.rule}", f"rule {hit.rule} first speaks")
-            yield _Happened(at, words, FactSource.RULE, card.number)
+            yield _Happened(at, words, FactSource.RULE, card.number, hit.rule)
         for said in card.confirmed:
             words = BilingualText(
                 f"公安机关确认涉案，案件编号 {said.case_number}",

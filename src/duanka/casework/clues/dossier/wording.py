@@ -65,6 +65,19 @@ TERMS = (
     ),
     ("库存卡", BilingualText("已由团伙掌握、尚未使用的卡。", "stock: held by the ring, not used yet")),
     (
+        "运营者、看护者",
+        BilingualText("在多部设备之间联系、换卡、管理的人所用的卡。", "run and mind the devices"),
+    ),
+    ("供卡者", BilingualText("把开好的卡交给团伙的人所用的卡。", "supplies cards that others opened")),
+    (
+        "话务卡、接码卡",
+        BilingualText("话务卡用于拨打；接码卡只用于接收验证码。", "callers; receivers of codes"),
+    ),
+    (
+        "同行倍数",
+        BilingualText("该网点的新卡出现风险的比例，是同城同规模网点的多少倍。", "outlet against peers"),
+    ),
+    (
         "登记人编码",
         BilingualText("由证件号码加密钥计算的编码，不能反推证件号码。", "keyed hash of a document number"),
     ),
