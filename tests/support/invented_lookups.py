@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.linked_accounts import LinkedAccount
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
+from duanka.domain.takedown import ComplaintIndicator
 from duanka.domain.victims import Party, PartyContact, PartyTerms
 
 DAY = date(2026, 3, 1)
@@ -87,6 +88,9 @@ class InventedLookups:
 
     def accounts_of(self, cards: Collection[str]) -> Sequence[LinkedAccount]:
         return [LinkedAccount(card, "Yuanfang Chat", f"u{card[-4:]}") for card in sorted(cards)]
+
+    def named_in_complaints(self) -> Sequence[ComplaintIndicator]:
+        return []
 
     def status(self) -> StoreStatus:
         calls = TableStatus("calls", len(self.days), len(self.days), min(self.days, default=None))

@@ -21,7 +21,7 @@ from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
-from duanka.api.routes.casework import cases, clues, victims
+from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
@@ -89,7 +89,7 @@ def create_api(
     )
     staff = (
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, figures),
-        *(cases, clues, victims, casework_figures),
+        *(cases, clues, victims, accounts, casework_figures),
     )
     for router in (*staff, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)

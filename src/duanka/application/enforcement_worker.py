@@ -23,6 +23,7 @@ _PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
 _ARCHIVE_SECONDS = 60.0
 _VICTIM_SECONDS = 1.0  # until a confirmation, or a warning, is seen
 _ACCOUNT_SECONDS = 1.0  # until a changed ground, or what waits for a platform, is seen
+_UPKEEP_SECONDS = 5.0  # until a refused message is counted, and an item that was agreed on is refused
 _GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
 _DEADLINE_BATCH = 500
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
@@ -31,7 +32,7 @@ PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 ARCHIVE = "refusals into the store"
 VICTIMS, WARNINGS = "victims", "warnings to victims"
-ACCOUNTS, PLATFORMS = "linked accounts", "platforms"
+ACCOUNTS, PLATFORMS, UPKEEP = "linked accounts", "platforms", "upkeep of accounts"
 
 
 class Dispatcher(Protocol):
@@ -83,6 +84,31 @@ class Listed(Protocol):
         """Close the connection."""
 
 
+class Upkeep(Protocol):
+    """Counts items for take-down, lets message filters follow them, deletes what is kept no longer."""
+
+    def work(self, now: datetime) -> bool:
+        """Do what is due; returns whether more waits."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class AccountWork(Protocol):
+    """Linked accounts: grounds that changed, platforms, each in its own thread, and upkeep."""
+
+    @property
+    def platforms(self) -> Dispatcher:
+        """Sends requests and releases, and takes answers."""
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Items for take-down, message filters, retention."""
+
+    def look(self, now: datetime) -> object:
+        """Turn changed grounds into requests and releases; true when more wait."""
+
+
 class Guard(Protocol):
     """Detects a database older than its last known state, as after a restored backup."""
 
@@ -129,8 +155,7 @@ class Enforcement:
     period; true when it did anything. `move_refusals`: moves old refusals into the store of records; true when
     there are more. `write_passes`: writes the list of passed verifications if it changed. `find_victims`: looks for
     victims of confirmed cards; true when more wait. `warnings`: sends what waits for them.
-    `look_at_accounts`: turns changed grounds into requests about linked accounts; true when more wait. `platforms`:
-    sends these, each platform in its own thread.
+    `accounts`: linked accounts and items for take-down.
     `guard`: while it holds, deadlines, bulk actions, notices, comparisons, victims and the list of passes are
     suspended; the outbox asks the guard itself.
     """
@@ -154,8 +179,7 @@ class Enforcement:
     write_passes: Callable[[], object] | None = None
     find_victims: Callable[[datetime], object] | None = None
     warnings: Dispatcher | None = None
-    look_at_accounts: Callable[[datetime], object] | None = None
-    platforms: Dispatcher | None = None
+    accounts: AccountWork | None = None
 
     @property
     def holds(self) -> bool:
@@ -165,7 +189,7 @@ class Enforcement:
     @property
     def draining(self) -> tuple[Dispatcher, ...]:
         """All dispatchers."""
-        others = (self.notices, self.warnings, self.platforms)
+        others = (self.notices, self.warnings, self.accounts and self.accounts.platforms)
         return (*self.elements.values(), *(one for one in others if one))
 
 
@@ -230,12 +254,13 @@ def _of_casework(
     parts: Enforcement, unless_held: Callable[[Callable[[datetime], object]], Callable[[datetime], object]]
 ) -> list[Duty]:
     """Duties of casework; held by the guard, as a restored, older database knows less."""
-    warnings, platforms = parts.warnings, parts.platforms
+    warnings, accounts = parts.warnings, parts.accounts
     known = (
         (VICTIMS, parts.find_victims, _VICTIM_SECONDS),
         (WARNINGS, warnings and warnings.work, _VICTIM_SECONDS),
-        (ACCOUNTS, parts.look_at_accounts, _ACCOUNT_SECONDS),
-        (PLATFORMS, platforms and platforms.work, _ACCOUNT_SECONDS),
+        (ACCOUNTS, accounts and accounts.look, _ACCOUNT_SECONDS),
+        (PLATFORMS, accounts and accounts.platforms.work, _ACCOUNT_SECONDS),
+        (UPKEEP, accounts and accounts.upkeep.work, _UPKEEP_SECONDS),
     )
     return [Duty(name, unless_held(work), every) for name, work, every in known if work]
 
@@ -335,8 +360,9 @@ class Enforcing:
 
     def _close(self) -> None:
         parts = self.parts
-        closing: Collection[Dispatcher | Reconciler | Listed] = (
+        closing: Collection[Dispatcher | Reconciler | Listed | Upkeep] = (
             *parts.draining,
+            *([parts.accounts.upkeep] if parts.accounts else []),
             *parts.compared,
             *parts.lists,
         )

@@ -104,7 +104,7 @@ def working(
         search, records = here.casework.victims.search, here.attached_store.opened
         sender = network.message_centre(receives=False)
         victims = victim_duties(search, records, alarms, worker, sender)
-        accounts = account_duties(here.casework.accounts, here.store, here.trail, alarms, worker, say)
+        accounts = account_duties(here.casework.accounts, alarms, worker, say, network.message_filters)
         parts = Enforcement(
             sweep=sweep,
             carry_out=here.bulk_actions.carry_out,
@@ -124,8 +124,7 @@ def working(
             write_passes=here.pass_list.write_changed,
             find_victims=victims.watch.work,
             warnings=victims.warnings,
-            look_at_accounts=accounts.looks.work,
-            platforms=accounts.platforms,
+            accounts=accounts,
             watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)
@@ -229,6 +228,10 @@ class Network:
             *([CallProxy(Path(calls))] if calls else []),
             *([MessageProxy(Path(messages))] if messages else []),
         ]
+
+    def message_filters(self) -> list[MessageProxy]:
+        """The message proxies that refuse what two persons agreed on."""
+        return [one for one in self.proxies() if isinstance(one, MessageProxy)]
 
     def said(self) -> str:
         """Description of the network without secrets."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from duanka.casework.accounts.queries import AccountQueries
 from duanka.casework.accounts.service import LinkedAccounts
+from duanka.casework.accounts.takedown import TakedownItems
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.service import CaseFiles
 from duanka.casework.clues.answers import ClueAnswers
@@ -21,6 +22,8 @@ from duanka.casework.victims.retention import VictimRetention
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.linked_accounts import AccountLookups
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
 from duanka.ledger.people.account_platforms import AccountPlatforms
 
 
@@ -28,8 +31,11 @@ from duanka.ledger.people.account_platforms import AccountPlatforms
 class AccountServices:
     """The services of linked accounts. `records`: opens the store; `protects`: whether no order changes a card."""
 
+    store: Store
+    trail: Trail
     linked: LinkedAccounts
     queries: AccountQueries
+    items: TakedownItems
     platforms: AccountPlatforms
     policy: AccountPolicy
     protects: Callable[[str], bool]

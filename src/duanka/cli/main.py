@@ -61,6 +61,8 @@ COMMANDS = {
     "cases": "Cases 案件: case files from opening to closing (docs/CASEWORK.md); sign a file of police cases.",
     "clues": "Clues 线索: the dossier of a case for the police, and what they answer (docs/CASEWORK.md).",
     "victims": "Victims 受害人: who is in danger through confirmed cards; warnings and calls (docs/CASEWORK.md).",
+    "accounts": "Linked accounts 关联账号: what platforms are asked and answer; what is to be taken down"
+    " (docs/CASEWORK.md).",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
@@ -88,6 +90,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "casework.cases": ("cases",),
     "casework.clues": ("clues",),
     "casework.victims": ("victims",),
+    "casework.accounts": ("accounts",),
     "operations.network": ("network",),
     "orders.database": ("database",),
     "operations.settings": ("init", "config"),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.takedown import Indicator
 from duanka.domain.text import WordedEnum
 
 
@@ -133,7 +134,8 @@ class Refusal:
     """A refused call or message. `key` identifies it within `element`.
 
     `card`: caller or sender, `peer`: the other side; as the network wrote them, E.164 without + where possible.
-    `detail`: more about the reason, never the message text. `at`: UTC, aware.
+    `detail`: more about the reason, never the message text. `indicators`: hosts, numbers and accounts that a refused
+    message named; nothing else of it is kept. `at`: UTC, aware.
     """
 
     element: str
@@ -144,6 +146,7 @@ class Refusal:
     peer: str
     reason: RefusalReason
     detail: str = ""
+    indicators: tuple[Indicator, ...] = ()
 
 
 class RefusalSource(Protocol):

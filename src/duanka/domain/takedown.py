@@ -74,6 +74,21 @@ class ComplaintLookups(Protocol):
         """What complaints name, each with its count."""
 
 
+class MessageFilter(Protocol):
+    """The filter of messages; `network.sms.element.MessageProxy` implements it. `name`: of the element."""
+
+    name: str
+
+    def denies(self, hosts: Sequence[str], words: Sequence[str]) -> bool:
+        """Whether exactly these hosts and words are refused. NetworkError."""
+
+    def deny(self, hosts: Sequence[str], words: Sequence[str]) -> None:
+        """Refuse messages with these hosts or words from now on, and no others. NetworkError."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
 def under(host: str, hosts: Collection[str]) -> bool:
     """Whether `host` is one of `hosts` or a subdomain of one."""
     labels = host.split(".")

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, Unreachable
 from duanka.domain.private_files import private_database
+from duanka.domain.takedown import Indicator, IndicatorKind
 from duanka.network.sqlite_files import put_aside
 
 _MADE = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS refused (
   id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
-  card TEXT NOT NULL, peer TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL DEFAULT ''
+  card TEXT NOT NULL, peer TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '',
+  indicators TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
 """
@@ -30,15 +32,21 @@ _EPOCH_BITS, _LAST_EPOCH = 32, (1 << 31) - 1
 _FIRST_EPOCHS, _MAX_EPOCH_STEP = 1 << 30, 4096
 # All rows in one statement: with one call per row a thread would wait for the interpreter lock at each of them.
 _ADDED = """
-INSERT OR IGNORE INTO refused (key, at, card, peer, reason, detail)
+INSERT OR IGNORE INTO refused (key, at, card, peer, reason, detail, indicators)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-  json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]') FROM json_each(?)
+  json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+  coalesce(json_extract(value, '$[6]'), '') FROM json_each(?)
 """
 _EPOCH_OF_EARLIER_VERSION = """
 INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs) AND EXISTS (SELECT 1 FROM refused)
 """
+_COLUMN_OF_EARLIER_VERSION = "ALTER TABLE refused ADD COLUMN indicators TEXT NOT NULL DEFAULT ''"
 _LOG = logging.getLogger(__name__)
 _LOCK_SECONDS = 5.0  # seconds to wait for the lock of the other side
+
+
+# key, at, card, peer, reason, detail; of messages also indicators, JSON pairs of kind and value
+RefusalRow = tuple[str, float, str, str, str, str] | tuple[str, float, str, str, str, str, str]
 
 
 class RefusedFile:
@@ -78,6 +86,8 @@ class RefusedFile:
             database.executescript(_MADE)
             with database:
                 database.execute("BEGIN IMMEDIATE")
+                if not _has_indicators(database):
+                    database.execute(_COLUMN_OF_EARLIER_VERSION)
                 database.execute(_EPOCH_OF_EARLIER_VERSION)
                 last = database.execute("SELECT max(epoch) FROM epochs").fetchone()[0]
                 step = secrets.randbelow(_MAX_EPOCH_STEP if last else _FIRST_EPOCHS)
@@ -89,8 +99,8 @@ class RefusedFile:
                         "INSERT INTO sqlite_sequence VALUES ('refused', ?)", (epoch << _EPOCH_BITS,)
                     )
 
-    def add(self, rows: Iterable[tuple[str, float, str, str, str, str]]) -> None:
-        """Add (key, at, card, peer, reason, detail); the row of an existing key stays."""
+    def add(self, rows: Iterable[RefusalRow]) -> None:
+        """Add rows; the row of an existing key stays."""
         given = json.dumps([(key, f"{at:.6f}", *rest) for key, at, *rest in rows])
         if not self._path.exists():  # the file was removed meanwhile
             self.make()
@@ -113,15 +123,27 @@ class RefusedFile:
         All of them if `after` belongs to no epoch of this file: the file was created anew.
         """
         with self._open() as database:
+            indicators = (
+                "indicators" if _has_indicators(database) else "''"
+            )  # a proxy of before made the file
             rows = database.execute(
-                "SELECT id, key, at, card, peer, reason, detail FROM refused WHERE id > ? ORDER BY id LIMIT ?",
+                f"SELECT id, key, at, card, peer, reason, detail, {indicators} FROM refused WHERE id > ?"
+                " ORDER BY id LIMIT ?",
                 (after if _is_of(database, after) else 0, limit),
             ).fetchall()
         found = [one for row in rows if (one := self._refusal(*row))]
         return found, rows[-1][0] if rows else after
 
     def _refusal(
-        self, position: int, key: str, at: str, card: str, peer: str, reason: str, detail: str
+        self,
+        position: int,
+        key: str,
+        at: str,
+        card: str,
+        peer: str,
+        reason: str,
+        detail: str,
+        indicators: str,
     ) -> Refusal | None:
         """Parse a row; log an invalid one and return None, so that others are read."""
         try:
@@ -129,7 +151,8 @@ class RefusedFile:
         except (ValueError, TypeError, OverflowError, OSError) as error:
             _LOG.error("%s: refusal %d cannot be read and is passed over: %s", self._path, position, error)
             return None
-        return Refusal(self._element, key, moment, self._carried, card, peer, why, detail)
+        named = _indicators(indicators)
+        return Refusal(self._element, key, moment, self._carried, card, peer, why, detail, named)
 
     def forget(self, before: int) -> None:
         """Delete refusals up to position `before`; none if its epoch is not of this file."""
@@ -149,6 +172,26 @@ class RefusedFile:
                 database.close()
         except sqlite3.Error as error:
             raise Unreachable(f"{self._path} cannot be read or written: {error}") from error
+
+
+def indicator_text(indicators: Iterable[Indicator]) -> str:
+    """Indicators as the file keeps them; "" if there are none."""
+    pairs = [[one.kind.value, one.value] for one in indicators]
+    return json.dumps(pairs, ensure_ascii=False) if pairs else ""
+
+
+def _indicators(text: str) -> tuple[Indicator, ...]:
+    """What `indicator_text` wrote; () if it cannot be read: the refusal itself matters more."""
+    try:
+        return tuple(
+            Indicator(IndicatorKind(kind), str(value)) for kind, value in (json.loads(text) if text else ())
+        )
+    except (ValueError, TypeError):
+        return ()
+
+
+def _has_indicators(database: sqlite3.Connection) -> bool:
+    return any(name == "indicators" for _, name, *_ in database.execute("PRAGMA table_info(refused)"))
 
 
 def _is_of(database: sqlite3.Connection, position: int) -> bool:

@@ -55,7 +55,7 @@ def person(request: Request, here: Here, given: Annotated[_Given, Security(API_K
     found = here.desk.keys.who(given.credentials) if given else None
     if given is None or found is None:
         # limit failures only: all clients behind one proxy share an address
-        if wait := here.failed.take(_address(request)):
+        if wait := here.failed.take(address_of(request)):
             raise too_many(wait)
         raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
     if known is None and (wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest())):
@@ -175,7 +175,7 @@ def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
     try:
         yield
     except (Problem, UnknownOrder, AlreadyUsed) as error:
-        if wait := here.failed.take(_address(request)):
+        if wait := here.failed.take(address_of(request)):
             raise too_many(wait) from None
         if isinstance(error, Problem):
             raise
@@ -195,7 +195,7 @@ def online(here: Context) -> OnlineVerification:
     return here.verification
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Return the rate-limit key of the client's address."""
     return client_key(request.client.host if request.client else "")
 

@@ -20,6 +20,7 @@ from duanka.domain.clue import UnknownClue
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
+from duanka.domain.linked_accounts import UnknownAccountRequest
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -183,6 +184,7 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownCase, 404),
     (UnknownClue, 404),
     (UnknownVictim, 404),
+    (UnknownAccountRequest, 404),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),

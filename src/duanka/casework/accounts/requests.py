@@ -57,7 +57,7 @@ def make_request(
     """
     if len(account.account) > _MOST_ACCOUNT or len(account.platform) > 64:
         return None
-    number, waits = new_id("L"), terms.state is RequestState.PROPOSED
+    number, waits = new_id("G"), terms.state is RequestState.PROPOSED
     row: dict[str, object] = {
         "id": number,
         "card": account.card,

@@ -1,6 +1,6 @@
 """Platform by files in a folder: requests are written there, answers are read there; each beside its signature.
 
-    out/L….request.json, out/L….release.json      ours, each with .sig; the platform moves what it took to out/taken/
+    out/G….request.json, out/G….release.json      ours, each with .sig; the platform moves what it took to out/taken/
     in/NAME.json                                  an answer {id, state, note}, with NAME.json.sig written before it
     in/taken/, in/refused/                        answers that we kept, and those that no key signed
 

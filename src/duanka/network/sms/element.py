@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkSt
 from duanka.network.card_states import ProxyElement, checked
 from duanka.network.deadline_socket import DeadlineSocket
 from duanka.network.refusal_store import RefusedFile
+from duanka.network.sms.proxy.denied import DeniedTexts
 from duanka.network.sms.proxy.process import CONTROL, REFUSED
 
 _CARDS_PER_PAGE, _CARDS_PER_CHUNK = 10_000, 5_000
@@ -66,6 +67,14 @@ class MessageProxy(ProxyElement):
     def list_origin(self) -> ListOrigin:
         """Return what the list was read from; FILE for versions that do not say."""
         return ListOrigin(self.status().get("list_from", ListOrigin.FILE))
+
+    def denies(self, hosts: Sequence[str], words: Sequence[str]) -> bool:
+        """Whether exactly these hosts and words are refused beside the policy's lists."""
+        return bool(self.status().get("denied") == DeniedTexts(tuple(hosts), tuple(words)).digest)
+
+    def deny(self, hosts: Sequence[str], words: Sequence[str]) -> None:
+        """Refuse messages with these hosts or words from now on, beside the policy's lists, and no others."""
+        self._line.ask("deny", hosts=list(hosts), words=list(words))
 
     def confirm_list(self) -> None:
         """Record that the list agrees with the orders."""

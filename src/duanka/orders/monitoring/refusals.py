@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
 from duanka.domain.text import BilingualText
-from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.bulk import among, upsert
+from duanka.ledger.db.casework.accounts import refused_indicators
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.orders.monitoring.offsets import position_of, store_offset
 
-_KEY_LETTERS, _NUMBER_LETTERS, _BATCH_REFUSALS = 160, 24, 1000
+_KEY_LETTERS, _NUMBER_LETTERS, _VALUE_LETTERS, _BATCH_REFUSALS = 160, 24, 255, 1000
 _SOURCE = "refusals:"
 _RECORD = BilingualText("拦截记录", "the refusal record")
 
@@ -88,10 +89,14 @@ class RefusalCollector:
     def _record(self, found: Sequence[Refusal], after: int | None = None) -> None:
         """Record all of them or none; those recorded before stay as they are. `after`: the offset behind them."""
         rows = [_row(one) for one in found]
+        named = [row for one, kept in zip(found, rows, strict=True) for row in _named(one, kept)]
 
         def work(connection: Connection) -> None:
+            known = _known(connection, named)
             if rows:
                 connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
+            if new := [row for row in named if row["key"] not in known]:
+                connection.execute(upsert(connection, refused_indicators).on_conflict_do_nothing(), new)
             if after is not None:
                 store_offset(connection, _SOURCE + self.name, after)
 
@@ -122,6 +127,22 @@ def _row(one: Refusal) -> dict[str, object]:
         "reason": one.reason.value,
         "detail": _plain(one.detail),
     }
+
+
+def _named(one: Refusal, row: Mapping[str, object]) -> list[dict[str, object]]:
+    """Indicators of a refused message, counted once by its key (`casework.accounts.takedown`)."""
+    shared = {name: row[name] for name in ("element", "key", "at")}
+    values = {(named.kind.value, _plain(named.value)[:_VALUE_LETTERS]) for named in one.indicators}
+    return [{**shared, "kind": kind, "value": value} for kind, value in sorted(values)]
+
+
+def _known(connection: Connection, named: Sequence[Mapping[str, object]]) -> frozenset[object]:
+    """Keys of refusals that are recorded already: their indicators were counted, and may be gone."""
+    if not named:
+        return frozenset()
+    keys = {str(row["key"]) for row in named}
+    mine = (refusals.c.element == named[0]["element"], among(connection, refusals.c.key, keys))
+    return frozenset(connection.execute(select(refusals.c.key).where(*mine)).scalars())
 
 
 def _plain(text: str) -> str:

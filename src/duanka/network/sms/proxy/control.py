@@ -10,6 +10,7 @@ from typing import Any
 
 from duanka.domain.network import NetworkState
 from duanka.network.sms.proxy.block_list import MessageList
+from duanka.network.sms.proxy.denied import DeniedTexts, denied_of
 
 LONGEST_LINE = 16 << 20
 _MAX_PAGE_CARDS = 50_000
@@ -23,8 +24,10 @@ class Control:
         cards: MessageList,
         status: Callable[[], dict[str, Any]],
         list_thread: Executor,
+        deny: Callable[[DeniedTexts], None],
     ) -> None:
-        self._cards, self._status, self._list_thread = cards, status, list_thread
+        """`deny`: called in `list_thread` with hosts and words that are refused from now on."""
+        self._cards, self._status, self._list_thread, self._deny = cards, status, list_thread, deny
         self._talking: set[asyncio.Task[None]] = set()
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +85,9 @@ class Control:
                 await loop.run_in_executor(self._list_thread, self._cards.write_whole, dict(staged))
                 staged.clear()
                 return {}
-            case "confirm" | "status" as what:
+            case "deny" | "confirm" | "status" as what:
+                if what == "deny":
+                    await loop.run_in_executor(self._list_thread, self._deny, denied_of(request))
                 if what == "confirm":
                     await loop.run_in_executor(self._list_thread, self._cards.confirm)
                 return self._status()

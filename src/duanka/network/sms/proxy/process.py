@@ -33,13 +33,14 @@ from duanka.network.deadline_socket import Address, reachable
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.block_list import MessageList
 from duanka.network.sms.proxy.control import LONGEST_LINE, Control
+from duanka.network.sms.proxy.denied import DeniedTexts
 from duanka.network.sms.proxy.link import Link
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
 from duanka.network.sms.proxy.relay import LinkLimits, Relay
 from duanka.network.sms.proxy.verdict import MessageJudge
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
-_LIST, _LOCK = "restricted.sqlite", "lock"
+_LIST, _LOCK, _DENIED = "restricted.sqlite", "lock", "denied.json"
 _SWITCH_SECONDS = 0.001  # longest wait of the list and log threads for the busy message loop
 _LOG = logging.getLogger(__name__)
 
@@ -111,17 +112,20 @@ class _Process:
         file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
         file.make()
         self._record = RefusalRecord(file)
-        judge = MessageJudge(
+        self._judge = MessageJudge(
             lambda: self._cards.cards, settings.policy, text=text, emergency=settings.emergency
         )
-        self._relay = Relay(settings.centre, judge, self._record, settings.limits)
+        self._denied = DeniedTexts.read(settings.folder / _DENIED)
+        if text is None and self._denied != DeniedTexts():
+            self._judge.use(self._denied.with_policy(settings.policy))
+        self._relay = Relay(settings.centre, self._judge, self._record, settings.limits)
 
     async def run(self) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, stop.set)
         with ThreadPoolExecutor(1, "list") as list_thread, ThreadPoolExecutor(1, "record") as record_thread:
-            control = Control(self._cards, self._status, list_thread)
+            control = Control(self._cards, self._status, list_thread, self._deny)
             try:
                 front = await loop.create_server(
                     lambda: Link(self._relay).client, *self._settings.listen, backlog=256
@@ -165,6 +169,13 @@ class _Process:
             except (OSError, sqlite3.Error) as error:
                 _LOG.warning("the copy of the list is not written: %s", error)
 
+    def _deny(self, denied: DeniedTexts) -> None:
+        """Refuse these texts from now on: durable first, then in force."""
+        lists = denied.with_policy(self._settings.policy)
+        denied.write(self._settings.folder / _DENIED)
+        self._judge.use(lists)
+        self._denied = denied
+
     def _close_list(self) -> None:
         with contextlib.suppress(OSError, sqlite3.Error):  # optional: the main file is complete without it
             self._cards.keep_copy()
@@ -182,6 +193,7 @@ class _Process:
             "lost": self._record.lost,
             "cards": len(self._cards.cards),
             "list_from": self._cards.origin.value,
+            "denied": self._denied.digest,
         }
 
 

@@ -97,7 +97,9 @@ class Relay:
             self.passed += 1
             return None, position
         self.refused[refused.reason.value] += 1
-        self.kept.add(datetime.now(UTC), refused.card, refused.peer, refused.reason, refused.detail)
+        self.kept.add(
+            datetime.now(UTC), refused.card, refused.peer, refused.reason, refused.detail, submission
+        )
         return smpp.answer(unit, smpp.REFUSED_BY_APPLICATION), NOT_COUNTED
 
     def for_emergency(self, unit: bytes) -> tuple[bytes, list[bytes]] | None:

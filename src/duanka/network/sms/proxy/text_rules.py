@@ -30,7 +30,7 @@ _SPREAD = re.compile(r"(?<![a-z0-9])[a-z0-9](?: +[a-z0-9](?![a-z0-9]))+")
 _HOST = re.compile(r"(?<![a-z0-9-])-*+[a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)+")
 # Letters of other scripts that look like Latin ones.
 _LOOK_ALIKE_PAIRS = tuple(zip("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux", strict=True))
-_LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
+LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
 # Blocks with characters that normalisation changes: the ideographs and syllables left out stay the same.
 _WITH_FORMS = (
     *(range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0xD800)),
@@ -69,7 +69,7 @@ class TextLists:
         self._hosts: dict[str, list[str]] = {}
         for link in policy.links:
             host, _, path = (
-                _as_link(_of_one_width(link)).removeprefix("https://").removeprefix("http://").partition("/")
+                as_link(of_one_width(link)).removeprefix("https://").removeprefix("http://").partition("/")
             )
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
@@ -129,7 +129,7 @@ class TextLists:
             sets = None
         if not sets and not links:
             return None
-        plain = _of_one_width(text)
+        plain = of_one_width(text)
         if sets:
             found = _NOT_LETTERS.sub("", plain)
             for letter, of_letter in self._sets.items():
@@ -137,7 +137,7 @@ class TextLists:
                     for longest, words, named in of_letter:
                         if longest in found and all(word in found for word in words):
                             return f"keywords {named}"
-        if links and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
+        if links and _MAY_BE_LINK.search(plain) and (host := self._denied(as_link(plain))):
             return f"link {host}"
         return None
 
@@ -154,7 +154,7 @@ class TextLists:
         return bool(d(text) and o(text) and t(text))
 
     def _denied(self, plain: str) -> str | None:
-        for form in {plain, plain.translate(_LOOK_ALIKES)}:
+        for form in {plain, plain.translate(LOOK_ALIKES)}:
             for found in _HOST.finditer(form):
                 labels = found[0].lstrip("-").rsplit(".", self._most_labels)[-self._most_labels :]
                 for first in range(len(labels)):
@@ -169,14 +169,15 @@ class TextLists:
 
 def letters(text: str) -> str:
     """Return letters and digits only, with width and case normalised."""
-    return _NOT_LETTERS.sub("", _of_one_width(text))
+    return _NOT_LETTERS.sub("", of_one_width(text))
 
 
-def _of_one_width(text: str) -> str:
+def of_one_width(text: str) -> str:
+    """The text with width and case normalised."""
     return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
 
 
-def _as_link(plain: str) -> str:
+def as_link(plain: str) -> str:
     """Normalise dot forms; remove invisible characters and spaces inside a word."""
     plain = _INVISIBLE.sub("", plain.translate(_DOTS))
     if "点" in plain or "dot" in plain or "[" in plain or "(" in plain:
@@ -215,7 +216,7 @@ def _forms() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for block in _WITH_FORMS:
         for character in map(chr, block):
-            form = _of_one_width(character)
+            form = of_one_width(character)
             if form != character:
                 for letter in form:
                     found.setdefault(letter, set()).add(character)

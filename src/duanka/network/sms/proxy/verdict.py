@@ -56,6 +56,10 @@ class MessageJudge:
         self._rate = SenderRate(policy.per_minute) if policy.per_minute else None
         self._parts = JoinedParts()
 
+    def use(self, lists: TextLists) -> None:
+        """Judge texts by these lists from now on."""
+        self._first_hit, self._reads = lists.first_hit, True
+
     def of(self, submission: Submission, account: str = "") -> MessageRefused | None:
         """Return why the submission is refused; None if it may pass."""
         return self.check(submission, account)[0]
