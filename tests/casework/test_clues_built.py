@@ -104,6 +104,9 @@ def test_the_bundle_is_valid_stix_and_marks_the_confirmed_otherwise(scene: ClueS
             assert MARKS[one["standing"]] in marks[mark]
         assert {one["standing"] for one in cards} == {"confirmed", "suspected", "named"}
         indicators = _objects(bundle, "indicator")
+        sources = {one["source_name"] for all_ in indicators for one in all_["external_references"]}
+        assert sources == {"duanka case", "duanka order", "police case"}
+        assert [one["city"] for one in _objects(bundle, "location")] == ["130200"]
         assert sorted(one["indicator_types"][0] for one in indicators) == [
             "anomalous-activity",
             "attribution",

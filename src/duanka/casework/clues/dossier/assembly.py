@@ -36,7 +36,7 @@ from duanka.domain.hit_summary import HitSummary, decoded_summaries
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, Person, State
-from duanka.domain.ring_lookups import SeedName
+from duanka.domain.ring_lookups import NotLinked, SeedName, TooManyRings
 from duanka.domain.rings import RingRole
 from duanka.domain.rule import Rule
 from duanka.domain.text import BilingualText
@@ -128,7 +128,7 @@ class DossierAssembly:
         except DuankaError as error:
             gaps.append(
                 BilingualText(
-                    f"未查询话单和用户登记：{error}", f"records and register were not read: {error}"
+                    "未查询话单和用户登记：没有可用的记录库", f"records and register were not read: {error}"
                 )
             )
             return {}, (), None
@@ -139,9 +139,15 @@ class DossierAssembly:
         seed = _seed(facts)
         try:
             return self.ports.rings.of(seed, facts.case["id"], self.by, self.why, self.now)
+        except TooManyRings:
+            raise  # a moment later there is room
+        except NotLinked as error:
+            zh = f"未附团伙关系图：{seed.text} 在关联图中没有可靠的关联"
+            gaps.append(BilingualText(zh, f"no picture of a ring: {error}"))
         except DuankaError as error:
-            gaps.append(BilingualText(f"未附团伙关系图：{error}", f"no picture of a ring: {error}"))
-            return None
+            zh = "未附团伙关系图：没有可用的关联图，或编制人无权查询"
+            gaps.append(BilingualText(zh, f"no picture of a ring: {error}"))
+        return None
 
     def _case(self, facts: LedgerFacts) -> CaseFacts:
         row = facts.case

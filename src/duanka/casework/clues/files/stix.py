@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -81,6 +81,7 @@ class _Bundle:
             yield observable
             for number in real_device.cards:
                 yield self._used_in(of[number], observable["id"], device)
+        yield from self._places(self._dossier.cards, of)
         for standing, ids in groups.items():
             if ids:
                 yield self._group(standing, ids)
@@ -145,11 +146,30 @@ class _Bundle:
             pattern=f"[{CARD}:number = '{card.number}']",
             pattern_type="stix",
             valid_from=first,
+            external_references=self._sources(card),
             confidence=100 if confirmed else round(50 if card.ring is None else 100 * card.ring.certainty),
         )
         yield observed
         yield indicator
         yield self._relationship("based-on", indicator["id"], observed["id"], card.standing)
+
+    def _sources(self, card: DossierCard) -> list[Object]:
+        """What the statements about a card rest on: case, orders, the police's cases, the ring."""
+        told = [("duanka case", self._dossier.case.id), *(("duanka order", number) for number in card.orders)]
+        told += [("police case", one.case_number) for one in card.confirmed]
+        if card.ring and self._shown.ring:
+            told.append(("duanka ring", self._shown.ring.seed))
+        return [{"source_name": name, "external_id": number} for name, number in told]
+
+    def _places(self, cards: Sequence[DossierCard], of: Mapping[str, str]) -> Iterator[Object]:
+        """The cities where cards are mostly used; a city is a six-digit code (GB/T 2260)."""
+        for city in sorted({card.main_city for card in cards if card.main_city}):
+            found = _id("location", city)
+            yield self._object("location", found, name=city, country="CN", city=city)
+            for card in cards:
+                if card.main_city == city:
+                    words = "主要在该城市使用 mostly used in"
+                    yield self._relationship("related-to", of[card.number], found, None, description=words)
 
     def _seen(self, card: DossierCard) -> tuple[str, str, int]:
         days = [day for hit in card.suspicion for day in (hit.first_day, hit.last_day)]
