@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -131,6 +131,9 @@ bench-cli: setup-dev           ## CPU seconds of --help, and of the commands of 
 
 bench-orders: setup-dev setup-network ## 100,000 waiting orders, the sweep of 10,000, on SQLite and PostgreSQL
 	@$(BIN)/python benchmarks/orders.py
+
+bench-warnings: setup-dev      ## from a confirmation to the last of 5,000 warnings that the message centre acknowledged, 20 times
+	@$(BIN)/python benchmarks/victim_warnings.py
 
 bench-sip: setup-dev setup-network ## 2,000 calls a second past 100,000 blocked cards, the list exchanged meanwhile
 	@$(BIN)/python benchmarks/sip.py

@@ -70,7 +70,7 @@ def trail(store: Store, what: str = "victims.%") -> list[tuple[str, str, str, di
     return [(*row[:3], json.loads(row[3] or "{}")) for row in rows]
 
 
-@pytest.mark.requirement("R9.5")
+@pytest.mark.requirement("R9")
 def test_a_search_is_in_the_trail_with_reason_and_ground_and_masks_numbers(
     store: Store, tmp_path: Path
 ) -> None:
@@ -133,7 +133,7 @@ def test_who_may_find_warn_look_and_call(store: Store, tmp_path: Path, role: Rol
         assert len(trail(store)) == before
 
 
-@pytest.mark.requirement("R9.5")
+@pytest.mark.requirement("R9")
 def test_every_look_at_a_victim_is_in_the_trail_with_its_reason(store: Store, tmp_path: Path) -> None:
     _, services = watched(store, tmp_path, FRAUD)
     page = services.queries.page(VictimFilter(TO_CALL), LOOK, NOW)
@@ -173,7 +173,7 @@ def test_lists_go_on_page_by_page_and_keep_to_the_scope(store: Store, tmp_path: 
         services.calls.claim(None, replace(near, scope=Scope(operators=frozenset({"丙"}))), WHY, NOW)
 
 
-@pytest.mark.requirement("R9.3")
+@pytest.mark.requirement("R9")
 def test_one_person_at_a_time_calls_the_most_endangered_and_records_what_came_of_it(
     store: Store, tmp_path: Path
 ) -> None:
@@ -205,7 +205,7 @@ def test_a_claim_that_ran_out_or_was_given_back_is_free(store: Store, tmp_path: 
     assert services.calls.claim(victim, DESK, WHY, NOW + 33 * MINUTE).victim.claimed_by == "wang"
 
 
-@pytest.mark.requirement("R9.3")
+@pytest.mark.requirement("R9")
 def test_who_is_not_reached_several_times_is_escalated(store: Store, tmp_path: Path) -> None:
     scene, services = watched(store, tmp_path, FRAUD, policy=VictimPolicy(escalate_after=2))
     states = []
@@ -221,7 +221,7 @@ def test_who_is_not_reached_several_times_is_escalated(store: Store, tmp_path: P
     assert services.calls.claim(victim, SECOND, WHY, NOW + 3 * HOUR).victim.not_reached == 2
 
 
-@pytest.mark.requirement("R9.3")
+@pytest.mark.requirement("R9")
 def test_a_worklist_for_cards_that_nobody_confirmed_takes_two_people_and_sends_nothing(
     store: Store, tmp_path: Path
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_worklist_for_cards_that_nobody_confirmed_takes_two_people_and_sends_n
     assert services.proposals.reject(own.id, Person("qian", Role.SUPERVISOR), "no", NOW).found == 0
 
 
-@pytest.mark.requirement("R9.6")
+@pytest.mark.requirement("R9")
 def test_the_figures_are_the_recorded_outcomes_and_outlast_the_victims(store: Store, tmp_path: Path) -> None:
     scene, services = watched(store, tmp_path, FRAUD, FELLOW)
     calls = services.calls
@@ -291,7 +291,7 @@ def test_the_figures_are_the_recorded_outcomes_and_outlast_the_victims(store: St
     assert WORKED_ON not in str(trail(store))
 
 
-@pytest.mark.requirement("R9.5")
+@pytest.mark.requirement("R9")
 def test_no_number_of_a_forgotten_victim_is_left_in_any_table(store: Store, tmp_path: Path) -> None:
     from support.orders.books import backup_of
 

@@ -30,7 +30,7 @@ from support.casework.victim_scene import (
 )
 from support.orders.books import NOW
 
-pytestmark = pytest.mark.requirement("R9.1")
+pytestmark = pytest.mark.requirement("R9")
 SINCE = LOCAL - timedelta(hours=72)
 
 

@@ -59,7 +59,7 @@ def sender(centre: OwnShortMessageCentre) -> Iterator[ShortMessageCentre]:
         yield one
 
 
-@pytest.mark.requirement("R9.2")
+@pytest.mark.requirement("R9")
 def test_a_confirmation_leads_to_a_warning_in_the_message_centre_and_its_receipt(
     store: Store, tmp_path: Path, centre: OwnShortMessageCentre, sender: ShortMessageCentre
 ) -> None:
@@ -137,7 +137,7 @@ def warned(store: Store, tmp_path: Path, *cards: str, **more: Any) -> tuple[Scen
     return scene, centre
 
 
-@pytest.mark.requirement("R9.2")
+@pytest.mark.requirement("R9")
 def test_a_person_is_warned_once_a_day_however_many_confirmations_workers_and_looks(
     store: Store, tmp_path: Path
 ) -> None:
@@ -169,6 +169,21 @@ def test_nothing_is_sent_for_a_card_that_nobody_confirmed(store: Store, tmp_path
     send_all(scene, centre)
     assert not centre.sent
     assert not scene.rows(victims)
+
+
+def test_the_kind_of_fraud_of_a_signed_file_is_in_the_warning_if_the_confirmation_has_none(
+    store: Store, tmp_path: Path
+) -> None:
+    case = {"card": FRAUD, "case_id": "京公2026-1", "confirmed_at": LOCAL - HOUR}
+    told = {**case, "fraud_kind": "虚假投资理财", "signed_by": "bureau"}
+    claimed = {**case, "card": FELLOW, "fraud_kind": "刷单返利"}
+    scene, centre = scene_in(store, tmp_path, {**world(), "cases": [told, claimed]}), Centre()
+    scene.confirm(FRAUD, FELLOW)
+    scene.watch().work(NOW)
+    send_all(scene, centre)
+    texts = dict(centre.sent)
+    assert "尾号0001的号码涉嫌虚假投资理财诈骗" in texts[WORKED_ON]
+    assert "尾号0002的号码涉嫌诈骗" in texts[TWICE], "an unsigned file says nothing for the police"
 
 
 def test_without_a_store_confirmations_wait_one_alarm_says_so_and_is_cleared(
@@ -219,7 +234,7 @@ def test_what_a_person_does_after_the_contact_is_seen_with_the_next_records(
     assert (before.call_state, after.call_state) == ("none", "waiting")
 
 
-@pytest.mark.requirement("R9.4")
+@pytest.mark.requirement("R9")
 def test_who_was_warned_on_a_withdrawn_confirmation_gets_one_correction(store: Store, tmp_path: Path) -> None:
     scene, centre = warned(store, tmp_path, FRAUD)
     scene.release(FRAUD, at=NOW + HOUR)
@@ -234,7 +249,7 @@ def test_who_was_warned_on_a_withdrawn_confirmation_gets_one_correction(store: S
     assert states == {WORKED_ON: "none", TWICE: "none"}, "nobody calls them any more"
 
 
-@pytest.mark.requirement("R9.4")
+@pytest.mark.requirement("R9")
 def test_who_is_warned_by_another_standing_confirmation_is_not_corrected_before_that_falls_too(
     store: Store, tmp_path: Path
 ) -> None:
@@ -249,7 +264,7 @@ def test_who_is_warned_by_another_standing_confirmation_is_not_corrected_before_
     assert of_kind(centre, "correction") == [WORKED_ON, TWICE]
 
 
-@pytest.mark.requirement("R9.4")
+@pytest.mark.requirement("R9")
 def test_a_warning_that_waits_is_withdrawn_unsent_and_leaves_the_day_free(
     store: Store, tmp_path: Path
 ) -> None:
@@ -266,7 +281,7 @@ def test_a_warning_that_waits_is_withdrawn_unsent_and_leaves_the_day_free(
     assert of_kind(centre, "warning") == [WORKED_ON, TWICE]
 
 
-@pytest.mark.requirement("R9.4")
+@pytest.mark.requirement("R9")
 def test_a_warning_on_its_way_is_corrected_once_it_arrived(store: Store, tmp_path: Path) -> None:
     scene, centre = scene_in(store, tmp_path), Centre()
     scene.confirm(FRAUD)
@@ -285,7 +300,7 @@ def test_a_warning_on_its_way_is_corrected_once_it_arrived(store: Store, tmp_pat
     assert of_kind(centre, "correction") == [WORKED_ON, TWICE]
 
 
-@pytest.mark.requirement("R9.4")
+@pytest.mark.requirement("R9")
 def test_who_did_not_get_the_warning_gets_no_correction(store: Store, tmp_path: Path) -> None:
     scene, centre = warned(store, tmp_path, FRAUD)
     ids = {row.number: row.id for row in scene.rows()}
@@ -331,7 +346,7 @@ def test_while_the_centre_is_down_one_is_tried_at_a_time_and_the_error_is_raised
     assert len(centre.sent) == 2
 
 
-@pytest.mark.requirement("R9.2")
+@pytest.mark.requirement("R9")
 def test_who_is_suspended_or_protected_or_has_no_number_gets_no_message(store: Store, tmp_path: Path) -> None:
     tables = {**world()}
     hidden = "opaque-person-1"

@@ -112,13 +112,13 @@ def test_killed_between_state_and_store(stage: str, position: int, stages: dict[
     assert set((folder / "rollups").rglob("*.parquet")) <= listed, "what was not committed is deleted"
 
 
-def test_few_records_wait_a_minute_in_the_state(tmp_path: Path) -> None:
+def test_few_records_wait_half_a_minute_in_the_state(tmp_path: Path) -> None:
     with _opened(tmp_path / "state", pack_rows=1_000_000) as live:
         live.take(_batch(1), NOW)
-        live.take(_batch(2), NOW + timedelta(seconds=59))
+        live.take(_batch(2), NOW + timedelta(seconds=29))
         assert not read_manifest(tmp_path / "state").files
-        live.take(_batch(2), NOW + timedelta(seconds=59))  # once more
-        live.take(_batch(3), NOW + timedelta(seconds=61))
+        live.take(_batch(2), NOW + timedelta(seconds=29))  # once more
+        live.take(_batch(3), NOW + timedelta(seconds=31))
     assert _held(tmp_path / "state") == 300
     assert read_manifest(tmp_path / "state").not_added["calls"].repeated == 100
 

@@ -61,6 +61,9 @@ class InventedLookups:
             Party(self.peer, tuple(contacts), registered=True, operator="甲", city="130100", bank_after=1)
         ]
 
+    def fraud_kinds_of(self, cards: Collection[str]) -> Mapping[str, str]:
+        return dict.fromkeys(cards, "fake_police")
+
     def places_of(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
         return {card: self.places[card] for card in cards if card in self.places}
 

@@ -6,7 +6,7 @@ from the card: a call out is from the card to the person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -200,6 +200,9 @@ class PartyLookups(Protocol):
 
     def parties_of(self, cards: Collection[str], terms: PartyTerms) -> Sequence[Party]:
         """Everybody with whom `cards` talked or who wrote to them. LookupRefused: more than MOST_FOUND."""
+
+    def fraud_kinds_of(self, cards: Collection[str]) -> Mapping[str, str]:
+        """The kind of fraud that signed police cases name for cards, as far as they name one."""
 
     def status(self) -> StoreStatus:
         """What the store holds."""

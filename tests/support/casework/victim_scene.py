@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -158,8 +161,19 @@ class Scene:
             return connection.execute(select(table).order_by(column)).all()
 
 
+_FILLED: dict[str, Path] = {}  # the store of `world`, which the first test of a process makes
+
+
 def scene_in(store: Store, tmp_path: Path, tables: Tables | None = None, **more: Any) -> Scene:
-    """The scene with its records stored."""
+    """The scene with its records stored; without `tables` those of `world`."""
     folder = tmp_path / "records"
-    fill(folder, tables or world(), at=LOCAL)
+    if tables is not None:
+        fill(folder, tables, at=LOCAL)
+        return Scene(store, folder, **more)
+    if "world" not in _FILLED:
+        made = Path(mkdtemp(prefix="victims-")) / "records"
+        atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
+        fill(made, world(), at=LOCAL)
+        _FILLED["world"] = made
+    shutil.copytree(_FILLED["world"], folder)
     return Scene(store, folder, **more)

@@ -131,7 +131,7 @@ class VictimFinder:
         zone = OperatorZone(source.status().zone)
         since, until = asked.of(source.status(), now, self._search.terms.policy.hours)
         facts = {"since": str(since), "until": str(until), "warn": warn}
-        confirmed = self._tell(named, reader, now, source, facts)
+        confirmed = self._search.with_kinds(source, self._tell(named, reader, now, source, facts))
         found = self._search.find(source, confirmed, since, until)
         tell_rows(self._store, self._trail, reader, now, "victims", len(found.victims))
         warned = self._queue(found, confirmed, reader, now) if warn else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -52,6 +53,15 @@ class VictimSearch:
         parties = source.parties_of(cards, asked)
         guilty = {*cards, *self._confirmed_among([party.number for party in parties])}
         return ranked(parties, kinds_of(confirmed), guilty, policy)
+
+    def with_kinds(self, source: PartyLookups, confirmed: Standing) -> Standing:
+        """`confirmed` with the kinds of fraud that signed files name, where the confirmation itself has none."""
+        lacking = [card for card, kind in kinds_of(confirmed).items() if not kind]
+        named = source.fraud_kinds_of(lacking) if lacking else {}
+        return {
+            card: [replace(one, fraud_kind=named[card]) for one in those] if card in named else those
+            for card, those in confirmed.items()
+        }
 
     def _confirmed_among(self, numbers: Collection[str]) -> Iterable[str]:
         """Which of these the police confirmed in any case that stands."""

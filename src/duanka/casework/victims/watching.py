@@ -112,7 +112,7 @@ class ConfirmationWatch:
     ) -> None:
         """Find, rank, record and queue for the confirmations `rows`, of which `new` are looked at first."""
         terms = self._search.terms
-        confirmed = by_card(rows)
+        confirmed = self._search.with_kinds(source, by_card(rows))
         until = terms.zone.local(now).replace(tzinfo=None) + _AHEAD
         begin = min(one.confirmed_at for one in rows) - timedelta(hours=terms.policy.hours)
         since = terms.zone.local(begin).replace(tzinfo=None)

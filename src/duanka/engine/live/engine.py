@@ -47,7 +47,7 @@ _FILES_MEMORY = "300MB"  # of the database that writes the store's files
 CARDS_A_BATCH = 250_000  # evaluated with a batch, so that records do not wait for the evaluation of all
 PACK_ROWS = 500_000  # recent records that go to the store before they are settled
 _FEW_ROWS = 100_000  # recent records that wait in tables of the state for more
-_PACK_AFTER = timedelta(minutes=1)  # that there are recent records: so long a lookup may miss them
+_PACK_AFTER = timedelta(seconds=30)  # that there are recent records: so long a lookup may miss them
 
 
 class Live:

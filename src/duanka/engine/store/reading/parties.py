@@ -19,7 +19,7 @@ from duanka.domain.record_keys import key_of, short_code_sql
 from duanka.domain.record_lookups import LookupRefused, Usage
 from duanka.domain.victims import MOST_FOUND, Party, PartyContact, PartyTerms
 from duanka.engine.shared.duckdb_database import parquet, plainly
-from duanka.engine.store.columns import time_of
+from duanka.engine.store.columns import time_of, whole_register
 from duanka.engine.store.manifest import FileKind, Manifest, damaged
 from duanka.engine.store.reading.lookups import StoreLookups
 
@@ -39,6 +39,22 @@ class PartyStore(StoreLookups):
     def parties_of(self, cards: Collection[str], terms: PartyTerms) -> Sequence[Party]:
         """Everybody with whom `cards` talked or who wrote to them, by number."""
         return self._again(lambda manifest: self._parties(manifest, cards, terms))
+
+    def fraud_kinds_of(self, cards: Collection[str]) -> Mapping[str, str]:
+        """The kind of fraud that signed police cases name for cards, the latest first."""
+        return self._again(lambda manifest: self._fraud_kinds(manifest, cards))
+
+    def _fraud_kinds(self, manifest: Manifest, cards: Collection[str]) -> Mapping[str, str]:
+        files, named = manifest.paths(FileKind.REGISTERS, "cases"), self._named(manifest, cards)
+        if not files or not named:
+            return {}
+        rows = self._rows(
+            f"SELECT card, arg_max(fraud_kind, confirmed_at) FROM {whole_register('cases', self._source(files))}"
+            " WHERE card IN (SELECT unnest($keys)) AND coalesce(signed_by, '') <> '' AND fraud_kind <> ''"
+            " GROUP BY card",
+            {"keys": list(named)},
+        )
+        return {named[key]: kind for key, kind in rows if kind}
 
     def _parties(self, manifest: Manifest, cards: Collection[str], terms: PartyTerms) -> Sequence[Party]:
         named = self._named(manifest, cards)
