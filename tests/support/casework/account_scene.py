@@ -25,9 +25,12 @@ from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.casework.accounts import account_requests
 from duanka.ledger.db.database import Store
 from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.police_stops import police_stop
+from duanka.orders.service import OrderService
 from support.engine.filled_store import fill
-from support.orders.books import KEY, NOW, POLICE, book_on, card
+from support.order_policies import AT_ONCE
+from support.orders.books import ELEMENTS, KEY, NOW, POLICE, card
 
 CHAT, PAY, MALL = "Yuanfang Chat", "Lanhua Pay", "Heyan Mall"
 OTHER = Person("officer.two", Role.POLICE)
@@ -57,9 +60,10 @@ class AccountScene:
     policy: AccountPolicy = field(default_factory=lambda: AccountPolicy(poll_minutes=1))
     attached: bool = True
     said: list[str] = field(default_factory=list)
+    trail: Trail = field(default_factory=lambda: Trail(KEY))
 
     def __post_init__(self) -> None:
-        self.book, self.trail = book_on(self.store), Trail(KEY)
+        self.book = OrderService(self.store, Terms(AT_ONCE, self.trail, ELEMENTS))
         self.alarms = AlarmService(self.store, self.said.append)
 
     @cached_property

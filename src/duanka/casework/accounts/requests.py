@@ -75,8 +75,8 @@ def make_request(
         "due_at": None if waits else terms.due_at,
         "updated_at": now,
     }
-    made = connection.execute(upsert(connection, account_requests).on_conflict_do_nothing(), row)
-    if not made.rowcount:
+    new = upsert(connection, account_requests).on_conflict_do_nothing().returning(account_requests.c.id)
+    if connection.execute(new, row).first() is None:  # a count of rows is not told by every driver
         return None
     if not waits:
         queue(connection, row, SentKind.REQUEST, now)
