@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -83,9 +83,9 @@ def taken(stub: PlatformStub, scene: AccountScene, one: str, name: str) -> dict[
     return {what: times for (number, what), times in stub.effects().items() if number in mine}
 
 
-def recover(scene: AccountScene, at: object) -> None:
+def recover(scene: AccountScene, at: datetime) -> None:
     """Workers that are not killed do what is left, and then nothing."""
     for again in range(3):
-        moment = at + again * LATER  # type: ignore[operator]
+        moment = at + again * LATER
         scene.look(moment)
         scene.dispatch(moment)

@@ -3,7 +3,7 @@
     python -m support.casework.platform_server FOLDER
 
 It keeps in FOLDER/platform.sqlite what came, by idempotency key, and how often. FOLDER/mode says how it behaves:
-`later` (received, handled when asked), `at_once` (handled in the first answer), `refuse`, or a status to answer.
+`later` (received, handled when asked), `at_once` (handled in the first answer), `refuse`, `silent`, a status, or _ODD.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,15 @@ CREATE TABLE IF NOT EXISTS refused (key TEXT, status INTEGER);
 """
 _OURS, _THEIRS, _MODE, _PORT = "platform.key", "duanka.pub", "mode", "port"
 _LOCK = threading.Lock()
+# status, body and headers of answers that are not as the document says
+_ODD: dict[str, tuple[int, bytes, dict[str, str]]] = {
+    "redirect": (302, b"", {"Location": "http://127.0.0.1:9/"}),
+    "malformed": (200, b"<html>", {}),
+    "about_another": (200, b'{"id": "GAAAAAAAAAAAA", "state": "received"}', {}),
+    "packed": (200, b"xx", {"Content-Encoding": "gzip"}),
+    "large": (200, b" " * 70_000, {}),
+    "slow": (200, b"{" + b" " * 60, {}),
+}
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,9 @@ class _Platform(BaseHTTPRequestHandler):
         number = self.path.rpartition("/")[2]
         with _LOCK, closing(_store(self.folder)) as store:
             done = {what for (what,) in store.execute("SELECT what FROM effects WHERE id = ?", (number,))}
-        if not done:
+        if self._mode.isdigit():
+            self._say(int(self._mode), {"code": "AS_TOLD"})
+        elif not done:
             self._say(404, {"code": "NOT_FOUND"})
         elif "release" in done:
             self._say(200, {"id": number, "state": "released"})
@@ -149,6 +161,9 @@ class _Platform(BaseHTTPRequestHandler):
             threading.Event().wait(60)
         if mode.isdigit():
             self._say(int(mode), {"code": "AS_TOLD"})
+            return
+        if mode in _ODD:
+            self._say_raw(*_ODD[mode], pause=0.3 if mode == "slow" else 0.0)
             return
         try:
             signature = base64.b64decode(self.headers["Duanka-Signature"])
@@ -192,6 +207,17 @@ class _Platform(BaseHTTPRequestHandler):
     @property
     def _mode(self) -> str:
         return (self.folder / _MODE).read_text()
+
+    def _say_raw(self, status: int, body: bytes, headers: dict[str, str], pause: float) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(OSError):  # the client does not wait
+            for at in range(0, len(body), 1 if pause else len(body) or 1):
+                self.wfile.write(body[at : at + (1 if pause else len(body))])
+                self.wfile.flush()
+                time.sleep(pause)
 
     def _say(self, status: int, told: dict[str, object]) -> None:
         body = json.dumps(told).encode()
