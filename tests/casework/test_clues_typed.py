@@ -129,3 +129,18 @@ def test_nothing_is_written_where_a_clue_cannot_be_built(home: TypedCase) -> Non
     assert home.type("wang", "clues", "list", "--json") == ""
     left = {path.name for path in home.folder.iterdir()}
     assert left == {"home", "inbox", "police.pem", "there"}
+
+
+def test_what_stands_confirmed_is_written_as_labels_and_counts_in_no_scan_unsigned(home: TypedCase) -> None:
+    run = home.type
+    run("liaison", "orders", "police-stop", CARDS[0], "--case", "A1", "--why", "a notice")
+    assert (
+        run(FIRST.id, "clues", "labels", "--out", "cases.csv", "--why", "scores")
+        == "1 confirmations are in cases.csv\n"
+    )
+    written = (home.folder / "cases.csv").read_text().splitlines()
+    assert written[0] == "card,case_id,confirmed_at,source,fraud_kind"
+    assert written[1].startswith(f"{CARDS[0]},A1,20")
+    assert stat.S_IMODE((home.folder / "cases.csv").stat().st_mode) == 0o600
+    refused = home.tried("wang", "clues", "labels", "--out", "more.csv", "--why", "scores")
+    assert (refused.code != 0, (home.folder / "more.csv").exists()) == (True, False)

@@ -11,6 +11,7 @@ from duanka.casework.accounts.takedown import TakedownItems
 from duanka.casework.cases.queries import CaseQueries
 from duanka.casework.cases.service import CaseFiles
 from duanka.casework.clues.answers import ClueAnswers
+from duanka.casework.clues.labels import ConfirmedLabels
 from duanka.casework.clues.recipients import Recipients
 from duanka.casework.clues.service import ClueService
 from duanka.casework.figures import CaseworkFigures
@@ -49,6 +50,7 @@ class ClueServices:
     files: ClueService
     recipients: Recipients
     answers: ClueAnswers
+    labels: ConfirmedLabels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -224,6 +224,7 @@ class Permission(StrEnum):
         "录入公安签名的线索反馈",
         "hand in a signed answer of the police",
     )
+    EXPORT_LABELS = "export_labels", _SENIOR, "导出涉案标签", "export confirmed cards as labels", _ALL
     LIST_CLUE_RECIPIENTS = "list_clue_recipients", _READERS, "查看线索收件机关", "list who gets clues"
     PROPOSE_CLUE_RECIPIENT = (
         "propose_clue_recipient",

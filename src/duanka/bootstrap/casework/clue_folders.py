@@ -17,7 +17,7 @@ def must_be_new(out: Path) -> None:
     must_be_text(out, "--out")
     must_lie_outside(out, "--out")
     if out.exists() or out.is_symlink():
-        raise ClueError(f"--out {out} is there already: a clue is written to a new folder")
+        raise ClueError(f"--out {out} is there already: name a new one, nothing is written over")
     if not out.absolute().parent.is_dir():
         raise ClueError(f"--out {out}: there is no folder {out.absolute().parent}")
 
@@ -33,6 +33,12 @@ def write(out: Path, files: Mapping[str, bytes]) -> None:
             for path in aside.iterdir():
                 path.unlink()
             aside.rmdir()
+
+
+def write_new(out: Path, content: bytes) -> None:
+    """Write a private file that was not there before. OSError."""
+    with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
 
 
 def write_key(out: Path, pem: bytes) -> None:

@@ -15,6 +15,7 @@ from duanka.casework.clues.delivery.http import HttpDelivery
 from duanka.casework.clues.delivery.sftp import SftpDelivery
 from duanka.casework.clues.dossier.assembly import DossierPorts
 from duanka.casework.clues.files.manifest import ClueKey
+from duanka.casework.clues.labels import ConfirmedLabels
 from duanka.casework.clues.recipients import Recipients
 from duanka.casework.clues.service import ClueService, ClueTerms
 from duanka.casework.desk import ClueServices
@@ -72,6 +73,7 @@ def clue_services(
         files=ClueService(orders.store, trail, recipients, terms),
         recipients=recipients,
         answers=ClueAnswers(orders.transaction, wiring.sources, police_stop),
+        labels=ConfirmedLabels(orders.store, trail, policy.local_time),
     )
 
 

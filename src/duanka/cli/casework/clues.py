@@ -191,6 +191,22 @@ def show(
     OUT.print(tables.clue_page(found, cards))
 
 
+@command(clues, Permission.EXPORT_LABELS)
+def labels(
+    out: Annotated[Path, typer.Option("--out", help="New file: the table cases, as CSV, numbers in full.")],
+    why: Why,
+) -> None:
+    """Write the cards that stand confirmed (涉案) as the table `cases`: labels for scores, and to measure detection.
+
+    A scan stops no card for it: there it counts only if a source of police cases signs it (`cases sign`).
+    """
+    with at_desk() as (here, person):
+        clue_folders.must_be_new(out)
+        content, rows = here.casework.clues.labels.export(person, why, here.now())
+        clue_folders.write_new(out, content)
+    say(f"{rows:,} 条涉案确认写入 {out}", f"{rows:,} confirmations are in {out}")
+
+
 @clues.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of a clue, or of its unpacked package.")],

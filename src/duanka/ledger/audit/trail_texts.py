@@ -86,6 +86,7 @@ _ROWS = {
     "key.reject": BilingualText("否决密钥", "key rejected"),
     "key.revoke": BilingualText("吊销密钥", "key revoked"),
     "key.upgraded": BilingualText("数据库升级：密钥", "key, as upgraded"),
+    "labels.export": BilingualText("导出涉案标签", "confirmed cards exported"),
     "link.make": BilingualText("生成核验链接", "link made"),
     "link.request": BilingualText("用户申请链接", "link asked for"),
     "lookup.account": BilingualText("查看关联账号处置", "request about an account looked at"),

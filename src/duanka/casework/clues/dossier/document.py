@@ -19,7 +19,7 @@ from duanka.casework.clues.dossier.wording import HOLDERS, LEARNT, METHODS, TERM
 from duanka.domain.case_file import GroundKind, ItemKind
 from duanka.domain.clue import Standing
 from duanka.domain.errors import DuankaError
-from duanka.domain.phone_masking import spelled_card
+from duanka.domain.phone_masking import spelled_card as spelled
 from duanka.domain.text import BilingualText
 
 MOST_ROWS = 120  # of a table in the document; the table cards.csv and the bundle have all
@@ -343,6 +343,11 @@ def _rule(one: Any) -> dict[str, Any]:
 
 def _number(card: DossierCard) -> str:
     return spelled_card(card.number)
+
+
+def spelled_card(number: str) -> str:
+    """A number as people write it, which no line breaks."""
+    return spelled(number).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _when(first: datetime | None, last: datetime | None) -> str:
