@@ -23,7 +23,7 @@ from support.casework.account_scene import CHAT, FIRST, MALL, PAY, SECOND, SOON,
 from support.casework.platform_server import PlatformStub, keys_in, platform_server
 from support.orders.books import DESK, NOW, card
 
-pytestmark = pytest.mark.requirement("R4.3")
+pytestmark = pytest.mark.requirement("R4")
 HOUR = timedelta(hours=1)
 
 

@@ -13,7 +13,7 @@ from support.casework.account_scene import CHAT, MALL, PAY, SOON, account_scene
 from support.casework.platform_server import PlatformStub, platform_server
 from support.orders.books import NOW, card
 
-pytestmark = pytest.mark.requirement("R4.1")
+pytestmark = pytest.mark.requirement("R4")
 HOUR = timedelta(hours=1)
 
 

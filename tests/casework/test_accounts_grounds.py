@@ -37,7 +37,7 @@ from support.orders.books import (
 )
 from support.orders.online import PASSED, UNSURE, Online, policy
 
-pytestmark = pytest.mark.requirement("R4.2")
+pytestmark = pytest.mark.requirement("R4")
 HOUR = timedelta(hours=1)
 CASE = Basis(BasisKind.CASE, "京公2026-1")
 

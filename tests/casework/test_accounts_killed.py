@@ -17,7 +17,7 @@ from support.casework.dying_accounts import STEPS, killed
 from support.casework.platform_server import PlatformStub, platform_server
 from support.orders.books import NOW, card
 
-pytestmark = pytest.mark.requirement("R4.1")
+pytestmark = pytest.mark.requirement("R4")
 HOUR, LATER = timedelta(hours=1), timedelta(minutes=3)  # every lease is over
 ROUNDS, MANY = 3, 50
 Stubs = Mapping[str, PlatformStub]

@@ -28,7 +28,7 @@ from support.network.esme import BLOCKED, REFUSED, Esme, until
 from support.network.message_path import own_centre
 from support.orders.books import DESK, NOW, SECOND, card
 
-pytestmark = pytest.mark.requirement("R4.4")
+pytestmark = pytest.mark.requirement("R4")
 centre = pytest.fixture(own_centre)
 HOUR = timedelta(hours=1)
 ZHAO = Person("zhao", Role.SUPERVISOR)

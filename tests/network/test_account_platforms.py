@@ -33,7 +33,7 @@ from duanka.network.platforms.http import HttpPatience, HttpPlatform
 from support.casework.platform_server import PlatformStub, keys_in, platform_server
 from support.photo_server import against, described
 
-pytestmark = pytest.mark.requirement("R4.1")
+pytestmark = pytest.mark.requirement("R4")
 NUMBER = "G0123456789AB"
 TOLD = {
     "id": NUMBER,

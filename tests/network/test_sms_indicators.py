@@ -18,7 +18,7 @@ from duanka.sandbox.smsc import OwnShortMessageCentre
 from support.network.esme import BLOCKED, REFUSED, Esme, until
 from support.network.message_path import own_centre
 
-pytestmark = pytest.mark.requirement("R4.4")
+pytestmark = pytest.mark.requirement("R4")
 centre = pytest.fixture(own_centre)
 HOST, NUMBER, ACCOUNT = IndicatorKind
 

@@ -213,7 +213,7 @@ class TakedownItems:
             row = _row(connection, number)
             if row["agreed_by"] is None:
                 raise TakedownError(
-                    f"nobody agreed yet that {number} is fraud's: `duanka accounts agree {number}`"
+                    f"nobody agreed yet that {number} is fraud's: `duanka accounts agree {row['id']}`"
                 )
             if same_person(by.id, row["agreed_by"]):
                 raise NeedsSecondPerson(
