@@ -45,7 +45,7 @@ def test_a_clue_goes_from_the_case_to_the_polices_answer(
     scene: ClueScene, people: Mapping[Role, Caller]
 ) -> None:
     desk, supervisor, police = people[Role.DESK], people[Role.SUPERVISOR], people[Role.POLICE]
-    built = desk.post("/clues", {"caseId": scene.case, **WHY}).json()
+    built = desk.post("/clues", {"caseId": scene.case, **WHY}).json()["clue"]
     number = built["id"]
     assert (built["state"], built["cards"], built["confirmed"]) == ("draft", 3, 1)
     assert desk.post(f"/clues/{number}/review", WHY).status_code == 403
@@ -72,7 +72,7 @@ def test_a_clue_goes_from_the_case_to_the_polices_answer(
 
 def test_what_is_shown_of_a_clue_is_masked(scene: ClueScene, people: Mapping[Role, Caller]) -> None:
     desk = people[Role.DESK]
-    number = desk.post("/clues", {"caseId": scene.case, **WHY}).json()["id"]
+    number = desk.post("/clues", {"caseId": scene.case, **WHY}).json()["clue"]["id"]
     shown = desk.post(f"/clues/{number}/retrieve", WHY)
     assert {one["standing"] for one in shown.json()["cards"]} == {"confirmed", "suspected", "named"}
     table = desk.post(f"/clues/{number}/retrieve-file", {"file": "cards.csv", **WHY})

@@ -22,6 +22,7 @@ from duanka.casework.clues.files.stix import bundle_of
 from duanka.domain.case_file import CaseError, CaseOutcome, UnknownCase
 from duanka.domain.clue import ClueError, ClueState
 from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Role
+from duanka.domain.phone_masking import spelled_card
 from duanka.ledger.db.database import Store
 from support.api.desks import NOW
 from support.casework.clue_scene import (
@@ -154,6 +155,8 @@ def test_the_dossier_has_all_that_the_police_need(dossier: Any) -> None:
     (confirmed,), suspected = told["confirmed"], told["suspected"]
     assert CASE_NUMBER in confirmed[1]
     assert "公安机关停机通知" in confirmed[2]
+    assert [row[0] for row in told["named"]] == [spelled_card(NAMED).replace(" ", "\N{NO-BREAK SPACE}")]
+    assert all(NAMED[5:] not in one["number"] for one in suspected)
     (seen,) = [one for one in suspected if "规则“广撒网外呼”" in one["facts"]]
     assert re.search("工单：V[0-9A-Z]{12}", seen["source"])
     assert "与团伙的 3 张卡" not in seen["facts"]  # another card's

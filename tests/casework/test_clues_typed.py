@@ -70,6 +70,9 @@ def test_a_clue_by_command_opens_for_the_police_and_for_nobody_else(home: TypedC
     clue = _id("L", run("wang", "clues", "build", home.case, "--out", "ours", "--why", "handed over"))
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder / "ours").iterdir()}
     assert (modes, stat.S_IMODE((folder / "ours").stat().st_mode)) == ({0o600}, 0o700)
+    built = home.tried("wang", "clues", "build", home.case, "--out", "again", "--why", "handed over")
+    assert built.err.count("missing in the dossier: no store is named") == 1, built
+    assert "missing in the dossier: no graph is named" in built.err
     assert "All holds: 3 files" in run("wang", "clues", "verify", "ours")
     assert home.tried("wang", "clues", "review", clue, "--why", "mine").code != 0
     run(FIRST.id, "clues", "review", clue, "--why", "read it")

@@ -65,7 +65,7 @@ class ClueScene:
         return self.desk.people.who(f"the.{role}")
 
     def build(self, at: datetime = NOW) -> Clue:
-        return self.desk.casework.clues.files.build(self.case, self.who(Role.DESK), "handed over", at)
+        return self.desk.casework.clues.files.build(self.case, self.who(Role.DESK), "handed over", at).clue
 
     def reviewed(self) -> Clue:
         return self.desk.casework.clues.files.review(self.build().id, FIRST, "read it", NOW)

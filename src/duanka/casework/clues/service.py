@@ -81,6 +81,14 @@ class CluePage:
 
 
 @dataclass(frozen=True)
+class BuiltClue:
+    """A clue, and what could not be looked up for it: each a sentence with the next step."""
+
+    clue: Clue
+    gaps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ClueCard:
     """A card of a clue, in full. `answer`: of the police; "": none yet."""
 
@@ -101,7 +109,7 @@ class ClueService:
         """The public key of this installation's clues, PEM."""
         return self._terms.key.pem
 
-    def build(self, case_id: str, by: Person, why: str, now: datetime, to: str = "") -> Clue:
+    def build(self, case_id: str, by: Person, why: str, now: datetime, to: str = "") -> BuiltClue:
         """Build the clue of an open case for the recipient `to` ("": the only one).
 
         The trail has the lookup before anything is read. UnknownCase; CaseError: the case is not open.
@@ -124,7 +132,7 @@ class ClueService:
             facts_of(connection, case_id, by)  # still open
             put_clue(connection, dossier, row, ours, now)
             self._note(connection, now, by, "clue.built", number, why, {"digest": digest})
-            return clue_of(connection, number, by)
+            return BuiltClue(clue_of(connection, number, by), tuple(gap.why for gap in dossier.gaps))
 
     def review(self, number: str, by: Person, why: str, now: datetime) -> Clue:
         """Say that a clue is right, as somebody else than who built it."""

@@ -12,9 +12,9 @@ from duanka.cli.output.grid import grid
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, line, print_list, say
 from duanka.cli.people.acting import Why, at_desk, cards_in_file, command
-from duanka.cli.shell.language import shown
+from duanka.cli.shell.language import shown, text_shown
 from duanka.cli.shell.lazy import lazily, new_group
-from duanka.cli.shell.process import OUT, ExitCode
+from duanka.cli.shell.process import CAUTION, ERR, OUT, ExitCode, Prose
 from duanka.domain.authority import Permission
 from duanka.domain.clue import ClueError, ClueState
 from duanka.domain.errors import DuankaError
@@ -57,13 +57,16 @@ def build(
     """
     with at_desk() as (here, person):
         clue_folders.must_be_new(out)
-        built = here.casework.clues.files.build(case, person, why, here.now(), to)
+        made = here.casework.clues.files.build(case, person, why, here.now(), to)
+        built = made.clue
         files = here.casework.clues.files.files(built.id, person, why, here.now())
         clue_folders.write(out, files)
     say(
         f"线索 {built.id}：{built.cards} 张卡，其中涉案 {built.confirmed} 张；掩码文件在 {out}",
         f"Clue {built.id}: {built.cards} cards, {built.confirmed} of them confirmed; our files, masked, are in {out}",
     )
+    for gap in made.gaps:
+        ERR.print(Prose(shown(tables.GAP, why=text_shown(gap)), style=CAUTION))
     following = f"duanka clues review {built.id} --why …"
     say(f"下一步，由另一个人复核：{following}", f"Next, by somebody else: {following}")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from duanka.casework.clues.answers import Answered
     from duanka.casework.clues.service import ClueCard
 
+GAP = BilingualText("材料中缺少：{why}", "missing in the dossier: {why}")
 FAULTS = (BilingualText("文件", "file"), BilingualText("问题", "fault"))
 _TITLE = BilingualText("线索 {id}", "Clue {id}")
 _CARDS = (

@@ -15,6 +15,7 @@ from duanka.api.schemas.requests import Because
 from duanka.casework.clues.service import MOST, written_to
 from duanka.domain.authority import Permission
 from duanka.domain.clue import ClueState
+from duanka.domain.phone_masking import masked_text
 
 router = Endpoints("clues")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -29,13 +30,15 @@ _MEDIA = {
 @router.endpoint(
     "POST /clues", "Build a clue · 编制线索", Permission.BUILD_CLUE, fails=(404, 409), status_code=201
 )
-def build_clue(here: Here, by: access.Caller, asks: shown.ClueBuilt) -> shown.ClueShown:
+def build_clue(here: Here, by: access.Caller, asks: shown.ClueBuilt) -> shown.BuiltClueShown:
     """Of an open case: dossier, STIX 2.1 bundle, table of cards, signed manifest. It takes some seconds.
 
     The police's files are encrypted to the recipient's certificate; ours are masked: `retrieveClueFile`.
     """
     built = here.desk.casework.clues.files.build(asks.case_id, by, asks.why, here.now, asks.recipient)
-    return shown.ClueShown.told(built)
+    return shown.BuiltClueShown(
+        clue=shown.ClueShown.told(built.clue), gaps=list(map(masked_text, built.gaps))
+    )
 
 
 @router.endpoint("GET /clues", "Clues, the latest first · 线索列表", Permission.LIST_CLUES)

@@ -115,6 +115,15 @@ class ClueShown(View):
         return cls.of(vars(clue), IN_FULL)
 
 
+class BuiltClueShown(View):
+    """A clue that was built, and what could not be looked up for it."""
+
+    clue: ClueShown
+    gaps: list[str] = Field(
+        description="Each a sentence with the next step; the dossier says what is missing."
+    )
+
+
 class CluesShown(View):
     """A page of clues."""
 

@@ -18,6 +18,7 @@ from duanka.casework.clues.dossier.model import (
     CityFlow,
     DossierCard,
     DossierDevice,
+    DossierGap,
     DossierHolder,
     DossierOutlet,
     DossierPlace,
@@ -36,6 +37,7 @@ from duanka.domain.hit_summary import HitSummary, decoded_summaries
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, Person, State
+from duanka.domain.phone_masking import masked_text
 from duanka.domain.ring_lookups import NotLinked, SeedName, TooManyRings
 from duanka.domain.rings import RingRole
 from duanka.domain.rule import Rule
@@ -86,7 +88,7 @@ class DossierAssembly:
 
     def dossier(self, clue: str, recipient: str, facts: LedgerFacts) -> CaseDossier:
         """Assemble all that is known; what cannot be looked up is told as a gap."""
-        gaps = list[BilingualText]()
+        gaps = list[DossierGap]()
         registered, used, records = self._records(facts.numbers, gaps)
         ring = self._ring(facts, gaps)
         main = _main_cities(used)
@@ -115,7 +117,7 @@ class DossierAssembly:
         )
 
     def _records(
-        self, numbers: Sequence[str], gaps: list[BilingualText]
+        self, numbers: Sequence[str], gaps: list[DossierGap]
     ) -> tuple[dict[str, RegisteredCard], Sequence[CardUse], tuple[date, date] | None]:
         try:
             source, last = self.ports.records(), self.ports.last_record(self._local(self.now))
@@ -126,27 +128,33 @@ class DossierAssembly:
             until = datetime.combine(last + timedelta(days=1), datetime.min.time())
             used = source.use_of(numbers, datetime.combine(first, datetime.min.time()), until)
         except DuankaError as error:
-            gaps.append(
-                BilingualText(
-                    "未查询话单和用户登记：没有可用的记录库", f"records and register were not read: {error}"
-                )
+            words = BilingualText(
+                "未查询话单和用户登记：没有可用的记录库",
+                "records and register were not read: there is no store to ask",
             )
+            gaps.append(DossierGap(words, str(error)))
             return {}, (), None
         days = [one.first.date() for one in used]
         return registered, used, (max(first, min(days, default=first)), last)
 
-    def _ring(self, facts: LedgerFacts, gaps: list[BilingualText]) -> RingView | None:
+    def _ring(self, facts: LedgerFacts, gaps: list[DossierGap]) -> RingView | None:
         seed = _seed(facts)
         try:
             return self.ports.rings.of(seed, facts.case["id"], self.by, self.why, self.now)
         except TooManyRings:
             raise  # a moment later there is room
         except NotLinked as error:
-            zh = f"未附团伙关系图：{seed.text} 在关联图中没有可靠的关联"
-            gaps.append(BilingualText(zh, f"no picture of a ring: {error}"))
+            words = BilingualText(
+                f"未附团伙关系图：{seed.text} 在关联图中没有可靠的关联",
+                f"no picture of a ring: nothing reliable is linked to {seed.text}",
+            )
+            gaps.append(DossierGap(BilingualText(*map(masked_text, words)), str(error)))
         except DuankaError as error:
-            zh = "未附团伙关系图：没有可用的关联图，或编制人无权查询"
-            gaps.append(BilingualText(zh, f"no picture of a ring: {error}"))
+            words = BilingualText(
+                "未附团伙关系图：没有可用的关联图，或编制人无权查询",
+                "no picture of a ring: there is no graph to ask",
+            )
+            gaps.append(DossierGap(words, str(error)))
         return None
 
     def _case(self, facts: LedgerFacts) -> CaseFacts:

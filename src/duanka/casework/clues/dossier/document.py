@@ -72,13 +72,15 @@ def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[
             ],
             [f"{len(dossier.holders)}", *_both(BilingualText("登记人", "registrants"))],
         ],
-        "gaps": [_cell(gap) for gap in dossier.gaps],
+        "gaps": [_cell(gap.words) for gap in dossier.gaps],
         "confirmed": [_confirmed_row(card) for card in confirmed[:MOST_ROWS]],
         "more_confirmed": max(len(confirmed) - MOST_ROWS, 0),
         "seen_of_confirmed": [
             _suspected(dossier, card) for card in sorted(confirmed, key=_gravity)[:MOST_FACTS]
         ],
-        **_suspicion(dossier, (*suspected, *named)),
+        **_suspicion(dossier, suspected),
+        "named": [[_number(card), card.source, card.operator, card.home_city] for card in named[:MOST_ROWS]],
+        "more_named": max(len(named) - MOST_ROWS, 0),
         "ring": _ring(dossier),
         "flows": drawings.city_flows(dossier.flows),
         "provinces": drawings.province_tiles(dossier),
@@ -220,7 +222,7 @@ def _suspected(dossier: CaseDossier, card: DossierCard) -> dict[str, Any]:
     return {
         "number": _number(card),
         "told": [one for one in told if one],
-        "facts": "；".join(facts) or "案件所列，无规则命中",
+        "facts": "；".join(facts),
         "source": "　".join(sources),
     }
 

@@ -197,6 +197,14 @@ class CaseFacts:
 
 
 @dataclass(frozen=True)
+class DossierGap:
+    """What could not be looked up. `words`: for the police; `why`: for who builds the clue, with the next step."""
+
+    words: BilingualText
+    why: str
+
+
+@dataclass(frozen=True)
 class CaseDossier:
     """All that a clue says. `gaps`: what could not be looked up, and why; never left out in silence."""
 
@@ -217,7 +225,7 @@ class CaseDossier:
     ring: RingFacts | None = None
     timeline: tuple[DossierEvent, ...] = ()
     records: tuple[date, date] | None = None
-    gaps: tuple[BilingualText, ...] = ()
+    gaps: tuple[DossierGap, ...] = ()
     is_masked: bool = False
 
     def standing(self, *which: Standing) -> tuple[DossierCard, ...]:
@@ -255,7 +263,6 @@ class CaseDossier:
                 replace(one, number=masked_card(one.number) if one.number else "", words=_words(one.words))
                 for one in self.timeline
             ),
-            gaps=tuple(map(_words, self.gaps)),
             is_masked=True,
         )
 
