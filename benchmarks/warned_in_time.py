@@ -10,10 +10,14 @@ A world with victims is simulated and taken into a store once; the finder and th
   confirmation or new records are there, at most every 15 s).
 - Registers, devices and rule hits are those of the whole window.
 
+Strangers who answer a gang's card talk as long as was measured of fraud users: a quarter of the calls last over two
+minutes. `--long-talks 0.03` leaves so many of them out that it is 3%.
+
 Counted are persons who would pay and were in contact with a card before it was confirmed: who paid before the
 confirmation (too late for any warning), and of those who would pay more than 60 s after it, who was warned before.
 
     python benchmarks/warned_in_time.py [--cards 12000] [--days 7] [--level 4] [--seed 7] [--look 10]
+    python benchmarks/warned_in_time.py --long-talks 0.03
     python benchmarks/warned_in_time.py --missed      # also why those were missed who were
 """
 
@@ -48,6 +52,7 @@ DELAYS = {"10 min": 10, "1 h": 60, "6 h": 360, "24 h": 1_440}  # minutes
 MINUTE = timedelta(minutes=1)
 # A stopped card has no new contacts: for so long a call of before may last, and a bank or code come after it.
 LIVELY = timedelta(hours=2, minutes=30)
+LONG = 120  # seconds
 KIND_KNOWN = 0.85  # of the confirmations
 _TIMES = {Usage.CALLS: "started_at", Usage.MESSAGES: "sent_at"}
 
@@ -78,10 +83,15 @@ class StoreAsOf(PartyStore):
         for name, source in sources.items():
             self._db.execute(f"CREATE TABLE known_{name} AS FROM {source}")
 
-    def stop(self, stops: Mapping[str, datetime]) -> None:
-        """Let the cards be stopped at these times."""
+    def stop(self, stops: Mapping[str, datetime], people: Iterable[str], long_talks: float | None) -> None:
+        """Let the cards be stopped at these times.
+
+        `long_talks`: keep so many of the calls with others than `people` over two minutes that they are this share.
+        """
         frame = pl.DataFrame({"card": [int(card) for card in stops], "at": list(stops.values())})
         self._db.register("stops", frame.to_arrow())
+        self._db.register("named", pl.DataFrame({"number": [int(one) for one in people]}).to_arrow())
+        self._db.execute("CREATE OR REPLACE TABLE people AS FROM named")
         for usage, moment in _TIMES.items():
             self._db.execute(
                 f"CREATE OR REPLACE TABLE kept_{usage} AS SELECT r.* FROM all_{usage} r"
@@ -89,6 +99,21 @@ class StoreAsOf(PartyStore):
                 f" WHERE {moment} < coalesce(least(a.at, b.at), TIMESTAMP 'infinity')"
                 f" AND (a.card IS NOT NULL OR b.card IS NOT NULL OR {short_code_sql('peer')}) ORDER BY {moment}"
             )
+        if long_talks is not None:
+            self._thin(long_talks)
+
+    def _thin(self, share: float) -> None:
+        stranger = "card NOT IN (FROM people) AND peer NOT IN (FROM people) AND peer > 100000000"
+        found = self._rows(
+            f"SELECT count(*), count(*) FILTER (seconds > {LONG}) FROM kept_calls WHERE answered AND {stranger}"
+        )
+        answered, long = found[0]
+        keep = share * (answered - long) / ((1 - share) * long)
+        # both records of a call between two cards of the province go, or none
+        lot = "hash(least(card, peer), greatest(card, peer), started_at) % 1000000"
+        self._db.execute(
+            f"DELETE FROM kept_calls WHERE seconds > {LONG} AND {stranger} AND {lot} >= {int(keep * 1_000_000)}"
+        )
 
     def _files(self, manifest: Manifest, kind: FileKind, name: str) -> str:
         del manifest, kind
@@ -199,11 +224,12 @@ def look(
 
 
 def play(
-    store: StoreAsOf, truth: Truth, policy: Policy, delay: timedelta, every: timedelta, end: datetime
+    store: StoreAsOf, truth: Truth, policy: Policy, delay: timedelta, asked: argparse.Namespace, end: datetime
 ) -> Outcome:
     """Look at confirmations as time goes by, as long as something can change for one of them."""
     confirmed = {card: at for card, at in truth.confirmed(delay).items() if at < end}
-    store.stop(confirmed)
+    store.stop(confirmed, {*truth.worked, *truth.others}, asked.long_talks)
+    every = timedelta(minutes=asked.look)
     watch = timedelta(hours=policy.victims.watch_hours)
     moments = set[datetime]()
     for at in confirmed.values():
@@ -301,6 +327,9 @@ def main() -> None:
     options.add_argument("--level", type=int, nargs="+", default=[4])
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--look", type=int, default=10, help="minutes between two looks at the same cards")
+    options.add_argument(
+        "--long-talks", type=float, help="share of strangers' calls over two minutes; as simulated"
+    )
     options.add_argument("--delay", nargs="+", choices=list(DELAYS), default=list(DELAYS))
     options.add_argument("--points", action="store_true", help="also what other limits of points would give")
     options.add_argument("--missed", action="store_true", help="also say why those were missed who were")
@@ -322,7 +351,7 @@ def _level(level: int, asked: argparse.Namespace, policy: Policy) -> None:
     for name in asked.delay:
         delay = timedelta(minutes=DELAYS[name])
         confirmed = truth.confirmed(delay)
-        outcome = play(store, truth, policy, delay, timedelta(minutes=asked.look), end)
+        outcome = play(store, truth, policy, delay, asked, end)
         for points in range(max(own - 2, 1), own + 5) if asked.points else (own,):
             row = judged(outcome, truth, confirmed, end, policy, points)
             print(f"{level:<6}{name:<10}{points:>6}{_said(row)}", flush=True)

@@ -157,6 +157,18 @@ def test_a_gang_works_one_kind_of_fraud_and_its_cases_say_no_other(
     assert (both["fraud_kind"] == both["fraud_kind_true"]).all()
 
 
+@pytest.mark.parametrize("level", [1, 3, 5])
+def test_gangs_of_every_level_of_care_work_on_people(level: int, tmp_path: Path) -> None:
+    rings = RingOptions(adversary=level, careful_gangs=1, careful_cards=200)
+    made = simulate(tmp_path / "w", cards=3_000, days=3, seed=9, fraud_share=0, rings=rings, victims=True)
+    victims = read(made, "truth_victims")
+    assert victims.height >= 5
+    assert set(victims["gang"]) == {f"L{level}-01"}
+    named = victims.explode("fraud_cards").select("victim", card="fraud_cards")
+    calls = read(made, "calls").filter(pl.col("direction") == "out").select("card", victim="peer").unique()
+    assert named.join(calls, on=["card", "victim"], how="anti").is_empty()
+
+
 def test_half_would_pay_within_four_hours_and_nine_of_ten_within_two_days() -> None:
     hours = hours_to_pay(20_000, generator(1, 2))
     assert abs(float(np.quantile(hours, 0.5)) - 4) < 0.3
