@@ -214,13 +214,13 @@ def look(
     for at in range(0, len(cards), 1_000):
         parties = store.parties_of(cards[at : at + 1_000], asked)
         kinds = {card: named.get(card, "") for card in cards}
+        # who is in no other danger than at the last look was judged then
+        parties = [party for party in parties if out.seen.get(party.number) != party]
         for danger in ranked(parties, kinds, standing, replace(terms, warn_points=1)).victims:
             first = out.warned.setdefault(danger.party.number, {})
             for points in range(1, danger.points + 1):
                 first[points] = min(now, first.get(points, now))
-        for party in parties:
-            if party.number in truth.pays:
-                out.seen[party.number] = party
+        out.seen |= {party.number: party for party in parties}
 
 
 def play(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from duanka.domain.text import WordedEnum
 
@@ -20,6 +21,7 @@ class AgeBand(WordedEnum):
 _DASHES = str.maketrans("‐‑‒–—−~至", "--------", " 岁")
 
 
+@lru_cache(maxsize=1024)  # asked of every party of a card, with few different texts
 def age_band_of(text: str | None) -> AgeBand | None:
     """The band that `text` writes, with any dash; None: empty, or another band, whose years would be a guess."""
     plain = unicodedata.normalize("NFKC", text or "").translate(_DASHES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from duanka.domain.text import WordedEnum
 
@@ -37,6 +38,7 @@ _CALLED: dict[FraudKind, tuple[str, ...]] = {
 }
 
 
+@lru_cache(maxsize=1024)  # asked of every party of a card, with few different texts
 def fraud_kind_of(text: str | None) -> FraudKind | None:
     """The kind that `text` names by its value or in Chinese; None: unknown, or it names two."""
     plain = unicodedata.normalize("NFKC", text or "").strip().casefold()
