@@ -166,8 +166,8 @@ def _records(persons: int) -> dict[str, list[dict[str, object]]]:
     calls, cards = list[dict[str, object]](), list[dict[str, object]]()
     for number in range(persons * 10):
         person, card = str(8613900000000 + number), str(8613800000001 + number % CARDS)
-        seconds = chance.randint(200, 1_500) if number < persons else chance.choice((0, 0, 5, 15))
-        at = now - timedelta(minutes=chance.randint(30, 60 * 60))
+        seconds = chance.randint(500, 1_500) if number < persons else chance.choice((0, 0, 5, 15))
+        at = now - timedelta(minutes=chance.randint(1, 20))
         call = {"seconds": seconds, "answered": seconds > 0, "started_at": at}
         calls.append({**call, "card": card, "peer": person, "direction": "out"})
         calls.append({**call, "card": person, "peer": card, "direction": "in"})

@@ -47,13 +47,15 @@ def test_a_victim_is_found_with_each_reason_in_words(store: Store, tmp_path: Pat
     assert signs == {
         DangerSign.LONG_CALL: 25,
         DangerSign.LONG_TALK: 25,
+        DangerSign.RECENT: 6,
         DangerSign.BANK_AFTER: 1,
         DangerSign.CODES_AFTER: 1,
         DangerSign.AGE: 1,
         DangerSign.LARGE_FRAUD: 1,
     }
-    assert first.points == 10
-    assert first.words.zh.startswith("最长通话25分钟；通话后联系银行1次")
+    assert {one.sign: one.points for one in first.reasons}[DangerSign.LONG_CALL] == 6
+    assert first.points == 18
+    assert first.words.zh.startswith("最长通话25分钟；通话后联系银行1次；最近6小时内有联系")
     assert (first.party.operator, first.party.city, first.party.age_band) == ("甲", "130100", "60+")
 
 
@@ -88,10 +90,13 @@ def test_several_cards_of_one_gang_on_the_same_person_are_a_sign(store: Store, t
     ranked = found(scene, FRAUD, FELLOW)
     twice = next(one for one in ranked.victims if one.party.number == TWICE)
     assert {one.sign: one.figure for one in twice.reasons} == {
-        DangerSign.LONG_CALL: 5,
+        DangerSign.LONG_CALL: 9,
+        DangerSign.LONG_TALK: 17,
+        DangerSign.REPEATED: 2,
+        DangerSign.RECENT: 1,
         DangerSign.SEVERAL_CARDS: 2,
     }
-    assert [one.card for one in twice.party.contacts] == [FELLOW, FRAUD]
+    assert [one.card for one in twice.party.contacts] == [FRAUD, FELLOW]
 
 
 def test_a_foreign_number_is_found_in_the_records_of_our_cards(store: Store, tmp_path: Path) -> None:

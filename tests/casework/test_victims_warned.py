@@ -14,6 +14,7 @@ from sqlalchemy import update
 from duanka.casework.victims import watches
 from duanka.domain.network import NetworkError, Receipt, UnknownCard, Unreachable
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.victim_policy import VictimPolicy
 from duanka.domain.victims import MessageOutcome
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.victims import (
@@ -154,7 +155,7 @@ def test_a_person_is_warned_once_a_day_however_many_confirmations_workers_and_lo
 
 def test_the_next_day_only_who_was_in_contact_again_is_warned_again(store: Store, tmp_path: Path) -> None:
     scene, centre = warned(store, tmp_path, FRAUD)
-    again = both(FRAUD, TWICE, LOCAL + 10 * HOUR, 300)
+    again = both(FRAUD, TWICE, LOCAL + 23.5 * HOUR, 300)
     fill(scene.folder, {"calls": again}, at=LOCAL + DAY)
     scene.seconds += 100
     scene.watch().work(NOW + DAY)
@@ -177,8 +178,11 @@ def test_the_kind_of_fraud_of_a_signed_file_is_in_the_warning_if_the_confirmatio
     case = {"card": FRAUD, "case_id": "京公2026-1", "confirmed_at": LOCAL - HOUR}
     told = {**case, "fraud_kind": "虚假投资理财", "signed_by": "bureau"}
     claimed = {**case, "card": FELLOW, "fraud_kind": "刷单返利"}
-    scene, centre = scene_in(store, tmp_path, {**world(), "cases": [told, claimed]}), Centre()
-    scene.confirm(FRAUD, FELLOW)
+    tables, lenient = {**world(), "cases": [told, claimed]}, VictimPolicy(warn_points=9)
+    scene, centre = scene_in(store, tmp_path, tables, policy=lenient), Centre()
+    scene.confirm(FELLOW)
+    scene.watch().work(NOW)
+    scene.confirm(FRAUD)
     scene.watch().work(NOW)
     send_all(scene, centre)
     texts = dict(centre.sent)
@@ -225,12 +229,12 @@ def test_what_a_person_does_after_the_contact_is_seen_with_the_next_records(
 ) -> None:
     scene, _ = warned(store, tmp_path, FRAUD)
     (before,) = [row for row in scene.rows(victims) if row.number == TWICE]
-    bank = call(TWICE, "95588", LOCAL - 20 * HOUR + 10 * MINUTE, 60)
+    bank = call(TWICE, "95588", LOCAL - 30 * MINUTE, 60)
     fill(scene.folder, {"calls": [bank]}, at=LOCAL)
     scene.seconds += 100
     scene.watch().work(NOW + MINUTE)
     (after,) = [row for row in scene.rows(victims) if row.number == TWICE]
-    assert (before.points, after.points) == (3, 6)
+    assert (before.points, after.points) == (13, 17)
     assert (before.call_state, after.call_state) == ("none", "waiting")
 
 
@@ -275,9 +279,9 @@ def test_a_warning_that_waits_is_withdrawn_unsent_and_leaves_the_day_free(
     scene.watch().work(NOW)
     send_all(scene, centre)
     assert not centre.sent
-    scene.confirm(FRAUD, case="京公2026-9", at=NOW + HOUR)
-    scene.watch().work(NOW + HOUR)
-    send_all(scene, centre, NOW + HOUR)
+    scene.confirm(FRAUD, case="京公2026-9", at=NOW + MINUTE)
+    scene.watch().work(NOW + MINUTE)
+    send_all(scene, centre, NOW + MINUTE)
     assert of_kind(centre, "warning") == [WORKED_ON, TWICE]
 
 
@@ -350,7 +354,7 @@ def test_while_the_centre_is_down_one_is_tried_at_a_time_and_the_error_is_raised
 def test_who_is_suspended_or_protected_or_has_no_number_gets_no_message(store: Store, tmp_path: Path) -> None:
     tables = {**world()}
     hidden = "opaque-person-1"
-    tables["calls"] = [*tables["calls"], *both(FRAUD, hidden, LOCAL - HOUR, 900)]
+    tables["calls"] = [*tables["calls"], *both(FRAUD, hidden, LOCAL - HOUR / 2, 900)]
     scene = scene_in(store, tmp_path, tables, orders=OrderPolicy(protected=(f"+{WORKED_ON}",)))
     scene.confirm(TWICE, case="another")
     store.transact(

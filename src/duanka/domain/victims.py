@@ -60,6 +60,8 @@ class DangerSign(WordedEnum):
     LONG_CALL = "long_call", "最长通话{n}分钟", "longest call {n} minutes"
     LONG_TALK = "long_talk", "通话共{n}分钟", "{n} minutes of calls in all"
     REPEATED = "repeated", "接通{n}次", "{n} calls answered"
+    RECENT = "recent", "最近{n}小时内有联系", "in contact within {n} hours"
+    MESSAGED = "messaged", "收到涉案卡短信{n}条", "{n} messages from a confirmed card"
     CALLED_BACK = "called_back", "回拨或回复{n}次", "called or wrote back {n} times"
     BANK_AFTER = "bank_after", "通话后联系银行{n}次", "{n} contacts with a bank right after"
     CODES_AFTER = "codes_after", "通话后收到{n}条服务短信", "{n} messages of service codes right after"

@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, model_
 
 from duanka.domain.age_band import AgeBand
 from duanka.domain.fraud_kind import FraudKind
-from duanka.domain.victim_policy import VictimPolicy
+from duanka.domain.victim_policy import DangerStep, VictimPolicy
 from duanka.domain.victims import DangerSign
 from duanka.policy_files.store import KeptDays
-from duanka.policy_files.tables import Distinct, TomlTable, fault, must_be
+from duanka.policy_files.tables import Distinct, ListOf, TomlTable, fault, must_be
 
 _SHIPPED = VictimPolicy()
 
@@ -25,11 +25,35 @@ Seconds = Annotated[int, Field(ge=1, le=3600), must_be("a whole number from 1 to
 _POINTS = TypeAdapter(dict[str, Points])
 
 
+class _MinutesTable(TomlTable):
+    SHAPE = "{ minutes = 3, points = 1 }"
+
+    minutes: WholeMinutes = Field(default=None, validate_default=True)
+    points: Points = Field(default=None, validate_default=True)
+
+
+class _HoursTable(TomlTable):
+    SHAPE = "{ hours = 6, points = 2 }"
+
+    hours: WholeHours = Field(default=None, validate_default=True)
+    points: Points = Field(default=None, validate_default=True)
+
+
+def _minutes(given: object) -> DangerStep:
+    found = _MinutesTable.model_validate(given)
+    return DangerStep(found.minutes, found.points)
+
+
+def _hours(given: object) -> DangerStep:
+    found = _HoursTable.model_validate(given)
+    return DangerStep(found.hours, found.points)
+
+
 def _points(given: object) -> dict[DangerSign, int]:
     found = _POINTS.validate_python(given)
     for name in found:
-        if name not in set(DangerSign):
-            raise fault(f"does not know the sign {name!r:.40}; it knows {', '.join(DangerSign)}")
+        if name not in _SHIPPED.points:
+            raise fault(f"does not know the sign {name!r:.40}; it knows {', '.join(_SHIPPED.points)}")
     return dict(_SHIPPED.points) | {DangerSign(name): points for name, points in found.items()}
 
 
@@ -43,7 +67,8 @@ class VictimsTable(TomlTable):
     family_days: LookBack = _SHIPPED.family_days
     ring_percent: Percent = _SHIPPED.ring_percent
     least_seconds: Seconds = _SHIPPED.least_seconds
-    long_minutes: WholeMinutes = _SHIPPED.long_minutes
+    call_minutes: ListOf[Annotated[DangerStep, PlainValidator(_minutes)]] = _SHIPPED.call_minutes
+    recent_hours: ListOf[Annotated[DangerStep, PlainValidator(_hours)]] = _SHIPPED.recent_hours
     talk_minutes: WholeMinutes = _SHIPPED.talk_minutes
     repeated: Count = _SHIPPED.repeated
     several_cards: Count = _SHIPPED.several_cards

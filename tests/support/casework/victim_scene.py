@@ -78,9 +78,9 @@ def world() -> Tables:
         *both(FRAUD, FIRM, LOCAL - 8 * HOUR, 20 * 60),
         *both(FRAUD, DEVICE, LOCAL - 9 * HOUR, 20 * 60),
         *(row for hour in (10, 11, 12) for row in both(FRAUD, LITTLE, LOCAL - hour * HOUR, 40)),
-        *both(FRAUD, TWICE, LOCAL - 20 * HOUR, 4 * 60),
-        *both(FELLOW, TWICE, LOCAL - 21 * HOUR, 5 * 60),
-        call(WORKED_ON, FOREIGN, LOCAL - 30 * HOUR, 10 * 60, "in"),
+        *both(FRAUD, TWICE, LOCAL - 50 * MINUTE, 9 * 60),
+        *both(FELLOW, TWICE, LOCAL - 2 * HOUR, 8 * 60),
+        call(WORKED_ON, FOREIGN, LOCAL - 5 * HOUR, 10 * 60, "in"),
         call(FRAUD, OFFICE, LOCAL - 2 * HOUR, 10 * 60),
         *earlier,
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from duanka.domain.age_band import age_band_of
 from duanka.domain.fraud_kind import fraud_kind_of
@@ -55,16 +56,25 @@ def in_words(reasons: Iterable[Reason]) -> BilingualText:
 
 
 def ranked(
-    parties: Iterable[Party], kinds: Mapping[str, str], confirmed: Collection[str], policy: VictimPolicy
+    parties: Iterable[Party],
+    kinds: Mapping[str, str],
+    confirmed: Collection[str],
+    policy: VictimPolicy,
+    at: datetime | None = None,
 ) -> Ranked:
-    """Rank `parties`. `kinds`: card -> kind of fraud; `confirmed`: all cards that the police confirmed."""
+    """Rank `parties`. `kinds`: card -> kind of fraud; `confirmed`: all cards that the police confirmed.
+
+    `at`: the time of the search, local as records are; None: the last contact of any of them.
+    """
+    parties = list(parties)
+    at = at or max((party.last for party in parties), default=None)
     excluded = Counter[Exclusion]()
     found = list[Danger]()
     for party in parties:
         if why := exclusion_of(party, confirmed, policy):
             excluded[why] += 1
             continue
-        danger = danger_of(party, kinds, policy)
+        danger = danger_of(party, kinds, policy, at)
         if danger.points < policy.warn_points:
             excluded[Exclusion.LITTLE] += 1
         else:
@@ -101,27 +111,40 @@ def is_service(number: str) -> bool:
     return few or freephone or is_short_code(number) or is_emergency(number)
 
 
-def danger_of(party: Party, kinds: Mapping[str, str], policy: VictimPolicy) -> Danger:
-    """The danger of one party."""
+def danger_of(
+    party: Party, kinds: Mapping[str, str], policy: VictimPolicy, at: datetime | None = None
+) -> Danger:
+    """The danger of one party. `at`: as in `ranked`; None: its own last contact."""
     kind = _kind_of(party, kinds)
     reasons = [
         Reason(sign, figure, points)
         for sign, figure in _signs(party, kind, policy)
         if (points := policy.points.get(sign, 0))
     ]
+    reasons += _stepped(party, policy, at or party.last)
     reasons.sort(key=lambda one: -one.points)
     return Danger(party, tuple(reasons), kind)
 
 
+def _stepped(party: Party, policy: VictimPolicy, at: datetime) -> Iterator[Reason]:
+    """The signs whose points grow by steps: how long the longest call was, how long ago the last contact is."""
+    if points := sum(step.points for step in policy.call_minutes if party.longest >= step.figure * 60):
+        yield Reason(DangerSign.LONG_CALL, party.longest // 60, points)
+    kept = [step for step in policy.recent_hours if at - party.last <= timedelta(hours=step.figure)]
+    if points := sum(step.points for step in kept):
+        yield Reason(DangerSign.RECENT, min(step.figure for step in kept), points)
+
+
 def _signs(party: Party, kind: str, policy: VictimPolicy) -> Iterator[tuple[DangerSign, int]]:
     """The signs that hold, each with its figure."""
+    messages = sum(one.messages_out for one in party.contacts)
     answers = sum(one.calls_in + one.messages_in for one in party.contacts)
-    if party.longest >= policy.long_minutes * 60:
-        yield DangerSign.LONG_CALL, party.longest // 60
     if party.seconds >= policy.talk_minutes * 60:
         yield DangerSign.LONG_TALK, party.seconds // 60
     if party.answered >= policy.repeated:
         yield DangerSign.REPEATED, party.answered
+    if messages:
+        yield DangerSign.MESSAGED, messages
     if answers:
         yield DangerSign.CALLED_BACK, answers
     if party.bank_after:

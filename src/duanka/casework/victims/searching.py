@@ -52,7 +52,7 @@ class VictimSearch:
         )
         parties = source.parties_of(cards, asked)
         guilty = {*cards, *self._confirmed_among([party.number for party in parties])}
-        return ranked(parties, kinds_of(confirmed), guilty, policy)
+        return ranked(parties, kinds_of(confirmed), guilty, policy, until)
 
     def with_kinds(self, source: PartyLookups, confirmed: Standing) -> Standing:
         """`confirmed` with the kinds of fraud that signed files name, where the confirmation itself has none."""

@@ -34,6 +34,7 @@ _SHARE = 5  # a look takes at most one in so many seconds
 _WHOLE_SECONDS = 300.0  # interval of looks for confirmations with old numbers
 _AHEAD = timedelta(minutes=5)  # of records whose clock is fast
 _ALARM = "victims"
+_NO_GENERATION = -1  # of any store
 
 
 class ConfirmationWatch:
@@ -95,11 +96,15 @@ class ConfirmationWatch:
         return len(rows) >= MOST_CARDS
 
     def _again(self, rows: Sequence[Row[Any]], generation: int, now: datetime) -> Sequence[Row[Any]]:
-        """`rows`, and as many as may be asked with them of those that were looked at before."""
+        """`rows`, and as many as may be asked with them of those that were looked at before.
+
+        With a new confirmation all are asked again: it may be the second card on the same person.
+        """
         since = now - timedelta(hours=self._search.terms.policy.watch_hours)
         before = now - timedelta(seconds=0 if rows else _RELOOK_SECONDS)
+        seen_in = _NO_GENERATION if rows else generation
         with self._store.reading() as connection:
-            seen = watches.seen_before(connection, generation, since, before, MOST_CARDS - len(rows))
+            seen = watches.seen_before(connection, seen_in, since, before, MOST_CARDS - len(rows))
         return [*rows, *seen]
 
     def _see(
@@ -113,7 +118,9 @@ class ConfirmationWatch:
         """Find, rank, record and queue for the confirmations `rows`, of which `new` are looked at first."""
         terms = self._search.terms
         confirmed = self._search.with_kinds(source, by_card(rows))
-        until = terms.zone.local(now).replace(tzinfo=None) + _AHEAD
+        until = (
+            terms.zone.local(now).replace(tzinfo=None) + _AHEAD
+        )  # counted as the present: minutes do not matter
         begin = min(one.confirmed_at for one in rows) - timedelta(hours=terms.policy.hours)
         since = terms.zone.local(begin).replace(tzinfo=None)
         try:

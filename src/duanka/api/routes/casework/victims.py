@@ -53,7 +53,7 @@ def warn_victims(here: Here, by: access.Caller, asks: shown.VictimsSearched) -> 
     return shown.FoundVictimsShown.told(found)
 
 
-@router.endpoint("POST /victims/search", "Victims · 受害人列表", Permission.READ_VICTIMS)
+@router.endpoint("POST /victims/search", "Victims · 受害人列表", Permission.READ_VICTIMS, fails=(409,))
 def list_victims(here: Here, by: access.Caller, asks: shown.VictimsListed) -> shown.VictimsShown:
     """The most endangered first; `states` waiting, claimed, escalated: the worklist. The trail has who and why."""
     queries = here.desk.casework.victims.queries
@@ -66,7 +66,7 @@ def list_victims(here: Here, by: access.Caller, asks: shown.VictimsListed) -> sh
     "POST /victims/{victimId}/retrieve",
     "Look at a victim · 查看受害人",
     Permission.READ_VICTIMS,
-    fails=(404,),
+    fails=(404, 409),
 )
 def retrieve_victim(
     here: Here, by: access.Caller, number: TheVictim, asks: shown.VictimLooked
@@ -91,7 +91,10 @@ def claim_victim(here: Here, by: access.Caller, asks: shown.VictimClaimed) -> sh
 
 
 @router.endpoint(
-    "POST /victims/{victimId}/release", "Give a victim back · 退回回访", Permission.CALL_VICTIMS, fails=(404,)
+    "POST /victims/{victimId}/release",
+    "Give a victim back · 退回回访",
+    Permission.CALL_VICTIMS,
+    fails=(404, 409),
 )
 def release_victim(here: Here, by: access.Caller, number: TheVictim, because: Because) -> shown.VictimView:
     """One that the caller claimed; again gives the state."""
@@ -165,7 +168,9 @@ def reject_victim_worklist(
     return shown.CallProposalShown.told(proposals.reject(number, by, because.why, here.now))
 
 
-@router.endpoint("GET /victims/figures", "Counts of victims · 受害人统计", Permission.READ_FIGURES)
+@router.endpoint(
+    "GET /victims/figures", "Counts of victims · 受害人统计", Permission.READ_FIGURES, fails=(409,)
+)
 def get_victim_figures(
     here: Here,
     by: access.Caller,
