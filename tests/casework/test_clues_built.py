@@ -17,6 +17,7 @@ from stix2validator import ValidationOptions, validate_string
 
 from duanka.casework.clues.dossier.document import content_of, pdf_of
 from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
+from duanka.casework.clues.dossier.model import CityFlow
 from duanka.casework.clues.files.manifest import faults_of
 from duanka.casework.clues.files.stix import bundle_of
 from duanka.domain.case_file import CaseError, CaseOutcome, UnknownCase
@@ -170,6 +171,23 @@ def test_the_dossier_has_all_that_the_police_need(dossier: Any) -> None:
         number[2:] in masked or f"{number[2:5]} {number[5:]}" in masked.replace("\N{NO-BREAK SPACE}", " ")
         for number in CARDS
     )
+
+
+HOSTILE = '#panic("x") <script>\ud800\x00]] $a$ @b'
+
+
+def test_names_from_records_are_text_and_nothing_else(dossier: Any) -> None:
+    cards = tuple(
+        replace(one, outlet=HOSTILE, operator=HOSTILE, source=HOSTILE, home_city=city, main_city=city)
+        for one, city in zip(dossier.cards, ("130100", "440300", HOSTILE), strict=True)
+    )
+    flows = tuple(CityFlow(one.home_city, one.main_city, 1) for one in cards)
+    odd = replace(dossier, cards=cards, flows=flows, case=replace(dossier.case, title=HOSTILE))
+    told = content_of(odd, [])
+    assert "河北" in told["provinces"]
+    assert "<script>" not in told["flows"]
+    assert pdf_of(odd, []).startswith(b"%PDF")
+    assert json.loads(bundle_of(odd))["type"] == "bundle"
 
 
 def test_there_is_no_clue_without_an_open_case(scene: ClueScene) -> None:

@@ -18,7 +18,7 @@ from duanka.ledger.people.sealed_proposals import ProposalState
 from duanka.orders.masking import IN_FULL, View
 
 _ANY = r"^[^\x00-\x1f\x7f]+$"
-_MOST_CARDS = 2_000
+_MOST_CARDS = 5_000
 _MOST_CERTIFICATE = 20_000  # letters
 TheClue = Annotated[str, clue_path("clueId", "The clue (线索).")]
 TheRecipient = Annotated[str, recipient_path("recipientId", "The recipient (收件机关).")]

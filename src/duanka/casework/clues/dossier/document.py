@@ -40,10 +40,11 @@ def pdf_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> bytes:
     except ImportError as error:
         raise DuankaError("a dossier needs the Python package typst: `make setup` installs it") from error
     template = files("duanka.casework.clues.dossier").joinpath("dossier.typ").read_bytes()
+    told = json.dumps(content_of(dossier, others), ensure_ascii=False)
     made: bytes = typst.compile(
         template,
         format="pdf",
-        sys_inputs={"content": json.dumps(content_of(dossier, others), ensure_ascii=False)},
+        sys_inputs={"content": told.encode(errors="replace").decode()},  # names may hold lone surrogates
         font_paths=[str(folder) for folder in font_folders()],
         ignore_system_fonts=True,  # the same on every machine
     )
@@ -82,9 +83,9 @@ def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[
         "named": [[_number(card), card.source, card.operator, card.home_city] for card in named[:MOST_ROWS]],
         "more_named": max(len(named) - MOST_ROWS, 0),
         "ring": _ring(dossier),
-        "flows": drawings.city_flows(dossier.flows),
+        "flows": drawings.as_xml(drawings.city_flows(dossier.flows)),
         "provinces": drawings.province_tiles(dossier),
-        "days": drawings.days_of_use(dossier),
+        "days": drawings.as_xml(drawings.days_of_use(dossier)),
         **_tables(dossier),
         "timeline": timeline[:MOST_EVENTS],
         "more_timeline": max(len(timeline) - MOST_EVENTS, 0),
@@ -247,7 +248,7 @@ def _ring(dossier: CaseDossier) -> dict[str, Any] | None:
     if ring is None:
         return None
     return {
-        "svg": ring.picture,
+        "svg": drawings.as_xml(ring.picture),
         "seed": ring.seed,
         "joined": ring.joined,
         "at_risk": ring.at_risk,

@@ -6,6 +6,7 @@ tiles, roughly where they lie; no border is drawn.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -56,6 +57,12 @@ PROVINCES: dict[str, tuple[str, int, int]] = {
     "46": ("海南", 4, 7),
 }
 _TILE = 62
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def as_xml(svg: str) -> str:
+    """The drawing without the letters that XML forbids, which names from records may hold."""
+    return _NO_XML.sub("?", svg)
 
 
 def city_flows(flows: Sequence[CityFlow]) -> str:

@@ -19,7 +19,7 @@ from duanka.ledger.db.bulk import among
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.tables import audit, cards, orders, outbox
 
-MOST_CARDS = 2_000  # of one dossier; a larger case is split
+MOST_CARDS = 5_000  # of one dossier; a larger case is split
 _MOVES = tuple(f"{kind}.{event}" for kind in Kind for event in Event)
 
 

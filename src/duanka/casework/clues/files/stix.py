@@ -38,7 +38,8 @@ def bundle_of(dossier: CaseDossier, mask_key: bytes | None = None) -> bytes:
 
     Ids of masked numbers are keyed: two that look alike stay apart, and nobody finds a number by trying all.
     """
-    return json.dumps(_Bundle(dossier, mask_key).whole(), ensure_ascii=False, indent=1).encode()
+    told = json.dumps(_Bundle(dossier, mask_key).whole(), ensure_ascii=False, indent=1)
+    return told.encode(errors="replace")  # names from records may hold lone surrogates
 
 
 class _Bundle:
