@@ -1,7 +1,7 @@
 """Window of unanswered submissions: which part is submitted next, and what became of each notice.
 
 A centre that is asked for too much at once says so (SMPP 3.4: throttled, queue full). The window then halves after a
-pause, and grows by one with each answer, so that many workers share one licence.
+pause, and grows by one when as many were answered, so that many workers share one licence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WindowedBatch:
 
     def __init__(self, pieces: Sequence[Cut], window: int, ticks: Callable[[], float]) -> None:
         self.pieces = pieces
-        self._window, self._size, self._ticks = window, window, ticks
+        self._window, self._size, self._ticks = window, float(window), ticks
         self._left = deque(
             Place(notice, part) for notice, one in enumerate(pieces) for part in range(len(one.parts))
         )
@@ -55,8 +55,8 @@ class WindowedBatch:
         return max(0.0, self._again_at - self._ticks())
 
     def to_submit(self) -> Iterator[Place]:
-        """Take the parts that may be submitted now."""
-        while self._left and len(self._open) < self._size and not self.pause:
+        """Take the parts that may be submitted now; say `submitted` of each before the next is taken."""
+        while self._left and len(self._open) < int(self._size) and not self.pause:
             yield self._left.popleft()
 
     def submitted(self, number: int, place: Place) -> None:
@@ -71,7 +71,7 @@ class WindowedBatch:
         if status in _TOO_MUCH:
             self._left.appendleft(place)
             if not self.pause:  # of answers that come together the first counts
-                self._size = max(1, self._size // 2)
+                self._size = max(1.0, self._size / 2)
                 self._again_at = self._ticks() + min(
                     _LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._pauses
                 )
@@ -81,7 +81,9 @@ class WindowedBatch:
         else:
             self._ids[place] = message_id
             self._pauses = 0
-            self._size = min(self._window, self._size + 1)
+            self._size = min(
+                float(self._window), self._size + 1 / self._size
+            )  # one more when all were answered
 
     def results(
         self, id_of: Callable[[str], str], refused: Callable[[int], NetworkError], otherwise: NetworkError
