@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from duanka.bootstrap.casework.clues import ClueWiring, clue_services
 from duanka.casework.clues.answers import Answer, ClueAnswers
@@ -22,6 +22,7 @@ from duanka.domain.clue import TRANSITIONS, ClueError, ClueEvent, ClueState, Unk
 from duanka.domain.order import Kind, NeedsSecondPerson, NoSuchTransition, PermissionDenied, Role, State
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.db.casework.cases import confirmations
+from duanka.ledger.db.casework.clues import clues
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.orders.queries.stated_cards import stated_cards
@@ -117,6 +118,27 @@ def test_every_act_is_in_the_trail(scene: ClueScene) -> None:
         looked = connection.execute(select(audit.c.why).where(audit.c.what == "lookup.ring")).scalars().all()
     assert looked == [f"{scene.case} · handed over"]
     assert not [one for one in scene.desk.trail.verify(scene.desk.store) if isinstance(one, Fault)]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"package": b"another"}, {"reviewed_by": "nobody.else"}, {"recipient": "E0"}]
+)
+def test_a_clue_that_was_changed_past_us_is_not_sent(scene: ClueScene, changed: dict[str, Any]) -> None:
+    clue, files = scene.reviewed(), scene.desk.casework.clues.files
+    with scene.desk.store.writing() as connection:
+        connection.execute(update(clues).where(clues.c.id == clue.id).values(**changed))
+    with pytest.raises(ClueError, match="somebody changed the database"):
+        files.send(clue.id, SECOND, "now", NOW)
+    assert list(scene.inbox.iterdir()) == []
+
+
+def test_a_draft_that_was_made_reviewed_past_us_is_not_sent(scene: ClueScene) -> None:
+    clue, files = scene.build(), scene.desk.casework.clues.files
+    with scene.desk.store.writing() as connection:
+        raised = {"state": "reviewed", "reviewed_by": FIRST.id, "reviewed_at": NOW}
+        connection.execute(update(clues).where(clues.c.id == clue.id).values(**raised))
+    with pytest.raises(ClueError, match="somebody changed the database"):
+        files.send(clue.id, SECOND, "now", NOW)
 
 
 # answers

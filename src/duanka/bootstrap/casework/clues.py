@@ -66,6 +66,7 @@ def clue_services(
         policy.local_time,
         clue_key(wiring.secret),
         derived(wiring.secret, "masked clues"),
+        derived(wiring.secret, "clue rows"),
         policy.clue_days,
         lambda address: delivery_to(address, wiring),
     )

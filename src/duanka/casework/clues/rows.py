@@ -105,10 +105,10 @@ def files_of(connection: Connection, number: str) -> dict[str, bytes]:
     return {name: bytes(content) for name, content in connection.execute(query.order_by(clue_files.c.name))}
 
 
-def package_of(connection: Connection, number: str) -> bytes | None:
-    """The police's encrypted files; None: deleted."""
-    found = connection.execute(select(clues.c.package).where(clues.c.id == number)).scalar()
-    return bytes(found) if found is not None else None
+def package_of(connection: Connection, number: str) -> tuple[bytes | None, str]:
+    """The police's encrypted files (None: deleted), and the seal of the clue."""
+    row = connection.execute(select(clues.c.package, clues.c.seal).where(clues.c.id == number)).one()
+    return bytes(row.package) if row.package is not None else None, row.seal
 
 
 def _clue(row: Row[Any]) -> Clue:

@@ -5,8 +5,9 @@ What is in full exists in memory alone, and is kept encrypted to the police's ce
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -61,12 +62,17 @@ _ENTRIES = {  # of the trail, by the state that a clue comes to
 
 @dataclass(frozen=True)
 class ClueTerms:
-    """What clues need beside the order database. `mask_key`: for the ids of masked numbers; `days`: see the policy."""
+    """What clues need beside the order database.
+
+    `mask_key`: for the ids of masked numbers; `seal_key`: for rows, so that one written past us is not sent; `days`:
+    see the policy.
+    """
 
     ports: DossierPorts
     zone: OperatorZone
     key: ClueKey
     mask_key: bytes
+    seal_key: bytes
     days: int
     delivery: Callable[[str], Delivery]
 
@@ -128,6 +134,7 @@ class ClueService:
         package = encrypted(full, recipient.certificate, dossier.built_at)
         ours = self._files(dossier, self._terms.mask_key)
         row = {"recipient": recipient.id, "digest": digest, "package": package}
+        row["seal"] = self._seal(package, number, case_id, recipient.id, digest, by.id, "")
         with self._store.writing() as connection:
             facts_of(connection, case_id, by)  # still open
             put_clue(connection, dossier, row, ours, now)
@@ -143,7 +150,10 @@ class ClueService:
             if same_person(by.id, clue.built_by):
                 raise NeedsSecondPerson(f"{by.id} built {number}: somebody else reviews it")
             to = next_clue_state(clue.state, ClueEvent.REVIEW, number)
-            return self._moved(connection, clue, to, by, why, now, reviewed_by=by.id, reviewed_at=now)
+            package = self._package(connection, clue)
+            seal = self._seal_of(replace(clue, reviewed_by=by.id), package)
+            facts = {"reviewed_by": by.id, "reviewed_at": now, "seal": seal}
+            return self._moved(connection, clue, to, by, why, now, **facts)
 
     def send(self, number: str, by: Person, why: str, now: datetime) -> Clue:
         """Deliver a reviewed clue; one that was sent stays as it is. DeliveryFailed: sending again is safe.
@@ -154,14 +164,10 @@ class ClueService:
         why = given_reason(why)
         with self._store.reading() as connection:
             clue = clue_of(connection, number, by)
-            package = package_of(connection, number)
-        if clue.sent_at:
-            return clue
-        next_clue_state(clue.state, ClueEvent.SEND, number)
-        if package is None:
-            raise ClueError(
-                f"the files of {number} were deleted after {self._terms.days} days: build the clue anew"
-            )
+            if clue.sent_at:
+                return clue
+            next_clue_state(clue.state, ClueEvent.SEND, number)
+            package = self._package(connection, clue)
         recipient = self._recipients.chosen(clue.recipient, now)
         at = self._terms.zone.local(clue.built_at).replace(tzinfo=None)
         files = self._terms.key.signed({PACKAGE: package}, number, clue.case_id, at)
@@ -246,6 +252,29 @@ class ClueService:
         digests.append(("公钥 public key", self._terms.key.public.hex()))
         files = {DOSSIER: pdf_of(shown, digests), **others}
         return self._terms.key.signed(files, dossier.clue, dossier.case.id, dossier.built_at)
+
+    def _package(self, connection: Connection, clue: Clue) -> bytes:
+        """The police's files, as they were built and reviewed. ClueError: deleted, or changed past us."""
+        package, seal = package_of(connection, clue.id)
+        if package is None:
+            raise ClueError(
+                f"the files of {clue.id} were deleted after {self._terms.days} days: build the clue anew"
+            )
+        if not hmac.compare_digest(seal, self._seal_of(clue, package)):
+            raise ClueError(
+                f"the row of {clue.id} is not as it was built and reviewed: somebody changed the database; `duanka"
+                " audit verify`, and build the clue anew"
+            )
+        return package
+
+    def _seal_of(self, clue: Clue, package: bytes) -> str:
+        told = (clue.id, clue.case_id, clue.recipient, clue.digest, clue.built_by, clue.reviewed_by or "")
+        return self._seal(package, *told)
+
+    def _seal(self, package: bytes, *told: str) -> str:
+        """Seal what goes to the police, where to, and whose names stand for it."""
+        said = "\n".join((sha256(package).hexdigest(), *told))
+        return hmac.new(self._terms.seal_key, said.encode(), sha256).hexdigest()
 
     def _read(self, connection: Connection, number: str, by: Person, why: str, now: datetime) -> Clue:
         authorize(by, Permission.READ_CLUE)

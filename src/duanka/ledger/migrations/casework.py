@@ -169,6 +169,7 @@ def _clues(op: Operations) -> None:
         _short("answered_by", 32, nullable=True),
         _moment("answered_at"),
         _text("case_number", default=""),
+        _short("seal", 64),
         CheckConstraint("state = 'draft' OR reviewed_by <> built_by", name="clue_reviewed_by_another"),
     )
     _index(op, "clues_by_time", "clues", "built_at", "id")

@@ -35,6 +35,7 @@ clues = Table(
     Column("answered_by", String(32)),
     Column("answered_at", UtcMicroseconds),
     Column("case_number", Text, nullable=False, server_default=""),  # of the police
+    Column("seal", String(64), nullable=False),  # keyed: of the package, who built and who reviewed it
     CheckConstraint("state = 'draft' OR reviewed_by <> built_by", name="clue_reviewed_by_another"),
     Index("clues_by_time", "built_at", "id"),
     Index("clues_of_case", "case_id"),
