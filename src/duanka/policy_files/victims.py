@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, model_validator
+from pydantic import Field, PlainValidator, TypeAdapter, model_validator
 
 from duanka.domain.age_band import AgeBand
 from duanka.domain.fraud_kind import FraudKind
@@ -57,6 +57,18 @@ def _points(given: object) -> dict[DangerSign, int]:
     return dict(_SHIPPED.points) | {DangerSign(name): points for name, points in found.items()}
 
 
+def _age(text: object) -> AgeBand:
+    if text not in set(AgeBand):
+        raise fault(f"is one of {', '.join(AgeBand)}, not {text!r:.40}")
+    return AgeBand(str(text))
+
+
+def _fraud(text: object) -> FraudKind:
+    if text not in set(FraudKind):
+        raise fault(f"is one of {', '.join(FraudKind)}, not {text!r:.40}")
+    return FraudKind(str(text))
+
+
 class VictimsTable(TomlTable):
     """`[victims]`: the fields of VictimPolicy."""
 
@@ -77,8 +89,8 @@ class VictimsTable(TomlTable):
     )
     warn_points: Points = _SHIPPED.warn_points
     call_points: Points = _SHIPPED.call_points
-    ages: Distinct[Annotated[AgeBand, BeforeValidator(AgeBand)]] = _SHIPPED.ages
-    large_frauds: Distinct[Annotated[FraudKind, BeforeValidator(FraudKind)]] = _SHIPPED.large_frauds
+    ages: Distinct[Annotated[AgeBand, PlainValidator(_age)]] = _SHIPPED.ages
+    large_frauds: Distinct[Annotated[FraudKind, PlainValidator(_fraud)]] = _SHIPPED.large_frauds
     escalate_after: Count = _SHIPPED.escalate_after
     claim_minutes: WholeMinutes = _SHIPPED.claim_minutes
     keep_days: KeptDays = _SHIPPED.keep_days
