@@ -25,6 +25,7 @@ from duanka.domain.clue import ClueError, ClueState
 from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Role
 from duanka.domain.phone_masking import spelled_card
 from duanka.ledger.db.database import Store
+from support.api.asking import one_store
 from support.api.desks import NOW
 from support.casework.clue_scene import (
     CASE_NUMBER,
@@ -41,6 +42,9 @@ from support.people import FIRST, SECOND
 
 CARDS = (CONFIRMED, SUSPECTED, NAMED)
 MARKS = {"confirmed": "已确认涉案", "suspected": "高风险", "named": "没有规则命中"}
+
+
+store = pytest.fixture(one_store)  # what databases say of a clue: test_clues_answered.py
 
 
 @pytest.fixture
