@@ -11,7 +11,6 @@ from duanka.bootstrap.casework.ring_views import CaseRings
 from duanka.casework.clues.answers import ClueAnswers
 from duanka.casework.clues.delivery.address import Delivery, address_of
 from duanka.casework.clues.delivery.folder import FolderDelivery
-from duanka.casework.clues.delivery.http import HttpDelivery
 from duanka.casework.clues.delivery.sftp import SftpDelivery
 from duanka.casework.clues.dossier.assembly import DossierPorts
 from duanka.casework.clues.files.manifest import ClueKey
@@ -85,6 +84,8 @@ def delivery_to(address: str, wiring: ClueWiring) -> Delivery:
         return FolderDelivery(Path(found.path))
     if found.kind == "sftp":
         return SftpDelivery(found, wiring.sftp_key, wiring.known_hosts)
+    from duanka.casework.clues.delivery.http import HttpDelivery  # noqa: PLC0415  # httpx takes 0.1 s
+
     return HttpDelivery(found, wiring.http_key)
 
 
