@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from duanka.casework.accounts.takedown import ItemFilter, TakedownItem
 from duanka.casework.accounts.upkeep import AccountUpkeep
@@ -15,7 +15,7 @@ from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.network import Carried, NetworkState, Refusal, RefusalReason
 from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Person, Role
 from duanka.domain.takedown import Indicator, IndicatorKind, ItemState, TakedownError
-from duanka.ledger.db.casework.accounts import refused_indicators, takedown_items
+from duanka.ledger.db.casework.accounts import refused_indicators
 from duanka.ledger.db.database import Store
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.element import MessageProxy
@@ -23,6 +23,7 @@ from duanka.orders.monitoring.refusals import RefusalCollector
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
 from support.casework.account_scene import AccountScene
+from support.casework.take_down import put
 from support.engine.filled_store import fill
 from support.network.esme import BLOCKED, REFUSED, Esme, until
 from support.network.message_path import own_centre
@@ -181,10 +182,3 @@ def test_an_agreed_host_is_refused_by_the_proxy_until_it_is_dismissed(
             upkeep.work(NOW)
             assert esme.says("请登录 evil-prize.top") == smpp.OK
         upkeep.close()
-
-
-def put(store: Store, number: str, value: str, kind: IndicatorKind = IndicatorKind.HOST) -> None:
-    row = {"id": number, "kind": kind.value, "value": value, "state": ItemState.REPORTED.value}
-    row |= {"first_seen": NOW, "last_seen": NOW, "updated_at": NOW}  # type: ignore[dict-item]
-    with store.writing() as connection:
-        connection.execute(insert(takedown_items).values(row))
