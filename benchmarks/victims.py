@@ -62,10 +62,17 @@ def made(folder: Path, cards: int, days: int) -> Path:
     return store
 
 
+def until_of(world: Path) -> datetime:
+    """The end of the hours that are looked at."""
+    return datetime.fromisoformat(sorted((world / "calls").iterdir())[0].stem) + timedelta(days=DAY)
+
+
 def confirmed_cards(world: Path, count: int) -> list[str]:
-    """Cards of one gang that called people, those with the most victims first."""
+    """Cards of one gang, those that worked on most people in the hours looked at first."""
     truth = pl.read_parquet(world / "truth.parquet").filter(pl.col("gang") == GANG)
+    until = until_of(world)
     met = pl.read_parquet(world / "truth_victims.parquet").explode("fraud_cards")
+    met = met.filter(pl.col("worked_on_at").is_between(until - _HOURS, until))
     many = met.group_by(card="fraud_cards").len()
     ranked = truth.join(many, on="card", how="left").sort(pl.col("len").fill_null(0), "card", descending=True)
     return ranked["card"].head(count).to_list()
@@ -90,8 +97,7 @@ def ask(folder: Path, store: Path, seed: int) -> dict[str, Cost | int]:
     """What the searches of one process cost, and how many victims they found."""
     policy = policy_named("national")
     ring = confirmed_cards(folder / "world", RING)
-    start = datetime.fromisoformat(sorted((folder / "world" / "calls").iterdir())[0].stem)
-    until = start + timedelta(days=DAY)
+    until = until_of(folder / "world")
     with app_orders.desk(Settings(orders=folder / "orders", store=store), policy) as here:
         search = victim_search(here.store, here.trail, policy)
         found: dict[str, Cost | int] = {}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from duanka.domain.age_band import age_band_of
-from duanka.domain.fraud_kind import fraud_kind_of
+from duanka.domain.fraud_kind import FraudKind, fraud_kind_of
 from duanka.domain.schema import TABLES
 from duanka.simulator import RingOptions, World, simulate
 from duanka.simulator.calls import CallRows, WorkedCalls
 from duanka.simulator.chance import generator
-from duanka.simulator.victims.kinds import hours_to_pay
+from duanka.simulator.victims.kinds import SCRIPTS, hours_to_pay
 from support.simulator.simulated import read
 
 DAYS = 4
@@ -113,6 +113,25 @@ def test_codes_come_to_those_of_the_province_who_pay(world: World, victims: pl.D
     )
     share = near["victim"].n_unique() / pays.height
     assert 0.5 < share < 0.95, "most, not all: some pay with what no message announces"
+
+
+def test_a_message_before_the_call_says_nothing_of_who_will_be_talked_round(
+    world: World, victims: pl.DataFrame
+) -> None:
+    """A gang texts the same share of all whom it dials."""
+    callers = read(world, "truth").filter("fraud").select("card", gang_name="gang")
+    texted = read(world, "messages").filter(direction="out").select("card", "peer").unique()
+    dialled = read(world, "calls").filter(direction="out").join(callers, on="card")
+    dialled = dialled.filter(pl.col("peer").str.len_chars() > 10).unique(["card", "peer"])
+    by_gang = (
+        dialled.join(texted.with_columns(texted=True), on=["card", "peer"], how="left")
+        .group_by(gang="gang_name")
+        .agg(pl.col("texted").fill_null(value=False).mean())
+    )
+    shares = by_gang.join(victims.select("gang", "fraud_kind").unique(), on="gang")
+    expected = [SCRIPTS[FraudKind(kind)].text_first for kind in shares["fraud_kind"]]
+    assert shares["texted"].to_list() == pytest.approx(expected, abs=0.12)
+    assert max(expected) > 0.05
 
 
 def test_two_cards_never_talk_to_one_victim_at_a_time(contacts: pl.DataFrame) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from duanka.simulator.chance import Flags, Floats, Hash, Ints, Rng, below, hashed
+from duanka.simulator.chance import Flags, Floats, Hash, Ints, Rng, below, hashed, mix, unit
 from duanka.simulator.chance import words as drawn_words
 from duanka.simulator.limits import Limits
 from duanka.simulator.province import (
@@ -150,6 +150,8 @@ class CallDay:
     texts: EventRows | None = None  # messages sent besides
     limits: Limits | None = None  # counters of cards in boxes
     worked: WorkedCalls | None = None  # calls that others make room for
+    text_share: Floats | None = None  # of every card: so many of those whom it calls get a message before
+    texted: list[EventRows] = field(default_factory=list)  # those messages, once the calls are known
 
     def counts(self, rates: Floats, rng: Rng) -> Ints:
         """Draw the number of events of each card of the group, at `rates` per day."""
@@ -297,6 +299,8 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: Rng) -> CallRo
     if today.limits:
         keep = today.limits.allowed(rows.card, rows.out, rows.seconds, rows.answered)
         rows, other = rows.where(keep), other[keep]
+    if today.text_share is not None:
+        today.texted.append(_text_before(today, rows, other, today.text_share))
     if today.worked:
         rows, other = today.worked.make_room(rows, other)
     heard = _bridged(today, rows, rng)
@@ -312,6 +316,23 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: Rng) -> CallRo
         np.zeros(len(mirrored), dtype=np.int64),
     )
     return rows.and_then(mirror, heard)
+
+
+def _text_before(today: CallDay, rows: CallRows, other: Ints, share: Floats) -> EventRows:
+    """Messages to some of those whom cards call, up to half an hour before the first call of the day."""
+    t = today.traits
+    lot = hashed(t.key[rows.card], 83, rows.peer)
+    at = np.flatnonzero(rows.out & (rows.peer > 10**10) & (unit(lot) < share[rows.card]))
+    at = at[np.argsort(rows.at[at], kind="stable")]
+    at = at[np.unique(lot[at], return_index=True)[1]]
+    card, there = rows.card[at], other[at]
+    sent = rows.at[at] - 60 - below(mix(lot[at]), 1_740)
+    begin = t.burst_from[card] + today.day * DAY
+    sent = np.where(t.burst_from[card] >= 0, np.maximum(sent, begin), np.maximum(sent, today.day * DAY))
+    out = np.ones(len(at), dtype=np.bool_)
+    ours = there >= 0
+    received = EventRows(there[ours], today.numbers[card[ours]], ~out[ours], sent[ours])
+    return EventRows(card, rows.peer[at], out, sent).and_then(received)
 
 
 def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:

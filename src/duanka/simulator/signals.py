@@ -48,6 +48,9 @@ def invent_messages(today: CallDay, rng: Rng) -> EventRows:
     if today.texts:
         rows = rows.and_then(today.texts)
         other = np.concatenate((other, np.full(len(today.texts.card), -1)))
+    for more in today.texted:
+        rows = rows.and_then(more)
+        other = np.concatenate((other, np.full(len(more.card), -1)))
     return _received_too(today, rows, other)
 
 

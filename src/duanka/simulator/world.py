@@ -289,6 +289,7 @@ def _live_through(
                     texts,
                     limits,
                     told.calls if told else None,
+                    province.preyed.text_share if province.preyed else None,
                 )
             )
         where = on_day(traits, province.places, day, not weekend, ring.visits if ring else None)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from duanka.simulator.chance import Ints, Rng
+from duanka.simulator.chance import Floats, Ints, Rng
 from duanka.simulator.traits import DAY
 from duanka.simulator.victims.planned_contacts import PlannedContacts, Target
 
@@ -27,10 +27,16 @@ class Mistaken(NamedTuple):
 
 
 class HonestContacts:
-    """Plans honest contacts; `honest`: cards that may be chosen, each once; `days`: of the window."""
+    """Plans honest contacts; `honest`: cards that may be chosen, each once; `days`: of the window.
 
-    def __init__(self, plan: PlannedContacts, honest: Iterator[Target], days: int, rng: Rng) -> None:
+    `text_share`: of every card, the share of those whom it dials that get a message before.
+    """
+
+    def __init__(
+        self, plan: PlannedContacts, honest: Iterator[Target], days: int, text_share: Floats, rng: Rng
+    ) -> None:
         self._plan, self._honest, self._days, self._rng = plan, honest, days, rng
+        self._text_share = text_share
         self.found: list[Mistaken] = []
 
     def met_while_dialling(self, dialler: Ints, why: str) -> None:
@@ -40,6 +46,8 @@ class HonestContacts:
             person = next(self._honest, None)
             if person is not None and at is not None and self._talk(card, person, at, why):
                 self.found.append(Mistaken(person.card, card, why))
+                if self._rng.random() < self._text_share[card]:
+                    self._plan.text_before(card, person, at, self._rng)
 
     def _talk(self, card: int, person: Target, at: int, why: str) -> bool:
         rng, plan = self._rng, self._plan

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from duanka.simulator.calls import CallRows, EventRows, WorkedCalls
-from duanka.simulator.chance import Ints
+from duanka.simulator.chance import Ints, Rng
 from duanka.simulator.traits import DAY
 from duanka.simulator.victims.lines import CallLines
 
@@ -85,6 +85,11 @@ class PlannedContacts:
         self.texts.append(_Text(card, person.number, True, at))
         if person.card >= 0:
             self.texts.append(_Text(person.card, int(self.numbers[card]), False, at))
+
+    def text_before(self, card: int, person: Target, call_at: int, rng: Rng) -> None:
+        """Plan a message up to half an hour before a call, in the turn of the call."""
+        if turn := self.lines.turn(card, call_at // DAY):
+            self.text(card, person, max(turn[0], call_at - int(rng.integers(60, 1_800))))
 
     def code(self, card: int, sender: int, at: int) -> None:
         """Plan a message from a bank or platform."""

@@ -15,6 +15,7 @@ from duanka.simulator.rings.boxes import BoxSchedule
 from duanka.simulator.traits import DAY, Traits
 from duanka.simulator.victims.kinds import (
     AGE_UNKNOWN,
+    SCRIPTS,
     WOULD_PAY,
     age_bands,
     hours_to_pay,
@@ -60,13 +61,17 @@ class SettledWorld:
 
 @dataclass(frozen=True)
 class Preyed:
-    """The victims of a world. `ages`: index into AgeBand of every card, -1: unknown; `kinds`: by gang."""
+    """The victims of a world. `ages`: index into AgeBand of every card, -1: unknown; `kinds`: by gang.
+
+    `text_share`: of every card, the share of those whom it calls that get a message before.
+    """
 
     victims: list[Victim]
     mistaken: list[Mistaken]
     rows: ContactRows
     ages: Ints
     kinds: list[FraudKind]
+    text_share: Floats
 
 
 def settle_victims(ground: SettledWorld, gangs: int) -> Preyed:
@@ -82,8 +87,11 @@ def settle_victims(ground: SettledWorld, gangs: int) -> Preyed:
         mine = callers[t.gang[callers] == number]
         gang = WorkingGang(number, kinds[number], mine)
         victims += _worked_on(ground, plan, gang, free, generator(seed, 63, number))
-    mistaken = _mistaken(ground, plan, callers, victims, free)
-    return Preyed(victims, mistaken, contact_rows(plan), ages, kinds)
+    # a message goes out before a gang knows whom it will talk round
+    text_share = np.zeros(t.count)
+    text_share[callers] = np.array([SCRIPTS[kind].text_first for kind in kinds])[t.gang[callers]]
+    mistaken = _mistaken(ground, plan, callers, victims, free, text_share)
+    return Preyed(victims, mistaken, contact_rows(plan), ages, kinds, text_share)
 
 
 def _ages(ground: SettledWorld, rng: Rng) -> Ints:
@@ -153,10 +161,15 @@ def _worked_on(
 
 
 def _mistaken(
-    ground: SettledWorld, plan: PlannedContacts, callers: Ints, victims: list[Victim], free: _Candidates
+    ground: SettledWorld,
+    plan: PlannedContacts,
+    callers: Ints,
+    victims: list[Victim],
+    free: _Candidates,
+    text_share: Floats,
 ) -> list[Mistaken]:
     rng = generator(ground.seed, 64)
-    contacts = HonestContacts(plan, free.any(), ground.days, rng)
+    contacts = HonestContacts(plan, free.any(), ground.days, text_share, rng)
     expected = _expected(ground, callers)
     if len(victims):
         share = expected / expected.sum()

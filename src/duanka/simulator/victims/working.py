@@ -77,8 +77,8 @@ def work_on(
     found = (dialler, *begun) if own else _caller(plan, gang, victim, worked, _lasting(script, rng), rng)
     if found is None:
         return None
-    if rng.random() < script.text_first and (turn := plan.lines.turn(dialler, begun[0] // DAY)):
-        plan.text(dialler, person, max(turn[0], begun[0] - int(rng.integers(60, 1_800))))
+    if rng.random() < script.text_first:
+        plan.text_before(dialler, person, begun[0], rng)
     if not own:
         plan.call(dialler, person, *begun)
         victim.cards.append(dialler)
