@@ -295,6 +295,8 @@ def test_a_warning_on_its_way_is_corrected_once_it_arrived(store: Store, tmp_pat
         centre.before = lambda: None
         scene.release(FRAUD)
         scene.watch("other").work(NOW)
+        kinds = {(row.kind, row.outcome) for row in scene.rows()}
+        assert kinds == {("warning", None)}, "nothing is taken back that may be on its way"
 
     centre.before = meanwhile
     send_all(scene, centre)
