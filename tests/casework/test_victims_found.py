@@ -122,7 +122,7 @@ def test_a_call_in_the_records_of_both_or_in_partial_records_counts_once(
         if one.party.number == WORKED_ON
     ).party
     contact = party.contacts[0]
-    assert (contact.calls_out, contact.answered, contact.seconds) == (1, 1, 25 * 60)
+    assert (contact.calls_out, contact.answered, contact.talks, contact.seconds) == (1, 1, 1, 25 * 60)
 
 
 def test_what_comes_long_after_the_contact_is_no_sign(store: Store, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from duanka.domain.victims import DangerSign
 
 _POINTS = {
     DangerSign.LONG_TALK: 1,
-    DangerSign.REPEATED: 2,
-    DangerSign.MESSAGED: 3,
+    DangerSign.REPEATED: 3,
+    DangerSign.MESSAGED: 0,
     DangerSign.CALLED_BACK: 0,
     DangerSign.BANK_AFTER: 4,
     DangerSign.CODES_AFTER: 1,
@@ -40,10 +40,11 @@ class VictimPolicy:
     contact both ways within `look_back_days` that make somebody family or friend. `least_seconds`: of the longest
     call; who talked less and wrote nothing is no victim. `call_minutes`: of the longest call, each step reached gives
     its points; `recent_hours`: since the last contact, each step not exceeded does. `talk_minutes`: of all calls;
-    `repeated`: answered calls; `several_cards`: confirmed cards on one person. `points`: of each other sign;
-    `warn_points`, `call_points`: from which a person is warned, called. `ages`, `large_frauds`: which count.
-    `escalate_after`: calls not reached; `claim_minutes`: how long one person keeps a call. `keep_days`: after the last
-    change, until what is known of a victim is deleted. `batch`: warnings of one commit; `window`: unanswered ones.
+    `repeated`: calls of `repeated_seconds` or longer; `several_cards`: confirmed cards on one person. `points`: of
+    each other sign; `warn_points`, `call_points`: from which a person is warned, called. `ages`, `large_frauds`: which
+    count. `escalate_after`: calls not reached; `claim_minutes`: how long one person keeps a call. `keep_days`: after
+    the last change, until what is known of a victim is deleted. `batch`: warnings of one commit; `window`: those that
+    are not answered yet.
     """
 
     hours: int = 72
@@ -62,6 +63,7 @@ class VictimPolicy:
     recent_hours: tuple[DangerStep, ...] = (DangerStep(1, 3), DangerStep(6, 2), DangerStep(24, 2))
     talk_minutes: int = 10
     repeated: int = 2
+    repeated_seconds: int = 60
     several_cards: int = 2
     points: Mapping[DangerSign, int] = field(default_factory=lambda: dict(_POINTS))
     warn_points: int = 12

@@ -59,7 +59,7 @@ class DangerSign(WordedEnum):
 
     LONG_CALL = "long_call", "最长通话{n}分钟", "longest call {n} minutes"
     LONG_TALK = "long_talk", "通话共{n}分钟", "{n} minutes of calls in all"
-    REPEATED = "repeated", "接通{n}次", "{n} calls answered"
+    REPEATED = "repeated", "多次通话{n}次", "{n} calls of some length"
     RECENT = "recent", "最近{n}小时内有联系", "in contact within {n} hours"
     MESSAGED = "messaged", "收到涉案卡短信{n}条", "{n} messages from a confirmed card"
     CALLED_BACK = "called_back", "回拨或回复{n}次", "called or wrote back {n} times"
@@ -117,7 +117,10 @@ class MessageOutcome(WordedEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartyContact:
-    """What passed between `card` and a person. `seconds`, `longest`: of answered calls."""
+    """What passed between `card` and a person.
+
+    `seconds`, `longest`: of answered calls; `talks`: how many of these lasted as long as the terms say.
+    """
 
     card: str
     calls_out: int
@@ -129,6 +132,7 @@ class PartyContact:
     messages_in: int
     first: datetime
     last: datetime
+    talks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,11 @@ class Party:
         return sum(one.answered for one in self.contacts)
 
     @property
+    def talks(self) -> int:
+        """Answered calls with all of the cards that lasted as long as the terms say."""
+        return sum(one.talks for one in self.contacts)
+
+    @property
     def last(self) -> datetime:
         """The last contact."""
         return max(one.last for one in self.contacts)
@@ -186,6 +195,7 @@ class PartyTerms:
     `after`: how long after a contact something counts as right after it. `look_back_days`: days before `since` with
     earlier contact. `least_seconds`: of the longest call, below which a party without a message to a card is left out.
     `bank_lines`: numbers as dialled. `ring_percent`: certainty from which a card is a ring's.
+    `talk_seconds`: from how long on a call is one of `talks`.
     """
 
     since: datetime
@@ -195,6 +205,7 @@ class PartyTerms:
     least_seconds: int = 1
     bank_lines: Collection[str] = ()
     ring_percent: int = 50
+    talk_seconds: int = 60
 
 
 class PartyLookups(Protocol):

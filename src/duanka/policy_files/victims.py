@@ -83,6 +83,7 @@ class VictimsTable(TomlTable):
     recent_hours: ListOf[Annotated[DangerStep, PlainValidator(_hours)]] = _SHIPPED.recent_hours
     talk_minutes: WholeMinutes = _SHIPPED.talk_minutes
     repeated: Count = _SHIPPED.repeated
+    repeated_seconds: Seconds = _SHIPPED.repeated_seconds
     several_cards: Count = _SHIPPED.several_cards
     points: Annotated[dict[DangerSign, int], PlainValidator(_points)] = Field(
         default_factory=lambda: dict(_SHIPPED.points)

@@ -141,8 +141,8 @@ def _signs(party: Party, kind: str, policy: VictimPolicy) -> Iterator[tuple[Dang
     answers = sum(one.calls_in + one.messages_in for one in party.contacts)
     if party.seconds >= policy.talk_minutes * 60:
         yield DangerSign.LONG_TALK, party.seconds // 60
-    if party.answered >= policy.repeated:
-        yield DangerSign.REPEATED, party.answered
+    if party.talks >= policy.repeated:
+        yield DangerSign.REPEATED, party.talks
     if messages:
         yield DangerSign.MESSAGED, messages
     if answers:

@@ -49,6 +49,7 @@ class VictimSearch:
             least_seconds=policy.least_seconds,
             bank_lines=self._bank_lines,
             ring_percent=policy.ring_percent,
+            talk_seconds=policy.repeated_seconds,
         )
         parties = source.parties_of(cards, asked)
         guilty = {*cards, *self._confirmed_among([party.number for party in parties])}

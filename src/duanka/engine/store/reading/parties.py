@@ -64,7 +64,7 @@ class PartyStore(StoreLookups):
         with self._session() as run:
             run("CREATE TEMP TABLE asked AS SELECT unnest($keys) AS number", {"keys": list(named)})
             run(_touches(sources), {"since": terms.since, "until": terms.until})
-            run(_PAIRS, {"least": terms.least_seconds})
+            run(_PAIRS, {"least": terms.least_seconds, "talk": terms.talk_seconds})
             (count,) = run("SELECT count(DISTINCT other) FROM pairs")[0]
             if count > MOST_FOUND:
                 raise LookupRefused(
@@ -73,7 +73,7 @@ class PartyStore(StoreLookups):
                 )
             pairs = run(
                 "SELECT other, number, calls_out, calls_in, answered, seconds, longest, messages_out, messages_in,"
-                " first, last FROM pairs ORDER BY other, seconds DESC, number"
+                " first, last, talks FROM pairs ORDER BY other, seconds DESC, number"
             )
             facts = run(*self._facts(manifest, sources, terms))
         texts = self._texts(manifest, (row[0] for row in pairs))
@@ -222,6 +222,7 @@ WITH sides AS (
   SELECT number, other, by_other,
     count(*) FILTER (call AND out) AS calls_out, count(*) FILTER (call AND NOT out) AS calls_in,
     count(*) FILTER (call AND answered) AS answered,
+    count(*) FILTER (call AND answered AND seconds >= $talk) AS talks,
     coalesce(sum(seconds) FILTER (call AND answered), 0) AS seconds,
     coalesce(max(seconds) FILTER (call AND answered), 0) AS longest,
     count(*) FILTER (NOT call AND out) AS messages_out, count(*) FILTER (NOT call AND NOT out) AS messages_in,
@@ -229,6 +230,7 @@ WITH sides AS (
   FROM touches GROUP BY number, other, by_other
 )
 SELECT number, other, max(calls_out) AS calls_out, max(calls_in) AS calls_in, max(answered) AS answered,
+  max(talks) AS talks,
   CAST(max(seconds) AS BIGINT) AS seconds, CAST(max(longest) AS BIGINT) AS longest,
   max(messages_out) AS messages_out, max(messages_in) AS messages_in,
   min(first) AS first, max(last) AS last
