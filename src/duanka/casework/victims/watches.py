@@ -15,6 +15,20 @@ from duanka.ledger.db.casework.victims import victim_watches
 _LATE_IDS = 1_000  # a transaction that took its number earlier may commit after so many others
 
 UNSEEN = (victim_watches.c.looked_at.is_(None), victim_watches.c.corrected_at.is_(None))
+_LAST = select(func.coalesce(func.max(victim_watches.c.confirmation_id), 0)).scalar_subquery()
+_IS_RECENT = confirmations.c.id > _LAST - _LATE_IDS
+_IS_WATCHED = exists().where(victim_watches.c.confirmation_id == confirmations.c.id)
+_IS_WITHDRAWN = (
+    victim_watches.c.confirmation_id == confirmations.c.id,
+    victim_watches.c.corrected_at.is_(None),
+    confirmations.c.withdrawn_at.is_not(None),
+)
+# Whether there are confirmations that are not watched, not looked for, withdrawn: asked every second, without a lock.
+PENDING = select(
+    exists().where(confirmations.c.withdrawn_at.is_(None), _IS_RECENT, ~_IS_WATCHED),
+    exists().where(*UNSEEN),
+    exists().where(*_IS_WITHDRAWN),
+)
 
 
 def adopt(connection: Connection, ids: Collection[int]) -> None:
@@ -31,13 +45,14 @@ def adopt(connection: Connection, ids: Collection[int]) -> None:
 
 def unwatched(connection: Connection, since: datetime, limit: int, *, whole: bool) -> Sequence[int]:
     """Standing confirmations since `since` that nobody watches; `whole`: look beyond the latest numbers too."""
-    last = select(func.coalesce(func.max(victim_watches.c.confirmation_id), 0)).scalar_subquery()
-    watched = exists().where(victim_watches.c.confirmation_id == confirmations.c.id)
-    recent = (confirmations.c.id > last - _LATE_IDS,) if not whole else ()
+    recent = (_IS_RECENT,) if not whole else ()
     asked = (
         select(confirmations.c.id)
         .where(
-            confirmations.c.withdrawn_at.is_(None), confirmations.c.confirmed_at >= since, *recent, ~watched
+            confirmations.c.withdrawn_at.is_(None),
+            confirmations.c.confirmed_at >= since,
+            *recent,
+            ~_IS_WATCHED,
         )
         .order_by(confirmations.c.id)
         .limit(limit)

@@ -58,13 +58,15 @@ class ConfirmationWatch:
 
     def work(self, now: datetime) -> bool:
         """Queue corrections, then look for victims; return whether more waits."""
-        corrected = self._corrections.queue(now)
-        self._adopt(now)
-        return self._look(now) or corrected
-
-    def _adopt(self, now: datetime) -> None:
-        since = now - timedelta(hours=self._search.terms.policy.watch_hours)
+        new, unseen, withdrawn = tuple[Any, ...](self._store.read_one_row(watches.PENDING))
+        corrected = self._corrections.queue(now) if withdrawn else False
         whole = self._ticks() >= self._whole_at
+        if new or whole:
+            self._adopt(now, whole=whole)
+        return self._look(now, unseen=bool(unseen or new or whole)) or corrected
+
+    def _adopt(self, now: datetime, *, whole: bool) -> None:
+        since = now - timedelta(hours=self._search.terms.policy.watch_hours)
         with self._store.reading() as connection:
             new = watches.unwatched(connection, since, MOST_CARDS, whole=whole)
         if new:
@@ -72,10 +74,12 @@ class ConfirmationWatch:
         elif whole:
             self._whole_at = self._ticks() + _WHOLE_SECONDS
 
-    def _look(self, now: datetime) -> bool:
-        rows = self._store.transact(
-            lambda connection: watches.lease_unseen(connection, self._worker, now, _LEASE, MOST_CARDS)
-        )
+    def _look(self, now: datetime, *, unseen: bool) -> bool:
+        rows: Sequence[Row[Any]] = ()
+        if unseen:
+            rows = self._store.transact(
+                lambda connection: watches.lease_unseen(connection, self._worker, now, _LEASE, MOST_CARDS)
+            )
         try:
             source = self._source() if rows or self._ticks() >= self._again_at else None
             generation = source.status().generation if source else 0
