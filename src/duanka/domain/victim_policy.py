@@ -66,7 +66,7 @@ class VictimPolicy:
     repeated_seconds: int = 60
     several_cards: int = 2
     points: Mapping[DangerSign, int] = field(default_factory=lambda: dict(_POINTS))
-    warn_points: int = 12
+    warn_points: int = 13
     call_points: int = 14
     ages: tuple[AgeBand, ...] = (AgeBand.OLD, AgeBand.MINOR)
     large_frauds: tuple[FraudKind, ...] = (

@@ -80,7 +80,7 @@ def world() -> Tables:
         *(row for hour in (10, 11, 12) for row in both(FRAUD, LITTLE, LOCAL - hour * HOUR, 40)),
         *both(FRAUD, TWICE, LOCAL - 50 * MINUTE, 9 * 60),
         *both(FELLOW, TWICE, LOCAL - 2 * HOUR, 8 * 60),
-        call(WORKED_ON, FOREIGN, LOCAL - 5 * HOUR, 10 * 60, "in"),
+        call(WORKED_ON, FOREIGN, LOCAL - 50 * MINUTE, 10 * 60, "in"),
         call(FRAUD, OFFICE, LOCAL - 2 * HOUR, 10 * 60),
         *earlier,
     ]
