@@ -35,6 +35,7 @@ from duanka.network.smpp.codec import SmppAddress
 from duanka.sandbox.message_proxy import OwnMessageProxy
 
 BLOCKED = 100_000
+_WRITTEN_SECONDS = 4.0  # until all refusals are written
 _TICKS = os.sysconf("SC_CLK_TCK")
 Where = tuple[str, int]
 
@@ -105,6 +106,21 @@ def mixed(count: int, words: str) -> tuple[list[bytes], set[int]]:
             wrong.add(i)
         made.append(message(i, source, destination, text))
     return made, wrong
+
+
+def refused(count: int, words: str) -> list[tuple[str, list[bytes]]]:
+    """Messages that are refused and name a host and a number: all the same, and each of its own."""
+    same = f"{words} http://evil-prize.example.top/a 13812345678"
+    return [
+        ("refused, all the same", [message(i, card(i), card(i + 7), same) for i in range(1, count + 1)]),
+        (
+            "refused, each of its own",
+            [
+                message(i, card(i), card(i + 7), f"{words}{i} http://e{i}.example.top/a 138{10_000_000 + i}")
+                for i in range(1, count + 1)
+            ],
+        ),
+    ]
 
 
 class Window(asyncio.Protocol):
@@ -243,6 +259,12 @@ def run(asked: argparse.Namespace, where: Where, proxy: OwnMessageProxy, words: 
         print(
             f"verdicts: {len(made):,} messages, {len(wrong):,} to refuse, {len(wrong ^ client.refused)} wrong"
         )
+        for name, some in refused(asked.messages, words):
+            before = cpu(proxy.pid)
+            runner.run(raw(proxy.address, some, asked.window))
+            time.sleep(_WRITTEN_SECONDS)  # indicators are read in the thread that writes refusals
+            each = (cpu(proxy.pid) - before) / len(some) * 1e6
+            print(f"{name}: proxy {each:.0f} us of processor each")
     count = asked.messages // 4
     direct, through = [], []
     for _ in range(asked.rounds):

@@ -27,6 +27,7 @@ _HOST = re.compile(
     r"(?<![a-z0-9@_.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:[a-z]{2,24}|xn--[a-z0-9-]{2,59})(?![a-z0-9_@-])"
 )
 _NUMBER = re.compile(r"(?<![0-9a-z])(?:\+|00)?[0-9](?:[ \-()·.]{0,2}[0-9]){6,16}(?![0-9a-z])")
+_MOBILE = re.compile(r"(?:(?:00)?86)?(1[3-9][0-9]{9})")
 _CALLED = "qq|扣扣|微信|薇信|威信|vx|wx|weixin|wechat|加v|加微|telegram|电报|支付宝|alipay|[账帐][号户]|卡号|抖音号?"
 _ACCOUNT = re.compile(rf"(?:{_CALLED})(?:号码?|id|群)?[\s:：=是为\-]{{0,4}}([a-z0-9][a-z0-9_.@-]{{4,39}})")
 _BANK_CARD = re.compile(r"(?<![0-9a-z])[3-6][0-9](?:[ -]?[0-9]){13,17}(?![0-9a-z])")
@@ -135,6 +136,8 @@ def _host_of_link(written: str) -> str:
 
 def _number(written: str) -> str:
     """A telephone number in E.164 without +; "" if it is none."""
+    if mobile := _MOBILE.fullmatch("".join(filter(str.isdigit, written))):  # nearly all: a sixth of the time
+        return f"86{mobile[1]}"
     import phonenumbers  # noqa: PLC0415  # takes 0.2 s, and most messages pass
 
     digits = "".join(letter for letter in written if letter.isdigit() or letter == "+")
