@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from duanka.casework.accounts.queries import AccountFilter
 from duanka.casework.accounts.service import AskedFor
@@ -18,6 +18,8 @@ from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Scope
 from duanka.domain.record_lookups import Basis, BasisKind
 from duanka.domain.text import BilingualText
+from duanka.ledger.db.casework.accounts import account_looks
+from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.ledger.lookups import LookupContext
@@ -108,6 +110,19 @@ def test_one_that_a_reviewer_failed_alone_asks_once_a_second_person_decided(
     assert kinds(scene) == {("re_verify", "failed_two")}
     assert {row.ground_number for row in scene.requests()} == {order.id}
     assert proposed.verification == order.id
+
+
+def test_a_confirmation_that_was_written_past_us_asks_nothing(store: Store, tmp_path: Path) -> None:
+    scene = account_scene(store, tmp_path, card(0), card(1))
+    forged = {"card": card(1), "case_number": "A1", "source": "police_notice", "confirmed_at": NOW}
+    look = {"card": card(1), "created_at": NOW, "next_try_at": NOW}
+    with store.writing() as connection:
+        connection.execute(insert(confirmations).values(forged))
+        connection.execute(insert(account_looks).values(look))
+    scene.stop(card(0))
+    scene.look()
+    assert {row.card for row in scene.requests()} == {card(0)}
+    assert any("changed past Duanka" in line for line in scene.said)
 
 
 def test_a_protected_number_is_asked_about_by_nobody(store: Store, tmp_path: Path) -> None:

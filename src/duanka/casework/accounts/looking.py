@@ -16,9 +16,10 @@ from sqlalchemy import Connection, delete, select, update
 from duanka.casework.accounts.grounds import StandingGround, standing_grounds
 from duanka.casework.accounts.requests import RequestTerms, make_request, release
 from duanka.domain.account_policy import AccountPolicy
-from duanka.domain.linked_accounts import AccountLookups, LinkedAccount
+from duanka.domain.linked_accounts import AccountGround, AccountLookups, LinkedAccount
 from duanka.domain.person import SYSTEM
 from duanka.domain.record_lookups import LookupRefused
+from duanka.ledger.audit.row_digests import CONFIRMATIONS, ORDERS
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.casework.accounts import account_looks, account_requests
@@ -29,7 +30,7 @@ from duanka.ledger.unit_of_work.locks import lock_cards
 
 _AT_ONCE = 200  # cards
 _WAIT = timedelta(minutes=1)  # until the next try, while no store answers
-_ALARM = "linked accounts"
+_ALARM, _PAST_US = "linked accounts", "grounds of accounts"
 _GONE = "the ground stands no more: the card is free again"
 
 
@@ -66,7 +67,12 @@ class AccountLooks:
             found = None
             detail = f"无法查询关联账号 / linked accounts cannot be looked up: {error}"
             self._alarms.raise_now(_ALARM, now, detail)
-        self._store.transact(lambda connection: self._compare(connection, due, found, now))
+        past_us = self._store.transact(lambda connection: self._compare(connection, due, found, now))
+        if past_us:
+            detail = (
+                f"{past_us} 个号码的依据被绕过系统改动 / grounds of {past_us} cards were changed past Duanka"
+            )
+            self._alarms.raise_now(_PAST_US, now, f"{detail}: duanka audit verify")
         return len(due) >= _AT_ONCE
 
     def again(self, now: datetime) -> int:
@@ -121,11 +127,22 @@ class AccountLooks:
         due: Mapping[int, str],
         accounts: Mapping[str, Sequence[LinkedAccount]] | None,
         now: datetime,
-    ) -> None:
-        """Release what has no ground any more, and ask what has one. `accounts` None: they cannot be told now."""
+    ) -> int:
+        """Release what has no ground any more, and ask what has one; how many cards were changed past us.
+
+        `accounts` None: they cannot be told now.
+        """
         cards = sorted(set(due.values()))
         lock_cards(connection, cards)
-        grounds = standing_grounds(connection, cards)
+        standing = standing_grounds(connection, cards)
+        # neither asked nor released: a person looks first
+        past_us = {
+            card
+            for card, its in standing.items()
+            if not all(self._is_told(connection, card, one) for one in its)
+        }
+        cards = [card for card in cards if card not in past_us]
+        grounds = {card: its for card, its in standing.items() if card not in past_us}
         places = dict.fromkeys(cards, NOWHERE) | dict(places_of(connection, cards))
         entries = self._released(connection, cards, grounds, now)
         for card, its in grounds.items():
@@ -140,6 +157,13 @@ class AccountLooks:
             connection.execute(waits.values(next_try_at=now + _WAIT))
         if entries:
             self._trail.append(connection, entries)
+        return len(past_us)
+
+    def _is_told(self, connection: Connection, card: str, one: StandingGround) -> bool:
+        """Whether the ground is as the trail has it: a row that was written past us asks nothing of a platform."""
+        if one.ground is AccountGround.CONFIRMED:
+            return self._trail.row_matches(connection, CONFIRMATIONS, card, (card,))
+        return self._trail.row_matches(connection, ORDERS, one.number, (one.number,))
 
     def _released(
         self,
