@@ -123,25 +123,25 @@ def _check_order(connection: Connection, reader: LookupContext, card: str | None
 
 
 def _check_case(connection: Connection, reader: LookupContext, card: str | None) -> None:
-    number = reader.basis.number
+    case = reader.basis.number
     row = connection.execute(
-        select(cases.c.state).where(cases.c.id == number, *cases_within(reader.person))
+        select(cases.c.state).where(cases.c.id == case, *cases_within(reader.person))
     ).first()
     if row is None:
-        raise UnknownCase(f"no case {number} that you may see; `duanka cases list` names them")
+        raise UnknownCase(f"no case {case} that you may see; `duanka cases list` names them")
     if row.state != CaseState.OPEN:
         raise LookupRefused(
-            f"case {number} is {CaseState(row.state).words.en}: nothing is looked up on its basis; `duanka cases show`"
+            f"case {case} is {CaseState(row.state).words.en}: nothing is looked up on its basis; `duanka cases show`"
             " says how it went on"
         )
     theirs = (
-        case_items.c.case_id == number,
+        case_items.c.case_id == case,
         case_items.c.kind == ItemKind.CARD.value,
         case_items.c.value == card,
     )
     if card is not None and connection.execute(select(case_items.c.id).where(*theirs)).first() is None:
         raise LookupRefused(
-            f"this card is not of case {number}: `duanka cases add {number} --card … --why …` adds it first"
+            f"this card is not of case {case}: `duanka cases add {case} --card … --why …` adds it first"
         )
 
 

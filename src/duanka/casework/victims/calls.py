@@ -93,7 +93,7 @@ class VictimCalls:
                 if row.call_state != CallState.CLAIMED and self._said_last(connection, row, outcome, by):
                     return shown(row, Sight(False)), False
                 raise VictimsRefused(
-                    f"{number} is not claimed by {by.id}: `duanka victims claim {number}` first, so that nobody is"
+                    f"{row.id} is not claimed by {by.id}: `duanka victims claim {row.id}` first, so that nobody is"
                     " called by two people"
                 )
             missed = outcome is CallOutcome.NOT_REACHED
