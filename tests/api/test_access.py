@@ -21,6 +21,7 @@ from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import statistics as figures
+from duanka.api.routes.casework import victims
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
@@ -38,8 +39,9 @@ HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, a
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
+    casework = (victims,)
     staff = (acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
-    for router in (*staff, checks, holders, sending):
+    for router in (*staff, *casework, checks, holders, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]
@@ -102,6 +104,10 @@ BODIES: Mapping[str, Any] = {
     },
     "/withdrawals": {"tiers": ["high"], "why": "w"},
     "/held-decisions/take": {"tiers": ["high"], "why": "w"},
+    "/victims/find": {"phoneNumbers": [phone()], "policeNotice": "1", "why": "w"},
+    "/victims/warn": {"phoneNumbers": [phone()], "policeNotice": "1", "why": "w"},
+    "/victims/{victimId}/outcome": {"outcome": "reached", "note": "n"},
+    "/victim-worklists": {"phoneNumbers": [phone()], "policeNotice": "1", "why": "w"},
     "/acts": {"event": "restore", "phoneNumbers": [phone()], "reason": {"zh": "误停", "en": "an error"}},
 }
 
@@ -109,8 +115,10 @@ BODIES: Mapping[str, Any] = {
 def ask(caller: Caller, method: str, path: str) -> httpx.Response:
     letter = {"objections": "O", "disavowals": "D"}.get(path.split("/")[1], "V")
     real = path.replace("{orderId}", f"{letter}000000000000")
+    for name, first in {"victimId": "W", "worklistId": "H"}.items():
+        real = real.replace(f"{{{name}}}", f"{first}000000000000")
     real = real.replace("{takeId}", "T000000000000")
-    real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if path.startswith("/figures") else "")
+    real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if "/figures" in path else "")
     if method == "GET":
         return caller.client.get(BASE + real)
     return caller.post(real, BODIES.get(path))

@@ -38,6 +38,16 @@ from duanka.domain.streaming import Change
 from duanka.domain.streaming import LiveReason as LiveRefused
 from duanka.domain.takedown import IndicatorKind, ItemState
 from duanka.domain.text import BilingualText, WordedEnum
+from duanka.domain.victims import (
+    CallOutcome,
+    CallState,
+    DangerSign,
+    Exclusion,
+    MessageKind,
+    MessageOutcome,
+    VictimOrigin,
+    WorklistState,
+)
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ledger.people.requests import PersonProposal as AskedOfPersons
@@ -84,6 +94,16 @@ IN_TABLES = (
     *(ClueState, ClueEvent, Standing, FactSource, UseKind, ManifestFault),
     *(LinkKind, RingRole, DeviceRole),
     *(AgeBand, FraudKind),
+    *(
+        CallOutcome,
+        CallState,
+        DangerSign,
+        Exclusion,
+        MessageKind,
+        MessageOutcome,
+        VictimOrigin,
+        WorklistState,
+    ),
     *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
     *(IndicatorKind, ItemState),
 )
