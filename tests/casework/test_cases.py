@@ -26,7 +26,7 @@ from duanka.domain.case_file import (
     UnknownCase,
     ground_of,
 )
-from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Person, Role
+from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
 from duanka.domain.ring_lookups import SeedName
@@ -244,6 +244,13 @@ def test_who_works_for_one_operator_sees_only_its_cases(store: Store) -> None:
         here.files.add(ours, added_items([card(1)], (), (), ()), near, "why", NOW)
     with pytest.raises(PermissionDenied):
         here.cases.changes(near)
+    here.files.add(ours, added_items((), (), ["S-1"], ["130100"]), near, "the shop", NOW)
+    view = here.cases.case(ours, CaseReader(near, "why"), NOW)
+    assert len(view.file.items) == 3  # an outlet has no operator
+    here.files.merge(theirs, ours, DESK, "one gang", NOW)
+    assert (
+        here.cases.page(CaseFilter(), near).cases == []
+    )  # the merged one is empty now, and of another operator
 
 
 def test_a_reader_of_changes_misses_nothing_whoever_commits_last(store: Store) -> None:
@@ -279,6 +286,25 @@ def test_a_reader_of_changes_misses_nothing_whoever_commits_last(store: Store) -
     latest = {case.change for case in here.cases.changes(SECOND, 0).cases}
     assert latest <= set(seen)
     assert len(latest) == 16
+
+
+def test_what_a_person_writes_is_plain_and_names_of_outlets_show_no_number(store: Store) -> None:
+    here = services(store)
+    number = opened(store).case.id
+    for text in ("a\x1b[2Jb", "a\u202eb", "a\u2066b", "a\u2028b"):
+        with pytest.raises(OrderError):
+            here.files.note(number, text, DESK, NOW)
+        with pytest.raises(OrderError):
+            here.files.close(number, CaseOutcome.ELSEWHERE, DESK, text, NOW)
+    here.files.note(number, "two\nlines", DESK, NOW)
+    for place in ("13800000000", "1301001", "130100/a b", ""):
+        with pytest.raises(CaseError):
+            added_items((), (), (), [place])
+    here.files.add(number, added_items((), (), ["shop of 13800000000"], ["130100/46000123"]), DESK, "w", NOW)
+    view = here.cases.case(number, CaseReader(DESK, "why"), NOW)
+    shown = {item.value for item in view.file.items}
+    assert "130100/46000123" in shown
+    assert not any("13800000000" in value for value in shown)
 
 
 def test_assigning_takes_somebody_who_works_on_cases(store: Store) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import delete, insert, select
 
 from duanka.domain.fraud_kind import FraudKind
-from duanka.domain.order import Role
+from duanka.domain.order import OrderError, Role
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
-from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw, withdraw_answer
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from support.orders.books import DESK, KEY, NOW, book_on, card, demand, receive
 
@@ -78,3 +79,28 @@ def test_what_the_police_say_of_the_fraud_is_kept_for_warnings(store: Store) -> 
     book_on(store).police_stop(card(0), "京公2026-9", OFFICER, "their letter", NOW, FraudKind.LOAN)
     with store.reading() as connection:
         assert connection.execute(select(confirmations.c.fraud_kind)).scalars().all() == ["loan"]
+
+
+def test_one_word_of_the_police_that_is_taken_back_leaves_the_others(store: Store) -> None:
+    """A card may stand confirmed by a notice and by two clues, all of one case: each is a word of its own."""
+    book = book_on(store)
+
+    def answers(unit: UnitOfWork) -> None:
+        for clue in ("L000000000001", "L000000000002"):
+            confirm(unit, card(0), "A9", ConfirmationSource.CLUE_FEEDBACK, OFFICER, "yes", origin=clue)
+
+    book.transaction(answers, NOW)
+    book.police_stop(card(0), "A9", OFFICER, "their letter", NOW)
+    assert len(standing(store)) == 3
+    book.transaction(lambda unit: withdraw_answer(unit, card(0), "L000000000001", OTHER, "no"), NOW)
+    assert len(standing(store)) == 2
+    book.transaction(lambda unit: withdraw_answer(unit, card(0), "L000000000002", OTHER, "no"), NOW)
+    assert standing(store) == [(card(0), "A9", "police_notice")]
+    assert faults(store) == []
+
+
+@pytest.mark.parametrize("number", ["", " ", "A\n9", "A\x1b9", "A\u202e9", "9" * 65])
+def test_the_number_of_a_notice_is_one_line_that_can_be_read(store: Store, number: str) -> None:
+    with pytest.raises(OrderError):
+        book_on(store).police_stop(card(0), number, OFFICER, "their letter", NOW)
+    assert standing(store) == []

@@ -9,6 +9,7 @@ from duanka.domain.order import OrderError
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 MOST_LETTERS = 500  # characters of a reason that a person gives
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # directions of writing
 LONGEST_DAYS = 1096  # longest punishment: three years
 
 
@@ -30,9 +31,21 @@ def given_reason(text: str) -> str:
     said = text.strip()
     if not said or len(said) > MOST_LETTERS:
         raise OrderError(f"say why, in 1 to {MOST_LETTERS} letters: the reason stays in the audit trail")
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n" for letter in said):
-        raise OrderError("a reason must not contain control characters: it stays in the audit trail")
-    return said
+    return without_controls(said)
+
+
+def without_controls(text: str, what: str = "a reason") -> str:
+    """Return `text`. OrderError: it has control characters, or turns the direction of writing; `what`: names it."""
+    if any(_controls(letter) for letter in text):
+        raise OrderError(f"{what} must not contain control characters: it stays in the audit trail")
+    return text
+
+
+def _controls(letter: str) -> bool:
+    if letter in "\t\n":
+        return False
+    turns = unicodedata.bidirectional(letter) in _TURNING
+    return turns or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def reason_for(why: str, what: str = "") -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from duanka.domain.bounds import reason_for
+from duanka.domain.bounds import reason_for, without_controls
 from duanka.domain.device_id import DIGITS, identity_of, why_no_device
 from duanka.domain.errors import DuankaError
 from duanka.domain.phone_number import identity
@@ -21,6 +21,7 @@ from duanka.domain.text import BilingualText, WordedEnum
 MOST_ITEMS = 20_000  # of a case: a larger ring is several
 MOST_TITLE, MOST_NOTE = 80, 4_000  # letters
 _CASE_ID = re.compile(r"C[0-9A-HJKMNP-TV-Z]{12}")
+_PLACE = re.compile(r"[0-9]{6}(?:/[0-9A-Za-z_-]{1,40})?")
 _GROUND_NUMBER = 80  # letters
 
 
@@ -204,7 +205,7 @@ def title_of(text: str) -> str:
 
 def note_of(text: str) -> str:
     """Return the text of a note. OrderError: it is empty. CaseError: it is too long."""
-    note = reason_for(text, "a note is kept")
+    note = without_controls(reason_for(text, "a note is kept"), "a note")
     if len(note) > MOST_NOTE:
         raise CaseError(f"a note has at most {MOST_NOTE:,} letters; write several")
     return note
@@ -227,11 +228,19 @@ def device_value(text: str) -> str:
 
 
 def name_value(text: str) -> str:
-    """The name of an outlet or a place, as records have it. CaseError: it is empty, or too long."""
+    """The name of an outlet, as records have it. CaseError: it is empty, or too long."""
     name = text.strip()
     if not 1 <= len(name) <= _GROUND_NUMBER or not name.isprintable():
-        raise CaseError(f"the name of an outlet or place has 1 to {_GROUND_NUMBER} letters")
+        raise CaseError(f"the name of an outlet has 1 to {_GROUND_NUMBER} letters")
     return name
+
+
+def place_value(text: str) -> str:
+    """A place as records have it: CITY or CITY/CELL. CaseError: it is none."""
+    place = text.strip()
+    if not _PLACE.fullmatch(place):
+        raise CaseError(f"{text[:40]!r} is no place: write the six digits of the city, or CITY/CELL")
+    return place
 
 
 def searched_value(text: str) -> str:

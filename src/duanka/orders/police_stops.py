@@ -21,19 +21,20 @@ def police_stop(
     *,
     source: ConfirmationSource = ConfirmationSource.POLICE_NOTICE,
     fraud_kind: str = "",
+    origin: str = "",
     **place: str,
 ) -> Order:
     """Stop a card for the police; the notice names the case and no detection rule.
 
-    `source`, `fraud_kind`: how it became known, and the police's word for the fraud, as far as they say; kept with the
-    confirmation, for warnings.
+    `source`, `origin`, `fraud_kind`: how it became known, the clue that was answered, and the police's word for the
+    fraud, as far as they say; kept with the confirmation.
     """
     unit.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     grounds = Grounds(reason, unit.policy.police_redress, unit.policy.papers).complete()
     if card in cancelled(unit.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
-    confirm(unit, card, case, source, by, why, fraud_kind=fraud_kind)
+    confirm(unit, card, case, source, by, why, fraud_kind=fraud_kind, origin=origin)
     order = unit.open_order(card, Kind.RESTRICTION)
     if order and order.state is State.FORCED_STOP:
         return unit.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)

@@ -24,6 +24,7 @@ from duanka.domain.order import (
     Person,
     State,
 )
+from duanka.domain.record_lookups import MOST_LETTERS
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ORDERS, found
 from duanka.ledger.db.database import Store
@@ -135,8 +136,10 @@ class OrderService:
 
         `fraud_kind`: as the police say; warnings to victims have it in words.
         """
-        if not case.strip():
-            raise OrderError("a police stop needs the number of the notice or case")
+        if not case.strip() or len(case) > MOST_LETTERS or not case.isprintable():
+            raise OrderError(
+                f"a police stop needs the number of the notice or case, in at most {MOST_LETTERS} letters"
+            )
         kind = fraud_kind.value if fraud_kind else ""
         return self.transaction(lambda unit: police_stop(unit, card, case, by, why, fraud_kind=kind), now)
 

@@ -159,4 +159,6 @@ class _CaseSight:
     def _value(self, kind: str, value: str) -> str:
         if kind == ItemKind.CARD:
             return self._sight.number(value)
-        return masked_device(value) if kind == ItemKind.DEVICE and not self._unmasked else value
+        if self._unmasked or kind in (ItemKind.PLACE, ItemKind.RING):
+            return value
+        return masked_device(value) if kind == ItemKind.DEVICE else masked_text(value)

@@ -137,7 +137,8 @@ def confirmed_in(connection: Connection, cards: Collection[str]) -> dict[str, tu
     )
     found: dict[str, tuple[str, ...]] = {}
     for card, case_number in connection.execute(query):
-        found[card] = (*found.get(card, ()), case_number)
+        if case_number not in found.get(card, ()):  # several words of the police may name one case
+            found[card] = (*found.get(card, ()), case_number)
     return found
 
 

@@ -18,6 +18,7 @@ from duanka.domain.case_file import (
     card_value,
     device_value,
     name_value,
+    place_value,
 )
 from duanka.domain.order import Person
 from duanka.domain.record_lookups import LookupRefused
@@ -88,7 +89,7 @@ def added_items(
     named = [CaseItem(ItemKind.CARD, card_value(text), BY_HAND) for text in cards]
     named += [CaseItem(ItemKind.DEVICE, device_value(text), BY_HAND) for text in devices]
     named += [CaseItem(ItemKind.OUTLET, name_value(text), BY_HAND) for text in outlets]
-    named += [CaseItem(ItemKind.PLACE, name_value(text), BY_HAND) for text in places]
+    named += [CaseItem(ItemKind.PLACE, place_value(text), BY_HAND) for text in places]
     if not named:
         raise CaseError("nothing is named: give --card, --imei, --outlet or --place")
     return list(dict.fromkeys(named))

@@ -47,6 +47,7 @@ class StopsForPolice(Protocol):
         *,
         source: ConfirmationSource,
         fraud_kind: str,
+        origin: str,
     ) -> object:
         """Stop it, and keep the confirmation. OrderError: it cannot be stopped."""
 
@@ -137,16 +138,16 @@ class ClueAnswers:
         for card in answer.confirmed:
             unit.authorize(by, Permission.ANSWER_CLUE, card)
             source = ConfirmationSource.CLUE_FEEDBACK
-            confirm(unit, card, answer.case_number, source, by, why, fraud_kind=answer.fraud_kind)
+            kind = answer.fraud_kind
+            confirm(unit, card, answer.case_number, source, by, why, fraud_kind=kind, origin=number)
             if answer.stop:
-                trouble = self._stopped(unit, card, answer, by, why)
+                trouble = self._stopped(unit, card, number, answer, by, why)
                 stopped += trouble is None
                 not_stopped += [(card, trouble)] if trouble else []
         withdrawn = 0
         for card in answer.refuted:
             unit.authorize(by, Permission.ANSWER_CLUE, card)
-            if rows[card].answer == "confirmed":
-                withdrawn += withdraw_answer(unit, card, rows[card].case_number, by, f"{number}: {why}")
+            withdrawn += withdraw_answer(unit, card, number, by, f"{number}: {why}")
         self._keep(unit, clue, to, answer, by, at or unit.now)
         told = {"state": to.value, "confirmed": len(answer.confirmed), "refuted": len(answer.refuted)}
         told |= {"withdrawn": withdrawn, "stopped": stopped, "case_number": answer.case_number}
@@ -158,7 +159,9 @@ class ClueAnswers:
             found, len(answer.confirmed), len(answer.refuted), withdrawn, stopped, tuple(not_stopped)
         )
 
-    def _stopped(self, unit: UnitOfWork, card: str, answer: Answer, by: Person, why: str) -> str | None:
+    def _stopped(
+        self, unit: UnitOfWork, card: str, clue: str, answer: Answer, by: Person, why: str
+    ) -> str | None:
         """Stop one card; None: it is stopped, else why it is not. The confirmation stays either way."""
         try:
             with unit.attempt(card):
@@ -170,6 +173,7 @@ class ClueAnswers:
                     why,
                     source=ConfirmationSource.CLUE_FEEDBACK,
                     fraud_kind=answer.fraud_kind,
+                    origin=clue,
                 )
         except DuankaError as error:
             return str(error)

@@ -133,6 +133,7 @@ def _cases(op: Operations) -> None:
         _short("card", 24),
         _text("case_number"),
         _short("source", 16),
+        _short("origin", 16, default=""),
         _short("fraud_kind", 24, default=""),
         _moment("confirmed_at", nullable=False),
         _moment("withdrawn_at"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, not_, or_, select
 
 from duanka.domain.person import Person, Scope
 from duanka.ledger.db.bulk import among
@@ -39,13 +39,12 @@ def bulk_actions_within(person: Person, act_id: ColumnElement[str]) -> list[Colu
 
 
 def cases_within(person: Person) -> list[ColumnElement[bool]]:
-    """Conditions on `cases` rows: those with all cards in the scope of `person`."""
+    """Conditions on `cases` rows: those with cards, all of them in the scope of `person`."""
     if person.scope.everywhere:
         return []
-    inside = and_(
-        case_items.c.kind == "card", *_covered(person.scope, case_items.c.operator, case_items.c.city)
-    )
-    return [not_(exists().where(case_items.c.case_id == cases.c.id, not_(inside)))]
+    theirs = (case_items.c.case_id == cases.c.id, case_items.c.kind == "card")
+    outside = or_(*(not_(one) for one in _covered(person.scope, case_items.c.operator, case_items.c.city)))
+    return [exists().where(*theirs), not_(exists().where(*theirs, outside))]
 
 
 def cards_in(person: Person, card: ColumnElement[str]) -> list[ColumnElement[bool]]:

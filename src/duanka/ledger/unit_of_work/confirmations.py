@@ -37,19 +37,26 @@ def confirm(
     why: str,
     *,
     fraud_kind: str = "",
+    origin: str = "",
 ) -> None:
-    """Keep that the police confirmed `card`; nothing if that very case stands already."""
+    """Keep that the police confirmed `card`; nothing if that very word of theirs stands already.
+
+    `origin`: the clue that was answered. A card that several words of the police confirm has a row for each: one that
+    is taken back leaves the others standing.
+    """
     unit.write_prepared()
     standing = select(confirmations.c.id).where(
         confirmations.c.card == card,
         confirmations.c.case_number == case_number,
+        confirmations.c.source == source.value,
+        confirmations.c.origin == origin,
         confirmations.c.withdrawn_at.is_(None),
     )
     if unit.connection.execute(standing).first() is not None:
         return
     before = _before(unit, card)
     row = {"card": card, "case_number": case_number, "source": source.value, "fraud_kind": fraud_kind}
-    unit.prepare(confirmations, {**row, "confirmed_at": unit.now})
+    unit.prepare(confirmations, {**row, "origin": origin, "confirmed_at": unit.now})
     unit.prepare(account_looks, look_of(card, unit.now))
     unit.note(by, STATED, card, why, {}, {name: row[name] for name in ("case_number", "source")}, before)
 
@@ -59,10 +66,10 @@ def withdraw(unit: UnitOfWork, card: str, by: Person, why: str) -> None:
     _withdraw(unit, card, by, why)
 
 
-def withdraw_answer(unit: UnitOfWork, card: str, case_number: str, by: Person, why: str) -> int:
-    """Keep that what an answer to a clue confirmed stands no more; what else confirmed the card stays. How many."""
+def withdraw_answer(unit: UnitOfWork, card: str, clue: str, by: Person, why: str) -> int:
+    """Keep that what answers to this clue confirmed stands no more; what else confirmed the card stays. How many."""
     answered = confirmations.c.source == ConfirmationSource.CLUE_FEEDBACK.value
-    return _withdraw(unit, card, by, why, confirmations.c.case_number == case_number, answered)
+    return _withdraw(unit, card, by, why, confirmations.c.origin == clue, answered)
 
 
 def _withdraw(unit: UnitOfWork, card: str, by: Person, why: str, *which: ColumnElement[bool]) -> int:

@@ -85,6 +85,7 @@ confirmations = Table(
     Column("card", String(24), nullable=False),
     Column("case_number", Text, nullable=False),
     Column("source", String(16), nullable=False),
+    Column("origin", String(16), nullable=False, server_default=""),  # the clue that was answered
     Column("fraud_kind", String(24), nullable=False, server_default=""),
     Column("confirmed_at", UtcMicroseconds, nullable=False),
     Column("withdrawn_at", UtcMicroseconds),
