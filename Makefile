@@ -120,7 +120,7 @@ bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records
 
 bench-victims: setup-dev       ## from a confirmed card to its ranked victims in 100 M records; who is warned before they pay
 	@$(BIN)/python benchmarks/victims.py
-	@$(BIN)/python benchmarks/warned_in_time.py
+	@$(BIN)/python benchmarks/warned_in_time.py --points
 
 bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side; a night on each
 	@$(BIN)/python benchmarks/cluster.py

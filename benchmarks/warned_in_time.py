@@ -216,7 +216,7 @@ def look(
         kinds = {card: named.get(card, "") for card in cards}
         # who is in no other danger than at the last look was judged then
         parties = [party for party in parties if out.seen.get(party.number) != party]
-        for danger in ranked(parties, kinds, standing, replace(terms, warn_points=1)).victims:
+        for danger in ranked(parties, kinds, standing, replace(terms, warn_points=1), now).victims:
             first = out.warned.setdefault(danger.party.number, {})
             for points in range(1, danger.points + 1):
                 first[points] = min(now, first.get(points, now))
