@@ -15,7 +15,7 @@ from sqlalchemy import select
 from duanka.casework.accounts.queries import AccountFilter
 from duanka.casework.accounts.upkeep import AccountUpkeep
 from duanka.domain.account_policy import AccountPolicy
-from duanka.domain.linked_accounts import AccountError, PlatformState, TransportKind
+from duanka.domain.linked_accounts import AccountError, MalformedAnswer, PlatformState, TransportKind
 from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied
 from duanka.ledger.db.casework.accounts import account_answers, account_deliveries, platforms
 from duanka.ledger.db.database import Store
@@ -92,6 +92,9 @@ def test_a_platform_answers_by_itself_and_only_with_its_key(scene: AccountScene,
     other, signed = chat.signs({"id": "GAAAAAAAAAAAA", "state": "handled"})
     with pytest.raises(AccountError, match="another request"):
         linked.platform_answers(number, other, signed, NOW)
+    nonsense, signed = chat.signs({"no": "answer"})
+    with pytest.raises(MalformedAnswer):
+        linked.platform_answers(number, nonsense, signed, NOW)
     for _ in range(2):
         assert linked.platform_answers(number, body, signature, NOW)
     with scene.store.reading() as connection:
@@ -119,8 +122,14 @@ def test_people_enter_answers_and_release_one_account(scene: AccountScene, chat:
         "request": 1,
         "release": 1,
     }
-    scene.look(NOW + HOUR)
-    assert len(scene.requests()) == 3, "the ground stands, but nothing asks again by itself"
+    withdrawn = of(scene, PAY).id
+    assert linked.release(withdrawn, SECOND, "wrong account, too", NOW) == "withdrawn"
+    scene.looks().again(NOW + 24 * HOUR)
+    linked.look(card(0), DESK, "once more", NOW + 24 * HOUR)
+    scene.look(NOW + 24 * HOUR)
+    assert len(scene.requests()) == 3, (
+        "the ground stands, but what a person took back is asked by a person alone"
+    )
 
 
 def test_what_a_platform_never_takes_waits_for_a_person(scene: AccountScene, chat: PlatformStub) -> None:

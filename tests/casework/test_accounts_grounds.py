@@ -23,11 +23,13 @@ from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
 from duanka.ledger.lookups import LookupContext
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm
 from duanka.orders.bulk_actions.service import BulkActionService
 from support.casework.account_scene import CHAT, AccountScene, account_scene
 from support.orders.books import (
     DESK,
     NOW,
+    POLICE,
     SECOND,
     acts_of,
     card,
@@ -123,6 +125,36 @@ def test_a_confirmation_that_was_written_past_us_asks_nothing(store: Store, tmp_
     scene.look()
     assert {row.card for row in scene.requests()} == {card(0)}
     assert any("changed past Duanka" in line for line in scene.said)
+
+
+def test_a_card_that_the_police_stop_again_in_the_same_case_is_asked_about_again(
+    store: Store, tmp_path: Path
+) -> None:
+    """Its confirmation stood all the time, but its stop was lifted in between."""
+    scene = account_scene(store, tmp_path)
+    acts = BulkActionService(scene.book)
+    scene.book.transaction(
+        lambda unit: confirm(unit, card(0), "A9", ConfirmationSource.CLUE_FEEDBACK, POLICE, "their answer"),
+        NOW,
+    )
+    scene.look()
+    acts.propose(Event.SUSPEND, [card(0)], BilingualText("高风险", "high risk"), DESK, NOW)
+    decided_by_second(scene.book)
+    stop = restriction(scene.book)
+    assert stop is not None
+    scene.book.apply(stop.id, Event.RESTORE, SECOND, "lifted", NOW + HOUR)
+    scene.look(NOW + HOUR)
+    assert scene.states() == ["withdrawn"] * 3
+    scene.stop(card(0), case="A9", at=NOW + 2 * HOUR)
+    scene.look(NOW + 2 * HOUR)
+    assert scene.states() == ["waiting"] * 3 + ["withdrawn"] * 3
+
+
+def test_a_clock_that_was_set_back_holds_up_no_look(store: Store, tmp_path: Path) -> None:
+    scene = account_scene(store, tmp_path)
+    scene.stop(card(0), at=NOW + 48 * HOUR)
+    scene.look(NOW)
+    assert scene.states() == ["waiting"] * 3
 
 
 def test_a_protected_number_is_asked_about_by_nobody(store: Store, tmp_path: Path) -> None:

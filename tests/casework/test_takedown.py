@@ -13,7 +13,7 @@ from duanka.casework.accounts.takedown import ItemFilter, TakedownItem
 from duanka.casework.accounts.upkeep import AccountUpkeep
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.network import Carried, NetworkState, Refusal, RefusalReason
-from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Person, Role
+from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
 from duanka.domain.takedown import Indicator, IndicatorKind, ItemState, TakedownError
 from duanka.ledger.db.casework.accounts import refused_indicators
 from duanka.ledger.db.database import Store
@@ -129,17 +129,14 @@ def test_two_people_decide_and_honest_hosts_are_never_refused(store: Store, tmp_
     with pytest.raises(PermissionDenied):
         service.block("I1", DESK, "why", NOW)
     service.block("I1", ZHAO, "why", NOW)
-    for number, why in (
-        ("I2", "honest hosts"),
-        ("I3", "honest hosts"),
-        ("I4", "fewer than"),
-        ("I5", "fewer|protected"),
-    ):
-        with pytest.raises(TakedownError, match=why):
+    for number in ("I2", "I3", "I4", "I5"):
+        with pytest.raises(TakedownError, match="never refused"):
             service.block(number, ZHAO, "why", NOW)
     assert service.refused_texts() == (["evil.top"], [])
     with pytest.raises(TakedownError, match="to whom"):
         service.move("I1", ItemState.PASSED_ON, DESK, "why", NOW)
+    with pytest.raises(OrderError, match="control characters"):
+        service.move("I1", ItemState.PASSED_ON, DESK, "why", NOW, "reg\x1b[31mistrar")
     service.move("I1", ItemState.PASSED_ON, DESK, "why", NOW, "registrar")
     service.move("I1", ItemState.TAKEN_DOWN, DESK, "gone", NOW)
     with pytest.raises(TakedownError, match="cannot become"):

@@ -29,6 +29,10 @@ class UnknownAccountRequest(AccountError):
     """There is no such request, or not for who asks."""
 
 
+class MalformedAnswer(AccountError):
+    """What a platform sent by itself is signed, and no answer."""
+
+
 class PlatformDown(DuankaError):
     """The platform did not answer, or not as it should: the same is sent again later."""
 
@@ -192,5 +196,9 @@ def read_answer(body: bytes, signature: str) -> SignedAnswer:
         raise PlatformDown("its answer is no JSON with id and state") from None
     if not isinstance(request_id, str) or not isinstance(note, str):
         raise PlatformDown("its answer is no JSON with id and state")
-    printable = "".join(letter if letter.isprintable() else " " for letter in note)
-    return SignedAnswer(request_id[:16], state, printable[:MOST_NOTE].strip(), signature)
+    return SignedAnswer(request_id[:16], state, plain_note(note), signature)
+
+
+def plain_note(text: str) -> str:
+    """A note as it is kept: short, without control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:MOST_NOTE].strip()

@@ -20,7 +20,7 @@ from duanka.domain.clue import UnknownClue
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused
-from duanka.domain.linked_accounts import UnknownAccountRequest
+from duanka.domain.linked_accounts import MalformedAnswer, UnknownAccountRequest
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -185,6 +185,7 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownClue, 404),
     (UnknownVictim, 404),
     (UnknownAccountRequest, 404),
+    (MalformedAnswer, 400),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),

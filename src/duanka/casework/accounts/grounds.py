@@ -15,7 +15,7 @@ from duanka.ledger.db.bulk import among
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.tables import acts, orders
 
-_TWO_PEOPLE = Evidence.TWO_PEOPLE.of("")
+_TWO_PEOPLE, _POLICE_NOTICE = Evidence.TWO_PEOPLE.of(""), Evidence.POLICE_NOTICE.of("")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,14 @@ def standing_grounds(connection: Connection, cards: Collection[str]) -> Mapping[
 
 
 def _confirmed(connection: Connection, cards: Collection[str]) -> Select[str, str]:
-    """Confirmations that stand, unless the card was restored since."""
+    """Confirmations that stand, unless the card was restored since and the police did not stop it again."""
+    stopped = orders.alias()
+    again = exists().where(
+        stopped.c.card == confirmations.c.card,
+        stopped.c.kind == Kind.RESTRICTION.value,
+        stopped.c.closed_at.is_(None),
+        stopped.c.carried_by.startswith(_POLICE_NOTICE, autoescape=True),
+    )
     restored = exists().where(
         orders.c.card == confirmations.c.card,
         orders.c.kind == Kind.RESTRICTION.value,
@@ -55,7 +62,7 @@ def _confirmed(connection: Connection, cards: Collection[str]) -> Select[str, st
         .where(
             among(connection, confirmations.c.card, cards),
             confirmations.c.withdrawn_at.is_(None),
-            ~restored,
+            or_(~restored, again),
         )
         .order_by(confirmations.c.id)
     )

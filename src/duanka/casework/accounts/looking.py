@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from duanka.casework.accounts.grounds import StandingGround, standing_grounds
 from duanka.casework.accounts.requests import RequestTerms, make_request, release
 from duanka.domain.account_policy import AccountPolicy
-from duanka.domain.linked_accounts import AccountGround, AccountLookups, LinkedAccount
+from duanka.domain.linked_accounts import AccountGround, AccountLookups, LinkedAccount, RequestKind
 from duanka.domain.person import SYSTEM
 from duanka.domain.record_lookups import LookupRefused
 from duanka.ledger.audit.row_digests import CONFIRMATIONS, ORDERS
@@ -91,7 +91,9 @@ class AccountLooks:
     # --- internal ---
 
     def _due(self, now: datetime) -> dict[int, str]:
-        first = account_looks.select().where(account_looks.c.next_try_at <= now)
+        at = account_looks.c.next_try_at
+        # no look waits that long: the clock was set back, so these are due as well
+        first = account_looks.select().where(or_(at <= now, at > now + 2 * _WAIT))
         query = first.order_by(account_looks.c.next_try_at, account_looks.c.id).limit(_AT_ONCE)
         with self._store.reading() as connection:
             return {row.id: row.card for row in connection.execute(query)}
@@ -194,10 +196,30 @@ class AccountLooks:
         entries = []
         for ground in grounds:
             for kind in self._policy.by_ground[ground.ground]:
+                if _let_go_by_a_person(connection, account, ground, kind):
+                    continue
                 terms = RequestTerms(ground, kind, place, now + self._policy.answer_within)
                 if entry := make_request(connection, account, terms, SYSTEM, _reason([ground]), now):
                     entries.append(entry)
         return entries
+
+
+def _let_go_by_a_person(
+    connection: Connection, account: LinkedAccount, ground: StandingGround, kind: RequestKind
+) -> bool:
+    """Whether a person took this very request back: then it is asked again by a person alone."""
+    table = account_requests.c
+    mine = (
+        table.card == account.card,
+        table.platform == account.platform,
+        table.account == account.account,
+        table.kind == kind.value,
+        table.ground == ground.ground.value,
+        table.ground_number == ground.number,
+        table.released_by.is_not(None),
+        table.released_by != SYSTEM.id,
+    )
+    return connection.execute(select(table.id).where(*mine).limit(1)).first() is not None
 
 
 def _reason(grounds: Sequence[StandingGround]) -> str:

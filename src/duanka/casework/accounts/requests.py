@@ -137,7 +137,7 @@ def release(
     else:
         queue(connection, row, SentKind.RELEASE, now)
         after = {"state": RequestState.RELEASING.value, "release_at": now, "due_at": None}
-    change(connection, row["id"], now, **after)
+    change(connection, row["id"], now, **after, released_by=by.id)
     told = {"state": after["state"], "platform": row["platform"], "kind": row["kind"]}
     return AuditEntry(now, by, "account.release", row["id"], why, before={"state": state.value}, after=told)
 

@@ -27,12 +27,15 @@ from duanka.domain.linked_accounts import (
     AccountError,
     AccountLookups,
     LinkedAccount,
+    MalformedAnswer,
+    PlatformDown,
     PlatformState,
     RequestKind,
     RequestState,
     SentKind,
     SignedAnswer,
     UnknownAccountRequest,
+    plain_note,
     read_answer,
 )
 from duanka.domain.order import NeedsSecondPerson
@@ -124,7 +127,7 @@ class LinkedAccounts:
             if row["state"] in (RequestState.PROPOSED, RequestState.WAITING, *OVER):
                 words = RequestState(row["state"]).words.en
                 raise AccountError(f"{number} is {words}: there is nothing to answer")
-            given = SignedAnswer(number, state, note[:500])
+            given = SignedAnswer(number, state, plain_note(note))
             if entry := take_answer(connection, row, given, by.id, by, why, now):
                 self._trail.append(connection, [entry])
             return RequestState(locked(connection, [number])[number]["state"])
@@ -150,7 +153,10 @@ class LinkedAccounts:
             platform = known.get(row["platform"]) if row is not None else None
             if row is None or platform is None or not is_signed_by(platform.public_key, body, signature):
                 return False
-            answer = read_answer(body, signature)
+            try:
+                answer = read_answer(body, signature)
+            except PlatformDown as error:
+                raise MalformedAnswer(str(error)) from None
             if answer.request_id != number:
                 raise AccountError("the answer is about another request")
             if answer.state is PlatformState.RECEIVED:

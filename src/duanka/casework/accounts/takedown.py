@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, inse
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import given_reason
+from duanka.domain.filter_safety import never_refused
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.order import NeedsSecondPerson
 from duanka.domain.person import Person, same_person
@@ -31,13 +32,6 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 
 _AT_ONCE = 2_000  # indicators that are counted in one transaction
-_SHORTEST_WORD = (
-    5  # letters of a number or account that the filter refuses: shorter ones stand in honest texts
-)
-# Endings under which anybody registers: a filter that refuses one would refuse thousands of honest hosts.
-_ENDINGS = frozenset(
-    {"com", "net", "org", "gov", "edu", "ac", "co", "cn", "hk", "tw", "uk", "jp", "io", "app"}
-)
 Normalise = Callable[[str | None, str], Indicator | None]
 
 
@@ -199,7 +193,7 @@ class TakedownItems:
             if to is ItemState.AGREED:
                 facts |= {"agreed_by": by.id, "agreed_at": now}
             if to is ItemState.PASSED_ON:
-                facts |= {"passed_to": passed_to.strip()[:200]}
+                facts |= {"passed_to": given_reason(passed_to)[:200]}
             if to is ItemState.REJECTED:
                 facts |= {"agreed_by": None, "agreed_at": None, "blocked_by": None, "blocked_at": None}
             what = "takedown.agree" if to is ItemState.AGREED else "takedown.move"
@@ -253,17 +247,7 @@ class TakedownItems:
 
     def _never(self, one: Indicator) -> str:
         """Why the filter never refuses this; "" if it may."""
-        if one.kind is IndicatorKind.HOST:
-            safe = self._policy.safe_hosts
-            if under(one.value, safe):
-                return "its host is on the list of those that are never refused ([accounts] never_blocked)"
-            if any(under(host, (one.value,)) for host in safe) or set(one.value.split(".")) <= _ENDINGS:
-                return "honest hosts lie below it"
-        elif len(_as_written(one)) < _SHORTEST_WORD:
-            return f"it has fewer than {_SHORTEST_WORD} letters, and would stand in honest texts"
-        elif one.kind is IndicatorKind.NUMBER and self._protects(one.value):
-            return "the number is protected ([orders] protected)"
-        return ""
+        return never_refused(one, self._policy.safe_hosts, self._protects)
 
     def _add(
         self, connection: Connection, seen: Mapping[Indicator, _Seen], now: datetime, source: str

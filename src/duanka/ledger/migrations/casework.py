@@ -269,6 +269,7 @@ def _account_requests(op: Operations) -> None:
         _moment("answered_at"),
         _short("answered_by", 32, nullable=True),
         _moment("release_at"),
+        _short("released_by", 32, nullable=True),
         _moment("released_at"),
         _moment("over_at"),
         _moment("updated_at", nullable=False),

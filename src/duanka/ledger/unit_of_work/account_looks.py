@@ -11,7 +11,7 @@ from datetime import datetime
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import Kind, Order
 
-_TWO_PEOPLE = Evidence.TWO_PEOPLE.of("")
+_GROUNDS = (Evidence.TWO_PEOPLE.of(""), Evidence.POLICE_NOTICE.of(""))
 
 
 def may_concern_accounts(order: Order) -> bool:
@@ -19,7 +19,7 @@ def may_concern_accounts(order: Order) -> bool:
     if order.kind is Kind.VERIFICATION:
         return order.evidence == Evidence.FAILED_CHECK
     if order.kind is Kind.RESTRICTION:
-        return order.closed_at is not None or order.carried_by.startswith(_TWO_PEOPLE)
+        return order.closed_at is not None or order.carried_by.startswith(_GROUNDS)
     return False
 
 

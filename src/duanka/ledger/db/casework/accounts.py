@@ -62,6 +62,7 @@ account_requests = Table(
     Column("answered_at", UtcMicroseconds),
     Column("answered_by", String(32)),  # `platform`, or the person who entered it
     Column("release_at", UtcMicroseconds),
+    Column("released_by", String(32)),  # `duanka` where the ground fell, or the person
     Column("released_at", UtcMicroseconds),
     Column("over_at", UtcMicroseconds),
     Column("updated_at", UtcMicroseconds, nullable=False),

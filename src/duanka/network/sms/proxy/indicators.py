@@ -67,10 +67,22 @@ def normalised(kind: str | None, text: str) -> Indicator | None:
         for one in indicators_in(text):
             if kind is None or one.kind == kind:
                 return one
+    if kind == IndicatorKind.ACCOUNT and (named := _as_something_else(text)):
+        return named  # a host or a number that was reported as an account
     if kind == IndicatorKind.ACCOUNT or kind is None:
         plain = "".join(of_one_width(text).split())
         if 3 <= len(plain) <= MOST_VALUE and plain.isprintable():
             return Indicator(IndicatorKind.ACCOUNT, plain)
+    return None
+
+
+def _as_something_else(text: str) -> Indicator | None:
+    """The host or telephone number that is all of `text`; None: it is neither."""
+    plain = "".join(as_link(of_one_width(text)).split()).translate(LOOK_ALIKES)
+    if _HOST.fullmatch(plain) and len(plain) <= MOST_VALUE:
+        return Indicator(IndicatorKind.HOST, plain)
+    if _MOBILE.fullmatch(plain.removeprefix("+")):
+        return Indicator(IndicatorKind.NUMBER, _number(plain))
     return None
 
 
