@@ -45,6 +45,10 @@ def held(kind: IndicatorKind, value: str) -> bool:
             "evil..top",
             "evil.top/x",
             "中国.cn",
+            "xn--55qx5d.cn",
+            "a.gov.hk",
+            "west.police.uk",
+            "pku.edu.cn",
         ),
     ],
 )
@@ -86,6 +90,7 @@ def test_a_host_of_fraud_may_be_refused(value: str) -> None:
             "abcdefgh",
             "evil.top",
             "95516com",
+            "13800000000",
         ),
     ],
 )

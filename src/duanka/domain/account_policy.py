@@ -12,6 +12,33 @@ from duanka.domain.linked_accounts import AccountGround, RequestKind
 NEVER_BLOCKED = ("gov.cn",)
 
 
+# Hosts of banks, platforms and services that a policy without a list of its own never refuses.
+HONEST_HOSTS = (
+    *(
+        "icbc.com.cn",
+        "ccb.com",
+        "abchina.com",
+        "boc.cn",
+        "bankcomm.com",
+        "psbc.com",
+        "cmbchina.com",
+        "cmbc.com.cn",
+    ),
+    *("spdb.com.cn", "cib.com.cn", "citicbank.com", "cebbank.com", "95516.com", "alipay.com", "taobao.com"),
+    *(
+        "tmall.com",
+        "jd.com",
+        "qq.com",
+        "weixin.com",
+        "baidu.com",
+        "bilibili.com",
+        "douyin.com",
+        "meituan.com",
+    ),
+    *("pinduoduo.com", "12306.cn", "10086.cn", "10010.com", "189.cn", "12321.cn", "12377.cn", "12381.cn"),
+)
+
+
 @dataclass(frozen=True)
 class AccountPolicy:
     """What platforms are asked to do about linked accounts.
@@ -30,7 +57,7 @@ class AccountPolicy:
     poll_minutes: float = 15
     keep_days: int = 400
     keep_indicator_days: int = 180
-    never_blocked: tuple[str, ...] = ()
+    never_blocked: tuple[str, ...] = HONEST_HOSTS
 
     @property
     def by_ground(self) -> Mapping[AccountGround, tuple[RequestKind, ...]]:

@@ -21,7 +21,10 @@ _REGISTRY_NAMES = (
     "com net org gov edu mil ac co ltd plc me info biz name pro cc tv top xyz site online shop store app dev"
     " io cn hk tw mo uk jp kr sg in us eu de fr ru au my th vn ph id kh mm la bj sh tj cq he sx nm ln jl hl"
     " js zj ah fj jx sd ha hb hn gd gx hi sc gz yn xz sn gs qh nx xj"
+    " xn--55qx5d xn--io0a7i xn--od0alg"  # 公司, 网络, 網絡
 )
+_OF_THE_STATE = frozenset({"gov", "mil", "edu", "police"})  # second labels, below which nobody else registers
+_MOBILE = re.compile(r"(?:86)?1[3-9][0-9]{9}")
 _REGISTRY = frozenset(_REGISTRY_NAMES.split())
 # Hosts below which each customer has a name of their own.
 _SHARED = frozenset(
@@ -71,15 +74,16 @@ def never_refused(one: Indicator, safe_hosts: Collection[str], protects: Callabl
 
 
 def _host(value: str, safe_hosts: Collection[str]) -> str:
-    if _ADDRESS.fullmatch(value):
-        return ""
-    if not _HOST.fullmatch(value):
+    if not _HOST.fullmatch(value) and not _ADDRESS.fullmatch(value):
         return "it is no host as it is written in a link"
     if under(value, safe_hosts):
         return "its host is on the list of those that are never refused ([accounts] never_blocked)"
+    if _OF_THE_STATE & set(value.split(".")[-2:-1]):
+        return "it is a host of a state, of its police or of a school"
     if any(under(host, (value,)) for host in safe_hosts):
         return "honest hosts lie below it"
-    if set(value.split(".")) <= _REGISTRY or value in _SHARED or any(under(one, (value,)) for one in _SHARED):
+    shared = set(value.split(".")) <= _REGISTRY or any(under(one, (value,)) for one in _SHARED)
+    if shared:
         return "anybody may have a host below it; name the one that is fraud's"
     return ""
 
@@ -94,6 +98,8 @@ def _account(value: str, safe_hosts: Collection[str], protects: Callable[[str], 
     plain = "".join(filter(str.isalnum, value))
     if not _ACCOUNT.fullmatch(value) or len(plain) < 6:
         return "an account has at least six Latin letters and digits, with a digit; plain words stand in honest texts"
+    if _MOBILE.fullmatch(plain):
+        return "it is a telephone number; report it as a number"
     if plain.isdigit() and (len(plain) < _LEAST_DIGITS or _is_protected(plain, protects)):
         return "digits alone are an account from nine on, and no protected number"
     names = ["".join(filter(str.isalnum, host)) for host in safe_hosts]

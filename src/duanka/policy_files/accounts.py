@@ -49,4 +49,4 @@ class AccountsTable(TomlTable):
     poll_minutes: Minutes = _SHIPPED.poll_minutes
     keep_days: KeptDays = _SHIPPED.keep_days
     keep_indicator_days: KeptDays = _SHIPPED.keep_indicator_days
-    never_blocked: Distinct[Annotated[Entry, AfterValidator(_host)]] = ()
+    never_blocked: Distinct[Annotated[Entry, AfterValidator(_host)]] = _SHIPPED.never_blocked
