@@ -141,6 +141,19 @@ def test_two_cards_never_talk_to_one_victim_at_a_time(contacts: pl.DataFrame) ->
     assert worked.filter(same & (end > pl.col("started_at").shift(-1))).is_empty()
 
 
+def test_a_gangs_card_has_no_other_call_while_it_works_on_somebody(
+    world: World, contacts: pl.DataFrame
+) -> None:
+    end = pl.col("started_at") + pl.duration(seconds=pl.col("seconds"))
+    worked = contacts.filter("answered").select("card", "peer", begun="started_at", end=end)
+    others = read(world, "calls").filter("answered").select("card", "started_at", last=end, who="peer")
+    both = worked.join(others, on="card").filter(
+        (pl.col("started_at") <= pl.col("end")) & (pl.col("last") >= pl.col("begun"))
+    )
+    assert both.height >= worked.height, "each meets itself"
+    assert both.filter(pl.col("who") != pl.col("peer")).is_empty()
+
+
 def test_honest_contacts_of_a_gangs_card_are_told_and_are_no_victims(
     world: World, victims: pl.DataFrame
 ) -> None:
