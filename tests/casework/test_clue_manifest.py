@@ -108,3 +108,18 @@ def test_a_link_in_a_folder_is_read_as_a_file_of_it(tmp_path: Path) -> None:
 def test_what_is_no_public_key_is_refused() -> None:
     with pytest.raises(DuankaError, match="no Ed25519 public key"):
         public_key_in(b"-----BEGIN NOTHING", "key.pem")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"[" * 200_000,
+        b"{}",
+        b"null",
+        b'{"format": "duanka-clue/1", "publicKey": "' + b"0" * 64 + b'"}',
+        b"\xff",
+    ],
+    ids=["brackets", "empty", "null", "no files", "no text"],
+)
+def test_a_manifest_that_is_none_is_told_and_breaks_nothing(manifest: bytes) -> None:
+    assert _faults({**FILES, MANIFEST: manifest}) == {MANIFEST: ManifestFault.BAD_SIGNATURE}

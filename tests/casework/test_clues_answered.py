@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from sqlalchemy import select, update
 
 from duanka.bootstrap.casework.clues import ClueWiring, clue_services
-from duanka.casework.clues.answers import Answer, ClueAnswers
+from duanka.casework.clues.answers import Answer, ClueAnswers, read_answer
 from duanka.domain.case_source import CaseSource
 from duanka.domain.clue import TRANSITIONS, ClueError, ClueEvent, ClueState, UnknownClue, next_clue_state
 from duanka.domain.order import Kind, NeedsSecondPerson, NoSuchTransition, PermissionDenied, Role, State
@@ -260,7 +260,51 @@ def test_an_old_answer_that_is_handed_in_again_changes_nothing(scene: ClueScene)
 @settings(max_examples=25)
 @given(some.binary(max_size=80))
 def test_bytes_that_are_no_answer_are_refused(content: bytes) -> None:
-    from duanka.casework.clues.answers import read_answer
-
     with pytest.raises(ClueError, match="is JSON"):
         read_answer(content)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"caseNumber": None},
+        {"caseNumber": ["A7"]},
+        {"caseNumber": 7},
+        {"confirmed": SUSPECTED},
+        {"confirmed": [int(SUSPECTED)]},
+        {"stop": "yes"},
+        {"fraudKind": None},
+        {"fraudKind": "loan\x07"},
+        {"fraudKind": "sorcery"},
+        {"casenumber": "A7"},
+    ],
+    ids=str,
+)
+def test_a_signed_answer_of_another_form_makes_nothing_confirmed(
+    scene: ClueScene, said: dict[str, Any]
+) -> None:
+    clue, before = scene.sent(), _standing(scene)
+    with pytest.raises(ClueError, match=r"is JSON|no such kind"):
+        _signed(scene, clue.id, **said)
+    assert _standing(scene) == before
+
+
+def test_a_signed_answer_from_before_the_clue_answers_another(scene: ClueScene) -> None:
+    clue, before = scene.sent(), _standing(scene)
+    with pytest.raises(ClueError, match="was built later"):
+        _signed(scene, clue.id, at=(NOW - HOUR).isoformat())
+    assert _standing(scene) == before
+
+
+def test_a_refutation_withdraws_all_that_this_clue_confirmed(scene: ClueScene) -> None:
+    clue, before = scene.sent(), _standing(scene)
+    for case in ("A2026-98", "A2026-99"):
+        _answer(scene, clue.id, Answer((SUSPECTED,), (), case))
+    assert len(_standing(scene)[SUSPECTED]) == 2
+    _answer(scene, clue.id, Answer((), (SUSPECTED,)))
+    assert _standing(scene) == before
+
+
+def test_deep_brackets_are_no_answer() -> None:
+    with pytest.raises(ClueError, match="is JSON"):
+        read_answer(b"[" * 200_000)

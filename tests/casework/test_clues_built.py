@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from stix2validator import ValidationOptions, validate_string
 
 from duanka.casework.clues.dossier.document import content_of, pdf_of
 from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
-from duanka.casework.clues.dossier.model import CityFlow
+from duanka.casework.clues.dossier.model import CityFlow, DossierOutlet, DossierPlace
 from duanka.casework.clues.files.manifest import faults_of
+from duanka.casework.clues.files.package import cards_csv
 from duanka.casework.clues.files.stix import bundle_of
 from duanka.domain.case_file import CaseError, CaseOutcome, UnknownCase
 from duanka.domain.clue import ClueError, ClueState
 from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Role
 from duanka.domain.phone_masking import spelled_card
+from duanka.domain.text import BilingualText
+from duanka.ledger.db.casework.cases import cases
 from duanka.ledger.db.database import Store
 from support.api.asking import one_store
 from support.api.desks import NOW
@@ -265,3 +269,32 @@ def test_without_chinese_fonts_an_error_says_what_to_install(
 
 def test_the_doctor_says_whether_dossiers_can_be_set(tmp_path: Path) -> None:
     assert "Chinese fonts in" in duanka("doctor", cwd=tmp_path).out
+
+
+def test_names_that_hold_a_number_are_masked_in_ours(dossier: Any) -> None:
+    shop = f"shop of {SUSPECTED}"
+    cards = tuple(
+        replace(one, outlet=shop, operator=shop, home_city=shop, main_city=shop) for one in dossier.cards
+    )
+    place = DossierPlace(shop, SUSPECTED, (SUSPECTED,), 1, dossier.built_at, dossier.built_at)
+    facts = replace(dossier.case, title=shop, other_items=(("outlet", shop), ("place", f"130100/{shop}")))
+    odd = replace(
+        dossier,
+        cards=cards,
+        case=facts,
+        places=(place, replace(place, city="130100", cell="99040400005")),
+        flows=(CityFlow(shop, shop, 3),),
+        outlets=(DossierOutlet(shop, 3, BilingualText("", "")),),
+    )
+    masked = json.dumps(content_of(odd.masked(), []), ensure_ascii=False).replace("\N{NO-BREAK SPACE}", " ")
+    for text in (masked, bundle_of(odd, b"key").decode(), cards_csv(odd.masked()).decode()):
+        assert SUSPECTED[2:] not in text
+    assert "99040400005" in masked
+
+
+def test_a_title_that_holds_a_number_is_masked_in_lists(scene: ClueScene) -> None:
+    with scene.desk.store.writing() as connection:
+        connection.execute(update(cases).values(title=f"about {SUSPECTED}"))
+    clue = scene.build()
+    listed = scene.desk.casework.clues.files.page(FIRST).clues
+    assert all(SUSPECTED[2:] not in one.title for one in (clue, *listed))

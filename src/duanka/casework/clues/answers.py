@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import BaseModel, ConfigDict, Strict
+from pydantic.alias_generators import to_camel
 from sqlalchemy import update
 
 from duanka.casework.clues.rows import cards_of, change_clue, clue_of
@@ -24,7 +25,8 @@ from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.case_source import SIGNATURE_BYTES, CaseSource
 from duanka.domain.clue import Clue, ClueError, ClueEvent, ClueState, next_clue_state
 from duanka.domain.errors import DuankaError
-from duanka.domain.order import Person, Role
+from duanka.domain.fraud_kind import FraudKind, fraud_kind_of
+from duanka.domain.order import OrderError, Person, Role
 from duanka.domain.phone_number import identity
 from duanka.ledger.db.casework.clues import clue_cards
 from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw_answer
@@ -111,6 +113,10 @@ class ClueAnswers:
             clue = clue_of(unit.connection, number, by, lock=True)
             if clue.answered_at and at <= clue.answered_at:
                 raise ClueError(f"{number} was answered later than this file was written: it changes nothing")
+            if at < clue.built_at:
+                raise ClueError(
+                    f"{number} was built later than this answer was written: it answers another clue"
+                )
             if at > now:
                 raise ClueError("the answer was written in the future: check both clocks")
             return self._answered(unit, number, _checked(answer), police, why, at)
@@ -219,7 +225,10 @@ def _checked(answer: Answer) -> Answer:
         )
     if answer.stop and not confirmed:
         raise ClueError("only confirmed cards are stopped: name them")
-    return Answer(confirmed, refuted, case if confirmed else "", answer.fraud_kind.strip(), answer.stop)
+    kind = fraud_kind_of(answer.fraud_kind)
+    if answer.fraud_kind.strip() and kind is None:
+        raise ClueError(f"no such kind of fraud; give one of {', '.join(FraudKind)}, or none")
+    return Answer(confirmed, refuted, case if confirmed else "", kind.value if kind else "", answer.stop)
 
 
 def _signer(content: bytes, signature: bytes, sources: Sequence[CaseSource]) -> str:
@@ -238,16 +247,29 @@ def _signer(content: bytes, signature: bytes, sources: Sequence[CaseSource]) -> 
     raise ClueError("nobody signed this answer whose signature counts: `duanka keys sources` names them")
 
 
+class _SignedAnswer(BaseModel):
+    """A signed answer as it is written. Nothing is converted: null and lists are no case number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+    clue: str
+    at: Annotated[datetime, Strict(False)]  # written as text
+    confirmed: list[str] = []
+    refuted: list[str] = []
+    case_number: str = ""
+    fraud_kind: str = ""
+    stop: bool = False
+
+
 def read_answer(content: bytes) -> tuple[str, Answer, datetime]:
     """The clue, the answer and its time in a signed file. ClueError: it is none."""
     try:
-        told: Any = json.loads(content)
-        confirmed, refuted = (tuple(map(str, told.get(name, ()))) for name in ("confirmed", "refuted"))
-        case, kind = (str(told.get(name, "")) for name in ("caseNumber", "fraudKind"))
-        at = bounded(datetime.fromisoformat(told["at"]))
-        return str(told["clue"]), Answer(confirmed, refuted, case, kind, told.get("stop") is True), at
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told = _SignedAnswer.model_validate_json(content)
+        at = bounded(told.at)
+    except (ValueError, OrderError) as error:  # pydantic's own error is a ValueError
         raise ClueError(
             'an answer is JSON: {"clue": "L…", "at": "2026-03-02T16:00:00+08:00", "caseNumber": "…",'
             f' "confirmed": ["86…"], "refuted": [], "stop": false}} ({type(error).__name__})'
         ) from None
+    confirmed, refuted = tuple(told.confirmed), tuple(told.refuted)
+    return told.clue, Answer(confirmed, refuted, told.case_number, told.fraud_kind, told.stop), at

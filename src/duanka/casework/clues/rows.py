@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, not
 from duanka.casework.clues.dossier.model import CaseDossier
 from duanka.domain.clue import Clue, ClueState, Standing, UnknownClue
 from duanka.domain.person import Person
+from duanka.domain.phone_masking import masked_text
 from duanka.ledger.db.bulk import put_rows
 from duanka.ledger.db.casework.clues import clue_cards, clue_files, clues
 from duanka.ledger.people.places import places_in
@@ -113,4 +114,5 @@ def package_of(connection: Connection, number: str) -> tuple[bytes | None, str]:
 
 def _clue(row: Row[Any]) -> Clue:
     told = row._asdict()
+    told["title"] = masked_text(told["title"])  # who names a case may write a number
     return Clue(**{**told, "state": ClueState(told["state"]), "has_full": bool(told["has_full"])})

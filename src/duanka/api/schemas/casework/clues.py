@@ -13,6 +13,7 @@ from duanka.casework.clues.files.manifest import ManifestFault, ManifestFinding
 from duanka.casework.clues.recipients import Recipient
 from duanka.casework.clues.service import ClueCard, CluePage
 from duanka.domain.clue import Clue, ClueState, Standing
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.phone_masking import masked_card
 from duanka.ledger.people.sealed_proposals import ProposalState
 from duanka.orders.masking import IN_FULL, View
@@ -50,14 +51,18 @@ class ClueAnswerAsked(AskedModel):
     confirmed: Annotated[list[PhoneNumber], Field(max_length=_MOST_CARDS)] = []
     refuted: Annotated[list[PhoneNumber], Field(max_length=_MOST_CARDS)] = []
     case_number: Annotated[str, Field(max_length=64)] = Field(default="", examples=["A2026-18"])
-    fraud_kind: Annotated[str, Field(max_length=24)] = ""
+    fraud_kind: FraudKind | None = None
     stop: StrictBool = Field(default=False, description="Also stop the confirmed cards, as a police stop.")
     why: Why
 
     def answer(self) -> Answer:
         """Return it for the service."""
         return Answer(
-            tuple(self.confirmed), tuple(self.refuted), self.case_number, self.fraud_kind, self.stop
+            tuple(self.confirmed),
+            tuple(self.refuted),
+            self.case_number,
+            self.fraud_kind.value if self.fraud_kind else "",
+            self.stop,
         )
 
 

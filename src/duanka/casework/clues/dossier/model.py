@@ -5,6 +5,7 @@ Times are local to the operator and naive. Numbers are in full; `masked` gives w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from duanka.domain.hit_summary import HitSummary
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
 from duanka.domain.text import BilingualText, WordedEnum
 
+_MOBILE = re.compile(r"86(1[3-9][0-9]{9})")  # a whole number where a code of a cell should stand
 _HASH_LETTERS = 12  # of a holder's hash, in a masked dossier
 
 
@@ -252,12 +254,18 @@ class CaseDossier:
                 )
                 for one in self.devices
             ),
-            places=tuple(replace(one, cards=_numbers(one.cards)) for one in self.places),
+            places=tuple(
+                replace(one, city=_name(one.city), cell=_name(one.cell), cards=_numbers(one.cards))
+                for one in self.places
+            ),
+            flows=tuple(replace(one, home=_name(one.home), used=_name(one.used)) for one in self.flows),
             holders=tuple(
                 replace(one, hash=f"{one.hash[:_HASH_LETTERS]}…", cards=_numbers(one.cards))
                 for one in self.holders
             ),
-            outlets=tuple(replace(one, reason=_words(one.reason)) for one in self.outlets),
+            outlets=tuple(
+                replace(one, outlet=_name(one.outlet), reason=_words(one.reason)) for one in self.outlets
+            ),
             ring=ring,
             timeline=tuple(
                 replace(one, number=masked_card(one.number) if one.number else "", words=_words(one.words))
@@ -269,21 +277,30 @@ class CaseDossier:
 
 def _item(kind: str, value: str) -> str:
     if kind in ("outlet", "place", "ring"):
-        return value
+        return _name(value)
     return masked_device(value) if kind == "device" else masked_card(value)
 
 
 def _masked_card(card: DossierCard) -> DossierCard:
-    ring = card.ring and replace(card.ring, reason=_words(card.ring.reason))
+    ring = card.ring and replace(card.ring, site=_name(card.ring.site), reason=_words(card.ring.reason))
     return replace(
         card,
         number=masked_card(card.number),
         source=masked_text(card.source),
         suspicion=tuple(replace(hit, words=_words(hit.words)) for hit in card.suspicion),
         ring=ring,
+        operator=masked_text(card.operator),
+        home_city=_name(card.home_city),
+        main_city=_name(card.main_city),
+        outlet=_name(card.outlet),
         holder=f"{card.holder[:_HASH_LETTERS]}…" if card.holder else "",
         in_favour=tuple(map(_words, card.in_favour)),
     )
+
+
+def _name(name: str) -> str:
+    """A name of an outlet, cell or city, which may hold a number; a code of digits alone stays."""
+    return name if name.replace("/", "").isdigit() and not _MOBILE.fullmatch(name) else masked_text(name)
 
 
 def _numbers(cards: tuple[str, ...]) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ def _holds(content: bytes, one: Mapping[str, Any], key: bytes) -> bool:
 def _signs(key: bytes, signature: bytes, content: bytes) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):  # 32 bytes need not be a key
         return False
     return True
 
@@ -162,6 +162,6 @@ def _told(manifest: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(manifest)
         good = told["format"] == FORMAT and len(bytes.fromhex(told["publicKey"])) == 32
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return told if good and isinstance(told["files"], list) else None
+    return told if good and isinstance(told.get("files"), list) else None

@@ -164,9 +164,10 @@ class _Bundle:
 
     def _places(self, cards: Sequence[DossierCard], of: Mapping[str, str]) -> Iterator[Object]:
         """The cities where cards are mostly used; a city is a six-digit code (GB/T 2260)."""
+        shown = {one.main_city: mine.main_city for one, mine in zip(cards, self._shown.cards, strict=True)}
         for city in sorted({card.main_city for card in cards if card.main_city}):
-            found = _id("location", city)
-            yield self._object("location", found, name=city, country="CN", city=city)
+            found = _id("location", shown[city])
+            yield self._object("location", found, name=shown[city], country="CN", city=shown[city])
             for card in cards:
                 if card.main_city == city:
                     words = "主要在该城市使用 mostly used in"
