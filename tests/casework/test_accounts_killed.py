@@ -19,7 +19,7 @@ from support.orders.books import NOW, card
 
 pytestmark = pytest.mark.requirement("R4")
 HOUR, LATER = timedelta(hours=1), timedelta(minutes=3)  # every lease is over
-ROUNDS, MANY = 3, 50
+ROUNDS, MANY = 2, 50
 Stubs = Mapping[str, PlatformStub]
 
 

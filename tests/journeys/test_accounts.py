@@ -90,6 +90,7 @@ def test_a_police_stop_reaches_the_platform_and_its_release_too(tmp_path: Path) 
         assert "no ground stands" in refused
         with office.serving():
             office.out("liaison", "orders", "police-stop", CARD, "--case", "A2026-1", "--why", "fraud")
+            until(lambda: len(chat.effects()) == 1)  # a command takes long: the platform is asked first
             until(lambda: "handled" in office.out("wang", "accounts", "list"))
             listed = office.out("wang", "accounts", "list", "--json")
             assert CARD not in listed
@@ -104,6 +105,7 @@ def test_a_police_stop_reaches_the_platform_and_its_release_too(tmp_path: Path) 
             office.out(SECOND.id, "accounts", "approve", closing, "--why", "their letter")
             until(lambda: chat.effects().get((closing, "request")) == 1)
             office.out("officer", "orders", "police-release", CARD, "--case", "A2026-1", "--why", "an error")
+            until(lambda: len(chat.effects()) == 4)
             until(lambda: office.out("wang", "accounts", "list").count("released") == 2)
         assert chat.effects() == {
             (one, what): 1 for one in (request, closing) for what in ("request", "release")
