@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from duanka.casework.victims import watches
-from duanka.domain.network import NetworkError, Receipt, UnknownCard, Unreachable
+from duanka.domain.network import Receipt, UnknownCard, Unreachable
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.victim_policy import VictimPolicy
 from duanka.domain.victims import MessageOutcome
@@ -27,6 +25,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.sandbox.smsc import OwnShortMessageCentre
+from support.casework.victim_centre import DAY, Centre, of_kind, send_all, warned
 from support.casework.victim_scene import (
     FELLOW,
     FRAUD,
@@ -35,7 +34,6 @@ from support.casework.victim_scene import (
     MINUTE,
     TWICE,
     WORKED_ON,
-    Scene,
     both,
     call,
     scene_in,
@@ -47,7 +45,6 @@ from support.network.message_path import own_centre
 from support.orders.books import NOW, demand, receive
 
 centre = pytest.fixture(own_centre)
-DAY = timedelta(days=1)
 
 
 def link(centre: OwnShortMessageCentre, *, receives: bool = False) -> ShortMessageCentre:
@@ -89,53 +86,6 @@ def test_a_confirmation_leads_to_a_warning_in_the_message_centre_and_its_receipt
     assert set(scene.receipts().take(came, NOW)) == set(came)
     assert {row.outcome for row in scene.rows()} == {MessageOutcome.DELIVERED.value}
     dispatcher.close()
-
-
-class Centre:
-    """A bulk sender that does what a test says: nothing is lost, and all that was sent is kept."""
-
-    name = "message_centre"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str]] = []
-        self.fails: dict[str, NetworkError] = {}
-        self.before: Callable[[], None] = lambda: None
-
-    def send_many(
-        self, notices: Sequence[tuple[str, str]], window: int, seconds: float
-    ) -> Sequence[str | NetworkError]:
-        del window, seconds
-        self.before()
-        results: list[str | NetworkError] = []
-        for card, text in notices:
-            if error := self.fails.get(card) or self.fails.get(""):
-                results.append(error)
-                continue
-            self.sent.append((card, text))
-            results.append(f"m{len(self.sent)}")
-        return results
-
-    def close(self) -> None:
-        pass
-
-
-def send_all(scene: Scene, centre: Centre, at: datetime = NOW) -> None:
-    dispatcher = scene.dispatcher(centre)
-    while dispatcher.work(at):
-        pass
-
-
-def of_kind(centre: Centre, kind: str) -> list[str]:
-    return sorted(card for card, text in centre.sent if ("更正" in text) is (kind == "correction"))
-
-
-def warned(store: Store, tmp_path: Path, *cards: str, **more: Any) -> tuple[Scene, Centre]:
-    """Victims of `cards`, found and warned."""
-    scene, centre = scene_in(store, tmp_path, **more), Centre()
-    scene.confirm(*cards)
-    scene.watch().work(NOW)
-    send_all(scene, centre)
-    return scene, centre
 
 
 @pytest.mark.requirement("R9")

@@ -7,7 +7,7 @@ from the card: a call out is from the card to the person.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -195,7 +195,8 @@ class PartyTerms:
     `after`: how long after a contact something counts as right after it. `look_back_days`: days before `since` with
     earlier contact. `least_seconds`: of the longest call, below which a party without a message to a card is left out.
     `bank_lines`: numbers as dialled. `ring_percent`: certainty from which a card is a ring's.
-    `talk_seconds`: from how long on a call is one of `talks`.
+    `talk_seconds`: from how long on a call is one of `talks`. `begins`: of cards whose contacts count only
+    from later on.
     """
 
     since: datetime
@@ -206,6 +207,7 @@ class PartyTerms:
     bank_lines: Collection[str] = ()
     ring_percent: int = 50
     talk_seconds: int = 60
+    begins: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class PartyLookups(Protocol):

@@ -64,7 +64,7 @@ def _close(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     of_these = select(victim_contacts.c.victim_id).where(connected)
     stands = exists().where(
         victim_contacts.c.victim_id == victims.c.id,
-        victim_contacts.c.confirmation_id == confirmations.c.id,
+        victim_contacts.c.card == confirmations.c.card,
         confirmations.c.withdrawn_at.is_(None),
     )
     idle = (victims.c.id.in_(of_these), victims.c.call_state.in_(_TO_CALL), ~stands)
@@ -107,21 +107,30 @@ def _correct(connection: Connection, numbers: Sequence[str], terms: BookTerms, n
     for row in connection.execute(locked):
         rows[row.number].append(row)
     carried = _carried(connection, [row.id for those in rows.values() for row in those])
-    unsent, told, on_the_way = list[int](), list[list[Row[Any]]](), False
+    unsent, told, on_the_way = list[Row[Any]](), list[list[Row[Any]]](), False
     for those in rows.values():
-        if any(row.id in carried for row in those):
+        carrying = [row for row in those if row.id in carried]
+        if any(row.outcome in _ARRIVED for row in carrying):
+            continue
+        if carrying:  # whether it arrives is not known yet
+            on_the_way = True
             continue
         if any(row.leased_by and row.leased_until >= now for row in those):
             on_the_way = True  # its outcome comes within the lease
             continue
-        unsent += [row.id for row in those if row.done_at is None]
+        unsent += [row for row in those if row.done_at is None]
         # one that was tried before, or whose worker died, may have arrived
         if arrived := [row for row in those if row.outcome in _ARRIVED or row.tries or row.leased_by]:
             told.append(arrived)
-    if unsent:
-        gone = closed(now, MessageOutcome.WITHDRAWN.value, occasion=_DAY_LEFT_FREE)
-        mine = among(connection, victim_messages.c.id, unsent)
-        connection.execute(update(victim_messages).where(mine).values(gone))
+    for tried in (False, True):
+        mine = [row.id for row in unsent if bool(row.tries or row.leased_by) is tried]
+        if mine:
+            day = (
+                {} if tried else {"occasion": _DAY_LEFT_FREE}
+            )  # what may have arrived was the warning of its day
+            gone = closed(now, MessageOutcome.WITHDRAWN.value, **day)
+            these = among(connection, victim_messages.c.id, mine)
+            connection.execute(update(victim_messages).where(these).values(gone))
     _tell(connection, told, terms, now)
     return on_the_way
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
+from duanka.casework.victims.confirmed import standing
+from duanka.casework.victims.recording import without_service
 from duanka.domain.network import BulkNoticeSender, NetworkError, Receipt, UnknownCard, Unreachable
-from duanka.domain.victims import MessageOutcome
+from duanka.domain.victims import MessageKind, MessageOutcome
 from duanka.ledger.db.bulk import among, put_rows
 from duanka.ledger.db.casework.victims import victim_message_parts, victim_messages
 from duanka.ledger.db.database import Store
-from duanka.ledger.lease_queue import RELEASED, LeaseQueue
+from duanka.ledger.lease_queue import RELEASED, LeaseQueue, closed
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import Circuit
 
@@ -26,7 +28,10 @@ _BATCH_SECONDS = 25.0
 _LEASE = timedelta(seconds=60)  # longer than a batch and its commit
 _IDLE_SECONDS = 10.0  # after which the link is closed: nothing keeps it alive
 _MAX_REFUSED_TRIES = 5
-_NAMES = ("id", "number", "body", "tries")
+_NAMES = ("id", "number", "body", "tries", "kind", "created_at")
+_STALE = timedelta(
+    hours=24
+)  # a warning that waited so long comes too late, and its person was warned anew or not
 _ALARM = "victim messages"
 
 
@@ -96,6 +101,11 @@ class WarningDispatcher:
     def _claim(self, connection: Connection, now: datetime) -> Sequence[Row[Any]]:
         limit = self._batch if not self._circuit.failures else 1
         rows = self._queue.due(connection, _NAMES, now, limit)
+        if idle := _not_to_be_sent(connection, rows, now):
+            over = closed(now, MessageOutcome.WITHDRAWN.value, error="not to be sent any more")
+            these = among(connection, victim_messages.c.id, sorted(idle))
+            connection.execute(update(victim_messages).where(these).values(over))
+            rows = [row for row in rows if row.id not in idle]
         if rows:
             self._queue.lease_rows(connection, [row.id for row in rows], now)
         return rows
@@ -145,6 +155,16 @@ class WarningDispatcher:
             "outcome": MessageOutcome.GIVEN_UP.value if over else None,
             "error": f"{type(error).__name__}: {error}",
         }
+
+
+def _not_to_be_sent(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> frozenset[int]:
+    """Which of these warnings are too old, or go to a card that was confirmed, stopped or cancelled meanwhile."""
+    warnings = [row for row in rows if row.kind == MessageKind.WARNING]
+    numbers = [row.number for row in warnings]
+    gone = {*without_service(connection, numbers), *standing(connection, numbers)}
+    return frozenset(
+        row.id for row in warnings if row.number in gone or not now - _STALE <= row.created_at <= now + _STALE
+    )
 
 
 class VictimReceipts:

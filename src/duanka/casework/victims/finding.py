@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.casework.victims.confirmed import Standing, standing
 from duanka.casework.victims.ranking import Danger, Ranked
-from duanka.casework.victims.recording import AT_ONCE, queue_warnings, record
+from duanka.casework.victims.recording import AT_ONCE, record_and_queue
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import bounded
@@ -190,8 +190,7 @@ class VictimFinder:
         for some in in_parts(found.victims, AT_ONCE):
 
             def put(connection: Connection, some: Sequence[Danger] = some) -> int:
-                ids = record(connection, some, confirmed, terms, now)
-                return queue_warnings(connection, some, ids, confirmed, terms, now)
+                return record_and_queue(connection, some, confirmed, terms, now)
 
             warned += self._store.transact(put, again=(OperationalError, IntegrityError))
         after = {"cards": sorted(confirmed), "found": len(found.victims), "warned": warned}

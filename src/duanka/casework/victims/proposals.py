@@ -7,6 +7,7 @@ have not confirmed the number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,9 +23,10 @@ from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import given_reason
 from duanka.domain.case_file import is_case_id
-from duanka.domain.order import NeedsSecondPerson, Person
+from duanka.domain.order import NeedsSecondPerson, PermissionDenied, Person
 from duanka.domain.person import same_person
-from duanka.domain.record_lookups import MOST_HOURS, BasisKind, bounded_count
+from duanka.domain.phone_masking import masked_text
+from duanka.domain.record_lookups import MOST_HOURS, BasisKind, LookupRefused, bounded_count
 from duanka.domain.victims import MOST_CARDS, VictimOrigin, VictimsRefused, WorklistState
 from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.bulk import in_parts, put_rows
@@ -133,24 +135,39 @@ class CallProposals:
         """Reject a proposal; nothing is looked up."""
         authorize(by, Permission.APPROVE_CALLS)
         why = given_reason(why)
+        self._open(number, by)
         return self._store.transact(
             lambda connection: self._decide(connection, number, by, why, now, WorklistState.REJECTED, 0)
         )
 
     def listed(self, by: Person) -> Sequence[CallProposal]:
-        """The latest proposals, with counts and no card."""
+        """The latest proposals, with counts and no card; who works for some places sees those of its cards alone."""
         authorize(by, Permission.READ_VICTIMS)
         order = (callback_requests.c.proposed_at.desc(), callback_requests.c.id)
         with self._store.reading() as connection:
             rows = connection.execute(select(callback_requests).order_by(*order).limit(_MOST_LISTED)).all()
-            return [_proposal(row, len(_cards(connection, row.id))) for row in rows]
+            found = [(row, _cards(connection, row.id)) for row in rows]
+            return [
+                _proposal(row, len(cards)) for row, cards in found if self._sees(connection, by, row, cards)
+            ]
+
+    def _sees(self, connection: Connection, by: Person, row: Row[Any], cards: Sequence[str]) -> bool:
+        if by.scope.everywhere or same_person(row.proposed_by, by.id):
+            return True
+        with suppress(PermissionDenied, LookupRefused):
+            check_scope(connection, by, self._source(), cards)
+            return True
+        return False
 
     def _open(self, number: str, by: Person) -> tuple[list[str], int]:
         """The cards and hours of a proposal that `by` may decide on."""
         with self._store.reading() as connection:
             row = _row(connection, number)
+            cards = _cards(connection, number)
+            if not by.scope.everywhere:
+                check_scope(connection, by, self._source(), cards)
             _may_decide(row, by)
-            return _cards(connection, number), row.hours
+            return cards, row.hours
 
     def _decide(
         self,
@@ -197,7 +214,7 @@ def _proposal(row: Row[Any], cards: int) -> CallProposal:
         basis=BasisKind(row.basis),
         basis_number=row.basis_number,
         hours=row.hours,
-        why=row.why,
+        why=masked_text(row.why),
         proposed_by=row.proposed_by,
         proposed_at=row.proposed_at,
         decided_by=row.decided_by,

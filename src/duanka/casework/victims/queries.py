@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
+from duanka.casework.victims.confirmed import standing_card
 from duanka.casework.victims.ranking import in_words
 from duanka.casework.victims.searching import VictimSearch
 from duanka.casework.victims.texts import text_to_read
@@ -207,16 +208,10 @@ class VictimQueries:
     def file(self, connection: Connection, row: Row[Any], sight: Sight) -> VictimFile:
         """Everything about the victim of this row; the caller has told the trail."""
         contacts = _contacts(connection, row.id, sight)
-        mine = victim_contacts.c.victim_id == row.id
-        card = connection.execute(
-            select(victim_contacts.c.card).where(mine).order_by(victim_contacts.c.seconds.desc()).limit(1)
-        ).scalar()
-        text = text_to_read(
-            self._terms.orders.operator,
-            card or "",
-            row.fraud_kind,
-            confirmed=any(one.stands for one in contacts),
-        )
+        named = standing_card(connection, row.id)
+        card, kind = named or ("", "")
+        operator = self._terms.orders.operator
+        text = text_to_read(operator, card, kind, confirmed=named is not None)
         return VictimFile(
             shown(row, sight), contacts, _messages(connection, row.id), _outcomes(connection, row.id), text
         )
@@ -290,8 +285,10 @@ def _asked(which: VictimFilter) -> list[ColumnElement[bool]]:
 
 def _contacts(connection: Connection, number: str, sight: Sight) -> list[ContactOfVictim]:
     joined = victim_contacts.outerjoin(confirmations, confirmations.c.id == victim_contacts.c.confirmation_id)
+    another = confirmations.alias()
+    stands = exists().where(another.c.card == victim_contacts.c.card, another.c.withdrawn_at.is_(None))
     query = (
-        select(victim_contacts, confirmations.c.case_number, confirmations.c.withdrawn_at)
+        select(victim_contacts, confirmations.c.case_number, stands.label("stands"))
         .select_from(joined)
         .where(victim_contacts.c.victim_id == number)
         .order_by(victim_contacts.c.seconds.desc(), victim_contacts.c.card)
@@ -300,7 +297,7 @@ def _contacts(connection: Connection, number: str, sight: Sight) -> list[Contact
         ContactOfVictim(
             card=sight.number(row.card),
             case_number=row.case_number or "",
-            stands=row.confirmation_id is not None and row.withdrawn_at is None,
+            stands=bool(row.stands),
             calls=row.calls,
             answered=row.answered,
             seconds=row.seconds,

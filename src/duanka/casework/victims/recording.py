@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select
 
-from duanka.casework.victims.confirmed import Standing, kinds_of
+from duanka.casework.victims.confirmed import Standing, kinds_of, still_standing
 from duanka.casework.victims.ranking import Danger, is_service
 from duanka.casework.victims.texts import warning_text
 from duanka.casework.victims.watches import adopt
@@ -55,6 +55,19 @@ class BookTerms:
     def aware(self, at: datetime) -> datetime:
         """A time of the store with its offset."""
         return at.replace(tzinfo=self.zone.info)
+
+
+def record_and_queue(
+    connection: Connection, found: Sequence[Danger], confirmed: Standing, terms: BookTerms, now: datetime
+) -> int:
+    """Store victims and queue their warnings, as far as the confirmations still stand; return the new warnings.
+
+    The search took its time: what was withdrawn meanwhile carries nothing, and a withdrawal waits for this transaction.
+    """
+    still = still_standing(connection, confirmed)
+    mine = [one for one in found if any(contact.card in still for contact in one.party.contacts)]
+    ids = record(connection, mine, still, terms, now)
+    return queue_warnings(connection, mine, ids, still, terms, now)
 
 
 def record(
@@ -177,7 +190,7 @@ def queue_warnings(
     """
     day = terms.orders.local_time.local(now).date().isoformat()
     rows, grounds = list[dict[str, object]](), dict[str, list[int]]()
-    stopped = _without_service(connection, [one.party.number for one in found])
+    stopped = without_service(connection, [one.party.number for one in found])
     before = _warned_before(connection, [one.party.number for one in found])
     kinds = kinds_of(confirmed)
     for danger in found:
@@ -268,7 +281,7 @@ def _warned_before(connection: Connection, numbers: Sequence[str]) -> Mapping[st
     return found
 
 
-def _without_service(connection: Connection, numbers: Sequence[str]) -> frozenset[str]:
+def without_service(connection: Connection, numbers: Sequence[str]) -> frozenset[str]:
     """Which of these cards are suspended or cancelled: they receive nothing."""
     off = or_(cards.c.wanted == NetworkState.SUSPENDED.value, cards.c.state == State.CANCELLED.value)
     mine = among(connection, cards.c.card, numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,8 +34,11 @@ class VictimSearch:
         since: datetime,
         until: datetime,
         others: Collection[str] = (),
+        begins: Mapping[str, datetime] | None = None,
     ) -> Ranked:
         """Victims of the confirmed cards, and of `others` that are not, from `since` until `until`, local times.
+
+        `begins`: of cards whose contacts count only from later on.
 
         LookupRefused: too many.
         """
@@ -50,6 +53,7 @@ class VictimSearch:
             bank_lines=self._bank_lines,
             ring_percent=policy.ring_percent,
             talk_seconds=policy.repeated_seconds,
+            begins=begins or {},
         )
         parties = source.parties_of(cards, asked)
         guilty = {*cards, *self._confirmed_among([party.number for party in parties])}

@@ -12,6 +12,7 @@ from duanka.ledger.db.bulk import among, upsert
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.victims import victim_watches
 
+_CLOCK_SET_BACK = timedelta(minutes=5)  # no look is so long after the present
 _LATE_IDS = 1_000  # a transaction that took its number earlier may commit after so many others
 
 UNSEEN = (victim_watches.c.looked_at.is_(None), victim_watches.c.corrected_at.is_(None))
@@ -95,7 +96,10 @@ def seen_before(
         select(victim_watches.c.confirmation_id)
         .where(
             victim_watches.c.confirmed_at >= since,
-            victim_watches.c.looked_at <= looked_before,
+            or_(
+                victim_watches.c.looked_at <= looked_before,
+                victim_watches.c.looked_at > looked_before + _CLOCK_SET_BACK,
+            ),
             victim_watches.c.generation != generation,
         )
         .order_by(victim_watches.c.confirmed_at.desc())

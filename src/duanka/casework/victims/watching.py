@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from duanka.casework.victims import watches
 from duanka.casework.victims.confirmed import by_card
 from duanka.casework.victims.corrections import Corrections
-from duanka.casework.victims.recording import AT_ONCE, queue_warnings, record
+from duanka.casework.victims.recording import AT_ONCE, record_and_queue
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM
@@ -33,7 +33,7 @@ _RELOOK_SECONDS = 15.0  # shortest time between two looks at the same cards
 _SHARE = 5  # a look takes at most one in so many seconds
 _WHOLE_SECONDS = 300.0  # interval of looks for confirmations with old numbers
 _AHEAD = timedelta(minutes=5)  # of records whose clock is fast
-_ALARM = "victims"
+_ALARM, _TOO_MANY = "victims", "victims, too many"
 _NO_GENERATION = -1  # of any store
 
 
@@ -119,25 +119,47 @@ class ConfirmationWatch:
         generation: int,
         now: datetime,
     ) -> None:
-        """Find, rank, record and queue for the confirmations `rows`, of which `new` are looked at first."""
-        terms = self._search.terms
-        confirmed = self._search.with_kinds(source, by_card(rows))
-        until = (
-            terms.zone.local(now).replace(tzinfo=None) + _AHEAD
-        )  # counted as the present: minutes do not matter
-        begin = min(one.confirmed_at for one in rows) - timedelta(hours=terms.policy.hours)
-        since = terms.zone.local(begin).replace(tzinfo=None)
+        """Look for the confirmations `rows`, of which `new` are looked at first.
+
+        Cards whose parties are too many for one search are looked at in halves; one alone is left to a person.
+        """
         try:
-            found = self._search.find(source, confirmed, since, until)
+            self._find(source, new, rows, generation, now)
+        except LookupRefused as error:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                for some in (rows[:half], rows[half:]):
+                    self._see(source, [row for row in new if row in some], some, generation, now)
+                return
+            detail = (
+                f"涉案确认 {rows[0].id} 的联系人过多，无法查找受害人 / confirmation {rows[0].id}: {error}"
+            )
+            self._alarms.raise_now(_TOO_MANY, now, detail)
+            ids = [row.id for row in rows]
+            self._store.transact(lambda connection: watches.looked(connection, ids, generation, now))
         except DuankaError:
             self._store.transact(lambda connection: watches.release(connection, self._worker))
             raise
+
+    def _find(
+        self,
+        source: PartyLookups,
+        new: Sequence[Row[Any]],
+        rows: Sequence[Row[Any]],
+        generation: int,
+        now: datetime,
+    ) -> None:
+        """Find, rank, record and queue."""
+        terms = self._search.terms
+        confirmed = self._search.with_kinds(source, by_card(rows))
+        begins = self._begins(rows)
+        until = self._local(now) + _AHEAD  # counted as the present: minutes do not matter
+        found = self._search.find(source, confirmed, min(begins.values()), until, begins=begins)
         warned = 0
         for some in in_parts(found.victims, AT_ONCE):
 
             def put(connection: Any, some: Any = some) -> int:
-                ids = record(connection, some, confirmed, terms, now)
-                return queue_warnings(connection, some, ids, confirmed, terms, now)
+                return record_and_queue(connection, some, confirmed, terms, now)
 
             warned += self._store.transact(put, again=(OperationalError, IntegrityError))
         told = Counter({why.value: count for why, count in found.excluded.items()})
@@ -151,3 +173,15 @@ class ConfirmationWatch:
                 self._trail.append(connection, [entry])
 
         self._store.transact(close)
+
+    def _begins(self, rows: Sequence[Row[Any]]) -> dict[str, datetime]:
+        """From when on the contacts of each card count: some hours before its earliest confirmation."""
+        length = timedelta(hours=self._search.terms.policy.hours)
+        begins = dict[str, datetime]()
+        for row in rows:
+            begin = self._local(row.confirmed_at - length)
+            begins[row.card] = min(begin, begins.get(row.card, begin))
+        return begins
+
+    def _local(self, at: datetime) -> datetime:
+        return self._search.terms.zone.local(at).replace(tzinfo=None)

@@ -62,7 +62,11 @@ class PartyStore(StoreLookups):
         if not named or not sources:
             return []
         with self._session() as run:
-            run("CREATE TEMP TABLE asked AS SELECT unnest($keys) AS number", {"keys": list(named)})
+            begins = [terms.begins.get(card, terms.since) for card in named.values()]
+            run(
+                "CREATE TEMP TABLE asked AS SELECT unnest($keys) AS number, unnest($begins) AS since",
+                {"keys": list(named), "begins": begins},
+            )
             run(_touches(sources), {"since": terms.since, "until": terms.until})
             run(_PAIRS, {"least": terms.least_seconds, "talk": terms.talk_seconds})
             (count,) = run("SELECT count(DISTINCT other) FROM pairs")[0]
@@ -178,9 +182,10 @@ def _touches(sources: Mapping[Usage, str]) -> str:
         answered = "coalesce(answered, seconds > 0, FALSE)" if call else "TRUE"
         for number, other, out in (("card", "peer", "out"), ("peer", "card", "in")):
             parts.append(
-                f"SELECT {number} AS number, {other} AS other, {number == 'peer'} AS by_other, {moment} AS moment,"
+                f"SELECT r.{number} AS number, {other} AS other, {number == 'peer'} AS by_other, {moment} AS moment,"
                 f" direction = {out!r} AS out, {call} AS call, {seconds} AS seconds, {answered} AS answered"
-                f" FROM {source} WHERE {number} IN (FROM asked) AND {moment} >= $since AND {moment} < $until"
+                f" FROM {source} AS r JOIN asked ON r.{number} = asked.number"
+                f" WHERE {moment} >= $since AND {moment} < $until AND {moment} >= asked.since"
             )
     return (
         "CREATE TEMP TABLE touches AS SELECT number, other, by_other, moment, out, call, max(seconds) AS seconds,"
@@ -195,7 +200,7 @@ def _earlier(usage: Usage, source: str) -> Iterator[str]:
     when = f"{moment} >= $begin AND {moment} < $since"
     yield (
         f"SELECT card AS number, peer AS other, CAST({moment} AS DATE) AS day, direction = 'out' AS out FROM {source}"
-        f" WHERE card IN (FROM asked) AND peer IN (SELECT other FROM people) AND {when}"
+        f" WHERE card IN (SELECT number FROM asked) AND peer IN (SELECT other FROM people) AND {when}"
     )
     yield (
         f"SELECT peer, card, CAST({moment} AS DATE), direction = 'in' FROM {source}"
@@ -243,19 +248,21 @@ WITH people AS MATERIALIZED (SELECT DISTINCT other FROM pairs),
 registered AS MATERIALIZED (
   SELECT card, any_value(holder) AS holder, any_value(holder_kind) AS holder_kind, any_value(kind) AS kind,
     any_value(operator) AS operator, any_value(home_city) AS home_city, any_value({age}) AS age_band
-  FROM {register} WHERE card IN (SELECT other FROM people UNION ALL FROM asked) GROUP BY card
+  FROM {register} WHERE card IN (SELECT other FROM people UNION ALL SELECT number FROM asked) GROUP BY card
 ),
-foreign_numbers AS MATERIALIZED (FROM asked WHERE number NOT IN (SELECT card FROM registered)),
-holders AS (SELECT DISTINCT holder FROM registered WHERE card IN (FROM asked) AND holder IS NOT NULL),
+foreign_numbers AS MATERIALIZED (SELECT number FROM asked WHERE number NOT IN (SELECT card FROM registered)),
+holders AS (SELECT DISTINCT holder FROM registered WHERE card IN (SELECT number FROM asked) AND holder IS NOT NULL),
 devices AS MATERIALIZED (SELECT card, imei FROM {devices} WHERE imei IS NOT NULL),
 sharing AS (
   SELECT DISTINCT card FROM devices
-  WHERE card IN (SELECT other FROM people) AND imei IN (SELECT imei FROM devices WHERE card IN (FROM asked))
+  WHERE card IN (SELECT other FROM people) AND imei IN
+    (SELECT imei FROM devices WHERE card IN (SELECT number FROM asked))
 ),
 ringed AS MATERIALIZED (SELECT card, ring FROM {rings} WHERE certainty >= $percent),
 in_ring AS (
   SELECT DISTINCT card FROM ringed
-  WHERE card IN (SELECT other FROM people) AND ring IN (SELECT ring FROM ringed WHERE card IN (FROM asked))
+  WHERE card IN (SELECT other FROM people) AND ring IN
+    (SELECT ring FROM ringed WHERE card IN (SELECT number FROM asked))
 ),
 boxed AS (SELECT DISTINCT card FROM {hits} WHERE rule = 'sim_box' AND card IN (SELECT other FROM people)),
 met AS (
