@@ -146,6 +146,18 @@ def test_what_a_platform_never_takes_waits_for_a_person(scene: AccountScene, cha
     assert (row.outcome, row.tries) == ("refused", 1)
 
 
+def test_what_was_written_past_us_is_never_sent(scene: AccountScene, chat: PlatformStub) -> None:
+    scene.register(chat.platform)
+    with scene.store.writing() as connection:
+        mine = account_deliveries.c.platform == CHAT
+        row = connection.execute(select(account_deliveries).where(mine)).mappings().one()
+        closing = row["body"].replace("restrict", "close")
+        connection.execute(account_deliveries.update().where(mine).values(body=closing))
+    scene.dispatch()
+    assert chat.came() == {}
+    assert any("written past Duanka" in line for line in scene.said)
+
+
 def test_two_people_register_a_platform_and_one_written_past_them_does_not_count(
     store: Store, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
-from duanka.casework.accounts.requests import PLATFORM, change, locked, take_answer
+from duanka.casework.accounts.requests import PLATFORM, SEALED, change, locked, take_answer
 from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.linked_accounts import (
     AccountPlatform,
@@ -148,18 +148,29 @@ class PlatformDispatcher:
         if self._queue.is_empty:
             return []
 
-        def work(connection: Connection) -> list[_Leased]:
-            names = ("id", "request_id", "what", "body", "tries")
-            due = self._queue.due(connection, names, now, limit)
-            self._queue.lease_rows(connection, [row.id for row in due], now)
-            return [
-                _Leased(
-                    row.id, OutgoingMessage(row.request_id, SentKind(row.what), row.body.encode()), row.tries
-                )
-                for row in due
-            ]
+        forged: list[str] = []
 
-        return self._terms.store.transact(work)
+        def work(connection: Connection) -> list[_Leased]:
+            forged.clear()
+            names = ("id", "request_id", "what", "platform", "body", "seal", "tries")
+            due, ours = self._queue.due(connection, names, now, limit), list[_Leased]()
+            for row in due:
+                told = (row.request_id, row.what, row.platform, row.body)
+                if self._terms.trail.is_signed(row.seal, SEALED, *told):
+                    message = OutgoingMessage(row.request_id, SentKind(row.what), row.body.encode())
+                    ours.append(_Leased(row.id, message, row.tries))
+                    continue
+                over = closed(now, _REFUSED, error="it was written past Duanka")
+                mine = account_deliveries.c.id == row.id
+                connection.execute(update(account_deliveries).where(mine).values(over))
+                forged.append(row.request_id)
+            self._queue.lease_rows(connection, [one.id for one in ours], now)
+            return ours
+
+        leased = self._terms.store.transact(work)
+        for number in forged:
+            self._set_alarm(number, "it was written past Duanka: duanka audit verify", now)
+        return leased
 
     def _send(
         self, link: PlatformLink, leased: Sequence[_Leased], until: float, at: Callable[[], datetime]
@@ -240,10 +251,12 @@ class PlatformDispatcher:
         """The platform takes it never: a person looks."""
         over = closed(now, _REFUSED, error=in_one_line(error), tries=one.tries + 1)
         self._change_mine([one], values=over)
-        what = f"平台“{self.platform.name}”拒收 / the platform {self.platform.name} refuses"
-        self._terms.alarms.raise_now(
-            f"account {one.message.request_id}", now, f"{what} {one.message.request_id}: {in_one_line(error)}"
-        )
+        self._set_alarm(one.message.request_id, in_one_line(error), now)
+
+    def _set_alarm(self, number: str, why: str, now: datetime) -> None:
+        name = self.platform.name
+        what = f"平台“{name}”拒收或不可发送 / the platform {name} refuses, or cannot be sent,"
+        self._terms.alarms.raise_now(f"account {number}", now, f"{what} {number}: {why}")
 
     def _later(self, one: _Leased, error: Exception, now: datetime) -> None:
         wait = self._circuit.back_off(one.tries + 1)

@@ -181,7 +181,9 @@ class AccountLooks:
         entries = []
         for row in rows.mappings().all():
             standing = {one.ground.value for one in grounds.get(row["card"], ())}
-            if row["ground"] not in standing and (entry := release(connection, row, SYSTEM, _GONE, now)):
+            if row["ground"] not in standing and (
+                entry := release(connection, self._trail, row, SYSTEM, _GONE, now)
+            ):
                 entries.append(entry)
         return entries
 
@@ -199,7 +201,9 @@ class AccountLooks:
                 if _let_go_by_a_person(connection, account, ground, kind):
                     continue
                 terms = RequestTerms(ground, kind, place, now + self._policy.answer_within)
-                if entry := make_request(connection, account, terms, SYSTEM, _reason([ground]), now):
+                if entry := make_request(
+                    connection, self._trail, account, terms, SYSTEM, _reason([ground]), now
+                ):
                     entries.append(entry)
         return entries
 

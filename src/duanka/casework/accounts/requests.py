@@ -26,12 +26,13 @@ from duanka.domain.linked_accounts import (
     moved_by,
 )
 from duanka.domain.person import Person
-from duanka.ledger.audit.trail import AuditEntry
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.casework.accounts import account_answers, account_deliveries, account_requests
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.lease_queue import closed
 
+SEALED = "account delivery"  # purpose of the seal of what is sent
 PLATFORM = "platform"  # who answered, where it was no person
 _WITHDRAWN, SUPERSEDED = "withdrawn", "superseded"
 _MOST_ACCOUNT = 120  # letters
@@ -49,7 +50,13 @@ class RequestTerms:
 
 
 def make_request(
-    connection: Connection, account: LinkedAccount, terms: RequestTerms, by: Person, why: str, now: datetime
+    connection: Connection,
+    trail: Trail,
+    account: LinkedAccount,
+    terms: RequestTerms,
+    by: Person,
+    why: str,
+    now: datetime,
 ) -> AuditEntry | None:
     """Insert a request, and what is to be sent unless it waits for approval; None: it is there already.
 
@@ -79,18 +86,26 @@ def make_request(
     if connection.execute(new, row).first() is None:  # a count of rows is not told by every driver
         return None
     if not waits:
-        queue(connection, row, SentKind.REQUEST, now)
+        queue(connection, trail, row, SentKind.REQUEST, now)
     told = {name: row[name] for name in ("platform", "kind", "ground", "ground_number", "state")}
     return AuditEntry(now, by, "account.request", number, why, after=told)
 
 
-def queue(connection: Connection, row: Mapping[str, Any] | RowMapping, what: SentKind, now: datetime) -> None:
-    """Queue what is sent to the platform; nothing if it is queued already."""
+def queue(
+    connection: Connection,
+    trail: Trail,
+    row: Mapping[str, Any] | RowMapping,
+    what: SentKind,
+    now: datetime,
+) -> None:
+    """Queue what is sent to the platform, sealed; nothing if it is queued already."""
+    body = body_of(row, what, now).decode()
     sent = {
         "request_id": row["id"],
         "what": what.value,
         "platform": row["platform"],
-        "body": body_of(row, what, now).decode(),
+        "body": body,
+        "seal": trail.signed(SEALED, row["id"], what.value, row["platform"], body),
         "created_at": now,
         "next_try_at": now,
     }
@@ -116,7 +131,7 @@ def body_of(row: Mapping[str, Any] | RowMapping, what: SentKind, now: datetime) 
 
 
 def release(
-    connection: Connection, row: RowMapping, by: Person, why: str, now: datetime
+    connection: Connection, trail: Trail, row: RowMapping, by: Person, why: str, now: datetime
 ) -> AuditEntry | None:
     """Take a request back: unsent, it is withdrawn; sent, or perhaps sent, the platform is asked to release.
 
@@ -135,7 +150,7 @@ def release(
     if never_sent:
         after: dict[str, object] = {"state": RequestState.WITHDRAWN.value, "over_at": now, "due_at": None}
     else:
-        queue(connection, row, SentKind.RELEASE, now)
+        queue(connection, trail, row, SentKind.RELEASE, now)
         after = {"state": RequestState.RELEASING.value, "release_at": now, "due_at": None}
     change(connection, row["id"], now, **after, released_by=by.id)
     told = {"state": after["state"], "platform": row["platform"], "kind": row["kind"]}

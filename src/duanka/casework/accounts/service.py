@@ -138,7 +138,7 @@ class LinkedAccounts:
         why = given_reason(why)
         with self._store.writing() as connection:
             row = _known(locked(connection, [number]), number, by)
-            if entry := release(connection, row, by, why, now):
+            if entry := release(connection, self._trail, row, by, why, now):
                 self._trail.append(connection, [entry])
             return RequestState(locked(connection, [number])[number]["state"])
 
@@ -209,7 +209,7 @@ class LinkedAccounts:
             lock_cards(connection, [card])
             if ground not in standing_grounds(connection, [card]).get(card, ()):
                 raise AccountError("the ground of this card stands no more; nothing was asked")
-            entries = [make_request(connection, one, terms, by, why, now) for one in accounts]
+            entries = [make_request(connection, self._trail, one, terms, by, why, now) for one in accounts]
             made = [entry for entry in entries if entry]
             if made:
                 self._trail.append(connection, made)
@@ -227,7 +227,7 @@ class LinkedAccounts:
             facts: dict[str, object] = {"state": to.value}
             if to is RequestState.WAITING:
                 facts |= {"approved_by": by.id, "due_at": now + self._policy.answer_within}
-                queue(connection, {**row, **facts}, SentKind.REQUEST, now)
+                queue(connection, self._trail, {**row, **facts}, SentKind.REQUEST, now)
             else:
                 facts |= {"over_at": now}
             change(connection, number, now, **facts)

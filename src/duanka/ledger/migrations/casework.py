@@ -297,6 +297,7 @@ def _account_deliveries(op: Operations) -> None:
         _short("what", 8),
         _short("platform", 64),
         _text("body"),
+        _short("seal", 64),
         _moment("created_at", nullable=False),
         _moment("next_try_at", nullable=False),
         Column("tries", Integer, nullable=False, server_default="0"),

@@ -93,6 +93,7 @@ account_deliveries = Table(
     Column("what", String(8), nullable=False),
     Column("platform", String(64), nullable=False),
     Column("body", Text, nullable=False),
+    Column("seal", String(64), nullable=False),  # keyed hash: one that was written past us is never sent
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("next_try_at", UtcMicroseconds, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
