@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ def killed(url: str, folder: Path, step: str, time: int, at: datetime, acts: Act
         assert ended in (0, -signal.SIGKILL), ended
         return ended == -signal.SIGKILL
     code = 1
+    gc.disable()  # it would free what other threads of the parent, which are not here, had in hand
     try:
         _work(url, folder, step, time, at, acts)
         code = 0

@@ -48,14 +48,18 @@ def checked_ground(connection: Connection, ground: CaseGround, card: str | None,
     elif ground.number:
         query, what = query.where(orders.c.decision == ground.number), f"sealed hit {ground.number}"
     elif card is None:
-        raise CaseError("give the number of the hit, hit:NUMBER, unless the case begins at a card")
+        raise CaseError(
+            "give the number of the hit, hit:NUMBER, unless the case begins at a card: `duanka orders show ORDER` names"
+            " the decision"
+        )
     else:
         query, what = query.where(orders.c.card == card, orders.c.decision != ""), "sealed hit on this card"
     row = connection.execute(query).first()
     if row is None:
         raise CaseError(
-            f"there is no {what} in the order database: `duanka orders list` names what there is. Other grounds:"
-            " complaint:NUMBER, police-letter:NUMBER, or none (a supervisor then approves the case first)"
+            f"there is no {what} in the order database: `duanka orders list` and `orders show` name what there is."
+            " Other grounds: complaint:NUMBER, police-letter:NUMBER, or none (a supervisor then approves the case"
+            " first)"
         )
     within(by, row.id, row.operator, row.city)
     number = row.id if ground.kind is GroundKind.ORDER else row.decision

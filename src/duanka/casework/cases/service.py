@@ -239,7 +239,12 @@ class CaseFiles:
                 )
             kept = ("ground", "ground_number", "seed_kind", "seed", "approved_by", "approved_at")
             facts: dict[str, object] = {name: row[name] for name in kept}
-            facts |= {"id": new, "title": title, "state": CaseState.OPEN.value, "opened_by": by.id}
+            facts |= {
+                "id": new,
+                "title": title or row["title"],
+                "state": CaseState.OPEN.value,
+                "opened_by": by.id,
+            }
             facts |= {"opened_at": now, "assigned_to": by.id, "split_from": number}
             put_case(connection, facts, now)
             put_items(connection, new, moved, by, now)

@@ -16,7 +16,7 @@ from duanka.cli.shell.process import OUT
 from duanka.domain import case_file
 from duanka.domain.authority import Permission
 from duanka.domain.case_file import CaseOutcome, CaseState
-from duanka.domain.ring_lookups import seed_named
+from duanka.domain.ring_lookups import SeedName, seed_named
 
 if TYPE_CHECKING:
     from duanka.casework.cases import queries, seeds
@@ -59,7 +59,7 @@ def open_case(
     Without a ground a supervisor approves it first, and nothing is looked up before.
     """
     with at_desk() as (here, person):
-        named, held = seed_named(imei, card, outlet, ring), case_file.ground_of(ground)
+        named, held = _seed(ring, card, imei, outlet), case_file.ground_of(ground)
         opened = here.casework.files.open(named, held, title, person, why, here.now())
     number = opened.case.id
     say(f"案件 {number}：{opened.case.state.words.zh}", f"Case {number}: {opened.case.state.words.en}")
@@ -165,7 +165,7 @@ def grow(
 ) -> None:
     """Add the ring behind a card, a device or an outlet to a case; it is a lookup on the basis of the case."""
     with at_desk() as (here, person):
-        named = seed_named(imei, card, outlet, ring)
+        named = _seed(ring, card, imei, outlet)
         _, new = here.casework.files.grow(case, named, person, why, here.now())
     say(f"案件 {case} 新增 {new:,} 项。", f"{new:,} new in case {case}.")
 
@@ -229,6 +229,8 @@ def approve(case: CaseId, why: Why) -> None:
     with at_desk() as (here, person):
         here.casework.files.approve(case, person, why, here.now())
     say(f"案件 {case} 已批准。", f"Case {case} is approved.")
+    grow = f"duanka cases grow {case} --from R… --why …"
+    say(f"下一步，如要纳入其背后的团伙：{grow}", f"Next, to bring the ring behind it along: {grow}")
 
 
 @command(cases, Permission.APPROVE_CASE)
@@ -252,3 +254,10 @@ def export(
         page = here.casework.cases.changes(person, after, limit)
     asked = ListOptions("cases export", json=True)
     print_page(tables.CASES, page.cases, asked, more=False)
+
+
+def _seed(ring: str | None, card: str | None, imei: str | None, outlet: str | None) -> SeedName:
+    """The one thing that a case begins at, or grows from. CaseError: none, or several."""
+    if sum(map(bool, (ring, card, imei, outlet))) != 1:
+        raise case_file.CaseError("give one of --from, --card, --imei and --outlet")
+    return seed_named(imei, card, outlet, ring)

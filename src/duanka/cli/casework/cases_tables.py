@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 
+from duanka.casework.cases.seeds import BY_HAND, SEED
 from duanka.cli.output.grid import facts, grid
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
@@ -63,6 +64,7 @@ _ENTRY = BilingualText("{at}  {what}  {about}  {who}", "{at}  {what}  {about}  {
 _MORE = BilingualText(
     "只显示 {here} 项，共 {n} 项；--items {all} 显示全部", "{here} of {n} shown; --items {all} shows all"
 )
+_SOURCES = {SEED: BilingualText("起点", "seed"), BY_HAND: BilingualText("人工加入", "named by a person")}
 _NONE = BilingualText("（无标题）", "(no title)")
 
 
@@ -154,7 +156,8 @@ def _item(item: CaseItem) -> tuple[str, ...]:
     role = shown(roles[item.role]) if item.role in roles else item.role
     certainty = "-" if item.certainty is None else f"{item.certainty}%"
     named = (shown(item.kind.words), item.value, ", ".join(item.confirmed) or "-")
-    return (*named, role or "-", certainty, item.city or "-", item.source)
+    source = shown(_SOURCES[item.source]) if item.source in _SOURCES else item.source
+    return (*named, role or "-", certainty, item.city or "-", source)
 
 
 def _entry(entry: TimelineEntry) -> list[str]:

@@ -229,7 +229,7 @@ def verify(
     found = manifest.faults_of(files, key)
     if found:
         OUT.print(grid(tables.FAULTS, ((one.name, shown(one.fault.words)) for one in found)))
-        raise typer.Exit(ExitCode.WRONG_USE)
+        raise typer.Exit(ExitCode.LOOK)
     count = len(files) - 2
     say(f"全部相符：{count} 个文件，签名有效。", f"All holds: {count} files, and the signature is good.")
 

@@ -42,7 +42,9 @@ _FACTS = (
 )
 _HERE = BilingualText("在此，已加密", "here, encrypted")
 _GONE = BilingualText("已删除", "deleted")
-_COUNTED = BilingualText("{n} 张，其中涉案 {confirmed} 张", "{n}, {confirmed} of them confirmed")
+_COUNTED = BilingualText(
+    "{n} 张，编制时涉案 {confirmed} 张", "{n}, {confirmed} of them confirmed when it was built"
+)
 _ANSWERED = BilingualText(
     "线索 {id}：{state}；确认涉案 {confirmed} 张，排除 {refuted} 张，撤销确认 {withdrawn} 张，公安停机 {stopped} 张",
     "Clue {id}: {state}; {confirmed} confirmed, {refuted} refuted, {withdrawn} confirmations withdrawn,"
