@@ -8,9 +8,11 @@ import pytest
 
 from duanka.casework.clues.dossier.model import FactSource
 from duanka.casework.clues.files.manifest import ManifestFault
+from duanka.casework.figures import CaseworkFigure, FigureGroup
 from duanka.domain.age_band import AgeBand
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.card_facts import UseKind
+from duanka.domain.case_file import CaseOutcome, CaseState, GroundKind, ItemKind
 from duanka.domain.clue import ClueEvent, ClueState, Standing
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
@@ -62,6 +64,7 @@ from duanka.reports.list_changes import ListChange
 _HAN = re.compile("[\u4e00-\u9fff]")
 # Every enum whose members people read: in a table of the command line, or on the holder's page.
 IN_TABLES = (
+    *(CaseOutcome, CaseState, GroundKind, ItemKind, CaseworkFigure, FigureGroup),
     *(
         State,
         Kind,
