@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -264,7 +265,14 @@ def _print_victims(
             page = here.casework.victims.queries.page(which, reader, now, after or None, limit)
             return tables.FetchedVictims(page.victims, page.following)
 
-        print_list(tables.VICTIMS, every(fetch), asked.of(person))
+        rows = every(fetch)
+        found = list(itertools.islice(rows, 1))
+        print_list(tables.VICTIMS, itertools.chain(found, rows), asked.of(person))
+    if states == queries.TO_CALL and not found and not asked.for_programs:
+        say(
+            "低于策略 call_points 的受害人只预警、不回访；`duanka victims list` 列出全部。",
+            "Victims below the policy's call_points are warned and not called; `duanka victims list` shows them all.",
+        )
 
 
 def _meant(
