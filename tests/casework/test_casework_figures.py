@@ -21,7 +21,7 @@ PLACES = (("甲", "石家庄"), ("乙", "石家庄"), ("甲", "保定"))
 
 def clue(store: Store, number: int, cards: list[int], sent: bool = True) -> None:
     with store.writing() as connection:
-        facts = dict.fromkeys(("title", "recipient", "digest", "built_by"), "x")
+        facts = dict.fromkeys(("title", "recipient", "digest", "built_by", "seal"), "x")
         moments = {"built_at": NOW, "updated_at": NOW, "sent_at": NOW if sent else None}
         counts = {"cards": len(cards), "confirmed": 0, "state": "draft", "case_id": "C0"}
         connection.execute(insert(clues).values(id=f"L{number}", **facts, **moments, **counts))

@@ -58,6 +58,10 @@ def serving(folder: Path, proxy: OwnMessageProxy, said: list[str]) -> Iterator[O
         yield here
 
 
+# told once where no store of records is attached: whom a stopped card called, and its accounts, are not known
+NO_STORE = {"victims", "linked accounts"}
+
+
 def stop(here: OrderDesk, card: str) -> None:
     here.orders.police_stop(card, "case 1", POLICE, "notice", app_orders.now())
 
@@ -98,7 +102,8 @@ def test_a_restored_backup_changes_nothing_until_it_is_accepted(
         assert network(PASSED, STOPPED, NEW, LATER) == [ACTIVE, SUSPENDED, SUSPENDED, ACTIVE]
         with here.store.reading() as connection:
             assert connection.execute(select(drifts)).all() == []
-            assert list(connection.execute(select(alarms.c.source)).scalars()) == ["audit trail"]
+            raised = set(connection.execute(select(alarms.c.source)).scalars())
+        assert raised - NO_STORE == {"audit trail"}
         assert here.trail.verdict(here.store, SUPERVISOR).faults
         decisions = tmp_path / "decisions.jsonl"
         decisions.touch()

@@ -49,7 +49,8 @@ class PartyStore(StoreLookups):
         if not files or not named:
             return {}
         rows = self._rows(
-            f"SELECT card, arg_max(fraud_kind, confirmed_at) FROM {whole_register('cases', self._source(files))}"
+            "SELECT card, arg_max(fraud_kind, (confirmed_at, fraud_kind))"
+            f" FROM {whole_register('cases', self._source(files))}"
             " WHERE card IN (SELECT unnest($keys)) AND coalesce(signed_by, '') <> '' AND fraud_kind <> ''"
             " GROUP BY card",
             {"keys": list(named)},
@@ -246,8 +247,8 @@ HAVING max(longest) >= $least OR max(messages_in) > 0
 _FACTS = """
 WITH people AS MATERIALIZED (SELECT DISTINCT other FROM pairs),
 registered AS MATERIALIZED (
-  SELECT card, any_value(holder) AS holder, any_value(holder_kind) AS holder_kind, any_value(kind) AS kind,
-    any_value(operator) AS operator, any_value(home_city) AS home_city, any_value({age}) AS age_band
+  SELECT card, min(holder) AS holder, min(holder_kind) AS holder_kind, min(kind) AS kind,
+    min(operator) AS operator, min(home_city) AS home_city, min({age}) AS age_band
   FROM {register} WHERE card IN (SELECT other FROM people UNION ALL SELECT number FROM asked) GROUP BY card
 ),
 foreign_numbers AS MATERIALIZED (SELECT number FROM asked WHERE number NOT IN (SELECT card FROM registered)),
