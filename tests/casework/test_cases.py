@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from duanka.casework.cases.queries import CaseFilter, CaseQueries, CaseReader
+from duanka.casework.cases.queries import CaseFilter, CaseQueries
 from duanka.casework.cases.seeds import CasePorts, added_items
 from duanka.casework.cases.service import CaseFiles
 from duanka.domain.case_file import (
@@ -33,7 +33,7 @@ from duanka.domain.ring_lookups import SeedName
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.ledger.lookups import LookupContext
+from duanka.ledger.lookups import LookupContext, Reader
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from support.invented_lookups import InventedLookups
@@ -152,16 +152,16 @@ def test_looking_into_a_case_is_told_first_and_masked(store: Store) -> None:
     here = services(store)
     number = opened(store, RING).case.id
     here.files.note(number, f"the holder of {card(7)} called", DESK, NOW)
-    view = here.cases.case(number, CaseReader(POLICE, "our case 9"), NOW)
+    view = here.cases.case(number, Reader(POLICE, "our case 9"), NOW)
     shown = json.dumps([str(view.file), str(view.entries)])
     assert ring_card(0) not in shown
     assert BOX not in shown
     assert card(7) not in shown
     assert ("read.case", "our case 9") in trail_of(store, number)
-    full = here.cases.case(number, CaseReader(DESK, "to call them", unmasked=True), NOW)
+    full = here.cases.case(number, Reader(DESK, "to call them", unmasked=True), NOW)
     assert full.file.of_kind(ItemKind.CARD)[0].value == f"+{ring_card(0)}"
     with pytest.raises(PermissionDenied):
-        here.cases.case(number, CaseReader(REGULATOR, "curious"), NOW)
+        here.cases.case(number, Reader(REGULATOR, "curious"), NOW)
     assert here.cases.page(CaseFilter(), REGULATOR).cases[0].items[ItemKind.CARD] == 3
 
 
@@ -172,14 +172,14 @@ def test_the_timeline_has_orders_and_the_networks_acknowledgement(store: Store) 
     file = opened(store)
     assert file.case.confirmed == 1
     assert file.items[0].confirmed == ("京公2026-9",)
-    told = [entry.what.en for entry in here.cases.case(file.case.id, CaseReader(DESK, "why"), NOW).entries]
+    told = [entry.what.en for entry in here.cases.case(file.case.id, Reader(DESK, "why"), NOW).entries]
     assert "confirmed by the police" in told
     assert any("restriction" in what for what in told)
     book.police_release(card(0), replace(DESK, role=Role.POLICE, id="other"), "a mistake", NOW)
-    view = here.cases.case(file.case.id, CaseReader(DESK, "why"), NOW)
+    view = here.cases.case(file.case.id, Reader(DESK, "why"), NOW)
     assert "confirmation withdrawn" in [entry.what.en for entry in view.entries]
     assert view.file.items[0].confirmed == ()
-    assert here.cases.case(file.case.id, CaseReader(DESK, "why"), NOW, entries=2).in_all == view.in_all
+    assert here.cases.case(file.case.id, Reader(DESK, "why"), NOW, entries=2).in_all == view.in_all
 
 
 def test_merging_moves_everything_and_the_old_number_leads_on(store: Store) -> None:
@@ -193,7 +193,7 @@ def test_merging_moves_everything_and_the_old_number_leads_on(store: Store) -> N
         here.files.note(second, "more", DESK, NOW)
     with pytest.raises(CaseError):
         here.files.merge(first, first, DESK, "why", NOW)
-    told = [entry.detail for entry in here.cases.case(first, CaseReader(DESK, "why"), NOW).entries]
+    told = [entry.detail for entry in here.cases.case(first, Reader(DESK, "why"), NOW).entries]
     assert told.count("a gang") == 2  # of both openings: one timeline
 
 
@@ -237,7 +237,7 @@ def test_who_works_for_one_operator_sees_only_its_cases(store: Store) -> None:
     here = services(store)
     assert [case.id for case in here.cases.page(CaseFilter(), near).cases] == [ours]
     with pytest.raises(UnknownCase):
-        here.cases.case(theirs, CaseReader(near, "why"), NOW)
+        here.cases.case(theirs, Reader(near, "why"), NOW)
     with pytest.raises(PermissionDenied):
         opened(store, SeedName("card", card(1)), by=near)
     with pytest.raises(PermissionDenied):
@@ -245,7 +245,7 @@ def test_who_works_for_one_operator_sees_only_its_cases(store: Store) -> None:
     with pytest.raises(PermissionDenied):
         here.cases.changes(near)
     here.files.add(ours, added_items((), (), ["S-1"], ["130100"]), near, "the shop", NOW)
-    view = here.cases.case(ours, CaseReader(near, "why"), NOW)
+    view = here.cases.case(ours, Reader(near, "why"), NOW)
     assert len(view.file.items) == 3  # an outlet has no operator
     here.files.merge(theirs, ours, DESK, "one gang", NOW)
     assert (
@@ -301,7 +301,7 @@ def test_what_a_person_writes_is_plain_and_names_of_outlets_show_no_number(store
         with pytest.raises(CaseError):
             added_items((), (), (), [place])
     here.files.add(number, added_items((), (), ["shop of 13800000000"], ["130100/46000123"]), DESK, "w", NOW)
-    view = here.cases.case(number, CaseReader(DESK, "why"), NOW)
+    view = here.cases.case(number, Reader(DESK, "why"), NOW)
     shown = {item.value for item in view.file.items}
     assert "130100/46000123" in shown
     assert not any("13800000000" in value for value in shown)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from duanka.bootstrap.casework.victims import victim_services
 from duanka.casework.desk import VictimServices
 from duanka.casework.victims.finding import AskedPeriod
-from duanka.casework.victims.queries import TO_CALL, VictimFilter, VictimReader
+from duanka.casework.victims.queries import TO_CALL, VictimFilter
 from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.record_lookups import Basis, BasisKind, LookupRefused
@@ -38,14 +38,14 @@ from duanka.ledger.db.casework.victims import (
 )
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, audit
-from duanka.ledger.lookups import LookupContext
+from duanka.ledger.lookups import LookupContext, Reader
 from support.casework.victim_scene import FELLOW, FRAUD, HOUR, MINUTE, TWICE, WORKED_ON, Scene, scene_in
 from support.orders.books import DESK, NOW, POLICE, SECOND
 
 OTHER = Person("zhao", Role.DESK)
 REGULATOR = Person("reg", Role.REGULATOR)
 READER = LookupContext(DESK, "the bank asked", Basis(BasisKind.POLICE_NOTICE, "京公2026-1"))
-LOOK = VictimReader(DESK, "on the list of today")
+LOOK = Reader(DESK, "on the list of today")
 LAST = AskedPeriod(until=NOW)
 WHY = "it is my turn"
 
@@ -106,7 +106,7 @@ def test_who_may_find_warn_look_and_call(store: Store, tmp_path: Path, role: Rol
     scene.watch().work(NOW)
     before = len(trail(store))
     person = Person("somebody", role)
-    reader, looks = replace(READER, person=person), VictimReader(person, "a look")
+    reader, looks = replace(READER, person=person), Reader(person, "a look")
     allowed = {
         "find": {Role.DESK, Role.SUPERVISOR, Role.POLICE},
         "warn": {Role.DESK, Role.SUPERVISOR},

@@ -13,7 +13,6 @@ import pytest
 from duanka.bootstrap.casework.victims import victim_services
 from duanka.casework.victims import watches
 from duanka.casework.victims.finding import AskedPeriod
-from duanka.casework.victims.queries import VictimReader
 from duanka.domain.network import NetworkError, UnknownCard, Unreachable
 from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
@@ -22,7 +21,7 @@ from duanka.engine.store.reading import parties
 from duanka.ledger.db.casework.victims import victim_watches, victims
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
-from duanka.ledger.lookups import LookupContext
+from duanka.ledger.lookups import LookupContext, Reader
 from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw_answer
 from support.casework.victim_centre import DAY, Centre, of_kind, send_all, warned
 from support.casework.victim_scene import (
@@ -168,11 +167,11 @@ def test_the_text_to_read_names_a_card_that_stands(store: Store, tmp_path: Path)
     scene.release(FRAUD, at=NOW + HOUR)
     (row,) = [row for row in scene.rows(victims) if row.number == TWICE]
     queries = victim_services(scene.search, scene.source).queries
-    text = queries.victim(row.id, VictimReader(DESK, "list"), NOW + HOUR).text.zh
+    text = queries.victim(row.id, Reader(DESK, "list"), NOW + HOUR).text.zh
     assert "尾号0002" in text
     assert "0001" not in text
     scene.release(FELLOW, at=NOW + HOUR)
-    text = queries.victim(row.id, VictimReader(DESK, "list"), NOW + HOUR).text.zh
+    text = queries.victim(row.id, Reader(DESK, "list"), NOW + HOUR).text.zh
     assert "尚未经警方确认" in text
 
 

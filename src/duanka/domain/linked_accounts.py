@@ -182,6 +182,16 @@ class PlatformLink(Protocol):
         """Close the connection."""
 
 
+class Signer(Protocol):
+    """Signs what is sent, and checks what is answered; `ledger.people.platform_signatures` implements it."""
+
+    def sign(self, body: bytes) -> str:
+        """Return the signature of `body`."""
+
+    def check(self, body: bytes, signature: str) -> None:
+        """PlatformDown unless the platform signed `body`."""
+
+
 def canonical(told: Mapping[str, object]) -> bytes:
     """The JSON that is signed: keys in order, no blanks, UTF-8."""
     return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -7,7 +7,7 @@ call may still have an effect. So no call begins that could outlive the lease; s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -104,6 +104,25 @@ class LeaseQueue:
     def is_mine(self) -> ColumnElement[bool]:
         """Whether a row is leased by this worker."""
         return self._table.c.leased_by == self._worker
+
+    def change_mine(
+        self, ids: Collection[int], *which: ColumnElement[bool], values: Mapping[str, object]
+    ) -> None:
+        """Change those of these rows that are still leased by this worker and fulfil `which`."""
+        if ids:
+            these = (self._table.c.id.in_(ids), self.is_mine, *which)
+            self._store.transact(
+                lambda connection: connection.execute(update(self._table).where(*these).values(values))
+            )
+
+    def give_back(self, ids: Collection[int]) -> None:
+        """End this worker's leases of these rows before they run out."""
+        self.change_mine(ids, values=RELEASED)
+
+    def try_later(self, number: int, tries: int, at: datetime, error: str) -> None:
+        """End the lease of row `number` after its failed try; the next is due at `at`. `tries`: with this one."""
+        tried = {"tries": tries, "next_try_at": at, "error": error}
+        self.change_mine([number], self._table.c.done_at.is_(None), values=tried | RELEASED)
 
     def retry_now(self, now: datetime) -> None:
         """Make rows in back-off due, when the cause of their failures is gone."""

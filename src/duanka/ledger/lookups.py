@@ -36,6 +36,15 @@ _SERVICE_DIGITS = 8  # a number of so few digits is a short code or a service, n
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Who looks into cases or victims, and why. `unmasked`: show full numbers and devices."""
+
+    person: Person
+    why: str
+    unmasked: bool = False
+
+
+@dataclass(frozen=True)
 class LookupContext:
     """Who looks up, why, and on what basis. `unmasked`: show full numbers."""
 
@@ -69,7 +78,7 @@ class Sight:
         return replace(record, peer=peer, forwarded_from=forwarded_from, imei=imei)
 
 
-def authorize_lookup(reader: LookupContext, permission: Permission) -> None:
+def authorize_lookup(reader: Reader | LookupContext, permission: Permission) -> None:
     """Check that `reader` has the permission, may see numbers as asked for, and says why.
 
     PermissionDenied; OrderError: no reason.

@@ -24,7 +24,6 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.people.account_platforms import AccountPlatforms
 from duanka.ledger.people.platform_signatures import PlatformSigner
 from duanka.network.platforms.files import FilePlatform
-from duanka.network.platforms.http import HttpPlatform
 from duanka.network.sms.proxy.indicators import normalised
 
 
@@ -86,4 +85,6 @@ def link_to(platform: AccountPlatform) -> PlatformLink:
     signer = PlatformSigner(platform)
     if platform.transport is TransportKind.FILES:
         return FilePlatform(Path(platform.address), signer)
+    from duanka.network.platforms.http import HttpPlatform  # noqa: PLC0415  # httpx takes 0.1 s
+
     return HttpPlatform(platform.address, signer)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from duanka.casework.accounts.requests import PLATFORM, SEALED, change, locked, take_answer
 from duanka.domain.account_policy import AccountPolicy
@@ -250,7 +250,7 @@ class PlatformDispatcher:
     def _set_aside(self, one: _Leased, error: Exception, now: datetime) -> None:
         """The platform takes it never: a person looks."""
         over = closed(now, _REFUSED, error=in_one_line(error), tries=one.tries + 1)
-        self._change_mine([one], values=over)
+        self._queue.change_mine([one.id], values=over)
         self._set_alarm(one.message.request_id, in_one_line(error), now)
 
     def _set_alarm(self, number: str, why: str, now: datetime) -> None:
@@ -259,21 +259,11 @@ class PlatformDispatcher:
         self._terms.alarms.raise_now(f"account {number}", now, f"{what} {number}: {why}")
 
     def _later(self, one: _Leased, error: Exception, now: datetime) -> None:
-        wait = self._circuit.back_off(one.tries + 1)
-        tried = {"tries": one.tries + 1, "next_try_at": now + wait, "error": in_one_line(error)}
-        self._change_mine([one], account_deliveries.c.done_at.is_(None), values=tried | RELEASED)
+        tries = one.tries + 1
+        self._queue.try_later(one.id, tries, now + self._circuit.back_off(tries), in_one_line(error))
 
     def _give_back(self, leased: Sequence[_Leased]) -> None:
-        if leased:
-            self._change_mine(leased, values=RELEASED)
-
-    def _change_mine(
-        self, leased: Sequence[_Leased], *which: ColumnElement[bool], values: Mapping[str, object]
-    ) -> None:
-        these = (account_deliveries.c.id.in_([one.id for one in leased]), self._queue.is_mine, *which)
-        self._terms.store.transact(
-            lambda connection: connection.execute(update(account_deliveries).where(*these).values(values))
-        )
+        self._queue.give_back([one.id for one in leased])
 
 
 @dataclass

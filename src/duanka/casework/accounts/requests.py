@@ -17,7 +17,6 @@ from duanka.casework.accounts.grounds import StandingGround
 from duanka.domain.linked_accounts import (
     OVER,
     LinkedAccount,
-    PlatformState,
     RequestKind,
     RequestState,
     SentKind,
@@ -203,11 +202,6 @@ def locked(connection: Connection, numbers: Sequence[str]) -> dict[str, RowMappi
     these = select(account_requests).where(account_requests.c.id.in_(numbers)).order_by(account_requests.c.id)
     rows = connection.execute(these.with_for_update()).mappings()
     return {row["id"]: row for row in rows}
-
-
-def answered(told: PlatformState, number: str, note: str = "") -> SignedAnswer:
-    """An answer that a person enters."""
-    return SignedAnswer(number, told, note)
 
 
 def _written(at: datetime) -> str:

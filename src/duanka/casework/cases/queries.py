@@ -15,14 +15,13 @@ from sqlalchemy import func, select
 from duanka.casework.cases.rows import cases_of, items_of, named_like, notes_of, row_of
 from duanka.casework.cases.timeline import timeline_of
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.bounds import given_reason
 from duanka.domain.case_file import CaseFile, CaseItem, CaseState, CaseSummary, ItemKind, TimelineEntry
 from duanka.domain.order import Person
 from duanka.domain.phone_masking import masked_device, masked_text
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.casework.cases import cases
 from duanka.ledger.db.database import Store
-from duanka.ledger.lookups import Sight
+from duanka.ledger.lookups import Reader, Sight, authorize_lookup
 from duanka.ledger.people.places import cases_within
 
 MOST = 200  # cases of a page
@@ -45,15 +44,6 @@ class CasePage:
     cases: Sequence[CaseSummary]
     total: int
     following: int | None
-
-
-@dataclass(frozen=True)
-class CaseReader:
-    """Who looks into a case, and why. `unmasked`: show numbers and devices in full."""
-
-    person: Person
-    why: str
-    unmasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,13 +91,10 @@ class CaseQueries:
             total = connection.execute(select(func.count()).select_from(cases).where(*where)).scalar_one()
         return CasePage([_masked(case) for case in found], total, found[-1].change if found else after)
 
-    def case(self, number: str, reader: CaseReader, now: datetime, entries: int = 50) -> CaseView:
+    def case(self, number: str, reader: Reader, now: datetime, entries: int = 50) -> CaseView:
         """Return a case with what it is about and its timeline, the latest `entries` of it. OrderError: no reason."""
-        authorize(reader.person, Permission.READ_CASE)
-        if reader.unmasked:
-            authorize(reader.person, Permission.UNMASK)
-        why = given_reason(reader.why)
-        told = {"unmasked": reader.unmasked}
+        authorize_lookup(reader, Permission.READ_CASE)
+        why, told = reader.why.strip(), {"unmasked": reader.unmasked}
         with self._store.writing() as connection:
             row_of(connection, number, reader.person)
             self._trail.append(

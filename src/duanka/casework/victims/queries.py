@@ -19,7 +19,7 @@ from duanka.casework.victims.ranking import in_words
 from duanka.casework.victims.searching import VictimSearch
 from duanka.casework.victims.texts import text_to_read
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.bounds import bounded, given_reason
+from duanka.domain.bounds import bounded
 from duanka.domain.order import Person
 from duanka.domain.text import BilingualText
 from duanka.domain.victims import (
@@ -41,21 +41,12 @@ from duanka.ledger.db.casework.victims import (
     victim_outcomes,
     victims,
 )
-from duanka.ledger.lookups import Sight
+from duanka.ledger.lookups import Reader, Sight, authorize_lookup
 from duanka.ledger.people.places import places_in
 
 MOST = 200  # victims of a page
 TO_CALL = (CallState.WAITING, CallState.ESCALATED, CallState.CLAIMED)
 _ARRIVED = (MessageOutcome.SENT.value, MessageOutcome.DELIVERED.value)
-
-
-@dataclass(frozen=True)
-class VictimReader:
-    """Who looks at victims, and why. `unmasked`: show numbers in full."""
-
-    person: Person
-    why: str
-    unmasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,13 +163,13 @@ class VictimQueries:
     def page(
         self,
         which: VictimFilter,
-        reader: VictimReader,
+        reader: Reader,
         now: datetime,
         after: str | None = None,
         limit: int = 50,
     ) -> VictimPage:
         """Return a page of victims, the most endangered first. `after`: `following` of the page before."""
-        self._authorize(reader)
+        authorize_lookup(reader, Permission.READ_VICTIMS)
         where = [*_asked(which), *places_in(reader.person, victims.c.operator, victims.c.city)]
         limit = max(1, min(limit, MOST))
         query = select(victims).where(*where).order_by(victims.c.points.desc(), victims.c.id).limit(limit + 1)
@@ -195,9 +186,9 @@ class VictimQueries:
         following = f"{found[-1].points}-{found[-1].id}" if len(rows) > limit else None
         return VictimPage(found, total, following)
 
-    def victim(self, number: str, reader: VictimReader, now: datetime) -> VictimFile:
+    def victim(self, number: str, reader: Reader, now: datetime) -> VictimFile:
         """Return everything about one victim. UnknownVictim."""
-        self._authorize(reader)
+        authorize_lookup(reader, Permission.READ_VICTIMS)
         with self._store.reading() as connection:
             row_of(connection, number, reader.person)
         self._tell(reader, now, "victims.show", number, {"unmasked": reader.unmasked})
@@ -222,15 +213,8 @@ class VictimQueries:
         with self._store.reading() as connection:
             return figures_of(connection, by, bounded(since), bounded(until))
 
-    @staticmethod
-    def _authorize(reader: VictimReader) -> None:
-        authorize(reader.person, Permission.READ_VICTIMS)
-        if reader.unmasked:
-            authorize(reader.person, Permission.UNMASK)
-        given_reason(reader.why)
-
     def _tell(
-        self, reader: VictimReader, now: datetime, what: str, subject: str, told: Mapping[str, object]
+        self, reader: Reader, now: datetime, what: str, subject: str, told: Mapping[str, object]
     ) -> None:
         entry = AuditEntry(now, reader.person, what, subject, reader.why.strip(), after=told)
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))

@@ -21,7 +21,9 @@ from duanka.domain.ring_lookups import SeedName, seed_named
 if TYPE_CHECKING:
     from duanka.casework.cases import queries, seeds
     from duanka.cli.casework import cases_tables as tables
+    from duanka.ledger import lookups
 else:
+    lookups = lazily("duanka.ledger.lookups")
     queries = lazily("duanka.casework.cases.queries")
     seeds = lazily("duanka.casework.cases.seeds")
     tables = lazily("duanka.cli.casework.cases_tables")
@@ -115,7 +117,7 @@ def show(
     It is a lookup of its cards: the audit trail has who and why.
     """
     with at_desk() as (here, person):
-        reader = queries.CaseReader(person, why, full)
+        reader = lookups.Reader(person, why, full)
         view = here.casework.cases.case(case, reader, here.now(), entries)
     OUT.print(tables.case_page(view, items))
 

@@ -133,7 +133,7 @@ def worklist(why: Why, full: Full = False, *, asked: ListOptions) -> None:
 def show(victim: VictimId, why: Why, full: Full = False) -> None:
     """Show a victim: why in danger, through which cards, what was sent, what came of calls."""
     with at_desk() as (here, person):
-        reader = queries.VictimReader(person, why, full)
+        reader = lookups.Reader(person, why, full)
         file = here.casework.victims.queries.victim(victim, reader, here.now())
     OUT.print(tables.victim_page(file))
 
@@ -258,7 +258,7 @@ def _print_victims(
 ) -> None:
     with at_desk() as (here, person):
         which = queries.VictimFilter(states, outcomes)
-        reader = queries.VictimReader(person, why, full)
+        reader = lookups.Reader(person, why, full)
         now = here.now()
 
         def fetch(after: str, limit: int) -> tables.FetchedVictims:

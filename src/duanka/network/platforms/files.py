@@ -16,9 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from duanka.domain.case_source import SIGNATURE_ENDING
-from duanka.domain.linked_accounts import OutgoingMessage, PlatformDown, SignedAnswer, read_answer
+from duanka.domain.linked_accounts import OutgoingMessage, PlatformDown, SignedAnswer, Signer, read_answer
 from duanka.domain.private_files import private_folder
-from duanka.network.platforms.http import Signer
 
 _MOST_ANSWER = 64 << 10  # bytes
 _AT_ONCE = 200  # answers

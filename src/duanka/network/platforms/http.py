@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import httpx
 
@@ -21,6 +20,7 @@ from duanka.domain.linked_accounts import (
     PlatformState,
     SentKind,
     SignedAnswer,
+    Signer,
     read_answer,
 )
 
@@ -36,16 +36,6 @@ class HttpPatience:
     connect: float = 5.0
     read: float = 8.0
     whole: float = 15.0
-
-
-class Signer(Protocol):
-    """Signs what is sent, and checks what is answered; `ledger.people.platform_signatures` implements it."""
-
-    def sign(self, body: bytes) -> str:
-        """Return the signature of `body`."""
-
-    def check(self, body: bytes, signature: str) -> None:
-        """PlatformDown unless the platform signed `body`."""
 
 
 class HttpPlatform:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import ElementRefused, NoticeSender, UnknownCard
@@ -22,7 +21,7 @@ from duanka.domain.order import Order
 from duanka.domain.order_decision import RequestedAction
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import notices, orders
-from duanka.ledger.lease_queue import RELEASED, LeaseQueue, closed
+from duanka.ledger.lease_queue import LeaseQueue, closed
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
@@ -187,24 +186,12 @@ class NoticeDispatcher:
         return None
 
     def _later(self, notice: ClaimedNotice, now: datetime, error: Exception) -> None:
-        tried = {
-            "tries": notice.tries + 1,
-            "next_try_at": now + self._circuit.back_off(notice.tries + 1),
-            "error": f"{type(error).__name__}: {error}",
-        }
-        self._change_mine([notice], notices.c.done_at.is_(None), values=tried | RELEASED)
+        tries = notice.tries + 1
+        at = now + self._circuit.back_off(tries)
+        self._queue.try_later(notice.id, tries, at, f"{type(error).__name__}: {error}")
 
     def _give_back(self, claimed: Sequence[ClaimedNotice]) -> None:
-        if claimed:
-            self._change_mine(claimed, values=RELEASED)
-
-    def _change_mine(
-        self, claimed: Sequence[ClaimedNotice], *which: ColumnElement[bool], values: Mapping[str, Any]
-    ) -> None:
-        these = (notices.c.id.in_([one.id for one in claimed]), self._queue.is_mine, *which)
-        self._store.transact(
-            lambda connection: connection.execute(update(notices).where(*these).values(values))
-        )
+        self._queue.give_back([notice.id for notice in claimed])
 
 
 def _give_up(connection: Connection, number: int, now: datetime, why: str) -> None:

@@ -12,9 +12,10 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas.casework import cases as shown
 from duanka.api.schemas.casework.cases import TheCase
 from duanka.api.schemas.requests import Because
-from duanka.casework.cases.queries import MOST, CaseFilter, CaseReader
+from duanka.casework.cases.queries import MOST, CaseFilter
 from duanka.domain.authority import Permission
 from duanka.domain.case_file import CaseState, searched_value
+from duanka.ledger.lookups import Reader
 
 router = Endpoints("cases")
 _Limit = Annotated[int, Query(ge=1, le=MOST, description="Cases of a page.")]
@@ -72,7 +73,7 @@ def retrieve_case(
     here: Here, by: access.Caller, number: TheCase, asks: shown.CaseLooked
 ) -> shown.CaseFileShown:
     """What it is about, notes, and one timeline with orders and the network's answers. The trail has who and why."""
-    reader = CaseReader(by, asks.why, asks.unmask)
+    reader = Reader(by, asks.why, asks.unmask)
     return shown.CaseFileShown.told(here.desk.casework.cases.case(number, reader, here.now, asks.entries))
 
 
@@ -118,7 +119,7 @@ def note_case(here: Here, by: access.Caller, number: TheCase, asks: shown.CaseNo
 def add_to_case(
     here: Here, by: access.Caller, number: TheCase, asks: shown.CaseItemsAsked
 ) -> shown.CaseGrownShown:
-    """What is there already stays as it is."""
+    """Items that the case already has are left unchanged."""
     file, new = here.desk.casework.files.add(number, asks.items(), by, asks.why, here.now)
     return shown.CaseGrownShown(case=shown.CaseShown.told(file.case), new=new)
 

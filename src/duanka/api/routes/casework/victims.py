@@ -12,8 +12,8 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas.casework import victims as shown
 from duanka.api.schemas.casework.victims import TheVictim, TheWorklist
 from duanka.api.schemas.requests import Because, Moment
-from duanka.casework.victims.queries import VictimReader
 from duanka.domain.authority import Permission
+from duanka.ledger.lookups import Reader
 
 router = Endpoints("victims")
 
@@ -72,7 +72,7 @@ def retrieve_victim(
     here: Here, by: access.Caller, number: TheVictim, asks: shown.VictimLooked
 ) -> shown.VictimFileShown:
     """Contacts, messages, calls, and the text that is read out. The trail has who and why."""
-    reader = VictimReader(by, asks.why, asks.unmask)
+    reader = Reader(by, asks.why, asks.unmask)
     return shown.VictimFileShown.told(here.desk.casework.victims.queries.victim(number, reader, here.now))
 
 

@@ -17,7 +17,6 @@ from duanka.casework.victims.queries import (
     VictimFile,
     VictimFilter,
     VictimPage,
-    VictimReader,
 )
 from duanka.casework.victims.queries import VictimShown as SeenVictim
 from duanka.domain.order import Person
@@ -33,7 +32,7 @@ from duanka.domain.victims import (
     VictimOrigin,
     WorklistState,
 )
-from duanka.ledger.lookups import LookupContext
+from duanka.ledger.lookups import LookupContext, Reader
 from duanka.orders.masking import IN_FULL, View
 from duanka.orders.views import WordsShown
 
@@ -86,9 +85,9 @@ class VictimsListed(AskedModel):
         """Return which victims."""
         return VictimFilter(tuple(self.states), tuple(self.outcomes), self.since, self.until)
 
-    def reader(self, by: Person) -> VictimReader:
+    def reader(self, by: Person) -> Reader:
         """Return who looks, and why."""
-        return VictimReader(by, self.why, self.unmask)
+        return Reader(by, self.why, self.unmask)
 
 
 class VictimLooked(AskedModel):
