@@ -37,7 +37,7 @@ class Centre:
     sent: list[tuple[str, str]] = field(default_factory=list)
     came: list[Receipt] = field(default_factory=list)
     first: int = 1
-    sending: Callable[[], None] = lambda: None
+    sending: Callable[[], object] = lambda: None
 
     def send(self, card: str, text: str) -> str:
         self.sending()
@@ -310,6 +310,17 @@ def test_a_worker_that_died_leaves_notices_to_others_and_ids_of_old_are_forgotte
     other.work(NOW + 22 * SECOND)
     with store.reading() as connection:
         assert connection.execute(select(notice_parts)).all() == [("m1", 2, None)]
+
+
+def test_a_worker_that_slept_beyond_its_lease_leaves_the_others_lease_alone(store: Store) -> None:
+    desk = Desk(store)
+    receive(desk.orders, [demand(0)], NOW)
+    other = desk.worker("other")
+    desk.centre.refuses[card(0)] = ElementRefused("busy")
+    desk.centre.sending = lambda: other._claim(NOW + 21 * SECOND, 10)
+    desk.posting.work(NOW)
+    (row,) = desk.rows()
+    assert (row.leased_by, row.tries, row.error) == ("other", 0, None)
 
 
 def test_told_to_stop_it_gives_back_what_it_has_not_begun(store: Store) -> None:
