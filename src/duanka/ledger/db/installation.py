@@ -16,6 +16,7 @@ import duanka.ledger.db.casework.accounts  # registers its tables
 import duanka.ledger.db.casework.cases  # and these
 import duanka.ledger.db.casework.clues  # and these
 import duanka.ledger.db.casework.victims  # and these
+import duanka.ledger.db.tables_holders  # and these
 import duanka.ledger.db.tables_identity  # and these
 import duanka.ledger.db.tables_people  # and these
 import duanka.ledger.db.tables_takes  # noqa: F401  # and these

@@ -12,9 +12,9 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
-# Covers the tables of all files tables*.py and of `casework`; increment with every change of a table, column, index or
-# constraint.
-SCHEMA_VERSION = 13
+# Covers the tables of all files tables*.py, of `casework` and of `assessment`; increment with every change of a table,
+# column, index or constraint.
+SCHEMA_VERSION = 14
 
 _WHERE = "where"  # key in an index's info: its condition
 metadata = MetaData()

@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from duanka.ledger.migrations.assessment import assessment as assessment_tables
 from duanka.ledger.migrations.casework import casework as casework_tables
 from duanka.ledger.migrations.people import (
     give_keys_to_persons,
@@ -351,6 +352,12 @@ def casework(op: Operations, facts: TrailFacts) -> None:
     casework_tables(op)
 
 
+def assessment(op: Operations, facts: TrailFacts) -> None:
+    """Version 14: assessment, and what is owed to holders."""
+    del facts
+    assessment_tables(op)
+
+
 # Resulting version -> step. Release 0.1.0 is version 0; version 2 never existed.
 STEPS: dict[int, Step] = {
     1: installation,
@@ -365,4 +372,5 @@ STEPS: dict[int, Step] = {
     11: refusal_hours,
     12: disavowals,
     13: casework,
+    14: assessment,
 }
