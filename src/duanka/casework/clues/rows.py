@@ -15,7 +15,7 @@ from duanka.domain.person import Person
 from duanka.domain.phone_masking import masked_text
 from duanka.ledger.db.bulk import put_rows
 from duanka.ledger.db.casework.clues import clue_cards, clue_files, clues
-from duanka.ledger.people.places import places_in
+from duanka.ledger.people.places import place_outside
 
 _NAMES = tuple(one.name for one in fields(Clue) if one.name != "has_full")
 _COLUMNS = (*(clues.c[name] for name in _NAMES), clues.c.package.is_not(None).label("has_full"))
@@ -25,7 +25,7 @@ def clues_within(person: Person) -> list[ColumnElement[bool]]:
     """Conditions on `clues` rows: those with all cards in the scope of `person`."""
     if person.scope.everywhere:
         return []
-    outside = or_(*(not_(one) for one in places_in(person, clue_cards.c.operator, clue_cards.c.city)))
+    outside = place_outside(person, clue_cards.c.operator, clue_cards.c.city)
     return [not_(exists().where(clue_cards.c.clue_id == clues.c.id, outside))]
 
 

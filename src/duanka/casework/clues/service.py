@@ -324,7 +324,7 @@ def without_package(clue: Clue, now: datetime) -> dict[str, object]:
     return {"package": None, "package_deleted_at": now} if clue.has_full else {}
 
 
-def written_to(files: Mapping[str, bytes], name: str) -> bytes:
+def file_named(files: Mapping[str, bytes], name: str) -> bytes:
     """One of the files of a clue. UnknownClue: it has no such file."""
     if name not in files:
         raise UnknownClue(f"no file {name[:40]!r}; a clue has {', '.join(sorted(files))}")

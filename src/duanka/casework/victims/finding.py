@@ -12,11 +12,10 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.casework.victims.confirmed import Standing, standing
 from duanka.casework.victims.ranking import Danger, Ranked
-from duanka.casework.victims.recording import AT_ONCE, record_and_queue
+from duanka.casework.victims.recording import in_turns, record_and_queue
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import bounded
@@ -32,7 +31,6 @@ from duanka.domain.victims import (
     VictimsRefused,
 )
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.casework.cases import case_items
 from duanka.ledger.lookups import (
     LookupContext,
@@ -186,13 +184,10 @@ class VictimFinder:
         return confirmed
 
     def _queue(self, found: Ranked, confirmed: Standing, reader: LookupContext, now: datetime) -> int:
-        terms, warned = self._search.terms, 0
-        for some in in_parts(found.victims, AT_ONCE):
+        def put(connection: Connection, some: Sequence[Danger]) -> int:
+            return record_and_queue(connection, some, confirmed, self._search.terms, now)
 
-            def put(connection: Connection, some: Sequence[Danger] = some) -> int:
-                return record_and_queue(connection, some, confirmed, terms, now)
-
-            warned += self._store.transact(put, again=(OperationalError, IntegrityError))
+        warned = in_turns(self._store, found.victims, put)
         after = {"cards": sorted(confirmed), "found": len(found.victims), "warned": warned}
         why = f"{reader.basis.number} · {reader.why.strip()}"
         entry = AuditEntry(now, reader.person, "victims.warn", "victims", why, after=after)

@@ -13,12 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.casework.victims.confirmed import standing
 from duanka.casework.victims.finding import AskedPeriod, VictimRecords, cards_of_case
 from duanka.casework.victims.ranking import Danger
-from duanka.casework.victims.recording import AT_ONCE, record
+from duanka.casework.victims.recording import in_turns, record
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import given_reason
@@ -29,7 +28,7 @@ from duanka.domain.phone_masking import masked_text
 from duanka.domain.record_lookups import MOST_HOURS, BasisKind, LookupRefused, bounded_count
 from duanka.domain.victims import MOST_CARDS, VictimOrigin, VictimsRefused, WorklistState
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.bulk import in_parts, put_rows
+from duanka.ledger.db.bulk import put_rows
 from duanka.ledger.db.casework.victims import callback_cards, callback_requests
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.lookups import LookupContext, authorize_lookup, check_basis, check_scope, number_of
@@ -123,12 +122,12 @@ class CallProposals:
             return self._decide(connection, number, by, why, now, WorklistState.APPROVED, len(found.victims))
 
         decided = self._store.transact(decide)
-        for some in in_parts(found.victims, AT_ONCE):
 
-            def put(connection: Connection, some: Sequence[Danger] = some) -> object:
-                return record(connection, some, confirmed, self._search.terms, now, VictimOrigin.APPROVED)
+        def put(connection: Connection, some: Sequence[Danger]) -> int:
+            origin = VictimOrigin.APPROVED
+            return len(record(connection, some, confirmed, self._search.terms, now, origin))
 
-            self._store.transact(put, again=(OperationalError, IntegrityError))
+        in_turns(self._store, found.victims, put)
         return decided
 
     def reject(self, number: str, by: Person, why: str, now: datetime) -> CallProposal:

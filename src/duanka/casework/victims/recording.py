@@ -7,12 +7,14 @@ constraints hold both, whichever worker or person comes first.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.casework.victims.confirmed import Standing, kinds_of, still_standing
 from duanka.casework.victims.ranking import Danger, is_service
@@ -25,17 +27,19 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.phone_number import parse
 from duanka.domain.victim_policy import VictimPolicy
 from duanka.domain.victims import CallState, MessageKind, MessageOutcome, PartyContact, Reason, VictimOrigin
-from duanka.ledger.db.bulk import among, put_rows, update_rows, upsert
+from duanka.ledger.db.bulk import among, in_parts, put_rows, update_rows, upsert
 from duanka.ledger.db.casework.victims import (
     victim_contacts,
     victim_messages,
     victims,
     warning_grounds,
 )
+from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import cards
 
 AT_ONCE = 500  # persons of one transaction
+_BEGIN_AGAIN = (OperationalError, IntegrityError)
 _LETTER = "W"  # of a victim's id
 _NEVER_CALLED = frozenset({CallState.NONE.value, CallState.DONE.value})
 _RENEWED = (
@@ -55,6 +59,24 @@ class BookTerms:
     def aware(self, at: datetime) -> datetime:
         """A time of the store with its offset."""
         return at.replace(tzinfo=self.zone.info)
+
+
+def in_turns(
+    store: Store, found: Sequence[Danger], work: Callable[[Connection, Sequence[Danger]], int]
+) -> int:
+    """Do `work` for `AT_ONCE` persons in a transaction of their own; return the sum of what it returns.
+
+    If another worker was quicker with one of them, the transaction begins again.
+    """
+    return sum(
+        store.transact(partial(_in_turn, work, some), again=_BEGIN_AGAIN) for some in in_parts(found, AT_ONCE)
+    )
+
+
+def _in_turn(
+    work: Callable[[Connection, Sequence[Danger]], int], some: Sequence[Danger], connection: Connection
+) -> int:
+    return work(connection, some)
 
 
 def record_and_queue(

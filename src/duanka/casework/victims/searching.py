@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
-
-from duanka.casework.victims.confirmed import Standing, kinds_of
+from duanka.casework.victims.confirmed import Standing, kinds_of, standing
 from duanka.casework.victims.ranking import Ranked, ranked
 from duanka.casework.victims.recording import BookTerms
 from duanka.domain.victims import PartyLookups, PartyTerms
 from duanka.ledger.audit.trail import Trail
-from duanka.ledger.db.bulk import among
-from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
 
 
@@ -56,7 +52,8 @@ class VictimSearch:
             begins=begins or {},
         )
         parties = source.parties_of(cards, asked)
-        guilty = {*cards, *self._confirmed_among([party.number for party in parties])}
+        with self.store.reading() as connection:
+            guilty = {*cards, *standing(connection, [party.number for party in parties])}
         return ranked(parties, kinds_of(confirmed), guilty, policy, until)
 
     def with_kinds(self, source: PartyLookups, confirmed: Standing) -> Standing:
@@ -67,12 +64,3 @@ class VictimSearch:
             card: [replace(one, fraud_kind=named[card]) for one in those] if card in named else those
             for card, those in confirmed.items()
         }
-
-    def _confirmed_among(self, numbers: Collection[str]) -> Iterable[str]:
-        """Which of these the police confirmed in any case that stands."""
-        with self.store.reading() as connection:
-            mine = (
-                among(connection, confirmations.c.card, numbers),
-                confirmations.c.withdrawn_at.is_(None),
-            )
-            return connection.execute(select(confirmations.c.card).where(*mine)).scalars().all()

@@ -13,19 +13,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.casework.victims import watches
 from duanka.casework.victims.confirmed import by_card
 from duanka.casework.victims.corrections import Corrections
-from duanka.casework.victims.recording import AT_ONCE, record_and_queue
+from duanka.casework.victims.recording import in_turns, record_and_queue
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM
 from duanka.domain.record_lookups import LookupRefused
 from duanka.domain.victims import MOST_CARDS, PartyLookups
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.monitoring.alarms import AlarmService
 
 _LEASE = timedelta(minutes=2)
@@ -155,13 +153,11 @@ class ConfirmationWatch:
         begins = self._begins(rows)
         until = self._local(now) + _AHEAD  # counted as the present: minutes do not matter
         found = self._search.find(source, confirmed, min(begins.values()), until, begins=begins)
-        warned = 0
-        for some in in_parts(found.victims, AT_ONCE):
 
-            def put(connection: Any, some: Any = some) -> int:
-                return record_and_queue(connection, some, confirmed, terms, now)
+        def put(connection: Any, some: Any) -> int:
+            return record_and_queue(connection, some, confirmed, terms, now)
 
-            warned += self._store.transact(put, again=(OperationalError, IntegrityError))
+        warned = in_turns(self._store, found.victims, put)
         told = Counter({why.value: count for why, count in found.excluded.items()})
 
         def close(connection: Any) -> None:

@@ -34,7 +34,7 @@ def bulk_actions_within(person: Person, act_id: ColumnElement[str]) -> list[Colu
     """Conditions on bulk actions: those with all cards in the scope of `person`."""
     if person.scope.everywhere:
         return []
-    outside = or_(*(not_(one) for one in _covered(person.scope, act_places.c.operator, act_places.c.city)))
+    outside = place_outside(person, act_places.c.operator, act_places.c.city)
     return [not_(exists().where(act_places.c.act_id == act_id, outside))]
 
 
@@ -43,7 +43,7 @@ def cases_within(person: Person) -> list[ColumnElement[bool]]:
     if person.scope.everywhere:
         return []
     theirs = (case_items.c.case_id == cases.c.id, case_items.c.kind == "card")
-    outside = or_(*(not_(one) for one in _covered(person.scope, case_items.c.operator, case_items.c.city)))
+    outside = place_outside(person, case_items.c.operator, case_items.c.city)
     return [exists().where(*theirs), not_(exists().where(*theirs, outside))]
 
 
@@ -59,6 +59,13 @@ def places_in(
 ) -> list[ColumnElement[bool]]:
     """Conditions on rows with a place of their own: those in the scope of `person`."""
     return _covered(person.scope, operator, city)
+
+
+def place_outside(
+    person: Person, operator: ColumnElement[str], city: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Condition on rows with a place of their own: outside the scope of `person`, which has limits."""
+    return or_(*(not_(one) for one in _covered(person.scope, operator, city)))
 
 
 def _covered(

@@ -12,7 +12,7 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas.casework import clues as shown
 from duanka.api.schemas.casework.clues import TheClue, TheRecipient
 from duanka.api.schemas.requests import Because
-from duanka.casework.clues.service import MOST, written_to
+from duanka.casework.clues.service import MOST, file_named
 from duanka.domain.authority import Permission
 from duanka.domain.clue import ClueState
 from duanka.domain.phone_masking import masked_text
@@ -77,7 +77,7 @@ def retrieve_clue(here: Here, by: access.Caller, number: TheClue, because: Becau
 )
 def retrieve_clue_file(here: Here, by: access.Caller, number: TheClue, asks: shown.ClueFileAsked) -> Response:
     """As `duanka clues show --out` writes it, numbers masked. The trail has who and why."""
-    content = written_to(here.desk.casework.clues.files.files(number, by, asks.why, here.now), asks.file)
+    content = file_named(here.desk.casework.clues.files.files(number, by, asks.why, here.now), asks.file)
     headers = {"Content-Disposition": f'attachment; filename="{asks.file}"'}
     return Response(content, headers=headers, media_type=_MEDIA[asks.file.rpartition(".")[2]])
 
