@@ -6,7 +6,7 @@ The cards go from the graph into the proposal, and are shown to nobody on the wa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from duanka.domain.text import BilingualText, Language
 from duanka.ledger.lookups import LookupContext
 from duanka.orders.bulk_actions.conditions import may_ask
 from duanka.orders.bulk_actions.service import BulkActionService
-from duanka.orders.bulk_actions.standing import standing_stops
+from duanka.orders.bulk_actions.standing import HeldMeanwhile, standing_stops
 from duanka.orders.masking import MASKED
 from duanka.orders.queries.ring_queries import RingQueries
 
@@ -102,6 +102,22 @@ def propose_ring_stop(
             f"{why}: nothing is proposed. Who knows better names the cards: `duanka links around LINKS ... --out DIR"
             " --full`, then `duanka orders stop --file DIR/ring.csv`"
         )
+    try:
+        return _propose(acts, ring, likely, stop, by, now, basis)
+    except HeldMeanwhile:  # by somebody else in the same moment: what is left now
+        return _propose(acts, ring, likely, stop, by, now, basis)
+
+
+def _propose(
+    acts: BulkActionService,
+    ring: RingAnswer,
+    likely: Sequence[str],
+    stop: RingStop,
+    by: Person,
+    now: datetime,
+    basis: Basis | None,
+) -> ProposedRingStop:
+    """Propose `stop` for those of `likely` that no stop holds."""
     with acts.orders.store.reading() as connection:
         held = standing_stops(connection, stop.event, likely)
     standing = dict(Counter(held.values()))
@@ -111,10 +127,12 @@ def propose_ring_stop(
         )
     reason = _with_what_was_seen(stop.reason, ring, frozenset(proposed), basis)
     try:
-        act = acts.propose(stop.event, proposed, reason, by, now, stop.until)
+        act = acts.propose(stop.event, proposed, reason, by, now, stop.until, unheld=True)
+    except HeldMeanwhile:
+        raise
     except OrderError as error:
         raise type(error)(MASKED.text(str(error))) from None  # may name a card, which `by` did not name
-    return ProposedRingStop(act, len(listed) - len(likely), ring.at_risk, ring.confirmed, standing)
+    return ProposedRingStop(act, ring.cards.rows - len(likely), ring.at_risk, ring.confirmed, standing)
 
 
 def _with_what_was_seen(

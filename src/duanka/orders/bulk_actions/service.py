@@ -48,6 +48,7 @@ from duanka.orders.bulk_actions.conditions import (
 )
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.bulk_actions.review import put_places, store_with_cards, strike, visible_bulk_action
+from duanka.orders.bulk_actions.standing import require_unheld
 from duanka.orders.bulk_actions.undo import (
     is_undone,
     last_undo,
@@ -77,12 +78,14 @@ class BulkActionService:
         by: Person,
         now: datetime,
         until: datetime | None = None,
+        *,
+        unheld: bool = False,
     ) -> BulkAction:
         """Propose `event` for `cards`; return the bulk action.
 
         `cards`: E.164, with or without +; duplicates count once. `until`: end of a punishment; only given for that
         event. Lifting starts at once, unless a card's tier takes two people. Protected and cancelled cards are listed
-        as skipped.
+        as skipped. `unheld`: no card may be in a stop that stands (HeldMeanwhile).
 
         OrderError: a number is malformed (the message names it), or every card would be skipped.
         """
@@ -96,6 +99,8 @@ class BulkActionService:
         until = end_of_measure(until, now) if until else None
 
         def work(unit: UnitOfWork) -> str:
+            if unheld:
+                require_unheld(unit, event, numbers)
             skipped = left_out(unit, numbers)
             if len(skipped) == len(numbers):
                 raise nothing_left(unit, skipped)

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, and_, or_, select
 
 from duanka.domain.bulk_action import BulkActionState
-from duanka.domain.order import STOP_EVENTS, Event
+from duanka.domain.order import STOP_EVENTS, Event, NoSuchTransition
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import act_cards, acts, cards
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
 
 _OPEN = (BulkActionState.PROPOSED.value, BulkActionState.RUNNING.value)
+
+
+class HeldMeanwhile(NoSuchTransition):
+    """A stop by somebody else holds some of the cards since they were looked at."""
+
+    def __init__(self, held: Mapping[str, str]) -> None:
+        acts_of = ", ".join(sorted(set(held.values())))
+        super().__init__(f"{len(held)} of the cards are in {acts_of} since a moment ago: propose it again")
+
+
+def require_unheld(unit: UnitOfWork, event: Event, numbers: Collection[str]) -> None:
+    """HeldMeanwhile if a stop holds one of `numbers`. Others who propose one wait for this transaction."""
+    unit.lock(numbers)
+    if held := standing_stops(unit.connection, event, numbers):
+        raise HeldMeanwhile(held)
 
 
 def standing_stops(connection: Connection, event: Event, numbers: Iterable[str]) -> dict[str, str]:
