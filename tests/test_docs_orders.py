@@ -43,6 +43,7 @@ _EVENTS = {
     Event.ACCEPT: "受理",
     Event.UPHOLD: "成立",
     Event.REJECT: "不成立",
+    Event.LAPSE: "逾期未决",
     Event.DISOWN: "本人否认",
     Event.STOP_AT_REQUEST: "本人申请停机",
     Event.CONFIRM: "确认本人",

@@ -131,16 +131,17 @@ def test_the_days_to_answer_are_working_days(store: Store) -> None:
     policy = replace(AT_ONCE, objection_days=5, holidays=tuple(date(2026, 10, day) for day in range(1, 8)))
     book = book_on(store, policy)
     _stopped(book)
-    objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
     filed = datetime(2026, 9, 30, 1, 0, tzinfo=UTC)  # a Wednesday, 09:00 in China
-    accepted = book.apply(objection.id, Event.ACCEPT, DESK, "read", filed)
+    objection = book.object(card(0), "一", HOLDER, filed)
     due = datetime(2026, 10, 14, 1, 0, tzinfo=UTC)  # 8, 9, 12, 13 and 14 October
-    assert accepted.due_at == due
+    assert objection.due_at == due
+    accepted = book.apply(objection.id, Event.ACCEPT, DESK, "read", due - timedelta(days=1))
+    assert accepted.due_at == due, "whoever takes it up late has no more days for it"
     assert book.sweep(due - timedelta(microseconds=1)) == 0
     assert book.sweep(due) == 1
     late = _open(book)
     assert late
     assert (late.state, late.due_at) == (State.ACCEPTED, None), (
-        "a person must look; nothing is decided by a clock"
+        "a person must look; under this policy nothing is decided by a clock"
     )
     assert book.sweep(due + 100 * HOUR) == 0

@@ -50,6 +50,7 @@ from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.dispatch.receipts import OtherReceipts
 from duanka.orders.monitoring.kept_lists import KeptListWatch
+from duanka.orders.monitoring.objections_due import ObjectionsDue
 from duanka.orders.monitoring.old_refusals import OldRefusals
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import RefusalCollector
@@ -88,11 +89,12 @@ def working(
     guard = TrailGuard(here.ends, alarms)
     guard.check(clock())  # before the first duty, so that a restored backup causes no action
     clocks = supervision.guard if supervision else None
-
-    waiting = WaitingOrders(here.store, alarms, timedelta(hours=policy.review_within))
+    within = timedelta(hours=policy.review_within)
+    watches = WaitingOrders(here.store, alarms, within), ObjectionsDue(here.store, alarms, policy)
 
     def sweep(now: datetime, limit: int) -> int:
-        waiting.watch(now)
+        for one in watches:
+            one.watch(now)
         return here.orders.sweep(now, limit, restrict=not (clocks and clocks.check()))
 
     def dispatcher(element: Element) -> ElementDispatcher:

@@ -12,9 +12,17 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order_commands import only_the_police, typed
+from duanka.domain.order_errors import AlreadyUsed as AlreadyUsed  # noqa: PLC0414  # re-exported for the users of orders
+from duanka.domain.order_errors import GroundsMissing as GroundsMissing  # noqa: PLC0414
+from duanka.domain.order_errors import NeedsSecondPerson as NeedsSecondPerson  # noqa: PLC0414
+from duanka.domain.order_errors import NoSuchTransition as NoSuchTransition  # noqa: PLC0414
+from duanka.domain.order_errors import OrderError as OrderError  # noqa: PLC0414
+from duanka.domain.order_errors import PermissionDenied as PermissionDenied  # noqa: PLC0414
+from duanka.domain.order_errors import ProtectedCard as ProtectedCard  # noqa: PLC0414
+from duanka.domain.order_errors import TooManyHolders as TooManyHolders  # noqa: PLC0414
+from duanka.domain.order_errors import UnknownOrder as UnknownOrder  # noqa: PLC0414
 from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported for the users of orders
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
@@ -65,6 +73,7 @@ class State(WordedEnum):
     ACCEPTED = "accepted", "已受理"
     UPHELD = "upheld", "异议成立"
     REJECTED = "rejected", "异议不成立"
+    LAPSED = "lapsed", "逾期未决"  # nobody decided it in its term, and the card was given back
     # disavowal
     CLAIMED = "claimed", "否认待确认"  # nothing is stopped: who says it is not established
     CONFIRMED = (
@@ -100,46 +109,11 @@ class Event(WordedEnum):
     ACCEPT = "accept", "受理"
     UPHOLD = "uphold", "异议成立"
     REJECT = "reject", "异议不成立"
+    LAPSE = "lapse", "逾期未决"
     DISOWN = "disown", "本人否认"  # result of a verification
     STOP_AT_REQUEST = "stop_at_request", "本人申请停机"
     CONFIRM = "confirm", "确认本人"
     DISCARD = "discard", "不予确认"
-
-
-class OrderError(DuankaError):
-    """The order cannot be changed as requested."""
-
-
-class UnknownOrder(OrderError):
-    """No such order."""
-
-
-class NoSuchTransition(OrderError):
-    """TRANSITIONS has no row for this state and event."""
-
-
-class PermissionDenied(OrderError):
-    """The role may not do that."""
-
-
-class NeedsSecondPerson(OrderError):
-    """A stop without other evidence, or a release of a tier that the policy names, takes two people."""
-
-
-class TooManyHolders(OrderError):
-    """The person has contacted as many holders today as the policy allows."""
-
-
-class ProtectedCard(OrderError):
-    """The card is on the protected list: no order may change it."""
-
-
-class GroundsMissing(OrderError):
-    """A restriction lacks its reason, redress or papers in one of the two languages."""
-
-
-class AlreadyUsed(OrderError):
-    """A single-use link was used or has expired."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +210,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_O, _OBJECTED, Event.UPHOLD, State.UPHELD, _DESK),
     *_rows(_O, _OBJECTED[1:], Event.REJECT, State.REJECTED, _DESK),
     *_rows(_O, _OBJECTED, Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
+    *_rows(_O, _OBJECTED[:2], Event.LAPSE, State.LAPSED, _SELF),  # the term is over: orders/objections
     *_rows(_D, (State.CLAIMED,), Event.CONFIRM, State.CONFIRMED, _DESK),
     *_rows(_D, (State.CLAIMED,), Event.DISCARD, State.DISCARDED, _DESK),
     *_rows(_D, (State.CLAIMED,), Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
@@ -250,7 +225,7 @@ FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED, _D: State.CLAIMED}
 CLOSED = frozenset(
     {
         *(State.PASSED, State.DISOWNED, State.WITHDRAWN, State.RESTORED, State.CANCELLED),
-        *(State.UPHELD, State.REJECTED, State.DISCARDED),
+        *(State.UPHELD, State.REJECTED, State.LAPSED, State.DISCARDED),
     }
 )
 STOP_EVENTS = frozenset(
@@ -330,6 +305,7 @@ class Order:
     `due_at`: next deadline; None while none runs. `parent`: the verification that a restriction follows from, the
     restriction that an objection is about, or the disavowal of a stop at request. `operator`, `city`: of the card; ""
     if unknown. `hit_summaries`: what the rules saw and when; encoded, as few readers need it (`decoded_summaries`).
+    `channel`: how an objection was filed (`domain.objection.Channel`).
 
     Facts from which the evidence for a stop is derived (domain/evidence.py): `opened_by`; `helped_by`: names of staff
     who made a link or acted for the holder; `decision`: the sealed decision that opened it; `receipt_at`: delivery
@@ -364,6 +340,7 @@ class Order:
     receipt_at: datetime | None = None
     evidence: str = ""
     hit_summaries: str = ""
+    channel: str = ""
 
     @classmethod
     def of(cls, **facts: Any) -> Order:

@@ -32,7 +32,8 @@ class OrderPolicy:
     answer that nobody confirmed lapses. `holders_a_day`: holders that one person may ask per day. `review_within`:
     hours after which an order without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who
     passed is not asked again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is
-    new. `clue_days`: after which the police's encrypted files of a clue are deleted, if nobody acknowledged it.
+    new. `restore_undecided`: an objection that nobody decides within `objection_days` restores the card. `clue_days`:
+    after which the police's encrypted files of a clue are deleted, if nobody acknowledged it.
     """
 
     stages: tuple[DeadlineStage, ...] = (
@@ -44,6 +45,7 @@ class OrderPolicy:
     two_people: bool = True
     link_hours: float = 72
     objection_days: int = 5
+    restore_undecided: bool = False
     holidays: tuple[date, ...] = ()
     alarm_minutes: float = 5
     reconcile_minutes: float = 5

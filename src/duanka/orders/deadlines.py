@@ -53,7 +53,9 @@ def changed_deadlines(
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
-            clock = {"due_at": policy.working_days_after(unit.now, policy.objection_days)}
+            # The term began when it was filed; one of a version that gave it no term has it from now.
+            ends = policy.working_days_after(unit.now, policy.objection_days)
+            clock = {"due_at": order.due_at or ends}
         case Kind.DISAVOWAL, Event.CONFIRM:
             clock = days_to_take_back(unit, order.card)
         case Kind.RESTRICTION, _:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
-
-from sqlalchemy import Connection, or_, select
 
 from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
 from duanka.domain.holder_grounds import NOT_PASSED, TOO_LATE
@@ -28,9 +26,6 @@ from duanka.domain.order import (
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
-from duanka.ledger.db.bulk import among
-from duanka.ledger.db.tables import notices
-from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.confirmations import withdraw
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -42,6 +37,7 @@ from duanka.orders.deadlines import (
     may_delay,
     stage_due,
 )
+from duanka.orders.holder_notices import notice_out, notify_limited
 from duanka.orders.own_request import (
     confirmed_disavowal,
     grounds_of_request,
@@ -54,7 +50,6 @@ _STAGE_STATE = {
     NetworkState.SUSPENDED: State.SUSPENDED,
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
-_SAME_NOTICE_PER_DAY = 3  # per card and day, when sent by staff
 
 
 def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
@@ -165,7 +160,7 @@ def _passed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 def _to_counter(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """Tell the holder which counter to visit."""
     del why
-    _notify_limited(unit, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
+    notify_limited(unit, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
 
 
 def _submitted(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -196,18 +191,8 @@ def _withdrawn(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
         apply_event(unit, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
-    elif order.delivered_at or unit.about_orders(_NOTICE_OUT, order):
+    elif order.delivered_at or notice_out(unit, order):
         unit.notify(order, "withdrawn")
-
-
-def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, bool]:
-    out = or_(notices.c.sent_at.is_not(None), notices.c.leased_by.is_not(None))
-    mine = select(notices.c.order_id).where(among(connection, notices.c.order_id, of), out).distinct()
-    return dict.fromkeys(connection.execute(mine).scalars(), True)
-
-
-# Whether a notice about an order was sent or is being sent; its receipt may come late, or never.
-_NOTICE_OUT = TableFact(notices, _with_notice_out, absent=False)
 
 
 def _stopped(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -215,8 +200,11 @@ def _stopped(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     unit.notify(order, order.state.value)
 
 
-def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """Close or withdraw the verification of a restored card; uphold its objection."""
+def _free(unit: UnitOfWork, order: Order, by: Person, why: str, template: str = "restored") -> None:
+    """Close or withdraw the verification of a restored card; uphold its objection.
+
+    `template`: the notice, unless its registrant wants the card stopped.
+    """
     verification = unit.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
         # A pending proposal about the verification, unrelated to the restriction lifted here, still waits for
@@ -236,7 +224,7 @@ def _free(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
             disavowal = unit.change(disavowal, SYSTEM, "goes_on", f"{order.id} is lifted: {why}", **days)
         _stop_at_request(unit, disavowal, why)
         return
-    unit.notify(order, "restored")
+    unit.notify(order, template)
 
 
 def _released_by_police(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -332,9 +320,19 @@ def _upheld(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
         unit.notify(order, "upheld")
 
 
+def _lapsed(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
+    """Give the card back of an objection that nobody decided; nobody passed, so its verification is closed as it is."""
+    restriction = unit.open_order(order.card, Kind.RESTRICTION)
+    if restriction is None or restriction.state not in _LIFTED_BY_PASSING:
+        raise NoSuchTransition(f"nothing that the clock may lift stops the card of {order.id}")
+    why = f"{order.id} was not decided in its term: {why}"
+    freed = unit.move(restriction, Event.RESTORE, SYSTEM, why, due_at=None)
+    _free(unit, freed, by, why, "restored_undecided")
+
+
 def _notify_outcome(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del why
-    _notify_limited(unit, order, by, f"objection_{order.state}")
+    notify_limited(unit, order, by, f"objection_{order.state}")
 
 
 def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -344,15 +342,7 @@ def _passed_on(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
     if restriction is None or restriction.state is not State.FORCED_STOP:
         here = " or ".join(typed(order.kind, event, order.id) for event in (Event.UPHOLD, Event.REJECT))
         raise NoSuchTransition(f"{order.id} is about no stop of the police: it is decided here, by {here}")
-    _notify_limited(unit, order, by, "objection_passed_on")
-
-
-def _notify_limited(unit: UnitOfWork, order: Order, by: Person, template: str) -> None:
-    """Send a notice; staff can cause only a few of one kind per card and day."""
-    if by.role in STAFF and unit.notices_within_a_day(order.card, template) >= _SAME_NOTICE_PER_DAY:
-        unit.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
-        return
-    unit.notify(order, template)
+    notify_limited(unit, order, by, "objection_passed_on")
 
 
 _V, _R, _O, _D = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION, Kind.DISAVOWAL
@@ -374,6 +364,7 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_R, Event.POLICE_RELEASE): _released_by_police,
     (_R, Event.CANCEL): _cancelled,
     (_O, Event.UPHOLD): _upheld,
+    (_O, Event.LAPSE): _lapsed,
     (_O, Event.ACCEPT): _notify_outcome,
     (_O, Event.REJECT): _notify_outcome,
     (_O, Event.TO_FRAUD_CENTRE): _passed_on,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
 from duanka.domain.fraud_kind import FraudKind
+from duanka.domain.objection import CounterVisit
 from duanka.domain.order import (
     SYSTEM,
     DoneBefore,
@@ -35,6 +35,8 @@ from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.deadlines import next_stage
 from duanka.orders.done_before import moved_before
 from duanka.orders.effects import apply_event
+from duanka.orders.objections.filing import file_objection
+from duanka.orders.objections.undecided import term_is_over
 from duanka.orders.police_stops import police_stop
 
 SetAside = Callable[[BilingualText, str, Exception, datetime], None]
@@ -155,21 +157,11 @@ class OrderService:
 
         return self.transaction(work, now)
 
-    def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
-        """File an objection to the card's open order; a second one joins the first."""
-
-        def work(unit: UnitOfWork) -> Order:
-            unit.authorize(by, Permission.FILE_OBJECTION, card)
-            about = unit.open_order(card, Kind.RESTRICTION) or unit.open_order(card, Kind.VERIFICATION)
-            if about is None:
-                raise NoSuchTransition(f"there is no open order about {card} to object to")
-            if earlier := unit.open_order(card, Kind.OBJECTION):
-                return unit.change(earlier, by, "attach", text, hits=earlier.hits + 1)
-            reason = BilingualText(text.strip() or "机主提出异议", text.strip() or "the holder objects")
-            told = replace(about.grounds, reason=reason)
-            return unit.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
-
-        return self.transaction(work, now)
+    def object(
+        self, card: str, text: str, by: Person, now: datetime, visit: CounterVisit | None = None
+    ) -> Order:
+        """File an objection to the card's open order; a second one joins the first. `visit`: at a counter."""
+        return self.transaction(lambda unit: file_objection(unit, card, text, by, visit), now)
 
     def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
         """Move on up to `limit` orders that are due; return how many, 0: none is left.
@@ -250,5 +242,5 @@ def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
         apply_event(unit, order, Event.CANCEL, SYSTEM, f"not taken back by {written}")
     elif order.kind is Kind.DISAVOWAL:
         apply_event(unit, order, Event.DISCARD, SYSTEM, f"nobody confirmed it by {written}")
-    else:  # an objection not answered in time: marked overdue once, for a person to decide
-        unit.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)
+    else:
+        term_is_over(unit, order)

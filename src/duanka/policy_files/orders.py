@@ -110,6 +110,7 @@ class OrdersTable(TomlTable):
     two_people: Flag = _SHIPPED.two_people
     link_hours: Hours = _SHIPPED.link_hours
     objection_days: Days = _SHIPPED.objection_days
+    restore_undecided: Flag = _SHIPPED.restore_undecided
     holidays: Holidays = _SHIPPED.holidays
     alarm_minutes: Minutes = _SHIPPED.alarm_minutes
     reconcile_minutes: Minutes = _SHIPPED.reconcile_minutes

@@ -9,7 +9,6 @@ from fastapi import Request, Response
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
-from duanka.api.schemas import requests as asked
 from duanka.api.schemas.holder_responses import (
     DeadlineShown,
     LinkSent,
@@ -26,6 +25,7 @@ from duanka.api.schemas.holder_texts import (
     restricted,
     words_digest,
 )
+from duanka.api.schemas.objections import OwnObjection
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgress
 from duanka.domain.order import Kind, Order
@@ -51,7 +51,7 @@ def get_own_order(request: Request, here: Here, holder: access.IsHolder, respons
 
 
 @router.endpoint("POST /holder/objection", "I object · 我有异议", fails=(409,))
-def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
+def file_own_objection(here: Here, holder: access.IsHolder, asks: OwnObjection) -> OwnOrder:
     """A person answers within the working days that the policy sets.
 
     A second objection joins the first.

@@ -12,6 +12,7 @@ from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
+from duanka.api.schemas.objections import ObjectionAsked
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import card_of
 from duanka.domain.order import Event, Kind, Order, Person, states_before
@@ -111,7 +112,7 @@ _WHAT: dict[Event, tuple[str, str]] = {
     Event.WITHDRAW: ("Withdraw · 撤销", "It was asked in error: what followed from it is lifted."),
     Event.RESTORE: ("Restore · 复通", "The restriction is lifted in every part of the network."),
     Event.EASE: ("Ease · 双停转单停", "The card can be called again, and cannot call."),
-    Event.ACCEPT: ("Accept · 受理", "The working days to answer begin."),
+    Event.ACCEPT: ("Accept · 受理", "The holder is told by when they have an answer."),
     Event.UPHOLD: ("Uphold · 异议成立", "The holder was right: restored at once, and asked nothing more."),
     Event.REJECT: ("Reject · 异议不成立", "The measure stays; the holder is told how to go on."),
 }
@@ -147,9 +148,14 @@ for _path, _events, _which in (
     fails=(409,),
     tags=["objections"],
 )
-def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
-    """Against the card's open restriction or verification; joins an open objection."""
-    order = here.desk.orders.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
+def file_objection(here: Here, by: access.Caller, asks: ObjectionAsked) -> shown.OrderShown:
+    """Against the card's open restriction or verification; joins an open objection.
+
+    `visit`: the holder stands at a counter. Where the policy says so, the card is given back if nobody decides the
+    first objection in its term; one that a caller had recorded does not count.
+    """
+    visit = asks.visit.seen() if asks.visit else None
+    order = here.desk.orders.object(card_of(asks.phone_number), asks.text.strip(), by, here.now, visit)
     return masked(order)
 
 

@@ -322,21 +322,6 @@ class PoliceRelease(AskedModel):
         return ": ".join(part.strip() for part in (self.case_number, self.why) if part)
 
 
-class ObjectionAsked(AskedModel):
-    """A holder's objection (异议) in their own words, recorded by the staff."""
-
-    phone_number: PhoneNumber
-    text: Why = Field(
-        description="What the holder says.", examples=["I was selling my car: strangers called me"]
-    )
-
-
-class OwnObjection(AskedModel):
-    """An objection (异议) of the holder, in their own words."""
-
-    text: Why = Field(description="What you say.", examples=["I was selling my car: strangers called me"])
-
-
 class Proposal(AskedModel):
     """A stop or release of one card or many; a second person approves it (双人复核)."""
 

@@ -10,13 +10,19 @@ from duanka.cli.orders.order_moves import CardOrOrder, add_move, print_state, sa
 from duanka.cli.orders.orders_list import add_orders_list
 from duanka.cli.output.lists import say
 from duanka.cli.people.acting import at_desk, card_meant, command
+from duanka.cli.shell.completion import choices
 from duanka.cli.shell.lazy import new_group
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
-from duanka.domain.order import Event, Kind
+from duanka.domain.counter_check import Document
+from duanka.domain.objection import CounterVisit
+from duanka.domain.order import Event, Kind, OrderError
+from duanka.domain.text import BilingualText
 
 Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help="What the holder says.")]
 
+
+_DOCUMENTS = choices(BilingualText("证件", "document"), Document)
 
 commands = typer.Typer()
 objections = new_group(commands, "objections")
@@ -24,11 +30,29 @@ add_orders_list(objections, Kind.OBJECTION)
 
 
 @command(objections, Permission.FILE_OBJECTION)
-def file(card: CardOrOrder, text: Said) -> None:
-    """File an objection for a holder who came or called (代为登记); a second one joins the first."""
+def file(
+    card: CardOrOrder,
+    text: Said,
+    where: Annotated[
+        str,
+        typer.Option("--counter", help="The holder stands here, at this counter (营业厅); with --document."),
+    ] = "",
+    document: Annotated[
+        Document | None,
+        _DOCUMENTS.option(help="Which document was seen there, like 居民身份证; its number is not kept."),
+    ] = None,
+) -> None:
+    """File an objection for a holder who came or called (代为登记); a second one joins the first.
+
+    Where the policy says so, the clock gives a card back whose first objection nobody decided in its term: one filed
+    with --counter counts, one of a caller does not.
+    """
     said = given_reason(text) if text else text
+    if bool(where) is not bool(document):
+        raise OrderError("an objection at a counter takes both: --counter and --document")
+    visit = CounterVisit(where, document) if document else None
     with at_desk() as (here, person):
-        filed = here.orders.object(card_meant(here, card), said, person, here.now())
+        filed = here.orders.object(card_meant(here, card), said, person, here.now(), visit)
         print_state(filed)
         accept = f"duanka objections accept {filed.id} --why …"
         say(f"下一步：{accept}", f"Next: {accept}")
@@ -36,7 +60,7 @@ def file(card: CardOrOrder, text: Said) -> None:
 
 
 for _event, _help, _name in (
-    (Event.ACCEPT, "Take it up (受理): the working days to answer begin.", ""),
+    (Event.ACCEPT, "Take it up (受理): the holder is told by when they have an answer.", ""),
     (
         Event.UPHOLD,
         "The holder was right (异议成立): restored at once; at a high tier not by the person who accepted it.",

@@ -65,11 +65,15 @@ _ROWS = {
     "counter.confirm": BilingualText("复核营业厅核验", "counter check confirmed"),
     "counter.mine": BilingualText("营业厅撤回否认", "disavowal taken back at a counter"),
     "counter.not_mine": BilingualText("营业厅登记否认开户", "disowned at a counter"),
+    "counter.objection": BilingualText("营业厅登记异议", "objection at a counter"),
     "counter.refused": BilingualText("营业厅核验不全", "counter check incomplete"),
     "counter.reject": BilingualText("退回营业厅核验", "counter check rejected"),
     "counter.verify": BilingualText("营业厅核验", "counter check"),
     "decisions.hold": BilingualText("研判结果暂缓", "decisions held"),
     "decisions.take": BilingualText("接收研判结果", "decisions taken"),
+    "demand.given_back": BilingualText(
+        "异议逾期未决已复通，不再建单", "card was given back, objection undecided"
+    ),
     "demand.passed": BilingualText("已核验，不再建单", "holder has passed"),
     "demand.protected": BilingualText("受保护号码，不建单", "card is protected"),
     "demands.receive": BilingualText("接收研判结果", "decisions received"),
@@ -162,6 +166,7 @@ _FIELDS = {
     "asked": BilingualText("要求", "asked"),
     "basis": BilingualText("查询依据", "basis"),
     "card": BilingualText("号码", "card"),
+    "channel": BilingualText("提出方式", "filed"),
     "carried_by": BilingualText("依据", "carried by"),
     "city": BilingualText("城市", "city"),
     "closed_at": BilingualText("办结", "closed"),

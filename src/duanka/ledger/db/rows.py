@@ -65,6 +65,7 @@ def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
         receipt_at=row["receipt_at"],
         evidence=row["evidence"],
         hit_summaries=row["hit_summaries"],
+        channel=row["channel"],
     )
 
 
@@ -124,7 +125,7 @@ _NOTHING = (None, "", ())
 _TOLD = (
     *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
     *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
-    *("operator", "city"),  # these decide who may see the order
+    *("operator", "city", "channel"),  # the places decide who may see the order
 )
 
 

@@ -36,9 +36,12 @@ def _created(element: CreateIndex, compiler: DDLCompiler, **options: Any) -> str
 
 PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # condition on `orders`, as in its index
 
-# The same for open orders without a deadline or a restriction of their own: a person has to act.
+LAPSED_ORDERS = "kind = 'objection' AND state = 'lapsed'"
+
+# The same for open orders without a deadline or a restriction of their own, and for objections that nobody has taken
+# up: a person has to act.
 WAITING_ORDERS = (
-    "closed_at IS NULL AND due_at IS NULL AND kind <> 'restriction'"
+    "closed_at IS NULL AND (due_at IS NULL OR state = 'filed') AND kind <> 'restriction'"
     " AND (kind = 'objection' OR evidence = '' OR state NOT IN ('expired', 'failed'))"
 )
 
@@ -90,6 +93,7 @@ orders = Table(
     Column("evidence", String(24), nullable=False, server_default=""),
     # JSON: what the rules found, on which days.
     Column("hit_summaries", Text, nullable=False, server_default=""),
+    Column("channel", String(8), nullable=False, server_default=""),  # how an objection was filed
     # The three grounds of the law: no restriction can be stored without them, whoever writes it.
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
@@ -104,6 +108,7 @@ orders = Table(
     Index("orders_by_parent", "parent"),
     index_of_some("orders_waiting", "updated_at", where=WAITING_ORDERS),
     index_of_some("orders_passed", "card", "closed_at", where=PASSED_ORDERS),
+    index_of_some("orders_lapsed", "card", "closed_at", where=LAPSED_ORDERS),
     index_of_some(
         "orders_opened_by", "opened_by", "opened_at", where="opened_by <> 'duanka' AND opened_by <> ''"
     ),

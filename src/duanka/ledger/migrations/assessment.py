@@ -5,12 +5,15 @@ from __future__ import annotations
 from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, String, UniqueConstraint, inspect
 
+from duanka.ledger.migrations.assessment_holders import objections
+
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def assessment(op: Operations) -> None:
     """Create the tables of what is owed to holders."""
     _holders(op)
+    objections(op)
 
 
 def _holders(op: Operations) -> None:

@@ -86,6 +86,10 @@ TEMPLATES: Mapping[str, BilingualText] = {
         "已于{since}恢复使用，无需办理手续，给您带来不便，敬请谅解。",
         "works again ({since_en}). Nothing is left to do.",
     ),
+    "restored_undecided": _words(
+        "：您提出的异议我们未在期限内答复，已于{since}恢复使用，无需办理手续，给您带来不便，敬请谅解。",
+        "works again ({since_en}): we did not answer your objection in time. Nothing is left to do.",
+    ),
     "cancelled": _words(
         "因{reason}，已于{since}销户。如有异议，请带{papers}到{counter}提出，{days}个工作日内答复。",
         "was cancelled on {since_en}. To object, bring {papers_en} to {counter_en}.",
@@ -124,6 +128,7 @@ TITLES: Mapping[str, BilingualText] = {
     "punished": BilingualText("惩戒停机通知", "punished"),
     "stopped_at_request": BilingualText("本人申请停机通知", "stopped at own request"),
     "restored": BilingualText("复通通知", "restored"),
+    "restored_undecided": BilingualText("异议逾期未决，复通通知", "restored, objection undecided"),
     "cancelled": BilingualText("销户通知", "cancelled"),
     "upheld": BilingualText("异议成立", "objection upheld"),
     "objection_accepted": BilingualText("异议受理", "objection accepted"),

@@ -1,9 +1,10 @@
-"""Holders who passed are not asked again for older facts, nor soon after."""
+"""Holders who are not asked again for older facts: they passed, or an undecided objection gave the card back."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, select, text
 
@@ -11,7 +12,7 @@ from duanka.domain.order_decision import OrderDecision
 from duanka.domain.take import TIERS
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
-from duanka.ledger.db.tables import PASSED_ORDERS, orders
+from duanka.ledger.db.tables import LAPSED_ORDERS, PASSED_ORDERS, orders
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
@@ -27,6 +28,62 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
 
 
 _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
+
+
+@dataclass(frozen=True)
+class _GivenBack:
+    """What the last lapsed objection of a card was about: its order, rules, tiers, and when the card was given back."""
+
+    order_id: str
+    rules: frozenset[str]
+    tiers: tuple[str, ...]
+    at: datetime
+
+
+def _read_last_lapses(connection: Connection, of: Collection[str]) -> dict[str, _GivenBack]:
+    lapsed = (
+        select(orders.c.card, orders.c.parent, orders.c.closed_at)
+        .where(among(connection, orders.c.card, of), text(LAPSED_ORDERS))
+        .subquery()
+    )
+    about, asked = (
+        orders.alias(),
+        orders.alias(),
+    )  # the restriction, and its verification, which later hits joined
+    names = ("id", "rules", "tier")
+    query = (
+        select(lapsed.c.card, lapsed.c.closed_at, *(about.c[name] for name in names))
+        .add_columns(asked.c.rules.label("more_rules"), asked.c.tier.label("more_tier"))
+        .join(about, about.c.id == lapsed.c.parent)
+        .outerjoin(asked, asked.c.id == about.c.parent)
+        .order_by(lapsed.c.closed_at)
+    )
+    return {
+        row.card: _GivenBack(
+            row.id,
+            frozenset(f"{row.rules} {row.more_rules or ''}".split()),
+            (row.tier, row.more_tier or ""),
+            row.closed_at,
+        )
+        for row in connection.execute(query)
+    }
+
+
+_LAST_LAPSE: TableFact[_GivenBack | None] = TableFact(orders, _read_last_lapses, absent=None)
+
+
+def given_back_for(unit: UnitOfWork, decision: OrderDecision) -> str | None:
+    """Return the order whose undecided objection gave the card back, if it spares the holder; None: ask.
+
+    Nobody proved anything, so only the same rules on evidence from before that day do not ask again.
+    """
+    before = unit.about_cards(_LAST_LAPSE, decision.card)
+    if before is None or decision.seen_until is None:
+        return None
+    heavier = all(TIERS.index(decision.tier) > TIERS.index(tier) for tier in before.tiers)
+    at = unit.policy.local_time.local(before.at).replace(tzinfo=None)
+    known = before.rules.issuperset(decision.rules) and decision.seen_until <= at
+    return before.order_id if known and not heavier else None
 
 
 def passed_lately(unit: UnitOfWork, decision: OrderDecision) -> str | None:

@@ -18,7 +18,7 @@ from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
-from duanka.orders.intake.passed_cards import passed_lately
+from duanka.orders.intake.passed_cards import given_back_for, passed_lately
 from duanka.orders.own_request import confirmed_disavowal
 from duanka.orders.police_stops import police_stop
 
@@ -120,6 +120,10 @@ def _ask(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
     order = unit.open_order(card, Kind.VERIFICATION)
     if order is None and (passed := passed_lately(unit, decision)):
         unit.note(by, "demand.passed", passed, decision.reason.en, {}, {"card": card, "tier": decision.tier})
+        return "left"
+    if order is None and (given_back := given_back_for(unit, decision)):
+        told: dict[str, object] = {"card": card, "tier": decision.tier}
+        unit.note(by, "demand.given_back", given_back, decision.reason.en, {}, told)
         return "left"
     if order is None:
         order = unit.open(

@@ -1,0 +1,35 @@
+"""Objections: how one was filed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duanka.domain.counter_check import MOST_LETTERS, Document, without_document_number
+from duanka.domain.order import OrderError
+from duanka.domain.text import WordedEnum
+
+
+class Channel(WordedEnum):
+    """How an objection was filed. The first two show that the holder spoke, the last one that somebody called."""
+
+    LINK = "link", "本人链接", "by the holder's link"
+    COUNTER = "counter", "营业厅", "at a counter"
+    DESK = "desk", "值班代登", "recorded by the desk"
+
+
+OF_THE_HOLDER = frozenset({Channel.LINK, Channel.COUNTER})
+
+
+@dataclass(frozen=True)
+class CounterVisit:
+    """A holder who stands at a counter to object: where, and which document was seen; its number is not kept."""
+
+    counter: str
+    document: Document
+
+    def checked(self) -> CounterVisit:
+        """Return self; OrderError: the counter has no name, or its name holds a document number."""
+        if not self.counter.strip() or len(self.counter) > MOST_LETTERS:
+            raise OrderError(f"say at which counter the holder objects, in 1 to {MOST_LETTERS} letters")
+        without_document_number(self.counter)
+        return self

@@ -1,0 +1,46 @@
+"""Alarm for objections whose term ends soon: afterwards the clock may give the card back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from duanka.domain.order import Kind
+from duanka.domain.order_policy import OrderPolicy
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import orders
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.orders.objections.filing import WARNED_BEFORE
+
+SOURCE = "objections due"
+_CHECK_INTERVAL = timedelta(seconds=30)
+
+
+class ObjectionsDue:
+    """Raises an alarm while the term of an undecided objection ends within two working days."""
+
+    def __init__(self, store: Store, alarms: AlarmService, policy: OrderPolicy) -> None:
+        self._store, self._alarms, self._policy = store, alarms, policy
+        self._looked: datetime | None = None
+
+    def watch(self, now: datetime) -> None:
+        """Check, at most twice a minute."""
+        if self._looked is not None and timedelta(0) <= now - self._looked < _CHECK_INTERVAL:
+            return
+        self._looked = now
+        soon = orders.c.due_at <= self._policy.working_days_after(now, WARNED_BEFORE)
+        mine = (orders.c.kind == Kind.OBJECTION.value, orders.c.closed_at.is_(None), soon)
+        query = select(func.count(), func.min(orders.c.due_at)).where(*mine)
+        with self._store.reading() as connection:
+            count, first = connection.execute(query).one()
+        if not count:
+            self._alarms.working(SOURCE, now)
+            return
+        by = self._policy.local_time.written(first)
+        then = ("到期自动复通", "then the card is given back") if self._policy.restore_undecided else ("", "")
+        zh = "，".join(
+            filter(None, (f"{count} 件异议{WARNED_BEFORE}个工作日内到期未决", f"最早 {by}", then[0]))
+        )
+        en = f"{count} objection(s) undecided, the first is due by {by}" + (f", {then[1]}" if then[1] else "")
+        self._alarms.say_now(SOURCE, now, f"{zh} / {en}: `duanka objections list`")
