@@ -17,6 +17,7 @@ from support import ROOT
 
 PAGES = {
     "README.md": 15,
+    "docs/ASSESSMENT.md": 0,
     "docs/BENCHMARKS.md": 120,
     "docs/CASEWORK.md": 0,
     "docs/DETECTION.md": 200,

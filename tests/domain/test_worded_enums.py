@@ -10,6 +10,7 @@ from duanka.casework.clues.dossier.model import FactSource
 from duanka.casework.clues.files.manifest import ManifestFault
 from duanka.casework.figures import CaseworkFigure, FigureGroup
 from duanka.domain.age_band import AgeBand
+from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.card_facts import UseKind
 from duanka.domain.case_file import CaseOutcome, CaseState, GroundKind, ItemKind
@@ -109,6 +110,7 @@ IN_TABLES = (
     ),
     *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
     *(IndicatorKind, ItemState),
+    *(FigureShape, Measure, UnitKind),
 )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from duanka.domain.assessment import UnitKind
+from duanka.domain.assessment_lookups import ActiveCards
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.linked_accounts import LinkedAccount
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
@@ -72,6 +74,11 @@ class InventedLookups:
             RegisteredCard(card, f"{int(card) % 2:032x}", "person", "op", "130100", "S1", AT)
             for card in sorted(cards)
         ]
+
+    def active_cards(self, since: datetime, until: datetime, also: Collection[str]) -> Sequence[ActiveCards]:
+        self.asked.append((tuple(also), since, until))
+        units = {UnitKind.OPERATOR: "op", UnitKind.CITY: "130100", UnitKind.OUTLET: "S1"}
+        return [ActiveCards(kind, unit, 1_000, "op", "130100") for kind, unit in units.items()]
 
     def use_of(self, cards: Collection[str], since: datetime, until: datetime) -> Sequence[CardUse]:
         if not since <= AT < until:

@@ -1,9 +1,10 @@
-"""The services on the order database that commands and API share, of orders and of casework."""
+"""The services on the order database that commands and API share: of orders, casework and assessment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duanka.assessment.desk import AssessmentServices
 from duanka.casework.desk import CaseworkServices
 from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
@@ -43,3 +44,4 @@ class DeskServices:
     takes: TakeService
     withdrawals: Withdrawals
     casework: CaseworkServices
+    assessment: AssessmentServices

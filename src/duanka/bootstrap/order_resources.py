@@ -24,7 +24,7 @@ from duanka.domain.private_files import write_private
 from duanka.domain.record_lookups import AttachedTo, LookupRefused, RecordLookups, StoreStatus
 
 if TYPE_CHECKING:
-    from duanka.engine.store.reading.parties import PartyStore
+    from duanka.engine.store.reading.active_cards import AssessedStore
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
 _KEPT_IN = "secret"  # file in the folder of the orders
@@ -149,7 +149,7 @@ class AttachedStore:
 
     def __init__(self, folder: Path | None, key: bytes, threads: int | None = None) -> None:
         self._folder, self._key, self._threads = folder, key, threads
-        self._opened: PartyStore | None = None
+        self._opened: AssessedStore | None = None
         self._lock = Lock()
 
     def at(self, folder: Path | None) -> AttachedStore:
@@ -169,15 +169,15 @@ class AttachedStore:
         """The store, open for lookups of records. Raises what `opened` does."""
         return self.opened()
 
-    def opened(self) -> PartyStore:
+    def opened(self) -> AssessedStore:
         """The store, open for lookups. LookupRefused: there is none, or it is not attached. DuankaError: damaged."""
         folder = self.folder
         self.check()
         with self._lock:
             if self._opened is None:
-                from duanka.engine.store.reading.parties import PartyStore  # noqa: PLC0415  # DuckDB takes 0.2 s
+                from duanka.engine.store.reading.active_cards import AssessedStore  # noqa: PLC0415  # DuckDB takes 0.2 s
 
-                self._opened = PartyStore(folder, threads=self._threads)
+                self._opened = AssessedStore(folder, threads=self._threads)
             return self._opened
 
     def archive(self) -> RefusalArchive | None:

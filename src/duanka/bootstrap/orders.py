@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.assessment.desk import assessment
 from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
@@ -160,6 +161,7 @@ def desk(
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
             casework=casework(order_service, rings, records.opened, victims, clues, accounts),
+            assessment=assessment(store, trail, policy, records.opened),
             attached_store=records,
             trail=trail,
             pictures=pictures,

@@ -24,7 +24,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # commands whose errors may quote phone numbers
 _ABOUT_CARDS = (
     *("orders", "cards", "store", "objections", "counter", "reviews", "keys", "audit"),
-    *("cases", "clues", "victims", "accounts"),
+    *("cases", "clues", "victims", "accounts", "assess"),
 )
 
 
@@ -63,6 +63,8 @@ COMMANDS = {
     "victims": "Victims 受害人: who is in danger through confirmed cards; warnings and calls (docs/CASEWORK.md).",
     "accounts": "Linked accounts 关联账号: what platforms are asked and answer; what is to be taken down"
     " (docs/CASEWORK.md).",
+    "assess": "Assessment 考核: a period counted by operator, city and outlet; listing for rectification"
+    " (docs/ASSESSMENT.md).",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
@@ -91,6 +93,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "casework.clues": ("clues",),
     "casework.victims": ("victims",),
     "casework.accounts": ("accounts",),
+    "assessment.commands": ("assess",),
     "operations.network": ("network",),
     "orders.database": ("database",),
     "operations.settings": ("init", "config"),

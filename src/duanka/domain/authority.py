@@ -117,6 +117,10 @@ class Permission(StrEnum):
         "复核回访名单",
         "approve a worklist for cards that are not confirmed",
     )
+    # assessment of units, and listing for rectification
+    RUN_ASSESSMENT = "run_assessment", _SUPERVISION, "运行考核", "run an assessment", _ALL
+    READ_ASSESSMENT = "read_assessment", _READERS, "查看考核", "read assessments and listings"
+    LIST_ASSESSED = "list_assessed", STAFF, "查看考核明细", "list the cards behind a figure of an assessment"
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from duanka.domain.account_policy import AccountPolicy
+from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rollups import ROLLUPS
@@ -88,6 +89,7 @@ class Policy:
     store: StorePolicy = field(default_factory=StorePolicy)
     victims: VictimPolicy = field(default_factory=VictimPolicy)
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
+    assessment: AssessmentPolicy = field(default_factory=AssessmentPolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
         """Return the limits of `rule` under this policy, by name."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from duanka.domain.account_policy import AccountPolicy
+from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
@@ -22,6 +23,7 @@ from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
 from duanka.domain.victim_policy import VictimPolicy
 from duanka.policy_files.accounts import AccountsTable
+from duanka.policy_files.assessment import AssessmentTable
 from duanka.policy_files.identity import Identity
 from duanka.policy_files.orders import MessagesTable, OrdersTable
 from duanka.policy_files.store import StoreTable
@@ -90,6 +92,7 @@ class PolicyTable(TomlTable):
     store: StoreTable = StoreTable()
     victims: VictimsTable = VictimsTable()
     accounts: AccountsTable = AccountsTable()
+    assessment: AssessmentTable = AssessmentTable()
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
@@ -123,6 +126,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         store=StorePolicy(**dict(found.store)),
         victims=VictimPolicy(**dict(found.victims)),
         accounts=AccountPolicy(**dict(found.accounts)),
+        assessment=AssessmentPolicy(**dict(found.assessment)),
     )
     try:
         policy.check_retention(rules)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.application.desk import DeskServices
+from duanka.bootstrap.assessment.desk import assessment
 from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
@@ -199,6 +200,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
             ClueWiring(KEY),
             account_services(store, trail, policy_named("national"), lambda: invented, KEY),
         ),
+        assessment=assessment(store, trail, policy_named("national"), lambda: invented),
         graph=graph,
         trail=trail,
         checks=checks,

@@ -6,14 +6,16 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, String, UniqueConstraint, inspect
 
 from duanka.ledger.migrations.assessment_holders import objections
+from duanka.ledger.migrations.assessment_listings import listings
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def assessment(op: Operations) -> None:
-    """Create the tables of what is owed to holders."""
+    """Create the tables of what is owed to holders, of runs and of listings."""
     _holders(op)
     objections(op)
+    listings(op)
 
 
 def _holders(op: Operations) -> None:

@@ -1,0 +1,1 @@
+"""Wires the assessment: what it needs of other rooms."""

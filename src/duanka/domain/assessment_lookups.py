@@ -1,0 +1,38 @@
+"""What the assessment asks the store of records: how many cards each unit has in use, and whose a card is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from duanka.domain.assessment import UnitKind
+from duanka.domain.card_facts import RegisteredCard
+
+
+@dataclass(frozen=True)
+class ActiveCards:
+    """Active cards of one unit. `unit` "": not known of these. `operator`, `city`: of all of them; "": of several."""
+
+    kind: UnitKind
+    unit: str
+    cards: int
+    operator: str = ""
+    city: str = ""
+
+
+class ExposureLookups(Protocol):
+    """Counts and names cards by unit; `engine.store.reading.active_cards` implements it."""
+
+    def active_cards(
+        self, since: datetime, until: datetime, also: Collection[str]
+    ) -> Sequence[ActiveCards] | None:
+        """Cards of the register opened before `until` and used from `since` on, and `also`; local, naive times.
+
+        By operator, city, outlet and opening month. None: the store has no day of the period, so nobody knows.
+        LookupRefused.
+        """
+
+    def registered(self, cards: Collection[str]) -> Sequence[RegisteredCard]:
+        """The cards that are in the register, in order of their numbers."""
