@@ -23,6 +23,7 @@ from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
+from duanka.api.routes.papers import copies
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.desk import DeskServices
@@ -88,7 +89,7 @@ def create_api(
         metrics=metrics,
     )
     staff = (
-        *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, figures),
+        *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
         *(cases, clues, victims, accounts, casework_figures),
     )
     for router in (*staff, holders, checks, sending):

@@ -29,8 +29,10 @@ from duanka.bootstrap.order_resources import (
     secret_of,
     status_in,
 )
+from duanka.bootstrap.papers.rules_told import rules_told
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
+from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
@@ -65,6 +67,7 @@ from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.papers.copies import StopTextCopies
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries, ViewerContext
@@ -138,7 +141,7 @@ def desk(
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.ends_kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
-        order_service = OrderService(store, Terms(policy.orders, trail))
+        order_service = OrderService(store, Terms(policy.orders, trail, rules=rules_told(policy)))
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
@@ -157,7 +160,7 @@ def desk(
             keys=Keys(store, trail, kept),
             persons=Persons(store, trail, kept),
             links=links,
-            reading=OrderQueries(store, trail, records.archive),
+            reading=OrderQueries(store, trail, records.archive, order_service.terms.stop_texts),
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
             casework=casework(order_service, rings, records.opened, victims, clues, accounts),
@@ -168,6 +171,7 @@ def desk(
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
             disavowals=Disavowals(order_service),
+            copies=StopTextCopies(order_service, font_folders),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,

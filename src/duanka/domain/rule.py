@@ -101,6 +101,7 @@ class EvidenceColumn:
 class Rule:
     """One rule; its SQL (DuckDB) returns `card, seen_at`, then the evidence columns.
 
+    `rebuttal`    which paper or fact shows a holder's use to be honest; stands in the text of a stop
     `reads`       rollups, registers, lists of the policy, or `hits`
     `raw_reason`  why it reads a raw record table, if it does
     `needs`       "table.column": if the column has no value at all, the rule does not run and says so
@@ -130,6 +131,7 @@ class Rule:
     sql: str
     evidence: tuple[EvidenceColumn, ...]
     reason: BilingualText
+    rebuttal: BilingualText
     flags: tuple[Case, ...]
     spares: tuple[Case, ...]
     raw_reason: str = ""

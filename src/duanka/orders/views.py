@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 from duanka.domain.order import Kind, Order, State
 from duanka.domain.text import BilingualText
 from duanka.orders.masking import MASKED, NumberMasking, ShownNumber, View
+from duanka.orders.stop_texts import StopTextShown
 
 Item = TypeVar("Item")
 
@@ -122,12 +123,13 @@ class RefusedShown(View):
 
 @dataclass(frozen=True)
 class OrderFile:
-    """An order with its audit trail, network changes and notices."""
+    """An order with its audit trail, network changes and notices, and the texts of its stops."""
 
     order: Order
     trail: tuple[AuditEntryShown, ...]
     legs: tuple[LegShown, ...]
     notices: tuple[NoticeShown, ...]
+    stop_texts: tuple[StopTextShown, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ def listed_place(
     days: tuple[str, str],
     place: tuple[str, str, str],
     reason: BilingualText,
+    rebuttal: BilingualText,
     flags: tuple[Case, ...],
     spares: tuple[Case, ...],
 ) -> Rule:
@@ -78,6 +79,7 @@ def listed_place(
             EvidenceColumn("days_seen", "出现天数", "Days seen there", "days"),
         ),
         reason=reason,
+        rebuttal=rebuttal,
         flags=flags,
         spares=spares,
     )

@@ -93,6 +93,11 @@ RULE = Rule(
         "同证同日开卡 {cards_that_day} 张，{min_days} 天内只与银行热线往来",
         "{cards_that_day} cards opened on one day; in {min_days} days only bank hotlines in touch",
     ),
+    rebuttal=BilingualText(
+        "带银行的开户或绑卡凭证、家人的证件，说明各卡由谁使用；或提供与亲友的正常通话记录。",
+        "bring the bank's papers and your relatives' documents to show who uses each card; or records of ordinary"
+        " calls with family.",
+    ),
     flags=(
         _case("two cards, one hotline", _PAIR, _BANK),
         _case("judged on the third day", opened("2021-05-15 00:00", holder="h1"), _TWIN_LATER, _BANK_LATER),

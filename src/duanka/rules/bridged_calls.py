@@ -177,6 +177,11 @@ RULE = Rule(
         "一天 {paired} 次通话（占 {share:.0%}）与同一小区另一部手机首尾相接，转拨 {numbers} 个号码",
         "{paired} calls in a day ({share:.0%} of its own) lie over those of a phone beside it, to {numbers} numbers",
     ),
+    rebuttal=BilingualText(
+        "说明当时在同一地点的人和用途（如同事、座席、门卫），带工作证明；或证明两部电话由不同的人各自使用。",
+        "say who was beside you and for what work (a colleague, a desk, a doorman), with proof of the work; or show"
+        " that two people used the two phones on their own.",
+    ),
     flags=(
         case("five calls passed on", _bridge(5), cards=_BOTH),
         case(

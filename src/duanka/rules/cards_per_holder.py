@@ -79,6 +79,12 @@ RULE = Rule(
         "同一证件名下本网 {cards_here} 张、全网 {cards_in_all} 张卡",
         "{cards_here} cards of this operator and {cards_in_all} in all on one document",
     ),
+    rebuttal=BilingualText(
+        "在“一证通查”核对名下号码；说明各卡用途和使用人，带家人证件；不是本人办理的，声明“不是我办的”，"
+        "不影响其他号码。",
+        "check the numbers in your name; say who uses each card, with your relatives' documents; declare the ones"
+        " that you did not open: that touches no other number.",
+    ),
     flags=(
         case("five with one operator", _USED, _cards(5), cards=_NUMBERS[:5]),
         case("ten across three operators", _USED, _cards(10, ("A", "B", "C")), cards=_NUMBERS),

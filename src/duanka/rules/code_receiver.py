@@ -80,6 +80,11 @@ RULE = Rule(
         "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无通话",
         "{codes_in} code messages of {platforms} platforms in a day, next to no call in seven days",
     ),
+    rebuttal=BilingualText(
+        "带购物、注册账号的记录，说明这些平台账号是您本人的；或证明这张卡在家庭设备、门锁、收银机中用于收验证码。",
+        "bring records of purchases or accounts that show them to be your own; or show that the card sits in a"
+        " household device or till that needs such codes.",
+    ),
     flags=(
         case("six platforms in a day", messages(6, "2021-05-17 09:00", peers=_PLATFORMS)),
         case(

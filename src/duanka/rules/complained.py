@@ -65,6 +65,11 @@ RULE = Rule(
         "{days} 天内被投诉 {min_complaints} 次以上，共 {complaints} 次",
         "{min_complaints} or more verified complaints within {days} days, {complaints} in all",
     ),
+    rebuttal=BilingualText(
+        "指出投诉不实：号码被冒用显示（改号）时，提供您当时的通话详单；确有业务往来的，提供合同或客户同意。",
+        "show that the complaints are wrong: where others displayed your number, your own list of calls of that time;"
+        " where it was business, the contract or the consent of the people called.",
+    ),
     flags=(
         case("five in ten days", _USED, _complaints(5, 2.5)),
         case("seven over a longer time", _USED, _complaints(7, 2)),

@@ -62,6 +62,11 @@ RULE = Rule(
         "开卡 {days} 天内更换终端，共用过 {devices} 部",
         "moved to another device within {days} days; {devices} used",
     ),
+    rebuttal=BilingualText(
+        "带新购或维修手机的发票、保修单，或说明双卡手机的两个串号：换手机本身不违规。",
+        "bring the receipt of the new phone or its repair, or show the two IMEIs of a dual-SIM phone: changing phones"
+        " is no offence.",
+    ),
     flags=(
         case("second device at the end of the year", opened("2020-05-17 12:00"), _FIRST, _SECOND),
         case("seen in another device without a call", _OPENED, _FIRST, sighting("2021-05-03 09:00", imei=_B)),

@@ -67,6 +67,10 @@ RULE = Rule(
         "{days} 天内在 {min_devices} 部以上终端间换用，共 {devices} 部",
         "{min_devices} or more devices within {days} days, {devices} in all",
     ),
+    rebuttal=BilingualText(
+        "带手机买卖、维修的凭证或营业执照，说明为何换用多部终端。",
+        "bring proof of your trade in or repair of phones, or say why several devices were used.",
+    ),
     flags=(
         case("three devices in a day", _THREE_IN_A_DAY),
         case(

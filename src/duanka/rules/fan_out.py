@@ -49,6 +49,11 @@ RULE = Rule(
         "一天主叫 {peers} 个不同号码，接通率 {answer_rate:.0%}",
         "called {peers} different numbers in a day, {answer_rate:.0%} of calls answered",
     ),
+    rebuttal=BilingualText(
+        "说明这些电话的用途并带证明：如送货单、班级或客户名单、订单、求职或回访任务；只要真实，不论接通与否。",
+        "say what the calls were for and bring proof: delivery notes, a class or customer list, orders, a task of"
+        " calling back. If it is true, it does not matter how many answered.",
+    ),
     flags=(
         case("50 numbers, 20 answer", calls(50, "2021-05-17 09:00", every=300, peers=50, answered=20)),
         case(

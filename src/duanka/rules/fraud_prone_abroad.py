@@ -30,6 +30,11 @@ RULE = listed_place(
         "出现在境外涉诈高发地 {place_name}（{authority}认定）",
         "seen in {place_name}, listed as fraud-prone by {authority}",
     ),
+    rebuttal=BilingualText(
+        "带护照出入境记录、机票、酒店或工作证明，说明去当地的原因；或证明手机当时不在该地。",
+        "bring the stamps in your passport, tickets, hotel or work papers that say why you were there; or show that"
+        " the phone was elsewhere.",
+    ),
     flags=(
         _case("one call from there", calls(1, "2021-05-16 09:00", city="980101")),
         _case(

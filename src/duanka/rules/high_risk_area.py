@@ -31,6 +31,11 @@ RULE = listed_place(
     reason=BilingualText(
         "漫游至高风险地区 {area}（{authority}认定）", "roamed into {area}, listed as high-risk by {authority}"
     ),
+    rebuttal=BilingualText(
+        "带车票、住宿、工作或探亲证明，说明去当地的原因；或证明手机当时不在该地；也可要求出示该地的认定机关和有效期。",
+        "bring tickets, lodging, work or family papers that say why you were there; or show that the phone was"
+        " elsewhere; you may ask who listed the place and until when.",
+    ),
     flags=(
         _case("one call from the area", _LOCAL, calls(1, "2021-05-16 09:00", **_AWAY)),
         _case("on the last day of the listing", _LOCAL, sighting("2021-05-17 23:59", **_AWAY)),

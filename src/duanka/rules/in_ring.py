@@ -30,7 +30,8 @@ RULE = Rule(
         " batches, leads to them. At the counter the registered holder can say whether the number is theirs.",
     ),
     look_alikes=BilingualText(
-        "集体宿舍、成批开户的单位和班组、二手手机；证件被人冒用开卡的登记人。规则只要求核验，不停机，也不归责于登记人。",
+        "集体宿舍、成批开户的单位和班组、二手手机；证件被人冒用开卡的登记人。规则只要求核验，不停机，"
+        "也不归责于登记人。",
         "Dormitories, firms and crews whose cards were opened in bulk, second-hand phones, and those in whose name"
         " others opened a card. The rule asks; it stops nothing and blames no registered holder.",
     ),
@@ -52,6 +53,11 @@ RULE = Rule(
     reason=BilingualText(
         "与一组正在核查的号码（{ring}）有关联，这不说明登记人有过错",
         "linked to a group of cards under examination ({ring}), which says nothing against its registered holder",
+    ),
+    rebuttal=BilingualText(
+        "说明您与这些号码没有共同使用：如二手手机、集体宿舍、单位统一开户，带相应证明；关联本身不说明您有过错。",
+        "show that you do not share in those cards: a second-hand phone, a dormitory, a firm that opened cards in"
+        " bulk, with proof. Being linked says nothing against you.",
     ),
     flags=(
         case("just above what strangers have", _USED, _linked(51)),

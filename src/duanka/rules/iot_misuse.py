@@ -75,6 +75,11 @@ RULE = Rule(
         "物联网卡：通话和短信 {voice} 次，单月流量 {mb} MB，非绑定终端活动 {other_device} 次",
         "IoT card: {voice} calls and messages, {mb} MB in a month, {other_device} events in another device",
     ),
+    rebuttal=BilingualText(
+        "带设备清单、换模组或维修的单据，说明卡在哪台设备、用于什么场景；需要通话的，改登记为语音业务。",
+        "bring the list of devices and the papers of a repair or changed module: in which device the card is and for"
+        " what; if it has to make calls, have it registered for voice.",
+    ),
     flags=(
         case("one call", _IOT, calls(1, "2021-05-16 09:00")),
         case("one message sent", _IOT, messages(1, "2021-05-16 09:00", direction="out")),

@@ -50,6 +50,11 @@ RULE = Rule(
     reason=BilingualText(
         "开卡后 {hours} 小时内未正常使用", "not in normal use within {hours} hours of opening"
     ),
+    rebuttal=BilingualText(
+        "说明这张卡为谁、为何备用（如送家人、尚未换机），本人到场或完成核验即可。",
+        "say for whom and why it was kept (for a relative, before changing phones); coming in person or proving who"
+        " you are is enough.",
+    ),
     flags=(
         case("never used", _BEGIN, _OPENED),
         case("first call a minute late", _BEGIN, _OPENED, calls(1, "2021-05-16 22:01")),

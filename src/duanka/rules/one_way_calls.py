@@ -113,6 +113,11 @@ RULE = Rule(
         "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，其中 {peers_back} 个号码有来电",
         "{calls_out} calls to {peers} numbers in seven days, {answer_rate:.0%} answered, {peers_back} call back",
     ),
+    rebuttal=BilingualText(
+        "说明这些电话的用途并带证明：如客户名单、销售或回访任务、单位证明；有人回拨的，提供通话详单。",
+        "say what the calls were for and bring proof: a customer list, the task, a letter of your employer; where"
+        " people called back, your list of calls.",
+    ),
     flags=(
         case("half is answered, one in ten calls back", _week(10, 10), _calls_back(1)),
         case("nobody answers, nobody calls back", _week(20, 0)),

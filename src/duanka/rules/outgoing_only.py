@@ -67,6 +67,10 @@ RULE = Rule(
         "一天主叫 {calls_out} 次，七天内无被叫、无发出短信",
         "{calls_out} outgoing calls in a day, and in seven days no call or message the other way",
     ),
+    rebuttal=BilingualText(
+        "说明这张卡的用途（如送货专用、新办），带送货单或单位证明。",
+        "say what the card is for (deliveries only, newly opened), with delivery notes or a letter of your employer.",
+    ),
     flags=(
         case("eight calls in a day", _EIGHT_CALLS),
         case("codes may come in", calls(9, "2021-05-17 09:00", every=3600), messages(2, "2021-05-17 09:00")),

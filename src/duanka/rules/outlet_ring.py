@@ -74,6 +74,11 @@ RULE = Rule(
         "opened together with others ({together} cards) at an outlet under examination and hardly used since, which"
         " says nothing against its registered holder",
     ),
+    rebuttal=BilingualText(
+        "说明您是本人在该网点办理：带开户回执、交费凭证或同行家人的证件；网点的问题不由您承担。",
+        "show that you opened it there yourself: the receipt, the payment, or the documents of the relatives who came"
+        " along. What the shop did is not held against you.",
+    ),
     flags=(
         case("never used", _BEGIN, _opened_at()),
         case("just twice its peers", _BEGIN, _opened_at(2)),

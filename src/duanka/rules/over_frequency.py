@@ -47,6 +47,11 @@ RULE = Rule(
         "一小时内主叫 {calls_out} 次，超过 {max_calls} 次",
         "{calls_out} outgoing calls within one hour, more than {max_calls}",
     ),
+    rebuttal=BilingualText(
+        "说明那一小时集中拨打的原因并带证明：如通知家长、订单、招聘、客户回访；或证明电话由设备故障重拨。",
+        "say why so many calls were made in that hour and bring proof: parents, orders, hiring, customers called"
+        " back; or that a faulty device dialled again and again.",
+    ),
     flags=(
         case("61 calls in one hour", _SIXTY_ONE),
         case("61 calls in the hour of an ordinary card", opened("2020-01-01 10:00"), _SIXTY_ONE),

@@ -47,6 +47,10 @@ RULE = Rule(
         "{days} 天内有 {min_alerts} 天以上触发预警，共 {alert_days} 天",
         "alerts on {min_alerts} or more days within {days}, {alert_days} days in all",
     ),
+    rebuttal=BilingualText(
+        "逐项反驳上列各规则：其中任一项被推翻，这一项也随之不成立。",
+        "rebut the other rules above one by one: if one of them falls, this one falls with it.",
+    ),
     flags=(
         case(
             "three days, the third one thirty days after the first",

@@ -69,6 +69,11 @@ RULE = Rule(
         "与另外的卡共用终端，同机共 {cards_in_device} 张卡",
         "shares a device that took {cards_in_device} cards",
     ),
+    rebuttal=BilingualText(
+        "说明同一终端为何用过多张卡：如家人合用、多卡槽或测试设备、二手手机，带购机凭证或家人证件。",
+        "say why one device took several cards: family, a device with several slots, tests, second hand; with the"
+        " receipt of the phone or your relatives' documents.",
+    ),
     flags=(case("four cards in one device", _in_the_box(4, 3), cards=_NUMBERS[:4]),),
     spares=(
         case("three cards in one device", _in_the_box(3, 9), cards=_NUMBERS[:3]),

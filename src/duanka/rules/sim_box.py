@@ -138,6 +138,12 @@ RULE = Rule(
         "符合 {signs} 项猫池特征：一天主叫 {calls_out} 次、{peers} 个号码，被叫占 {in_share:.0%}",
         "{signs} of 5 signs of a SIM box: {calls_out} calls to {peers} numbers in a day, {in_share:.0%} incoming",
     ),
+    rebuttal=BilingualText(
+        "说明设备和用途：单位的语音网关、集团电话或呼叫中心，带设备清单和单位证明；个人用户请带手机到场，"
+        "证明卡在手机中使用。",
+        "say what the device is: a firm's voice gateway or call centre, with the list of devices and a letter of the"
+        " firm; otherwise come with the phone that holds the card.",
+    ),
     flags=(
         case("ten calls to strangers from a shared box", _at_the_site(10, peers=8), _others_in_the_box(3)),
         case("no box known, but quick", calls(20, "2021-05-17 09:00", every=60, peers=16, cell="c1")),

@@ -98,6 +98,11 @@ RULE = Rule(
         "自 {last_used_at} 起 {days} 天以上无语音、短信、流量",
         "no voice, message or data for {days} days or more after {last_used_at}",
     ),
+    rebuttal=BilingualText(
+        "说明久未使用又启用的原因（如备用、出国、住院），带出入境、住院等证明；完成核验即可。",
+        "say why it was unused and is used again (a spare, abroad, in hospital), with such papers; proving who you"
+        " are is enough.",
+    ),
     flags=(
         case("asleep for just 90 days", _last_used("2021-02-17 00:00"), _OTHER),
         case("woken after 91 days", _last_used("2021-02-14 09:00"), _WOKEN),

@@ -60,6 +60,11 @@ RULE = Rule(
         "转售企业存量卡，{opened_before} 后未再核验",
         "resale operator's stock, not verified since {opened_before}",
     ),
+    rebuttal=BilingualText(
+        "出示开户后的实人核验或实名登记凭证；没有的，本人到场或完成核验即可。",
+        "show proof of a verification after it was opened; without one, coming in person or proving who you are is"
+        " enough.",
+    ),
     flags=(
         case(
             "opened the day before and never verified",

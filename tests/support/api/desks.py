@@ -24,6 +24,7 @@ from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
 from duanka.bootstrap.casework.victims import victim_services
 from duanka.bootstrap.policies import policy_named
+from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
 from duanka.decision_log.reader import KeptLines
@@ -42,6 +43,7 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
+from duanka.orders.papers.copies import StopTextCopies
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
@@ -206,6 +208,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         checks=checks,
         counter=Counter(book),
         disavowals=Disavowals(book),
+        copies=StopTextCopies(book, font_folders),
         reviews=Reviews(book, pictures),
         way=way(checks, clock),
         given=given,

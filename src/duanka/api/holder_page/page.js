@@ -138,6 +138,7 @@ function startScreen(note) {
         el("dl", {},
           row("why", () => w(order.grounds.reason), true), row("until", untilText, true),
           row("otherwise", () => w(order.otherwise)), row("order", () => order.orderId)),
+        stopText(),
       ),
       card(
         el("h2", {}, say("ways")),
@@ -149,6 +150,11 @@ function startScreen(note) {
       notMineCard(),
     ];
   }, () => startScreen());
+}
+// The stored text of the stop, the same that desk, counter and court have; its SHA-256 proves it.
+function stopText() {
+  if (!order.stopText) return null;
+  return el("details", { class: "stop-text" }, el("summary", {}, say("stopText")), el("pre", { lang: "zh-CN" }, () => order.stopText.text), p(["SHA-256 ", () => order.stopText.sha256], "small soft"));
 }
 function consentCard(notMine) {
   const face = el("input", { type: "checkbox", id: "face", "aria-describedby": "face-text" });

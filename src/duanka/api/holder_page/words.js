@@ -9,6 +9,7 @@ const W = {
   doubtNumber: ["把工单号 {0} 发到 {1}，或拨打服务热线，核实真伪。", "Send the order number {0} to {1}, or call the hotline, to see that this is ours."],
   doubtPlain: ["请拨打服务热线核实真伪。", "Call the hotline to see that this is ours."],
   why: ["为什么", "Why"],
+  stopText: ["停机告知书全文：规则、数字、如何反驳", "Full text of the stop: rule, figures, how to rebut it"],
   until: ["办理期限", "Until when"],
   otherwise: ["逾期后果", "What happens otherwise"],
   order: ["工单号", "Order number"],

@@ -116,6 +116,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
             redress=policy_text(told.redress),
             papers=policy_text(told.papers),
         ),
+        stop_text=here.desk.reading.own_stop_text(restriction, here.now) if restriction else None,
         rules=list((asked_for or order).rules),
         opened_at=order.opened_at,
         due_at=(asked_for or order).due_at,

@@ -12,6 +12,7 @@ from duanka.domain.identity import CheckReason, Gesture, QueuePlace, SessionStag
 from duanka.domain.order import State
 from duanka.domain.text import BilingualText
 from duanka.orders.masking import IN_FULL, View
+from duanka.orders.stop_texts import StopTextShown
 from duanka.orders.verification.links import LinkState
 from duanka.orders.views import GroundsShown, WordsShown
 
@@ -90,6 +91,9 @@ class OwnOrder(View):
     restriction: State | None = Field(description="How the card is restricted (停机状态); null: it is not.")
     restricted: WordsShown | None = Field(description="The same in words; null: it is not.")
     grounds: GroundsShown
+    stop_text: StopTextShown | None = Field(
+        description="The text of the stop, as desk, counter and court have it; null: nothing stops the card."
+    )
     rules: list[str] = Field(description="The rules that led to it.")
     opened_at: datetime
     due_at: datetime | None = Field(description="Until when to answer.")

@@ -10,6 +10,7 @@ from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.order import Kind, State
 from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
+from duanka.orders.stop_texts import StopTextShown
 from duanka.orders.views import (
     AlarmShown,
     AuditEntryShown,
@@ -92,6 +93,9 @@ class OrderFileShown(View):
     trail: list[AuditEntryShown]
     legs: list[LegShown]
     notices: list[NoticeShown]
+    stop_texts: list[StopTextShown] = Field(
+        description="Of a restriction: what its holder is told, a text for each step that restricts."
+    )
 
 
 class DossierShown(View):

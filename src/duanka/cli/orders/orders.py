@@ -22,6 +22,7 @@ from duanka.cli.orders.order_moves import (
     say_to_come,
 )
 from duanka.cli.output.lists import line, say
+from duanka.cli.papers import of_orders
 from duanka.cli.people.acting import (
     BecauseFull,
     BulkActionNumber,
@@ -268,5 +269,12 @@ def undo(
 
 commands = typer.Typer()
 orders = new_group(commands, "orders")
-for part in (orders_list.lists_of_orders, _reading, takes.commands, order_moves.moves, _bulk_actions):
+for part in (
+    orders_list.lists_of_orders,
+    _reading,
+    takes.commands,
+    order_moves.moves,
+    _bulk_actions,
+    of_orders.commands,
+):
     orders.add_typer(part)

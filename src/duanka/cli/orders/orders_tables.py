@@ -38,6 +38,7 @@ from duanka.ledger.audit.trail import Fault
 from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.masking import MASKED
+from duanka.orders.stop_texts import StopTextShown
 from duanka.orders.verification.reviews import ReviewFile
 from duanka.orders.views import AuditEntryShown, BulkActionCardShown, Dossier, FiguresShown, OrderFile, Page
 
@@ -105,6 +106,11 @@ _EARLIER = BilingualText(
     "此前，{at}：{outcome}，相似度 {similarity}，{reasons}",
     "before, {at}: {outcome}, similarity {similarity}, {reasons}",
 )
+_STOP_TEXT = BilingualText("\n停机告知书（SHA-256 {digest}）：", "\nText of the stop (SHA-256 {digest}):")
+_EARLIER_TEXTS = BilingualText(
+    "此前第 {steps} 步另有告知书：`duanka orders copy {order} --step N`",
+    "Earlier steps with a text of their own: {steps}: `duanka orders copy {order} --step N`",
+)
 _NO_REASON, _AND = BilingualText("无原因", "no reason"), BilingualText("；", "; ")
 
 
@@ -146,7 +152,17 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_CLOSED, local(order.closed_at)),
     )
     trail = [_in_words(told, grounds.reason) for told in file.trail]
-    return Group(said, page, trail_table(trail), legs_table(file.legs), notices_table(file.notices))
+    told = [Prose(line) for text in file.stop_texts[-1:] for line in _stop_text(text, file.stop_texts)]
+    return Group(said, page, trail_table(trail), legs_table(file.legs), notices_table(file.notices), *told)
+
+
+def _stop_text(text: StopTextShown, all_texts: Sequence[StopTextShown]) -> Iterator[str]:
+    """The text of the last stop as it is stored, its SHA-256, and the steps that have earlier ones."""
+    earlier = ", ".join(str(one.step) for one in all_texts[:-1])
+    yield shown(_STOP_TEXT, digest=text.sha256)
+    yield text.text.rstrip("\n")
+    if earlier:
+        yield shown(_EARLIER_TEXTS, steps=earlier, order=text.order_id)
 
 
 def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:

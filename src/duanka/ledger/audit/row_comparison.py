@@ -28,6 +28,7 @@ from duanka.ledger.audit.row_digests import (
     AuditedTable,
     label,
 )
+from duanka.ledger.audit.stop_text_comparison import stop_text_faults
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import audit, cards, orders
 
@@ -83,6 +84,7 @@ class Comparison:
             what = f"{rows.table.name.replace('_', ' ')} of {rows.about.removesuffix('_id')}"
             yield from _of_orders(connection, rows, what)
             yield from _removed(connection, rows, what)
+        yield from stop_text_faults(connection)
 
     def _named(self, connection: Connection, table: AuditedTable) -> Iterator[str]:
         seen = set()

@@ -102,6 +102,7 @@ _ROWS = {
     "network.drift": BilingualText("网络状态不一致", "network differs"),
     "notice.spared": BilingualText("当日已通知，不重发", "notice spared"),
     "order.set_aside": BilingualText("搁置工单", "order set aside"),
+    "paper.copy": BilingualText("出具停机告知书副本", "text of a stop copied"),
     "passes.export": BilingualText("导出核验通过名单", "passes exported"),
     "person.approve": BilingualText("复核通过人员", "person approved"),
     "person.disable": BilingualText("停用人员", "person disabled"),
@@ -158,6 +159,7 @@ _CHANGES = {
     "paused": BilingualText("暂停计时", "paused"),
     "place": BilingualText("更新归属地", "place"),
     "resumed": BilingualText("恢复计时", "resumed"),
+    "told": BilingualText("补作告知书", "text made belatedly"),
     "upgraded": BilingualText("数据库升级", "as upgraded"),
     "waits": BilingualText("待第二人复核", "waits for a second"),
 }
@@ -192,6 +194,7 @@ _FIELDS = {
     "redress": BilingualText("申诉途径", "redress"),
     "rows": BilingualText("行数", "rows"),
     "rules": BilingualText("规则", "rules"),
+    "sha256": BilingualText("校验值", "SHA-256"),
     "since": BilingualText("起始", "since"),
     "state": BilingualText("状态", "state"),
     "step": BilingualText("步骤", "step"),

@@ -1,10 +1,10 @@
-"""Tables of what is owed to holders: what their stops mean for billing."""
+"""Tables of what is owed to holders: the texts of their stops, what these mean for billing."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, Table, UniqueConstraint
 
-from duanka.ledger.db.columns import String, UtcMicroseconds
+from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import metadata, serial
 
 # One row for each change of whether a card is to be charged, written in the transaction of the order's step. `event`:
@@ -21,4 +21,31 @@ billing_events = Table(
     Column("operator", String(40), nullable=False, server_default=""),
     Column("city", String(40), nullable=False, server_default=""),
     UniqueConstraint("order_id", "step"),
+)
+
+# The text of each step that restricts a card, made in its transaction and never worded anew (domain/stop_text.py).
+# `id`: order and step, as entries of the audit trail name it; `sha256`: of the whole text, head and body joined, in
+# UTF-8; `belated`: 1 if made later, for an order of an earlier version.
+stop_texts = Table(
+    "stop_texts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("order_id", String(16), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("head_zh", Text, nullable=False),
+    Column("head_en", Text, nullable=False),
+    Column("body", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_at", UtcMicroseconds, nullable=False),
+    Column("belated", Integer, nullable=False, server_default="0"),
+    Index("stop_texts_of_order", "order_id", "step"),
+)
+
+# What texts of stops share, by its SHA-256: cards with the same rules and grounds have one row.
+stop_text_bodies = Table(
+    "stop_text_bodies",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("zh", Text, nullable=False),
+    Column("en", Text, nullable=False),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, Column, Integer, String, UniqueConstraint, inspect
+from sqlalchemy import BigInteger, Column, Integer, String, Text, UniqueConstraint, inspect
 
 from duanka.ledger.migrations.assessment_holders import objections
 from duanka.ledger.migrations.assessment_listings import listings
@@ -16,6 +16,7 @@ def assessment(op: Operations) -> None:
     _holders(op)
     objections(op)
     listings(op)
+    _stop_texts(op)
 
 
 def _holders(op: Operations) -> None:
@@ -32,4 +33,28 @@ def _holders(op: Operations) -> None:
         Column("operator", String(40), nullable=False, server_default=""),
         Column("city", String(40), nullable=False, server_default=""),
         UniqueConstraint("order_id", "step"),
+    )
+
+
+def _stop_texts(op: Operations) -> None:
+    if inspect(op.get_bind()).has_table("stop_texts"):
+        return
+    op.create_table(
+        "stop_texts",
+        Column("id", String(32), primary_key=True),
+        Column("order_id", String(16), nullable=False),
+        Column("step", Integer, nullable=False),
+        Column("head_zh", Text, nullable=False),
+        Column("head_en", Text, nullable=False),
+        Column("body", String(64), nullable=False),
+        Column("sha256", String(64), nullable=False),
+        Column("made_at", BigInteger, nullable=False),
+        Column("belated", Integer, nullable=False, server_default="0"),
+    )
+    op.create_index("stop_texts_of_order", "stop_texts", ["order_id", "step"])
+    op.create_table(
+        "stop_text_bodies",
+        Column("sha256", String(64), primary_key=True),
+        Column("zh", Text, nullable=False),
+        Column("en", Text, nullable=False),
     )

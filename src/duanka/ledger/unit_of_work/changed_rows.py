@@ -74,10 +74,11 @@ def add_digests(
     stored: Mapping[str, str],
     restricted: Sequence[Row],
     found: Mapping[str, str],
+    texts: Mapping[str, Mapping[str, str]],
 ) -> None:
     """Add digests of order and card rows to the last entry about each order.
 
-    `stored`: digests of changed orders before; `found`: of the cards.
+    `stored`: digests of changed orders before; `found`: of the cards; `texts`: of the texts of stops, by order.
     """
     digests = dict[str, dict[str, str]]()
     for number, row in changed.items():
@@ -85,6 +86,8 @@ def add_digests(
         digests[number] = mine = {name: ORDERS.digest(row)}
         if was := stored.get(number):
             mine[name + FOUND] = was
+        if number in texts:
+            mine |= texts[number]
     for row in restricted:
         name, mine = label(CARDS, row["card"]), digests[row["order_id"]]
         mine[name] = CARDS.digest(row)

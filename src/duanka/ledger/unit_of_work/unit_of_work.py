@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
@@ -28,6 +29,7 @@ from duanka.domain.order import (
     next_state,
 )
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.stop_text import RulesTold, StopText, StopTextWriter, restricts_anew
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among, dictionaries, put_rows
@@ -41,6 +43,7 @@ from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, writ
 from duanka.ledger.unit_of_work.locks import lock_cards
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.restrictions import checked
+from duanka.ledger.unit_of_work.stop_texts import write_stop_texts
 from duanka.ledger.unit_of_work.undo_log import UndoLog
 
 Value = TypeVar("Value")
@@ -50,12 +53,19 @@ Value = TypeVar("Value")
 class Terms:
     """What every transaction of an order database needs.
 
-    `elements`: names of the network elements; None: read from the database when needed.
+    `elements`: names of the network elements; None: read from the database when needed. `rules`: returns what holders
+    are told of the rules.
     """
 
     policy: OrderPolicy
     trail: Trail
     elements: tuple[str, ...] | None = None
+    rules: Callable[[], RulesTold] = RulesTold
+
+    @cached_property
+    def stop_texts(self) -> StopTextWriter:
+        """Writes the texts of stops."""
+        return StopTextWriter(self.policy, self.rules)
 
 
 class UnitOfWork:
@@ -77,6 +87,7 @@ class UnitOfWork:
         self._entries: list[AuditEntry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
+        self._texts: list[StopText] = []  # of steps that restrict
         self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows to insert into other tables
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
@@ -195,6 +206,7 @@ class UnitOfWork:
             if before is not wanted:
                 self._tell(after, wanted)
         self.note(by, f"{order.kind}.{event}", order.id, why, *changes(order, after))
+        self._tell_why(order, after)
         return self._put(after)
 
     def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
@@ -202,6 +214,7 @@ class UnitOfWork:
         _must_be_open(order)
         after = order.changed(step=order.step + 1, updated_at=self.now, **facts)
         self.note(by, f"{order.kind}.{what}", order.id, why, *changes(order, after))
+        self._tell_why(order, after)
         return self._put(after)
 
     def close(self, order: Order, by: Person, why: str) -> Order:
@@ -212,7 +225,13 @@ class UnitOfWork:
     def attempt(self, card: str) -> Iterator[None]:
         """Changes of one card, all or none: an error undoes them and is raised."""
         self.lock([card])
-        grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
+        grow: tuple[list[Any], ...] = (
+            self._entries,
+            self._outbox,
+            self._notices,
+            self._texts,
+            self._prepared,
+        )
         lengths, mark = [len(rows) for rows in grow], self._log.mark
         try:
             yield
@@ -273,7 +292,8 @@ class UnitOfWork:
         rows = write_orders(self.connection, changed, self._rows)
         restricted, found = write_cards(self.connection, self._restricted, self.now)
         before = {number: self._digest_found(number) for number in rows if number in self._rows}
-        add_digests(self._entries, rows, before, restricted, found)
+        texts = write_stop_texts(self.connection, self._texts)
+        add_digests(self._entries, rows, before, restricted, found, texts)
         supersede(self.connection, {str(row["card"]) for row in self._outbox}, self.now)
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
@@ -305,6 +325,12 @@ class UnitOfWork:
             "next_try_at": self.now,
         }
         self._outbox += [{**row, "element": element} for element in self._elements]
+
+    def _tell_why(self, before: Order, after: Order) -> None:
+        """Make the text of a step that restricts the card, or gives another ground for it."""
+        if restricts_anew(before, after):
+            rests_on = self.order(after.parent) if after.parent else None
+            self._texts.append(self._terms.stop_texts.text(after, rests_on, self.now))
 
     def _keep(self, row: Mapping[str, Any]) -> Order:
         order = order_of(row)

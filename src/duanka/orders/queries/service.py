@@ -16,7 +16,9 @@ from duanka.domain.disavowal import DisownedCard
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Refusal, RefusalArchive
 from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Person, Role, State, UnknownOrder
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import HOLDER
+from duanka.domain.stop_text import StopTextWriter
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import bulk_action_of, order_of
@@ -31,6 +33,7 @@ from duanka.orders.queries import statistics as figures
 from duanka.orders.queries.disowned import disowned_in
 from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # re-exported for callers of OrderQueries
 from duanka.orders.queries.listing import Sort, conditions, counts, cursor, sorted_page
+from duanka.orders.stop_texts import StopTextShown, texts_made
 from duanka.orders.verification.attempts import verification_of
 from duanka.orders.views import (
     AlarmShown,
@@ -76,10 +79,18 @@ class OrderQueries:
     """Reads the order database for people; audits every access to personal data."""
 
     def __init__(
-        self, store: Store, trail: Trail, archive: Callable[[], RefusalArchive | None] = lambda: None
+        self,
+        store: Store,
+        trail: Trail,
+        archive: Callable[[], RefusalArchive | None] = lambda: None,
+        stop_texts: StopTextWriter | None = None,
     ) -> None:
-        """`archive`: returns the store of records that keeps older refusals; None: there is none."""
+        """`archive`: returns the store of records that keeps older refusals; None: there is none.
+
+        `stop_texts`: writes the texts of stops of an earlier version.
+        """
         self._store, self._trail, self._archive = store, trail, archive
+        self._stop_texts = stop_texts or StopTextWriter(OrderPolicy())
 
     def orders(
         self,
@@ -118,11 +129,14 @@ class OrderQueries:
             row = _order_row(connection, number)
             within(reader.person, number, row["operator"], row["city"])
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
+            order = order_of(row)
+            texts = texts_made(connection, self._trail, self._stop_texts, order, now)
             return OrderFile(
-                sight.order(order_of(row)),
+                sight.order(order),
                 tuple(told(r, sight) for r in connection.execute(steps).mappings()),
                 _legs(connection, sight, outbox.c.order_id == number),
                 _notices(connection, sight, notices.c.order_id == number),
+                tuple(texts),
             )
 
     def state(self, number: str) -> Order:
@@ -170,6 +184,14 @@ class OrderQueries:
             rows = [connection.execute(q.limit(1)).mappings().first() for q in (restriction, objection)]
         first, second = (sight.order(order_of(row)) if row else None for row in rows)
         return first, second
+
+    def own_stop_text(self, restriction: Order, now: datetime) -> StopTextShown | None:
+        """Return the text in force of a restriction, for its holder, whose reading `own` has audited."""
+        authorize(HOLDER, Permission.READ_OWN_ORDER)
+        with self._store.writing() as connection:
+            order = order_of(_order_row(connection, restriction.id))
+            texts = texts_made(connection, self._trail, self._stop_texts, order, now)
+        return texts[-1] if texts else None
 
     def dossier(self, card: str, reader: ViewerContext, now: datetime) -> Dossier:
         """Return everything about a card. The police must name a case, which is audited."""

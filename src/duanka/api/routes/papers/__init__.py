@@ -1,0 +1,1 @@
+"""Endpoints of papers for holders, and of events for billing."""

@@ -1,0 +1,1 @@
+"""What papers for holders need of rules and policy."""

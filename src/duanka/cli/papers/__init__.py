@@ -1,0 +1,1 @@
+"""Commands on papers for holders, and on events for billing."""

@@ -1,0 +1,65 @@
+"""Comparison of the stored texts of stops with the SHA-256 that the audit trail keeps of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, func, literal, select
+
+from duanka.domain.order import Kind
+from duanka.domain.stop_text import digest_of, joined_text
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.row_digests import AT_ONCE
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.tables import audit, orders
+from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
+
+LABEL = f"{stop_texts.name}/"
+_MOST_NAMED = 100  # texts without an order that are named; more would add no information
+
+
+def stop_text_faults(connection: Connection) -> Iterator[str]:
+    """Yield a description of every text that differs from the trail, or is missing, or was put in."""
+    after = ""
+    query = select(orders.c.id).where(orders.c.kind == Kind.RESTRICTION.value).order_by(orders.c.id)
+    while some := connection.execute(query.where(orders.c.id > after).limit(AT_ONCE)).scalars().all():
+        yield from _faults(connection, some)
+        after = some[-1]
+    theirs = select(orders.c.id).where(orders.c.id == stop_texts.c.order_id).exists()
+    for name in connection.execute(select(stop_texts.c.id).where(~theirs).limit(_MOST_NAMED)).scalars():
+        yield f"stop text {name} is of no order: it was put in past the trail"
+
+
+def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
+    told = _told(connection, of)
+    body = stop_text_bodies.c
+    query = (
+        select(stop_texts, body.zh, body.en)
+        .outerjoin(stop_text_bodies, body.sha256 == stop_texts.c.body)
+        .where(among(connection, stop_texts.c.order_id, of))
+    )
+    for row in connection.execute(query.order_by(stop_texts.c.id)):
+        kept = told.pop(row.id, None)
+        text = joined_text(BilingualText(row.head_zh, row.head_en), BilingualText(row.zh or "", row.en or ""))
+        digest = digest_of(text)
+        if kept is None:
+            yield f"stop text {row.id} is not in the trail: it was put in past it"
+        elif digest != kept:
+            yield f"stop text {row.id} was changed past the trail: its SHA-256 was {kept}, and is {digest}"
+        elif row.sha256 != kept:
+            yield f"stop text {row.id} was changed past the trail: sha256"
+    yield from (f"stop text {name} was removed past the trail" for name in sorted(told))
+
+
+def _told(connection: Connection, of: Sequence[str]) -> dict[str, str]:
+    """Text -> its SHA-256, as entries about these orders say."""
+    has = func.strpos if connection.dialect.name == "postgresql" else func.instr
+    query = select(audit.c.digests).where(
+        among(connection, audit.c.subject, of), has(audit.c.digests, literal(f'"{LABEL}')) > 0
+    )
+    found: dict[str, str] = {}
+    for digests in connection.execute(query).scalars():
+        facts: dict[str, str] = json.loads(digests)
+        found |= {name.removeprefix(LABEL): kept for name, kept in facts.items() if name.startswith(LABEL)}
+    return found
