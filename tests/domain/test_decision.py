@@ -41,6 +41,18 @@ def test_tiers_lie_at_the_limits_of_the_policy(national: Policy) -> None:
     assert decide(["fan_out", "over_frequency"], replace(at, high=6.01), ASKS).action is Action.VERIFY
 
 
+def test_two_rules_about_one_fact_weigh_as_the_heavier_alone(national: Policy) -> None:
+    silent = {"silent_card": ("new_card_unused",)}
+    both = ["new_card_unused", "silent_card"]
+    assert decide(both, national, ASKS).points == 3, "two facts would ask"
+    told = decide(both, national, ASKS, restates=silent)
+    assert (told.points, told.tier, set(told.reasons)) == (2, Tier.LOW, set(both))
+    assert decide([*both, "sleeping_card"], national, ASKS, restates=silent).tier is Tier.MEDIUM
+    for one in both:
+        alone = decide([one], national, ASKS)
+        assert decide([one], national, ASKS, restates=silent) == alone
+
+
 def test_each_trigger_asks_for_itself(hebei: Policy) -> None:
     assert hebei.deciding is Deciding.TRIGGERS
     counting = hebei.counting(hebei.shadows)

@@ -114,3 +114,10 @@ def test_a_rule_names_itself_as_its_file_does() -> None:
     for rule in RULES:
         module = __import__(f"duanka.rules.{rule.id}", fromlist=["RULE"])
         assert module.RULE is rule
+
+
+def test_a_rule_restates_what_is_there_and_never_what_restates_it() -> None:
+    restating = {rule.id: rule.restates for rule in duanka.rules.RULES if rule.restates}
+    assert restating
+    for rule, others in restating.items():
+        assert set(others) <= {one.id for one in duanka.rules.RULES} - {rule, *restating}

@@ -47,20 +47,22 @@ def decide(
     claimed: bool = False,
     score: float | None = None,
     shadows: Collection[str] = (),
+    restates: Mapping[str, Collection[str]] | None = None,
 ) -> Decision:
     """Decide about a card that the `rules` (ids) hit under `policy`.
 
     `asks_for`: rule id -> action of the rule by itself. `confirmed`: the police confirmed the card in a signed case;
     only this gives tier extreme. `claimed`: a case names the card, but no registered source signed it; gives tier high.
     `score`: a learned probability, 0 to 1, added as one more weight; None: no score. `shadows`: rules in shadow that
-    count here; the others do not count and are not given as reasons.
+    count here; the others do not count and are not given as reasons. `restates`: rule id -> rules whose hits are part
+    of the same fact; of two that hit for one fact, the heavier alone adds its weight.
 
     Hits alone never decide a stop, however many there are, nor does a ring: only `confirmed` does. A card in a ring
     with a confirmed card is at most high, by rule `in_ring`; a stop of it is proposed by a person to a second one.
     """
     weights = {r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or r in shadows)}
     reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))
-    points = sum(weights.values()) + (policy.high * score if score is not None else 0.0)
+    points = _points(weights, restates or {}) + (policy.high * score if score is not None else 0.0)
     if confirmed:
         return Decision(Tier.EXTREME, Action.STOP, reasons, points)
     if claimed:
@@ -71,3 +73,13 @@ def decide(
         return Decision(TIER_OF_ACTION[action], action, reasons, points)
     tier = Tier.HIGH if points >= policy.high else Tier.MEDIUM if points >= policy.medium else Tier.LOW
     return Decision(tier, ACTION_OF_TIER[tier], reasons, points)
+
+
+def _points(weights: Mapping[str, float], restates: Mapping[str, Collection[str]]) -> float:
+    twice = sum(
+        min(weights[rule], weights[other])
+        for rule, others in restates.items()
+        for other in others
+        if rule in weights and other in weights
+    )
+    return sum(weights.values()) - twice

@@ -28,11 +28,20 @@ class Judgement:
         self._limits = limits
         asks_for = {rule.id: rule.asks_for for rule in rules}
         shadows = policy.shadows
-        self.fingerprint = _fingerprint(policy, asks_for)  # of everything that decides, except hits and cases
+        restates = {rule.id: rule.restates for rule in rules if rule.restates}
+        self.fingerprint = _fingerprint(
+            policy, asks_for, restates
+        )  # of everything that decides, except hits and cases
+
+        def judged(
+            tripped: frozenset[str], confirmed: bool, claimed: bool, shadows: Collection[str]
+        ) -> Decision:
+            police = {"confirmed": confirmed, "claimed": claimed}
+            return decide(tripped, policy, asks_for, **police, shadows=shadows, restates=restates)
 
         @lru_cache(_CACHED_RULE_SETS)
         def decision(tripped: frozenset[str], confirmed: bool, claimed: bool) -> Decision:
-            return decide(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed)
+            return judged(tripped, confirmed, claimed, ())
 
         @lru_cache(_CACHED_RULE_SETS)
         def shadowed(
@@ -40,14 +49,8 @@ class Judgement:
         ) -> tuple[dict[str, Action], Action | None]:
             if not (theirs := sorted(tripped & shadows)):
                 return {}, None
-            each = {
-                rule: decide(
-                    tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, shadows=[rule]
-                ).action
-                for rule in theirs
-            }
-            every = decide(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, shadows=theirs)
-            return each, every.action
+            each = {rule: judged(tripped, confirmed, claimed, [rule]).action for rule in theirs}
+            return each, judged(tripped, confirmed, claimed, theirs).action
 
         self._decision, self._shadowed = decision, shadowed
 
@@ -128,13 +131,15 @@ def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> BilingualTe
     return rule.reason.filled(**values)
 
 
-def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:
+def _fingerprint(
+    policy: Policy, asks_for: Mapping[str, Action], restates: Mapping[str, Sequence[str]]
+) -> str:
     rules = sorted(
         (rule, one.weight, one.shadow, asks_for[rule].word)
         for rule, one in policy.rules.items()
         if rule in asks_for
     )
-    said = repr((policy.deciding.value, policy.medium, policy.high, rules))
+    said = repr((policy.deciding.value, policy.medium, policy.high, rules, sorted(restates.items())))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

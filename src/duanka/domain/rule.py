@@ -116,6 +116,7 @@ class Rule:
     `first_only`  of the hits of a card only the first counts; the SQL returns all
     `together`    "imei" or "holder": cards that share one are evaluated together; "cell": all cards of a day are
     `due`         SQL returning `card, due_at`: when the rule must be evaluated again without new records
+    `restates`    rules whose hits are part of the same fact: where both hit, the heavier alone adds points
     """
 
     id: str
@@ -144,6 +145,7 @@ class Rule:
     first_only: bool = False
     together: str = ""
     due: str = ""
+    restates: tuple[str, ...] = ()
 
     def limit_fault(self, name: str, value: object) -> str:
         """Return why `value` is not valid for the limit `name`; "" if it is."""

@@ -24,6 +24,7 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(days=30),
     monotone=False,  # absence of use: the rule is judged when the days are over
+    restates=("new_card_unused",),  # who never used a card did not use it on its first day either
     due="""
         SELECT card, opened_at + $days * INTERVAL '1' DAY AS due_at FROM cards
         WHERE opened_at >= $records_from OR last_used_at <= opened_at
