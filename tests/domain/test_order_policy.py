@@ -42,8 +42,8 @@ def test_a_policy_that_says_nothing_of_orders_is_strict_and_refuses_no_text(tmp_
 
 
 def test_every_field_can_be_set_by_a_file() -> None:
-    own_table = "identity"
-    assert [*OrdersTable.model_fields, own_table] == [field.name for field in fields(OrderPolicy)]
+    other_tables = "identity", "weights"  # weights: of [deciding] and [rules]
+    assert [*OrdersTable.model_fields, *other_tables] == [field.name for field in fields(OrderPolicy)]
     assert list(IdentityTable.model_fields) == [field.name for field in fields(IdentityPolicy)]
     assert list(MessagesTable.model_fields) == [field.name for field in fields(MessagePolicy)]
 

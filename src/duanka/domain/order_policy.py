@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -24,6 +24,20 @@ class DeadlineStage:
 
 
 @dataclass(frozen=True)
+class TierWeights:
+    """What hits of rules weigh under a policy that adds weights. `rules`: id and weight of each that counts."""
+
+    rules: tuple[tuple[str, float], ...]
+    medium: float
+    high: float
+
+    def tier_of(self, rules: Collection[str]) -> str:
+        """Return the tier that hits of these rules alone would give; a rule without a weight adds nothing."""
+        points = sum(weight for rule, weight in self.rules if rule in rules)
+        return "high" if points >= self.high else "medium" if points >= self.medium else "low"
+
+
+@dataclass(frozen=True)
 class OrderPolicy:
     """How orders are carried out. Hours and minutes are real time, days working days.
 
@@ -33,7 +47,8 @@ class OrderPolicy:
     hours after which an order without a deadline raises an alarm. `ask_again_days`: calendar days in which a holder who
     passed is not asked again, unless the tier is higher or one of `ask_again_rules`, which indicate another device, is
     new. `restore_undecided`: an objection that nobody decides within `objection_days` restores the card. `clue_days`:
-    after which the police's encrypted files of a clue are deleted, if nobody acknowledged it.
+    after which the police's encrypted files of a clue are deleted, if nobody acknowledged it. `weights`: tell how heavy
+    new evidence is by itself; None: the policy adds none.
     """
 
     stages: tuple[DeadlineStage, ...] = (
@@ -99,6 +114,7 @@ class OrderPolicy:
     clue_days: int = 30
     zone: str = DEFAULT_ZONE
     identity: IdentityPolicy = IdentityPolicy()
+    weights: TierWeights | None = None
 
     @property
     def answer_within(self) -> timedelta:

@@ -15,7 +15,7 @@ from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.order_policy import MessagePolicy, OrderPolicy
+from duanka.domain.order_policy import MessagePolicy, OrderPolicy, TierWeights
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, RuleSource
 from duanka.domain.schema import Column, ColumnKind, Table
@@ -110,6 +110,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         raise PolicyError(f"{path}: [rules] names no rule, so nothing would be found; add [rules.NAME]")
     if not 0 < deciding.medium <= deciding.high:
         raise PolicyError(f"{path}: [deciding] needs 0 < medium <= high")
+    settings = {name: _setting(path, known[name], entry) for name, entry in found.rules.items()}
     policy = Policy(
         id=head.id,
         title=BilingualText(head.title, head.title_en),
@@ -119,9 +120,11 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         deciding=deciding.mode,
         medium=deciding.medium,
         high=deciding.high,
-        rules={name: _setting(path, known[name], entry) for name, entry in found.rules.items()},
+        rules=settings,
         lists=_lists(path, found.lists),
-        orders=OrderPolicy(**dict(found.orders), identity=found.identity),
+        orders=OrderPolicy(
+            **dict(found.orders), identity=found.identity, weights=_weights(deciding, settings)
+        ),
         messages=MessagePolicy.of(**dict(found.messages)),
         store=StorePolicy(**dict(found.store)),
         victims=VictimPolicy(**dict(found.victims)),
@@ -149,6 +152,13 @@ def _toml(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{path}: is not TOML: {error}") from error
+
+
+def _weights(deciding: DecidingTable, rules: Mapping[str, Setting]) -> TierWeights | None:
+    if deciding.mode is not Deciding.WEIGH:
+        return None
+    weights = tuple((rule, one.weight) for rule, one in rules.items() if not one.shadow)
+    return TierWeights(weights, deciding.medium, deciding.high)
 
 
 def _setting(path: Path, rule: Rule, entry: object) -> Setting:

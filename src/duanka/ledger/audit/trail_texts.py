@@ -76,6 +76,7 @@ _ROWS = {
     ),
     "demand.passed": BilingualText("已核验，不再建单", "holder has passed"),
     "demand.protected": BilingualText("受保护号码，不建单", "card is protected"),
+    "demand.restored": BilingualText("已由人工复通，不再建单", "somebody gave the card back"),
     "demands.receive": BilingualText("接收研判结果", "decisions received"),
     "element.allow": BilingualText("允许比对批量修改", "comparison allowed"),
     "element.compared": BilingualText("网元比对完成", "element compared"),

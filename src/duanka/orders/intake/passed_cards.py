@@ -1,4 +1,4 @@
-"""Holders who are not asked again for older facts: they passed, or an undecided objection gave the card back."""
+"""Holders who are not asked again for older facts: they passed, or were given the card back."""
 
 from __future__ import annotations
 
@@ -6,28 +6,73 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, select, text
+from sqlalchemy import Connection, and_, exists, or_, select, text
 
+from duanka.domain.order import Kind, State
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.take import TIERS
 from duanka.ledger.db.bulk import among
-from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import LAPSED_ORDERS, PASSED_ORDERS, orders
 from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.intake.new_evidence import heavier_since
 
 
-def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, RowMapping]:
+@dataclass(frozen=True)
+class LastAnswer:
+    """What answered the question about a card last: a pass, or somebody who gave the card back.
+
+    `order`: its id; `rules`, `tier`: what was answered.
+    """
+
+    order: str
+    rules: frozenset[str]
+    tier: str
+    at: datetime
+    passed: bool
+
+
+def _read_passes(connection: Connection, of: Collection[str]) -> dict[str, LastAnswer]:
     passed = (
-        select(orders)
-        .where(among(connection, orders.c.card, of), text(PASSED_ORDERS))
+        select(orders.c.card, orders.c.id, orders.c.rules, orders.c.tier, orders.c.closed_at)
+        .where(among(connection, orders.c.card, of), text(PASSED_ORDERS), orders.c.closed_at.is_not(None))
         .order_by(orders.c.closed_at)
     )
     # Of each card the last one counts.
-    return {row["card"]: row for row in connection.execute(passed).mappings()}
+    return {
+        row.card: LastAnswer(row.id, frozenset(row.rules.split()), row.tier, row.closed_at, True)
+        for row in connection.execute(passed)
+    }
 
 
-_LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
+def _read_given_back(connection: Connection, of: Collection[str]) -> dict[str, LastAnswer]:
+    """Restrictions lifted and objections upheld by a person; what an undecided objection lifted is no answer."""
+    one, parent, before, lapsed = (orders.alias(name) for name in ("one", "parent", "before", "lapsed"))
+    undecided = exists().where(lapsed.c.parent == one.c.id, lapsed.c.state == State.LAPSED.value)
+    decided = or_(
+        and_(one.c.kind == Kind.RESTRICTION.value, one.c.state == State.RESTORED.value, ~undecided),
+        and_(one.c.kind == Kind.OBJECTION.value, one.c.state == State.UPHELD.value),
+    )
+    query = (
+        select(one.c.card, one.c.id, one.c.closed_at)
+        # an objection is about a restriction, and that follows from the verification, which later hits joined
+        .add_columns(*(table.c[name] for table in (one, parent, before) for name in ("rules", "tier")))
+        .outerjoin(parent, parent.c.id == one.c.parent)
+        .outerjoin(before, before.c.id == parent.c.parent)
+        .where(among(connection, one.c.card, of), decided, one.c.closed_at.is_not(None))
+        .order_by(one.c.closed_at)
+    )
+    found = dict[str, LastAnswer]()
+    for card, order, at, *told in connection.execute(query):
+        rules = frozenset(" ".join(filter(None, told[::2])).split())
+        found[card] = LastAnswer(
+            order, rules, max(filter(None, ("", *told[1::2])), key=TIERS.index, default=""), at, False
+        )
+    return found
+
+
+_LAST_PASS: TableFact[LastAnswer | None] = TableFact(orders, _read_passes, absent=None)
+_LAST_GIVEN_BACK: TableFact[LastAnswer | None] = TableFact(orders, _read_given_back, absent=None)
 
 
 @dataclass(frozen=True)
@@ -86,21 +131,21 @@ def given_back_for(unit: UnitOfWork, decision: OrderDecision) -> str | None:
     return before.order_id if known and not heavier else None
 
 
-def passed_lately(unit: UnitOfWork, decision: OrderDecision) -> str | None:
-    """Return the id of the verification that spares this holder a new one; None: ask.
+def answered_lately(unit: UnitOfWork, decision: OrderDecision) -> LastAnswer | None:
+    """Return what spares this holder a new verification: a pass, or a person who gave the card back; None: ask.
 
-    A heavier tier, or a new rule of `ask_again_rules`, always asks again. Otherwise the same rules do not
-    ask on evidence from before the pass, and no rule asks within `ask_again_days` after it.
+    New evidence that is heavier by itself, or a new rule of `ask_again_rules`, always asks again. Otherwise the same
+    rules do not ask on evidence from before, and no rule asks within `ask_again_days` after it.
     """
-    row = unit.about_cards(_LAST_PASS, decision.card)
-    if row is None:
+    both = (unit.about_cards(fact, decision.card) for fact in (_LAST_PASS, _LAST_GIVEN_BACK))
+    if not (found := [one for one in both if one]):
         return None
-    passed = order_of(row)
-    new_rules = set(decision.rules) - set(passed.rules)
-    heavier = TIERS.index(decision.tier) > TIERS.index(passed.tier)
-    if heavier or new_rules & set(unit.policy.ask_again_rules) or passed.closed_at is None:
+    answered = max(found, key=lambda one: one.at)
+    new_rules = set(decision.rules) - answered.rules
+    heavier = heavier_since(unit, decision, answered.tier, answered.at)
+    if heavier or new_rules & set(unit.policy.ask_again_rules):
         return None
-    passed_at = unit.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
-    known_then = not new_rules and decision.seen_until is not None and decision.seen_until <= passed_at
-    lately = unit.now < passed.closed_at + timedelta(days=unit.policy.ask_again_days)
-    return passed.id if known_then or lately else None
+    answered_at = unit.policy.local_time.local(answered.at).replace(tzinfo=None)
+    known_then = not new_rules and decision.seen_until is not None and decision.seen_until <= answered_at
+    lately = unit.now < answered.at + timedelta(days=unit.policy.ask_again_days)
+    return answered if known_then or lately else None

@@ -18,7 +18,8 @@ from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
-from duanka.orders.intake.passed_cards import given_back_for, passed_lately
+from duanka.orders.intake.new_evidence import heavier_since
+from duanka.orders.intake.passed_cards import answered_lately, given_back_for
 from duanka.orders.own_request import confirmed_disavowal
 from duanka.orders.police_stops import police_stop
 
@@ -118,8 +119,9 @@ def as_question(decision: OrderDecision) -> OrderDecision:
 def _ask(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
     card = decision.card
     order = unit.open_order(card, Kind.VERIFICATION)
-    if order is None and (passed := passed_lately(unit, decision)):
-        unit.note(by, "demand.passed", passed, decision.reason.en, {}, {"card": card, "tier": decision.tier})
+    if order is None and (answered := answered_lately(unit, decision)):
+        what = "demand.passed" if answered.passed else "demand.restored"
+        unit.note(by, what, answered.order, decision.reason.en, {}, {"card": card, "tier": decision.tier})
         return "left"
     if order is None and (given_back := given_back_for(unit, decision)):
         told: dict[str, object] = {"card": card, "tier": decision.tier}
@@ -164,19 +166,21 @@ def _recall(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
 
 
 def _attach(unit: UnitOfWork, order: Order, decision: OrderDecision, by: Person) -> None:
-    """Attach a repeated hit to the open order; a heavier one needs a counter visit.
+    """Attach a repeated hit to the open order; what is heavier by new evidence alone needs a counter visit.
 
     A sealed decision takes over an order that an unsealed one opened: its reason replaces the former, a new notice
     tells the holder, and the response time restarts with that notice.
     """
     rules = tuple(dict.fromkeys((*decision.rules, *order.rules)))
-    tier = max(order.tier, decision.tier, key=TIERS.index)
-    heavier = decision.asked is RequestedAction.VERIFY_AT_COUNTER and order.asked == RequestedAction.VERIFY
+    takes_over = bool(decision.id and not order.decision and not ran_out(order))
+    rises = takes_over or heavier_since(unit, decision, order.tier, order.opened_at)
+    tier = max(order.tier, decision.tier, key=TIERS.index) if rises else order.tier
+    counter = decision.asked is RequestedAction.VERIFY_AT_COUNTER
+    heavier = rises and counter and order.asked == RequestedAction.VERIFY
     asked = decision.asked.value if heavier else order.asked
     facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
     if decision.hit_summaries:
         facts["hit_summaries"] = joined(order.hit_summaries, decision.hit_summaries)
-    takes_over = bool(decision.id and not order.decision and not ran_out(order))
     if takes_over:
         facts |= {"decision": decision.id, "receipt_at": None, "grounds": grounds(unit, decision.reason)}
         if order.state in NOT_BEGUN:
