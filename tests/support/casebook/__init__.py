@@ -1,0 +1,1 @@
+"""What the tests of the casebook share: published cases of wrongful stops, as records and as stories."""
