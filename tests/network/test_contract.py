@@ -38,6 +38,8 @@ def put(element: Element, card: str, state: NetworkState) -> None:
             element.restore(card)
         case NetworkState.OUTGOING_BARRED:
             element.bar_outgoing(card)
+        case NetworkState.LIFELINE:
+            element.keep_lifeline(card)
         case NetworkState.SUSPENDED:
             element.suspend(card)
 
@@ -68,7 +70,13 @@ def test_restricted_names_them_all(element: Element) -> None:
     "card", ["", "+8613800000000", "86138x", "1" * 16, "8613800000000\r\nenable", "*", "８６１３"]
 )
 def test_what_is_no_card_is_unknown_before_anything_is_sent(element: Element, card: str) -> None:
-    for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
+    for act in (
+        element.suspend,
+        element.keep_lifeline,
+        element.bar_outgoing,
+        element.restore,
+        element.state_of,
+    ):
         with pytest.raises(UnknownCard):
             act(card)
 
@@ -78,7 +86,13 @@ def test_a_card_that_nobody_registered(supplied: Supplied, element: Element) -> 
         element.suspend("8600000000000")
         assert element.state_of("8600000000000") is NetworkState.SUSPENDED
         return
-    for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
+    for act in (
+        element.suspend,
+        element.keep_lifeline,
+        element.bar_outgoing,
+        element.restore,
+        element.state_of,
+    ):
         with pytest.raises(UnknownCard):
             act("8600000000000")
 

@@ -32,12 +32,12 @@ from duanka.domain.order import (
     Person,
     Role,
     State,
-    in_the_network,
     next_state,
 )
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store

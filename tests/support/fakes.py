@@ -53,6 +53,10 @@ class FakeElement:
         """Bar outgoing calls of the card."""
         self._put(card, NetworkState.OUTGOING_BARRED)
 
+    def keep_lifeline(self, card: str) -> None:
+        """Keep the card's lines alone."""
+        self._put(card, NetworkState.LIFELINE)
+
     def suspend(self, card: str) -> None:
         """Suspend the card."""
         self._put(card, NetworkState.SUSPENDED)

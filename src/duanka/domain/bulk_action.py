@@ -11,7 +11,8 @@ from duanka.domain.order import STOP_EVENTS, DoneBefore, Event, Grounds, OrderEr
 from duanka.domain.phone_number import identity, is_emergency, parse
 from duanka.domain.text import WordedEnum
 
-LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.WITHDRAW})  # one person suffices, unless a tier needs two
+# one person suffices, unless a tier needs two
+LIFTS = frozenset({Event.RESTORE, Event.EASE, Event.EASE_TO_LIFELINE, Event.WITHDRAW})
 MOST_CARDS = 100_000
 
 _INNER_DIGITS = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # to mask: all but first 3, last 2

@@ -16,6 +16,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import CLOSED, Kind, Order, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 
 UNKNOWN = BilingualText(
@@ -24,6 +25,7 @@ UNKNOWN = BilingualText(
 )
 _STOPPED = {
     State.OUTGOING_BARRED: BilingualText("被限制呼出（单停）", "has been barred from calling out (单停)"),
+    State.LIFELINE: BilingualText("转为保底服务", "has had the lifeline alone (保底服务)"),
     State.SUSPENDED: BilingualText("停机（双停）", "has been suspended (双停)"),
     State.FORCED_STOP: BilingualText("由公安机关通知停机", "has been stopped by police notice"),
     State.PUNISHED: BilingualText("惩戒停机", "has been suspended as a punishment"),
@@ -33,6 +35,7 @@ _STOPPED = {
 }
 _OTHERWISE = {
     NetworkState.OUTGOING_BARRED: BilingualText("将限制呼出（单停）", "cannot call out"),
+    NetworkState.LIFELINE: BilingualText("将转为保底服务", "keeps the lifeline alone"),
     NetworkState.SUSPENDED: BilingualText("将停机（双停）", "is suspended"),
     NetworkState.ACTIVE: BilingualText("将再次通知", "is asked again"),
 }
@@ -149,10 +152,11 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
     by_passing = verification is not None or named_verification(order) is not None
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
-    if order.state is State.OUTGOING_BARRED and order.due_at:
-        due = _moment(order.due_at, policy)
+    following = policy.after(in_the_network(order.state))
+    if order.state in (State.OUTGOING_BARRED, State.LIFELINE) and order.due_at and following:
+        due, then = _moment(order.due_at, policy), _OTHERWISE[following.state]
         return BilingualText(
-            f"{how.zh}；{due.zh}前未通过将停机（双停）", f"{how.en}; from {due.en} on it is suspended"
+            f"{how.zh}；{due.zh}前未通过{then.zh}", f"{how.en}; from {due.en} on it {then.en}"
         )
     return BilingualText(f"{how.zh}，不设期限", f"{how.en}; no time is set")
 

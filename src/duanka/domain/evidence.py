@@ -41,7 +41,7 @@ class Witnesses:
 
 NOBODY = Witnesses()
 _OF_VERIFICATION = (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
-_STAGES = (Event.BAR_OUTGOING, Event.SUSPEND)  # automatic stages of a policy
+_STAGES = (Event.BAR_OUTGOING, Event.LIFELINE, Event.SUSPEND)  # automatic stages of a policy
 # What the request of a registrant carries, and the state of the disavowal then.
 _AT_REQUEST = {Event.STOP_AT_REQUEST: State.CONFIRMED, Event.CANCEL: State.CANCELLED}
 
@@ -70,8 +70,10 @@ def may_stop(before: Order, after: Order, event: Event, role: Role, named: Order
     if evidence == Evidence.POLICE_NOTICE:
         return event is Event.POLICE_STOP  # but not for a cancellation, which takes two people
     if evidence == Evidence.TWO_PEOPLE:
-        # two people approved one stop, not every heavier one that might follow it
-        return after.carried_by != before.carried_by
+        # two people approved one stop, not every heavier one that might follow it; but a card that must not be in
+        # lifeline any more (`why_never`) is not kept reachable until two people meet again
+        out_of_lifeline = before.state is State.LIFELINE and event is Event.SUSPEND and role is Role.SYSTEM
+        return after.carried_by != before.carried_by or out_of_lifeline
     if named is None or named.id != reference or named.card != after.card or role is not Role.SYSTEM:
         return False
     if evidence == Evidence.OWN_REQUEST:

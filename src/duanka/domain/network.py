@@ -18,11 +18,23 @@ from duanka.domain.text import WordedEnum
 
 
 class NetworkState(WordedEnum):
-    """How an element treats a card. Emergency numbers can be dialled in every state."""
+    """How an element treats a card, the milder state first.
+
+    Emergency numbers can be dialled in every state. `Lines` says which lines a card reaches that is barred outgoing or
+    in lifeline, and who reaches a card in lifeline.
+    """
 
     ACTIVE = "active", "正常"
-    OUTGOING_BARRED = "outgoing_barred", "单停"  # still receives calls
+    OUTGOING_BARRED = "outgoing_barred", "单停"  # calls and writes to lines only; still receives everything
+    LIFELINE = "lifeline", "保底服务"  # the same, without data; lines and listed accounts alone reach it
     SUSPENDED = "suspended", "双停"  # neither outgoing nor incoming
+
+    def is_milder_than(self, other: NetworkState) -> bool:
+        """Whether `other` restricts a card more than this."""
+        return _SEVERITY[self] < _SEVERITY[other]
+
+
+_SEVERITY = {state: rank for rank, state in enumerate(NetworkState)}
 
 
 class NetworkError(DuankaError):
@@ -53,7 +65,10 @@ class Element(Protocol):
     name: str
 
     def bar_outgoing(self, card: str) -> None:
-        """Allow incoming calls, and outgoing calls to emergency numbers only."""
+        """Allow everything incoming; outgoing, emergency numbers and the lines of `Lines.called` only."""
+
+    def keep_lifeline(self, card: str) -> None:
+        """Allow what `bar_outgoing` allows outgoing, and incoming what `Lines` lists; no data."""
 
     def suspend(self, card: str) -> None:
         """Allow nothing but calls to emergency numbers."""
@@ -72,6 +87,17 @@ class Element(Protocol):
 
     def close(self) -> None:
         """Close connections; idempotent."""
+
+
+class WalledGarden(Element, Protocol):
+    """An element that carries data, through which a card in LIFELINE reaches the operator's page and nothing else.
+
+    A port: no part of this project implements it, and data of such a card is off. tests/network/test_walled_garden.py
+    is the contract of an implementation.
+    """
+
+    def reaches(self, card: str, host: str) -> bool:
+        """Whether data of the card reaches `host` now, read from the element itself."""
 
 
 @runtime_checkable

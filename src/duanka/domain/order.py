@@ -12,11 +12,11 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from duanka.domain.network import NetworkState
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.order_errors import AlreadyUsed as AlreadyUsed  # noqa: PLC0414  # re-exported for the users of orders
 from duanka.domain.order_errors import GroundsMissing as GroundsMissing  # noqa: PLC0414
 from duanka.domain.order_errors import NeedsSecondPerson as NeedsSecondPerson  # noqa: PLC0414
+from duanka.domain.order_errors import NoLifeline as NoLifeline  # noqa: PLC0414
 from duanka.domain.order_errors import NoSuchTransition as NoSuchTransition  # noqa: PLC0414
 from duanka.domain.order_errors import OrderError as OrderError  # noqa: PLC0414
 from duanka.domain.order_errors import PermissionDenied as PermissionDenied  # noqa: PLC0414
@@ -58,6 +58,7 @@ class State(WordedEnum):
     # restriction
     ACTIVE = "active", "正常"
     OUTGOING_BARRED = "outgoing_barred", "单停"
+    LIFELINE = "lifeline", "保底服务"  # lines in both directions and listed senders, no data
     SUSPENDED = "suspended", "双停"
     FORCED_STOP = (
         "forced_stop",
@@ -99,8 +100,10 @@ class Event(WordedEnum):
     EXPIRE = "expire", "逾期"
     WITHDRAW = "withdraw", "撤回"
     BAR_OUTGOING = "bar_outgoing", "单停"
+    LIFELINE = "lifeline", "转保底服务"
     SUSPEND = "suspend", "双停"
-    EASE = "ease", "双停改单停"
+    EASE = "ease", "改为单停"
+    EASE_TO_LIFELINE = "ease_to_lifeline", "双停改保底服务"
     POLICE_STOP = "police_stop", "公安停机"
     POLICE_RELEASE = "police_release", "公安解除停机"
     PUNISH = "punish", "惩戒停机"
@@ -154,7 +157,7 @@ _LIVE = (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER
 _LATE = (State.EXPIRED, State.FAILED)  # a late pass still lifts the restriction
 _CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which a deadline runs
 _ASKED_ALREADY = (State.NOTIFIED, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER)
-_LIFTABLE = (State.OUTGOING_BARRED, State.SUSPENDED)
+_LIFTABLE = (State.OUTGOING_BARRED, State.LIFELINE, State.SUSPENDED)
 _OBJECTED = (State.FILED, State.ACCEPTED, State.SENT_TO_FRAUD_CENTRE)
 
 TRANSITIONS: tuple[Transition, ...] = (
@@ -187,8 +190,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     # follows from a confirmed disavowal; what the police look at stays with them
     *_rows(_V, (*_LIVE[:-1], *_LATE), Event.DISOWN, State.DISOWNED, _SELF),
     *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
-    *_rows(_R, (State.ACTIVE, State.OUTGOING_BARRED), Event.SUSPEND, State.SUSPENDED, _DESK),
-    *_rows(_R, (State.SUSPENDED,), Event.EASE, State.OUTGOING_BARRED, _DESK),
+    # a card that `lifeline.why_never` names is kept out of the lifeline where the restriction is stored
+    *_rows(_R, (State.ACTIVE, State.OUTGOING_BARRED), Event.LIFELINE, State.LIFELINE, _DESK),
+    *_rows(_R, (State.ACTIVE, *_LIFTABLE[:-1]), Event.SUSPEND, State.SUSPENDED, _DESK),
+    *_rows(_R, (State.LIFELINE, State.SUSPENDED), Event.EASE, State.OUTGOING_BARRED, _DESK),
+    *_rows(_R, (State.SUSPENDED,), Event.EASE_TO_LIFELINE, State.LIFELINE, _DESK),
     *_rows(
         _R,
         (State.ACTIVE, *_LIFTABLE, State.PUNISHED, State.STOPPED_AT_REQUEST),
@@ -229,24 +235,8 @@ CLOSED = frozenset(
     }
 )
 STOP_EVENTS = frozenset(
-    {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
+    {Event.BAR_OUTGOING, Event.LIFELINE, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
 )  # a person may cause these only with a second person, unless the policy allows one
-
-_IN_THE_NETWORK = {
-    State.ACTIVE: NetworkState.ACTIVE,
-    State.RESTORED: NetworkState.ACTIVE,
-    State.OUTGOING_BARRED: NetworkState.OUTGOING_BARRED,
-    State.SUSPENDED: NetworkState.SUSPENDED,
-    State.FORCED_STOP: NetworkState.SUSPENDED,
-    State.PUNISHED: NetworkState.SUSPENDED,
-    State.STOPPED_AT_REQUEST: NetworkState.SUSPENDED,
-    State.CANCELLED: NetworkState.SUSPENDED,
-}
-
-
-def in_the_network(state: State) -> NetworkState:
-    """Return how the network must treat a card whose restriction is in `state`."""
-    return _IN_THE_NETWORK[state]
 
 
 def states_before(kind: Kind, event: Event) -> frozenset[State]:

@@ -33,6 +33,10 @@ class ProtectedCard(OrderError):
     """The card is on the protected list: no order may change it."""
 
 
+class NoLifeline(OrderError):
+    """The card is confirmed by the police, or a rule hit it whose cards never get the lifeline."""
+
+
 class GroundsMissing(OrderError):
     """A restriction lacks its reason, redress or papers in one of the two languages."""
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
 
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.lifeline import LifelinePolicy, Lines
 from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
@@ -115,6 +115,7 @@ class OrderPolicy:
     zone: str = DEFAULT_ZONE
     identity: IdentityPolicy = IdentityPolicy()
     weights: TierWeights | None = None
+    lifeline: LifelinePolicy = field(default_factory=LifelinePolicy)
 
     @property
     def answer_within(self) -> timedelta:
@@ -122,14 +123,28 @@ class OrderPolicy:
         return timedelta(hours=self.stages[0].hours)
 
     def after(self, state: NetworkState) -> DeadlineStage | None:
-        """Return the stage after the one that set `state`; None: it was the last."""
-        return next((after for stage, after in pairwise(self.stages) if stage.state is state), None)
+        """Return the first stage that is stricter than `state`; None: there is none."""
+        return next((stage for stage in self.stages if state.is_milder_than(stage.state)), None)
 
     def hours_until_next(self, state: NetworkState) -> float:
-        """Return the hours from the stage that set `state` to the next; 0: none follows."""
-        return next(
-            (after.hours - stage.hours for stage, after in pairwise(self.stages) if stage.state is state), 0
-        )
+        """Return the hours from the stage that set `state`, or a milder one, to the next; 0: none follows."""
+        following = self.after(state)
+        if following is None:
+            return 0
+        begun = [stage.hours for stage in self.stages if stage.hours < following.hours]
+        return following.hours - max(begun, default=0)
+
+    def stage_without_lifeline(self, state: NetworkState) -> NetworkState:
+        """Return `state`, or what comes in its place for a card that never gets the lifeline."""
+        if state is not NetworkState.LIFELINE:
+            return state
+        following = self.after(state)
+        return following.state if following else NetworkState.SUSPENDED
+
+    @property
+    def lines(self) -> Lines:
+        """Lines and accounts that stay open to cards in lifeline, the operator's own among them."""
+        return self.lifeline.lines(self.short_code, self.hotline)
 
     @cached_property
     def local_time(self) -> OperatorZone:

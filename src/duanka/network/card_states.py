@@ -27,8 +27,12 @@ class CardStates:
         raise NotImplementedError
 
     def bar_outgoing(self, card: str) -> None:
-        """Bar outgoing calls and messages, as far as this element carries them."""
+        """Bar outgoing calls and messages but to lines, as far as this element carries them."""
         self.put({card: NetworkState.OUTGOING_BARRED})
+
+    def keep_lifeline(self, card: str) -> None:
+        """Leave the card its lines and listed senders, as far as this element carries them."""
+        self.put({card: NetworkState.LIFELINE})
 
     def suspend(self, card: str) -> None:
         """Refuse the card in both directions."""

@@ -10,11 +10,17 @@ from sqlalchemy import func, select
 from duanka.domain.network import NetworkState
 from duanka.domain.order import STAFF, SYSTEM, Event, Kind, NoSuchTransition, Order, OrderError, Person, State
 from duanka.domain.order_decision import RequestedAction
+from duanka.domain.restriction_states import in_the_network
 from duanka.ledger.db.tables import audit
 from duanka.ledger.unit_of_work.four_eyes import check_waits
+from duanka.ledger.unit_of_work.lifeline import why_no_lifeline
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
-STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
+STAGE_EVENT = {
+    NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING,
+    NetworkState.LIFELINE: Event.LIFELINE,
+    NetworkState.SUSPENDED: Event.SUSPEND,
+}
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 MOST_DELAYS = 2  # pauses of a verification's response time that staff may cause
 _DELAYS = ("verification.submit", "counter.reject")
@@ -120,14 +126,30 @@ def stage_due(
     return max(unit.now, began + between, delivered_at + timedelta(hours=following.hours))
 
 
-def next_stage(unit: UnitOfWork, order: Order) -> Event | None:
-    """Return the event of a restriction that falls due: next stage, end of punishment."""
+def stage_of(unit: UnitOfWork, card: str, state: NetworkState, *rules: str) -> NetworkState:
+    """Return the state that a stage with `state` gives the card: a stricter one if it never gets the lifeline."""
+    if state is NetworkState.LIFELINE and why_no_lifeline(unit, card, *rules):
+        return unit.policy.stage_without_lifeline(state)
+    return state
+
+
+def next_stage(unit: UnitOfWork, order: Order) -> tuple[Event, datetime | None] | None:
+    """Return the event of a restriction that falls due, and the deadline after it.
+
+    It is the next stage, or the end of a punishment. Where no stage follows, a card that must not stay in lifeline is
+    suspended, and any other stays as it is.
+    """
     if order.state is State.PUNISHED:
-        return Event.RESTORE
-    if order.state is not State.OUTGOING_BARRED:
+        return Event.RESTORE, None
+    if order.state not in (State.OUTGOING_BARRED, State.LIFELINE):
         return None
-    stage = unit.policy.after(NetworkState.OUTGOING_BARRED)
-    return STAGE_EVENT[stage.state] if stage else None
+    following = unit.policy.after(in_the_network(order.state))
+    if following is None:
+        over = order.state is State.LIFELINE and why_no_lifeline(unit, order.card)
+        return (Event.SUSPEND, None) if over else None
+    state = stage_of(unit, order.card, following.state)
+    later = unit.policy.hours_until_next(state)
+    return STAGE_EVENT[state], unit.now + timedelta(hours=later) if later else None
 
 
 def may_delay(unit: UnitOfWork, order: Order) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
 from duanka.domain.holder_grounds import NOT_PASSED, TOO_LATE
-from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STAFF,
     SYSTEM,
@@ -25,9 +24,11 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.order_decision import RequestedAction
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.confirmations import withdraw
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
+from duanka.ledger.unit_of_work.lifeline import end_lifeline, why_no_lifeline
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.deadlines import (
     MOST_DELAYS,
@@ -36,6 +37,7 @@ from duanka.orders.deadlines import (
     days_to_take_back,
     may_delay,
     stage_due,
+    stage_of,
 )
 from duanka.orders.holder_notices import notice_out, notify_limited
 from duanka.orders.own_request import (
@@ -45,11 +47,8 @@ from duanka.orders.own_request import (
 )
 from duanka.orders.proposals import propose_after, settle_proposal
 
-_STAGE_STATE = {
-    NetworkState.OUTGOING_BARRED: State.OUTGOING_BARRED,
-    NetworkState.SUSPENDED: State.SUSPENDED,
-}
-_LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
+_LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.LIFELINE, State.SUSPENDED)
+_STAGE_MAY_FOLLOW = (State.OUTGOING_BARRED, State.LIFELINE)
 
 
 def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
@@ -98,19 +97,23 @@ def _evidence(unit: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
 def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
     """Apply the first stage of the timetable.
 
-    A card that is already restricted at least as much stays as it is. Without evidence, the restriction is
-    only proposed to a second person.
+    A card that is already restricted at least as much stays as it is, but for its deadline. Without evidence, the
+    restriction is only proposed to a second person.
     """
     if unit.policy.protects(order.card):
         return
-    stage = unit.policy.stages[0]
+    stage = stage_of(unit, order.card, unit.policy.stages[0].state)
     told = _told_because(because, order.grounds)
     restriction = unit.open_order(order.card, Kind.RESTRICTION)
+    now_is = in_the_network(restriction.state) if restriction else None
+    milder = (
+        restriction and now_is and restriction.state in _STAGE_MAY_FOLLOW and now_is.is_milder_than(stage)
+    )
     if not order.evidence:
-        if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
-            propose_after(unit, order, STAGE_EVENT[stage.state], told, by, why)
+        if restriction is None or milder:
+            propose_after(unit, order, STAGE_EVENT[stage], told, by, why)
         return
-    due = stage_due(unit, order, stage.state, restriction)
+    due = stage_due(unit, order, stage if milder or now_is is None else now_is, restriction)
     facts: dict[str, Any] = {
         "grounds": told,
         "parent": order.id,
@@ -122,12 +125,13 @@ def _restrict(unit: UnitOfWork, order: Order, by: Person, why: str, because: Bil
         opened = unit.open(
             Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
         )
-        apply_event(unit, opened, STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
-    elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
-        apply_event(unit, restriction, Event.SUSPEND, SYSTEM, why, **facts)
-    elif restriction.state is State.OUTGOING_BARRED:
-        # barred by hand before: the timetable applies from now on
+        apply_event(unit, opened, STAGE_EVENT[stage], SYSTEM, why, due_at=due)
+    elif milder:
+        apply_event(unit, restriction, STAGE_EVENT[stage], SYSTEM, why, **facts, due_at=due)
+    elif restriction.state in _STAGE_MAY_FOLLOW:
+        # restricted by hand before: the timetable applies from now on
         unit.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
+        end_lifeline(unit, order.card, why)
 
 
 @lru_cache(maxsize=1024)  # orders that fall due together mostly have the same reasons
@@ -164,10 +168,14 @@ def _to_counter(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _submitted(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """Pause the next stage during review of a late check: the delay is the operator's."""
+    """Pause the next stage during review of a late check: the delay is the operator's.
+
+    Not for a card that must leave the lifeline (`end_lifeline`).
+    """
     del by
     restriction = _barred_for(unit, order)
-    if restriction and restriction.due_at:
+    leaves = restriction and restriction.state is State.LIFELINE and why_no_lifeline(unit, order.card)
+    if restriction and restriction.due_at and not leaves:
         unit.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
 
 
@@ -175,7 +183,7 @@ def _to_fraud_centre(unit: UnitOfWork, order: Order, by: Person, why: str) -> No
     """Resume the stage that the review had paused."""
     del by
     restriction = _barred_for(unit, order)
-    due = stage_due(unit, order, NetworkState.OUTGOING_BARRED, restriction)
+    due = stage_due(unit, order, in_the_network(restriction.state), restriction) if restriction else None
     if restriction and due and not restriction.due_at:
         unit.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
 
@@ -183,7 +191,7 @@ def _to_fraud_centre(unit: UnitOfWork, order: Order, by: Person, why: str) -> No
 def _barred_for(unit: UnitOfWork, order: Order) -> Order | None:
     """Return this verification's restriction if a heavier stage may still come."""
     found = unit.open_order(order.card, Kind.RESTRICTION)
-    return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
+    return found if found and found.parent == order.id and found.state in _STAGE_MAY_FOLLOW else None
 
 
 def _withdrawn(unit: UnitOfWork, order: Order, by: Person, why: str) -> None:
@@ -355,8 +363,10 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
     (_V, Event.TO_FRAUD_CENTRE): _to_fraud_centre,
     (_V, Event.WITHDRAW): _withdrawn,
     (_R, Event.BAR_OUTGOING): _stopped,
+    (_R, Event.LIFELINE): _stopped,
     (_R, Event.SUSPEND): _stopped,
     (_R, Event.EASE): _stopped,
+    (_R, Event.EASE_TO_LIFELINE): _stopped,
     (_R, Event.POLICE_STOP): _stopped_by_police,
     (_R, Event.STOP_AT_REQUEST): _stopped,
     (_R, Event.PUNISH): _stopped,

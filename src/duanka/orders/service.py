@@ -236,8 +236,9 @@ def _fall_due(unit: UnitOfWork, order: Order, now: datetime) -> None:
     written = unit.policy.local_time.written(order.due_at)
     if order.kind is Kind.VERIFICATION:
         apply_event(unit, order, Event.EXPIRE, SYSTEM, f"no answer by {written}")
-    elif order.kind is Kind.RESTRICTION and (event := next_stage(unit, order)):
-        apply_event(unit, order, event, SYSTEM, f"the stage of {written} has come")
+    elif order.kind is Kind.RESTRICTION and (stage := next_stage(unit, order)):
+        event, due_at = stage
+        apply_event(unit, order, event, SYSTEM, f"the stage of {written} has come", due_at=due_at)
     elif order.kind is Kind.DISAVOWAL and order.state is State.CONFIRMED:
         apply_event(unit, order, Event.CANCEL, SYSTEM, f"not taken back by {written}")
     elif order.kind is Kind.DISAVOWAL:

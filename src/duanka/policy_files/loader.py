@@ -15,6 +15,7 @@ from duanka.domain.account_policy import AccountPolicy
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.lifeline import LifelinePolicy
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy, TierWeights
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, RuleSource
@@ -25,7 +26,7 @@ from duanka.domain.victim_policy import VictimPolicy
 from duanka.policy_files.accounts import AccountsTable
 from duanka.policy_files.assessment import AssessmentTable
 from duanka.policy_files.identity import Identity
-from duanka.policy_files.orders import MessagesTable, OrdersTable
+from duanka.policy_files.orders import LifelineTable, MessagesTable, OrdersTable
 from duanka.policy_files.store import StoreTable
 from duanka.policy_files.tables import Day, Flag, Number, Text, TomlTable, must_be, read, refuse_unknown
 from duanka.policy_files.victims import VictimsTable
@@ -88,6 +89,7 @@ class PolicyTable(TomlTable):
     lists: object = {}
     orders: OrdersTable = OrdersTable()
     identity: Identity = IdentityPolicy()
+    lifeline: LifelineTable = LifelineTable()
     messages: MessagesTable = MessagesTable()
     store: StoreTable = StoreTable()
     victims: VictimsTable = VictimsTable()
@@ -123,7 +125,10 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
         rules=settings,
         lists=_lists(path, found.lists),
         orders=OrderPolicy(
-            **dict(found.orders), identity=found.identity, weights=_weights(deciding, settings)
+            **dict(found.orders),
+            identity=found.identity,
+            weights=_weights(deciding, settings),
+            lifeline=LifelinePolicy(**dict(found.lifeline)),
         ),
         messages=MessagePolicy.of(**dict(found.messages)),
         store=StorePolicy(**dict(found.store)),

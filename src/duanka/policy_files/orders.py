@@ -16,10 +16,10 @@ from duanka.domain.text import BilingualText
 from duanka.policy_files.identity import Minutes
 from duanka.policy_files.tables import Day, Distinct, Entry, Flag, ListOf, TomlTable, Words, fault, must_be
 
-_SEVERITY = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED)
 _DIGITS = r"^\+?[0-9]{3,21}$"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _SITE = r"^(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?$"
+_LINE = re.compile(r"\+?[0-9]{3,21}|(?=.{3,21}$)[0-9]{2,}x{1,6}")
 _LINK = re.compile(r"[^\s/]+\.[^\s/]+(?:/\S*)?")
 _SHIPPED = OrderPolicy()
 
@@ -38,9 +38,9 @@ class _StageTable(TomlTable):
     SHAPE = '{ hours = 24, state = "suspended" }'
 
     hours: Hours = Field(default=None, validate_default=True)
-    state: Annotated[Literal["outgoing_barred", "suspended"], must_be("outgoing_barred or suspended")] = (
-        Field(default=None, validate_default=True)
-    )
+    state: Annotated[
+        Literal["outgoing_barred", "lifeline", "suspended"], must_be("outgoing_barred, lifeline or suspended")
+    ] = Field(default=None, validate_default=True)
 
 
 def _stage(given: object) -> DeadlineStage:
@@ -54,7 +54,7 @@ def _in_order(stages: tuple[DeadlineStage, ...]) -> tuple[DeadlineStage, ...]:
     for before, after in pairwise(stages):
         if after.hours <= before.hours:
             raise fault(f"must come later one by one: {after.hours:g} hours follow {before.hours:g}")
-        if _SEVERITY.index(after.state) <= _SEVERITY.index(before.state):
+        if not before.state.is_milder_than(after.state):
             raise fault(f"must become stricter one by one: {after.state} follows {before.state}")
     return stages
 
@@ -85,6 +85,12 @@ def _digits(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    if not _LINE.fullmatch(text):
+        raise fault(f"must be 3 to 21 digits in quotes, of which the last may be x for any, not {text!r:.60}")
+    return text
+
+
 def _keyword(text: str) -> str:
     if not all(word.strip() for word in text.split("+")):
         raise fault(f"is words joined by +, none of them empty, not {text!r:.40}")
@@ -102,7 +108,7 @@ Holidays = Annotated[ListOf[Day], AfterValidator(lambda days: tuple(sorted(set(d
 
 
 class OrdersTable(TomlTable):
-    """`[orders]`: the fields of OrderPolicy, but `identity` has its own table."""
+    """`[orders]`: the fields of OrderPolicy, but `identity` and `lifeline` have their own tables."""
 
     stages: Stages = _SHIPPED.stages
     hardships: Distinct[Entry] = _SHIPPED.hardships
@@ -134,6 +140,14 @@ class OrdersTable(TomlTable):
     ask_again_rules: Distinct[Entry] = _SHIPPED.ask_again_rules
     clue_days: ClueDays = _SHIPPED.clue_days
     zone: Annotated[str, PlainValidator(_zone)] = _SHIPPED.zone
+
+
+class LifelineTable(TomlTable):
+    """`[lifeline]`: the fields of LifelinePolicy."""
+
+    numbers: Distinct[Annotated[Entry, AfterValidator(_line)]] = ()
+    callers: Distinct[Annotated[Entry, AfterValidator(_line)]] = ()
+    accounts: Distinct[Entry] = ()
 
 
 class MessagesTable(TomlTable):

@@ -37,6 +37,7 @@ _CLERK = Person("counter-clerk", Role.DESK, "counter clerk (invented)")
 _VICTIM = "8613911112222"
 _IN_FORCE = {
     NetworkState.OUTGOING_BARRED: "calls and messages of the card are refused (单停)",
+    NetworkState.LIFELINE: "the card has its lines and no data (保底服务)",
     NetworkState.SUSPENDED: "dark in register, calls and messages (双停)",
 }
 _TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配合调查"

@@ -33,9 +33,14 @@ class OwnNetwork:
             self.switchboard.address,
             redress=f"{orders.site}/redress",
             emergency=emergency,
+            lines=orders.lines,
         )
         self.messages = OwnMessageProxy(
-            folder / "message-proxy", self.centre.address, policy.messages, emergency=emergency
+            folder / "message-proxy",
+            self.centre.address,
+            policy.messages,
+            emergency=emergency,
+            lines=orders.lines,
         )
 
     def __enter__(self) -> OwnNetwork:

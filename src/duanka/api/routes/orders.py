@@ -111,14 +111,22 @@ _WHAT: dict[Event, tuple[str, str]] = {
     ),
     Event.WITHDRAW: ("Withdraw · 撤销", "It was asked in error: what followed from it is lifted."),
     Event.RESTORE: ("Restore · 复通", "The restriction is lifted in every part of the network."),
-    Event.EASE: ("Ease · 双停转单停", "The card can be called again, and cannot call."),
+    Event.EASE: (
+        "Ease · 改为单停",
+        "The card can be called again, and calls emergency numbers, 12345 and the operator's line alone.",
+    ),
+    Event.EASE_TO_LIFELINE: (
+        "Ease to the lifeline · 双停改保底服务",
+        "The card calls emergency numbers, 12345 and the operator's line; the policy's lines and accounts reach it."
+        " Refused for a card that the police confirmed, and for code_receiver, sim_box and in_ring.",
+    ),
     Event.ACCEPT: ("Accept · 受理", "The holder is told by when they have an answer."),
     Event.UPHOLD: ("Uphold · 异议成立", "The holder was right: restored at once, and asked nothing more."),
     Event.REJECT: ("Reject · 异议不成立", "The measure stays; the holder is told how to go on."),
 }
 _MOVES = (
     *(Event.BEGIN, Event.SUBMIT, Event.PASS, Event.FAIL, Event.TO_COUNTER, Event.TO_FRAUD_CENTRE),
-    *(Event.WITHDRAW, Event.RESTORE, Event.EASE),
+    *(Event.WITHDRAW, Event.RESTORE, Event.EASE, Event.EASE_TO_LIFELINE),
 )
 _JUDGEMENTS = (Event.ACCEPT, Event.TO_FRAUD_CENTRE, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
 

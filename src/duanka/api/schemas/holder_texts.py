@@ -13,6 +13,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, State
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 
 NEVER_ASKED = BilingualText(
@@ -27,7 +28,13 @@ _CALLS = "紧急电话始终可以拨打。"
 _CALLS_EN = " Emergency numbers can always be called."
 _FOLLOWS: Mapping[NetworkState, BilingualText] = {
     NetworkState.OUTGOING_BARRED: BilingualText(
-        "将限制呼出（单停）：不能打出，仍可接听", "cannot call out; it can still be called"
+        "将限制呼出（单停）：只能拨打紧急电话、12345和本运营商客服，仍可接听",
+        "can call emergency numbers, 12345 and our own line alone; it can still be called",
+    ),
+    NetworkState.LIFELINE: BilingualText(
+        "将转为保底服务：只能拨打紧急电话、12345和本运营商客服，只能接听本运营商和银行的来电、接收名单内发送方的短信，不能上网",
+        "keeps the lifeline alone: emergency numbers, 12345 and our own line can be called, our line and banks can call"
+        " it, listed senders can write to it, and there is no data",
     ),
     NetworkState.SUSPENDED: BilingualText(
         "将停机（双停）：不能打出，也不能接听", "is suspended: it can neither call nor be called"
@@ -37,8 +44,16 @@ _AT_ONCE = "核验通过后立即恢复。"
 _AT_ONCE_EN = " It works again as soon as you have proved who you are."
 _RESTRICTED: Mapping[State, BilingualText] = {
     State.OUTGOING_BARRED: BilingualText(
-        "本号码目前限制呼出（单停）：不能打出，可以接听。" + _CALLS + _AT_ONCE,
-        "The card cannot call out; it can be called." + _CALLS_EN + _AT_ONCE_EN,
+        "本号码目前限制呼出（单停）：只能拨打12345和本运营商客服，可以接听。" + _CALLS + _AT_ONCE,
+        "The card can call 12345 and our own line alone; it can be called." + _CALLS_EN + _AT_ONCE_EN,
+    ),
+    State.LIFELINE: BilingualText(
+        "本号码目前为保底服务：只能拨打12345和本运营商客服，只能接听本运营商和银行的来电、接收名单内发送方的短信，不能上网；"
+        "请用Wi-Fi或其他手机打开本页。" + _CALLS + _AT_ONCE,
+        "The card keeps the lifeline alone: it can call 12345 and our own line, our line and banks can call it, listed"
+        " senders can write to it; there is no data: open this page over Wi-Fi or on another phone."
+        + _CALLS_EN
+        + _AT_ONCE_EN,
     ),
     State.SUSPENDED: BilingualText(
         "本号码目前停机（双停）：不能打出，也不能接听。" + _CALLS + _AT_ONCE,
@@ -96,6 +111,7 @@ _BY_STAGE: Mapping[SessionStage, BilingualText] = {
         "本次核验须本人到营业厅办理。", "This verification is done in person, at a counter."
     ),
 }
+_STAGES = (State.OUTGOING_BARRED, State.LIFELINE)  # after which a stricter stage may come
 _OVER = frozenset({State.EXPIRED, State.FAILED})
 OPEN = frozenset({SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN})
 
@@ -114,8 +130,8 @@ def deadline(
 ) -> tuple[HolderClock, datetime | None]:
     """Return state and end of the holder's deadline. `order`: the verification."""
     if restriction:
-        following = policy.after(NetworkState.OUTGOING_BARRED)
-        if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
+        following = policy.after(in_the_network(restriction.state))
+        if restriction.state in _STAGES and restriction.due_at and following:
             return HolderClock.UNTIL, restriction.due_at
         return (HolderClock.OVER if order.state in _OVER else HolderClock.STOPPED), None
     if order.state in _OVER:
@@ -130,7 +146,7 @@ def deadline(
 def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> BilingualText:
     """Say what happens if the holder does nothing."""
     if restriction:
-        following = policy.after(NetworkState.OUTGOING_BARRED)
+        following = policy.after(in_the_network(restriction.state))
         due_at = deadline(order, restriction, policy)[1]
         if due_at and following:
             return _unless(policy.local_time, due_at, _follows(policy, following.state))

@@ -104,7 +104,7 @@ class DossierShown(View):
     card: ShownNumber
     state: str
     wanted: str = Field(
-        description="How the network is to treat the card: active, outgoing_barred, suspended."
+        description="How the network is to treat the card: active, outgoing_barred, lifeline, suspended."
     )
     since: datetime | None
     orders: list[OrderShown]

@@ -30,6 +30,7 @@ from duanka.domain.order import OrderError, Person, Role
 from duanka.domain.phone_number import identity
 from duanka.ledger.db.casework.clues import clue_cards
 from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm, withdraw_answer
+from duanka.ledger.unit_of_work.lifeline import end_lifeline
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 _Result = TypeVar("_Result")
@@ -150,6 +151,7 @@ class ClueAnswers:
                 trouble = self._stopped(unit, card, number, answer, by, why)
                 stopped += trouble is None
                 not_stopped += [(card, trouble)] if trouble else []
+            end_lifeline(unit, card, why)
         withdrawn = 0
         for card in answer.refuted:
             unit.authorize(by, Permission.ANSWER_CLUE, card)

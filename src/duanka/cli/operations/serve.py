@@ -122,6 +122,7 @@ def call_proxy(
         address(next_hop),
         redress=f"{policy.site}/redress",
         emergency=policy.protected,
+        lines=policy.lines,
         listen=address(listen),
         workers=workers,
         entries=entries,
@@ -147,7 +148,12 @@ def message_proxy(
     ERR.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}")
     proxy.run_proxy(
         proxy.ProxySettings(
-            folder.resolve(), address(listen), address(centre), policy.messages, policy.orders.protected
+            folder.resolve(),
+            address(listen),
+            address(centre),
+            policy.messages,
+            policy.orders.protected,
+            lines=policy.orders.lines,
         )
     )
 

@@ -35,11 +35,12 @@ else:
 CardOrOrder = Annotated[str, typer.Argument(help="The card's number, or the id of an order about it.")]
 Case = Annotated[str, typer.Option(help="Number of the notice or case (案件编号).")]
 _STOPS = choices(
-    BilingualText("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL)
+    BilingualText("处置", "stop"),
+    (Event.BAR_OUTGOING, Event.LIFELINE, Event.SUSPEND, Event.PUNISH, Event.CANCEL),
 )
 HowToStop = Annotated[
-    Literal["bar_outgoing", "suspend", "punish", "cancel"],
-    _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
+    Literal["bar_outgoing", "lifeline", "suspend", "punish", "cancel"],
+    _STOPS.option(help="单停, 保底服务, 双停, 惩戒停机 (with --until), 销户."),
 ]
 PunishedUntil = Annotated[
     str | None,
@@ -209,7 +210,8 @@ def link(order: Number, why: Why) -> None:
 _IN_TWO = "\n\nWhere the tier takes two people this proposes it, and says who must approve."
 for _event, _help in {
     Event.RESTORE: "Give a card back to the network (复通); a police stop is lifted by the police alone.",
-    Event.EASE: "Let a suspended card be called again (双停改单停); it cannot call.",
+    Event.EASE: "Let a card be called again (改为单停); it calls emergency numbers, 12345 and our line alone.",
+    Event.EASE_TO_LIFELINE: "Give a suspended card the lifeline (双停改保底服务): docs/ORDERS.md says what it is.",
 }.items():
     add_move(moves, Kind.RESTRICTION, _event, _help + _IN_TWO)
 

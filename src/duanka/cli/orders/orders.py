@@ -63,7 +63,9 @@ else:
 
 _APPROVED, _REJECTED = BilingualText("复核通过", "approved"), BilingualText("否决", "rejected")
 _UNDONE = BilingualText("撤销", "undone")
-_LIFTS = choices(BilingualText("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
+_LIFTS = choices(
+    BilingualText("处置", "way"), (Event.RESTORE, Event.EASE, Event.EASE_TO_LIFELINE, Event.WITHDRAW)
+)
 Cards = Annotated[
     list[str] | None, typer.Argument(help="Cards, for example 8613800000000, or ids of orders about them.")
 ]
@@ -175,8 +177,8 @@ def lift(
     cards: Cards = None,
     file: CardsFile = None,
     how: Annotated[
-        Literal["restore", "ease", "withdraw"],
-        _LIFTS.option(help="复通, 双停改单停, 撤回 (of the verification)."),
+        Literal["restore", "ease", "ease_to_lifeline", "withdraw"],
+        _LIFTS.option(help="复通, 改为单停, 双停改保底服务, 撤回 (of the verification)."),
     ] = "restore",
 ) -> None:
     """Give cards back: at once, or where their tier takes two people when a second person has approved."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, update
 
-from duanka.domain.order import Order, in_the_network
+from duanka.domain.order import Order
+from duanka.domain.restriction_states import in_the_network
 from duanka.ledger.audit.row_digests import CARDS, FOUND, ORDERS, label
 from duanka.ledger.audit.row_digests import found as rows_found
 from duanka.ledger.audit.trail import AuditEntry

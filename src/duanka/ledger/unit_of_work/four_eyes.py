@@ -26,6 +26,7 @@ _LETS_GO = {
     (Kind.VERIFICATION, Event.WITHDRAW),
     (Kind.RESTRICTION, Event.RESTORE),
     (Kind.RESTRICTION, Event.EASE),
+    (Kind.RESTRICTION, Event.EASE_TO_LIFELINE),
 }
 
 

@@ -13,9 +13,9 @@ from duanka.domain.order import (
     Order,
     Person,
     ProtectedCard,
-    in_the_network,
 )
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.restriction_states import in_the_network
 
 POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
 ONE_PERSON = Evidence.ONE_PERSON.of("")  # if the policy says that one suffices

@@ -25,10 +25,10 @@ from duanka.domain.order import (
     Person,
     State,
     UnknownOrder,
-    in_the_network,
     next_state,
 )
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.stop_text import RulesTold, StopText, StopTextWriter, restricts_anew
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
 from duanka.ledger.audit.trail import AuditEntry, Trail
@@ -40,6 +40,7 @@ from duanka.ledger.people.places import NOWHERE, Place, places_of
 from duanka.ledger.unit_of_work.account_looks import look_of, may_concern_accounts
 from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
 from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
+from duanka.ledger.unit_of_work.lifeline import check_lifeline
 from duanka.ledger.unit_of_work.locks import lock_cards
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.restrictions import checked
@@ -191,7 +192,8 @@ class UnitOfWork:
     def move(self, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
         """Move the order by `event`; `facts`: fields of Order that change with it.
 
-        Raises NoSuchTransition, PermissionDenied; for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
+        Raises NoSuchTransition, PermissionDenied; for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing,
+        NoLifeline.
         """
         within(by, order.id, order.operator, order.city)
         _must_be_open(order)
@@ -201,6 +203,7 @@ class UnitOfWork:
             after = after.changed(closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
             after = checked(self.policy, order, after, event, by, self.order)
+            check_lifeline(self, after)
             self._log.put(self._restricted, after.card, after)
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:

@@ -1,8 +1,12 @@
 """Home register (归属位置寄存器): OsmoHLR, changed over VTY, read back over CTRL.
 
 A change over VTY also detaches the card from the switches that serve it; CTRL would only write the database. The
-register can let a card in or keep it out; it cannot bar one direction. A card that is barred outgoing therefore stays
-attached here, and the call and message proxies do the barring.
+register can let a card in for calls and messages (CS), for data (PS), for both, or keep it out; it cannot bar one
+direction or one number. A card that is barred outgoing therefore stays attached here, and one in lifeline stays
+attached for CS alone; the call and message proxies do the rest.
+
+A subscription of CS alone looks like a card in lifeline. The file of ServicesBefore tells them apart: it has what a
+card had before its lifeline.
 
 Neither interface is trusted alone. VTY prints nothing on success, and also prints nothing when the database
 was locked; it calls a card unknown whenever the database cannot be read. So every change is read back over
@@ -31,8 +35,8 @@ _UNKNOWN_SUBSCRIBER = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _EMPTY_LIST = "% No matching subscriber"
 _LIST_COUNT = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
 _RETRY_SECONDS = 0.05  # seconds between retries while the register's database is locked
-_IN, _OUT = (True, True), (False, False)  # (circuit-switched, packet-switched)
-_MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
+_IN, _CS, _OUT = (True, True), (True, False), (False, False)  # (circuit-switched, packet-switched)
+_MODES = {_IN: "cs+ps", _OUT: "none", _CS: "cs", (False, True): "ps"}
 
 
 class HomeRegister(CardStates):
@@ -40,8 +44,8 @@ class HomeRegister(CardStates):
 
     `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a method; `restricted` may take
     longer as long as the list keeps coming without a pause of more than `seconds`. A card is found under its
-    number with and without the country code. `services`: file that stores what a card could use before its
-    suspension, if that was only one service.
+    number with and without the country code. `services`: file that stores what a card could use before its lifeline,
+    and before its suspension if that was only one service.
     """
 
     def __init__(
@@ -61,24 +65,29 @@ class HomeRegister(CardStates):
     def put(self, cards: Mapping[str, NetworkState]) -> None:
         """Change many cards with pipelined requests; on an error any may be changed.
 
-        A suspension removes both services and detaches the card where it is. For any other state, a card
-        without service, or with other services than those stored, gets the stored ones, else both.
+        A suspension removes both services and detaches the card where it is; a lifeline leaves CS, also to a card that
+        had data alone. For any other state, a card without service, or with other services than those stored, gets
+        the stored ones, else both.
         """
         until = self._until()
         held, kept = self._access(list(cards), until), self._before.among(cards)
-        changes, before = dict[str, Services](), dict[str, Services]()
+        changes, before, keep = dict[str, Services](), dict[str, Services](), dict[str, Services]()
         for card, state in cards.items():
             stored, access = held[card]
             if state is NetworkState.SUSPENDED:
                 if access not in (_IN, _OUT):
-                    self._before.keep(card, access)
+                    keep[card] = access
                 changes[stored], before[card] = _OUT, access
+            elif state is NetworkState.LIFELINE:
+                keep[card] = _IN if access == _OUT else access
+                if access != _CS:
+                    changes[stored], before[card] = _CS, access
             elif access == _OUT or kept.get(card) not in (None, access):
                 changes[stored] = before[card] = kept.get(card) or _IN
+        self._before.keep({card: services for card, services in keep.items() if card not in kept})
         self._change(changes, before, until)
-        for card in kept:
-            if cards[card] is not NetworkState.SUSPENDED:
-                self._before.forget(card)
+        given_back = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED)
+        self._before.forget([card for card in kept if cards[card] in given_back])
 
     def _change(self, changes: Mapping[str, Services], before: Mapping[str, Services], until: float) -> None:
         """Apply service changes; on failure store the services that cards had `before`.
@@ -88,24 +97,27 @@ class HomeRegister(CardStates):
         try:
             self._allow(changes, until)
         except NetworkError:
-            for card, access in before.items():
-                if access != _OUT:
-                    with contextlib.suppress(NetworkError):
-                        self._before.keep(card, access)
+            with contextlib.suppress(NetworkError):
+                self._before.keep({card: access for card, access in before.items() if access != _OUT})
             raise
 
     def state_of(self, card: str) -> NetworkState:
         """Read the state of the card back from the register's database."""
         _, access = self._access([card], self._until())[card]
+        if access == _CS and self._before.among([card]):
+            return NetworkState.LIFELINE
         return NetworkState.SUSPENDED if access == _OUT else NetworkState.ACTIVE
 
     def shows(self, state: NetworkState) -> NetworkState:
         """A card that is barred outgoing is reported as active here."""
-        return NetworkState.SUSPENDED if state is NetworkState.SUSPENDED else NetworkState.ACTIVE
+        return NetworkState.ACTIVE if state is NetworkState.OUTGOING_BARRED else state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """List cards without any service; only the operator takes away a single one."""
-        lines = self._vty.ask("show subscribers cs off", self._until(), silence=self._seconds)
+        """List cards without any service, and those that a lifeline left with CS.
+
+        Other cards with a single service were given it by the operator.
+        """
+        lines = self._vty.ask("show subscribers ps off", self._until(), silence=self._seconds)
         rows = [
             line.split() for line in lines if line[:1].isdigit()
         ]  # id, MSISDN, IMSI, IMEI, and the services it may use
@@ -117,9 +129,15 @@ class HomeRegister(CardStates):
             raise ElementRefused(
                 f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}"
             )
+        in_lifeline = self._before.among([identity(row[1]) for row in rows if row[4:] == ["CS"]])
         for row in rows:
-            if len(row) == 4 and CARD.fullmatch(row[1]):
-                yield identity(row[1]), NetworkState.SUSPENDED
+            if not CARD.fullmatch(row[1]):
+                continue
+            card = identity(row[1])
+            if len(row) == 4:
+                yield card, NetworkState.SUSPENDED
+            elif row[4:] == ["CS"] and card in in_lifeline:
+                yield card, NetworkState.LIFELINE
 
     def check_interfaces(self) -> None:
         """Send a harmless request to both interfaces; raise Unreachable or ElementRefused."""

@@ -1,4 +1,4 @@
-"""Services that a card had before its suspension, where it had only one of them.
+"""Services that a card had before its lifeline, or before its suspension where it had only one of them.
 
 The home register does not store this, and a restoration must give back the same service.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ Services = tuple[bool, bool]  # (circuit-switched, packet-switched)
 _MADE = (
     "CREATE TABLE IF NOT EXISTS services (card TEXT PRIMARY KEY, cs INTEGER NOT NULL, ps INTEGER NOT NULL)"
 )
+_KEPT = (
+    "INSERT OR IGNORE INTO services SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]') FROM json_each(?)"
+)
 _LOCK_SECONDS = 2.0  # seconds to wait for the lock of another writer
 
 
@@ -29,9 +33,11 @@ class ServicesBefore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def keep(self, card: str, services: Services) -> None:
-        """Store the card's services unless some are stored already; durable on return."""
-        self._do("INSERT OR IGNORE INTO services VALUES (?, ?, ?)", card, *map(int, services))
+    def keep(self, services: Mapping[str, Services]) -> None:
+        """Store the services of cards for which none are stored; durable on return."""
+        if services:
+            rows = [(card, int(cs), int(ps)) for card, (cs, ps) in services.items()]
+            self._do(_KEPT, json.dumps(rows))
 
     def among(self, cards: Collection[str]) -> dict[str, Services]:
         """Return the stored services of those `cards` that have any."""
@@ -40,11 +46,14 @@ class ServicesBefore:
         listed = "SELECT card, cs, ps FROM services WHERE card IN (SELECT value FROM json_each(?))"
         return {card: (bool(cs), bool(ps)) for card, cs, ps in self._do(listed, json.dumps([*cards]))}
 
-    def forget(self, card: str) -> None:
-        """Remove the card's entry: its services were given back."""
-        self._do("DELETE FROM services WHERE card = ?", card)
+    def forget(self, cards: Collection[str]) -> None:
+        """Remove the entries of cards whose services were given back."""
+        if cards:
+            self._do(
+                "DELETE FROM services WHERE card IN (SELECT value FROM json_each(?))", json.dumps([*cards])
+            )
 
-    def _do(self, statement: str, *values: str | int) -> list[Any]:
+    def _do(self, statement: str, *values: str) -> list[Any]:
         try:
             with (
                 contextlib.closing(

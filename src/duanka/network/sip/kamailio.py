@@ -18,6 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from duanka import __version__
 from duanka.domain.errors import DuankaError
+from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines
 from duanka.domain.network import Carried, ElementRefused, NetworkError, NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
 from duanka.domain.private_files import write_private
@@ -38,7 +39,8 @@ class OwnCallProxy(OwnPart):
     """Kamailio in `folder`, forwarding accepted calls to `next_hop`; context manager.
 
     `listen`: None for a free loopback port. `redress`: URL where a refused caller learns why and can object (RFC 8688).
-    `emergency`: numbers that always pass, beside the built-in ones. `entries`: number of cards the lists are sized for.
+    `emergency`: numbers that always pass, beside the built-in ones. `lines`: open to barred cards and those in
+    lifeline. `entries`: number of cards the lists are sized for.
     `megabytes`: shared memory; None for what two full lists and the waiting refusals need. `write_every`: seconds
     between two writes of refusals. `waiting`: refusals buffered while the disk accepts none; beyond that the oldest
     are lost. DuankaError if Kamailio is missing.
@@ -51,6 +53,7 @@ class OwnCallProxy(OwnPart):
         *,
         redress: str = "https://redress.operator.example/jcard",
         emergency: Sequence[str] = (),
+        lines: Lines = GOVERNMENT_ALONE,
         listen: Address | None = None,
         workers: int = 2,
         entries: int = 200_000,
@@ -76,7 +79,7 @@ class OwnCallProxy(OwnPart):
             every=int(write_every * 1_000_000),
             redress=_in_header(redress),
             next_hop=f"{next_hop[0]}:{next_hop[1]}",
-            **number_patterns(ProtectedNumbers(emergency)),
+            **number_patterns(ProtectedNumbers(emergency), lines),
         )
 
     def _write_config(self, **values: object) -> None:
@@ -96,6 +99,8 @@ class OwnCallProxy(OwnPart):
             secret=_secret(self.folder),
             call_seconds=_CALL_SECONDS,
             suspended=NetworkState.SUSPENDED.value,
+            barred=NetworkState.OUTGOING_BARRED.value,
+            lifeline=NetworkState.LIFELINE.value,
             **values,
         )
         write_private(self.folder / _CONFIG, written.encode(errors="surrogateescape"))

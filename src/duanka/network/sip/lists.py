@@ -25,7 +25,7 @@ _SPOILT = (
     "the lists of the call proxy in {} cannot be read: {}; calls are judged from memory meanwhile, and a start of the"
     " call proxy puts a spoilt list right"
 )
-_STATES = (NetworkState.OUTGOING_BARRED.value, NetworkState.SUSPENDED.value)
+_STATES = tuple(state.value for state in NetworkState if state is not NetworkState.ACTIVE)
 _CARDS_PER_BATCH = 5_000
 _POLL_SECONDS = 0.0005  # polling interval (s) for a lock
 _MADE = """
@@ -69,8 +69,9 @@ def _check(path: Path) -> None:
         database.executescript(_MADE)
         if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("it contradicts itself")
+        known = ", ".join("?" * len(_STATES))
         for table in ("a", "b"):
-            database.execute(f"DELETE FROM {table} WHERE card IS NULL OR state NOT IN (?, ?)", _STATES)
+            database.execute(f"DELETE FROM {table} WHERE card IS NULL OR state NOT IN ({known})", _STATES)
         if database.execute("SELECT list FROM live WHERE name = 'list'").fetchone()[0] not in ("a", "b"):
             raise sqlite3.DatabaseError("it does not say which list counts")
         database.commit()

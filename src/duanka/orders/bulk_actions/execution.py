@@ -12,7 +12,6 @@ from sqlalchemy import RowMapping, bindparam, func, select, update
 
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.evidence import Evidence, ran_out
-from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STOP_EVENTS,
     SYSTEM,
@@ -33,7 +32,7 @@ from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.restrictions import ONE_PERSON, TWO_PEOPLE
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
-from duanka.orders.deadlines import stage_due
+from duanka.orders.deadlines import stage_due, stage_of
 from duanka.orders.effects import apply_event, stop_for
 
 AT_ONCE = 500  # cards executed before the request returns, if the bulk action lifts restrictions
@@ -52,9 +51,16 @@ _NOT_MOVED = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.EXPIRED)
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,
+    Event.LIFELINE: State.LIFELINE,
     Event.SUSPEND: State.SUSPENDED,
     Event.PUNISH: State.PUNISHED,
     Event.EASE: State.OUTGOING_BARRED,
+}
+# (state before a bulk stop, state after it) -> what leads back
+_BACK = {
+    (State.OUTGOING_BARRED, State.LIFELINE): Event.EASE,
+    (State.OUTGOING_BARRED, State.SUSPENDED): Event.EASE,
+    (State.LIFELINE, State.SUSPENDED): Event.EASE_TO_LIFELINE,
 }
 
 
@@ -234,8 +240,8 @@ def _put_back(unit: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order
         if verification and verification.evidence and ran_out(verification):
             return order, _stays_for(unit, order, verification, act)
         return order, apply_event(unit, order, Event.RESTORE, SYSTEM, _why(act))
-    if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
-        return order, apply_event(unit, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
+    if back := _BACK.get((State(row["before"]), order.state)):
+        return order, apply_event(unit, order, back, SYSTEM, _why(act), **_recalled(row["was"]))
     raise NoSuchTransition(
         f"it was {row['before']} before, and no transition leads back there: decide by hand"
     )
@@ -257,10 +263,10 @@ def _stays_for(unit: UnitOfWork, order: Order, verification: Order, act: RowMapp
         "grounds": verification.grounds,
         "decision": verification.decision,
     }
-    first = unit.policy.stages[0].state
-    if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
+    first = stage_of(unit, order.card, unit.policy.stages[0].state)
+    if back := _BACK.get((State(first), order.state)):
         due = stage_due(unit, verification, first)
-        return apply_event(unit, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
+        return apply_event(unit, order, back, SYSTEM, _why(act), **facts, due_at=due)
     return unit.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
 
 

@@ -22,7 +22,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
 from duanka.orders.bulk_actions.review import store_with_cards
 
-UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
+UNDOABLE = (Event.BAR_OUTGOING, Event.LIFELINE, Event.SUSPEND, Event.PUNISH)
 _GOES_ON = (BulkActionState.PROPOSED.value, BulkActionState.RUNNING.value)
 
 # Restrictions of the cards of a bulk action that still have it as their legal basis.

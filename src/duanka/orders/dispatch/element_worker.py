@@ -166,5 +166,7 @@ def _ask(element: Element, task: Task) -> None:
             element.restore(task.card)
         case NetworkState.OUTGOING_BARRED:
             element.bar_outgoing(task.card)
+        case NetworkState.LIFELINE:
+            element.keep_lifeline(task.card)
         case NetworkState.SUSPENDED:
             element.suspend(task.card)

@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Order, OrderError
+from duanka.domain.order import Kind, Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 from duanka.orders.verification.links import Links
 
@@ -56,10 +57,16 @@ TEMPLATES: Mapping[str, BilingualText] = {
         "need not be verified any more. We are sorry for the trouble.",
     ),
     "outgoing_barred": _words(
-        "因{reason}，自{since}起限制呼出（单停），直至核验通过；接听和紧急电话不受影响。{next}"
+        "因{reason}，自{since}起限制呼出（单停），直至核验通过；可接听，可拨紧急电话、12345、{hotline}。{next}"
         + _PROVE
         + "异议及",
-        "cannot call out since {since_en}; emergency calls work. {next_en}" + _PROVE_EN,
+        "cannot call out since {since_en}, but emergency numbers, 12345, {hotline}. {next_en}" + _PROVE_EN,
+    ),
+    "lifeline": _words(
+        "因{reason}，自{since}起只保留保底服务，直至核验通过：可拨紧急电话、12345、{hotline}，"
+        "可接本运营商和银行来电及名单内短信，不能上网。{next}" + _PROVE + "异议及",
+        "keeps the lifeline alone since {since_en}: you call emergency numbers, 12345, {hotline}; we and banks call"
+        " you; no data. {next_en}" + _PROVE_EN,
     ),
     "suspended": _words(
         "因{reason}，自{since}起停机（双停），直至核验通过；紧急电话不受影响。" + _PROVE + "异议及",
@@ -123,6 +130,7 @@ TITLES: Mapping[str, BilingualText] = {
     "passed": BilingualText("核验通过", "passed"),
     "withdrawn": BilingualText("撤销核验", "withdrawn"),
     "outgoing_barred": BilingualText("单停通知", "outgoing barred"),
+    "lifeline": BilingualText("保底服务通知", "lifeline"),
     "suspended": BilingualText("双停通知", "suspended"),
     "forced_stop": BilingualText("公安停机通知", "stopped by police"),
     "punished": BilingualText("惩戒停机通知", "punished"),
@@ -140,6 +148,7 @@ TITLES: Mapping[str, BilingualText] = {
 
 _OTHERWISE = {
     NetworkState.OUTGOING_BARRED: BilingualText("限制呼出（单停）", "cannot call out"),
+    NetworkState.LIFELINE: BilingualText("转为保底服务", "keeps the lifeline alone"),
     NetworkState.SUSPENDED: BilingualText("停机（双停）", "is suspended"),
     NetworkState.ACTIVE: BilingualText("再次通知", "will be asked about again"),
 }
@@ -210,11 +219,12 @@ class NoticeTexts:
         }
 
     def _facts(self, order: Order, now: datetime, link: str) -> dict[str, str]:
-        following = self.policy.after(NetworkState.OUTGOING_BARRED)
+        stages = order.kind is Kind.RESTRICTION and order.due_at
+        following = self.policy.after(in_the_network(order.state)) if stages else None
         then = BilingualText("", "")
         if following and order.due_at:
-            due = self._moment(order.due_at)
-            then = BilingualText(f"{due.zh}前未通过核验将停机（双停）。", f"From {due.en} it is suspended.")
+            due, told = self._moment(order.due_at), _OTHERWISE[following.state]
+            then = BilingualText(f"{due.zh}前未通过核验将{told.zh}。", f"From {due.en} it {told.en}.")
         return {
             **self._always(),
             **_both(

@@ -15,6 +15,7 @@ from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import TIERS
 from duanka.ledger.unit_of_work.confirmations import ConfirmationSource
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
+from duanka.ledger.unit_of_work.lifeline import end_lifeline
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import apply_event, grounds
@@ -89,11 +90,11 @@ def receive_one(unit: UnitOfWork, decision: OrderDecision, gone: frozenset[str],
         # A card stopped by the police gets no new verification; to an open one the hit is attached.
         asked = unit.open_order(card, Kind.VERIFICATION)
         over = card in gone or disowned or (by_police and asked is None)
-        return "left" if over else _ask(unit, decision, by)
+        return "left" if over else _asked(unit, decision, by)
     if card in gone or by_police or (disowned and not decision.police_stop):
         return "left"
     if not decision.police_stop:
-        return _ask(unit, as_question(decision), by)
+        return _asked(unit, as_question(decision), by)
     case = ", ".join(decision.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(decision.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
@@ -114,6 +115,17 @@ def _follow_place(unit: UnitOfWork, decision: OrderDecision) -> None:
 def as_question(decision: OrderDecision) -> OrderDecision:
     """Turn a stop without police signature into a request to verify at a counter."""
     return replace(decision, asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
+
+
+def _asked(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
+    """Ask the holder; a card in lifeline that must not be in it any more moves on.
+
+    What one person wrote into a list without a seal restricts nothing.
+    """
+    became = _ask(unit, decision, by)
+    if decision.id:
+        end_lifeline(unit, decision.card, decision.reason.en)
+    return became
 
 
 def _ask(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:

@@ -15,9 +15,9 @@ from sqlalchemy import and_, or_, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Kind, Person, State
 from duanka.domain.private_files import put_in_place
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import in_parts
@@ -68,10 +68,13 @@ def hours_anew(order_service: OrderService, now: datetime) -> int:
     be read is set aside alone.
     """
     policy, moved = order_service.terms.policy, list[str]()
-    stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))
+    stages = {
+        state: timedelta(hours=policy.hours_until_next(in_the_network(state)))
+        for state in (State.OUTGOING_BARRED, State.LIFELINE)
+    }
     days = timedelta(days=policy.disowned_days)
     least_of = {Kind.VERIFICATION: policy.answer_within, Kind.DISAVOWAL: days}
-    barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.OUTGOING_BARRED.value)
+    barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state.in_([one.value for one in stages]))
     stops = or_(orders.c.kind.in_([Kind.VERIFICATION.value, Kind.DISAVOWAL.value]), barred)
     runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
     with order_service.store.reading() as connection:
@@ -84,7 +87,7 @@ def hours_anew(order_service: OrderService, now: datetime) -> int:
             changed = list[str]()
             for number, _ in some:
                 order = unit.order(number)
-                least = now + least_of.get(order.kind, stage)
+                least = now + (least_of.get(order.kind) or stages.get(order.state, timedelta(0)))
                 if order.closed_at is None and order.due_at is not None and order.due_at < least:
                     until = least if order.state is State.CONFIRMED else order.until
                     unit.change(

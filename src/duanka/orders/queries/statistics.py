@@ -32,7 +32,8 @@ from duanka.orders.masking import NumberMasking
 from duanka.orders.views import AlarmShown, CountedShown, DriftShown, FiguresShown
 
 # Events after which a card counts as handled (R7.3): verified, stopped, cancelled, released. A punishment is
-# a stop; outgoing barred (单停) is only a stage and does not count, nor does a withdrawn order.
+# a stop; outgoing barred (单停) and the lifeline (保底服务) are only stages and do not count, nor does a withdrawn
+# order.
 ENDS = (
     f"{Kind.VERIFICATION}.{Event.PASS}",
     *(

@@ -56,7 +56,8 @@ TERMS = (
     (
         "单停 / 双停",
         BilingualText(
-            "单停：不能呼出；双停：呼出呼入均停。紧急号码始终可拨。", "outgoing barred / suspended"
+            "单停：除12345和运营商客服外不能呼出；保底服务：另仅可接运营商和银行来电，无数据；双停：呼出呼入均停。紧急号码始终可拨。",
+            "outgoing barred / suspended",
         ),
     ),
     (

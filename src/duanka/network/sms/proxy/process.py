@@ -26,6 +26,7 @@ from pathlib import Path
 import uvloop
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines
 from duanka.domain.network import Carried, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.domain.private_files import private_file, write_private
@@ -51,7 +52,8 @@ class ProxySettings:
 
     `folder`: list, refusal log and control socket. `centre`: SMSC address.
 
-    `emergency`: destinations that always pass, beside built-in ones. `write_every`: seconds between writes of
+    `emergency`: destinations that always pass, beside built-in ones. `lines`: what is open to cards in lifeline.
+    `write_every`: seconds between writes of
     refusals; a kill -9 loses those of one interval. `copy_every`: seconds between copies of the list.
     """
 
@@ -63,6 +65,7 @@ class ProxySettings:
     write_every: float = 0.2
     copy_every: float = 60.0
     limits: LinkLimits = field(default_factory=LinkLimits)
+    lines: Lines = GOVERNMENT_ALONE
 
     def write(self) -> None:
         """Write the settings into the folder, for a process started there."""
@@ -87,6 +90,7 @@ class ProxySettings:
                 tuple(lists["trusted_accounts"]),
             )
             said["limits"] = LinkLimits(**said["limits"])
+            said["lines"] = Lines(**{name: tuple(some) for name, some in said.get("lines", {}).items()})
             return cls(**said)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DuankaError(f"{folder / SETTINGS} cannot be used: {error}") from error
@@ -113,7 +117,11 @@ class _Process:
         file.make()
         self._record = RefusalRecord(file)
         self._judge = MessageJudge(
-            lambda: self._cards.cards, settings.policy, text=text, emergency=settings.emergency
+            lambda: self._cards.cards,
+            settings.policy,
+            text=text,
+            emergency=settings.emergency,
+            lines=settings.lines,
         )
         self._denied = DeniedTexts.read(settings.folder / _DENIED)
         if text is None and self._denied != DeniedTexts():

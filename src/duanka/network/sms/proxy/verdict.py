@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines, line_pattern
 from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
@@ -17,6 +19,7 @@ from duanka.network.sms.proxy.sender_rate import SenderRate
 from duanka.network.sms.proxy.text_rules import TextLists
 
 NOT_COUNTED = -1
+_WRITES_TO_LINES = (NetworkState.OUTGOING_BARRED, NetworkState.LIFELINE)
 # Characters read to judge a replacement against all messages it may change: at most 0.3 s, in which no other message
 # passes.
 _MAX_REPLACED_CHARS = 1_000_000
@@ -35,7 +38,8 @@ class MessageJudge:
     """Judges submissions one by one.
 
     `cards`: read for each message, E.164 without + -> state. `text`: None for the lists of the policy. `clock`:
-    monotonic seconds. `emergency`: numbers that always pass, beside the built-in ones.
+    monotonic seconds. `emergency`: numbers that always pass, beside the built-in ones. `lines`: what is open to cards
+    in lifeline.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class MessageJudge:
         text: TextVerdict | None = None,
         clock: Callable[[], float] = time.monotonic,
         emergency: tuple[str, ...] = (),
+        lines: Lines = GOVERNMENT_ALONE,
     ) -> None:
         self._cards, self._clock = cards, clock
         self._first_hit = _first_hit_of(text) if text else TextLists(policy).first_hit
@@ -53,6 +58,8 @@ class MessageJudge:
         self._trusted = frozenset(e164(SmppAddress(0, 0, one)) for one in policy.trusted)
         self._trusted_accounts = frozenset(one.lower() for one in policy.trusted_accounts)
         self._emergency = EmergencyNumbers(emergency)
+        self._is_line = re.compile(line_pattern(lines.called)).fullmatch
+        self._accounts = frozenset(lines.accounts)
         self._rate = SenderRate(policy.per_minute) if policy.per_minute else None
         self._parts = JoinedParts()
 
@@ -76,7 +83,7 @@ class MessageJudge:
         judged = [""] if replaces else self._emergency.others(to)
         if not judged:
             return None, NOT_COUNTED
-        blocked = self._blocked(sender, submission.source.number, judged)
+        blocked = self._blocked(sender, submission.source.number, judged, account)
         if blocked or (sender in self._trusted and account in self._trusted_accounts):
             return blocked, NOT_COUNTED
         peer = judged[0]
@@ -106,12 +113,18 @@ class MessageJudge:
         """Expire up to `most` counts older than a minute; return whether more are left."""
         return self._rate is not None and self._rate.expire(self._clock(), most)
 
-    def _blocked(self, sender: str, written: str, peers: list[str]) -> MessageRefused | None:
+    def _blocked(self, sender: str, written: str, peers: list[str], account: str) -> MessageRefused | None:
         cards = self._cards()
-        if state := cards.get(sender):
+        if (state := cards.get(sender)) and not (
+            state in _WRITES_TO_LINES and all(map(self._is_line, peers))
+        ):
             return MessageRefused(RefusalReason.BLOCKED_SENDER, sender, peers[0], state.value)
         for peer in peers:
-            if (state := cards.get(peer)) is NetworkState.SUSPENDED and written not in self._emergency:
+            state = cards.get(peer)
+            shut = state is NetworkState.SUSPENDED or (
+                state is NetworkState.LIFELINE and account not in self._accounts
+            )
+            if state and shut and written not in self._emergency:
                 return MessageRefused(RefusalReason.BLOCKED_DESTINATION, sender, peer, state.value)
         return None
 
