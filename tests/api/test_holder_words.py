@@ -88,7 +88,7 @@ def test_who_is_barred_is_told_of_the_next_stage(store: Store) -> None:
     desk.orders.sweep(desk.clock.now)
     then, now = told(desk, order.id)
     assert now is not None
-    assert now.zh.startswith("本号码目前限制呼出（单停）：不能打出，可以接听。")
+    assert now.zh.startswith("本号码目前限制呼出（单停）：只能拨打12345和本运营商客服，可以接听。")
     assert "核验通过后立即恢复" in now.zh
     assert then.zh.startswith("北京时间 3月5日 16:00 前未完成核验，本号码将停机（双停）")
     desk.clock.now = NOW + 72 * HOUR

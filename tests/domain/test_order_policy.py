@@ -11,6 +11,7 @@ import pytest
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.lifeline import LifelinePolicy, OpenLines
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.domain.policy import Policy
@@ -18,7 +19,7 @@ from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText
 from duanka.policy_files.identity import IdentityTable
 from duanka.policy_files.loader import read_policy
-from duanka.policy_files.orders import MessagesTable, OrdersTable
+from duanka.policy_files.orders import LifelineTable, MessagesTable, OrdersTable
 from duanka.policy_files.store import StoreTable
 from duanka.rules import RULES
 
@@ -42,9 +43,10 @@ def test_a_policy_that_says_nothing_of_orders_is_strict_and_refuses_no_text(tmp_
 
 
 def test_every_field_can_be_set_by_a_file() -> None:
-    other_tables = "identity", "weights"  # weights: of [deciding] and [rules]
+    other_tables = "identity", "weights", "lifeline"  # weights: of [deciding] and [rules]
     assert [*OrdersTable.model_fields, *other_tables] == [field.name for field in fields(OrderPolicy)]
     assert list(IdentityTable.model_fields) == [field.name for field in fields(IdentityPolicy)]
+    assert list(LifelineTable.model_fields) == [field.name for field in fields(LifelinePolicy)]
     assert list(MessagesTable.model_fields) == [field.name for field in fields(MessagePolicy)]
 
 
@@ -74,6 +76,10 @@ holders_a_day = 20
 review_within = 2
 ask_again_days = 30
 ask_again_rules = ["device_changed"]
+[lifeline]
+numbers = ["96111"]
+callers = ["95xxx"]
+accounts = ["Bank"]
 [messages]
 keywords = ["安全账户+转账"]
 links = ["bit.example"]
@@ -111,7 +117,10 @@ keep_refusals_days = 7
         review_within=2,
         ask_again_days=30,
         ask_again_rules=("device_changed",),
+        lifeline=LifelinePolicy(("96111",), ("95xxx",), ("Bank",)),
     )
+    own = ("10000", "10001")
+    assert policy.orders.lines == OpenLines(("12345", *own, "96111"), (*own, "95xxx"), ("bank",))
     assert policy.messages == MessagePolicy(
         (("安全账户", "转账"),), ("bit.example",), 100, ("10086",), ("notices",)
     )
@@ -127,7 +136,7 @@ keep_refusals_days = 7
         ("[orders]\nstages = [24]", "stages 1 must be"),
         (
             '[orders]\nstages = [{ hours = 24, state = "active" }]',
-            "outgoing_barred or suspended, not 'active'",
+            "outgoing_barred, lifeline or suspended, not 'active'",
         ),
         ('[orders]\nstages = [{ hours = 24, stat = "suspended" }]', "did you mean state"),
         ("[orders]\nstages = [{ hours = 24 }]", "state must be"),
@@ -169,6 +178,18 @@ keep_refusals_days = 7
         ('[orders]\nshort_code = "ten"', "3 to 21 digits"),
         ('[orders]\nsite = "http://verify.example"', "begins with https://"),
         ('[orders]\nsite = "https://verify.example/#x"', "begins with https://"),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "suspended" }, { hours = 72, state = "lifeline" }]',
+            "stricter one by one",
+        ),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "lifeline" }, { hours = 72, state = "outgoing_barred" }]',
+            "stricter one by one",
+        ),
+        ('[lifeline]\ncallers = ["95*"]', "3 to 21 digits in quotes, of which the last may be x"),
+        ('[lifeline]\ncallers = ["xxxxx"]', "the last may be x"),
+        ("[lifeline]\nnumbers = [12345]", "must be a text"),
+        ('[lifeline]\naccount = ["bank"]', "did you mean accounts"),
         ("[messages]\nkeywords = 3", "must be a list"),
         ('[messages]\nkeywords = ["转账+"]', "none of them empty"),
         ('[messages]\nlinks = ["https://bit.example"]', "a host like bit.example"),
@@ -199,11 +220,13 @@ def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -
     page = (POLICIES.parent / "docs" / "POLICY.md").read_text(encoding="utf-8")
     shown = {part.split("]")[0]: part for part in re.findall(r"```toml\n\[(.*?)```", page, re.DOTALL)}
     policy = _read(
-        tmp_path, "".join(f"[{shown[name]}" for name in ("orders", "identity", "messages", "store"))
+        tmp_path,
+        "".join(f"[{shown[name]}" for name in ("orders", "identity", "lifeline", "messages", "store")),
     )
     assert policy.orders == OrderPolicy()
     assert all(f"\n{name} = " in shown["orders"] for name in OrdersTable.model_fields)
     assert all(f"\n{name} = " in shown["identity"] for name in IdentityTable.model_fields)
+    assert all(f"\n{name} = " in shown["lifeline"] for name in LifelineTable.model_fields)
     assert policy.store == StorePolicy()
     assert all(f"\n{name} = " in shown["store"] for name in StoreTable.model_fields)
     assert policy.messages == MessagePolicy(

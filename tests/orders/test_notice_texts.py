@@ -32,9 +32,17 @@ NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()
 LINK = Links(b"k" * 32, POLICY).address("A" * LENGTH)
 REASON = BilingualText("一天外呼80个陌生号码，接听率低于两成，多次更换终端", "80 strangers called in a day")
-ABOUT_THE_CARD = ("outgoing_barred", "suspended", "forced_stop", "punished", "cancelled")
+ABOUT_THE_CARD = ("outgoing_barred", "lifeline", "suspended", "forced_stop", "punished", "cancelled")
 POLICIES = {
     "default": POLICY,
+    "lifeline": OrderPolicy(
+        stages=(
+            DeadlineStage(24, NetworkState.OUTGOING_BARRED),
+            DeadlineStage(36, NetworkState.LIFELINE),
+            DeadlineStage(72, NetworkState.SUSPENDED),
+        ),
+        hotline="4001000000",
+    ),
     "stages": OrderPolicy(
         stages=(DeadlineStage(48, NetworkState.OUTGOING_BARRED), DeadlineStage(120, NetworkState.SUSPENDED)),
         operator=BilingualText("中国某某移动通信", "Some Mobile Communications"),
@@ -86,7 +94,7 @@ def test_every_notice_says_what_it_must(template: str, policy: OrderPolicy) -> N
         ):
             assert policy.papers.zh in text
             assert policy.counter.zh in text
-        if template in ("outgoing_barred", "suspended", "forced_stop", "punished"):
+        if template in ("outgoing_barred", "lifeline", "suspended", "forced_stop", "punished"):
             assert "紧急电话不受影响" in text
 
 
@@ -119,6 +127,13 @@ def test_a_holder_reads_their_own_time_and_what_happens_otherwise() -> None:
     assert "逾期将限制呼出（单停）" in written(VERIFY, stages)
     barred = written("outgoing_barred", stages, due_at=NOW + timedelta(hours=72))
     assert "2026年3月5日16:00前未通过核验将停机（双停）" in barred
+    three = POLICIES["lifeline"]
+    assert "逾期将限制呼出（单停），再过12小时转为保底服务" in written(VERIFY, three)
+    barred = written("outgoing_barred", three, due_at=NOW + timedelta(hours=36))
+    assert "可拨12345和4001000000" in barred
+    assert "前未通过核验将转为保底服务" in barred
+    held = written("lifeline", three, due_at=NOW + timedelta(hours=72))
+    assert "可接本运营商和银行来电及名单内短信，不能上网。2026年3月5日16:00前未通过核验将停机（双停）" in held
     assert "停机至2026年6月10日16:00" in written("punished", until=NOW + timedelta(days=100))
     assert "我们将于2026年3月3日16:00前答复" in written("objection_accepted", due_at=NOW + timedelta(days=1))
     assert "7个工作日" in written("cancelled", stages)

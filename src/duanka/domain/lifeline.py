@@ -1,7 +1,7 @@
 """Lifeline (保底服务): the lines and accounts that stay open to a card, and the cards that never get it.
 
-A card in lifeline calls and writes to what a card barred outgoing may call (`Lines.called`). It is called by
-`Lines.callers`, and gets messages from `Lines.accounts`; data is off.
+A card in lifeline calls and writes to what a card barred outgoing may call (`OpenLines.called`). It is called by
+`OpenLines.callers`, and gets messages from `OpenLines.accounts`; data is off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NEVER_RULES = frozenset({"code_receiver", "sim_box", "in_ring"})
 
 
 @dataclass(frozen=True)
-class Lines:
+class OpenLines:
     """What the proxies let through in lifeline; `called` also where outgoing calls alone are barred.
 
     `called`, `callers`: lines as dialled at home, where each `x` is any digit (95xxx), or whole numbers. `accounts`:
@@ -31,7 +31,7 @@ class Lines:
     accounts: tuple[str, ...] = ()
 
 
-GOVERNMENT_ALONE = Lines()
+GOVERNMENT_ALONE = OpenLines()
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class LifelinePolicy:
     callers: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
 
-    def lines(self, *operator: str) -> Lines:
+    def lines(self, *operator: str) -> OpenLines:
         """Return the lines of a policy whose `operator` has these numbers of its own."""
-        return Lines(
+        return OpenLines(
             tuple(dict.fromkeys((GOVERNMENT_LINE, *operator, *self.numbers))),
             tuple(dict.fromkeys((*operator, *self.callers))),
             tuple(dict.fromkeys(one.lower() for one in self.accounts)),

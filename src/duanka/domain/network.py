@@ -20,8 +20,8 @@ from duanka.domain.text import WordedEnum
 class NetworkState(WordedEnum):
     """How an element treats a card, the milder state first.
 
-    Emergency numbers can be dialled in every state. `Lines` says which lines a card reaches that is barred outgoing or
-    in lifeline, and who reaches a card in lifeline.
+    Emergency numbers can be dialled in every state. `OpenLines` says which lines a card reaches that is barred outgoing
+    or in lifeline, and who reaches a card in lifeline.
     """
 
     ACTIVE = "active", "正常"
@@ -65,10 +65,10 @@ class Element(Protocol):
     name: str
 
     def bar_outgoing(self, card: str) -> None:
-        """Allow everything incoming; outgoing, emergency numbers and the lines of `Lines.called` only."""
+        """Allow everything incoming; outgoing, emergency numbers and the lines of `OpenLines.called` only."""
 
     def keep_lifeline(self, card: str) -> None:
-        """Allow what `bar_outgoing` allows outgoing, and incoming what `Lines` lists; no data."""
+        """Allow what `bar_outgoing` allows outgoing, and incoming what `OpenLines` lists; no data."""
 
     def suspend(self, card: str) -> None:
         """Allow nothing but calls to emergency numbers."""

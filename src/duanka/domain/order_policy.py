@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.lifeline import LifelinePolicy, Lines
+from duanka.domain.lifeline import LifelinePolicy, OpenLines
 from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
@@ -142,8 +142,8 @@ class OrderPolicy:
         return following.state if following else NetworkState.SUSPENDED
 
     @property
-    def lines(self) -> Lines:
-        """Lines and accounts that stay open to cards in lifeline, the operator's own among them."""
+    def lines(self) -> OpenLines:
+        """OpenLines and accounts that stay open to cards in lifeline, the operator's own among them."""
         return self.lifeline.lines(self.short_code, self.hotline)
 
     @cached_property

@@ -17,9 +17,10 @@ from duanka.domain.evidence import Evidence
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Kind, Order, State, in_the_network
+from duanka.domain.order import Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.phone_masking import masked_text
+from duanka.domain.restriction_states import in_the_network
 from duanka.domain.stop_text_words import (
     ALONE,
     BODY_HEADINGS,

@@ -30,7 +30,13 @@ _NOTHING_PASSES = BilingualText(
 # None: any other state
 EFFECTS: dict[State | None, BilingualText] = {
     State.OUTGOING_BARRED: BilingualText(
-        "不能呼出，可以接听；紧急电话可拨打", "no calls out, calls in pass; emergency calls pass"
+        "除12345和运营商客服外不能呼出，可以接听；紧急电话可拨打",
+        "no calls out but to 12345 and the operator's line, calls in pass; emergency calls pass",
+    ),
+    State.LIFELINE: BilingualText(
+        "只能拨打12345和运营商客服，只能接听运营商和银行来电、接收名单内发送方的短信，不能上网；紧急电话可拨打",
+        "calls out to 12345 and the operator's line, calls in of the operator and of banks, messages of listed senders,"
+        " no data; emergency calls pass",
     ),
     State.SUSPENDED: _NOTHING_PASSES,
     State.FORCED_STOP: _NOTHING_PASSES,

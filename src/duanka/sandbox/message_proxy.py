@@ -6,7 +6,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines
+from duanka.domain.lifeline import GOVERNMENT_ALONE, OpenLines
 from duanka.domain.network import NetworkError
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.deadline_socket import Address
@@ -28,7 +28,7 @@ class OwnMessageProxy(OwnPart):
         listen: Address | None = None,
         emergency: tuple[str, ...] = (),
         limits: LinkLimits | None = None,
-        lines: Lines = GOVERNMENT_ALONE,
+        lines: OpenLines = GOVERNMENT_ALONE,
     ) -> None:
         self.folder = folder.resolve()
         make_private(self.folder)

@@ -342,8 +342,7 @@ class Proposal(AskedModel):
         Event.EASE_TO_LIFELINE,
         Event.WITHDRAW,
     ] = Field(
-        description="bar_outgoing 单停, lifeline 保底服务, suspend 双停, punish 惩戒, cancel 销户; restore 复通,"
-        " ease 改为单停, ease_to_lifeline 双停改保底服务, withdraw 撤销核验."
+        description="单停, 保底服务, 双停, 惩戒停机, 销户; 复通, 双停或保底服务改单停, 双停改保底服务, 撤销核验."
     )
     phone_numbers: list[PhoneNumber] = Field(
         min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": False}

@@ -18,7 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from duanka import __version__
 from duanka.domain.errors import DuankaError
-from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines
+from duanka.domain.lifeline import GOVERNMENT_ALONE, OpenLines
 from duanka.domain.network import Carried, ElementRefused, NetworkError, NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
 from duanka.domain.private_files import write_private
@@ -53,7 +53,7 @@ class OwnCallProxy(OwnPart):
         *,
         redress: str = "https://redress.operator.example/jcard",
         emergency: Sequence[str] = (),
-        lines: Lines = GOVERNMENT_ALONE,
+        lines: OpenLines = GOVERNMENT_ALONE,
         listen: Address | None = None,
         workers: int = 2,
         entries: int = 200_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from duanka.domain import phone_number as grammar
-from duanka.domain.lifeline import Lines, line_pattern
+from duanka.domain.lifeline import OpenLines, line_pattern
 from duanka.domain.phone_number import ProtectedNumbers
 
 # Headers besides From that name a caller or diverting party, asserted or only claimed (RFC 3325, 5806, 7044).
@@ -21,8 +21,8 @@ LEAST_DIGITS = 10  # shortest form of a subscriber number
 _BRACED = re.compile(r"(\[[^]]+\])\{([0-9]+)(?:,([0-9]+))?\}")
 
 
-def number_patterns(protected: ProtectedNumbers, lines: Lines) -> dict[str, object]:
-    """Return the template values. `protected`: numbers that every card may call; `lines`: see `Lines`."""
+def number_patterns(protected: ProtectedNumbers, lines: OpenLines) -> dict[str, object]:
+    """Return the template values. `protected`: numbers that every card may call; `lines`: see `OpenLines`."""
     return {
         "called_lines": line_pattern(lines.called),
         "calling_lines": line_pattern(lines.callers),

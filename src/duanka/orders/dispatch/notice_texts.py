@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Kind, Order, OrderError
+from duanka.domain.order import Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.restriction_states import in_the_network
 from duanka.domain.text import BilingualText
 from duanka.orders.verification.links import Links
 
@@ -57,16 +56,16 @@ TEMPLATES: Mapping[str, BilingualText] = {
         "need not be verified any more. We are sorry for the trouble.",
     ),
     "outgoing_barred": _words(
-        "因{reason}，自{since}起限制呼出（单停），直至核验通过；可接听，可拨紧急电话、12345、{hotline}。{next}"
+        "因{reason}，自{since}起限制呼出（单停），直至核验通过；接听和紧急电话不受影响，可拨12345和{hotline}。{next}"
         + _PROVE
         + "异议及",
-        "cannot call out since {since_en}, but emergency numbers, 12345, {hotline}. {next_en}" + _PROVE_EN,
+        "cannot call out since {since_en}; emergency calls, 12345 and {hotline} work. {next_en}" + _PROVE_EN,
     ),
     "lifeline": _words(
-        "因{reason}，自{since}起只保留保底服务，直至核验通过：可拨紧急电话、12345、{hotline}，"
+        "因{reason}，自{since}起只保留保底服务，直至核验通过：紧急电话不受影响，可拨12345和{hotline}，"
         "可接本运营商和银行来电及名单内短信，不能上网。{next}" + _PROVE + "异议及",
-        "keeps the lifeline alone since {since_en}: you call emergency numbers, 12345, {hotline}; we and banks call"
-        " you; no data. {next_en}" + _PROVE_EN,
+        "keeps the lifeline alone since {since_en}: emergency calls, 12345 and {hotline} work; we and banks call you;"
+        " no data. {next_en}" + _PROVE_EN,
     ),
     "suspended": _words(
         "因{reason}，自{since}起停机（双停），直至核验通过；紧急电话不受影响。" + _PROVE + "异议及",
@@ -183,7 +182,7 @@ class NoticeTexts:
         if (template == VERIFY) != bool(link):
             raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
         order = replace(order, grounds=grounds_for_holder(order, self.policy))
-        return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
+        return self._fitting(template, self._facts(template, order, now, link), order.grounds.reason, link)
 
     def warning(self, card: str, reason: BilingualText, number: str) -> str:
         """Warning to a possible victim, without a link. `number`: the reference to verify."""
@@ -218,9 +217,9 @@ class NoticeTexts:
             "days": str(policy.objection_days),
         }
 
-    def _facts(self, order: Order, now: datetime, link: str) -> dict[str, str]:
-        stages = order.kind is Kind.RESTRICTION and order.due_at
-        following = self.policy.after(in_the_network(order.state)) if stages else None
+    def _facts(self, template: str, order: Order, now: datetime, link: str) -> dict[str, str]:
+        stage = next((one for one in NetworkState if one.value == template), None)
+        following = self.policy.after(stage) if stage else None
         then = BilingualText("", "")
         if following and order.due_at:
             due, told = self._moment(order.due_at), _OTHERWISE[following.state]

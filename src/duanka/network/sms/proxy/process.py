@@ -26,7 +26,7 @@ from pathlib import Path
 import uvloop
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines
+from duanka.domain.lifeline import GOVERNMENT_ALONE, OpenLines
 from duanka.domain.network import Carried, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.domain.private_files import private_file, write_private
@@ -65,7 +65,7 @@ class ProxySettings:
     write_every: float = 0.2
     copy_every: float = 60.0
     limits: LinkLimits = field(default_factory=LinkLimits)
-    lines: Lines = GOVERNMENT_ALONE
+    lines: OpenLines = GOVERNMENT_ALONE
 
     def write(self) -> None:
         """Write the settings into the folder, for a process started there."""
@@ -90,7 +90,7 @@ class ProxySettings:
                 tuple(lists["trusted_accounts"]),
             )
             said["limits"] = LinkLimits(**said["limits"])
-            said["lines"] = Lines(**{name: tuple(some) for name, some in said.get("lines", {}).items()})
+            said["lines"] = OpenLines(**{name: tuple(some) for name, some in said.get("lines", {}).items()})
             return cls(**said)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DuankaError(f"{folder / SETTINGS} cannot be used: {error}") from error

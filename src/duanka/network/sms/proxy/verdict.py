@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from duanka.domain.lifeline import GOVERNMENT_ALONE, Lines, line_pattern
+from duanka.domain.lifeline import GOVERNMENT_ALONE, OpenLines, line_pattern
 from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
@@ -50,7 +50,7 @@ class MessageJudge:
         text: TextVerdict | None = None,
         clock: Callable[[], float] = time.monotonic,
         emergency: tuple[str, ...] = (),
-        lines: Lines = GOVERNMENT_ALONE,
+        lines: OpenLines = GOVERNMENT_ALONE,
     ) -> None:
         self._cards, self._clock = cards, clock
         self._first_hit = _first_hit_of(text) if text else TextLists(policy).first_hit

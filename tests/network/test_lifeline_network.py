@@ -73,7 +73,8 @@ def test_what_the_card_had_comes_back_after_every_way(tmp_path: Path, services: 
                         "UPDATE subscriber SET nam_cs = ?, nam_ps = ? WHERE imsi = ?", (*put, imsi)
                     )
                 found = database.execute("SELECT nam_cs, nam_ps FROM subscriber WHERE imsi = ?", (imsi,))
-                return found.fetchone()
+                cs, ps = found.fetchone()
+                return cs, ps
 
         modes(services)
         with closing(register.element()) as element:
