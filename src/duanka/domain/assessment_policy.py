@@ -14,7 +14,7 @@ class AssessmentPolicy:
     `false_discovery`: share of the listed that are listed by chance, at most, in expectation. `least_events`: of the
     last periods together, so that one or two confirmed cards list nobody. `least_exposure`: active cards (or stops
     decided, ...) that a unit has in each period. `least_units`: that are compared; of fewer nothing is said.
-    `excess`: a unit is listed only for more than so many times what is expected of it, however sure that is.
+    `excess`: a unit is listed only for more than so many times the rate of the others, however sure that is.
     `history`: earlier periods that expectations are learned from, at most. `excused`: a unit's own past excuses it up
     to this quantile of what units differ by, so that who was always bad is not measured by that.
     """
@@ -26,6 +26,6 @@ class AssessmentPolicy:
     least_events: int = 3
     least_exposure: float = 1.0
     least_units: int = 5
-    excess: float = 1.0
+    excess: float = 1.2
     history: int = 12
-    excused: float = 0.975
+    excused: float = 0.99

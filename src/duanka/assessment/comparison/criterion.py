@@ -1,0 +1,220 @@
+"""The criterion of listing: who is worse than the rest, beyond chance, size, and what units differ by anyway.
+
+A unit is compared with what its own past and the others let expect (all formulas are ours):
+
+    rate of the others    in a period, those without the unit: sum of events / sum of (exposure x learned factor)
+    learned factor        of a unit: posterior mean of its events over those expected in its past (Gamma-Poisson), so
+                          that a lasting mix of customers is no fault; at most the quantile `excused` of all units
+    expected              exposure x rate of the others x learned factor
+    worse in a period     P(ratio of the unit > 1), ratio ~ Gamma(1/2 + events, 1/2 + expected), against the
+                          uncertainty of what is expected, Gamma with mean 1
+    outside the limits    P(so many events or more | expected), negative binomial, over all the last periods together,
+                          at most (1 - limit) / 2; uncertainty as before: of the factor, and by how much units
+                          strayed before from what their past let expect
+
+Without a past a unit is expected to be any of the others, and limits are those of the over-dispersed funnel. A past
+in which the unit was listed teaches nothing: leave it out by `listed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betainc, gammaincinv
+from scipy.stats import nbinom
+
+from duanka.assessment.comparison.counts import Flags, Floats, checked
+from duanka.assessment.comparison.false_discovery import adjusted
+from duanka.assessment.comparison.shrinkage import Prior, fitted, upper_tail
+from duanka.domain.assessment import AssessmentError
+from duanka.domain.assessment_policy import AssessmentPolicy
+
+_VAGUE = 0.5  # shape of the prior of a unit's ratio: one event says little, three where 0.01 are expected do
+_STEADIEST = 0.03  # no unit keeps to what is expected of it better than this, by month
+_FAR = 3.0  # standard errors that a window counts for at most when the change of units is estimated
+_MANY = 200  # units, of which one says little of how they differ
+_MATTERS = 0.1  # chance of as many events, from which on a unit could hide behind its own weight
+
+
+@dataclass(frozen=True)
+class ListingVerdict:
+    """What the criterion says; arrays by unit, NaN: not judged.
+
+    `listed`; `judged`: known and large enough in each of the last periods. Of these together: `events`, `expected`
+    (without the learned factor: `expected_of_others`), `ratio`, its 95% interval `lower`, `upper`, and `limit`, the
+    count that must be passed. `worse`: probability in each period, shape (units, periods); `chance`: p-value;
+    `false_discovery`: adjusted for all units judged. `factor`: learned; `spread`: of the units, relative.
+    """
+
+    listed: Flags
+    judged: Flags
+    events: Floats
+    expected: Floats
+    expected_of_others: Floats
+    ratio: Floats
+    lower: Floats
+    upper: Floats
+    limit: Floats
+    worse: Floats
+    chance: Floats
+    false_discovery: Floats
+    factor: Floats
+    spread: float
+
+
+def judge(
+    events: ArrayLike, exposure: ArrayLike, policy: AssessmentPolicy, listed: ArrayLike | None = None
+) -> ListingVerdict:
+    """Return who is to be listed after the last period, and the figures that say why.
+
+    `events`, `exposure`: counts by unit and period, the oldest first, shape (units, periods); NaN: unknown; 0
+    exposure: the unit was not there. Events are of what is bad: of a share whose low end is worse, its complement.
+    The exposure may be the events expected by a standardisation (`standardised`). `listed`: periods in which a unit
+    was listed, same shape. AssessmentError: see `checked`; fewer periods than the policy asks for.
+    """
+    x, n = checked(events, exposure, unknown=True)
+    if x.ndim != 2 or x.shape[1] < policy.periods:
+        raise AssessmentError(f"the policy asks for {policy.periods} periods running: give as many, by unit")
+    first = max(0, x.shape[1] - policy.periods - policy.history)
+    x, n = x[:, first:], n[:, first:]
+    taught = ~np.isnan(x)
+    if listed is not None:
+        taught &= ~np.asarray(listed, dtype=np.bool_)[:, first:]
+    taught[:, x.shape[1] - policy.periods :] = False
+    known = _expectations(x, n, taught, policy)
+    return _verdict(x[:, -policy.periods :], n[:, -policy.periods :], known, policy)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is expected of each unit: `factor` of the others' rate, with the shape `sure` of its uncertainty."""
+
+    factor: Floats
+    sure: Floats
+    spread: float
+
+
+def _expectations(x: Floats, n: Floats, taught: Flags, policy: AssessmentPolicy) -> _Known:
+    past_x, past_n = np.where(taught, x, 0), np.where(taught, n, 0)
+    alike = past_n * _rate_of_others(past_x, past_n)
+    told_x, told_e = past_x.sum(axis=1), alike.sum(axis=1)
+    if (told_e > 0).sum() >= policy.least_units and told_x.sum() > 0:
+        prior, a, b = _priors(told_x, told_e)
+    else:
+        last_x, last_n = (np.nan_to_num(one[:, -policy.periods :]) for one in (x, n))
+        if last_x.sum() == 0 or (last_n.sum(axis=1) > 0).sum() < policy.least_units:
+            return _Known(np.ones(len(x)), np.ones(len(x)), 1.0)  # nobody is judged, or has an event
+        prior, a, b = _priors(last_x.sum(axis=1), (last_n * _rate_of_others(last_x, last_n)).sum(axis=1))
+        told_x = told_e = np.zeros(len(x))
+    factor = np.minimum((a + told_x) / (b + told_e), gammaincinv(a, policy.excused) / b)
+    changes = _change(past_x, alike, (a, b), policy.periods)
+    sure = np.where(told_e > 0, 1 / (1 / (a + told_x) + (prior.spread**2 if changes is None else changes)), a)
+    return _Known(factor, sure, prior.spread)
+
+
+def _priors(x: Floats, e: Floats) -> tuple[Prior, Floats, Floats]:
+    """How units differ, and for each unit shape and rate by the others without it, where that matters."""
+    prior = fitted(x, e)
+    a, b = np.full(len(x), prior.a), np.full(len(x), prior.b)
+    if len(x) <= _MANY:
+        for unit in np.flatnonzero((e > 0) & (upper_tail(x, e, prior) < _MATTERS)):
+            if np.delete(x, unit).sum() > 0:
+                others = fitted(np.delete(x, unit), np.delete(e, unit))
+                a[unit], b[unit] = others.a, others.b
+    return prior, a, b
+
+
+def _rate_of_others(x: Floats, weight: Floats) -> Floats:
+    """Events of all units but one over their weight, by unit and period; 0 where nobody else is."""
+    rest_x, rest = (one.sum(axis=0) - one for one in (x, weight))
+    return np.where(rest > 0, np.maximum(rest_x, 0) / np.where(rest > 0, rest, 1), 0.0)
+
+
+def _change(x: Floats, alike: Floats, prior: tuple[Floats, Floats], periods: int) -> float | None:
+    """Relative variance of a unit's ratio against what its past let expect, beside chance; None: no past to see it.
+
+    The criterion is tried on the past: each window of `periods` is foretold from the periods before it.
+    """
+    length = min(periods, x.shape[1] - periods - 1)
+    if length < 1:
+        return None
+    a, b = (one[:, np.newaxis] for one in prior)
+    last = x.shape[1] - periods - length  # the longest past, and those half as long or longer
+    before = slice(max(1, last // 2), last + 1)
+    sum_x, sum_e = (np.pad(one.cumsum(axis=1), ((0, 0), (1, 0))) for one in (x, alike))
+    told_a, told_b = a + sum_x[:, before], b + sum_e[:, before]
+    ends = slice(before.start + length, x.shape[1] - periods + 1)
+    seen, weight = (one[:, ends] - one[:, before] for one in (sum_x, sum_e))
+    expected = weight * told_a / told_b
+    there = (expected > 0) & (sum_e[:, before] > 0)
+    if not there.any():
+        return None
+    y, e, shape = seen[there], expected[there], told_a[there]
+
+    def misfit(variance: float) -> float:
+        size = e * (1 + e * (1 / shape + variance))
+        return float(np.minimum((y - e) ** 2 / size, _FAR**2).mean()) - 1
+
+    low, high = _STEADIEST**2, 1.0
+    if misfit(low) <= 0:
+        return low
+    for _ in range(30):  # by bisection (Paule and Mandel 1982, J. Res. NBS 87, 377-385)
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if misfit(middle) > 0 else (low, middle)
+    return high
+
+
+def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> ListingVerdict:
+    x0, n0 = np.nan_to_num(x), np.nan_to_num(n)
+    others = n0 * _rate_of_others(x0, n0 * known.factor[:, np.newaxis])
+    by_period = others * known.factor[:, np.newaxis]
+    count, expected = x0.sum(axis=1), by_period.sum(axis=1)
+    there = ~np.isnan(x).any(axis=1) & (n0 >= policy.least_exposure).all(axis=1) & (by_period > 0).all(axis=1)
+    judged = there & (there.sum() >= policy.least_units)
+    sure = known.sure
+    a, b = _VAGUE + x0, _VAGUE + by_period
+    worse = betainc(sure[:, np.newaxis], a, sure[:, np.newaxis] / (sure[:, np.newaxis] + b))
+    some = np.where(expected > 0, expected, 1)
+    chance = np.where(judged, nbinom.sf(count - 1, sure, sure / (sure + some)), np.nan)
+    rate = _VAGUE + expected
+    ratio = count / some
+    found = adjusted(chance)
+    bad = (worse >= policy.probability).all(axis=1) & (chance <= (1 - policy.limit) / 2)
+    bad &= (found <= policy.false_discovery) & (count >= policy.least_events)
+    bad &= count > policy.excess * others.sum(axis=1)
+
+    def of_judged(values: Floats) -> Floats:
+        return np.where(judged, values, np.nan)
+
+    return ListingVerdict(
+        listed=judged & bad,
+        judged=judged,
+        events=of_judged(count),
+        expected=of_judged(expected),
+        expected_of_others=of_judged(others.sum(axis=1)),
+        ratio=of_judged(ratio),
+        lower=of_judged(gammaincinv(_VAGUE + count, 0.025) / rate),
+        upper=of_judged(gammaincinv(_VAGUE + count, 0.975) / rate),
+        limit=of_judged(nbinom.isf((1 - policy.limit) / 2, sure, sure / (sure + some))),
+        worse=np.where(judged[:, np.newaxis], worse, np.nan),
+        chance=chance,
+        false_discovery=found,
+        factor=of_judged(known.factor),
+        spread=known.spread,
+    )
+
+
+def standardised(exposure: ArrayLike, rates: ArrayLike) -> Floats:
+    """Return the events that a unit's mix of strata lets expect: the exposure for `judge`; shape (units, periods).
+
+    `exposure`: by unit, period and stratum (kind of customer, age of the card, ...), shape (units, periods, strata);
+    `rates`: events per exposure of each stratum over all units, shape (strata,). Indirect standardisation.
+    """
+    n, r = np.asarray(exposure, dtype=np.float64), np.asarray(rates, dtype=np.float64)
+    if n.ndim != 3 or n.shape[2:] != r.shape:
+        raise AssessmentError(f"{n.shape} exposures and {r.shape} rates: give one rate for each stratum")
+    checked(n, n, unknown=True)
+    found: Floats = n @ checked(r, np.ones_like(r))[0]
+    return found
