@@ -192,8 +192,13 @@ def _refused(here: Any) -> None:
             del limit
             return ([refused], 1) if not after else ([], after)
 
+        carried = Carried.CALL
+
         def forget(self, before: int) -> None:
             """Nothing to forget."""
+
+        def losses(self) -> Any:
+            return ()
 
     RefusalCollector(here.store, Source()).read(NOW)
     with here.store.writing() as connection:

@@ -21,6 +21,7 @@ from duanka.api.routes import holder as holders
 from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import statistics as figures
+from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
 from duanka.domain.order import Role
@@ -43,7 +44,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
     casework = (accounts, casework_figures, cases, clues, victims)
-    staff = (acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
+    staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
     for router in (*staff, *casework, checks, holders, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)

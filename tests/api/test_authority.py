@@ -21,6 +21,7 @@ from duanka.cli import main as cli
 from duanka.domain.authority import Permission, authorize, may, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.disavowal import DisavowalSeen
+from duanka.domain.headline import HeadlineFigure
 from duanka.domain.order import (
     TRANSITIONS,
     Event,
@@ -77,6 +78,9 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.READ_DOSSIER: lambda d, o, by: d.reading.dossier(card(), _reader(by), NOW),
     Permission.READ_FIGURES: lambda d, o, by: d.reading.figures(NOW, NOW, by),
     Permission.LIST_HANDLED: lambda d, o, by: d.reading.handled(NOW, NOW, _reader(by), NOW),
+    Permission.OPEN_FIGURE: lambda d, o, by: d.assessment.figures.rows(
+        HeadlineFigure.NUMBERS, NOW, NOW, by, NOW
+    ),
     Permission.LIST_ALARMS: lambda d, o, by: d.reading.alarms(by),
     Permission.LIST_DRIFTS: lambda d, o, by: d.reading.drifts(_reader(by), NOW),
     Permission.READ_STORE: lambda d, o, by: d.records.status(by),

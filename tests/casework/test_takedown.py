@@ -28,6 +28,7 @@ from support.engine.filled_store import fill
 from support.network.esme import BLOCKED, REFUSED, Esme, until
 from support.network.message_path import own_centre
 from support.orders.books import DESK, NOW, SECOND, card
+from support.refusal_sources import LosesNothing
 
 pytestmark = pytest.mark.requirement("R4")
 centre = pytest.fixture(own_centre)
@@ -36,7 +37,7 @@ ZHAO = Person("zhao", Role.SUPERVISOR)
 POLICY = AccountPolicy(never_blocked=("bank.example",))
 
 
-class Source:
+class Source(LosesNothing):
     """An element whose refusals are said."""
 
     name = "message_proxy"

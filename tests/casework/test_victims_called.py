@@ -278,7 +278,7 @@ def test_the_figures_are_the_recorded_outcomes_and_outlast_the_victims(store: St
             for one in services.queries.figures(REGULATOR, NOW - HOUR, NOW + HOUR)
         ]
 
-    expected = [("乙", "110100", 1, 1, 1), ("甲", "130100", 1, 0, 0)]
+    expected = [("乙", "110100", 1, 1, 2), ("甲", "130100", 1, 0, 0)]
     assert told() == expected
     later = NOW + timedelta(days=181)
     assert services.retention.purge(NOW + timedelta(days=179)) == 0

@@ -19,10 +19,10 @@ from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.network import Element, ManyAtOnce, NetworkState
-from duanka.domain.order import Event, Kind, Order, Person, Role, State
+from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
-from duanka.orders.monitoring.refusals import refused
+from duanka.ledger.figures.refused import by_reason
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
 from support.enacted import EnactedRow, enacted
@@ -299,7 +299,8 @@ def _is(town: Town, number: int, state: NetworkState) -> bool:
 
 def _refused(town: Town) -> int:
     ever = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-    return sum(refused(town.here.store, *ever).values())
+    with town.here.store.reading() as connection:
+        return sum(by_reason(connection, *ever, SYSTEM).values())
 
 
 def _count(town: Town, query: str) -> int:

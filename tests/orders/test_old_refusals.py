@@ -31,6 +31,7 @@ from duanka.orders.monitoring.old_refusals import OldRefusals
 from duanka.orders.monitoring.refusals import RefusalCollector
 from duanka.orders.queries.service import OrderQueries, ViewerContext
 from support.orders.books import DESK, HOUR, KEY, NOW, book_on, card, demand, receive
+from support.refusal_sources import LosesNothing
 
 pytestmark = [pytest.mark.requirement("R7.1"), pytest.mark.requirement("R7.2")]
 DAY = 24 * HOUR
@@ -39,7 +40,7 @@ MANY = 60
 
 
 @dataclass
-class Source:
+class Source(LosesNothing):
     """Tells all of it, again and again."""
 
     rows: Sequence[Refusal]
@@ -66,6 +67,7 @@ def archive(tmp_path: Path) -> StoredRefusals:
 @pytest.fixture
 def recorded(store: Store) -> Store:
     """One refused call an hour, of three cards in turn; every tenth is of a message with a pseudonym."""
+    receive(book_on(store), [demand(0, operator="a"), demand(1, operator="b")], NOW)
     text = {"carried": Carried.MESSAGE, "reason": RefusalReason.TEXT, "peer": "opaque-b"}
     rows = [
         Refusal(
@@ -108,7 +110,6 @@ def kept(archive: StoredRefusals, folder: Path) -> dict[Carried, int]:
 def test_old_ones_go_into_the_store_and_figures_and_dossiers_say_the_same(
     recorded: Store, archive: StoredRefusals, tmp_path: Path
 ) -> None:
-    receive(book_on(recorded), [demand(0, operator="a"), demand(1, operator="b")], NOW)
     of_a = Person("li", Role.SUPERVISOR, scope=Scope(frozenset({"a"})))
     periods = [(NOW, LATER), (NOW, NOW + DAY), (NOW + 30 * HOUR, NOW + 50 * HOUR)]
     figures = [[counted(recorded, *period, by) for period in periods] for by in (DESK, of_a)]

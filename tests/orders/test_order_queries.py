@@ -24,6 +24,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, alarms, audit, drifts, notices, outbox, refusals
+from duanka.ledger.figures.refused import add_counts
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
@@ -325,7 +326,9 @@ def test_refusals_alarms_and_drifts_are_counted_in_their_period(store: Store) ->
         for key, hours in (("a", 0), ("b", 1), ("c", 30)):
             row = {"element": "call_proxy", "key": key, "at": NOW + hours * HOUR, "carried": "call"}
             row |= {"card": card(1), "peer": card(2), "reason": "blocked_sender", "detail": ""}
+            row |= {"operator": "", "city": ""}
             connection.execute(insert(refusals).values(row))
+            add_counts(connection, [row])
         raised = {"source": "call_proxy", "since": NOW, "raised_at": NOW + HOUR, "detail": "silent"}
         connection.execute(insert(alarms).values(raised | {"cleared_at": NOW + 2 * HOUR}))
         connection.execute(insert(alarms).values(raised))

@@ -48,6 +48,7 @@ from support.orders.books import (
     receive,
     verification,
 )
+from support.refusal_sources import LosesNothing
 
 MANY, BAD = 100, 37  # how many, and which of them is spoilt
 ELEMENT = "home_register"
@@ -240,7 +241,7 @@ def refusal(number: int) -> Refusal:
 
 
 @dataclass
-class Source:
+class Source(LosesNothing):
     """A record of refusals at positions from 1; `broken`: the position that cannot be read."""
 
     broken: int = -1

@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason
+from duanka.domain.order import SYSTEM
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
+from duanka.ledger.figures.refused import by_reason
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.element import MessageProxy
-from duanka.orders.monitoring.refusals import RefusalCollector, refused
+from duanka.orders.monitoring.refusals import RefusalCollector
 from support.orders.books import NOW, card
+from support.refusal_sources import LosesNothing
 
 HOUR = timedelta(hours=1)
 
@@ -35,7 +38,7 @@ def refusal(number: int, **changes: object) -> Refusal:
 
 
 @dataclass
-class Source:
+class Source(LosesNothing):
     """Keeps what it refused until it is told that it need not."""
 
     kept: dict[int, Refusal] = field(default_factory=dict)
@@ -105,7 +108,9 @@ def test_they_are_counted_by_reason_in_a_period(store: Store) -> None:
     text = {"carried": Carried.MESSAGE, "reason": RefusalReason.TEXT}
     source = Source({1: refusal(1), 2: refusal(2), 3: refusal(3, **text), 4: refusal(4)})
     RefusalCollector(store, source).read(NOW)
-    assert refused(store, NOW + HOUR, NOW + 4 * HOUR) == {
+    with store.reading() as connection:
+        counted = by_reason(connection, NOW + HOUR, NOW + 4 * HOUR, SYSTEM)
+    assert counted == {
         (Carried.CALL, RefusalReason.BLOCKED_SENDER): 2,
         (Carried.MESSAGE, RefusalReason.TEXT): 1,
     }

@@ -21,6 +21,7 @@ from duanka.api.routes import online_check as checks
 from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
+from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.papers import copies
@@ -90,7 +91,7 @@ def create_api(
     )
     staff = (
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
-        *(cases, clues, victims, accounts, casework_figures),
+        *(cases, clues, victims, accounts, casework_figures, headline),
     )
     for router in (*staff, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)

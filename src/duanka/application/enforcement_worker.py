@@ -22,6 +22,7 @@ _LIST_SECONDS = 10.0
 _PASSES_SECONDS = 2.0  # longest delay until scans and live runs see a pass
 _ARCHIVE_SECONDS = 60.0
 _VICTIM_SECONDS = 1.0  # until a confirmation, or a warning, is seen
+_FIGURE_SECONDS = 5.0
 _ACCOUNT_SECONDS = 1.0  # until a changed ground, or what waits for a platform, is seen
 _UPKEEP_SECONDS = 5.0  # until a refused message is counted, and an item that was agreed on is refused
 _GUARD_SECONDS = 1.0  # interval between copies of the audit trail's end, outside the database
@@ -32,6 +33,7 @@ PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 ARCHIVE = "refusals into the store"
 VICTIMS, WARNINGS = "victims", "warnings to victims"
+FIGURES = "figures"
 ACCOUNTS, PLATFORMS, UPKEEP = "linked accounts", "platforms", "upkeep of accounts"
 
 
@@ -155,7 +157,8 @@ class Enforcement:
     period; true when it did anything. `move_refusals`: moves old refusals into the store of records; true when
     there are more. `write_passes`: writes the list of passed verifications if it changed. `find_victims`: looks for
     victims of confirmed cards; true when more wait. `warnings`: sends what waits for them.
-    `accounts`: linked accounts and items for take-down.
+    `accounts`: linked accounts and items for take-down. `count_figures`: counts what is new in the trail; true when
+    there is more.
     `guard`: while it holds, deadlines, bulk actions, notices, comparisons, victims and the list of passes are
     suspended; the outbox asks the guard itself.
     """
@@ -180,6 +183,7 @@ class Enforcement:
     find_victims: Callable[[datetime], object] | None = None
     warnings: Dispatcher | None = None
     accounts: AccountWork | None = None
+    count_figures: Callable[[], object] | None = None
 
     @property
     def holds(self) -> bool:
@@ -245,6 +249,8 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         found.append(Duty(PURGE, parts.purge, _IDLE_SECONDS))
     if parts.move_refusals:
         found.append(Duty(ARCHIVE, parts.move_refusals, _ARCHIVE_SECONDS))
+    if count := parts.count_figures:
+        found.append(Duty(FIGURES, lambda _: count(), _FIGURE_SECONDS))
     if parts.guard:
         found.append(Duty("end of the trail", parts.guard.work, _GUARD_SECONDS))
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duanka.assessment.figures.service import HeadlineQueries
 from duanka.assessment.runs import AssessmentRuns
 
 
@@ -11,4 +12,5 @@ from duanka.assessment.runs import AssessmentRuns
 class AssessmentServices:
     """The services of the assessment, on one order database."""
 
+    figures: HeadlineQueries
     runs: AssessmentRuns

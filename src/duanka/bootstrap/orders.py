@@ -164,7 +164,7 @@ def desk(
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
             casework=casework(order_service, rings, records.opened, victims, clues, accounts),
-            assessment=assessment(store, trail, policy, records.opened),
+            assessment=assessment(store, trail, policy, records.opened, records.archive),
             attached_store=records,
             trail=trail,
             pictures=pictures,

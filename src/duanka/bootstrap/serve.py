@@ -39,6 +39,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import TrailGuard
+from duanka.ledger.figures.counted import CountedEvents
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.network.hlr.element import SERVICES, HomeRegister
 from duanka.network.notices.sender import ShortMessageCentre
@@ -103,9 +104,8 @@ def working(
 
     # each duty has its own connection to an element, so that none waits for another
     def made() -> Enforcing:
-        search, records = here.casework.victims.search, here.attached_store.opened
-        sender = network.message_centre(receives=False)
-        victims = victim_duties(search, records, alarms, worker, sender)
+        search, sender = here.casework.victims.search, network.message_centre(receives=False)
+        victims = victim_duties(search, here.attached_store.opened, alarms, worker, sender)
         accounts = account_duties(here.casework.accounts, alarms, worker, say, network.message_filters)
         parts = Enforcement(
             sweep=sweep,
@@ -116,7 +116,7 @@ def working(
             ticks=time.monotonic,
             say=say,
             notices=_notices(here, policy, worker, network.message_centre(), alarms, victims.receipts.take),
-            refusals=[RefusalCollector(here.store, one, alarms) for one in network.proxies()],
+            refusals=_collectors(here, network, alarms),
             compared=_comparisons(here, policy, network.elements(), alarms),
             compare_every=policy.reconcile_minutes * 60,
             lists=[KeptListWatch(one, alarms) for one in network.proxies()],
@@ -127,6 +127,7 @@ def working(
             find_victims=victims.watch.work,
             warnings=victims.warnings,
             accounts=accounts,
+            count_figures=CountedEvents(here.store).follow,
             watch=supervision.duties if supervision else None,
         )
         enforcing = Enforcing(parts)
@@ -163,6 +164,12 @@ def _notices(
     if centre is None:
         return None
     return NoticeDispatcher(here.orders, worker, centre, writing(policy, here.links), alarms, others)
+
+
+def _collectors(here: OrderDesk, network: Network, alarms: AlarmService) -> list[RefusalCollector]:
+    """What records the refusals of each proxy."""
+    archive = here.attached_store.archive
+    return [RefusalCollector(here.store, one, alarms, archive) for one in network.proxies()]
 
 
 def _comparisons(

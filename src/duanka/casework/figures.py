@@ -1,7 +1,8 @@
 """Figures of casework: clues to the police, victims warned and dissuaded; each opens to its rows.
 
 A figure counts distinct things whose event lies in the period, so an event that was told twice counts once. By operator
-or city a clue counts wherever one of its cards is; a person and a card have one place. The formulas are ours.
+or city a clue counts wherever one of its cards is; a person and a card have one place. The formulas are ours. A person
+was warned if the message centre accepted a warning and did not report it undelivered (`ledger.figures.events`).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from sqlalchemy import BigInteger, Connection, Select, Subquery, cast, func, sel
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Person
 from duanka.domain.text import WordedEnum
-from duanka.domain.victims import CallOutcome, MessageKind, MessageOutcome
+from duanka.domain.victims import CallOutcome
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.casework.clues import clue_cards, clues
 from duanka.ledger.db.casework.victims import forgotten_warnings, victim_messages, victim_outcomes
 from duanka.ledger.db.database import Store
+from duanka.ledger.figures.events import warned
 from duanka.ledger.lookups import Sight
 from duanka.ledger.people.places import places_in
 
@@ -138,7 +140,6 @@ _OUTCOMES = {
     CaseworkFigure.VICTIMS_DISSUADED: CallOutcome.DISSUADED,
     CaseworkFigure.VICTIMS_PAID: CallOutcome.ALREADY_PAID,
 }
-_WENT_OUT = (MessageOutcome.SENT.value, MessageOutcome.DELIVERED.value, MessageOutcome.UNDELIVERED.value)
 
 
 def _rows(figure: CaseworkFigure, since: datetime, until: datetime, by: Person) -> Subquery:
@@ -154,7 +155,7 @@ def _rows(figure: CaseworkFigure, since: datetime, until: datetime, by: Person) 
     elif figure is _WARNED:
         table, at = victim_messages, victim_messages.c.sent_at
         named = (table.c.victim_id, table.c.victim_id, table.c.operator, table.c.city)
-        source, which = select(*_columns(*named, at=at)), [table.c.kind == MessageKind.WARNING.value]
+        source, which = select(*_columns(*named, at=at)), warned(table.c.kind, table.c.outcome)
     else:
         table = clue_cards
         confirmed = figure is CaseworkFigure.CARDS_CONFIRMED
@@ -192,7 +193,7 @@ def _forgotten(
     table = forgotten_warnings.c
     column = table[(group or FigureGroup.OPERATOR).value].label("place")
     total = cast(func.sum(table.count), BigInteger).label("warnings")
-    went = (table.kind == MessageKind.WARNING.value, table.outcome.in_(_WENT_OUT))
+    went = warned(table.kind, table.outcome)
     query = select(column, total).where(
         table.hour >= since, table.hour < until, *went, *places_in(by, table.operator, table.city)
     )

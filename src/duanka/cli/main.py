@@ -65,6 +65,7 @@ COMMANDS = {
     " (docs/CASEWORK.md).",
     "assess": "Assessment 考核: a period counted by operator, city and outlet; listing for rectification"
     " (docs/ASSESSMENT.md).",
+    "figures": "Count calls and messages intercepted, numbers handled, clues to the police and victims dissuaded.",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
@@ -94,6 +95,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "casework.victims": ("victims",),
     "casework.accounts": ("accounts",),
     "assessment.commands": ("assess",),
+    "assessment.figures": ("figures",),
     "operations.network": ("network",),
     "orders.database": ("database",),
     "operations.settings": ("init", "config"),

@@ -66,6 +66,7 @@ class Permission(StrEnum):
     READ_DOSSIER = "read_dossier", _WITH_CASE, "查看号码档案", "read the dossier of a card"
     READ_FIGURES = "read_figures", _READERS, "查看统计", "read figures"
     LIST_HANDLED = "list_handled", _READERS, "查看处置号码明细", "list the numbers handled"
+    OPEN_FIGURE = "open_figure", STAFF, "查看统计明细", "open a figure to its rows"
     EXPORT_PASSES = "export_passes", _SENIOR, "导出核验通过名单", "export who passed", _ALL
     LIST_ALARMS = "list_alarms", _READERS, "查看告警", "list alarms"
     CLEAR_ALARM = "clear_alarm", _SENIOR, "解除告警", "clear an alarm", _ALL

@@ -160,8 +160,9 @@ class Refusal:
     """A refused call or message. `key` identifies it within `element`.
 
     `card`: caller or sender, `peer`: the other side; as the network wrote them, E.164 without + where possible.
-    `detail`: more about the reason, never the message text. `indicators`: hosts, numbers and accounts that a refused
-    message named; nothing else of it is kept. `at`: UTC, aware.
+    `operator`, `city`: under which it was counted; an element does not know them. `detail`: more about the reason,
+    never the message text. `indicators`: hosts, numbers and accounts that a refused message named; nothing else of it
+    is kept. `at`: UTC, aware.
     """
 
     element: str
@@ -173,12 +174,55 @@ class Refusal:
     reason: RefusalReason
     detail: str = ""
     indicators: tuple[Indicator, ...] = ()
+    operator: str = ""
+    city: str = ""
+
+
+RefusalKey = tuple[str, str]  # element, key
+
+
+class LossCause(WordedEnum):
+    """Why refusals of an element are known to be lost."""
+
+    NO_ROOM = "no_room", "无法写入", "could not be written"
+    KILLED = "killed", "进程被终止", "the element was killed"
+    DAMAGED = "damaged", "文件损坏", "its file was damaged"
+    UNREADABLE = "unreadable", "无法读取", "cannot be read"
+    FILE_REPLACED = "file_replaced", "文件被替换", "its file was replaced"
+    LATE = "late", "迟到无法核对", "came too late to be told from repeats"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Refusals of an element from `since` to `until` that are lost, or may be.
+
+    `key` identifies the loss within the element, so that it counts once. `since` None: since the element was last
+    read; `until` None: until this loss is read. `count`: how many at most; None: nobody knows. Times: UTC, aware.
+    """
+
+    element: str
+    key: str
+    carried: Carried
+    since: datetime | None
+    until: datetime | None
+    count: int | None
+    why: LossCause
 
 
 class RefusalSource(Protocol):
     """An element's store of refusals; it is filled also while nobody reads."""
 
     name: str
+
+    @property
+    def carried(self) -> Carried:
+        """What it refuses."""
+
+    def losses(self) -> Sequence[Loss]:
+        """Return the losses that the element knows of and that nobody has forgotten."""
+
+    def forget_losses(self, keys: Sequence[str]) -> None:
+        """Allow deletion of these losses: they are recorded elsewhere."""
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """Return refusals after `after` (0: all), and the position to continue from."""
@@ -187,8 +231,39 @@ class RefusalSource(Protocol):
         """Allow deletion up to position `before`: those are recorded elsewhere."""
 
 
+@dataclass(frozen=True)
+class KnownRefusals:
+    """Of some refusals: those that are kept, and those of which that cannot be said, as their day was purged."""
+
+    kept: frozenset[RefusalKey] = frozenset()
+    unknowable: frozenset[RefusalKey] = frozenset()
+
+    @property
+    def all(self) -> frozenset[RefusalKey]:
+        """Both."""
+        return self.kept | self.unknowable
+
+
+@dataclass(frozen=True)
+class RefusalQuestion:
+    """Which refusals are asked for: `since` <= time < `until`, aware; `operators`, `cities` empty: all."""
+
+    carried: Carried
+    since: datetime
+    until: datetime
+    operators: frozenset[str] = frozenset()
+    cities: frozenset[str] = frozenset()
+    limit: int = 50
+
+
 class RefusalArchive(Protocol):
     """A store of records that keeps refusals for long."""
+
+    def known(self, rows: Sequence[tuple[str, str, datetime]]) -> KnownRefusals:
+        """Which of these (element, key, time) it has. DuankaError: damaged."""
+
+    def page(self, asked: RefusalQuestion) -> Sequence[Refusal]:
+        """Return refusals of a period, the earliest first; of one moment by element and key. DuankaError: damaged."""
 
     def keep(self, rows: Sequence[Refusal], now: datetime) -> Sequence[Refusal]:
         """Put `rows` into the store, once each; return those that are there now, none while others write to it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from duanka.domain.network import NetworkState, Refusal, UnknownCard
+from duanka.domain.network import Carried, Loss, NetworkState, Refusal, UnknownCard
 from duanka.domain.phone_masking import masked_text
 from duanka.network.refusal_store import RefusedFile
 
@@ -59,3 +59,16 @@ class ProxyElement(CardStates):
     def forget(self, before: int) -> None:
         """Delete refusals up to position `before`: they are recorded elsewhere."""
         self.refused.forget(before)
+
+    @property
+    def carried(self) -> Carried:
+        """What it carries."""
+        return self.refused.carried
+
+    def losses(self) -> Sequence[Loss]:
+        """Return the losses that the proxy knows of."""
+        return self.refused.losses()
+
+    def forget_losses(self, keys: Sequence[str]) -> None:
+        """Delete these losses: they are recorded elsewhere."""
+        self.refused.forget_losses(keys)

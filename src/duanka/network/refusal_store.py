@@ -9,10 +9,11 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from duanka.domain.network import Carried, Refusal, RefusalReason, Unreachable
+from duanka.domain.network import Carried, Loss, LossCause, Refusal, RefusalReason, Unreachable
 from duanka.domain.private_files import private_database
 from duanka.domain.takedown import Indicator, IndicatorKind
 from duanka.network.sqlite_files import put_aside
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS refused (
   indicators TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL);
 """
 # A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts in `sqlite_sequence`.
 # Epochs of one file increase; the first one and each step are random, so that other files and copies differ.
@@ -49,11 +51,22 @@ _LOCK_SECONDS = 5.0  # seconds to wait for the lock of the other side
 RefusalRow = tuple[str, float, str, str, str, str] | tuple[str, float, str, str, str, str, str]
 
 
+@dataclass(frozen=True)
+class FileLoss:
+    """A loss as the file keeps it; see `domain.network.Loss`. `since`, `until`: seconds since 1970."""
+
+    key: str
+    since: float | None
+    until: float | None
+    count: int | None
+    why: LossCause
+
+
 class RefusedFile:
     """The file at `path`. Column `at`: seconds since 1970, UTC, as text."""
 
     def __init__(self, path: Path, element: str, carried: Carried) -> None:
-        self._path, self._element, self._carried = path, element, carried
+        self._path, self._element, self.carried = path, element, carried
 
     def make(self) -> None:
         """Create the file if missing, and begin an epoch.
@@ -76,6 +89,10 @@ class RefusedFile:
                 "%s is spoilt (%s): kept as %s, what it held is not recorded", self._path, error, aside
             )
             self._begin_epoch()
+            with self._open() as database:
+                _put_loss(
+                    database, FileLoss(f"damaged {secrets.token_hex(8)}", None, None, None, LossCause.DAMAGED)
+                )
         except (OSError, sqlite3.Error) as again:
             raise Unreachable(f"{self._path} cannot be made anew: {again}") from again
 
@@ -99,40 +116,69 @@ class RefusedFile:
                         "INSERT INTO sqlite_sequence VALUES ('refused', ?)", (epoch << _EPOCH_BITS,)
                     )
 
-    def add(self, rows: Iterable[RefusalRow]) -> None:
-        """Add rows; the row of an existing key stays."""
+    def add(self, rows: Iterable[RefusalRow], losses: Sequence[FileLoss] = ()) -> None:
+        """Add rows and losses; the row of an existing key stays, its loss is replaced."""
         given = json.dumps([(key, f"{at:.6f}", *rest) for key, at, *rest in rows])
         if not self._path.exists():  # the file was removed meanwhile
             self.make()
         try:
-            self._insert(given)
+            self._insert(given, losses)
         except Unreachable as error:
             if type(error.__cause__) is not sqlite3.DatabaseError:  # a subclass does not mean damage
                 raise
             self._renew(error)
-            self._insert(given)
+            self._insert(given, losses)
 
-    def _insert(self, given: str) -> None:
+    def _insert(self, given: str, losses: Sequence[FileLoss]) -> None:
         with self._open() as database:
             database.execute("PRAGMA synchronous=FULL")
             database.execute(_ADDED, (given,))
+            for loss in losses:
+                _put_loss(database, loss)
 
     def read(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """Return refusals after position `after`, and the position to continue from.
 
-        All of them if `after` belongs to no epoch of this file: the file was created anew.
+        All of them if `after` belongs to no epoch of this file: the file was created anew. That, and what cannot be
+        read, is a loss.
         """
         with self._open() as database:
             indicators = (
                 "indicators" if _has_indicators(database) else "''"
             )  # a proxy of before made the file
+            is_of = _is_of(database, after)
             rows = database.execute(
                 f"SELECT id, key, at, card, peer, reason, detail, {indicators} FROM refused WHERE id > ?"
                 " ORDER BY id LIMIT ?",
-                (after if _is_of(database, after) else 0, limit),
+                (after if is_of else 0, limit),
             ).fetchall()
-        found = [one for row in rows if (one := self._refusal(*row))]
-        return found, rows[-1][0] if rows else after
+            read = [(row[0], self._refusal(*row)) for row in rows]
+            lost = [
+                FileLoss(f"row {position}", None, None, 1, LossCause.UNREADABLE)
+                for position, one in read
+                if one is None
+            ]
+            if after and not is_of:
+                lost.append(FileLoss(f"file {after}", None, None, None, LossCause.FILE_REPLACED))
+            for loss in lost:
+                _put_loss(database, loss)
+        return [one for _, one in read if one], rows[-1][0] if rows else after
+
+    def losses(self) -> Sequence[Loss]:
+        """Return the losses that nobody has forgotten."""
+        with self._open() as database:
+            if not _has_losses(database):  # a proxy of before made the file
+                return ()
+            rows = database.execute("SELECT key, since, until, count, why FROM lost LIMIT 1000").fetchall()
+        return [
+            Loss(self._element, key, self.carried, _moment(since), _moment(until), count, _cause(why))
+            for key, since, until, count, why in rows
+        ]
+
+    def forget_losses(self, keys: Sequence[str]) -> None:
+        """Delete these losses."""
+        with self._open() as database:
+            database.executemany("DELETE FROM lost WHERE key = ?", [(key,) for key in keys])
 
     def _refusal(
         self,
@@ -152,7 +198,7 @@ class RefusedFile:
             _LOG.error("%s: refusal %d cannot be read and is passed over: %s", self._path, position, error)
             return None
         named = _indicators(indicators)
-        return Refusal(self._element, key, moment, self._carried, card, peer, why, detail, named)
+        return Refusal(self._element, key, moment, self.carried, card, peer, why, detail, named)
 
     def forget(self, before: int) -> None:
         """Delete refusals up to position `before`; none if its epoch is not of this file."""
@@ -188,6 +234,32 @@ def _indicators(text: str) -> tuple[Indicator, ...]:
         )
     except (ValueError, TypeError):
         return ()
+
+
+def _put_loss(database: sqlite3.Connection, loss: FileLoss) -> None:
+    if not _has_losses(database):
+        database.execute(
+            "CREATE TABLE lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL)"
+        )
+    database.execute(
+        "INSERT OR REPLACE INTO lost VALUES (?, ?, ?, ?, ?)",
+        (loss.key, loss.since, loss.until, loss.count, loss.why.value),
+    )
+
+
+def _has_losses(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'lost'").fetchone() is not None
+
+
+def _moment(seconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(str(seconds)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _cause(word: str) -> LossCause:
+    return LossCause(word) if word in set(LossCause) else LossCause.UNREADABLE
 
 
 def _has_indicators(database: sqlite3.Connection) -> bool:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from duanka.assessment.desk import AssessmentServices
+from duanka.assessment.figures.service import HeadlineQueries
 from duanka.assessment.runs import AssessmentRuns
 from duanka.domain.assessment_lookups import ExposureLookups
+from duanka.domain.card_facts import CardFacts
+from duanka.domain.network import RefusalArchive
 from duanka.domain.policy import Policy
+from duanka.domain.record_lookups import LookupRefused
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 
 
+class AssessmentRecords(ExposureLookups, CardFacts, Protocol):
+    """The store, as the assessment asks it."""
+
+
 def assessment(
-    store: Store, trail: Trail, policy: Policy, records: Callable[[], ExposureLookups]
+    store: Store,
+    trail: Trail,
+    policy: Policy,
+    records: Callable[[], AssessmentRecords],
+    archive: Callable[[], RefusalArchive | None] = lambda: None,
 ) -> AssessmentServices:
-    """The services. `records`: LookupRefused: no store is attached."""
-    return AssessmentServices(runs=AssessmentRuns(store, trail, records, policy.id, policy.assessment))
+    """The services. `records`: LookupRefused: no store is attached; `archive`: the store's older refusals."""
+
+    def register() -> CardFacts | None:
+        try:
+            return records()
+        except LookupRefused:
+            return None
+
+    return AssessmentServices(
+        figures=HeadlineQueries(store, trail, archive, register),
+        runs=AssessmentRuns(store, trail, records, policy.id, policy.assessment),
+    )

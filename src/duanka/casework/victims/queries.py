@@ -41,12 +41,12 @@ from duanka.ledger.db.casework.victims import (
     victim_outcomes,
     victims,
 )
+from duanka.ledger.figures.events import WARNED
 from duanka.ledger.lookups import Reader, Sight, authorize_lookup
 from duanka.ledger.people.places import places_in
 
 MOST = 200  # victims of a page
 TO_CALL = (CallState.WAITING, CallState.ESCALATED, CallState.CLAIMED)
-_ARRIVED = (MessageOutcome.SENT.value, MessageOutcome.DELIVERED.value)
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,10 @@ class VictimFile:
 
 @dataclass(frozen=True)
 class VictimFigures:
-    """Counts of a period for one operator and city. `warned`, `corrected`: messages that the centre took.
+    """Counts of persons in a period for one operator and city.
 
-    `outcomes`: of calls, by the last one of each victim in the period.
+    `warned`, `corrected`: who was sent such a message that arrived as far as is known; `outcomes`: who was called with
+    this outcome. A person with several outcomes counts for each.
     """
 
     operator: str
@@ -325,11 +326,11 @@ def figures_of(
     kept = forgotten_warnings.c
     counted = defaultdict[tuple[str, str], dict[str, int]](lambda: defaultdict(int))
     queries = (
-        select(sent.operator, sent.city, sent.kind, func.count())
+        select(sent.operator, sent.city, sent.kind, func.count(sent.victim_id.distinct()))
         .where(
             sent.sent_at >= since,
             sent.sent_at < until,
-            sent.outcome.in_(_ARRIVED),
+            sent.outcome.in_(WARNED),
             *places_in(by, sent.operator, sent.city),
         )
         .group_by(sent.operator, sent.city, sent.kind),
@@ -337,11 +338,11 @@ def figures_of(
         .where(
             kept.hour >= since,
             kept.hour < until,
-            kept.outcome.in_(_ARRIVED),
+            kept.outcome.in_(WARNED),
             *places_in(by, kept.operator, kept.city),
         )
         .group_by(kept.operator, kept.city, kept.kind),
-        _last_outcomes(by, since, until),
+        _outcomes_of(by, since, until),
     )
     for query in queries:
         for operator, city, what, count in connection.execute(query):
@@ -358,16 +359,11 @@ def figures_of(
     ]
 
 
-def _last_outcomes(by: Person, since: datetime, until: datetime) -> Any:
-    """Victims by the outcome of their last call in the period."""
+def _outcomes_of(by: Person, since: datetime, until: datetime) -> Any:
+    """Victims by the outcomes of their calls in the period."""
     own = victim_outcomes.c
-    last = (
-        select(func.max(own.id))
-        .where(own.at >= since, own.at < until, *places_in(by, own.operator, own.city))
-        .group_by(own.victim_id)
-    )
     return (
-        select(own.operator, own.city, own.outcome, func.count())
-        .where(own.id.in_(last))
+        select(own.operator, own.city, own.outcome, func.count(own.victim_id.distinct()))
+        .where(own.at >= since, own.at < until, *places_in(by, own.operator, own.city))
         .group_by(own.operator, own.city, own.outcome)
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-import duanka.ledger.db.assessment.listings  # registers its tables
+import duanka.ledger.db.assessment.figures  # registers its tables
+import duanka.ledger.db.assessment.listings  # and these
 import duanka.ledger.db.casework.accounts  # and these
 import duanka.ledger.db.casework.cases  # and these
 import duanka.ledger.db.casework.clues  # and these

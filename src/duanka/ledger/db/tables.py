@@ -281,11 +281,14 @@ refusals = Table(
     Column("peer", String(24), nullable=False),
     Column("reason", String(24), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("operator", String(40), nullable=False, server_default=""),  # under which it was counted
+    Column("city", String(40), nullable=False, server_default=""),
     Index("refusals_by_time", "at", "carried", "reason"),
     Index("refusals_of_card", "card", "at"),
 )
 
-# Refusals of an hour that went into the store of records; `refusals` holds the others. The place is the card's then.
+# Refusals of an hour, counted when they were recorded; `refusals` holds those of the last day, the store of records
+# the others. The place is the card's then, else that of who was called.
 refusal_hours = Table(
     "refusal_hours",
     metadata,

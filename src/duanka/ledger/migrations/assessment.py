@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, String, Text, UniqueConstraint, inspect
 
+from duanka.ledger.migrations.assessment_figures import figures
 from duanka.ledger.migrations.assessment_holders import objections
 from duanka.ledger.migrations.assessment_listings import listings
 
@@ -12,7 +13,8 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def assessment(op: Operations) -> None:
-    """Create the tables of what is owed to holders, of runs and of listings."""
+    """Create the tables of figures, of what is owed to holders, of runs and of listings."""
+    figures(op)
     _holders(op)
     objections(op)
     listings(op)

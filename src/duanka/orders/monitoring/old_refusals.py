@@ -1,24 +1,24 @@
 """Refusals that are a day old go from the order database into the store of records.
 
-They are deleted here only when the store has them, and counted by hour in the same transaction. So a kill loses none
-and counts none twice: what the store has already, it does not add again, and who deletes a row counts it.
+They counted when they were recorded, and are deleted here only when the store has them: each is in one of the two, so
+whatever an element delivers again is known (`ledger.figures.refused`), wherever a kill comes. What the store has
+already, it does not add again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select
 
 from duanka.domain.network import Carried, Refusal, RefusalArchive, RefusalReason
-from duanka.ledger.db.bulk import among, upsert
+from duanka.ledger.db.bulk import among
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import refusal_hours, refusals
-from duanka.ledger.people.places import NOWHERE, places_of
+from duanka.ledger.db.tables import refusals
+from duanka.ledger.figures.refused import announce, count_deletion
 
 KEPT_HERE = timedelta(
     hours=26
@@ -42,6 +42,7 @@ class OldRefusals:
         rows = self._old(now - KEPT_HERE)
         if not rows or (len(rows) < _BATCH_REFUSALS and rows[0].at > now - KEPT_HERE - _MOST_WAITING):
             return False
+        self._store.transact(lambda connection: announce(connection, now - KEPT_HERE))
         there = archive.keep(rows, now)
         for some in _parts(there):
             self._store.transact(partial(_settle, some))
@@ -64,6 +65,8 @@ def refusal_of(row: Row[tuple[object, ...]]) -> Refusal:
         row.peer,
         RefusalReason(row.reason),
         row.detail,
+        operator=row.operator,
+        city=row.city,
     )
 
 
@@ -77,27 +80,8 @@ def _parts(rows: Sequence[Refusal]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _settle(part: tuple[str, list[str]], connection: Connection) -> None:
-    """Delete rows that the store has, and count those that were deleted here."""
+    """Delete rows that the store has."""
     element, keys = part
-    gone = connection.execute(
-        refusals.delete()
-        .where(refusals.c.element == element, among(connection, refusals.c.key, keys))
-        .returning(refusals.c.at, refusals.c.carried, refusals.c.reason, refusals.c.card)
-    ).all()
-    places = places_of(connection, {row.card for row in gone})
-    counts = Counter(
-        (
-            row.at.replace(minute=0, second=0, microsecond=0),
-            row.carried,
-            row.reason,
-            *places.get(row.card, NOWHERE),
-        )
-        for row in gone
-    )
-    if not counts:
-        return
-    names = ("hour", "carried", "reason", "operator", "city")
-    rows = [dict(zip((*names, "count"), (*group, n), strict=True)) for group, n in sorted(counts.items())]
-    add = upsert(connection, refusal_hours)
-    more = {"count": refusal_hours.c.count + add.excluded.count}
-    connection.execute(add.on_conflict_do_update(index_elements=list(names), set_=more), rows)
+    count_deletion(connection)  # first: who records refusals now waits, and then asks the store again
+    theirs = (refusals.c.element == element, among(connection, refusals.c.key, keys))
+    connection.execute(delete(refusals).where(*theirs))

@@ -1,19 +1,32 @@
-"""Refused calls and messages, read from the elements exactly once."""
+"""Refused calls and messages, read from the elements and counted exactly once, whatever is delivered again."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete
 
-from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
+from duanka.domain.network import (
+    Carried,
+    KnownRefusals,
+    Loss,
+    LossCause,
+    Refusal,
+    RefusalArchive,
+    RefusalKey,
+    RefusalSource,
+)
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, upsert
 from duanka.ledger.db.casework.accounts import refused_indicators
+from duanka.ledger.db.columns import in_bounds
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
+from duanka.ledger.figures.coverage import add_losses, begin_coverage, extend_coverage
+from duanka.ledger.figures.refused import Moved, add_counts, moved, places_at, prepare
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.orders.monitoring.offsets import position_of, store_offset
@@ -26,25 +39,51 @@ _RECORD = BilingualText("拦截记录", "the refusal record")
 class RefusalCollector:
     """Records the refusals of one source, then deletes them there; safe to repeat."""
 
-    def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:
-        """`alarms`: receives refusals that cannot be recorded; default: alarms are stored, not sent."""
+    def __init__(
+        self,
+        store: Store,
+        source: RefusalSource,
+        alarms: AlarmService | None = None,
+        archive: Callable[[], RefusalArchive | None] = lambda: None,
+    ) -> None:
+        """`alarms`: receives refusals that cannot be recorded; default: alarms are stored, not sent.
+
+        `archive`: returns the store of records that has the older refusals; None: there is none.
+        """
         self.name = source.name
-        self._store, self._source = store, source
+        self._store, self._source, self._archive = store, source, archive
         self._alarms = alarms or AlarmService(store)
+        self._prepared = False
 
     def read(self, now: datetime) -> bool:
         """Record a batch of new refusals; return whether there may be more.
 
-        Raises NetworkError.
+        Raises NetworkError; DuankaError: old refusals were delivered, and the store cannot say whether it has them.
         """
+        if not self._prepared:
+            self._store.transact(prepare)
+            self._prepared = True
         position = self._position()
         found, after, more = self._found(position, now)
         if after != position and not self._record_whole(found, after):
-            each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now))
+            each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now, one.at))
             self._record((), after)
         if after:
             self._source.forget(after)  # also deletes what was recorded before a crash
+        self._tell(now, whole=not more)
         return more
+
+    def _tell(self, now: datetime, *, whole: bool) -> None:
+        """Record losses that the element knows of, and, if `whole`, that everything of before `now` was read."""
+        losses = self._source.losses()
+        if losses or whole:
+            self._store.transact(
+                lambda connection: extend_coverage(
+                    connection, self.name, self._source.carried, losses, now, whole=whole
+                )
+            )
+        if losses:
+            self._source.forget_losses([one.key for one in losses])
 
     def _position(self) -> int:
         with self._store.reading() as connection:
@@ -69,9 +108,19 @@ class RefusalCollector:
             else:
                 return found, after, limit < _BATCH_REFUSALS or len(found) >= _BATCH_REFUSALS
 
-    def _set_aside(self, key: str, error: Exception, now: datetime) -> None:
-        name = f"{self.name[:15]} {hashlib.sha256(key.encode(errors='replace')).hexdigest()[:8]}"
-        self._alarms.set_aside(_RECORD, name, error, now)
+    def _set_aside(self, key: str, error: Exception, now: datetime, at: datetime | None = None) -> None:
+        """Skip a refusal with an alarm; the figure is a lower bound then."""
+        digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
+        self._alarms.set_aside(_RECORD, f"{self.name[:15]} {digest[:8]}", error, now)
+        known = at if at and in_bounds(at) else None
+        lost = Loss(
+            self.name, f"row {digest[:32]}", self._source.carried, known, known, 1, LossCause.UNREADABLE
+        )
+        self._store.transact(
+            lambda connection: extend_coverage(
+                connection, self.name, self._source.carried, [lost], now, whole=False
+            )
+        )
 
     def _record_whole(self, found: Sequence[Refusal], after: int) -> bool:
         """Record a batch with the offset behind it, in one transaction; whether that was possible.
@@ -90,31 +139,44 @@ class RefusalCollector:
         """Record all of them or none; those recorded before stay as they are. `after`: the offset behind them."""
         rows = [_row(one) for one in found]
         named = [row for one, kept in zip(found, rows, strict=True) for row in _named(one, kept)]
+        with self._store.reading() as connection:
+            before = moved(connection)
+        # the store is asked outside of the transaction, as that takes a while; again if more went there meanwhile
+        asked = self._in_store(rows, before)
 
         def work(connection: Connection) -> None:
-            known = _known(connection, named)
+            now = moved(connection, lock=True)
+            there = asked if now == before else self._in_store(rows, now)
+            new = _insert(connection, rows)
+            _take_out(connection, new & there.all)
+            counted = [row for row in rows if _key(row) in new - there.all]
+            add_counts(connection, counted)
+            if indicators := [row for row in named if _key(row) in new - there.all]:
+                connection.execute(
+                    upsert(connection, refused_indicators).on_conflict_do_nothing(), indicators
+                )
+            unsaid = [_unsaid(row) for row in rows if _key(row) in new & there.unknowable]
+            add_losses(connection, unsaid)
             if rows:
-                connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
-            if new := [row for row in named if row["key"] not in known]:
-                connection.execute(upsert(connection, refused_indicators).on_conflict_do_nothing(), new)
+                begin = min(row["at"] for row in rows)
+                begin_coverage(connection, self.name, self._source.carried, begin)
             if after is not None:
                 store_offset(connection, _SOURCE + self.name, after)
 
         self._store.transact(work)
 
+    def _in_store(self, rows: Sequence[Mapping[str, Any]], gone: Moved) -> KnownRefusals:
+        """Which of them the store has, among those that may be there."""
+        old = [row for row in rows if row["at"] < gone.until]
+        if not old:
+            return KnownRefusals()
+        archive = self._archive()
+        if archive is None:  # it was detached: nobody can say whether they counted
+            return KnownRefusals(unknowable=frozenset(map(_key, old)))
+        return archive.known([(row["element"], row["key"], row["at"]) for row in old])
 
-def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:
-    """Count refused calls and messages by reason, from `since` until before `until`."""
-    counted = (
-        select(refusals.c.carried, refusals.c.reason, func.count())
-        .where(refusals.c.at >= since, refusals.c.at < until)
-        .group_by(refusals.c.carried, refusals.c.reason)
-    )
-    with store.reading() as connection:
-        return {(Carried(c), RefusalReason(r)): n for c, r, n in connection.execute(counted)}
 
-
-def _row(one: Refusal) -> dict[str, object]:
+def _row(one: Refusal) -> dict[str, Any]:
     """Fit a refusal into its columns: keys stay unique, numbers are cut."""
     key = one.key if len(one.key) <= _KEY_LETTERS else hashlib.sha256(one.key.encode()).hexdigest()
     return {
@@ -136,13 +198,33 @@ def _named(one: Refusal, row: Mapping[str, object]) -> list[dict[str, object]]:
     return [{**shared, "kind": kind, "value": value} for kind, value in sorted(values)]
 
 
-def _known(connection: Connection, named: Sequence[Mapping[str, object]]) -> frozenset[object]:
-    """Keys of refusals that are recorded already: their indicators were counted, and may be gone."""
-    if not named:
-        return frozenset()
-    keys = {str(row["key"]) for row in named}
-    mine = (refusals.c.element == named[0]["element"], among(connection, refusals.c.key, keys))
-    return frozenset(connection.execute(select(refusals.c.key).where(*mine)).scalars())
+def _key(row: Mapping[str, object]) -> RefusalKey:
+    return str(row["element"]), str(row["key"])
+
+
+def _unsaid(row: Mapping[str, Any]) -> Loss:
+    """A late refusal that may have been counted or not; so it is not, and the figure is a lower bound."""
+    key = f"late {hashlib.sha256(str(row['key']).encode()).hexdigest()[:32]}"
+    carried, at = Carried(row["carried"]), row["at"]
+    return Loss(str(row["element"]), key, carried, at, at, 1, LossCause.LATE)
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[RefusalKey]:
+    """Insert those that are not there, with the place under which they count; return which were not."""
+    if not rows:
+        return set()
+    for row, (operator, city) in zip(rows, places_at(connection, rows), strict=True):
+        row |= {"operator": operator, "city": city}
+    insert = upsert(connection, refusals).on_conflict_do_nothing()
+    new = connection.execute(insert.returning(refusals.c.element, refusals.c.key), rows)
+    return {(row.element, row.key) for row in new}
+
+
+def _take_out(connection: Connection, keys: Collection[RefusalKey]) -> None:
+    """Delete what the store has already, or may have."""
+    for element in {element for element, _ in keys}:
+        mine = among(connection, refusals.c.key, [key for of, key in keys if of == element])
+        connection.execute(delete(refusals).where(refusals.c.element == element, mine))
 
 
 def _plain(text: str) -> str:

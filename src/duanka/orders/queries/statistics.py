@@ -6,45 +6,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Row,
-    RowMapping,
-    Select,
-    and_,
-    cast,
-    func,
-    not_,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import Connection, Row, RowMapping, Select, func, select
 
-from duanka.domain.evidence import Evidence
 from duanka.domain.order import Event, Kind, Person, State
-from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusal_hours, refusals
 from duanka.ledger.db.tables import alarms as alarms_table
+from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.db.tables import drifts as drifts_table
-from duanka.ledger.people.places import cards_in, orders_in, places_in
-from duanka.orders.bulk_actions.execution import DONE
+from duanka.ledger.figures.events import ended as ends
+from duanka.ledger.figures.refused import by_reason
+from duanka.ledger.people.places import cards_in, orders_in
 from duanka.orders.masking import NumberMasking
 from duanka.orders.views import AlarmShown, CountedShown, DriftShown, FiguresShown
-
-# Events after which a card counts as handled (R7.3): verified, stopped, cancelled, released. A punishment is
-# a stop; outgoing barred (单停) and the lifeline (保底服务) are only stages and do not count, nor does a withdrawn
-# order.
-ENDS = (
-    f"{Kind.VERIFICATION}.{Event.PASS}",
-    *(
-        f"{Kind.RESTRICTION}.{event}"
-        for event in (
-            *(Event.SUSPEND, Event.POLICE_STOP, Event.PUNISH),
-            *(Event.CANCEL, Event.RESTORE, Event.POLICE_RELEASE),
-        )
-    ),
-)
-
 
 # Steps of a disavowal, and the state after each; these are counted apart.
 _OF_DISAVOWALS = {
@@ -56,11 +28,6 @@ _OF_DISAVOWALS = {
         (Event.DISCARD, State.DISCARDED),
     )
 }
-# What the registrant's own request brings about is no handling of a card.
-_AT_OWN_REQUEST = and_(
-    orders.c.carried_by.startswith(Evidence.OWN_REQUEST.of(""), autoescape=True),
-    audit.c.what.in_([f"{Kind.RESTRICTION}.{event}" for event in (Event.CANCEL, Event.RESTORE)]),
-)
 
 
 def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> FiguresShown:
@@ -72,7 +39,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         .where(orders.c.opened_at >= since, orders.c.opened_at < until, *orders_in(by))
         .group_by(orders.c.kind)
     )
-    met = _refused(since, until, by)
+    met = by_reason(connection, since, until, by)
     drift = drifts_table.c
     found = select(func.count(), func.count(drift.repaired_at)).where(
         drift.found_at >= since, drift.found_at < until, *cards_in(by, drift.card)
@@ -86,7 +53,10 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         handled_by=_counts(connection.execute(by_end)),
         opened=_counts(connection.execute(opened)),
         disowned=_disowned(connection, since, until, by),
-        refused=tuple(CountedShown.of(dict(row)) for row in connection.execute(met).mappings()),
+        refused=tuple(
+            CountedShown.of({"carried": carried, "reason": reason, "count": count})
+            for (carried, reason), count in sorted(met.items())
+        ),
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
         drifts=drifts_found,
         drifts_repaired=repaired,
@@ -105,29 +75,10 @@ def _disowned(connection: Connection, since: datetime, until: datetime, by: Pers
     return {state: counted[what] for what, state in _OF_DISAVOWALS.items() if what in counted}
 
 
-def _refused(since: datetime, until: datetime, by: Person) -> Select[Any]:
-    """Count refusals: those here by their moment, those in the store of records by the hour in which they were."""
-    here = (
-        select(refusals.c.carried, refusals.c.reason, func.count().label("count"))
-        .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
-        .group_by(refusals.c.carried, refusals.c.reason)
-    )
-    hours = refusal_hours.c
-    moved = select(hours.carried, hours.reason, hours.count).where(
-        hours.hour >= since, hours.hour < until, *places_in(by, hours.operator, hours.city)
-    )
-    both = union_all(here, moved).subquery()
-    return (
-        select(both.c.carried, both.c.reason, cast(func.sum(both.c.count), BigInteger).label("count"))
-        .group_by(both.c.carried, both.c.reason)
-        .order_by(both.c.carried, both.c.reason)
-    )
-
-
 def handled(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
 ) -> Sequence[RowMapping]:
-    """Return the first of `ENDS` per card: seq, card, order_id, what, at.
+    """Return the first event that ended an order per card: seq, card, order_id, what, at.
 
     `after`: seq of the last row of the previous page.
     """
@@ -144,22 +95,7 @@ def handled(
 
 
 def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
-    """Select `ENDS` in the period, but none of undone bulk actions and their undos."""
-    undone = (
-        select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
-        .join(acts, acts.c.id == act_cards.c.act_id)
-        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == DONE)
-        .subquery()
-    )
-    # The reason of an audit entry begins with the id of its bulk action.
-    of_it = or_(*(audit.c.why.like(act + " (%") for act in (undone.c.undoes, undone.c.undoing)))
-    return (
-        select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
-        .join(orders, orders.c.id == audit.c.subject)
-        .outerjoin(undone, and_(undone.c.order_id == audit.c.subject, of_it))
-        .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
-        .where(undone.c.order_id.is_(None), not_(_AT_OWN_REQUEST))
-    )
+    return ends(audit.c.at >= since, audit.c.at < until, *orders_in(by))
 
 
 def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[AlarmShown, ...]:

@@ -79,7 +79,7 @@ def _put_together(draft: NextGeneration, kind: FileKind, name: str, day: date, p
     """Write files of a day, all in `life` or none, as one in their place, sorted."""
     merged = draft.manifest.files[paths[0]].merged
     if kind is FileKind.REFUSALS:
-        select = f"SELECT * FROM {draft.source(paths)} ORDER BY {ORDER}"
+        select = f"SELECT * FROM {draft.source(paths, union=True)} ORDER BY {ORDER}"
         draft.replace(paths, select, kind, name, day)
         return
     into = draft.new_path(kind, name, day)

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.network import Carried, Refusal, RefusalReason
+from duanka.domain.network import Carried, Refusal, RefusalKey, RefusalQuestion, RefusalReason
 from duanka.domain.record_keys import key_of, text_of
 from duanka.engine.shared.duckdb_database import lent, parquet, plainly, quoted
 from duanka.engine.store.manifest import FileKind, Manifest
@@ -32,10 +32,13 @@ _SCHEMA = pa.schema(
         ("element", pa.string()),
         ("key", pa.string()),
         ("detail", pa.string()),
+        ("operator", pa.string()),  # under which it was counted; files of before have no place
+        ("city", pa.string()),
     ]
 )
 
 _FACTS = ", ".join(_SCHEMA.names)
+_PLACE = ("operator", "city")
 
 
 @dataclass
@@ -75,7 +78,7 @@ def add_refusals(draft: NextGeneration, rows: Sequence[Refusal]) -> AddedRefusal
 def _new(draft: NextGeneration, day: date) -> str:
     """SELECT of the rows of `day` that the store does not have, the first of each element and key."""
     there = draft.manifest.paths(FileKind.REFUSALS, day=day)
-    known = f" ANTI JOIN {draft.source(there)} AS o USING (element, key)" if there else ""
+    known = f" ANTI JOIN {draft.source(there, union=True)} AS o USING (element, key)" if there else ""
     return (
         f"SELECT n.* FROM (SELECT DISTINCT ON (element, key) * FROM refused"
         f" WHERE CAST(refused_at AS DATE) = DATE {quoted(str(day))} ORDER BY element, key, refused_at, {_FACTS})"
@@ -108,31 +111,98 @@ def of_card(folder: Path, manifest: Manifest, card: str, limit: int) -> list[Ref
             some = days[begin : begin + _DAYS_AT_ONCE]
             paths = [folder / path for day in some for path in manifest.paths(FileKind.REFUSALS, day=day)]
             found += db.execute(
-                f"SELECT element, key, refused_at, carried, peer, reason, detail FROM {parquet(paths)}"
+                f"SELECT {_READ} FROM {_with_places(db, paths)}"
                 " WHERE card = ? ORDER BY refused_at DESC, element, key LIMIT ?",
                 [key, limit - len(found)],
             ).fetchall()
             if len(found) >= limit:
                 break
-        hashed = sorted({row[4] for row in found if row[4] is not None and row[4] < 0})
-        texts = dict[int, str]()
-        if hashed:
-            files = parquet(folder / path for path in manifest.paths(FileKind.TEXTS))
-            among = ", ".join(map(str, hashed))
-            texts = dict(db.execute(f"SELECT key, text FROM {files} WHERE key IN ({among})").fetchall())
+        return _refusals(db, folder, manifest, found)
+
+
+def known_in(
+    folder: Path, manifest: Manifest, rows: Sequence[tuple[str, str, datetime]]
+) -> frozenset[RefusalKey]:
+    """Which of these (element, key, time) are in the store. duckdb.Error: a file is gone."""
+    zone, found = OperatorZone(manifest.zone), set[RefusalKey]()
+    days: dict[date, list[RefusalKey]] = {}
+    for element, key, at in rows:
+        days.setdefault(zone.local(at).date(), []).append((element, key))
+    with closing(duckdb.connect(":memory:")) as db, plainly():
+        for day, keys in days.items():
+            if not (paths := [folder / path for path in manifest.paths(FileKind.REFUSALS, day=day)]):
+                continue
+            asked = pa.table({"element": [one for one, _ in keys], "key": [one for _, one in keys]})
+            with lent(db, "asked", asked):
+                there = db.execute(
+                    f"SELECT element, key FROM {parquet(paths)} SEMI JOIN asked USING (element, key)"
+                )
+                found.update(there.fetchall())
+    return frozenset(found)
+
+
+def of_period(folder: Path, manifest: Manifest, asked: RefusalQuestion) -> list[Refusal]:
+    """The earliest refusals that are asked for, by time, element and key. duckdb.Error: a file is gone."""
     zone = OperatorZone(manifest.zone)
+    begin, end = (zone.local(at).replace(tzinfo=None) for at in (asked.since, asked.until))
+    which, values = ["carried = ?", "refused_at >= ?", "refused_at < ?"], [asked.carried.value, begin, end]
+    for name, names in (("operator", asked.operators), ("city", asked.cities)):
+        if names:
+            which.append(f"coalesce({name}, '') IN ({', '.join('?' * len(names))})")
+            values += sorted(names)
+    found = list[tuple[Any, ...]]()
+    with closing(duckdb.connect(":memory:")) as db, plainly():
+        for day in manifest.days_of(FileKind.REFUSALS):
+            paths = [folder / path for path in manifest.paths(FileKind.REFUSALS, day=day)]
+            if not begin.date() <= day <= end.date() or len(found) >= asked.limit:
+                continue
+            found += db.execute(
+                f"SELECT {_READ} FROM {_with_places(db, paths)}"
+                f" WHERE {' AND '.join(which)} ORDER BY refused_at, element, key LIMIT ?",
+                [*values, asked.limit - len(found)],
+            ).fetchall()
+        return _refusals(db, folder, manifest, found)
+
+
+_READ = "element, key, refused_at, carried, peer, reason, detail, operator, city, card"
+
+
+def _with_places(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> str:
+    """The source of files, those of before with an empty place."""
+    source = parquet(paths, union=True)
+    there = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    missing = [f"'' AS {name}" for name in _PLACE if name not in there]
+    return f"(SELECT {', '.join(['*', *missing])} FROM {source})"
+
+
+def _refusals(
+    db: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, found: Sequence[tuple[Any, ...]]
+) -> list[Refusal]:
+    hashed = sorted({key for row in found for key in (row[4], row[9]) if key is not None and key < 0})
+    texts = dict[int, str]()
+    if hashed:
+        files = parquet(folder / path for path in manifest.paths(FileKind.TEXTS))
+        among = ", ".join(map(str, hashed))
+        texts = dict(db.execute(f"SELECT key, text FROM {files} WHERE key IN ({among})").fetchall())
+    zone = OperatorZone(manifest.zone)
+
+    def text(key: int | None) -> str:
+        return "" if key is None else text_of(key) if key >= 0 else texts.get(key, "")
+
     return [
         Refusal(
             element,
             name,
             at.replace(tzinfo=zone.info).astimezone(UTC),
             Carried(carried),
-            card,
-            "" if peer is None else text_of(peer) if peer >= 0 else texts.get(peer, ""),
+            text(card),
+            text(peer),
             RefusalReason(reason),
             detail,
+            operator=operator or "",
+            city=city or "",
         )
-        for element, name, at, carried, peer, reason, detail in found
+        for element, name, at, carried, peer, reason, detail, operator, city, card in found
     ]
 
 
@@ -146,4 +216,6 @@ def _row(one: Refusal, zone: OperatorZone) -> dict[str, object]:
         "element": one.element,
         "key": one.key,
         "detail": one.detail,
+        "operator": one.operator,
+        "city": one.city,
     }

@@ -5,17 +5,30 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
+import threading
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime
 
-from duanka.domain.network import NetworkError, RefusalReason
-from duanka.network.refusal_store import RefusedFile, indicator_text
+from duanka.domain.network import LossCause, NetworkError, RefusalReason
+from duanka.network.refusal_store import FileLoss, RefusedFile, indicator_text
 from duanka.network.smpp.codec import Submission
 from duanka.network.sms.proxy.indicators import SubmissionIndicators
 
 _LOG = logging.getLogger(__name__)
 _ROWS_PER_WRITE = 2_000
 _NUMBER_CHARS, _DETAIL_CHARS = 64, 200  # characters kept of a number or name, and of a reason
+
+
+@dataclass
+class _Dropped:
+    """Refusals that were dropped; times: seconds since 1970."""
+
+    key: str
+    since: float
+    until: float
+    count: int = 0
+    is_written: bool = False  # or is being written: what is dropped from then on is another loss
 
 
 class RefusalRecord:
@@ -33,6 +46,8 @@ class RefusalRecord:
         self._waiting: deque[tuple[tuple[str, float, str, str, str, str], Submission | None]] = deque()
         self._indicators = SubmissionIndicators()
         self.lost = 0
+        self._losses = list[_Dropped]()  # that no file has yet
+        self._dropping = threading.Lock()  # the message path drops, another thread writes
 
     def add(
         self,
@@ -45,7 +60,7 @@ class RefusalRecord:
     ) -> None:
         """Buffer one refusal. `message`: what was refused, None: nothing is read of it."""
         if len(self._waiting) >= self._most:
-            self.lost += 1
+            self._drop(at)
             return
         key = f"{self._begun}-{next(self._numbers)}"
         row = (
@@ -58,17 +73,34 @@ class RefusalRecord:
         )
         self._waiting.append((row, message))
 
+    def _drop(self, at: datetime) -> None:
+        """Count a refusal that no room is left for; `write` tells it when the disk accepts something."""
+        seconds = at.timestamp()
+        with self._dropping:
+            self.lost += 1
+            if not self._losses or self._losses[-1].is_written:
+                self._losses.append(_Dropped(f"{self._begun}-lost-{self.lost}", seconds, seconds))
+            self._losses[-1].until = max(self._losses[-1].until, seconds)
+            self._losses[-1].count += 1
+
     def write(self) -> None:
-        """Write the buffer; if the disk accepts nothing, keep it for the next call."""
-        while self._waiting:
+        """Write the buffer and what was dropped; if the disk accepts nothing, keep it for the next call."""
+        while self._waiting or self._losses:
             some = list(itertools.islice(self._waiting.copy(), _ROWS_PER_WRITE))
+            with self._dropping:
+                lost = list(self._losses)
+                for one in lost:
+                    one.is_written = True
+            told = [FileLoss(one.key, one.since, one.until, one.count, LossCause.NO_ROOM) for one in lost]
             try:
-                self._file.add([(*row, self._named(message)) for row, message in some])
+                self._file.add([(*row, self._named(message)) for row, message in some], told)
             except NetworkError as error:
                 _LOG.warning("refusals wait to be written: %s", error)
                 return
             for _ in some:
                 self._waiting.popleft()
+            with self._dropping:
+                del self._losses[: len(lost)]
 
     def _named(self, message: Submission | None) -> str:
         """Indicators of a message; none of one that cannot be read, which must not hold up the others."""

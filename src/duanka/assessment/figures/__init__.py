@@ -1,0 +1,1 @@
+"""The five headline figures for any period, and what lies behind each."""

@@ -1,0 +1,214 @@
+"""The five headline figures of a period: counted from the events that reached us, and how sure each is.
+
+Calls and messages count by the refusals of the proxies, which are measured where a proxy was read. The others count
+from the audit trail, which has everything since the first entry. What nothing measured is unknown, and never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from duanka.assessment.figures.outlets import by_outlet
+from duanka.assessment.figures.rows import HeadlinePage, page_of
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.bounds import bounded
+from duanka.domain.card_facts import CardFacts
+from duanka.domain.headline import (
+    INTERCEPTED,
+    FigureSplit,
+    HeadlineCount,
+    HeadlineFigure,
+    HeadlineFigures,
+)
+from duanka.domain.network import RefusalArchive
+from duanka.domain.order import OrderError, Person
+from duanka.ledger.audit.trail import AuditEntry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit
+from duanka.ledger.figures.calendar import CountedPeriod, day_of, hour_of, midnight, month_of, month_text
+from duanka.ledger.figures.counted import CountedEvents, behind
+from duanka.ledger.figures.coverage import KnownLosses, Span, covered, losses, share
+from duanka.ledger.figures.distinct import distinct
+from duanka.ledger.figures.refused import intercepted, moved
+
+MOST = 200  # rows of a page
+_MOST_MONTHS = 120
+_PASSES_BEHIND = 4  # of the trail, that a reader counts at most before it answers
+_PLACES = {FigureSplit.OPERATOR: "operator", FigureSplit.CITY: "city"}
+
+
+# Entries of the trail that say that a figure is measured from then on.
+_FIRST_USE = {
+    HeadlineFigure.CLUES: ("clue.build",),
+    HeadlineFigure.DISSUADED: ("victims.search", "victims.look", "victims.call", "victims.outcome"),
+}
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """When each figure was measured. `late`: the trail is not counted up to its end."""
+
+    spans: Mapping[HeadlineFigure, Sequence[Span]]
+    now: datetime
+    late: bool
+
+    @classmethod
+    def of(cls, connection: Connection, now: datetime) -> _Measured:
+        """What the order database says of it."""
+        spans = {one: _spans(connection, one, now) for one in HeadlineFigure}
+        return cls(spans, now, behind(connection) > 0)
+
+    def count(
+        self,
+        connection: Connection,
+        figure: HeadlineFigure,
+        name: str | None,
+        count: int,
+        period: CountedPeriod,
+    ) -> HeadlineCount:
+        """The figure with what is known of it."""
+        carried = INTERCEPTED.get(figure)
+        measured = share(self.spans[figure], period.since, period.until, self.now)
+        lost = losses(connection, carried, period.since, period.until) if carried else KnownLosses(0, 0)
+        if self.late and carried is None:  # what is not counted yet makes it a lower bound
+            lost = KnownLosses(1, 0)
+        return HeadlineCount(
+            figure, name, count if count or measured > 0 else None, measured, lost.losses, lost.events
+        )
+
+
+class HeadlineQueries:
+    """Reads the headline figures, within the scope of who asks."""
+
+    def __init__(
+        self,
+        store: Store,
+        trail: Trail,
+        archive: Callable[[], RefusalArchive | None] = lambda: None,
+        register: Callable[[], CardFacts | None] = lambda: None,
+    ) -> None:
+        """`archive`: returns the store with the older refusals; `register`: that of cards. None: there is none."""
+        self._store, self._trail, self._archive, self._register = store, trail, archive, register
+        self._events = CountedEvents(store)
+
+    def counts(
+        self, since: datetime, until: datetime, by: Person, now: datetime, split: FigureSplit | None = None
+    ) -> HeadlineFigures:
+        """Count `since` <= time < `until`; with `split` also by it, the largest first, months in order.
+
+        What went into the store of records is counted by the hour: bounds in such hours go back to the full hour.
+        PermissionDenied; OrderError: the period does not end after it begins.
+        """
+        authorize(by, Permission.READ_FIGURES)
+        since, until = bounded(since), bounded(until)
+        if since >= until:
+            raise OrderError("the period has to end after it begins: give --since before --until")
+        for _ in range(_PASSES_BEHIND):
+            if not self._events.follow():
+                break
+        with self._store.reading() as connection:
+            period = _period(connection, since, until)
+            measured = _Measured.of(connection, now)
+            found = list(self._whole(connection, period, by, measured))
+            if split:
+                found += self._split(connection, period, by, measured, split)
+        return HeadlineFigures(period.since, period.until, tuple(found))
+
+    def rows(
+        self,
+        figure: HeadlineFigure,
+        since: datetime,
+        until: datetime,
+        by: Person,
+        now: datetime,
+        after: str = "",
+        limit: int = 50,
+    ) -> HeadlinePage:
+        """Return what a figure counts, the earliest first; numbers masked. It stands in the trail.
+
+        `after`: `next` of the page before. PermissionDenied; OrderError: no such period or page.
+        """
+        authorize(by, Permission.OPEN_FIGURE)
+        since, until = bounded(since), bounded(until)
+        self._events.follow()
+        asked = {"figure": figure.value, "since": since.isoformat(), "until": until.isoformat()}
+        entry = AuditEntry(now, by, "read.figure", figure.value, after=asked)
+        self._store.transact(lambda connection: self._trail.append(connection, [entry]))
+        with self._store.reading() as connection:
+            period = _period(connection, since, until)
+            return page_of(connection, figure, period, by, after, max(1, min(limit, MOST)), self._archive)
+
+    def _whole(
+        self,
+        connection: Connection,
+        period: CountedPeriod,
+        by: Person,
+        measured: _Measured,
+        name: str | None = None,
+    ) -> Iterator[HeadlineCount]:
+        for figure in HeadlineFigure:
+            count = _counted(connection, figure, period, by).get("", 0)
+            yield measured.count(connection, figure, name, count, period)
+
+    def _split(
+        self,
+        connection: Connection,
+        period: CountedPeriod,
+        by: Person,
+        measured: _Measured,
+        split: FigureSplit,
+    ) -> Iterator[HeadlineCount]:
+        if split is FigureSplit.MONTH:
+            months = period.months()
+            if len(months) > _MOST_MONTHS:
+                raise OrderError(f"{len(months)} months are more than {_MOST_MONTHS}: give a shorter period")
+            for month in months:
+                name = month_text(month_of(day_of(month.since)))
+                yield from self._whole(connection, month, by, measured, name)
+            return
+        for figure in HeadlineFigure:
+            if split in _PLACES:
+                counts = _counted(connection, figure, period, by, _PLACES[split])
+            elif split is FigureSplit.OUTLET and figure is HeadlineFigure.NUMBERS:
+                counts = by_outlet(connection, period, by, self._register())
+            else:  # nothing says which outlet or platform these are of
+                counts = _counted(connection, figure, period, by)
+            for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+                yield measured.count(connection, figure, name, count, period)
+
+
+def _counted(
+    connection: Connection,
+    figure: HeadlineFigure,
+    period: CountedPeriod,
+    by: Person,
+    group: str | None = None,
+) -> dict[str, int]:
+    if carried := INTERCEPTED.get(figure):
+        return intercepted(connection, carried, period, by, group)
+    return distinct(connection, figure, period, by, group)
+
+
+def _period(connection: Connection, since: datetime, until: datetime) -> CountedPeriod:
+    """The period as it can be counted: what went into the store of records, by the hour."""
+    gone = moved(connection).until
+
+    def countable(at: datetime) -> datetime:
+        return hour_of(at) if hour_of(at) < gone else at
+
+    return CountedPeriod.of(countable(since), countable(until))
+
+
+def _spans(connection: Connection, figure: HeadlineFigure, now: datetime) -> Sequence[Span]:
+    """When a figure was measured; one of the trail, from the day of its first entry on."""
+    if carried := INTERCEPTED.get(figure):
+        return covered(connection, carried)
+    if whats := _FIRST_USE.get(figure):
+        first = connection.execute(select(func.min(audit.c.at)).where(audit.c.what.in_(whats))).scalar()
+    else:
+        first = connection.execute(select(audit.c.at).order_by(audit.c.seq).limit(1)).scalar()
+    return [(midnight(day_of(first)), now)] if first and first <= now else []

@@ -1,0 +1,101 @@
+"""`duanka figures`: the five headline figures of a period, and what lies behind each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import every, print_list, say
+from duanka.cli.people.acting import at_desk, command
+from duanka.cli.shell.lazy import lazily
+from duanka.domain.authority import Permission
+from duanka.domain.bounds import bounded
+from duanka.domain.headline import Certainty, FigureSplit, HeadlineFigure, HeadlineFigures
+from duanka.domain.local_time import operator_zone
+from duanka.ledger.figures.calendar import day_of, midnight
+
+if TYPE_CHECKING:
+    from duanka.cli.assessment import figures_tables as tables
+else:
+    tables = lazily("duanka.cli.assessment.figures_tables")
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="From this moment: YYYY-MM-DD [HH:MM]. Default: today and six days before."),
+]
+Until = Annotated[str | None, typer.Option("--until", help="Before this one, written alike. Default: now.")]
+_DAYS_BEFORE = 6  # today, in a period without a beginning
+_DATE = "%Y-%m-%d %H:%M"
+
+
+commands = typer.Typer()
+
+
+@command(commands, Permission.READ_FIGURES)
+@lists()
+def figures(
+    since: Since = None,
+    until: Until = None,
+    by: Annotated[FigureSplit | None, typer.Option("--by", help="Also by this; month: of the event.")] = None,
+    rows: Annotated[
+        HeadlineFigure | None,
+        typer.Option("--rows", help="List what lies behind this figure, the earliest first; numbers masked."),
+    ] = None,
+    *,
+    asked: ListOptions,
+) -> None:
+    """Count calls and messages intercepted, numbers handled, clues to the police and victims dissuaded.
+
+    Each is exact, or at least so many where a loss is known or a part was not measured, or unknown.
+    """
+    with at_desk() as (here, person):
+        now = here.now()
+        period = _period(since, until, now)
+        if rows:
+            figure = rows
+
+            def fetch(after: str, limit: int) -> tables.HeadlinePage:
+                return here.assessment.figures.rows(figure, *period, person, now, after, limit)
+
+            print_list(tables.ROWS, every(fetch), asked)
+            return
+        found = here.assessment.figures.counts(*period, person, now, by)
+    if not asked.for_programs and not asked.count:
+        say(*tables.period(found))
+    print_list(tables.FIGURES, found.counts, asked)
+    if not asked.for_programs and not asked.count:
+        _say_next(found, by)
+
+
+def _say_next(found: HeadlineFigures, by: FigureSplit | None) -> None:
+    """What the words mean, and how a figure is opened."""
+    marks = {one.certainty for one in found.counts}
+    if Certainty.AT_LEAST in marks:
+        say(
+            "至少：已知有丢失，或部分时段没有测量（docs/ASSESSMENT.zh.md）。",
+            "At least: a loss is known, or a part of the period was not measured (docs/ASSESSMENT.md).",
+        )
+    if Certainty.UNKNOWN in marks:
+        say(
+            "未知：这一时段没有测量，不是零；`duanka doctor` 检查网元是否已接入。",
+            "Unknown: nothing was measured in the period, which is not zero; `duanka doctor` checks the elements.",
+        )
+    if by in (FigureSplit.OUTLET, FigureSplit.PLATFORM):
+        say(*tables.unsplit(by))
+    figure = next((one.figure for one in found.counts if one.count), HeadlineFigure.CALLS)
+    zone = operator_zone()
+    since, until = (f"{zone.local(at):{_DATE}}" for at in (found.since, found.until))
+    typed = f'duanka figures --rows {figure.value} --since "{since}" --until "{until}"'
+    say(f"明细：{typed}", f"What lies behind it: {typed}")
+
+
+def _period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    end = now
+    if until:
+        end = bounded(operator_zone().read(until, "--until"))
+    if since:
+        return bounded(operator_zone().read(since, "--since")), end
+    return midnight(day_of(end) - _DAYS_BEFORE), end

@@ -1,0 +1,88 @@
+"""The five headline figures, what they are counted by, and how sure each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from duanka.domain.network import Carried
+from duanka.domain.text import WordedEnum
+
+
+class HeadlineFigure(WordedEnum):
+    """What is counted of a period."""
+
+    CALLS = "calls_intercepted", "拦截电话", "calls intercepted"
+    MESSAGES = "messages_intercepted", "拦截短信", "messages intercepted"
+    NUMBERS = "numbers_handled", "处置号码", "numbers handled"
+    CLUES = "clues_sent", "移交线索", "clues to the police"
+    DISSUADED = "victims_dissuaded", "劝阻受害人", "victims dissuaded"
+
+
+INTERCEPTED = {HeadlineFigure.CALLS: Carried.CALL, HeadlineFigure.MESSAGES: Carried.MESSAGE}
+
+
+class FigureSplit(WordedEnum):
+    """By what figures are split; `month`: of the event."""
+
+    OPERATOR = "operator", "运营商"
+    CITY = "city", "城市"
+    OUTLET = "outlet", "网点"
+    MONTH = "month", "月份"
+    PLATFORM = "platform", "互联网平台"
+
+
+class Certainty(WordedEnum):
+    """How a count is to be read."""
+
+    EXACT = "exact", "准确"
+    AT_LEAST = "at_least", "至少", "at least"
+    UNKNOWN = "unknown", "未知"
+
+
+@dataclass(frozen=True)
+class HeadlineCount:
+    """One figure of a period.
+
+    `group`: an operator, city, outlet, month (2026-10) or platform, "": unknown; None: of all together. `count`: None
+    if nothing was measured. `covered`: share of the period that was measured, 0 to 1. `lost`: events that are known to
+    be lost, as far as their number is known; `losses`: how many losses touch the period.
+    """
+
+    figure: HeadlineFigure
+    group: str | None
+    count: int | None
+    covered: float
+    losses: int = 0
+    lost: int = 0
+
+    @property
+    def certainty(self) -> Certainty:
+        """Exact, at least, or unknown."""
+        if self.count is None:
+            return Certainty.UNKNOWN
+        return Certainty.EXACT if self.covered >= 1 and not self.losses else Certainty.AT_LEAST
+
+
+@dataclass(frozen=True)
+class HeadlineFigures:
+    """The figures from `since` until before `until`, as they were counted; `note`: what could not be split."""
+
+    since: datetime
+    until: datetime
+    counts: tuple[HeadlineCount, ...]
+
+
+@dataclass(frozen=True)
+class HeadlineRow:
+    """One thing that a figure counts. `about`: a number, masked, a clue or the id of a victim.
+
+    `what`: the reason of a refusal, or the event that ended an order; `source`: the element, order, clue or victim.
+    """
+
+    at: datetime
+    about: str
+    what: str
+    source: str
+    operator: str
+    city: str
