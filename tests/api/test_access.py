@@ -24,6 +24,7 @@ from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
+from duanka.api.routes.papers import billing, copies
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
@@ -44,8 +45,9 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
     casework = (accounts, casework_figures, cases, clues, victims)
+    papers = (billing, copies)
     staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
-    for router in (*staff, *casework, checks, holders, sending):
+    for router in (*staff, *casework, *papers, checks, holders, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]

@@ -24,7 +24,7 @@ from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
-from duanka.api.routes.papers import copies
+from duanka.api.routes.papers import billing, copies
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.desk import DeskServices
@@ -91,7 +91,7 @@ def create_api(
     )
     staff = (
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
-        *(cases, clues, victims, accounts, casework_figures, headline),
+        *(cases, clues, victims, accounts, casework_figures, headline, billing),
     )
     for router in (*staff, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)

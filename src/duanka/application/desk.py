@@ -14,7 +14,7 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
-from duanka.orders.papers.copies import StopTextCopies
+from duanka.orders.papers.services import PaperServices
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
@@ -41,7 +41,7 @@ class DeskServices:
     checks: OnlineChecks
     counter: Counter
     disavowals: Disavowals
-    copies: StopTextCopies
+    papers: PaperServices
     reviews: Reviews
     takes: TakeService
     withdrawals: Withdrawals

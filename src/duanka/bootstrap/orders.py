@@ -67,7 +67,7 @@ from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
 from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
-from duanka.orders.papers.copies import StopTextCopies
+from duanka.orders.papers.services import paper_services
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries, ViewerContext
@@ -171,7 +171,7 @@ def desk(
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
             disavowals=Disavowals(order_service),
-            copies=StopTextCopies(order_service, font_folders),
+            papers=paper_services(order_service, font_folders),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,

@@ -43,7 +43,7 @@ from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.intake.takes import TakeService
-from duanka.orders.papers.copies import StopTextCopies
+from duanka.orders.papers.services import paper_services
 from duanka.orders.queries.record_queries import RecordQueries
 from duanka.orders.queries.ring_queries import RingQueries
 from duanka.orders.queries.service import OrderQueries
@@ -208,7 +208,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         checks=checks,
         counter=Counter(book),
         disavowals=Disavowals(book),
-        copies=StopTextCopies(book, font_folders),
+        papers=paper_services(book, font_folders),
         reviews=Reviews(book, pictures),
         way=way(checks, clock),
         given=given,

@@ -118,6 +118,7 @@ _ROWS = {
     "change.reject": BilingualText("否决变更", "change rejected"),
     "pictures.purge": BilingualText("清除核验画面", "pictures purged"),
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
+    "read.billing": BilingualText("导出计费事件", "events for billing read"),
     "read.clue": BilingualText("查看线索", "clue read"),
     "read.case": BilingualText("查看案件", "case looked into"),
     "victims.approve": BilingualText("批准回访名单", "worklist approved"),

@@ -7,8 +7,8 @@ from sqlalchemy import Column, Index, Integer, Table, UniqueConstraint
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import metadata, serial
 
-# One row for each change of whether a card is to be charged, written in the transaction of the order's step. `event`:
-# paused, resumed. `id` counts up, so that billing continues after the last one it took.
+# One row for each change of whether a card is charged (domain/billing.py), written in the transaction of the order's
+# step. `id`: 1, 2, 3, ... in the order of commits, given by `write_billing_events`; billing goes on after the last one.
 billing_events = Table(
     "billing_events",
     metadata,

@@ -36,6 +36,13 @@ def _holders(op: Operations) -> None:
         Column("city", String(40), nullable=False, server_default=""),
         UniqueConstraint("order_id", "step"),
     )
+    # what is stopped already is not charged: billing that begins with the first event hears of it
+    op.execute(
+        "INSERT INTO billing_events (id, card, order_id, step, event, at, operator, city)"
+        " SELECT row_number() OVER (ORDER BY c.since, c.card), c.card, c.order_id, o.step,"
+        " CASE WHEN c.state = 'cancelled' THEN 'ended' ELSE 'paused' END, c.since, o.operator, o.city"
+        " FROM cards c JOIN orders o ON o.id = c.order_id WHERE c.wanted <> 'active'"
+    )
 
 
 def _stop_texts(op: Operations) -> None:

@@ -39,6 +39,7 @@ from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
 from duanka.ledger.unit_of_work.account_looks import look_of, may_concern_accounts
 from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
+from duanka.ledger.unit_of_work.billing import write_billing_events
 from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
 from duanka.ledger.unit_of_work.lifeline import check_lifeline
 from duanka.ledger.unit_of_work.locks import lock_cards
@@ -83,8 +84,9 @@ class UnitOfWork:
         self._rows: dict[str, Mapping[str, Any]] = {}  # stored rows
         self._found: dict[str, str] = {}  # digests of stored rows, as far as computed
         self._restricted: dict[str, Order] = {}  # card -> the restriction that changed
+        self._charged: dict[str, State] = {}  # card -> state before it was first changed here
         self._open: dict[str, dict[Kind, str]] = {}
-        self._log = UndoLog()  # of `_orders`, `_restricted` and `_open`
+        self._log = UndoLog()  # of `_orders`, `_restricted`, `_charged`, `_open`
         self._entries: list[AuditEntry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
@@ -204,6 +206,8 @@ class UnitOfWork:
         if after.kind is Kind.RESTRICTION:
             after = checked(self.policy, order, after, event, by, self.order)
             check_lifeline(self, after)
+            if after.card not in self._charged:
+                self._log.put(self._charged, after.card, order.state)
             self._log.put(self._restricted, after.card, after)
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
@@ -301,7 +305,8 @@ class UnitOfWork:
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
         self.write_prepared()
-        self._terms.trail.append(self.connection, self._entries)  # last: all transactions share this lock
+        self._terms.trail.append(self.connection, self._entries)  # late: all transactions share this lock
+        write_billing_events(self.connection, self._charged, self._restricted, self.now)
 
     def prepare(self, table: Table, row: Mapping[str, object]) -> None:
         """Queue a row for insertion with others, at the end or by `write_prepared`."""

@@ -30,7 +30,7 @@ def copy_stop_text(
 
     The trail has who and why. `getOrder` gives the text itself (`stopTexts`).
     """
-    copies = here.desk.copies
+    copies = here.desk.papers.copies
     made = copies.pdf(copies.copy(number, by, asks.why, here.now, asks.step))
     headers = {"Content-Disposition": f'attachment; filename="{number}.pdf"'}
     return Response(made, headers=headers, media_type=_PDF)
