@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
 from duanka.cli.main import NO_ROOM
 from duanka.domain.errors import MAKE_ROOM, DuankaError
-from duanka.domain.network import Carried, NetworkState, RefusalReason, Unreachable
+from duanka.domain.network import Carried, LossCause, NetworkState, RefusalReason, Unreachable
 from duanka.domain.ports import Silent
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.db.database import in_words
@@ -149,6 +149,29 @@ def test_refusals_wait_for_room_and_none_is_lost(tmp_path: Path) -> None:
     record.write()
     assert [one.card for one in file.read(0, 5000)[0]] == [card(number) for number in range(2000)]
     assert record.lost == 0
+
+
+def test_what_is_dropped_for_want_of_room_is_told_once_there_is_some(tmp_path: Path) -> None:
+    file = RefusedFile(tmp_path / "refused.sqlite", "message_proxy", Carried.MESSAGE)
+    file.make()
+    record = RefusalRecord(file, most=10)
+    with room_for(1):
+        for number in range(30):
+            record.add(NOW + timedelta(seconds=number), card(number), card(0), RefusalReason.RATE, "")
+            if number == 20:
+                record.write()  # the disk takes nothing
+        record.write()
+    assert (record.lost, list(file.losses())) == (20, [])
+    for _ in range(2):
+        record.write()
+        told = sorted(file.losses(), key=lambda one: one.since or NOW)
+        assert [(one.since, one.until, one.count, one.why) for one in told] == [
+            (NOW + timedelta(seconds=10), NOW + timedelta(seconds=20), 11, LossCause.NO_ROOM),
+            (NOW + timedelta(seconds=21), NOW + timedelta(seconds=29), 9, LossCause.NO_ROOM),
+        ]
+    file.forget_losses([told[0].key])
+    assert len(file.losses()) == 1
+    assert len(file.read(0, 100)[0]) == 10
 
 
 def test_a_list_of_the_call_proxy_takes_a_change_whole_or_says_that_it_did_not(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from duanka.domain.network import Carried, NetworkError, Unreachable
+from duanka.domain.network import Carried, LossCause, NetworkError, Unreachable
 from duanka.network.refusal_store import RefusedFile
 from support.waiting import HANG
 
@@ -159,3 +159,18 @@ def test_a_folder_that_is_gone_is_said(path: Path) -> None:
 def test_only_the_owner_reads_it(path: Path) -> None:
     started(path)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_writer_that_was_killed_may_have_lost_what_it_held(path: Path) -> None:
+    file = RefusedFile(path, "message_proxy", Carried.MESSAGE)
+    file.make()
+    begun = NOW.timestamp()
+    file.begin(begun)
+    file.end()
+    file.begin(begun + 60)
+    file.add([("k", begun + 90, "1", "2", "text", "")])
+    assert not file.losses(), "one that ended holds nothing"
+    file.begin(begun + 120)
+    (lost,) = file.losses()
+    assert (lost.why, lost.count) == (LossCause.KILLED, None)
+    assert (lost.since, lost.until) == (NOW + timedelta(seconds=90), NOW + timedelta(seconds=120))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.network import Carried, RefusalReason
+from duanka.domain.network import Carried, LossCause, RefusalReason
 from duanka.network.sip.element import REFUSED, CallProxy
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.phones import Phone, Switchboard
@@ -159,6 +159,7 @@ def test_what_waits_is_bounded_and_the_newest_stay(tmp_path: Path, board: Switch
         Phone(proxy.address) as phone,
     ):
         element.suspend(SUSPENDED)
+        began = datetime.now(UTC)
         with closing(sqlite3.connect(proxy.folder / REFUSED, timeout=HANG)) as file:
             file.execute("BEGIN IMMEDIATE")
             for number in range(100):
@@ -168,6 +169,14 @@ def test_what_waits_is_bounded_and_the_newest_stay(tmp_path: Path, board: Switch
         assert [one.peer for one in element.refusals(0, 100)[0]] == [
             str(8613900000070 + n) for n in range(30)
         ]
+        until(lambda: bool(element.losses()))
+        (lost,) = element.losses()
+        assert (lost.count, lost.why, lost.carried) == (70, LossCause.NO_ROOM, Carried.CALL)
+        assert began <= (lost.since or began) <= (lost.until or began) <= datetime.now(UTC)
+        element.forget_losses([lost.key])
+        assert phone.call(SUSPENDED, HONEST).code == 608
+        until(lambda: count(element) == 31)
+        assert not element.losses(), "it is told once"
 
 
 def test_a_killed_kamailio_loses_what_waited_one_round_at_most(

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import Carried, NetworkState, Refusal, RefusalReason, UnknownCard, Unreachable
+from duanka.domain.network import (
+    Carried,
+    LossCause,
+    NetworkState,
+    Refusal,
+    RefusalReason,
+    UnknownCard,
+    Unreachable,
+)
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.sandbox.message_proxy import OwnMessageProxy
@@ -180,6 +188,13 @@ def test_a_kill_costs_no_more_than_the_last_moment_of_the_record(proxy: OwnMessa
         sending.join()
         kept = len(element.refusals(0, 1_000_000)[0])
         assert sum(at < killed - last for at in answered) <= kept <= len(answered) + 1
+        assert not element.losses()
+        proxy.start()
+        (lost,) = element.losses()
+        assert lost.why is LossCause.KILLED
+        proxy.stop()
+        proxy.start()
+        assert len(element.losses()) == 1, "one that ends in order loses nothing"
 
 
 def test_a_list_is_exchanged_between_two_messages(proxy: OwnMessageProxy) -> None:

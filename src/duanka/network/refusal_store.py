@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS refused (
   indicators TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS running (began TEXT PRIMARY KEY, written TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL);
 """
 # A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts in `sqlite_sequence`.
@@ -118,23 +119,40 @@ class RefusedFile:
 
     def add(self, rows: Iterable[RefusalRow], losses: Sequence[FileLoss] = ()) -> None:
         """Add rows and losses; the row of an existing key stays, its loss is replaced."""
-        given = json.dumps([(key, f"{at:.6f}", *rest) for key, at, *rest in rows])
+        texts = [(key, f"{at:.6f}", *rest) for key, at, *rest in rows]
+        given, written = json.dumps(texts), max((str(text[1]) for text in texts), default="")
         if not self._path.exists():  # the file was removed meanwhile
             self.make()
         try:
-            self._insert(given, losses)
+            self._insert(given, losses, written)
         except Unreachable as error:
             if type(error.__cause__) is not sqlite3.DatabaseError:  # a subclass does not mean damage
                 raise
             self._renew(error)
-            self._insert(given, losses)
+            self._insert(given, losses, written)
 
-    def _insert(self, given: str, losses: Sequence[FileLoss]) -> None:
+    def _insert(self, given: str, losses: Sequence[FileLoss], written: str) -> None:
         with self._open() as database:
             database.execute("PRAGMA synchronous=FULL")
             database.execute(_ADDED, (given,))
+            if _has(database, "running"):
+                database.execute("UPDATE running SET written = max(written, ?)", (written,))
             for loss in losses:
                 _put_loss(database, loss)
+
+    def begin(self, at: float) -> None:
+        """Say that a writer runs from `at` on; one that did not `end` may have lost what it held."""
+        with self._open() as database:
+            for began, written in database.execute("SELECT began, written FROM running").fetchall():
+                loss = FileLoss(f"killed {began}", float(written), at, None, LossCause.KILLED)
+                _put_loss(database, loss)
+            database.execute("DELETE FROM running")
+            database.execute("INSERT INTO running VALUES (?, ?)", (f"{at:.6f}", f"{at:.6f}"))
+
+    def end(self) -> None:
+        """Say that the writer of `begin` ended, and holds nothing in memory."""
+        with self._open() as database:
+            database.execute("DELETE FROM running")
 
     def read(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """Return refusals after position `after`, and the position to continue from.
@@ -167,7 +185,7 @@ class RefusedFile:
     def losses(self) -> Sequence[Loss]:
         """Return the losses that nobody has forgotten."""
         with self._open() as database:
-            if not _has_losses(database):  # a proxy of before made the file
+            if not _has(database, "lost"):  # a proxy of before made the file
                 return ()
             rows = database.execute("SELECT key, since, until, count, why FROM lost LIMIT 1000").fetchall()
         return [
@@ -237,7 +255,7 @@ def _indicators(text: str) -> tuple[Indicator, ...]:
 
 
 def _put_loss(database: sqlite3.Connection, loss: FileLoss) -> None:
-    if not _has_losses(database):
+    if not _has(database, "lost"):
         database.execute(
             "CREATE TABLE lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL)"
         )
@@ -247,8 +265,10 @@ def _put_loss(database: sqlite3.Connection, loss: FileLoss) -> None:
     )
 
 
-def _has_losses(database: sqlite3.Connection) -> bool:
-    return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'lost'").fetchone() is not None
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    """Whether the file has a table; one that a version of before made lacks some."""
+    known = database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
+    return known.fetchone() is not None
 
 
 def _moment(seconds: object) -> datetime | None:

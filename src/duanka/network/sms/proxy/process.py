@@ -18,6 +18,7 @@ import signal
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -27,7 +28,7 @@ import uvloop
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.lifeline import GOVERNMENT_ALONE, OpenLines
-from duanka.domain.network import Carried, TextVerdict
+from duanka.domain.network import Carried, NetworkError, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.domain.private_files import private_file, write_private
 from duanka.network.deadline_socket import Address, reachable
@@ -115,7 +116,8 @@ class _Process:
             raise DuankaError(f"{settings.folder / _LIST} cannot be opened: {error}") from error
         file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
         file.make()
-        self._record = RefusalRecord(file)
+        file.begin(time.time())
+        self._refused, self._record = file, RefusalRecord(file)
         self._judge = MessageJudge(
             lambda: self._cards.cards,
             settings.policy,
@@ -158,7 +160,7 @@ class _Process:
             for task in working:
                 task.cancel()
             await asyncio.gather(*working, return_exceptions=True)
-            await loop.run_in_executor(record_thread, self._record.write)
+            await loop.run_in_executor(record_thread, self._end_record)
             await loop.run_in_executor(list_thread, self._close_list)
             (self._settings.folder / CONTROL).unlink(missing_ok=True)
 
@@ -183,6 +185,12 @@ class _Process:
         denied.write(self._settings.folder / _DENIED)
         self._judge.use(lists)
         self._denied = denied
+
+    def _end_record(self) -> None:
+        self._record.write()
+        if not self._record.waits:
+            with contextlib.suppress(NetworkError):  # told as if it was killed: what waited may be lost
+                self._refused.end()
 
     def _close_list(self) -> None:
         with contextlib.suppress(OSError, sqlite3.Error):  # optional: the main file is complete without it

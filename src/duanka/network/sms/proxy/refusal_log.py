@@ -73,6 +73,11 @@ class RefusalRecord:
         )
         self._waiting.append((row, message))
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is not written yet."""
+        return bool(self._waiting or self._losses)
+
     def _drop(self, at: datetime) -> None:
         """Count a refusal that no room is left for; `write` tells it when the disk accepts something."""
         seconds = at.timestamp()
