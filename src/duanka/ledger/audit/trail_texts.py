@@ -154,6 +154,7 @@ _CHANGES = {
     "attach": BilingualText("追加命中", "attached"),
     "carried": BilingualText("改变依据", "carried anew"),
     "close": BilingualText("办结", "closed"),
+    "lifeline_over": BilingualText("不再适用保底服务", "lifeline over"),
     "link": BilingualText("新链接", "new link"),
     "goes_on": BilingualText("继续计时", "goes on"),
     "overdue": BilingualText("逾期未答复", "overdue"),
