@@ -17,6 +17,7 @@ import pytest
 
 from duanka.domain.network import ElementRefused, NetworkState, UnknownCard, Unreachable
 from duanka.network.hlr.element import HomeRegister
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.sandbox.hlr import OwnRegister
 from support.parts import needed
 from support.switches import CS, PS, Switch, missing
@@ -159,7 +160,9 @@ def test_a_silent_or_senseless_peer_is_unreachable_in_time(
     answer: bytes | None, trickling: bool, tmp_path: Path
 ) -> None:
     with peer(answer, trickling=trickling) as address:
-        element = HomeRegister(address, address, seconds=0.2, services=tmp_path / "services.sqlite")
+        element = HomeRegister(
+            address, address, seconds=0.2, services=ServicesFile(tmp_path / "services.sqlite")
+        )
         for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
             began = time.monotonic()
             with pytest.raises(Unreachable):
@@ -175,7 +178,7 @@ def test_an_answer_about_another_card_is_none(whose: str, tmp_path: Path) -> Non
     text = f"GET_REPLY 1 subscriber.by-msisdn-{CARDS[0]}.info\n{lines}".encode()
     said = struct.pack(">HBB", len(text) + 1, 0xEE, 0x00) + text
     with peer(b"\r\nOsmoHLR> ") as vty, peer(said) as ctrl:
-        element = HomeRegister(vty, ctrl, seconds=5, services=tmp_path / "services.sqlite")
+        element = HomeRegister(vty, ctrl, seconds=5, services=ServicesFile(tmp_path / "services.sqlite"))
         with contextlib.closing(element), pytest.raises(ElementRefused, match="another card"):
             element.state_of(CARDS[0])
 
@@ -183,7 +186,9 @@ def test_an_answer_about_another_card_is_none(whose: str, tmp_path: Path) -> Non
 def test_what_is_no_card_opens_no_connection(tmp_path: Path) -> None:
     taken: list[socket.socket] = []
     with peer(None, taken) as address:
-        element = HomeRegister(address, address, seconds=1.0, services=tmp_path / "services.sqlite")
+        element = HomeRegister(
+            address, address, seconds=1.0, services=ServicesFile(tmp_path / "services.sqlite")
+        )
         for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
             with pytest.raises(UnknownCard):
                 act("1 delete\r")
@@ -196,7 +201,9 @@ def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister, tmp_
     """The terminal's word is not taken for it: its change is read back."""
     register.add(CARDS[:1])
     with peer(b"Hello\r\nOsmoHLR> ") as quiet:
-        deaf = HomeRegister(quiet, register.ctrl, seconds=1.0, services=tmp_path / "services.sqlite")
+        deaf = HomeRegister(
+            quiet, register.ctrl, seconds=1.0, services=ServicesFile(tmp_path / "services.sqlite")
+        )
         with contextlib.closing(deaf), pytest.raises((ElementRefused, Unreachable)):
             deaf.suspend(CARDS[0])
     element = register.element()

@@ -13,6 +13,9 @@ from duanka.domain.lifeline import LifelinePolicy
 from duanka.domain.network import NetworkState, RefusalReason
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.phone_number import PROTECTED_LINES
+from duanka.ledger.card_services import CardServices
+from duanka.ledger.db.database import Store
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.network.smpp import codec as smpp
 from duanka.sandbox.hlr import OwnRegister
@@ -209,3 +212,35 @@ def test_messages_pass_from_listed_accounts_and_to_lines_alone(
         assert [(one.card, one.reason, one.detail) for one in shut] == [
             ("95588", RefusalReason.BLOCKED_DESTINATION, "lifeline")
         ]
+
+
+def test_what_a_card_had_is_kept_for_every_worker(tmp_path: Path, store: Store) -> None:
+    """One puts the card into lifeline, another gives it back: calls alone is a subscription, and would stay."""
+    needed(missing("osmo-hlr"))
+    with OwnRegister(tmp_path / "hlr") as register:
+        imsi = register.add([HELD])[HELD]
+        with (
+            closing(register.element(services=CardServices(store))) as one,
+            closing(register.element(services=CardServices(store))) as other,
+            Switch(register.gsup) as switch,
+        ):
+            one.keep_lifeline(HELD)
+            assert other.state_of(HELD) is NetworkState.LIFELINE
+            assert dict(other.restricted()) == {HELD: NetworkState.LIFELINE}
+            other.keep_lifeline(HELD)
+            other.restore(HELD)
+            assert switch.attach(imsi, PS) is None
+            assert dict(one.restricted()) == {}
+
+
+def test_what_an_earlier_version_kept_in_a_file_is_taken_over(tmp_path: Path, store: Store) -> None:
+    path, kept = tmp_path / "home-register.sqlite", CardServices(store)
+    ServicesFile(path).hand_over(kept)
+    assert not path.exists()
+    kept.keep({BARRED: (True, True)})
+    ServicesFile(path).keep({HELD: (False, True), BARRED: (True, False)})
+    ServicesFile(path).hand_over(kept)
+    assert not path.exists()
+    assert kept.among([HELD, BARRED, HONEST]) == {HELD: (False, True), BARRED: (True, True)}
+    kept.forget([HELD])
+    assert kept.among([HELD, BARRED]) == {BARRED: (True, True)}

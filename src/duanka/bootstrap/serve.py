@@ -33,15 +33,17 @@ from duanka.bootstrap.settings import Settings
 from duanka.bootstrap.signals import stopped_by_signals
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import Element
+from duanka.domain.network import Element, ServicesBefore
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import TrailGuard
+from duanka.ledger.card_services import CardServices
 from duanka.ledger.figures.counted import CountedEvents
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.network.hlr.element import SERVICES, HomeRegister
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
@@ -198,18 +200,20 @@ class Network:
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code
         self.addresses = elements_of(settings)
+        self._services: ServicesBefore = ServicesFile(settings.orders / SERVICES)
 
     def join(self, here: OrderDesk, now: datetime) -> None:
         """Use the elements of the order database; settings add those it never had."""
         self.addresses = here.elements.take_over(self.addresses, now)
+        self._services = CardServices(here.store)
+        ServicesFile(self._settings.orders / SERVICES).hand_over(self._services)
 
     def elements(self) -> list[Element]:
         """The elements that receive orders."""
         register = self.addresses.get(HOME_REGISTER)
         if not register:
             return list(self.proxies())
-        services = self._settings.orders / SERVICES
-        return [HomeRegister(*register_ports(register), services=services), *self.proxies()]
+        return [HomeRegister(*register_ports(register), services=self._services), *self.proxies()]
 
     def message_centre(self, *, receives: bool = True) -> ShortMessageCentre | None:
         """The sender of notices, not yet connected; None where none is configured. `receives`: receipts too."""

@@ -6,7 +6,7 @@ state and not a step, so requests are idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,6 +87,22 @@ class Element(Protocol):
 
     def close(self) -> None:
         """Close connections; idempotent."""
+
+
+Services = tuple[bool, bool]  # (circuit-switched, packet-switched)
+
+
+class ServicesBefore(Protocol):
+    """What cards could use in the home register before a lifeline or a stop took part of it away; durable."""
+
+    def keep(self, services: Mapping[str, Services]) -> None:
+        """Store the services of cards for which none are stored; durable on return."""
+
+    def among(self, cards: Collection[str]) -> dict[str, Services]:
+        """Return the stored services of those `cards` that have any."""
+
+    def forget(self, cards: Collection[str]) -> None:
+        """Remove the entries of cards whose services were given back."""
 
 
 class WalledGarden(Element, Protocol):

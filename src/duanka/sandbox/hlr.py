@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from duanka.domain.network import ServicesBefore
 from duanka.domain.private_files import private_folder
 from duanka.network.hlr.element import HomeRegister
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_address, program
 
 _VTY, _CTRL, _GSUP = 4258, 4259, 4222  # OsmoHLR 1.5 has fixed ports, so each instance has its own address
@@ -60,6 +62,9 @@ class OwnRegister(OwnPart):
         database.close()
         return imsis
 
-    def element(self, seconds: float = OWN_PART_SECONDS) -> HomeRegister:
-        """Client of the register, as the worker uses it."""
-        return HomeRegister(self.vty, self.ctrl, seconds=seconds, services=self._folder / "services.sqlite")
+    def element(
+        self, seconds: float = OWN_PART_SECONDS, services: ServicesBefore | None = None
+    ) -> HomeRegister:
+        """Client of the register, as the worker uses it. `services`: None for a file in its folder."""
+        kept = services or ServicesFile(self._folder / "services.sqlite")
+        return HomeRegister(self.vty, self.ctrl, seconds=seconds, services=kept)

@@ -9,13 +9,25 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from duanka.bootstrap.settings import Settings
-from duanka.domain.network import NetworkState
+from duanka.domain.network import NetworkState, Services
 from duanka.domain.policy import Policy
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.network.sip.kamailio import OwnCallProxy
 from duanka.sandbox.hlr import OwnRegister
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.phones import Phone, Switchboard
 from duanka.sandbox.smsc import OwnShortMessageCentre
+
+
+class _BothBefore(ServicesFile):
+    """Every card of this network had calls and data: what the worker keeps elsewhere need not be asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("unused"))
+
+    def among(self, cards: Collection[str]) -> dict[str, Services]:
+        """Return calls and data for each."""
+        return dict.fromkeys(cards, (True, True))
 
 
 class OwnNetwork:
@@ -68,7 +80,8 @@ class OwnNetwork:
 
     def in_force(self, cards: Collection[str], state: NetworkState) -> bool:
         """Whether every element reports `state` for each of these cards."""
-        for element in (self.register.element(), self.calls.element(), self.messages.element()):
+        register = self.register.element(services=_BothBefore())
+        for element in (register, self.calls.element(), self.messages.element()):
             with contextlib.closing(element):
                 if any(element.state_of(card) is not element.shows(state) for card in cards):
                     return False

@@ -25,6 +25,7 @@ from duanka.bootstrap.serve import Network
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import ListOrigin
 from duanka.network.hlr.element import SERVICES, HomeRegister
+from duanka.network.hlr.services_file import ServicesFile
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
 
@@ -54,7 +55,7 @@ def home_register(found: Installation) -> Iterator[Finding]:
     if where is None:
         yield _not_set_up(HOME_REGISTER)
         return
-    services = found.settings.orders / SERVICES
+    services = ServicesFile(found.settings.orders / SERVICES)  # not read by this check
     register = HomeRegister(*register_ports(where), seconds=SECONDS, services=services)
     try:
         register.check_interfaces()

@@ -19,6 +19,15 @@ installation = Table(
     Column("created_at", UtcMicroseconds, nullable=False),
 )
 
+# What a card could use in the home register before a lifeline or a stop took part of it: calls (`cs`), data (`ps`).
+card_services = Table(
+    "card_services",
+    metadata,
+    Column("card", String(24), primary_key=True),
+    Column("cs", Integer, nullable=False),
+    Column("ps", Integer, nullable=False),
+)
+
 # Network elements, the same for every process. Empty address: removed by a person, which a setting does not undo.
 # `changes_allowed`: what a supervisor lets the next comparison change, and until when.
 elements = Table(

@@ -19,6 +19,7 @@ def assessment(op: Operations) -> None:
     objections(op)
     listings(op)
     _stop_texts(op)
+    _card_services(op)
 
 
 def _holders(op: Operations) -> None:
@@ -66,4 +67,15 @@ def _stop_texts(op: Operations) -> None:
         Column("sha256", String(64), primary_key=True),
         Column("zh", Text, nullable=False),
         Column("en", Text, nullable=False),
+    )
+
+
+def _card_services(op: Operations) -> None:
+    if inspect(op.get_bind()).has_table("card_services"):
+        return
+    op.create_table(
+        "card_services",
+        Column("card", String(24), primary_key=True),
+        Column("cs", Integer, nullable=False),
+        Column("ps", Integer, nullable=False),
     )

@@ -5,8 +5,8 @@ register can let a card in for calls and messages (CS), for data (PS), for both,
 direction or one number. A card that is barred outgoing therefore stays attached here, and one in lifeline stays
 attached for CS alone; the call and message proxies do the rest.
 
-A subscription of CS alone looks like a card in lifeline. The file of ServicesBefore tells them apart: it has what a
-card had before its lifeline.
+A subscription of CS alone looks like a card in lifeline. ServicesBefore tells them apart: it has what a card had
+before its lifeline.
 
 Neither interface is trusted alone. VTY prints nothing on success, and also prints nothing when the database
 was locked; it calls a card unknown whenever the database cannot be read. So every change is read back over
@@ -19,18 +19,23 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from duanka.domain.network import ElementRefused, NetworkError, NetworkState, UnknownCard
+from duanka.domain.network import (
+    ElementRefused,
+    NetworkError,
+    NetworkState,
+    Services,
+    ServicesBefore,
+    UnknownCard,
+)
 from duanka.domain.phone_masking import masked_card
 from duanka.domain.phone_number import identity
 from duanka.network.card_states import CARD, CardStates, checked
 from duanka.network.deadline_socket import Address
 from duanka.network.hlr.ctrl import Ctrl
-from duanka.network.hlr.services_before import Services, ServicesBefore
 from duanka.network.hlr.vty import Vty
 
-SERVICES = "home-register.sqlite"  # file in the folder of the orders
+SERVICES = "home-register.sqlite"  # file in the folder of the orders, of earlier versions
 _UNKNOWN_SUBSCRIBER = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _EMPTY_LIST = "% No matching subscriber"
 _LIST_COUNT = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
@@ -44,8 +49,8 @@ class HomeRegister(CardStates):
 
     `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a method; `restricted` may take
     longer as long as the list keeps coming without a pause of more than `seconds`. A card is found under its
-    number with and without the country code. `services`: file that stores what a card could use before its lifeline,
-    and before its suspension if that was only one service.
+    number with and without the country code. `services`: stores what a card could use before its lifeline, and before
+    its suspension if that was only one service.
     """
 
     def __init__(
@@ -53,13 +58,13 @@ class HomeRegister(CardStates):
         vty: Address,
         ctrl: Address,
         *,
-        services: Path,
+        services: ServicesBefore,
         name: str = "home_register",
         seconds: float = 4.0,
     ) -> None:
         self.name = name
         self._seconds = seconds
-        self._before = ServicesBefore(services)
+        self._before = services
         self._vty, self._ctrl = Vty(vty), Ctrl(ctrl)
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:

@@ -1,7 +1,4 @@
-"""Services that a card had before its lifeline, or before its suspension where it had only one of them.
-
-The home register does not store this, and a restoration must give back the same service.
-"""
+"""Services that cards had before, in a file: for tests, and what earlier versions of the worker left."""
 
 from __future__ import annotations
 
@@ -12,10 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from duanka.domain.network import Unreachable
+from duanka.domain.network import Services, ServicesBefore, Unreachable
 from duanka.domain.private_files import private_database
-
-Services = tuple[bool, bool]  # (circuit-switched, packet-switched)
 
 _MADE = (
     "CREATE TABLE IF NOT EXISTS services (card TEXT PRIMARY KEY, cs INTEGER NOT NULL, ps INTEGER NOT NULL)"
@@ -27,7 +22,7 @@ _KEPT = (
 _LOCK_SECONDS = 2.0  # seconds to wait for the lock of another writer
 
 
-class ServicesBefore:
+class ServicesFile(ServicesBefore):
     """SQLite file at `path`, created at the first write. Raises Unreachable."""
 
     def __init__(self, path: Path) -> None:
@@ -36,8 +31,7 @@ class ServicesBefore:
     def keep(self, services: Mapping[str, Services]) -> None:
         """Store the services of cards for which none are stored; durable on return."""
         if services:
-            rows = [(card, int(cs), int(ps)) for card, (cs, ps) in services.items()]
-            self._do(_KEPT, json.dumps(rows))
+            self._do(_KEPT, json.dumps([(card, int(cs), int(ps)) for card, (cs, ps) in services.items()]))
 
     def among(self, cards: Collection[str]) -> dict[str, Services]:
         """Return the stored services of those `cards` that have any."""
@@ -52,6 +46,13 @@ class ServicesBefore:
             self._do(
                 "DELETE FROM services WHERE card IN (SELECT value FROM json_each(?))", json.dumps([*cards])
             )
+
+    def hand_over(self, to: ServicesBefore) -> None:
+        """Give all entries to `to`, and remove the file; nothing if there is none. A repetition changes nothing."""
+        if self._path.exists():
+            rows = self._do("SELECT card, cs, ps FROM services")
+            to.keep({card: (bool(cs), bool(ps)) for card, cs, ps in rows})
+            self._path.unlink()
 
     def _do(self, statement: str, *values: str) -> list[Any]:
         try:
