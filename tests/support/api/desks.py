@@ -32,6 +32,7 @@ from duanka.domain.identity import Consent
 from duanka.domain.order import Kind, Order, Role
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.stop_text import RulesTold
 from duanka.domain.text import BilingualText
 from duanka.domain.victim_policy import VictimPolicy
 from duanka.ledger.audit.trail import Trail
@@ -173,9 +174,14 @@ def _people(store: Store, trail: Trail) -> People:
     return people
 
 
-def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
+def desk_on(
+    store: Store,
+    policy: OrderPolicy | None = None,
+    clock: Clock | None = None,
+    rules: Callable[[], RulesTold] = RulesTold,
+) -> TestDesk:
     policy, trail = policy or AT_ONCE, Trail(KEY)
-    book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), _people(store, trail)
+    book, people = OrderService(store, Terms(policy, trail, ELEMENTS, rules)), _people(store, trail)
     given = {role: people.given[f"the.{role}"] for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = OnlineChecks(book, links, pictures, KEY)
@@ -190,7 +196,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         keys=people.keys,
         people=people,
         links=links,
-        reading=OrderQueries(store, trail),
+        reading=OrderQueries(store, trail, stop_texts=book.terms.stop_texts),
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
         rings=rings,

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from duanka.bootstrap.papers.rules_told import rules_told
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
+from duanka.domain.policy import Policy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices, orders
 from duanka.orders.intake.decisions import DecisionIntake
@@ -85,10 +87,10 @@ class Office:
 
 
 @contextmanager
-def opened_office(url: str) -> Iterator[Office]:
-    """An office under `national` on the order database at `url`."""
-    store = Store(url)
+def opened_office(url: str, policy: Policy | None = None) -> Iterator[Office]:
+    """An office under `policy`, by default `national`, on the order database at `url`."""
+    policy, store = policy or national(), Store(url)
     try:
-        yield Office(desk_on(store, national().orders))
+        yield Office(desk_on(store, policy.orders, rules=rules_told(policy)))
     finally:
         store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from duanka.bootstrap.live import InboxInput, LiveRun, follow
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.scan import scan
 from duanka.bootstrap.settings import Settings
-from duanka.domain.policy import Policy
+from duanka.domain.policy import Policy, Setting
 from duanka.domain.ports import Silent
 from duanka.domain.streaming import BatchResult, IntakeBacklog
 from duanka.simulator import simulate
@@ -60,6 +60,20 @@ UNSEEN = Judged("", "", {})
 def national() -> Policy:
     """The policy as shipped."""
     return policy_named("national")
+
+
+def stricter() -> Policy:
+    """`national` of an operator that lowered limits until the published cases trip, as theirs evidently did.
+
+    Three of five signs of a SIM box, 50 calls an hour, and 30 days without use, which alone ask.
+    """
+    policy = national()
+    changed = {
+        "sim_box": Setting(3.0, {"min_signs": 3}),
+        "over_frequency": Setting(3.0, {"max_calls": 50}),
+        "sleeping_card": Setting(3.0, {"days": 30}),
+    }
+    return replace(policy, rules={**policy.rules, **changed})
 
 
 def made_world(folder: Path, cards: int = 120) -> Path:
