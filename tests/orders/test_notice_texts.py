@@ -254,6 +254,10 @@ def test_a_text_is_cut_between_words_and_numbers() -> None:
     assert shortened("一天外呼80个陌生号码，接听率低于两成", 14) == "一天外呼80个陌生号码…"
     assert shortened("外呼了1234567890个号码", 8) == "外呼了…"
     assert shortened("seventy strangers called", 20) == "seventy strangers…"
+    told = "一天主叫 25 次、2 个号码，被叫占 0%"
+    assert shortened(told, 14) == shortened(told, 12) == "一天主叫 25 次…", "a number stays with its unit"
+    assert shortened(told, 17) == "一天主叫 25 次、2 个号码…"
+    assert shortened("一天主叫 2512 次", 9) == "一天主叫…"
 
 
 @pytest.mark.parametrize(

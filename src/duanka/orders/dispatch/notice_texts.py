@@ -306,14 +306,14 @@ def without_links(text: str) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """Cut `text` to `letters` letters, at a mark or space, never within a word."""
+    """Cut `text` to `letters` letters, at a mark or space, never within a word or between a number and its unit."""
     if len(text) <= letters:
         return text
     kept = text[: letters - 1]
-    marks = [found.end() for found in re.finditer(r"[，。；、：,;:]|\s", kept)]
+    marks = [found.end() for found in re.finditer(r"[，。；、：,;:]|(?<![0-9])\s", kept)]
     at = marks[-1] if marks and marks[-1] > letters // 2 else len(kept)
-    if at == len(kept) and re.match(r"[A-Za-z0-9]", text[at]):
-        at = len(re.sub(r"[A-Za-z0-9]+$", "", kept)) or at
+    if at == len(kept) and (re.match(r"[A-Za-z0-9]", text[at]) or re.search(r"[0-9] ?$", kept)):
+        at = len(re.sub(r"[A-Za-z0-9]+ ?$", "", kept)) or at
     return kept[:at].rstrip(" ，。；、：,;:") + "…"
 
 
