@@ -234,12 +234,15 @@ def test_the_man_in_shanghai_has_the_stored_reason_for_a_court(begun: Begun) -> 
 def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobody(begun: Begun) -> None:
     journey = begun("not_mine")
     desk = journey.office.desk
+    in_shanghai = Scope(cities=frozenset({"310100"}))  # where she lives; the card was opened in Haikou
+    clerk = Person("zhang", Role.DESK, scope=in_shanghai)
+    second = Person("qian", Role.SUPERVISOR, scope=in_shanghai)
     seen = DisavowalSeen(Document.ID_CARD, "长安路营业厅", True, True, True)
     said = desk.disavowals.record(
-        journey.card, seen, CLERK, "the document is hers, the number is not", journey.now
+        journey.card, seen, clerk, "the document is hers, the number is not", journey.now
     )
     assert journey.restriction() is None, "one person's word stops nothing"
-    desk.counter.confirm(said.id, SECOND, "seen too", journey.now)
+    desk.counter.confirm(said.id, second, "seen too", journey.now)
     assert journey.stopped().state is State.STOPPED_AT_REQUEST
     assert journey.last(Kind.VERIFICATION).state is State.DISOWNED, (
         "not failed, not expired: nothing against her"

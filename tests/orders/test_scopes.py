@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from duanka.domain.counter_check import CounterCheck, Document
+from duanka.domain.disavowal import DisavowalSeen
 from duanka.domain.order import Event, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import BadPerson, Scope, place_name, scope_of
 from duanka.domain.text import BilingualText
@@ -17,6 +19,7 @@ from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.disavowals.service import Disavowals
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
@@ -100,6 +103,43 @@ def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
         with pytest.raises(PermissionDenied, match="out of the scope"):
             one()
     assert verification(book, where).state == "opened"
+
+
+SEEN = CounterCheck(Document.ID_CARD, "长安路营业厅", True, True, True)
+DISOWNED = DisavowalSeen(Document.ID_CARD, "长安路营业厅", True, True, True)
+
+
+@pytest.mark.parametrize("tier", ["medium", "high"])
+def test_whoever_stands_at_a_counter_in_another_city_is_verified_there(store: Store, tier: str) -> None:
+    book = opened(store)
+    receive(book, [demand(THERE, tier=tier)], NOW)
+    number, counter = verification(book, THERE).id, Counter(book)
+    clerk, second = near(DESK), near(SECOND)
+    with pytest.raises(PermissionDenied, match="out of the scope"):
+        counter.confirm(number, second, "seen", NOW)
+    passed = counter.verify(number, SEEN, clerk, "the holder is here", NOW)
+    if tier == "high":
+        assert passed.state == "in_progress"
+        counter.reject(number, clerk, "a wrong line", NOW)
+        counter.verify(number, SEEN, clerk, "the holder is here", NOW)
+        passed = counter.confirm(number, second, "seen too", NOW)
+    assert passed.state == "passed"
+
+
+def test_whose_name_was_used_elsewhere_disowns_the_card_where_they_live(store: Store) -> None:
+    book = opened(store)
+    said = Disavowals(book).record(card(THERE), DISOWNED, near(DESK), "not hers", NOW)
+    assert Counter(book).confirm(said.id, near(SECOND), "seen too", NOW).state == "confirmed"
+
+
+def test_a_counter_of_another_operator_verifies_nobody(store: Store) -> None:
+    book = opened(store)
+    other = near(DESK, Scope(frozenset({"河北电信"}), frozenset({"石家庄"})))
+    for where in (HERE, THERE, NOWHERE):
+        with pytest.raises(PermissionDenied, match="out of the scope"):
+            Counter(book).verify(verification(book, where).id, SEEN, other, "the holder is here", NOW)
+        with pytest.raises(PermissionDenied, match="out of the scope"):
+            Disavowals(book).record(card(where), DISOWNED, other, "not hers", NOW)
 
 
 def test_what_is_in_scope_is_moved_and_what_follows_stays_there(store: Store) -> None:

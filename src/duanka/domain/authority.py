@@ -7,6 +7,7 @@ transitions decides what the state of an order allows, and has the roles of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Self
 
@@ -298,6 +299,14 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
         )
     if about is not None:
         within(person, about.id, about.operator, about.city)
+
+
+def at_counter(person: Person) -> Person:
+    """Return `person` with the scope that holds where a holder stands before them: their operators, and any city.
+
+    Holders travel, and a card may have been opened in their name where they never were.
+    """
+    return replace(person, scope=replace(person.scope, cities=frozenset()))
 
 
 def gives(person: Person, scope: Scope) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import insert
 
-from duanka.domain.authority import Permission, authorize
+from duanka.domain.authority import Permission, at_counter, authorize
 from duanka.domain.bounds import reason_for
 from duanka.domain.counter_check import CounterCheck, digest_of, without_document_number
 from duanka.domain.disavowal import DisavowalSeen
@@ -50,7 +50,7 @@ class Disavowals:
         waits already. PermissionDenied, ProtectedCard.
         """
         permission = Permission.RECORD_DISAVOWAL
-        why = _said(why, by, permission)
+        why, by = _said(why, by, permission), at_counter(by)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
             unit.authorize(by, permission, card)
@@ -88,7 +88,7 @@ class Disavowals:
         back without. OrderError: something is missing. NoSuchTransition: it is over, or a record waits already.
         """
         permission = Permission.RECORD_DISAVOWAL
-        why = _said(why, by, permission)
+        why, by = _said(why, by, permission), at_counter(by)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
             order = _disavowal(unit, order_id)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 from sqlalchemy import RowMapping, insert, select, update
 
-from duanka.domain.authority import Permission, authorize
+from duanka.domain.authority import Permission, at_counter, authorize
 from duanka.domain.bounds import reason_for
 from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.order import (
@@ -56,7 +56,7 @@ class CounterWaitingShown(View):
 
 
 class Counter:
-    """Verifies holders in person.
+    """Verifies holders in person, at any counter of their operator, in whichever city.
 
     Every method is one transaction and safe beside other processes.
     """
@@ -72,7 +72,7 @@ class Counter:
         fraud centre, or pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
-        why = _said(why, by, permission)
+        why, by = _said(why, by, permission), at_counter(by)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
             order = unit.order(order_id)
@@ -115,15 +115,15 @@ class Counter:
         why = _said(why, by, permission)
 
         def work(unit: UnitOfWork) -> Order:
-            order = unit.order(order_id)
-            authorize(by, permission, order)
+            order, clerk = unit.order(order_id), _clerk(unit, order_id, by)
+            authorize(clerk, permission, order)
             row = _recorded(unit, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
             require_still_permitted(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
-            was = _over(unit, row, PASSED, by)
-            unit.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
-            return apply_event(unit, order, _CONFIRMED_BY.get(order.state, Event.PASS), by, why)
+            was = _over(unit, row, PASSED, clerk)
+            unit.note(clerk, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            return apply_event(unit, order, _CONFIRMED_BY.get(order.state, Event.PASS), clerk, why)
 
         return self._orders.transaction(work, now)
 
@@ -136,19 +136,19 @@ class Counter:
         why = _said(why, by, permission)
 
         def work(unit: UnitOfWork) -> Order:
-            order = unit.order(order_id)
-            authorize(by, permission, order)
+            order, clerk = unit.order(order_id), _clerk(unit, order_id, by)
+            authorize(clerk, permission, order)
             row = _recorded(unit, order)
-            was = _over(unit, row, REJECTED, by)
-            unit.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            was = _over(unit, row, REJECTED, clerk)
+            unit.note(clerk, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
             if order.state is State.CLAIMED:
-                return apply_event(unit, order, Event.DISCARD, by, why)
+                return apply_event(unit, order, Event.DISCARD, clerk, why)
             if order.state is State.CONFIRMED:
-                return _stands(unit, order, by)
+                return _stands(unit, order, clerk)
             runs = order.state in _HOURS_RUN and not (order.state is State.FAILED and order.evidence)
             clock = hours_anew(unit, order) if runs and not (order.closed_at or order.due_at) else {}
             if clock:
-                return unit.change(order, by, "goes_on", "the record was discarded", **clock)
+                return unit.change(order, clerk, "goes_on", "the record was discarded", **clock)
             return order
 
         return self._orders.transaction(work, now)
@@ -193,6 +193,11 @@ def _can_be_verified(order: Order) -> None:
 def _waiting(unit: UnitOfWork, order_id: str) -> RowMapping | None:
     mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
     return unit.connection.execute(select(counter_checks).where(*mine)).mappings().first()
+
+
+def _clerk(unit: UnitOfWork, order_id: str, by: Person) -> Person:
+    """Return `by` as a second at the counter where the holder stands, where a record waits for one."""
+    return at_counter(by) if _waiting(unit, order_id) else by
 
 
 def _recorded(unit: UnitOfWork, order: Order) -> RowMapping:
