@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from duanka.domain.rollups import ROLLUPS
 from duanka.domain.rule import Rule
 from duanka.domain.schema import RECORD_TABLES, TABLES
 from duanka.engine.sql.render import output_columns, parameters, render, tables
+from duanka.orders.dispatch.notice_texts import shortened
 from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
@@ -114,6 +116,14 @@ def test_a_rule_names_itself_as_its_file_does() -> None:
     for rule in RULES:
         module = __import__(f"duanka.rules.{rule.id}", fromlist=["RULE"])
         assert module.RULE is rule
+
+
+@pytest.mark.parametrize("rule", duanka.rules.RULES, ids=lambda rule: rule.id)
+def test_what_a_short_message_has_room_for_says_what_the_card_did(rule: Rule) -> None:
+    moments = {one.name: "2021-05-17 09:30:00" for one in rule.evidence if one.unit == "local time"}
+    values = {one.name: 12 for one in rule.evidence} | dict.fromkeys(rule.limits, 12)
+    told = shortened(rule.reason.filled(**values | moments).zh, 20)
+    assert len(re.findall(r"[\u4e00-\u9fff]", told)) >= 5, told
 
 
 def test_a_rule_restates_what_is_there_and_never_what_restates_it() -> None:

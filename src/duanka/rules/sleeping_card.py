@@ -95,7 +95,7 @@ RULE = Rule(
         EvidenceColumn("woken_at", "再次启用", "Woken", "local time"),
     ),
     reason=BilingualText(
-        "自 {last_used_at} 起 {days} 天以上无语音、短信、流量",
+        "{days} 天以上无语音、短信、流量，自 {last_used_at} 起",  # what comes first stands in a short message
         "no voice, message or data for {days} days or more after {last_used_at}",
     ),
     rebuttal=BilingualText(
