@@ -6,6 +6,7 @@ Where `national` asks nothing, the case is told under `stricter`: an operator th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -14,12 +15,14 @@ import pytest
 
 from duanka.domain.counter_check import Document
 from duanka.domain.disavowal import DisavowalSeen
+from duanka.domain.network import NetworkState
 from duanka.domain.order import Event, Kind, Role, State
+from duanka.domain.order_policy import DeadlineStage
 from duanka.domain.person import Person, Scope
 from support.api.desks import callers
 from support.api.verifications import DARK, OTHER, UNSURE
-from support.casebook.journey import Journey
-from support.casebook.office import ASKS, at_six, opened_office
+from support.casebook.journey import Calling, Journey
+from support.casebook.office import ASKS, Office, at_six, opened_office
 from support.casebook.world import Night, made_world, national, scanned, stricter
 from support.databases import sqlite_order_database
 
@@ -48,21 +51,21 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Night]:
 
 @pytest.fixture
 def begun(nights: dict[str, Night], new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[Begun]:
-    """The case is asked by this scan, and the notice is delivered at a minute past six."""
+    """Begins a case by the scan of one of NIGHTS."""
     url = sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite")
     with opened_office(url, stricter()) as office, callers(office.desk.api()) as calling:
+        yield lambda case, night="national": started(office, calling, nights[night], case)
 
-        def begin(case: str, night: str = "national") -> Journey:
-            six = at_six(nights[night].morning)
-            office.desk.clock.now = six
-            office.takes(nights[night].out, six)
-            journey = Journey(case, office, calling, six)
-            office.delivered(journey.card, six + MINUTE)
-            journey.read_notices()
-            return journey
 
-        begin.nights = nights  # type: ignore[attr-defined]
-        yield begin
+def started(office: Office, calling: Calling, night: Night, case: str) -> Journey:
+    """The decisions of that night are taken at six, and the notice is delivered a minute later."""
+    six = at_six(night.morning)
+    office.desk.clock.now = six
+    office.takes(night.out, six)
+    journey = Journey(case, office, calling, six)
+    office.delivered(journey.card, six + MINUTE)
+    journey.read_notices()
+    return journey
 
 
 def one_reason_everywhere(journey: Journey, figures: str) -> None:
@@ -147,21 +150,46 @@ def test_the_customer_in_sichuan_has_a_concrete_reason_and_24_hours_and_is_back_
     is_back(journey)
 
 
-def test_the_traveller_in_nepal_is_back_from_a_browser_there(begun: Begun) -> None:
+def test_the_traveller_in_nepal_is_back_from_a_browser_there(begun: Begun, nights: dict[str, Night]) -> None:
     journey = begun("nepal_traveller", "first_evening")
     journey.later(hours=25)
     assert journey.stopped().state is State.OUTGOING_BARRED
     one_reason_everywhere(journey, "出现在境外涉诈高发地 Nepal")
     assert journey.passes_in_a_browser() < 5 * MINUTE, "not eight days"
     is_back(journey)
-    office, night = journey.office, begun.nights["national"]  # type: ignore[attr-defined]
+    office, night = journey.office, nights["national"]
     office.takes(night.out, at_six(night.morning))
     assert office.asked(journey.card) == 1, "five more days there ask nothing"
+
+
+def test_the_traveller_keeps_the_lines_that_matter_where_the_first_stage_is_the_lifeline(
+    nights: dict[str, Night], new_sqlite_order_database: Path, tmp_path: Path
+) -> None:
+    stages = (DeadlineStage(24, NetworkState.LIFELINE), DeadlineStage(48, NetworkState.SUSPENDED))
+    policy = replace(national(), orders=replace(national().orders, stages=stages))
+    url = sqlite_order_database(new_sqlite_order_database, tmp_path / "lifeline.sqlite")
+    with opened_office(url, policy) as office, callers(office.desk.api()) as calling:
+        journey = started(office, calling, nights["first_evening"], "nepal_traveller")
+        journey.later(hours=25)
+        assert (journey.stopped().state, journey.network()) == (State.LIFELINE, "lifeline")
+        assert journey.passes_in_a_browser() < 5 * MINUTE, "over the Wi-Fi of the hotel"
+        is_back(journey)
 
 
 def test_the_childs_watch_is_asked_nothing_for_a_month_without_use(nights: dict[str, Night]) -> None:
     assert not nights["national"].cases["childs_watch"].rules
     assert nights["national"].cases["childs_new_watch"].action == "watch"
+
+
+def test_a_watch_that_is_stopped_all_the_same_is_not_charged_meanwhile(begun: Begun) -> None:
+    journey = begun("childs_watch", "stricter")
+    journey.later(hours=25)
+    one_reason_everywhere(journey, "30 天以上无语音、短信、流量")
+    assert journey.billed() == ["paused"]
+    journey.later(days=14)
+    assert journey.passes_in_a_browser() < 5 * MINUTE, "by the parent, in whose name it is"
+    assert journey.billed() == ["paused", "resumed"]
+    is_back(journey)
 
 
 def test_the_intern_is_back_in_the_browser_within_minutes(begun: Begun) -> None:
@@ -173,11 +201,13 @@ def test_the_intern_is_back_in_the_browser_within_minutes(begun: Begun) -> None:
     is_back(journey)
 
 
-def test_the_teacher_proves_who_she_is_after_the_first_evening_and_calls_on_all_week(begun: Begun) -> None:
+def test_the_teacher_proves_who_she_is_after_the_first_evening_and_calls_on_all_week(
+    begun: Begun, nights: dict[str, Night]
+) -> None:
     journey = begun("class_teacher", "first_evening")
     assert journey.passes_in_a_browser() < 5 * MINUTE
     is_back(journey)
-    for night in (begun.nights["second_evening"], begun.nights["national"]):  # type: ignore[attr-defined]
+    for night in (nights["second_evening"], nights["national"]):
         journey.office.takes(night.out, at_six(night.morning))
         journey.later(hours=30)
     is_back(journey)
@@ -210,7 +240,7 @@ def test_long_silence_bars_no_incoming_call_and_a_foreign_call_gives_no_second_r
     journey.later(hours=25)
     assert journey.network() == "outgoing_barred"
     assert "接听和紧急电话不受影响" in journey.notice("outgoing_barred")
-    one_reason_everywhere(journey, "自 2021-02-20 18:00:00 起 30 天以上无语音、短信、流量")
+    one_reason_everywhere(journey, "30 天以上无语音、短信、流量，自 2021-02-20 18:00:00 起")
     assert tuple(journey.order().rules) == ("sleeping_card",), "no rule is about a call from abroad"
     assert journey.passes_in_a_browser() < 5 * MINUTE
     is_back(journey)
@@ -219,19 +249,21 @@ def test_long_silence_bars_no_incoming_call_and_a_foreign_call_gives_no_second_r
 def test_the_man_in_shanghai_has_the_stored_reason_for_a_court(begun: Begun) -> None:
     journey = begun("shanghai_man", "stricter")
     journey.later(hours=49)
-    one_reason_everywhere(journey, "自 2021-04-12 10:00:00 起 30 天以上无语音、短信、流量")
+    one_reason_everywhere(journey, "30 天以上无语音、短信、流量，自 2021-04-12 10:00:00 起")
     desk, shown = journey.office.desk, journey.page()["stopText"]
-    copy = desk.copies.copy(journey.stopped().id, CLERK, "for the court", journey.now)
+    copy = desk.papers.copies.copy(journey.stopped().id, CLERK, "for the court", journey.now)
     assert copy.plain == shown["text"].encode()
     assert copy.texts[-1].sha256 == shown["sha256"] == sha256(copy.plain).hexdigest()
-    assert desk.copies.pdf(copy).startswith(b"%PDF")
+    assert desk.papers.copies.pdf(copy).startswith(b"%PDF")
     assert journey.passes_in_a_browser() < 5 * MINUTE
     is_back(journey)
-    again = desk.copies.copy(journey.last(Kind.RESTRICTION).id, CLERK, "for the court", journey.now)
+    again = desk.papers.copies.copy(journey.last(Kind.RESTRICTION).id, CLERK, "for the court", journey.now)
     assert [one.sha256 for one in again.texts] == [one.sha256 for one in copy.texts], "two years later too"
 
 
-def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobody(begun: Begun) -> None:
+def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobody(
+    begun: Begun, nights: dict[str, Night]
+) -> None:
     journey = begun("not_mine")
     desk = journey.office.desk
     in_shanghai = Scope(cities=frozenset({"310100"}))  # where she lives; the card was opened in Haikou
@@ -249,7 +281,7 @@ def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobo
     )
     real = "8619900000016"
     assert journey.office.told(real) == [], "her own number is left alone"
-    night = begun.nights["stricter"]  # type: ignore[attr-defined]
+    night = nights["stricter"]
     journey.office.takes(night.out, journey.now)
     journey.later(days=7, hours=1)
     assert journey.last(Kind.RESTRICTION).state is State.CANCELLED

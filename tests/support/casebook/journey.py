@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from duanka.domain.counter_check import CounterCheck, Document
-from duanka.domain.order import Kind, Order, Person, State
+from duanka.domain.order import Kind, Order, Person, Role, State
 from duanka.ledger.db.tables import cards, notices, orders
 from duanka.orders.dispatch.notice_texts import NoticeTexts
 from support.api.desks import Caller
@@ -20,6 +20,7 @@ from support.casebook.office import Office
 from support.casebook.stories import STORIES
 
 Calling = Callable[[str | None], Caller]
+BILLING = Person("billing", Role.SUPERVISOR)
 _SEEN = {"document": Document.ID_CARD, "person_present": True, "card_in_hand": True, "notice_signed": True}
 _SITE = "https://verify.operator.example/v#"
 
@@ -78,7 +79,7 @@ class Journey:
         with desk.store.reading() as connection:
             rows = connection.execute(mine.where(orders.c.card == self.card).order_by(notices.c.id)).all()
         for template, number in rows[len(self.told) :]:
-            order = desk.orders.transaction(lambda unit, number=number: unit.order(number), self.now)
+            order = desk.reading.state(number)
             link = _SITE + self.token(number) if template == "verify" else ""
             self.told.append((template, texts.text(template, order, self.now, link)))
 
@@ -106,6 +107,11 @@ class Journey:
         with self.office.desk.store.reading() as connection:
             found = connection.execute(select(cards.c.wanted).where(cards.c.card == self.card)).scalar()
         return found or State.ACTIVE.value
+
+    def billed(self) -> list[str]:
+        """What billing was told of the card."""
+        events = self.office.desk.papers.billing.events(BILLING, self.now).events
+        return [one.event.value for one in events if one.card == self.card]
 
     def agrees(self, token: str) -> Caller:
         """The holder agrees on the page; the session that begins so."""
