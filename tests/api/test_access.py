@@ -18,12 +18,13 @@ from duanka.api.routes import bulk_actions as acts
 from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
-from duanka.api.routes import online_check as checks
-from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
+from duanka.api.routes.online import check as checks
+from duanka.api.routes.online import pictures as sending
+from duanka.api.routes.online import unlinked
 from duanka.api.routes.papers import billing, copies
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
@@ -35,7 +36,13 @@ from support.waiting import HANG
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
 NOBODY = frozenset[Role]()
-FREE = {("GET", "/health"), ("HEAD", "/health")}
+FREE = {
+    ("GET", "/health"),
+    ("HEAD", "/health"),
+    # by number and order number: test_unlinked_hostile.py
+    ("GET", "/holder/unlinked-session"),
+    ("POST", "/holder/unlinked-session"),
+}
 # answered by the signature of a platform, in the body
 SIGNED = {("POST", "/account-requests/{requestId}/answers")}
 HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, access.sending)
@@ -47,7 +54,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     casework = (accounts, casework_figures, cases, clues, victims)
     papers = (billing, copies)
     staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
-    for router in (*staff, *casework, *papers, checks, holders, sending):
+    for router in (*staff, *casework, *papers, checks, holders, sending, unlinked):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]

@@ -12,7 +12,7 @@ import pytest
 
 from duanka.api import BASE, RequestLimits
 from duanka.api.http.uploads import Uploads
-from duanka.api.routes.online_pictures import MOST_LINE
+from duanka.api.routes.online.pictures import MOST_LINE
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 from duanka.ledger.db.database import Store

@@ -17,13 +17,14 @@ from duanka.api.routes import bulk_actions as acts
 from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
-from duanka.api.routes import online_check as checks
-from duanka.api.routes import online_pictures as sending
 from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
+from duanka.api.routes.online import check as checks
+from duanka.api.routes.online import pictures as sending
+from duanka.api.routes.online import unlinked
 from duanka.api.routes.papers import billing, copies
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
@@ -93,7 +94,7 @@ def create_api(
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
         *(cases, clues, victims, accounts, casework_figures, headline, billing),
     )
-    for router in (*staff, holders, checks, sending):
+    for router in (*staff, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)

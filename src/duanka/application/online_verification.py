@@ -8,12 +8,13 @@ the holder can still go to a counter. Frames are held in memory only, except the
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from random import Random
 
+from duanka.application.gesture_source import GestureSource
+from duanka.application.unlinked_verification import UnlinkedVerification
 from duanka.domain.identity import (
     Challenge,
     Check,
@@ -30,13 +31,16 @@ from duanka.domain.identity import (
     Verdict,
     VerificationProgress,
 )
-from duanka.domain.identity_ports import Checker, CheckQueue, CheckStore, ReferencePhotos
+from duanka.domain.identity_ports import Checker, CheckQueue, CheckStore, ReferencePhotos, UnlinkedStore
 
 _log = logging.getLogger("duanka.application.online_verification")
 
 
 class OnlineVerification:
-    """Online verification; thread-safe. `draw`: random source of challenges; `clock`: now, with zone."""
+    """Online verification; thread-safe. `draw`: random source of challenges; `clock`: now, with zone.
+
+    `unlinked`: store of sessions without a link; None: there are none.
+    """
 
     def __init__(
         self,
@@ -46,10 +50,15 @@ class OnlineVerification:
         photos: ReferencePhotos,
         draw: Random,
         clock: Callable[[], datetime],
+        unlinked: UnlinkedStore | None = None,
     ) -> None:
         self._checks, self._checker, self._queue, self._photos = checks, checker, queue, photos
-        self._draw, self._clock = draw, clock
-        self._drawing = threading.Lock()
+        self._gestures, self._clock = GestureSource(checker, draw), clock
+        self.unlinked = (
+            UnlinkedVerification(unlinked, checker, queue, photos, self._gestures, clock)
+            if unlinked
+            else None
+        )
 
     @property
     def supplier(self) -> str:
@@ -77,13 +86,7 @@ class OnlineVerification:
         if found := self._checks.drawn(session, now):
             return found
         self._registered(session, now)
-        with self._drawing:  # the random source is not thread-safe; vendor calls may overlap
-            lot = Random(self._draw.getrandbits(128))  # noqa: S311  # as unpredictable as the source of its seed
-        try:
-            steps = self._checker.challenge(lot)
-        except CheckerDown:
-            raise CheckRefused(CheckReason.NOT_AVAILABLE, wait=30) from None
-        return self._checks.draw(session, steps, now)
+        return self._checks.draw(session, self._gestures.drawn(), now)
 
     def recorded(self, token: str, challenge_id: str, digests: Sequence[FrameDigest], now: datetime) -> str:
         """Issue a receipt for a finished recording whose frames are still being uploaded."""

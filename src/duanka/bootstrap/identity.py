@@ -48,7 +48,9 @@ def verification(
     store = photos.photos_of(settings.reference_photos, key.get_secret_value() if key else None)
     checker, queue = judges(settings, policy)
     with contextlib.closing(queue), contextlib.closing(checker):
-        yield OnlineVerification(here.checks, checker, queue, store, draw or SystemRandom(), clock)
+        yield OnlineVerification(
+            here.checks, checker, queue, store, draw or SystemRandom(), clock, here.checks.unlinked
+        )
 
 
 def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:

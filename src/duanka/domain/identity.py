@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -253,7 +255,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """Input of a check: frames that answer `steps`, and the registered photo."""
+    """Input of a check: frames that answer `steps`, and the registered photo.
+
+    An empty photo: nobody is registered. The frames are judged all the same, and never pass.
+    """
 
     order_id: str
     steps: tuple[Step, ...]
@@ -320,11 +325,40 @@ class Consent:
         return self.face_data and (self.legal_notice or self.disowns)
 
 
+class MalformedOrderNumber(OrderError):
+    """What was typed is no order number, whatever orders there are."""
+
+
+@dataclass(frozen=True)
+class UnlinkedNumbers:
+    """A number and the order number of a notice, as somebody typed them. `card`: as E.164 without `+`."""
+
+    card: str = field(repr=False)
+    order_id: str
+
+    @classmethod
+    def typed(cls, card: str, order_id: str) -> UnlinkedNumbers:
+        """Parse them; MalformedOrderNumber: it is not the number of a verification or a stop."""
+        plain = unicodedata.normalize("NFKC", order_id).upper().translate(_NOT_READ_ALOUD)
+        letters = plain[1:].translate(_ALIKE)
+        if not re.fullmatch("[VR][0-9A-HJKMNP-TV-Z]{12}", plain[:1] + letters):
+            raise MalformedOrderNumber(
+                "the order number stands in the notice: V or R, then 12 letters and digits, like V0123456789AB"
+            )
+        return cls(card, plain[:1] + letters)
+
+
+# What separates the groups of a number that was read aloud, and what Crockford's letters take for each other.
+_NOT_READ_ALOUD = {ord(mark): None for mark in " \t-‐–—._·"}
+_ALIKE = str.maketrans("OIL", "011")
+
+
 @dataclass(frozen=True)
 class Session:
     """One holder at one verification, from consent on. `token`: given once, to the holder's page.
 
-    `disowns`: who passes in it is the registrant, and disowns the number.
+    `disowns`: who passes in it is the registrant, and disowns the number. `unlinked`: begun without a link, by number
+    and order number; `order_id` and `card` are then the session's own id, so that nothing done in it concerns another.
     """
 
     id: str
@@ -334,6 +368,7 @@ class Session:
     expires_at: datetime
     token: str = field(default="", repr=False)
     disowns: bool = False
+    unlinked: bool = False
 
 
 class SessionStage(StrEnum):

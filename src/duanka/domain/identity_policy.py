@@ -14,6 +14,8 @@ class IdentityPolicy:
     Angles in degrees. A cosine of at least `similarity` passes; from `review` to there, a person decides.
     `eyes`: fall of the eye opening against its median; `mouth`: opening relative to its width; `turn`: turn
     of the head against its median. Luminance is 0 to 255, `sharpness` the variance of the face's Laplacian.
+    `unlinked_tries`, `unlinked_card`, `unlinked_address`: challenges that may be drawn within 24 hours without a link,
+    for a card from one address, for a card, from an address.
     """
 
     similarity: float = 0.45
@@ -31,6 +33,9 @@ class IdentityPolicy:
     failures: int = 3
     challenges: int = 8
     session_minutes: float = 60.0
+    unlinked_tries: int = 4
+    unlinked_card: int = 12
+    unlinked_address: int = 24
     review_tiers: tuple[str, ...] = ("high",)
     counter_tiers: tuple[str, ...] = ("extreme",)
     second_person_tiers: tuple[str, ...] = ("high", "extreme")

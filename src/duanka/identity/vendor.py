@@ -104,7 +104,8 @@ class Vendor:
                 {"gesture": step.gesture.value, "begins": step.begins, "ends": step.ends}
                 for step in check.steps
             ],
-            "reference": _base64(check.reference),
+            # nobody is registered: compared with themselves, which the caller does not let pass
+            "reference": _base64(check.reference or check.frames[len(check.frames) // 2].jpeg),
             "frames": [
                 {"order": frame.order, "at": frame.at, "image": _base64(frame.jpeg)} for frame in check.frames
             ],

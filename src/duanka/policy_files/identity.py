@@ -26,6 +26,7 @@ Luminance = Annotated[float, Field(gt=0, le=255), must_be("luminance above 0, at
 Pixels = Annotated[int, Field(ge=40, le=1000), must_be("a whole number from 40 to 1000")]
 Gestures = Annotated[int, Field(ge=2, le=5), must_be("a whole number from 2 to 5")]
 Times = Annotated[int, Field(ge=1, le=20), must_be("a whole number from 1 to 20")]
+Tries = Annotated[int, Field(ge=0, le=1000), must_be("a whole number from 0 to 1000")]
 Step = Annotated[float, Field(gt=0, le=5), must_be("seconds above 0, at most 5")]
 Seconds = Annotated[float, Field(gt=0, le=600), must_be("seconds above 0, at most 600")]
 Minutes = Annotated[float, Field(gt=0, le=1440), must_be("minutes above 0, at most 1440")]
@@ -50,6 +51,9 @@ class IdentityTable(TomlTable):
     failures: Times = _SHIPPED.failures
     challenges: Times = _SHIPPED.challenges
     session_minutes: Minutes = _SHIPPED.session_minutes
+    unlinked_tries: Tries = _SHIPPED.unlinked_tries
+    unlinked_card: Tries = _SHIPPED.unlinked_card
+    unlinked_address: Tries = _SHIPPED.unlinked_address
     review_tiers: Tiers = _SHIPPED.review_tiers
     counter_tiers: Tiers = _SHIPPED.counter_tiers
     second_person_tiers: Tiers = _SHIPPED.second_person_tiers

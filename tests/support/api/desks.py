@@ -80,6 +80,8 @@ PLENTY = RequestLimits(
     polling_burst=10**9,
     pictures=1e9,
     pictures_burst=10**9,
+    unlinked_begin=0.0,
+    unlinked_submit=0.0,
 )
 _WITHIN = HANG
 _CERTIFICATES = ssl.create_default_context()  # made once: each client would read them all for its own

@@ -108,4 +108,5 @@ class Way:
 
 def way(checks: OnlineChecks, clock: Callable[[], datetime]) -> Way:
     judge, queue, photos = Judge(), Queue(), Photos()
-    return Way(OnlineVerification(checks, judge, queue, photos, Random(1), clock), judge, queue, photos)
+    online = OnlineVerification(checks, judge, queue, photos, Random(1), clock, checks.unlinked)
+    return Way(online, judge, queue, photos)

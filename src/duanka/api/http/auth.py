@@ -17,10 +17,12 @@ from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.openapi import KEY_SCHEME
 from duanka.api.schemas.errors import Problem, too_many, unauthenticated
 from duanka.application.online_verification import OnlineVerification
+from duanka.application.unlinked_verification import UnlinkedVerification
 from duanka.domain.identity import CheckReason, CheckRefused, Session
 from duanka.domain.order import AlreadyUsed, Order, Person, UnknownOrder
 from duanka.domain.person import HOLDER
 from duanka.orders.verification.links import LinkState
+from duanka.orders.verification.unlinked_sessions import PREFIX as UNLINKED
 
 API_KEY = HTTPBearer(
     scheme_name=KEY_SCHEME,
@@ -40,6 +42,7 @@ SESSION_TOKEN = HTTPBearer(
     description="What `beginSession` gave: one holder at one verification, from the consent to the verdict.",
 )
 _Given = HTTPAuthorizationCredentials | None
+SessionService = OnlineVerification | UnlinkedVerification
 BROWSER = "duanka_browser"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
@@ -82,10 +85,10 @@ class Holder:
 
 @dataclass(frozen=True)
 class CurrentSession:
-    """A holder's valid session, the online verification, and the session token."""
+    """A valid session of a holder, or without a link of whoever has the two numbers; what serves it; its token."""
 
     session: Session
-    online: OnlineVerification
+    online: SessionService
     token: str = field(repr=False)
 
 
@@ -141,10 +144,12 @@ def _sitting(
 ) -> CurrentSession:
     with _unless_guessing(request, here):
         token = _token(given, "the sessionToken")
-        session = here.desk.checks.session(token, here.now)
+        of_link = not token.startswith(UNLINKED)
+        store = here.desk.checks if of_link else here.desk.checks.unlinked
+        session = store.session(token, here.now)
     if wait := take(session):
         raise too_many(wait)
-    return CurrentSession(session, online(here), token)
+    return CurrentSession(session, online(here) if of_link else unlinked(here), token)
 
 
 def browser_secret(request: Request) -> str:
@@ -193,6 +198,19 @@ def online(here: Context) -> OnlineVerification:
     if here.verification is None:
         raise CheckRefused(CheckReason.NOT_AVAILABLE)
     return here.verification
+
+
+def unlinked(here: Context) -> UnlinkedVerification:
+    """Return the online verification without a link; CheckRefused if there is none."""
+    found = online(here).unlinked
+    if found is None:
+        raise CheckRefused(CheckReason.NOT_AVAILABLE)
+    return found
+
+
+def least_seconds(here: Context, sits: CurrentSession) -> float:
+    """Return how long the answer to a submission takes at least: without a link, its time tells nothing."""
+    return here.limits.unlinked_submit if sits.session.unlinked else 0.0
 
 
 def address_of(request: Request) -> str:

@@ -38,7 +38,8 @@ class RequestLimits:
 
     `body`: bytes. `polling`: polls of one session's verdict; `pictures`: pictures of one session, sent one
     by one; `frames`: bytes of a body with all pictures, and of all single pictures of one challenge;
-    `uploads`: bytes of all single pictures held in memory.
+    `uploads`: bytes of all single pictures held in memory. `unlinked_begin`, `unlinked_submit`: seconds that an answer
+    without a link takes at least, so that its time tells nothing: a look-up, and a photo that is fetched and looked at.
     """
 
     per_key: float = 600
@@ -54,6 +55,8 @@ class RequestLimits:
     body: int = 1 << 20
     frames: int = 6 << 20
     uploads: int = 256 << 20
+    unlinked_begin: float = 0.5
+    unlinked_submit: float = 1.5
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from duanka.domain.case_file import UnknownCase
 from duanka.domain.clue import UnknownClue
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
-from duanka.domain.identity import CheckReason, CheckRefused
+from duanka.domain.identity import CheckReason, CheckRefused, MalformedOrderNumber
 from duanka.domain.linked_accounts import MalformedAnswer, UnknownAccountRequest
 from duanka.domain.order import (
     AlreadyUsed,
@@ -180,6 +180,7 @@ _REFUSED = {
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedCard, 400),
     (MalformedDevice, 400),
+    (MalformedOrderNumber, 400),
     (UnknownOrder, 404),
     (UnknownCase, 404),
     (UnknownClue, 404),

@@ -62,7 +62,7 @@ class EmbeddedChecker:
     def check(self, check: Check) -> Verdict:
         """Check the frames, whatever they contain. Raises ReferenceUnusable."""
         began = time.process_time()
-        registered = self._registered(check.reference)
+        registered = self._registered(check.reference) if check.reference else None
         return replace(self._judge(check, registered), seconds=time.process_time() - began)
 
     def close(self) -> None:
@@ -91,6 +91,8 @@ class EmbeddedChecker:
         asked = [step.gesture for step in check.steps]
         if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
             return Verdict(Outcome.FAILED, (CheckReason.PHOTOGRAPH,), signals=judged.signals)
+        if registered is None:
+            return Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), None, judged.signals, best.order)
         similarity = median(float(registered @ face) for face in faces)
         outcome, reasons = self._compared(similarity)
         return Verdict(outcome, reasons, round(similarity, 4), judged.signals, best.order)

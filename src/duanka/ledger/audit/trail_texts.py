@@ -147,6 +147,8 @@ _ROWS = {
     "read.own": BilingualText("用户查看本人工单", "order read by its holder"),
     "store.attach": BilingualText("关联记录库", "store attached"),
     "take.undo": BilingualText("撤销接收", "take undone"),
+    "unlinked.begin": BilingualText("无链接核验：开始", "check without a link begun"),
+    "unlinked.settle": BilingualText("无链接核验：结果", "check without a link settled"),
     "trail.broken": BilingualText("审计链断裂", "trail broken"),
 }
 # Changes of an order without a change of state, shown after its kind.

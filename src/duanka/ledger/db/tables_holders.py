@@ -49,3 +49,41 @@ stop_text_bodies = Table(
     Column("zh", Text, nullable=False),
     Column("en", Text, nullable=False),
 )
+
+# Visits without a link, by number and order number; apart from `sessions`, so that whoever has both numbers ends and
+# uses up nothing of the holder's. `order_id`: "" where they lead nowhere, which the visitor is not told. Numbers and
+# addresses are keyed hashes.
+unlinked_sessions = Table(
+    "unlinked_sessions",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("order_id", String(16), nullable=False),
+    Column("pair_hash", String(64), nullable=False),  # of number and order number, as they were typed
+    Column("address_hash", String(64), nullable=False),
+    Column("agreed_at", UtcMicroseconds, nullable=False),
+    Column("words", Text, nullable=False),  # digest of the accepted texts
+    Column("expires_at", UtcMicroseconds, nullable=False),
+    Index("unlinked_by_address", "address_hash", "agreed_at"),
+    Index("unlinked_by_end", "expires_at"),
+)
+
+# Challenges drawn in such visits. One that passed is copied to `checks`.
+unlinked_checks = Table(
+    "unlinked_checks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("session_id", String(16), nullable=False),
+    Column("pair_hash", String(64), nullable=False),
+    Column("address_hash", String(64), nullable=False),
+    Column("steps", Text, nullable=False),  # JSON, as in `checks`
+    Column("drawn_at", UtcMicroseconds, nullable=False),
+    Column("expires_at", UtcMicroseconds, nullable=False),
+    Column("submitted_at", UtcMicroseconds),
+    Column("decided_at", UtcMicroseconds),
+    Column("outcome", String(16)),
+    Column("reasons", Text, nullable=False, server_default=""),
+    Index("unlinked_checks_of_session", "session_id", "drawn_at"),
+    Index("unlinked_checks_of_pair", "pair_hash", "drawn_at"),
+    Index("unlinked_checks_by_address", "address_hash", "drawn_at"),
+)

@@ -43,6 +43,8 @@ checks = Table(
     Column("signals", Text, nullable=False, server_default="{}"),  # JSON: liveness measurements by name
     Column("reviewed_at", UtcMicroseconds),  # decided by a person, or nothing left to decide
     Column("disowns", Integer, nullable=False, server_default="0"),  # as its session, which is kept less long
+    # passed without a link; `session_id` is of `unlinked_sessions`
+    Column("unlinked", Integer, nullable=False, server_default="0"),
     Index("checks_of_order", "order_id", "seq"),
     index_of_some("one_review", "order_id", unique=True, where="outcome = 'review' AND reviewed_at IS NULL"),
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),

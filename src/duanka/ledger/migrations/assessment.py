@@ -6,7 +6,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, String, Text, UniqueConstraint, inspect
 
 from duanka.ledger.migrations.assessment_figures import figures
-from duanka.ledger.migrations.assessment_holders import objections
+from duanka.ledger.migrations.assessment_holders import objections, unlinked
 from duanka.ledger.migrations.assessment_listings import listings
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -20,6 +20,7 @@ def assessment(op: Operations) -> None:
     listings(op)
     _stop_texts(op)
     _card_services(op)
+    unlinked(op)
 
 
 def _holders(op: Operations) -> None:

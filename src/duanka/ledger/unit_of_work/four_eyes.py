@@ -13,7 +13,16 @@ from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from duanka.domain.evidence import Witnesses, had_a_hand_in
 from duanka.domain.identity import CheckReason, Outcome
-from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
+from duanka.domain.order import (
+    STAFF,
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    Order,
+    Person,
+    State,
+)
 from duanka.domain.order_commands import typed
 from duanka.domain.person import Role, same_person
 from duanka.ledger.db.bulk import among
@@ -53,6 +62,9 @@ def two_looked(unit: UnitOfWork, before: Order, event: Event, by: Person) -> Non
     if by.role not in STAFF:
         return
     match before.kind, event:
+        case Kind.VERIFICATION, Event.FAIL:
+            _not_without_a_link(unit, before)
+            return
         case Kind.DISAVOWAL, _:
             alone, how = _disowned_alone(unit, before, event, by)
         case Kind.VERIFICATION, Event.PASS:
@@ -113,6 +125,18 @@ def disowning_check_waits(unit: UnitOfWork, verification: Order) -> bool:
         return False
     said = exists().where(*_reviews_of(verification), checks.c.disowns == 1)
     return bool(unit.connection.execute(select(said)).scalar())
+
+
+def _not_without_a_link(unit: UnitOfWork, verification: Order) -> None:
+    """NoSuchTransition if the check under review was made without a link: who it was is no failure of the holder."""
+    if verification.state is not State.UNDER_REVIEW:
+        return
+    waits = exists().where(*_reviews_of(verification), checks.c.unlinked == 1)
+    if unit.connection.execute(select(waits)).scalar():
+        raise NoSuchTransition(
+            f"the check of {verification.id} was made without a link, by whoever has number and order number: if it is"
+            f" not the holder, nothing is failed: `duanka reviews decide {verification.id} to_counter`"
+        )
 
 
 def counter_passed(unit: UnitOfWork, order: Order) -> bool:

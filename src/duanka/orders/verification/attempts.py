@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -98,8 +99,9 @@ class VerificationAttempts:
 def attempts_of(
     connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime
 ) -> VerificationAttempts:
-    """Load the attempts of a verification."""
-    mine = select(checks).where(checks.c.order_id == order_id).order_by(checks.c.seq)
+    """Load the attempts of a verification by link; those without one have limits of their own."""
+    by_link = (checks.c.order_id == order_id, checks.c.unlinked == 0)
+    mine = select(checks).where(*by_link).order_by(checks.c.seq)
     return VerificationAttempts(connection.execute(mine).mappings().all(), policy, now)
 
 
@@ -151,7 +153,7 @@ def verification_of(connection: Connection, order: Order) -> Order | None:
     return order_of(row) if row else None
 
 
-def challenge_of(row: RowMapping) -> Challenge:
+def challenge_of(row: Mapping[Any, Any]) -> Challenge:
     """Parse the challenge in a row of `checks`."""
     steps = tuple(Step(Gesture(name), begins, ends) for name, begins, ends in json.loads(row["steps"]))
     return Challenge(row["id"], row["order_id"], steps, row["drawn_at"], row["expires_at"])

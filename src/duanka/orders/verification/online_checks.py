@@ -53,6 +53,7 @@ from duanka.orders.verification.links import Links, LinkState, OtherBrowser
 from duanka.orders.verification.pictures import CAPTURED, Pictures
 from duanka.orders.verification.recordings import Recordings
 from duanka.orders.verification.registered_photos import RegisteredPhotos
+from duanka.orders.verification.unlinked_checks import UnlinkedChecks
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
@@ -61,12 +62,13 @@ _PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # not under review: th
 
 
 class OnlineChecks:
-    """CheckStore on the order database. `key`: for hashes of frames only."""
+    """CheckStore on the order database; `unlinked`: that without a link. `key`: for hashes only."""
 
     def __init__(self, order_service: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
         self._orders, self._links, self._pictures = order_service, links, pictures
         self._recordings = Recordings(key)
         self.photos = RegisteredPhotos(order_service, pictures)
+        self.unlinked = UnlinkedChecks(order_service, pictures, key)
 
     # --- progress ---
 
@@ -320,7 +322,7 @@ class OnlineChecks:
 
     def purge(self, now: datetime) -> int:
         """Delete expired pictures, sessions and frame hashes; above 0: more may be left."""
-        left = self._pictures.purge(now)
+        left = self._pictures.purge(now) + self.unlinked.purge(now)
         sessions_before = now - timedelta(hours=self._orders.terms.policy.link_hours)
         frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
         return left + sessions.forget_old(self._orders.store, sessions_before, frames_before)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import RowMapping, update
+from sqlalchemy import update
 
 from duanka.domain.identity import CheckReason, Outcome, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
@@ -24,7 +26,7 @@ def as_its_tier_wants(verdict: Verdict, order: Order, policy: IdentityPolicy) ->
     return verdict
 
 
-def keep(unit: UnitOfWork, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
+def keep(unit: UnitOfWork, row: Mapping[Any, Any], found: Verdict, *, counted: bool, waits: bool) -> None:
     """Store and audit the verdict: numbers and reasons, no picture, no embedding."""
     similarity = found.similarity
     similarity = None if similarity is None or not math.isfinite(similarity) else float(similarity)

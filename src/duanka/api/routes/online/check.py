@@ -6,13 +6,13 @@ import math
 import secrets
 
 from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.openapi import json_body
+from duanka.api.http.steady import as_long
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import Agreement, Frames, read_by_hand
 from duanka.api.schemas.holder_responses import (
@@ -28,6 +28,7 @@ from duanka.api.schemas.holder_responses import (
     reasons,
 )
 from duanka.api.schemas.holder_texts import DECLINED, deadline, words_digest
+from duanka.application.unlinked_verification import UnlinkedVerification
 from duanka.domain.identity import (
     LEAST_FRAMES,
     MOST_FRAMES,
@@ -108,7 +109,8 @@ async def send_pictures(request: Request, here: Here, sits: access.Sits) -> Pict
     """
     # read here, because the framework would read the body before checking the session
     body = await request.body()
-    return await run_in_threadpool(_sent, here, sits, request.headers.get("content-type", ""), body)
+    kind = request.headers.get("content-type", "")
+    return await as_long(lambda: _sent(here, sits, kind, body), access.least_seconds(here, sits))
 
 
 def _sent(here: Context, sits: access.CurrentSession, content_type: str, body: bytes) -> PicturesAccepted:
@@ -142,6 +144,8 @@ def _given_back(
     """
     if found.stage is not SessionStage.PASSED:
         return False, None
+    if isinstance(sits.online, UnlinkedVerification):
+        return sits.online.restored(sits.token, here.now), None
     last = here.desk.reading.last(sits.session.card, Kind.RESTRICTION)
     if last is None:
         return False, None

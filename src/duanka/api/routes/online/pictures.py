@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.openapi import BYTES_BODY, json_body
-from duanka.api.routes.online_check import CHECK
+from duanka.api.http.steady import as_long
+from duanka.api.routes.online.check import CHECK
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import CHALLENGE_ID, Recording, read_by_hand
 from duanka.api.schemas.holder_responses import RecordingTaken, WaitingShown
@@ -83,7 +83,8 @@ async def send_recording(request: Request, here: Here, sits: access.Sits) -> Rec
     verdict comes later: `getCheck`.
     """
     body = await request.body()
-    return await run_in_threadpool(_taken, here, sits, request.headers.get("content-type", ""), body)
+    kind = request.headers.get("content-type", "")
+    return await as_long(lambda: _taken(here, sits, kind, body), access.least_seconds(here, sits))
 
 
 def _taken(here: Context, sits: access.CurrentSession, content_type: str, body: bytes) -> RecordingTaken:
@@ -96,7 +97,7 @@ def _taken(here: Context, sits: access.CurrentSession, content_type: str, body: 
         # an answered challenge has no pictures here any more: do not report them as missing
         if asks.receipt:
             sits.online.require_unanswered(sits.token, asks.challenge_id, here.now)
-        stage = sits.online.standing(order, here.now).stage
+        stage = sits.online.progress(sits.token, here.now).stage
         return RecordingTaken(receipt=receipt, missing=missing, stage=stage, waiting=None)
     frames = [Frame(one.order, one.at, held[one.sha256]) for one in digests]
     found = sits.online.submit(sits.token, asks.challenge_id, frames, here.now, receipt)

@@ -1,0 +1,1 @@
+"""Online checks: by the session of a link, picture by picture, and without a link."""
