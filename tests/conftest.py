@@ -74,6 +74,14 @@ def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path]
 
 
 @pytest.fixture(scope="session")
+def casebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Published cases of wrongful stops among 100 ordinary cards over six weeks, and scans of them; for reading."""
+    from support.casebook.world import made  # of all tests few need it
+
+    return _made_once(tmp_path_factory, "casebook", made)
+
+
+@pytest.fixture(scope="session")
 def small_province(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One of 1,200 cards over 8 days, without police cases, where most rules hit somebody; for reading."""
 

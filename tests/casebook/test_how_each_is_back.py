@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,45 +23,48 @@ from support.api.desks import callers
 from support.api.verifications import DARK, OTHER, UNSURE
 from support.casebook.journey import Calling, Journey
 from support.casebook.office import ASKS, Office, at_six, opened_office
-from support.casebook.world import Night, made_world, national, scanned, stricter
+from support.casebook.world import (
+    ALL,
+    FIRST_EVENING,
+    SECOND_EVENING,
+    STRICTER,
+    Night,
+    decided,
+    national,
+    stricter,
+)
 from support.databases import sqlite_order_database
+from support.orders.books import Backup, backup_of, restore
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 IN_BEIJING = Scope(cities=frozenset({"110100"}))
 CLERK, SECOND = Person("zhang", Role.DESK), Person("qian", Role.SUPERVISOR)
 Begun = Callable[..., Journey]
-NIGHTS = {
-    "first_evening": (national, date(2021, 5, 25)),
-    "second_evening": (national, date(2021, 5, 26)),
-    "national": (national, None),
-    "stricter": (stricter, None),
-}
+Shared = tuple[Office, Calling, Backup]
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Night]:
-    world = made_world(tmp_path_factory.mktemp("casebook"), cards=100)
-    found = {}
-    for name, (policy, as_of) in NIGHTS.items():
-        night = Night(as_of or date(2021, 6, 14), world.parent / name, as_of)
-        night.cases.update(scanned(world, night.out, policy(), as_of))
-        found[name] = night
-    return found
+def shared(new_sqlite_order_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """An office under `stricter`, its API, and its database as it was at first."""
+    file = tmp_path_factory.mktemp("office") / "orders.sqlite"
+    url = sqlite_order_database(new_sqlite_order_database, file)
+    with opened_office(url, stricter()) as office, callers(office.desk.api()) as calling:
+        yield office, calling, backup_of(office.desk.store)
 
 
 @pytest.fixture
-def begun(nights: dict[str, Night], new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[Begun]:
-    """Begins a case by the scan of one of NIGHTS."""
-    url = sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite")
-    with opened_office(url, stricter()) as office, callers(office.desk.api()) as calling:
-        yield lambda case, night="national": started(office, calling, nights[night], case)
+def begun(casebook: Path, shared: Shared) -> Begun:
+    """Begins a case by the scan of a night."""
+    office, calling, first = shared
+    restore(office.desk.store, first)
+    return lambda case, night=ALL: started(office, calling, casebook, night, case)
 
 
-def started(office: Office, calling: Calling, night: Night, case: str) -> Journey:
+def started(office: Office, calling: Calling, casebook: Path, night: Night, case: str) -> Journey:
     """The decisions of that night are taken at six, and the notice is delivered a minute later."""
     six = at_six(night.morning)
     office.desk.clock.now = six
-    office.takes(night.out, six)
+    office.takes(casebook / night.name, six)
     journey = Journey(case, office, calling, six)
     office.delivered(journey.card, six + MINUTE)
     journey.read_notices()
@@ -90,7 +93,7 @@ def is_back(journey: Journey, *asked: str) -> None:
 
 
 def test_the_lawyer_is_told_of_the_calls_and_is_back_at_a_counter_1000_km_away(begun: Begun) -> None:
-    journey = begun("sichuan_lawyer", "stricter")
+    journey = begun("sichuan_lawyer", STRICTER)
     journey.later(hours=23)
     assert journey.restriction() is None, "not 63 seconds after the notice"
     journey.later(hours=2)
@@ -102,7 +105,7 @@ def test_the_lawyer_is_told_of_the_calls_and_is_back_at_a_counter_1000_km_away(b
 
 
 def test_the_lawyer_is_back_in_any_browser(begun: Begun) -> None:
-    journey = begun("sichuan_lawyer", "stricter")
+    journey = begun("sichuan_lawyer", STRICTER)
     journey.later(hours=49)
     assert journey.stopped().state is State.SUSPENDED
     assert journey.passes_in_a_browser() < 5 * MINUTE
@@ -150,39 +153,40 @@ def test_the_customer_in_sichuan_has_a_concrete_reason_and_24_hours_and_is_back_
     is_back(journey)
 
 
-def test_the_traveller_in_nepal_is_back_from_a_browser_there(begun: Begun, nights: dict[str, Night]) -> None:
-    journey = begun("nepal_traveller", "first_evening")
+def test_the_traveller_in_nepal_is_back_from_a_browser_there(begun: Begun, casebook: Path) -> None:
+    journey = begun("nepal_traveller", FIRST_EVENING)
     journey.later(hours=25)
     assert journey.stopped().state is State.OUTGOING_BARRED
     one_reason_everywhere(journey, "出现在境外涉诈高发地 Nepal")
     assert journey.passes_in_a_browser() < 5 * MINUTE, "not eight days"
     is_back(journey)
-    office, night = journey.office, nights["national"]
-    office.takes(night.out, at_six(night.morning))
+    office = journey.office
+    office.takes(casebook / ALL.name, at_six(ALL.morning))
     assert office.asked(journey.card) == 1, "five more days there ask nothing"
 
 
 def test_the_traveller_keeps_the_lines_that_matter_where_the_first_stage_is_the_lifeline(
-    nights: dict[str, Night], new_sqlite_order_database: Path, tmp_path: Path
+    casebook: Path, new_sqlite_order_database: Path, tmp_path: Path
 ) -> None:
     stages = (DeadlineStage(24, NetworkState.LIFELINE), DeadlineStage(48, NetworkState.SUSPENDED))
     policy = replace(national(), orders=replace(national().orders, stages=stages))
     url = sqlite_order_database(new_sqlite_order_database, tmp_path / "lifeline.sqlite")
     with opened_office(url, policy) as office, callers(office.desk.api()) as calling:
-        journey = started(office, calling, nights["first_evening"], "nepal_traveller")
+        journey = started(office, calling, casebook, FIRST_EVENING, "nepal_traveller")
         journey.later(hours=25)
         assert (journey.stopped().state, journey.network()) == (State.LIFELINE, "lifeline")
         assert journey.passes_in_a_browser() < 5 * MINUTE, "over the Wi-Fi of the hotel"
         is_back(journey)
 
 
-def test_the_childs_watch_is_asked_nothing_for_a_month_without_use(nights: dict[str, Night]) -> None:
-    assert not nights["national"].cases["childs_watch"].rules
-    assert nights["national"].cases["childs_new_watch"].action == "watch"
+def test_the_childs_watch_is_asked_nothing_for_a_month_without_use(casebook: Path) -> None:
+    cases = decided(casebook / ALL.name)
+    assert not cases["childs_watch"].rules
+    assert cases["childs_new_watch"].action == "watch"
 
 
 def test_a_watch_that_is_stopped_all_the_same_is_not_charged_meanwhile(begun: Begun) -> None:
-    journey = begun("childs_watch", "stricter")
+    journey = begun("childs_watch", STRICTER)
     journey.later(hours=25)
     one_reason_everywhere(journey, "30 天以上无语音、短信、流量")
     assert journey.billed() == ["paused"]
@@ -202,19 +206,19 @@ def test_the_intern_is_back_in_the_browser_within_minutes(begun: Begun) -> None:
 
 
 def test_the_teacher_proves_who_she_is_after_the_first_evening_and_calls_on_all_week(
-    begun: Begun, nights: dict[str, Night]
+    begun: Begun, casebook: Path
 ) -> None:
-    journey = begun("class_teacher", "first_evening")
+    journey = begun("class_teacher", FIRST_EVENING)
     assert journey.passes_in_a_browser() < 5 * MINUTE
     is_back(journey)
-    for night in (nights["second_evening"], nights["national"]):
-        journey.office.takes(night.out, at_six(night.morning))
+    for night in (SECOND_EVENING, ALL):
+        journey.office.takes(casebook / night.name, at_six(night.morning))
         journey.later(hours=30)
     is_back(journey)
 
 
 def test_a_teacher_who_lies_in_hospital_has_three_days_more(begun: Begun) -> None:
-    journey = begun("class_teacher", "first_evening")
+    journey = begun("class_teacher", FIRST_EVENING)
     journey.office.desk.orders.extend(
         journey.order().id, "hospital", CLERK, "a note of the ward", journey.now
     )
@@ -225,7 +229,7 @@ def test_a_teacher_who_lies_in_hospital_has_three_days_more(begun: Begun) -> Non
 
 
 def test_the_restaurant_is_asked_in_its_busiest_week_and_never_stopped(begun: Begun) -> None:
-    journey = begun("restaurant_owner", "stricter")
+    journey = begun("restaurant_owner", STRICTER)
     assert "一小时内主叫" in journey.notice("verify")
     assert journey.passes_in_a_browser() < 5 * MINUTE
     is_back(journey)
@@ -236,7 +240,7 @@ def test_the_restaurant_is_asked_in_its_busiest_week_and_never_stopped(begun: Be
 def test_long_silence_bars_no_incoming_call_and_a_foreign_call_gives_no_second_reason(
     begun: Begun, case: str
 ) -> None:
-    journey = begun(case, "stricter")
+    journey = begun(case, STRICTER)
     journey.later(hours=25)
     assert journey.network() == "outgoing_barred"
     assert "接听和紧急电话不受影响" in journey.notice("outgoing_barred")
@@ -247,7 +251,7 @@ def test_long_silence_bars_no_incoming_call_and_a_foreign_call_gives_no_second_r
 
 
 def test_the_man_in_shanghai_has_the_stored_reason_for_a_court(begun: Begun) -> None:
-    journey = begun("shanghai_man", "stricter")
+    journey = begun("shanghai_man", STRICTER)
     journey.later(hours=49)
     one_reason_everywhere(journey, "30 天以上无语音、短信、流量，自 2021-04-12 10:00:00 起")
     desk, shown = journey.office.desk, journey.page()["stopText"]
@@ -262,7 +266,7 @@ def test_the_man_in_shanghai_has_the_stored_reason_for_a_court(begun: Begun) -> 
 
 
 def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobody(
-    begun: Begun, nights: dict[str, Night]
+    begun: Begun, casebook: Path
 ) -> None:
     journey = begun("not_mine")
     desk = journey.office.desk
@@ -281,8 +285,7 @@ def test_a_number_that_is_not_theirs_is_stopped_at_their_request_and_blames_nobo
     )
     real = "8619900000016"
     assert journey.office.told(real) == [], "her own number is left alone"
-    night = nights["stricter"]
-    journey.office.takes(night.out, journey.now)
+    journey.office.takes(casebook / STRICTER.name, journey.now)
     journey.later(days=7, hours=1)
     assert journey.last(Kind.RESTRICTION).state is State.CANCELLED
     assert journey.office.asked(journey.card) == 1

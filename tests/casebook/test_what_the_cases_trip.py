@@ -5,28 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from duanka.domain.order import Kind
 from support import ROOT
-from support.casebook.office import STOPPED, Office, at_six, opened_office
+from support.casebook.office import STOPPED, Office, opened_office
 from support.casebook.stories import STORIES
-from support.casebook.world import (
-    UNSEEN,
-    Judged,
-    Night,
-    followed,
-    made_world,
-    national,
-    scanned_nights,
-)
+from support.casebook.world import ALL, EVERY_FOURTH, LIVE, NIGHTS, SECOND_EVENING, STRICTER, UNSEEN, decided
 from support.databases import sqlite_order_database
-
-Nights = list[Night]
-Live = tuple[Path, Mapping[str, Judged]]
 
 # What all six weeks say under `national`: the action, and the rules behind it, heaviest first.
 EXPECTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -46,24 +34,6 @@ EXPECTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cases among ordinary cards: six weeks of records."""
-    return made_world(tmp_path_factory.mktemp("casebook"))
-
-
-@pytest.fixture(scope="module")
-def nights(world: Path) -> Nights:
-    return scanned_nights(world, date(2021, 5, 25), date(2021, 6, 12), step=3)
-
-
-@pytest.fixture(scope="module")
-def live(world: Path) -> Live:
-    """The same records through a live run: its output, and what it decides."""
-    out = world.parent / "live"
-    return out, followed(world, out, national())
-
-
 @pytest.fixture
 def office(new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[Office]:
     with opened_office(sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite")) as found:
@@ -76,31 +46,35 @@ def test_the_records_are_those_that_the_stories_tell() -> None:
 
 
 @pytest.mark.parametrize("case", STORIES)
-def test_a_case_trips_this_and_no_more(nights: Nights, case: str) -> None:
-    judged = nights[-1].cases[case]
+def test_a_case_trips_this_and_no_more(casebook: Path, case: str) -> None:
+    judged = decided(casebook / ALL.name)[case]
     assert (judged.action, tuple(judged.rules)) == EXPECTED[case]
 
 
-def test_nobody_is_stopped_outright_on_any_night(nights: Nights) -> None:
-    actions = {judged.action for night in nights for judged in night.cases.values()}
+def test_nobody_is_stopped_outright_on_any_night(casebook: Path) -> None:
+    actions = {one.action for night in NIGHTS for one in decided(casebook / night.name).values()}
     assert actions == {"", "watch", "verify", "verify_at_counter"}
 
 
-def test_a_live_run_decides_as_the_scan(nights: Nights, live: Live) -> None:
+def test_a_live_run_decides_as_the_scan(casebook: Path) -> None:
     by_live, by_scan = (
-        {case: (one.action, one.rules.keys()) for case, one in found.items() if one != UNSEEN}
-        for found in (live[1], nights[-1].cases)
+        {
+            case: (one.action, one.rules.keys())
+            for case, one in decided(casebook / run.name).items()
+            if one != UNSEEN
+        }
+        for run in (LIVE, ALL)
     )
     assert by_live == by_scan
 
 
 @pytest.mark.parametrize("answer", [True, False], ids=["the_holder_passes", "nobody_answers"])
 def test_each_is_asked_at_most_once_in_three_weeks_of_scans(
-    nights: Nights, live: Live, office: Office, answer: bool
+    casebook: Path, office: Office, answer: bool
 ) -> None:
     cards = {story.card: name for name, story in STORIES.items()}
-    office.every_morning(nights, cards, answer=answer)
-    office.takes(live[0], at_six(date(2021, 6, 15)))
+    mornings = [EVERY_FOURTH[0], SECOND_EVENING, *EVERY_FOURTH[1:], ALL, LIVE]
+    office.every_morning(casebook, mornings, cards, answer=answer)
     asked = {name: office.asked(card) for card, name in cards.items()}
     assert {name for name, times in asked.items() if times} == {
         name for name, (action, _) in EXPECTED.items() if action.startswith("verify")
@@ -109,3 +83,11 @@ def test_each_is_asked_at_most_once_in_three_weeks_of_scans(
     if answer:
         restrictions = [office.open(card, Kind.RESTRICTION) for card in cards]
         assert not [one for one in restrictions if one and one.state in STOPPED]
+
+
+def test_who_answered_under_one_policy_is_not_asked_again_by_a_stricter_one(
+    casebook: Path, office: Office
+) -> None:
+    cards = {story.card: name for name, story in STORIES.items()}
+    office.every_morning(casebook, [ALL, STRICTER], cards, answer=True)
+    assert {office.asked(card) for card in cards} == {0, 1}

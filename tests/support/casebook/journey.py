@@ -65,8 +65,9 @@ class Journey:
     def later(self, **time: float) -> None:
         """Time passes; the worker's clock does what is due."""
         end = self.now + timedelta(**time)
+        step = max(timedelta(hours=1), (end - self.now) / 24)
         while self.now < end:
-            self.now = min(end, self.now + timedelta(hours=1))
+            self.now = min(end, self.now + step)
             self.office.desk.clock.now = self.now
             self.office.desk.orders.sweep(self.now)
         self.read_notices()

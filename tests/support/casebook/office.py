@@ -74,11 +74,13 @@ class Office:
             self.desk.orders.apply(order.id, Event.BEGIN, HOLDER, "the holder is here", now)
             self.desk.orders.apply(order.id, Event.PASS, SYSTEM, "the face is that of the register", now)
 
-    def every_morning(self, nights: Iterable[Night], cards: Iterable[str], *, answer: bool) -> None:
+    def every_morning(
+        self, folder: Path, nights: Iterable[Night], cards: Iterable[str], *, answer: bool
+    ) -> None:
         """Take each scan; the notice arrives at once, and the holder answers two hours later, or never."""
         for night in nights:
             six = at_six(night.morning)
-            self.takes(night.out, six)
+            self.takes(folder / night.name, six)
             for card in cards:
                 self.delivered(card, six + timedelta(minutes=1))
                 if answer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from duanka.simulator import simulate
 from support.casebook.diary import COLUMNS, DAYS, FIRST, LAST, RECORDS
 from support.casebook.stories import STORIES
 
+WORLD = "world"  # of a folder, the records
 SETTINGS = Settings(secret=SecretStr("a secret of a test, of thirty-two characters"), threads=1)
 # An operator of the traveller's home may bring such a list; `national` ships none.
 _ABROAD = """
@@ -42,16 +43,6 @@ class Judged:
     tier: str
     action: str
     rules: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Night:
-    """A scan. `morning`: the day on which its list is taken; `as_of`: records until then, None: all."""
-
-    morning: date
-    out: Path
-    as_of: date | None = None
-    cases: dict[str, Judged] = field(default_factory=dict)
 
 
 UNSEEN = Judged("", "", {})
@@ -76,11 +67,46 @@ def stricter() -> Policy:
     return replace(policy, rules={**policy.rules, **changed})
 
 
-def made_world(folder: Path, cards: int = 120) -> Path:
-    """Write the cases and `cards` others, who live the same six weeks, into `folder`; a file or two for each table."""
+@dataclass(frozen=True)
+class Night:
+    """A scan of what was known at the beginning of `as_of`, None: all; its list is taken that `morning`."""
+
+    name: str
+    policy: Callable[[], Policy]
+    morning: date
+    as_of: date | None = None
+
+
+_AFTER = LAST + timedelta(days=1)
+EVERY_FOURTH = tuple(
+    Night(f"national-{day}", national, day, day)
+    for day in (date(2021, 5, 25) + timedelta(days=n) for n in range(0, 20, 4))
+)
+FIRST_EVENING = EVERY_FOURTH[0]  # of the teacher's calls; the traveller is in Nepal
+SECOND_EVENING = Night("national-2021-05-26", national, date(2021, 5, 26), date(2021, 5, 26))
+ALL, STRICTER = Night("national-all", national, _AFTER), Night("stricter-all", stricter, _AFTER)
+LIVE = Night("live", national, _AFTER)  # the same records through a live run
+NIGHTS = (*EVERY_FOURTH, SECOND_EVENING, ALL, STRICTER)
+
+
+def made(folder: Path) -> None:
+    """Write the cases and a hundred others, who live the same six weeks, into `folder`, and all scans of them."""
+    _world(folder)
+    for night in NIGHTS:
+        moment = datetime.combine(night.as_of, datetime.min.time()) if night.as_of else None
+        out = folder / night.name
+        scan(SETTINGS, folder / WORLD, out, policy=night.policy(), progress=Silent(), as_of=moment)
+    lists = folder / WORLD / "world.toml"
+    asked = LiveRun(
+        InboxInput(folder / WORLD), national(), folder / LIVE.name, lists=lists, once=True, pace=0.0
+    )
+    follow(SETTINGS, asked, _NoWatch(), lambda words: None)
+
+
+def _world(folder: Path) -> None:
     province = folder / "province"
-    simulate(province, cards=cards, days=DAYS, seed=7, start=FIRST)
-    world = folder / "world"
+    simulate(province, cards=100, days=DAYS, seed=7, start=FIRST)
+    world = folder / WORLD
     for table in COLUMNS:
         (world / table).mkdir(parents=True)
         lies = province / table
@@ -92,33 +118,6 @@ def made_world(folder: Path, cards: int = 120) -> Path:
         (world / table / "casebook.csv").write_text(",".join(COLUMNS[table]) + "\n" + rows, encoding="utf-8")
     lists = (province / "world.toml").read_text(encoding="utf-8") + _ABROAD
     (world / "world.toml").write_text(lists, encoding="utf-8")
-    return world
-
-
-def scanned(world: Path, out: Path, policy: Policy, as_of: date | None = None) -> Mapping[str, Judged]:
-    """Scan, as `duanka scan` does; return what is decided about the cards of the cases."""
-    moment = datetime.combine(as_of, datetime.min.time()) if as_of else None
-    scan(SETTINGS, world, out, policy=policy, progress=Silent(), as_of=moment)
-    return decided(out)
-
-
-def followed(world: Path, out: Path, policy: Policy) -> Mapping[str, Judged]:
-    """As `duanka live --once` does with the same records."""
-    lists = world / "world.toml"
-    asked = LiveRun(InboxInput(world), policy, out, lists=lists, once=True, pace=0.0)
-    follow(SETTINGS, asked, _NoWatch(), lambda words: None)
-    return decided(out)
-
-
-def scanned_nights(world: Path, first: date, last: date, step: int) -> list[Night]:
-    """Scans of what was known on every `step`-th night, and of all that there is, taken two days after the end."""
-    policy = national()
-    days = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, step)]
-    nights = [Night(day, world.parent / f"night-{day}", day) for day in days]
-    nights.append(Night(LAST + timedelta(days=1), world.parent / "night-of-all"))
-    for night in nights:
-        night.cases.update(scanned(world, night.out, policy, night.as_of))
-    return nights
 
 
 def decided(out: Path) -> Mapping[str, Judged]:
