@@ -20,6 +20,7 @@ from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
+from duanka.api.routes.assessment import listings, runs
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.online import check as checks
@@ -51,7 +52,7 @@ HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, a
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
-    casework = (accounts, casework_figures, cases, clues, victims)
+    casework = (accounts, runs, listings, casework_figures, cases, clues, victims)
     papers = (billing, copies)
     staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
     for router in (*staff, *casework, *papers, checks, holders, sending, unlinked):
@@ -139,6 +140,18 @@ BODIES: Mapping[str, Any] = {
     "/account-requests/{requestId}/retrieve": {"policeNotice": "1", "why": "w"},
     "/account-requests/{requestId}/answer": {"state": "handled", "why": "w"},
     "/takedown-items/{itemId}/move": {"state": "agreed", "why": "w"},
+    "/assessment-runs": {"period": "2026-02"},
+    "/listings": {
+        "runId": "Y000000000000",
+        "measure": "confirmed",
+        "kind": "outlet",
+        "unit": "S1",
+        "why": "w",
+    },
+    "/listings/{listingId}/evidence": {"text": "t"},
+    "/listings/{listingId}/object": {"text": "t"},
+    "/listings/{listingId}/decide": {"uphold": True, "why": "w"},
+    "/listings/{listingId}/check": {"mended": True, "why": "w"},
     "/acts": {"event": "restore", "phoneNumbers": [phone()], "reason": {"zh": "误停", "en": "an error"}},
 }
 
@@ -151,6 +164,8 @@ IDS = {
     "recipientId": "E",
     "requestId": "G",
     "itemId": "I",
+    "runId": "Y",
+    "listingId": "Z",
 }
 
 
@@ -161,7 +176,10 @@ def ask(caller: Caller, method: str, path: str) -> httpx.Response:
         real = real.replace(f"{{{name}}}", f"{first}000000000000")
     real = real.replace("{takeId}", "T000000000000")
     real = real.replace("{figure}", "clues_sent")
-    real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if "figures" in path else "")
+    real = real.replace("{actId}", "A000000000000") + (
+        "?" + PERIOD if "/figures" in path and "assessment" not in path else ""
+    )
+    real += "?measure=confirmed" if path.endswith("/rows") and "assessment" in path else ""
     if method == "GET":
         return caller.client.get(BASE + real)
     return caller.post(real, BODIES.get(path))

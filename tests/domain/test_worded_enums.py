@@ -29,6 +29,7 @@ from duanka.domain.linked_accounts import (
     SentKind,
     TransportKind,
 )
+from duanka.domain.listing import ListingEvent, ListingState
 from duanka.domain.network import Carried, NetworkState, RefusalReason
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.order_decision import RequestedAction
@@ -110,7 +111,7 @@ IN_TABLES = (
     ),
     *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
     *(IndicatorKind, ItemState),
-    *(FigureShape, Measure, UnitKind),
+    *(FigureShape, ListingEvent, ListingState, Measure, UnitKind),
 )
 
 

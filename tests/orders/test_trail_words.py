@@ -24,7 +24,7 @@ _CONSTANT = re.compile(r'^[A-Z]+ = "((?:audit|trail)\.[a-z_]+)"', re.MULTILINE)
 def _names() -> Iterator[str]:
     for file in [
         one
-        for room in ("ledger", "orders", "casework", "bootstrap", "api")
+        for room in ("ledger", "orders", "casework", "assessment", "bootstrap", "api")
         for one in SOURCE.glob(f"{room}/**/*.py")
     ]:
         text = file.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from duanka.api.routes import holder as holders
 from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
+from duanka.api.routes.assessment import listings, runs
 from duanka.api.routes.casework import accounts, cases, clues, victims
 from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.online import check as checks
@@ -92,7 +93,7 @@ def create_api(
     )
     staff = (
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
-        *(cases, clues, victims, accounts, casework_figures, headline, billing),
+        *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing),
     )
     for router in (*staff, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)

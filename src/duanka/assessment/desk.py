@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duanka.assessment.figures.service import HeadlineQueries
+from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
 
 
@@ -14,3 +16,5 @@ class AssessmentServices:
 
     figures: HeadlineQueries
     runs: AssessmentRuns
+    rows: AssessedRows
+    listings: UnitListings

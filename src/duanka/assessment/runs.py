@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, select
+from sqlalchemy import Connection, Row, RowMapping, case, func, select
 
+from duanka.assessment.candidates import keep_candidates, missing_periods
 from duanka.assessment.facts.counting import HOUR, PlacedFigure, counted, measures_of, placed
 from duanka.assessment.facts.events import CountedTime
 from duanka.assessment.facts.units import keep_units
@@ -18,6 +19,7 @@ from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure,
 from duanka.domain.assessment_lookups import ActiveCards, ExposureLookups
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.listing import UnknownRun
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Person
 from duanka.domain.record_lookups import LookupRefused
@@ -26,15 +28,12 @@ from duanka.ledger.db.assessment.listings import assessment_figures, assessment_
 from duanka.ledger.db.bulk import put_rows
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
+from duanka.ledger.people.places import places_in
 
-_LETTER = "A"
+_LETTER = "Y"
 ALL = "all"  # kind of the row of everything together
 NO_DAYS = "the store holds no records of this period; deliver them, and run the period again"
 _KINDS: tuple[UnitKind | None, ...] = (None, *UnitKind)
-
-
-class UnknownRun(AssessmentError):
-    """There is no such run, or none of that period."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +145,7 @@ class AssessmentRuns:
         }
         put_rows(connection, assessment_runs, [row])
         put_rows(connection, assessment_figures, [_row(made.id, one) for one in found])
+        keep_candidates(connection, made.id, made.period, made.made_at, self.policy)
         told = {"period": str(made.period), "figures": len(found), "digest": made.digest}
         self.trail.append(
             connection, [AuditEntry(made.made_at, by, "assessment.run", made.id, "", after=told)]
@@ -157,6 +157,12 @@ class AssessmentRuns:
         with self.store.reading() as connection:
             return run_named(connection, run)
 
+    def missing(self, run: AssessmentRun, by: Person) -> Sequence[AssessmentPeriod]:
+        """Earlier periods that the criterion asks for, and that nobody had run then: nobody was judged."""
+        authorize(by, Permission.READ_ASSESSMENT)
+        with self.store.reading() as connection:
+            return missing_periods(connection, run.period, run.made_at, self.policy)
+
     def listed(self, by: Person, limit: int = 50) -> Sequence[AssessmentRun]:
         """The latest runs."""
         authorize(by, Permission.READ_ASSESSMENT)
@@ -166,22 +172,31 @@ class AssessmentRuns:
         return [_run(row) for row in rows]
 
     def figures(
-        self, run: AssessmentRun, by: Person, kind: UnitKind | None, measure: Measure | None = None
+        self,
+        run: AssessmentRun,
+        by: Person,
+        kind: UnitKind | None,
+        measure: Measure | None = None,
+        skip: int = 0,
+        limit: int | None = None,
     ) -> Sequence[FigureOfRun]:
         """Figures of units in the scope of `by`; `kind` None: those of everything together, for who sees all.
 
-        By measure, and the units with the most of what is counted first: an order for reading, no ranking.
+        By measure, and the units with the most of what is counted first: an order for reading, no ranking. `limit`
+        None: all of them behind `skip`; a run does not change, so its pages do not either.
         """
         authorize(by, Permission.READ_ASSESSMENT)
         column = assessment_figures.c
-        query = select(assessment_figures).where(column.run_id == run.id, column.kind == (kind or ALL))
+        theirs = (column.run_id == run.id, column.kind == (kind or ALL))
+        query = select(assessment_figures).where(*theirs, *places_in(by, column.operator, column.city))
         if measure is not None:
             query = query.where(column.measure == measure.value)
+        places = case({one.value: at for at, one in enumerate(Measure)}, value=column.measure)
+        query = query.order_by(places, func.coalesce(column["count"], 0).desc(), column.unit).offset(skip)
+        if limit is not None:
+            query = query.limit(limit)
         with self.store.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        found = [_figure(row) for row in rows if by.scope.covers(row["operator"], row["city"])]
-        places = {one: at for at, one in enumerate(Measure)}
-        return sorted(found, key=lambda one: (places[one.measure], -(one.figure.count or 0), one.figure.unit))
+            return [_figure(row) for row in connection.execute(query).mappings()]
 
 
 def run_named(connection: Connection, run: str) -> AssessmentRun:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duanka.domain.assessment import Measure, UnitKind
+
 
 @dataclass(frozen=True)
 class AssessmentPolicy:
@@ -17,6 +19,7 @@ class AssessmentPolicy:
     `excess`: a unit is listed only for more than so many times the rate of the others, however sure that is.
     `history`: earlier periods that expectations are learned from, at most. `excused`: a unit's own past excuses it up
     to this quantile of what units differ by, so that who was always bad is not measured by that.
+    `measures`, `kinds`: which are judged. `term_days`: for putting things right, from the approval of a listing on.
     """
 
     probability: float = 0.99
@@ -29,3 +32,6 @@ class AssessmentPolicy:
     excess: float = 1.2
     history: int = 12
     excused: float = 0.99
+    measures: tuple[Measure, ...] = (Measure.CONFIRMED, Measure.WRONGFUL)
+    kinds: tuple[UnitKind, ...] = (UnitKind.OPERATOR, UnitKind.CITY, UnitKind.OUTLET)
+    term_days: int = 30

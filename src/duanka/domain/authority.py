@@ -123,6 +123,10 @@ class Permission(StrEnum):
     RUN_ASSESSMENT = "run_assessment", _SUPERVISION, "运行考核", "run an assessment", _ALL
     READ_ASSESSMENT = "read_assessment", _READERS, "查看考核", "read assessments and listings"
     LIST_ASSESSED = "list_assessed", STAFF, "查看考核明细", "list the cards behind a figure of an assessment"
+    LIST_UNIT = "list_unit", _SUPERVISION, "提出挂牌整治", "propose that a unit is listed"
+    APPROVE_LISTING = "approve_listing", _SUPERVISION, "批准挂牌整治", "approve that a unit is listed"
+    ANSWER_LISTING = "answer_listing", STAFF, "报送整改材料或申诉", "answer for a listed unit"
+    CHECK_LISTING = "check_listing", _SUPERVISION, "检查整改、摘牌", "check whether a unit has mended"
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     EXPORT_BILLING = "export_billing", STAFF, "导出计费事件", "export events for billing", _ALL

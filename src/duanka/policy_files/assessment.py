@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
+from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
-from duanka.policy_files.tables import TomlTable, must_be
+from duanka.policy_files.tables import Distinct, TomlTable, fault, must_be
 
 _SHIPPED = AssessmentPolicy()
 
@@ -15,7 +16,25 @@ Fraction = Annotated[float, Field(gt=0, lt=1), must_be("a number above 0 and bel
 Periods = Annotated[int, Field(ge=1, le=24), must_be("a whole number from 1 to 24")]
 Few = Annotated[int, Field(ge=1, le=1000), must_be("a whole number from 1 to 1000")]
 Least = Annotated[float, Field(ge=0, le=1e9), must_be("a number from 0")]
+TermDays = Annotated[int, Field(ge=1, le=366), must_be("a whole number from 1 to 366")]
 Times = Annotated[float, Field(ge=1, le=100), must_be("a number from 1 to 100")]
+_COMPARED = tuple(
+    one
+    for one in Measure
+    if one.high_is_worse is not None and one.shape in (FigureShape.RATE, FigureShape.SHARE)
+)
+
+
+def _measure(text: object) -> Measure:
+    if text not in _COMPARED:
+        raise fault(f"is one of {', '.join(_COMPARED)}, not {text!r:.40}")
+    return Measure(str(text))
+
+
+def _kind(text: object) -> UnitKind:
+    if text not in tuple(UnitKind):
+        raise fault(f"is one of {', '.join(UnitKind)}, not {text!r:.40}")
+    return UnitKind(str(text))
 
 
 class AssessmentTable(TomlTable):
@@ -31,3 +50,6 @@ class AssessmentTable(TomlTable):
     excess: Times = _SHIPPED.excess
     history: Periods = _SHIPPED.history
     excused: Fraction = _SHIPPED.excused
+    measures: Distinct[Annotated[Measure, PlainValidator(_measure)]] = _SHIPPED.measures
+    kinds: Distinct[Annotated[UnitKind, PlainValidator(_kind)]] = _SHIPPED.kinds
+    term_days: TermDays = _SHIPPED.term_days

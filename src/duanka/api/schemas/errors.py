@@ -21,6 +21,7 @@ from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused, MalformedOrderNumber
 from duanka.domain.linked_accounts import MalformedAnswer, UnknownAccountRequest
+from duanka.domain.listing import ListingNeedsAnother, UnknownListing, UnknownRun
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -186,9 +187,12 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownClue, 404),
     (UnknownVictim, 404),
     (UnknownAccountRequest, 404),
+    (UnknownRun, 404),
+    (UnknownListing, 404),
     (MalformedAnswer, 400),
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
+    (ListingNeedsAnother, 403),
     (ProtectedCard, 422),
     (AlreadyUsed, 401),
     (NotLinked, 404),

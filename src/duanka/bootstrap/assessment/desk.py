@@ -7,6 +7,8 @@ from typing import Protocol
 
 from duanka.assessment.desk import AssessmentServices
 from duanka.assessment.figures.service import HeadlineQueries
+from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
 from duanka.domain.assessment_lookups import ExposureLookups
 from duanka.domain.card_facts import CardFacts
@@ -36,7 +38,10 @@ def assessment(
         except LookupRefused:
             return None
 
+    runs = AssessmentRuns(store, trail, records, policy.id, policy.assessment)
     return AssessmentServices(
         figures=HeadlineQueries(store, trail, archive, register),
-        runs=AssessmentRuns(store, trail, records, policy.id, policy.assessment),
+        runs=runs,
+        rows=AssessedRows(runs),
+        listings=UnitListings(runs),
     )

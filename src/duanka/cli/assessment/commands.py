@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duanka.cli.assessment import listings
 from duanka.cli.output.list_options import ListOptions, lists
+from duanka.cli.output.lists import every as pages
 from duanka.cli.output.lists import line, print_list, say
 from duanka.cli.people.acting import at_desk, command
 from duanka.cli.shell.language import shown, text_shown
@@ -16,9 +18,11 @@ from duanka.domain.authority import Permission
 
 if TYPE_CHECKING:
     from duanka.assessment import formulas as worded
+    from duanka.assessment import rows as opened
     from duanka.assessment.runs import AssessmentRun
     from duanka.cli.assessment import tables
 else:
+    opened = lazily("duanka.assessment.rows")
     tables = lazily("duanka.cli.assessment.tables")
     worded = lazily("duanka.assessment.formulas")
 
@@ -47,8 +51,15 @@ def run_period(
     chosen = AssessmentPeriod.read(period)
     with at_desk() as (here, person):
         made = here.assessment.runs.run(chosen, person, here.now())
+        units = len(here.assessment.listings.candidates(made, person))
     say(f"考核 {made.id}：{made.period}", f"Run {made.id}: {made.period}")
     _say_of(made)
+    if units:
+        following = f"duanka assess candidates {made.id}"
+        say(
+            f"符合挂牌条件的单位：{units}，{following}",
+            f"{units} meet the criterion for listing: {following}",
+        )
     say(f"下一步：duanka assess show {made.id}", f"Next: duanka assess show {made.id}")
 
 
@@ -89,6 +100,34 @@ def runs(*, asked: ListOptions) -> None:
     with at_desk() as (here, person):
         found = here.assessment.runs.listed(person)
     print_list(tables.RUNS, found, asked)
+
+
+@command(assess, Permission.LIST_ASSESSED)
+@lists()
+def rows(
+    measure: Annotated[Measure, typer.Argument(help="Which measure.")],
+    run: Annotated[str, typer.Option("--run", help="A run's id, or its period; default: the latest.")] = "",
+    by: By = None,
+    unit: Annotated[str, typer.Option("--unit", help="Which unit; empty: those whose unit is unknown.")] = "",
+    every: Annotated[
+        bool, typer.Option("--every", help="Also what the measure does not count, but is of.")
+    ] = False,
+    *,
+    asked: ListOptions,
+) -> None:
+    """List what lies behind a figure, masked, the earliest first. It stands in the audit trail."""
+    with at_desk() as (here, person):
+        found = here.assessment.runs.get(run, person)
+        of = opened.AssessedUnit(measure, by, unit, every)
+
+        def fetch(after: str, limit: int) -> tables.FetchedPage:
+            page = here.assessment.rows.page(found, of, person, here.now(), after, limit)
+            return tables.FetchedPage(*page)
+
+        print_list(tables.ROWS, pages(fetch), asked.of(person))
+
+
+listings.add_to(assess)
 
 
 def _say_of(made: AssessmentRun) -> None:

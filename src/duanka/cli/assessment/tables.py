@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from duanka.assessment.candidates import Candidate
+from duanka.assessment.listing.service import ListedUnit, ListingStep
+from duanka.assessment.rows import AssessedRow
 from duanka.assessment.runs import AssessmentRun, FigureOfRun
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
+from duanka.domain.listing import ListingEvent, ListingFacts, ListingState
+from duanka.domain.local_time import operator_zone
 from duanka.domain.text import BilingualText
 
 ALL, UNKNOWN = BilingualText("全部", "all"), BilingualText("未知", "unknown")
@@ -79,5 +89,93 @@ RUNS: Listing[AssessmentRun] = Listing(
         ListColumn(
             "digest", ("摘要", "digest"), lambda one: one.digest, lambda one: one.digest[:12], spare=1
         ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class FetchedPage:
+    """A page of things as lists fetch them; `next`: where the next one begins."""
+
+    items: Sequence[Any]
+    next: str | None
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it."""
+    return operator_zone().written(at)
+
+
+def _in_words(facts: ListingFacts) -> str:
+    return f"{facts.ratio:.2f} ({facts.lower:.2f}-{facts.upper:.2f})"
+
+
+CANDIDATES: Listing[Candidate] = Listing(
+    BilingualText("符合挂牌条件的单位", "units that meet the criterion"),
+    (
+        ListColumn("measure", ("指标", "measure"), lambda one: one.measure.value, word=Measure),
+        ListColumn("kind", ("类别", "by"), lambda one: one.kind.value, word=UnitKind),
+        ListColumn("unit", ("单位", "unit"), lambda one: one.unit),
+        ListColumn("count", ("计数", "count"), lambda one: one.facts.events, right=True),
+        ListColumn(
+            "expected",
+            ("预计", "expected"),
+            lambda one: one.facts.expected,
+            lambda one: f"{one.facts.expected:,.1f}",
+            right=True,
+        ),
+        ListColumn(
+            "ratio", ("倍数", "times"), lambda one: one.facts.ratio, lambda one: _in_words(one.facts), spare=1
+        ),
+        ListColumn("lower", None, lambda one: one.facts.lower),
+        ListColumn("upper", None, lambda one: one.facts.upper),
+        ListColumn("worse", None, lambda one: [f"{chance:.6f}" for chance in one.facts.worse]),
+        ListColumn("false_discovery", None, lambda one: one.facts.false_discovery),
+        ListColumn("run", None, lambda one: one.run_id),
+    ),
+)
+ROWS: Listing[AssessedRow] = Listing(
+    BilingualText("明细", "rows"),
+    (
+        ListColumn("at", ("时间", "time"), lambda one: one.at),
+        ListColumn("about", ("对象", "about"), lambda one: one.about),
+        ListColumn("source", ("出处", "of"), lambda one: one.source),
+        ListColumn("counted", ("计入", "counted"), lambda one: one.counted),
+        ListColumn(
+            "hours",
+            ("小时", "hours"),
+            lambda one: one.hours,
+            lambda one: "" if one.hours is None else f"{one.hours:,.1f}",
+            right=True,
+        ),
+        ListColumn("operator", ("运营商", "operator"), lambda one: one.operator, spare=2),
+        ListColumn("city", ("城市", "city"), lambda one: one.city, spare=1),
+        ListColumn("outlet", ("网点", "outlet"), lambda one: one.outlet, spare=3),
+        ListColumn("platform", ("平台", "platform"), lambda one: one.platform, spare=4),
+    ),
+)
+LISTINGS: Listing[ListedUnit] = Listing(
+    BilingualText("挂牌整治", "listings"),
+    (
+        ListColumn("id", ("编号", "id"), lambda one: one.id),
+        ListColumn("state", ("状态", "state"), lambda one: one.state.value, word=ListingState),
+        ListColumn("kind", ("类别", "by"), lambda one: one.kind.value, word=UnitKind),
+        ListColumn("unit", ("单位", "unit"), lambda one: one.unit),
+        ListColumn("measure", ("指标", "measure"), lambda one: one.measure.value, word=Measure, spare=2),
+        ListColumn("proposed_by", ("提出人", "proposed"), lambda one: one.proposed_by, spare=3),
+        ListColumn("approved_by", ("批准人", "approved"), lambda one: one.approved_by, spare=3),
+        ListColumn("due_at", ("期限", "term until"), lambda one: one.due_at),
+        ListColumn("run", None, lambda one: one.run_id),
+        ListColumn("notice_digest", None, lambda one: one.notice_digest),
+    ),
+    counted=("state", "kind", "measure"),
+)
+STEPS: Listing[ListingStep] = Listing(
+    BilingualText("经过", "steps"),
+    (
+        ListColumn("at", ("时间", "time"), lambda one: one.at),
+        ListColumn("who", ("操作人", "who"), lambda one: one.who),
+        ListColumn("event", ("事项", "event"), lambda one: one.event.value, word=ListingEvent),
+        ListColumn("text", ("内容", "text"), lambda one: one.text, below=True),
     ),
 )

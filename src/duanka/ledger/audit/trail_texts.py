@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from duanka.domain.listing import ListingEvent
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
 
@@ -26,6 +27,7 @@ _ROWS = {
     "act.strike": BilingualText("批量处置剔除号码", "card struck from bulk action"),
     "act.undo": BilingualText("撤销批量处置", "bulk action undone"),
     "alarm.clear": BilingualText("解除告警", "alarm cleared"),
+    "assessment.run": BilingualText("运行考核", "assessment run"),
     "audit.accept_restored": BilingualText("接受恢复的数据库", "restored database accepted"),
     "audit.end_spoilt": BilingualText("审计链末端副本损坏", "kept end of the trail spoilt"),
     "act.upgraded": BilingualText("数据库升级：批量处置", "bulk action, as upgraded"),
@@ -119,6 +121,7 @@ _ROWS = {
     "pictures.purge": BilingualText("清除核验画面", "pictures purged"),
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
     "read.billing": BilingualText("导出计费事件", "events for billing read"),
+    "read.assessed": BilingualText("查看考核明细", "rows of an assessment read"),
     "read.clue": BilingualText("查看线索", "clue read"),
     "read.case": BilingualText("查看案件", "case looked into"),
     "victims.approve": BilingualText("批准回访名单", "worklist approved"),
@@ -151,6 +154,7 @@ _ROWS = {
     "unlinked.settle": BilingualText("无链接核验：结果", "check without a link settled"),
     "trail.broken": BilingualText("审计链断裂", "trail broken"),
 }
+_ROWS |= {f"listing.{one.value}": one.words for one in ListingEvent}
 # Changes of an order without a change of state, shown after its kind.
 _CHANGES = {
     "attach": BilingualText("追加命中", "attached"),

@@ -56,6 +56,14 @@ def _units_and_runs(op: Operations) -> None:
         *(_text("operator", 40), _text("city", 40)),
     )
     op.create_index("figures_of_unit", "assessment_figures", ["kind", "unit", "measure"])
+    op.create_table(
+        "assessment_candidates",
+        _text("run_id", 16, primary_key=True),
+        _text("measure", 16, primary_key=True),
+        _text("kind", 12, primary_key=True),
+        _text("unit", 80, primary_key=True),
+        *(_text("operator", 40), _text("city", 40), _text("facts")),
+    )
 
 
 def _listings(op: Operations) -> None:
@@ -68,6 +76,7 @@ def _listings(op: Operations) -> None:
         _text("facts"),
         *(_text(name, server_default="") for name in ("notice_zh", "notice_en")),
         _text("notice_digest", 64, server_default=""),
+        Column("term_days", Integer, nullable=False),
         *(_text("proposed_by", 32), _moment("proposed_at"), _text("approved_by", 32, nullable=True)),
         *(_moment("approved_at", nullable=True), _moment("due_at", nullable=True)),
         *(_moment("updated_at"), _moment("closed_at", nullable=True)),

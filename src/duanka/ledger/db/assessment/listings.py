@@ -57,8 +57,22 @@ assessment_figures = Table(
     Index("figures_of_unit", "kind", "unit", "measure"),
 )
 
-# Units that a run proposed for rectification (挂牌整治). `facts`: JSON of what the criterion found. `reason`, `notice`:
-# as the unit is told. `due_at`: end of the term for putting things right.
+# Units that meet the criterion of a run; nobody else can be listed. `facts`: JSON, as `domain.listing.ListingFacts`.
+assessment_candidates = Table(
+    "assessment_candidates",
+    metadata,
+    Column("run_id", String(16), primary_key=True),
+    Column("measure", String(16), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("unit", String(80), primary_key=True),
+    Column("operator", String(40), nullable=False),
+    Column("city", String(40), nullable=False),
+    Column("facts", Text, nullable=False),
+)
+
+# Units that were proposed for rectification (挂牌整治). `facts`: of the criterion, as in the run. `notice_*`: as
+# the unit is told, with the SHA-256 of both. `term_days`: for putting things right, from the
+# approval on; `due_at`: their end.
 listings = Table(
     "listings",
     metadata,
@@ -75,6 +89,7 @@ listings = Table(
     Column("notice_zh", Text, nullable=False, server_default=""),
     Column("notice_en", Text, nullable=False, server_default=""),
     Column("notice_digest", String(64), nullable=False, server_default=""),
+    Column("term_days", Integer, nullable=False),
     Column("proposed_by", String(32), nullable=False),
     Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("approved_by", String(32)),

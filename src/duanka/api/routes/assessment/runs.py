@@ -1,0 +1,111 @@
+"""Assessment: periods counted by unit, and what lies behind each figure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.endpoints import Endpoints
+from duanka.api.schemas.assessment import runs as shown
+from duanka.api.schemas.assessment.runs import TheRun
+from duanka.api.schemas.requests import After, Limit, Skip
+from duanka.assessment.rows import AssessedUnit
+from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
+from duanka.domain.authority import Permission
+
+router = Endpoints("assessment")
+_By = Annotated[
+    UnitKind | None, Query(alias="by", description="By which kind of unit; without it everything together.")
+]
+
+
+@router.endpoint(
+    "POST /assessment-runs",
+    "Count a period · 运行考核",
+    Permission.RUN_ASSESSMENT,
+    fails=(409,),
+    status_code=201,
+)
+def run_assessment(here: Here, by: access.Caller, asks: shown.RunAsked) -> shown.RunWithGapsShown:
+    """Every measure by operator, city, outlet, opening month and platform. 409: the period is not over.
+
+    Without a store of records active cards are unknown, and so are rates.
+    """
+    runs = here.desk.assessment.runs
+    made = runs.run(AssessmentPeriod.read(asks.period), by, here.now)
+    return shown.RunWithGapsShown.with_gaps(made, runs.missing(made, by))
+
+
+@router.endpoint("GET /assessment-runs", "Runs, the latest first · 考核列表", Permission.READ_ASSESSMENT)
+def list_assessment_runs(here: Here, by: access.Caller, limit: Limit = 50) -> shown.RunsShown:
+    """Periods that were counted, each as often as somebody did."""
+    return shown.RunsShown(
+        items=[shown.RunShown.told(one) for one in here.desk.assessment.runs.listed(by, limit)]
+    )
+
+
+@router.endpoint("GET /assessment-runs/{runId}", "A run · 查看考核", Permission.READ_ASSESSMENT, fails=(404,))
+def get_assessment_run(here: Here, by: access.Caller, number: TheRun) -> shown.RunWithGapsShown:
+    """With the earlier periods that the criterion asks for and nobody had run."""
+    runs = here.desk.assessment.runs
+    found = runs.get(number, by)
+    return shown.RunWithGapsShown.with_gaps(found, runs.missing(found, by))
+
+
+@router.endpoint(
+    "GET /assessment-runs/{runId}/figures",
+    "Figures of a run · 考核指标",
+    Permission.READ_ASSESSMENT,
+    fails=(404,),
+)
+def list_assessment_figures(
+    here: Here,
+    by: access.Caller,
+    number: TheRun,
+    kind: _By = None,
+    measure: Annotated[Measure | None, Query(description="Only this measure.")] = None,
+    after: Skip = None,
+    limit: Limit = 50,
+) -> shown.FiguresOfRunShown:
+    """Aggregates, within the scope of who asks. The units with the most of what is counted first: no ranking."""
+    runs, skip = here.desk.assessment.runs, int(after or 0)
+    found = runs.figures(runs.get(number, by), by, kind, measure, skip, limit + 1)
+    return shown.FiguresOfRunShown.told(found, skip, limit)
+
+
+@router.endpoint(
+    "GET /assessment-runs/{runId}/rows",
+    "What lies behind a figure · 考核明细",
+    Permission.LIST_ASSESSED,
+    fails=(404, 409),
+)
+def list_assessed_rows(
+    here: Here,
+    by: access.Caller,
+    number: TheRun,
+    measure: Annotated[Measure, Query(description="Which measure.")],
+    kind: _By = None,
+    unit: Annotated[
+        str, Query(max_length=80, description="Which unit; empty: those whose unit is unknown.")
+    ] = "",
+    every: Annotated[bool, Query(description="Also what the measure does not count, but is of.")] = False,
+    after: After = None,
+    limit: Limit = 50,
+) -> shown.AssessedRowsShown:
+    """The earliest first, masked, as known when the run was made. It stands in the audit trail."""
+    run, of = here.desk.assessment.runs.get(number, by), AssessedUnit(measure, kind, unit, every)
+    return shown.AssessedRowsShown.told(
+        *here.desk.assessment.rows.page(run, of, by, here.now, after or "", limit)
+    )
+
+
+@router.endpoint(
+    "GET /assessment-formulas", "How measures are counted · 考核公式", Permission.READ_ASSESSMENT
+)
+def list_assessment_formulas(here: Here, by: access.Caller) -> shown.FormulasShown:
+    """In words; the formulas are ours."""
+    del here, by
+    return shown.FormulasShown.told()

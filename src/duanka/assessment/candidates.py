@@ -1,0 +1,205 @@
+"""Candidates: the units that meet the criterion of the policy in a run, compared over it and the runs before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, RowMapping, and_, select
+
+from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
+from duanka.domain.assessment_policy import AssessmentPolicy
+from duanka.domain.listing import ListingFacts
+from duanka.ledger.db.assessment.listings import (
+    assessment_candidates,
+    assessment_figures,
+    assessment_runs,
+    listings,
+)
+from duanka.ledger.db.bulk import put_rows
+
+if TYPE_CHECKING:
+    from duanka.assessment.comparison.criterion import ListingVerdict as Verdict
+
+Counted = tuple[float, float]  # events and exposure; NaN: unknown
+_UNKNOWN: Counted = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A unit that meets the criterion."""
+
+    run_id: str
+    measure: Measure
+    kind: UnitKind
+    unit: str
+    operator: str
+    city: str
+    facts: ListingFacts
+
+
+def compared_runs(
+    connection: Connection, period: AssessmentPeriod, until: datetime, policy: AssessmentPolicy
+) -> Sequence[tuple[AssessmentPeriod, str]]:
+    """The periods that are compared, the oldest first, each with its latest run until then; "": none."""
+    column, found = assessment_runs.c, list[tuple[AssessmentPeriod, str]]()
+    for _ in range(policy.periods + policy.history):
+        query = select(column.id).where(
+            column.first_month == period.first, column.months == period.months, column.made_at <= until
+        )
+        latest = query.order_by(column.made_at.desc(), column.id.desc()).limit(1)
+        found.insert(0, (period, connection.execute(latest).scalar() or ""))
+        period = period.before
+    while found and not found[0][1]:
+        found.pop(0)
+    return found
+
+
+def missing_periods(
+    connection: Connection, period: AssessmentPeriod, until: datetime, policy: AssessmentPolicy
+) -> Sequence[AssessmentPeriod]:
+    """Periods of the last that the criterion asks for and that nobody ran, the oldest first."""
+    there = {one for one, run in compared_runs(connection, period, until, policy) if run}
+    needed = [period]
+    for _ in range(policy.periods - 1):
+        needed.insert(0, needed[0].before)
+    return [one for one in needed if one not in there]
+
+
+def keep_candidates(
+    connection: Connection, run_id: str, period: AssessmentPeriod, made_at: datetime, policy: AssessmentPolicy
+) -> int:
+    """Judge the units of a run that was written, and keep those that meet the criterion; how many."""
+    if missing_periods(connection, period, made_at, policy):
+        return 0
+    compared = compared_runs(connection, period, made_at, policy)
+    found = [
+        one
+        for measure in policy.measures
+        for kind in policy.kinds
+        for one in _judged(connection, run_id, compared, (measure, kind), policy)
+    ]
+    put_rows(connection, assessment_candidates, [_row(one) for one in found])
+    return len(found)
+
+
+def candidates_of(connection: Connection, run_id: str) -> Sequence[Candidate]:
+    """Those of a run that was stored."""
+    query = select(assessment_candidates).where(assessment_candidates.c.run_id == run_id)
+    order = (assessment_candidates.c.measure, assessment_candidates.c.kind, assessment_candidates.c.unit)
+    return [_candidate(row) for row in connection.execute(query.order_by(*order))]
+
+
+def _judged(
+    connection: Connection,
+    run_id: str,
+    compared: Sequence[tuple[AssessmentPeriod, str]],
+    of: tuple[Measure, UnitKind],
+    policy: AssessmentPolicy,
+) -> Iterator[Candidate]:
+    from duanka.assessment.comparison.criterion import judge  # noqa: PLC0415  # scipy takes 0.3 s, and few need it
+
+    measure, kind = of
+    counts, places = _counts(connection, [run for _, run in compared], measure, kind)
+    units = sorted(counts)
+    if not units:
+        return
+    known = [run for _, run in compared]
+    table = [[counts[unit].get(run, (0.0, 0.0)) if run else _UNKNOWN for run in known] for unit in units]
+    events, exposure = ([[cell[side] for cell in row] for row in table] for side in (0, 1))
+    before = _listed_before(connection, measure, kind)
+    listed = [[_overlaps(before.get(unit, ()), period) for period, _ in compared] for unit in units]
+    verdict = judge(events, exposure, policy, listed)
+    for at, unit in enumerate(units):
+        if verdict.listed[at]:
+            last = sum(cell[1] for cell in table[at][-policy.periods :])
+            facts = _facts(verdict, at, int(last), compared, policy)
+            yield Candidate(run_id, measure, kind, unit, *places[unit], facts)
+
+
+def _counts(
+    connection: Connection, runs: Sequence[str], measure: Measure, kind: UnitKind
+) -> tuple[dict[str, dict[str, Counted]], dict[str, tuple[str, str]]]:
+    """Unit -> run -> what is bad and of how many; and the latest place of each. What is not known is no unit."""
+    column = assessment_figures.c
+    query = select(assessment_figures).where(
+        column.run_id.in_([run for run in runs if run]),
+        *(column.measure == measure.value, column.kind == kind.value, column.unit != ""),
+    )
+    counts, places = dict[str, dict[str, Counted]](), dict[str, tuple[str, str]]()
+    order = {run: at for at, run in enumerate(runs)}
+    rows = connection.execute(query).mappings().all()
+    for row in sorted(rows, key=lambda row: order[row["run_id"]]):
+        counts.setdefault(row["unit"], {})[row["run_id"]] = _bad(measure, row)
+        places[row["unit"]] = (row["operator"], row["city"])
+    return counts, places
+
+
+def _bad(measure: Measure, row: RowMapping) -> Counted:
+    count, of = row["count"], row["exposure"]
+    if count is None or of is None:
+        return _UNKNOWN
+    return float(count if measure.high_is_worse else of - count), float(max(of, count))
+
+
+def _listed_before(
+    connection: Connection, measure: Measure, kind: UnitKind
+) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """When units were on the list: what they did then is no past to be measured by."""
+    column, found = listings.c, dict[str, list[tuple[datetime, datetime | None]]]()
+    theirs = and_(column.measure == measure.value, column.kind == kind.value, column.approved_at.is_not(None))
+    for row in connection.execute(select(column.unit, column.approved_at, column.closed_at).where(theirs)):
+        found.setdefault(row.unit, []).append((row.approved_at, row.closed_at))
+    return found
+
+
+def _overlaps(spans: Sequence[tuple[datetime, datetime | None]], period: AssessmentPeriod) -> bool:
+    return any(begin < period.until and (end is None or end > period.since) for begin, end in spans)
+
+
+def _facts(
+    verdict: Verdict,
+    at: int,
+    exposure: int,
+    compared: Sequence[tuple[AssessmentPeriod, str]],
+    policy: AssessmentPolicy,
+) -> ListingFacts:
+    return ListingFacts(
+        periods=tuple(str(period) for period, _ in compared[-policy.periods :]),
+        events=int(verdict.events[at]),
+        exposure=exposure,
+        expected=float(verdict.expected[at]),
+        ratio=float(verdict.ratio[at]),
+        lower=float(verdict.lower[at]),
+        upper=float(verdict.upper[at]),
+        beyond=float(verdict.limit[at]),
+        worse=tuple(float(one) for one in verdict.worse[at]),
+        chance=float(verdict.chance[at]),
+        false_discovery=float(verdict.false_discovery[at]),
+        runs=tuple(run for _, run in compared if run),
+    )
+
+
+def _row(one: Candidate) -> Mapping[str, object]:
+    named = {"run_id": one.run_id, "measure": one.measure.value, "kind": one.kind.value, "unit": one.unit}
+    return {**named, "operator": one.operator, "city": one.city, "facts": facts_text(one.facts)}
+
+
+def facts_text(facts: ListingFacts) -> str:
+    """Facts as they are stored."""
+    return json.dumps(asdict(facts), sort_keys=True)
+
+
+def facts_of(text: str) -> ListingFacts:
+    """Facts as they were stored."""
+    told: dict[str, Any] = json.loads(text)
+    lists = {name: tuple(told[name]) for name in ("periods", "worse", "runs")}
+    return ListingFacts(**{**told, **lists})
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    of = (Measure(row.measure), UnitKind(row.kind), row.unit, row.operator, row.city)
+    return Candidate(row.run_id, *of, facts_of(row.facts))

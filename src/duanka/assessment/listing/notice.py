@@ -1,0 +1,66 @@
+"""The notice that a listed unit gets: reason, figures, term, and the way to object; stored as it is approved."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from duanka.assessment.candidates import Candidate
+from duanka.assessment.formulas import FORMULAS, OURS
+from duanka.domain.text import BilingualText
+
+_NOTICE = BilingualText(
+    "挂牌整治通知\n"
+    "单位：{kind}{unit}\n"
+    "指标：{measure}。{formula}{ours}\n"
+    "数据：{periods}，{events:,}，基数 {exposure:,}；按本单位以往和其他单位的情况预计 {expected:,.1f}，实际为预计的"
+    " {ratio:.2f} 倍（95%区间 {lower:.2f} 至 {upper:.2f}），超过偶然波动的上限 {beyond:,.0f}；各期差于预计的概率"
+    " {worse}，误报率控制在 {false:.2%}。\n"
+    "依据：考核 {run}，比较了 {runs}。\n"
+    "要求：自批准之日起 {days} 日内整改，并报送整改材料。\n"
+    "申诉：如认为有误，可随时提出申诉，申诉成立即摘牌；由提出挂牌人以外的人决定。",
+    "Notice of listing for rectification\n"
+    "Unit: {kind} {unit}\n"
+    "Measure: {measure}. {formula} {ours}\n"
+    "Figures: {periods}: {events:,} of {exposure:,}; expected by the unit's own past and by the others:"
+    " {expected:,.1f}. That is {ratio:.2f} times what is expected (95% interval {lower:.2f} to {upper:.2f}), and more"
+    " than the {beyond:,.0f} that chance explains. Probability of being worse, by period: {worse}; false discovery"
+    " {false:.2%}.\n"
+    "Ground: run {run}, which was compared with {runs}.\n"
+    "What to do: put it right within {days} days of the approval, and file the evidence.\n"
+    "Objection: whoever thinks this is wrong objects at any time, and is taken off the list if it is upheld. Somebody"
+    " other than who proposed the listing decides.",
+)
+
+
+def notice_of(one: Candidate, term_days: int) -> BilingualText:
+    """The notice in both languages."""
+    facts = one.facts
+
+    def written(language: int) -> str:
+        return _NOTICE[language].format(
+            kind=one.kind.words[language],
+            unit=one.unit,
+            measure=one.measure.words[language],
+            formula=FORMULAS[one.measure][language],
+            ours=OURS[language],
+            periods=("、", ", ")[language].join(facts.periods),
+            events=facts.events,
+            exposure=facts.exposure,
+            expected=facts.expected,
+            ratio=facts.ratio,
+            lower=facts.lower,
+            upper=facts.upper,
+            beyond=facts.beyond,
+            worse=("、", ", ")[language].join(f"{chance:.4f}" for chance in facts.worse),
+            false=facts.false_discovery,
+            run=one.run_id,
+            runs=("、", ", ")[language].join(facts.runs),
+            days=term_days,
+        )
+
+    return BilingualText(written(0), written(1))
+
+
+def digest_of(notice: BilingualText) -> str:
+    """SHA-256 of both texts, by which a copy is checked."""
+    return sha256("\n\n".join(notice).encode()).hexdigest()
