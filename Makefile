@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -121,6 +121,9 @@ bench-links: setup-dev         ## the graph of cards at 10 M edges; how much of 
 
 bench-lookups: setup-dev       ## a desk's questions to a store of 100 M records: a card's month, contacts, the command
 	@$(BIN)/python benchmarks/lookups.py
+
+bench-listing: setup-dev       ## who is listed for rectification in worlds of 31 units over 24 months, and of outlets
+	@$(BIN)/python benchmarks/listing.py
 
 bench-victims: setup-dev       ## from a confirmed card to its ranked victims in 100 M records; who is warned before they pay
 	@$(BIN)/python benchmarks/victims.py

@@ -11,8 +11,9 @@ from duanka.domain.assessment import Measure, UnitKind
 class AssessmentPolicy:
     """When a unit (operator, city, outlet, ...) is listed; fractions are above 0 and below 1.
 
-    `probability`: that a unit is worse than what its past and the others let expect, in each of the last `periods`
-    periods. `limit`: coverage of the funnel limits, two-sided, that all these periods together must lie outside of.
+    `probability`: that a unit is worse than the rest, in each of the last `periods` periods; `each_period`: that it is
+    worse than what its own past and the others let expect, in each of them. `limit`: coverage of the funnel limits,
+    two-sided, around what is expected, that all these periods together must lie outside of.
     `false_discovery`: share of the listed that are listed by chance, at most, in expectation. `least_events`: of the
     last periods together, so that one or two confirmed cards list nobody. `least_exposure`: active cards (or stops
     decided, ...) that a unit has in each period. `least_units`: that are compared; of fewer nothing is said.
@@ -23,6 +24,7 @@ class AssessmentPolicy:
     """
 
     probability: float = 0.99
+    each_period: float = 0.95
     limit: float = 0.998
     periods: int = 2
     false_discovery: float = 0.05

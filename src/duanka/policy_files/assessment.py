@@ -41,6 +41,7 @@ class AssessmentTable(TomlTable):
     """`[assessment]`: the fields of AssessmentPolicy."""
 
     probability: Fraction = _SHIPPED.probability
+    each_period: Fraction = _SHIPPED.each_period
     limit: Fraction = _SHIPPED.limit
     periods: Periods = _SHIPPED.periods
     false_discovery: Fraction = _SHIPPED.false_discovery

@@ -6,12 +6,13 @@ A unit is compared with what its own past and the others let expect (all formula
     learned factor        of a unit: posterior mean of its events over those expected in its past (Gamma-Poisson), so
                           that a lasting mix of customers is no fault; at most the quantile `excused` of all units
     expected              exposure x rate of the others x learned factor
-    worse in a period     P(ratio of the unit > 1), ratio ~ Gamma(1/2 + events, 1/2 + expected), against the
-                          uncertainty of what is expected, Gamma with mean 1
-    outside the limits    P(so many events or more | expected), negative binomial, over all the last periods together,
-                          at most (1 - limit) / 2; uncertainty as before: of the factor, and by how much units
-                          strayed before from what their past let expect
+    worse than the rest   in a period: P(rate of the unit > rate of the others) >= `probability` in each of the last
+                          `periods`, with Jeffreys priors; and more than `excess` times that rate in all of them
+    worse than expected   in a period: P(rate > what is expected) >= `each_period`, so that one odd month is not enough
+    outside the limits    P(so many events or more | expected) <= (1 - `limit`) / 2 over all these periods together,
+                          negative binomial
 
+What is expected is uncertain by the factor, and by how much units strayed before from what their past let expect.
 Without a past a unit is expected to be any of the others, and limits are those of the over-dispersed funnel. A past
 in which the unit was listed teaches nothing: leave it out by `listed`.
 """
@@ -31,8 +32,8 @@ from duanka.assessment.comparison.shrinkage import Prior, fitted, upper_tail
 from duanka.domain.assessment import AssessmentError
 from duanka.domain.assessment_policy import AssessmentPolicy
 
-_VAGUE = 0.5  # shape of the prior of a unit's ratio: one event says little, three where 0.01 are expected do
-_STEADIEST = 0.03  # no unit keeps to what is expected of it better than this, by month
+_JEFFREYS = 0.5  # shape of the prior of a unit's ratio
+_STEADIEST = 0.02  # no unit keeps to what is expected of it better than this, relative
 _FAR = 3.0  # standard errors that a window counts for at most when the change of units is estimated
 _MANY = 200  # units, of which one says little of how they differ
 _MATTERS = 0.1  # chance of as many events, from which on a unit could hide behind its own weight
@@ -44,8 +45,9 @@ class ListingVerdict:
 
     `listed`; `judged`: known and large enough in each of the last periods. Of these together: `events`, `expected`
     (without the learned factor: `expected_of_others`), `ratio`, its 95% interval `lower`, `upper`, and `limit`, the
-    count that must be passed. `worse`: probability in each period, shape (units, periods); `chance`: p-value;
-    `false_discovery`: adjusted for all units judged. `factor`: learned; `spread`: of the units, relative.
+    count that must be passed. `worse`: than the rest, and `unexpected`: than expected, probabilities in each period,
+    shape (units, periods); `chance`: p-value; `false_discovery`: adjusted for all units judged. `factor`: learned;
+    `spread`: of the units, relative.
     """
 
     listed: Flags
@@ -58,6 +60,7 @@ class ListingVerdict:
     upper: Floats
     limit: Floats
     worse: Floats
+    unexpected: Floats
     chance: Floats
     false_discovery: Floats
     factor: Floats
@@ -174,14 +177,14 @@ def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> L
     there = ~np.isnan(x).any(axis=1) & (n0 >= policy.least_exposure).all(axis=1) & (by_period > 0).all(axis=1)
     judged = there & (there.sum() >= policy.least_units)
     sure = known.sure
-    a, b = _VAGUE + x0, _VAGUE + by_period
-    worse = betainc(sure[:, np.newaxis], a, sure[:, np.newaxis] / (sure[:, np.newaxis] + b))
+    unexpected = _is_more(x0, by_period, sure[:, np.newaxis])
+    worse = _is_more(x0, others, _JEFFREYS + x0.sum(axis=0) - x0)
     some = np.where(expected > 0, expected, 1)
     chance = np.where(judged, nbinom.sf(count - 1, sure, sure / (sure + some)), np.nan)
-    rate = _VAGUE + expected
     ratio = count / some
     found = adjusted(chance)
-    bad = (worse >= policy.probability).all(axis=1) & (chance <= (1 - policy.limit) / 2)
+    bad = ((worse >= policy.probability) & (unexpected >= policy.each_period)).all(axis=1)
+    bad &= chance <= (1 - policy.limit) / 2
     bad &= (found <= policy.false_discovery) & (count >= policy.least_events)
     bad &= count > policy.excess * others.sum(axis=1)
 
@@ -195,15 +198,22 @@ def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> L
         expected=of_judged(expected),
         expected_of_others=of_judged(others.sum(axis=1)),
         ratio=of_judged(ratio),
-        lower=of_judged(gammaincinv(_VAGUE + count, 0.025) / rate),
-        upper=of_judged(gammaincinv(_VAGUE + count, 0.975) / rate),
+        lower=of_judged(np.where(count > 0, gammaincinv(_JEFFREYS + count, 0.025), 0) / some),
+        upper=of_judged(gammaincinv(_JEFFREYS + count, 0.975) / some),
         limit=of_judged(nbinom.isf((1 - policy.limit) / 2, sure, sure / (sure + some))),
         worse=np.where(judged[:, np.newaxis], worse, np.nan),
+        unexpected=np.where(judged[:, np.newaxis], unexpected, np.nan),
         chance=chance,
         false_discovery=found,
         factor=of_judged(known.factor),
         spread=known.spread,
     )
+
+
+def _is_more(events: Floats, expected: Floats, sure: Floats) -> Floats:
+    """P(a rate > the expected one): Gamma(1/2 + events) / expected against a Gamma of mean 1 and shape `sure`."""
+    found: Floats = betainc(sure, _JEFFREYS + events, sure / (sure + expected))
+    return found
 
 
 def standardised(exposure: ArrayLike, rates: ArrayLike) -> Floats:
