@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -128,6 +128,10 @@ bench-listing: setup-dev       ## who is listed for rectification in worlds of 3
 bench-victims: setup-dev       ## from a confirmed card to its ranked victims in 100 M records; who is warned before they pay
 	@$(BIN)/python benchmarks/victims.py
 	@$(BIN)/python benchmarks/warned_in_time.py --points
+
+bench-figures: setup-dev         ## the headline figures on a year of days of the source document's size; such a day, played
+	@$(BIN)/python benchmarks/figures.py
+	@$(BIN)/python benchmarks/figures.py --day 1
 
 bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side; a night on each
 	@$(BIN)/python benchmarks/cluster.py

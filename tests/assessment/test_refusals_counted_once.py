@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import delete, select
 
 from duanka.assessment.figures.service import HeadlineQueries
-from duanka.domain.headline import Certainty, FigureSplit, HeadlineCount, HeadlineFigure
+from duanka.domain.headline import Certainty, FigurePlace, FigureSplit, HeadlineCount, HeadlineFigure
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.network import Carried, RefusalReason
-from duanka.domain.order import Person, Role
+from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.store.record_store import RecordStore
@@ -133,11 +133,19 @@ def test_what_is_delivered_again_late_counts_once_and_opens_to_its_rows(town: To
         assert town.keys() == ALL
         town.deliver_again(copy)
         town.collect()
+    there = FigurePlace("乙", "保定")
+    assert town.figures.counts(NOW, LATER, REGULATOR, LATER, place=there).counts[0].count == 13
+    rows = town.figures.rows(CALLS, NOW, LATER, DESK, LATER, place=there).items
+    assert [row.city for row in rows] == ["保定"] * 13
+    nowhere = FigurePlace("", "")
+    assert len(town.figures.rows(CALLS, NOW, LATER, DESK, LATER, place=nowhere).items) == 13
     of_one = Person("wang", Role.DESK, scope=Scope(cities=frozenset({"保定"})))
     assert town.counts(by=of_one)[None].count == 13
     page = town.figures.rows(CALLS, NOW, LATER, of_one, LATER)
     assert [row.city for row in page.items] == ["保定"] * 13
     assert {row.about for row in page.items} == {"+86 130****0001"}
+    with pytest.raises(PermissionDenied, match="out of the scope"):
+        town.figures.counts(NOW, LATER, of_one, LATER, place=FigurePlace("乙", "石家庄"))
 
 
 def test_a_kill_between_any_two_steps_counts_none_twice_and_loses_none(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from duanka.domain.network import Carried
+from duanka.domain.order import PermissionDenied
+from duanka.domain.person import Person, Scope
 from duanka.domain.text import WordedEnum
 
 
@@ -30,6 +32,27 @@ class FigureSplit(WordedEnum):
     OUTLET = "outlet", "网点"
     MONTH = "month", "月份"
     PLATFORM = "platform", "互联网平台"
+
+
+@dataclass(frozen=True)
+class FigurePlace:
+    """An operator and a city that figures are asked for; None: any, "": of what has no known one."""
+
+    operator: str | None = None
+    city: str | None = None
+
+    def narrowed(self, person: Person) -> Person:
+        """The person with the part of their scope that lies in this place. PermissionDenied: nothing of it does."""
+        scope = person.scope
+        operators = scope.operators if self.operator is None else frozenset({self.operator})
+        cities = scope.cities if self.city is None else frozenset({self.city})
+        narrowed = Scope(operators, cities)
+        if not scope.contains(narrowed):
+            raise PermissionDenied(f"{narrowed} is out of the scope of {person.id} ({scope})")
+        return replace(person, scope=narrowed)
+
+
+ANYWHERE = FigurePlace()
 
 
 class Certainty(WordedEnum):

@@ -18,6 +18,7 @@ from duanka.ledger.db.tables import orders
 from support.orders.books import KEY, card
 
 PASSED, SUSPENDED, RESTORED = "verification.pass", "restriction.suspend", "restriction.restore"
+_TRAIL = Trail(KEY)
 _GROUNDS = [f"{what}_{language}" for what in ("reason", "redress", "papers") for language in ("zh", "en")]
 
 
@@ -52,16 +53,23 @@ def ended(store: Store, events: Sequence[Ended], first: int = 0) -> None:
 
 
 def dissuaded(
-    store: Store, victim: str, at: datetime, place: tuple[str, str], what: str = "dissuaded"
+    store: Store,
+    victim: str,
+    at: datetime,
+    place: tuple[str, str],
+    what: str = "dissuaded",
+    key: Trail = _TRAIL,
 ) -> None:
-    """A call to a victim with its outcome."""
+    """A call to a victim with its outcome; `key`: the trail that has it."""
     with store.writing() as connection:
         row = {"victim_id": victim, "at": at, "who": "wang", "outcome": what}
         connection.execute(insert(victim_outcomes).values(**row, operator=place[0], city=place[1]))
-        Trail(KEY).append(connection, [AuditEntry(at, SYSTEM, "victims.outcome", victim)])
+        key.append(connection, [AuditEntry(at, SYSTEM, "victims.outcome", victim)])
 
 
-def sent(store: Store, clue: str, at: datetime, places: Iterable[tuple[str, str]]) -> None:
+def sent(
+    store: Store, clue: str, at: datetime, places: Iterable[tuple[str, str]], key: Trail = _TRAIL
+) -> None:
     """A clue that was sent, with a card in each place."""
     with store.writing() as connection:
         facts: dict[str, object] = dict.fromkeys(
@@ -73,7 +81,7 @@ def sent(store: Store, clue: str, at: datetime, places: Iterable[tuple[str, str]
             row = {"clue_id": clue, "card": card(number), "standing": "x", "operator": operator, "city": city}
             connection.execute(insert(clue_cards).values(**row))
         for what in ("clue.build", "clue.send"):
-            Trail(KEY).append(connection, [AuditEntry(at, SYSTEM, what, clue)])
+            key.append(connection, [AuditEntry(at, SYSTEM, what, clue)])
 
 
 def count(

@@ -18,7 +18,9 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import bounded
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.headline import (
+    ANYWHERE,
     INTERCEPTED,
+    FigurePlace,
     FigureSplit,
     HeadlineCount,
     HeadlineFigure,
@@ -96,7 +98,13 @@ class HeadlineQueries:
         self._events = CountedEvents(store)
 
     def counts(
-        self, since: datetime, until: datetime, by: Person, now: datetime, split: FigureSplit | None = None
+        self,
+        since: datetime,
+        until: datetime,
+        by: Person,
+        now: datetime,
+        split: FigureSplit | None = None,
+        place: FigurePlace = ANYWHERE,
     ) -> HeadlineFigures:
         """Count `since` <= time < `until`; with `split` also by it, the largest first, months in order.
 
@@ -104,6 +112,7 @@ class HeadlineQueries:
         PermissionDenied; OrderError: the period does not end after it begins.
         """
         authorize(by, Permission.READ_FIGURES)
+        by = place.narrowed(by)
         since, until = bounded(since), bounded(until)
         if since >= until:
             raise OrderError("the period has to end after it begins: give --since before --until")
@@ -127,6 +136,7 @@ class HeadlineQueries:
         now: datetime,
         after: str = "",
         limit: int = 50,
+        place: FigurePlace = ANYWHERE,
     ) -> HeadlinePage:
         """Return what a figure counts, the earliest first; numbers masked. It stands in the trail.
 
@@ -136,11 +146,13 @@ class HeadlineQueries:
         since, until = bounded(since), bounded(until)
         self._events.follow()
         asked = {"figure": figure.value, "since": since.isoformat(), "until": until.isoformat()}
+        asked |= {name: value for name, value in vars(place).items() if value is not None}
+        theirs = place.narrowed(by)
         entry = AuditEntry(now, by, "read.figure", figure.value, after=asked)
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))
         with self._store.reading() as connection:
             period = _period(connection, since, until)
-            return page_of(connection, figure, period, by, after, max(1, min(limit, MOST)), self._archive)
+            return page_of(connection, figure, period, theirs, after, max(1, min(limit, MOST)), self._archive)
 
     def _whole(
         self,

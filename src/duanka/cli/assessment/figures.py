@@ -13,7 +13,7 @@ from duanka.cli.people.acting import at_desk, command
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
-from duanka.domain.headline import Certainty, FigureSplit, HeadlineFigure, HeadlineFigures
+from duanka.domain.headline import Certainty, FigurePlace, FigureSplit, HeadlineFigure, HeadlineFigures
 from duanka.domain.local_time import operator_zone
 from duanka.ledger.figures.calendar import day_of, midnight
 
@@ -44,6 +44,10 @@ def figures(
         HeadlineFigure | None,
         typer.Option("--rows", help="List what lies behind this figure, the earliest first; numbers masked."),
     ] = None,
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="Only of this operator; -: unknown.")
+    ] = None,
+    city: Annotated[str | None, typer.Option("--city", help="Only of this city; -: unknown.")] = None,
     *,
     asked: ListOptions,
 ) -> None:
@@ -54,23 +58,24 @@ def figures(
     with at_desk() as (here, person):
         now = here.now()
         period = _period(since, until, now)
+        place = FigurePlace(*(None if one is None else one.removeprefix("-") for one in (operator, city)))
         if rows:
             figure = rows
 
             def fetch(after: str, limit: int) -> tables.HeadlinePage:
-                return here.assessment.figures.rows(figure, *period, person, now, after, limit)
+                return here.assessment.figures.rows(figure, *period, person, now, after, limit, place)
 
             print_list(tables.ROWS, every(fetch), asked)
             return
-        found = here.assessment.figures.counts(*period, person, now, by)
+        found = here.assessment.figures.counts(*period, person, now, by, place)
     if not asked.for_programs and not asked.count:
         say(*tables.period(found))
     print_list(tables.FIGURES, found.counts, asked)
     if not asked.for_programs and not asked.count:
-        _say_next(found, by)
+        _say_next(found, by, place)
 
 
-def _say_next(found: HeadlineFigures, by: FigureSplit | None) -> None:
+def _say_next(found: HeadlineFigures, by: FigureSplit | None, place: FigurePlace) -> None:
     """What the words mean, and how a figure is opened."""
     marks = {one.certainty for one in found.counts}
     if Certainty.AT_LEAST in marks:
@@ -89,6 +94,8 @@ def _say_next(found: HeadlineFigures, by: FigureSplit | None) -> None:
     zone = operator_zone()
     since, until = (f"{zone.local(at):{_DATE}}" for at in (found.since, found.until))
     typed = f'duanka figures --rows {figure.value} --since "{since}" --until "{until}"'
+    named = (("--operator", place.operator), ("--city", place.city))
+    typed += "".join(f" {option} {value or '-'}" for option, value in named if value is not None)
     say(f"明细：{typed}", f"What lies behind it: {typed}")
 
 

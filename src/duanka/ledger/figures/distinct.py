@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    type_coerce,
 )
 
 from duanka.domain.headline import HeadlineFigure
@@ -32,6 +34,8 @@ from duanka.ledger.figures.calendar import CountedPeriod, first_day, midnight, m
 from duanka.ledger.people.places import places_in
 
 _OF = counted_events.c
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def distinct(
@@ -115,7 +119,8 @@ def rows_of(figure: HeadlineFigure, period: CountedPeriod, by: Person) -> Select
     before = exists().where(
         earlier.c.figure == figure.value,
         earlier.c.key == _OF.key,
-        earlier.c.at >= period.since,
+        # by the key, of which there are few: not by the time, which would be read for each of them
+        (type_coerce(earlier.c.at, BigInteger) + 0) >= (period.since - _EPOCH) // _MICROSECOND,
         or_(
             earlier.c.at < _OF.at,
             and_(earlier.c.at == _OF.at, earlier.c.seq < _OF.seq),

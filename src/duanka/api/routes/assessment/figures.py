@@ -11,9 +11,9 @@ from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.routes.statistics import Since, Until
 from duanka.api.schemas.assessment import figures as shown
-from duanka.api.schemas.requests import Limit
+from duanka.api.schemas.requests import Limit, PlaceName
 from duanka.domain.authority import Permission
-from duanka.domain.headline import FigureSplit, HeadlineFigure
+from duanka.domain.headline import FigurePlace, FigureSplit, HeadlineFigure
 
 router = Endpoints("figures")
 _Page = Annotated[
@@ -23,6 +23,9 @@ _Page = Annotated[
         description="`next` of the page before; without it the first page.",
     ),
 ]
+
+Operator = Annotated[PlaceName | None, Query(description="Only of this operator; `-`: unknown.")]
+City = Annotated[PlaceName | None, Query(description="Only of this city; `-`: unknown.")]
 
 
 @router.endpoint("GET /figures/headline", "The five headline figures · 五项总体数据", Permission.READ_FIGURES)
@@ -35,6 +38,8 @@ def get_headline_figures(
         FigureSplit | None,
         Query(alias="by", description="Also by operator, city, outlet, month or platform."),
     ] = None,
+    operator: Operator = None,
+    city: City = None,
 ) -> shown.HeadlineFiguresShown:
     """Calls and messages intercepted, numbers handled, clues to the police, victims dissuaded.
 
@@ -42,7 +47,7 @@ def get_headline_figures(
     measured is null. Counts of hours that went into the store of records begin and end at the full hour.
     """
     return shown.HeadlineFiguresShown.told(
-        here.desk.assessment.figures.counts(since, until, by, here.now, split)
+        here.desk.assessment.figures.counts(since, until, by, here.now, split, _place(operator, city))
     )
 
 
@@ -57,9 +62,17 @@ def list_headline_figure(
     figure: Annotated[HeadlineFigure, Path(description="The figure.")],
     since: Since,
     until: Until,
+    operator: Operator = None,
+    city: City = None,
     after: _Page = None,
     limit: Limit = 50,
 ) -> shown.HeadlineRowsShown:
     """The earliest first; numbers masked. It stands in the audit trail."""
     figures = here.desk.assessment.figures
-    return shown.HeadlineRowsShown.told(figures.rows(figure, since, until, by, here.now, after or "", limit))
+    place = _place(operator, city)
+    page = figures.rows(figure, since, until, by, here.now, after or "", limit, place)
+    return shown.HeadlineRowsShown.told(page)
+
+
+def _place(operator: str | None, city: str | None) -> FigurePlace:
+    return FigurePlace(*(None if one is None else one.removeprefix("-") for one in (operator, city)))
