@@ -62,7 +62,7 @@ def test_an_objection_is_filed_from_any_screen(world: World) -> None:
         page.get_by_role("button", name="提交异议").click()
         screen(page, "objected")
         said = page.inner_text("main")
-        assert "受理后 5 个工作日内" in said
+        assert "5 个工作日内短信答复" in said
         filed = world.desk.reading.last(card(number), Kind.OBJECTION)
         assert filed is not None
         assert (filed.parent, filed.grounds.reason.zh) == (order, "我在卖车\n陌生人打来的")
@@ -152,8 +152,8 @@ def test_links_that_open_nothing(world: World) -> None:
         assert "有异议？可以拨打服务热线或到营业厅提出" in page.inner_text("footer")
         expect(page.get_by_role("link", name="10086")).to_have_attribute("href", "tel:10086")
     with world.page("/v", locale="en-US") as page:
-        screen(page, "noLink")
-        assert "Only the link that we sent you" in page.inner_text("main")
+        screen(page, "unlinked")
+        assert "Restore a number by its order number" in page.inner_text("main")
 
 
 @pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])

@@ -20,7 +20,7 @@ from support.waiting import HANG
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 
-SCRIPTS = ("words", "camera", "sending", "page")
+SCRIPTS = ("words", "camera", "sending", "unlinked", "page")
 PATHS = {
     "/v": "text/html",
     **{f"/v/{name}.js": "text/javascript" for name in SCRIPTS},
@@ -59,7 +59,7 @@ def test_the_page_is_served_with_strict_headers_and_is_small(client: httpx.Clien
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
-        size += answer.num_bytes_downloaded
+        size += 0 if path == "/v/unlinked.js" else answer.num_bytes_downloaded  # loaded without a link alone
         plain = client.get(path, headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers
         assert plain.content == answer.content
@@ -117,7 +117,8 @@ def test_old_telephones_read_the_script(newer: str) -> None:
 
 
 def test_every_word_stands_in_both_languages() -> None:
-    table = SCRIPT[SCRIPT.index("const W = {") : SCRIPT.index("\n};\n")]
+    unlinked = (FILES / "unlinked.js").read_text(encoding="utf-8").partition("Object.assign(W, {")[2]
+    table = SCRIPT[SCRIPT.index("const W = {") : SCRIPT.index("\n};\n")] + unlinked.partition("\n});\n")[0]
     rows = re.findall(r'(\w+): \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\]', table)
     assert len(rows) == table.count("[")
     names = [name for name, _, _ in rows]

@@ -229,7 +229,7 @@ function passedScreen(found) {
   const key = found.restored ? "passedBack" : "passedWorks";
   const still = found.restriction === "forced_stop" ? "passedPolice" : "passedStill";
   show("passed", () => [el("div", { class: "card verdict good-mark" }, icon("good", "mark"), h1(say("passed")),
-    el("div", { class: found.restriction ? "box warn" : "box good" }, p(say(found.restriction ? still : key))), p(say("usedUp"), "soft"))], () => passedScreen(found));
+    el("div", { class: found.restriction ? "box warn" : "box good" }, p(say(found.restriction ? still : key))), S.link ? p(say("usedUp"), "soft") : null)], () => passedScreen(found));
 }
 function reviewScreen(found) {
   show("review", () => [el("div", { class: "card verdict" }, icon("wait", "mark"), h1(say("review")), p(say("reviewText")), p(say("reviewLeave")))], () => reviewScreen(found));
@@ -240,7 +240,8 @@ function againScreen(found) {
   const free = !found.reasons.some((one) => counted(one.code));
   show("again", () => [el("div", { class: "card verdict" }, icon("note", "mark"), h1(say("again")),
     el("div", { class: "box warn" }, found.reasons.map((one) => p(() => w(one.words)))),
-    p([free ? say("notCounted") : "", () => (lang ? " " : ""), say("left", found.left)]),
+    S.link ? p([free ? say("notCounted") : "", () => (lang ? " " : ""), say("left", found.left)]) : p(say("leftUnlinked", found.left)),
+    S.link ? null : p(say("unlinkedNumbers")),
     button(say("retry"), cameraScreen, "full"), button(say("toCounter"), () => counterScreen()))], () => againScreen(found));
 }
 function counterFor(found) {
@@ -250,5 +251,5 @@ function counterFor(found) {
 function counterScreen(why) {
   show("counter", () => [el("div", { class: "card" }, el("div", { class: "verdict" }, icon("place", "mark"), h1(say("counter"))),
     why ? el("div", { class: "box warn" }, p(why)) : null, counterRows(), p(say("counterPass")),
-    S.link && order ? button(say("back"), () => load()) : null)], () => counterScreen(why));
+    (S.link && order) || !S.link ? button(say("back"), () => (S.link ? load() : unlinkedScreen())) : null)], () => counterScreen(why));
 }

@@ -84,13 +84,13 @@ function show(name, build, again) {
   if (first && name !== "loading") first.focus();
 }
 function foot(name) {
-  const away = ["ended", "elsewhere", "linkSent", "noLink", "disowned"].indexOf(name) >= 0;
+  const away = ["ended", "elsewhere", "linkSent", "unlinked", "disowned"].indexOf(name) >= 0;
   const objects = order && S.link && !order.objectionOpen && !away && name !== "objection" && name !== "passed";
   return [
     card(
       p([say("doubt"), order ? say("doubtNumber", order.orderId, order.shortCode) : say("doubtPlain")], "small"),
       p([say("hotline"), call()]),
-      away ? p(say("objectElsewhere"), "small") : null,
+      away || !S.link ? p(say("objectElsewhere"), "small") : null,
       order && name !== "objected" ? objectionState() : null,
       objects ? button(say("object"), () => objectionScreen(current)) : null,
     ),
@@ -157,6 +157,17 @@ function stopText() {
   return el("details", { class: "stop-text" }, el("summary", {}, say("stopText")), el("pre", { lang: "zh-CN" }, () => order.stopText.text), p(["SHA-256 ", () => order.stopText.sha256], "small soft"));
 }
 function consentCard(notMine) {
+  const tick = agreement(order.online, notMine && order.notMine.statement);
+  return card(
+    el("h2", {}, say(notMine ? "notMineHere" : "consent")),
+    notMine ? p(say("notMineFaceText")) : null,
+    tick.all,
+    button(say(notMine ? "notMineStart" : "start"), () => (tick.given() ? begin(true, !notMine, notMine) : null), "full"),
+    notMine ? null : button(say("refuse"), () => begin(false, tick.law.checked), "other"),
+  );
+}
+// Two ticks, neither set; `given` says whether both are, and else where one is missing.
+function agreement(told, statement) {
   const face = el("input", { type: "checkbox", id: "face", "aria-describedby": "face-text" });
   const law = el("input", { type: "checkbox", id: "law", "aria-describedby": "law-text" });
   const problem = el("div", { role: "alert" });
@@ -166,20 +177,18 @@ function consentCard(notMine) {
   const both = () => { problem.textContent = ""; };
   face.addEventListener("change", both);
   law.addEventListener("change", both);
-  return card(
-    el("h2", {}, say(notMine ? "notMineHere" : "consent")),
-    notMine ? p(say("notMineFaceText")) : null,
-    tick(face, "consentFace", () => w(order.online.faceConsent)),
-    notMine ? tick(law, "notMineDeclare", () => w(order.notMine.statement)) : tick(law, "consentLaw", () => w(order.online.legalNotice)),
-    p(() => t("judge", order.online.supplier === "embedded" ? mine("operator") : order.online.supplier), "small soft"),
+  const given = () => {
+    if (face.checked && law.checked) return true;
+    fill(problem, [el("div", { class: "box warn" }, p(say("tickBoth")))]);
+    (face.checked ? law : face).focus();
+    return false;
+  };
+  return { law, given, all: [
+    tick(face, "consentFace", () => w(told.faceConsent)),
+    statement ? tick(law, "notMineDeclare", () => w(statement)) : tick(law, "consentLaw", () => w(told.legalNotice)),
+    p(() => t("judge", told.supplier === "embedded" ? mine("operator") : told.supplier), "small soft"),
     problem,
-    button(say(notMine ? "notMineStart" : "start"), () => {
-      if (face.checked && law.checked) return begin(true, !notMine, notMine);
-      fill(problem, [el("div", { class: "box warn" }, p(say("tickBoth")))]);
-      return (face.checked ? law : face).focus();
-    }, "full"),
-    notMine ? null : button(say("refuse"), () => begin(false, law.checked), "other"),
-  );
+  ] };
 }
 async function begin(face, law, notMine) {
   unlockSound();
@@ -225,7 +234,7 @@ function netScreen(retry, kept) {
   window.addEventListener("online", retry); // retries without a button press
   leaving.push(() => window.removeEventListener("online", retry));
 }
-function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), newLinkButton(), counterRows()]); }
+function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), newLinkButton(), button(say("unlinkedOpen"), () => { S = Object.assign(S, { link: "", session: "" }); keep(); begun(); }), counterRows()]); }
 function elsewhereScreen() { order = null; simple("elsewhere", null, [p(say("elsewhereText")), newLinkButton(), counterRows()]); }
 function newLinkButton() { return S.link ? button(say("newLink"), requestLink, "full") : null; }
 // The new link goes to the number itself, whoever asks for it.
@@ -320,7 +329,7 @@ async function object(text, back) {
 
 // ---- asking ------------------------------------------------------------------------------------------------------
 async function ask(method, path, token, body, again) {
-  const headers = { Authorization: "Bearer " + token };
+  const headers = token ? { Authorization: "Bearer " + token } : {};
   if (body) headers["Content-Type"] = "application/json";
   const asks = { method, headers, cache: "no-store", credentials: "same-origin", body: body ? JSON.stringify(body) : undefined };
   const late = new Promise((_, not) => { setTimeout(() => not(new Error("late")), ANSWER); });
@@ -334,7 +343,7 @@ async function ask(method, path, token, body, again) {
 function took(found) { order = found; skew = new Date(found.now) - Date.now(); }
 async function load(note) {
   waitScreen("loading");
-  if (!S.link) return simple("noLink", null, p(say("noLinkText")));
+  if (!S.link) return unlinkedScreen(typeof note === "function" ? note : null);
   try { took(await ask("GET", "/holder/order", S.link)); } catch (error) {
     return error.status === 401 ? endedScreen() : failed(error, () => load(note));
   }
@@ -344,7 +353,7 @@ async function load(note) {
 async function resume() {
   if (!S.session) return load();
   waitScreen("loading");
-  try { took(await ask("GET", "/holder/order", S.link)); } catch (error) { order = null; }
+  if (S.link) try { took(await ask("GET", "/holder/order", S.link)); } catch (error) { order = null; }
   try { return verdict(await look()); } catch (error) {
     if (error.status !== 401) return failed(error, resume);
     S.session = "";
@@ -364,7 +373,15 @@ function begun() {
   lang = S.lang === "en" ? 1 : 0;
   keep();
   translate();
-  resume();
+  if (S.link) resume(); else withoutLink(resume);
+}
+// The script of the way without a link, once.
+function withoutLink(next) {
+  if (typeof unlinkedScreen === "function") return next();
+  const script = el("script", { src: "v/unlinked.js" });
+  script.onload = next;
+  script.onerror = () => netScreen(() => withoutLink(next));
+  return document.head.appendChild(script);
 }
 document.getElementById("language").addEventListener("click", () => {
   lang = lang ? 0 : 1;

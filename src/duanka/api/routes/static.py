@@ -22,6 +22,7 @@ _FILES: Mapping[str, str] = {
     "words.js": "text/javascript",
     "camera.js": "text/javascript",
     "sending.js": "text/javascript",
+    "unlinked.js": "text/javascript",
     "page.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
