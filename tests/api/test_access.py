@@ -26,7 +26,7 @@ from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.online import check as checks
 from duanka.api.routes.online import pictures as sending
 from duanka.api.routes.online import unlinked
-from duanka.api.routes.papers import billing, copies
+from duanka.api.routes.papers import billing, copies, statements
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
@@ -53,7 +53,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
     casework = (accounts, runs, listings, casework_figures, cases, clues, victims)
-    papers = (billing, copies)
+    papers = (billing, copies, statements)
     staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
     for router in (*staff, *casework, *papers, checks, holders, sending, unlinked):
         for route in router.router.routes:
@@ -137,6 +137,7 @@ BODIES: Mapping[str, Any] = {
     "/clue-answers": {"content": "e30=", "signature": "AAAA", "why": "w"},
     "/clue-recipients": {"name": "n", "certificate": "c", "address": "folder:/nowhere"},
     "/account-requests": {"phoneNumber": phone(), "kind": "re_verify", "policeNotice": "1", "why": "w"},
+    "/cards/statement": {"phoneNumber": phone(), "document": "id_card", "counter": "c", "why": "w"},
     "/account-requests/{requestId}/retrieve": {"policeNotice": "1", "why": "w"},
     "/account-requests/{requestId}/answer": {"state": "handled", "why": "w"},
     "/takedown-items/{itemId}/move": {"state": "agreed", "why": "w"},
@@ -177,7 +178,7 @@ def ask(caller: Caller, method: str, path: str) -> httpx.Response:
     real = real.replace("{takeId}", "T000000000000")
     real = real.replace("{figure}", "clues_sent")
     real = real.replace("{actId}", "A000000000000") + (
-        "?" + PERIOD if "/figures" in path and "assessment" not in path else ""
+        "?" + PERIOD if "figures" in path and "assessment" not in path else ""
     )
     real += "?measure=confirmed" if path.endswith("/rows") and "assessment" in path else ""
     if method == "GET":

@@ -92,7 +92,8 @@ def _asked(
         {"after": "8613800138000"},
     ]
     for path, methods in create_api(desk).openapi()["paths"].items():
-        if "/unmask" in path or "/holder/" in path:
+        # events for billing have numbers in full, by a permission of their own
+        if "/unmask" in path or "/holder/" in path or "/billing-events" in path:
             continue
         about = [*ids, act] if "{" in path else [""]
         for method in methods:

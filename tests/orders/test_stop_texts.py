@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from duanka.bootstrap.papers.rules_told import rules_told
-from duanka.bootstrap.policies import policy_named
-from duanka.domain.hit_summary import HitSummary
-from duanka.domain.network import NetworkState
-from duanka.domain.order import SYSTEM, Event, Grounds, Kind, Order, State
-from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.order import Event, Grounds, Kind, Order, State
 from duanka.domain.person import Person, Role
 from duanka.domain.stop_text import RulesTold, StopTextWriter, restricts_anew
 from duanka.domain.text import BilingualText
@@ -22,7 +17,6 @@ from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
-from duanka.ledger.unit_of_work.unit_of_work import Terms
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.papers.copies import StopTextCopies
 from duanka.orders.queries.service import OrderQueries, ViewerContext
@@ -32,7 +26,6 @@ from duanka.rules import RULES
 from support.order_policies import AT_ONCE
 from support.orders.books import (
     DESK,
-    ELEMENTS,
     HOUR,
     KEY,
     NOW,
@@ -47,29 +40,7 @@ from support.orders.books import (
     receive,
     restriction,
 )
-
-NATIONAL = policy_named("national")
-IN_STAGES = OrderPolicy(
-    stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(48, NetworkState.SUSPENDED))
-)
-SAW = BilingualText("一天主叫 83 个不同号码，如13800138000", "called 83 different numbers, like 13800138000")
-SEEN = (HitSummary("fan_out", date(2026, 2, 27), date(2026, 3, 1), 2, SAW),)
-
-
-def book_with_rules(store: Store, policy: OrderPolicy = IN_STAGES) -> OrderService:
-    return OrderService(store, Terms(policy, Trail(KEY), ELEMENTS, rules_told(NATIONAL)))
-
-
-def stopped(book: OrderService, number: int = 0) -> Order:
-    """A card whose holder did not answer, with what the rule saw."""
-    receive(book, [demand(number, hit_summaries=SEEN)], NOW)
-    order = book.transaction(lambda unit: unit.open_order(card(number), Kind.VERIFICATION), NOW)
-    assert order
-    book.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
-    book.sweep(NOW + 24 * HOUR)
-    found = restriction(book, number)
-    assert found
-    return found
+from support.orders.stops import IN_STAGES, NATIONAL, book_with_rules, stopped
 
 
 def texts(book: OrderService, number: str, *, now_hours: int = 30) -> tuple[StopTextShown, ...]:

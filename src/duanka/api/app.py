@@ -26,7 +26,7 @@ from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.online import check as checks
 from duanka.api.routes.online import pictures as sending
 from duanka.api.routes.online import unlinked
-from duanka.api.routes.papers import billing, copies
+from duanka.api.routes.papers import billing, copies, statements
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.desk import DeskServices
@@ -93,7 +93,7 @@ def create_api(
     )
     staff = (
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
-        *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing),
+        *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
     for router in (*staff, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)

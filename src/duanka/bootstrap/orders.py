@@ -171,7 +171,7 @@ def desk(
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
             disavowals=Disavowals(order_service),
-            papers=paper_services(order_service, font_folders),
+            papers=paper_services(order_service, font_folders, records.lookups, policy.store),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,

@@ -130,6 +130,12 @@ class Permission(StrEnum):
     # orders
     TAKE_DECISIONS = "take_decisions", STAFF | _BY_US, "接收研判结果", "take decisions"
     EXPORT_BILLING = "export_billing", STAFF, "导出计费事件", "export events for billing", _ALL
+    GIVE_STATEMENT = (
+        "give_statement",
+        STAFF,
+        "出具号码处置情况说明",
+        "give a holder the statement of their card",
+    )
     COPY_STOP_TEXT = "copy_stop_text", STAFF, "出具停机告知书副本", "give a copy of the text of a stop"
     MAKE_LINK = "make_link", STAFF, "重发核验链接", "make a link for a holder"
     FILE_OBJECTION = "file_objection", STAFF | _HOLDER, "登记异议", "file an objection"

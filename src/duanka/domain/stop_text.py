@@ -186,6 +186,8 @@ class StopTextWriter:
         evidence, _, reference = stop.carried_by.partition(":")
         if evidence == Evidence.ONE_PERSON:
             reference = ""  # may be a name: it stays in the trail
+        elif evidence == Evidence.POLICE_NOTICE:
+            reference = masked_text(reference)  # typed by a person; the others are ids of ours
         named = f"（{reference}）" if reference else ""
         named_en = f" ({reference})" if reference else ""
         by = DECIDED.get(evidence, DECIDED[""])
@@ -204,7 +206,7 @@ class StopTextWriter:
         seen = {one.rule: one for one in decoded_summaries(encoded)}
         zh, en = "", ""
         for rule in rules:
-            title, one = self._title(rule), seen.get(rule)
+            title, one = self.title(rule), seen.get(rule)
             if one is None:
                 zh += f"· {title.zh}：{NO_FIGURES.zh}\n"
                 en += f"· {title.en}: {NO_FIGURES.en}\n"
@@ -247,7 +249,8 @@ class StopTextWriter:
         say("hotline", BilingualText(self._policy.hotline, self._policy.hotline))
         return StopTextBody.of("\n".join(zh) + "\n", "\n".join(en) + "\n")
 
-    def _title(self, rule: str) -> BilingualText:
+    def title(self, rule: str) -> BilingualText:
+        """Return the title of a rule; its id if the rule is unknown."""
         told = self._catalogue().rules.get(rule)
         return told.title if told else BilingualText(rule, rule)
 

@@ -216,7 +216,7 @@ def desk_on(
         checks=checks,
         counter=Counter(book),
         disavowals=Disavowals(book),
-        papers=paper_services(book, font_folders),
+        papers=paper_services(book, font_folders, lambda: invented, policy_named("national").store),
         reviews=Reviews(book, pictures),
         way=way(checks, clock),
         given=given,

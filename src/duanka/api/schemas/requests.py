@@ -235,12 +235,6 @@ class Unmask(Because):
     """A request to see full numbers."""
 
 
-class CopyAsked(Because):
-    """A request for a copy of the text of a stop."""
-
-    step: int | None = Field(default=None, ge=1, description="The text of this step alone.", examples=[1])
-
-
 class OrderQuery(AskedModel):
     """Which orders to list; omitted parameters do not restrict."""
 

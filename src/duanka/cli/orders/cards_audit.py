@@ -9,6 +9,7 @@ import typer
 
 from duanka.cli.orders.database import say_upgrade
 from duanka.cli.output.lists import line, say
+from duanka.cli.papers import of_cards
 from duanka.cli.people.acting import BecauseFull, Full, Why, at_desk, card_meant, command
 from duanka.cli.shell.completion import orders_like
 from duanka.cli.shell.lazy import lazily, new_group
@@ -57,6 +58,9 @@ def show(
         kept = here.takes.kept_about(number, person) if may(person.role, Permission.LIST_TAKES) else ()
     if kept:
         OUT.print(takes_tables.kept_decisions_page(kept))
+
+
+cards.add_typer(of_cards.commands)
 
 
 @command(audit, Permission.VERIFY_AUDIT)

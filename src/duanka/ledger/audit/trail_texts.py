@@ -106,6 +106,7 @@ _ROWS = {
     "notice.spared": BilingualText("当日已通知，不重发", "notice spared"),
     "order.set_aside": BilingualText("搁置工单", "order set aside"),
     "paper.copy": BilingualText("出具停机告知书副本", "text of a stop copied"),
+    "paper.statement": BilingualText("出具号码处置情况说明", "statement given to its holder"),
     "passes.export": BilingualText("导出核验通过名单", "passes exported"),
     "person.approve": BilingualText("复核通过人员", "person approved"),
     "person.disable": BilingualText("停用人员", "person disabled"),

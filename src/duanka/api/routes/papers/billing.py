@@ -9,7 +9,7 @@ from fastapi import Query
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
-from duanka.api.schemas.billing import BillingEventsShown
+from duanka.api.schemas.papers import BillingEventsShown
 from duanka.domain.authority import Permission
 from duanka.orders.papers.billing import MOST
 

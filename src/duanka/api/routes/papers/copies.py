@@ -8,6 +8,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas import requests as asked
+from duanka.api.schemas.papers import CopyAsked
 from duanka.domain.authority import Permission
 
 router = Endpoints("papers")
@@ -23,9 +24,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     answers={200: {"description": "The copy, as PDF.", "content": {_PDF: _BINARY}}},
     response_class=Response,
 )
-def copy_stop_text(
-    here: Here, by: access.Caller, number: asked.MovedOrder, asks: asked.CopyAsked
-) -> Response:
+def copy_stop_text(here: Here, by: access.Caller, number: asked.MovedOrder, asks: CopyAsked) -> Response:
     """As `duanka orders copy --out FILE.pdf`: the stored text with its SHA-256, for a holder or a court.
 
     The trail has who and why. `getOrder` gives the text itself (`stopTexts`).

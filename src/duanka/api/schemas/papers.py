@@ -1,15 +1,34 @@
-"""Response bodies of events for billing: numbers in full."""
+"""Request bodies of papers for holders, response bodies of events for billing (numbers in full)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from duanka.api.schemas.requests import Because, PhoneNumber
 from duanka.domain.billing import BillingEvent
+from duanka.domain.counter_check import Document
 from duanka.orders.masking import View
 from duanka.orders.papers.billing import BillingPage
+
+
+class CopyAsked(Because):
+    """A request for a copy of the text of a stop."""
+
+    step: int | None = Field(default=None, ge=1, description="The text of this step alone.", examples=[1])
+
+
+class StatementAsked(Because):
+    """A holder's request for the statement of their card, and how the staff established who they are."""
+
+    phone_number: PhoneNumber
+    document: Document = Field(description="The document that was seen (证件类型); its number is not kept.")
+    counter: str = Field(
+        min_length=1, max_length=200, description="Where (营业厅).", examples=["长安街营业厅"]
+    )
+    language: Literal["zh", "en"] = Field(default="zh", description="Of the statement.")
 
 
 class BillingEventShown(View):

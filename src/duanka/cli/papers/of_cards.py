@@ -1,0 +1,60 @@
+"""`duanka cards statement`: everything that was held and done about a card, for its holder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from duanka.cli.output.lists import say
+from duanka.cli.people.acting import Why, at_desk, card_meant, command
+from duanka.cli.shell.completion import choices, orders_like
+from duanka.cli.shell.lazy import lazily
+from duanka.domain.authority import Permission
+from duanka.domain.counter_check import Document
+from duanka.domain.private_files import write_private
+from duanka.domain.text import BilingualText
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import settings
+    from duanka.bootstrap.outputs import files
+    from duanka.orders.papers.statements import service
+else:
+    files = lazily("duanka.bootstrap.outputs.files")
+    settings = lazily("duanka.bootstrap.settings")
+    service = lazily("duanka.orders.papers.statements.service")
+
+_DOCUMENTS = choices(BilingualText("证件", "document"), Document)
+
+commands = typer.Typer()
+
+
+@command(commands, Permission.GIVE_STATEMENT)
+def statement(
+    card: Annotated[
+        str,
+        typer.Argument(
+            help="For example 13800000000, or the id of an order about it.", autocompletion=orders_like
+        ),
+    ],
+    why: Why,
+    out: Annotated[Path, typer.Option("--out", help="New file, PDF; it has the number in full.")],
+    document: Annotated[
+        Literal["id_card", "residence_permit", "passport", "other"],
+        _DOCUMENTS.option(help="Document that the holder showed; its number is not kept."),
+    ],
+    counter: Annotated[str, typer.Option(help="Where they showed it.")],
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Language of the statement.")] = "zh",
+) -> None:
+    """Write a holder the statement of all that is held and was done about their card, after their document was seen."""
+    with at_desk() as (here, person):
+        files.may_export(out, "--out", settings.load_settings())
+        number = card_meant(here, card)
+        seen = service.IdentitySeen(Document(document), counter)
+        made = here.papers.statements.give(number, seen, person, why, here.now(), language)
+        write_private(out, made)
+    say(
+        f"{out}：{len(made):,} 字节，号码为完整号码，只交给机主本人。",
+        f"{out}: {len(made):,} bytes, with the number in full: for its holder alone.",
+    )
