@@ -6,7 +6,7 @@ import pytest
 
 from duanka.assessment.facts.counting import measures_of
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
-from duanka.domain.assessment import AssessmentPeriod, FigureShape, Measure, UnitKind
+from duanka.domain.assessment import AssessmentPeriod, FigureShape, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.record_lookups import NoStore
 from duanka.ledger.audit.trail import Trail
@@ -26,7 +26,7 @@ def lived(store: Store) -> Register:
         _registers[store.embedded] = Quarter(store).register
 
     told_once(store, live)
-    return _registers[store.embedded]
+    return Register(dict(_registers[store.embedded].cards))
 
 
 def runs_on(store: Store, register: Register | None) -> AssessmentRuns:
@@ -40,8 +40,8 @@ def runs_on(store: Store, register: Register | None) -> AssessmentRuns:
 
 def said(
     runs: AssessmentRuns, run: AssessmentRun
-) -> dict[tuple[Measure, UnitKind | None], dict[str, object]]:
-    found = dict[tuple[Measure, UnitKind | None], dict[str, object]]()
+) -> dict[tuple[Measure, UnitKind | None], dict[str, UnitFigure]]:
+    found = dict[tuple[Measure, UnitKind | None], dict[str, UnitFigure]]()
     for kind in KINDS:
         for one in runs.figures(run, SECOND, kind):
             found.setdefault((one.measure, kind), {})[one.figure.unit] = one.figure
