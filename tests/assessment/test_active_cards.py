@@ -6,10 +6,12 @@ import random
 from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from duanka.domain.assessment import UnitKind, month_of
 from duanka.engine.store.reading.active_cards import AssessedStore
-from support.engine.filled_store import Row, Tables, fill
+from support.engine.filled_store import Tables, fill
+from support.engine.store_deliveries import Row
 
 SINCE, UNTIL = datetime(2026, 2, 1), datetime(2026, 3, 1)
 LATER = datetime(2026, 3, 10, 12)
@@ -22,7 +24,7 @@ def province(seed: int = 3) -> Tables:
     for number in range(300):
         card = f"86138{number:08}" if number % 9 else f"p-{number}"
         opened = datetime(2025, 10, 1) + timedelta(days=draw.randrange(170)) if number % 10 else None
-        row: Row = {"card": card, "operator": draw.choice(("甲", "乙", None)), "opened_at": opened}
+        row: dict[str, Any] = {"card": card, "operator": draw.choice(("甲", "乙", None)), "opened_at": opened}
         row |= {
             "home_city": draw.choice(("130100", "130200")),
             "outlet": draw.choice(("S1", "S2", "S3", None)),
@@ -64,7 +66,10 @@ def uses(tables: Tables) -> dict[object, list[datetime]]:
 
 
 def by_hand(tables: Tables, also: set[str]) -> dict[UnitKind, Counter[str]]:
-    used, found = uses(tables), {kind: Counter[str]() for kind in UnitKind if kind is not UnitKind.PLATFORM}
+    found: dict[UnitKind, Counter[str]] = {
+        kind: Counter() for kind in UnitKind if kind is not UnitKind.PLATFORM
+    }
+    used = uses(tables)
     for row in tables["cards"]:
         opened, last = row["opened_at"], row.get("last_used_at")
         moments = list(used.get(row["card"], ()))
