@@ -48,6 +48,7 @@ def said(
     return found
 
 
+@pytest.mark.requirement("R5")
 @pytest.mark.parametrize("period", ["2026-02", "2026Q1"])
 def test_each_figure_equals_an_independent_count(store: Store, period: str) -> None:
     register = lived(store)

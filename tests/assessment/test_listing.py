@@ -94,6 +94,7 @@ def listed(runs: AssessmentRuns) -> tuple[UnitListings, ListedUnit]:
     return service, service.move(made.id, _E.APPROVE, CHEN, "seen", LATER)
 
 
+@pytest.mark.requirement("R5")
 def test_the_gangs_stall_is_listed_and_an_honest_big_outlet_is_not(runs: AssessmentRuns) -> None:
     first = runs.run(AssessmentPeriod.read(MONTHS[0]), LI, LATER - timedelta(days=1))
     service = UnitListings(runs)

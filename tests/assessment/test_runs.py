@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from duanka.assessment.facts.counting import measures_of
+from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.rows import AssessedRow, AssessedRows, AssessedUnit
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitKind
 from duanka.domain.listing import UnknownRun
 from duanka.domain.order import Event, Kind, PermissionDenied, Person, Role
+from duanka.domain.person import Scope
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, orders
 from support.assessment.province import END
-from support.orders.books import DESK, POLICE, SECOND, book_on, card
+from support.orders.books import DESK, POLICE, SECOND, backup_of, book_on, card
 from test_facts import KINDS, lived, runs_on, said
 
 QUARTER = AssessmentPeriod.read("2026Q1")
@@ -142,3 +145,19 @@ def test_a_period_that_is_not_over_is_not_counted(store: Store) -> None:
         runs.get("", SECOND)
     with pytest.raises(PermissionDenied):
         runs.run(QUARTER, DESK, END)
+
+
+@pytest.mark.requirement("R5")
+def test_reading_figures_changes_nothing(store: Store) -> None:
+    runs = runs_on(store, lived(store))
+    run = runs.run(QUARTER, SECOND, END)
+    before = backup_of(store)
+    listings = UnitListings(runs)
+    for kind in KINDS:
+        assert runs.figures(run, REGULATOR, kind) is not None
+    assert (runs.get("", REGULATOR), runs.listed(REGULATOR)) == (run, [run])
+    assert not runs.figures(run, replace(DESK, scope=Scope(frozenset({"丙"}))), UnitKind.OPERATOR)
+    listings.candidates(run, REGULATOR)
+    listings.listed(REGULATOR)
+    runs.missing(run, REGULATOR)
+    assert backup_of(store) == before
