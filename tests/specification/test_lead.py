@@ -356,7 +356,7 @@ def test_the_page_begins_with_what_is_open(clone: Path) -> None:
     assert "R2 Fast, joint suspend and resume: 1 test did not pass." in lacking
     assert "R3.1 Sleeping cards: no test passed." in lacking
     assert "R6 Tiers and joint work: the tiers are there, the joint work is not" in lacking
-    assert "R12 The five headline figures: nothing of it is built yet." in lacking
+    assert "R12 The five headline figures: no test passed." in lacking
     assert "duanka spec confirm R5 --by NAME --choose ours" in rest
 
 
