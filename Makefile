@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-lifeline bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -148,6 +148,9 @@ bench-warnings: setup-dev      ## from a confirmation to the last of 5,000 warni
 
 bench-sip: setup-dev setup-network ## 2,000 calls a second past 100,000 blocked cards, the list exchanged meanwhile
 	@$(BIN)/python benchmarks/sip.py
+
+bench-lifeline: setup-dev setup-network ## 500 cards at once into the lifeline and out of it, in the real network
+	@$(BIN)/python benchmarks/lifeline.py
 
 bench-face: setup-dev setup-faces ## checks per second and core, memory, and who is taken for whom on public faces
 	@$(BIN)/python benchmarks/faces.py

@@ -19,12 +19,22 @@ from duanka.bootstrap.casework.clues import ClueWiring, clue_services
 from duanka.casework.clues.answers import Answer, ClueAnswers, read_answer
 from duanka.domain.case_source import CaseSource
 from duanka.domain.clue import TRANSITIONS, ClueError, ClueEvent, ClueState, UnknownClue, next_clue_state
-from duanka.domain.order import Kind, NeedsSecondPerson, NoSuchTransition, PermissionDenied, Role, State
+from duanka.domain.order import (
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    PermissionDenied,
+    Role,
+    State,
+)
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.clues import clues
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.queries.stated_cards import stated_cards
 from support.api.desks import KEY, NOW
 from support.casework.clue_scene import CONFIRMED, NAMED, SUSPECTED, ClueScene, clue_scene
@@ -161,6 +171,22 @@ def test_a_confirmation_makes_the_named_card_confirmed_and_nothing_else(scene: C
     assert not _stopped(scene, SUSPECTED)
     told = stated_cards(scene.desk.store, scene.desk.trail, "links build", NOW + 2 * HOUR)
     assert set(told.confirmed) == {CONFIRMED, SUSPECTED}
+
+
+def test_a_confirmed_card_leaves_the_lifeline_with_the_next_sweep(scene: ClueScene) -> None:
+    clue, orders = scene.sent(), scene.desk.orders
+    acts, why = BulkActionService(orders), BilingualText("须核实", "to be verified")
+    act = acts.propose(Event.LIFELINE, [SUSPECTED, NAMED], why, FIRST, NOW)
+    acts.approve(act.id, SECOND, "seen", NOW)
+    acts.carry_out(NOW)
+    _answer(scene, clue.id, Answer((SUSPECTED,), (NAMED,), "A2026-99"))
+    orders.sweep(NOW + HOUR)
+
+    def state(card: str) -> State | None:
+        order = orders.transaction(lambda unit: unit.open_order(card, Kind.RESTRICTION), NOW)
+        return order.state if order else None
+
+    assert (state(SUSPECTED), state(NAMED)) == (State.SUSPENDED, State.LIFELINE)
 
 
 @pytest.mark.requirement("R8")

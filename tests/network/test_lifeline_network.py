@@ -173,6 +173,8 @@ def test_a_line_is_called_and_written_to_and_nothing_else_is_asked_of_it(tmp_pat
             assert caller.send(one.address, "sip:12345@op", who) == PASSED
             assert caller.send(one.address, "sip:12345@op", who, method="MESSAGE") == PASSED
             assert caller.send(one.address, "sip:12345@op", who, method="REFER") == refused
+            for other in ("12306", f"+{HONEST}"):
+                assert caller.send(one.address, f"sip:12345;rn={other}@op", who) == refused
             route = f"Route: <sip:{HONEST}@op>\r\n"
             assert caller.send(one.address, "sip:12345@op", who, extra=route) == refused
             assert caller.send(one.address, "urn:service:sos", who, extra=route) == PASSED

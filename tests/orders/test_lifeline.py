@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,6 +43,7 @@ from support.orders.books import (
     NOW,
     POLICE,
     SECOND,
+    all_delivered,
     book_on,
     card,
     delivered,
@@ -139,52 +140,48 @@ def test_the_stages_follow_one_another(
     assert book.sweep(NOW + 10_000 * HOUR) == 0
 
 
-@pytest.mark.parametrize("reason", REASONS)
-@pytest.mark.parametrize(
-    ("policy", "hours", "instead"),
-    [
-        (FIRST, 24, State.SUSPENDED),
-        (LAST, 24, State.SUSPENDED),
-        (SECOND_OF_THREE, 36, State.SUSPENDED),
-    ],
-)
+@pytest.mark.parametrize(("policy", "hours"), [(FIRST, 24), (LAST, 24), (SECOND_OF_THREE, 36)])
 def test_a_card_that_never_gets_it_gets_what_comes_after(
-    store: Store, reason: str, policy: OrderPolicy, hours: int, instead: State
+    store: Store, policy: OrderPolicy, hours: int
 ) -> None:
     book = book_on(store, policy)
-    delivered(book)
-    exclude(book, reason)
+    all_delivered(book, range(len(REASONS)))
+    for number, reason in enumerate(REASONS):
+        exclude(book, reason, number)
     book.sweep(NOW + 24 * HOUR)
     book.sweep(NOW + hours * HOUR)
-    assert state(book) is instead
-    assert "lifeline" not in told(book)
+    for number, reason in enumerate(REASONS):
+        assert state(book, number) is State.SUSPENDED, reason
+        assert "lifeline" not in told(book, number)
 
 
-@pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize("policy", [FIRST, LAST, SECOND_OF_THREE])
 def test_a_card_in_it_that_may_not_have_it_any_more_moves_on_with_the_next_sweep(
-    store: Store, reason: str, policy: OrderPolicy
+    store: Store, policy: OrderPolicy
 ) -> None:
     book = book_on(store, policy)
-    order = delivered(book)
+    all_delivered(book, range(len(REASONS) + 1))
     for hours in (24, 36):
         book.sweep(NOW + hours * HOUR)
-    assert state(book) is State.LIFELINE
-    exclude(book, reason, at=37 * HOUR)
-    assert book.sweep(NOW + 37 * HOUR) == 1
-    assert (stopped := restriction(book))
-    assert (stopped.state, stopped.parent) == (State.SUSPENDED, order.id)
+    for number, reason in enumerate(REASONS):
+        assert state(book, number) is State.LIFELINE
+        exclude(book, reason, number, at=37 * HOUR)
+    assert book.sweep(NOW + 37 * HOUR) == len(REASONS)
+    for number, reason in enumerate(REASONS):
+        assert (stopped := restriction(book, number))
+        assert (stopped.state, stopped.parent) == (State.SUSPENDED, verification(book, number).id), reason
+    assert state(book, len(REASONS)) is State.LIFELINE, "and no other card"
 
 
-@pytest.mark.parametrize("reason", REASONS)
-def test_so_does_one_that_two_people_put_into_it(store: Store, reason: str) -> None:
+def test_so_does_one_that_two_people_put_into_it(store: Store) -> None:
     book = book_on(store, SECOND_OF_THREE)
-    put(book, Event.LIFELINE)
-    assert state(book) is State.LIFELINE
+    put(book, Event.LIFELINE, *range(len(REASONS)))
     assert book.sweep(NOW + 1000 * HOUR) == 0, "no clock runs for what people decided"
-    exclude(book, reason, at=2 * HOUR)
-    assert book.sweep(NOW + 2 * HOUR) == 1
-    assert state(book) is State.SUSPENDED
+    for number, reason in enumerate(REASONS):
+        assert state(book, number) is State.LIFELINE
+        exclude(book, reason, number, at=2 * HOUR)
+    assert book.sweep(NOW + 2 * HOUR) == len(REASONS)
+    assert {state(book, number) for number in range(len(REASONS))} == {State.SUSPENDED}
 
 
 def test_a_list_of_one_person_ends_no_lifeline(store: Store) -> None:
@@ -267,32 +264,29 @@ WAYS: tuple[Callable[[OrderService, int], None], ...] = (
 )
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("two_people", [True, False])
+@pytest.mark.parametrize(("way", "rule"), [*zip(WAYS, cycle(sorted(NEVER_RULES)), strict=False)])
 def test_no_way_leads_a_card_there_that_never_gets_it(
-    store: Store, way: Callable[[OrderService, int], None], *, two_people: bool
+    store: Store, way: Callable[[OrderService, int], None], rule: str
 ) -> None:
-    book = book_on(store, OrderPolicy(stages=FIRST.stages, two_people=two_people))
-    for number, reason in enumerate(REASONS):
+    book = book_on(store, OrderPolicy(stages=FIRST.stages, two_people=False))
+    for number, reason in enumerate(("confirmed", rule)):
         receive(book, [demand(number)], NOW)
         exclude(book, reason, number)
-        with suppress(NoLifeline, NeedsSecondPerson):
+        with suppress(NoLifeline):
             way(book, number)
         assert state(book, number) is not State.LIFELINE, reason
         assert "lifeline" not in told(book, number)
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way is not alone_by_staff])
-def test_each_of_these_ways_leads_there_otherwise(
-    store: Store, way: Callable[[OrderService, int], None]
-) -> None:
-    book = book_on(store, FIRST)
-    receive(book, [demand()], NOW)
-    way(book, 0)
-    assert state(book) is State.LIFELINE
+def test_each_of_these_ways_leads_there_otherwise(store: Store) -> None:
+    book = book_on(store, OrderPolicy(stages=FIRST.stages, two_people=False))
+    for number, way in enumerate(WAYS):
+        receive(book, [demand(number)], NOW)
+        way(book, number)
+        assert state(book, number) is State.LIFELINE, way
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", ["confirmed", "in_ring"])
 def test_undoing_a_suspension_does_not_lead_back_to_it(store: Store, reason: str) -> None:
     book, acts = book_on(store, FIRST), BulkActionService(book_on(store, FIRST))
     for number in range(2):

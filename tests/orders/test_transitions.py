@@ -282,7 +282,12 @@ class Anybody(RuleBasedStateMachine):
             self._tried(lambda: self.orders.extend(number, hardship, by, "papers", self.now))
 
     @rule(
-        event=st.sampled_from([Event.SUSPEND, Event.BAR_OUTGOING, Event.PUNISH, Event.CANCEL, Event.RESTORE]),
+        event=st.sampled_from(
+            [
+                *(Event.SUSPEND, Event.BAR_OUTGOING, Event.LIFELINE, Event.PUNISH, Event.CANCEL),
+                *(Event.RESTORE, Event.EASE, Event.EASE_TO_LIFELINE),
+            ]
+        ),
         which=st.sets(st.integers(0, _CARDS - 1), min_size=1),
         undone=st.booleans(),
     )
@@ -299,7 +304,7 @@ class Anybody(RuleBasedStateMachine):
             while self.bulk_actions.carry_out(self.now, limit=2):
                 pass
             assert self.bulk_actions.get(act.id).left == 0
-            if undone and event in (Event.SUSPEND, Event.BAR_OUTGOING):
+            if undone and event in (Event.SUSPEND, Event.BAR_OUTGOING, Event.LIFELINE):
                 self.bulk_actions.undo(act.id, second, "wrong list", self.now)
 
         with suppress(NoSuchTransition):  # every card is cancelled: nothing is left to do
