@@ -175,3 +175,9 @@ def test_text_and_what_holds_it_grow_with_the_size_that_the_browser_is_set_to() 
     fixed = re.findall(r"[a-z-]+: [^;{}]*\b(?:\d{2,}|[7-9])(?:\.\d+)?px[^;{}]*", STYLE)
     assert fixed == [], "only lines are fixed"
     assert not re.search(r"font(?:-size)?: [^;]*px", STYLE)
+
+
+def test_who_types_the_address_alone_comes_to_the_page(client: httpx.Client) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (308, "v"), "relative: a proxy may add a path"
+    assert client.get("/", follow_redirects=True).headers["content-type"].startswith("text/html")

@@ -19,6 +19,7 @@ from duanka.orders.dispatch.notice_texts import (
     VERIFY,
     VICTIM_WARNING,
     NoticeTexts,
+    in_words,
     parts,
     shortened,
     without_links,
@@ -137,6 +138,32 @@ def test_a_holder_reads_their_own_time_and_what_happens_otherwise() -> None:
     assert "停机至2026年6月10日16:00" in written("punished", until=NOW + timedelta(days=100))
     assert "我们将于2026年3月3日16:00前答复" in written("objection_accepted", due_at=NOW + timedelta(days=1))
     assert "7个工作日" in written("cancelled", stages)
+
+
+@pytest.mark.parametrize("template", ["outgoing_barred", "lifeline", "suspended"])
+def test_a_stop_names_order_number_and_page_without_a_link(template: str) -> None:
+    text = written(template)
+    assert "用浏览器打开verify点operator点example，凭号码和文末工单号刷脸核验，通过立即恢复" in text
+    assert text.index("文末工单号") < text.index("“V0123456789AB”")
+    assert "https" not in text
+    assert "one.example" not in text
+    long = replace(POLICY, counter=BilingualText("本省任一自有营业厅或代办点" * 3, "any counter"))
+    cramped = written(template, long, due_at=NOW + timedelta(hours=30))
+    assert parts(cramped) <= MOST_PARTS, "rather without the page than in five parts"
+
+
+@pytest.mark.parametrize(
+    ("site", "zh", "en"),
+    [
+        ("https://verify.operator.example", "verify点operator点example", "verify dot operator dot example"),
+        ("https://op.cn/id/", "op点cn斜杠id", "op dot cn slash id"),
+        ("http://127.0.0.1:8080", "127点0点0点1冒号8080", "127 dot 0 dot 0 dot 1 colon 8080"),
+    ],
+)
+def test_an_address_is_told_in_words(site: str, zh: str, en: str) -> None:
+    assert in_words(site) == (zh, en)
+    assert without_links(zh) == zh
+    assert without_links(en) == en
 
 
 def test_english_stands_there_where_it_fits() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.disavowal import DisavowalSeen
-from duanka.domain.order import Event, OrderError, PermissionDenied, Person, Role
+from duanka.domain.objection import CounterVisit
+from duanka.domain.order import SYSTEM, Event, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import BadPerson, Scope, place_name, scope_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds
@@ -34,6 +35,7 @@ from support.orders.books import (
     card,
     demand,
     receive,
+    restriction,
     verification,
 )
 from support.people import FIRST, People
@@ -124,6 +126,21 @@ def test_whoever_stands_at_a_counter_in_another_city_is_verified_there(store: St
         counter.verify(number, SEEN, clerk, "the holder is here", NOW)
         passed = counter.confirm(number, second, "seen too", NOW)
     assert passed.state == "passed"
+
+
+def test_a_counter_anywhere_takes_the_number_of_the_stops_notice_and_an_objection(store: Store) -> None:
+    book = opened(store)
+    receive(book, [demand(THERE)], NOW)
+    book.apply(verification(book, THERE).id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    book.sweep(NOW + 24 * HOUR)
+    stop, clerk = restriction(book, THERE), near(DESK)
+    assert stop
+    visit = CounterVisit("长安路营业厅", Document.ID_CARD)
+    with pytest.raises(PermissionDenied, match="out of the scope"):
+        book.object(card(THERE), "a caller", clerk, NOW + 25 * HOUR)
+    book.object(card(THERE), "I am here", clerk, NOW + 25 * HOUR, visit)
+    passed = Counter(book).verify(stop.id, SEEN, clerk, "the holder is here", NOW + 25 * HOUR)
+    assert (passed.state, restriction(book, THERE)) == ("passed", None)
 
 
 def test_whose_name_was_used_elsewhere_disowns_the_card_where_they_live(store: Store) -> None:

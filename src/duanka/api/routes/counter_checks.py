@@ -22,11 +22,12 @@ router = Endpoints("second verification")
     fails=(409,),
 )
 def record_counter_check(
-    here: Here, by: access.Caller, number: asked.TheVerification, asks: asked.CounterCheckAsked
+    here: Here, by: access.Caller, number: asked.MovedOrder, asks: asked.CounterCheckAsked
 ) -> CounterCheckShown:
     """Passed at once, or when a second member of the staff has confirmed it.
 
-    409 names what is missing. No field accepts a document number: the holder register has it.
+    By the number in the holder's notice, of the verification or of the stop. 409 names what is missing. No field
+    accepts a document number: the holder register has it.
     """
     order = here.desk.counter.verify(number, asks.seen(), by, asks.why, here.now)
     return CounterCheckShown(order=masked(order), waits_for_second_person=order.closed_at is None)

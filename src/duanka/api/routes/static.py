@@ -57,6 +57,13 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
                 text = text.replace("{{" + field + "}}", html.escape(words))
         # a Starlette route, without `only_described`: phones may add `?from=…` to the link
         api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
+    api.add_route("/", _to_the_page, methods=["GET"], include_in_schema=False)
+
+
+async def _to_the_page(request: Request) -> Response:
+    """Who types the address of a notice, which is told in words, does not type its path."""
+    del request
+    return Response(status_code=308, headers={**HEADERS, "Location": PATH.lstrip("/")})
 
 
 def _compact(script: str) -> str:

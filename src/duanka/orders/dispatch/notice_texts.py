@@ -28,9 +28,14 @@ _REASON_LETTERS = (48, 40, 32, 26, 20, 15, 10)  # tried in turn until the rest o
 _FROM = "【{operator} {short_code}】您尾号{tail}的号码"
 _CHECK = "真伪可拨{hotline}或发“{id}”至{short_code}核实。我们不会索要银行卡号、密码、验证码。"
 _PROVE = "请带{papers}到{counter}核验，通过立即恢复。"
+# Of stops that a check lifts. `anywhere`: the page without a link, its address in words, where there is room for it.
+_PROVE_ANYWHERE = "请带{papers}到{counter}{anywhere}核验，通过立即恢复。"
+_ANYWHERE = "，或用浏览器打开{page}，凭号码和文末工单号刷脸"
 _FROM_EN = "Your number ending {tail}"
 _CHECK_EN = " Check: call {hotline}. We never ask for card numbers, passwords or codes."
 _PROVE_EN = " Bring {papers_en} to {counter_en}."
+_PROVE_ANYWHERE_EN = _PROVE_EN[:-1] + "{anywhere_en}."
+_ANYWHERE_EN = ", or open {page_en} in a browser, with number and order {id}"
 
 
 def _words(zh: str, en: str) -> BilingualText:
@@ -57,19 +62,20 @@ TEMPLATES: Mapping[str, BilingualText] = {
     ),
     "outgoing_barred": _words(
         "因{reason}，自{since}起限制呼出（单停），直至核验通过；接听和紧急电话不受影响，可拨12345和{hotline}。{next}"
-        + _PROVE
+        + _PROVE_ANYWHERE
         + "异议及",
-        "cannot call out since {since_en}; emergency calls, 12345 and {hotline} work. {next_en}" + _PROVE_EN,
+        "cannot call out since {since_en}; emergency calls, 12345 and {hotline} work. {next_en}"
+        + _PROVE_ANYWHERE_EN,
     ),
     "lifeline": _words(
         "因{reason}，自{since}起只保留保底服务，直至核验通过：紧急电话不受影响，可拨12345和{hotline}，"
-        "可接本运营商和银行来电及名单内短信，不能上网。{next}" + _PROVE + "异议及",
+        "可接本运营商和银行来电及名单内短信，不能上网。{next}" + _PROVE_ANYWHERE + "异议及",
         "keeps the lifeline alone since {since_en}: emergency calls, 12345 and {hotline} work; we and banks call you;"
-        " no data. {next_en}" + _PROVE_EN,
+        " no data. {next_en}" + _PROVE_ANYWHERE_EN,
     ),
     "suspended": _words(
-        "因{reason}，自{since}起停机（双停），直至核验通过；紧急电话不受影响。" + _PROVE + "异议及",
-        "is suspended since {since_en}; emergency calls work." + _PROVE_EN,
+        "因{reason}，自{since}起停机（双停），直至核验通过；紧急电话不受影响。" + _PROVE_ANYWHERE + "异议及",
+        "is suspended since {since_en}; emergency calls work." + _PROVE_ANYWHERE_EN,
     ),
     "forced_stop": _words(
         "因{reason}，自{since}起停机，直至公安机关同意解除；紧急电话不受影响。"
@@ -192,15 +198,19 @@ class NoticeTexts:
     def _fitting(self, template: str, facts: dict[str, str], reason: BilingualText, link: str) -> str:
         """Fit as much of the reason as possible; the line in English only if room is left."""
         zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
-        tries = [(letters, facts) for letters in _REASON_LETTERS[:-1]] + [
-            (letters, facts | first) for letters in _REASON_LETTERS
+        # rather drop the second stage, then the page without a link, than the whole reason
+        nowhere = {"anywhere": "", "anywhere_en": ""}
+        tries = [
+            *((letters, facts) for letters in _REASON_LETTERS[:-1]),
+            *((letters, facts | first) for letters in _REASON_LETTERS[:-1]),
+            *((letters, facts | first | nowhere) for letters in _REASON_LETTERS),
         ]
-        for letters, shown in tries:  # rather drop the second stage than the whole reason
+        for letters, shown in tries:
             told = {"reason": shortened(without_links(reason.zh), letters)}
             zh = TEMPLATES[template].zh.format(**shown, **told)
             if parts(zh) <= MOST_PARTS:
                 break
-        both = f"{zh}\n{TEMPLATES[template].en.format(**facts)}"
+        both = f"{zh}\n{TEMPLATES[template].en.format(**shown)}"
         text = both if template != VERIFY and parts(both) <= MOST_PARTS else zh
         if found := _LINK.search(text.replace(link, "", 1) if link else text):
             raise OrderError(
@@ -234,6 +244,7 @@ class NoticeTexts:
                 until=self._moment(order.until) if order.until else _NO_END,
                 next=then,
             ),
+            **_both(anywhere=_anywhere(self.policy, order.id)),
             "tail": order.card[-4:],
             "id": order.id,
             "link": link,
@@ -272,6 +283,21 @@ def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Ord
         return texts.text(template, order, now, link)
 
     return write
+
+
+def _anywhere(policy: OrderPolicy, number: str) -> BilingualText:
+    """How a holder proves who they are without the link of a notice."""
+    page = in_words(policy.site)
+    return BilingualText(_ANYWHERE.format(page=page.zh), _ANYWHERE_EN.format(page_en=page.en, id=number))
+
+
+def in_words(site: str) -> BilingualText:
+    """Return the address of the holder's page in words, which no telephone makes a link of: verify点operator点cn."""
+    address = re.sub("^https?://", "", site).rstrip("/")
+    zh, en = address, address
+    for mark, words, words_en in ((".", "点", "dot"), ("/", "斜杠", "slash"), (":", "冒号", "colon")):
+        zh, en = zh.replace(mark, words), en.replace(mark, f" {words_en} ")
+    return BilingualText(zh, en)
 
 
 def parts(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, at_counter
 from duanka.domain.objection import OF_THE_HOLDER, Channel, CounterVisit
 from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, Role
 from duanka.domain.text import BilingualText
@@ -22,8 +22,9 @@ def file_objection(
     `visit`: the holder stands at a counter. The term begins now: it does not wait until somebody takes the objection
     up. OrderError: no open order to object to; the visit lacks something.
     """
-    unit.authorize(by, Permission.FILE_OBJECTION, card)
     channel = _channel(by, visit)
+    by = at_counter(by) if visit else by
+    unit.authorize(by, Permission.FILE_OBJECTION, card)
     about = unit.open_order(card, Kind.RESTRICTION) or unit.open_order(card, Kind.VERIFICATION)
     if about is None:
         raise NoSuchTransition(f"there is no open order about {card} to object to")

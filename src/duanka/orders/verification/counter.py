@@ -67,6 +67,8 @@ class Counter:
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
         """Record a verification in person; passes at once or after a second confirms it.
 
+        `order_id`: as the holder's notice has it, of the verification or of the stop that followed from it.
+
         While the confirmation is pending the response time is paused, a limited number of times (`may_delay`).
         OrderError: something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the
         fraud centre, or pending already.
@@ -75,27 +77,27 @@ class Counter:
         why, by = _said(why, by, permission), at_counter(by)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
-            order = unit.order(order_id)
+            order = _verification_of(unit, unit.order(order_id))
             authorize(by, permission, order)
             try:
                 seen.complete()
             except OrderError as error:
                 if seen.missing:  # audit who tried, but nothing of what they wrote
-                    unit.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
+                    unit.note(by, "counter.refused", order.id, "something is missing", {}, _facts(seen))
                 return error
             _can_be_verified(order)
-            if _waiting(unit, order_id):
+            if _waiting(unit, order.id):
                 raise NoSuchTransition(
-                    f"{order_id} waits for a second member of staff: confirm or reject that"
+                    f"{order.id} waits for a second member of staff: confirm or reject that"
                 )
             alone = order.tier not in unit.policy.identity.second_person_tiers
             words = digest_of(unit.policy.identity.legal_notice)
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
             told["words"] = words
             first = {"first_by": by.id, "first_at": now, "outcome": PASSED if alone else None}
-            was = found(unit.connection, COUNTER_CHECKS, order_id)
-            unit.connection.execute(insert(counter_checks).values(order_id=order_id, **told, **first))
-            unit.note(by, "counter.verify", order_id, why, {}, {**told, "alone": alone}, was)
+            was = found(unit.connection, COUNTER_CHECKS, order.id)
+            unit.connection.execute(insert(counter_checks).values(order_id=order.id, **told, **first))
+            unit.note(by, "counter.verify", order.id, why, {}, {**told, "alone": alone}, was)
             if order.state in _BEGUN_FROM:
                 order = apply_event(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
@@ -182,6 +184,13 @@ def _stands(unit: UnitOfWork, order: Order, by: Person) -> Order:
 def _said(why: str, by: Person, permission: Permission) -> str:
     authorize(by, permission)
     return without_document_number(reason_for(why))
+
+
+def _verification_of(unit: UnitOfWork, order: Order) -> Order:
+    """Return the verification behind a stop: the notice of a stop has the number of the stop."""
+    asked = unit.open_order(order.card, Kind.VERIFICATION)
+    stops = order.kind is Kind.RESTRICTION and not order.closed_at
+    return asked if stops and asked else order
 
 
 def _can_be_verified(order: Order) -> None:
