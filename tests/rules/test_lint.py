@@ -89,8 +89,10 @@ def test_narrow_speaks_of_rollups_and_records_that_the_rule_reads(rule: Rule) ->
 
 @each_rule
 def test_the_reason_uses_evidence_and_limits_only(rule: Rule) -> None:
-    known = {*(e.name for e in rule.evidence), *rule.limits}
-    for text in rule.reason:
+    evidence = {e.name for e in rule.evidence}
+    assert set(rule.further) <= evidence
+    known = evidence | set(rule.limits)
+    for text in (part for words in (rule.reason, *rule.further.values()) for part in words):
         assert {name for _, name, _, _ in string.Formatter().parse(text) if name} <= known
 
 

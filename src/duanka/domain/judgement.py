@@ -128,7 +128,8 @@ class Shadows:
 def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> BilingualText:
     """Explain `hit` with its evidence and the limits in force."""
     values = {**limits, **hit.evidence}
-    return rule.reason.filled(**values)
+    told = [rule.reason, *(words for name, words in rule.further.items() if values.get(name) is not None)]
+    return BilingualText(*("".join(part) for part in zip(*told, strict=True))).filled(**values)
 
 
 def _fingerprint(

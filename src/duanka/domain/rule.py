@@ -101,6 +101,7 @@ class EvidenceColumn:
 class Rule:
     """One rule; its SQL (DuckDB) returns `card, seen_at`, then the evidence columns.
 
+    `further`     evidence column -> words that follow the reason where a hit has a value in it
     `rebuttal`    which paper or fact shows a holder's use to be honest; stands in the text of a stop
     `reads`       rollups, registers, lists of the policy, or `hits`
     `raw_reason`  why it reads a raw record table, if it does
@@ -146,6 +147,7 @@ class Rule:
     together: str = ""
     due: str = ""
     restates: tuple[str, ...] = ()
+    further: Mapping[str, BilingualText] = field(default_factory=dict)
 
     def limit_fault(self, name: str, value: object) -> str:
         """Return why `value` is not valid for the limit `name`; "" if it is."""

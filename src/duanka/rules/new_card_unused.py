@@ -50,6 +50,7 @@ RULE = Rule(
     reason=BilingualText(
         "开卡后 {hours} 小时内未正常使用", "not in normal use within {hours} hours of opening"
     ),
+    further={"first_used_at": BilingualText("，{first_used_at} 首次使用", "; first used on {first_used_at}")},
     rebuttal=BilingualText(
         "说明这张卡为谁、为何备用（如送家人、尚未换机），本人到场或完成核验即可。",
         "say for whom and why it was kept (for a relative, before changing phones); coming in person or proving who"

@@ -51,6 +51,7 @@ RULE = Rule(
         EvidenceColumn("first_used_at", "首次使用", "First used", "local time"),
     ),
     reason=BilingualText("开卡 {days} 天从未使用", "never used in {days} days since opening"),
+    further={"first_used_at": BilingualText("，{first_used_at} 首次使用", "; first used on {first_used_at}")},
     rebuttal=BilingualText(
         "说明这张卡的用途（如备用、门禁、给老人孩子），本人到场或完成核验即可。",
         "say what the card is for (a spare, a door, an old or young relative); coming in person or proving who you"

@@ -95,9 +95,10 @@ RULE = Rule(
         EvidenceColumn("woken_at", "再次启用", "Woken", "local time"),
     ),
     reason=BilingualText(
-        "{days} 天以上无语音、短信、流量，自 {last_used_at} 起",  # what comes first stands in a short message
-        "no voice, message or data for {days} days or more after {last_used_at}",
+        "{days} 天以上未通话、未发短信、无流量，自 {last_used_at} 起",  # what comes first stands in a short message
+        "no call, no message sent and no data for {days} days or more after {last_used_at}",
     ),
+    further={"woken_at": BilingualText("，{woken_at} 再次启用", ", used again on {woken_at}")},
     rebuttal=BilingualText(
         "说明久未使用又启用的原因（如备用、出国、住院），带出入境、住院等证明；完成核验即可。",
         "say why it was unused and is used again (a spare, abroad, in hospital), with such papers; proving who you"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -143,6 +144,20 @@ class Journey:
         began = self.now
         self.office.desk.clock.now = self.now
         self.tries(self.agrees(self.token()))
+        return self.now - began
+
+    def passes_without_a_link(self) -> timedelta:
+        """In any browser, with what the last notice says: the number and the order number; how long it took."""
+        began, path = self.now, "/holder/unlinked-session"
+        self.office.desk.clock.now = self.now
+        browser, (_, text) = self.calling(None), self.told[-1]
+        (order,) = re.findall(r"“([A-Z0-9]{13})”", text)
+        typed = {"phoneNumber": f"+{self.card}", "orderNumber": order.lower()}
+        agreed = {"faceDataAgreed": True, "legalNoticeRead": True}
+        digest = browser.get(path).json()["wordsDigest"]
+        answer = browser.post(path, {**typed, **agreed, "wordsDigest": digest})
+        assert answer.status_code == 201, answer.text
+        self.tries(self.calling(answer.json()["sessionToken"]))
         return self.now - began
 
     def passes_at(self, counter: str, *clerks: Person) -> timedelta:

@@ -19,6 +19,7 @@ from duanka.bootstrap.settings import Settings
 from duanka.domain.policy import Policy, Setting
 from duanka.domain.ports import Silent
 from duanka.domain.streaming import BatchResult, IntakeBacklog
+from duanka.domain.text import BilingualText
 from duanka.simulator import simulate
 from support.casebook.diary import COLUMNS, DAYS, FIRST, LAST, RECORDS
 from support.casebook.stories import STORIES
@@ -38,11 +39,11 @@ until = 2021-12-31
 
 @dataclass(frozen=True)
 class Judged:
-    """What a scan decided about one card. `rules`: rule id -> its reason in English."""
+    """What a scan decided about one card. `rules`: rule id -> its reason, heaviest first."""
 
     tier: str
     action: str
-    rules: Mapping[str, str]
+    rules: Mapping[str, BilingualText]
 
 
 UNSEEN = Judged("", "", {})
@@ -127,7 +128,7 @@ def decided(out: Path) -> Mapping[str, Judged]:
     for line in (out / "decisions.jsonl").read_text(encoding="utf-8").splitlines():
         said: dict[str, Any] = json.loads(line)
         if name := names.get(said["card"]):
-            rules = {one["rule"]: one["en"] for one in said["reasons"]}
+            rules = {one["rule"]: BilingualText(one["zh"], one["en"]) for one in said["reasons"]}
             found[name] = Judged(said["tier"], said["action"], rules)
     return found
 
