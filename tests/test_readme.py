@@ -19,7 +19,6 @@ PAGES = {
     "README.md": 15,
     "docs/ASSESSMENT.md": 0,
     "docs/BENCHMARKS.md": 120,
-    "docs/CASEBOOK.md": 0,
     "docs/CASEWORK.md": 0,
     "docs/DETECTION.md": 200,
     "docs/LINKS.md": 35,
