@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from duanka.assessment.figures.service import HeadlineQueries
 from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.report.service import AssessmentReports
 from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
 
@@ -18,3 +19,4 @@ class AssessmentServices:
     runs: AssessmentRuns
     rows: AssessedRows
     listings: UnitListings
+    reports: AssessmentReports

@@ -66,6 +66,7 @@ COMMANDS = {
     "assess": "Assessment 考核: a period counted by operator, city and outlet; listing for rectification"
     " (docs/ASSESSMENT.md).",
     "figures": "Count calls and messages intercepted, numbers handled, clues to the police and victims dissuaded.",
+    "report": "Reports 报表: the assessment of a period as PDF or workbook (docs/ASSESSMENT.md).",
     "network": "The network's elements 网元: where orders are carried out.",
     "audit": "The audit trail 审计.",
     "database": "The order database 工单库: its version, its upgrade, copies of it.",
@@ -96,6 +97,7 @@ _MODULES = {  # module below `duanka.cli` -> the commands that it has
     "casework.accounts": ("accounts",),
     "assessment.commands": ("assess",),
     "assessment.figures": ("figures",),
+    "assessment.reports": ("report",),
     "operations.network": ("network",),
     "orders.database": ("database",),
     "operations.settings": ("init", "config"),

@@ -24,7 +24,7 @@ class AssessmentPolicy:
     """
 
     probability: float = 0.99
-    each_period: float = 0.95
+    each_period: float = 0.9
     limit: float = 0.998
     periods: int = 2
     false_discovery: float = 0.05

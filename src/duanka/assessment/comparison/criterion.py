@@ -33,7 +33,7 @@ from duanka.domain.assessment import AssessmentError
 from duanka.domain.assessment_policy import AssessmentPolicy
 
 _JEFFREYS = 0.5  # shape of the prior of a unit's ratio
-_STEADIEST = 0.02  # no unit keeps to what is expected of it better than this, relative
+_STEADIEST = 0.01  # no unit keeps to what is expected of it better than this, relative
 _FAR = 3.0  # standard errors that a window counts for at most when the change of units is estimated
 _MANY = 200  # units, of which one says little of how they differ
 _MATTERS = 0.1  # chance of as many events, from which on a unit could hide behind its own weight

@@ -8,8 +8,10 @@ from typing import Protocol
 from duanka.assessment.desk import AssessmentServices
 from duanka.assessment.figures.service import HeadlineQueries
 from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.report.service import AssessmentReports
 from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
+from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.domain.assessment_lookups import ExposureLookups
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.network import RefusalArchive
@@ -39,9 +41,11 @@ def assessment(
             return None
 
     runs = AssessmentRuns(store, trail, records, policy.id, policy.assessment)
+    listings = UnitListings(runs)
     return AssessmentServices(
         figures=HeadlineQueries(store, trail, archive, register),
         runs=runs,
         rows=AssessedRows(runs),
-        listings=UnitListings(runs),
+        listings=listings,
+        reports=AssessmentReports(runs, listings, font_folders),
     )

@@ -1,0 +1,183 @@
+"""The report as PDF: words and plots of every section here, layout in `report.typ`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from duanka.assessment.formulas import FORMULAS, OURS
+from duanka.assessment.report import charts
+from duanka.assessment.report import wording as said
+from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport, ComparedUnit, UnitComparison
+from duanka.domain.assessment import FigureShape, Measure
+from duanka.domain.assessment_policy import AssessmentPolicy
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.text import Language
+
+MOST_ROWS = 40  # of a table; the workbook has all
+FontFolders = Callable[[], Sequence[Path]]  # raises a DuankaError where no Chinese font is installed
+
+
+def pdf_of(
+    report: AssessmentReport, policy: AssessmentPolicy, language: Language, fonts: FontFolders
+) -> bytes:
+    """Set the report as PDF; the same report gives the same bytes. DuankaError: typst or the fonts are missing."""
+    try:
+        typst = import_module("typst")
+    except ImportError as error:
+        raise DuankaError("a PDF needs the Python package typst: `make setup` installs it") from error
+    template = files("duanka.assessment.report").joinpath("report.typ").read_bytes()
+    told = json.dumps(content_of(report, policy, language), ensure_ascii=False)
+    made: bytes = typst.compile(
+        template,
+        format="pdf",
+        sys_inputs={"content": told.encode(errors="replace").decode()},  # names may hold lone surrogates
+        font_paths=[str(folder) for folder in fonts()],
+        ignore_system_fonts=True,  # the same on every machine
+    )
+    return made
+
+
+def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Language) -> dict[str, Any]:
+    """All words of the document, in one language, by section."""
+    local = operator_zone().local(report.as_of)
+    words = {name: words.in_(language) for name, words in said.SECTIONS.items()}
+    return {
+        "lang": language,
+        "title": said.TITLE.in_(language),
+        "subtitle": said.SUBTITLE.in_(language),
+        "date": [local.year, local.month, local.day],
+        "period": str(report.period),
+        "ours": OURS.in_(language),
+        "sections": words,
+        "head": [
+            [said.PERIOD.in_(language), str(report.period)],
+            [said.AS_OF.in_(language), f"{local:%Y-%m-%d %H:%M}"],
+            [said.RUN.in_(language), report.run],
+            [said.POLICY.in_(language), report.policy],
+            [said.SOURCES.in_(language), said.SOURCES_TOLD.in_(language)],
+            [said.DIGEST.in_(language), report.digest],
+        ],
+        "gap": said.EXPOSURE_UNKNOWN.filled(why=report.exposure).in_(language) if report.exposure else "",
+        "sides": [
+            {"title": title.in_(language), "rows": [_together(report, one, language) for one in measures]}
+            for title, measures in ((said.ACTING_SIDE, ACTING), (said.ACTED_SIDE, ACTED_UPON))
+        ],
+        "criterion": _criterion(policy, language),
+        "listed": list(_listed(report, language)),
+        "listed_heads": [
+            one.in_(language)
+            for one in (said.UNIT, said.MEASURE, said.COUNT, said.EXPECTED, said.LIMIT, said.RATIO)
+        ],
+        "nobody": (said.TOO_FEW_PERIODS if report.candidates is None else said.NOBODY).in_(language),
+        "compared": [_comparison(one, language) for one in report.comparisons if one.curve],
+        "tables": [_plain(one, language) for one in report.comparisons if _is_plain(one)],
+        "formulas": [[one.words.in_(language), FORMULAS[one].in_(language)] for one in Measure],
+        "method": [one.in_(language) for one in said.METHOD],
+    }
+
+
+def _together(report: AssessmentReport, measure: Measure, language: Language) -> list[str]:
+    figure = report.together.get(measure)
+    if figure is None:
+        return [measure.words.in_(language), charts.UNKNOWN.in_(language), ""]
+    of = ""
+    if measure.shape in (FigureShape.RATE, FigureShape.SHARE):
+        of = f"{said.number_text(figure.count, language)} / {said.number_text(figure.exposure, language)}"
+    return [measure.words.in_(language), said.figure_text(figure, measure, language), of]
+
+
+def _criterion(policy: AssessmentPolicy, language: Language) -> str:
+    return said.CRITERION.filled(
+        periods=policy.periods,
+        probability=policy.probability,
+        each=policy.each_period,
+        limit=policy.limit,
+        excess=policy.excess,
+        least=policy.least_events,
+        fdr=policy.false_discovery,
+    ).in_(language)
+
+
+def _listed(report: AssessmentReport, language: Language) -> Iterator[list[str]]:
+    for one in report.candidates or ():
+        kind, facts = one.kind.words.in_(language), one.facts
+        yield [
+            f"{one.unit}（{kind}）" if language == "zh" else f"{one.unit} ({kind})",
+            one.measure.words.in_(language),
+            f"{facts.events:,}",
+            f"{facts.expected:,.1f}",
+            f"{facts.beyond:,.0f}",
+            f"{facts.ratio:.2f} ({facts.lower:.2f}–{facts.upper:.2f})",
+        ]
+
+
+def _comparison(found: UnitComparison, language: Language) -> dict[str, Any]:
+    assert found.curve  # noqa: S101  # chosen above
+    shown = found.units[:MOST_ROWS]
+    cusum = charts.cusum_plot(found, language)
+    return {
+        "title": _title(found, language),
+        "formula": FORMULAS[found.measure].in_(language),
+        "funnel": charts.funnel_plot(found, language),
+        "funnel_said": said.FUNNEL_SAID.filled(spread=found.curve.spread).in_(language),
+        "caterpillar": charts.caterpillar_plot(found, language),
+        "caterpillar_said": said.CATERPILLAR_SAID.in_(language),
+        "cusum": cusum,
+        "cusum_said": said.CUSUM_SAID.in_(language) if cusum else "",
+        "heads": [
+            one.in_(language)
+            for one in (said.UNIT, said.COUNT, said.OF, said.FIGURE, said.INTERVAL, said.SHRUNK, said.PLACE)
+        ],
+        "rows": [_row(one, found.measure, language) for one in shown],
+        "more": _more(found, language),
+        "names": [said.FUNNEL.in_(language), said.CATERPILLAR.in_(language), said.CUSUM.in_(language)],
+    }
+
+
+def _title(found: UnitComparison, language: Language) -> str:
+    kind, measure = found.kind.words.in_(language), found.measure.words.in_(language)
+    return f"{measure}，按{kind}" if language == "zh" else f"{measure.capitalize()}, by {kind}"
+
+
+def _more(found: UnitComparison, language: Language) -> str:
+    rest = len(found.units) - MOST_ROWS
+    return said.MORE.filled(n=rest).in_(language) if rest > 0 else ""
+
+
+def _row(one: ComparedUnit, measure: Measure, language: Language) -> list[str]:
+    compared = one.shrunk is not None
+    return [
+        said.unit_text(one.figure.unit, language),
+        said.number_text(one.figure.count, language),
+        said.number_text(one.figure.exposure, language),
+        said.figure_text(one.figure, measure, language),
+        said.interval_text(one.lower, one.upper, measure),
+        charts.shown_figure(one.shrunk, measure),
+        said.PLACES[one.place].in_(language) if compared else "",
+    ]
+
+
+def _is_plain(found: UnitComparison) -> bool:
+    return not found.curve and bool(found.units) and found.measure.shape is not FigureShape.COUNT
+
+
+def _plain(found: UnitComparison, language: Language) -> dict[str, Any]:
+    """A table of figures that are not compared, and why not."""
+    heads = [said.UNIT, said.COUNT, said.OF, said.FIGURE]
+    if found.measure.shape is FigureShape.HOURS:
+        heads.remove(said.OF)
+    rows = [_row(one, found.measure, language) for one in found.units[:MOST_ROWS]]
+    keep = (0, 1, 3) if found.measure.shape is FigureShape.HOURS else (0, 1, 2, 3)
+    return {
+        "title": _title(found, language),
+        "why": found.why_not.in_(language) if found.why_not else "",
+        "heads": [one.in_(language) for one in heads],
+        "rows": [[row[at] for at in keep] for row in rows],
+        "more": _more(found, language),
+    }

@@ -1,0 +1,114 @@
+"""Reports of runs: gathered from the order database, compared, and written as PDF or workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from duanka.assessment.candidates import compared_runs
+from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import Person
+from duanka.domain.private_files import write_private
+from duanka.domain.text import Language
+from duanka.ledger.db.assessment.listings import assessment_figures
+
+if TYPE_CHECKING:
+    from duanka.assessment.report.document import FontFolders
+    from duanka.assessment.report.model import AssessmentReport, UnitComparison
+
+FORMATS = (".pdf", ".xlsx")
+# The order in the report: what was done against fraud and what was done to holders take turns.
+_KINDS = (UnitKind.OPERATOR, UnitKind.CITY, UnitKind.OUTLET, UnitKind.OPENING_MONTH, UnitKind.PLATFORM)
+_MEASURES = (
+    *(Measure.CONFIRMED, Measure.WRONGFUL, Measure.IN_TIME, Measure.UPHELD),
+    *(Measure.ACCOUNTS, Measure.UNDELIVERED, Measure.RESTORE_P50, Measure.RESTORE_P95),
+    *(Measure.PASSED, Measure.OUTLETS, Measure.WARNED, Measure.DISSUADED),
+)
+
+
+class AssessmentReports:
+    """Reports of one order database. `fonts`: folders with Chinese fonts; a DuankaError: there are none."""
+
+    def __init__(self, runs: AssessmentRuns, listings: UnitListings, fonts: FontFolders) -> None:
+        self._runs, self._listings, self._fonts = runs, listings, fonts
+
+    def of(self, run: str, by: Person) -> AssessmentReport:
+        """Compare the units of a run (its id, its period, or "": the latest), over it and the periods before it.
+
+        PermissionDenied, UnknownRun. AssessmentError: `by` does not see all operators and cities.
+        """
+        from duanka.assessment.report.model import AssessmentReport  # noqa: PLC0415  # with all that compares
+
+        authorize(by, Permission.READ_ASSESSMENT)
+        if not by.scope.everywhere:
+            raise AssessmentError(
+                "a report compares all operators and cities: ask somebody who sees all of them, or see your own by"
+                " `duanka assess show`"
+            )
+        found = self._runs.get(run, by)
+        together = {one.measure: one.figure for one in self._runs.figures(found, by, None)}
+        judged = not self._runs.missing(found, by)
+        return AssessmentReport(
+            *(found.id, found.period, found.made_at, found.policy, found.digest, found.exposure, together),
+            comparisons=self._comparisons(found, by),
+            candidates=self._listings.candidates(found, by) if judged else None,
+        )
+
+    def write(self, report: AssessmentReport, path: Path, language: Language) -> None:
+        """Write a private file, replacing one that is there; the name's end says which. AssessmentError, OSError."""
+        from duanka.assessment.report.document import pdf_of  # noqa: PLC0415
+        from duanka.assessment.report.workbook import write_workbook  # noqa: PLC0415  # each takes time to import
+
+        if path.suffix.lower() == ".pdf":
+            write_private(path, pdf_of(report, self._runs.policy, language, self._fonts))
+        elif path.suffix.lower() == ".xlsx":
+            write_workbook(report, self._runs.policy, language, path)
+        else:
+            raise wrong_format(path.name)
+
+    def _comparisons(self, run: AssessmentRun, by: Person) -> Sequence[UnitComparison]:
+        from duanka.assessment.report.compare import compared  # noqa: PLC0415  # scipy takes 0.3 s
+
+        listed = {(one.measure, one.kind, one.unit) for one in self._listings.candidates(run, by)}
+        found = list[Any]()
+        for kind in _KINDS:
+            figures = self._runs.figures(run, by, kind)
+            with self._runs.store.reading() as connection:
+                past = _past(connection, run, kind, self._runs)
+            for measure in _MEASURES:
+                units = [one.figure for one in figures if one.measure is measure]
+                if units:
+                    those = {unit for of, by_kind, unit in listed if (of, by_kind) == (measure, kind)}
+                    of_measure = {period: of.get(measure, {}) for period, of in past.items()}
+                    found.append(compared(measure, kind, units, of_measure, self._runs.policy, those))
+        return sorted(found, key=lambda one: _MEASURES.index(one.measure))
+
+
+def wrong_format(name: str) -> AssessmentError:
+    """The error of a file name that ends otherwise."""
+    return AssessmentError(f"{name!r:.60} is no report's name: write FILE.pdf or FILE.xlsx")
+
+
+def _past(
+    connection: Connection, run: AssessmentRun, kind: UnitKind, runs: AssessmentRuns
+) -> Mapping[AssessmentPeriod, Mapping[Measure, Mapping[str, UnitFigure]]]:
+    """Figures of the run and of those before it, by period, measure and unit; periods without a run are left out."""
+    there = {
+        run_id: period
+        for period, run_id in compared_runs(connection, run.period, run.made_at, runs.policy)
+        if run_id
+    }
+    found = {period: dict[Measure, dict[str, UnitFigure]]() for period in there.values()}
+    query = select(assessment_figures).where(
+        assessment_figures.c.run_id.in_(there), assessment_figures.c.kind == kind.value
+    )
+    for row in connection.execute(query).mappings():
+        of = found[there[row["run_id"]]].setdefault(Measure(row["measure"]), {})
+        of[row["unit"]] = UnitFigure(row["unit"], row["count"], row["exposure"])
+    return found
