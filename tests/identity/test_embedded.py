@@ -137,6 +137,18 @@ def test_another_person_who_does_what_is_asked_is_another_person_and_no_more(
     assert verdict.similarity < POLICY.review
 
 
+def test_before_nobody_the_same_is_asked_and_nobody_passes(checker: EmbeddedChecker) -> None:
+    steps = asked(LEFT, OPEN, CLOSE)
+    alive = checker.check(Check("S1", steps, b"", clips.frames(clips.living(steps))))
+    assert (alive.outcome, alive.reasons, alive.similarity) == (
+        Outcome.FAILED,
+        (CheckReason.OTHER_PERSON,),
+        None,
+    )
+    still = clips.frames(clips.still(len(clips.living(steps))))
+    assert checker.check(Check("S1", steps, b"", still)).reasons == (CheckReason.STILL,), "as with a photo"
+
+
 def test_who_is_alike_but_not_enough_is_looked_at_by_a_person(checker: EmbeddedChecker) -> None:
     steps = asked(CLOSE, LEFT, OPEN)
     check = Check("V1", steps, clips.reference(), clips.frames(clips.living(steps)))

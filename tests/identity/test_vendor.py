@@ -75,6 +75,12 @@ def vendor(server: StubVendor) -> Vendor:
 # What it says
 
 
+def test_before_nobody_a_vendor_gets_one_of_the_frames(server: StubVendor, vendor: Vendor) -> None:
+    vendor.check(replace(_check(), reference=b""))
+    heard = server.heard[-1].json
+    assert heard["reference"] == heard["frames"][len(heard["frames"]) // 2]["image"]
+
+
 def test_a_vendor_is_a_checker_that_judges(vendor: Vendor) -> None:
     checker: Checker = vendor
     checker.enrol(picture("wang"))

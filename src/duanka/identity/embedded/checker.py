@@ -7,6 +7,7 @@ photograph shows.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,7 +16,16 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from duanka.domain.identity import Check, CheckReason, Gesture, Outcome, ReferenceUnusable, Step, Verdict
+from duanka.domain.identity import (
+    Check,
+    CheckReason,
+    Frame,
+    Gesture,
+    Outcome,
+    ReferenceUnusable,
+    Step,
+    Verdict,
+)
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import liveness
 
@@ -62,6 +72,8 @@ class EmbeddedChecker:
     def check(self, check: Check) -> Verdict:
         """Check the frames, whatever they contain. Raises ReferenceUnusable."""
         began = time.process_time()
+        if not check.reference:
+            self._look_at(check.frames)
         registered = self._registered(check.reference) if check.reference else None
         return replace(self._judge(check, registered), seconds=time.process_time() - began)
 
@@ -122,6 +134,11 @@ class EmbeddedChecker:
         if similarity >= self._policy.review:
             return Outcome.REVIEW, (CheckReason.UNSURE,)
         return Outcome.FAILED, (CheckReason.OTHER_PERSON,)
+
+    def _look_at(self, frames: Sequence[Frame]) -> None:
+        """Take as long as for a registered photo where there is none, so that the time tells nothing."""
+        with contextlib.suppress(ReferenceUnusable):
+            self._registered(frames[len(frames) // 2].jpeg)
 
     def _registered(self, reference: bytes) -> Any:
         """Return the face of the registered photo."""
