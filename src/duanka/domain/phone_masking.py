@@ -36,6 +36,8 @@ _CHINESE = dict(zip("〇零一二三四五六七八九幺壹贰叁肆伍陆柒�
 _CHINESE_RUN = re.compile(
     rf"[{''.join(_CHINESE)}](?:[\W_]{{0,3}}[{''.join(_CHINESE)}]){{6,}}"
 )  # at least seven in a row: the 三 in 张三 is part of a name
+# Whatever `_plain` may turn into a digit, and some more: a quick look at the many texts that hold no number.
+_MAY_BE_DIGITS = re.compile(rf"[\d{''.join(_CHINESE)}]|[^\x00-\x7f\u2010-\u2027\u2e80-\u9fff\uff00-\uffef]")
 
 
 def spelled_card(card: str) -> str:
@@ -76,6 +78,8 @@ def masked_log_line(text: str) -> str:
 
 
 def _masked(text: str, *kept: re.Pattern[str]) -> str:
+    if len(_MAY_BE_DIGITS.findall(text)) < _MIN_DIGITS_AFTER_PLUS:
+        return text
     plain = text if text.isascii() else _plain(text)
     if sum(map(str.isdigit, plain)) < _MIN_DIGITS_AFTER_PLUS:
         return text

@@ -74,7 +74,7 @@ class StopTextBody:
         return cls(zh, en, hashlib.sha256(f"{zh}\0{en}".encode()).hexdigest())
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: a sweep makes thousands
 class StopText:
     """The text of one step of a restriction. `belated`: made after the stop, from what was stored."""
 

@@ -27,8 +27,9 @@ def stop_text_faults(connection: Connection) -> Iterator[str]:
         yield from _faults(connection, some)
         after = some[-1]
     theirs = select(orders.c.id).where(orders.c.id == stop_texts.c.order_id).exists()
-    for name in connection.execute(select(stop_texts.c.id).where(~theirs).limit(_MOST_NAMED)).scalars():
-        yield f"stop text {name} is of no order: it was put in past the trail"
+    orphans = select(stop_texts.c.order_id, stop_texts.c.step).where(~theirs).limit(_MOST_NAMED)
+    for row in connection.execute(orphans):
+        yield f"stop text {row.order_id}:{row.step} is of no order: it was put in past the trail"
 
 
 def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
@@ -39,16 +40,17 @@ def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
         .outerjoin(stop_text_bodies, body.sha256 == stop_texts.c.body)
         .where(among(connection, stop_texts.c.order_id, of))
     )
-    for row in connection.execute(query.order_by(stop_texts.c.id)):
-        kept = told.pop(row.id, None)
+    for row in connection.execute(query.order_by(stop_texts.c.order_id, stop_texts.c.step)):
+        name = f"{row.order_id}:{row.step}"
+        kept = told.pop(name, None)
         text = joined_text(BilingualText(row.head_zh, row.head_en), BilingualText(row.zh or "", row.en or ""))
         digest = digest_of(text)
         if kept is None:
-            yield f"stop text {row.id} is not in the trail: it was put in past it"
+            yield f"stop text {name} is not in the trail: it was put in past it"
         elif digest != kept:
-            yield f"stop text {row.id} was changed past the trail: its SHA-256 was {kept}, and is {digest}"
+            yield f"stop text {name} was changed past the trail: its SHA-256 was {kept}, and is {digest}"
         elif row.sha256 != kept:
-            yield f"stop text {row.id} was changed past the trail: sha256"
+            yield f"stop text {name} was changed past the trail: sha256"
     yield from (f"stop text {name} was removed past the trail" for name in sorted(told))
 
 

@@ -24,21 +24,19 @@ billing_events = Table(
 )
 
 # The text of each step that restricts a card, made in its transaction and never worded anew (domain/stop_text.py).
-# `id`: order and step, as entries of the audit trail name it; `sha256`: of the whole text, head and body joined, in
-# UTF-8; `belated`: 1 if made later, for an order of an earlier version.
+# `sha256`: of the whole text, head and body joined, in UTF-8; `belated`: 1 if made later, for an order of an earlier
+# version. The audit trail names a text by its order and step (`text_id`).
 stop_texts = Table(
     "stop_texts",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("order_id", String(16), nullable=False),
-    Column("step", Integer, nullable=False),
+    Column("order_id", String(16), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
     Column("head_zh", Text, nullable=False),
     Column("head_en", Text, nullable=False),
     Column("body", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("made_at", UtcMicroseconds, nullable=False),
     Column("belated", Integer, nullable=False, server_default="0"),
-    Index("stop_texts_of_order", "order_id", "step"),
 )
 
 # What texts of stops share, by its SHA-256: cards with the same rules and grounds have one row.

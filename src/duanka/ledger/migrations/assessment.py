@@ -52,9 +52,8 @@ def _stop_texts(op: Operations) -> None:
         return
     op.create_table(
         "stop_texts",
-        Column("id", String(32), primary_key=True),
-        Column("order_id", String(16), nullable=False),
-        Column("step", Integer, nullable=False),
+        Column("order_id", String(16), primary_key=True),
+        Column("step", Integer, primary_key=True, autoincrement=False),
         Column("head_zh", Text, nullable=False),
         Column("head_en", Text, nullable=False),
         Column("body", String(64), nullable=False),
@@ -62,7 +61,6 @@ def _stop_texts(op: Operations) -> None:
         Column("made_at", BigInteger, nullable=False),
         Column("belated", Integer, nullable=False, server_default="0"),
     )
-    op.create_index("stop_texts_of_order", "stop_texts", ["order_id", "step"])
     op.create_table(
         "stop_text_bodies",
         Column("sha256", String(64), primary_key=True),

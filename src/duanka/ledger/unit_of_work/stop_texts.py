@@ -39,7 +39,6 @@ def text_id(order_id: str, step: int) -> str:
 
 def _row(text: StopText, digest: str) -> dict[str, object]:
     return {
-        "id": text_id(text.order_id, text.step),
         "order_id": text.order_id,
         "step": text.step,
         "head_zh": text.head.zh,
