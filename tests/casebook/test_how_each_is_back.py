@@ -39,6 +39,7 @@ from support.orders.books import Backup, backup_of, restore
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 IN_BEIJING = Scope(cities=frozenset({"110100"}))
 CLERK, SECOND = Person("zhang", Role.DESK), Person("qian", Role.SUPERVISOR)
+pytestmark = pytest.mark.requirement("R1.5")
 Begun = Callable[..., Journey]
 Shared = tuple[Office, Calling, Backup]
 

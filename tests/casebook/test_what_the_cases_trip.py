@@ -51,6 +51,7 @@ def test_a_case_trips_this_and_no_more(casebook: Path, case: str) -> None:
     assert (judged.action, tuple(judged.rules)) == EXPECTED[case]
 
 
+@pytest.mark.requirement("R1")
 def test_nobody_is_stopped_outright_on_any_night(casebook: Path) -> None:
     actions = {one.action for night in NIGHTS for one in decided(casebook / night.name).values()}
     assert actions == {"", "watch", "verify", "verify_at_counter"}
@@ -68,6 +69,7 @@ def test_a_live_run_decides_as_the_scan(casebook: Path) -> None:
     assert by_live == by_scan
 
 
+@pytest.mark.requirement("R5")
 @pytest.mark.parametrize("answer", [True, False], ids=["the_holder_passes", "nobody_answers"])
 def test_each_is_asked_at_most_once_in_three_weeks_of_scans(
     casebook: Path, office: Office, answer: bool

@@ -69,6 +69,9 @@ def _told(store: Store) -> list[str]:
         (_found("high", one_way_calls=DAY_BEFORE, fan_out=TODAY, sim_box=TOMORROW), True),
         # one of the two had begun before
         (_found("high", one_way_calls=DAY_BEFORE, fan_out=DAY_BEFORE, sim_box=TOMORROW), False),
+        # the card is in another device since: its whole history counts; before the question, it was answered
+        (_found("high", one_way_calls=DAY_BEFORE, fan_out=TODAY, device_hopping=TOMORROW), True),
+        (_found("high", one_way_calls=DAY_BEFORE, fan_out=TODAY, device_hopping=DAY_BEFORE), False),
         # the police's word needs no weight
         (_found("high", one_way_calls=DAY_BEFORE, **{CLAIMED: TODAY}), True),
         # a decision that does not say when counts as decided
