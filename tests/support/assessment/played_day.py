@@ -63,6 +63,7 @@ class PlayedDay:
     now: datetime = field(default_factory=app_orders.now)
     kills: int = 0
     pause: float = 0.1  # seconds between two looks
+    ends_in_order: bool = False  # not killed while everything comes again
 
     def __post_init__(self) -> None:
         zone = OperatorZone(DEFAULT_ZONE)
@@ -171,6 +172,9 @@ class PlayedDay:
             self._wait(lambda: not self._left() and self._suspended() == self.numbers)
             self._deliver(files, 1.0)
             self._wait(lambda: self._left() < sum(self.many.values()))
+            if self.ends_in_order:
+                self._wait(lambda: not self._left())
+                return
             self._kill(process)
         with self._serving():
             self._wait(lambda: not self._left())

@@ -14,7 +14,10 @@ from duanka.domain.headline import (
     HeadlineRow,
 )
 from duanka.domain.local_time import operator_zone
+from duanka.domain.network import RefusalReason
 from duanka.domain.text import BilingualText
+from duanka.domain.victims import CallOutcome
+from duanka.ledger.audit.trail_texts import row_words
 
 _ALL, _UNKNOWN = BilingualText("合计", "all"), BilingualText("未知", "unknown")
 _AT_LEAST = BilingualText("至少 {count}", "at least {count}")
@@ -42,6 +45,14 @@ def _covered(one: HeadlineCount) -> str:
     return f"{int(one.covered * 1000) / 10:g}%"
 
 
+def _what(what: str) -> str:
+    """Why it was refused, the outcome of a call, or the event."""
+    for words in (RefusalReason, CallOutcome):
+        if what in set(words):
+            return shown(words(what).words)
+    return shown(row_words(what))
+
+
 FIGURES: Listing[HeadlineCount] = Listing(
     BilingualText("总体数据", "headline figures"),
     (
@@ -66,7 +77,7 @@ ROWS: Listing[HeadlineRow] = Listing(
     (
         ListColumn("at", ("时间", "time"), lambda one: one.at),
         ListColumn("about", ("对象", "about"), lambda one: one.about),
-        ListColumn("what", ("事由", "what"), lambda one: one.what, spare=1),
+        ListColumn("what", ("事由", "what"), lambda one: one.what, lambda one: _what(one.what), spare=1),
         ListColumn("source", ("出处", "of"), lambda one: one.source),
         ListColumn("operator", ("运营商", "operator"), lambda one: one.operator, spare=3),
         ListColumn("city", ("城市", "city"), lambda one: one.city, spare=2),
