@@ -181,6 +181,15 @@ class UnitListings:
         found = [_listed(row) for row in rows[:limit]]
         return found, found[-1].id if len(rows) > limit else None
 
+    def overdue(self, now: datetime) -> Sequence[ListedUnit]:
+        """Units that are listed beyond their term, the oldest term first; for who may read the database."""
+        column = listings.c
+        late = (
+            select(listings).where(column.closed_at.is_(None), column.due_at <= now).order_by(column.due_at)
+        )
+        with self._store.reading() as connection:
+            return [_listed(row) for row in connection.execute(late)]
+
     def _told(
         self,
         connection: Connection,

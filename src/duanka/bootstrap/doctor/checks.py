@@ -25,6 +25,7 @@ CHECKS = (
     DoctorCheck("people", order_database.people, needs_database=True),
     DoctorCheck("invitations", order_database.invitations, needs_database=True),
     DoctorCheck("alarms", order_database.alarms, needs_database=True),
+    DoctorCheck("listings", order_database.listings, needs_database=True),
     DoctorCheck("network", network.elements),
     DoctorCheck("home register", network.home_register),
     DoctorCheck("call proxy", network.call_proxy),

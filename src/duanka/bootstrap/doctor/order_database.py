@@ -1,4 +1,4 @@
-"""Checks of the order database: database, backups, persons, alarms."""
+"""Checks of the order database: database, backups, persons, alarms, listed units."""
 
 from __future__ import annotations
 
@@ -115,3 +115,22 @@ def alarms(found: Installation) -> Iterator[Finding]:
         )
     elif not raised:
         yield ok("none open")
+
+
+def listings(found: Installation) -> Iterator[Finding]:
+    """Check that no unit is listed for rectification beyond its term."""
+    overdue = found.order_database().desk.assessment.listings.overdue(app_orders.now())
+    zone = OperatorZone(found.policy.orders.zone)
+    for one in overdue[:_MOST_ALARMS]:
+        assert one.due_at is not None  # noqa: S101  # it is overdue
+        yield warning(
+            f"{one.id}: the term of {one.kind.words.en} {one.unit} to put things right ended"
+            f" {zone.written(one.due_at)}, and it is {one.state.words.en}",
+            f"`duanka assess notice {one.id}` says what was filed; check it, or list the unit again with a new term",
+        )
+    if len(overdue) > _MOST_ALARMS:
+        yield warning(
+            f"and {len(overdue) - _MOST_ALARMS} more units are listed beyond their term", "as above"
+        )
+    if not overdue:
+        yield ok("no unit is listed beyond its term")
