@@ -62,7 +62,7 @@ FORMULAS: Mapping[Measure, BilingualText] = {
         "考核期内经回访劝阻的受害人数。", "Persons whom a call in the period kept from paying."
     ),
     Measure.OUTLETS: BilingualText(
-        "考核期内涉案且网点已知的号码中，涉案最多的10个网点所开号码的占比。",
+        "考核期内涉案且网点已知的号码中，涉案最多的 10 个网点所开号码的占比。",
         "Of the cards confirmed in the period whose outlet is known: the share opened at the 10 outlets with the most.",
     ),
 }

@@ -126,8 +126,8 @@ class ListingFacts:
     """What the criterion found of a unit over the last periods together; written into notice and run.
 
     `events` of `exposure`; `expected` of the unit by its own past and the others; `ratio` of both, with its 95%
-    interval; `beyond`: the count that chance alone does not pass. `worse`: probability of being worse, in each period.
-    `chance`: of so many events. `runs`: that were compared, the oldest first.
+    interval; `beyond`: the count that chance alone does not pass. `worse`: probability of being worse than the rest,
+    in each period. `chance`: of so many events. `runs`: that were compared, the oldest first.
     """
 
     periods: tuple[str, ...]
