@@ -29,9 +29,10 @@ FORMULAS: Mapping[Measure, BilingualText] = {
         " too.",
     ),
     Measure.WRONGFUL: BilingualText(
-        "考核期内首次双停、惩戒停机或公安停机的停机中，此后在停机期间核验通过、异议成立或被撤销的占比。",
+        "考核期内首次双停、惩戒停机或公安停机的停机中，此后在停机期间核验通过、异议成立（含逾期未决而复通）或被撤销的占比。",
         "Of the restrictions that first suspended a card in the period (also as punishment, or for the police): the"
-        " share that was passed while suspended, whose objection was upheld, or that was undone.",
+        " share that was passed while suspended, whose objection was upheld or not decided in its term, or that was"
+        " undone.",
     ),
     Measure.RESTORE_P50: BilingualText(
         "考核期内复通的停机，从首次限制到复通所用小时数的中位数（按次序取值）；本人申请的停机不计。",
@@ -42,8 +43,9 @@ FORMULAS: Mapping[Measure, BilingualText] = {
         "同上，第95百分位数（按次序取值）。", "The same, the 95th percentile (nearest rank)."
     ),
     Measure.UPHELD: BilingualText(
-        "考核期内作出决定的异议中，成立的占比。",
-        "Of the objections decided in the period: the share that was upheld.",
+        "考核期内办结的异议中，成立的占比；逾期未决而复通的视同成立。",
+        "Of the objections that ended in the period: the share that was upheld, or that nobody decided in its term, so"
+        " that the card was given back.",
     ),
     Measure.UNDELIVERED: BilingualText(
         "考核期内发出或放弃发送的通知中，已知未送达的占比；尚无回执的视为未知，不计为未送达。",
@@ -56,7 +58,9 @@ FORMULAS: Mapping[Measure, BilingualText] = {
         " handled.",
     ),
     Measure.WARNED: BilingualText(
-        "考核期内收到预警短信的受害人数。", "Persons to whom a warning went out in the period."
+        "考核期内已预警的受害人数：短信中心接受了预警短信，且未报告未送达。",
+        "Persons who were warned in the period: the message centre accepted the warning and did not report it"
+        " undelivered.",
     ),
     Measure.DISSUADED: BilingualText(
         "考核期内经回访劝阻的受害人数。", "Persons whom a call in the period kept from paying."

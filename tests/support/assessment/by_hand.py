@@ -20,6 +20,7 @@ from duanka.ledger.db.tables import act_cards, acts, audit, notices, orders
 from support.assessment.province import Register, unit_of
 
 Row = Mapping[Any, Any]
+ENDED_WELL = ("objection.uphold", "objection.lapse")
 
 
 @dataclass
@@ -155,7 +156,7 @@ class ByHand:
                 for one in self.trail[other]:
                     if its["card"] == row["card"] and one["what"] == "verification.pass":
                         passed |= one["seq"] > begin and one["at"] <= end
-                    if its["parent"] == number and one["what"] == "objection.uphold":
+                    if its["parent"] == number and one["what"] in ENDED_WELL:
                         upheld = True
             undone = any(
                 one["order_id"] == number and one["outcome"] == "done" and self.acts[one["act_id"]]["undoes"]
@@ -174,9 +175,9 @@ class ByHand:
 
     def _upheld(self) -> Iterable[Thing]:
         for number, events in self._of_kind("objection"):
-            decided = [(event, at) for event, at in events if event in ("uphold", "reject")]
+            decided = [(event, at) for event, at in events if event in ("uphold", "reject", "lapse")]
             if decided and self.within(decided[0][1]):
-                yield self._of_order(number, decided[0][0] == "uphold")
+                yield self._of_order(number, decided[0][0] != "reject")
 
     def _undelivered(self) -> Iterable[Thing]:
         for row in self.notices:
@@ -191,7 +192,11 @@ class ByHand:
                 yield Thing(row["card"], "handled" in told, *place)
 
     def _warned(self) -> Iterable[Thing]:
-        sent = {row["victim_id"]: row for row in self.warnings if self.within(row["sent_at"])}
+        sent = {
+            row["victim_id"]: row
+            for row in self.warnings
+            if self.within(row["sent_at"]) and row["outcome"] != "undelivered"
+        }
         yield from (Thing("", True, row["operator"], row["city"]) for row in sent.values())
         for row in self.forgotten:
             if self.within(row["hour"]):

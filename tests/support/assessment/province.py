@@ -23,6 +23,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
 from duanka.ledger.unit_of_work.confirmations import withdraw
 from duanka.orders.bulk_actions.service import BulkActionService
+from support.order_policies import AT_ONCE
 from support.orders.books import DESK, HOUR, POLICE, SECOND, book_on, card, demand, receive
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC) - 8 * HOUR  # of the year in Beijing
@@ -78,7 +79,7 @@ class Quarter:
 
     def __init__(self, store: Store, cards: int = 90, seed: int = 5) -> None:
         self.store, self.random = store, random.Random(seed)
-        self.book = book_on(store)
+        self.book = book_on(store, replace(AT_ONCE, restore_undecided=True))
         self.acts = BulkActionService(self.book)
         self.register = Register()
         for number in range(cards):
@@ -144,6 +145,9 @@ class Quarter:
             self.book.apply(objection.id, decided, SECOND, "looked at", late + HOUR)
         elif choice == 3:
             self.book.police_stop(card(number), f"B{number}", POLICE, "notice", late)
+        elif choice == 4:
+            self.book.object(card(number), "这是我本人", HOLDER, late)
+            self.book.sweep(late + 30 * 24 * HOUR)  # nobody decides it
 
     def _open(self, number: int, kind: Kind) -> Order:
         found = self.book.transaction(lambda unit: unit.open_order(card(number), kind), END)
@@ -187,7 +191,8 @@ class Quarter:
                 victim, at = f"W{number % 20}", self._at()
                 places = {"operator": OPERATORS[number % 2], "city": CITIES[number % 20 % 3]}
                 row = {"victim_id": victim, "number": "8613900000001", "kind": "warning", "card": card(0)}
-                row |= {"occasion": str(number), "body": "x", "outcome": "sent", **places}
+                row |= {"occasion": str(number), "body": "x", **places}
+                row["outcome"] = ("sent", "delivered", "undelivered")[number % 3]
                 moments = dict.fromkeys(("created_at", "next_try_at", "sent_at"), at)
                 connection.execute(insert(victim_messages).values(**row, **moments))
                 outcome = self.random.choice(("dissuaded", "not_reached", "already_paid"))

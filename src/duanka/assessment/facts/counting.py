@@ -11,15 +11,14 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, and_, ca
 
 from duanka.assessment.facts.events import CountedTime, facts
 from duanka.domain.assessment import Measure, UnitFigure, UnitKind
-from duanka.domain.victims import MessageKind, MessageOutcome
 from duanka.ledger.db.assessment.listings import card_units
 from duanka.ledger.db.casework.victims import forgotten_warnings
+from duanka.ledger.figures.events import warned
 
 HOUR = timedelta(hours=1)
 LARGEST = 10  # outlets whose share of the confirmed cards is the concentration
 _PERSONS = (Measure.WARNED, Measure.DISSUADED)  # of persons, who have a place and no outlet
 _PERCENTILE = {Measure.RESTORE_P50: 50, Measure.RESTORE_P95: 95}
-_WENT_OUT = (MessageOutcome.SENT.value, MessageOutcome.DELIVERED.value, MessageOutcome.UNDELIVERED.value)
 
 
 @dataclass(frozen=True)
@@ -169,9 +168,7 @@ def _with_forgotten(
     gone = forgotten_warnings.c
     column = {UnitKind.OPERATOR: gone.operator, UnitKind.CITY: gone.city}.get(kind) if kind else None
     total = cast(func.sum(gone.count), BigInteger).label("warnings")
-    query = select(total).where(
-        gone.kind == MessageKind.WARNING.value, gone.outcome.in_(_WENT_OUT), time.has(gone.hour)
-    )
+    query = select(total).where(*warned(gone.kind, gone.outcome), time.has(gone.hour))
     if column is None:
         counts = {"": connection.execute(query).scalar() or 0}
     else:

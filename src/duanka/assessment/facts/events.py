@@ -35,11 +35,12 @@ from duanka.domain.assessment import AssessmentPeriod, Measure
 from duanka.domain.evidence import Evidence
 from duanka.domain.linked_accounts import PlatformState
 from duanka.domain.order import Event, Kind
-from duanka.domain.victims import CallOutcome, MessageKind
+from duanka.domain.victims import CallOutcome
 from duanka.ledger.db.casework.accounts import account_answers, account_requests
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.victims import victim_messages, victim_outcomes
 from duanka.ledger.db.tables import act_cards, acts, audit, notices, orders
+from duanka.ledger.figures.events import warned
 
 
 def _named(kind: Kind, *events: Event) -> tuple[str, ...]:
@@ -50,10 +51,12 @@ _PASS = _named(Kind.VERIFICATION, Event.PASS)
 _ENDS = _named(Kind.VERIFICATION, Event.PASS, Event.FAIL, Event.EXPIRE)
 _NOTIFIED = _named(Kind.VERIFICATION, Event.DELIVERED)
 _STOPS = _named(Kind.RESTRICTION, Event.SUSPEND, Event.PUNISH, Event.POLICE_STOP)
-_BEGINS = (*_STOPS, *_named(Kind.RESTRICTION, Event.BAR_OUTGOING), f"{Kind.RESTRICTION}.lifeline")
+_BEGINS = (*_STOPS, *_named(Kind.RESTRICTION, Event.BAR_OUTGOING, Event.LIFELINE))
 _RELEASES = _named(Kind.RESTRICTION, Event.RESTORE, Event.POLICE_RELEASE)
 _GONE = (*_RELEASES, *_named(Kind.RESTRICTION, Event.CANCEL))
-_UPHELD, _REJECTED = _named(Kind.OBJECTION, Event.UPHOLD), _named(Kind.OBJECTION, Event.REJECT)
+# one that nobody decided in its term, so that the card was given back, was not refuted: silence must not pay
+_UPHELD = _named(Kind.OBJECTION, Event.UPHOLD, Event.LAPSE)
+_REJECTED = _named(Kind.OBJECTION, Event.REJECT)
 _UNREACHED = ("undelivered", "given_up")
 
 
@@ -160,7 +163,7 @@ def _passed(time: CountedTime) -> Select[Any]:
 
 
 def _wrongful(time: CountedTime) -> Select[Any]:
-    """Restrictions that first suspended in the period; those passed, upheld or undone since count."""
+    """Restrictions that first suspended in the period; those passed, given back on an objection or undone count."""
     entry, which = _first(time, _STOPS)
     undoing = func.coalesce(acts.c.approved_at, acts.c.proposed_at)
     undone = (
@@ -224,7 +227,7 @@ def _restored(time: CountedTime) -> Select[Any]:
 
 
 def _decided(time: CountedTime) -> Select[Any]:
-    """Objections decided in the period; those upheld count."""
+    """Objections that ended in the period; those upheld, or undecided in their term, count."""
     entry, which = _first(time, (*_UPHELD, *_REJECTED))
     return _of_order(entry, _one_if(entry.c.what.in_(_UPHELD))).where(which)
 
@@ -256,10 +259,10 @@ def _accounts(time: CountedTime) -> Select[Any]:
 
 
 def _warned(time: CountedTime) -> Select[Any]:
-    """Persons to whom a warning went out in the period; the first of each."""
+    """Persons who were warned in the period, as all figures count it; the first of each."""
     sent = victim_messages.c
     return _persons(sent.victim_id, sent.sent_at, sent.operator, sent.city).where(
-        sent.kind == MessageKind.WARNING.value, time.has(sent.sent_at)
+        *warned(sent.kind, sent.outcome), time.has(sent.sent_at)
     )
 
 
