@@ -146,13 +146,17 @@ class Journey:
         self.tries(self.agrees(self.token()))
         return self.now - began
 
+    def order_number(self) -> str:
+        """The order number in the last notice."""
+        (found,) = re.findall(r"“([A-Z0-9]{13})”", self.told[-1][1])
+        return str(found)
+
     def passes_without_a_link(self) -> timedelta:
         """In any browser, with what the last notice says: the number and the order number; how long it took."""
         began, path = self.now, "/holder/unlinked-session"
         self.office.desk.clock.now = self.now
-        browser, (_, text) = self.calling(None), self.told[-1]
-        (order,) = re.findall(r"“([A-Z0-9]{13})”", text)
-        typed = {"phoneNumber": f"+{self.card}", "orderNumber": order.lower()}
+        browser = self.calling(None)
+        typed = {"phoneNumber": f"+{self.card}", "orderNumber": self.order_number().lower()}
         agreed = {"faceDataAgreed": True, "legalNoticeRead": True}
         digest = browser.get(path).json()["wordsDigest"]
         answer = browser.post(path, {**typed, **agreed, "wordsDigest": digest})

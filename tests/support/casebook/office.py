@@ -19,7 +19,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices, orders
 from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.intake.receiving import Received
-from support.api.desks import TestDesk, desk_on
+from support.api.desks import Clock, TestDesk, desk_on
 from support.casebook.world import SETTINGS, Night, national
 
 ASKS = ("verify", "verify_at_counter")  # the notices that ask something of a holder
@@ -89,10 +89,10 @@ class Office:
 
 
 @contextmanager
-def opened_office(url: str, policy: Policy | None = None) -> Iterator[Office]:
+def opened_office(url: str, policy: Policy | None = None, clock: Clock | None = None) -> Iterator[Office]:
     """An office under `policy`, by default `national`, on the order database at `url`."""
     policy, store = policy or national(), Store(url)
     try:
-        yield Office(desk_on(store, policy.orders, rules=rules_told(policy)))
+        yield Office(desk_on(store, policy.orders, clock, rules_told(policy)))
     finally:
         store.close()
