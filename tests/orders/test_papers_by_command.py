@@ -35,6 +35,9 @@ def test_one_text_at_the_desk_in_a_copy_and_in_the_statement(desk: TypedDesk, tm
     shown = desk.done("wang", "orders", "show", order).text
     assert digest in shown
     assert "如何反驳停机" in shown
+    at_counter = desk.done("wang", "cards", "show", card(0)).text
+    assert digest in at_counter
+    assert "如何反驳停机" in at_counter
     desk.done("wang", "orders", "copy", order, *WHY, "--out", str(copy))
     seen = ("--document", "id_card", "--counter", "长安街营业厅")
     desk.done("wang", "cards", "statement", card(0), *seen, *WHY, "--out", str(paper))

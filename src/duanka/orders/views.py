@@ -134,7 +134,7 @@ class OrderFile:
 
 @dataclass(frozen=True)
 class Dossier:
-    """A card: orders, wanted and confirmed state, refusals, notices; latest first."""
+    """A card: orders, wanted and confirmed state, refusals, notices; latest first; texts of the stop in force."""
 
     card: str
     state: str
@@ -144,6 +144,7 @@ class Dossier:
     network: tuple[ConfirmedShown, ...]
     refusals: tuple[RefusedShown, ...]
     notices: tuple[NoticeShown, ...]
+    stop_texts: tuple[StopTextShown, ...] = ()
 
     @property
     def known(self) -> bool:

@@ -111,6 +111,7 @@ class DossierShown(View):
     network: list[ConfirmedShown]
     refusals: list[RefusedShown]
     notices: list[NoticeShown]
+    stop_texts: list[StopTextShown] = Field(description="What the holder is told of the stop in force.")
     answer: WordsShown | None = Field(
         default=None, description="One sentence to read to a caller: state, why, what lifts it, by when."
     )

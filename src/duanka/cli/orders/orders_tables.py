@@ -152,8 +152,12 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_CLOSED, local(order.closed_at)),
     )
     trail = [_in_words(told, grounds.reason) for told in file.trail]
-    told = [Prose(line) for text in file.stop_texts[-1:] for line in _stop_text(text, file.stop_texts)]
+    told = _last_text(file.stop_texts)
     return Group(said, page, trail_table(trail), legs_table(file.legs), notices_table(file.notices), *told)
+
+
+def _last_text(texts: Sequence[StopTextShown]) -> list[Prose]:
+    return [Prose(line) for text in texts[-1:] for line in _stop_text(text, texts)]
 
 
 def _stop_text(text: StopTextShown, all_texts: Sequence[StopTextShown]) -> Iterator[str]:
@@ -217,7 +221,8 @@ def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableTy
     title = [Prose(shown(_ORDERS_TITLE), style="bold")] if card.orders else []
     orders = Group(*title, *listed)
     refused = refused_table(card.refusals)
-    return Group(said, page, orders, confirmed_table(card.network), refused, notices_table(card.notices))
+    network, told = confirmed_table(card.network), notices_table(card.notices)
+    return Group(said, page, orders, network, refused, told, *_last_text(card.stop_texts))
 
 
 def bulk_action_page(act: BulkAction, skipped: Sequence[Skipped] = ()) -> RenderableType:

@@ -206,19 +206,24 @@ class OrderQueries:
                 within(reader.person, "this card", *places_of(connection, [card]).get(card, NOWHERE))
             row = connection.execute(select(cards).where(cards.c.card == card)).mappings().first()
             all_orders = select(orders).where(orders.c.card == card).order_by(orders.c.opened_at.desc())
+            found = [order_of(r) for r in connection.execute(all_orders.limit(_DOSSIER_ROWS)).mappings()]
+            stops = [one for one in found if one.kind is Kind.RESTRICTION and one.closed_at is None]
+            texts = [
+                text
+                for one in stops
+                for text in texts_made(connection, self._trail, self._stop_texts, one, now)
+            ]
             met = select(refusals).where(refusals.c.card == card).order_by(refusals.c.at.desc())
             return Dossier(
                 sight.number(card),
                 row["state"] if row else State.ACTIVE.value,
                 row["wanted"] if row else State.ACTIVE.value,
                 row["since"] if row else None,
-                tuple(
-                    sight.order(order_of(r))
-                    for r in connection.execute(all_orders.limit(_DOSSIER_ROWS)).mappings()
-                ),
+                tuple(map(sight.order, found)),
                 in_force(_legs(connection, sight, outbox.c.card == card)),
                 _latest(connection.execute(met.limit(_DOSSIER_ROWS)).mappings(), older, sight),
                 _notices(connection, sight, notices.c.card == card),
+                tuple(texts),
             )
 
     def bulk_actions(
