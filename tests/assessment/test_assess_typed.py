@@ -135,20 +135,22 @@ def test_from_the_proposal_to_the_delisting_every_step_is_another_persons(provin
 @pytest.mark.requirement("R5")
 def test_a_figure_opens_to_its_cards_masked_and_regulators_see_aggregates(province: Province) -> None:
     stall = province.fraud_of.most_common(1)[0][0]
-    figures = {
+    by_outlet = {
         row["unit"]: row
         for row in province.rows("wang", "assess", "show", "--by", "outlet", "--measure", "confirmed")
     }
-    which = ("confirmed", "--by", "outlet", "--unit", stall)
+    which = ("--measure", "confirmed", "--by", "outlet", "--unit", stall)
     rows = province.rows("wang", "assess", "rows", *which)
-    assert len(rows) == figures[stall]["count"] > 3
+    assert len(rows) == by_outlet[stall]["count"] > 3
     assert all("****" in row["about"] and row["outlet"] == stall for row in rows)
     assert province.type("ministry", "assess", "rows", *which).code == 2
     trail = province.done("li", "audit", "verify")
     assert trail.code == 0
     together = province.done("ministry", "assess", "show").text
     assert "per 10,000" in together
-    assert "unknown" not in together.partition("confirmed cards")[2].splitlines()[0]
+    figures = {line.partition(" all ")[0].strip(): line for line in together.splitlines()}
+    assert "unknown" not in figures["confirmed cards"]
+    assert "unknown" in figures["victims warned"], "nobody looked for any"
 
 
 def test_formulas_are_told_and_called_ours(province: Province) -> None:
@@ -161,9 +163,9 @@ def test_what_a_newcomer_gets_wrong_is_said(province: Province, tmp_path: Path) 
     for words, part in (
         (("run", "2021-13"), "write a month like 2026-10"),
         (("run", "2099-01"), "is not over"),
-        (("show", "2001-01"), "no run of 2001-01"),
+        (("show", "--run", "2001-01"), "no run of 2001-01"),
         (("notice", "Z000000000000"), "no listing"),
-        (("rows", "warned", "--by", "outlet"), "no figure"),
+        (("rows", "--measure", "warned", "--by", "outlet"), "no figure"),
     ):
         said = province.type("li" if words[0] == "run" else "wang", "assess", *words)
         assert said.code == 2, said.text

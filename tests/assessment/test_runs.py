@@ -12,7 +12,7 @@ from duanka.assessment.facts.counting import measures_of
 from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.rows import AssessedRow, AssessedRows, AssessedUnit
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
-from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitKind
+from duanka.domain.assessment import AssessmentError, AssessmentPeriod, FigureShape, Measure, UnitKind
 from duanka.domain.listing import UnknownRun
 from duanka.domain.order import Event, Kind, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
@@ -106,6 +106,22 @@ def test_rows_are_masked_and_every_look_stands_in_the_trail(store: Store) -> Non
         AssessedRows(runs).page(run, AssessedUnit(Measure.WARNED, UnitKind.OUTLET, "S1"), DESK, END)
     with pytest.raises(AssessmentError, match="no page begins there"):
         AssessedRows(runs).page(run, AssessedUnit(Measure.WRONGFUL, None, ""), DESK, END, "x")
+
+
+def test_each_rate_and_share_has_its_interval_and_the_smaller_unit_the_wider(store: Store) -> None:
+    runs = runs_on(store, lived(store))
+    run = runs.run(QUARTER, SECOND, END)
+    for kind in KINDS:
+        for one in runs.figures(run, SECOND, kind):
+            compared = one.measure.shape in (FigureShape.RATE, FigureShape.SHARE)
+            assert (one.bounds is not None) == (compared and one.value is not None), one
+            if one.bounds and one.value is not None:
+                assert one.bounds[0] <= one.value <= one.bounds[1]
+    (together,) = runs.figures(run, SECOND, None, Measure.CONFIRMED)
+    for one in runs.figures(run, SECOND, UnitKind.CITY, Measure.CONFIRMED):
+        assert one.bounds
+        assert together.bounds
+        assert one.bounds[1] - one.bounds[0] > together.bounds[1] - together.bounds[0]
 
 
 def test_without_a_store_active_cards_are_unknown_and_nothing_else(store: Store) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, case, func, select
 
+from duanka.assessment.bounds import Bounds, bounds_of
 from duanka.assessment.candidates import keep_candidates, missing_periods
 from duanka.assessment.facts.counting import HOUR, PlacedFigure, counted, measures_of, placed
 from duanka.assessment.facts.events import CountedTime
@@ -57,13 +58,14 @@ class AssessmentRun:
 
 @dataclass(frozen=True)
 class FigureOfRun:
-    """One figure of a run. `kind` None: of everything together."""
+    """One figure of a run. `kind` None: of everything together. `bounds`: its 95% interval, of a rate or share."""
 
     measure: Measure
     kind: UnitKind | None
     figure: UnitFigure
     operator: str = ""
     city: str = ""
+    bounds: Bounds | None = None
 
     @property
     def value(self) -> float | None:
@@ -196,7 +198,9 @@ class AssessmentRuns:
         if limit is not None:
             query = query.limit(limit)
         with self.store.reading() as connection:
-            return [_figure(row) for row in connection.execute(query).mappings()]
+            found = [_figure(row) for row in connection.execute(query).mappings()]
+        bounds = bounds_of([(one.measure, one.figure) for one in found])
+        return [replace(one, bounds=each) for one, each in zip(found, bounds, strict=True)]
 
 
 def run_named(connection: Connection, run: str) -> AssessmentRun:

@@ -17,6 +17,7 @@ from duanka.domain.assessment_lookups import ActiveCards
 from duanka.domain.card_facts import RegisteredCard
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
 from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.casework.accounts import account_answers, account_requests
 from duanka.ledger.db.casework.victims import forgotten_warnings, victim_messages, victim_outcomes
 from duanka.ledger.db.database import Store
@@ -187,6 +188,8 @@ class Quarter:
 
     def _victims(self) -> None:
         with self.store.writing() as connection:
+            looked = AuditEntry(BEGIN, SYSTEM, "victims.search", "A1")
+            self.book.terms.trail.append(connection, [looked])
             for number in range(30):
                 victim, at = f"W{number % 20}", self._at()
                 places = {"operator": OPERATORS[number % 2], "city": CITIES[number % 20 % 3]}

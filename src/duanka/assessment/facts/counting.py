@@ -13,11 +13,13 @@ from duanka.assessment.facts.events import CountedTime, facts
 from duanka.domain.assessment import Measure, UnitFigure, UnitKind
 from duanka.ledger.db.assessment.listings import card_units
 from duanka.ledger.db.casework.victims import forgotten_warnings
+from duanka.ledger.db.tables import audit
 from duanka.ledger.figures.events import warned
 
 HOUR = timedelta(hours=1)
 LARGEST = 10  # outlets whose share of the confirmed cards is the concentration
 _PERSONS = (Measure.WARNED, Measure.DISSUADED)  # of persons, who have a place and no outlet
+_LOOKED = ("victims.search", "victims.look", "victims.call", "victims.outcome", "victims.warn")
 _PERCENTILE = {Measure.RESTORE_P50: 50, Measure.RESTORE_P95: 95}
 
 
@@ -48,6 +50,8 @@ def counted(
     """
     if measure is Measure.OUTLETS:
         return _concentration(connection, kind, time)
+    if measure in _PERSONS and not _victims_are_looked_for(connection, time):
+        return [PlacedFigure(UnitFigure("", None))] if kind is None else []
     source = placed(measure, kind, time)
     if measure in _PERCENTILE:
         return _quantiles(connection, source, kind, _PERCENTILE[measure])
@@ -91,6 +95,12 @@ def placed(measure: Measure, kind: UnitKind | None, time: CountedTime) -> Subque
     kept = (source.c[name] for name in ("ref", "card", "at", "counted", "took", "platform"))
     outlet = func.coalesce(units.outlet, "").label("outlet")
     return select(*columns, outlet, *kept).select_from(source.outerjoin(card_units, known)).subquery()
+
+
+def _victims_are_looked_for(connection: Connection, time: CountedTime) -> bool:
+    """Whether anybody looked for victims before the end of the period: else their number is unknown, not 0."""
+    known = (audit.c.what.in_(_LOOKED), audit.c.at < time.until, audit.c.at <= time.as_of)
+    return connection.execute(select(audit.c.seq).where(*known).limit(1)).first() is not None
 
 
 def _places(source: Subquery) -> tuple[ColumnElement[str], ...]:

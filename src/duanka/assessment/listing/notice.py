@@ -12,9 +12,9 @@ _NOTICE = BilingualText(
     "挂牌整治通知\n"
     "单位：{kind}{unit}\n"
     "指标：{measure}。{formula}{ours}\n"
-    "数据：{periods}，{events:,}，基数 {exposure:,}；按本单位以往和其他单位的情况预计 {expected:,.1f}，实际为预计的"
+    "数据：{periods}，共 {events:,}，基数 {exposure:,}；按本单位以往和其他单位的情况预计 {expected:,.1f}，实际为预计的"
     " {ratio:.2f} 倍（95%区间 {lower:.2f} 至 {upper:.2f}），超过偶然波动的上限 {beyond:,.0f}；各期差于其他单位的概率"
-    " {worse}，误报率控制在 {false:.2%}。\n"
+    " {worse}，误报率 {false:.2%}。\n"
     "依据：考核 {run}，比较了 {runs}。\n"
     "要求：自批准之日起 {days} 日内整改，并报送整改材料。\n"
     "申诉：如认为有误，可随时提出申诉，申诉成立即摘牌；由提出挂牌人以外的人决定。",

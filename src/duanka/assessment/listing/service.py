@@ -114,7 +114,7 @@ class UnitListings:
             if candidate is None:
                 raise ListingError(
                     f"{of[1].words.en} {of[2]} does not meet the criterion of run {run.id} for {of[0].words.en}:"
-                    f" nothing is listed by its rank; `duanka assess candidates {run.id}` names who does"
+                    f" nothing is listed by its rank; `duanka assess candidates --run {run.id}` names who does"
                 )
             within(by, f"{of[1].words.en} {of[2]}", candidate.operator, candidate.city)
             row = _new_row(candidate, by, days, now)

@@ -26,9 +26,7 @@ else:
     tables = lazily("duanka.cli.assessment.tables")
     worded = lazily("duanka.assessment.formulas")
 
-Run = Annotated[
-    str, typer.Argument(metavar="[RUN]", help="A run's id, or its period; default: the latest run.")
-]
+Run = Annotated[str, typer.Option("--run", help="A run's id, or its period; default: the latest.")]
 By = Annotated[
     UnitKind | None,
     typer.Option("--by", help="By operator, city, outlet, opening month or platform; else all together."),
@@ -55,12 +53,12 @@ def run_period(
     say(f"考核 {made.id}：{made.period}", f"Run {made.id}: {made.period}")
     _say_of(made)
     if units:
-        following = f"duanka assess candidates {made.id}"
+        following = f"duanka assess candidates --run {made.id}"
         say(
             f"符合挂牌条件的单位：{units}，{following}",
             f"{units} meet the criterion for listing: {following}",
         )
-    say(f"下一步：duanka assess show {made.id}", f"Next: duanka assess show {made.id}")
+    say(f"下一步：duanka assess show --run {made.id}", f"Next: duanka assess show --run {made.id}")
 
 
 @command(assess, Permission.READ_ASSESSMENT)
@@ -105,8 +103,8 @@ def runs(*, asked: ListOptions) -> None:
 @command(assess, Permission.LIST_ASSESSED)
 @lists()
 def rows(
-    measure: Annotated[Measure, typer.Argument(help="Which measure.")],
-    run: Annotated[str, typer.Option("--run", help="A run's id, or its period; default: the latest.")] = "",
+    measure: Annotated[Measure, typer.Option("--measure", help="Which measure.")],
+    run: Run = "",
     by: By = None,
     unit: Annotated[str, typer.Option("--unit", help="Which unit; empty: those whose unit is unknown.")] = "",
     every: Annotated[

@@ -24,9 +24,7 @@ else:
 ListingId = Annotated[
     str, typer.Argument(metavar="LISTING", help="Id of the listing, from `assess listings`.")
 ]
-Run = Annotated[
-    str, typer.Argument(metavar="[RUN]", help="A run's id, or its period; default: the latest run.")
-]
+Run = Annotated[str, typer.Option("--run", help="A run's id, or its period; default: the latest.")]
 _NEXT = {
     ListingState.PROPOSED: "approve {id} --why …",
     ListingState.LISTED: "evidence {id} --text …",

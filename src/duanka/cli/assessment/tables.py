@@ -50,6 +50,15 @@ def _exposure(one: FigureOfRun) -> str:
     return "" if has_none else _number(one.figure.exposure)
 
 
+def _bounds(one: FigureOfRun) -> str:
+    if one.bounds is None:
+        return ""
+    low, high = one.bounds
+    if one.measure.shape is FigureShape.SHARE:
+        return f"{low:.1%}-{high:.1%}"
+    return f"{low:,.2f}-{high:,.2f}"
+
+
 FIGURES: Listing[FigureOfRun] = Listing(
     BilingualText("考核指标", "figures"),
     (
@@ -62,6 +71,9 @@ FIGURES: Listing[FigureOfRun] = Listing(
             lambda one: unit_text(one.kind, one.figure.unit),
         ),
         ListColumn("value", ("结果", "figure"), lambda one: one.value, figure_text, right=True),
+        ListColumn("lower", None, lambda one: one.bounds[0] if one.bounds else None),
+        ListColumn("upper", None, lambda one: one.bounds[1] if one.bounds else None),
+        ListColumn("", ("95%区间", "95% interval"), lambda _: "", _bounds, right=True),
         ListColumn(
             "count",
             ("计数", "count"),

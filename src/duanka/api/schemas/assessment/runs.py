@@ -102,6 +102,10 @@ class FigureOfRunShown(View):
     count: int | None
     exposure: int | None = Field(description="Of how many; null: unknown, or the measure has none.")
     value: float | None = Field(description="Per 10,000, a fraction, hours or a count, by the measure.")
+    lower: float | None = Field(
+        description="Of the figure's 95% interval (Jeffreys); null: no rate or share."
+    )
+    upper: float | None
 
 
 class FiguresOfRunShown(View):
@@ -121,6 +125,8 @@ class FiguresOfRunShown(View):
                 count=one.figure.count,
                 exposure=one.figure.exposure,
                 value=one.value,
+                lower=one.bounds[0] if one.bounds else None,
+                upper=one.bounds[1] if one.bounds else None,
             )
             for one in found[:limit]
         ]
