@@ -23,6 +23,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, outbox
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.monitoring.objections_due import ObjectionsDue
 from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import OrderQueries, ViewerContext
@@ -368,6 +369,17 @@ def test_the_visit_stands_in_the_trail(store: Store) -> None:
     assert (entry.subject, entry.who) == (objection.id, DESK.id)
     assert "中山路营业厅" in entry.after
     assert "id_card" in entry.after
+
+
+def test_after_a_restored_backup_the_desk_has_its_warning_again(store: Store) -> None:
+    way = Online(store, POLICY)
+    stopped = _stopped(way)
+    objection = way.orders.object(card(0), "一", HOLDER, FILED)
+    late = TERM + 48 * HOUR  # who rejected it since the backup is not known any more
+    assert hours_anew(way.orders, late) == 1
+    assert way.state(objection.id).due_at == POLICY.working_days_after(late, 2)
+    assert way.orders.sweep(late) == 0
+    assert _state(way, stopped) is State.SUSPENDED
 
 
 def test_a_clock_that_is_not_trusted_still_gives_back(store: Store) -> None:

@@ -25,6 +25,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.isolation import each_alone
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.objections.filing import WARNED_BEFORE
 from duanka.orders.service import OrderService
 
 _BATCH_ORDERS = 500
@@ -63,20 +64,23 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
 def hours_anew(order_service: OrderService, now: datetime) -> int:
     """Restart the deadlines of a restored database; return how many orders changed.
 
-    It lacks the withdrawals, extensions and upheld objections since the backup. Deadlines that passed
-    meanwhile would restrict those cards at once, before anybody can enter these again. An order that cannot
-    be read is set aside alone.
+    It lacks the withdrawals, extensions and decided objections since the backup. Deadlines that passed
+    meanwhile would restrict those cards, or give them back, at once, before anybody can enter these again. An
+    order that cannot be read is set aside alone.
     """
     policy, moved = order_service.terms.policy, list[str]()
     stages = {
         state: timedelta(hours=policy.hours_until_next(in_the_network(state)))
         for state in (State.OUTGOING_BARRED, State.LIFELINE)
     }
-    days = timedelta(days=policy.disowned_days)
-    least_of = {Kind.VERIFICATION: policy.answer_within, Kind.DISAVOWAL: days}
+    least_of = {
+        Kind.VERIFICATION: policy.answer_within,
+        Kind.DISAVOWAL: timedelta(days=policy.disowned_days),
+        Kind.OBJECTION: policy.working_days_after(now, WARNED_BEFORE) - now,
+    }
     barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state.in_([one.value for one in stages]))
-    stops = or_(orders.c.kind.in_([Kind.VERIFICATION.value, Kind.DISAVOWAL.value]), barred)
-    runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
+    clocks = or_(orders.c.kind.in_([kind.value for kind in least_of]), barred)
+    runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), clocks)
     with order_service.store.reading() as connection:
         query = select(orders.c.id, orders.c.card).where(*runs).order_by(orders.c.card)
         found = [(row.id, row.card) for row in connection.execute(query)]
