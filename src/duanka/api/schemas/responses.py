@@ -64,6 +64,10 @@ class OrderShown(View):
     closed_at: datetime | None
     hits: int
     extended: str
+    channel: str = Field(
+        description="How an objection was filed: link (by the holder), counter, desk (recorded for a caller).",
+        examples=[""],
+    )
     operator: str = Field(description="Of the card (运营商); empty where unknown.")
     city: str = Field(description="Of the card, its code (城市代码); empty where unknown.")
     hit_summaries: list[HitSummaryShown] = Field(

@@ -29,6 +29,7 @@ from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.objection import Channel
 from duanka.domain.order import Kind, Order, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
@@ -64,6 +65,7 @@ _ASKED = BilingualText("{asked}，命中 {hits} 次", "{asked}, {hits} hit(s)")
 _OF_TIER, _NEXT_FACT = BilingualText("等级 {tier}", "tier {tier}"), BilingualText("，", ", ")
 _OPERATOR, _CITY = BilingualText("运营商", "operator"), BilingualText("城市", "city")
 _CARRIED_BY, _REDRESS = BilingualText("依据", "carried by"), BilingualText("申诉途径", "redress")
+_FILED = BilingualText("提出方式", "filed")
 _PAPERS, _DELIVERED = BilingualText("所需证件", "to bring"), BilingualText("送达", "delivered")
 _PARENT, _DAYS = (
     BilingualText("来自工单", "follows from"),
@@ -142,6 +144,7 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_OPERATOR, order.operator or "-"),
         (_CITY, order.city or "-"),
         (_CARRIED_BY, carried_by(order.carried_by)),
+        (_FILED, term(Channel, order.channel) if order.channel else "-"),
         (_REASON, shown(grounds.reason)),
         (_REDRESS, shown(grounds.redress)),
         (_PAPERS, shown(grounds.papers)),
