@@ -25,6 +25,8 @@ from duanka.domain.record_lookups import AttachedTo, LookupRefused, RecordLookup
 
 if TYPE_CHECKING:
     from duanka.engine.store.reading.active_cards import AssessedStore
+    from duanka.ledger.people.keys import Keys
+    from duanka.ledger.unit_of_work.network_elements import NetworkElements
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
 _KEPT_IN = "secret"  # file in the folder of the orders
@@ -263,3 +265,23 @@ def status_in(folder: Path | None) -> StoreStatus:
     from duanka.engine.store.reading.status import status_of  # noqa: PLC0415
 
     return status_of(read_manifest(AttachedStore(folder, b"").folder))
+
+
+def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
+    """Folders with a copy of the end of the audit trail: order database and proxies."""
+    addresses = elements.addresses()
+    proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
+    return (settings.orders, *proxies)
+
+
+def acting_person(settings: Settings, keys: Keys) -> Person:
+    """The person whose API key is set. MissingKey: none is set."""
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    person = keys.who(key) if key else None
+    if person is None:
+        raise MissingKey(
+            "who acts? set DUANKA_API_KEY to a key that is in force, as `duanka init` or a supervisor gave it; in an"
+            " order database without people `duanka persons init ID` gives the first one, `duanka persons add` and"
+            " `duanka keys add` the others"
+        )
+    return person

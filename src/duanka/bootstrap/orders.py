@@ -13,6 +13,7 @@ from typing import Any
 
 from duanka.application.desk import DeskServices
 from duanka.bootstrap.assessment.desk import assessment
+from duanka.bootstrap.assessment.opened import keys_of
 from duanka.bootstrap.casework.accounts import account_services
 from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
@@ -20,15 +21,15 @@ from duanka.bootstrap.casework.victims import victim_search, victim_services
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
-    CALL_PROXY,
-    MESSAGE_PROXY,
     AttachedStore,
     database_of,
     elements_of,
+    end_folders,
     forms_of,
     secret_of,
     status_in,
 )
+from duanka.bootstrap.order_resources import acting_person as acting_person  # noqa: PLC0414  # for callers of `desk`
 from duanka.bootstrap.papers.rules_told import rules_told
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
@@ -39,7 +40,7 @@ from duanka.domain.bounds import reason_for
 from duanka.domain.bulk_action import card_of
 from duanka.domain.case_source import listed
 from duanka.domain.disavowal import DisownedCard, DisownedCards
-from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.errors import DuankaError
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
@@ -53,7 +54,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds, TrailEnd
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.installation import SecretKeys, Upgrade, Upgraded
+from duanka.ledger.db.installation import Upgrade, Upgraded
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import Keys
@@ -122,10 +123,10 @@ def desk(
     use_zone(policy.orders.zone)
     store = Store(
         database_of(settings),
-        lambda is_new: [keys.installation for keys in _keys_of(secret_of(settings, is_new))],
+        lambda is_new: [keys.installation for keys in keys_of(secret_of(settings, is_new))],
         create=create,
         read_only=read_only,
-        upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
+        upgrade=upgrade or upgrade_terms(settings, log_upgrade),
     )
     secret = secret_of(settings)
     # keys that release 0.1.0 had derive from the form of the secret that the database was made with
@@ -196,37 +197,18 @@ def upgrade_terms(
 ) -> Upgrade:
     """Terms for upgrading a database of an earlier version. `say`: receives messages that people must see."""
     by = f"{getpass.getuser()} on this machine"
-    return Upgrade(_run_upgrade, lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
+    return Upgrade(_run_upgrade, lambda: keys_of(secret_of(settings)), by, say, despite_faults)
+
+
+def log_upgrade(words: BilingualText) -> None:
+    """Write a message of an upgrade to the log."""
+    _log.warning("%s", words.en)
 
 
 def _run_upgrade(*given: Any) -> Upgraded:
     from duanka.ledger.migrations.upgrading import upgrade_database  # noqa: PLC0415  # imports Alembic
 
     return upgrade_database(*given)
-
-
-def _keys_of(secret: bytes) -> list[SecretKeys]:
-    return [SecretKeys(derived(one, "installation"), derived(one, "audit")) for one in forms_of(secret)]
-
-
-def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
-    """Folders with a copy of the end of the audit trail: order database and proxies."""
-    addresses = elements.addresses()
-    proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
-    return (settings.orders, *proxies)
-
-
-def acting_person(settings: Settings, keys: Keys) -> Person:
-    """The person whose API key is set. MissingKey: none is set."""
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
-    person = keys.who(key) if key else None
-    if person is None:
-        raise MissingKey(
-            "who acts? set DUANKA_API_KEY to a key that is in force, as `duanka init` or a supervisor gave it; in an"
-            " order database without people `duanka persons init ID` gives the first one, `duanka persons add` and"
-            " `duanka keys add` the others"
-        )
-    return person
 
 
 def take(

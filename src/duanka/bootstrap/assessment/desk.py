@@ -6,17 +6,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from duanka.assessment.desk import AssessmentServices
-from duanka.assessment.figures.service import HeadlineQueries
 from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.report.service import AssessmentReports
 from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
+from duanka.bootstrap.assessment.figures import headline
 from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.domain.assessment_lookups import ExposureLookups
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.network import RefusalArchive
 from duanka.domain.policy import Policy
-from duanka.domain.record_lookups import LookupRefused
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 
@@ -33,17 +32,10 @@ def assessment(
     archive: Callable[[], RefusalArchive | None] = lambda: None,
 ) -> AssessmentServices:
     """The services. `records`: LookupRefused: no store is attached; `archive`: the store's older refusals."""
-
-    def register() -> CardFacts | None:
-        try:
-            return records()
-        except LookupRefused:
-            return None
-
     runs = AssessmentRuns(store, trail, records, policy.id, policy.assessment)
     listings = UnitListings(runs)
     return AssessmentServices(
-        figures=HeadlineQueries(store, trail, archive, register),
+        figures=headline(store, trail, records, archive),
         runs=runs,
         rows=AssessedRows(runs),
         listings=listings,

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duanka.bootstrap.policies import policy_named
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, print_list, say
-from duanka.cli.people.acting import at_desk, command
+from duanka.cli.people.acting import command
 from duanka.cli.shell.lazy import lazily
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import bounded
 from duanka.domain.headline import Certainty, FigurePlace, FigureSplit, HeadlineFigure, HeadlineFigures
 from duanka.domain.local_time import operator_zone
 from duanka.ledger.figures.calendar import day_of, midnight
 
 if TYPE_CHECKING:
+    from duanka.bootstrap import order_resources as resources
+    from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap import settings
+    from duanka.bootstrap.assessment import figures as wiring
+    from duanka.bootstrap.assessment import opened as opening
     from duanka.cli.assessment import figures_tables as tables
 else:
+    app_orders = lazily("duanka.bootstrap.orders")
+    opening = lazily("duanka.bootstrap.assessment.opened")
+    resources = lazily("duanka.bootstrap.order_resources")
+    settings = lazily("duanka.bootstrap.settings")
+    wiring = lazily("duanka.bootstrap.assessment.figures")
     tables = lazily("duanka.cli.assessment.figures_tables")
 
 Since = Annotated[
@@ -55,19 +66,25 @@ def figures(
 
     Each is exact, or at least so many where a loss is known or a part was not measured, or unknown.
     """
-    with at_desk() as (here, person):
-        now = here.now()
+    now, chosen = datetime.now(UTC), settings.load_settings()
+    policy = policy_named(chosen.policy)
+    with opening.opened_ledger(
+        chosen, policy, lambda: app_orders.upgrade_terms(chosen, app_orders.log_upgrade)
+    ) as here:
+        person = resources.acting_person(chosen, here.keys)
+        authorize(person, Permission.READ_FIGURES)
+        queries = wiring.headline(here.store, here.trail, here.records.opened, here.records.archive)
         period = _period(since, until, now)
         place = FigurePlace(*(None if one is None else one.removeprefix("-") for one in (operator, city)))
         if rows:
             figure = rows
 
             def fetch(after: str, limit: int) -> tables.HeadlinePage:
-                return here.assessment.figures.rows(figure, *period, person, now, after, limit, place)
+                return queries.rows(figure, *period, person, now, after, limit, place)
 
             print_list(tables.ROWS, every(fetch), asked)
             return
-        found = here.assessment.figures.counts(*period, person, now, by, place)
+        found = queries.counts(*period, person, now, by, place)
     if not asked.for_programs and not asked.count:
         say(*tables.period(found))
     print_list(tables.FIGURES, found.counts, asked)
