@@ -125,6 +125,7 @@ class StopTextWriter:
         self._rules: RulesTold | None = None
         self._bodies: dict[tuple[object, ...], StopTextBody] = {}
         self._lines: dict[tuple[tuple[str, ...], str], BilingualText] = {}
+        self._measures: dict[tuple[object, ...], BilingualText] = {}
         self._times: dict[datetime, str] = {}
 
     def text(
@@ -148,20 +149,9 @@ class StopTextWriter:
     def _head(
         self, stop: Order, verification: Order | None, told: BilingualText, rules: tuple[str, ...]
     ) -> BilingualText:
-        reason, since, tail = _without_numbers(told), self._time(stop.updated_at), stop.card[-4:]
-        zone, state = self._policy.local_time.place(stop.updated_at), stop.state.words
-        if stop.closed_at:  # told belatedly
-            begun = self._time(stop.opened_at)
-            measure = BilingualText(
-                f"{begun} 至 {since} 停机（{zone[0]}），现为：{state.zh}",
-                f"stopped from {begun} to {since} ({zone[1]}), now: {state.en}",
-            )
-        else:
-            until = self._time(stop.until) if stop.until else ""
-            measure = BilingualText(
-                f"{state.zh}，自 {since} 起（{zone[0]}）{until and f'，至 {until} 止'}",
-                f"{state.en}, since {since} ({zone[1]}){until and f', until {until}'}",
-            )
+        reason, tail = _without_numbers(told), stop.card[-4:]
+        key = (stop.state, stop.updated_at, stop.until, stop.closed_at and stop.opened_at)
+        measure = self._measures.get(key) or _kept(self._measures, key, self._measure(stop))
         decided = self._decided(stop, verification)
         zh = (
             f"停机告知书\n工单：{stop.id}，第 {stop.step} 步\n号码：尾号 {tail}\n处置：{measure.zh}\n"
@@ -174,6 +164,22 @@ class StopTextWriter:
         encoded = stop.hit_summaries or (verification.hit_summaries if verification else "")
         seen = self._seen(rules, encoded) if rules else _NOTHING
         return BilingualText(zh + seen.zh, en + seen.en)
+
+    def _measure(self, stop: Order) -> BilingualText:
+        """State and since when; cards of one sweep share it."""
+        since, state = self._time(stop.updated_at), stop.state.words
+        zone = self._policy.local_time.place(stop.updated_at)
+        if stop.closed_at:  # told belatedly
+            begun = self._time(stop.opened_at)
+            return BilingualText(
+                f"{begun} 至 {since} 停机（{zone[0]}），现为：{state.zh}",
+                f"stopped from {begun} to {since} ({zone[1]}), now: {state.en}",
+            )
+        until = self._time(stop.until) if stop.until else ""
+        return BilingualText(
+            f"{state.zh}，自 {since} 起（{zone[0]}）{until and f'，至 {until} 止'}",
+            f"{state.en}, since {since} ({zone[1]}){until and f', until {until}'}",
+        )
 
     def _belated(self, head: BilingualText, made_at: datetime) -> BilingualText:
         made = self._time(made_at)
