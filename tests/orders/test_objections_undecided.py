@@ -48,6 +48,8 @@ POLICY = replace(AT_ONCE, restore_undecided=True)
 VISIT = CounterVisit("中山路营业厅", Document.ID_CARD)
 FILED = NOW + 25 * HOUR  # a Tuesday, 09:00 UTC, 17:00 in China
 TERM = FILED + timedelta(days=7)  # five working days later, with a weekend between
+# what no database changes
+on_sqlite_alone = pytest.mark.parametrize("order_database_url", ["sqlite"], indirect=True)
 Case = Callable[[Online, Order], None]
 
 
@@ -172,6 +174,7 @@ def _policy_says_no(way: Online, _: Order) -> None:
     way.orders.terms = replace(way.orders.terms, policy=AT_ONCE)
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize(
     ("case", "why"),
     [
@@ -201,6 +204,7 @@ def test_what_the_clock_does_not_give_back_and_why(store: Store, case: Case, why
     assert way.orders.sweep(TERM + HOUR) == 0
 
 
+@on_sqlite_alone
 def test_every_reason_is_named(store: Store) -> None:
     way = Online(store, POLICY)
     stopped = _stopped(way)
@@ -211,6 +215,7 @@ def test_every_reason_is_named(store: Store) -> None:
     assert _why_kept(store).count("; ") == 2, _why_kept(store)
 
 
+@on_sqlite_alone
 def test_a_question_alone_is_left_to_a_person(store: Store) -> None:
     way = Online(store, POLICY)
     asked = delivered(way.orders)
@@ -222,6 +227,7 @@ def test_a_question_alone_is_left_to_a_person(store: Store) -> None:
     assert templates(store) == ["verify"]
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize(
     "spares",
     [
@@ -345,6 +351,7 @@ def test_an_objection_that_nobody_took_up_waits_for_a_person(store: Store) -> No
     assert waiting() == [objection.id], "overdue"
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize(
     ("visit", "by", "why"),
     [
@@ -361,6 +368,7 @@ def test_a_visit_that_is_none_files_nothing(store: Store, visit: CounterVisit, b
     assert trail(store, "objection.open") == []
 
 
+@on_sqlite_alone
 def test_the_visit_stands_in_the_trail(store: Store) -> None:
     way = Online(store, POLICY)
     _stopped(way)

@@ -57,6 +57,8 @@ from support.waiting import HANG
 
 LATE = NOW + 25 * HOUR
 HERE, THERE = "203.0.113.7", "198.51.100.0"
+# what no database changes
+on_sqlite_alone = pytest.mark.parametrize("order_database_url", ["sqlite"], indirect=True)
 KEPT = ReviewPictures(b"\xff\xd8\xff registered", b"\xff\xd8\xff captured")
 
 
@@ -119,6 +121,7 @@ def test_a_verification_whose_hours_run_is_passed_too(store: Store, begun: bool)
     assert visits.way.state(asked.id).state is State.PASSED
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("verdict", [STRANGER, UNSURE])
 def test_a_failure_is_nobodys(store: Store, verdict: Verdict) -> None:
     visits = Visits(Online(store))
@@ -173,6 +176,7 @@ def _reviewed(way: Online, asked: Order) -> None:
     way.settled(way.agreed(asked.id, LATE), UNSURE, LATE)
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("done", [_police, _punished, _passed, _to_police, _reviewed])
 def test_what_nobody_reaches_this_way(store: Store, done: Callable[[Online, Order], None]) -> None:
     visits = Visits(Online(store))
@@ -186,6 +190,7 @@ def test_what_nobody_reaches_this_way(store: Store, done: Callable[[Online, Orde
     assert visits.checks.card_of(visits.begun(asked)) == ""
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize(
     ("number", "order"), [(1, "ours"), (0, "V0123456789AB"), (0, "R0123456789AB"), (7, "V0123456789AB")]
 )
@@ -295,6 +300,7 @@ def test_a_link_and_no_link_share_no_frames(store: Store) -> None:
     assert refused(visits.checks.take, session, second.id, same, LATE + RECORDED) is CheckReason.REPLAYED
 
 
+@on_sqlite_alone
 def test_a_tier_that_takes_a_person_is_seen_by_one(store: Store) -> None:
     visits = Visits(Online(store))
     asked, stop = stopped(visits.way, tier="high")
@@ -330,6 +336,7 @@ def test_tiers_of_the_counter_are_not_reached(store: Store) -> None:
     assert visits.way.state(asked.id) == asked
 
 
+@on_sqlite_alone
 def test_sessions_are_kept_a_day_longer_than_they_count(store: Store) -> None:
     visits = Visits(Online(store))
     asked, _ = stopped(visits.way)

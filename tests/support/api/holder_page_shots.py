@@ -49,6 +49,7 @@ def main(into: Path) -> None:
                 story(browser, desk, address, into, locale, mark)
                 refusal(browser, desk, address, into, locale, mark)
                 slow_line(browser, desk, address, into, locale, mark)
+                without_a_link(browser, address, into, locale, mark)
         browser.close()
         store.close()
 
@@ -133,6 +134,13 @@ def slow_line(browser: Browser, desk: TestDesk, address: str, into: Path, locale
         page.route("**/holder/check/**", lambda route: route.abort())
         expect(page.locator("main")).to_have_attribute("data-screen", "net")
         shot(page, into / f"net{mark}.png")
+
+
+def without_a_link(browser: Browser, address: str, into: Path, locale: str, mark: str) -> None:
+    """A holder abroad, who types the two numbers."""
+    with shown(browser, f"{address}/v", locale=locale) as found:
+        expect(found.page.locator("main")).to_have_attribute("data-screen", "unlinked")
+        shot(found.page, into / f"unlinked{mark}.png")
 
 
 def shot(page: Page, path: Path) -> None:
