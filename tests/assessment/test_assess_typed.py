@@ -121,6 +121,8 @@ def test_from_the_proposal_to_the_delisting_every_step_is_another_persons(provin
     approved = province.done("ministry", "assess", "approve", number, "--why", "seen the cards")
     assert "is listed" in approved.text
     assert "Term until" in approved.text
+    vague = province.type("ministry", "assess", "check", number, "--why", "visited")
+    assert (vague.code, "--mended or --not-mended" in vague.text) == (2, True), vague.text
     filed = province.done("wang", "assess", "evidence", number, "--text", "the stall was closed on 3 June")
     assert f"duanka assess check {number} --mended" in filed.text
     province.done("ministry", "assess", "check", number, "--mended", "--why", "visited")

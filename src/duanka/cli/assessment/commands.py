@@ -46,9 +46,8 @@ def run_period(
 
     Active cards come from the store (DUANKA_STORE). Without one they are unknown, and so are rates.
     """
-    chosen = AssessmentPeriod.read(period)
     with at_desk() as (here, person):
-        made = here.assessment.runs.run(chosen, person, here.now())
+        made = here.assessment.runs.run(AssessmentPeriod.read(period), person, here.now())
         units = len(here.assessment.listings.candidates(made, person))
     say(f"考核 {made.id}：{made.period}", f"Run {made.id}: {made.period}")
     _say_of(made)

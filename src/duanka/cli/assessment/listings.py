@@ -13,7 +13,7 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.authority import Permission
-from duanka.domain.listing import ListingEvent, ListingState
+from duanka.domain.listing import ListingError, ListingEvent, ListingState
 
 if TYPE_CHECKING:
     from duanka.assessment.listing.service import ListedUnit
@@ -144,22 +144,25 @@ def decide(
     listing: ListingId,
     why: Why,
     uphold: Annotated[
-        bool, typer.Option("--uphold/--dismiss", help="Upheld, the unit is off the list at once.")
-    ],
+        bool | None, typer.Option("--uphold/--dismiss", help="Upheld, the unit is off the list at once.")
+    ] = None,
 ) -> None:
     """Decide on a unit's objection, as somebody else than who proposed the listing or objected."""
-    _moved(listing, ListingEvent.UPHOLD if uphold else ListingEvent.DISMISS, why)
+    events = {True: ListingEvent.UPHOLD, False: ListingEvent.DISMISS, None: None}
+    _moved(listing, events[uphold], why)
 
 
 def check(
     listing: ListingId,
     why: Why,
     mended: Annotated[
-        bool, typer.Option("--mended/--not-mended", help="What the check found; not mended: it stays listed.")
-    ],
+        bool | None,
+        typer.Option("--mended/--not-mended", help="What the check found; not mended: it stays listed."),
+    ] = None,
 ) -> None:
     """Check the evidence of a unit, as somebody else than who filed it."""
-    _moved(listing, ListingEvent.FIND_MENDED if mended else ListingEvent.FIND_NOT_MENDED, why)
+    events = {True: ListingEvent.FIND_MENDED, False: ListingEvent.FIND_NOT_MENDED, None: None}
+    _moved(listing, events[mended], why)
 
 
 def delist(listing: ListingId, why: Why) -> None:
@@ -167,8 +170,13 @@ def delist(listing: ListingId, why: Why) -> None:
     _moved(listing, ListingEvent.DELIST, why)
 
 
-def _moved(listing: str, event: ListingEvent, text: str) -> None:
+def _moved(listing: str, event: ListingEvent | None, text: str) -> None:
+    """Move a listing on. `event` None: it was not typed, which is said after the permission was checked."""
     with at_desk() as (here, person):
+        if event is None:
+            raise ListingError(
+                "say which: --mended or --not-mended of a check, --uphold or --dismiss of an objection"
+            )
         found = here.assessment.listings.move(listing, event, person, text, here.now())
     _say_state(found)
 
