@@ -139,6 +139,16 @@ def test_objections_are_filed_and_decided_by_command(desk: TypedDesk) -> None:
     assert "withdrawn" in desk.done("wang", "objections", "withdraw", filed, *WHY).text
 
 
+def test_an_objection_at_a_counter_names_counter_and_document(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    stopped(desk, 0)
+    file = ("objections", "file", card(0), "--text", "是我本人")
+    said = desk.type("wang", *file, "--counter", "长安路营业厅")
+    assert (said.code, "takes both: --counter and --document" in said.text) == (2, True)
+    filed = desk.done("wang", *file, "--counter", "长安路营业厅", "--document", "居民身份证").id("O")
+    assert "at a counter" in desk.done("wang", "orders", "show", filed).text
+
+
 @pytest.mark.parametrize("released", [True, False])
 def test_an_objection_to_a_police_stop_is_passed_on(desk: TypedDesk, released: bool) -> None:
     desk.done("liaison", "orders", "police-stop", card(0), "--case", "17", *WHY)
