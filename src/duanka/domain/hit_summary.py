@@ -68,6 +68,14 @@ def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
         return ()
 
 
+def summary_texts(text: str) -> dict[str, tuple[str, str, int, str, str]]:
+    """As `decoded_summaries`, by rule: first and last day as text, days, Chinese, English; for thousands at once."""
+    try:
+        return {rule: tuple(facts) for rule, *facts in json.loads(text)} if text else {}
+    except (ValueError, TypeError):
+        return {}
+
+
 def summaries_of(reasons: Iterable[Any]) -> tuple[HitSummary, ...]:
     """Return a decision's summaries, if it has any; ValueError, KeyError, TypeError if malformed."""
     return bounded(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from duanka.domain.evidence import Evidence
-from duanka.domain.hit_summary import decoded_summaries
+from duanka.domain.hit_summary import summary_texts
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, Order, State
@@ -209,17 +209,17 @@ class StopTextWriter:
         """What each rule measured, and in which window; the figures are in the words of its first hit."""
         if found := self._lines.get((rules, encoded)):
             return found
-        seen = {one.rule: one for one in decoded_summaries(encoded)}
+        seen = summary_texts(encoded)
         zh, en = "", ""
         for rule in rules:
-            title, one = self.title(rule), seen.get(rule)
-            if one is None:
+            title = self.title(rule)
+            if rule not in seen:
                 zh += f"· {title.zh}：{NO_FIGURES.zh}\n"
                 en += f"· {title.en}: {NO_FIGURES.en}\n"
                 continue
-            words = _without_numbers(one.words)
-            zh += f"· {title.zh}：{words.zh}（{one.first_day} 至 {one.last_day}，{one.days} 天）\n"
-            en += f"· {title.en}: {words.en} ({one.first_day} to {one.last_day}, on {one.days} day(s))\n"
+            first, last, days, in_chinese, in_english = seen[rule]
+            zh += f"· {title.zh}：{masked_text(in_chinese)}（{first} 至 {last}，{days} 天）\n"
+            en += f"· {title.en}: {masked_text(in_english)} ({first} to {last}, on {days} day(s))\n"
         return _kept(self._lines, (rules, encoded), BilingualText(zh, en))
 
     def _body(
