@@ -177,3 +177,17 @@ def test_what_a_newcomer_gets_wrong_is_said(province: Province, tmp_path: Path) 
     assert "Active cards are unknown" in said.text
     assert "DUANKA_STORE" in said.text
     assert "duanka assess run 2021-03" in bare.done("li", "assess", "candidates").text
+
+
+@pytest.mark.requirement("R5")
+def test_the_report_is_written_for_who_sees_all(province: Province, tmp_path: Path) -> None:
+    for name, begins in (("report.pdf", b"%PDF-"), ("report.xlsx", b"PK")):
+        said = province.done("ministry", "report", "assessment", MONTHS[-1], "--out", str(tmp_path / name))
+        assert MONTHS[-1] in said.text
+        assert (tmp_path / name).read_bytes().startswith(begins)
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0, "its owner's alone"
+    refused = province.type("ministry", "report", "assessment", MONTHS[-1], "--out", str(tmp_path / "r.doc"))
+    assert (refused.code, "FILE.pdf or FILE.xlsx" in refused.text) == (2, True), refused.text
+    missing = province.type("ministry", "report", "assessment", "2020-01", "--out", str(tmp_path / "r.pdf"))
+    assert (missing.code, "no run of 2020-01" in missing.text) == (2, True), missing.text
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["report.pdf", "report.xlsx"]

@@ -17,6 +17,7 @@ from support import ROOT
 
 POLICY = AssessmentPolicy()
 Floats = NDArray[np.float64]
+pytestmark = pytest.mark.requirement("R5")
 
 
 @pytest.fixture(scope="module")

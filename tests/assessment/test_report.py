@@ -21,6 +21,7 @@ from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
+from support.api.desks import callers, desk_on
 from support.assessment.cities import AS_OF, BAD, CITIES, MONTHS, Cities
 from support.orders.books import KEY, told_once
 
@@ -54,6 +55,7 @@ def report(runs: AssessmentRuns) -> AssessmentReport:
     return reports(runs).of(MONTHS[-1], MINISTRY)
 
 
+@pytest.mark.requirement("R5")
 def test_units_are_compared_with_bounds_and_the_bad_city_meets_the_criterion(runs: AssessmentRuns) -> None:
     found = report(runs)
     assert [(one.unit, one.measure) for one in found.candidates or ()] == [(BAD, Measure.CONFIRMED)]
@@ -158,3 +160,16 @@ def test_a_report_is_for_those_who_see_all_and_has_a_name_that_says_its_kind(
     assert not list(tmp_path.glob("report*"))
     with pytest.raises(AssessmentError, match="no run of 2025-01"):
         service.of("2025-01", MINISTRY)
+
+
+def test_the_report_comes_over_http_too(store: Store) -> None:
+    desk = desk_on(store)
+    _cities[store.embedded] = Cities(store)
+    run = _service(store).run(AssessmentPeriod.read(MONTHS[-1]), LI, AS_OF).id
+    with callers(desk.api()) as calling:
+        ministry, clerk = calling(desk.given[Role.REGULATOR]), calling(desk.given[Role.DESK])
+        for file, begins in (("pdf", b"%PDF-"), ("xlsx", b"PK")):
+            path = f"/assessment-runs/{run}/report?file={file}&language=en"
+            for caller in (ministry, clerk):
+                assert caller.get(path).content.startswith(begins)
+        assert ministry.get("/assessment-runs/Y000000000000/report").status_code == 404

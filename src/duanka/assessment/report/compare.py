@@ -59,7 +59,18 @@ def compared(
     shrunk = beta_binomial(x, n) if measure.shape is FigureShape.SHARE else gamma_poisson(x, n)
     curve, places = _funnel(measure, x, n, shrunk.prior)
     ranks = _ranks(measure, shrunk) if len(known) <= RANK_UNITS else None
-    units = [_unit(measure, known, at, shrunk, ranks, places, listed) for at in range(len(known))]
+    interval = intervals.share_interval if measure.shape is FigureShape.SHARE else intervals.rate_interval
+    scale = _scale(measure)
+    bounds = [
+        (side * scale).tolist()
+        for side in (*interval(x, n), shrunk.mean, shrunk.quantile(0.025), shrunk.quantile(0.975))
+    ]
+    units = [
+        _unit(
+            one, measure, [side[at] for side in bounds], _at(ranks, at), int(places[at]), one.unit in listed
+        )
+        for at, one in enumerate(known)
+    ]
     rest = [one for one in plain if one.figure not in known]
     units.sort(key=lambda one: -_badness(measure, one))
     periods, lines = _cusum(measure, known, past)
@@ -151,34 +162,32 @@ def _ranks(measure: Measure, shrunk: Shrunk) -> tuple[Floats, Floats, Floats]:
     return intervals.rank_intervals(draws if measure.high_is_worse else -draws)
 
 
+def _at(ranks: tuple[Floats, Floats, Floats] | None, at: int) -> Sequence[int | None]:
+    return [int(side[at]) for side in ranks] if ranks else [None] * 3
+
+
 def _unit(
+    one: UnitFigure,
     measure: Measure,
-    known: Sequence[UnitFigure],
-    at: int,
-    shrunk: Shrunk,
-    ranks: tuple[Floats, Floats, Floats] | None,
-    places: Floats,
-    listed: Collection[str],
+    bounds: Sequence[float],
+    rank: Sequence[int | None],
+    place: int,
+    listed: bool,
 ) -> ComparedUnit:
-    one, scale = known[at], _scale(measure)
-    count, of = float(one.count or 0), float(one.exposure or 0)
-    interval = intervals.share_interval if measure.shape is FigureShape.SHARE else intervals.rate_interval
-    low, high = interval([count], [max(of, count) if measure.shape is FigureShape.SHARE else of])
-    shrunk_low, shrunk_high = (float(shrunk.quantile(p)[at]) * scale for p in (0.025, 0.975))
-    rank, rank_low, rank_high = [int(side[at]) for side in ranks] if ranks else [None] * 3
+    lower, upper, shrunk, shrunk_lower, shrunk_upper = bounds
     return ComparedUnit(
         one,
         one.value(measure),
-        lower=float(low[0]) * scale,
-        upper=float(high[0]) * scale,
-        shrunk=float(shrunk.mean[at]) * scale,
-        shrunk_lower=shrunk_low,
-        shrunk_upper=shrunk_high,
-        rank=rank,
-        rank_low=rank_low,
-        rank_high=rank_high,
-        place=int(places[at]),
-        listed=one.unit in listed,
+        lower=lower,
+        upper=upper,
+        shrunk=shrunk,
+        shrunk_lower=shrunk_lower,
+        shrunk_upper=shrunk_upper,
+        rank=rank[0],
+        rank_low=rank[1],
+        rank_high=rank[2],
+        place=place,
+        listed=listed,
     )
 
 

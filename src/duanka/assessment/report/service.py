@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from duanka.assessment.report.document import FontFolders
     from duanka.assessment.report.model import AssessmentReport, UnitComparison
 
-FORMATS = (".pdf", ".xlsx")
+
+class ReportFile(StrEnum):
+    """As what a report is written."""
+
+    PDF = "pdf"
+    WORKBOOK = "xlsx"
+
+
 # The order in the report: what was done against fraud and what was done to holders take turns.
 _KINDS = (UnitKind.OPERATOR, UnitKind.CITY, UnitKind.OUTLET, UnitKind.OPENING_MONTH, UnitKind.PLATFORM)
 _MEASURES = (
@@ -60,17 +68,19 @@ class AssessmentReports:
             candidates=self._listings.candidates(found, by) if judged else None,
         )
 
+    def made(self, report: AssessmentReport, kind: ReportFile, language: Language) -> bytes:
+        """The report as a file. DuankaError: what sets a PDF is missing."""
+        if kind is ReportFile.PDF:
+            from duanka.assessment.report.document import pdf_of  # noqa: PLC0415
+
+            return pdf_of(report, self._runs.policy, language, self._fonts)
+        from duanka.assessment.report.workbook import workbook_of  # noqa: PLC0415  # each takes time to import
+
+        return workbook_of(report, self._runs.policy, language)
+
     def write(self, report: AssessmentReport, path: Path, language: Language) -> None:
         """Write a private file, replacing one that is there; the name's end says which. AssessmentError, OSError."""
-        from duanka.assessment.report.document import pdf_of  # noqa: PLC0415
-        from duanka.assessment.report.workbook import write_workbook  # noqa: PLC0415  # each takes time to import
-
-        if path.suffix.lower() == ".pdf":
-            write_private(path, pdf_of(report, self._runs.policy, language, self._fonts))
-        elif path.suffix.lower() == ".xlsx":
-            write_workbook(report, self._runs.policy, language, path)
-        else:
-            raise wrong_format(path.name)
+        write_private(path, self.made(report, file_named(path.name), language))
 
     def _comparisons(self, run: AssessmentRun, by: Person) -> Sequence[UnitComparison]:
         from duanka.assessment.report.compare import compared  # noqa: PLC0415  # scipy takes 0.3 s
@@ -90,9 +100,12 @@ class AssessmentReports:
         return sorted(found, key=lambda one: _MEASURES.index(one.measure))
 
 
-def wrong_format(name: str) -> AssessmentError:
-    """The error of a file name that ends otherwise."""
-    return AssessmentError(f"{name!r:.60} is no report's name: write FILE.pdf or FILE.xlsx")
+def file_named(name: str) -> ReportFile:
+    """Which file a name is of, by its end. AssessmentError: another one."""
+    end = Path(name).suffix.lower().removeprefix(".")
+    if end not in tuple(ReportFile):
+        raise AssessmentError(f"{name!r:.60} is no report's name: write FILE.pdf or FILE.xlsx")
+    return ReportFile(end)
 
 
 def _past(

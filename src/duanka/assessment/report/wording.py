@@ -49,6 +49,10 @@ LIMIT, WORSE = (
 KIND, HOURS = BilingualText("分组", "by"), BilingualText("小时数", "hours")
 YES = BilingualText("达到", "met")
 NOBODY_UNKNOWN = BilingualText("未知", "unknown")
+MEASURED_IN = {
+    FigureShape.RATE: BilingualText("（每万活跃号码）", " (per 10,000 active cards)"),
+    FigureShape.HOURS: BilingualText("（小时）", " (hours)"),
+}
 PLACES = {
     -2: BilingualText("低于99.8%限", "below the 99.8% limit"),
     -1: BilingualText("低于95%限", "below the 95% limit"),
@@ -121,12 +125,16 @@ METHOD = (
 )
 
 
+def of_nothing(figure: UnitFigure, measure: Measure) -> bool:
+    """Whether there was nothing that it could be of, which is known."""
+    return figure.exposure == 0 or (measure.shape is FigureShape.HOURS and figure.count == 0)
+
+
 def figure_text(figure: UnitFigure, measure: Measure, language: Language) -> str:
     """A figure with its unit of measurement; unknown, or `–` where it is of nothing."""
     value = figure.value(measure)
     if value is None:
-        nothing = figure.exposure == 0 or (measure.shape is FigureShape.HOURS and figure.count == 0)
-        return "–" if nothing else UNKNOWN.in_(language)
+        return "–" if of_nothing(figure, measure) else UNKNOWN.in_(language)
     units = {
         FigureShape.RATE: BilingualText("/万", " per 10,000"),
         FigureShape.HOURS: BilingualText("小时", " h"),

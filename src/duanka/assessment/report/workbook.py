@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import xlsxwriter
@@ -13,15 +13,15 @@ from duanka.assessment.formulas import FORMULAS, OURS
 from duanka.assessment.report import wording as said
 from duanka.assessment.report.document import content_of
 from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport, ComparedUnit, UnitComparison
-from duanka.domain.assessment import FigureShape, Measure
+from duanka.domain.assessment import FigureShape, Measure, UnitFigure
 from duanka.domain.assessment_policy import AssessmentPolicy
-from duanka.domain.private_files import put_in_place
 from duanka.domain.text import BilingualText, Language
 
 _CREATED_AT = datetime(1980, 1, 1)  # fixed: equal reports give identical bytes
 _NO_CONVERSIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 _SHEET = 31  # letters of a sheet's name at most
 _WIDE, _NARROW, _WORDS = 22, 12, 90  # characters
+_LAST, _LINE = 9, 130  # last column of the first sheet, and letters of a line over all of them
 _FORMATS = {FigureShape.RATE: "#,##0.000", FigureShape.SHARE: "0.0%", FigureShape.HOURS: "#,##0.0"}
 
 Value = str | float | int | None
@@ -55,11 +55,10 @@ _COLUMNS: Sequence[Column] = (
 _PLAIN = 4  # columns of figures that are not compared
 
 
-def write_workbook(
-    report: AssessmentReport, policy: AssessmentPolicy, language: Language, path: Path
-) -> None:
-    """Write a first sheet with what is said of all, a sheet for each comparison, and one with the formulas."""
-    with put_in_place(path) as aside, xlsxwriter.Workbook(aside, _NO_CONVERSIONS) as book:
+def workbook_of(report: AssessmentReport, policy: AssessmentPolicy, language: Language) -> bytes:
+    """A first sheet with what is said of all, a sheet for each comparison, and one with the formulas."""
+    made = BytesIO()
+    with xlsxwriter.Workbook(made, {"in_memory": True, **_NO_CONVERSIONS}) as book:
         book.set_properties({"created": _CREATED_AT})
         pen = _Pen(book, language)
         pen.overview(report, policy)
@@ -67,6 +66,7 @@ def write_workbook(
             if one.units:
                 pen.comparison(one)
         pen.formulas()
+    return made.getvalue()
 
 
 class _Pen:
@@ -75,9 +75,13 @@ class _Pen:
     def __init__(self, book: xlsxwriter.Workbook, language: Language) -> None:
         self._book, self._language = book, language
         self._names = set[str]()
-        self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self._number_head = book.add_format({"bold": True, "bottom": 1, "align": "right", "valign": "top"})
+        self._head = book.add_format(
+            {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "indent": 1}
+        )
         self._title = book.add_format({"bold": True, "font_size": 14})
         self._words = book.add_format({"text_wrap": True, "valign": "top"})
+        self._text = book.add_format({"indent": 1})
         self._quiet = book.add_format({"font_color": "#586472"})
         self._unknown = book.add_format({"font_color": "#8a4b00", "align": "right"})
         self._number_formats = {
@@ -90,7 +94,7 @@ class _Pen:
         told = content_of(report, policy, self._language)
         sheet = self._sheet(told["sections"]["together"])
         sheet.set_column(0, 0, _WIDE, self._words)
-        sheet.set_column(1, 3, 16)
+        sheet.set_column(1, _LAST, 16)
         sheet.write_string(0, 0, f"{told['title']} {told['period']}", self._title)
         row = 1
         for name, value in told["head"]:
@@ -98,28 +102,24 @@ class _Pen:
             sheet.write_string(row, 1, value)
             row += 1
         for text in filter(None, (told["ours"], told["gap"])):
-            sheet.write_string(row, 0, text)
+            self._paragraph(sheet, row, text)
             row += 1
         heads = [one.in_(self._language) for one in (said.MEASURE, said.FIGURE, said.COUNT, said.OF)]
         for title, measures in ((said.ACTING_SIDE, ACTING), (said.ACTED_SIDE, ACTED_UPON)):
             row += 1
-            sheet.write_row(row, 0, [title.in_(self._language), *heads[1:]], self._head)
+            sheet.write_string(row, 0, title.in_(self._language), self._head)
+            sheet.write_row(row, 1, heads[1:], self._number_head)
             for measure in measures:
                 row += 1
                 figure = report.together.get(measure)
                 sheet.write_string(row, 0, measure.words.in_(self._language))
-                self._cell(
-                    sheet,
-                    (row, 1),
-                    figure.value(measure) if figure else None,
-                    _FORMATS.get(measure.shape, "#,##0"),
-                )
+                self._figure(sheet, row, measure, figure)
                 self._cell(sheet, (row, 2), figure.count if figure else None, "#,##0")
                 if measure.shape in (FigureShape.RATE, FigureShape.SHARE):
                     self._cell(sheet, (row, 3), figure.exposure if figure else None, "#,##0")
             row += 1
         sheet.write_string(row + 1, 0, told["sections"]["listed"], self._head)
-        sheet.write_string(row + 2, 0, told["criterion"])
+        self._paragraph(sheet, row + 2, told["criterion"])
         self._candidates(sheet, row + 3, report, told)
 
     def _candidates(self, sheet: Any, row: int, report: AssessmentReport, told: dict[str, Any]) -> None:
@@ -128,13 +128,19 @@ class _Pen:
             return
         heads = (
             *(said.UNIT, said.KIND, said.MEASURE, said.COUNT, said.OF),
-            *(said.EXPECTED, said.LIMIT, said.RATIO, said.LOWER, said.UPPER),
+            *(said.EXPECTED, said.LIMIT, said.RATIO_ALONE, said.LOWER, said.UPPER),
         )
-        sheet.write_row(row, 0, [one.in_(self._language) for one in heads], self._head)
-        for one in report.candidates:
+        for column, one in enumerate(heads):
+            style = self._head if column < 3 else self._number_head
+            sheet.write_string(row, column, one.in_(self._language), style)
+        for candidate in report.candidates:
             row += 1
-            named = (one.unit, one.kind.words.in_(self._language), one.measure.words.in_(self._language))
-            facts = one.facts
+            named = (
+                candidate.unit,
+                candidate.kind.words.in_(self._language),
+                candidate.measure.words.in_(self._language),
+            )
+            facts = candidate.facts
             for column, text in enumerate(named):
                 sheet.write_string(row, column, text)
             for column, count in enumerate((facts.events, facts.exposure), start=3):
@@ -144,15 +150,31 @@ class _Pen:
             ):
                 self._cell(sheet, (row, column), value, "#,##0.00")
 
+    def _figure(self, sheet: Any, row: int, measure: Measure, figure: UnitFigure | None) -> None:
+        """A figure of all together, with what it is measured in."""
+        value = figure.value(measure) if figure else None
+        if figure and value is None and said.of_nothing(figure, measure):
+            sheet.write_string(row, 1, "–", self._unknown)
+        else:
+            self._cell(sheet, (row, 1), value, _FORMATS.get(measure.shape, "#,##0"))
+        unit = said.MEASURED_IN.get(measure.shape)
+        if unit:
+            sheet.write_string(row, 4, unit.in_(self._language), self._quiet)
+
     def comparison(self, found: UnitComparison) -> None:
         """All units of a comparison; columns of figures that are compared only where they are."""
         measure, kind = (one.words.in_(self._language) for one in (found.measure, found.kind))
         sheet = self._sheet(f"{measure}-{kind}")
         columns = _COLUMNS if found.curve else _COLUMNS[:_PLAIN]
         sheet.freeze_panes(1, 1)
+        sheet.repeat_rows(0)
         sheet.set_column(0, 0, _WIDE)
         sheet.set_column(1, len(columns) - 1, _NARROW)
-        sheet.write_row(0, 0, [heading.in_(self._language) for heading, _, _ in columns], self._head)
+        for column, (heading, _, kind_of) in enumerate(columns):
+            style = self._head if kind_of == "text" else self._number_head
+            unit = said.MEASURED_IN.get(found.measure.shape) if heading is said.FIGURE else None
+            told = heading.in_(self._language) + (unit.in_(self._language) if unit else "")
+            sheet.write_string(0, column, told, style)
         figure = _FORMATS.get(found.measure.shape, "#,##0")
         formats = {
             "figure": figure,
@@ -193,11 +215,17 @@ class _Pen:
             sheet.write_string(row, 1, told.in_(self._language), self._words)
             row += 1
 
+    def _paragraph(self, sheet: Any, row: int, text: str) -> None:
+        """A text over the columns of the first sheet; a merged cell does not grow with its text."""
+        letters = sum(1 if sign.isascii() else 2 for sign in text)
+        sheet.set_row(row, 15 * (1 + letters // _LINE))
+        sheet.merge_range(row, 0, row, _LAST, text, self._words)
+
     def _cell(self, sheet: Any, at: tuple[int, int], value: Value, number_format: str) -> None:
         if value is None:
             sheet.write_string(*at, said.NOBODY_UNKNOWN.in_(self._language), self._unknown)
         elif isinstance(value, str):
-            sheet.write_string(*at, value)
+            sheet.write_string(*at, value, self._text)
         else:
             sheet.write_number(*at, value, self._number_formats[number_format])
 
@@ -207,4 +235,8 @@ class _Pen:
         while unique.lower() in self._names:
             unique, more = f"{plain[: _SHEET - 3]} {more}", more + 1
         self._names.add(unique.lower())
-        return self._book.add_worksheet(unique)
+        sheet = self._book.add_worksheet(unique)
+        sheet.set_landscape()
+        sheet.set_paper(9)  # A4
+        sheet.fit_to_pages(1, 0)  # as wide as the paper, as many pages as it takes
+        return sheet

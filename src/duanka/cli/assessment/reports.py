@@ -34,8 +34,7 @@ def assessment_report(
 
     In the display language. It compares all operators and cities, so it needs somebody who sees all of them.
     """
-    if out.suffix.lower() not in service.FORMATS:
-        raise service.wrong_format(out.name)
+    service.file_named(out.name)  # before any work
     with at_desk() as (here, person):
         found = here.assessment.reports.of(period, person)
         here.assessment.reports.write(found, out, language())

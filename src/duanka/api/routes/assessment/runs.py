@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
@@ -12,11 +12,18 @@ from duanka.api.http.endpoints import Endpoints
 from duanka.api.schemas.assessment import runs as shown
 from duanka.api.schemas.assessment.runs import TheRun
 from duanka.api.schemas.requests import After, Limit, Skip
+from duanka.assessment.report.service import ReportFile
 from duanka.assessment.rows import AssessedUnit
 from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
 from duanka.domain.authority import Permission
+from duanka.domain.text import Language
 
 router = Endpoints("assessment")
+_FILES = {
+    ReportFile.PDF: "application/pdf",
+    ReportFile.WORKBOOK: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _By = Annotated[
     UnitKind | None, Query(alias="by", description="By which kind of unit; without it everything together.")
 ]
@@ -109,3 +116,27 @@ def list_assessment_formulas(here: Here, by: access.Caller) -> shown.FormulasSho
     """In words; the formulas are ours."""
     del here, by
     return shown.FormulasShown.told()
+
+
+@router.endpoint(
+    "GET /assessment-runs/{runId}/report",
+    "The report of a run · 考核报告",
+    Permission.READ_ASSESSMENT,
+    fails=(404, 409),
+    answers={200: {"description": "The report.", "content": dict.fromkeys(_FILES.values(), _BINARY)}},
+    response_class=Response,
+)
+def get_assessment_report(
+    here: Here,
+    by: access.Caller,
+    number: TheRun,
+    file: Annotated[
+        ReportFile, Query(description="As a PDF, or as a workbook with every figure.")
+    ] = ReportFile.PDF,
+    language: Annotated[Language, Query(description="Of the report.")] = "zh",
+) -> Response:
+    """As `duanka report assessment`: units compared with bounds. For who sees all operators and cities; else 409."""
+    reports = here.desk.assessment.reports
+    found = reports.of(number, by)
+    headers = {"Content-Disposition": f'attachment; filename="{found.run}.{file.value}"'}
+    return Response(reports.made(found, file, language), headers=headers, media_type=_FILES[file])
