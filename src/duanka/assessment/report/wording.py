@@ -46,6 +46,7 @@ LIMIT, WORSE = (
     BilingualText("近期控制限", "limit lately"),
     BilingualText("变差概率", "probability of being worse"),
 )
+RATIO_ALONE = BilingualText("与预期之比", "of the expected")
 KIND, HOURS = BilingualText("分组", "by"), BilingualText("小时数", "hours")
 YES = BilingualText("达到", "met")
 NOBODY_UNKNOWN = BilingualText("未知", "unknown")
