@@ -89,7 +89,7 @@ class HeadlineCount:
 
 @dataclass(frozen=True)
 class HeadlineFigures:
-    """The figures from `since` until before `until`, as they were counted; `note`: what could not be split."""
+    """The figures from `since` until before `until`, as they were counted."""
 
     since: datetime
     until: datetime
