@@ -28,7 +28,9 @@ Operator = Annotated[PlaceName | None, Query(description="Only of this operator;
 City = Annotated[PlaceName | None, Query(description="Only of this city; `-`: unknown.")]
 
 
-@router.endpoint("GET /figures/headline", "The five headline figures · 五项总体数据", Permission.READ_FIGURES)
+@router.endpoint(
+    "GET /figures/headline", "The five headline figures · 五项总体数据", Permission.READ_FIGURES, fails=(409,)
+)
 def get_headline_figures(
     here: Here,
     by: access.Caller,

@@ -48,7 +48,9 @@ def propose_listing(here: Here, by: access.Caller, asks: shown.ListingAsked) -> 
     )
 
 
-@router.endpoint("GET /listings", "Listings, the latest first · 挂牌列表", Permission.READ_ASSESSMENT)
+@router.endpoint(
+    "GET /listings", "Listings, the latest first · 挂牌列表", Permission.READ_ASSESSMENT, fails=(404,)
+)
 def list_listings(
     here: Here,
     by: access.Caller,
