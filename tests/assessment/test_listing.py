@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
@@ -34,6 +35,7 @@ from duanka.ledger.db.assessment.listings import listings
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
+from support.databases import sqlite_order_database
 from support.orders.books import KEY, card
 
 STALL, BIG, SMALL = "S-STALL", "S-BIG", "S-SMALL"
@@ -74,10 +76,17 @@ class Shops:
         return [ActiveCards(kind, one, size, "甲", "130100") for one, size in sorted(self.sizes.items())]
 
 
-@pytest.fixture
-def runs(store: Store) -> AssessmentRuns:
+def runs_on(store: Store) -> AssessmentRuns:
     shops = Shops(store)
     return AssessmentRuns(store, Trail(KEY), lambda: shops, "national", AssessmentPolicy())
+
+
+@pytest.fixture
+def runs(new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[AssessmentRuns]:
+    """On one database: what the other could change, the first test and that of nobody alone try."""
+    store = Store(sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite"))
+    yield runs_on(store)
+    store.close()
 
 
 def both(runs: AssessmentRuns, at: datetime = LATER) -> AssessmentRun:
@@ -95,7 +104,8 @@ def listed(runs: AssessmentRuns) -> tuple[UnitListings, ListedUnit]:
 
 
 @pytest.mark.requirement("R5")
-def test_the_gangs_stall_is_listed_and_an_honest_big_outlet_is_not(runs: AssessmentRuns) -> None:
+def test_the_gangs_stall_is_listed_and_an_honest_big_outlet_is_not(store: Store) -> None:
+    runs = runs_on(store)
     first = runs.run(AssessmentPeriod.read(MONTHS[0]), LI, LATER - timedelta(days=1))
     service = UnitListings(runs)
     assert not service.candidates(first, LI), "one period is not enough"
@@ -128,7 +138,8 @@ def test_the_notice_says_reason_figures_and_term_and_is_kept_as_approved(runs: A
     assert [step.event for step in service.get(found.id, WANG)[1]] == [_E.PROPOSE, _E.APPROVE]
 
 
-def test_nobody_lists_alone_nor_twice(runs: AssessmentRuns) -> None:
+def test_nobody_lists_alone_nor_twice(store: Store) -> None:
+    runs = runs_on(store)
     service, last = UnitListings(runs), both(runs)
     made = service.propose(last, CHECK, LI, "w", LATER)
     with pytest.raises(ListingError, match="on its way already"):
