@@ -182,7 +182,7 @@ def test_a_pdf_depends_on_its_content_alone() -> None:
         "language": "zh", "title": "说明", "subtitle": "s", "date": [2026, 3, 2], "running": "r", "footer": "f",
         "head": [["号码", "+86 13000000000 #raw[*]"]], "sections": [],
     }  # fmt: skip
-    made = [documents.pdf_of("statement.typ", content, font_folders) for _ in range(2)]
+    made = [documents.pdf_of("statement", content, font_folders) for _ in range(2)]
     assert made[0] == made[1]
 
 

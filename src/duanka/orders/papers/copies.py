@@ -89,7 +89,7 @@ class StopTextCopies:
             "texts": [{"text": one.text, "sha256": one.sha256} for one in copy.texts],
             "check": _CHECK,
         }
-        return pdf_of("copy.typ", content, self._fonts)
+        return pdf_of("copy", content, self._fonts)
 
 
 def _none(number: str, steps: list[int]) -> str:

@@ -23,7 +23,7 @@ def pdf_of(template: str, content: Mapping[str, object], fonts: FontFolders) -> 
     except ImportError as error:
         raise DuankaError("a PDF needs the Python package typst: `make setup` installs it") from error
     package = files("duanka.orders.papers")
-    source = package.joinpath("paper.typ").read_bytes() + package.joinpath(template).read_bytes()
+    source = package.joinpath("paper.typ").read_bytes() + package.joinpath(f"{template}.typ").read_bytes()
     told = json.dumps(content, ensure_ascii=False)
     made: bytes = typst.compile(
         source,

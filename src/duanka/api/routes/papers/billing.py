@@ -22,7 +22,9 @@ router = Endpoints("billing")
 def list_billing_events(
     here: Here,
     by: access.Caller,
-    after: Annotated[int, Query(ge=0, description="`next` of the time before; 0: from the beginning.")] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=2**62, description="`next` of the time before; 0: from the beginning.")
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many at most.")] = 1_000,
 ) -> BillingEventsShown:
     """The earliest first, numbers in full. Ask again with `next` until `items` is empty, then now and then.

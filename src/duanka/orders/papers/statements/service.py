@@ -84,7 +84,7 @@ class CardStatements:
             return rows
 
         rows = self._orders.transaction(work, now)  # set outside of it: that takes a second
-        return pdf_of("statement.typ", self._content(rows, seen, status, now, language), self._fonts)
+        return pdf_of("statement", self._content(rows, seen, status, now, language), self._fonts)
 
     def _content(
         self,
