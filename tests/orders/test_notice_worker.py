@@ -254,7 +254,7 @@ def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_no
     desk = Desk(store)
     receive(desk.orders, [demand(0), demand(1), demand(66), demand(2)], NOW)
     desk.orders.apply(verification(desk.orders, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
-    receive(desk.orders, [demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
+    receive(desk.orders, [demand(1, RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
     assert [row.outcome for row in desk.rows()].count("given_up") == 3
