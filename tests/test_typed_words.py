@@ -79,7 +79,11 @@ def test_lists_take_words_and_the_next_page_repeats_what_they_mean(desk: TypedDe
         (("reviews", "decide", "V1", "x"), "可写 通过、不通过、转营业厅", "pass, fail, to_counter"),
         (("counter", "verify", "V1", "--document", "x"), "可写 居民身份证、", "id_card, residence_permit"),
         (("persons", "add", "a.b", "--role", "x"), "可写 值班员、主管、监管、公安", "desk, supervisor"),
-        (("orders", "stop", "--how", "x"), "可写 单停、双停、", "bar_outgoing, suspend"),
+        (
+            ("orders", "stop", "--how", "x"),
+            "可写 单停、转保底服务、双停、",
+            "bar_outgoing, lifeline, suspend",
+        ),
     ],
 )
 def test_an_error_names_what_can_be_written_in_the_language_of_the_desk(

@@ -165,6 +165,7 @@ class Permission(StrEnum):
     OBJECTION_UPHOLD = "objection.uphold"
     OBJECTION_REJECT = "objection.reject"
     OBJECTION_WITHDRAW = "objection.withdraw"
+    OBJECTION_LAPSE = "objection.lapse"
     VERIFICATION_DISOWN = "verification.disown"
     RESTRICTION_STOP_AT_REQUEST = "restriction.stop_at_request"
     DISAVOWAL_CONFIRM = "disavowal.confirm"

@@ -34,7 +34,6 @@ def assessment_report(
 
     In the display language. It compares all operators and cities, so it needs somebody who sees all of them.
     """
-    service.file_named(out.name)  # before any work
     with at_desk() as (here, person):
         found = here.assessment.reports.of(period, person)
         here.assessment.reports.write(found, out, language())
