@@ -155,6 +155,21 @@ def test_a_figure_opens_to_its_cards_masked_and_regulators_see_aggregates(provin
     assert "unknown" in figures["victims warned"], "nobody looked for any"
 
 
+def test_what_the_rows_print_as_the_next_page_can_be_typed_and_their_counts_have_rows(
+    province: Province,
+) -> None:
+    which = ("--measure", "confirmed", "--run", MONTHS[-1], "--by", "outlet", "--unit", MALL)
+    first = province.done("wang", "assess", "rows", *which, "--limit", "2").text
+    following = first.split("More: duanka ")[1].split()
+    assert following[-2:] == ["--page", "2"]
+    assert "****" in province.done("wang", *following).text
+    lines = province.done("wang", "assess", "rows", *which, "--count").text.splitlines()
+    assert len(lines) > 2, "a heading alone is no table"
+    assert lines[0].endswith(" rows")
+    counted = province.rows("wang", "assess", "rows", *which, "--count")[0]
+    assert sum(counted["operator"].values()) == counted["total"]
+
+
 def test_formulas_are_told_and_called_ours(province: Province) -> None:
     said = province.done("ministry", "assess", "show", "--formulas").text
     assert said.startswith("These formulas are ours")

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duanka.assessment.comparison import funnel, intervals, shrinkage
+from duanka.assessment.comparison.counts import Flags, Floats
 from duanka.assessment.comparison.criterion import judge, standardised
 from duanka.assessment.comparison.cusum import alarm_limit, cusum
 from duanka.assessment.comparison.false_discovery import adjusted
-from duanka.domain.assessment import AssessmentError
+from duanka.assessment.report.compare import compared
+from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 
 POLICY = AssessmentPolicy()
@@ -154,6 +156,75 @@ def test_the_criterion_answers_any_counts(pairs: list[tuple[int, int]]) -> None:
     assert not (found.listed & ~found.judged).any()
     assert ((found.chance[found.judged] >= 0) & (found.chance[found.judged] <= 1)).all()
     assert (found.events[found.listed] >= POLICY.least_events).all()
+
+
+def test_of_the_only_unit_with_an_event_nothing_is_expected_and_it_is_not_judged() -> None:
+    exposure = np.full((9, 2), 1_000.0)
+    for units in (5, 9):
+        events = np.zeros((units, 2))
+        events[0, -1] = 1
+        found = judge(events, exposure[:units], POLICY)
+        assert not found.judged.any(), "in the quieter period nobody had an event"
+    events[0] = 2
+    found = judge(events, exposure, POLICY)
+    assert found.judged.tolist() == [False, *[True] * 8], "the others are judged by what it had"
+    assert not found.listed.any()
+    past = np.column_stack([np.array([4, 0, 0, 0, 0, 0, 0, 0, 0]), np.zeros(9), np.full(9, 2), np.full(9, 2)])
+    found = judge(past, np.full((9, 4), 1_000.0), POLICY)
+    assert found.judged.all(), "a past in which one unit alone had events teaches nothing, and stops nothing"
+    assert not found.listed.any()
+
+
+@st.composite
+def quiet_tables(draw: st.DrawFn) -> tuple[Floats, Floats, Flags, AssessmentPolicy]:
+    """Small counts by unit and period, mostly 0 or unknown, where a unit was listed, and a policy."""
+    units, periods = draw(st.integers(1, 8)), draw(st.integers(2, 9))
+    cell = st.tuples(
+        st.sampled_from([0, 0, 0, 1, 2, 30]), st.sampled_from([0, 0, 1, 3, 40]), st.integers(0, 9)
+    )
+    table = np.array(
+        draw(st.lists(cell, min_size=units * periods, max_size=units * periods)), dtype=np.float64
+    ).reshape(units, periods, 3)
+    unknown, events = draw(st.integers(0, 9)), table[..., 0]
+    exposure = np.maximum(table[..., 1], events)
+    events, exposure = (np.where(table[..., 2] < unknown, NAN, one) for one in (events, exposure))
+    policy = AssessmentPolicy(
+        least_units=draw(st.sampled_from([1, 2, 5])),
+        periods=draw(st.sampled_from([1, 2])),
+        history=draw(st.sampled_from([1, 4, 12])),
+        least_exposure=draw(st.sampled_from([0.0, 1.0])),
+    )
+    return events, exposure, table[..., 2] == 9, policy
+
+
+@given(quiet_tables())
+def test_the_criterion_and_the_report_answer_whatever_was_counted(
+    table: tuple[Floats, Floats, Flags, AssessmentPolicy],
+) -> None:
+    events, exposure, listed, policy = table
+    periods = [AssessmentPeriod.read("2021-06")]
+    for _ in range(events.shape[1] - 1):
+        periods.insert(0, periods[0].before)
+    past = {
+        period: {
+            str(unit): UnitFigure(
+                str(unit),
+                *(None if np.isnan(one[unit, at]) else int(one[unit, at]) for one in (events, exposure)),
+            )
+            for unit in range(len(events))
+        }
+        for at, period in enumerate(periods)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = judge(events, exposure, policy, listed)
+        for measure in (Measure.CONFIRMED, Measure.WRONGFUL, Measure.IN_TIME):
+            figures = list(past[periods[-1]].values())
+            shown = compared(measure, UnitKind.OPERATOR, figures, past, policy)
+            assert len(shown.units) == len(figures)
+    assert not (found.listed & ~found.judged).any()
+    assert np.isfinite(found.expected[found.judged]).all()
+    assert (found.expected[found.judged] > 0).all()
 
 
 @given(st.integers(0, 500), st.integers(1, 100_000), st.integers(5, 40), st.integers(2, 16))

@@ -6,18 +6,22 @@ import csv
 import io
 import json
 import re
+import shlex
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import typer
 from rich.cells import cell_len
 from sqlalchemy import update
+from typer.testing import CliRunner
 
 from duanka.bootstrap import orders as app_orders
 from duanka.cli.orders.listings import due
 from duanka.cli.orders.orders_list import due_by
 from duanka.cli.output.list_columns import ListColumn, Listing
+from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import table_lines
 from duanka.domain.errors import DuankaError
 from duanka.domain.hit_summary import HitSummary
@@ -85,6 +89,28 @@ def test_an_order_is_one_line_and_nothing_one_types_is_cut(desk: TypedDesk, lang
     assert re.search(r" 0:5\d ", body[1])
     assert "strangers" not in said[1]
     assert "80 strangers called in a day" in desk.done("wang", "orders", "list", columns=130).text
+
+
+def test_filters_are_named_as_they_are_typed_and_arguments_without_a_name() -> None:
+    app, asked_for = typer.Typer(), list[ListOptions]()
+
+    @app.command()
+    @lists()
+    def show(
+        which: Annotated[str, typer.Argument(help="Which.")],
+        everything: Annotated[bool, typer.Option("--all", help="All.")] = False,
+        shut: Annotated[bool, typer.Option("-s", "--closed/--open", help="Closed.")] = False,
+        at_least: Annotated[int, typer.Option(help="How many.")] = 0,
+        *,
+        asked: ListOptions,
+    ) -> None:
+        asked_for.append(asked)
+
+    typed = ["a shop", "--all", "--closed", "--at-least", "3"]
+    assert CliRunner().invoke(app, typed).exit_code == 0
+    assert asked_for[0].filters == "'a shop' --all --closed --at-least 3"
+    assert CliRunner().invoke(app, shlex.split(asked_for[0].filters)).exit_code == 0
+    assert asked_for[1].filters == asked_for[0].filters
 
 
 def test_pages_go_on_without_a_token_and_keep_the_filters(desk: TypedDesk) -> None:

@@ -28,7 +28,7 @@ from scipy.stats import nbinom
 
 from duanka.assessment.comparison.counts import Flags, Floats, checked
 from duanka.assessment.comparison.false_discovery import adjusted
-from duanka.assessment.comparison.shrinkage import Prior, fitted, upper_tail
+from duanka.assessment.comparison.shrinkage import Prior, fitted_where_expected, upper_tail
 from duanka.domain.assessment import AssessmentError
 from duanka.domain.assessment_policy import AssessmentPolicy
 
@@ -102,29 +102,37 @@ class _Known:
 def _expectations(x: Floats, n: Floats, taught: Flags, policy: AssessmentPolicy) -> _Known:
     past_x, past_n = np.where(taught, x, 0), np.where(taught, n, 0)
     alike = past_n * _rate_of_others(past_x, past_n)
-    told_x, told_e = past_x.sum(axis=1), alike.sum(axis=1)
-    if (told_e > 0).sum() >= policy.least_units and told_x.sum() > 0:
-        prior, a, b = _priors(told_x, told_e)
-    else:
+    told_e = alike.sum(axis=1)
+    told_x = np.where(
+        told_e > 0, past_x.sum(axis=1), 0
+    )  # with nothing to hold it against, a past teaches nothing
+    found = _priors(told_x, told_e, policy)
+    if found is None:
         last_x, last_n = (np.nan_to_num(one[:, -policy.periods :]) for one in (x, n))
-        if last_x.sum() == 0 or (last_n.sum(axis=1) > 0).sum() < policy.least_units:
-            return _Known(np.ones(len(x)), np.ones(len(x)), 1.0)  # nobody is judged, or has an event
-        prior, a, b = _priors(last_x.sum(axis=1), (last_n * _rate_of_others(last_x, last_n)).sum(axis=1))
+        found = _priors(last_x.sum(axis=1), (last_n * _rate_of_others(last_x, last_n)).sum(axis=1), policy)
         told_x = told_e = np.zeros(len(x))
+    if found is None:  # nobody is judged, or has an event
+        return _Known(np.ones(len(x)), np.ones(len(x)), 1.0)
+    prior, a, b = found
     factor = np.minimum((a + told_x) / (b + told_e), gammaincinv(a, policy.excused) / b)
     changes = _change(past_x, alike, (a, b), policy.periods)
     sure = np.where(told_e > 0, 1 / (1 / (a + told_x) + (prior.spread**2 if changes is None else changes)), a)
     return _Known(factor, sure, prior.spread)
 
 
-def _priors(x: Floats, e: Floats) -> tuple[Prior, Floats, Floats]:
-    """How units differ, and for each unit shape and rate by the others without it, where that matters."""
-    prior = fitted(x, e)
+def _priors(x: Floats, e: Floats, policy: AssessmentPolicy) -> tuple[Prior, Floats, Floats] | None:
+    """How units differ, and for each unit shape and rate by the others without it, where that matters.
+
+    None: too few units of which something is expected, or none of these has an event.
+    """
+    prior = fitted_where_expected(x, e) if (e > 0).sum() >= policy.least_units else None
+    if prior is None:
+        return None
     a, b = np.full(len(x), prior.a), np.full(len(x), prior.b)
     if len(x) <= _MANY:
         for unit in np.flatnonzero((e > 0) & (upper_tail(x, e, prior) < _MATTERS)):
-            if np.delete(x, unit).sum() > 0:
-                others = fitted(np.delete(x, unit), np.delete(e, unit))
+            others = fitted_where_expected(np.delete(x, unit), np.delete(e, unit))
+            if others is not None:
                 a[unit], b[unit] = others.a, others.b
     return prior, a, b
 

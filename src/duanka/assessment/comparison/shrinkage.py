@@ -117,6 +117,17 @@ def fitted(events: ArrayLike, exposure: ArrayLike, *, shares: bool = False) -> P
     return prior
 
 
+def fitted_where_expected(events: Floats, expected: Floats) -> Prior | None:
+    """As `fitted`, of rates: by the units of which something is expected alone; None: these say nothing.
+
+    Nothing is expected of a unit when no other has an event: that is known of it, and no fault in its counts.
+    """
+    there = expected > 0
+    if there.sum() < 2 or events[there].sum() == 0:
+        return None
+    return fitted(events[there], expected[there])
+
+
 def upper_tail(events: Floats, exposure: Floats, prior: Prior) -> Floats:
     """Return the chance that a unit of `prior` has as many events or more; shape (units,)."""
     found: Floats = (

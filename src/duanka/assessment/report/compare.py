@@ -10,7 +10,13 @@ from scipy.stats import betabinom, nbinom
 from duanka.assessment.comparison import funnel, intervals
 from duanka.assessment.comparison.counts import Floats
 from duanka.assessment.comparison.cusum import alarm_limit, cusum
-from duanka.assessment.comparison.shrinkage import Prior, Shrunk, beta_binomial, gamma_poisson
+from duanka.assessment.comparison.shrinkage import (
+    Prior,
+    Shrunk,
+    beta_binomial,
+    fitted_where_expected,
+    gamma_poisson,
+)
 from duanka.assessment.report.model import ComparedUnit, CusumLine, FunnelCurve, UnitComparison
 from duanka.domain.assessment import PER, AssessmentPeriod, FigureShape, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
@@ -82,8 +88,9 @@ def _why_not(measure: Measure, known: Sequence[UnitFigure], policy: AssessmentPo
         return NOT_COMPARED
     if measure.high_is_worse is None:
         return NO_END
-    if len(known) < policy.least_units:
-        return FEW.filled(n=policy.least_units)
+    least = max(2, policy.least_units)  # one unit has no others
+    if len(known) < least:
+        return FEW.filled(n=least)
     return None if any(one.count for one in known) else NO_EVENT
 
 
@@ -210,10 +217,11 @@ def _cusum(
     rest_x, rest_n = x.sum(axis=0) - x, n.sum(axis=0) - n
     alike = n * rest_x / np.maximum(rest_n, 1)
     told_x, told_e = x[:, :learnt].sum(axis=1), alike[:, :learnt].sum(axis=1)
-    if len(units) < 2 or told_x.sum() == 0 or not (told_e > 0).any():
+    told_x = np.where(told_e > 0, told_x, 0)  # with nothing to hold it against, a past teaches nothing
+    prior = fitted_where_expected(told_x, told_e)
+    if prior is None:
         return (), ()
-    prior = gamma_poisson(told_x, told_e)
-    expected = alike[:, learnt:] * prior.mean[:, np.newaxis]
+    expected = alike[:, learnt:] * ((prior.a + told_x) / (prior.b + told_e))[:, np.newaxis]
     sums = cusum(np.where(expected > 0, x[:, learnt:], 0), expected)
     order = np.argsort(-sums[:, -1])[:CUSUM_UNITS]
     lines = []

@@ -83,6 +83,7 @@ FIGURES: Listing[FigureOfRun] = Listing(
         ),
         ListColumn("exposure", ("基数", "of"), lambda one: one.figure.exposure, _exposure, right=True),
     ),
+    counted=("measure",),
 )
 RUNS: Listing[AssessmentRun] = Listing(
     BilingualText("考核", "runs"),
@@ -102,6 +103,7 @@ RUNS: Listing[AssessmentRun] = Listing(
             "digest", ("摘要", "digest"), lambda one: one.digest, lambda one: one.digest[:12], spare=1
         ),
     ),
+    counted=("period", "policy"),
 )
 
 
@@ -145,6 +147,7 @@ CANDIDATES: Listing[Candidate] = Listing(
         ListColumn("false_discovery", None, lambda one: one.facts.false_discovery),
         ListColumn("run", None, lambda one: one.run_id),
     ),
+    counted=("measure", "kind"),
 )
 ROWS: Listing[AssessedRow] = Listing(
     BilingualText("明细", "rows"),
@@ -165,6 +168,7 @@ ROWS: Listing[AssessedRow] = Listing(
         ListColumn("outlet", ("网点", "outlet"), lambda one: one.outlet, spare=3),
         ListColumn("platform", ("平台", "platform"), lambda one: one.platform, spare=4),
     ),
+    counted=("counted", "operator", "city"),
 )
 LISTINGS: Listing[ListedUnit] = Listing(
     BilingualText("挂牌整治", "listings"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
+from typer.models import ArgumentInfo
 
 from duanka.cli.shell.language import shown
 from duanka.domain.errors import DuankaError
@@ -102,15 +103,16 @@ def lists(*, whole: bool = False) -> Callable[[Callable[..., None]], Callable[..
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        parameters = [context]
+        parameters, typed_as = [context], dict[str, str]()
         for one in inspect.signature(function, eval_str=True).parameters.values():
             parameters += added if one.name == "asked" else [one]
+            typed_as[one.name] = _typed_as(one)
 
         @functools.wraps(function)
         def listed(context: typer.Context, **given: Any) -> None:
             own = {name: given.pop(name) for name in options}
             typed = context.command_path.removeprefix(context.find_root().command_path).strip()
-            asked = ListOptions(typed, filters=_filters(given), whole=whole, **own)
+            asked = ListOptions(typed, filters=_filters(given, typed_as), whole=whole, **own)
             function(**given, asked=asked)
 
         return with_parameters(listed, parameters)
@@ -128,16 +130,28 @@ def with_parameters(
     return function
 
 
-def _filters(given: Mapping[str, Any]) -> str:
-    """Filters as typed: flags that are set, and options with values; … in place of a card number."""
-    typed = []
+def _typed_as(one: inspect.Parameter) -> str:
+    """The option as it is typed; "" of an argument, which is typed without one."""
+    declared = getattr(one.annotation, "__metadata__", (None,))[0]
+    if isinstance(declared, ArgumentInfo):
+        return ""
+    # within Annotated the first name given to typer.Option lands in `default`
+    names = (getattr(declared, "default", None), *(getattr(declared, "param_decls", None) or ()))
+    long = (str(name).split("/")[0] for name in names if str(name).startswith("--"))
+    return next(long, f"--{one.name.replace('_', '-')}")
+
+
+def _filters(given: Mapping[str, Any], typed_as: Mapping[str, str]) -> str:
+    """Filters as typed: arguments, flags that are set, and options with values; … in place of a card number."""
+    arguments, typed = list[str](), list[str]()
     for name, value in {"kind": None, **given}.items():  # the kind comes first
-        option = f"--{name.removeprefix('is_').replace('_', '-')}"
+        option = typed_as.get(name, "")
         if value in (None, False, "") or (name == "why" and not given["full"]):  # --why is only for --full
             continue
         if value is True:
             typed.append(option)
-        else:
-            values = value if isinstance(value, list) else [value]
-            typed += [f"{option} {'…' if name == 'card' else shlex.quote(str(one))}" for one in values]
-    return " ".join(typed)
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            word = "…" if name == "card" else shlex.quote(str(one))
+            (typed if option else arguments).append(f"{option} {word}".strip())
+    return " ".join([*arguments, *typed])

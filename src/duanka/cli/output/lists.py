@@ -114,6 +114,8 @@ def print_counts(
         line(_nothing(listing.what, asked))
     else:
         say(f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
+        if not any(by.values()):  # a heading without a row is no table
+            return
         # `by` may count the values of a column `rules` under the name `rule`
         columns = {one.name.removesuffix("s"): one for one in listing.columns}
         columns |= {one.name: one for one in listing.columns}
