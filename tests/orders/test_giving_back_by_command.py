@@ -126,17 +126,20 @@ def test_objections_are_filed_and_decided_by_command(desk: TypedDesk) -> None:
     assert (
         "possible: `duanka objections accept" in desk.type("wang", "objections", "reject", filed, *WHY).text
     )
-    assert "accepted" in desk.done("wang", "objections", "accept", filed, *WHY).text
-    said = desk.type("wang", "objections", "pass-on", filed, *WHY)
+    refused = desk.type("wang", "objections", "accept", filed, *WHY)
+    assert (refused.code, "wang had a part in the stop of R" in refused.text) == (2, True)
+    assert f"let somebody else do it: `duanka objections accept {filed} --why" in refused.text
+    assert "accepted" in desk.done("zhao", "objections", "accept", filed, *WHY).text
+    said = desk.type("zhao", "objections", "pass-on", filed, *WHY)
     assert (said.code, f"`duanka objections uphold {filed}" in said.text) == (2, True)
     assert "upheld" in desk.done("li", "objections", "uphold", filed, *WHY).text
     assert state(desk, 0)[1] is State.RESTORED
     filed = desk.done("wang", "objections", "file", state(desk, 1)[0], "--text", "是我本人").id("O")
-    desk.done("wang", "objections", "accept", filed, *WHY)
-    desk.done("wang", "objections", "reject", card(1), *WHY)
+    desk.done("zhao", "objections", "accept", filed, *WHY)
+    desk.done("zhao", "objections", "reject", card(1), *WHY)
     assert state(desk, 1)[1] is State.SUSPENDED
     filed = desk.done("wang", "objections", "file", card(1), "--text", "再次").id("O")
-    assert "withdrawn" in desk.done("wang", "objections", "withdraw", filed, *WHY).text
+    assert "withdrawn" in desk.done("zhao", "objections", "withdraw", filed, *WHY).text
 
 
 def test_an_objection_at_a_counter_names_counter_and_document(desk: TypedDesk) -> None:

@@ -8,7 +8,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from duanka.domain.order import Event, Kind, NoSuchTransition, Order, PermissionDenied, Person, Role, State
+from duanka.domain.order import (
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    Order,
+    PermissionDenied,
+    Person,
+    Role,
+    State,
+)
+from duanka.domain.stop_text import StopTextWriter
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
@@ -28,7 +39,7 @@ from support.orders.books import (
     verification,
 )
 
-HOLDER = Person("holder", Role.HOLDER)
+HOLDER, OTHER = Person("holder", Role.HOLDER), Person("zhao", Role.DESK)
 
 
 def _stopped(book: OrderService) -> Order:
@@ -145,3 +156,67 @@ def test_the_days_to_answer_are_working_days(store: Store) -> None:
         "a person must look; under this policy nothing is decided by a clock"
     )
     assert book.sweep(due + 100 * HOUR) == 0
+
+
+STOPPERS = (DESK, SECOND)  # who proposed, and who approved
+
+
+def _objected_to_an_act(book: OrderService) -> Order:
+    acts = BulkActionService(book)
+    act = acts.propose(Event.SUSPEND, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
+    if act.approved_at is None:
+        acts.approve(act.id, SECOND, "seen", NOW)
+    acts.carry_out(NOW)
+    return book.object(card(0), "是我本人", HOLDER, NOW)
+
+
+@pytest.mark.parametrize("by", STOPPERS)
+def test_who_had_a_part_in_the_stop_does_not_answer_the_objection(store: Store, by: Person) -> None:
+    book = book_on(store)
+    objection = _objected_to_an_act(book)
+    refused = f"{by.id} had a part in the stop of R.*somebody who had none; let somebody else do it"
+    with pytest.raises(NeedsSecondPerson, match=refused):
+        book.apply(objection.id, Event.ACCEPT, by, "read", NOW)
+    with pytest.raises(NeedsSecondPerson, match="had a part in the stop"):
+        book.apply(objection.id, Event.WITHDRAW, by, "taken back, they said", NOW)
+    assert book.apply(objection.id, Event.ACCEPT, OTHER, "read", NOW).state is State.ACCEPTED
+    with pytest.raises(NeedsSecondPerson, match=f"duanka objections uphold {objection.id}"):
+        book.apply(objection.id, Event.REJECT, by, "no", NOW)
+    assert book.apply(objection.id, Event.UPHOLD, by, "an error of mine", NOW).state is State.UPHELD
+    assert restriction(book) is None, "to give the card back harms nobody"
+
+
+def test_a_later_stop_and_the_police_leave_the_earlier_ones_part_in_it(store: Store) -> None:
+    book = book_on(store)
+    objection = _objected_to_an_act(book)
+    book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    for by in STOPPERS:
+        with pytest.raises(NeedsSecondPerson, match="had a part") as refused:
+            book.apply(objection.id, Event.TO_FRAUD_CENTRE, by, "theirs", NOW)
+        assert "uphold" not in str(refused.value), "which only the police can bring about"
+    assert book.apply(objection.id, Event.TO_FRAUD_CENTRE, OTHER, "theirs", NOW).closed_at is None
+
+
+def test_who_asked_the_holder_does_not_answer_about_the_stop_that_followed(store: Store) -> None:
+    book = book_on(store)
+    asked = delivered(book)
+    book.apply(asked.id, Event.BEGIN, OTHER, "they called", NOW)
+    book.sweep(NOW + 24 * HOUR)
+    objection = book.object(card(0), "是我本人", HOLDER, NOW + 25 * HOUR)
+    with pytest.raises(NeedsSecondPerson, match="somebody else"):
+        book.apply(objection.id, Event.ACCEPT, OTHER, "read", NOW + 26 * HOUR)
+    assert book.apply(objection.id, Event.ACCEPT, SECOND, "read", NOW + 26 * HOUR).helped_by == (SECOND.id,)
+
+
+def test_a_policy_of_one_person_lets_them_answer_and_promises_nobody_else(store: Store) -> None:
+    said = "somebody who had no part in the stop answers"
+    book = book_on(store, replace(AT_ONCE, two_people=False))
+    objection = _objected_to_an_act(book)
+    book.apply(objection.id, Event.ACCEPT, DESK, "read", NOW)
+    assert book.apply(objection.id, Event.REJECT, DESK, "no", NOW).state is State.REJECTED
+    alone = restriction(book)
+    assert alone
+    assert said not in book.terms.stop_texts.text(alone, None, NOW).text
+    two = StopTextWriter(AT_ONCE).text(replace(alone, carried_by="two_people:A1"), None, NOW).text
+    assert said in two
+    assert "由没有参与停机的人答复" in two

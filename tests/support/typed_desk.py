@@ -26,7 +26,13 @@ from support.desk import ENGLISH
 from support.orders.books import receive
 from support.people import People
 
-WORKS = {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "ministry": Role.REGULATOR}
+WORKS = {
+    "wang": Role.DESK,
+    "zhao": Role.DESK,
+    "li": Role.SUPERVISOR,
+    "liaison": Role.POLICE,
+    "ministry": Role.REGULATOR,
+}
 SEALED = "0123456789abcdef:1"
 
 

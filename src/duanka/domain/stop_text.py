@@ -23,6 +23,7 @@ from duanka.domain.phone_masking import masked_text
 from duanka.domain.restriction_states import in_the_network
 from duanka.domain.stop_text_words import (
     ALONE,
+    ANSWERED_BY_ANOTHER,
     BODY_HEADINGS,
     DECIDED,
     EFFECTS,
@@ -248,12 +249,21 @@ class StopTextWriter:
             for name, words in (("limits", one.limits), ("records", one.records), ("source", one.source)):
                 say(name, words)
             say("rebut", one.rebuttal)
-        say("rebut_all", GENERAL_REBUTTALS.get(evidence, GENERAL_REBUTTALS[""]))
+        say("rebut_all", self._rebuttal(evidence))
         say("law", LAW_OF_STATE.get(state) or LAW.get(evidence, LAW[""]))
         say("redress", redress)
         say("papers", papers)
         say("hotline", BilingualText(self._policy.hotline, self._policy.hotline))
         return StopTextBody.of("\n".join(zh) + "\n", "\n".join(en) + "\n")
+
+    def _rebuttal(self, evidence: str) -> BilingualText:
+        """How the stop is rebutted; who answers an objection is promised only as far as the policy keeps it."""
+        if rebuttal := GENERAL_REBUTTALS.get(evidence):
+            return rebuttal
+        words = GENERAL_REBUTTALS[""]
+        if not self._policy.two_people:
+            return words
+        return BilingualText(f"{words.zh}{ANSWERED_BY_ANOTHER.zh}", f"{words.en}{ANSWERED_BY_ANOTHER.en}")
 
     def title(self, rule: str) -> BilingualText:
         """Return the title of a rule; its id if the rule is unknown."""

@@ -115,12 +115,17 @@ GENERAL_REBUTTALS = {
         "if it was not you who asked, or the number is yours after all, take it back in person at a counter",
     ),
     "": BilingualText(
-        "说明号码的实际用途和使用人，带能证明的材料（工作、交易、行程、家庭关系等），提出异议；由没有参与停机的人答复",
+        "说明号码的实际用途和使用人，带能证明的材料（工作、交易、行程、家庭关系等），提出异议",
         "object, and say what the number is used for and by whom, with papers that show it (work, trade, travel,"
-        " family);"
-        " somebody who had no part in the stop answers",
+        " family)",
     ),
 }
+
+# Only where the policy takes two people to stop a card: ledger/unit_of_work/part_in_stop keeps it.
+ANSWERED_BY_ANOTHER = BilingualText(
+    "；由没有参与停机的人答复，参与停机的人只能予以恢复",
+    "; somebody who had no part in the stop answers, and whoever had one can only give the number back",
+)
 
 LAW = {
     Evidence.POLICE_NOTICE: BilingualText(

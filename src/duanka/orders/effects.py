@@ -29,6 +29,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.confirmations import withdraw
 from duanka.ledger.unit_of_work.four_eyes import decided, two_looked, witnesses_of
 from duanka.ledger.unit_of_work.lifeline import end_lifeline, why_no_lifeline
+from duanka.ledger.unit_of_work.part_in_stop import not_by_who_stopped
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.deadlines import (
     MOST_DELAYS,
@@ -59,6 +60,8 @@ def apply_event(unit: UnitOfWork, order: Order, event: Event, by: Person, why: s
     clock = changed_deadlines(unit, order, event, by, facts)
     after = unit.move(order, event, by, why, **{**clock, **facts})
     two_looked(unit, order, event, by)
+    if order.kind is Kind.OBJECTION:
+        not_by_who_stopped(unit, order, event, by)
     if follow := _FOLLOWS.get((order.kind, event)):
         follow(unit, after, by, why)
     if order.kind is Kind.VERIFICATION:
