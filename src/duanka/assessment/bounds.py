@@ -30,10 +30,10 @@ def _intervals(
     shape: FigureShape, counts: Sequence[int], exposures: Sequence[int]
 ) -> tuple[list[float], list[float]]:
     # scipy takes 0.3 s, and most commands of the order database need none of it
-    from duanka.assessment.comparison.intervals import rate_interval, share_interval  # noqa: PLC0415
+    from duanka.assessment.comparison.intervals import part_interval, share_interval  # noqa: PLC0415
 
     if shape is FigureShape.SHARE:
         lower, upper = share_interval(counts, exposures)
         return lower.tolist(), upper.tolist()
-    lower, upper = rate_interval(counts, exposures)
+    lower, upper = part_interval(counts, exposures)
     return (lower * PER).tolist(), (upper * PER).tolist()

@@ -38,6 +38,19 @@ def rate_interval(events: ArrayLike, exposure: ArrayLike, coverage: float = 0.95
     return lower, np.where(n > 0, gammaincinv(x + 0.5, 1 - tail) / some, np.inf)
 
 
+def part_interval(events: ArrayLike, exposure: ArrayLike, coverage: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the interval of rates whose events are part of the exposure, as confirmed cards are of active cards.
+
+    That of shares, which ends at 1. Where more was counted than there was, as of cards that were never used, it is no
+    share: then `rate_interval`. Arguments and errors as there.
+    """
+    x, n = checked(events, exposure)
+    part = x <= n
+    shares, rates = share_interval(np.where(part, x, 0), n, coverage), rate_interval(x, n, coverage)
+    lower, upper = (np.where(part, share, rate) for share, rate in zip(shares, rates, strict=True))
+    return lower, upper
+
+
 def rank_intervals(draws: ArrayLike, coverage: float = 0.95) -> tuple[Floats, Floats, Floats]:
     """Return median, lowest and highest rank of each unit, from 1 (the lowest figure); shape (units,).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from duanka.assessment.candidates import Candidate
+from duanka.assessment.criterion_words import expected_text
 from duanka.assessment.formulas import FORMULAS, OURS
 from duanka.domain.text import BilingualText
 
@@ -12,7 +13,7 @@ _NOTICE = BilingualText(
     "挂牌整治通知\n"
     "单位：{kind}{unit}\n"
     "指标：{measure}。{formula}{ours}\n"
-    "数据：{periods}，共 {events:,}，基数 {exposure:,}；按本单位以往和其他单位的情况预计 {expected:,.1f}，实际为预计的"
+    "数据：{periods}，共 {events:,}，基数 {exposure:,}；{by}预计 {expected}，实际为预计的"
     " {ratio:.2f} 倍（95%区间 {lower:.2f} 至 {upper:.2f}），超过偶然波动的上限 {beyond:,.0f}；各期差于其他单位的概率"
     " {worse}，误报率 {false:.2%}。\n"
     "依据：考核 {run}，比较了 {runs}。\n"
@@ -21,14 +22,19 @@ _NOTICE = BilingualText(
     "Notice of listing for rectification\n"
     "Unit: {kind} {unit}\n"
     "Measure: {measure}. {formula} {ours}\n"
-    "Figures: {periods}: {events:,} of {exposure:,}; expected by the unit's own past and by the others:"
-    " {expected:,.1f}. That is {ratio:.2f} times what is expected (95% interval {lower:.2f} to {upper:.2f}), and more"
+    "Figures: {periods}: {events:,} of {exposure:,}; expected {by}:"
+    " {expected}. That is {ratio:.2f} times what is expected (95% interval {lower:.2f} to {upper:.2f}), and more"
     " than the {beyond:,.0f} that chance explains. Probability of being worse than the rest, by period: {worse}; false"
     " discovery {false:.2%}.\n"
     "Ground: run {run}, which was compared with {runs}.\n"
     "What to do: put it right within {days} days of the approval, and file the evidence.\n"
     "Objection: whoever thinks this is wrong objects at any time, and is taken off the list if it is upheld. Somebody"
     " other than who proposed the listing decides.",
+)
+
+_BY_PAST = BilingualText("按本单位以往和其他单位的情况", "by the unit's own past and by the others")
+_NO_PAST = BilingualText(
+    "按其他单位的情况（此前没有考核，以往未知）", "by the others (no earlier run, so no past is known)"
 )
 
 
@@ -46,7 +52,8 @@ def notice_of(one: Candidate, term_days: int) -> BilingualText:
             periods=("、", ", ")[language].join(facts.periods),
             events=facts.events,
             exposure=facts.exposure,
-            expected=facts.expected,
+            expected=expected_text(facts.expected),
+            by=(_BY_PAST if len(facts.runs) > len(facts.periods) else _NO_PAST)[language],
             ratio=facts.ratio,
             lower=facts.lower,
             upper=facts.upper,

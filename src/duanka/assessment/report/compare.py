@@ -65,12 +65,10 @@ def compared(
     shrunk = beta_binomial(x, n) if measure.shape is FigureShape.SHARE else gamma_poisson(x, n)
     curve, places = _funnel(measure, x, n, shrunk.prior)
     ranks = _ranks(measure, shrunk) if len(known) <= RANK_UNITS else None
-    interval = intervals.share_interval if measure.shape is FigureShape.SHARE else intervals.rate_interval
+    interval = intervals.share_interval if measure.shape is FigureShape.SHARE else intervals.part_interval
     scale = _scale(measure)
-    bounds = [
-        (side * scale).tolist()
-        for side in (*interval(x, n), shrunk.mean, shrunk.quantile(0.025), shrunk.quantile(0.975))
-    ]
+    drawn = (shrunk.mean, shrunk.quantile(0.025), shrunk.quantile(0.975))
+    bounds = [(side * scale).tolist() for side in (*interval(x, n), *(_possible(one, x, n) for one in drawn))]
     units = [
         _unit(
             one, measure, [side[at] for side in bounds], _at(ranks, at), int(places[at]), one.unit in listed
@@ -92,6 +90,11 @@ def _why_not(measure: Measure, known: Sequence[UnitFigure], policy: AssessmentPo
     if len(known) < least:
         return FEW.filled(n=least)
     return None if any(one.count for one in known) else NO_EVENT
+
+
+def _possible(figures: Floats, x: Floats, n: Floats) -> Floats:
+    """Figures at most 1, of units whose events are part of their exposure."""
+    return np.where(x <= n, np.minimum(figures, 1), figures)
 
 
 def _scale(measure: Measure) -> float:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from duanka.assessment.criterion_words import criterion_in_words, expected_text
 from duanka.assessment.formulas import FORMULAS, OURS
 from duanka.assessment.report import charts
 from duanka.assessment.report import wording as said
@@ -68,7 +69,7 @@ def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Lan
             {"title": title.in_(language), "rows": [_together(report, one, language) for one in measures]}
             for title, measures in ((said.ACTING_SIDE, ACTING), (said.ACTED_SIDE, ACTED_UPON))
         ],
-        "criterion": _criterion(policy, language),
+        "criterion": criterion_in_words(policy).in_(language),
         "listed": list(_listed(report, language)),
         "listed_heads": [
             one.in_(language)
@@ -92,18 +93,6 @@ def _together(report: AssessmentReport, measure: Measure, language: Language) ->
     return [measure.words.in_(language), said.figure_text(figure, measure, language), of]
 
 
-def _criterion(policy: AssessmentPolicy, language: Language) -> str:
-    return said.CRITERION.filled(
-        periods=policy.periods,
-        probability=policy.probability,
-        each=policy.each_period,
-        limit=policy.limit,
-        excess=policy.excess,
-        least=policy.least_events,
-        fdr=policy.false_discovery,
-    ).in_(language)
-
-
 def _listed(report: AssessmentReport, language: Language) -> Iterator[list[str]]:
     for one in report.candidates or ():
         kind, facts = one.kind.words.in_(language), one.facts
@@ -111,7 +100,7 @@ def _listed(report: AssessmentReport, language: Language) -> Iterator[list[str]]
             f"{one.unit}（{kind}）" if language == "zh" else f"{one.unit} ({kind})",
             one.measure.words.in_(language),
             f"{facts.events:,}",
-            f"{facts.expected:,.1f}",
+            expected_text(facts.expected),
             f"{facts.beyond:,.0f}",
             f"{facts.ratio:.2f} ({facts.lower:.2f}–{facts.upper:.2f})",
         ]

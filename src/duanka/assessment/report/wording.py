@@ -74,16 +74,6 @@ TOO_FEW_PERIODS = BilingualText(
     "早期考核期的数据不足，本期无法判定。",
     "Too few earlier periods were counted: nothing can be said of this one.",
 )
-CRITERION = BilingualText(
-    "标准（我们所定）：连续 {periods} 期，每期差于其他单位的概率不低于 {probability:.0%}，"
-    "差于按其以往和其他单位所得预期的概率不低于 {each:.0%}；"
-    "{periods} 期合计超出 {limit:.1%} 控制限，并高于其他单位的 {excess:g} 倍；至少 {least} 件；"
-    "错误发现率不超过 {fdr:.0%}。达到标准只是建议，挂牌须由两人决定。",
-    "The criterion (ours): in each of {periods} periods running worse than the rest with a probability of"
-    " {probability:.0%} or more, and worse than its own past and the rest let expect with {each:.0%}; outside the"
-    " {limit:.1%} limits in these together, and more than {excess:g} times the rest; at least {least} events; false"
-    " discoveries at most {fdr:.0%}. To meet it is a proposal: two persons decide on a listing.",
-)
 FUNNEL = BilingualText("漏斗图", "Funnel plot")
 FUNNEL_SAID = BilingualText(
     "每个点是一个单位。单位越小，偶然波动越大：在控制限内的差别不说明问题。"

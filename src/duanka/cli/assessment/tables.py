@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from duanka.assessment.candidates import Candidate
+from duanka.assessment.criterion_words import expected_text
 from duanka.assessment.listing.service import ListedUnit, ListingStep
 from duanka.assessment.rows import AssessedRow
 from duanka.assessment.runs import AssessmentRun, FigureOfRun
@@ -135,7 +136,7 @@ CANDIDATES: Listing[Candidate] = Listing(
             "expected",
             ("预计", "expected"),
             lambda one: one.facts.expected,
-            lambda one: f"{one.facts.expected:,.1f}",
+            lambda one: expected_text(one.facts.expected),
             right=True,
         ),
         ListColumn(
