@@ -334,6 +334,22 @@ def test_the_desk_is_alarmed_two_working_days_before(store: Store) -> None:
     assert alarmed(TERM) == []
 
 
+def test_the_alarm_counts_apart_what_the_clock_never_gives_back(store: Store) -> None:
+    way = Online(store, POLICY)
+    for number, by in enumerate((HOLDER, DESK, DESK)):
+        _stopped(way, number)
+        way.orders.object(card(number), "一", by, FILED)
+    ObjectionsDue(store, AlarmService(store), POLICY).watch(FILED + timedelta(days=5))
+    with store.reading() as connection:
+        (detail,) = connection.execute(
+            select(alarms.c.detail).where(alarms.c.source == "objections due")
+        ).scalars()
+    assert "3 objection(s) undecided" in detail
+    assert "1 filed by the holder: then the card is given back" in detail
+    assert "2 recorded by the desk: never given back by the clock" in detail
+    assert "2 件由值班代登" in detail
+
+
 def test_an_objection_that_nobody_took_up_waits_for_a_person(store: Store) -> None:
     way = Online(store, POLICY)
     _stopped(way)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from duanka.cli.orders.listings import orders_listing
+from duanka.domain.caller_answer import answer as to_read_out
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -26,6 +28,8 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, alarms, audit, drifts, notices, outbox, refusals
 from duanka.ledger.figures.refused import add_counts
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.monitoring.backlog import backlog
+from duanka.orders.queries.listing import Sort
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.views import Page
@@ -46,6 +50,7 @@ from support.orders.books import (
 )
 
 CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
+HOLDER = Person("holder", Role.HOLDER)
 DAY = 24 * HOUR
 
 
@@ -104,6 +109,30 @@ def test_what_is_late_is_found(store: Store) -> None:
     book.sweep(NOW + 30 * DAY)
     found = read.orders(Filter(kind=Kind.OBJECTION, overdue=True), CLERK, NOW + 30 * DAY).items
     assert [order.id for order in found] == [objection.id], "an objection that nobody answered stays in sight"
+
+
+@pytest.mark.parametrize("by", [DESK, HOLDER])
+def test_an_objection_that_nobody_took_up_is_overdue_everywhere_once_its_term_is_over(
+    store: Store, by: Person
+) -> None:
+    book = book_on(store)
+    delivered(book)
+    book.sweep(NOW + DAY)
+    objection, late = book.object(card(0), "I am honest", by, NOW + DAY), NOW + 30 * DAY
+    read, which = reading(store), Filter(kind=Kind.OBJECTION, overdue=True)
+    assert objection.due_at
+    assert read.orders(which, CLERK, NOW + 2 * DAY).items == ()
+    book.sweep(late)
+    (found,) = read.orders(which, CLERK, late).items
+    assert (found.id, found.due_at, found.state) == (objection.id, None, State.FILED)
+    assert backlog(store, late).overdue == 1
+    by_due = read.orders(Filter(is_open=True), CLERK, late, sort=Sort.DUE).items
+    assert by_due[0].id == objection.id, "what is overdue comes first"
+    (column,) = (one for one in orders_listing(late, only_open=True).columns if one.name == "due_at")
+    assert column.shown(found) in ("逾期", "overdue")
+    said = to_read_out(card(0), by_due, None, book.terms.policy)
+    assert "its term is over without an answer" in said.en
+    assert "答复期限已过" in said.zh
 
 
 def test_pages_show_everything_once_while_more_comes(store: Store) -> None:

@@ -13,6 +13,7 @@ from duanka.domain.evidence import Evidence, named_verification
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
+from duanka.domain.objection import unanswered
 from duanka.domain.order import CLOSED, Kind, Order, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
@@ -284,6 +285,11 @@ def _with_objection(said: BilingualText, objection: Order | None, policy: OrderP
         f"您的异议{objection.id}{objection.state.words.zh}",
         f"your objection {objection.id} is {objection.state.words.en}",
     )
+    if unanswered(objection):
+        more = BilingualText(
+            f"{more.zh}，答复期限已过，尚未答复，须由工作人员尽快答复",
+            f"{more.en}, its term is over without an answer, and a member of staff owes it now",
+        )
     if objection.due_at:
         due = _moment(objection.due_at, policy)
         more = BilingualText(f"{more.zh}，{due.zh}前答复", f"{more.en}, and answered by {due.en}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duanka.domain.counter_check import MOST_LETTERS, Document, without_document_number
-from duanka.domain.order import OrderError
+from duanka.domain.order import Kind, Order, OrderError, State
 from duanka.domain.text import WordedEnum
 
 
@@ -18,6 +18,16 @@ class Channel(WordedEnum):
 
 
 OF_THE_HOLDER = frozenset({Channel.LINK, Channel.COUNTER})
+TAKEN_UP = frozenset({State.ACCEPTED, State.SENT_TO_FRAUD_CENTRE})
+
+
+def unanswered(order: Order) -> bool:
+    """Whether the term of an open objection is over: its deadline has come, and a person owes the answer.
+
+    One that was filed before filing had a term has no channel, and is not overdue for that.
+    """
+    mine = order.kind is Kind.OBJECTION and order.closed_at is None and order.due_at is None
+    return mine and (order.state in TAKEN_UP or (order.state is State.FILED and bool(order.channel)))
 
 
 @dataclass(frozen=True)

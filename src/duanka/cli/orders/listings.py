@@ -14,6 +14,7 @@ from duanka.domain.counter_check import Document
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
+from duanka.domain.objection import unanswered
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.text import BilingualText
 
@@ -28,6 +29,7 @@ else:  # needed by one list only
     cli_grid = lazily("duanka.cli.output.grid")
     identity = lazily("duanka.domain.identity")
 
+OVERDUE = BilingualText("逾期", "overdue")  # an objection past its term
 _TWO_DAYS = timedelta(days=2)
 _OPEN, _ALL = BilingualText("未结工单", "open orders"), BilingualText("工单", "orders")
 _OBJECTIONS = BilingualText("异议", "objections")
@@ -46,9 +48,7 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
         ListColumn("card", ("号码", "card"), lambda one: one.card),
         ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
         ListColumn("state", ("状态", "state"), lambda one: one.state.value, word=State, least=10),
-        ListColumn(
-            "due_at", ("期限", "due"), lambda one: one.due_at, lambda one: due(one.due_at, now), right=True
-        ),
+        ListColumn("due_at", ("期限", "due"), lambda one: one.due_at, lambda one: _due(one, now), right=True),
         ListColumn("rules", ("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]),
         ListColumn("", ("", ""), lambda one: None, _more_rules, spare=1),
         ListColumn("asked", None, lambda one: one.asked),
@@ -70,6 +70,10 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
             replace(one, heading=None) if one.name in ("rules", "", "hits") else one for one in columns
         )
     return Listing(what, columns, ("tier", "state", "rules", "city", "operator"))
+
+
+def _due(order: Order, now: datetime) -> str:
+    return shown(OVERDUE) if unanswered(order) else due(order.due_at, now)
 
 
 def due(at: datetime | None, now: datetime) -> str:

@@ -15,8 +15,8 @@ from duanka.cli.shell.lazy import new_group
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
 from duanka.domain.counter_check import Document
-from duanka.domain.objection import CounterVisit
-from duanka.domain.order import Event, Kind, OrderError
+from duanka.domain.objection import OF_THE_HOLDER, Channel, CounterVisit
+from duanka.domain.order import Event, Kind, Order, OrderError
 from duanka.domain.text import BilingualText
 
 Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help="What the holder says.")]
@@ -53,10 +53,25 @@ def file(
     visit = CounterVisit(where, document) if document else None
     with at_desk() as (here, person):
         filed = here.orders.object(card_meant(here, card), said, person, here.now(), visit)
-        print_state(filed)
+        joined = _joined(filed, restores=here.orders.terms.policy.restore_undecided)
+        print_state(filed, joined.zh, joined.en)
         accept = f"duanka objections accept {filed.id} --why …"
         say(f"下一步：{accept}", f"Next: {accept}")
         say_to_come(*here.reading.to_come(filed.card))
+
+
+def _joined(filed: Order, *, restores: bool) -> BilingualText:
+    """What became of an objection that joined an open one; nothing for the first."""
+    if filed.hits < 2 or not filed.channel:
+        return BilingualText("", "")
+    how = Channel(filed.channel)
+    zh = f"，并入已有的异议（共 {filed.hits} 次），按{how.words.zh}提出计"
+    by = how.words.en if how is Channel.DESK else f"filed {how.words.en}"
+    en = f", joined the open one ({filed.hits} times now); it counts as {by}"
+    if restores and how in OF_THE_HOLDER:
+        zh += "，逾期未决可自动复通"
+        en += ", so the clock may give the card back"
+    return BilingualText(zh, en)
 
 
 for _event, _help, _name in (

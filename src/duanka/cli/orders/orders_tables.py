@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from duanka.cli.orders.listings import OVERDUE
 from duanka.cli.orders.story_tables import (
     carried_by,
     confirmed_table,
@@ -29,7 +30,7 @@ from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.objection import Channel
+from duanka.domain.objection import Channel, unanswered
 from duanka.domain.order import Kind, Order, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
@@ -150,7 +151,7 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_PAPERS, shown(grounds.papers)),
         (_OPENED, local(order.opened_at)),
         (_DELIVERED, local(order.delivered_at)),
-        (_DUE, local(order.due_at)),
+        (_DUE, shown(OVERDUE) if unanswered(order) else local(order.due_at)),
         (_PARENT, order.parent or "-"),
         (_CLOSED, local(order.closed_at)),
     )

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Kind, State
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, cards, notices, orders, outbox
 from duanka.orders.monitoring.offsets import store_offset
+from duanka.orders.monitoring.waiting import unanswered_objections
 
 _PROBE = "health"  # row that a write probe updates
 
@@ -49,7 +50,8 @@ def backlog(store: Store, now: datetime) -> Backlog:
             .where(is_open)
             .group_by(orders.c.kind, orders.c.state)
         ).all()
-        overdue = run(select(func.count()).where(is_open, orders.c.due_at < now)).scalar_one()
+        late = or_(orders.c.due_at < now, unanswered_objections())
+        overdue = run(select(func.count()).where(is_open, late)).scalar_one()
         restricted = restricted_cards(connection)
         tasks = run(
             select(outbox.c.element, *_pending(outbox))

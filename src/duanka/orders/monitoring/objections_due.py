@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
+from duanka.domain.objection import OF_THE_HOLDER
 from duanka.domain.order import Kind
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.alarms import AlarmService
@@ -31,16 +33,29 @@ class ObjectionsDue:
         self._looked = now
         soon = orders.c.due_at <= self._policy.working_days_after(now, WARNED_BEFORE)
         mine = (orders.c.kind == Kind.OBJECTION.value, orders.c.closed_at.is_(None), soon)
-        query = select(func.count(), func.min(orders.c.due_at)).where(*mine)
+        theirs = case((orders.c.channel.in_(sorted(one.value for one in OF_THE_HOLDER)), 1))
+        query = select(func.count(), func.count(theirs), func.min(orders.c.due_at)).where(*mine)
         with self._store.reading() as connection:
-            count, first = connection.execute(query).one()
+            count, by_holder, first = connection.execute(query).one()
         if not count:
             self._alarms.working(SOURCE, now)
             return
         by = self._policy.local_time.written(first)
-        then = ("到期自动复通", "then the card is given back") if self._policy.restore_undecided else ("", "")
-        zh = "，".join(
-            filter(None, (f"{count} 件异议{WARNED_BEFORE}个工作日内到期未决", f"最早 {by}", then[0]))
+        then = (
+            _then(by_holder, count - by_holder) if self._policy.restore_undecided else BilingualText("", "")
         )
-        en = f"{count} objection(s) undecided, the first is due by {by}" + (f", {then[1]}" if then[1] else "")
+        zh = f"{count} 件异议{WARNED_BEFORE}个工作日内到期未决，最早 {by}{then.zh}"
+        en = f"{count} objection(s) undecided, the first is due by {by}{then.en}"
         self._alarms.say_now(SOURCE, now, f"{zh} / {en}: `duanka objections list`")
+
+
+def _then(by_holder: int, by_desk: int) -> BilingualText:
+    """What follows at the end of the terms: only what the holder filed themselves lets the clock give a card back."""
+    zh, en = "", ""
+    if by_holder:
+        zh += f"；{by_holder} 件由本人提出，到期自动复通"
+        en += f"; {by_holder} filed by the holder: then the card is given back"
+    if by_desk:
+        zh += f"；{by_desk} 件由值班代登，到期不自动复通，须由人决定"
+        en += f"; {by_desk} recorded by the desk: never given back by the clock, a person decides"
+    return BilingualText(zh, en)

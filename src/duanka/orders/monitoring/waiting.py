@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, func, literal_column, not_, select
+from sqlalchemy import Boolean, ColumnElement, and_, exists, func, literal_column, not_, or_, select
 
+from duanka.domain.objection import TAKEN_UP
 from duanka.domain.order import Kind, State
 from duanka.domain.police_reasons import CLAIMED
 from duanka.ledger.db.database import Store
@@ -35,6 +36,17 @@ def waits() -> ColumnElement[bool]:
     )
     left_out = (and_(opened, on_its_way), for_police)
     return and_(literal_column(WAITING_ORDERS, Boolean), *map(not_, left_out))
+
+
+def unanswered_objections() -> ColumnElement[bool]:
+    """Condition: `domain.objection.unanswered`. The sweep took the deadline off, and a person owes the answer."""
+    filed = and_(orders.c.state == State.FILED.value, orders.c.channel != "")
+    return and_(
+        orders.c.kind == Kind.OBJECTION.value,
+        orders.c.closed_at.is_(None),
+        orders.c.due_at.is_(None),
+        or_(orders.c.state.in_(sorted(state.value for state in TAKEN_UP)), filed),
+    )
 
 
 def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:

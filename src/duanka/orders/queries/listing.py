@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from duanka.domain.order import Kind, State, UnknownOrder
 from duanka.ledger.db.tables import orders
-from duanka.orders.monitoring.waiting import waits
+from duanka.orders.monitoring.waiting import unanswered_objections, waits
 from duanka.orders.pagination import MOST
 from duanka.orders.views import OrderCountsShown
 
@@ -39,7 +39,7 @@ _NO_DEADLINE = 1 << 62  # sorts after every deadline
 class Sort(StrEnum):
     """Sort order of a list."""
 
-    DUE = "due"  # next deadline first, no deadline last; then heavier tier, then older
+    DUE = "due"  # objections past their term, then next deadline first, no deadline last; then heavier tier, then older
     WEIGHT = "weight"  # heaviest tier first, then most rules, most hits, next deadline
     OPENED = "opened"  # latest first
     UPDATED = "updated"  # latest change first
@@ -149,7 +149,8 @@ def place_named(written: str) -> str:
 
 def _keys(sort: Sort) -> list[tuple[ColumnElement[Any], bool]]:
     """Return the sort keys, each with whether it descends; the unique id is last."""
-    due = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NO_DEADLINE, BigInteger))
+    due_at = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NO_DEADLINE, BigInteger))
+    due = case((unanswered_objections(), literal(0, BigInteger)), else_=due_at)
     opened, updated = (type_coerce(one, BigInteger) for one in (orders.c.opened_at, orders.c.updated_at))
     weight = case(*((orders.c.tier == tier, at) for at, tier in enumerate(TIERS)), else_=len(TIERS))
     rules = func.length(orders.c.rules) - func.length(func.replace(orders.c.rules, " ", ""))
@@ -201,10 +202,4 @@ def _tripped(rule: str) -> ColumnElement[bool]:
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
-    # The sweep removes the deadline of an unanswered objection, which a person must then answer.
-    unanswered = and_(
-        orders.c.kind == Kind.OBJECTION.value,
-        orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),
-        orders.c.due_at.is_(None),
-    )
-    return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))
+    return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered_objections()))
