@@ -18,6 +18,7 @@ from duanka.domain.order import Event, Kind, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, orders
+from support.api.asking import on_sqlite_alone
 from support.assessment.province import END
 from support.orders.books import DESK, POLICE, SECOND, backup_of, book_on, card
 from test_facts import KINDS, lived, runs_on, said
@@ -39,6 +40,7 @@ def opened(runs: AssessmentRuns, run: AssessmentRun, of: AssessedUnit, limit: in
         after = following
 
 
+@on_sqlite_alone
 def test_the_same_data_give_the_same_digest_and_another_fact_another(store: Store) -> None:
     register = lived(store)
     runs = runs_on(store, register)
@@ -87,6 +89,7 @@ def _failed(store: Store) -> list[str]:
         return list(connection.execute(query.order_by(orders.c.id)).scalars())
 
 
+@on_sqlite_alone
 def test_rows_are_masked_and_every_look_stands_in_the_trail(store: Store) -> None:
     runs = runs_on(store, lived(store))
     run = runs.run(QUARTER, SECOND, END)
@@ -108,6 +111,7 @@ def test_rows_are_masked_and_every_look_stands_in_the_trail(store: Store) -> Non
         AssessedRows(runs).page(run, AssessedUnit(Measure.WRONGFUL, None, ""), DESK, END, "x")
 
 
+@on_sqlite_alone
 def test_each_rate_and_share_has_its_interval_and_the_smaller_unit_the_wider(store: Store) -> None:
     runs = runs_on(store, lived(store))
     run = runs.run(QUARTER, SECOND, END)
@@ -124,6 +128,7 @@ def test_each_rate_and_share_has_its_interval_and_the_smaller_unit_the_wider(sto
         assert one.bounds[1] - one.bounds[0] > together.bounds[1] - together.bounds[0]
 
 
+@on_sqlite_alone
 def test_without_a_store_active_cards_are_unknown_and_nothing_else(store: Store) -> None:
     lived(store)
     runs = runs_on(store, None)
@@ -140,6 +145,7 @@ def test_without_a_store_active_cards_are_unknown_and_nothing_else(store: Store)
     assert set(figures[Measure.WRONGFUL, UnitKind.OUTLET]) == {""}, "nobody knows whose outlet"
 
 
+@on_sqlite_alone
 def test_a_store_without_records_of_the_period_makes_no_zero(store: Store) -> None:
     runs = runs_on(store, lived(store))
     run = runs.run(AssessmentPeriod.read("2025Q4"), SECOND, END)
@@ -153,6 +159,7 @@ def test_what_is_no_period_is_refused(period: str) -> None:
         AssessmentPeriod.read(period)
 
 
+@on_sqlite_alone
 def test_a_period_that_is_not_over_is_not_counted(store: Store) -> None:
     runs = runs_on(store, None)
     with pytest.raises(AssessmentError, match="is not over"):
@@ -164,6 +171,7 @@ def test_a_period_that_is_not_over_is_not_counted(store: Store) -> None:
 
 
 @pytest.mark.requirement("R5")
+@on_sqlite_alone
 def test_reading_figures_changes_nothing(store: Store) -> None:
     runs = runs_on(store, lived(store))
     run = runs.run(QUARTER, SECOND, END)
