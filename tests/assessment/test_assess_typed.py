@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,6 +101,11 @@ def test_the_gangs_stall_is_listed_and_an_honest_big_outlet_is_not(province: Pro
     assert figures[0]["unit"] == MALL, "it has the most confirmed cards"
     assert province.confirmed_of[MALL] > province.confirmed_of[stall]
     assert MALL not in names
+    said = province.done("ministry", "assess", "candidates").text
+    few_operators = re.findall(r"Not judged: .* by operator, (\d+) of \1 units: (\d+) can be compared", said)
+    assert few_operators, said
+    assert all(int(there) < 5 for _, there in few_operators)
+    assert "{" not in said
     few = [
         name for name, count in province.confirmed_of.items() if count == 1 and not province.fraud_of[name]
     ]

@@ -260,3 +260,25 @@ def test_while_a_unit_is_listed_its_past_teaches_nothing(runs: AssessmentRuns) -
     assert [one.unit for one in UnitListings(runs).candidates(both(runs, LATER + timedelta(days=1)), LI)] == [
         STALL
     ]
+
+
+@pytest.mark.requirement("R5")
+def test_a_month_in_which_no_outlet_had_a_card_is_counted_and_says_who_was_not_judged_and_why(
+    runs: AssessmentRuns,
+) -> None:
+    quiet = AssessmentPeriod.read("2026-03")
+    number = card(99_000)  # of an outlet that no register names
+    with runs.store.writing() as connection:
+        row = {"card": number, "case_number": "A1", "source": "police_notice"}
+        connection.execute(insert(confirmations).values(**row, confirmed_at=quiet.since + timedelta(days=3)))
+    both(runs)
+    run = runs.run(quiet, LI, LATER + timedelta(days=30))
+    service = UnitListings(runs)
+    assert runs.get("2026-03", LI) == run, "it is kept"
+    assert not service.candidates(run, LI)
+    told = "\n".join(one.en for one in service.unjudged(run, LI))
+    assert "Not judged: confirmed cards by outlet, 43 of 43 units: " in told, told
+    assert "no other unit had an event" in told
+    assert "5 are needed at least" in told
+    assert "{" not in told + "".join(one.zh for one in service.unjudged(run, LI))
+    assert "未判定：" in service.unjudged(run, LI)[0].zh

@@ -103,12 +103,10 @@ def _judged(
     from duanka.assessment.comparison.criterion import judge  # noqa: PLC0415  # scipy takes 0.3 s, and few need it
 
     measure, kind = of
-    counts, places = _counts(connection, [run for _, run in compared], measure, kind)
-    units = sorted(counts)
-    if not units:
+    by_unit, places = counts_by_period(connection, compared, measure, kind)
+    if not by_unit:
         return
-    known = [run for _, run in compared]
-    table = [[counts[unit].get(run, (0.0, 0.0)) if run else _UNKNOWN for run in known] for unit in units]
+    units, table = list(by_unit), list(by_unit.values())
     events, exposure = ([[cell[side] for cell in row] for row in table] for side in (0, 1))
     before = _listed_before(connection, measure, kind)
     listed = [[_overlaps(before.get(unit, ()), period) for period, _ in compared] for unit in units]
@@ -118,6 +116,20 @@ def _judged(
             last = sum(cell[1] for cell in table[at][-policy.periods :])
             facts = _facts(verdict, at, int(last), compared, policy)
             yield Candidate(run_id, measure, kind, unit, *places[unit], facts)
+
+
+def counts_by_period(
+    connection: Connection, compared: Sequence[tuple[AssessmentPeriod, str]], measure: Measure, kind: UnitKind
+) -> tuple[dict[str, list[Counted]], dict[str, tuple[str, str]]]:
+    """Unit -> what is bad and of how many in each period, in order of the units; and the latest place of each."""
+    known = [run for _, run in compared]
+    counts, places = _counts(connection, known, measure, kind)
+    absent = [(0.0, 0.0) if run else _UNKNOWN for run in known]
+    table = {
+        unit: [counts[unit].get(run, nothing) for run, nothing in zip(known, absent, strict=True)]
+        for unit in sorted(counts)
+    }
+    return table, places
 
 
 def _counts(

@@ -177,13 +177,38 @@ def _change(x: Floats, alike: Floats, prior: tuple[Floats, Floats], periods: int
     return high
 
 
+@dataclass(frozen=True)
+class JudgedUnits:
+    """Who is judged, and who is not and why; flags by unit. `there`: none of these reasons holds.
+
+    `unknown`: in one of the last periods; `small`: less exposure than the policy asks for; `alone`: no other unit had
+    an event in one of them, so that nothing is expected. `judged`: there, and enough others are.
+    """
+
+    judged: Flags
+    there: Flags
+    unknown: Flags
+    small: Flags
+    alone: Flags
+
+
+def who_is_judged(events: ArrayLike, exposure: ArrayLike, policy: AssessmentPolicy) -> JudgedUnits:
+    """Return who is judged by the last periods; arguments and errors as of `judge`."""
+    x, n = (one[:, -policy.periods :] for one in checked(events, exposure, unknown=True))
+    x0, n0 = np.nan_to_num(x), np.nan_to_num(n)
+    unknown: Flags = np.logical_or.reduce(np.isnan(x), axis=1)
+    small = ~unknown & np.logical_or.reduce(n0 < policy.least_exposure, axis=1)
+    alone = ~unknown & ~small & np.logical_or.reduce(n0 * _rate_of_others(x0, n0) == 0, axis=1)
+    there = ~(unknown | small | alone)
+    return JudgedUnits(there & (there.sum() >= policy.least_units), there, unknown, small, alone)
+
+
 def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> ListingVerdict:
     x0, n0 = np.nan_to_num(x), np.nan_to_num(n)
     others = n0 * _rate_of_others(x0, n0 * known.factor[:, np.newaxis])
     by_period = others * known.factor[:, np.newaxis]
     count, expected = x0.sum(axis=1), by_period.sum(axis=1)
-    there = ~np.isnan(x).any(axis=1) & (n0 >= policy.least_exposure).all(axis=1) & (by_period > 0).all(axis=1)
-    judged = there & (there.sum() >= policy.least_units)
+    judged = who_is_judged(x, n, policy).judged & (by_period > 0).all(axis=1)
     sure = known.sure
     unexpected = _is_more(x0, by_period, sure[:, np.newaxis])
     worse = _is_more(x0, others, _JEFFREYS + x0.sum(axis=0) - x0)

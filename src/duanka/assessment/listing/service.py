@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from duanka.assessment.candidates import Candidate, candidates_of, facts_of, facts_text
 from duanka.assessment.listing.notice import digest_of, notice_of
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.assessment.unjudged import unjudged
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.bounds import given_reason, without_controls
@@ -92,6 +93,12 @@ class UnitListings:
         with self._store.reading() as connection:
             found = candidates_of(connection, run.id)
         return [one for one in found if by.scope.covers(one.operator, one.city)]
+
+    def unjudged(self, run: AssessmentRun, by: Person) -> Sequence[BilingualText]:
+        """Which units the run could not judge and why, in sentences; of all units, which are counts alone."""
+        authorize(by, Permission.READ_ASSESSMENT)
+        with self._store.reading() as connection:
+            return unjudged(connection, run, self._runs.policy)
 
     def propose(
         self,

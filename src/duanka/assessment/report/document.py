@@ -69,7 +69,7 @@ def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Lan
             {"title": title.in_(language), "rows": [_together(report, one, language) for one in measures]}
             for title, measures in ((said.ACTING_SIDE, ACTING), (said.ACTED_SIDE, ACTED_UPON))
         ],
-        "criterion": criterion_in_words(policy).in_(language),
+        "criterion": " ".join(one.in_(language) for one in (criterion_in_words(policy), *report.unjudged)),
         "listed": list(_listed(report, language)),
         "listed_heads": [
             one.in_(language)

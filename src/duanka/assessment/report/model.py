@@ -80,6 +80,7 @@ class AssessmentReport:
     """A whole report. `together`: of all units; `exposure`: why active cards are unknown, "": they are known.
 
     `candidates`: who meets the criterion of listing; None: too few periods were counted to say.
+    `unjudged`: which units could not be judged and why, in sentences.
     """
 
     run: str
@@ -91,3 +92,4 @@ class AssessmentReport:
     together: Mapping[Measure, UnitFigure]
     comparisons: Sequence[UnitComparison] = ()
     candidates: Sequence[Candidate] | None = None
+    unjudged: Sequence[BilingualText] = ()

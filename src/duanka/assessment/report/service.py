@@ -66,6 +66,7 @@ class AssessmentReports:
             *(found.id, found.period, found.made_at, found.policy, found.digest, found.exposure, together),
             comparisons=self._comparisons(found, by),
             candidates=self._listings.candidates(found, by) if judged else None,
+            unjudged=self._listings.unjudged(found, by),
         )
 
     def made(self, report: AssessmentReport, kind: ReportFile, language: Language) -> bytes:

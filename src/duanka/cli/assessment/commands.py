@@ -49,6 +49,7 @@ def run_period(
     with at_desk() as (here, person):
         made = here.assessment.runs.run(AssessmentPeriod.read(period), person, here.now())
         units = len(here.assessment.listings.candidates(made, person))
+        left = here.assessment.listings.unjudged(made, person)
     say(f"考核 {made.id}：{made.period}", f"Run {made.id}: {made.period}")
     _say_of(made)
     if units:
@@ -57,6 +58,8 @@ def run_period(
             f"符合挂牌条件的单位：{units}，{following}",
             f"{units} meet the criterion for listing: {following}",
         )
+    for one in left:
+        line(shown(one))
     say(f"下一步：duanka assess show --run {made.id}", f"Next: duanka assess show --run {made.id}")
 
 

@@ -55,6 +55,7 @@ def candidates(run: Run = "", *, asked: ListOptions) -> None:
         found = here.assessment.runs.get(run, person)
         units = here.assessment.listings.candidates(found, person)
         missing = here.assessment.runs.missing(found, person)
+        left = here.assessment.listings.unjudged(found, person)
     if missing and not asked.for_programs:
         named = " ".join(f"`duanka assess run {one}`" for one in missing)
         say(
@@ -63,6 +64,9 @@ def candidates(run: Run = "", *, asked: ListOptions) -> None:
         )
         return
     print_list(tables.CANDIDATES, units, asked.of(person))
+    if not asked.for_programs and not asked.count:
+        for one in left:
+            line(shown(one))
 
 
 def list_unit(

@@ -1,0 +1,86 @@
+"""Which units a run could not judge, and why: that nobody meets the criterion says nothing of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from duanka.assessment.candidates import compared_runs, counts_by_period, missing_periods
+from duanka.assessment.runs import AssessmentRun
+from duanka.domain.assessment import Measure, UnitKind
+from duanka.domain.assessment_policy import AssessmentPolicy
+from duanka.domain.text import BilingualText
+
+if TYPE_CHECKING:
+    from duanka.assessment.comparison.criterion import JudgedUnits
+
+_LEFT = BilingualText(
+    "未判定：{measure}，{kind}，{units} 个单位中的 {left} 个：{why}。",
+    "Not judged: {measure} by {kind}, {left} of {units} units: {why}.",
+)
+_NOTHING = BilingualText(
+    "未判定：{measure}，{kind}：没有已知的单位。", "Not judged: {measure} by {kind}: no unit is known."
+)
+_FEW = BilingualText(
+    "可比的单位只有 {there} 个，至少须 {least} 个", "{there} can be compared, and {least} are needed at least"
+)
+_UNKNOWN = BilingualText("{n} 个未知", "{n} unknown")
+_SMALL = BilingualText(
+    "{n} 个某一期的基数不足 {least:g}", "{n} with less than {least:g} to count of in a period"
+)
+_ALONE = BilingualText(
+    "{n} 个没有预期：某一期其他单位均无事件",
+    "of {n} nothing is expected: in a period no other unit had an event",
+)
+
+
+def unjudged(connection: Connection, run: AssessmentRun, policy: AssessmentPolicy) -> list[BilingualText]:
+    """A sentence for each measure and kind of unit of which units were not judged; none while periods are missing.
+
+    Of kinds that were judged units are named only where nothing was expected of them: new and small ones are many.
+    """
+    if missing_periods(connection, run.period, run.made_at, policy):
+        return []
+    return list(_sentences(connection, run, policy))
+
+
+def _sentences(
+    connection: Connection, run: AssessmentRun, policy: AssessmentPolicy
+) -> Iterator[BilingualText]:
+    from duanka.assessment.comparison.criterion import who_is_judged  # noqa: PLC0415  # scipy takes 0.3 s
+
+    compared = compared_runs(connection, run.period, run.made_at, policy)[-policy.periods :]
+    for measure in policy.measures:
+        for kind in policy.kinds:
+            table, _ = counts_by_period(connection, compared, measure, kind)
+            about = {"measure": Measure(measure).words, "kind": UnitKind(kind).words}
+            if not table:
+                yield _in_both(_NOTHING, about)
+                continue
+            events, exposure = ([[cell[side] for cell in row] for row in table.values()] for side in (0, 1))
+            found = who_is_judged(events, exposure, policy)
+            left = int((~found.judged).sum())
+            if left and (left == len(table) or found.alone.any()):
+                why = BilingualText(*map("；".join, zip(*_why(found, policy), strict=True)))
+                why = BilingualText(why.zh, why.en.replace("；", "; "))
+                yield _in_both(_LEFT, {**about, "why": why}).filled(units=len(table), left=left)
+
+
+def _why(found: JudgedUnits, policy: AssessmentPolicy) -> Iterator[BilingualText]:
+    if not found.judged.any():
+        yield _FEW.filled(there=int(found.there.sum()), least=policy.least_units)
+    for words, flags in ((_UNKNOWN, found.unknown), (_SMALL, found.small), (_ALONE, found.alone)):
+        if flags.any():
+            yield words.filled(n=int(flags.sum()), least=policy.least_exposure)
+
+
+def _in_both(text: BilingualText, words: dict[str, BilingualText]) -> BilingualText:
+    """The text with these words in it, each in its language; numbers are left to be filled."""
+    said = list[str]()
+    for language, one in enumerate(text):
+        for name, word in words.items():
+            one = one.replace("{" + name + "}", word[language])  # noqa: PLW2901
+        said.append(one)
+    return BilingualText(*said)
