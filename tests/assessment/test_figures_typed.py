@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,12 @@ def test_a_figure_opens_to_its_rows_and_programs_read_both(desk: TypedDesk) -> N
     assert card(0) not in listed
     assert "suspend" in listed
     assert "restriction.suspend" not in listed, "in words"
-    assert "No rows" in desk.done("wang", "figures", "--rows", "numbers_handled", "--operator", "甲").text
+    of_unknown = desk.done("wang", "figures", "--operator", "-").text
+    assert re.search(r"numbers handled +unknown +1 ", of_unknown), "the row names what was asked for"
+    assert " all " not in of_unknown
+    for of in (("--operator", "甲"), ("--city", "130199"), ("--rows", "numbers_handled", "--operator", "甲")):
+        refused = desk.type("wang", "figures", *of)
+        assert (refused.code, f"no such {of[-2].strip('-')}: {of[-1]}" in refused.text) == (2, True)
     by_outlet = desk.done("wang", "figures", "--by", "outlet").text
     assert "Outlet: of numbers handled alone" in by_outlet
     wrong = desk.type("wang", "figures", "--since", "2026-02-02", "--until", "2026-02-01")

@@ -13,7 +13,7 @@ from duanka.assessment.figures.service import HeadlineQueries
 from duanka.domain.headline import Certainty, FigurePlace, FigureSplit, HeadlineCount, HeadlineFigure
 from duanka.domain.local_time import DEFAULT_ZONE
 from duanka.domain.network import Carried, RefusalReason
-from duanka.domain.order import PermissionDenied, Person, Role
+from duanka.domain.order import OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.store_policy import StorePolicy
 from duanka.engine.store.record_store import RecordStore
@@ -137,6 +137,14 @@ def test_what_is_delivered_again_late_counts_once_and_opens_to_its_rows(town: To
     assert town.figures.counts(NOW, LATER, REGULATOR, LATER, place=there).counts[0].count == 13
     rows = town.figures.rows(CALLS, NOW, LATER, DESK, LATER, place=there).items
     assert [row.city for row in rows] == ["保定"] * 13
+    for place, named in (
+        (FigurePlace("丙"), "operator: 丙.*乙, 甲"),
+        (FigurePlace(city="130199"), "city: 130199.*保定"),
+    ):
+        with pytest.raises(OrderError, match=named):
+            town.figures.counts(NOW, LATER, REGULATOR, LATER, place=place)
+        with pytest.raises(OrderError, match=named):
+            town.figures.rows(CALLS, NOW, LATER, DESK, LATER, place=place)
     nowhere = FigurePlace("", "")
     assert len(town.figures.rows(CALLS, NOW, LATER, DESK, LATER, place=nowhere).items) == 13
     of_one = Person("wang", Role.DESK, scope=Scope(cities=frozenset({"保定"})))

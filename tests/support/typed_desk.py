@@ -26,13 +26,8 @@ from support.desk import ENGLISH
 from support.orders.books import receive
 from support.people import People
 
-WORKS = {
-    "wang": Role.DESK,
-    "zhao": Role.DESK,
-    "li": Role.SUPERVISOR,
-    "liaison": Role.POLICE,
-    "ministry": Role.REGULATOR,
-}
+WORKS = {"wang": Role.DESK, "qian": Role.DESK, "li": Role.SUPERVISOR}
+WORKS |= {"liaison": Role.POLICE, "ministry": Role.REGULATOR}
 SEALED = "0123456789abcdef:1"
 
 

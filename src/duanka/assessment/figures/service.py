@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from duanka.assessment.figures.known_places import check_known
 from duanka.assessment.figures.outlets import by_outlet
 from duanka.assessment.figures.rows import HeadlinePage, page_of
 from duanka.domain.authority import Permission, authorize
@@ -109,10 +110,10 @@ class HeadlineQueries:
         """Count `since` <= time < `until`; with `split` also by it, the largest first, months in order.
 
         What went into the store of records is counted by the hour: bounds in such hours go back to the full hour.
-        PermissionDenied; OrderError: the period does not end after it begins.
+        PermissionDenied; OrderError: the period does not end after it begins; no such operator or city.
         """
         authorize(by, Permission.READ_FIGURES)
-        by = place.narrowed(by)
+        by, asking = place.narrowed(by), by
         since, until = bounded(since), bounded(until)
         if since >= until:
             raise OrderError("the period has to end after it begins: give --since before --until")
@@ -120,6 +121,7 @@ class HeadlineQueries:
             if not self._events.follow():
                 break
         with self._store.reading() as connection:
+            check_known(connection, place, asking)
             period = _period(connection, since, until)
             measured = _Measured.of(connection, now)
             found = list(self._whole(connection, period, by, measured))
@@ -140,7 +142,7 @@ class HeadlineQueries:
     ) -> HeadlinePage:
         """Return what a figure counts, the earliest first; numbers masked. It stands in the trail.
 
-        `after`: `next` of the page before. PermissionDenied; OrderError: no such period or page.
+        `after`: `next` of the page before. PermissionDenied; OrderError: no such period, page, operator or city.
         """
         authorize(by, Permission.OPEN_FIGURE)
         since, until = bounded(since), bounded(until)
@@ -151,6 +153,7 @@ class HeadlineQueries:
         entry = AuditEntry(now, by, "read.figure", figure.value, after=asked)
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))
         with self._store.reading() as connection:
+            check_known(connection, place, by)
             period = _period(connection, since, until)
             return page_of(connection, figure, period, theirs, after, max(1, min(limit, MOST)), self._archive)
 

@@ -87,7 +87,7 @@ def figures(
         found = queries.counts(*period, person, now, by, place)
     if not asked.for_programs and not asked.count:
         say(*tables.period(found))
-    print_list(tables.FIGURES, found.counts, asked)
+    print_list(tables.figures_listing(place), found.counts, asked)
     if not asked.for_programs and not asked.count:
         _say_next(found, by, place)
 

@@ -7,6 +7,7 @@ from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
 from duanka.domain.headline import (
     Certainty,
+    FigurePlace,
     FigureSplit,
     HeadlineCount,
     HeadlineFigure,
@@ -19,6 +20,7 @@ from duanka.domain.text import BilingualText
 from duanka.domain.victims import CallOutcome
 from duanka.ledger.audit.trail_texts import row_words
 
+_FIGURES = BilingualText("总体数据", "headline figures")
 _ALL, _UNKNOWN = BilingualText("合计", "all"), BilingualText("未知", "unknown")
 _AT_LEAST = BilingualText("至少 {count}", "at least {count}")
 _UNSPLIT = {
@@ -53,15 +55,23 @@ def _what(what: str) -> str:
     return shown(row_words(what))
 
 
-FIGURES: Listing[HeadlineCount] = Listing(
-    BilingualText("总体数据", "headline figures"),
-    (
+def figures_listing(place: FigurePlace) -> Listing[HeadlineCount]:
+    """The list of figures; the place that they were asked for is named, where all of it is counted."""
+    return Listing(_FIGURES, _figures_columns(place))
+
+
+def _figures_columns(place: FigurePlace) -> tuple[ListColumn[HeadlineCount], ...]:
+    named = [
+        shown(_UNKNOWN) if name == "" else name for name in (place.operator, place.city) if name is not None
+    ]
+    whole = " ".join(named) or shown(_ALL)
+    return (
         ListColumn("figure", ("项目", "figure"), lambda one: one.figure.value, word=HeadlineFigure),
         ListColumn(
             "group",
             ("范围", "of"),
             lambda one: one.group,
-            lambda one: shown(_ALL) if one.group is None else one.group or shown(_UNKNOWN),
+            lambda one: whole if one.group is None else one.group or shown(_UNKNOWN),
         ),
         ListColumn("count", ("数量", "count"), lambda one: one.count, _count, right=True),
         ListColumn(
@@ -70,8 +80,9 @@ FIGURES: Listing[HeadlineCount] = Listing(
         ListColumn("certainty", None, lambda one: one.certainty.value, word=Certainty),
         ListColumn("losses", None, lambda one: one.losses),
         ListColumn("lost", None, lambda one: one.lost),
-    ),
-)
+    )
+
+
 ROWS: Listing[HeadlineRow] = Listing(
     BilingualText("明细", "rows"),
     (

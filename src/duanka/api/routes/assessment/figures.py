@@ -57,6 +57,7 @@ def get_headline_figures(
     "GET /figures/headline/{figure}",
     "What lies behind a headline figure · 总体数据明细",
     Permission.OPEN_FIGURE,
+    fails=(409,),
 )
 def list_headline_figure(
     here: Here,
