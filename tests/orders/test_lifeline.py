@@ -37,6 +37,7 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.restoration import give_back
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.service import OrderService
+from support.api.asking import on_sqlite_alone
 from support.orders.books import (
     DESK,
     HOUR,
@@ -431,3 +432,31 @@ def test_whatever_is_done_in_whatever_order_no_such_card_gets_it(
             found = connection.execute(select(cards.c.state).where(cards.c.card == card(number))).scalar()
         assert found != State.LIFELINE.value
     assert "lifeline" not in told(book, number)
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("rule", sorted(NEVER_RULES))
+def test_a_rule_is_not_forgotten_when_a_clerk_withdraws_the_verification(store: Store, rule: str) -> None:
+    book = book_on(store, FIRST)
+    receive(book, [demand(0, rules=(rule,))], NOW)
+    put(book, Event.SUSPEND)
+    asked = verification(book, 0)
+    book.apply(asked.id, Event.WITHDRAW, DESK, "in error", NOW + HOUR)
+    with suppress(OrderError):
+        put(book, Event.EASE_TO_LIFELINE, at=2 * HOUR)
+    assert state(book) is State.SUSPENDED
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("rule", sorted(NEVER_RULES))
+def test_a_decision_that_asks_nobody_ends_the_lifeline_all_the_same(store: Store, rule: str) -> None:
+    book = book_on(store, FIRST)
+    asked = delivered(book)
+    book.apply(asked.id, Event.BEGIN, DESK, "came", NOW)
+    book.apply(asked.id, Event.PASS, DESK, "seen", NOW)
+    put(book, Event.LIFELINE, at=HOUR)
+    assert state(book) is State.LIFELINE
+    again = demand(0, rules=("fan_out", rule), id="later:1")
+    receive(book, [again], NOW + 2 * HOUR)
+    book.sweep(NOW + 2 * HOUR)
+    assert state(book) is State.SUSPENDED

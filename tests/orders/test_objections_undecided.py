@@ -22,6 +22,8 @@ from duanka.ledger.db.casework.cases import case_items, cases
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, outbox
 from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.monitoring.objections_due import ObjectionsDue
@@ -40,7 +42,7 @@ from support.orders.books import (
     receive,
     restriction,
 )
-from support.orders.online import DARK, STRANGER, Online, templates, trail
+from support.orders.online import DARK, STRANGER, UNSURE, Online, templates, trail
 from support.waiting import HANG
 
 HOLDER = Person("holder", Role.HOLDER)
@@ -169,6 +171,27 @@ def _by_telephone(way: Online, _: Order) -> None:
     way.orders.object(card(0), "a caller", DESK, FILED)
 
 
+def _confirmed(way: Online, _: Order) -> None:
+    _object(way, _)
+
+    def answer(unit: UnitOfWork) -> None:
+        confirm(unit, card(0), "9", ConfirmationSource.CLUE_FEEDBACK, POLICE, "an answer", origin="C1")
+
+    way.orders.transaction(answer, FILED + HOUR)
+
+
+def _at_the_fraud_centre(way: Online, stopped: Order) -> None:
+    assert stopped.parent
+    way.orders.apply(stopped.parent, Event.TO_FRAUD_CENTRE, POLICE, "we look", FILED)
+    _object(way, stopped)
+
+
+def _looked_at(way: Online, stopped: Order) -> None:
+    assert stopped.parent
+    way.settled(way.agreed(stopped.parent, FILED), UNSURE, FILED)
+    _object(way, stopped)
+
+
 def _policy_says_no(way: Online, _: Order) -> None:
     _object(way, _)
     way.orders.terms = replace(way.orders.terms, policy=AT_ONCE)
@@ -185,6 +208,9 @@ def _policy_says_no(way: Online, _: Order) -> None:
         (_second, "was the first objection to it"),
         (_rejected_before, "was the first objection to it"),
         (_by_telephone, "recorded by the desk"),
+        (_confirmed, "the police confirmed the card in case 9"),
+        (_at_the_fraud_centre, "is at the fraud centre, which decides it"),
+        (_looked_at, "waits for somebody who reviews it"),
         (_policy_says_no, "the policy leaves it to a person"),
     ],
 )
@@ -202,6 +228,20 @@ def test_what_the_clock_does_not_give_back_and_why(store: Store, case: Case, why
     assert why in _why_kept(store)
     assert "; " not in _why_kept(store).partition("stays as it is: ")[2], "and nothing else"
     assert way.orders.sweep(TERM + HOUR) == 0
+
+
+@on_sqlite_alone
+def test_another_face_is_not_forgotten_when_its_verification_is_withdrawn(store: Store) -> None:
+    way, acts = Online(store, POLICY), BulkActionService(Online(store, POLICY).orders)
+    asked = delivered(way.orders)
+    way.settled(way.agreed(asked.id, NOW), STRANGER, NOW)
+    act = acts.propose(Event.SUSPEND, [card(0)], BilingualText("涉嫌", "suspected"), DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    acts.carry_out(NOW)
+    way.orders.apply(asked.id, Event.WITHDRAW, DESK, "in error", NOW + HOUR)
+    way.orders.object(card(0), "一", HOLDER, FILED)
+    way.orders.sweep(TERM)
+    assert f"a check of {asked.id} failed" in _why_kept(store)
 
 
 @on_sqlite_alone

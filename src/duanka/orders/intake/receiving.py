@@ -124,7 +124,7 @@ def _asked(unit: UnitOfWork, decision: OrderDecision, by: Person) -> str:
     """
     became = _ask(unit, decision, by)
     if decision.id:
-        end_lifeline(unit, decision.card, decision.reason.en)
+        end_lifeline(unit, decision.card, decision.reason.en, *decision.rules)
     return became
 
 

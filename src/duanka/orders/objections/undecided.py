@@ -1,24 +1,25 @@
 """An objection that nobody decided in its term: the card is given back, or the trail says why not.
 
 It takes the first objection to the restriction, filed by the holder themselves. A restriction that somebody else than
-the desk decides (the police, a punishment, the registrant), a failed face check and an open case keep the card as it
-is: then the objection stays open, overdue, for a person.
+the desk decides (the police, a punishment, the registrant), a standing word of the police, a failed face check, a check
+that somebody looks at and an open case keep the card as it is: then the objection stays open, overdue, for a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, not_, or_, select
+from sqlalchemy import and_, exists, not_, or_, select
 
 from duanka.domain.case_file import CaseState, ItemKind
 from duanka.domain.evidence import named_verification
 from duanka.domain.identity import Outcome
 from duanka.domain.objection import OF_THE_HOLDER, Channel
 from duanka.domain.order import SYSTEM, Event, Kind, Order, State, states_before
-from duanka.ledger.db.casework.cases import case_items, cases
+from duanka.ledger.db.casework.cases import case_items, cases, confirmations
 from duanka.ledger.db.tables import orders
-from duanka.ledger.db.tables_identity import checks
+from duanka.ledger.db.tables_identity import checks, counter_checks
+from duanka.ledger.unit_of_work.four_eyes import REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import apply_event
 
@@ -27,6 +28,10 @@ _DECIDED_ELSEWHERE = {
     State.FORCED_STOP: "the police stopped the card",
     State.PUNISHED: "the card is punished until a day",
     State.STOPPED_AT_REQUEST: "the card is stopped at its registrant's own request",
+}
+_LOOKED_AT = {
+    State.SENT_TO_FRAUD_CENTRE: "is at the fraud centre, which decides it",
+    State.UNDER_REVIEW: "waits for somebody who reviews it",
 }
 _LAPSES_FROM = states_before(Kind.OBJECTION, Event.LAPSE)
 
@@ -59,6 +64,8 @@ def _kept_for(unit: UnitOfWork, objection: Order, restriction: Order | None) -> 
         return
     if restriction.state in _DECIDED_ELSEWHERE:
         yield _DECIDED_ELSEWHERE[restriction.state]
+    else:
+        yield from _still_decided(unit, objection.card)
     subjects = {restriction.id, *_verifications(unit, restriction)}
     if objection.parent not in subjects:
         yield f"it is about {objection.parent}, and the card was stopped by {restriction.id} since"
@@ -68,6 +75,15 @@ def _kept_for(unit: UnitOfWork, objection: Order, restriction: Order | None) -> 
         yield f"a check of {failed} failed"
     if case := _open_case(unit, objection.card):
         yield f"the card is in the open case {case}"
+
+
+def _still_decided(unit: UnitOfWork, card: str) -> Iterator[str]:
+    """Yield what the police say of the card, and who looks at its verification."""
+    if case := _police_case(unit, card):
+        yield f"the police confirmed the card in case {case}"
+    asked = unit.open_order(card, Kind.VERIFICATION)
+    if asked and asked.state in _LOOKED_AT:
+        yield f"{asked.id} {_LOOKED_AT[asked.state]}"
 
 
 def _verifications(unit: UnitOfWork, restriction: Order) -> set[str]:
@@ -94,20 +110,35 @@ def _earlier(unit: UnitOfWork, objection: Order, subjects: set[str]) -> str | No
 
 
 def _face_not_matched(unit: UnitOfWork, restriction: Order) -> str | None:
-    """Return the verification in which somebody else was seen: by the check, or by one of the staff."""
-    numbers = sorted(_verifications(unit, restriction))
-    failed = and_(checks.c.outcome == Outcome.FAILED.value, checks.c.counted == 1)
+    """Return the verification in which somebody else was seen: by the check, or by one of the staff.
+
+    Those of before the stop count only if it follows from them; one that was withdrawn since is not forgotten.
+    """
+    since = or_(orders.c.closed_at.is_(None), orders.c.closed_at >= restriction.opened_at)
+    failed = exists().where(
+        checks.c.order_id == orders.c.id, checks.c.outcome == Outcome.FAILED.value, checks.c.counted == 1
+    )
+    rejected = exists().where(counter_checks.c.order_id == orders.c.id, counter_checks.c.outcome == REJECTED)
     seen = (
         select(orders.c.id)
-        .outerjoin(checks, and_(checks.c.order_id == orders.c.id, failed))
         .where(
-            orders.c.id.in_(numbers),
+            orders.c.card == restriction.card,
             orders.c.kind == Kind.VERIFICATION.value,
-            or_(orders.c.state == State.FAILED.value, checks.c.id.is_not(None)),
+            or_(since, orders.c.id.in_(sorted(_verifications(unit, restriction)))),
+            or_(orders.c.state == State.FAILED.value, failed, rejected),
         )
         .order_by(orders.c.id)
     )
     found: str | None = unit.connection.execute(seen.limit(1)).scalar()
+    return found
+
+
+def _police_case(unit: UnitOfWork, card: str) -> str | None:
+    """Return the case of a confirmation (涉案) of the card that stands."""
+    stands = (confirmations.c.card == card, confirmations.c.withdrawn_at.is_(None))
+    found: str | None = unit.connection.execute(
+        select(confirmations.c.case_number).where(*stands).order_by(confirmations.c.id).limit(1)
+    ).scalar()
     return found
 
 
