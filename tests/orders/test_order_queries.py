@@ -418,3 +418,15 @@ def test_acts_are_shown_page_by_page(store: Store) -> None:
     assert read.act_cards("A0", CLERK, NOW) == Page((), None)
     with pytest.raises(UnknownOrder):
         read.bulk_action("A9", DESK)
+
+
+def test_what_is_still_to_come_of_a_bulk_action_is_what_came_since_it_began(store: Store) -> None:
+    book = book_on(store)
+    receive(book, [demand(0)], NOW)  # whose notice still waits
+    bulk = BulkActionService(book)
+    act = bulk.propose(Event.SUSPEND, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW + HOUR)
+    bulk.approve(act.id, SECOND, "seen", NOW + HOUR)
+    bulk.carry_out(NOW + HOUR)
+    read = reading(store)
+    assert read.to_come(card(0)) == (len(ELEMENTS), 2)
+    assert read.to_come_of_bulk_action(act.id) == (len(ELEMENTS), 1)

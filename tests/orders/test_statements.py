@@ -22,6 +22,7 @@ from duanka.ledger.db.casework.accounts import account_requests
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, refusals
 from duanka.orders.papers import documents
+from duanka.orders.papers.statements import reading
 from duanka.orders.papers.statements import service as statements
 from duanka.orders.papers.statements.kept_data import kept_data
 from duanka.orders.papers.statements.sections import Telling
@@ -29,7 +30,7 @@ from duanka.orders.papers.statements.service import CardStatements, IdentitySeen
 from duanka.orders.queries.service import OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from support.invented_lookups import InventedLookups
-from support.orders.books import DESK, HOUR, NOW, POLICE, SECOND, card
+from support.orders.books import DESK, HOUR, NOW, POLICE, SECOND, card, demand, receive
 from support.orders.stops import book_with_rules, stopped
 
 SEEN = IdentitySeen(Document.ID_CARD, "长安街营业厅")
@@ -195,6 +196,19 @@ def test_it_is_told_in_english_too(store: Store, monkeypatch: pytest.MonkeyPatch
     assert ["Reason", "the verification was not answered in time: 80 strangers called in a day"] in stop[
         "facts"
     ]
+
+
+def test_what_no_element_could_tell_is_not_told_as_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = book_with_rules(store)
+    receive(book, [demand(0)], NOW)
+    told = content(book, monkeypatch, "en")
+    for title in ("What the network did", "Calls and messages refused"):
+        assert section(told, title)["nothing"] == "No network element is registered here: not known."
+    monkeypatch.setattr(reading, "element_names", lambda _: ("home_register",))
+    told = content(book, monkeypatch, "en")
+    assert section(told, "What the network did")["nothing"] == "None."
 
 
 def test_who_may_and_for_which_card(store: Store) -> None:

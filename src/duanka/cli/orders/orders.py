@@ -218,7 +218,7 @@ def approve(
         ),
     ] = None,
 ) -> None:
-    """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
+    """Approve what somebody else proposed (`orders show ACT` lists its cards); `duanka serve` carries it out."""
     with at_desk() as (here, person):
         approved = here.bulk_actions.approve(act, person, why, here.now(), without or ())
         say_if_done_before(act, approved.before, _APPROVED)

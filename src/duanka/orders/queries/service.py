@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.disavowal import DisownedCard
@@ -156,9 +156,13 @@ class OrderQueries:
         return self._to_come(outbox.c.card == card, notices.c.card == card)
 
     def to_come_of_bulk_action(self, act_id: str) -> tuple[int, int]:
-        """As `to_come`, for all cards of a bulk action."""
+        """As `to_come`, for all cards of a bulk action, of what came since it began to run."""
+        began = select(acts.c.approved_at).where(acts.c.id == act_id).scalar_subquery()
         theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
-        return self._to_come(outbox.c.card.in_(theirs), notices.c.card.in_(theirs))
+        return self._to_come(
+            and_(outbox.c.card.in_(theirs), outbox.c.created_at >= began),
+            and_(notices.c.card.in_(theirs), notices.c.created_at >= began),
+        )
 
     def _to_come(self, changes: ColumnElement[bool], letters: ColumnElement[bool]) -> tuple[int, int]:
         with self._store.reading() as connection:

@@ -23,6 +23,7 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import audit, notices, orders, outbox, refusals
 from duanka.ledger.db.tables_holders import billing_events
 from duanka.ledger.db.tables_identity import checks, counter_checks, pictures
+from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.orders.stop_texts import StopTextShown, texts_made
 
 _LOOKS = (
@@ -38,7 +39,8 @@ _TOLD_ROLES = frozenset({Role.DESK.value, Role.SUPERVISOR.value, Role.REGULATOR.
 
 @dataclass(frozen=True)
 class CardRows:
-    """Rows about a card; the earliest first. `steps`: entries of the trail by order; `looks`: as may be told.
+    """Rows about a card; the earliest first. `steps`: entries of the trail by order; `looks`: as may be told;
+    `elements`: of the network, as registered here.
 
     `purged_at`: when pictures of a verification were deleted; `pictured`: verifications whose pictures are kept.
     """
@@ -57,6 +59,7 @@ class CardRows:
     billing: Sequence[RowMapping]
     accounts: Sequence[RowMapping]
     looks: Sequence[RowMapping]
+    elements: tuple[str, ...]
 
 
 def rows_about(
@@ -91,6 +94,7 @@ def rows_about(
         billing=_rows(connection, billing_events, billing_events.c.card, [card], billing_events.c.id),
         accounts=_accounts(connection, card, found),
         looks=[row for row in entries if _may_be_told(row, ids)],
+        elements=element_names(connection),
     )
 
 

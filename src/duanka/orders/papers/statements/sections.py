@@ -86,12 +86,13 @@ def sections_of(rows: CardRows, tell: Telling) -> Iterator[Section]:
     checks = tell.section("checks", ("order", "at", "how", "result", "pictures"), list(_checks(rows, tell)))
     yield checks | {"notes": [tell.said(words.CHECK_NOTE)]}
     network = [_leg(one, tell) for one in rows.network]
-    yield tell.section("network", ("order", "part", "asked", "at", "done", "result"), network)
+    told = tell.section("network", ("order", "part", "asked", "at", "done", "result"), network)
+    yield told | _unless_known(rows, network, tell)
     met = [
         (tell.at(one["at"]), tell.word(Carried, one["carried"]), MASKED.number(one["peer"]), _why(one, tell))
         for one in rows.refusals
     ]
-    yield tell.section("refusals", ("at", "kind", "other", "result"), met)
+    yield tell.section("refusals", ("at", "kind", "other", "result"), met) | _unless_known(rows, met, tell)
     billed = [
         (str(one["id"]), tell.at(one["at"]), one["order_id"], tell.word(BillingEvent, one["event"]))
         for one in rows.billing
@@ -111,6 +112,11 @@ def sections_of(rows: CardRows, tell: Telling) -> Iterator[Section]:
         for one in rows.looks
     ]
     yield tell.section("looks", ("at", "by", "what", "why"), looks) | {"notes": [tell.said(words.LOOKS_NOTE)]}
+
+
+def _unless_known(rows: CardRows, found: Sequence[object], tell: Telling) -> Section:
+    """What a section says where nothing could be known of the network, which is not that nothing happened."""
+    return {} if rows.elements or found else {"nothing": tell.said(words.NOT_KNOWN)}
 
 
 def _orders(rows: CardRows, tell: Telling) -> Section:

@@ -39,6 +39,9 @@ SECTIONS = {
     "records": BilingualText("十、保存的资料和期限", "10. What is kept, and until when"),
     "limits": BilingualText("十一、说明", "11. Remarks"),
 }
+NOT_KNOWN = BilingualText(
+    "本系统没有接入网元，情况不详。", "No network element is registered here: not known."
+)
 NOTHING = BilingualText("没有。", "None.")
 MORE = BilingualText("另有 {n} 条较早的，不在此列。", "{n} earlier ones are not listed.")
 COLUMNS = {
