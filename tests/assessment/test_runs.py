@@ -13,6 +13,7 @@ from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.rows import AssessedRow, AssessedRows, AssessedUnit
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, FigureShape, Measure, UnitKind
+from duanka.domain.assessment_lookups import ActiveCards
 from duanka.domain.listing import UnknownRun
 from duanka.domain.order import Event, Kind, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
@@ -143,6 +144,23 @@ def test_without_a_store_active_cards_are_unknown_and_nothing_else(store: Store)
     together = figures[Measure.WRONGFUL, None][""]
     assert together.value(Measure.WRONGFUL)
     assert set(figures[Measure.WRONGFUL, UnitKind.OUTLET]) == {""}, "nobody knows whose outlet"
+
+
+@on_sqlite_alone
+def test_where_the_police_never_confirmed_a_card_their_number_is_unknown(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = lived(store)
+    there = [ActiveCards(UnitKind.OPERATOR, "甲", 100, "甲", "")]
+    monkeypatch.setattr(register, "active_cards", lambda *_: there)
+    runs = runs_on(store, register)
+    for period, known in (("2025Q4", False), ("2026Q1", True)):
+        run = runs.run(AssessmentPeriod.read(period), SECOND, END)
+        for kind in (None, UnitKind.OPERATOR):
+            found = runs.figures(run, SECOND, kind, Measure.CONFIRMED)
+            assert found
+            assert all((one.figure.count is not None) == known for one in found), (period, kind)
+            assert any(one.figure.exposure == 100 for one in found)
 
 
 @on_sqlite_alone

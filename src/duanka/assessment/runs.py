@@ -225,19 +225,21 @@ def run_named(connection: Connection, run: str) -> AssessmentRun:
 def _figures(
     connection: Connection, time: CountedTime, active: Sequence[ActiveCards] | None
 ) -> Iterator[FigureOfRun]:
+    (together,) = counted(connection, Measure.CONFIRMED, None, time)
+    known = together.figure.count is not None
     for kind in _KINDS:
         for measure in measures_of(kind):
             found = counted(connection, measure, kind, time)
             if measure is Measure.CONFIRMED and active is not None:
-                found = _with_exposure(found, kind, active)
+                found = _with_exposure(found, kind, active, known)
             for one in found:
                 yield FigureOfRun(measure, kind, one.figure, one.operator, one.city)
 
 
 def _with_exposure(
-    found: Sequence[PlacedFigure], kind: UnitKind | None, active: Sequence[ActiveCards]
+    found: Sequence[PlacedFigure], kind: UnitKind | None, active: Sequence[ActiveCards], known: bool
 ) -> Sequence[PlacedFigure]:
-    """Put active cards beside confirmed ones; a unit without a confirmed card is a known 0.
+    """Put active cards beside confirmed ones; a unit without one is a known 0 where the police confirm any (`known`).
 
     Cards that the register does not have are of units whose active cards nobody knows.
     """
@@ -249,7 +251,7 @@ def _with_exposure(
     units = sorted(counts.keys() | of_kind.keys())
     result = []
     for unit in units:
-        count = counts[unit].figure.count if unit in counts else 0
+        count = counts[unit].figure.count if unit in counts else 0 if known else None
         there = of_kind.get(unit)
         place = (there.operator, there.city) if there else (counts[unit].operator, counts[unit].city)
         result.append(PlacedFigure(UnitFigure(unit, count, there.cards if there else None), *place))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, and_, case, cast, func, or_, select
@@ -51,6 +51,8 @@ def counted(
     if measure is Measure.OUTLETS:
         return _concentration(connection, kind, time)
     if measure in _PERSONS and not _victims_are_looked_for(connection, time):
+        return [PlacedFigure(UnitFigure("", None))] if kind is None else []
+    if measure is Measure.CONFIRMED and not _the_police_confirm(connection, time):
         return [PlacedFigure(UnitFigure("", None))] if kind is None else []
     source = placed(measure, kind, time)
     if measure in _PERCENTILE:
@@ -101,6 +103,12 @@ def _victims_are_looked_for(connection: Connection, time: CountedTime) -> bool:
     """Whether anybody looked for victims before the end of the period: else their number is unknown, not 0."""
     known = (audit.c.what.in_(_LOOKED), audit.c.at < time.until, audit.c.at <= time.as_of)
     return connection.execute(select(audit.c.seq).where(*known).limit(1)).first() is not None
+
+
+def _the_police_confirm(connection: Connection, time: CountedTime) -> bool:
+    """Whether any card was confirmed before the end of the period: else nobody said how many there are."""
+    ever = replace(time, since=datetime.min.replace(tzinfo=UTC))
+    return connection.execute(facts(Measure.CONFIRMED, ever).limit(1)).first() is not None
 
 
 def _places(source: Subquery) -> tuple[ColumnElement[str], ...]:

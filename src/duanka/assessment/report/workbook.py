@@ -172,7 +172,7 @@ class _Pen:
         sheet.set_column(1, len(columns) - 1, _NARROW)
         for column, (heading, _, kind_of) in enumerate(columns):
             style = self._head if kind_of == "text" else self._number_head
-            unit = said.MEASURED_IN.get(found.measure.shape) if heading is said.FIGURE else None
+            unit = said.MEASURED_IN.get(found.measure.shape) if kind_of == "figure" else None
             told = heading.in_(self._language) + (unit.in_(self._language) if unit else "")
             sheet.write_string(0, column, told, style)
         figure = _FORMATS.get(found.measure.shape, "#,##0")
@@ -184,9 +184,11 @@ class _Pen:
             "text": "@",
         }
         for row, one in enumerate(found.units, start=1):
-            for column, (_, value, kind_of) in enumerate(columns):
+            for column, (heading, value, kind_of) in enumerate(columns):
                 got = value(one, self._language)
                 if got is None and not (column < _PLAIN and self._is_unknown(one, column, found.measure)):
+                    if heading is said.FIGURE:
+                        sheet.write_string(row, column, "–", self._unknown)
                     continue
                 self._cell(sheet, (row, column), got, formats[kind_of])
         sheet.autofilter(0, 0, max(len(found.units), 1), len(columns) - 1)
