@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from duanka.domain.order import SYSTEM, Kind, Order
 from duanka.domain.stop_text import StopTextWriter, joined_text
 from duanka.domain.text import BilingualText
+from duanka.ledger.audit.stop_text_comparison import texts_told
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
@@ -53,7 +54,8 @@ def texts_made(
 ) -> list[StopTextShown]:
     """As `texts_of`; a restriction of an earlier version that has none gets one, which says that it is belated.
 
-    `order`: as it is stored, numbers in full.
+    `order`: as it is stored, numbers in full. A text that the trail tells of and that is gone was removed past it: it
+    stays missing, so that `duanka audit verify` goes on to name it.
     """
     found = texts_of(connection, [order.id])
     if found or order.kind is not Kind.RESTRICTION or order.step == 0:
@@ -61,6 +63,8 @@ def texts_made(
     lock_cards(connection, [order.card])
     if found := texts_of(connection, [order.id]):  # somebody else was faster
         return found
+    if texts_told(connection, [order.id]):
+        return []
     row = connection.execute(select(orders).where(orders.c.id == (order.parent or ""))).mappings().first()
     made = writer.text(order, order_of(row) if row else None, now, belated=True)
     told = write_stop_texts(connection, [made])

@@ -33,7 +33,7 @@ def stop_text_faults(connection: Connection) -> Iterator[str]:
 
 
 def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
-    told = _told(connection, of)
+    told = texts_told(connection, of)
     body = stop_text_bodies.c
     query = (
         select(stop_texts, body.zh, body.en)
@@ -54,8 +54,8 @@ def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
     yield from (f"stop text {name} was removed past the trail" for name in sorted(told))
 
 
-def _told(connection: Connection, of: Sequence[str]) -> dict[str, str]:
-    """Text -> its SHA-256, as entries about these orders say."""
+def texts_told(connection: Connection, of: Sequence[str]) -> dict[str, str]:
+    """Id of each text of these orders that was ever made -> its SHA-256, as the trail says."""
     has = func.strpos if connection.dialect.name == "postgresql" else func.instr
     query = select(audit.c.digests).where(
         among(connection, audit.c.subject, of), has(audit.c.digests, literal(f'"{LABEL}')) > 0

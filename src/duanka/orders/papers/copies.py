@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import given_reason
-from duanka.domain.order import OrderError, Person, UnknownOrder
+from duanka.domain.order import Kind, Order, OrderError, Person, UnknownOrder
 from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
@@ -65,7 +65,7 @@ class StopTextCopies:
             texts = texts_made(connection, terms.trail, terms.stop_texts, order, now)
             chosen = tuple(one for one in texts if step in (None, one.step))
             if not chosen:
-                raise OrderError(_none(number, [one.step for one in texts]))
+                raise OrderError(_none(order, [one.step for one in texts]))
             digests: dict[str, object] = {f"step {one.step}": one.sha256 for one in chosen}
             terms.trail.append(connection, [AuditEntry(now, by, COPIED, number, why, after=digests)])
         return StopTextCopy(number, chosen, now, terms.policy.local_time.written(now))
@@ -92,7 +92,9 @@ class StopTextCopies:
         return pdf_of("copy", content, self._fonts)
 
 
-def _none(number: str, steps: list[int]) -> str:
+def _none(order: Order, steps: list[int]) -> str:
     if steps:
-        return f"{number} has no text of that step; it has those of {', '.join(map(str, steps))}"
-    return f"{number} has no text of a stop: only an order that restricts a card has one (R...)"
+        return f"{order.id} has no text of that step; it has those of {', '.join(map(str, steps))}"
+    if order.kind is Kind.RESTRICTION and order.step:
+        return f"the text of {order.id} is missing; `duanka audit verify` says whether it was removed past the trail"
+    return f"{order.id} has no text of a stop: only an order that restricts a card has one (R...)"
