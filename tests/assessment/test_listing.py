@@ -157,6 +157,22 @@ def test_nobody_lists_alone_nor_twice(store: Store) -> None:
     assert service.propose(last, CHECK, CHEN, "w", LATER).state is _S.PROPOSED
 
 
+@pytest.mark.parametrize("month", MONTHS)
+def test_an_outdated_run_lists_nobody(runs: AssessmentRuns, month: str) -> None:
+    service, last = UnitListings(runs), both(runs)
+    waits = service.propose(last, CHECK, LI, "w", LATER)
+    newer = runs.run(AssessmentPeriod.read(month), LI, LATER)
+    step = f"candidates --run {newer.id}" if month == MONTHS[1] else f"assess run {MONTHS[1]}"
+    outdated = f"{last.id} is outdated: {month} was counted again in run {newer.id}.*{step}"
+    with pytest.raises(ListingError, match=f"{outdated}.*reject {waits.id}"):
+        service.move(waits.id, _E.APPROVE, CHEN, "w", LATER)
+    service.move(waits.id, _E.REJECT, CHEN, "counted again", LATER)
+    with pytest.raises(ListingError, match=outdated):
+        service.propose(last, CHECK, LI, "w", LATER)
+    again = runs.run(AssessmentPeriod.read(MONTHS[1]), LI, LATER + timedelta(minutes=1))
+    assert service.propose(again, CHECK, LI, "w", LATER).run_id == again.id
+
+
 def test_it_leaves_the_list_by_evidence_a_check_and_another_person(runs: AssessmentRuns) -> None:
     service, found = listed(runs)
     with pytest.raises(ListingError, match="no check: mended from there"):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.assessment.candidates import Candidate, candidates_of, facts_of, facts_text
 from duanka.assessment.listing.notice import digest_of, notice_of
-from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.assessment.runs import AssessmentRun, AssessmentRuns, run_named
 from duanka.assessment.unjudged import unjudged
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.authority import Permission, authorize, within
@@ -32,7 +32,7 @@ from duanka.domain.order import Person
 from duanka.domain.person import same_person
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.assessment.listings import listing_steps, listings
+from duanka.ledger.db.assessment.listings import assessment_runs, listing_steps, listings
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.people.places import places_in
 
@@ -109,7 +109,7 @@ class UnitListings:
         now: datetime,
         term_days: int | None = None,
     ) -> ListedUnit:
-        """Propose that a candidate of the run is listed; nobody else can be."""
+        """Propose that a candidate of the run is listed; nobody else can be. ListingError: the run is outdated."""
         authorize(by, Permission.LIST_UNIT)
         why, days = given_reason(why), self._runs.policy.term_days if term_days is None else term_days
         if not 1 <= days <= MOST_DAYS:
@@ -118,7 +118,9 @@ class UnitListings:
         def work(connection: Connection) -> ListedUnit:
             found = {(one.measure, one.kind, one.unit): one for one in candidates_of(connection, run.id)}
             candidate = found.get(of)
-            if candidate is None:
+            if candidate:
+                _require_latest(connection, run, candidate.facts)
+            else:
                 raise ListingError(
                     f"{of[1].words.en} {of[2]} does not meet the criterion of run {run.id} for {of[0].words.en}:"
                     f" nothing is listed by its rank; `duanka assess candidates --run {run.id}` names who does"
@@ -146,6 +148,8 @@ class UnitListings:
             authorize(by, row.permission)
             within(by, number, found.operator, found.city)
             _apart(connection, row, number, by)
+            if event is ListingEvent.APPROVE:
+                _require_standing(connection, found)
             said = _evidence(text) if row.permission is Permission.ANSWER_LISTING else given_reason(text)
             changed: dict[str, Any] = {"state": row.after.value, "updated_at": now}
             if event is ListingEvent.APPROVE:
@@ -243,6 +247,30 @@ def _new_row(candidate: Candidate, by: Person, days: int, now: datetime) -> dict
         "proposed_at": now,
         "updated_at": now,
     }
+
+
+def _require_latest(connection: Connection, run: AssessmentRun, facts: ListingFacts) -> None:
+    """ListingError if one of the periods that were judged was counted again since: other units may meet it now."""
+    judged = assessment_runs.c.id.in_(facts.runs[-len(facts.periods) :])
+    earlier = connection.execute(select(assessment_runs.c.id).where(judged)).scalars().all()
+    for used in (run, *(run_named(connection, number) for number in earlier)):
+        newer = run_named(connection, str(used.period))
+        if newer.id == used.id:
+            continue
+        step = f"`duanka assess candidates --run {newer.id}` names who meets the criterion now"
+        if used.id != run.id:
+            step = f"count {run.period} again by `duanka assess run {run.period}`"
+        raise ListingError(
+            f"run {run.id} is outdated: {used.period} was counted again in run {newer.id}; {step}"
+        )
+
+
+def _require_standing(connection: Connection, found: ListedUnit) -> None:
+    """As `_require_latest`, of a listing that waits for a second person."""
+    try:
+        _require_latest(connection, run_named(connection, found.run_id), found.facts)
+    except ListingError as error:
+        raise ListingError(f"{error}, and `duanka assess reject {found.id}` ends this proposal") from None
 
 
 def _apart(connection: Connection, row: ListingTransition, number: str, by: Person) -> None:
