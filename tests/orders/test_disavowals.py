@@ -472,7 +472,7 @@ def test_neither_restored_nor_cancelled_past_the_registrant(store: Store) -> Non
         with pytest.raises(NoSuchTransition, match="counter mine"):
             way.orders.apply(stop.id, event, DESK, "so", NOW)
     objection = way.orders.object(card(0), "it is mine", HOLDER, NOW)
-    way.orders.apply(objection.id, Event.ACCEPT, OTHER, "looked at", NOW)
+    way.orders.apply(objection.id, Event.ACCEPT, Person("qian", Role.DESK), "looked at", NOW)
     with pytest.raises(NoSuchTransition, match="counter mine"):
         way.orders.apply(objection.id, Event.UPHOLD, SECOND, "right", NOW)
     assert restriction(way.orders) == stop
