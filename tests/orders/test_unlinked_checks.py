@@ -199,7 +199,10 @@ def test_numbers_that_lead_nowhere_are_told_the_same(store: Store, number: int, 
     asked, _ = stopped(visits.way)
     if number == 1:
         visits.way.asked(1)
-    known, nowhere = visits.begun(asked), visits.begun(asked.id if order == "ours" else order, number)
+    known, nowhere = (
+        visits.begun(asked),
+        visits.begun(asked.id if order == "ours" else order, number, address=THERE),
+    )
 
     def course(session: Session, verdict: Verdict) -> list[Any]:
         told: list[Any] = [visits.checks.progress(session, LATE)]
@@ -210,7 +213,9 @@ def test_numbers_that_lead_nowhere_are_told_the_same(store: Store, number: int, 
         return [*told, visits.checks.progress(session, LATE + RECORDED)]
 
     assert (
-        course(known, STRANGER) == course(nowhere, STRANGER) == course(visits.begun("V0123456789AC"), PASSED)
+        course(known, STRANGER)
+        == course(nowhere, STRANGER)
+        == course(visits.begun("V0123456789AC", address="192.0.2.1"), PASSED)
     )
     assert visits.checks.card_of(nowhere) == ""
     with store.reading() as connection:
@@ -221,7 +226,7 @@ def test_numbers_that_lead_nowhere_are_told_the_same(store: Store, number: int, 
 
 def test_tries_are_limited_by_card_and_by_address(store: Store) -> None:
     visits = Visits(Online(store, policy(unlinked_tries=2, unlinked_card=3, unlinked_address=5)))
-    asked, _ = stopped(visits.way)
+    asked, stop = stopped(visits.way)
 
     def uses_up(order: str, number: int, address: str) -> int:
         for used in range(20):
@@ -233,9 +238,11 @@ def test_tries_are_limited_by_card_and_by_address(store: Store) -> None:
 
     assert uses_up(asked.id, 0, HERE) == 2, "of a card from an address"
     assert uses_up(asked.id, 0, THERE) == 1, "of a card"
-    assert uses_up("V0123456789AB", 0, HERE) == 2, "of other numbers just so"
-    assert uses_up("V0123456789AC", 0, HERE) == 1, "from an address"
-    assert uses_up("V0123456789AC", 0, "192.0.2.1") == 2
+    for order in (stop.id, "V0123456789AB"):
+        assert uses_up(order, 0, "192.0.2.1") == 0, "of a card, whatever order number is typed"
+    assert uses_up("V0123456789AB", 1, HERE) == 2, "of a card that nothing leads to just so"
+    assert uses_up("V0123456789AC", 2, HERE) == 1, "from an address"
+    assert uses_up("V0123456789AC", 2, "192.0.2.1") == 2
     assert visits.way.checks.standing(asked.id, LATE).left == 3
     day = timedelta(hours=24)
     assert visits.settled(visits.begun(asked, at=LATE + day), STRANGER, LATE + day) is SessionStage.AGAIN
