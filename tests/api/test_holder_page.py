@@ -125,6 +125,8 @@ def test_late_in_english_by_keyboard_to_the_restored_card(world: World) -> None:
         assert "The card is suspended: it can neither call nor be called." in said
         assert "The time is over; being verified still counts" in said
         page.keyboard.press("Tab")
+        expect(page.locator(".stop-text summary")).to_be_focused()
+        page.keyboard.press("Tab")
         page.keyboard.press("Space")
         expect(page.locator("#face")).to_be_checked()
         page.keyboard.press("Tab")

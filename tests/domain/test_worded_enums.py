@@ -11,6 +11,7 @@ from duanka.casework.clues.files.manifest import ManifestFault
 from duanka.casework.figures import CaseworkFigure, FigureGroup
 from duanka.domain.age_band import AgeBand
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
+from duanka.domain.billing import BillingEvent
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.card_facts import UseKind
 from duanka.domain.case_file import CaseOutcome, CaseState, GroundKind, ItemKind
@@ -19,6 +20,7 @@ from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
 from duanka.domain.fraud_kind import FraudKind
+from duanka.domain.headline import Certainty, FigureSplit, HeadlineFigure
 from duanka.domain.identity import CheckReason, Gesture
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.linked_accounts import (
@@ -30,7 +32,8 @@ from duanka.domain.linked_accounts import (
     TransportKind,
 )
 from duanka.domain.listing import ListingEvent, ListingState
-from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.network import Carried, LossCause, NetworkState, RefusalReason
+from duanka.domain.objection import Channel
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Role
@@ -111,6 +114,7 @@ IN_TABLES = (
     ),
     *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
     *(IndicatorKind, ItemState),
+    *(BillingEvent, Certainty, Channel, FigureSplit, HeadlineFigure, LossCause),
     *(FigureShape, ListingEvent, ListingState, Measure, UnitKind),
 )
 
