@@ -57,7 +57,7 @@ unlinked_sessions = Table(
     Column("id", String(16), primary_key=True),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("order_id", String(16), nullable=False),
-    Column("pair_hash", String(64), nullable=False),  # of the number alone, as it was typed
+    Column("pair_hash", String(64), nullable=False),  # of number and verification, else as typed
     Column("address_hash", String(64), nullable=False),
     Column("agreed_at", UtcMicroseconds, nullable=False),
     Column("words", Text, nullable=False),  # digest of the accepted texts

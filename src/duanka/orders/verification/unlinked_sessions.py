@@ -1,8 +1,8 @@
 """Sessions without a link: begun by number and order number, limited by card and by address, in event time.
 
 Whoever begins one learns nothing: two numbers that lead nowhere get a session like any other, which never passes. All
-that is counted is counted by the card that was typed, whatever the order number beside it: so a verification and the
-stop that follows from it have one budget, and limits tell nobody either whether there is such an order.
+that is counted is counted by both numbers as typed, so that limits tell nobody whether there is such an order, and who
+has the phone number alone uses up nothing. The number of a stop counts as that of its verification: one budget.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class UnlinkedSessions:
             "id": number,
             "token_hash": _hash(token),
             "order_id": about,
-            "pair_hash": self.card(numbers),
+            "pair_hash": self._pair(numbers, about),
             "address_hash": self.address(address),
             "agreed_at": now,
             "words": consent.words[:_MAX_DIGEST_LETTERS],
@@ -72,19 +72,20 @@ class UnlinkedSessions:
         self, connection: Connection, numbers: UnlinkedNumbers, address: str, now: datetime
     ) -> bool:
         """Whether a session may begin: a challenge is left, and the address has not begun too many."""
-        card, where = self.card(numbers), self.address(address)
-        lock(connection, card, where)
+        order = reachable(connection, numbers, self._policy)
+        pair, where = self._pair(numbers, order.id if order else ""), self.address(address)
+        lock(connection, pair, where)
         mine = (unlinked_sessions.c.address_hash == where, unlinked_sessions.c.agreed_at > now - DAY)
         begun: int = connection.execute(
             select(func.count()).select_from(unlinked_sessions).where(*mine)
         ).scalar_one()
         most = _BEGUN_PER_DRAWN * self._policy.unlinked_address
-        return begun < most and self.left(connection, card, where, now) > 0
+        return begun < most and self.left(connection, pair, where, now) > 0
 
-    def left(self, connection: Connection, card: str, where: str, now: datetime) -> int:
-        """Return how many challenges may still be drawn for this card from this address; both: keyed hashes."""
+    def left(self, connection: Connection, pair: str, where: str, now: datetime) -> int:
+        """Return how many challenges may still be drawn for these numbers from this address; both: keyed hashes."""
         drawn, policy = unlinked_checks.c, self._policy
-        of_card, from_here = drawn.pair_hash == card, drawn.address_hash == where
+        of_card, from_here = drawn.pair_hash == pair, drawn.address_hash == where
         return max(
             0,
             min(
@@ -94,9 +95,9 @@ class UnlinkedSessions:
             ),
         )
 
-    def card(self, numbers: UnlinkedNumbers) -> str:
-        """Return the keyed hash of the card, whatever order number was given with it."""
-        return self._keyed(f"card\n{numbers.card}")
+    def _pair(self, numbers: UnlinkedNumbers, about: str) -> str:
+        """Return the keyed hash of the two numbers. `about`: the verification that they lead to; "": nowhere."""
+        return self._keyed(f"pair\n{numbers.card}\n{about or numbers.order_id}")
 
     def address(self, address: str) -> str:
         """Return the keyed hash of a network address."""
@@ -106,9 +107,9 @@ class UnlinkedSessions:
         return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def lock(connection: Connection, card: str, where: str) -> None:
-    """Serialise what counts for this card or this address (keyed hashes), until the transaction ends."""
-    lock_cards(connection, [card, where])
+def lock(connection: Connection, pair: str, where: str) -> None:
+    """Serialise what counts for these numbers or this address (keyed hashes), until the transaction ends."""
+    lock_cards(connection, [pair, where])
 
 
 def row_of(connection: Connection, token: str, now: datetime) -> RowMapping:
