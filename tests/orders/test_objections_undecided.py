@@ -16,6 +16,7 @@ from duanka.domain.counter_check import Document
 from duanka.domain.network import NetworkState
 from duanka.domain.objection import CounterVisit
 from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderError, Person, Role, State
+from duanka.domain.person import Scope
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.db.casework.cases import case_items, cases
@@ -452,3 +453,14 @@ def test_a_clock_that_is_not_trusted_still_gives_back(store: Store) -> None:
     _object(way, stopped)
     way.orders.sweep(TERM, restrict=False)
     assert _state(way, stopped) is State.RESTORED
+
+
+@on_sqlite_alone
+def test_another_citys_counter_does_not_read_what_the_holder_wrote_before(store: Store) -> None:
+    way = Online(store, POLICY)
+    receive(way.orders, [demand(0, operator="甲", city="130100")], NOW)
+    way.orders.object(card(0), "我在医院", HOLDER, NOW)
+    for cities, reads in ((("110100",), False), (("130100",), True)):
+        clerk = Person("clerk", Role.DESK, scope=Scope(frozenset({"甲"}), frozenset(cities)))
+        joined = way.orders.object(card(0), "本人到场", clerk, NOW, VISIT)
+        assert ("医院" in joined.grounds.reason.zh) is reads

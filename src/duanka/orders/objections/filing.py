@@ -22,7 +22,7 @@ def file_objection(
     `visit`: the holder stands at a counter. The term begins now: it does not wait until somebody takes the objection
     up. OrderError: no open order to object to; the visit lacks something.
     """
-    channel = _channel(by, visit)
+    channel, scope = _channel(by, visit), by.scope
     by = at_counter(by) if visit else by
     unit.authorize(by, Permission.FILE_OBJECTION, card)
     about = unit.open_order(card, Kind.RESTRICTION) or unit.open_order(card, Kind.VERIFICATION)
@@ -41,6 +41,9 @@ def file_objection(
     if visit:
         seen: dict[str, object] = {"counter": visit.counter.strip(), "document": visit.document.value}
         unit.note(by, "counter.objection", filed.id, text, {}, seen)
+        # what the holder wrote before is not for a counter elsewhere
+        if not scope.covers(filed.operator, filed.city):
+            filed = filed.changed(grounds=about.grounds)
     return filed
 
 
