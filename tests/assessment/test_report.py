@@ -14,7 +14,6 @@ from duanka.assessment.report.document import content_of, pdf_of
 from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport
 from duanka.assessment.report.service import AssessmentReports
 from duanka.assessment.runs import AssessmentRuns
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.order import PermissionDenied, Person, Role
@@ -48,7 +47,7 @@ def runs(store: Store) -> AssessmentRuns:
 
 
 def reports(runs: AssessmentRuns) -> AssessmentReports:
-    return AssessmentReports(runs, UnitListings(runs), font_folders)
+    return AssessmentReports(runs, UnitListings(runs))
 
 
 def report(runs: AssessmentRuns) -> AssessmentReport:
@@ -118,10 +117,10 @@ def test_plots_are_well_formed_and_say_who_is_who(runs: AssessmentRuns) -> None:
 
 def test_the_same_report_gives_the_same_pdf_in_either_language(runs: AssessmentRuns) -> None:
     found = report(runs)
-    chinese = pdf_of(found, POLICY, "zh", font_folders)
+    chinese = pdf_of(found, POLICY, "zh")
     assert chinese.startswith(b"%PDF")
-    assert pdf_of(found, POLICY, "zh", font_folders) == chinese
-    assert pdf_of(found, POLICY, "en", font_folders) != chinese
+    assert pdf_of(found, POLICY, "zh") == chinese
+    assert pdf_of(found, POLICY, "en") != chinese
 
 
 def test_the_workbook_has_every_figure_as_a_number(runs: AssessmentRuns, tmp_path: Path) -> None:

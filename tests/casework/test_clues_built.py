@@ -17,7 +17,6 @@ from sqlalchemy import update
 from stix2validator import ValidationOptions, validate_string
 
 from duanka.casework.clues.dossier.document import content_of, pdf_of
-from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
 from duanka.casework.clues.dossier.model import CityFlow, DossierOutlet, DossierPlace
 from duanka.casework.clues.files.manifest import faults_of
 from duanka.casework.clues.files.package import cards_csv
@@ -29,6 +28,7 @@ from duanka.domain.phone_masking import spelled_card
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.casework.cases import cases
 from duanka.ledger.db.database import Store
+from duanka.ledger.pdf import NoChineseFont, font_folders
 from support.api.asking import one_store
 from support.api.desks import NOW
 from support.casework.clue_scene import (

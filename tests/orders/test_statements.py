@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.domain.counter_check import Document
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM, Event, OrderError, PermissionDenied
@@ -43,7 +42,7 @@ def _no_records() -> InventedLookups:
 
 
 def of(book: OrderService) -> CardStatements:
-    return CardStatements(book, font_folders, _no_records, StorePolicy())
+    return CardStatements(book, _no_records, StorePolicy())
 
 
 def content(
@@ -52,11 +51,11 @@ def content(
     """What is set, as data."""
     found: list[Mapping[str, object]] = []
 
-    def keep(_: str, told: Mapping[str, object], __: object) -> bytes:
+    def keep(_: str, told: Mapping[str, object]) -> bytes:
         found.append(told)
         return b""
 
-    monkeypatch.setattr(statements, "pdf_of", keep)
+    monkeypatch.setattr(statements, "paper_pdf", keep)
     of(book).give(card(number), SEEN, DESK, "the holder asks", LATER, language)
     return json.loads(json.dumps(found[0], ensure_ascii=False))  # type: ignore[no-any-return]
 
@@ -183,7 +182,7 @@ def test_a_pdf_depends_on_its_content_alone() -> None:
         "language": "zh", "title": "说明", "subtitle": "s", "date": [2026, 3, 2], "running": "r", "footer": "f",
         "head": [["号码", "+86 13000000000 #raw[*]"]], "sections": [],
     }  # fmt: skip
-    made = [documents.pdf_of("statement", content, font_folders) for _ in range(2)]
+    made = [documents.paper_pdf("statement", content) for _ in range(2)]
     assert made[0] == made[1]
 
 

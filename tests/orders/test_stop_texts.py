@@ -195,7 +195,7 @@ def test_a_text_removed_past_the_trail_is_not_made_anew(store: Store) -> None:
     assert faults(store) == removed
     assert texts(book, order.id, now_hours=72) == ()
     with pytest.raises(Exception, match="is missing; `duanka audit verify` says"):
-        StopTextCopies(book, lambda: ()).copy(order.id, DESK, "the holder asks", NOW + 72 * HOUR)
+        StopTextCopies(book).copy(order.id, DESK, "the holder asks", NOW + 72 * HOUR)
     assert faults(store) == removed, "what was looked at since did not silence it"
 
 
@@ -218,7 +218,7 @@ def test_a_text_and_its_step_are_one_transaction(store: Store, monkeypatch: pyte
 def test_a_copy_has_the_very_bytes_and_stands_in_the_trail(store: Store) -> None:
     book = book_with_rules(store)
     order = stopped(book)
-    copies = StopTextCopies(book, lambda: ())
+    copies = StopTextCopies(book)
     copy = copies.copy(order.id, DESK, "the holder asks", NOW + 30 * HOUR)
     assert hashlib.sha256(copy.plain).hexdigest() == copy.texts[-1].sha256 == texts(book, order.id)[-1].sha256
     with store.reading() as connection:

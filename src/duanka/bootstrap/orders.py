@@ -33,7 +33,6 @@ from duanka.bootstrap.order_resources import acting_person as acting_person  # n
 from duanka.bootstrap.papers.rules_told import rules_told
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
@@ -172,7 +171,7 @@ def desk(
             checks=OnlineChecks(order_service, links, pictures, derived(root, "frames")),
             counter=Counter(order_service),
             disavowals=Disavowals(order_service),
-            papers=paper_services(order_service, font_folders, records.lookups, policy.store),
+            papers=paper_services(order_service, records.lookups, policy.store),
             reviews=Reviews(order_service, pictures),
             decision_key=decision_key,
             case_sources=sources,

@@ -24,7 +24,6 @@ from duanka.bootstrap.casework.clues import ClueWiring
 from duanka.bootstrap.casework.desk import casework
 from duanka.bootstrap.casework.victims import victim_services
 from duanka.bootstrap.policies import policy_named
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
 from duanka.decision_log.reader import KeptLines
@@ -216,7 +215,7 @@ def desk_on(
         checks=checks,
         counter=Counter(book),
         disavowals=Disavowals(book),
-        papers=paper_services(book, font_folders, lambda: invented, policy_named("national").store),
+        papers=paper_services(book, lambda: invented, policy_named("national").store),
         reviews=Reviews(book, pictures),
         way=way(checks, clock),
         given=given,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
+from collections.abc import Iterator
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from duanka.assessment.criterion_words import criterion_in_words, expected_text
@@ -16,32 +13,17 @@ from duanka.assessment.report import wording as said
 from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport, ComparedUnit, UnitComparison
 from duanka.domain.assessment import FigureShape, Measure
 from duanka.domain.assessment_policy import AssessmentPolicy
-from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.text import Language
+from duanka.ledger.pdf import set_pdf
 
 MOST_ROWS = 40  # of a table; the workbook has all
-FontFolders = Callable[[], Sequence[Path]]  # raises a DuankaError where no Chinese font is installed
 
 
-def pdf_of(
-    report: AssessmentReport, policy: AssessmentPolicy, language: Language, fonts: FontFolders
-) -> bytes:
+def pdf_of(report: AssessmentReport, policy: AssessmentPolicy, language: Language) -> bytes:
     """Set the report as PDF; the same report gives the same bytes. DuankaError: typst or the fonts are missing."""
-    try:
-        typst = import_module("typst")
-    except ImportError as error:
-        raise DuankaError("a PDF needs the Python package typst: `make setup` installs it") from error
     template = files("duanka.assessment.report").joinpath("report.typ").read_bytes()
-    told = json.dumps(content_of(report, policy, language), ensure_ascii=False)
-    made: bytes = typst.compile(
-        template,
-        format="pdf",
-        sys_inputs={"content": told.encode(errors="replace").decode()},  # names may hold lone surrogates
-        font_paths=[str(folder) for folder in fonts()],
-        ignore_system_fonts=True,  # the same on every machine
-    )
-    return made
+    return set_pdf(template, content_of(report, policy, language))
 
 
 def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Language) -> dict[str, Any]:

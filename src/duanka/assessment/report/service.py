@@ -20,7 +20,6 @@ from duanka.domain.text import Language
 from duanka.ledger.db.assessment.listings import assessment_figures
 
 if TYPE_CHECKING:
-    from duanka.assessment.report.document import FontFolders
     from duanka.assessment.report.model import AssessmentReport, UnitComparison
 
 
@@ -41,10 +40,10 @@ _MEASURES = (
 
 
 class AssessmentReports:
-    """Reports of one order database. `fonts`: folders with Chinese fonts; a DuankaError: there are none."""
+    """Reports of one order database."""
 
-    def __init__(self, runs: AssessmentRuns, listings: UnitListings, fonts: FontFolders) -> None:
-        self._runs, self._listings, self._fonts = runs, listings, fonts
+    def __init__(self, runs: AssessmentRuns, listings: UnitListings) -> None:
+        self._runs, self._listings = runs, listings
 
     def of(self, run: str, by: Person) -> AssessmentReport:
         """Compare the units of a run (its id, its period, or "": the latest), over it and the periods before it.
@@ -74,7 +73,7 @@ class AssessmentReports:
         if kind is ReportFile.PDF:
             from duanka.assessment.report.document import pdf_of  # noqa: PLC0415
 
-            return pdf_of(report, self._runs.policy, language, self._fonts)
+            return pdf_of(report, self._runs.policy, language)
         from duanka.assessment.report.workbook import workbook_of  # noqa: PLC0415  # each takes time to import
 
         return workbook_of(report, self._runs.policy, language)

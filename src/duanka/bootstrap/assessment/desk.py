@@ -11,7 +11,6 @@ from duanka.assessment.report.service import AssessmentReports
 from duanka.assessment.rows import AssessedRows
 from duanka.assessment.runs import AssessmentRuns
 from duanka.bootstrap.assessment.figures import headline
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.domain.assessment_lookups import ExposureLookups
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.network import RefusalArchive
@@ -39,5 +38,5 @@ def assessment(
         runs=runs,
         rows=AssessedRows(runs),
         listings=listings,
-        reports=AssessmentReports(runs, listings, font_folders),
+        reports=AssessmentReports(runs, listings),
     )

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
-from duanka.casework.clues.dossier.fonts import NoChineseFont, font_folders
 from duanka.domain.errors import DuankaError
+from duanka.ledger.pdf import NoChineseFont, font_folders
 
 SECONDS = 3.0
 _NATS_PORT, _SPARK_PORT = 4222, 15002

@@ -13,7 +13,7 @@ from duanka.domain.order import Kind, Order, OrderError, Person, UnknownOrder
 from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
-from duanka.orders.papers.documents import FontFolders, pdf_of
+from duanka.orders.papers.documents import paper_pdf
 from duanka.orders.service import OrderService
 from duanka.orders.stop_texts import StopTextShown, texts_made
 
@@ -48,8 +48,8 @@ class StopTextCopy:
 class StopTextCopies:
     """Gives copies; each stands in the audit trail."""
 
-    def __init__(self, orders: OrderService, fonts: FontFolders) -> None:
-        self._orders, self._fonts = orders, fonts
+    def __init__(self, orders: OrderService) -> None:
+        self._orders = orders
 
     def copy(self, number: str, by: Person, why: str, now: datetime, step: int | None = None) -> StopTextCopy:
         """Return the texts of restriction `number`, or that of one step. OrderError: it has none."""
@@ -89,7 +89,7 @@ class StopTextCopies:
             "texts": [{"text": one.text, "sha256": one.sha256} for one in copy.texts],
             "check": _CHECK,
         }
-        return pdf_of("copy", content, self._fonts)
+        return paper_pdf("copy", content)
 
 
 def _none(order: Order, steps: list[int]) -> str:

@@ -9,7 +9,6 @@ from duanka.domain.record_lookups import RecordLookups
 from duanka.domain.store_policy import StorePolicy
 from duanka.orders.papers.billing import BillingQueries
 from duanka.orders.papers.copies import StopTextCopies
-from duanka.orders.papers.documents import FontFolders
 from duanka.orders.papers.statements.service import CardStatements
 from duanka.orders.service import OrderService
 
@@ -24,11 +23,11 @@ class PaperServices:
 
 
 def paper_services(
-    orders: OrderService, fonts: FontFolders, records: Callable[[], RecordLookups], keep: StorePolicy
+    orders: OrderService, records: Callable[[], RecordLookups], keep: StorePolicy
 ) -> PaperServices:
     """Return the services on the database of `orders`. `records`, `keep`: the store of records and its terms."""
     return PaperServices(
-        StopTextCopies(orders, fonts),
-        CardStatements(orders, fonts, records, keep),
+        StopTextCopies(orders),
+        CardStatements(orders, records, keep),
         BillingQueries(orders.store, orders.terms.trail),
     )

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 from duanka.casework.clues.dossier import drawings
-from duanka.casework.clues.dossier.fonts import font_folders
 from duanka.casework.clues.dossier.model import CaseDossier, DossierCard, DossierEvent, FactSource
 from duanka.casework.clues.dossier.timeline import OUTCOMES, element_words
 from duanka.casework.clues.dossier.wording import HOLDERS, LEARNT, METHODS, TERMS, TIERS
 from duanka.domain.case_file import GroundKind, ItemKind
 from duanka.domain.clue import Standing
-from duanka.domain.errors import DuankaError
 from duanka.domain.phone_masking import spelled_card as spelled
 from duanka.domain.text import BilingualText
+from duanka.ledger.pdf import set_pdf
 
 MOST_ROWS = 120  # of a table in the document; the table cards.csv and the bundle have all
 MOST_OTHERS = 12  # devices or outlets that the head names
@@ -35,20 +32,8 @@ def pdf_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> bytes:
 
     `others`: name and SHA-256 of the files beside it. DuankaError: typst or the fonts are missing.
     """
-    try:
-        typst = import_module("typst")
-    except ImportError as error:
-        raise DuankaError("a dossier needs the Python package typst: `make setup` installs it") from error
     template = files("duanka.casework.clues.dossier").joinpath("dossier.typ").read_bytes()
-    told = json.dumps(content_of(dossier, others), ensure_ascii=False)
-    made: bytes = typst.compile(
-        template,
-        format="pdf",
-        sys_inputs={"content": told.encode(errors="replace").decode()},  # names may hold lone surrogates
-        font_paths=[str(folder) for folder in font_folders()],
-        ignore_system_fonts=True,  # the same on every machine
-    )
-    return made
+    return set_pdf(template, content_of(dossier, others))
 
 
 def content_of(dossier: CaseDossier, others: Sequence[tuple[str, str]]) -> dict[str, Any]:

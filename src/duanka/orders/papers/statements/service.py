@@ -17,7 +17,7 @@ from duanka.domain.record_lookups import RecordLookups, StoreStatus
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText, Language, Many
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.papers.documents import FontFolders, pdf_of
+from duanka.orders.papers.documents import paper_pdf
 from duanka.orders.papers.statements import words
 from duanka.orders.papers.statements.kept_data import kept_data
 from duanka.orders.papers.statements.reading import CardRows, rows_about
@@ -50,11 +50,10 @@ class CardStatements:
     def __init__(
         self,
         orders: OrderService,
-        fonts: FontFolders,
         records: Callable[[], RecordLookups],
         keep: StorePolicy,
     ) -> None:
-        self._orders, self._fonts, self._records, self._keep = orders, fonts, records, keep
+        self._orders, self._records, self._keep = orders, records, keep
 
     def give(
         self, card: str, seen: IdentitySeen, by: Person, why: str, now: datetime, language: Language = "zh"
@@ -84,7 +83,7 @@ class CardStatements:
             return rows
 
         rows = self._orders.transaction(work, now)  # set outside of it: that takes a second
-        return pdf_of("statement", self._content(rows, seen, status, now, language), self._fonts)
+        return paper_pdf("statement", self._content(rows, seen, status, now, language))
 
     def _content(
         self,

@@ -1,7 +1,12 @@
-"""Chinese fonts of a dossier: those of the wheel that `make setup` installs, else the system's Noto CJK."""
+"""Set a PDF with typst: all text comes as data, and none of it is read as markup.
+
+Its Chinese fonts are those of the wheel that `make setup` installs, else the system's Noto CJK.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +18,26 @@ _NAMES = ("NotoSansCJK*.ttc", "NotoSansCJK*.otf", "NotoSansSC*.otf", "NotoSansSC
 
 class NoChineseFont(DuankaError):
     """No font with Chinese letters: a dossier would show boxes."""
+
+
+def set_pdf(template: bytes, content: Mapping[str, object]) -> bytes:
+    """Set `content`, which the template reads as JSON; the same content gives the same bytes.
+
+    DuankaError: typst is missing. NoChineseFont.
+    """
+    try:
+        typst = import_module("typst")
+    except ImportError as error:
+        raise DuankaError("a PDF needs the Python package typst: `make setup` installs it") from error
+    told = json.dumps(content, ensure_ascii=False)
+    made: bytes = typst.compile(
+        template,
+        format="pdf",
+        sys_inputs={"content": told.encode(errors="replace").decode()},  # texts may hold lone surrogates
+        font_paths=[str(folder) for folder in font_folders()],
+        ignore_system_fonts=True,  # the same on every machine
+    )
+    return made
 
 
 def font_folders(system: tuple[Path, ...] = SYSTEM_FOLDERS) -> list[Path]:
