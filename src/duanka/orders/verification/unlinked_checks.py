@@ -72,10 +72,10 @@ class UnlinkedChecks:
         """Start a session; the same for numbers that lead nowhere. CheckRefused: USED_UP, by card or address."""
 
         def work(unit: UnitOfWork) -> Session | CheckRefused:
-            visiting = self._visits
-            if not visiting.may_begin(unit.connection, numbers, address, now):
+            begun = self._visits.begin(unit.connection, numbers, consent, address, now)
+            if begun is None:
                 return CheckRefused(CheckReason.USED_UP)
-            session, about = visiting.begin(unit.connection, numbers, consent, address, now)
+            session, about = begun
             if about:
                 said: dict[str, object] = {"words": consent.words, "session": session.id}
                 unit.note(SYSTEM, "unlinked.begin", about, "number and order number were given", {}, said)

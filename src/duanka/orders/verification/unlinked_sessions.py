@@ -49,18 +49,25 @@ class UnlinkedSessions:
         consent: Consent,
         address: str,
         now: datetime,
-    ) -> tuple[Session, str]:
-        """Create a session; return it and the id of its verification, "" if the numbers lead nowhere."""
+    ) -> tuple[Session, str] | None:
+        """Create a session; return it and the id of its verification, "" if the numbers lead nowhere.
+
+        None: no challenge is left for these numbers, or too many sessions were begun from this address.
+        """
         order = reachable(connection, numbers, self._policy)
         about = order.id if order else ""
+        pair, where = self._pair(numbers, about), self.address(address)
+        lock(connection, pair, where)
+        if not self._may_begin(connection, pair, where, now):
+            return None
         token, number = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES), new_id("S")
         ends = now + timedelta(minutes=self._policy.session_minutes)
         row = {
             "id": number,
             "token_hash": _hash(token),
             "order_id": about,
-            "pair_hash": self._pair(numbers, about),
-            "address_hash": self.address(address),
+            "pair_hash": pair,
+            "address_hash": where,
             "agreed_at": now,
             "words": consent.words[:_MAX_DIGEST_LETTERS],
             "expires_at": ends,
@@ -68,13 +75,8 @@ class UnlinkedSessions:
         connection.execute(insert(unlinked_sessions).values(row))
         return Session(number, number, number, "", ends, token, unlinked=True), about
 
-    def may_begin(
-        self, connection: Connection, numbers: UnlinkedNumbers, address: str, now: datetime
-    ) -> bool:
-        """Whether a session may begin: a challenge is left, and the address has not begun too many."""
-        order = reachable(connection, numbers, self._policy)
-        pair, where = self._pair(numbers, order.id if order else ""), self.address(address)
-        lock(connection, pair, where)
+    def _may_begin(self, connection: Connection, pair: str, where: str, now: datetime) -> bool:
+        """Whether a challenge is left, and the address has not begun too many sessions; both: keyed hashes."""
         mine = (unlinked_sessions.c.address_hash == where, unlinked_sessions.c.agreed_at > now - DAY)
         begun: int = connection.execute(
             select(func.count()).select_from(unlinked_sessions).where(*mine)
