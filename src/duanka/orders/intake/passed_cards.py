@@ -20,9 +20,9 @@ from duanka.orders.intake.new_evidence import heavier_since
 
 @dataclass(frozen=True)
 class LastAnswer:
-    """What answered the question about a card last: a pass, or somebody who gave the card back.
+    """What answered the question about a card last: a pass, somebody who gave the card back, or an undecided objection.
 
-    `order`: its id; `rules`, `tier`: what was answered.
+    `order`: its id; `rules`, `tier`: what was answered; `passed`: the holder proved who they are.
     """
 
     order: str
@@ -65,9 +65,8 @@ def _read_given_back(connection: Connection, of: Collection[str]) -> dict[str, L
     found = dict[str, LastAnswer]()
     for card, order, at, *told in connection.execute(query):
         rules = frozenset(" ".join(filter(None, told[::2])).split())
-        found[card] = LastAnswer(
-            order, rules, max(filter(None, ("", *told[1::2])), key=TIERS.index, default=""), at, False
-        )
+        tier = max((one or "" for one in told[1::2]), key=TIERS.index)
+        found[card] = LastAnswer(order, rules, tier, at, False)
     return found
 
 
@@ -75,26 +74,15 @@ _LAST_PASS: TableFact[LastAnswer | None] = TableFact(orders, _read_passes, absen
 _LAST_GIVEN_BACK: TableFact[LastAnswer | None] = TableFact(orders, _read_given_back, absent=None)
 
 
-@dataclass(frozen=True)
-class _GivenBack:
-    """What the last lapsed objection of a card was about: its order, rules, tiers, and when the card was given back."""
-
-    order_id: str
-    rules: frozenset[str]
-    tiers: tuple[str, ...]
-    at: datetime
-
-
-def _read_last_lapses(connection: Connection, of: Collection[str]) -> dict[str, _GivenBack]:
+def _read_last_lapses(connection: Connection, of: Collection[str]) -> dict[str, LastAnswer]:
+    """What the last lapsed objection of each card was about; `order`: the restriction that it lifted."""
     lapsed = (
         select(orders.c.card, orders.c.parent, orders.c.closed_at)
         .where(among(connection, orders.c.card, of), text(LAPSED_ORDERS))
         .subquery()
     )
-    about, asked = (
-        orders.alias(),
-        orders.alias(),
-    )  # the restriction, and its verification, which later hits joined
+    # the restriction, and its verification, which later hits joined
+    about, asked = orders.alias(), orders.alias()
     names = ("id", "rules", "tier")
     query = (
         select(lapsed.c.card, lapsed.c.closed_at, *(about.c[name] for name in names))
@@ -104,17 +92,18 @@ def _read_last_lapses(connection: Connection, of: Collection[str]) -> dict[str, 
         .order_by(lapsed.c.closed_at)
     )
     return {
-        row.card: _GivenBack(
+        row.card: LastAnswer(
             row.id,
             frozenset(f"{row.rules} {row.more_rules or ''}".split()),
-            (row.tier, row.more_tier or ""),
+            max(row.tier, row.more_tier or "", key=TIERS.index),
             row.closed_at,
+            False,
         )
         for row in connection.execute(query)
     }
 
 
-_LAST_LAPSE: TableFact[_GivenBack | None] = TableFact(orders, _read_last_lapses, absent=None)
+_LAST_LAPSE: TableFact[LastAnswer | None] = TableFact(orders, _read_last_lapses, absent=None)
 
 
 def given_back_for(unit: UnitOfWork, decision: OrderDecision) -> str | None:
@@ -123,12 +112,9 @@ def given_back_for(unit: UnitOfWork, decision: OrderDecision) -> str | None:
     Nobody proved anything, so only the same rules on evidence from before that day do not ask again.
     """
     before = unit.about_cards(_LAST_LAPSE, decision.card)
-    if before is None or decision.seen_until is None:
+    if before is None or not _known_then(unit, decision, before):
         return None
-    heavier = all(TIERS.index(decision.tier) > TIERS.index(tier) for tier in before.tiers)
-    at = unit.policy.local_time.local(before.at).replace(tzinfo=None)
-    known = before.rules.issuperset(decision.rules) and decision.seen_until <= at
-    return before.order_id if known and not heavier else None
+    return before.order if TIERS.index(decision.tier) <= TIERS.index(before.tier) else None
 
 
 def answered_lately(unit: UnitOfWork, decision: OrderDecision) -> LastAnswer | None:
@@ -145,7 +131,12 @@ def answered_lately(unit: UnitOfWork, decision: OrderDecision) -> LastAnswer | N
     heavier = heavier_since(unit, decision, answered.tier, answered.at)
     if heavier or new_rules & set(unit.policy.ask_again_rules):
         return None
-    answered_at = unit.policy.local_time.local(answered.at).replace(tzinfo=None)
-    known_then = not new_rules and decision.seen_until is not None and decision.seen_until <= answered_at
     lately = unit.now < answered.at + timedelta(days=unit.policy.ask_again_days)
-    return answered if known_then or lately else None
+    return answered if lately or _known_then(unit, decision, answered) else None
+
+
+def _known_then(unit: UnitOfWork, decision: OrderDecision, answered: LastAnswer) -> bool:
+    """Whether a decision has the same rules on evidence from before the answer."""
+    at = unit.policy.local_time.local(answered.at).replace(tzinfo=None)
+    no_new_rule = answered.rules.issuperset(decision.rules)
+    return no_new_rule and decision.seen_until is not None and decision.seen_until <= at
