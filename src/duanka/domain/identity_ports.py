@@ -82,68 +82,8 @@ class PhotoStore(Protocol):
         """Keep the registered photo, sealed, until the order closes."""
 
 
-class UnlinkedStore(Protocol):
-    """Store of sessions without a link, apart from those by a link; a pass alone reaches the order.
-
-    Whoever begins one is told the same, and as soon, whether the two numbers lead to an order or nowhere.
-    """
-
-    def begin(self, numbers: UnlinkedNumbers, consent: Consent, address: str, now: datetime) -> Session:
-        """Start a session. CheckRefused: USED_UP, for this card or from this address."""
-
-    def session(self, token: str, now: datetime) -> Session:
-        """Return the session with this token; UnknownOrder, AlreadyUsed."""
-
-    def card_of(self, session: Session) -> str:
-        """Return the card whose photo to compare with; "" where the session leads nowhere."""
-
-    def note_unusable(self, session: Session, why: str, now: datetime) -> None:
-        """Record in the audit trail why there is no registered photo."""
-
-    def progress(self, session: Session, now: datetime) -> VerificationProgress:
-        """Return the progress of the session."""
-
-    def restored(self, session: Session) -> bool:
-        """Whether a pass in it gave the card back."""
-
-    def drawn(self, session: Session, now: datetime) -> Challenge | None:
-        """Return the open challenge; None: a new one may be issued. CheckRefused: no attempt is left."""
-
-    def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
-        """Issue a challenge, or return the open one; CheckRefused if no attempt is left."""
-
-    def recorded(
-        self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
-    ) -> str:
-        """As of `CheckStore`."""
-
-    def require_unanswered(self, session: Session, challenge_id: str, now: datetime) -> None:
-        """As of `CheckStore`."""
-
-    def take(
-        self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
-    ) -> Challenge:
-        """As of `CheckStore`."""
-
-    def release(self, challenge_id: str, now: datetime) -> None:
-        """As of `CheckStore`."""
-
-    def settle(self, challenge_id: str, verdict: Verdict, pictures: ReviewPictures, now: datetime) -> None:
-        """Store the verdict; a pass moves the order as one by a link does."""
-
-
-class CheckStore(Protocol):
-    """Store of sessions, challenges and verdicts; a verdict moves its order."""
-
-    @property
-    def photos(self) -> PhotoStore:
-        """The registered photos to compare with."""
-
-    def standing(self, order_id: str, now: datetime) -> VerificationProgress:
-        """Return the progress of this order's verification."""
-
-    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
-        """Start a session from the link in the notice. None without consent: the counter remains."""
+class ChallengeStore(Protocol):
+    """Store of sessions and of the challenges drawn in them, by a link or without one."""
 
     def session(self, token: str, now: datetime) -> Session:
         """Return the session with this token; UnknownOrder, AlreadyUsed."""
@@ -169,6 +109,45 @@ class CheckStore(Protocol):
 
     def release(self, challenge_id: str, now: datetime) -> None:
         """Do not count the attempt: the frames were not checked, through our fault."""
+
+
+class UnlinkedStore(ChallengeStore, Protocol):
+    """Store of sessions without a link, apart from those by a link; a pass alone reaches the order.
+
+    Whoever begins one is told the same, and as soon, whether the two numbers lead to an order or nowhere.
+    """
+
+    def begin(self, numbers: UnlinkedNumbers, consent: Consent, address: str, now: datetime) -> Session:
+        """Start a session. CheckRefused: USED_UP, for this card or from this address."""
+
+    def card_of(self, session: Session) -> str:
+        """Return the card whose photo to compare with; "" where the session leads nowhere."""
+
+    def note_unusable(self, session: Session, why: str, now: datetime) -> None:
+        """Record in the audit trail why there is no registered photo."""
+
+    def progress(self, session: Session, now: datetime) -> VerificationProgress:
+        """Return the progress of the session."""
+
+    def restored(self, session: Session) -> bool:
+        """Whether a pass in it gave the card back."""
+
+    def settle(self, challenge_id: str, verdict: Verdict, pictures: ReviewPictures, now: datetime) -> None:
+        """Store the verdict; a pass moves the order as one by a link does."""
+
+
+class CheckStore(ChallengeStore, Protocol):
+    """Store of sessions, challenges and verdicts; a verdict moves its order."""
+
+    @property
+    def photos(self) -> PhotoStore:
+        """The registered photos to compare with."""
+
+    def standing(self, order_id: str, now: datetime) -> VerificationProgress:
+        """Return the progress of this order's verification."""
+
+    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
+        """Start a session from the link in the notice. None without consent: the counter remains."""
 
     def settle(
         self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
