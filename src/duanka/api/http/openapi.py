@@ -69,7 +69,8 @@ def _body(media_type: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 
 
-BYTES_BODY = _body("application/octet-stream", {"type": "string", "format": "binary"})
+BINARY = {"schema": {"type": "string", "format": "binary"}}  # content of an answer that is a file
+BYTES_BODY = _body("application/octet-stream", BINARY["schema"])
 
 
 def describe(api: FastAPI, policy: OrderPolicy) -> None:

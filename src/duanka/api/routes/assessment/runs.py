@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import BINARY
 from duanka.api.schemas.assessment import runs as shown
 from duanka.api.schemas.assessment.runs import TheRun
 from duanka.api.schemas.requests import After, Limit, Skip
@@ -23,7 +24,6 @@ _FILES = {
     ReportFile.PDF: "application/pdf",
     ReportFile.WORKBOOK: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _By = Annotated[
     UnitKind | None, Query(alias="by", description="By which kind of unit; without it everything together.")
 ]
@@ -123,7 +123,7 @@ def list_assessment_formulas(here: Here, by: access.Caller) -> shown.FormulasSho
     "The report of a run · 考核报告",
     Permission.READ_ASSESSMENT,
     fails=(404, 409),
-    answers={200: {"description": "The report.", "content": dict.fromkeys(_FILES.values(), _BINARY)}},
+    answers={200: {"description": "The report.", "content": dict.fromkeys(_FILES.values(), BINARY)}},
     response_class=Response,
 )
 def get_assessment_report(

@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import BINARY
 from duanka.api.schemas.casework import clues as shown
 from duanka.api.schemas.casework.clues import TheClue, TheRecipient
 from duanka.api.schemas.requests import Because
@@ -18,7 +19,6 @@ from duanka.domain.clue import ClueState
 from duanka.domain.phone_masking import masked_text
 
 router = Endpoints("clues")
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _MEDIA = {
     "pdf": "application/pdf",
     "json": "application/json",
@@ -71,7 +71,7 @@ def retrieve_clue(here: Here, by: access.Caller, number: TheClue, because: Becau
     Permission.READ_CLUE,
     fails=(404,),
     answers={
-        200: {"description": "The file, masked.", "content": dict.fromkeys(sorted(_MEDIA.values()), _BINARY)}
+        200: {"description": "The file, masked.", "content": dict.fromkeys(sorted(_MEDIA.values()), BINARY)}
     },
     response_class=Response,
 )

@@ -7,13 +7,13 @@ from fastapi import Response
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import BINARY
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas.papers import CopyAsked
 from duanka.domain.authority import Permission
 
 router = Endpoints("papers")
 _PDF = "application/pdf"
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.endpoint(
@@ -21,7 +21,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     "A copy of the text of a stop · 停机告知书副本",
     Permission.COPY_STOP_TEXT,
     fails=(404, 409),
-    answers={200: {"description": "The copy, as PDF.", "content": {_PDF: _BINARY}}},
+    answers={200: {"description": "The copy, as PDF.", "content": {_PDF: BINARY}}},
     response_class=Response,
 )
 def copy_stop_text(here: Here, by: access.Caller, number: asked.MovedOrder, asks: CopyAsked) -> Response:

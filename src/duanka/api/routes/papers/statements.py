@@ -7,6 +7,7 @@ from fastapi import Response
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.openapi import BINARY
 from duanka.api.schemas.papers import StatementAsked
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import card_of
@@ -14,7 +15,6 @@ from duanka.orders.papers.statements.service import IdentitySeen
 
 router = Endpoints("papers")
 _PDF = "application/pdf"
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.endpoint(
@@ -22,7 +22,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     "A holder's statement of their card · 号码处置情况说明",
     Permission.GIVE_STATEMENT,
     fails=(409,),
-    answers={200: {"description": "The statement, as PDF.", "content": {_PDF: _BINARY}}},
+    answers={200: {"description": "The statement, as PDF.", "content": {_PDF: BINARY}}},
     response_class=Response,
 )
 def give_statement(here: Here, by: access.Caller, asks: StatementAsked) -> Response:
