@@ -62,8 +62,7 @@ class RulesTold:
 
 @dataclass(frozen=True)
 class StopTextBody:
-    """The part that cards with the same rules and grounds share. `digest`: SHA-256 of both languages, in"
-    " hexadecimal."""
+    """The part that cards with the same rules and grounds share. `digest`: SHA-256 of both languages, in hex."""
 
     zh: str
     en: str

@@ -15,8 +15,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.stop_text_comparison import texts_told
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among
-from duanka.ledger.db.rows import order_of
-from duanka.ledger.db.tables import orders
+from duanka.ledger.db.rows import find_order
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
 from duanka.ledger.unit_of_work.locks import lock_cards
 from duanka.ledger.unit_of_work.stop_texts import write_stop_texts
@@ -65,8 +64,7 @@ def texts_made(
         return found
     if texts_told(connection, [order.id]):
         return []
-    row = connection.execute(select(orders).where(orders.c.id == (order.parent or ""))).mappings().first()
-    made = writer.text(order, order_of(row) if row else None, now, belated=True)
+    made = writer.text(order, find_order(connection, order.parent or ""), now, belated=True)
     told = write_stop_texts(connection, [made])
     after = {"step": order.step, "sha256": made.digest}
     trail.append(

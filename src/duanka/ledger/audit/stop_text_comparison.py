@@ -15,8 +15,18 @@ from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
 
-LABEL = f"{stop_texts.name}/"
+_LABEL = f"{stop_texts.name}/"  # first part of a text's name in entries
 _MOST_NAMED = 100  # texts without an order that are named; more would add no information
+
+
+def text_label(order_id: str, step: int) -> str:
+    """Return the name of a text in entries."""
+    return f"{_LABEL}{text_id(order_id, step)}"
+
+
+def text_id(order_id: str, step: int) -> str:
+    """Return the id of the text of this step."""
+    return f"{order_id}:{step}"
 
 
 def stop_text_faults(connection: Connection) -> Iterator[str]:
@@ -29,7 +39,7 @@ def stop_text_faults(connection: Connection) -> Iterator[str]:
     theirs = select(orders.c.id).where(orders.c.id == stop_texts.c.order_id).exists()
     orphans = select(stop_texts.c.order_id, stop_texts.c.step).where(~theirs).limit(_MOST_NAMED)
     for row in connection.execute(orphans):
-        yield f"stop text {row.order_id}:{row.step} is of no order: it was put in past the trail"
+        yield f"stop text {text_id(row.order_id, row.step)} is of no order: it was put in past the trail"
 
 
 def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
@@ -41,7 +51,7 @@ def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
         .where(among(connection, stop_texts.c.order_id, of))
     )
     for row in connection.execute(query.order_by(stop_texts.c.order_id, stop_texts.c.step)):
-        name = f"{row.order_id}:{row.step}"
+        name = text_id(row.order_id, row.step)
         kept = told.pop(name, None)
         text = joined_text(BilingualText(row.head_zh, row.head_en), BilingualText(row.zh or "", row.en or ""))
         digest = digest_of(text)
@@ -58,10 +68,10 @@ def texts_told(connection: Connection, of: Sequence[str]) -> dict[str, str]:
     """Id of each text of these orders that was ever made -> its SHA-256, as the trail says."""
     has = func.strpos if connection.dialect.name == "postgresql" else func.instr
     query = select(audit.c.digests).where(
-        among(connection, audit.c.subject, of), has(audit.c.digests, literal(f'"{LABEL}')) > 0
+        among(connection, audit.c.subject, of), has(audit.c.digests, literal(f'"{_LABEL}')) > 0
     )
     found: dict[str, str] = {}
     for digests in connection.execute(query).scalars():
         facts: dict[str, str] = json.loads(digests)
-        found |= {name.removeprefix(LABEL): kept for name, kept in facts.items() if name.startswith(LABEL)}
+        found |= {name.removeprefix(_LABEL): kept for name, kept in facts.items() if name.startswith(_LABEL)}
     return found

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from duanka.domain.stop_text import StopText
+from duanka.ledger.audit.stop_text_comparison import text_label
 from duanka.ledger.db.bulk import put_rows, upsert
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
-
-STOP_TEXT = "stop_texts"  # first part of a text's label in entries of the audit trail; the other is its id
 
 
 def write_stop_texts(connection: Connection, texts: Sequence[StopText]) -> dict[str, dict[str, str]]:
@@ -27,14 +26,9 @@ def write_stop_texts(connection: Connection, texts: Sequence[StopText]) -> dict[
     for one in texts:
         digest = one.digest
         written.append(_row(one, digest))
-        told.setdefault(one.order_id, {})[f"{STOP_TEXT}/{text_id(one.order_id, one.step)}"] = digest
+        told.setdefault(one.order_id, {})[text_label(one.order_id, one.step)] = digest
     put_rows(connection, stop_texts, written)
     return told
-
-
-def text_id(order_id: str, step: int) -> str:
-    """Return the id of the text of this step."""
-    return f"{order_id}:{step}"
 
 
 def _row(text: StopText, digest: str) -> dict[str, object]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import given_reason
 from duanka.domain.order import Kind, Order, OrderError, Person, UnknownOrder
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.rows import order_of
-from duanka.ledger.db.tables import orders
+from duanka.ledger.db.rows import find_order
 from duanka.orders.papers.documents import paper_pdf
 from duanka.orders.service import OrderService
 from duanka.orders.stop_texts import StopTextShown, texts_made
@@ -57,10 +54,9 @@ class StopTextCopies:
         why = given_reason(why)
         terms = self._orders.terms
         with self._orders.store.writing() as connection:
-            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
-            if row is None:
+            order = find_order(connection, number)
+            if order is None:
                 raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
-            order = order_of(row)
             authorize(by, Permission.COPY_STOP_TEXT, order)
             texts = texts_made(connection, terms.trail, terms.stop_texts, order, now)
             chosen = tuple(one for one in texts if step in (None, one.step))

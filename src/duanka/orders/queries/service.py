@@ -33,7 +33,7 @@ from duanka.orders.queries import statistics as figures
 from duanka.orders.queries.disowned import disowned_in
 from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # re-exported for callers of OrderQueries
 from duanka.orders.queries.listing import Sort, conditions, counts, cursor, sorted_page
-from duanka.orders.stop_texts import StopTextShown, texts_made
+from duanka.orders.stop_texts import StopTextShown, texts_made, texts_of
 from duanka.orders.verification.attempts import verification_of
 from duanka.orders.views import (
     AlarmShown,
@@ -192,6 +192,11 @@ class OrderQueries:
     def own_stop_text(self, restriction: Order, now: datetime) -> StopTextShown | None:
         """Return the text in force of a restriction, for its holder, whose reading `own` has audited."""
         authorize(HOLDER, Permission.READ_OWN_ORDER)
+        with (
+            self._store.reading() as connection
+        ):  # holders do not wait for each other: few texts are still to be made
+            if stored := texts_of(connection, [restriction.id]):
+                return stored[-1]
         with self._store.writing() as connection:
             order = order_of(_order_row(connection, restriction.id))
             texts = texts_made(connection, self._trail, self._stop_texts, order, now)
