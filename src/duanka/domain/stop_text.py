@@ -139,9 +139,7 @@ class StopTextWriter:
         evidence = stop.carried_by.partition(":")[0]
         rules = () if evidence in _NO_RULES else _rules_of(stop, verification)
         key = (evidence, stop.state, rules, told.redress, told.papers)
-        body = self._bodies.get(key) or _kept(
-            self._bodies, key, self._body(evidence, stop.state, rules, told.redress, told.papers)
-        )
+        body = self._bodies.get(key) or _kept(self._bodies, key, self._body(*key))
         head = self._head(stop, verification, told.reason, rules)
         head = self._belated(head, made_at) if belated else head
         return StopText(stop.id, stop.step, head, body, made_at, belated)

@@ -34,7 +34,6 @@ class StopTextCopy:
     order_id: str
     texts: tuple[StopTextShown, ...]
     made_at: datetime
-    made_at_words: str
 
     @property
     def plain(self) -> bytes:
@@ -64,7 +63,7 @@ class StopTextCopies:
                 raise OrderError(_none(order, [one.step for one in texts]))
             digests: dict[str, object] = {f"step {one.step}": one.sha256 for one in chosen}
             terms.trail.append(connection, [AuditEntry(now, by, COPIED, number, why, after=digests)])
-        return StopTextCopy(number, chosen, now, terms.policy.local_time.written(now))
+        return StopTextCopy(number, chosen, now)
 
     def pdf(self, copy: StopTextCopy) -> bytes:
         """Set a copy as PDF; the same copy gives the same bytes. DuankaError: typst or a font is missing."""
@@ -80,7 +79,7 @@ class StopTextCopies:
             "head": [
                 ["工单 order", copy.order_id],
                 ["运营商 operator", f"{policy.operator.zh}\n{policy.operator.en}"],
-                ["副本出具时间 copied", copy.made_at_words],
+                ["副本出具时间 copied", policy.local_time.written(copy.made_at)],
             ],
             "texts": [{"text": one.text, "sha256": one.sha256} for one in copy.texts],
             "check": _CHECK,

@@ -97,9 +97,7 @@ def sections_of(rows: CardRows, tell: Telling) -> Iterator[Section]:
         (str(one["id"]), tell.at(one["at"]), one["order_id"], tell.word(BillingEvent, one["event"]))
         for one in rows.billing
     ]
-    yield tell.section("billing", ("kept", "at", "order", "event"), billed) | {
-        "columns": ["#", *(tell.said(words.COLUMNS[one]) for one in ("at", "order", "event"))]
-    }
+    yield tell.section("billing", ("number", "at", "order", "event"), billed)
     asked = [_account(one, tell) for one in rows.accounts]
     yield tell.section("accounts", ("platform", "asked", "ground", "at", "state"), asked)
     looks = [

@@ -45,6 +45,7 @@ NOT_KNOWN = BilingualText(
 NOTHING = BilingualText("没有。", "None.")
 MORE = BilingualText("另有 {n} 条较早的，不在此列。", "{n} earlier ones are not listed.")
 COLUMNS = {
+    "number": BilingualText("#", "#"),
     "at": BilingualText("时间", "at"),
     "order": BilingualText("工单", "order"),
     "step": BilingualText("经过", "step"),
