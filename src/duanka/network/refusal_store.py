@@ -18,7 +18,11 @@ from duanka.domain.private_files import private_database
 from duanka.domain.takedown import Indicator, IndicatorKind
 from duanka.network.sqlite_files import put_aside
 
-_MADE = """
+# Executed also where a loss is written, as a version of before may have made the file.
+_LOST = """
+CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL);
+"""
+_MADE = f"""
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS refused (
   id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
@@ -27,8 +31,7 @@ CREATE TABLE IF NOT EXISTS refused (
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS running (began TEXT PRIMARY KEY, written TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL);
-"""
+{_LOST}"""
 # A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts in `sqlite_sequence`.
 # Epochs of one file increase; the first one and each step are random, so that other files and copies differ.
 _EPOCH_BITS, _LAST_EPOCH = 32, (1 << 31) - 1
@@ -255,10 +258,7 @@ def _indicators(text: str) -> tuple[Indicator, ...]:
 
 
 def _put_loss(database: sqlite3.Connection, loss: FileLoss) -> None:
-    if not _has(database, "lost"):
-        database.execute(
-            "CREATE TABLE lost (key TEXT PRIMARY KEY, since TEXT, until TEXT, count INTEGER, why TEXT NOT NULL)"
-        )
+    database.execute(_LOST)
     database.execute(
         "INSERT OR REPLACE INTO lost VALUES (?, ?, ?, ?, ?)",
         (loss.key, loss.since, loss.until, loss.count, loss.why.value),

@@ -49,8 +49,9 @@ def extend_coverage(
     add_losses(connection, losses, last.until if last else now, now)
     if not whole:
         return
-    begin_coverage(connection, element, carried, now)
-    if last is not None and (now - last.until >= _STEP or losses):
+    if last is None:
+        begin_coverage(connection, element, carried, now)
+    elif now - last.until >= _STEP or losses:
         later = (table.c.since == last.since, table.c.until < now)
         connection.execute(update(table).where(mine, *later).values(until=now))
 

@@ -147,16 +147,15 @@ class RefusalCollector:
         def work(connection: Connection) -> None:
             now = moved(connection, lock=True)
             there = asked if now == before else self._in_store(rows, now)
-            new = _insert(connection, rows)
-            _take_out(connection, new & there.all)
-            counted = [row for row in rows if _key(row) in new - there.all]
-            add_counts(connection, counted)
-            if indicators := [row for row in named if _key(row) in new - there.all]:
+            new, stored = _insert(connection, rows), there.all
+            _take_out(connection, new & stored)
+            counted, unsaid = new - stored, new & there.unknowable
+            add_counts(connection, [row for row in rows if _key(row) in counted])
+            if indicators := [row for row in named if _key(row) in counted]:
                 connection.execute(
                     upsert(connection, refused_indicators).on_conflict_do_nothing(), indicators
                 )
-            unsaid = [_unsaid(row) for row in rows if _key(row) in new & there.unknowable]
-            add_losses(connection, unsaid)
+            add_losses(connection, [_unsaid(row) for row in rows if _key(row) in unsaid])
             if rows:
                 begin = min(row["at"] for row in rows)
                 begin_coverage(connection, self.name, self._source.carried, begin)
