@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from duanka.domain.card_facts import CardFacts
 from duanka.domain.headline import HeadlineFigure
 from duanka.domain.order import OrderError, Person
+from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.figures.calendar import CountedPeriod
 from duanka.ledger.figures.distinct import rows_of
 
@@ -27,8 +28,7 @@ def by_outlet(
             f"more than {_MOST_NUMBERS:,} numbers are too many to look up their outlets: give a shorter period"
         )
     found = Counter[str]()
-    for begin in range(0, len(cards), _AT_ONCE):
-        some = cards[begin : begin + _AT_ONCE]
+    for some in in_parts(cards, _AT_ONCE):
         known = {one.card: one.outlet for one in register.registered(some)} if register else {}
         found.update(known.get(card, "") for card in some)
     return dict(found)

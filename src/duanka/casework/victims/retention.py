@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 from duanka.casework.victims.searching import VictimSearch
 from duanka.domain.order import SYSTEM
 from duanka.ledger.audit.trail import AuditEntry
-from duanka.ledger.db.bulk import among, upsert
+from duanka.ledger.db.bulk import add_to_counts, among
 from duanka.ledger.db.casework.victims import (
     callback_cards,
     callback_requests,
@@ -82,12 +82,7 @@ def _count(connection: Connection, ids: Sequence[str]) -> None:
         key = (at.replace(minute=0, second=0, microsecond=0), *facts)
         counts[key] = counts.get(key, 0) + count
     names = ("hour", "kind", "outcome", "operator", "city")
-    for key, count in counts.items():
-        put = upsert(connection, forgotten_warnings).values(
-            dict(zip(names, key, strict=True)) | {"count": count}
-        )
-        more = forgotten_warnings.c.count + put.excluded.count
-        connection.execute(put.on_conflict_do_update(index_elements=list(names), set_={"count": more}))
+    add_to_counts(connection, forgotten_warnings, names, counts)
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> None:

@@ -75,6 +75,23 @@ def upsert_rows(connection: Connection, table: Table, key: str, rows: Sequence[M
         connection.exec_driver_sql(f"{into} VALUES ({_marks(names)}) {conflict}", values)
 
 
+def add_to_counts(
+    connection: Connection, table: Table, names: Sequence[str], counts: Mapping[Any, int]
+) -> None:
+    """Add to column `count` of rows, created where missing. `counts`: by the values of `names`, a tuple each."""
+    rows = [
+        {**dict(zip(names, key, strict=True)), "count": count}
+        # in a fixed order, to avoid deadlocks
+        for key, count in sorted(counts.items(), key=lambda one: tuple(map(str, one[0])))
+        if count
+    ]
+    if not rows:
+        return
+    add = upsert(connection, table)
+    more = {"count": table.c.count + add.excluded.count}
+    connection.execute(add.on_conflict_do_update(index_elements=list(names), set_=more), rows)
+
+
 def update_rows(
     connection: Connection, table: Table, key: str, names: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> None:

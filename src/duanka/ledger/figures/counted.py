@@ -11,7 +11,7 @@ an undone bulk action takes back what it counted, and nothing is counted twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +25,7 @@ from duanka.ledger.db.assessment.figures import (
     counted_days,
     counted_events,
 )
-from duanka.ledger.db.bulk import among, put_rows, upsert
+from duanka.ledger.db.bulk import add_to_counts, among, in_parts, put_rows, upsert
 from duanka.ledger.db.casework.clues import clues
 from duanka.ledger.db.casework.victims import victim_outcomes
 from duanka.ledger.db.database import Store
@@ -37,9 +37,9 @@ _POSITION = (
     "figures"  # row of `positions`: the last entry of the trail that is counted, and the zone of the days
 )
 _ENTRIES = 5_000  # of the trail at once
+_KEYS = 1_000  # that are counted anew at once
 _OUTCOME, _CLUE, _RESTRICTION = "victims.outcome", "clue.", "restriction."
 _TABLES = (counted_events, counted_days, counted_again_days, counted_again_months)
-Key = tuple[str, int, str, str]  # key, seq, operator, city: of an event
 NUMBERS, CLUES, DISSUADED = (
     HeadlineFigure.NUMBERS.value,
     HeadlineFigure.CLUES.value,
@@ -88,7 +88,7 @@ def _follow(connection: Connection, most: int) -> bool:
     query = select(audit.c.seq, audit.c.what, audit.c.subject).where(audit.c.seq > position)
     entries = connection.execute(query.order_by(audit.c.seq).limit(most)).all()
     for figure, keys in _concerned(connection, entries).items():
-        for some in _parts(sorted(keys)):
+        for some in in_parts(sorted(keys), _KEYS):
             _count_anew(connection, figure, some)
     end = entries[-1].seq if entries else position
     connection.execute(update(positions).where(mine).values(position=end, digest=zone))
@@ -106,15 +106,10 @@ def _concerned(connection: Connection, entries: Sequence[Any]) -> dict[str, set[
             of[DISSUADED].add(subject)
         elif what.startswith(_CLUE):
             of[CLUES].add(subject)
-    for some in _parts(sorted(moved)):
+    for some in in_parts(sorted(moved), _KEYS):
         theirs = select(orders.c.card).where(among(connection, orders.c.id, some))
         of[NUMBERS].update(connection.execute(theirs).scalars())
     return of
-
-
-def _parts(items: Sequence[str], size: int = 1_000) -> Iterator[Sequence[str]]:
-    for begin in range(0, len(items), size):
-        yield items[begin : begin + size]
 
 
 def _numbers(connection: Connection, keys: Collection[str]) -> Select[Any]:
@@ -149,7 +144,8 @@ def _count_anew(connection: Connection, figure: str, keys: Sequence[str]) -> Non
     for name, counts in _by_day(row for key in changed for row in kept.get(key, ())).items():
         difference[name].subtract(counts)
     for table, names in _UNITS.items():
-        _adjust(connection, figure, table, names, difference[table.name])
+        changes = {(figure, *key): count for key, count in difference[table.name].items()}
+        add_to_counts(connection, table, ("figure", *names), changes)
 
 
 def _by_key(rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
@@ -194,18 +190,3 @@ def _by_day(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counter[Any]]:
             found[counted_again_days.name][day, before, *place] += 1
             found[counted_again_months.name][month_of(day), month_of(before), *place] += 1
     return found
-
-
-def _adjust(
-    connection: Connection, figure: str, table: Table, names: Sequence[str], counts: Counter[Any]
-) -> None:
-    rows = [
-        {"figure": figure, **dict(zip(names, key, strict=True)), "count": count}
-        for key, count in sorted(counts.items())
-        if count
-    ]
-    if not rows:
-        return
-    add = upsert(connection, table)
-    more = {"count": table.c.count + add.excluded.count}
-    connection.execute(add.on_conflict_do_update(index_elements=["figure", *names], set_=more), rows)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select, update
 
 from duanka.domain.network import Carried, RefusalReason
 from duanka.domain.order import Person
 from duanka.ledger.db.assessment.figures import refusal_days
-from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.bulk import add_to_counts, upsert
 from duanka.ledger.db.tables import positions, refusal_hours, refusals
 from duanka.ledger.figures.calendar import CountedPeriod, day_of, hour_of, next_hour
 from duanka.ledger.people.places import NOWHERE, Place, places_in, places_of
@@ -82,20 +82,8 @@ def add_counts(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
     days = Counter[tuple[object, ...]]()
     for (hour, carried, _, operator, city), count in hours.items():
         days[carried, day_of(hour), operator, city] += count
-    _add(connection, refusal_hours, ("hour", "carried", "reason", "operator", "city"), hours)
-    _add(connection, refusal_days, ("carried", "day", "operator", "city"), days)
-
-
-def _add(connection: Connection, table: Table, names: Sequence[str], counts: Counter[Any]) -> None:
-    if not counts:
-        return
-    rows = [
-        {**dict(zip(names, key, strict=True)), "count": count}
-        for key, count in sorted(counts.items(), key=lambda one: tuple(map(str, one[0])))
-    ]
-    add = upsert(connection, table)
-    more = {"count": table.c.count + add.excluded.count}
-    connection.execute(add.on_conflict_do_update(index_elements=list(names), set_=more), rows)
+    add_to_counts(connection, refusal_hours, ("hour", "carried", "reason", "operator", "city"), hours)
+    add_to_counts(connection, refusal_days, ("carried", "day", "operator", "city"), days)
 
 
 def by_reason(
