@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, RowMapping, and_, select
+from sqlalchemy import Connection, Row, and_, select
 
-from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
+from duanka.domain.assessment import AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.listing import ListingFacts
 from duanka.ledger.db.assessment.listings import (
@@ -145,16 +145,10 @@ def _counts(
     order = {run: at for at, run in enumerate(runs)}
     rows = connection.execute(query).mappings().all()
     for row in sorted(rows, key=lambda row: order[row["run_id"]]):
-        counts.setdefault(row["unit"], {})[row["run_id"]] = _bad(measure, row)
+        figure = UnitFigure(row["unit"], row["count"], row["exposure"])
+        counts.setdefault(figure.unit, {})[row["run_id"]] = figure.bad(measure) or _UNKNOWN
         places[row["unit"]] = (row["operator"], row["city"])
     return counts, places
-
-
-def _bad(measure: Measure, row: RowMapping) -> Counted:
-    count, of = row["count"], row["exposure"]
-    if count is None or of is None:
-        return _UNKNOWN
-    return float(count if measure.high_is_worse else of - count), float(max(of, count))
 
 
 def _listed_before(

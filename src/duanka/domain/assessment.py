@@ -94,6 +94,17 @@ class UnitFigure:
             return None
         return self.count / self.exposure * (PER if measure.shape is FigureShape.RATE else 1)
 
+    def is_of_nothing(self, measure: Measure) -> bool:
+        """Whether there was nothing that it could be of, which is known."""
+        return self.exposure == 0 or (measure.shape is FigureShape.HOURS and self.count == 0)
+
+    def bad(self, measure: Measure) -> tuple[int, int] | None:
+        """How many are bad and of how many, of a rate or share with a worse end; None: unknown."""
+        if self.count is None or self.exposure is None:
+            return None
+        bad = self.count if measure.high_is_worse else max(self.exposure - self.count, 0)
+        return bad, max(self.exposure, self.count)
+
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})[Qq]([1-4])")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from duanka.assessment.candidates import Candidate, candidates_of, facts_of, facts_text
 from duanka.assessment.listing.notice import digest_of, notice_of
@@ -64,10 +64,6 @@ class ListedUnit:
     due_at: datetime | None
     updated_at: datetime
     closed_at: datetime | None
-
-    def overdue(self, now: datetime) -> bool:
-        """Whether its term is over and it is still on the list."""
-        return self.closed_at is None and self.due_at is not None and self.due_at <= now
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ class UnitListings:
             self._told(connection, number, event, by, said, now, found.state.value, changed)
             return _read(connection, number, by)
 
-        return self._store.transact(work, again=(OperationalError,))
+        return self._store.transact(work)
 
     def get(self, number: str, by: Person) -> tuple[ListedUnit, Sequence[ListingStep]]:
         """A listing, and what happened to it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -35,13 +35,11 @@ _SIZE = {
     FigureShape.RATE: BilingualText("活跃号码数（对数刻度）", "active cards (log scale)"),
     FigureShape.SHARE: BilingualText("基数（对数刻度）", "cases that it is of (log scale)"),
 }
-_RATE = BilingualText("每万活跃号码", "per 10,000 active cards")
 _TARGET = BilingualText("全部合计", "all together")
 _LISTED = BilingualText("达到挂牌标准", "meets the criterion")
 _OUTSIDE = BilingualText("超出99.8%控制限", "outside the 99.8% limits")
 _ALARM = BilingualText("警戒线", "alarm")
 _BEST = BilingualText("名次（95%区间，1为最好）", "rank (95% interval, 1 is the best)")
-UNKNOWN = BilingualText("未知", "unknown")
 
 
 @dataclass(frozen=True)
@@ -304,6 +302,3 @@ def _text(x: float, y: float, said: str, anchor: str, colour: str, size: float =
 def _svg(height: float, parts: Iterable[str]) -> str:
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(parts)}</svg>'
-
-
-Plot = Callable[[UnitComparison, Language], str]

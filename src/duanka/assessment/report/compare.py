@@ -161,10 +161,7 @@ def _series(measure: Measure, known: Sequence[UnitFigure], past: Past) -> tuple[
 def _cell(measure: Measure, one: UnitFigure | None) -> tuple[float, float]:
     if one is None:
         return 0.0, 0.0  # the unit was not there
-    if one.count is None or one.exposure is None:
-        return float("nan"), float("nan")
-    bad = one.count if measure.high_is_worse else one.exposure - one.count
-    return float(max(bad, 0)), float(max(one.exposure, one.count))
+    return one.bad(measure) or (float("nan"), float("nan"))
 
 
 def _ranks(measure: Measure, shrunk: Shrunk) -> tuple[Floats, Floats, Floats]:

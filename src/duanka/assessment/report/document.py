@@ -68,7 +68,7 @@ def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Lan
 def _together(report: AssessmentReport, measure: Measure, language: Language) -> list[str]:
     figure = report.together.get(measure)
     if figure is None:
-        return [measure.words.in_(language), charts.UNKNOWN.in_(language), ""]
+        return [measure.words.in_(language), said.UNKNOWN.in_(language), ""]
     of = ""
     if measure.shape in (FigureShape.RATE, FigureShape.SHARE):
         of = f"{said.number_text(figure.count, language)} / {said.number_text(figure.exposure, language)}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from duanka.assessment.report.charts import UNKNOWN, shown_figure
-from duanka.assessment.report.model import ComparedUnit
+from duanka.assessment.report.charts import shown_figure
 from duanka.domain.assessment import FigureShape, Measure, UnitFigure
 from duanka.domain.text import BilingualText, Language
 
@@ -29,11 +28,7 @@ ACTED_SIDE = BilingualText("对用户的影响", "Towards holders")
 MEASURE, FIGURE = BilingualText("指标", "measure"), BilingualText("结果", "figure")
 COUNT, OF = BilingualText("计数", "count"), BilingualText("基数", "of")
 UNIT, INTERVAL = BilingualText("单位", "unit"), BilingualText("95%区间", "95% interval")
-SHRUNK, SHRUNK_INTERVAL = (
-    BilingualText("收缩估计", "shrunk"),
-    BilingualText("收缩估计95%区间", "its 95% interval"),
-)
-RANK, RANK_INTERVAL = BilingualText("名次", "rank"), BilingualText("名次95%区间", "rank, 95% interval")
+SHRUNK, RANK = BilingualText("收缩估计", "shrunk"), BilingualText("名次", "rank")
 RANK_LOW, RANK_HIGH = BilingualText("名次下限", "rank from"), BilingualText("名次上限", "rank to")
 LOWER, UPPER = BilingualText("区间下限", "interval from"), BilingualText("区间上限", "interval to")
 SHRUNK_LOWER, SHRUNK_UPPER = BilingualText("收缩下限", "shrunk from"), BilingualText("收缩上限", "shrunk to")
@@ -42,14 +37,10 @@ EXPECTED, RATIO = (
     BilingualText("近期预期", "expected lately"),
     BilingualText("与预期之比（95%区间）", "of the expected (95% interval)"),
 )
-LIMIT, WORSE = (
-    BilingualText("近期控制限", "limit lately"),
-    BilingualText("变差概率", "probability of being worse"),
-)
+LIMIT = BilingualText("近期控制限", "limit lately")
 RATIO_ALONE = BilingualText("与预期之比", "of the expected")
-KIND, HOURS = BilingualText("分组", "by"), BilingualText("小时数", "hours")
-YES = BilingualText("达到", "met")
-NOBODY_UNKNOWN = BilingualText("未知", "unknown")
+KIND, YES = BilingualText("分组", "by"), BilingualText("达到", "met")
+UNKNOWN = BilingualText("未知", "unknown")
 MEASURED_IN = {
     FigureShape.RATE: BilingualText("（每万活跃号码）", " (per 10,000 active cards)"),
     FigureShape.HOURS: BilingualText("（小时）", " (hours)"),
@@ -116,16 +107,11 @@ METHOD = (
 )
 
 
-def of_nothing(figure: UnitFigure, measure: Measure) -> bool:
-    """Whether there was nothing that it could be of, which is known."""
-    return figure.exposure == 0 or (measure.shape is FigureShape.HOURS and figure.count == 0)
-
-
 def figure_text(figure: UnitFigure, measure: Measure, language: Language) -> str:
     """A figure with its unit of measurement; unknown, or `–` where it is of nothing."""
     value = figure.value(measure)
     if value is None:
-        return "–" if of_nothing(figure, measure) else UNKNOWN.in_(language)
+        return "–" if figure.is_of_nothing(measure) else UNKNOWN.in_(language)
     units = {
         FigureShape.RATE: BilingualText("/万", " per 10,000"),
         FigureShape.HOURS: BilingualText("小时", " h"),
@@ -146,11 +132,6 @@ def interval_text(low: float | None, high: float | None, measure: Measure) -> st
     return f"{shown_figure(low, measure)} – {shown_figure(high, measure)}"
 
 
-def rank_text(one: ComparedUnit) -> str:
-    """A rank with its interval; "" without."""
-    return "" if one.rank is None else f"{one.rank} ({one.rank_low}–{one.rank_high})"
-
-
 def unit_text(name: str, language: Language) -> str:
     """A unit's name; of the rest whose unit is not known: unknown."""
-    return name or NOBODY_UNKNOWN.in_(language)
+    return name or UNKNOWN.in_(language)

@@ -153,7 +153,7 @@ class _Pen:
     def _figure(self, sheet: Any, row: int, measure: Measure, figure: UnitFigure | None) -> None:
         """A figure of all together, with what it is measured in."""
         value = figure.value(measure) if figure else None
-        if figure and value is None and said.of_nothing(figure, measure):
+        if figure and value is None and figure.is_of_nothing(measure):
             sheet.write_string(row, 1, "–", self._unknown)
         else:
             self._cell(sheet, (row, 1), value, _FORMATS.get(measure.shape, "#,##0"))
@@ -179,8 +179,6 @@ class _Pen:
         formats = {
             "figure": figure,
             "int": "#,##0",
-            "decimal": "#,##0.00",
-            "probability": "0.00%",
             "text": "@",
         }
         for row, one in enumerate(found.units, start=1):
@@ -225,7 +223,7 @@ class _Pen:
 
     def _cell(self, sheet: Any, at: tuple[int, int], value: Value, number_format: str) -> None:
         if value is None:
-            sheet.write_string(*at, said.NOBODY_UNKNOWN.in_(self._language), self._unknown)
+            sheet.write_string(*at, said.UNKNOWN.in_(self._language), self._unknown)
         elif isinstance(value, str):
             sheet.write_string(*at, value, self._text)
         else:

@@ -14,6 +14,7 @@ from duanka.cli.shell.lazy import lazily
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.authority import Permission
 from duanka.domain.listing import ListingError, ListingEvent, ListingState
+from duanka.domain.local_time import operator_zone
 
 if TYPE_CHECKING:
     from duanka.assessment.listing.service import ListedUnit
@@ -189,7 +190,7 @@ def _say_state(found: ListedUnit) -> None:
     state, unit = found.state.words, f"{shown(found.kind.words)} {found.unit}"
     say(f"{found.id}：{unit}，{state.zh}", f"{found.id}: {unit} is {state.en}")
     if found.due_at and found.closed_at is None:
-        term = tables.moment(found.due_at)
+        term = operator_zone().written(found.due_at)
         say(f"整改期限：{term}", f"Term until {term}")
     if following := _NEXT.get(found.state):
         typed = f"duanka assess {following.format(id=found.id)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from duanka.assessment.candidates import Candidate
@@ -16,7 +15,6 @@ from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.listing import ListingEvent, ListingFacts, ListingState
-from duanka.domain.local_time import operator_zone
 from duanka.domain.text import BilingualText
 
 ALL, UNKNOWN = BilingualText("全部", "all"), BilingualText("未知", "unknown")
@@ -28,8 +26,7 @@ def figure_text(one: FigureOfRun) -> str:
     """The figure with its unit; unknown, and `-` of nothing."""
     value, shape = one.value, one.measure.shape
     if value is None:
-        nothing = one.figure.exposure == 0 or (shape is FigureShape.HOURS and one.figure.count == 0)
-        return "-" if nothing else shown(UNKNOWN)
+        return "-" if one.figure.is_of_nothing(one.measure) else shown(UNKNOWN)
     if shape is FigureShape.SHARE:
         return f"{value:.1%}"
     if shape is FigureShape.HOURS:
@@ -114,11 +111,6 @@ class FetchedPage:
 
     items: Sequence[Any]
     next: str | None
-
-
-def moment(at: datetime) -> str:
-    """A time as people read it."""
-    return operator_zone().written(at)
 
 
 def _in_words(facts: ListingFacts) -> str:
