@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, and_, select
@@ -45,17 +46,15 @@ def compared_runs(
     connection: Connection, period: AssessmentPeriod, until: datetime, policy: AssessmentPolicy
 ) -> Sequence[tuple[AssessmentPeriod, str]]:
     """The periods that are compared, the oldest first, each with its latest run until then; "": none."""
-    column, found = assessment_runs.c, list[tuple[AssessmentPeriod, str]]()
-    for _ in range(policy.periods + policy.history):
-        query = select(column.id).where(
-            column.first_month == period.first, column.months == period.months, column.made_at <= until
-        )
-        latest = query.order_by(column.made_at.desc(), column.id.desc()).limit(1)
-        found.insert(0, (period, connection.execute(latest).scalar() or ""))
-        period = period.before
-    while found and not found[0][1]:
-        found.pop(0)
-    return found
+    periods, column = _up_to(period, policy.periods + policy.history), assessment_runs.c
+    query = select(column.first_month, column.id).where(
+        column.first_month.in_([one.first for one in periods]),
+        *(column.months == period.months, column.made_at <= until),
+    )
+    rows = connection.execute(query.order_by(column.made_at, column.id))
+    latest = {row.first_month: row.id for row in rows}
+    found = [(one, latest.get(one.first, "")) for one in periods]
+    return list(dropwhile(lambda one: not one[1], found))
 
 
 def missing_periods(
@@ -63,18 +62,23 @@ def missing_periods(
 ) -> Sequence[AssessmentPeriod]:
     """Periods of the last that the criterion asks for and that nobody ran, the oldest first."""
     there = {one for one, run in compared_runs(connection, period, until, policy) if run}
-    needed = [period]
-    for _ in range(policy.periods - 1):
-        needed.insert(0, needed[0].before)
-    return [one for one in needed if one not in there]
+    return [one for one in _up_to(period, policy.periods) if one not in there]
+
+
+def _up_to(period: AssessmentPeriod, many: int) -> list[AssessmentPeriod]:
+    """The last `many` periods, the oldest first."""
+    found = [period]
+    while len(found) < many:
+        found.append(found[-1].before)
+    return found[::-1]
 
 
 def keep_candidates(
     connection: Connection, run_id: str, period: AssessmentPeriod, made_at: datetime, policy: AssessmentPolicy
-) -> int:
-    """Judge the units of a run that was written, and keep those that meet the criterion; how many."""
+) -> None:
+    """Judge the units of a run that was written, and keep those that meet the criterion."""
     if missing_periods(connection, period, made_at, policy):
-        return 0
+        return
     compared = compared_runs(connection, period, made_at, policy)
     found = [
         one
@@ -83,7 +87,6 @@ def keep_candidates(
         for one in _judged(connection, run_id, compared, (measure, kind), policy)
     ]
     put_rows(connection, assessment_candidates, [_row(one) for one in found])
-    return len(found)
 
 
 def candidates_of(connection: Connection, run_id: str) -> Sequence[Candidate]:

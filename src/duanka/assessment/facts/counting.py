@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Subquery, and_, case, cast, func, or_, select
 
-from duanka.assessment.facts.events import CountedTime, facts
+from duanka.assessment.facts.events import CountedTime, confirmation_stands, facts
 from duanka.domain.assessment import Measure, UnitFigure, UnitKind
 from duanka.ledger.db.assessment.listings import card_units
+from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.victims import forgotten_warnings
 from duanka.ledger.db.tables import audit
-from duanka.ledger.figures.events import warned
+from duanka.ledger.figures.events import VICTIMS_LOOKED_FOR, warned
 
 HOUR = timedelta(hours=1)
 LARGEST = 10  # outlets whose share of the confirmed cards is the concentration
 _PERSONS = (Measure.WARNED, Measure.DISSUADED)  # of persons, who have a place and no outlet
-_LOOKED = ("victims.search", "victims.look", "victims.call", "victims.outcome", "victims.warn")
+_LOOKED = (*VICTIMS_LOOKED_FOR, "victims.warn")
 _PERCENTILE = {Measure.RESTORE_P50: 50, Measure.RESTORE_P95: 95}
 
 
@@ -107,8 +108,9 @@ def _victims_are_looked_for(connection: Connection, time: CountedTime) -> bool:
 
 def _the_police_confirm(connection: Connection, time: CountedTime) -> bool:
     """Whether any card was confirmed before the end of the period: else nobody said how many there are."""
-    ever = replace(time, since=datetime.min.replace(tzinfo=UTC))
-    return connection.execute(facts(Measure.CONFIRMED, ever).limit(1)).first() is not None
+    confirmed = confirmations.c.confirmed_at
+    query = select(confirmations.c.card).where(confirmation_stands(time), confirmed < time.until)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _places(source: Subquery) -> tuple[ColumnElement[str], ...]:

@@ -32,15 +32,13 @@ from sqlalchemy import (
 )
 
 from duanka.domain.assessment import AssessmentPeriod, Measure
-from duanka.domain.evidence import Evidence
 from duanka.domain.linked_accounts import PlatformState
 from duanka.domain.order import Event, Kind
-from duanka.domain.victims import CallOutcome
 from duanka.ledger.db.casework.accounts import account_answers, account_requests
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.casework.victims import victim_messages, victim_outcomes
 from duanka.ledger.db.tables import act_cards, acts, audit, notices, orders
-from duanka.ledger.figures.events import warned
+from duanka.ledger.figures.events import AT_OWN_REQUEST, CARD_DONE, dissuaded, warned
 
 
 def _named(kind: Kind, *events: Event) -> tuple[str, ...]:
@@ -119,15 +117,19 @@ def _of_order(entry: Any, counted: Any, **more: Any) -> Select[Any]:
     return select(*row).join_from(entry, orders, orders.c.id == entry.c.subject)
 
 
+def confirmation_stands(time: CountedTime) -> ColumnElement[bool]:
+    """Condition: a confirmation was known, and not taken back."""
+    gone = confirmations.c.withdrawn_at
+    return and_(confirmations.c.confirmed_at <= time.as_of, or_(gone.is_(None), gone > time.as_of))
+
+
 def _confirmed(time: CountedTime) -> Select[Any]:
     """Cards whose first confirmation that stands lies in the period."""
-    known = and_(
-        confirmations.c.confirmed_at <= time.as_of,
-        or_(confirmations.c.withdrawn_at.is_(None), confirmations.c.withdrawn_at > time.as_of),
-    )
     moment = func.min(confirmations.c.confirmed_at)
     standing = (
-        select(confirmations.c.card, moment.label("at")).where(known).group_by(confirmations.c.card)
+        select(confirmations.c.card, moment.label("at"))
+        .where(confirmation_stands(time))
+        .group_by(confirmations.c.card)
     ).subquery()
     latest = orders.alias()  # a confirmation has no place: that of the card's last order with one
     newest = (
@@ -169,7 +171,7 @@ def _wrongful(time: CountedTime) -> Select[Any]:
     undone = (
         select(act_cards.c.order_id, func.max(undoing).label("at"))
         .join_from(acts, act_cards, act_cards.c.act_id == acts.c.id)
-        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == "done", undoing <= time.as_of)
+        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == CARD_DONE, undoing <= time.as_of)
         .group_by(act_cards.c.order_id)
         .subquery()
     )
@@ -222,8 +224,7 @@ def _restored(time: CountedTime) -> Select[Any]:
         .scalar_subquery()
     )
     took = type_coerce(entry.c.at, BigInteger) - type_coerce(began, BigInteger)
-    own = orders.c.carried_by.startswith(Evidence.OWN_REQUEST.of(""), autoescape=True)
-    return _of_order(entry, literal(1), took=took).where(which, not_(own), began.is_not(None))
+    return _of_order(entry, literal(1), took=took).where(which, not_(AT_OWN_REQUEST), began.is_not(None))
 
 
 def _decided(time: CountedTime) -> Select[Any]:
@@ -268,10 +269,8 @@ def _warned(time: CountedTime) -> Select[Any]:
 
 def _dissuaded(time: CountedTime) -> Select[Any]:
     """Persons whom a call in the period kept from paying."""
-    told = victim_outcomes.c
-    return _persons(told.victim_id, told.at, told.operator, told.city).where(
-        told.outcome == CallOutcome.DISSUADED.value, time.has(told.at)
-    )
+    told = dissuaded(time.has(victim_outcomes.c.at)).subquery().c
+    return _persons(told.key, told.at, told.operator, told.city)
 
 
 def _persons(victim: Any, at: Any, operator: Any, city: Any) -> Select[Any]:

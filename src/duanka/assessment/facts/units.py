@@ -25,22 +25,20 @@ _OF_CARDS = tuple(
 _FIELDS = ("operator", "city", "outlet", "month")
 
 
-def keep_units(store: Store, records: ExposureLookups, time: CountedTime) -> int:
-    """Ask the register for each card that facts of `time` are about; keep what is new from `as_of` on; how many.
+def keep_units(store: Store, records: ExposureLookups, time: CountedTime) -> None:
+    """Ask the register for each card that facts of `time` are about; keep what is new from `as_of` on.
 
     Each part is a transaction of its own: an interrupted run leaves what is right, and the next one goes on.
     """
     with store.reading() as connection:
         parts = list(_parts(connection, time))
-    kept = 0
     for part in parts:
         said = [_units(one) for one in records.registered(part)]
 
-        def keep(connection: Connection, said: Sequence[Mapping[str, str]] = said) -> int:
-            return _keep(connection, said, time.as_of)
+        def keep(connection: Connection, said: Sequence[Mapping[str, str]] = said) -> None:
+            _keep(connection, said, time.as_of)
 
-        kept += store.transact(keep)
-    return kept
+        store.transact(keep)
 
 
 def _parts(connection: Connection, time: CountedTime) -> Iterator[list[str]]:
@@ -63,7 +61,7 @@ def _units(card: RegisteredCard) -> dict[str, str]:
     }
 
 
-def _keep(connection: Connection, said: Sequence[Mapping[str, str]], at: datetime) -> int:
+def _keep(connection: Connection, said: Sequence[Mapping[str, str]], at: datetime) -> None:
     there = _now(connection, [one["card"] for one in said])
     new = [one for one in said if there.get(one["card"]) != tuple(one[name] for name in _FIELDS)]
     changed = [one["card"] for one in new if one["card"] in there]
@@ -71,7 +69,6 @@ def _keep(connection: Connection, said: Sequence[Mapping[str, str]], at: datetim
         now = and_(card_units.c.card.in_(part), card_units.c.until.is_(None))
         connection.execute(update(card_units).where(now).values(until=at))
     put_rows(connection, card_units, [{**one, "since": at, "until": None} for one in new])
-    return len(new)
 
 
 def _now(connection: Connection, cards: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -36,6 +36,7 @@ from duanka.ledger.figures.calendar import CountedPeriod, day_of, hour_of, midni
 from duanka.ledger.figures.counted import CountedEvents, behind
 from duanka.ledger.figures.coverage import KnownLosses, Span, covered, losses, share
 from duanka.ledger.figures.distinct import distinct
+from duanka.ledger.figures.events import VICTIMS_LOOKED_FOR
 from duanka.ledger.figures.refused import intercepted, moved
 
 MOST = 200  # rows of a page
@@ -47,7 +48,7 @@ _PLACES = {FigureSplit.OPERATOR: "operator", FigureSplit.CITY: "city"}
 # Entries of the trail that say that a figure is measured from then on.
 _FIRST_USE = {
     HeadlineFigure.CLUES: ("clue.build",),
-    HeadlineFigure.DISSUADED: ("victims.search", "victims.look", "victims.call", "victims.outcome"),
+    HeadlineFigure.DISSUADED: VICTIMS_LOOKED_FOR,
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from duanka.assessment.candidates import compared_runs
+from duanka.assessment.candidates import Candidate, compared_runs
 from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
@@ -60,11 +60,11 @@ class AssessmentReports:
             )
         found = self._runs.get(run, by)
         together = {one.measure: one.figure for one in self._runs.figures(found, by, None)}
-        judged = not self._runs.missing(found, by)
+        judged, candidates = not self._runs.missing(found, by), self._listings.candidates(found, by)
         return AssessmentReport(
             *(found.id, found.period, found.made_at, found.policy, found.digest, found.exposure, together),
-            comparisons=self._comparisons(found, by),
-            candidates=self._listings.candidates(found, by) if judged else None,
+            comparisons=self._comparisons(found, by, candidates),
+            candidates=candidates if judged else None,
             unjudged=self._listings.unjudged(found, by),
         )
 
@@ -82,10 +82,12 @@ class AssessmentReports:
         """Write a private file, replacing one that is there; the name's end says which. AssessmentError, OSError."""
         write_private(path, self.made(report, file_named(path.name), language))
 
-    def _comparisons(self, run: AssessmentRun, by: Person) -> Sequence[UnitComparison]:
+    def _comparisons(
+        self, run: AssessmentRun, by: Person, candidates: Sequence[Candidate]
+    ) -> Sequence[UnitComparison]:
         from duanka.assessment.report.compare import compared  # noqa: PLC0415  # scipy takes 0.3 s
 
-        listed = {(one.measure, one.kind, one.unit) for one in self._listings.candidates(run, by)}
+        listed = {(one.measure, one.kind, one.unit) for one in candidates}
         found = list[Any]()
         for kind in _KINDS:
             figures = self._runs.figures(run, by, kind)

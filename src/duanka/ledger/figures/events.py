@@ -31,10 +31,14 @@ ENDS = (
 )
 # A person counts as warned when the message centre accepted the warning and did not report it undelivered.
 WARNED = (MessageOutcome.SENT.value, MessageOutcome.DELIVERED.value)
-_DONE = "done"  # outcome of a card in a bulk action
+# Entries of the trail that say that somebody looks for victims: before the first one their number is unknown, not 0.
+VICTIMS_LOOKED_FOR = ("victims.search", "victims.look", "victims.call", "victims.outcome")
+CARD_DONE = "done"  # outcome of a card in a bulk action
+# An order that the registrant asked for.
+AT_OWN_REQUEST = orders.c.carried_by.startswith(Evidence.OWN_REQUEST.of(""), autoescape=True)
 # What the registrant's own request brings about is no handling of a card.
-_AT_OWN_REQUEST = and_(
-    orders.c.carried_by.startswith(Evidence.OWN_REQUEST.of(""), autoescape=True),
+_ENDED_AT_OWN_REQUEST = and_(
+    AT_OWN_REQUEST,
     audit.c.what.in_([f"{Kind.RESTRICTION}.{event}" for event in (Event.CANCEL, Event.RESTORE)]),
 )
 
@@ -47,7 +51,7 @@ def ended(*which: ColumnElement[bool]) -> Select[Any]:
     undone = (
         select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
         .join(acts, acts.c.id == act_cards.c.act_id)
-        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == _DONE)
+        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == CARD_DONE)
         .subquery()
     )
     # The reason of an audit entry begins with the id of its bulk action.
@@ -58,7 +62,7 @@ def ended(*which: ColumnElement[bool]) -> Select[Any]:
         .join(orders, orders.c.id == audit.c.subject)
         .outerjoin(undone, and_(undone.c.order_id == audit.c.subject, of_it))
         .where(audit.c.what.in_(ENDS), *which)
-        .where(undone.c.order_id.is_(None), not_(_AT_OWN_REQUEST))
+        .where(undone.c.order_id.is_(None), not_(_ENDED_AT_OWN_REQUEST))
     )
 
 
