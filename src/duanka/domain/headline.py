@@ -41,6 +41,11 @@ class FigurePlace:
     operator: str | None = None
     city: str | None = None
 
+    @classmethod
+    def read(cls, operator: str | None, city: str | None) -> FigurePlace:
+        """The place as it is typed: `-` stands for an unknown one."""
+        return cls(*(None if one is None else one.removeprefix("-") for one in (operator, city)))
+
     def narrowed(self, person: Person) -> Person:
         """The person with the part of their scope that lies in this place. PermissionDenied: nothing of it does."""
         scope = person.scope

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from duanka.domain.headline import INTERCEPTED, HeadlineFigure, HeadlineRow
 from duanka.domain.network import Carried, Refusal, RefusalArchive, RefusalQuestion, RefusalReason
@@ -112,7 +113,7 @@ def _refused(
         .order_by(refusals.c.at, refusals.c.element, refusals.c.key)
         .limit(most)
     )
-    found = {(row.element, row.key): _of(row) for row in connection.execute(query)}
+    found = {(row.element, row.key): _shown(row) for row in connection.execute(query)}
     if rest.since < moved(connection).until and (store := archive()):
         scope = by.scope
         asked = RefusalQuestion(carried, rest.since, rest.until, scope.operators, scope.cities, most)
@@ -121,14 +122,7 @@ def _refused(
     return [row for _, row in ordered[:most]]
 
 
-def _of(row: object) -> HeadlineRow:
-    names = ("element", "key", "at", "carried", "card", "peer", "reason", "detail")
-    values = {name: getattr(row, name) for name in names}
-    values |= {"carried": Carried(values["carried"]), "reason": RefusalReason(values["reason"])}
-    place = {name: getattr(row, name) for name in ("operator", "city")}
-    return _shown(Refusal(**values, **place))
-
-
-def _shown(one: Refusal) -> HeadlineRow:
+def _shown(one: Row[Any] | Refusal) -> HeadlineRow:
+    """A row of `refusals`, or one of the store."""
     about = Sight(unmasked=False).number(one.card)
-    return HeadlineRow(one.at, about, one.reason.value, one.element, one.operator, one.city)
+    return HeadlineRow(one.at, about, RefusalReason(one.reason).value, one.element, one.operator, one.city)

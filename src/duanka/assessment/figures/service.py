@@ -6,7 +6,7 @@ from the audit trail, which has everything since the first entry. What nothing m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,23 +66,22 @@ class _Measured:
         spans = {one: _spans(connection, one, now) for one in HeadlineFigure}
         return cls(spans, now, behind(connection) > 0)
 
-    def count(
+    def told(
         self,
         connection: Connection,
         figure: HeadlineFigure,
-        name: str | None,
-        count: int,
+        counts: Iterable[tuple[str | None, int]],
         period: CountedPeriod,
-    ) -> HeadlineCount:
-        """The figure with what is known of it."""
+    ) -> Iterator[HeadlineCount]:
+        """The figure by group, with what is known of it in the period."""
         carried = INTERCEPTED.get(figure)
         measured = share(self.spans[figure], period.since, period.until, self.now)
         lost = losses(connection, carried, period.since, period.until) if carried else KnownLosses(0, 0)
         if self.late and carried is None:  # what is not counted yet makes it a lower bound
             lost = KnownLosses(1, 0)
-        return HeadlineCount(
-            figure, name, count if count or measured > 0 else None, measured, lost.losses, lost.events
-        )
+        for name, count in counts:
+            known = count if count or measured > 0 else None
+            yield HeadlineCount(figure, name, known, measured, lost.losses, lost.events)
 
 
 class HeadlineQueries:
@@ -168,7 +167,7 @@ class HeadlineQueries:
     ) -> Iterator[HeadlineCount]:
         for figure in HeadlineFigure:
             count = _counted(connection, figure, period, by).get("", 0)
-            yield measured.count(connection, figure, name, count, period)
+            yield from measured.told(connection, figure, [(name, count)], period)
 
     def _split(
         self,
@@ -193,8 +192,8 @@ class HeadlineQueries:
                 counts = by_outlet(connection, period, by, self._register())
             else:  # nothing says which outlet or platform these are of
                 counts = _counted(connection, figure, period, by)
-            for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-                yield measured.count(connection, figure, name, count, period)
+            largest_first = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+            yield from measured.told(connection, figure, largest_first, period)
 
 
 def _counted(

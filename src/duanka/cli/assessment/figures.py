@@ -75,7 +75,7 @@ def figures(
         authorize(person, Permission.READ_FIGURES)
         queries = wiring.headline(here.store, here.trail, here.records.opened, here.records.archive)
         period = _period(since, until, now)
-        place = FigurePlace(*(None if one is None else one.removeprefix("-") for one in (operator, city)))
+        place = FigurePlace.read(operator, city)
         if rows:
             figure = rows
 

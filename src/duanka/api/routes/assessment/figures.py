@@ -49,7 +49,9 @@ def get_headline_figures(
     measured is null. Counts of hours that went into the store of records begin and end at the full hour.
     """
     return shown.HeadlineFiguresShown.told(
-        here.desk.assessment.figures.counts(since, until, by, here.now, split, _place(operator, city))
+        here.desk.assessment.figures.counts(
+            since, until, by, here.now, split, FigurePlace.read(operator, city)
+        )
     )
 
 
@@ -72,10 +74,6 @@ def list_headline_figure(
 ) -> shown.HeadlineRowsShown:
     """The earliest first; numbers masked. It stands in the audit trail."""
     figures = here.desk.assessment.figures
-    place = _place(operator, city)
+    place = FigurePlace.read(operator, city)
     page = figures.rows(figure, since, until, by, here.now, after or "", limit, place)
     return shown.HeadlineRowsShown.told(page)
-
-
-def _place(operator: str | None, city: str | None) -> FigurePlace:
-    return FigurePlace(*(None if one is None else one.removeprefix("-") for one in (operator, city)))

@@ -49,8 +49,7 @@ class AssessedStore(PartyStore):
         if not files or not _has_days(manifest, since, until):
             return None
         sql = _ACTIVE.format(uses=self._uses(manifest), register=self._source(files))
-        named = {key_of(card): card for card in also}
-        parameters: dict[str, object] = {"since": since, "until": until, "also": list(named)}
+        parameters: dict[str, object] = {"since": since, "until": until, "also": list({*map(key_of, also)})}
         return [_found(row) for row in self._rows(sql, parameters)]
 
     def _uses(self, manifest: Manifest) -> str:
@@ -66,7 +65,7 @@ class AssessedStore(PartyStore):
                 ),
             )
         ]
-        return " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS card, $since AS moment WHERE FALSE"
+        return " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS card WHERE FALSE"
 
 
 def _has_days(manifest: Manifest, since: datetime, until: datetime) -> bool:
