@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from duanka.domain.assessment import AssessmentError, Measure, UnitKind
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Person
 from duanka.ledger.audit.trail import AuditEntry
+from duanka.ledger.cursors import NO_PAGE, cursor_of, read_cursor
 from duanka.ledger.lookups import Sight
 from duanka.ledger.people.places import places_in
 
@@ -85,7 +85,9 @@ class AssessedRows:
         elif not (of.every or of.measure in _OF_ALL):
             which.append(source.counted == 1)
         if after:
-            at, ref = _read(after)
+            if not (behind := read_cursor(after)):
+                raise AssessmentError(NO_PAGE)
+            at, ref = behind
             which.append(or_(source.at > at, and_(source.at == at, source.ref > ref)))
         query = select(*source).where(*which).order_by(source.at, source.ref).limit(limit + 1)
         asked = {"measure": of.measure.value, "kind": of.kind or "all", "unit": of.unit, "after": after}
@@ -95,7 +97,8 @@ class AssessedRows:
         with self._runs.store.reading() as connection:
             found = connection.execute(query).all()
         shown = [_shown(row) for row in found[:limit]]
-        return shown, _cursor(found[limit - 1]) if len(found) > limit else None
+        last = found[limit - 1] if len(found) > limit else None
+        return shown, cursor_of(last.at, last.ref) if last else None
 
 
 def _shown(row: Row[Any]) -> AssessedRow:
@@ -104,19 +107,3 @@ def _shown(row: Row[Any]) -> AssessedRow:
     hours = None if row.took is None else timedelta(microseconds=row.took) / HOUR
     place = (row.operator, row.city, row.outlet, row.platform)
     return AssessedRow(row.at, about, source, bool(row.counted), *place, hours)
-
-
-def _cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row.at.isoformat()} {row.ref}".encode()).decode().rstrip("=")
-
-
-def _read(cursor: str) -> tuple[datetime, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, _, ref = text.partition(" ")
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        at, ref = datetime.min, ""
-    if at.tzinfo is None or not ref:
-        raise AssessmentError("no page begins there: give back `next` of the page before as it came, or none")
-    return at, ref

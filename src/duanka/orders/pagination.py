@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, ColumnElement, Select, and_, or_
 
 from duanka.domain.order import UnknownOrder
+from duanka.ledger.cursors import NO_PAGE, cursor_of, read_cursor
 from duanka.orders.views import Page
 
 MOST = 200  # rows of a page
@@ -55,19 +55,9 @@ def page(
     return Page(found, cursor_of(*place(found[-1])) if len(rows) > within(limit) else None)
 
 
-def cursor_of(moment: datetime, number: str) -> str:
-    """Encode a cursor from a row's time and id."""
-    return base64.urlsafe_b64encode(f"{moment.isoformat()} {number}".encode()).decode().rstrip("=")
-
-
 def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """Decode a cursor into time and id. UnknownOrder: invalid cursor."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, _, number = text.partition(" ")
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        at, number = datetime.min, ""
-    if at.tzinfo is None or not number.isalnum():
-        raise UnknownOrder("no page begins there: give back `next` of the page before as it came, or none")
-    return at, number
+    found = read_cursor(cursor)
+    if found is None or not found[1].isalnum():
+        raise UnknownOrder(NO_PAGE)
+    return found
