@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+from measuring import command
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from duanka.bootstrap import orders as app_orders
@@ -62,15 +62,6 @@ def order_database(folder: Path, orders: int) -> str:
     return kept.read_text(encoding="ascii")
 
 
-def cpu_seconds(words: list[str], environment: dict[str, str]) -> float:
-    """What one run of a command takes of the processor; CalledProcessError where it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "duanka.cli.main", *words]
-    subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main() -> None:
     """Print a line for each command."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -100,7 +91,7 @@ def main() -> None:
         "whoami": (["whoami"], GOAL_ORDERS),
     }
     for name, (words, goal) in commands.items():
-        least = min(cpu_seconds(words, environment) for _ in range(asked.runs))
+        least = min(command(environment, *words).cpu for _ in range(asked.runs))
         met = "" if least <= goal else "  missed"
         print(f"{name:<24}{least:6.2f} CPU s  (goal {goal:.1f}){met}", flush=True)
 

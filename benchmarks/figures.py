@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import resource
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +24,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from measuring import Cost, median
+from measuring import command, median
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from duanka.bootstrap import orders as app_orders
@@ -210,20 +208,6 @@ def _refusals(now: datetime) -> Iterator[tuple[object, ...]]:
             "",
             *place,
         )
-
-
-def command(environment: dict[str, str], *words: str) -> Cost:
-    """What a command costs, from its start to its end."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "duanka.cli.main", *words],
-        env={**os.environ, **environment},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    clock, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, clock, after.ru_maxrss / 1024)
 
 
 def year(days: int, rounds: int) -> None:

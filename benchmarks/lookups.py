@@ -14,15 +14,13 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from measuring import Cost, cost_of, median
+from measuring import Cost, command, cost_of, median
 
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.policies import policy_named
@@ -137,21 +135,6 @@ def desk(folder: Path, store: Path) -> dict[str, str]:
     return {"DUANKA_ORDERS": str(folder), "DUANKA_STORE": str(store), "DUANKA_API_KEY": key}
 
 
-def command(environment: dict[str, str], card: int) -> Cost:
-    """What `duanka store card` costs, from its start to its end."""
-    words = ["store", "card", str(number(card)), "--why", "the benchmark", "--case", "1"]
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "duanka.cli.main", *words],
-        env={**os.environ, **environment},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    clock, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, clock, after.ru_maxrss / 1024)
-
-
 def main() -> None:
     """Print a line for each question."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -175,7 +158,9 @@ def main() -> None:
         said = subprocess.run([*again, "--ask", str(seed)], check=True, capture_output=True, text=True)
         for name, cost in json.loads(said.stdout).items():
             found.setdefault(name, []).append(Cost(**cost))
-        found.setdefault("command", []).append(command(environment, seed * 7919 % asked.cards))
+        card = str(number(seed * 7919 % asked.cards))
+        typed = ("store", "card", card, "--why", "the benchmark", "--case", "1")
+        found.setdefault("command", []).append(command(environment, *typed))
     print(f"{records:,} records, {asked.cards:,} cards, {asked.days} days; medians of {asked.rounds}")
     print(f"{'':<10}{'clock':>8}{'goal':>8}{'CPU':>8}{'peak':>9}")
     for name, goal in GOALS.items():
