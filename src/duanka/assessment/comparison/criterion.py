@@ -252,6 +252,7 @@ def _is_more(events: Floats, expected: Floats, sure: Floats) -> Floats:
 def standardised(exposure: ArrayLike, rates: ArrayLike) -> Floats:
     """Return the events that a unit's mix of strata lets expect: the exposure for `judge`; shape (units, periods).
 
+    For callers that know such strata: runs count no figures by stratum, so none of them uses it.
     `exposure`: by unit, period and stratum (kind of customer, age of the card, ...), shape (units, periods, strata);
     `rates`: events per exposure of each stratum over all units, shape (strata,). Indirect standardisation.
     """

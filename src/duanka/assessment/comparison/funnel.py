@@ -58,6 +58,7 @@ def over_dispersion(z: ArrayLike, s: ArrayLike, trimmed: float = TRIMMED) -> Ove
 def published_dispersion(z: ArrayLike, s: ArrayLike, trimmed: float = TRIMMED) -> OverDispersion:
     """Return the additive over-dispersion as it was published; arguments and errors as `over_dispersion`.
 
+    The reference that `over_dispersion` is held against by published figures; no limit uses it.
     phi = sum z^2 / I, z winsorised; tau2 = (I phi - (I - 1)) / (sum w - sum w^2 / sum w), w = 1 / s^2, at least 0.
     Source: Spiegelhalter 2005, Statistics in Medicine 24, 1185-1202, and 2012; DerSimonian and Laird 1986.
     """
