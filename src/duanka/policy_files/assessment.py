@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator
 
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
-from duanka.policy_files.tables import Distinct, TomlTable, fault, must_be
+from duanka.policy_files.tables import Distinct, TomlTable, must_be, one_of
 
 _SHIPPED = AssessmentPolicy()
 
@@ -26,15 +26,11 @@ _COMPARED = tuple(
 
 
 def _measure(text: object) -> Measure:
-    if text not in _COMPARED:
-        raise fault(f"is one of {', '.join(_COMPARED)}, not {text!r:.40}")
-    return Measure(str(text))
+    return Measure(one_of(text, _COMPARED))
 
 
 def _kind(text: object) -> UnitKind:
-    if text not in tuple(UnitKind):
-        raise fault(f"is one of {', '.join(UnitKind)}, not {text!r:.40}")
-    return UnitKind(str(text))
+    return UnitKind(one_of(text, tuple(UnitKind)))
 
 
 class AssessmentTable(TomlTable):

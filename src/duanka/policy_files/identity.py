@@ -7,16 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PlainValidator
 
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.policy_files.tables import Distinct, Entry, Number, TomlTable, Words, fault, must_be
+from duanka.policy_files.tables import Distinct, Entry, Number, TomlTable, Words, fault, must_be, one_of
 
 TIERS = ("low", "medium", "high", "extreme")
 _SHIPPED = IdentityPolicy()
 
 
 def _tier(text: str) -> str:
-    if text not in TIERS:
-        raise fault(f"is one of {', '.join(TIERS)}, not {text!r:.40}")
-    return text
+    return one_of(text, TIERS)
 
 
 Cosine = Annotated[float, Field(gt=0, le=1), must_be("a cosine above 0, at most 1")]

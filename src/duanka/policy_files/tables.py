@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +31,13 @@ from duanka.domain.text import BilingualText
 def fault(message: str) -> PydanticCustomError:
     """Return the error of a value; `message` is read after its key."""
     return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def one_of(value: object, names: Sequence[str]) -> str:
+    """Return the value. The error of a value that is none of `names`."""
+    if value not in names:
+        raise fault(f"is one of {', '.join(names)}, not {value!r:.40}")
+    return str(value)
 
 
 def _unknown(name: str, names: Collection[str]) -> str:

@@ -11,7 +11,7 @@ from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.victim_policy import DangerStep, VictimPolicy
 from duanka.domain.victims import DangerSign
 from duanka.policy_files.store import KeptDays
-from duanka.policy_files.tables import Distinct, ListOf, TomlTable, fault, must_be
+from duanka.policy_files.tables import Distinct, ListOf, TomlTable, fault, must_be, one_of
 
 _SHIPPED = VictimPolicy()
 
@@ -58,15 +58,11 @@ def _points(given: object) -> dict[DangerSign, int]:
 
 
 def _age(text: object) -> AgeBand:
-    if text not in set(AgeBand):
-        raise fault(f"is one of {', '.join(AgeBand)}, not {text!r:.40}")
-    return AgeBand(str(text))
+    return AgeBand(one_of(text, tuple(AgeBand)))
 
 
 def _fraud(text: object) -> FraudKind:
-    if text not in set(FraudKind):
-        raise fault(f"is one of {', '.join(FraudKind)}, not {text!r:.40}")
-    return FraudKind(str(text))
+    return FraudKind(one_of(text, tuple(FraudKind)))
 
 
 class VictimsTable(TomlTable):
