@@ -53,7 +53,7 @@ def compared(
 
     `past`: figures of earlier periods by unit, and of this one, the oldest first. `listed`: who meets the criterion.
     """
-    known = [one for one in figures if one.count is not None and one.exposure and one.unit]
+    known = [one for one in figures if _is_known(one)]
     why = _why_not(measure, known, policy)
     plain = [ComparedUnit(one, one.value(measure)) for one in figures]
     if why:
@@ -75,10 +75,14 @@ def compared(
         )
         for at, one in enumerate(known)
     ]
-    rest = [one for one in plain if one.figure not in known]
+    rest = [one for one in plain if not _is_known(one.figure)]
     units.sort(key=lambda one: -_badness(measure, one))
     periods, lines = _cusum(measure, known, past)
     return UnitComparison(measure, kind, [*units, *rest], None, curve, periods, lines)
+
+
+def _is_known(one: UnitFigure) -> bool:
+    return bool(one.count is not None and one.exposure and one.unit)
 
 
 def _why_not(measure: Measure, known: Sequence[UnitFigure], policy: AssessmentPolicy) -> BilingualText | None:
