@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from duanka.assessment.candidates import compared_runs, counts_by_period, missing_periods
 from duanka.assessment.runs import AssessmentRun
-from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.text import BilingualText
 
@@ -55,17 +54,17 @@ def _sentences(
     for measure in policy.measures:
         for kind in policy.kinds:
             table, _ = counts_by_period(connection, compared, measure, kind)
-            about = {"measure": Measure(measure).words, "kind": UnitKind(kind).words}
+            about = {"measure": measure.words, "kind": kind.words}
             if not table:
-                yield _in_both(_NOTHING, about)
+                yield _NOTHING.filled(**about)
                 continue
             events, exposure = ([[cell[side] for cell in row] for row in table.values()] for side in (0, 1))
             found = who_is_judged(events, exposure, policy)
             left = int((~found.judged).sum())
             if left and (left == len(table) or found.alone.any()):
-                why = BilingualText(*map("；".join, zip(*_why(found, policy), strict=True)))
-                why = BilingualText(why.zh, why.en.replace("；", "; "))
-                yield _in_both(_LEFT, {**about, "why": why}).filled(units=len(table), left=left)
+                zh, en = zip(*_why(found, policy), strict=True)
+                why = BilingualText("；".join(zh), "; ".join(en))
+                yield _LEFT.filled(**about, units=len(table), left=left, why=why)
 
 
 def _why(found: JudgedUnits, policy: AssessmentPolicy) -> Iterator[BilingualText]:
@@ -74,13 +73,3 @@ def _why(found: JudgedUnits, policy: AssessmentPolicy) -> Iterator[BilingualText
     for words, flags in ((_UNKNOWN, found.unknown), (_SMALL, found.small), (_ALONE, found.alone)):
         if flags.any():
             yield words.filled(n=int(flags.sum()), least=policy.least_exposure)
-
-
-def _in_both(text: BilingualText, words: dict[str, BilingualText]) -> BilingualText:
-    """The text with these words in it, each in its language; numbers are left to be filled."""
-    said = list[str]()
-    for language, one in enumerate(text):
-        for name, word in words.items():
-            one = one.replace("{" + name + "}", word[language])  # noqa: PLW2901
-        said.append(one)
-    return BilingualText(*said)

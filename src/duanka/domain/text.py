@@ -19,8 +19,12 @@ class BilingualText(NamedTuple):
         return self.zh if language == "zh" else self.en
 
     def filled(self, **values: object) -> BilingualText:
-        """The text with `values` in its fields."""
-        return BilingualText(self.zh.format_map(values), self.en.format_map(values))
+        """The text with `values` in its fields; a BilingualText among them in the same language."""
+
+        def told(language: Language) -> dict[str, object]:
+            return {n: v.in_(language) if isinstance(v, BilingualText) else v for n, v in values.items()}
+
+        return BilingualText(self.zh.format_map(told("zh")), self.en.format_map(told("en")))
 
 
 class Many(int):

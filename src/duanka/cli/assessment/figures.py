@@ -19,6 +19,7 @@ from duanka.domain.local_time import operator_zone
 from duanka.ledger.figures.calendar import day_of, midnight
 
 if TYPE_CHECKING:
+    from duanka.assessment.figures.rows import HeadlinePage
     from duanka.bootstrap import order_resources as resources
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap import settings
@@ -79,7 +80,7 @@ def figures(
         if rows:
             figure = rows
 
-            def fetch(after: str, limit: int) -> tables.HeadlinePage:
+            def fetch(after: str, limit: int) -> HeadlinePage:
                 return queries.rows(figure, *period, person, now, after, limit, place)
 
             print_list(tables.ROWS, every(fetch), asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from duanka.assessment.figures.rows import HeadlinePage as HeadlinePage  # noqa: PLC0414  # for the command
 from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
 from duanka.domain.headline import (
