@@ -47,7 +47,8 @@ def test_the_page_shows_what_is_shipped(tmp_path: Path) -> None:
         ("points = { bank_after = -1 }", "a whole number from 0 to 100"),
         ("warn_points = 20", "0 < warn_points <= call_points"),
         ("ages = ['70+']", "is one of 0-17"),
-        ("ages = [['65+']]", "is one of 0-17"),
+        ("ages = [['18-29']]", "is one of 0-17"),
+        ("large_frauds = [{ kind = 1 }]", "is one of "),
         ("call_minutes = [{ minutes = 0, points = 1 }]", "a whole number from 1 to 1440"),
     ],
 )

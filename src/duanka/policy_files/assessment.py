@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PlainValidator
+from pydantic import Field
 
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
@@ -25,14 +25,6 @@ _COMPARED = tuple(
 )
 
 
-def _measure(text: object) -> Measure:
-    return Measure(one_of(text, _COMPARED))
-
-
-def _kind(text: object) -> UnitKind:
-    return UnitKind(one_of(text, tuple(UnitKind)))
-
-
 class AssessmentTable(TomlTable):
     """`[assessment]`: the fields of AssessmentPolicy."""
 
@@ -47,6 +39,6 @@ class AssessmentTable(TomlTable):
     excess: Times = _SHIPPED.excess
     history: Periods = _SHIPPED.history
     excused: Fraction = _SHIPPED.excused
-    measures: Distinct[Annotated[Measure, PlainValidator(_measure)]] = _SHIPPED.measures
-    kinds: Distinct[Annotated[UnitKind, PlainValidator(_kind)]] = _SHIPPED.kinds
+    measures: Distinct[Annotated[Measure, one_of(*_COMPARED)]] = _SHIPPED.measures
+    kinds: Distinct[Annotated[UnitKind, one_of(*UnitKind)]] = _SHIPPED.kinds
     term_days: TermDays = _SHIPPED.term_days

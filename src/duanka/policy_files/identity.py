@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import Field, PlainValidator
 
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.policy_files.tables import Distinct, Entry, Number, TomlTable, Words, fault, must_be, one_of
+from duanka.policy_files.tables import Distinct, Number, TomlTable, Words, fault, must_be, one_of
 
 TIERS = ("low", "medium", "high", "extreme")
 _SHIPPED = IdentityPolicy()
-
-
-def _tier(text: str) -> str:
-    return one_of(text, TIERS)
-
 
 Cosine = Annotated[float, Field(gt=0, le=1), must_be("a cosine above 0, at most 1")]
 Share = Annotated[float, Field(gt=0, le=1), must_be("a share above 0, at most 1")]
@@ -28,7 +23,7 @@ Tries = Annotated[int, Field(ge=0, le=1000), must_be("a whole number from 0 to 1
 Step = Annotated[float, Field(gt=0, le=5), must_be("seconds above 0, at most 5")]
 Seconds = Annotated[float, Field(gt=0, le=600), must_be("seconds above 0, at most 600")]
 Minutes = Annotated[float, Field(gt=0, le=1440), must_be("minutes above 0, at most 1440")]
-Tiers = Distinct[Annotated[Entry, AfterValidator(_tier)]]
+Tiers = Distinct[Annotated[str, one_of(*TIERS)]]
 
 
 class IdentityTable(TomlTable):

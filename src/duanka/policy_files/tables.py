@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,13 +33,6 @@ def fault(message: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{message}", {"message": message})
 
 
-def one_of(value: object, names: Sequence[str]) -> str:
-    """Return the value. The error of a value that is none of `names`."""
-    if value not in names:
-        raise fault(f"is one of {', '.join(names)}, not {value!r:.40}")
-    return str(value)
-
-
 def _unknown(name: str, names: Collection[str]) -> str:
     """Say that a key is not one of `names`: a misspelt one must not be ignored."""
     near = get_close_matches(name, names, 1)
@@ -67,6 +60,18 @@ def must_be(words: str) -> WrapValidator:
             raise fault(f"must be {words}, not {value!r:.60}") from None
 
     return WrapValidator(check)
+
+
+def one_of(*known: str) -> PlainValidator:
+    """Accept these texts, or those of these members of an enum; the member is the value."""
+
+    def check(text: object) -> str:
+        for one in known:
+            if one == text:
+                return one
+        raise fault(f"is one of {', '.join(known)}, not {text!r:.40}")
+
+    return PlainValidator(check)
 
 
 def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:

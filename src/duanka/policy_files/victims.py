@@ -57,14 +57,6 @@ def _points(given: object) -> dict[DangerSign, int]:
     return dict(_SHIPPED.points) | {DangerSign(name): points for name, points in found.items()}
 
 
-def _age(text: object) -> AgeBand:
-    return AgeBand(one_of(text, tuple(AgeBand)))
-
-
-def _fraud(text: object) -> FraudKind:
-    return FraudKind(one_of(text, tuple(FraudKind)))
-
-
 class VictimsTable(TomlTable):
     """`[victims]`: the fields of VictimPolicy."""
 
@@ -86,8 +78,8 @@ class VictimsTable(TomlTable):
     )
     warn_points: Points = _SHIPPED.warn_points
     call_points: Points = _SHIPPED.call_points
-    ages: Distinct[Annotated[AgeBand, PlainValidator(_age)]] = _SHIPPED.ages
-    large_frauds: Distinct[Annotated[FraudKind, PlainValidator(_fraud)]] = _SHIPPED.large_frauds
+    ages: Distinct[Annotated[AgeBand, one_of(*AgeBand)]] = _SHIPPED.ages
+    large_frauds: Distinct[Annotated[FraudKind, one_of(*FraudKind)]] = _SHIPPED.large_frauds
     escalate_after: Count = _SHIPPED.escalate_after
     claim_minutes: WholeMinutes = _SHIPPED.claim_minutes
     keep_days: KeptDays = _SHIPPED.keep_days
