@@ -51,11 +51,14 @@ class StoredRefusals:
         asked = {(element, key) for element, key, _ in rows}
         # first what waits: it is deleted there only when the store has it
         waiting = {(r.element, r.key) for _, some in handed_over(self._folder) for r in some} & asked
-        kept = self._read(lambda manifest: known_in(self._folder, manifest, rows)) | waiting
-        manifest = read_manifest(self._folder)
-        begin, zone = manifest.kept.refusals_from or date.min, OperatorZone(manifest.zone)
-        purged = {(element, key) for element, key, at in rows if zone.local(at).date() < begin}
-        return KnownRefusals(frozenset(kept), frozenset(purged - kept))
+
+        def of(manifest: Manifest) -> KnownRefusals:
+            kept = known_in(self._folder, manifest, rows) | waiting
+            begin, zone = manifest.kept.refusals_from or date.min, OperatorZone(manifest.zone)
+            purged = {(element, key) for element, key, at in rows if zone.local(at).date() < begin}
+            return KnownRefusals(kept, frozenset(purged - kept))
+
+        return self._read(of)
 
     def page(self, asked: RefusalQuestion) -> list[Refusal]:
         """Refusals of a period, the earliest first. DuankaError: no store, damaged."""
