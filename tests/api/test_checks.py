@@ -20,6 +20,7 @@ from duanka.ledger.db.tables import audit
 from duanka.orders.queries.service import ViewerContext
 from support.api.asking import on_sqlite_alone, own_calling, own_desk
 from support.api.desks import HOUR, NOW, Caller, TestDesk, callers, card, desk_on
+from support.api.holder_sessions import agreed, drawn, sent
 from support.api.recordings import recording
 from support.api.verifications import DARK, LOST, OTHER, PASSED, UNSURE
 from support.people import SECOND
@@ -28,12 +29,6 @@ desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
 
 Calling = Callable[[str | None], Caller]
-
-
-def agreed(holder: Caller, **otherwise: Any) -> dict[str, Any]:
-    """What the page sends when both boxes are ticked."""
-    digest = holder.get("/holder/order").json()["online"]["wordsDigest"]
-    return {"faceDataAgreed": True, "legalNoticeRead": True, "wordsDigest": digest} | otherwise
 
 
 def consents(desk: TestDesk) -> list[tuple[str, int, int]]:
@@ -47,25 +42,6 @@ def consents(desk: TestDesk) -> list[tuple[str, int, int]]:
 def in_session(desk: TestDesk, calling: Calling, number: int = 0) -> Caller:
     holder = calling(desk.asked(number)[1])
     return calling(holder.post("/holder/session", agreed(holder)).json()["sessionToken"])
-
-
-def drawn(desk: TestDesk, session: Caller) -> str:
-    """A challenge, after the time that it takes to record what it asks."""
-    answer = session.post("/holder/challenge", {})
-    assert answer.status_code == 200, answer.text
-    desk.clock.now += timedelta(seconds=4)
-    number: str = answer.json()["challengeId"]
-    return number
-
-
-def sent(desk: TestDesk, session: Caller, verdict: Any = None) -> dict[str, Any]:
-    """Pictures for a new challenge; judged where a verdict is given."""
-    answer = session.post("/holder/check", recording(drawn(desk, session)))
-    assert answer.status_code == 202, answer.text
-    if verdict:
-        desk.way.queue.judge(verdict)
-    found: dict[str, Any] = session.get("/holder/check").json()
-    return found
 
 
 def refused(answer: Any, status: int, reason: CheckReason) -> None:

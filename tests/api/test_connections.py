@@ -6,8 +6,7 @@ import json
 import resource
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,11 +15,12 @@ import pytest
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.api.http.client_addresses import UNKNOWN, TrustedProxies, client_key
 from duanka.api.http.connections import ConnectionLimits, LimitedConnection
-from duanka.api.server import listening_socket, make_server, server_address
+from duanka.api.server import listening_socket, make_server
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Role
 from support.api.asking import one_store, own_desk
 from support.api.desks import TestDesk
+from support.api.serving import serving
 from support.waiting import HANG, until
 
 store = pytest.fixture(one_store)
@@ -30,23 +30,6 @@ QUICK = ConnectionLimits(
     total=40, per_address=30, header_seconds=1.0, body_seconds=1.0, body_rate=100_000, answer_seconds=1.0
 )
 HEALTH = f"{BASE}/health"
-
-
-@contextmanager
-def serving(
-    desk: TestDesk, limits: ConnectionLimits, trusted: str = "", host: str = "127.0.0.1"
-) -> Iterator[str]:
-    with listening_socket(host, 0) as listening:
-        server = make_server(desk.api(), TrustedProxies(trusted), limits)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            until(lambda: server.started)
-            yield f"http://{server_address(host, listening)}"
-        finally:
-            server.should_exit = True
-            server.force_exit = True
-            thread.join(HANG)
 
 
 def opened(address: str, stack: ExitStack, sent: bytes = b"") -> socket.socket:
@@ -72,7 +55,7 @@ BEGUN = f"POST {BASE}/acts HTTP/1.1\r\nHost: x\r\nX-A: b\r\n".encode()
 
 def test_hundreds_of_slow_connections_shut_nobody_out(desk: TestDesk) -> None:
     patient = ConnectionLimits(total=40, per_address=30, header_seconds=HANG)
-    with serving(desk, patient) as address, ExitStack() as held:
+    with serving(desk.api(), patient) as address, ExitStack() as held:
         slow = [opened(address, held, BEGUN) for _ in range(400)]
         for _ in range(5):
             assert httpx.get(address + HEALTH, timeout=HANG).status_code == 200
@@ -94,7 +77,7 @@ def test_the_worker_keeps_descriptors(desk: TestDesk) -> None:
 
 
 def test_headers_must_come_in_time_and_a_byte_now_and_then_does_not_help(desk: TestDesk) -> None:
-    with serving(desk, QUICK) as address, ExitStack() as held:
+    with serving(desk.api(), QUICK) as address, ExitStack() as held:
         silent, begun, drips = (
             opened(address, held),
             opened(address, held, BEGUN),
@@ -121,7 +104,7 @@ def test_headers_must_come_in_time_and_a_byte_now_and_then_does_not_help(desk: T
 
 
 def test_a_second_request_on_a_connection_has_its_time_too(desk: TestDesk) -> None:
-    with serving(desk, QUICK) as address, ExitStack() as held:
+    with serving(desk.api(), QUICK) as address, ExitStack() as held:
         whole = f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         both, apart = opened(address, held, whole + BEGUN), opened(address, held, whole)
         apart.recv(1 << 16)
@@ -137,11 +120,11 @@ def test_a_body_must_come_in_time_and_a_slow_line_may_go_on(desk: TestDesk) -> N
         f"POST {BASE}/order-searches HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
-    with serving(desk, QUICK) as address, ExitStack() as held:
+    with serving(desk.api(), QUICK) as address, ExitStack() as held:
         never = opened(address, held, head + body[:1])
         assert read_to_the_end(never).startswith(b"HTTP/1.1 408")
     slow = ConnectionLimits(header_seconds=HANG, body_seconds=0.2, body_rate=10)
-    with serving(desk, slow) as address, ExitStack() as held:
+    with serving(desk.api(), slow) as address, ExitStack() as held:
         one, pause = opened(address, held, head + body[:200]), threading.Event()
         for at in range(200, len(body)):
             if at % 100 == 0:
@@ -155,7 +138,7 @@ def test_a_body_must_come_in_time_and_a_slow_line_may_go_on(desk: TestDesk) -> N
 )
 def test_a_body_is_not_waited_for_before_the_key_is_looked_at(desk: TestDesk, path: str) -> None:
     patient = ConnectionLimits(header_seconds=HANG, body_seconds=HANG)
-    with serving(desk, patient) as address, ExitStack() as held:
+    with serving(desk.api(), patient) as address, ExitStack() as held:
         for header in ("", f"Authorization: Bearer dk_{'x' * 43}\r\n"):
             head = f"POST {BASE}{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{header}"
             one = opened(address, held, f"{head}Content-Length: 1000000\r\n\r\n{{".encode())
@@ -170,7 +153,7 @@ def test_one_address_has_its_share_and_a_trusted_proxy_all(desk: TestDesk) -> No
     ).encode()
     few = ConnectionLimits(total=30, per_address=4, header_seconds=HANG, body_seconds=HANG)
     for trusted, expected in (("", b"503"), ("127.0.0.0/8", b"200")):
-        with serving(desk, few, trusted) as address, ExitStack() as held:
+        with serving(desk.api(), few, trusted) as address, ExitStack() as held:
             for _ in range(4):
                 opened(address, held, head)  # these are at work: nobody takes their place
             until(lambda address=address, expected=expected: _status(address) == expected)  # type: ignore[misc]
@@ -183,7 +166,7 @@ def _status(address: str) -> bytes:
 
 
 def test_who_takes_nothing_of_the_answer_is_let_go(desk: TestDesk) -> None:
-    with serving(desk, QUICK) as address, ExitStack() as held:
+    with serving(desk.api(), QUICK) as address, ExitStack() as held:
         greedy = held.enter_context(socket.socket())
         greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         greedy.settimeout(HANG)
@@ -240,30 +223,21 @@ def test_whose_forwarded_address_is_believed(desk: TestDesk, trusted: str, slowe
 
     limits = RequestLimits(failed=1, failed_burst=3)
     api = create_api(desk, desk.clock, limits, None)
-    with listening_socket("127.0.0.1", 0) as listening:
-        server = make_server(api, TrustedProxies(trusted))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            until(lambda: server.started)
-            there = f"http://{server_address('127.0.0.1', listening)}{BASE}/orders"
-            answers = [
-                httpx.get(
-                    there,
-                    headers={"X-Forwarded-For": f"192.0.2.{n}", "Authorization": "Bearer x"},
-                    timeout=HANG,
-                ).status_code
-                for n in range(12)
-            ]
-        finally:
-            server.should_exit = True
-            thread.join(HANG)
+    with serving(api, trusted=trusted) as address:
+        answers = [
+            httpx.get(
+                f"{address}{BASE}/orders",
+                headers={"X-Forwarded-For": f"192.0.2.{n}", "Authorization": "Bearer x"},
+                timeout=HANG,
+            ).status_code
+            for n in range(12)
+        ]
     assert (429 in answers) is slowed
 
 
 @pytest.mark.parametrize("host", ["::1", "127.0.0.1", "localhost"])
 def test_it_listens_at_every_kind_of_address(desk: TestDesk, host: str) -> None:
-    with serving(desk, ConnectionLimits(), host=host) as address:
+    with serving(desk.api(), ConnectionLimits(), host=host) as address:
         assert httpx.get(address + HEALTH, timeout=HANG).status_code == 200
 
 

@@ -15,7 +15,8 @@ from duanka.orders.dispatch.link_requests import MOST_A_DAY, PAUSE
 from duanka.orders.dispatch.notice_texts import VERIFY
 from support.api.asking import own_calling, own_desk
 from support.api.desks import HOUR, NOW, Caller, TestDesk, card
-from test_checks import agreed, refused
+from support.api.holder_sessions import agreed
+from test_checks import refused
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

@@ -11,8 +11,9 @@ from duanka.domain.identity import CheckReason
 from duanka.domain.order import Kind, Role, State
 from support.api.asking import own_calling, own_desk, own_people
 from support.api.desks import Caller, TestDesk, card, phone
+from support.api.holder_sessions import agreed, sent
 from support.api.verifications import OTHER, PASSED, UNSURE
-from test_checks import agreed, refused, sent
+from test_checks import refused
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

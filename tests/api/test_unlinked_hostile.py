@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -16,8 +14,6 @@ import pytest
 from sqlalchemy import Table, select
 
 from duanka.api import BASE, RequestLimits
-from duanka.api.http.client_addresses import TrustedProxies
-from duanka.api.server import listening_socket, make_server
 from duanka.domain.identity import Outcome, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Event, Kind, State
@@ -26,10 +22,12 @@ from duanka.ledger.db.tables import audit, cards, links, notices, orders, outbox
 from duanka.ledger.db.tables_identity import checks, counter_checks, pictures, sessions
 from support.api.asking import one_store, own_calling, own_desk
 from support.api.desks import HOUR, NOW, PLENTY, Caller, TestDesk, callers, desk_on, phone
+from support.api.holder_sessions import UNLINKED, agreed_unlinked, sent
 from support.api.recordings import recording
+from support.api.serving import serving
 from support.api.verifications import DARK, OTHER, PASSED, UNSURE
 from support.order_policies import AT_ONCE
-from support.waiting import HANG, until
+from support.waiting import HANG
 
 store = pytest.fixture(one_store)
 _DELIVERED = (Event.DELIVERED, SYSTEM, "receipt", NOW)
@@ -37,7 +35,6 @@ desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
 
 Calling = Callable[[str | None], Caller]
-PATH = "/holder/unlinked-session"
 NOWHERE = "V0123456789AB"
 OWN = (orders, cards, links, sessions, checks, pictures, notices, outbox, counter_checks)
 # What a session without a link is for; every other door of the holder is shut to it.
@@ -48,8 +45,8 @@ OPEN = {
     ("POST", "/holder/line"),
     ("POST", "/holder/check/pictures"),
     ("POST", "/holder/check/recording"),
-    ("GET", PATH),
-    ("POST", PATH),
+    ("GET", UNLINKED),
+    ("POST", UNLINKED),
 }
 
 
@@ -65,27 +62,13 @@ def stopped(desk: TestDesk, number: int = 0) -> tuple[str, str, str]:
 
 
 def asks(calling: Calling, order: str, number: int = 0, **otherwise: Any) -> dict[str, Any]:
-    digest = calling(None).get(PATH).json()["wordsDigest"]
-    typed = {"phoneNumber": phone(number), "orderNumber": order, "wordsDigest": digest}
-    return typed | {"faceDataAgreed": True, "legalNoticeRead": True} | otherwise
+    return agreed_unlinked(calling(None), phone(number), order, **otherwise)
 
 
 def begun(calling: Calling, order: str, number: int = 0) -> Caller:
-    answer = calling(None).post(PATH, asks(calling, order, number))
+    answer = calling(None).post(UNLINKED, asks(calling, order, number))
     assert answer.status_code == 201, answer.text
     return calling(answer.json()["sessionToken"])
-
-
-def sent(desk: TestDesk, session: Caller, verdict: Verdict) -> dict[str, Any]:
-    """A recording that is judged so; what its sender is told."""
-    challenge = session.post("/holder/challenge", {})
-    assert challenge.status_code == 200, challenge.text
-    desk.clock.now += timedelta(seconds=4)
-    answer = session.post("/holder/check", recording(challenge.json()["challengeId"]))
-    assert answer.status_code == 202, answer.text
-    desk.way.queue.judge(verdict)
-    told: dict[str, Any] = session.get("/holder/check").json()
-    return told
 
 
 def kept(desk: TestDesk) -> Mapping[Table, Any]:
@@ -152,7 +135,7 @@ def test_what_a_stranger_fails_is_not_the_holders(desk: TestDesk, calling: Calli
         told = sent(desk, session, verdict)
         assert (told["stage"], told["left"], told["order"]) == ("again", left, "in_progress")
     assert sent(desk, session, verdict)["stage"] == "counter"
-    refused = calling(None).post(PATH, asks(calling, order))
+    refused = calling(None).post(UNLINKED, asks(calling, order))
     assert (refused.status_code, refused.json()["reason"]) == (409, "used_up")
     assert kept(desk) == before
     online = calling(link).get("/holder/order").json()["online"]
@@ -178,7 +161,7 @@ def _course(desk: TestDesk, calling: Calling, order: str, number: int, verdict: 
         answers.append((answer.status_code, sorted(answer.headers), hidden, sorted(told)))
         return told
 
-    begins = note(calling(None).post(PATH, asks(calling, order, number)))
+    begins = note(calling(None).post(UNLINKED, asks(calling, order, number)))
     session = calling(begins.get("sessionToken"))
     note(session.get("/holder/check"))
     challenge = note(session.post("/holder/challenge", {}))["challengeId"]
@@ -224,7 +207,7 @@ def test_the_answers_take_as_long(store: Store) -> None:
         for typed in (order, NOWHERE) * 2:
             body, stranger = asks(calling, typed), calling(None)
             began = time.monotonic()
-            token = stranger.post(PATH, body).json()["sessionToken"]
+            token = stranger.post(UNLINKED, body).json()["sessionToken"]
             seconds[typed].append(time.monotonic() - began)
             session = calling(token)
             challenge = session.post("/holder/challenge", {}).json()["challengeId"]
@@ -237,31 +220,20 @@ def test_the_answers_take_as_long(store: Store) -> None:
         assert min(known, unknown) >= least
 
 
-@contextmanager
-def _behind_a_proxy(desk: TestDesk) -> Iterator[str]:
-    with listening_socket("127.0.0.1", 0) as listening:
-        server = make_server(desk.api(), TrustedProxies("127.0.0.1"))
-        thread = Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            until(lambda: server.started)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(HANG)
-
-
 def test_the_address_is_that_behind_a_trusted_proxy(store: Store) -> None:
     policy = replace(AT_ONCE, identity=replace(IdentityPolicy(), unlinked_tries=1, unlinked_address=2))
     desk = desk_on(store, policy)
     order, *_ = stopped(desk)
-    with _behind_a_proxy(desk) as address, httpx.Client(base_url=address, timeout=HANG) as client:
-        digest = client.get(BASE + PATH).json()["wordsDigest"]
+    with (
+        serving(desk.api(), trusted="127.0.0.1") as address,
+        httpx.Client(base_url=address, timeout=HANG) as client,
+    ):
+        digest = client.get(BASE + UNLINKED).json()["wordsDigest"]
 
         def tries(told: str, from_: str, number: int = 0) -> bool:
             typed = {"phoneNumber": phone(number), "orderNumber": told, "wordsDigest": digest}
             body = typed | {"faceDataAgreed": True, "legalNoticeRead": True}
-            begun = client.post(BASE + PATH, json=body, headers={"X-Forwarded-For": from_})
+            begun = client.post(BASE + UNLINKED, json=body, headers={"X-Forwarded-For": from_})
             if begun.status_code != 201:
                 return False
             headers = {"Authorization": f"Bearer {begun.json()['sessionToken']}"}
@@ -292,17 +264,17 @@ def test_what_is_typed_wrongly_is_said(
     desk: TestDesk, calling: Calling, changes: dict[str, Any], status: int, why: str
 ) -> None:
     before = kept(desk)
-    answer = calling(None).post(PATH, asks(calling, NOWHERE, **changes))
+    answer = calling(None).post(UNLINKED, asks(calling, NOWHERE, **changes))
     assert (answer.status_code, why in answer.json()["message"]) == (status, True), answer.text
     assert kept(desk) == before
 
 
 def test_where_nobody_judges_online_the_counter_is_named(desk: TestDesk) -> None:
     with callers(desk.api(online=False)) as calling:
-        told = calling(None).get(PATH).json()
+        told = calling(None).get(UNLINKED).json()
         assert (told["open"], told["supplier"]) == (False, None)
         assert told["counter"]["zh"] == desk.orders.terms.policy.counter.zh
-        refused = calling(None).post(PATH, asks(calling, NOWHERE))
+        refused = calling(None).post(UNLINKED, asks(calling, NOWHERE))
         assert (refused.status_code, refused.json()["reason"]) == (409, "not_available")
 
 
@@ -310,7 +282,7 @@ def test_one_who_types_too_fast_waits(desk: TestDesk) -> None:
     slow = RequestLimits(holder=1, holder_burst=2, unlinked_begin=0, unlinked_submit=0)
     with callers(desk.api(slow)) as calling:
         body = asks(calling, NOWHERE)
-        told = [calling(None).post(PATH, body).status_code for _ in range(3)]
+        told = [calling(None).post(UNLINKED, body).status_code for _ in range(3)]
         assert told == [201, 201, 429]
         assert calling(desk.asked()[1]).get("/holder/order").status_code == 200, (
             "the holder does not wait for it"

@@ -19,13 +19,13 @@ KINDS = (None, *UnitKind)
 _registers = dict[bool, Register]()
 
 
+def _live(store: Store) -> None:
+    _registers[store.embedded] = Quarter(store).register
+
+
 def lived(store: Store) -> Register:
     """The quarter in `store`; its register."""
-
-    def live(store: Store) -> None:
-        _registers[store.embedded] = Quarter(store).register
-
-    told_once(store, live)
+    told_once(store, _live)
     return Register(dict(_registers[store.embedded].cards))
 
 

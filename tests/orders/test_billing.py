@@ -124,10 +124,10 @@ class _Held(Trail):
 
 
 @pytest.mark.waits
+# SQLite has one writer at a time
+@pytest.mark.parametrize("order_database_url", ["postgresql"], indirect=True)
 def test_a_reader_misses_nothing_of_two_writers_at_once(store: Store) -> None:
     """Who began first commits last: its event has the greater id, as a reader goes on behind what it saw."""
-    if store.embedded:
-        pytest.skip("SQLite has one writer at a time")
     trail = _Held()
     book = OrderService(store, Terms(AT_ONCE, trail, ELEMENTS))
     book.police_stop(card(0), "A1", POLICE, "confirmed", NOW)  # the words of these stops are stored

@@ -30,6 +30,7 @@ from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.monitoring.objections_due import ObjectionsDue
 from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import OrderQueries, ViewerContext
+from support.api.asking import on_sqlite_alone
 from support.order_policies import AT_ONCE
 from support.orders.books import (
     DESK,
@@ -51,8 +52,6 @@ POLICY = replace(AT_ONCE, restore_undecided=True)
 VISIT = CounterVisit("中山路营业厅", Document.ID_CARD)
 FILED = NOW + 25 * HOUR  # a Tuesday, 09:00 UTC, 17:00 in China
 TERM = FILED + timedelta(days=7)  # five working days later, with a weekend between
-# what no database changes
-on_sqlite_alone = pytest.mark.parametrize("order_database_url", ["sqlite"], indirect=True)
 Case = Callable[[Online, Order], None]
 
 

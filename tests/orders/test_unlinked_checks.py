@@ -37,6 +37,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_holders import unlinked_checks, unlinked_sessions
 from duanka.ledger.db.tables_identity import checks, pictures
 from duanka.orders.bulk_actions.service import BulkActionService
+from support.api.asking import on_sqlite_alone
 from support.orders.books import DESK, HOUR, NOW, POLICE, card, restriction
 from support.orders.books import SECOND as SUPERVISOR
 from support.orders.online import (
@@ -57,8 +58,6 @@ from support.waiting import HANG
 
 LATE = NOW + 25 * HOUR
 HERE, THERE = "203.0.113.7", "198.51.100.0"
-# what no database changes
-on_sqlite_alone = pytest.mark.parametrize("order_database_url", ["sqlite"], indirect=True)
 KEPT = ReviewPictures(b"\xff\xd8\xff registered", b"\xff\xd8\xff captured")
 
 

@@ -120,7 +120,7 @@ def test_a_rule_names_itself_as_its_file_does() -> None:
         assert module.RULE is rule
 
 
-@pytest.mark.parametrize("rule", duanka.rules.RULES, ids=lambda rule: rule.id)
+@each_rule
 def test_what_a_short_message_has_room_for_says_what_the_card_did(rule: Rule) -> None:
     moments = {one.name: "2021-05-17 09:30:00" for one in rule.evidence if one.unit == "local time"}
     values = {one.name: 12 for one in rule.evidence} | dict.fromkeys(rule.limits, 12)
@@ -129,7 +129,7 @@ def test_what_a_short_message_has_room_for_says_what_the_card_did(rule: Rule) ->
 
 
 def test_a_rule_restates_what_is_there_and_never_what_restates_it() -> None:
-    restating = {rule.id: rule.restates for rule in duanka.rules.RULES if rule.restates}
+    restating = {rule.id: rule.restates for rule in RULES if rule.restates}
     assert restating
     for rule, others in restating.items():
-        assert set(others) <= {one.id for one in duanka.rules.RULES} - {rule, *restating}
+        assert set(others) <= {one.id for one in RULES} - {rule, *restating}

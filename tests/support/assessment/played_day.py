@@ -36,7 +36,7 @@ from duanka.engine.store.record_store import RecordStore
 from duanka.network.refusal_store import RefusedFile
 from support.assessment.histories import dissuaded, sent
 from support.desk import duanka, started
-from support.orders.books import demand, receive
+from support.orders.books import card, demand, receive
 from support.people import people_of
 from support.prepared import Running
 from support.waiting import HANG, until
@@ -93,11 +93,6 @@ class PlayedDay:
         """Operator and city of a card."""
         return OPERATORS[number % 3], CITIES[number // 3 % len(CITIES)]
 
-    @staticmethod
-    def card(number: int) -> str:
-        """A card by its number in the plan."""
-        return str(8613000000000 + number)
-
     def refused(self, carried: Carried, first: int, many: int) -> list[tuple[str, float, str, str, str, str]]:
         """Rows of a refusal file, by time; the same again for the same numbers."""
         every = 86_400 / self.many[carried]
@@ -106,7 +101,7 @@ class PlayedDay:
             (
                 f"{carried.value}-{number:031x}",
                 self.begin.timestamp() + number * every,
-                self.card(number * 7919 % self.numbers),
+                card(number * 7919 % self.numbers),
                 str(8613900000000 + number),
                 reasons[number % len(reasons)].value,
                 "",
@@ -243,7 +238,7 @@ class PlayedDay:
     def _propose(self, api: str) -> list[str]:
         """Bulk actions that suspend every card of the plan; each is sent twice, and one of them rejected."""
         found = list[str]()
-        cards = [f"+{self.card(number)}" for number in range(self.numbers)]
+        cards = [f"+{card(number)}" for number in range(self.numbers)]
         with httpx.Client(headers=self._key("wang"), timeout=HANG) as client:
             for first in range(0, len(cards), _CARDS_OF_ACT):
                 body = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,9 +132,3 @@ def put(files: Mapping[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of one file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

@@ -15,6 +15,7 @@ from duanka.domain.order import Kind, Order, Person, Role, State
 from duanka.ledger.db.tables import cards, notices, orders
 from duanka.orders.dispatch.notice_texts import NoticeTexts
 from support.api.desks import Caller
+from support.api.holder_sessions import UNLINKED, agreed, agreed_unlinked, drawn
 from support.api.recordings import recording
 from support.api.verifications import PASSED
 from support.casebook.office import Office
@@ -118,19 +119,14 @@ class Journey:
     def agrees(self, token: str) -> Caller:
         """The holder agrees on the page; the session that begins so."""
         holder = self.calling(token)
-        digest = holder.get("/holder/order").json()["online"]["wordsDigest"]
-        agreed = {"faceDataAgreed": True, "legalNoticeRead": True, "wordsDigest": digest}
-        answer = holder.post("/holder/session", agreed)
+        answer = holder.post("/holder/session", agreed(holder))
         assert answer.status_code == 201, answer.text
         return self.calling(answer.json()["sessionToken"])
 
     def tries(self, session: Caller, verdict: Any = PASSED) -> Mapping[str, Any]:
         """One recording before the camera, and what the page says of it."""
         desk = self.office.desk
-        challenge = session.post("/holder/challenge", {})
-        assert challenge.status_code == 200, challenge.text
-        desk.clock.now += timedelta(seconds=4)
-        sent = session.post("/holder/check", recording(challenge.json()["challengeId"]))
+        sent = session.post("/holder/check", recording(drawn(desk, session)))
         assert sent.status_code == 202, sent.text
         desk.clock.now += timedelta(seconds=20)
         desk.way.queue.judge(verdict)
@@ -153,13 +149,11 @@ class Journey:
 
     def passes_without_a_link(self) -> timedelta:
         """In any browser, with what the last notice says: the number and the order number; how long it took."""
-        began, path = self.now, "/holder/unlinked-session"
+        began = self.now
         self.office.desk.clock.now = self.now
         browser = self.calling(None)
-        typed = {"phoneNumber": f"+{self.card}", "orderNumber": self.order_number().lower()}
-        agreed = {"faceDataAgreed": True, "legalNoticeRead": True}
-        digest = browser.get(path).json()["wordsDigest"]
-        answer = browser.post(path, {**typed, **agreed, "wordsDigest": digest})
+        typed = agreed_unlinked(browser, f"+{self.card}", self.order_number().lower())
+        answer = browser.post(UNLINKED, typed)
         assert answer.status_code == 201, answer.text
         self.tries(self.calling(answer.json()["sessionToken"]))
         return self.now - began

@@ -123,8 +123,9 @@ _SEQUENCE_ON = """SELECT setval(pg_get_serial_sequence(:table, :column), :last)
 def told_once(store: Store, story: Callable[[Store], None]) -> None:
     """Let `story` happen in `store`, which is new.
 
-    A process does it once for each kind of database, and copies the rows afterwards.
+    A process does it once for each kind of database, and copies the rows afterwards: a function of a module.
     """
+    assert "<locals>" not in story.__qualname__, "each call makes another function, which would be told anew"
     name = story, store.embedded
     if name not in _STORIES:
         story(store)
