@@ -92,10 +92,13 @@ def _with_numbers(body: Any, first: int) -> Any:
         return [_with_numbers(inner, first + at) for at, inner in enumerate(body)]
     if not isinstance(body, dict):
         return body
-    return {
-        key: _numbers(inner, first) if key.startswith("phoneNumber") else _with_numbers(inner, first)
-        for key, inner in body.items()
-    }
+    return {key: _named(key, inner, first) for key, inner in body.items()}
+
+
+def _named(key: str, inner: Any, first: int) -> Any:
+    if key == "without" and isinstance(inner, list):  # a number, or a line of the bulk action
+        return [one if one.startswith("#") else phone(first + at) for at, one in enumerate(inner)]
+    return _numbers(inner, first) if key.startswith("phoneNumber") else _with_numbers(inner, first)
 
 
 def _numbers(asked: Any, first: int) -> Any:
