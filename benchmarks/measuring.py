@@ -38,11 +38,15 @@ def cost_of(work: Callable[[], object]) -> Cost:
 
 
 def command(environment: dict[str, str], *words: str) -> Cost:
-    """What a command of duanka costs, from its start to its end; CalledProcessError where it fails."""
+    """What a command of duanka costs, from its start to its end; CalledProcessError where it fails.
+
+    Its bytecode is kept, as an installed package has it: compiling all modules anew takes a third of a second.
+    """
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "duanka.cli.main", *words],
-        env={**os.environ, **environment},
+        env={**ours, **environment},
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -82,6 +82,9 @@ def test_help_and_version() -> None:
 
 _ENGINES = {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats", "xlsxwriter"}
 _DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
+_OTHER_SERVERS = {"psycopg", "sqlalchemy.dialects.postgresql"}
+# what only some commands of the order database need: other rooms, and certificates, HTTP, PDF and statistics
+_FEW = {"duanka.casework", "duanka.network", "duanka.reports", "cryptography.x509", "httpx", "typst", "scipy"}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,9 @@ _DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
         ("--help", {*_ENGINES, *_DATABASES, "pydantic", "cryptography", "duanka.rules"}),
         ("scan --help", {*_ENGINES, *_DATABASES, "duanka.simulator"}),
         ("orders --help", {*_ENGINES, *_DATABASES}),
-        ("orders list", {*_ENGINES, "psycopg", "sqlalchemy.dialects.postgresql", "duanka.reports"}),
+        ("orders list", {*_ENGINES, *_OTHER_SERVERS, *_FEW, "duanka.assessment"}),
+        ("whoami", {*_ENGINES, *_OTHER_SERVERS, *_FEW, "duanka.assessment"}),
+        ("figures", {*_ENGINES, *_OTHER_SERVERS, *_FEW, "duanka.orders", "cryptography"}),
     ],
 )
 def test_a_command_imports_no_library_that_it_does_not_use(

@@ -66,6 +66,7 @@ def create_api(
     its X-Forwarded-For, because rate limits by address must see the client.
     """
     limits = limits or RequestLimits()
+    desk.make_all()  # the services are made once, not by the first requests in two threads
     api = FastAPI(
         title="Duanka card restrictions · 断卡",
         version=__version__,

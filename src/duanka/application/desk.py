@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from duanka.assessment.desk import AssessmentServices
-from duanka.casework.desk import CaseworkServices
 from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
@@ -24,10 +25,18 @@ from duanka.orders.verification.links import Links
 from duanka.orders.verification.online_checks import OnlineChecks
 from duanka.orders.verification.reviews import Reviews
 
+if TYPE_CHECKING:
+    from duanka.assessment.desk import AssessmentServices
+    from duanka.casework.desk import CaseworkServices
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeskServices:
-    """The services that change or read orders and cases, on one database and policy."""
+    """The services that change or read orders and cases, on one database and policy.
+
+    Casework and assessment are imported and made at their first use: both take longer than all others together, and
+    most commands need neither. `make_all`, before threads share the services.
+    """
 
     store: Store
     orders: OrderService
@@ -45,5 +54,19 @@ class DeskServices:
     reviews: Reviews
     takes: TakeService
     withdrawals: Withdrawals
-    casework: CaseworkServices
-    assessment: AssessmentServices
+    make_casework: Callable[[], CaseworkServices]
+    make_assessment: Callable[[], AssessmentServices]
+
+    @cached_property
+    def casework(self) -> CaseworkServices:
+        """The services of casework."""
+        return self.make_casework()
+
+    @cached_property
+    def assessment(self) -> AssessmentServices:
+        """The services of the assessment."""
+        return self.make_assessment()
+
+    def make_all(self) -> None:
+        """Make all services now, in this thread."""
+        _ = self.casework, self.assessment

@@ -9,15 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duanka.application.desk import DeskServices
-from duanka.bootstrap.assessment.desk import assessment
 from duanka.bootstrap.assessment.opened import keys_of
-from duanka.bootstrap.casework.accounts import account_services
-from duanka.bootstrap.casework.clues import ClueWiring
-from duanka.bootstrap.casework.desk import casework
-from duanka.bootstrap.casework.victims import victim_search, victim_services
 from duanka.bootstrap.links.served import ServedGraph
 from duanka.bootstrap.links.statements import StatedCards, Statements
 from duanka.bootstrap.order_resources import (
@@ -47,6 +42,7 @@ from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
 from duanka.domain.record_lookups import AttachedTo
+from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.domain.text import BilingualText
@@ -80,6 +76,10 @@ from duanka.orders.verification.pass_list import PassList
 from duanka.orders.verification.pictures import Pictures
 from duanka.orders.verification.reviews import Reviews
 
+if TYPE_CHECKING:
+    from duanka.assessment.desk import AssessmentServices
+    from duanka.casework.desk import CaseworkServices
+
 _log = logging.getLogger("duanka.orders.database")
 
 
@@ -100,6 +100,38 @@ class OrderDesk(DeskServices):
     def now(self) -> datetime:
         """As the function `now` of this module."""
         return now()
+
+
+@dataclass(frozen=True)
+class _LaterRooms:
+    """Makes the services of the rooms that most commands do not use, and imports them only then."""
+
+    settings: Settings
+    secret: bytes
+    policy: Policy
+    orders: OrderService
+    rings: RingQueries[RingAnswer, RingTable]
+    records: AttachedStore
+    sources: CaseSources
+
+    def casework(self) -> CaseworkServices:
+        from duanka.bootstrap.casework.desk import installed_casework  # noqa: PLC0415  # takes 0.1 s
+
+        return installed_casework(
+            self.settings,
+            self.secret,
+            self.policy,
+            self.orders,
+            self.rings,
+            self.records.opened,
+            self.sources,
+        )
+
+    def assessment(self) -> AssessmentServices:
+        from duanka.bootstrap.assessment import desk as wiring  # noqa: PLC0415  # takes 0.05 s
+
+        store, trail = self.orders.store, self.orders.terms.trail
+        return wiring.assessment(store, trail, self.policy, self.records.opened, self.records.archive)
 
 
 @contextmanager
@@ -146,11 +178,9 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(order_service, derived(root, "pictures"))
-        accounts = account_services(store, trail, policy, records.opened, derived(secret, "platform rows"))
         rings = RingQueries(store, trail, ServedGraph(settings, records).checked)
-        victims = victim_services(victim_search(store, trail, policy), records.opened)
-        clues = clue_wiring(settings, secret, sources)
         acts, decision_key = BulkActionService(order_service), derived(secret, "decisions")
+        later = _LaterRooms(settings, secret, policy, order_service, rings, records, sources)
         yield OrderDesk(
             store=store,
             elements=elements,
@@ -163,8 +193,8 @@ def desk(
             reading=OrderQueries(store, trail, records.archive, order_service.terms.stop_texts),
             records=RecordQueries(store, trail, records.lookups),
             rings=rings,
-            casework=casework(order_service, rings, records.opened, victims, clues, accounts),
-            assessment=assessment(store, trail, policy, records.opened, records.archive),
+            make_casework=later.casework,
+            make_assessment=later.assessment,
             attached_store=records,
             trail=trail,
             pictures=pictures,
@@ -183,12 +213,6 @@ def desk(
     finally:
         records.close()
         store.close()
-
-
-def clue_wiring(settings: Settings, secret: bytes, sources: CaseSources) -> ClueWiring:
-    """What clues need of this installation."""
-    key = settings.clue_http_key.get_secret_value() if settings.clue_http_key else ""
-    return ClueWiring(secret, sources.in_force, settings.clue_sftp_key, settings.clue_known_hosts, key)
 
 
 def upgrade_terms(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -27,7 +30,7 @@ SOURCES_FILE = "case-sources.json"  # in the folder `orders`; rewritten when the
 class Settings(BaseModel):
     """Settings of this process. Secrets are never printed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     holder_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
@@ -336,11 +339,17 @@ _URLS = ("database_url", "message_centre")
 
 
 def setting_names() -> dict[str, str]:
-    """Every environment variable that is read -> its description."""
-    return {
-        f"DUANKA_{name.upper()}": " ".join((field.description or "").split())
-        for name, field in Settings.model_fields.items()
-    }
+    """Every environment variable that is read -> its description.
+
+    Read from the source of `Settings` when it is asked: pydantic would read it at the start of every command.
+    """
+    (declared,) = ast.parse(inspect.getsource(Settings)).body
+    told = dict[str, str]()
+    for field, below in pairwise(declared.body if isinstance(declared, ast.ClassDef) else ()):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                told[name] = " ".join(text.split())
+    return {variable(name): told.get(name, "") for name in Settings.model_fields}
 
 
 def in_force(settings: Settings) -> dict[str, str]:

@@ -201,7 +201,7 @@ def desk_on(
         records=RecordQueries(store, trail, lambda: invented),
         store_of_records=invented,
         rings=rings,
-        casework=casework(
+        make_casework=lambda: casework(
             book,
             rings,
             lambda: invented,
@@ -209,7 +209,7 @@ def desk_on(
             ClueWiring(KEY),
             account_services(store, trail, policy_named("national"), lambda: invented, KEY),
         ),
-        assessment=assessment(store, trail, policy_named("national"), lambda: invented),
+        make_assessment=lambda: assessment(store, trail, policy_named("national"), lambda: invented),
         graph=graph,
         trail=trail,
         checks=checks,
