@@ -111,6 +111,22 @@ def test_the_help_of_every_command_is_chinese_and_fits_80_columns(capsys: pytest
     assert shown > 100
 
 
+def test_what_a_command_asks_for_is_marked_as_required_and_asked_for_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    marked = dict[str, set[str]]()
+    for path, command in commands():
+        with command.make_context(path, ["--nothing"], resilient_parsing=True) as context:
+            command.get_help(context)
+        assert not any(one.required for one in command.params if one.name == "why"), "the command itself asks"
+        rows = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("│ *")]
+        marked[path] = {one for one in rows if one.startswith("--")}
+    assert marked["duanka assess list-unit"] == {"--why"}
+    assert marked["duanka orders lift"] == {"--reason", "--reason-en"}
+    assert marked["duanka orders police-stop"] == {"--case", "--why"}
+    assert marked["duanka orders list"] == set(), "of --full alone"
+
+
 TYPED = {
     "scan nowhere": "nowhere：文件或目录不存在；请检查路径",
     "scan --max-bad x": "--max-bad 'x' 不是比例；请写成 1% 或 0.01",

@@ -159,6 +159,11 @@ class AttachedStore:
         return self if folder is None else AttachedStore(folder, self._key, self._threads)
 
     @property
+    def is_named(self) -> bool:
+        """Whether a store is named at all."""
+        return self._folder is not None
+
+    @property
     def folder(self) -> Path:
         """The folder. LookupRefused: none is named."""
         if self._folder is None:

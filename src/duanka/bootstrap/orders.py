@@ -28,6 +28,7 @@ from duanka.bootstrap.order_resources import acting_person as acting_person  # n
 from duanka.bootstrap.papers.rules_told import rules_told
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.store.register import registered_places
 from duanka.decision_log.reader import DecisionFile, KeptLines
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
@@ -173,7 +174,8 @@ def desk(
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.ends_kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
-        order_service = OrderService(store, Terms(policy.orders, trail, rules=rules_told(policy)))
+        terms = Terms(policy.orders, trail, rules=rules_told(policy), registered=registered_places(records))
+        order_service = OrderService(store, terms)
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed

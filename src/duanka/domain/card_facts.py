@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -51,3 +51,15 @@ class CardFacts(Protocol):
 
     def use_of(self, cards: Collection[str], since: datetime, until: datetime) -> Sequence[CardUse]:
         """Devices and places of cards, by card, the most used first. LookupRefused: too many rows."""
+
+
+class CardPlaces(Protocol):
+    """Says where cards are registered; whoever implements it never fails: what cannot be read is unknown."""
+
+    def __call__(self, cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
+        """Operator and home city of cards; "" if unknown. Cards that are not known are absent."""
+
+
+def no_places(cards: Collection[str]) -> Mapping[str, tuple[str, str]]:
+    """The port `CardPlaces` where there is no register: no card is known."""
+    return {}

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from click import Context, HelpFormatter
 from typer.core import TyperCommand
 
 from duanka.bootstrap.policies import policy_named
 from duanka.cli.output.list_options import with_parameters
 from duanka.cli.shell.completion import bulk_actions_like, orders_like
 from duanka.cli.shell.language import text_shown
-from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.lazy import ShownCommand, lazily
 from duanka.domain.authority import Permission, authorize, roles_text, within
 from duanka.domain.bounds import given_reason
 from duanka.domain.bulk_action import card_of
@@ -89,16 +90,41 @@ def command(
     """Like `group.command`, for a command that needs `permission`.
 
     The help ends with the roles that have it. Required options with a prompt are asked for on a terminal,
-    after `at_desk` checked the permission. `--dry-run` writes nothing and needs none of these options.
+    after `at_desk` checked the permission; the help marks them like the others that are required. `--dry-run` writes
+    nothing and needs none of these options.
     """
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
         whole = _asking_late(function, permission)
         whole.__dict__["permission"] = permission
-        return group.command(name, cls=cls, help=told)(whole)
+        marked = _marking(cls or ShownCommand, _asked_late(function))
+        return group.command(name, cls=marked, help=told)(whole)
 
     return add
+
+
+def _asked_late(function: Callable[..., None]) -> frozenset[str]:
+    """Names of the required options that are asked for on a terminal."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return frozenset(one.name for one in parameters if _prompt(one) is not None)
+
+
+def _marking(cls: type[TyperCommand], names: frozenset[str]) -> type[TyperCommand]:
+    """A class of command whose help marks these options as required; the library would refuse them before we ask."""
+
+    class MarkedCommand(cls):  # type: ignore[valid-type,misc]  # the class is given
+        def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+            late = [one for one in self.params if one.name in names]
+            for one in late:
+                one.required = True
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                for one in late:
+                    one.required = False
+
+    return MarkedCommand
 
 
 def _asking_late(function: Callable[..., None], permission: Permission) -> Callable[..., None]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, func, select
 
 from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.card_facts import CardPlaces, no_places
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -56,13 +57,14 @@ class Terms:
     """What every transaction of an order database needs.
 
     `elements`: names of the network elements; None: read from the database when needed. `rules`: returns what holders
-    are told of the rules.
+    are told of the rules. `registered`: places by the register, asked for the cards that no order places.
     """
 
     policy: OrderPolicy
     trail: Trail
     elements: tuple[str, ...] | None = None
     rules: Callable[[], RulesTold] = RulesTold
+    registered: CardPlaces = no_places
 
     @cached_property
     def stop_texts(self) -> StopTextWriter:
@@ -150,15 +152,21 @@ class UnitOfWork:
         return self.facts.of(fact, card, self._open)
 
     def place(self, card: str) -> Place:
-        """Return operator and city of the card from its open or latest order."""
+        """Return operator and city of the card: of its open or latest order that has them, else of the register."""
         for number in self._open.get(card, {}).values():
             order = self._orders[number]
             if order.operator or order.city:
                 return order.operator, order.city
-        if card not in self._places:
-            unknown = {card, *self._open} - self._places.keys()
-            self._places |= dict.fromkeys(unknown, NOWHERE) | places_of(self.connection, unknown)
-        return self._places[card]
+        return self.places({card, *self._open})[card]
+
+    def places(self, cards: Collection[str]) -> Mapping[str, Place]:
+        """Return operator and city of these cards: of the latest order that has them, else of the register."""
+        if unknown := set(cards) - self._places.keys():
+            found = places_of(self.connection, unknown)
+            if unplaced := unknown - found.keys():
+                found |= self._terms.registered(unplaced)
+            self._places |= dict.fromkeys(unknown, NOWHERE) | found
+        return self._places
 
     def authorize(self, by: Person, permission: Permission, card: str) -> None:
         """PermissionDenied if `by` may not do this about the card, by role or scope."""

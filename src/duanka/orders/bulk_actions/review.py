@@ -14,7 +14,6 @@ from duanka.domain.order import Event, Grounds, Kind, Order, OrderError, Person,
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
-from duanka.ledger.people.places import NOWHERE, places_of
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
 from duanka.orders.masking import NumberMasking
@@ -92,8 +91,9 @@ def store_with_cards(
 
 def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
     """Store the places of a bulk action's cards. PermissionDenied: one is out of scope."""
-    known = places_of(unit.connection, numbers)
-    places = sorted({known.get(card, NOWHERE) for card in numbers})
+    cards = list(numbers)
+    known = unit.places(cards)
+    places = sorted({known[card] for card in cards})
     for place in places:
         within(by, "a card of this list", *place)
     rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
