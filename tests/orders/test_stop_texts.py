@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from duanka.bootstrap.papers.rules_told import rules_told
-from duanka.domain.order import Event, Grounds, Kind, Order, State
+from duanka.domain.caller_answer import answer
+from duanka.domain.counter_check import CounterCheck, Document
+from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NoSuchTransition, Order, State
 from duanka.domain.person import Person, Role
 from duanka.domain.stop_text import RulesTold, StopTextWriter, restricts_anew
 from duanka.domain.text import BilingualText
@@ -18,10 +20,12 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.dispatch.notice_texts import MOST_PARTS, NoticeTexts, parts
 from duanka.orders.papers.copies import StopTextCopies
 from duanka.orders.queries.service import OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from duanka.orders.stop_texts import StopTextShown
+from duanka.orders.verification.counter import Counter
 from duanka.rules import RULES
 from support.order_policies import AT_ONCE
 from support.orders.books import (
@@ -39,6 +43,7 @@ from support.orders.books import (
     demand,
     receive,
     restriction,
+    verification,
 )
 from support.orders.stops import IN_STAGES, NATIONAL, book_with_rules, stopped
 
@@ -264,3 +269,44 @@ def test_a_policy_of_one_stage_says_what_passes_no_more(store: Store) -> None:
     assert order
     (told,) = texts(book, order.id)
     assert "停机后：不能呼出和接听，不能上网；紧急电话可拨打" in told.text
+
+
+def test_no_text_promises_that_a_check_lifts_what_staff_decided_without_a_verification(store: Store) -> None:
+    book = book_with_rules(store)
+    acts = BulkActionService(book)
+    acts.propose(Event.SUSPEND, [card(2)], BilingualText("举报", "reported"), DESK, NOW)
+    decided_by_second(book)
+    by_staff, by_rules = restriction(book, 2), stopped(book)
+    assert by_staff
+    policy = book.terms.policy
+    (told,) = texts(book, by_staff.id)
+    assert f"救济途径：{policy.staff_redress.zh}" in told.text
+    assert f"Redress: {policy.staff_redress.en}" in told.text
+    assert policy.redress.zh not in told.text
+    notices = NoticeTexts(policy)
+    for state in (State.OUTGOING_BARRED, State.LIFELINE, State.SUSPENDED):
+        mine = notices.text(state.value, by_staff, NOW)
+        assert "这是工作人员的决定，如有异议，请带" in mine
+        assert f"{policy.objection_days}个工作日内答复" in mine
+        assert "核验" not in mine.replace("号码使用情况须核实", "")
+        assert "verif" not in mine
+        assert parts(mine) <= MOST_PARTS
+        assert "核验，通过立即恢复" in notices.text(state.value, by_rules, NOW)
+    assert policy.staff_redress.en in answer(by_staff.card, [by_staff], NOW, policy).en
+    seen = CounterCheck(Document.ID_CARD, "长安街营业厅", True, True, True)
+    with pytest.raises(NoSuchTransition, match=f"duanka objections file {by_staff.id} --text"):
+        Counter(book).verify(by_staff.id, seen, DESK, "the holder is here", NOW)
+
+
+def test_what_two_people_decided_after_a_verification_is_lifted_by_passing_it(store: Store) -> None:
+    book = book_with_rules(store)
+    receive(book, [replace(demand(), id="")], NOW)
+    order = verification(book)
+    book.apply(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    book.sweep(NOW + 24 * HOUR)
+    decided_by_second(book, at=NOW + 25 * HOUR)
+    stop = restriction(book)
+    assert stop
+    assert stop.carried_by.startswith("two_people:")
+    (told,) = texts(book, stop.id)
+    assert f"救济途径：{book.terms.policy.redress.zh}" in told.text

@@ -174,8 +174,7 @@ def desk(
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.ends_kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
-        terms = Terms(policy.orders, trail, rules=rules_told(policy), registered=registered_places(records))
-        order_service = OrderService(store, terms)
+        order_service = OrderService(store, order_terms(policy, trail, records))
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
@@ -215,6 +214,11 @@ def desk(
     finally:
         records.close()
         store.close()
+
+
+def order_terms(policy: Policy, trail: Trail, records: AttachedStore) -> Terms:
+    """What transactions of the order database need: rules as holders are told of them, and the register."""
+    return Terms(policy.orders, trail, rules=rules_told(policy), registered=registered_places(records))
 
 
 def upgrade_terms(

@@ -88,6 +88,17 @@ def named_verification(restriction: Order) -> str | None:
     return reference if evidence in _OF_VERIFICATION else None
 
 
+def lifted_by_passing(restriction: Order) -> bool:
+    """Whether a verification is behind the restriction: whoever passes it is given the card back.
+
+    Where staff decided without one, nobody asked the holder who they are, and proving it lifts nothing.
+    """
+    if named_verification(restriction):
+        return True
+    others = (Evidence.POLICE_NOTICE, Evidence.OWN_REQUEST)
+    return bool(restriction.parent) and restriction.carried_by.partition(":")[0] not in others
+
+
 def named_order(restriction: Order) -> str | None:
     """Return the id of the verification or disavowal that `restriction` rests on, if any."""
     evidence, _, reference = restriction.carried_by.partition(":")

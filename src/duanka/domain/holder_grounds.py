@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duanka.domain.evidence import Evidence
-from duanka.domain.order import Grounds, Order
+from duanka.domain.evidence import Evidence, lifted_by_passing
+from duanka.domain.order import Grounds, Kind, Order
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 
@@ -24,7 +24,8 @@ def grounds_for_holder(order: Order, policy: OrderPolicy) -> Grounds:
     """Return the grounds of `order` as its holder may read them.
 
     Texts of a sealed decision, a police notice or an own request are told unchanged. A reason that a person wrote stays
-    in the audit trail: the holder reads the policy's text for it, and the policy's redress and papers.
+    in the audit trail: the holder reads the policy's text for it, and the policy's redress and papers. No
+    redress promises that a check lifts what staff decided without a verification.
     """
     ours = order.decision or order.carried_by.startswith(_TOLD_UNCHANGED)
     if ours:
@@ -35,17 +36,14 @@ def grounds_for_holder(order: Order, policy: OrderPolicy) -> Grounds:
                 *(text.removeprefix(b) for text, b in zip(order.grounds.reason, began, strict=True))
             )
             told = policy.reason_for(rest)
-            return _policys(
-                replace(order.grounds, reason=BilingualText(began.zh + told.zh, began.en + told.en)), policy
-            )
+            reason = BilingualText(began.zh + told.zh, began.en + told.en)
+            return replace(order.grounds, reason=reason, redress=policy.redress, papers=policy.papers)
     reason = policy.reason_for(_as_written(order.grounds.reason))
-    return _policys(replace(order.grounds, reason=reason), policy)
+    by_staff = order.kind is Kind.RESTRICTION and not lifted_by_passing(order)
+    redress = policy.staff_redress if by_staff else policy.redress
+    return replace(order.grounds, reason=reason, redress=redress, papers=policy.papers)
 
 
 def _as_written(reason: BilingualText) -> BilingualText:
     """A reason without what the program added to it."""
     return BilingualText(*(text.partition(mark)[0] for text, mark in zip(reason, OF_RING, strict=True)))
-
-
-def _policys(grounds: Grounds, policy: OrderPolicy) -> Grounds:
-    return replace(grounds, redress=policy.redress, papers=policy.papers)

@@ -78,6 +78,12 @@ class OrderPolicy:
         "If this is wrong, object by calling 10086 or at any of our own counters; you have an answer within five"
         " working days, and the card works again as soon as you have proved who you are",
     )
+    staff_redress: BilingualText = BilingualText(
+        "如有异议，可拨打10086或到任一自有营业厅提出，五个工作日内答复；这是工作人员的决定，没有要求您核验，所以核验不能解除",
+        "If this is wrong, object by calling 10086 or at any of our own counters; you have an answer within five"
+        " working days. Members of staff decided this and did not ask you to prove who you are, so proving it does not"
+        " lift it",
+    )
     police_redress: BilingualText = BilingualText(
         "如有异议，可到任一自有营业厅提出，我们转交公安机关；仅公安机关可以解除",
         "To object, come to any of our own counters and we pass it on to the police; only the police lift it",

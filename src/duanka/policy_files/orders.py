@@ -128,6 +128,7 @@ class OrdersTable(TomlTable):
     site: Site = _SHIPPED.site
     counter: Words = _SHIPPED.counter
     redress: Words = _SHIPPED.redress
+    staff_redress: Words = _SHIPPED.staff_redress
     police_redress: Words = _SHIPPED.police_redress
     disowned_days: Days = _SHIPPED.disowned_days
     disowned_redress: Words = _SHIPPED.disowned_redress

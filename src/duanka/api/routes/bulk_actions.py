@@ -29,7 +29,7 @@ router = Endpoints("acts")
 def propose_act(here: Here, by: access.Caller, asks: asked.Proposal) -> views.BulkActionShown:
     """A stop waits for a second person (双人复核); a release begins at once."""
     policy = here.desk.orders.terms.policy
-    grounds = asks.grounds(policy.redress, policy.papers)
+    grounds = asks.grounds(policy.staff_redress, policy.papers)
     act = here.desk.bulk_actions.propose(
         Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until
     )

@@ -308,7 +308,7 @@ class BulkActionService:
     def _grounds(self, given: Grounds | BilingualText) -> Grounds:
         policy = self.orders.terms.policy
         return (
-            given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
+            given if isinstance(given, Grounds) else Grounds(given, policy.staff_redress, policy.papers)
         ).complete()
 
 

@@ -13,9 +13,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from duanka.domain.evidence import lifted_by_passing
 from duanka.domain.holder_grounds import grounds_for_holder
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Order, OrderError
+from duanka.domain.order import Kind, Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.orders.verification.links import Links
@@ -27,13 +28,14 @@ _REASON_LETTERS = (48, 40, 32, 26, 20, 15, 10)  # tried in turn until the rest o
 
 _FROM = "【{operator} {short_code}】您尾号{tail}的号码"
 _CHECK = "真伪可拨{hotline}或发“{id}”至{short_code}核实。我们不会索要银行卡号、密码、验证码。"
-_PROVE = "请带{papers}到{counter}核验，通过立即恢复。"
 # Of stops that a check lifts. `anywhere`: the page without a link, its address in words, where there is room for it.
 _PROVE_ANYWHERE = "请带{papers}到{counter}{anywhere}核验，通过立即恢复。"
 _ANYWHERE = "，或用浏览器打开{page}，凭号码和文末工单号刷脸"
 _FROM_EN = "Your number ending {tail}"
 _CHECK_EN = " Check: call {hotline}. We never ask for card numbers, passwords or codes."
 _PROVE_EN = " Bring {papers_en} to {counter_en}."
+_IF_ASKED = "如要求过您核验，仍可带{papers}到{counter}办理，通过立即恢复。"
+_IF_ASKED_EN = " If you were asked to prove who you are, bring {papers_en} to {counter_en}."
 _PROVE_ANYWHERE_EN = _PROVE_EN[:-1] + "{anywhere_en}."
 _ANYWHERE_EN = ", or open {page_en} in a browser, with number and order {id}"
 
@@ -111,21 +113,44 @@ TEMPLATES: Mapping[str, BilingualText] = {
         ": your objection was right. Nothing is left to do.",
     ),
     "objection_accepted": _words(
-        "：您提出的异议已受理，我们将于{by}答复。在此期间您仍可带{papers}到{counter}核验，通过立即恢复。",
-        ": we answer your objection by {by_en}." + _PROVE_EN,
+        "：您提出的异议已受理，我们将于{by}答复。" + _IF_ASKED,
+        ": we answer your objection by {by_en}." + _IF_ASKED_EN,
     ),
     "objection_passed_on": _words(
         "：您提出的异议已转交公安机关，停机由其决定是否解除，我们将于{by}答复。",
         ": the police, who alone lift the stop, have your objection; we answer by {by_en}.",
     ),
     "objection_rejected": _words(
-        "：您提出的异议经复核未予支持，原措施继续。" + _PROVE + "仍有异议，可拨{hotline}要求复核。",
-        ": your objection was not upheld; you can call {hotline}." + _PROVE_EN,
+        "：您提出的异议经复核未予支持，原措施继续。" + _IF_ASKED + "仍有异议，可拨{hotline}要求复核。",
+        ": your objection was not upheld; you can call {hotline}." + _IF_ASKED_EN,
     ),
     VICTIM_WARNING: _words(
         "近期的来电或短信涉嫌诈骗：{reason}。请勿转账、勿共享屏幕、勿告诉他人验证码。"
         "如已转账请立即拨打110，咨询请拨96110。本短信不含链接。",
         "was contacted by a suspected swindler. Do not pay or share your screen. If you paid, call 110.",
+    ),
+}
+
+# Of stops that staff decided without a verification: a check lifts none of them.
+_OBJECT = (
+    "这是工作人员的决定，如有异议，请带{papers}到{counter}或拨{hotline}提出，{days}个工作日内答复，"
+    "异议成立立即恢复。"
+)
+_OBJECT_EN = " Staff decided it. To object, bring {papers_en} to {counter_en}, or call {hotline}."
+_BY_STAFF: Mapping[str, BilingualText] = {
+    "outgoing_barred": _words(
+        "因{reason}，自{since}起限制呼出（单停）；接听和紧急电话不受影响，可拨12345和{hotline}。" + _OBJECT,
+        "cannot call out since {since_en}; emergency calls, 12345 and {hotline} work." + _OBJECT_EN,
+    ),
+    "lifeline": _words(
+        "因{reason}，自{since}起只保留保底服务：紧急电话不受影响，可拨12345和{hotline}，"
+        "可接本运营商和银行来电及名单内短信，不能上网。" + _OBJECT,
+        "keeps the lifeline alone since {since_en}: emergency calls, 12345 and {hotline} work; we and banks call you;"
+        " no data." + _OBJECT_EN,
+    ),
+    "suspended": _words(
+        "因{reason}，自{since}起停机（双停）；紧急电话不受影响。" + _OBJECT,
+        "is suspended since {since_en}; emergency calls work." + _OBJECT_EN,
     ),
 }
 
@@ -188,14 +213,21 @@ class NoticeTexts:
         if (template == VERIFY) != bool(link):
             raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
         order = replace(order, grounds=grounds_for_holder(order, self.policy))
-        return self._fitting(template, self._facts(template, order, now, link), order.grounds.reason, link)
+        words = TEMPLATES[template]
+        if order.kind is Kind.RESTRICTION and not lifted_by_passing(order):
+            words = _BY_STAFF.get(template, words)
+        return self._fitting(
+            template, words, self._facts(template, order, now, link), order.grounds.reason, link
+        )
 
     def warning(self, card: str, reason: BilingualText, number: str) -> str:
         """Warning to a possible victim, without a link. `number`: the reference to verify."""
         facts = {**self._always(), "tail": card[-4:], "id": number}
-        return self._fitting(VICTIM_WARNING, facts, reason, "")
+        return self._fitting(VICTIM_WARNING, TEMPLATES[VICTIM_WARNING], facts, reason, "")
 
-    def _fitting(self, template: str, facts: dict[str, str], reason: BilingualText, link: str) -> str:
+    def _fitting(
+        self, template: str, words: BilingualText, facts: dict[str, str], reason: BilingualText, link: str
+    ) -> str:
         """Fit as much of the reason as possible; the line in English only if room is left."""
         zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
         # rather drop the second stage, then the page without a link, than the whole reason
@@ -207,11 +239,11 @@ class NoticeTexts:
         ]
         for letters, shown in tries:
             told = {"reason": shortened(without_links(reason.zh), letters)}
-            zh = TEMPLATES[template].zh.format(**shown, **told)
+            zh = words.zh.format(**shown, **told)
             if parts(zh) <= MOST_PARTS:
                 break
-        both = f"{zh}\n{TEMPLATES[template].en.format(**shown)}"
-        text = both if template != VERIFY and parts(both) <= MOST_PARTS else zh
+        both = f"{zh}\n{words.en.format(**shown)}"
+        text = both if not link and parts(both) <= MOST_PARTS else zh
         if found := _LINK.search(text.replace(link, "", 1) if link else text):
             raise OrderError(
                 f"the notice {template} would carry the link {found[0]!r}; take it out of the policy's words"

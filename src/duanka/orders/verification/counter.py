@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from duanka.domain.authority import Permission, at_counter, authorize
 from duanka.domain.bounds import reason_for
 from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
+from duanka.domain.evidence import lifted_by_passing
 from duanka.domain.order import (
     Event,
     Kind,
@@ -194,6 +195,11 @@ def _verification_of(unit: UnitOfWork, order: Order) -> Order:
 
 
 def _can_be_verified(order: Order) -> None:
+    if order.kind is Kind.RESTRICTION and not order.closed_at and not lifted_by_passing(order):
+        raise NoSuchTransition(
+            f"no verification is behind {order.id}, so proving who one is does not lift it: record their objection by"
+            f" `duanka objections file {order.id} --text … --counter … --document …`"
+        )
     if order.kind is not Kind.VERIFICATION or order.closed_at or order.state not in _VERIFIED_FROM:
         closed = "; it is closed" if order.closed_at else ""
         raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
