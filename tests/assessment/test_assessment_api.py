@@ -44,7 +44,7 @@ def test_a_period_is_counted_read_and_opened(world: World) -> None:
     made = people[Role.REGULATOR].post("/assessment-runs", {"period": "2026-03"})
     assert made.status_code == 201, made.text
     run = made.json()
-    assert run["missing"] == ["2026-02"]
+    assert (run["missing"], run["unjudged"]) == (["2026-02"], [])
     where = f"/assessment-runs/{run['id']}"
     assert people[Role.DESK].get(where).json() == run
     assert [one["id"] for one in people[Role.DESK].get("/assessment-runs").json()["items"]] == [run["id"]]
@@ -66,6 +66,20 @@ def test_a_period_is_counted_read_and_opened(world: World) -> None:
     assert all("****" in row["about"] for row in first["items"] + rest["items"])
     formulas = people[Role.REGULATOR].get("/assessment-formulas").json()["items"]
     assert {one["measure"] for one in formulas} >= {"confirmed", "wrongful", "restore_p95"}
+
+
+def test_a_run_says_which_kinds_of_units_were_not_judged(world: World) -> None:
+    desk, people = world
+    desk.orders.police_stop(card(0), "A1", POLICE, "notice", desk.clock())
+    desk.clock.now = desk.clock() + 60 * DAY
+    people[Role.REGULATOR].post("/assessment-runs", {"period": "2026-02"})
+    run = people[Role.REGULATOR].post("/assessment-runs", {"period": "2026-03"}).json()
+    assert run["missing"] == []
+    (told,) = (one for one in run["unjudged"] if (one["measure"], one["kind"]) == ("confirmed", "operator"))
+    assert (told["units"], told["left"]) == (1, 1)
+    assert "Not judged: confirmed cards by operator, 1 of 1 units" in told["why"]["en"]
+    assert "未判定" in told["why"]["zh"]
+    assert people[Role.DESK].get(f"/assessment-runs/{run['id']}").json() == run
 
 
 def test_a_unit_goes_on_the_list_and_off_it(world: World) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from duanka.assessment.listing.notice import digest_of
 from duanka.assessment.listing.service import ListedUnit, UnitListings
-from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.assessment.runs import AssessmentRuns
 from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
-from duanka.domain.assessment_lookups import ActiveCards
-from duanka.domain.assessment_policy import AssessmentPolicy
-from duanka.domain.card_facts import RegisteredCard
 from duanka.domain.listing import (
     LISTING_TRANSITIONS,
     OVER,
@@ -30,55 +26,18 @@ from duanka.domain.listing import (
 )
 from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
-from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.assessment.listings import listings
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
+from support.assessment.shops import BIG, CHECK, LATER, LI, MONTHS, SMALL, STALL, both, runs_on
 from support.databases import sqlite_order_database
-from support.orders.books import KEY, card
+from support.orders.books import card
 
-STALL, BIG, SMALL = "S-STALL", "S-BIG", "S-SMALL"
-CHECK = (Measure.CONFIRMED, UnitKind.OUTLET, STALL)
-MONTHS = ("2026-01", "2026-02")
-WANG, LI, CHEN, ZHAO = (
-    Person("wang", Role.DESK),
-    *(Person(name, Role.SUPERVISOR) for name in ("li", "chen", "zhao")),
-)
+WANG = Person("wang", Role.DESK)
+CHEN, ZHAO = (Person(name, Role.SUPERVISOR) for name in ("chen", "zhao"))
 MINISTRY, POLICE = Person("ministry", Role.REGULATOR), Person("liaison", Role.POLICE)
-LATER = datetime.fromisoformat("2026-03-05T10:00:00+08:00")
 _E, _S = ListingEvent, ListingState
-
-
-class Shops:
-    """Forty outlets of 3,000 cards, one of 90,000 with the same rate, one of 40 cards, and a gang's stall."""
-
-    def __init__(self, store: Store) -> None:
-        self.sizes = {f"S{number:02}": 3_000 for number in range(40)} | {BIG: 90_000, SMALL: 40, STALL: 800}
-        self.cards = dict[str, RegisteredCard]()
-        self._numbers = itertools.count()
-        with store.writing() as connection:
-            for month, period in enumerate(map(AssessmentPeriod.read, MONTHS)):
-                for at, outlet in enumerate(self.sizes):
-                    confirmed = {STALL: 9, SMALL: month, BIG: 30}.get(outlet, (at + month) % 3)
-                    for _ in range(confirmed):
-                        number = card(next(self._numbers))
-                        self.cards[number] = RegisteredCard(number, "h", "person", "甲", "130100", outlet)
-                        row = {"card": number, "case_number": "A1", "source": "police_notice"}
-                        moment = period.since + timedelta(days=3)
-                        connection.execute(insert(confirmations).values(**row, confirmed_at=moment))
-
-    def registered(self, cards: Collection[str]) -> Sequence[RegisteredCard]:
-        return [self.cards[one] for one in sorted(cards) if one in self.cards]
-
-    def active_cards(self, since: datetime, until: datetime, also: Collection[str]) -> Sequence[ActiveCards]:
-        kind = UnitKind.OUTLET
-        return [ActiveCards(kind, one, size, "甲", "130100") for one, size in sorted(self.sizes.items())]
-
-
-def runs_on(store: Store) -> AssessmentRuns:
-    shops = Shops(store)
-    return AssessmentRuns(store, Trail(KEY), lambda: shops, "national", AssessmentPolicy())
 
 
 @pytest.fixture
@@ -87,14 +46,6 @@ def runs(new_sqlite_order_database: Path, tmp_path: Path) -> Iterator[Assessment
     store = Store(sqlite_order_database(new_sqlite_order_database, tmp_path / "orders.sqlite"))
     yield runs_on(store)
     store.close()
-
-
-def both(runs: AssessmentRuns, at: datetime = LATER) -> AssessmentRun:
-    _, last = (
-        runs.run(AssessmentPeriod.read(month), LI, at - timedelta(minutes=9 - minute))
-        for minute, month in enumerate(MONTHS)
-    )
-    return last
 
 
 def listed(runs: AssessmentRuns) -> tuple[UnitListings, ListedUnit]:
@@ -227,8 +178,7 @@ def test_a_listing_changes_by_the_table_alone(
 @pytest.fixture(scope="module")
 def asking_store(tmp_path_factory: pytest.TempPathFactory) -> AssessmentRuns:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('listing')}/orders.sqlite")
-    shops = Shops(store)
-    runs = AssessmentRuns(store, Trail(KEY), lambda: shops, "national", AssessmentPolicy())
+    runs = runs_on(store)
     both(runs)
     return runs
 
@@ -292,9 +242,9 @@ def test_a_month_in_which_no_outlet_had_a_card_is_counted_and_says_who_was_not_j
     service = UnitListings(runs)
     assert runs.get("2026-03", LI) == run, "it is kept"
     assert not service.candidates(run, LI)
-    told = "\n".join(one.en for one in service.unjudged(run, LI))
+    told = "\n".join(one.words.en for one in service.unjudged(run, LI))
     assert "Not judged: confirmed cards by outlet, 43 of 43 units: " in told, told
     assert "no other unit had an event" in told
     assert "5 are needed at least" in told
-    assert "{" not in told + "".join(one.zh for one in service.unjudged(run, LI))
-    assert "未判定：" in service.unjudged(run, LI)[0].zh
+    assert "{" not in told + "".join(one.words.zh for one in service.unjudged(run, LI))
+    assert "未判定：" in service.unjudged(run, LI)[0].words.zh

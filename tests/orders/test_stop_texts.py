@@ -139,8 +139,14 @@ def test_cards_with_the_same_words_share_one_body(store: Store) -> None:
     assert faults(store) == []
 
 
-@pytest.mark.parametrize("column", ["head_zh", "head_en", "body", "sha256"])
-def test_a_changed_text_is_named(store: Store, column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((name, "another") for name in ("head_zh", "head_en", "body", "sha256")),
+        *(("made_at", NOW), ("belated", 1), ("step", 9)),
+    ],
+)
+def test_a_changed_text_is_named(store: Store, column: str, value: object) -> None:
     book = book_on(store)
     all_delivered(book, range(2))
     book.sweep(NOW + 24 * HOUR)
@@ -148,10 +154,20 @@ def test_a_changed_text_is_named(store: Store, column: str) -> None:
     assert order
     with store.writing() as connection:
         connection.execute(
-            update(stop_texts).where(stop_texts.c.order_id == order.id).values({column: "another"})
+            update(stop_texts).where(stop_texts.c.order_id == order.id).values({column: value})
         )
-    (found,) = faults(store)
-    assert f"stop text {order.id}:1 was changed past the trail" in found
+    found = faults(store)
+    if column == "step":
+        assert found == [
+            f"stop text {order.id}:9 is not in the trail: it was put in past it",
+            f"stop text {order.id}:1 was removed past the trail",
+        ]
+    elif column in ("made_at", "belated"):
+        assert found == [f"stop text {order.id}:1 was changed past the trail: {column}"]
+    else:
+        assert [one.partition(": ")[0] for one in found] == [
+            f"stop text {order.id}:1 was changed past the trail"
+        ]
 
 
 def test_a_changed_body_a_lost_text_and_one_put_in_are_named(store: Store) -> None:
@@ -188,6 +204,9 @@ def test_an_order_of_before_gets_its_text_once_and_it_says_so(store: Store) -> N
     with store.reading() as connection:
         made = connection.execute(select(audit).where(audit.c.what == "restriction.told")).mappings().one()
     assert told.sha256 in made["digests"]
+    with store.writing() as connection:
+        connection.execute(update(stop_texts).values(belated=0))
+    assert f"stop text {order.id}:{told.step} was changed past the trail: belated" in faults(store)
 
 
 def test_a_text_removed_past_the_trail_is_not_made_anew(store: Store) -> None:

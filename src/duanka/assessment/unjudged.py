@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from duanka.assessment.candidates import compared_runs, counts_by_period, missing_periods
 from duanka.assessment.runs import AssessmentRun
+from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.text import BilingualText
 
@@ -35,19 +37,28 @@ _ALONE = BilingualText(
 )
 
 
-def unjudged(connection: Connection, run: AssessmentRun, policy: AssessmentPolicy) -> list[BilingualText]:
-    """A sentence for each measure and kind of unit of which units were not judged; none while periods are missing.
+@dataclass(frozen=True)
+class UnjudgedUnits:
+    """A measure and kind of unit of which `left` of `units` known units were not judged, and a sentence of why."""
+
+    measure: Measure
+    kind: UnitKind
+    units: int
+    left: int
+    words: BilingualText
+
+
+def unjudged(connection: Connection, run: AssessmentRun, policy: AssessmentPolicy) -> list[UnjudgedUnits]:
+    """Each measure and kind of unit of which units were not judged; none while periods are missing.
 
     Of kinds that were judged units are named only where nothing was expected of them: new and small ones are many.
     """
     if missing_periods(connection, run.period, run.made_at, policy):
         return []
-    return list(_sentences(connection, run, policy))
+    return list(_each(connection, run, policy))
 
 
-def _sentences(
-    connection: Connection, run: AssessmentRun, policy: AssessmentPolicy
-) -> Iterator[BilingualText]:
+def _each(connection: Connection, run: AssessmentRun, policy: AssessmentPolicy) -> Iterator[UnjudgedUnits]:
     from duanka.assessment.comparison.criterion import who_is_judged  # noqa: PLC0415  # scipy takes 0.3 s
 
     compared = compared_runs(connection, run.period, run.made_at, policy)[-policy.periods :]
@@ -56,7 +67,7 @@ def _sentences(
             table, _ = counts_by_period(connection, compared, measure, kind)
             about = {"measure": measure.words, "kind": kind.words}
             if not table:
-                yield _NOTHING.filled(**about)
+                yield UnjudgedUnits(measure, kind, 0, 0, _NOTHING.filled(**about))
                 continue
             events, exposure = ([[cell[side] for cell in row] for row in table.values()] for side in (0, 1))
             found = who_is_judged(events, exposure, policy)
@@ -64,7 +75,8 @@ def _sentences(
             if left and (left == len(table) or found.alone.any()):
                 zh, en = zip(*_why(found, policy), strict=True)
                 why = BilingualText("；".join(zh), "; ".join(en))
-                yield _LEFT.filled(**about, units=len(table), left=left, why=why)
+                words = _LEFT.filled(**about, units=len(table), left=left, why=why)
+                yield UnjudgedUnits(measure, kind, len(table), left, words)
 
 
 def _why(found: JudgedUnits, policy: AssessmentPolicy) -> Iterator[BilingualText]:

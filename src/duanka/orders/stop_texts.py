@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from duanka.domain.order import SYSTEM, Kind, Order
 from duanka.domain.stop_text import StopTextWriter, joined_text
 from duanka.domain.text import BilingualText
-from duanka.ledger.audit.stop_text_comparison import texts_told
+from duanka.ledger.audit.stop_text_comparison import TOLD, texts_told
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import find_order
@@ -21,7 +21,6 @@ from duanka.ledger.unit_of_work.locks import lock_cards
 from duanka.ledger.unit_of_work.stop_texts import write_stop_texts
 from duanka.orders.masking import View
 
-TOLD = "restriction.told"  # entry of the trail: a text was made belatedly
 _WHY = "an order of an earlier version: its text is made from what was stored"
 
 

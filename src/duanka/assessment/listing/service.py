@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from duanka.assessment.candidates import Candidate, candidates_of, facts_of, facts_text
 from duanka.assessment.listing.notice import digest_of, notice_of
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns, run_named
-from duanka.assessment.unjudged import unjudged
+from duanka.assessment.unjudged import UnjudgedUnits, unjudged
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.bounds import given_reason, without_controls
@@ -31,6 +31,8 @@ from duanka.domain.listing import (
 from duanka.domain.order import Person
 from duanka.domain.person import same_person
 from duanka.domain.text import BilingualText
+from duanka.ledger.audit.row_digests import LISTINGS
+from duanka.ledger.audit.row_digests import found as digests_found
 from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.assessment.listings import assessment_runs, listing_steps, listings
 from duanka.ledger.db.rows import new_id
@@ -90,8 +92,8 @@ class UnitListings:
             found = candidates_of(connection, run.id)
         return [one for one in found if by.scope.covers(one.operator, one.city)]
 
-    def unjudged(self, run: AssessmentRun, by: Person) -> Sequence[BilingualText]:
-        """Which units the run could not judge and why, in sentences; of all units, which are counts alone."""
+    def unjudged(self, run: AssessmentRun, by: Person) -> Sequence[UnjudgedUnits]:
+        """Which units the run could not judge and why; of all units, which are counts alone."""
         authorize(by, Permission.READ_ASSESSMENT)
         with self._store.reading() as connection:
             return unjudged(connection, run, self._runs.policy)
@@ -153,9 +155,10 @@ class UnitListings:
                 changed |= {"approved_by": by.id, "approved_at": now, "due_at": due}
             if row.after in OVER:
                 changed["closed_at"] = now
+            was = digests_found(connection, LISTINGS, number)
             again = {"step": listings.c.step + 1, **changed}
             connection.execute(update(listings).where(listings.c.id == number).values(**again))
-            self._told(connection, number, event, by, said, now, found.state.value, changed)
+            self._told(connection, number, event, by, said, now, found.state.value, changed, was)
             return _read(connection, number, by)
 
         return self._store.transact(work)
@@ -207,8 +210,9 @@ class UnitListings:
         now: datetime,
         before: str,
         changed: dict[str, Any],
+        digests: Mapping[str, str] | None = None,
     ) -> None:
-        """Write the step, and the entry of the trail about it."""
+        """Write the step, and the entry of the trail about it. `digests`: of the listing before."""
         state = str(changed["state"])
         step = {"listing_id": number, "at": now, "who": by.id, "event": event.value, "state": state}
         connection.execute(insert(listing_steps).values(**step, text=text))
@@ -218,8 +222,10 @@ class UnitListings:
                 value = changed[name]
                 after[name] = value.isoformat() if isinstance(value, datetime) else value
         was: dict[str, object] = {"state": before} if before else {}
-        entry = AuditEntry(now, by, f"listing.{event.value}", str(number), text, before=was, after=after)
-        self._trail.append(connection, [entry])
+        what, found = f"listing.{event.value}", digests or {}
+        self._trail.append(
+            connection, [AuditEntry(now, by, what, str(number), text, before=was, after=after, found=found)]
+        )
 
 
 def _new_row(candidate: Candidate, by: Person, days: int, now: datetime) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class AssessmentReports:
             *(found.id, found.period, found.made_at, found.policy, found.digest, found.exposure, together),
             comparisons=self._comparisons(found, by, candidates),
             candidates=candidates if judged else None,
-            unjudged=self._listings.unjudged(found, by),
+            unjudged=[one.words for one in self._listings.unjudged(found, by)],
         )
 
     def made(self, report: AssessmentReport, kind: ReportFile, language: Language) -> bytes:

@@ -59,7 +59,7 @@ def run_period(
             f"{units} meet the criterion for listing: {following}",
         )
     for one in left:
-        line(shown(one))
+        line(shown(one.words))
     say(f"下一步：duanka assess show --run {made.id}", f"Next: duanka assess show --run {made.id}")
 
 

@@ -67,7 +67,7 @@ def candidates(run: Run = "", *, asked: ListOptions) -> None:
     print_list(tables.CANDIDATES, units, asked.of(person))
     if not asked.for_programs and not asked.count:
         for one in left:
-            line(shown(one))
+            line(shown(one.words))
 
 
 def list_unit(

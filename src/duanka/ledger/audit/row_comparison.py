@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from duanka.domain.order import Kind
+from duanka.ledger.audit.assessment_digests import rows_of_none
 from duanka.ledger.audit.row_digests import (
-    ACTS,
+    ASSESSED,
     AT_ONCE,
     CARDS,
     DIGITS,
@@ -51,7 +52,7 @@ class _Chain:
             new = found_as == SAME and what in table.begun_by
             return None if new else "is not in the trail: it was put in past it"
         digest = told[name] if found_as == SAME else found_as
-        names = table.names(dict.fromkeys(_MORE)) if table is ACTS else table.names({})
+        names = table.names(dict.fromkeys(table.more_names))
         return next((text.partition(" ")[2] for text in _differs("it", was, digest, names)), None)
 
 
@@ -75,8 +76,9 @@ class Comparison:
 
     def faults(self, connection: Connection) -> Iterator[str]:
         """Yield a description of every row that differs from the trail's last record."""
-        for table in NAMED:
+        for table in (*NAMED, *ASSESSED):
             yield from self._named(connection, table)
+        yield from rows_of_none(connection)
         yield from _of_orders(connection, ORDERS, "order")
         yield from _cards(connection)
         yield from _removed_orders(connection)
@@ -99,8 +101,7 @@ class Comparison:
         yield from (f"{name.replace('/', ' ', 1)} was removed past the trail" for name in sorted(gone))
 
 
-_MORE = ("list of cards",)
-_SMALL = {table.table.name: table for table in NAMED}
+_SMALL = {table.table.name: table for table in (*NAMED, *ASSESSED)}
 
 
 def _cards(connection: Connection) -> Iterator[str]:

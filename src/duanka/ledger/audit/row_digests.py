@@ -19,6 +19,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
 
 from duanka.domain.identity import Outcome
+from duanka.ledger.audit.assessment_digests import CANDIDATES, FIGURES, STEPS, of_listings, of_runs
+from duanka.ledger.db.assessment.listings import assessment_runs, listings
 from duanka.ledger.db.bulk import among, dictionaries, in_parts
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.columns import storable
@@ -30,6 +32,7 @@ from duanka.ledger.db.tables_people import keys, person_requests, persons
 FOUND = "#found"  # suffix of a row's label: its digest before the transaction
 SAME = "="  # same digest as before
 AT_ONCE = 400  # values per IN
+_LIST = "list of cards"
 Whole = Callable[[Sequence[Any]], str]  # facts -> digest
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _CACHED_FACTS = 8192  # cached hashes of facts: texts of a policy, states, times
@@ -42,7 +45,7 @@ def _cards_of_bulk_actions(connection: Connection, of: Collection[str]) -> dict[
     query = select(act_cards.c.act_id, act_cards.c.card).where(among(connection, act_cards.c.act_id, of))
     for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
         listed[act].update(f"{card}\n".encode())
-    return {act: {"list of cards": digest.hexdigest()} for act, digest in listed.items()}
+    return {act: {_LIST: digest.hexdigest()} for act, digest in listed.items()}
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class AuditedTable:
     """A table with audited rows. `entry_prefixes`: prefixes of the entries that name them.
 
     An entry names a row by its subject, or by a value in its before or after. `except_for`: columns that change
-    without an entry. `more`: data of a row in another table. `begun_by`: entries that record a new row.
+    without an entry. `more`: data of a row in other tables, by `more_names`. `begun_by`: entries that record a new
+    row.
     """
 
     table: Table
@@ -58,6 +62,7 @@ class AuditedTable:
     except_for: frozenset[str] = frozenset()
     more: Callable[[Connection, Collection[str]], dict[str, dict[str, object]]] | None = None
     begun_by: frozenset[str] = frozenset()
+    more_names: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -167,6 +172,7 @@ ACTS = AuditedTable(
     frozenset({"done", "skipped"}),
     _cards_of_bulk_actions,
     begun_by=frozenset({"act.propose"}),
+    more_names=(_LIST,),
 )
 # Places of the cards of a bulk action. Earlier versions did not record them.
 PLACES = AuditedRows(
@@ -178,6 +184,22 @@ PLACES = AuditedRows(
     about="act_id",
 )
 NAMED = (PERSONS, KEYS, REQUESTS, ELEMENTS, ACTS, PLACES)
+# Runs of the assessment and units listed for rectification, each with all rows that belong to it.
+RUNS = AuditedTable(
+    assessment_runs,
+    ("assessment",),
+    more=of_runs,
+    begun_by=frozenset({"assessment.run"}),
+    more_names=(CANDIDATES, FIGURES),
+)
+LISTINGS = AuditedTable(
+    listings,
+    ("listing",),
+    more=of_listings,
+    begun_by=frozenset({"listing.propose"}),
+    more_names=(STEPS,),
+)
+ASSESSED = (RUNS, LISTINGS)
 # What a stop or its lifting may rest on: who saw the person, and the results of online checks.
 COUNTER_CHECKS = AuditedRows(
     counter_checks,
@@ -197,7 +219,7 @@ CONFIRMATIONS = AuditedRows(
 )
 OF_SUBJECTS = (COUNTER_CHECKS, CHECKS, CONFIRMATIONS)
 _BY_WHAT: dict[str, list[AuditedTable]] = {}
-for _one in (ORDERS, *NAMED, *OF_SUBJECTS):
+for _one in (ORDERS, *NAMED, *ASSESSED, *OF_SUBJECTS):
     for _what in _one.entry_prefixes:
         _BY_WHAT.setdefault(_what, []).append(_one)
 

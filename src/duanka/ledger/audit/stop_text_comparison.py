@@ -1,9 +1,14 @@
-"""Comparison of the stored texts of stops with the SHA-256 that the audit trail keeps of each."""
+"""Comparison of the stored texts of stops with the audit trail, which keeps the SHA-256 of each.
+
+A text is made in the transaction of its entry: when it was made, and whether belatedly, are those of the entry.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, literal, select
 
@@ -15,8 +20,18 @@ from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import audit, orders
 from duanka.ledger.db.tables_holders import stop_text_bodies, stop_texts
 
+TOLD = "restriction.told"  # entry of the trail: a text was made belatedly
 _LABEL = f"{stop_texts.name}/"  # first part of a text's name in entries
 _MOST_NAMED = 100  # texts without an order that are named; more would add no information
+
+
+@dataclass(frozen=True)
+class _TextTold:
+    """What the trail says of a text."""
+
+    sha256: str
+    made_at: datetime
+    belated: bool
 
 
 def text_label(order_id: str, step: int) -> str:
@@ -57,21 +72,33 @@ def _faults(connection: Connection, of: Sequence[str]) -> Iterator[str]:
         digest = digest_of(text)
         if kept is None:
             yield f"stop text {name} is not in the trail: it was put in past it"
-        elif digest != kept:
-            yield f"stop text {name} was changed past the trail: its SHA-256 was {kept}, and is {digest}"
-        elif row.sha256 != kept:
-            yield f"stop text {name} was changed past the trail: sha256"
+        elif digest != kept.sha256:
+            yield f"stop text {name} was changed past the trail: its SHA-256 was {kept.sha256}, and is {digest}"
+        elif changed := [
+            column
+            for column, is_now, was in (
+                ("sha256", row.sha256, kept.sha256),
+                ("made_at", row.made_at, kept.made_at),
+                ("belated", row.belated, int(kept.belated)),
+            )
+            if is_now != was
+        ]:
+            yield f"stop text {name} was changed past the trail: {', '.join(changed)}"
     yield from (f"stop text {name} was removed past the trail" for name in sorted(told))
 
 
-def texts_told(connection: Connection, of: Sequence[str]) -> dict[str, str]:
-    """Id of each text of these orders that was ever made -> its SHA-256, as the trail says."""
+def texts_told(connection: Connection, of: Sequence[str]) -> dict[str, _TextTold]:
+    """Id of each text of these orders that was ever made -> what the trail says of it."""
     has = func.strpos if connection.dialect.name == "postgresql" else func.instr
-    query = select(audit.c.digests).where(
+    query = select(audit.c.at, audit.c.what, audit.c.digests).where(
         among(connection, audit.c.subject, of), has(audit.c.digests, literal(f'"{_LABEL}')) > 0
     )
-    found: dict[str, str] = {}
-    for digests in connection.execute(query).scalars():
-        facts: dict[str, str] = json.loads(digests)
-        found |= {name.removeprefix(_LABEL): kept for name, kept in facts.items() if name.startswith(_LABEL)}
+    found: dict[str, _TextTold] = {}
+    for row in connection.execute(query):
+        facts: dict[str, str] = json.loads(row.digests)
+        found |= {
+            name.removeprefix(_LABEL): _TextTold(kept, row.at, row.what == TOLD)
+            for name, kept in facts.items()
+            if name.startswith(_LABEL)
+        }
     return found

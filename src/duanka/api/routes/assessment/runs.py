@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from duanka.api.http import auth as access
-from duanka.api.http.dependencies import Here
+from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.openapi import BINARY
 from duanka.api.schemas.assessment import runs as shown
@@ -15,8 +15,10 @@ from duanka.api.schemas.assessment.runs import TheRun
 from duanka.api.schemas.requests import After, Limit, Skip
 from duanka.assessment.report.service import ReportFile
 from duanka.assessment.rows import AssessedUnit
+from duanka.assessment.runs import AssessmentRun
 from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
 from duanka.domain.authority import Permission
+from duanka.domain.order import Person
 from duanka.domain.text import Language
 
 router = Endpoints("assessment")
@@ -41,9 +43,9 @@ def run_assessment(here: Here, by: access.Caller, asks: shown.RunAsked) -> shown
 
     Without a store of records active cards are unknown, and so are rates.
     """
-    runs = here.desk.assessment.runs
-    made = runs.run(AssessmentPeriod.read(asks.period), by, here.now)
-    return shown.RunWithGapsShown.with_gaps(made, runs.missing(made, by))
+    return _with_gaps(
+        here, by, here.desk.assessment.runs.run(AssessmentPeriod.read(asks.period), by, here.now)
+    )
 
 
 @router.endpoint("GET /assessment-runs", "Runs, the latest first · 考核列表", Permission.READ_ASSESSMENT)
@@ -56,10 +58,13 @@ def list_assessment_runs(here: Here, by: access.Caller, limit: Limit = 50) -> sh
 
 @router.endpoint("GET /assessment-runs/{runId}", "A run · 查看考核", Permission.READ_ASSESSMENT, fails=(404,))
 def get_assessment_run(here: Here, by: access.Caller, number: TheRun) -> shown.RunWithGapsShown:
-    """With the earlier periods that the criterion asks for and nobody had run."""
-    runs = here.desk.assessment.runs
-    found = runs.get(number, by)
-    return shown.RunWithGapsShown.with_gaps(found, runs.missing(found, by))
+    """With the earlier periods that the criterion asks for and nobody had run, and the units that were not judged."""
+    return _with_gaps(here, by, here.desk.assessment.runs.get(number, by))
+
+
+def _with_gaps(here: Context, by: Person, run: AssessmentRun) -> shown.RunWithGapsShown:
+    desk = here.desk.assessment
+    return shown.RunWithGapsShown.with_gaps(run, desk.runs.missing(run, by), desk.listings.unjudged(run, by))
 
 
 @router.endpoint(

@@ -12,6 +12,7 @@ from duanka.api.schemas.requests import AskedModel, casework_path
 from duanka.assessment.formulas import FORMULAS
 from duanka.assessment.rows import AssessedRow
 from duanka.assessment.runs import AssessmentRun, FigureOfRun
+from duanka.assessment.unjudged import UnjudgedUnits
 from duanka.domain.assessment import AssessmentPeriod, FigureShape, Measure, UnitKind
 from duanka.orders.masking import IN_FULL, View
 from duanka.orders.views import WordsShown
@@ -75,15 +76,33 @@ class RunShown(View):
         return cls.of({**vars(run), "period": str(run.period)}, IN_FULL)
 
 
-class RunWithGapsShown(RunShown):
-    """A run, and the periods before it that the criterion asks for and nobody ran."""
+class UnjudgedShown(View):
+    """A measure and kind of unit of which units were not judged: that none is a candidate says nothing of these."""
 
-    missing: list[str]
+    measure: Measure
+    kind: UnitKind
+    units: int = Field(description="How many units are known; 0: none.")
+    left: int = Field(description="How many of them were not judged.")
+    why: WordsShown
+
+
+class RunWithGapsShown(RunShown):
+    """A run, and whom it could not judge for the criterion of a listing."""
+
+    missing: list[str] = Field(
+        description="Earlier periods that the criterion asks for and nobody ran: while there are any, nobody is judged."
+    )
+    unjudged: list[UnjudgedShown] = Field(
+        description="Units that were not judged, once no period is missing."
+    )
 
     @classmethod
-    def with_gaps(cls, run: AssessmentRun, missing: Sequence[AssessmentPeriod]) -> RunWithGapsShown:
+    def with_gaps(
+        cls, run: AssessmentRun, missing: Sequence[AssessmentPeriod], unjudged: Sequence[UnjudgedUnits]
+    ) -> RunWithGapsShown:
         """Convert to a response."""
-        told = {**vars(run), "period": str(run.period), "missing": list(map(str, missing))}
+        left = [{**vars(one), "why": WordsShown(zh=one.words.zh, en=one.words.en)} for one in unjudged]
+        told = {**vars(run), "period": str(run.period), "missing": list(map(str, missing)), "unjudged": left}
         return cls.of(told, IN_FULL)
 
 
