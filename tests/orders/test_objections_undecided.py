@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from duanka.domain.case_file import CaseState
 from duanka.domain.counter_check import Document
 from duanka.domain.network import NetworkState
-from duanka.domain.objection import CounterVisit
+from duanka.domain.objection import CounterVisit, unanswered
 from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderError, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.text import BilingualText
@@ -26,6 +26,7 @@ from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.confirmations import ConfirmationSource, confirm
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
+from duanka.orders.dispatch.notice_texts import NoticeTexts
 from duanka.orders.monitoring.backups import hours_anew
 from duanka.orders.monitoring.objections_due import ObjectionsDue
 from duanka.orders.queries.listing import Filter
@@ -405,6 +406,29 @@ def test_an_objection_that_nobody_took_up_waits_for_a_person(store: Store) -> No
     way.orders.terms = replace(way.orders.terms, policy=AT_ONCE)
     way.orders.sweep(TERM)
     assert waiting() == [objection.id], "overdue"
+
+
+@pytest.mark.parametrize("event", [Event.ACCEPT, Event.TO_FRAUD_CENTRE])
+def test_whoever_takes_up_an_overdue_objection_gets_no_new_term(store: Store, event: Event) -> None:
+    way = Online(store, AT_ONCE)
+    if event is Event.TO_FRAUD_CENTRE:
+        way.orders.police_stop(card(0), "A1", POLICE, "confirmed", NOW)
+    else:
+        _stopped(way)
+    objection = way.orders.object(card(0), "一", HOLDER, FILED)
+    way.orders.sweep(TERM)
+    taken = way.orders.apply(objection.id, event, DESK, "we look", TERM + 24 * HOUR)
+    assert (taken.due_at, unanswered(taken)) == (None, True), "a person owes the answer, at once"
+    told = NoticeTexts(AT_ONCE).text(
+        f"objection_{taken.state}" if event is Event.ACCEPT else "objection_passed_on",
+        taken,
+        TERM + 24 * HOUR,
+        "",
+    )
+    assert "尽快（答复期限已过）答复" in told
+    assert "小时内" not in told, "nor is an answer within hours promised"
+    assert way.orders.sweep(TERM + 999 * HOUR) == 0
+    assert len(trail(store, "objection.overdue")) == 1
 
 
 @on_sqlite_alone

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from duanka.domain.network import NetworkState
+from duanka.domain.objection import unanswered
 from duanka.domain.order import STAFF, SYSTEM, Event, Kind, NoSuchTransition, Order, OrderError, Person, State
 from duanka.domain.order_decision import RequestedAction
 from duanka.domain.restriction_states import in_the_network
@@ -59,14 +60,23 @@ def changed_deadlines(
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
-            # The term began when it was filed; one of a version that gave it no term has it from now.
-            ends = policy.working_days_after(unit.now, policy.objection_days)
-            clock = {"due_at": order.due_at or ends}
+            clock = _term(unit, order)
         case Kind.DISAVOWAL, Event.CONFIRM:
             clock = days_to_take_back(unit, order.card)
         case Kind.RESTRICTION, _:
             clock = _of_restriction(order, event, facts)
     return clock
+
+
+def _term(unit: UnitOfWork, objection: Order) -> dict[str, object]:
+    """Return the term of an objection that is taken up: the one that began when it was filed, also where it is over.
+
+    One of a version that gave it no term has it from now.
+    """
+    if unanswered(objection):
+        return {}
+    ends = unit.policy.working_days_after(unit.now, unit.policy.objection_days)
+    return {"due_at": objection.due_at or ends}
 
 
 def _of_restriction(order: Order, event: Event, facts: dict[str, Any]) -> dict[str, object]:

@@ -113,12 +113,12 @@ TEMPLATES: Mapping[str, BilingualText] = {
         ": your objection was right. Nothing is left to do.",
     ),
     "objection_accepted": _words(
-        "：您提出的异议已受理，我们将于{by}答复。" + _IF_ASKED,
-        ": we answer your objection by {by_en}." + _IF_ASKED_EN,
+        "：您提出的异议已受理，我们将{answered}答复。" + _IF_ASKED,
+        ": we answer your objection {answered_en}." + _IF_ASKED_EN,
     ),
     "objection_passed_on": _words(
-        "：您提出的异议已转交公安机关，停机由其决定是否解除，我们将于{by}答复。",
-        ": the police, who alone lift the stop, have your objection; we answer by {by_en}.",
+        "：您提出的异议已转交公安机关，停机由其决定是否解除，我们将{answered}答复。",
+        ": the police, who alone lift the stop, have your objection; we answer {answered_en}.",
     ),
     "objection_rejected": _words(
         "：您提出的异议经复核未予支持，原措施继续。" + _IF_ASKED + "仍有异议，可拨{hotline}要求复核。",
@@ -271,6 +271,7 @@ class NoticeTexts:
             **_both(
                 papers=order.grounds.papers,
                 by=self._by(order, now),
+                answered=self._answered(order),
                 otherwise=_otherwise(self.policy),
                 since=self._moment(order.updated_at),
                 until=self._moment(order.until) if order.until else _NO_END,
@@ -281,6 +282,13 @@ class NoticeTexts:
             "id": order.id,
             "link": link,
         }
+
+    def _answered(self, order: Order) -> BilingualText:
+        """Until when an objection is answered; its term may be over when somebody takes it up."""
+        if order.due_at is None:
+            return BilingualText("尽快（答复期限已过）", "as soon as possible (its term is over)")
+        ends = self._moment(order.due_at)
+        return BilingualText(f"于{ends.zh}前", f"by {ends.en}")
 
     def _by(self, order: Order, now: datetime) -> BilingualText:
         """The time to answer by; a first notice states hours from delivery instead."""
