@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.dom import minidom
 
@@ -10,11 +11,13 @@ import pytest
 
 from duanka.assessment.formulas import FORMULAS, OURS
 from duanka.assessment.listing.service import UnitListings
+from duanka.assessment.report.compare import FEW_EVENTS, NO_EVENT, compared
 from duanka.assessment.report.document import content_of, pdf_of
-from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport
+from duanka.assessment.report.model import ACTED_UPON, ACTING, AssessmentReport, UnitComparison
 from duanka.assessment.report.service import AssessmentReports
+from duanka.assessment.report.wording import MORE, NOTHING_SHOWN
 from duanka.assessment.runs import AssessmentRuns
-from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitKind
+from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
@@ -113,6 +116,43 @@ def test_plots_are_well_formed_and_say_who_is_who(runs: AssessmentRuns) -> None:
         texts = {one.firstChild.nodeValue for one in drawn.getElementsByTagName("text") if one.firstChild}
         assert BAD in texts, plot
     assert len(city["rows"]) == len(CITIES)
+
+
+def _few(*counts: int) -> UnitComparison:
+    units = [UnitFigure(f"S{at}", count, 4 if count >= 0 else 0) for at, count in enumerate(counts)]
+    return compared(Measure.WRONGFUL, UnitKind.OUTLET, units, {}, POLICY)
+
+
+def test_nothing_is_drawn_of_units_too_few_events_of_which_were_counted() -> None:
+    enough = POLICY.least_events
+    drawn, few, none = _few(enough, 0, 0, 0, 1), _few(enough - 1, 2, 0, 0, 1), _few(*[0] * 5)
+    assert drawn.curve
+    assert (few.curve, none.curve) == (None, None)
+    assert few.why_not == FEW_EVENTS.filled(n=enough)
+    assert none.why_not == NO_EVENT
+    in_time = [UnitFigure(f"S{at}", 20, 20) for at in range(5)]
+    all_well = compared(Measure.IN_TIME, UnitKind.OUTLET, in_time, {}, POLICY)
+    assert all_well.why_not == FEW_EVENTS.filled(n=enough), "events are those that count against a unit"
+
+
+def test_a_table_has_no_rows_of_nothing_and_says_how_many_there_are(runs: AssessmentRuns) -> None:
+    nothing = [UnitFigure(f"N{at}", 0, 0) for at in range(7)]
+    counted = [UnitFigure(f"S{at}", at, 9) for at in range(60)]
+    plain = compared(Measure.PASSED, UnitKind.OUTLET, [*nothing, *counted], {}, POLICY)
+    drawn = compared(
+        Measure.WRONGFUL, UnitKind.OUTLET, [*nothing, *counted[: POLICY.least_events + 5]], {}, POLICY
+    )
+    unknown = compared(Measure.RESTORE_P50, UnitKind.OUTLET, nothing, {}, POLICY)
+    whole = replace(report(runs), comparisons=[plain, drawn, unknown])
+    told = content_of(whole, POLICY, "en")
+    first, last = told["tables"]
+    assert [row[0] for row in first["rows"]][:2] == ["S59", "S58"], "those of which there is most"
+    assert first["more"] == f"{MORE.filled(n=20).en} {NOTHING_SHOWN.filled(n=7).en}"
+    assert (last["rows"], last["why"], last["more"]) == ([], "", NOTHING_SHOWN.filled(n=7).en)
+    (compared_table,) = told["compared"]
+    assert len(compared_table["rows"]) == POLICY.least_events + 5
+    assert compared_table["more"] == NOTHING_SHOWN.filled(n=7).en
+    assert pdf_of(whole, POLICY, "en").startswith(b"%PDF")
 
 
 def test_the_same_report_gives_the_same_pdf_in_either_language(runs: AssessmentRuns) -> None:

@@ -18,6 +18,7 @@ _FUNNEL_HEIGHT, _CUSUM_HEIGHT = 265, 215
 # up to so many units: height of a row, so that a funnel and the rows share a page
 _ROWS = ((16, 20), (30, 16), (400, 13.5))
 _LABEL = 150  # names of units
+_RANK_HEAD = 210  # from the right, where the heading of ranks might touch another one
 _FONT = 'font-family="Noto Sans SC, Noto Sans CJK SC"'
 INK, QUIET, RULE, PALE, RED, AMBER, BLUE = (
     *("#1d2530", "#586472", "#dfe4e9", "#c9d2da"),
@@ -155,10 +156,12 @@ def caterpillar_plot(found: UnitComparison, language: Language) -> str:
     parts = list[str]()
     for mark in _marks(x.high):
         parts.append(_vertical(x.at(mark), _TOP, height - 30))
-        parts.append(_text(x.at(mark), height - 14, shown_figure(mark, found.measure), "middle", QUIET, 9.5))
+        parts.append(_text(x.at(mark), height - 14, _mark_text(mark, found.measure), "middle", QUIET, 9.5))
     if found.curve:
-        parts.append(_vertical(x.at(found.curve.target), _TOP, height - 30, INK, "4 3"))
-        parts.append(_text(x.at(found.curve.target), _TOP - 6, _TARGET.in_(language), "middle", INK, 9.5))
+        at = x.at(found.curve.target)
+        side = "end" if at > WIDTH - _RANK_HEAD else "middle"
+        parts.append(_vertical(at, _TOP, height - 30, INK, "4 3"))
+        parts.append(_text(at, _TOP - 6, _TARGET.in_(language), side, INK, 9.5))
     if units[0].rank is not None:
         parts.append(_text(WIDTH - 2, _TOP - 6, _BEST.in_(language), "end", QUIET, 9.5))
     for row, one in enumerate(units):
@@ -235,9 +238,15 @@ def _grid(y: _Scale, measure: Measure | None, left: float, right: float) -> list
     parts = list[str]()
     for mark in _marks(y.high):
         parts.append(_line(left, right, y.at(mark), RULE, 0.8))
-        said = f"{mark:g}" if measure is None else shown_figure(mark, measure)
-        parts.append(_text(left - 7, y.at(mark) + 3.5, said, "end", QUIET))
+        parts.append(_text(left - 7, y.at(mark) + 3.5, _mark_text(mark, measure), "end", QUIET))
     return parts
+
+
+def _mark_text(mark: float, measure: Measure | None) -> str:
+    """A round value on an axis, with no more decimals than it needs."""
+    if measure is not None and measure.shape is FigureShape.SHARE:
+        return f"{100 * mark:.6g}%"
+    return f"{mark:,.6g}"
 
 
 def _marks(end: float) -> list[float]:

@@ -35,6 +35,10 @@ NO_END = BilingualText(
 )
 NOT_COMPARED = BilingualText("此类指标只列数值，不作比较", "figures of this kind are shown, not compared")
 FEW = BilingualText("已知的单位不足 {n} 个，不作比较", "fewer than {n} units are known: not compared")
+FEW_EVENTS = BilingualText(
+    "没有单位达到 {n} 件（策略规定达到才判定），数目太少，不作比较",
+    "no unit has the {n} that count against it from which on the policy judges one: too few to compare",
+)
 NO_EVENT = BilingualText("所有单位计数均为0，无可比较", "no unit has any: nothing to compare")
 
 Limits = Callable[[Floats, float], tuple[Floats, Floats]]
@@ -93,7 +97,10 @@ def _why_not(measure: Measure, known: Sequence[UnitFigure], policy: AssessmentPo
     least = max(2, policy.least_units)  # one unit has no others
     if len(known) < least:
         return FEW.filled(n=least)
-    return None if any(one.count for one in known) else NO_EVENT
+    if not any(one.count for one in known):
+        return NO_EVENT
+    most = max(found[0] for one in known if (found := one.bad(measure)))
+    return FEW_EVENTS.filled(n=policy.least_events) if most < policy.least_events else None
 
 
 def _possible(figures: Floats, x: Floats, n: Floats) -> Floats:

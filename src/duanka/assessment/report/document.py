@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -90,7 +90,7 @@ def _listed(report: AssessmentReport, language: Language) -> Iterator[list[str]]
 
 def _comparison(found: UnitComparison, language: Language) -> dict[str, Any]:
     assert found.curve  # noqa: S101  # chosen above
-    shown = found.units[:MOST_ROWS]
+    told = [one for one in found.units if one.shrunk is not None]
     cusum = charts.cusum_plot(found, language)
     return {
         "title": _title(found, language),
@@ -105,8 +105,8 @@ def _comparison(found: UnitComparison, language: Language) -> dict[str, Any]:
             one.in_(language)
             for one in (said.UNIT, said.COUNT, said.OF, said.FIGURE, said.INTERVAL, said.SHRUNK, said.PLACE)
         ],
-        "rows": [_row(one, found.measure, language) for one in shown],
-        "more": _more(found, language),
+        "rows": [_row(one, found.measure, language) for one in told[:MOST_ROWS]],
+        "more": _more(found, told, language),
         "names": [said.FUNNEL.in_(language), said.CATERPILLAR.in_(language), said.CUSUM.in_(language)],
     }
 
@@ -116,9 +116,15 @@ def _title(found: UnitComparison, language: Language) -> str:
     return f"{measure}，按{kind}" if language == "zh" else f"{measure.capitalize()}, by {kind}"
 
 
-def _more(found: UnitComparison, language: Language) -> str:
-    rest = len(found.units) - MOST_ROWS
-    return said.MORE.filled(n=rest).in_(language) if rest > 0 else ""
+def _more(found: UnitComparison, told: Sequence[ComparedUnit], language: Language) -> str:
+    """How many units have no row: beyond the most, and those of which there is nothing to show."""
+    beyond, nothing = len(told) - MOST_ROWS, len(found.units) - len(told)
+    sentences = [
+        words.filled(n=count).in_(language)
+        for words, count in ((said.MORE, beyond), (said.NOTHING_SHOWN, nothing))
+        if count > 0
+    ]
+    return " ".join(sentences)
 
 
 def _row(one: ComparedUnit, measure: Measure, language: Language) -> list[str]:
@@ -143,12 +149,15 @@ def _plain(found: UnitComparison, language: Language) -> dict[str, Any]:
     heads = [said.UNIT, said.COUNT, said.OF, said.FIGURE]
     if found.measure.shape is FigureShape.HOURS:
         heads.remove(said.OF)
-    rows = [_row(one, found.measure, language) for one in found.units[:MOST_ROWS]]
+    told = [one for one in found.units if one.value is not None]
+    if len(told) > MOST_ROWS:
+        told.sort(key=lambda one: -(one.figure.count or 0))  # those of which there is something to read
+    rows = [_row(one, found.measure, language) for one in told[:MOST_ROWS]]
     keep = (0, 1, 3) if found.measure.shape is FigureShape.HOURS else (0, 1, 2, 3)
     return {
         "title": _title(found, language),
-        "why": found.why_not.in_(language) if found.why_not else "",
+        "why": found.why_not.in_(language) if found.why_not and told else "",
         "heads": [one.in_(language) for one in heads],
         "rows": [[row[at] for at in keep] for row in rows],
-        "more": _more(found, language),
+        "more": _more(found, told, language),
     }

@@ -56,7 +56,7 @@ SECTIONS = {
     "together": BilingualText("全部合计", "All together"),
     "listed": BilingualText("达到挂牌标准的单位", "Units that meet the criterion of listing"),
     "compared": BilingualText("单位比较", "Units compared"),
-    "hours": BilingualText("复通用时", "Time to restore"),
+    "tables": BilingualText("只列数值、不作比较的指标", "Figures that are not compared"),
     "formulas": BilingualText("指标公式", "Formulas"),
     "method": BilingualText("方法说明", "How it is compared"),
 }
@@ -86,6 +86,10 @@ CUSUM_SAID = BilingualText(
     " passed by an honest unit with a chance of 1% in all periods shown. For attention; nobody is listed by it.",
 )
 MORE = BilingualText("另有 {n} 个单位，见 Excel 版。", "{n} more units: see the workbook.")
+NOTHING_SHOWN = BilingualText(
+    "其余 {n} 个单位本期没有可计的数据或数据未知。",
+    "Of {n} units there is nothing to count, or it is unknown.",
+)
 METHOD = (
     BilingualText(
         "控制限：Spiegelhalter 2005、2012；加性过度离散，两端各10%缩尾；公布的估计对大小悬殊的单位偏小，本系统已修正。"

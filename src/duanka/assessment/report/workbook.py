@@ -22,6 +22,7 @@ _NO_CONVERSIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "s
 _SHEET = 31  # letters of a sheet's name at most
 _WIDE, _NARROW, _WORDS = 22, 12, 90  # characters
 _LAST, _LINE = 9, 130  # last column of the first sheet, and letters of a line over all of them
+_LINE_HEIGHT = 15  # points
 _FORMATS = {FigureShape.RATE: "#,##0.000", FigureShape.SHARE: "0.0%", FigureShape.HOURS: "#,##0.0"}
 
 Value = str | float | int | None
@@ -75,7 +76,10 @@ class _Pen:
     def __init__(self, book: xlsxwriter.Workbook, language: Language) -> None:
         self._book, self._language = book, language
         self._names = set[str]()
-        self._number_head = book.add_format({"bold": True, "bottom": 1, "align": "right", "valign": "top"})
+        self._number_head = book.add_format(
+            {"bold": True, "bottom": 1, "align": "right", "text_wrap": True, "valign": "top"}
+        )
+        self._section = book.add_format({"bold": True})  # over the columns beside it, which are empty
         self._head = book.add_format(
             {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "indent": 1}
         )
@@ -118,13 +122,13 @@ class _Pen:
                 if measure.shape in (FigureShape.RATE, FigureShape.SHARE):
                     self._cell(sheet, (row, 3), figure.exposure if figure else None, "#,##0")
             row += 1
-        sheet.write_string(row + 1, 0, told["sections"]["listed"], self._head)
+        sheet.write_string(row + 1, 0, told["sections"]["listed"], self._section)
         self._paragraph(sheet, row + 2, told["criterion"])
         self._candidates(sheet, row + 3, report, told)
 
     def _candidates(self, sheet: Any, row: int, report: AssessmentReport, told: dict[str, Any]) -> None:
         if not report.candidates:
-            sheet.write_string(row, 0, told["nobody"])
+            self._paragraph(sheet, row, told["nobody"])
             return
         heads = (
             *(said.UNIT, said.KIND, said.MEASURE, said.COUNT, said.OF),
@@ -170,11 +174,14 @@ class _Pen:
         sheet.repeat_rows(0)
         sheet.set_column(0, 0, _WIDE)
         sheet.set_column(1, len(columns) - 1, _NARROW)
+        lines = 1
         for column, (heading, _, kind_of) in enumerate(columns):
             style = self._head if kind_of == "text" else self._number_head
             unit = said.MEASURED_IN.get(found.measure.shape) if kind_of == "figure" else None
             told = heading.in_(self._language) + (unit.in_(self._language) if unit else "")
             sheet.write_string(0, column, told, style)
+            lines = max(lines, -(-_letters(told) // (_NARROW - 2)) if column else 1)
+        sheet.set_row(0, _LINE_HEIGHT * lines)  # a row does not grow by itself in every program
         figure = _FORMATS.get(found.measure.shape, "#,##0")
         formats = {
             "figure": figure,
@@ -217,8 +224,7 @@ class _Pen:
 
     def _paragraph(self, sheet: Any, row: int, text: str) -> None:
         """A text over the columns of the first sheet; a merged cell does not grow with its text."""
-        letters = sum(1 if sign.isascii() else 2 for sign in text)
-        sheet.set_row(row, 15 * (1 + letters // _LINE))
+        sheet.set_row(row, _LINE_HEIGHT * (1 + _letters(text) // _LINE))
         sheet.merge_range(row, 0, row, _LAST, text, self._words)
 
     def _cell(self, sheet: Any, at: tuple[int, int], value: Value, number_format: str) -> None:
@@ -240,3 +246,8 @@ class _Pen:
         sheet.set_paper(9)  # A4
         sheet.fit_to_pages(1, 0)  # as wide as the paper, as many pages as it takes
         return sheet
+
+
+def _letters(text: str) -> int:
+    """Width of a text in Latin letters; a Chinese one counts as two."""
+    return sum(1 if sign.isascii() else 2 for sign in text)
