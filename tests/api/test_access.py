@@ -74,6 +74,7 @@ WHO = _who()
 BODIES: Mapping[str, Any] = {
     "/order-searches": {},
     "/cards/retrieve-dossier": {"phoneNumber": phone(), "caseNumber": "1"},
+    "/orders/{orderId}/retrieve-dossier": {"caseNumber": "1"},
     "/cards/retrieve-records": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/rings/retrieve": {"imei": "86012304000001", "caseNumber": "1", "why": "w"},
     "/rings/retrieve-file": {"outlet": "S-1", "caseNumber": "1", "why": "w", "file": "ring.csv"},

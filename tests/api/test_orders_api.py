@@ -189,6 +189,54 @@ def test_the_police_open_a_dossier_with_their_case(people: People) -> None:
     assert people[REGULATOR].post("/cards/retrieve-dossier", body).status_code == 403
 
 
+def test_a_dossier_is_found_by_one_of_its_orders(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    by_order = people[DESK].post(f"/orders/{order.id}/retrieve-dossier", {}).json()
+    assert by_order == people[DESK].post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
+    assert by_order["phoneNumber"] == "+86 130****0000"
+    full = people[DESK].post(f"/orders/{order.id}/retrieve-dossier", {"unmask": {"why": "they call"}}).json()
+    assert full["phoneNumber"] == phone()
+    assert people[POLICE].post(f"/orders/{order.id}/retrieve-dossier", {}).status_code == 403, (
+        "without a case"
+    )
+    named = {"caseNumber": "案件1"}
+    assert people[POLICE].post(f"/orders/{order.id}/retrieve-dossier", named).status_code == 200
+    assert people[REGULATOR].post(f"/orders/{order.id}/retrieve-dossier", {}).status_code == 403
+    assert people[DESK].post("/orders/V0123456789AB/retrieve-dossier", {}).status_code == 404
+
+
+def test_an_order_says_what_the_person_who_asks_may_do_with_it(desk: TestDesk, people: People) -> None:
+    """Each act that it names is allowed, and each that it does not name is refused."""
+    paths = {"to_counter": "to-counter", "to_fraud_centre": "to-fraud-centre"}
+    every = ("begin", "submit", "pass", "fail", "to_counter", "to_fraud_centre", "withdraw", "restore")
+    number = 0
+    for role in (DESK, SUPERVISOR):
+        for before in ((), ("begin",), ("begin", "submit"), ("to_counter",)):
+            for act in every:
+                number += 1
+                order, _ = desk.asked(number)
+                for step in before:
+                    people[DESK].post(f"/orders/{order.id}/{paths.get(step, step)}")
+                said = people[role].get(f"/orders/{order.id}").json()
+                state = said["order"]["state"]
+                done = people[role].post(f"/orders/{order.id}/{paths.get(act, act)}")
+                again = done.status_code == 200 and done.json()["state"] == state  # done before: no error
+                assert (done.status_code == 200 and not again) is (act in said["acts"]), (role, state, act)
+    order, _ = desk.asked()
+    assert people[REGULATOR].get(f"/orders/{order.id}").json()["acts"] == []
+
+
+def test_every_value_of_an_order_has_a_word_in_both_languages(people: People) -> None:
+    said = people[REGULATOR].get("/vocabulary").json()
+    for table, values in (("states", State), ("kinds", Kind), ("events", Event), ("roles", Role)):
+        assert set(said[table]) == {one.value for one in values}
+    assert said["states"]["suspended"] == {"zh": "双停", "en": "suspended"}
+    assert said["tiers"]["high"] == {"zh": "高", "en": "high"}
+    assert said["timeZone"] == "Asia/Shanghai"
+    for rule in said["rules"].values():
+        assert all(words["zh"] and words["en"] for words in rule.values())
+
+
 def test_decisions_from_elsewhere_become_orders(desk: TestDesk, people: People) -> None:
     one = {"asked": "verify", "tier": "medium", "reason": {"zh": "外呼", "en": "calls"}, "rules": ["fan_out"]}
     body = {"demands": [{"phoneNumber": phone(n), **one} for n in (1, 2)], "why": "the province's list"}

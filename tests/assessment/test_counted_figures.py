@@ -134,6 +134,13 @@ def test_clues_and_victims_count_once_and_open_to_their_rows(store: Store) -> No
         ("2026-02", None, Certainty.UNKNOWN),
         ("2026-03", 2, Certainty.AT_LEAST),
     ], "nothing was measured before the first clue was built"
+    days = figures.counts(until - 72 * HOUR, until, REGULATOR, until, FigureSplit.DAY).counts
+    by_day = [(one.group, one.count) for one in days if one.figure is CLUES and one.group]
+    assert [day for day, _ in by_day] == sorted({day for day, _ in by_day})
+    assert len(by_day) == 4, "two whole days, and a part of one at each end"
+    assert sum(count or 0 for _, count in by_day) == 2
+    with pytest.raises(OrderError, match="121 rows are more than 120"):
+        figures.counts(until - 120 * 24 * HOUR, until, REGULATOR, until, FigureSplit.DAY)
 
 
 def test_a_regulator_sees_counts_alone_and_rows_stand_in_the_trail(store: Store) -> None:

@@ -25,12 +25,13 @@ INTERCEPTED = {HeadlineFigure.CALLS: Carried.CALL, HeadlineFigure.MESSAGES: Carr
 
 
 class FigureSplit(WordedEnum):
-    """By what figures are split; `month`: of the event."""
+    """By what figures are split; `month` and `day`: of the event."""
 
     OPERATOR = "operator", "运营商"
     CITY = "city", "城市"
     OUTLET = "outlet", "网点"
     MONTH = "month", "月份"
+    DAY = "day", "日期"
     PLATFORM = "platform", "互联网平台"
 
 

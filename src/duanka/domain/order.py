@@ -244,6 +244,13 @@ def states_before(kind: Kind, event: Event) -> frozenset[State]:
     return frozenset(row.before for row in TRANSITIONS if (row.kind, row.event) == (kind, event))
 
 
+def events_of(kind: Kind, before: State, role: Role) -> frozenset[Event]:
+    """Return what a person of this role may do with an order of `kind` in this state."""
+    return frozenset(
+        row.event for row in TRANSITIONS if (row.kind, row.before) == (kind, before) and role in row.who
+    )
+
+
 def next_state(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
     """Return the state after `event`. NoSuchTransition: it suggests commands for `order_id`. PermissionDenied."""
     row = _TABLE.get((kind, before, event))

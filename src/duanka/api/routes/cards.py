@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from duanka.api.http import auth as access
-from duanka.api.http.dependencies import Here
+from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.routes.orders import masked, reader
 from duanka.api.schemas import requests as asked
@@ -11,7 +11,7 @@ from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission, may
 from duanka.domain.bulk_action import card_of
 from duanka.domain.caller_answer import answer
-from duanka.domain.order import Kind, NoSuchTransition, State
+from duanka.domain.order import Kind, NoSuchTransition, Person, State
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders import views
 from duanka.orders.intake.receiving import Received, receive_in
@@ -31,8 +31,24 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
 
     The police name their case; the audit trail keeps who asked. A POST, because a URL must not contain a number.
     """
+    return _dossier(here, by, card_of(asks.phone_number), asks)
+
+
+@router.endpoint(
+    "POST /orders/{orderId}/retrieve-dossier",
+    "All that is known of the card of an order · 工单号码档案",
+    Permission.READ_DOSSIER,
+    fails=(409,),
+)
+def retrieve_dossier_of_order(
+    here: Here, by: access.Caller, number: asked.AnyOrder, asks: asked.DossierAsked
+) -> shown.DossierShown:
+    """Like `retrieveDossier`, for who has the id of an order and not the number of its card."""
+    return _dossier(here, by, here.desk.reading.state(number).card, asks)
+
+
+def _dossier(here: Context, by: Person, number: str, asks: asked.DossierAsked) -> shown.DossierShown:
     wanted = reader(by, asks.unmask, asks.case_number or "")
-    number = card_of(asks.phone_number)
     dossier = here.desk.reading.dossier(number, wanted, here.now)
     policy = here.desk.orders.terms.policy
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)

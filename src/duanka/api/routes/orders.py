@@ -15,10 +15,11 @@ from duanka.api.schemas import responses as shown
 from duanka.api.schemas.objections import ObjectionAsked
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import card_of
-from duanka.domain.order import Event, Kind, Order, Person, states_before
+from duanka.domain.order import Event, Kind, Order, Person, events_of, states_before
 from duanka.orders.masking import IN_FULL, MASKED, NumberMasking
 from duanka.orders.queries.listing import Filter
 from duanka.orders.queries.service import ViewerContext
+from duanka.orders.views import OrderFile
 
 router = Endpoints("orders")
 
@@ -52,7 +53,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
 @router.endpoint("GET /orders/{orderId}", "One order with its trail · 工单详情", Permission.READ_ORDER)
 def get_order(here: Here, by: access.Caller, number: asked.AnyOrder) -> shown.OrderFileShown:
     """With audit trail, messages to the network and to the holder; numbers masked."""
-    return shown.OrderFileShown.of(here.desk.reading.order(number, ViewerContext(by), here.now))
+    return _file(here.desk.reading.order(number, ViewerContext(by), here.now), by, MASKED)
 
 
 @router.endpoint(
@@ -65,8 +66,7 @@ def unmask_order(
     here: Here, by: access.Caller, number: asked.AnyOrder, asks: asked.Unmask
 ) -> shown.OrderFileShown:
     """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
-    file = here.desk.reading.order(number, reader(by, asks), here.now)
-    return shown.OrderFileShown.of(file, IN_FULL)
+    return _file(here.desk.reading.order(number, reader(by, asks), here.now), by, IN_FULL)
 
 
 @router.endpoint(
@@ -175,6 +175,14 @@ def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerConte
 def masked(order: Order) -> shown.OrderShown:
     """Return an order as a response, masked."""
     return shown.OrderShown.of(MASKED.order(order))
+
+
+def _file(file: OrderFile, by: Person, sight: NumberMasking) -> shown.OrderFileShown:
+    order = file.order
+    asked_for = _JUDGEMENTS if order.kind is Kind.OBJECTION else _MOVES
+    may = events_of(order.kind, order.state, by.role)
+    acts = [event for event in asked_for if event in may]
+    return shown.OrderFileShown.of({**vars(file), "acts": acts}, sight)
 
 
 def _found(here: Context, asks: asked.OrderQuery, which: Filter, who: ViewerContext) -> shown.Orders:

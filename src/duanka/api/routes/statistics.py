@@ -16,6 +16,7 @@ from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.api.schemas.errors import Problem, too_many
 from duanka.api.schemas.staff_responses import PersonShown
+from duanka.api.schemas.vocabulary import VocabularyShown
 from duanka.domain.authority import Permission
 from duanka.orders import views
 from duanka.orders.queries.service import ViewerContext
@@ -87,6 +88,15 @@ def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
 def who_am_i(by: access.Caller) -> PersonShown:
     """Id, display name, role and scope."""
     return PersonShown.told(by)
+
+
+@router.endpoint(
+    "GET /vocabulary", "The words of the API's values · 取值用语", Permission.WHO_AM_I, tags=["people"]
+)
+def get_vocabulary(by: access.Caller) -> VocabularyShown:
+    """Of kinds, states, events, tiers, roles, figures and rules, in both languages; the same for everybody."""
+    del by
+    return VocabularyShown.told()
 
 
 @router.endpoint(

@@ -288,12 +288,17 @@ class Search(OrderQuery):
     unmask: Unmask | None = None
 
 
-class CardAsked(AskedModel):
+class DossierAsked(AskedModel):
+    """How a dossier is read."""
+
+    case_number: CaseNumber | None = Field(default=None, description="Required of the police (案件编号).")
+    unmask: Unmask | None = None
+
+
+class CardAsked(DossierAsked):
     """The card whose dossier is requested."""
 
     phone_number: PhoneNumber
-    case_number: CaseNumber | None = Field(default=None, description="Required of the police (案件编号).")
-    unmask: Unmask | None = None
 
 
 class PoliceStop(AskedModel):

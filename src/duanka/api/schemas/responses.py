@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pydantic import Field, field_validator
 
 from duanka.domain.hit_summary import decoded_summaries
-from duanka.domain.order import Kind, State
+from duanka.domain.order import Event, Kind, State
 from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
 from duanka.orders.stop_texts import StopTextShown
@@ -94,6 +94,9 @@ class OrderFileShown(View):
     """An order with its audit trail, and its messages to network and holder."""
 
     order: OrderShown
+    acts: list[Event] = Field(
+        description="What the person who asks may do with it as it is now, each a path of its own (`to-counter`)."
+    )
     trail: list[AuditEntryShown]
     legs: list[LegShown]
     notices: list[NoticeShown]

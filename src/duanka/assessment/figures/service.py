@@ -32,7 +32,15 @@ from duanka.domain.order import OrderError, Person
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.ledger.figures.calendar import CountedPeriod, day_of, hour_of, midnight, month_of, month_text
+from duanka.ledger.figures.calendar import (
+    CountedPeriod,
+    day_of,
+    day_text,
+    hour_of,
+    midnight,
+    month_of,
+    month_text,
+)
 from duanka.ledger.figures.counted import CountedEvents, behind
 from duanka.ledger.figures.coverage import KnownLosses, Span, covered, losses, share
 from duanka.ledger.figures.distinct import distinct
@@ -40,7 +48,7 @@ from duanka.ledger.figures.events import VICTIMS_LOOKED_FOR
 from duanka.ledger.figures.refused import intercepted, moved
 
 MOST = 200  # rows of a page
-_MOST_MONTHS = 120
+_MOST_PARTS = 120  # months or days of one answer
 _PASSES_BEHIND = 4  # of the trail, that a reader counts at most before it answers
 _PLACES = {FigureSplit.OPERATOR: "operator", FigureSplit.CITY: "city"}
 
@@ -107,7 +115,7 @@ class HeadlineQueries:
         split: FigureSplit | None = None,
         place: FigurePlace = ANYWHERE,
     ) -> HeadlineFigures:
-        """Count `since` <= time < `until`; with `split` also by it, the largest first, months in order.
+        """Count `since` <= time < `until`; with `split` also by it, the largest first, months and days in order.
 
         What went into the store of records is counted by the hour: bounds in such hours go back to the full hour.
         PermissionDenied; OrderError: the period does not end after it begins; no such operator or city.
@@ -177,13 +185,14 @@ class HeadlineQueries:
         measured: _Measured,
         split: FigureSplit,
     ) -> Iterator[HeadlineCount]:
-        if split is FigureSplit.MONTH:
-            months = period.months()
-            if len(months) > _MOST_MONTHS:
-                raise OrderError(f"{len(months)} months are more than {_MOST_MONTHS}: give a shorter period")
-            for month in months:
-                name = month_text(month_of(day_of(month.since)))
-                yield from self._whole(connection, month, by, measured, name)
+        if split in (FigureSplit.MONTH, FigureSplit.DAY):
+            parts = period.months() if split is FigureSplit.MONTH else period.days()
+            if len(parts) > _MOST_PARTS:
+                raise OrderError(f"{len(parts)} rows are more than {_MOST_PARTS}: give a shorter period")
+            for part in parts:
+                day = day_of(part.since)
+                name = month_text(month_of(day)) if split is FigureSplit.MONTH else day_text(day)
+                yield from self._whole(connection, part, by, measured, name)
             return
         for figure in HeadlineFigure:
             if split in _PLACES:

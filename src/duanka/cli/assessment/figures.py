@@ -51,7 +51,9 @@ commands = typer.Typer()
 def figures(
     since: Since = None,
     until: Until = None,
-    by: Annotated[FigureSplit | None, typer.Option("--by", help="Also by this; month: of the event.")] = None,
+    by: Annotated[
+        FigureSplit | None, typer.Option("--by", help="Also by this; month and day: of the event.")
+    ] = None,
     rows: Annotated[
         HeadlineFigure | None,
         typer.Option("--rows", help="List what lies behind this figure, the earliest first; numbers masked."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -36,6 +37,11 @@ def first_day(month: int) -> int:
 def month_text(month: int) -> str:
     """A month as people write it: 2026-10."""
     return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def day_text(day: int) -> str:
+    """A day as people write it: 2026-10-01."""
+    return (_FIRST + timedelta(days=day)).isoformat()
 
 
 def hour_of(at: datetime) -> datetime:
@@ -80,9 +86,16 @@ class CountedPeriod:
 
     def months(self) -> tuple[CountedPeriod, ...]:
         """The parts of each month, in order."""
+        return self._parts(lambda day: first_day(month_of(day) + 1))
+
+    def days(self) -> tuple[CountedPeriod, ...]:
+        """The parts of each day, in order."""
+        return self._parts(lambda day: day + 1)
+
+    def _parts(self, next_first: Callable[[int], int]) -> tuple[CountedPeriod, ...]:
         found, begin = list[CountedPeriod](), self.since
         while begin < self.until:
-            end = min(midnight(first_day(month_of(day_of(begin)) + 1)), self.until)
+            end = min(midnight(next_first(day_of(begin))), self.until)
             found.append(CountedPeriod.of(begin, end))
             begin = end
         return tuple(found)

@@ -38,7 +38,7 @@ def get_headline_figures(
     until: Until,
     split: Annotated[
         FigureSplit | None,
-        Query(alias="by", description="Also by operator, city, outlet, month or platform."),
+        Query(alias="by", description="Also by operator, city, outlet, month, day or platform."),
     ] = None,
     operator: Operator = None,
     city: City = None,

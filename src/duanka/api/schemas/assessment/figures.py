@@ -16,7 +16,7 @@ class HeadlineCountShown(View):
 
     figure: HeadlineFigure
     group: str | None = Field(
-        description="Operator, city, outlet, month or platform, empty: unknown; null: of all together."
+        description="Operator, city, outlet, month, day or platform, empty: unknown; null: of all together."
     )
     count: int | None = Field(description="null: nothing was measured, so it is unknown.")
     certainty: Certainty

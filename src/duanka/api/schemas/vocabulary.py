@@ -1,0 +1,61 @@
+"""The words of the API's values, as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from duanka.domain.decision import Tier
+from duanka.domain.headline import HeadlineFigure
+from duanka.domain.local_time import operator_zone
+from duanka.domain.order import Event, Kind, State
+from duanka.domain.person import Role
+from duanka.domain.text import WordedEnum
+from duanka.orders.masking import View
+from duanka.orders.views import WordsShown
+from duanka.rules import RULES
+
+Words = dict[str, WordsShown]
+
+
+class RuleWordsShown(View):
+    """What people read of a rule (规则)."""
+
+    title: WordsShown
+    why: WordsShown = Field(description="Why it points to fraud.")
+    look_alikes: WordsShown = Field(description="Whose honest use looks like it.")
+    rebuttal: WordsShown = Field(description="Which paper or fact shows a use to be honest.")
+
+
+class VocabularyShown(View):
+    """The words of each value, by value, in Chinese and English (取值用语)."""
+
+    kinds: Words = Field(description="Of orders.")
+    states: Words = Field(description="Of orders of all kinds.")
+    events: Words = Field(description="What changes a state.")
+    tiers: Words
+    roles: Words
+    figures: Words = Field(description="The headline figures.")
+    rules: dict[str, RuleWordsShown]
+    time_zone: str = Field(
+        description="The operator's, in which people are shown times.", examples=["Asia/Shanghai"]
+    )
+
+    @classmethod
+    def told(cls) -> VocabularyShown:
+        """Return the words of this version."""
+        return cls(
+            kinds=_words(Kind),
+            states=_words(State),
+            events=_words(Event),
+            tiers={tier.word: WordsShown.of(tier.words) for tier in Tier},
+            roles=_words(Role),
+            figures=_words(HeadlineFigure),
+            rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
+            time_zone=operator_zone().name,
+        )
+
+
+def _words(values: Iterable[WordedEnum]) -> Words:
+    return {one.value: WordsShown.of(one.words) for one in values}
