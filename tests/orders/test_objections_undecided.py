@@ -482,8 +482,10 @@ def test_a_clock_that_is_not_trusted_still_gives_back(store: Store) -> None:
 def test_another_citys_counter_does_not_read_what_the_holder_wrote_before(store: Store) -> None:
     way = Online(store, POLICY)
     receive(way.orders, [demand(0, operator="甲", city="130100")], NOW)
-    way.orders.object(card(0), "我在医院", HOLDER, NOW)
+    earlier = way.orders.object(card(0), "我在医院", HOLDER, NOW)
+    assert earlier.parent
     for cities, reads in ((("110100",), False), (("130100",), True)):
         clerk = Person("clerk", Role.DESK, scope=Scope(frozenset({"甲"}), frozenset(cities)))
-        joined = way.orders.object(card(0), "本人到场", clerk, NOW, VISIT)
+        visit = replace(VISIT, order_id=earlier.parent)
+        joined = way.orders.object(card(0), "本人到场", clerk, NOW, visit)
         assert ("医院" in joined.grounds.reason.zh) is reads

@@ -135,9 +135,10 @@ def test_a_counter_anywhere_takes_the_number_of_the_stops_notice_and_an_objectio
     book.sweep(NOW + 24 * HOUR)
     stop, clerk = restriction(book, THERE), near(DESK)
     assert stop
-    visit = CounterVisit("长安路营业厅", Document.ID_CARD)
-    with pytest.raises(PermissionDenied, match="out of the scope"):
-        book.object(card(THERE), "a caller", clerk, NOW + 25 * HOUR)
+    visit = CounterVisit("长安路营业厅", Document.ID_CARD, stop.id)
+    for known in (None, replace(visit, order_id="")):
+        with pytest.raises(PermissionDenied, match="out of the scope"):
+            book.object(card(THERE), "a caller", clerk, NOW + 25 * HOUR, known)
     book.object(card(THERE), "I am here", clerk, NOW + 25 * HOUR, visit)
     passed = Counter(book).verify(stop.id, SEEN, clerk, "the holder is here", NOW + 25 * HOUR)
     assert (passed.state, restriction(book, THERE)) == ("passed", None)

@@ -32,10 +32,14 @@ def unanswered(order: Order) -> bool:
 
 @dataclass(frozen=True)
 class CounterVisit:
-    """A holder who stands at a counter to object: where, and which document was seen; its number is not kept."""
+    """A holder who stands at a counter to object: where, and which document was seen; its number is not kept.
+
+    `order_id`: of the verification or the stop, as the notice that they brought has it; "": they brought none.
+    """
 
     counter: str
     document: Document
+    order_id: str = ""
 
     def checked(self) -> CounterVisit:
         """Return self; OrderError: the counter has no name, or its name holds a document number."""

@@ -22,6 +22,7 @@ from duanka.domain.order_errors import OrderError as OrderError  # noqa: PLC0414
 from duanka.domain.order_errors import PermissionDenied as PermissionDenied  # noqa: PLC0414
 from duanka.domain.order_errors import ProtectedCard as ProtectedCard  # noqa: PLC0414
 from duanka.domain.order_errors import TooManyHolders as TooManyHolders  # noqa: PLC0414
+from duanka.domain.order_errors import TooManyTries as TooManyTries  # noqa: PLC0414
 from duanka.domain.order_errors import UnknownOrder as UnknownOrder  # noqa: PLC0414
 from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # re-exported for the users of orders
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414

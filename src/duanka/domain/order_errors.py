@@ -29,6 +29,10 @@ class TooManyHolders(OrderError):
     """The person has contacted as many holders today as the policy allows."""
 
 
+class TooManyTries(OrderError):
+    """The person typed as many order numbers that lead nowhere within a day as the policy allows."""
+
+
 class ProtectedCard(OrderError):
     """The card is on the protected list: no order may change it."""
 

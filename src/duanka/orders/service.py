@@ -160,8 +160,12 @@ class OrderService:
     def object(
         self, card: str, text: str, by: Person, now: datetime, visit: CounterVisit | None = None
     ) -> Order:
-        """File an objection to the card's open order; a second one joins the first. `visit`: at a counter."""
-        return self.transaction(lambda unit: file_objection(unit, card, text, by, visit), now)
+        """File an objection to the card's open order; a second one joins the first. `visit`: at a counter.
+
+        There, out of the scope of `by`: PermissionDenied without the order number of the notice, UnknownOrder with
+        another one, TooManyTries.
+        """
+        return self.transaction_then_raise(lambda unit: file_objection(unit, card, text, by, visit), now)
 
     def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
         """Move on up to `limit` orders that are due; return how many, 0: none is left.

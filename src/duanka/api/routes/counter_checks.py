@@ -10,7 +10,7 @@ from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.api.schemas.staff_responses import CounterCheckShown, CounterChecksShown
 from duanka.domain.authority import Permission
-from duanka.domain.order import NoSuchTransition, State
+from duanka.domain.order import Kind, NoSuchTransition, State
 
 router = Endpoints("second verification")
 
@@ -26,7 +26,8 @@ def record_counter_check(
 ) -> CounterCheckShown:
     """Passed at once, or when a second member of the staff has confirmed it.
 
-    By the number in the holder's notice, of the verification or of the stop. 409 names what is missing. No field
+    By the number in the holder's notice, of the verification or of the stop; for staff of a narrower scope too many
+    numbers that lead nowhere are 429. 409 names what is missing. No field
     accepts a document number: the holder register has it.
     """
     order = here.desk.counter.verify(number, asks.seen(), by, asks.why, here.now)
@@ -40,13 +41,15 @@ def record_counter_check(
     fails=(409,),
 )
 def confirm_counter_check(
-    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
+    here: Here, by: access.Caller, number: asked.MovedOrder, because: asked.Because
 ) -> shown.OrderShown:
-    """By somebody other than the one who recorded it. Again gives the state."""
+    """By somebody other than the one who recorded it, by the same number. Again gives the state."""
     try:
         return masked(here.desk.counter.confirm(number, by, because.why, here.now))
     except NoSuchTransition:
         order = here.desk.reading.state(number)
+        if order.kind is Kind.RESTRICTION and order.parent:  # by the number of the stop's notice
+            order = here.desk.reading.state(order.parent)
         if order.state is not State.PASSED:
             raise
         return masked(order)
@@ -59,7 +62,7 @@ def confirm_counter_check(
     fails=(409,),
 )
 def reject_counter_check(
-    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
+    here: Here, by: access.Caller, number: asked.MovedOrder, because: asked.Because
 ) -> shown.OrderShown:
     """Allowed on one's own record. The deadline starts anew. Again gives the state."""
     return masked(here.desk.counter.reject(number, by, because.why, here.now))

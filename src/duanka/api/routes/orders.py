@@ -153,13 +153,14 @@ for _path, _events, _which in (
     "POST /objections",
     "File an objection for a holder · 代为登记异议",
     Permission.FILE_OBJECTION,
-    fails=(409,),
+    fails=(404, 409),
     tags=["objections"],
 )
 def file_objection(here: Here, by: access.Caller, asks: ObjectionAsked) -> shown.OrderShown:
     """Against the card's open restriction or verification; joins an open objection.
 
-    `visit`: the holder stands at a counter. Where the policy says so, the card is given back if nobody decides the
+    `visit`: the holder stands at a counter, whose city need not be the card's: then with the order number of the
+    notice, and too many wrong ones are 429. Where the policy says so, the card is given back if nobody decides the
     first objection in its term; one that a caller had recorded does not count.
     """
     visit = asks.visit.seen() if asks.visit else None

@@ -27,6 +27,7 @@ from duanka.domain.order import (
     NeedsSecondPerson,
     PermissionDenied,
     ProtectedCard,
+    TooManyTries,
     UnknownOrder,
 )
 from duanka.domain.phone_masking import masked_text
@@ -193,12 +194,17 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ListingNeedsAnother, 403),
+    (TooManyTries, 429),
     (ProtectedCard, 422),
     (AlreadyUsed, 401),
     (NotLinked, 404),
     (TooManyRings, 503),
 )
-_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "3600"},  # tries count for a day
+    503: {"Retry-After": "1"},
+}
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

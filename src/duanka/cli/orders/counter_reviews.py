@@ -16,7 +16,7 @@ from duanka.cli.orders.order_moves import (
 from duanka.cli.orders.orders_list import Tiers
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import every, line, print_list, say
-from duanka.cli.people.acting import Number, Why, at_desk, card_meant, command, order_meant
+from duanka.cli.people.acting import Number, Why, at_desk, card_meant, command, order_brought, order_meant
 from duanka.cli.shell.completion import Choices, choices
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.lazy import lazily, new_group
@@ -68,10 +68,13 @@ def verify(
     card: Annotated[bool, typer.Option("--card", help="The card is in their hand.")] = False,
     notice: Annotated[bool, typer.Option("--notice", help="They signed the notice of legal risk.")] = False,
 ) -> None:
-    """Record that a holder was verified in person; for a high tier somebody else confirms."""
+    """Record that a holder was verified in person; for a high tier somebody else confirms.
+
+    A counter of another city takes the order number of the holder's notice (V… or R…), not the card's number.
+    """
     seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
     with at_desk() as (here, staff):
-        number = order_meant(here, staff, order, Kind.VERIFICATION).id
+        number = order_brought(here, staff, order, Kind.VERIFICATION)
         after = here.counter.verify(number, seen, staff, why, here.now())
     OUT.print(f"{after.id}: {shown(after.state.words)}")
     if after.closed_at is None:
@@ -86,10 +89,11 @@ def verify(
 def confirm(order: Number, why: Why) -> None:
     """Confirm, as the second member of staff, what somebody else recorded: the card works again.
 
-    Of a number that its registrant disowns (D…): the card is stopped at their request, or given back.
+    Of a number that its registrant disowns (D…): the card is stopped at their request, or given back. A counter of
+    another city takes the order number of the holder's notice (V… or R…), or of the disavowal.
     """
     with at_desk() as (here, staff):
-        number = order_meant(here, staff, order, Kind.VERIFICATION, Kind.DISAVOWAL).id
+        number = order_brought(here, staff, order, Kind.VERIFICATION, Kind.DISAVOWAL)
         after = here.counter.confirm(number, staff, why, here.now())
         if after.kind is Kind.DISAVOWAL:
             _say_disowned(here, after)
@@ -99,9 +103,9 @@ def confirm(order: Number, why: Why) -> None:
 
 @command(counter, Permission.REJECT_COUNTER_CHECK)
 def reject(order: Number, why: Why) -> None:
-    """Discard what somebody else recorded: the holder is verified anew."""
+    """Discard what somebody else recorded: the holder is verified anew. By the same number as `confirm`."""
     with at_desk() as (here, staff):
-        number = order_meant(here, staff, order, Kind.VERIFICATION, Kind.DISAVOWAL).id
+        number = order_brought(here, staff, order, Kind.VERIFICATION, Kind.DISAVOWAL)
         after = here.counter.reject(number, staff, why, here.now())
     state = shown(after.state.words)
     say(f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")

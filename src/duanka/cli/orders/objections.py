@@ -15,6 +15,7 @@ from duanka.cli.shell.lazy import new_group
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
 from duanka.domain.counter_check import Document
+from duanka.domain.identity import UnlinkedNumbers
 from duanka.domain.objection import OF_THE_HOLDER, Channel, CounterVisit
 from duanka.domain.order import Event, Kind, Order, OrderError
 from duanka.domain.text import BilingualText
@@ -41,8 +42,18 @@ def file(
         Document | None,
         _DOCUMENTS.option(help="Which document was seen there, like 居民身份证; its number is not kept."),
     ] = None,
+    brought: Annotated[
+        str,
+        typer.Option(
+            "--order",
+            help="With --counter: the order number (V… or R…) in the notice that the holder brought; needed where the"
+            " card is out of your scope.",
+        ),
+    ] = "",
 ) -> None:
     """File an objection for a holder who came or called (代为登记); a second one joins the first.
+
+    A counter of another city takes the order number of the holder's notice: --order, or in place of the card's number.
 
     Where the policy says so, the clock gives a card back whose first objection nobody decided in its term: one filed
     with --counter counts, one of a caller does not.
@@ -50,7 +61,11 @@ def file(
     said = given_reason(text) if text else text
     if bool(where) is not bool(document):
         raise OrderError("an objection at a counter takes both: --counter and --document")
-    visit = CounterVisit(where, document) if document else None
+    if brought and not where:
+        raise OrderError("--order is for an objection at a counter: give --counter and --document too")
+    named = brought or (card if card[:1].isalpha() else "")
+    typed = UnlinkedNumbers.typed("", named).order_id if document and named else ""
+    visit = CounterVisit(where, document, typed) if document else None
     with at_desk() as (here, person):
         filed = here.orders.object(card_meant(here, card), said, person, here.now(), visit)
         joined = _joined(filed, restores=here.orders.terms.policy.restore_undecided)

@@ -21,7 +21,7 @@ from duanka.cli.output.list_options import with_parameters
 from duanka.cli.shell.completion import bulk_actions_like, orders_like
 from duanka.cli.shell.language import text_shown
 from duanka.cli.shell.lazy import ShownCommand, lazily
-from duanka.domain.authority import Permission, authorize, roles_text, within
+from duanka.domain.authority import Permission, authorize, roles_text
 from duanka.domain.bounds import given_reason
 from duanka.domain.bulk_action import card_of
 from duanka.domain.card_list import cards_in, certain_cards_in
@@ -200,7 +200,7 @@ def certain_cards_in_file(file: Path, above: float) -> tuple[list[str], int]:
 def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
     """The order with this id, or the card's open order of the first kind that has one.
 
-    PermissionDenied: `by` may not search by number, or the card is outside their scope.
+    PermissionDenied: `by` may not search by number, or no card of their scope has one.
     """
     if text[:1].isalpha():
         return here.reading.state(text)
@@ -211,14 +211,25 @@ def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
             f"{error}; name the order by its id, which `duanka cards show` gives"
         ) from None
     card = card_of(text)
-    for kind in kinds:
-        found = here.reading.last(card, kind)
-        if found and found.closed_at is None:
-            within(by, "this card", found.operator, found.city)
-            return found
+    last = [found for kind in kinds if (found := here.reading.last(card, kind))]
+    mine = [one for one in last if by.scope.covers(one.operator, one.city)]
+    if found := next((one for one in mine if one.closed_at is None), None):
+        return found
+    if not mine and not by.scope.everywhere:  # a card elsewhere is not told from one without an order
+        raise PermissionDenied(
+            f"in the scope of {by.id} ({by.scope}) this card has no open {' or '.join(kinds)}; name the order by its"
+            " id, which the holder's notice gives"
+        )
     raise DuankaError(
         f"this card has no open {' or '.join(kinds)}; `duanka cards show` with its number says what there is"
     )
+
+
+def order_brought(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> str:
+    """The id that a holder brought to a counter, as typed and not looked up; of a card, as `order_meant`."""
+    if not text[:1].isalpha():
+        return order_meant(here, by, text, *kinds).id
+    return text.strip().upper()
 
 
 def card_meant(here: OrderDesk, text: str) -> str:

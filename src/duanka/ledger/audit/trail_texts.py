@@ -121,6 +121,7 @@ _ROWS = {
     "change.reject": BilingualText("否决变更", "change rejected"),
     "pictures.purge": BilingualText("清除核验画面", "pictures purged"),
     "pictures.seen": BilingualText("查看核验画面", "pictures seen"),
+    "refused.order_number": BilingualText("工单号不符", "order number that leads nowhere"),
     "read.billing": BilingualText("导出计费事件", "events for billing read"),
     "read.assessed": BilingualText("查看考核明细", "rows of an assessment read"),
     "read.clue": BilingualText("查看线索", "clue read"),

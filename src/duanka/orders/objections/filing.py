@@ -5,25 +5,41 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from duanka.domain.authority import Permission, at_counter
+from duanka.domain.authority import Permission, at_counter, authorize
 from duanka.domain.objection import OF_THE_HOLDER, Channel, CounterVisit
-from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, Role
+from duanka.domain.order import (
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    PermissionDenied,
+    Person,
+    Role,
+    UnknownOrder,
+)
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.daily_limit import note_refused_number, require_tries_left
 
 WARNED_BEFORE = 2  # working days before the end of a term at which the desk is alarmed
 
 
 def file_objection(
     unit: UnitOfWork, card: str, text: str, by: Person, visit: CounterVisit | None = None
-) -> Order:
+) -> Order | OrderError:
     """File an objection to the card's open order; a second one joins the first.
 
-    `visit`: the holder stands at a counter. The term begins now: it does not wait until somebody takes the objection
-    up. OrderError: no open order to object to; the visit lacks something.
+    `visit`: the holder stands at a counter; where the card is out of the scope of `by`, nothing is shown or filed
+    without the order number of its notice, and the UnknownOrder of a wrong one is returned, for its entry in the trail.
+    The term begins now: it does not wait until somebody takes the objection up. OrderError: no open order to object
+    to; the visit lacks something. TooManyTries.
     """
     channel, scope = _channel(by, visit), by.scope
-    by = at_counter(by) if visit else by
+    authorize(by, Permission.FILE_OBJECTION)
+    if visit and not scope.covers(*unit.place(card)):
+        if refused := _refused(unit, card, visit.order_id, by):
+            return refused
+        by = at_counter(by)
     unit.authorize(by, Permission.FILE_OBJECTION, card)
     about = unit.open_order(card, Kind.RESTRICTION) or unit.open_order(card, Kind.VERIFICATION)
     if about is None:
@@ -45,6 +61,27 @@ def file_objection(
         if not scope.covers(filed.operator, filed.city):
             filed = filed.changed(grounds=about.grounds)
     return filed
+
+
+def _refused(unit: UnitOfWork, card: str, number: str, by: Person) -> OrderError | None:
+    """Return why a counter out of whose scope the card is files nothing; None: the holder brought its order number.
+
+    A card without an open order, with another one, and a card of another operator are answered alike.
+    """
+    if not number:
+        raise PermissionDenied(
+            f"this card is out of the scope of {by.id} ({by.scope}): at a counter elsewhere give the order number of"
+            " the notice that the holder brought, V… or R… (--order, or `orderId` of the visit)"
+        )
+    unit.lock([card])
+    require_tries_left(unit, by, card)
+    brought = (unit.open_order(card, kind) for kind in (Kind.RESTRICTION, Kind.VERIFICATION))
+    if number in {order.id for order in brought if order}:
+        return None
+    note_refused_number(unit, by, card, number)
+    return UnknownOrder(
+        f"phone number and order number {number} lead to no open order: read both from the notice again"
+    )
 
 
 def _channel(by: Person, visit: CounterVisit | None) -> Channel:

@@ -20,6 +20,7 @@ from duanka.domain.order import (
     OrderError,
     Person,
     State,
+    UnknownOrder,
     states_before,
 )
 from duanka.domain.person import same_person
@@ -30,6 +31,7 @@ from duanka.ledger.people.keys import require_still_permitted
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.daily_limit import note_refused_number, require_tries_left
 from duanka.orders.deadlines import hours_anew, may_delay
 from duanka.orders.effects import apply_event
 from duanka.orders.masking import MASKED, ShownNumber, View
@@ -71,14 +73,18 @@ class Counter:
         `order_id`: as the holder's notice has it, of the verification or of the stop that followed from it.
 
         While the confirmation is pending the response time is paused, a limited number of times (`may_delay`).
-        OrderError: something is missing. PermissionDenied. NoSuchTransition: the verification is closed, with the
-        fraud centre, or pending already.
+        OrderError: something is missing. PermissionDenied. UnknownOrder. TooManyTries: `by`, of a narrower scope, gave
+        too many numbers that lead nowhere. NoSuchTransition: the verification is closed, with the fraud centre, or
+        pending already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
-        why, by = _said(why, by, permission), at_counter(by)
+        why, clerk, by = _said(why, by, permission), by, at_counter(by)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
-            order = _verification_of(unit, unit.order(order_id))
+            named = _order_brought(unit, order_id, clerk)
+            if isinstance(named, OrderError):
+                return named
+            order = _verification_of(unit, named)
             authorize(by, permission, order)
             try:
                 seen.complete()
@@ -112,38 +118,46 @@ class Counter:
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Confirm a record and pass the order; a disavowal is confirmed, or taken back.
 
-        NeedsSecondPerson: it is `by`'s own record.
+        `order_id`: as for `verify`. NeedsSecondPerson: it is `by`'s own record.
         """
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(unit: UnitOfWork) -> Order:
-            order, clerk = unit.order(order_id), _clerk(unit, order_id, by)
+        def work(unit: UnitOfWork) -> Order | OrderError:
+            named = _order_brought(unit, order_id, by)
+            if isinstance(named, OrderError):
+                return named
+            order = _verification_of(unit, named)
+            clerk = _clerk(unit, order.id, by)
             authorize(clerk, permission, order)
             row = _recorded(unit, order)
             if same_person(by.id, row["first_by"]):
-                raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
+                raise NeedsSecondPerson(f"{by.id} recorded {order.id}: somebody else must confirm it")
             require_still_permitted(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
             was = _over(unit, row, PASSED, clerk)
-            unit.note(clerk, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            unit.note(clerk, "counter.confirm", order.id, why, {}, {"first_by": row["first_by"]}, was)
             return apply_event(unit, order, _CONFIRMED_BY.get(order.state, Event.PASS), clerk, why)
 
-        return self._orders.transaction(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
-        """Discard a record, also one's own; the response time starts again in full.
+        """Discard a record, also one's own; the response time starts again in full. `order_id`: as for `verify`.
 
         A disavowal that was recorded so is discarded with it; one that was to be taken back stands.
         """
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(unit: UnitOfWork) -> Order:
-            order, clerk = unit.order(order_id), _clerk(unit, order_id, by)
+        def work(unit: UnitOfWork) -> Order | OrderError:
+            named = _order_brought(unit, order_id, by)
+            if isinstance(named, OrderError):
+                return named
+            order = _verification_of(unit, named)
+            clerk = _clerk(unit, order.id, by)
             authorize(clerk, permission, order)
             row = _recorded(unit, order)
             was = _over(unit, row, REJECTED, clerk)
-            unit.note(clerk, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            unit.note(clerk, "counter.reject", order.id, why, {}, {"first_by": row["first_by"]}, was)
             if order.state is State.CLAIMED:
                 return apply_event(unit, order, Event.DISCARD, clerk, why)
             if order.state is State.CONFIRMED:
@@ -154,7 +168,7 @@ class Counter:
                 return unit.change(order, clerk, "goes_on", "the record was discarded", **clock)
             return order
 
-        return self._orders.transaction(work, now)
+        return self._orders.transaction_then_raise(work, now)
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaitingShown]:
         """Return a page of records awaiting confirmation, oldest first.
@@ -185,6 +199,24 @@ def _stands(unit: UnitOfWork, order: Order, by: Person) -> Order:
 def _said(why: str, by: Person, permission: Permission) -> str:
     authorize(by, permission)
     return without_document_number(reason_for(why))
+
+
+def _order_brought(unit: UnitOfWork, number: str, by: Person) -> Order | OrderError:
+    """Return the order with this number, or the UnknownOrder of a wrong one, for its entry in the trail.
+
+    TooManyTries: `by`, out of whose scope it is, or would be, gave too many that lead nowhere.
+    """
+    try:
+        order = unit.order(number)
+    except UnknownOrder as error:
+        if by.scope.everywhere:
+            raise
+        require_tries_left(unit, by, number)
+        note_refused_number(unit, by, number, number)
+        return error
+    if not by.scope.covers(order.operator, order.city):
+        require_tries_left(unit, by, number)
+    return order
 
 
 def _verification_of(unit: UnitOfWork, order: Order) -> Order:
