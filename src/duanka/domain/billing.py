@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from duanka.domain.network import NetworkState
 from duanka.domain.order import State
 from duanka.domain.restriction_states import in_the_network
@@ -16,6 +18,7 @@ class BillingEvent(WordedEnum):
     ENDED = "ended", "终止计费"  # cancelled for good: nothing resumes
 
 
+@lru_cache  # a sweep asks for thousands of cards
 def billing_event(before: State, after: State) -> BillingEvent | None:
     """Return the event between two states of a card; None: it is charged as before."""
     if after is State.CANCELLED:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from duanka.domain.evidence import Evidence
@@ -73,6 +73,11 @@ class StopTextBody:
         """Return the body with its digest."""
         return cls(zh, en, hashlib.sha256(f"{zh}\0{en}".encode()).hexdigest())
 
+    @cached_property
+    def encoded(self) -> tuple[bytes, bytes]:
+        """What follows each head in a text, in UTF-8."""
+        return f"{self.zh}\n".encode(), self.en.encode()
+
 
 @dataclass(slots=True)  # not frozen: a sweep makes thousands
 class StopText:
@@ -92,8 +97,11 @@ class StopText:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the UTF-8 bytes of `text`, in hexadecimal."""
-        return digest_of(self.text)
+        """SHA-256 of the UTF-8 bytes of `text`, in hexadecimal; those of the body are made once for all its cards."""
+        zh, en = self.body.encoded
+        found = hashlib.sha256(self.head.zh.encode() + zh)
+        found.update(self.head.en.encode() + en)
+        return found.hexdigest()
 
 
 def joined_text(head: BilingualText, body: BilingualText | StopTextBody) -> str:
@@ -110,11 +118,12 @@ def restricts_anew(before: Order, after: Order) -> bool:
     """Whether this change of a restriction restricts the card, or gives another ground for it."""
     if after.kind is not Kind.RESTRICTION or in_the_network(after.state) is NetworkState.ACTIVE:
         return False
-    return (before.state, before.carried_by, before.until) != (
-        after.state,
-        after.carried_by,
-        after.until,
-    ) or before.grounds != after.grounds
+    return (
+        before.state is not after.state
+        or before.carried_by != after.carried_by
+        or before.until != after.until
+        or before.grounds != after.grounds
+    )
 
 
 class StopTextWriter:
@@ -151,17 +160,14 @@ class StopTextWriter:
         key = (stop.state, stop.updated_at, stop.until, stop.closed_at and stop.opened_at)
         measure = self._measures.get(key) or _kept(self._measures, key, self._measure(stop))
         decided = self._decided(stop, verification)
-        zh = (
-            f"停机告知书\n工单：{stop.id}，第 {stop.step} 步\n号码：尾号 {tail}\n处置：{measure.zh}\n"
-            f"由谁决定：{decided.zh}\n原因：{reason.zh}\n"
-        )
-        en = (
-            f"Notice of a stop\nOrder: {stop.id}, step {stop.step}\nNumber: ending {tail}\nMeasure: {measure.en}\n"
-            f"Decided by: {decided.en}\nReason: {reason.en}\n"
-        )
         encoded = stop.hit_summaries or (verification.hit_summaries if verification else "")
         seen = self._seen(rules, encoded) if rules else _NOTHING
-        return BilingualText(zh + seen.zh, en + seen.en)
+        return BilingualText(
+            f"停机告知书\n工单：{stop.id}，第 {stop.step} 步\n号码：尾号 {tail}\n处置：{measure.zh}\n"
+            f"由谁决定：{decided.zh}\n原因：{reason.zh}\n{seen.zh}",
+            f"Notice of a stop\nOrder: {stop.id}, step {stop.step}\nNumber: ending {tail}\nMeasure: {measure.en}\n"
+            f"Decided by: {decided.en}\nReason: {reason.en}\n{seen.en}",
+        )
 
     def _measure(self, stop: Order) -> BilingualText:
         """State and since when; cards of one sweep share it."""
@@ -192,16 +198,13 @@ class StopTextWriter:
             reference = ""  # may be a name: it stays in the trail
         elif evidence == Evidence.POLICE_NOTICE:
             reference = masked_text(reference)  # typed by a person; the others are ids of ours
-        named = f"（{reference}）" if reference else ""
-        named_en = f" ({reference})" if reference else ""
-        by = DECIDED.get(evidence, DECIDED[""])
-        if not (verification and verification.delivered_at):
-            return BilingualText(f"{by.zh}{named}", f"{by.en}{named_en}")
-        delivered = self._time(verification.delivered_at)
-        return BilingualText(
-            f"{by.zh}{named}；通知于 {delivered} 送达",
-            f"{by.en}{named_en}; the notice was delivered on {delivered}",
-        )
+        zh, en = DECIDED.get(evidence) or DECIDED[""]
+        if reference:
+            zh, en = f"{zh}（{reference}）", f"{en} ({reference})"
+        if verification and verification.delivered_at:
+            delivered = self._time(verification.delivered_at)
+            zh, en = f"{zh}；通知于 {delivered} 送达", f"{en}; the notice was delivered on {delivered}"
+        return BilingualText(zh, en)
 
     def _seen(self, rules: tuple[str, ...], encoded: str) -> BilingualText:
         """What each rule measured, and in which window; the figures are in the words of its first hit."""
