@@ -119,7 +119,9 @@ def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 
 
 # the description hangs on the policy alone, so that it is there before any database is
-_POLICY: Any = SimpleNamespace(orders=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())))
+_POLICY: Any = SimpleNamespace(
+    orders=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())), make_all=lambda: None
+)
 
 
 def described(*, boundaries: bool, invented: bool = True) -> BaseSchema:
