@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from duanka.domain.billing import BillingEvent, billing_event
 from duanka.domain.order import Event, Kind, PermissionDenied, State
@@ -22,7 +23,7 @@ from duanka.ledger.db.tables_holders import billing_events
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.effects import apply_event
-from duanka.orders.papers.billing import BillingQueries
+from duanka.orders.papers.billing import BEGINNING, BillingCursorRefused, BillingPage, BillingQueries
 from duanka.orders.police_stops import police_stop
 from duanka.orders.service import OrderService
 from support.order_policies import AT_ONCE
@@ -35,9 +36,11 @@ from support.orders.books import (
     POLICE,
     SECOND,
     all_delivered,
+    backup_of,
     book_on,
     card,
     decided_by_second,
+    restore,
     restriction,
 )
 from support.orders.dying_worker import killed_at, work
@@ -45,7 +48,10 @@ from support.waiting import HANG
 
 
 def told(store: Store, after: int = 0) -> list[tuple[int, str, str]]:
-    found = BillingQueries(store, Trail(KEY)).events(DESK, NOW, after)
+    """What happened behind event `after`, read on behind its cursor."""
+    queries = BillingQueries(store, Trail(KEY))
+    cursor = queries.events(DESK, NOW, limit=after).following if after else BEGINNING
+    found = queries.events(DESK, NOW, cursor)
     return [(one.id, one.card, one.event.value) for one in found.events]
 
 
@@ -167,14 +173,90 @@ def test_kill_9_leaves_each_event_once(
 def test_who_may_and_what_stands_in_the_trail(store: Store) -> None:
     book = book_on(store)
     queries = BillingQueries(store, Trail(KEY))
-    assert queries.events(DESK, NOW, after=7).following == 7
+    assert queries.events(DESK, NOW).following == BEGINNING
     book.police_stop(card(0), "A1", POLICE, "confirmed", NOW)
-    assert queries.events(DESK, NOW).following == 1
-    assert queries.events(DESK, NOW, after=1).following == 1
+    page = queries.events(DESK, NOW)
+    assert page.following == page.events[-1].cursor
+    assert queries.events(DESK, NOW, page.following) == BillingPage((), page.following)
     with store.reading() as connection:
         entries = connection.execute(select(audit).where(audit.c.what == "read.billing")).mappings().all()
     assert [(one["who"], one["after"]) for one in entries] == [("wang", '{"after":0,"last":1,"rows":1}')]
     narrow = Person("zhao", Role.DESK, scope=Scope(frozenset({"中国电信"}), frozenset()))
     for person in (narrow, Person("r", Role.REGULATOR), POLICE):
         with pytest.raises(PermissionDenied):
-            queries.events(person, NOW, 0)
+            queries.events(person, NOW)
+
+
+def _stop(store: Store, *numbers: int, at: datetime = NOW) -> None:
+    book = book_on(store)
+    for number in numbers:
+        book.police_stop(card(number), "A1", POLICE, "confirmed", at)
+
+
+@pytest.mark.parametrize("lost", [2, 4])
+@pytest.mark.parametrize("since", [0, 1, 2, 5])
+def test_a_cursor_from_before_a_restored_backup_is_refused_however_many_events_came_since(
+    store: Store, lost: int, since: int
+) -> None:
+    """Two events are in the backup; the reader took more, and as many numbers are given again as may be."""
+    queries = BillingQueries(store, Trail(KEY))
+    _stop(store, 0, 1)
+    kept, backup = queries.events(DESK, NOW).following, backup_of(store)
+    _stop(store, *range(2, 2 + lost))
+    gone = queries.events(DESK, NOW).following
+    assert queries.events(DESK, NOW, gone).events == ()
+    restore(store, backup)
+    # the same cards are stopped again, at the same moment: it is not what the reader took
+    _stop(store, *range(2, 2 + since))
+    with pytest.raises(BillingCursorRefused, match="a backup of the order database was restored"):
+        queries.events(DESK, NOW, gone)
+    with pytest.raises(BillingCursorRefused):
+        queries.events(DESK, NOW, str(2 + lost))
+    again = queries.events(DESK, NOW, kept)
+    assert [one.id for one in again.events] == list(range(3, 3 + since)), "what is in the backup leads on"
+    assert queries.events(DESK, NOW, again.following).events == ()
+
+
+def test_from_a_time_on_it_is_read_again(store: Store) -> None:
+    queries = BillingQueries(store, Trail(KEY))
+    assert queries.events(DESK, NOW, since=NOW) == BillingPage((), BEGINNING)
+    for hour in range(3):
+        _stop(store, hour, at=NOW + hour * HOUR)
+    for hours, ids in ((-1, [1, 2, 3]), (0, [1, 2, 3]), (0.5, [2, 3]), (2, [3]), (3, [])):
+        page = queries.events(DESK, NOW, since=NOW + hours * HOUR)
+        assert [one.id for one in page.events] == ids
+        assert page.following == queries.events(DESK, NOW).following, "and on behind the last one"
+    with pytest.raises(BillingCursorRefused, match="not both"):
+        queries.events(DESK, NOW, page.following, since=NOW)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "why"),
+    [
+        ("1", "a number alone does not say which event 1 you took"),
+        ("2", "event 2 is not here as you took it"),
+        ("1-0123456789abcdef", "event 1 is not here as you took it"),
+        ("0-0123456789abcdef", "is no cursor"),
+        ("-1", "is no cursor"),
+        ("1-", "is no cursor"),
+        ("", "is no cursor"),
+        ("9" * 30, "is no cursor"),
+    ],
+)
+def test_what_is_no_cursor_of_an_event_here_is_refused(store: Store, cursor: str, why: str) -> None:
+    _stop(store, 0)
+    with pytest.raises(BillingCursorRefused, match=why):
+        BillingQueries(store, Trail(KEY)).events(DESK, NOW, cursor)
+
+
+@pytest.mark.parametrize("column", ["order_id", "step", "event", "at"])
+def test_each_fact_that_identifies_an_event_is_in_its_cursor(store: Store, column: str) -> None:
+    _stop(store, 0)
+    queries = BillingQueries(store, Trail(KEY))
+    cursor = queries.events(DESK, NOW).following
+    assert card(0) not in cursor
+    other = {"order_id": "R9", "step": 9, "event": "ended", "at": NOW + HOUR}
+    with store.writing() as connection:
+        connection.execute(update(billing_events).values({column: other[column]}))
+    with pytest.raises(BillingCursorRefused):
+        queries.events(DESK, NOW, cursor)

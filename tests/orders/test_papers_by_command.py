@@ -56,6 +56,16 @@ def test_billing_goes_on_behind_the_last_event(desk: TypedDesk, tmp_path: Path) 
         ("2", "paused", card(1)),
     ]
     desk.done("wang", "orders", "restore", card(1), "--why", "an error")
-    desk.done("wang", "orders", "billing", "--after", "2", "--out", str(rest))
+    last = rows[-1]["cursor"]
+    said = desk.done("wang", "orders", "billing", "--after", last, "--out", str(rest))
     (row,) = map(json.loads, rest.read_text(encoding="utf-8").splitlines())
     assert (row["id"], row["event"], row["card"]) == (3, "resumed", card(1))
+    assert f"next time: --after {row['cursor']}" in said.text
+    assert desk.done("wang", "orders", "billing", "--after", row["cursor"]).text == ""
+    every = desk.done("wang", "orders", "billing", "--since", "2026-01-01").text.splitlines()
+    assert [json.loads(one)["id"] for one in every] == [1, 2, 3]
+    for beyond in ("17", "17-0123456789abcdef", "3-0123456789abcdef"):
+        refused = desk.type("wang", "orders", "billing", "--after", beyond)
+        said_so = " ".join(refused.text.split())
+        assert (refused.code, "a backup of the order database was restored" in said_so) == (2, True), said_so
+        assert "Read again from the time of that backup (--since" in said_so

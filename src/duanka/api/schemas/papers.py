@@ -34,7 +34,7 @@ class StatementAsked(Because):
 class BillingEventShown(View):
     """A change of whether a card is charged (计费事件)."""
 
-    OURS: ClassVar[frozenset[str]] = View.OURS | {"phone_number"}
+    OURS: ClassVar[frozenset[str]] = View.OURS | {"phone_number", "cursor"}
 
     id: int = Field(description="Counts up without a gap, in the order of commits.", examples=[17])
     event: BillingEvent = Field(
@@ -46,16 +46,25 @@ class BillingEventShown(View):
     at: datetime
     operator: str = Field(description="Of the card; empty where unknown.")
     city: str = Field(description="Of the card, its code; empty where unknown.")
+    cursor: str = Field(
+        description="Give it as `after` to go on behind this event.", examples=["17-0123456789abcdef"]
+    )
 
 
 class BillingEventsShown(View):
     """Events, the earliest first."""
 
     items: list[BillingEventShown]
-    next: int = Field(description="Give it as `after` the next time; it stays if nothing happened.")
+    next: str = Field(
+        description="Give it as `after` the next time; it stays if nothing happened.",
+        examples=["17-0123456789abcdef"],
+    )
 
     @classmethod
     def told(cls, page: BillingPage) -> BillingEventsShown:
         """Convert a page."""
-        items = [BillingEventShown.of({**vars(one), "phone_number": f"+{one.card}"}) for one in page.events]
+        items = [
+            BillingEventShown.of({**vars(one), "phone_number": f"+{one.card}", "cursor": one.cursor})
+            for one in page.events
+        ]
         return cls(items=items, next=page.following)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from duanka.cli.output.lists import line, say
 from duanka.cli.people.acting import Number, Why, at_desk, command, order_meant
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
+from duanka.domain.bounds import bounded
 from duanka.domain.display import spreadsheet_cell
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
@@ -65,47 +67,73 @@ def copy(
 @command(commands, Permission.EXPORT_BILLING)
 def billing(
     after: Annotated[
-        int, typer.Option(min=0, help="Id of the last event that was taken; 0: from the beginning.")
-    ] = 0,
+        str,
+        typer.Option(
+            help="Cursor of the last event that was taken, like 17-0123456789abcdef; 0: from the beginning."
+        ),
+    ] = "0",
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --after: read again from this time on, like 2026-12-31T18:00, after a restored backup."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="New file, .csv or .jsonl; else JSON lines to the terminal.")
     ] = None,
 ) -> None:
     """List which cards are not charged from when on (paused), charged again (resumed) or cancelled (ended).
 
-    Numbers stand in full. Ids count up without a gap: go on with --after and the last id.
+    Numbers stand in full. Ids count up without a gap: go on with --after and the last cursor. A cursor from before a
+    restored backup is refused: read again from the time of that backup by --since.
     """
     if out and out.suffix not in (".csv", ".jsonl"):
         raise DuankaError(f"--out {out} is neither .csv nor .jsonl: name the file by what it is to be")
     with at_desk() as (here, person):
         if out:
             files.may_export(out, "--out", settings.load_settings())
-        found = list(_all_events(here, person, after))
+        again = bounded(operator_zone().read(since, "--since")) if since else None
+        found, following = _all_events(here, person, after, again)
     rows = [_row(one) for one in found]
     if out is None:
         for row in rows:
             line(json.dumps(row, ensure_ascii=False))
         return
     write_private(out, (_csv(rows) if out.suffix == ".csv" else _json_lines(rows)).encode())
-    last = found[-1].id if found else after
     say(
-        f"{len(rows):,} 个计费事件写入 {out}；下次：--after {last}",
-        f"{len(rows):,} events are in {out}; next time: --after {last}",
+        f"{len(rows):,} 个计费事件写入 {out}；下次：--after {following}",
+        f"{len(rows):,} events are in {out}; next time: --after {following}",
     )
 
 
-_COLUMNS = ("id", "event", "card", "order", "step", "at", "operator", "city")
+_COLUMNS = ("id", "event", "card", "order", "step", "at", "operator", "city", "cursor")
 
 
-def _all_events(here: OrderDesk, person: Person, after: int) -> Iterator[BilledCard]:
-    while page := here.papers.billing.events(person, here.now(), after).events:
-        yield from page
-        after = page[-1].id
+def _all_events(
+    here: OrderDesk, person: Person, after: str, since: datetime | None
+) -> tuple[list[BilledCard], str]:
+    """All events, and the cursor behind them."""
+    found: list[BilledCard] = []
+    page = here.papers.billing.events(person, here.now(), after, since=since)
+    while page.events:
+        found += page.events
+        page = here.papers.billing.events(person, here.now(), page.following)
+    return found, page.following
 
 
 def _row(one: BilledCard) -> dict[str, object]:
     at = operator_zone().local(one.at).isoformat(timespec="microseconds")
-    values = (one.id, one.event.value, one.card, one.order_id, one.step, at, one.operator, one.city)
+    values = (
+        one.id,
+        one.event.value,
+        one.card,
+        one.order_id,
+        one.step,
+        at,
+        one.operator,
+        one.city,
+        one.cursor,
+    )
     return dict(zip(_COLUMNS, values, strict=True))
 
 
