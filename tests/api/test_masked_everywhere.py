@@ -49,7 +49,7 @@ def _planted(desk: TestDesk) -> tuple[list[str], str]:
         ids.append(desk.orders.object(number, WRITTEN, CLERK, NOW).id)
     police = desk.orders.police_stop(CARD, WRITTEN[:60], Person("officer", Role.POLICE), WRITTEN, NOW)
     grounds = Grounds(WORDS, WORDS, WORDS)
-    act = desk.bulk_actions.propose(Event.RESTORE, [f"+{CARD}"], grounds, CLERK, NOW)
+    act = desk.bulk_actions.propose(Event.CANCEL, [f"+{CARD}"], grounds, CLERK, NOW)
     with desk.store.writing() as connection:
         for table in (tables.outbox, tables.notices):
             connection.execute(update(table).values(error=WRITTEN))

@@ -107,7 +107,7 @@ def test_one_act_stops_every_card_once(store: Store) -> None:
         order = restriction(book, number)
         assert order
         assert (order.state, order.carried_by) == (State.SUSPENDED, f"two_people:{done.id}")
-        assert order.grounds == Grounds(WHY, book.terms.policy.redress, book.terms.policy.papers)
+        assert order.grounds == Grounds(WHY, book.terms.policy.staff_redress, book.terms.policy.papers)
     with store.reading() as connection:
         told = connection.execute(select(outbox.c.card, outbox.c.element, outbox.c.wanted)).all()
         what = connection.execute(
@@ -265,12 +265,27 @@ def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
     book = book_on(store)
     acts = BulkActionService(book)
     book.police_stop(card(0), "case 1", POLICE, "confirmed", NOW)
-    act = acts.propose(Event.RESTORE, [card(0)], WHY, SECOND, NOW)
-    assert (act.done, act.skipped) == (0, 1)
-    assert "only the police" in acts.skipped(act.id)[0].why
-    assert "only the police" in acts.skipped(suspended(acts, [0]).id)[0].why
+    for event in (Event.RESTORE, Event.SUSPEND, Event.LIFELINE, Event.EASE_TO_LIFELINE):
+        with pytest.raises(OrderError, match="only the police lift it"):
+            acts.propose(event, [card(0)], WHY, SECOND, NOW)
+        act = acts.propose(event, [card(0), card(1)], WHY, SECOND, NOW)
+        assert "only the police lift it" in {one.card: one.why for one in acts.skipped(act.id)}[card(0)]
+    proposed = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, SECOND, NOW)
+    assert (proposed.skipped, proposed.left) == (1, 1), "whoever proposes reads it at once"
+    assert acts.propose(Event.CANCEL, [card(0)], WHY, SECOND, NOW).skipped == 0, "two people may cancel it"
     assert (order := restriction(book))
     assert order.state is State.FORCED_STOP
+
+
+def test_what_the_police_stop_after_the_proposal_is_skipped(store: Store) -> None:
+    book = book_on(store)
+    acts = BulkActionService(book)
+    act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
+    assert act.skipped == 0
+    book.police_stop(card(0), "case 1", POLICE, "confirmed", NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    run(acts)
+    assert "only the police lift it" in acts.skipped(act.id)[0].why
 
 
 def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:

@@ -21,6 +21,7 @@ from duanka.domain.order import (
     Kind,
     NeedsSecondPerson,
     NoLifeline,
+    NoSuchTransition,
     OrderError,
     Person,
     Role,
@@ -339,11 +340,35 @@ def test_a_stop_of_the_police_and_a_punishment_are_never_eased_to_it(store: Stor
     for event in (Event.LIFELINE, Event.EASE_TO_LIFELINE):
         with pytest.raises(OrderError):
             book.apply(held.id, event, SECOND, "try", NOW)
+        if stop == "forced_stop":
+            with pytest.raises(NoSuchTransition, match="only the police lift it"):
+                put(book, event)
+            continue
         act_id = put(book, event)
         with book.store.reading() as connection:
             outcome = select(act_cards.c.outcome).where(act_cards.c.act_id == act_id)
             assert connection.execute(outcome).scalars().all() == ["skipped"]
     assert state(book) is State(stop)
+
+
+@pytest.mark.parametrize("event", [Event.LIFELINE, Event.EASE_TO_LIFELINE])
+def test_who_proposes_it_reads_at_once_which_cards_never_get_it(store: Store, event: Event) -> None:
+    book = book_on(store, FIRST)
+    for number in range(3):
+        receive(book, [demand(number, tier="high")], NOW)
+    exclude(book, "confirmed", 0)
+    exclude(book, "code_receiver", 1)
+    acts = BulkActionService(book)
+    act = acts.propose(event, [card(number) for number in range(3)], WHY, DESK, NOW)
+    assert [(one.card, one.why) for one in acts.skipped(act.id)] == [
+        (card(0), "never given the lifeline (保底服务): the police confirmed it"),
+        (
+            card(1),
+            "never given the lifeline (保底服务): code_receiver hit it, and such a card is never kept reachable",
+        ),
+    ]
+    with pytest.raises(NoLifeline, match="nothing is left to do"):
+        acts.propose(event, [card(0)], WHY, DESK, NOW)
 
 
 @pytest.mark.requirement("R1.5")

@@ -93,6 +93,9 @@ def test_the_scope_of_who_stops_is_that_of_the_register(store: Store, register: 
     for number in (2, 3):
         with pytest.raises(PermissionDenied, match="out of the scope of chen"):
             acts.propose(Event.SUSPEND, [card(number)], WHY, OF_OURS, NOW)
+    acts.orders.police_stop(card(2), "A1", POLICE, "notice", NOW)
+    with pytest.raises(PermissionDenied, match="out of the scope of chen"):
+        acts.propose(Event.SUSPEND, [card(2)], WHY, OF_OURS, NOW)  # and no word of the police's stop
 
 
 def test_what_an_order_says_goes_before_the_register(store: Store, register: _Register) -> None:

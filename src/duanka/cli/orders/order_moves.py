@@ -94,6 +94,11 @@ def print_proposed(act: BulkAction) -> None:
     OUT.print(tables.bulk_action_page(act))
     if act.state is BulkActionState.PROPOSED:
         approve = f"`duanka orders approve {act.id} --why …`"
+        if act.skipped:
+            say(
+                f"{act.skipped:,} 张卡不在其内，原因见 `duanka orders show {act.id}`。",
+                f"{act.skipped:,} card(s) are left out: `duanka orders show {act.id}` says why.",
+            )
         say(
             f"须双人复核，目前没有任何变更。下一步由 {act.proposed_by} 以外的主管：{approve}",
             "It takes two people: nothing is changed yet."

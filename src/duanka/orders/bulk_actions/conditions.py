@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import RowMapping, func, select
 
@@ -13,19 +13,25 @@ from duanka.domain.order import (
     Event,
     Kind,
     NeedsSecondPerson,
+    NoLifeline,
     NoSuchTransition,
     OrderError,
     PermissionDenied,
     Person,
     ProtectedCard,
     Role,
+    State,
 )
+from duanka.domain.order_commands import only_the_police
 from duanka.domain.person import same_person
-from duanka.ledger.db.tables import acts
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.tables import acts, orders
 from duanka.ledger.unit_of_work.four_eyes import needs_two_people
+from duanka.ledger.unit_of_work.lifeline import why_no_lifeline
 from duanka.ledger.unit_of_work.locks import lock_person
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 
+_NEVER = "never given the lifeline"  # how a reason begins why a card is left out
 MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # acts and cards awaiting approval, per proposer
 
 
@@ -83,16 +89,44 @@ def not_too_many(unit: UnitOfWork, by: Person, more: int) -> None:
         )
 
 
-def left_out(unit: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
-    """Map the cards that no bulk action may touch to the reason."""
+def left_out(unit: UnitOfWork, numbers: Collection[str], event: Event) -> dict[str, str]:
+    """Map the cards that no bulk action may touch, or not by `event`, to the reason.
+
+    Whoever proposes reads at once what would be skipped when it is carried out, which is asked again then.
+    """
     gone = dict.fromkeys(cancelled(unit.connection, numbers), "cancelled for good")
     mine = {card: "on the protected list: never touched" for card in numbers if unit.policy.protects(card)}
-    return gone | mine
+    return _out_of_lifeline(unit, numbers, event) | _of_the_police(unit, numbers, event) | gone | mine
+
+
+def _of_the_police(unit: UnitOfWork, numbers: Collection[str], event: Event) -> dict[str, str]:
+    """Cards that the police stopped: a bulk action cancels them, and changes nothing else about them."""
+    if event in (Event.CANCEL, Event.WITHDRAW):
+        return {}
+    stopped = select(orders.c.card, orders.c.id).where(
+        among(unit.connection, orders.c.card, numbers),
+        orders.c.kind == Kind.RESTRICTION.value,
+        orders.c.state == State.FORCED_STOP.value,
+        orders.c.closed_at.is_(None),
+    )
+    return {
+        card: f"stopped by police notice; {only_the_police(order_id)}"
+        for card, order_id in unit.connection.execute(stopped)
+    }
+
+
+def _out_of_lifeline(unit: UnitOfWork, numbers: Collection[str], event: Event) -> dict[str, str]:
+    if event not in (Event.LIFELINE, Event.EASE_TO_LIFELINE):
+        return {}
+    unit.lock(numbers)
+    found = {card: why_no_lifeline(unit, card) for card in numbers}
+    return {card: f"never given the lifeline (保底服务): {why}" for card, why in found.items() if why}
 
 
 def nothing_left(unit: UnitOfWork, skipped: dict[str, str]) -> OrderError:
     """Return the error for a bulk action whose cards are all skipped."""
     card, why = next(iter(skipped.items()))
     more = f"; {len(skipped) - 1} more skipped" if len(skipped) > 1 else ""
-    kind = ProtectedCard if unit.policy.protects(card) else NoSuchTransition
+    kind: type[OrderError] = ProtectedCard if unit.policy.protects(card) else NoSuchTransition
+    kind = NoLifeline if why.startswith(_NEVER) else kind
     return kind(f"nothing is left to do: {card} is {why}{more}")

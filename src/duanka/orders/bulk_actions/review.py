@@ -14,6 +14,7 @@ from duanka.domain.order import Event, Grounds, Kind, Order, OrderError, Person,
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
+from duanka.ledger.people.places import Place
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
 from duanka.orders.masking import NumberMasking
@@ -89,13 +90,18 @@ def store_with_cards(
     return act.id
 
 
-def put_places(unit: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Store the places of a bulk action's cards. PermissionDenied: one is out of scope."""
+def places_within(unit: UnitOfWork, numbers: Iterable[str], by: Person) -> list[Place]:
+    """Return the places of a bulk action's cards. PermissionDenied: one is out of scope, whatever else it is."""
     cards = list(numbers)
     known = unit.places(cards)
     places = sorted({known[card] for card in cards})
     for place in places:
         within(by, "a card of this list", *place)
+    return places
+
+
+def put_places(unit: UnitOfWork, act_id: str, places: Iterable[Place]) -> None:
+    """Store the places of a bulk action's cards."""
     rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
     unit.connection.execute(insert(act_places), rows)
 

@@ -47,7 +47,13 @@ from duanka.orders.bulk_actions.conditions import (
     still_to_decide,
 )
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
-from duanka.orders.bulk_actions.review import put_places, store_with_cards, strike, visible_bulk_action
+from duanka.orders.bulk_actions.review import (
+    places_within,
+    put_places,
+    store_with_cards,
+    strike,
+    visible_bulk_action,
+)
 from duanka.orders.bulk_actions.standing import require_unheld
 from duanka.orders.bulk_actions.undo import (
     is_undone,
@@ -101,7 +107,8 @@ class BulkActionService:
         def work(unit: UnitOfWork) -> str:
             if unheld:
                 require_unheld(unit, event, numbers)
-            skipped = left_out(unit, numbers)
+            places = places_within(unit, numbers, by)
+            skipped = left_out(unit, numbers, event)
             if len(skipped) == len(numbers):
                 raise nothing_left(unit, skipped)
             alone = one_person_suffices(unit, event, numbers)
@@ -111,7 +118,7 @@ class BulkActionService:
                 unit, event, grounds, by, dict.fromkeys(numbers), skipped,
                 alone=alone, until=until, named_twice=repeated,
             )  # fmt: skip
-            put_places(unit, number, numbers, by)
+            put_places(unit, number, places)
             if event in LIFTS and alone:
                 carry(unit, [_locked(unit, number)], AT_ONCE)
             return number

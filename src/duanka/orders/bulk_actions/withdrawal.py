@@ -32,7 +32,7 @@ from duanka.ledger.unit_of_work.four_eyes import needs_two_people
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import not_too_many
 from duanka.orders.bulk_actions.execution import AT_ONCE
-from duanka.orders.bulk_actions.review import put_places, store_with_cards
+from duanka.orders.bulk_actions.review import places_within, put_places, store_with_cards
 from duanka.orders.bulk_actions.service import BulkActionService, carry_one
 
 
@@ -143,7 +143,7 @@ def store_withdrawal(
     grounds = Grounds(reason, unit.policy.redress, unit.policy.papers).complete()
     cards = {order.card: order.id for order in found} | dict.fromkeys(skipped)
     number = store_with_cards(unit, Event.WITHDRAW, grounds, by, cards, skipped, alone=alone, undoes=undoes)
-    put_places(unit, number, cards, by)
+    put_places(unit, number, places_within(unit, cards, by))
     return number
 
 
