@@ -15,7 +15,8 @@ class IdentityPolicy:
     `eyes`: fall of the eye opening against its median; `mouth`: opening relative to its width; `turn`: turn
     of the head against its median. Luminance is 0 to 255, `sharpness` the variance of the face's Laplacian.
     `unlinked_tries`, `unlinked_card`, `unlinked_address`: challenges that may be drawn within 24 hours without a link,
-    for one verification from one address, for one verification, from one address.
+    for one verification from one address, for one verification, from one address. The first and the last also bound
+    the order numbers that lead nowhere which one person types at counters out of their scope, for a card and in all.
     """
 
     similarity: float = 0.45

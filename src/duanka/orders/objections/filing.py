@@ -36,7 +36,7 @@ def file_objection(
     """
     channel, scope = _channel(by, visit), by.scope
     authorize(by, Permission.FILE_OBJECTION)
-    if visit and not scope.covers(*unit.place(card)):
+    if visit and not (scope.everywhere or scope.covers(*unit.place(card))):
         if refused := _refused(unit, card, visit.order_id, by):
             return refused
         by = at_counter(by)
