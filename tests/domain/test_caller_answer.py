@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -129,3 +130,17 @@ def test_every_state_has_its_sentence(kind: Kind, state: State) -> None:
     assert said.zh.endswith("。")
     assert said.en.endswith(".")
     assert "2292" in said.zh
+
+
+@pytest.mark.parametrize(
+    ("carried_by", "state"),
+    [
+        ("two_people:A1", State.SUSPENDED),
+        ("police_notice:A", State.FORCED_STOP),
+        ("own_request:D1", State.STOPPED_AT_REQUEST),
+    ],
+)
+def test_a_sentence_goes_on_after_a_semicolon_without_a_capital_letter(carried_by: str, state: State) -> None:
+    stop = order(Kind.RESTRICTION, state, carried_by=carried_by, decision="", until=NOW + timedelta(days=7))
+    said = answer(NUMBER, [stop], NOW, POLICY)
+    assert not re.search("; [A-Z][a-z]", said.en), said.en

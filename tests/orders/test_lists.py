@@ -26,6 +26,7 @@ from duanka.cli.output.lists import table_lines
 from duanka.domain.errors import DuankaError
 from duanka.domain.hit_summary import HitSummary
 from duanka.domain.order import State
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.alarms import AlarmService
@@ -261,12 +262,14 @@ def test_every_list_has_json_csv_and_counts(desk: TypedDesk, who: str, words: tu
 
 
 def test_a_mistyped_date_of_a_deadline_says_what_to_write() -> None:
-    now = datetime.fromisoformat("2026-11-28T10:00:00+08:00")
-    assert due_by("90m", now) == due_by("90 m", now) == now + timedelta(minutes=90)
-    assert due_by("2026-11-29", now) == datetime.fromisoformat("2026-11-29T00:00:00+08:00")
+    now = datetime.fromisoformat("2026-11-28T10:00:00+08:00")  # a Saturday
+    policy = OrderPolicy(holidays=(date(2026, 11, 30),))
+    assert due_by("2wd", now, policy) == datetime.fromisoformat("2026-12-02T10:00:00+08:00")
+    assert due_by("90m", now, policy) == due_by("90 m", now, policy) == now + timedelta(minutes=90)
+    assert due_by("2026-11-29", now, policy) == datetime.fromisoformat("2026-11-29T00:00:00+08:00")
     for wrong in ("soon", "4", "h", "99999h", "-4h", ""):
         with pytest.raises(DuankaError, match=r"--due.*4h"):
-            due_by(wrong, now)
+            due_by(wrong, now, policy)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from duanka.api.schemas.responses import OrderShown
 from duanka.cli.orders.listings import orders_listing
 from duanka.domain.caller_answer import answer as to_read_out
 from duanka.domain.order import (
@@ -122,9 +123,16 @@ def test_an_objection_that_nobody_took_up_is_overdue_everywhere_once_its_term_is
     read, which = reading(store), Filter(kind=Kind.OBJECTION, overdue=True)
     assert objection.due_at
     assert read.orders(which, CLERK, NOW + 2 * DAY).items == ()
+    assert not OrderShown.of(objection).overdue
     book.sweep(late)
     (found,) = read.orders(which, CLERK, late).items
     assert (found.id, found.due_at, found.state) == (objection.id, None, State.FILED)
+    assert OrderShown.of(found).model_dump(by_alias=True)["overdue"] is True
+    due = Filter(kind=Kind.OBJECTION, due=late)
+    assert [one.id for one in read.orders(due, CLERK, late).items] == [objection.id], "it was due before"
+    assert read.order_counts(due, ViewerContext(DESK), late).total == 1
+    (told,) = (one for one in orders_listing(late, only_open=True).columns if one.name == "overdue")
+    assert told.of(found) is True
     assert backlog(store, late).overdue == 1
     by_due = read.orders(Filter(is_open=True), CLERK, late, sort=Sort.DUE).items
     assert by_due[0].id == objection.id, "what is overdue comes first"

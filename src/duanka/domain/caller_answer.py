@@ -139,7 +139,8 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
     """Say what lifts the restriction, and when a heavier one follows."""
     if order.state is State.FORCED_STOP:
         return BilingualText(
-            f"没有期限；{policy.police_redress.zh}", f"no time is set; {policy.police_redress.en}"
+            f"没有期限；{policy.police_redress.zh}",
+            f"no time is set; {_continued(policy.police_redress.en)}",
         )
     if order.state is State.PUNISHED and order.until:
         until = _moment(order.until, policy)
@@ -148,11 +149,13 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
     if order.state is State.STOPPED_AT_REQUEST and order.until:
         until = _moment(order.until, policy)
         return BilingualText(
-            f"{until.zh}销户；{redress.redress.zh}", f"it is cancelled on {until.en}; {redress.redress.en}"
+            f"{until.zh}销户；{redress.redress.zh}",
+            f"it is cancelled on {until.en}; {_continued(redress.redress.en)}",
         )
     by_passing = verification is not None or named_verification(order) is not None
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
+    how = BilingualText(how.zh, _continued(how.en))
     following = policy.after(in_the_network(order.state))
     if order.state in (State.OUTGOING_BARRED, State.LIFELINE) and order.due_at and following:
         due, then = _moment(order.due_at, policy), _OTHERWISE[following.state]
@@ -160,6 +163,11 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Bili
             f"{how.zh}；{due.zh}前未通过{then.zh}", f"{how.en}; from {due.en} on it {then.en}"
         )
     return BilingualText(f"{how.zh}，不设期限", f"{how.en}; no time is set")
+
+
+def _continued(sentence: str) -> str:
+    """A sentence of the policy after a semicolon: without the capital letter, unless it is of an acronym."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
 
 
 def _in_person(order: Order) -> bool:
@@ -246,7 +254,8 @@ def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> BilingualT
         at = _moment(last.closed_at or last.updated_at, policy)
         return BilingualText(
             f"您尾号{tail}的号码已于{at.zh}销户（{last.id}），不能恢复；{last.grounds.redress.zh}",
-            f"Your number ending {tail} was cancelled on {at.en} ({last.id}) for good; {last.grounds.redress.en}",
+            f"Your number ending {tail} was cancelled on {at.en} ({last.id}) for good;"
+            f" {_continued(last.grounds.redress.en)}",
         )
     free = BilingualText(
         f"您尾号{tail}的号码正常使用：没有停机，没有待办的核验",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from duanka.domain.counter_check import MOST_LETTERS, Document, without_document_number
-from duanka.domain.order import Kind, Order, OrderError, State
+from duanka.domain.order import Kind, OrderError, State
 from duanka.domain.text import WordedEnum
 
 
@@ -21,7 +23,31 @@ OF_THE_HOLDER = frozenset({Channel.LINK, Channel.COUNTER})
 TAKEN_UP = frozenset({State.ACCEPTED, State.SENT_TO_FRAUD_CENTRE})
 
 
-def unanswered(order: Order) -> bool:
+class WithTerm(Protocol):
+    """What an order says of its term, as it is stored or as it is shown."""
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind."""
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+
+    @property
+    def channel(self) -> str:
+        """How an objection was filed."""
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Its deadline."""
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed."""
+
+
+def unanswered(order: WithTerm) -> bool:
     """Whether the term of an open objection is over: its deadline has come, and a person owes the answer.
 
     One that was filed before filing had a term has no channel, and is not overdue for that.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import Field, field_validator
+from pydantic import Field, computed_field, field_validator
 
 from duanka.domain.hit_summary import decoded_summaries
+from duanka.domain.objection import unanswered
 from duanka.domain.order import Event, Kind, State
 from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
@@ -78,6 +79,14 @@ class OrderShown(View):
     @classmethod
     def _decoded(cls, value: object) -> object:
         return decoded_summaries(value) if isinstance(value, str) else value
+
+    @computed_field(  # type: ignore[prop-decorator]  # as pydantic documents it
+        description="An objection (异议) whose term is over without an answer: `dueAt` is then null. Of others false."
+    )
+    @property
+    def overdue(self) -> bool:
+        """Whether its term is over without an answer."""
+        return unanswered(self)
 
 
 class Orders(View):

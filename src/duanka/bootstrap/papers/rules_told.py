@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -10,7 +11,7 @@ from duanka.domain.rule import Literal, Rule
 from duanka.domain.stop_text import RulesTold, RuleTold
 from duanka.domain.text import BilingualText
 
-_USE = BilingualText("通话、短信的时间和次数", "times and numbers of calls and messages")
+_USE = BilingualText("通话和短信的时间、次数", "times and numbers of calls and messages")
 _OPENED = BilingualText("开户登记资料", "the registration of the card")
 _DEVICES = BilingualText("所用终端的串号", "the devices it was used in")
 _PLACES = BilingualText("通话、短信时所在地区", "the areas of its calls and messages")
@@ -27,6 +28,28 @@ _RECORDS = {
     "rings": _LINKS,
     "outlet_batches": BilingualText("同一网点同批开户的号码", "cards opened together at one outlet"),
 }
+_UNITS = {
+    "h": BilingualText("小时", "hours"),
+    "s": BilingualText("秒", "seconds"),
+    "days": BilingualText("天", "days"),
+    "numbers": BilingualText("个", "numbers"),
+    "calls": BilingualText("次", "calls"),
+    "calls/h": BilingualText("次", "calls"),  # its name says the hour
+    "messages": BilingualText("条", "messages"),
+    "events": BilingualText("次", ""),
+    "cards": BilingualText("张", "cards"),
+    "devices": BilingualText("部", "devices"),
+    "cells": BilingualText("个", "cells"),
+    "senders": BilingualText("个", "senders"),
+    "complaints": BilingualText("次", "complaints"),
+    "signs of 5": BilingualText("个（共 5 个）", "of 5"),
+    "times": BilingualText("倍", "times"),
+    "MB": BilingualText("MB", "MB"),
+    "MB/month": BilingualText("MB", "MB"),  # its name says the month
+}
+_GRADES = re.compile(
+    r" \(S[0-9](-S[0-9])?\)"
+)  # how good a source is: letters of the catalogue, not of a holder
 
 
 def rules_told(policy: Policy) -> Callable[[], RulesTold]:
@@ -43,24 +66,34 @@ def rules_told(policy: Policy) -> Callable[[], RulesTold]:
 def _told(rule: Rule, policy: Policy) -> RuleTold:
     limits = policy.limits(rule)
     read = list(dict.fromkeys(_RECORDS.get(name, _LIST) for name in rule.reads))
-    grade = rule.source.grade.meaning
+    grade, source = rule.source.grade.meaning, _GRADES.sub("", rule.source.text)
     return RuleTold(
         rule.title,
         BilingualText(
-            "；".join(f"{limit.zh} {_value(limits[name])}" for name, limit in rule.limits.items()) or "无",
-            "; ".join(f"{limit.en} {_value(limits[name], limit.unit)}" for name, limit in rule.limits.items())
+            "；".join(
+                f"{limit.zh} {_value(limits[name], limit.unit).zh}" for name, limit in rule.limits.items()
+            )
+            or "无",
+            "; ".join(
+                f"{limit.en} {_value(limits[name], limit.unit).en}" for name, limit in rule.limits.items()
+            )
             or "none",
         ),
         BilingualText(
-            f"{'、'.join(one.zh for one in read)}；不含通话和短信内容",
+            f"{'；'.join(one.zh for one in read)}；不含通话和短信内容",
             f"{', '.join(one.en for one in read)}; no content of calls or messages",
         ),
-        BilingualText(f"{grade.zh}：{rule.source.text}", f"{grade.en}: {rule.source.text}"),
+        BilingualText(f"{grade.zh}：{source}", f"{grade.en}: {source}"),
         rule.rebuttal,
     )
 
 
-def _value(value: Literal, unit: str = "") -> str:
+def _value(value: Literal, unit: str) -> BilingualText:
+    """A limit as a holder reads it: a share in percent, and what is counted, which the Chinese name leaves out."""
     if isinstance(value, date):
-        return value.isoformat()
-    return f"{value:g} {unit}".strip()
+        return BilingualText(value.isoformat(), value.isoformat())
+    if unit in ("share", "percent"):
+        percent = f"{100 * value if unit == 'share' else value:.6g}%"
+        return BilingualText(percent, percent)
+    words = _UNITS.get(unit, BilingualText("", unit))
+    return BilingualText(f"{value:g} {words.zh}".strip(), f"{value:g} {words.en}".strip())

@@ -49,6 +49,7 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
         ListColumn("tier", ("等级", "tier"), lambda one: one.tier, word=tier),
         ListColumn("state", ("状态", "state"), lambda one: one.state.value, word=State, least=10),
         ListColumn("due_at", ("期限", "due"), lambda one: one.due_at, lambda one: _due(one, now), right=True),
+        ListColumn("overdue", None, unanswered),
         ListColumn("rules", ("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]),
         ListColumn("", ("", ""), lambda one: None, _more_rules, spare=1),
         ListColumn("asked", None, lambda one: one.asked),

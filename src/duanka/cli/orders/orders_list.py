@@ -19,6 +19,7 @@ from duanka.domain.bulk_action import BulkActionState, card_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, State
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import TierName
 from duanka.domain.text import BilingualText
@@ -39,7 +40,8 @@ else:
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _ALARMS = 200  # the most recent ones
-_AHEAD = re.compile(r"([0-9]{1,4})\s*(m|h|d)")
+_AHEAD = re.compile(r"([0-9]{1,4})\s*(m|h|d|wd)")
+_WORKING_DAYS, _MOST_WORKING_DAYS = "wd", 366
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -82,7 +84,10 @@ Cities = Annotated[
     ),
 ]
 Due = Annotated[
-    str, typer.Option(help="Only with a deadline by then: 4h, 30m, 2d, or like 2026-12-31T18:00.")
+    str,
+    typer.Option(
+        help="Only due by then, or past it: 4h, 30m, 2d, 2wd (working days), or like 2026-12-31T18:00."
+    ),
 ]
 SortBy = Annotated[
     SortName | None,
@@ -130,7 +135,7 @@ def add_orders_list(group: typer.Typer, only: Kind | None) -> None:
                 is_open=None if closed else True,
                 overdue=overdue,
                 waiting=waiting,
-                due=due_by(due, now) if due else None,
+                due=due_by(due, now, here.orders.terms.policy) if due else None,
                 rules=tuple(rule or ()),
                 operators=tuple(map(listing.place_named, operator or ())),
                 cities=tuple(map(listing.place_named, city or ())),
@@ -184,14 +189,16 @@ def _check_rules(which: listing.Filter, found: int) -> None:
             policies.rule_named(rule)
 
 
-def due_by(text: str, now: datetime) -> datetime:
-    """The moment named by `4h`, `30m`, `2d` or a time in the operator's zone."""
+def due_by(text: str, now: datetime, policy: OrderPolicy) -> datetime:
+    """The moment named by `4h`, `30m`, `2d`, `2wd` (working days of the policy) or a time in the operator's zone."""
     if ahead := _AHEAD.fullmatch(text.strip()):
+        if ahead[2] == _WORKING_DAYS:
+            return policy.working_days_after(now, min(int(ahead[1]), _MOST_WORKING_DAYS))
         return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
     try:
         return bounded(operator_zone().read(text, "--due"))
     except DuankaError as error:
-        raise DuankaError(f"{error}; or, from now on, like 30m, 4h or 2d") from None
+        raise DuankaError(f"{error}; or, from now on, like 30m, 4h, 2d or 2wd (working days)") from None
 
 
 lists_of_orders = typer.Typer()

@@ -82,7 +82,7 @@ def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
         ),
         (which.since, lambda: column.opened_at >= which.since),
         (which.until, lambda: column.opened_at < which.until),
-        (which.due, lambda: and_(column.due_at.is_not(None), column.due_at <= which.due)),
+        (which.due, lambda: _due_by(which.due)),
         (which.overdue or None, lambda: _overdue(now)),
         (which.waiting or None, waits),
         (which.rules or None, lambda: or_(*map(_tripped, which.rules))),
@@ -199,6 +199,11 @@ def _place(sort: Sort, after: str) -> list[Any]:
 def _tripped(rule: str) -> ColumnElement[bool]:
     """Whether the rule is among the order's rules."""
     return (literal(" ") + orders.c.rules + literal(" ")).contains(f" {rule} ", autoescape=True)
+
+
+def _due_by(moment: datetime | None) -> ColumnElement[bool]:
+    """With a deadline by then; an objection whose term is over has none left, and was due before."""
+    return or_(and_(orders.c.due_at.is_not(None), orders.c.due_at <= moment), unanswered_objections())
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
