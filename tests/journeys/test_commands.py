@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import typer
 
 from duanka.cli import main as cli
 from duanka.cli.detection.scan import simulate
-from duanka.cli.shell.lazy import DeferredGroup
+from duanka.cli.shell.lazy import DeferredGroup, lazily
 from duanka.evaluation.measure import evaluate
 from duanka.rules import RULES
 from duanka.simulator import FRAUD_SHARE
@@ -139,3 +140,23 @@ def test_a_command_with_a_slip_of_the_pen_is_told_the_nearest(tmp_path: Path) ->
     typed = duanka("ordres", "list", cwd=tmp_path)
     assert typed.code == 2
     assert "Did you mean 'orders'?" in typed.err
+
+
+def test_no_garbage_is_collected_while_the_modules_of_a_command_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "imported_later.py").write_text("import gc\ncollected = gc.isenabled()\n")
+    (tmp_path / "imported_badly.py").write_text("raise LookupError\n")
+    later = lazily("imported_later")
+    frozen = gc.get_freeze_count()
+    try:
+        assert later.collected is False
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen, "what was imported is looked through again and again"
+        with pytest.raises(LookupError):
+            _ = lazily("imported_badly").anything
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        sys.modules.pop("imported_later")

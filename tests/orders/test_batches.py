@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event, insert, select, text
 
+from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, State
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.bulk import among, update_rows, upsert_rows
 from duanka.ledger.db.database import Store
@@ -82,6 +85,31 @@ def test_a_batch_makes_the_same_few_statements_however_many_orders_are_in_it(
         stopped = connection.execute(select(cards.c.card).where(cards.c.wanted != "active")).scalars().all()
         proposed = connection.execute(select(acts.c.verification)).scalars().all()
     assert (len(stopped), len(proposed)) == ((MANY, 0) if sealed else (0, MANY))
+    assert faults(store) == ()
+
+
+@pytest.mark.requirement("R2")
+def test_whether_cards_may_be_in_lifeline_is_asked_once_a_batch_and_only_where_there_is_a_lifeline(
+    store: Store,
+) -> None:
+    stages = DeadlineStage(24, NetworkState.LIFELINE), DeadlineStage(48, NetworkState.SUSPENDED)
+    book = book_on(store, OrderPolicy(stages=stages))
+    asked = [demand(n, rules=("fan_out", *("sim_box",) * (n % 2))) for n in range(MANY)]
+    with statements(store) as before:
+        receive(book, asked, NOW)
+    deliver_all(book)
+    with statements(store) as sweeping:
+        assert book.sweep(DUE) == MANY
+    with statements(store) as again:
+        receive(book, [demand(n, rules=("code_receiver",)) for n in range(MANY)], DUE)
+    assert [
+        len([one for one in made if "FROM confirmations" in one]) for made in (before, sweeping, again)
+    ] == [0, 1, 1]
+    assert max(map(len, (before, sweeping, again))) < MOST
+    with store.reading() as connection:
+        states = Counter(connection.execute(select(cards.c.wanted)).scalars())
+    assert states == {"lifeline": MANY // 2, "suspended": MANY // 2}
+    assert book.sweep(DUE) == MANY // 2, "those that `code_receiver` hit leave it now"
     assert faults(store) == ()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -25,7 +27,22 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # tools that inspect modules read dunder names of all modules
             raise AttributeError(name)
-        return getattr(import_module(self.__name__), name)
+        return getattr(_imported(self.__name__), name)
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module and what it needs, without a garbage collection on the way.
+
+    What an import makes stays as long as the process: it is never looked through, now or later.
+    """
+    if name in sys.modules or not gc.isenabled():
+        return import_module(name)
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def lazily(name: str) -> ModuleType:
@@ -143,7 +160,7 @@ class DeferredGroup(ShownGroup):
 @cache
 def _commands_of(module: str) -> Mapping[str, Any]:
     """The commands of a module below `duanka.cli`; a process that runs many commands builds them once."""
-    commands: typer.Typer = import_module(f"duanka.cli.{module}").commands
+    commands: typer.Typer = _imported(f"duanka.cli.{module}").commands
     _show(commands)
     return get_group(commands).commands
 
